@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 
-from sesh import protocol, wording
+from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser
@@ -424,8 +424,7 @@ class Attachment:
         elif kind == protocol.TITLE:
             self._show_title(text)
         elif kind == protocol.TELL:
-            name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
-            self.overlays.tell(wording.needs(name, state, question, self.host), shown=name == self.name)
+            self.overlays.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
         elif kind == protocol.EXIT:
             self.farewell, self.ended = {"rows_below": 0, **message}, True
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
@@ -588,3 +587,11 @@ class _Passing(_Poller):
             else:
                 return dict(ready)
         return {}
+
+
+def _news(message: Message, host: str | None) -> str:
+    """The line on a session that needs the person, in a TELL."""
+    from sesh import wording  # most clients are never told
+
+    name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
+    return wording.needs(name, state, question, host)

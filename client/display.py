@@ -6,7 +6,7 @@ import os
 
 from sesh.about import CALLED
 from sesh.client.ledger import Ledger
-from sesh.wording import plain
+from sesh.shapes import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ have wrapped, the cursor's row is known, so that the saved cursor (DECSC) is not
 
 from __future__ import annotations
 
-import re
-
+from sesh import sre as re
 from sesh.client.display import unfinished_character
 from sesh.vt.render.overlay import CLEAR, DIM, own_row
 
@@ -18,11 +17,11 @@ _SEQUENCE = rb"""
   | \x1b\] [^\x07\x1b]* (?: \x07 | \x1b\\ )
   | \x1b[=>()] [0-9A-Z]?
 """
-_HARMLESS = re.compile(rb"[^\x1b\x0b\x0c\x84\x85\x8d]+ |" + _SEQUENCE, re.VERBOSE)
+_HARMLESS = re.compile(rb"(?x: [^\x1b\x0b\x0c\x84\x85\x8d]+ |" + _SEQUENCE + rb")")
 _SWITCH = re.compile(rb"\x1b\[\?[0-9;]*(?:3|47|1047|1048|1049|6|69)[hl]")
 _ERASED = re.compile(rb"\x1b\[0?J")
 _ERASED_LINE = re.compile(rb"\r(?:\x1b\[[0-9;:]*m)*\x1b\[0?J\Z")
-_TOKEN = re.compile(rb"(?P<sequence>" + _SEQUENCE + rb") | (?P<text>[^\x00-\x1f\x7f]+) | .", re.VERBOSE | re.DOTALL)
+_TOKEN = re.compile(rb"(?sx: (?P<sequence>" + _SEQUENCE + rb") | (?P<text>[^\x00-\x1f\x7f]+) | . )")
 _LONGEST_PEN = 256
 _BACKGROUND = re.compile(rb"[\[;](?:4[0-8]|10[0-7])")
 

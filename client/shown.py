@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import moments, paths, platform
+from sesh import paths, platform
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.shapes import exact_natural, fits, moment
@@ -45,7 +45,11 @@ class Shown:
     def since(self, host: str | None, session: str) -> str:
         """Return the time of leaving the session, as on a clock if today, else with the date; empty if not shown."""
         _, left_at = self._sessions.get((host or _HERE, session), (0, 0))
-        return moments.on_a_clock(left_at) if left_at else ""
+        if not left_at:
+            return ""
+        from sesh import moments
+
+        return moments.on_a_clock(left_at)
 
     def leave(self, host: str | None, session: str, position: int | None) -> None:
         """Remember that the terminal leaves a session, shown up to `position`; forget it if it has ended (None)."""

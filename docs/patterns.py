@@ -32,7 +32,7 @@ def expressions() -> list[bytes]:
     from sesh import sre
 
     with mock.patch.object(sre, "compile") as taken:
-        from sesh.client import ledger
+        from sesh.client import hint, ledger  # noqa: F401 (as `shell`)
         from sesh.ops import shell  # noqa: F401 (it compiles when it is loaded)
 
         ledger._patterns()

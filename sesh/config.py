@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, wording
+from sesh import paths
 from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
 from sesh.errors import InvalidHost, Refused, UsageError
 from sesh.names import check_host, printable
@@ -239,6 +239,8 @@ def load(path: str | None = None) -> Config:
     try:
         tables, places = toml_positions.read(text)
     except toml_positions.InvalidToml as error:
+        from sesh import wording
+
         reason = wording.one_line(str(error)).rstrip(".")
         config.warn(f"{reason}; using the defaults", place=error.place)
     except ImportError:

@@ -8,8 +8,7 @@ upon. The program's own bytes (OUTPUT, SCREEN, the output of a command) are mean
 
 from __future__ import annotations
 
-from sesh import lean, protocol, shapes
-from sesh.errors import ProtocolError
+from sesh import errors, lean, protocol, shapes
 from sesh.shapes import (
     code,
     either,
@@ -193,7 +192,7 @@ def lines(data: bytes, *, far: bool) -> str:
 def carry(held: bytearray, payload: bytes) -> None:
     """Adds DATA to the bytes of an answer that have come. Raises ProtocolError beyond `LARGEST`."""
     if len(held) + len(payload) > LARGEST:
-        raise ProtocolError(f"the other side sent more than {LARGEST >> 20} MiB in one answer")
+        raise errors.ProtocolError(f"the other side sent more than {LARGEST >> 20} MiB in one answer")
     held += payload
 
 
@@ -204,11 +203,11 @@ def value(data: bytes | bytearray) -> Any:
 
         without_texts = re.sub(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', b"", bytes(data), flags=re.DOTALL)
         if _marks(without_texts) > shapes.MOST_VALUES:
-            raise ProtocolError(f"the other side sent more than {shapes.MOST_VALUES} values in one answer")
+            raise errors.ProtocolError(f"the other side sent more than {shapes.MOST_VALUES} values in one answer")
     try:
         return lean.parse_json(data.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("the other side sent an answer that is not JSON") from error
+        raise errors.ProtocolError("the other side sent an answer that is not JSON") from error
 
 
 def _marks(data: bytes | bytearray) -> int:
@@ -224,9 +223,9 @@ def checked(shape: Shape, value: object, name: str, check: Check) -> Any:
         raise malformed(name, str(reason)) from None
 
 
-def malformed(name: str, reason: str) -> ProtocolError:
+def malformed(name: str, reason: str) -> errors.ProtocolError:
     """The error for data that is not of its shape."""
-    return ProtocolError(
+    return errors.ProtocolError(
         f"the other side sent a malformed message: {name}{shapes.gap(reason)}{reason}",
         hint="check with: $sesh --doctor",
     )

@@ -11,14 +11,16 @@ No `from __future__`, as in `__main__`: that is a module too.
 import gc
 import marshal
 import sys
-from _frozen_importlib import ModuleSpec
-from _frozen_importlib_external import MAGIC_NUMBER, PathFinder, SourceFileLoader
+from _frozen_importlib import BuiltinImporter, ModuleSpec
+from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
 from posix import O_CLOEXEC, O_RDONLY, close, open, read, stat  # noqa: A004 (`os` is not loaded yet)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import stat_result
     from types import CodeType, ModuleType
+else:
+    ModuleType = type(sys)
 
 _LARGEST = 1 << 16
 """Bytes; Python's loader reads what is larger."""
@@ -32,10 +34,17 @@ _TAG = f".{sys.implementation.cache_tag}.pyc"
 class _Loader(SourceFileLoader):
     """Python's loader of a source file, which reads bytecode faster if that is of this source by time and size.
 
-    `found`: the status of the source, as the finder has seen it.
+    `found`: the status of the source, as the finder has seen it. `cached`: the file with its bytecode.
     """
 
     found: "stat_result | None" = None
+    cached = ""
+
+    def create_module(self, spec: ModuleSpec) -> "ModuleType":
+        """Return the module, with what `importlib` would look for in it, fail to find, and add."""
+        module = ModuleType(spec.name)
+        module.__dict__.update(__file__=spec.origin, __cached__=self.cached)
+        return module
 
     def get_code(self, fullname: str) -> "CodeType | None":
         """Return the code of the module."""
@@ -43,7 +52,7 @@ class _Loader(SourceFileLoader):
         self.found = None  # the source may have another time when it is asked for again
         descriptor = -1
         try:
-            descriptor = open(_cached(self.path), O_RDONLY | O_CLOEXEC)
+            descriptor = open(self.cached, O_RDONLY | O_CLOEXEC)
             data = read(descriptor, _LARGEST)
         except OSError:
             return super().get_code(fullname)
@@ -73,9 +82,9 @@ class _Finder:
             except OSError:
                 continue
             loader = _Loader(name, origin)
-            loader.found = found
+            loader.found, loader.cached = found, _cached(origin)
             spec = ModuleSpec(name, loader, origin=origin)
-            spec.has_location, spec.cached = True, _cached(origin)
+            spec.has_location, spec.cached = True, loader.cached
             if origin[-12:] == "/__init__.py":
                 spec.submodule_search_locations = [base]
             return spec
@@ -91,6 +100,6 @@ def _cached(source: str) -> str:
 def hasten() -> None:
     """Has this process, which is sesh and no other program, load sesh's modules so, and rarely collect garbage."""
     gc.set_threshold(_COLLECTED)
-    if not (sys.flags.optimize or sys.pycache_prefix) and PathFinder in sys.meta_path:
-        place = sys.meta_path.index(PathFinder)  # other programs' finders come first, as before
+    if not (sys.flags.optimize or sys.pycache_prefix) and BuiltinImporter in sys.meta_path:
+        place = sys.meta_path.index(BuiltinImporter)  # other programs' finders come first, as before
         sys.meta_path.insert(place, _Finder)  # type: ignore[arg-type]  # a class does, as Python's own are

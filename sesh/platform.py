@@ -135,8 +135,12 @@ def controlling_tty(pid: int = 0) -> int:
 
 def session_starter() -> int:
     """The parent of the leader of the caller's process session, who had it call setsid(2); 0 if that is not known."""
-    leader = os.getsid(0)
-    parent = stat_of(leader)[1:2] if LINUX else _printed("ps", "-o", "ppid=", "-p", str(leader)).split()
+    return parent_of(os.getsid(0))
+
+
+def parent_of(pid: int) -> int:
+    """The parent of a process; 0 if that is not known."""
+    parent = stat_of(pid)[1:2] if LINUX else _printed("ps", "-o", "ppid=", "-p", str(pid)).split()
     return int(parent[0]) if parent else 0
 
 

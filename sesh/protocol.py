@@ -43,8 +43,7 @@ to the requests `op`, `enter` and `connect` (see `sesh.bridge`); OUTPUT then car
 
 from __future__ import annotations
 
-from sesh import lean
-from sesh.errors import ProtocolError
+from sesh import errors, lean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[by
 def split_number(payload: bytes) -> tuple[int, bytes]:
     """The number and the bytes of a numbered frame's payload. Raises ProtocolError if it is too short."""
     if len(payload) < 8:
-        raise ProtocolError("the other side sent a truncated frame")
+        raise errors.ProtocolError("the other side sent a truncated frame")
     return int.from_bytes(payload[:8], "big"), payload[8:]
 
 
@@ -126,7 +125,7 @@ def echoed(number: int, position: int, flags: int) -> bytes:
 def split_echoed(payload: bytes) -> tuple[int, int, int]:
     """Number, position and flags of an ECHOED. Raises ProtocolError if it is too short."""
     if len(payload) < 17:
-        raise ProtocolError("the other side sent a truncated frame")
+        raise errors.ProtocolError("the other side sent a truncated frame")
     return int.from_bytes(payload[:8], "big"), int.from_bytes(payload[8:16], "big"), payload[16]
 
 
@@ -159,9 +158,9 @@ def parse(payload: bytes) -> dict[str, Any]:
     try:
         values = lean.parse_json(payload.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("the other side sent a message that is not JSON") from error
+        raise errors.ProtocolError("the other side sent a message that is not JSON") from error
     if not isinstance(values, dict):
-        raise ProtocolError("the other side sent a message that is not a JSON object")
+        raise errors.ProtocolError("the other side sent a message that is not a JSON object")
     return values
 
 
@@ -173,7 +172,7 @@ def size_payload(columns: int, rows: int, width: int = 0, height: int = 0) -> by
 def split_size(payload: bytes) -> tuple[int, int, int, int]:
     """Columns, rows, width and height of a RESIZE. Raises ProtocolError if it is too short."""
     if len(payload) < 8:
-        raise ProtocolError("the other side sent a truncated size")
+        raise errors.ProtocolError("the other side sent a truncated size")
     columns, rows, width, height = (int.from_bytes(payload[start : start + 2], "big") for start in (0, 2, 4, 6))
     return columns, rows, width, height
 
@@ -215,7 +214,7 @@ class Decoder:
             body = start + HEADER
             size = int.from_bytes(data[start + 1 : body], "big")
             if size > LARGEST_PAYLOAD:
-                raise ProtocolError(
+                raise errors.ProtocolError(
                     f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol"
                 )
             if end - body < size:

@@ -138,7 +138,7 @@ def word(longest: int = LONGEST_LINE) -> Shape:
 
     def apply(check: Check, value: object) -> str:
         text: str = _text(check, value)
-        return _plain(text[:longest]) if check.far else text
+        return plain(text[:longest]) if check.far else text
 
     _UNCHANGED[apply] = frozenset((str,))
     return apply
@@ -346,7 +346,7 @@ def mapping(key: Shape, shape: Shape) -> Shape:
             try:
                 value = shape(check, item)
             except Malformed as error:
-                raise Malformed(f".{_plain(name[:40])}{gap(str(error))}{error}") from None
+                raise Malformed(f".{plain(name[:40])}{gap(str(error))}{error}") from None
             checked[key(check, name)] = value
         return checked
 
@@ -384,13 +384,13 @@ def gap(reason: str) -> str:
 # -- text of others, for a terminal
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text as `wording.plain` returns it; that is loaded only if there is something to take out."""
     if text.isprintable():
         return text
-    from sesh.wording import plain
+    from sesh import wording
 
-    return plain(text)
+    return wording.plain(text)
 
 
 def printable(text: str) -> str:

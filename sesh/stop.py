@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sesh.errors import Interrupted, SeshError, Unreachable
+from sesh import errors
+from sesh.errors import SeshError
 from sesh.lean import Lock
 
 TYPE_CHECKING = False
@@ -58,13 +59,13 @@ class Stop:
     def check(self) -> None:
         """Raises Interrupted if it was stopped already."""
         if self.stopped:
-            raise Interrupted("stopped before it began")
+            raise errors.Interrupted("stopped before it began")
 
     def sleep(self, seconds: float) -> None:
         """Waits so long. Raises Interrupted if it is stopped."""
         if self._asleep.acquire(timeout=seconds):
             self._asleep.release()  # others may wait too
-            raise Interrupted(_GOES_ON)
+            raise errors.Interrupted(_GOES_ON)
 
 
 class _Block:
@@ -78,5 +79,5 @@ class _Block:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._stop.remove(self._way)
-        if isinstance(error, Unreachable) and self._stop.stopped:
-            raise Interrupted(_GOES_ON) from None
+        if self._stop.stopped and isinstance(error, errors.Unreachable):
+            raise errors.Interrupted(_GOES_ON) from None

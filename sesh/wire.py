@@ -8,9 +8,9 @@ import select
 import stat
 import time
 
-from sesh import gate, paths, platform, protocol
+from sesh import errors, gate, paths, platform, protocol
 from sesh.about import __version__
-from sesh.errors import ExitCode, Lost, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild, silent_daemon
+from sesh.errors import ExitCode, Refused
 from sesh.lean import socket
 from sesh.names import check_name
 
@@ -119,7 +119,7 @@ class Connection:
             except BlockingIOError:
                 _wait(self.outbound, select.POLLOUT, deadline)
             except OSError as error:
-                raise Unreachable("the session's daemon closed the connection") from error
+                raise errors.Unreachable("the session's daemon closed the connection") from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """The next frame, as (type, payload).
@@ -147,9 +147,9 @@ class Connection:
         except BlockingIOError:
             return False
         except OSError as error:
-            raise Unreachable("the session's daemon closed the connection") from error
+            raise errors.Unreachable("the session's daemon closed the connection") from error
         if not data:
-            raise Unreachable("the session's daemon closed the connection")
+            raise errors.Unreachable("the session's daemon closed the connection")
         self._frames += self.decoder.feed(data)
         return True
 
@@ -211,7 +211,7 @@ class Connection:
     def accept(self, kind: int, payload: bytes) -> bool:
         """Returns whether a frame is the WELCOME that answers a HELLO. Raises the error of a refusal."""
         if kind == protocol.RESPONSE:
-            raise rebuild(self.message(kind, payload).get("error"))
+            raise errors.rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
             return False
         self.welcome = self.message(kind, payload)
@@ -219,9 +219,9 @@ class Connection:
             raise self.incompatible()
         return True
 
-    def incompatible(self) -> ProtocolError:
+    def incompatible(self) -> errors.ProtocolError:
         """The error if the other side speaks another major version."""
-        return ProtocolError(
+        return errors.ProtocolError(
             f"the session's daemon is sesh {self.welcome.get('version')}, "
             f"which is incompatible with this sesh {__version__}; use that version for it, or end the session"
         )
@@ -242,12 +242,12 @@ class Connection:
     def _outcome(self, verb: str, number: int, deadline: float | None) -> tuple[Answer, bytes]:
         try:
             return self.answer(number, deadline)
-        except (TimedOut, Unreachable) as error:
+        except (errors.TimedOut, errors.Unreachable) as error:
             if error.answered or self.begun != number:
                 raise
             name = self.welcome.get("name")
             message = f"the daemon of {name} began to {verb} and does not say whether it is done"
-            raise Unknown(message, hint=f"to look: $sesh --status {name}", exit_code=ExitCode.FAILED) from error
+            raise errors.Unknown(message, hint=f"to look: $sesh --status {name}", exit_code=ExitCode.FAILED) from error
 
     def answer(
         self, number: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
@@ -261,16 +261,16 @@ class Connection:
         while True:
             try:
                 kind, payload = self.receive(deadline)
-            except (TimedOut, Unreachable) as error:
+            except (errors.TimedOut, errors.Unreachable) as error:
                 if not given_up:
-                    if isinstance(error, Unreachable) or not self.led or self.begun == number:
+                    if isinstance(error, errors.Unreachable) or not self.led or self.begun == number:
                         raise  # nothing is left to give up: it is lost, not led to a daemon yet, or carried out
                     self.give_up()
                     given_up = True
                     # A daemon here has said BEGUN by now, or never does; a link takes a while to end in order.
                     deadline = time.monotonic() + _ORDERLY if self.far else 0.0
                     continue
-                ended = isinstance(error, Unreachable) and not isinstance(error, Lost)
+                ended = isinstance(error, errors.Unreachable) and not isinstance(error, errors.Lost)
                 if ended and self.says_begun and not self.broken():
                     raise _too_late() from None  # in order
                 if self.far:
@@ -324,7 +324,7 @@ def data_frames(data: bytes) -> bytes:
 def checked(answer: Answer) -> Answer:
     """`answer` itself. Raises its error if it is one."""
     if "error" in answer:
-        raise rebuild(answer["error"])
+        raise errors.rebuild(answer["error"])
     return answer
 
 
@@ -351,7 +351,7 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
         except OSError:  # its backlog is full for the moment; there is no event to wait for
             opened.close()
         if time.monotonic() > deadline:
-            raise silent_daemon(name)
+            raise errors.silent_daemon(name)
         time.sleep(0.01)
     uid = platform.peer_uid(opened)
     if uid != os.geteuid():  # the directory may have been exchanged since it was checked
@@ -394,7 +394,7 @@ def begin(name: str, folder: str = "") -> socket.socket | None:
             return None
         if error.errno in paths.TOO_MANY_FILES:
             raise
-        raise Unreachable(f"{paths.socket_path(name)}: {error.strerror}") from error
+        raise errors.Unreachable(f"{paths.socket_path(name)}: {error.strerror}") from error
     return opened
 
 
@@ -456,5 +456,5 @@ def _shut(descriptor: int, how: int) -> None:
         opened.close()
 
 
-def _too_late() -> TimedOut:
-    return TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` shows its pid")
+def _too_late() -> errors.TimedOut:
+    return errors.TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` shows its pid")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from sesh import bounds, moments, wording
 from sesh.cli import printing
-from sesh.errors import UsageError
+from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
 from sesh.reach import find
-from sesh.reach.stream import DaemonDied
 from sesh.remote import known
 
 TYPE_CHECKING = False

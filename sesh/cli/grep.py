@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sesh import bounds, moments, wording
+from sesh import bounds, errors, moments, wording
 from sesh.cli import printing
-from sesh.errors import UsageError, rebuild
+from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.ops import search
 from sesh.store import listing
@@ -41,7 +41,7 @@ def grep(
             search.grep, pattern=pattern, names=list(names), context=int(context), ignore_case=ignore_case
         )
         rows = hits = [{**hit, "host": cli.host} for hit in answer["hits"]]
-        failed = [rebuild(facts).line(cli.host) for facts in answer["failed"].values()]
+        failed = [errors.rebuild(facts).line(cli.host) for facts in answer["failed"].values()]
     if cli.json:
         cli.value(rows)
     else:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from sesh import reach
+from sesh import errors, reach
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError, for_host
+from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
 from sesh.names import near
 from sesh.reach.caller import Block, Caller
 
@@ -160,7 +160,7 @@ class Invocation(Caller):
         error.host = error.host or self.host
         if isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
-        elif isinstance(error, Unreachable) and error.host is not None and not error.hint:
+        elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
             error.hint = _host_meant(error.host)
 
     @property
@@ -193,12 +193,13 @@ class Invocation(Caller):
     def session(self, name: str | None) -> str:
         """Return the session that the line means: NAME, else the one it is typed in. Raises UsageError, InvalidName."""
         from sesh.reach import find
-        from sesh.store import listing
 
         if name is not None:
             return find.checked(name, self.verb)
         if self.host is not None:
             raise UsageError(f"no session given; write: {CALLED} @{self.host} {self.verb} NAME")
+        from sesh.store import listing
+
         return listing.required(self.verb)
 
     def done(self, **facts: object) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from sesh import lean, wording
+from sesh import errors, lean, wording
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import Refused, SeshError, UsageError, rebuild
+from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import dormant, layout
 
@@ -99,7 +99,7 @@ def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list
 def _placed(rows: list[Made], host: str | None) -> list[Made]:
     for row in rows:
         if "error" in row:
-            row["error"] = printing.error_facts(rebuild(row["error"]), host)
+            row["error"] = printing.error_facts(errors.rebuild(row["error"]), host)
     return [{"name": row["name"], "host": host, **row} for row in rows]
 
 

@@ -6,9 +6,9 @@ import errno
 import os
 import select
 
-from sesh import bounds
+from sesh import bounds, errors
 from sesh.about import CALLED
-from sesh.errors import ExitCode, InternalError, Interrupted, Refused, SeshError, for_host
+from sesh.errors import ExitCode, Refused, SeshError, for_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def report(cause: BaseException, words: Sequence[str], *, json: bool, host: str 
     if isinstance(cause, SeshError):
         error = cause
     elif isinstance(cause, KeyboardInterrupt):
-        error = Interrupted(str(cause) or "interrupted")
+        error = errors.Interrupted(str(cause) or "interrupted")
     else:
         error = _unforeseen(cause, waits=not {"--exec", "-e", "--run"}.isdisjoint(words))
     if os.environ.get("SESH_LOG"):
@@ -127,7 +127,7 @@ def report(cause: BaseException, words: Sequence[str], *, json: bool, host: str 
 
         traceback.print_exception(type(cause), cause, cause.__traceback__)
     try:
-        if isinstance(error, Interrupted) and error.typed:
+        if isinstance(error, errors.Interrupted) and error.typed:
             fresh_line()
         failure(error, json=json, host=host)
     except (BrokenPipeError, Refused):
@@ -151,7 +151,7 @@ def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
         return Refused(f"{file}{cause.strerror}; try again when the system has recovered", exit_code=code)
     described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
     code = ExitCode.UNKNOWN if waits else code
-    return InternalError(f"internal error: {described}; set SESH_DEBUG=1 to see more", exit_code=code)
+    return errors.InternalError(f"internal error: {described}; set SESH_DEBUG=1 to see more", exit_code=code)
 
 
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from sesh import errors
 from sesh.cli import parser, printing
-from sesh.errors import NotFound, SeshError, UsageError, rebuild
+from sesh.errors import NotFound, SeshError, UsageError
 from sesh.names import check_label
 from sesh.ops import sessions
 from sesh.reach import find
@@ -128,19 +129,19 @@ def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
 
 
 def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
-    return {name: rebuild(facts) for name, facts in failed.items()}
+    return {name: errors.rebuild(facts) for name, facts in failed.items()}
 
 
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
     """Print the outcome for several sessions; return the exit code. `key`: the key in JSON of those that succeeded."""
     if not failed:
         return cli.done(**{key: list(done)})
-    errors = list(failed.values())
+    refused = list(failed.values())
     from sesh import wording
 
-    whole = "; ".join(error.line(cli.host) for error in errors)
+    whole = "; ".join(error.line(cli.host) for error in refused)
     if cli.json:
-        error = {"code": errors[0].code, "message": wording.one_line(whole)}
+        error = {"code": refused[0].code, "message": wording.one_line(whole)}
         printing.value({"ok": False, key: list(done), "error": error})
     else:
         cli.note(whole)

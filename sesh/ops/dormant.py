@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import moments, paths, shapes, wording
-from sesh.errors import CannotStart, Exists, NotFound, Refused, SeshError
+from sesh import errors, moments, paths, shapes, wording
+from sesh.errors import Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
 from sesh.reach.op import op
@@ -184,7 +184,7 @@ def start_again(
         raise
     except BaseException as error:
         _put_back(name, record, checkpoint)
-        if isinstance(error, CannotStart) and launch_spec["resumes"]:
+        if isinstance(error, errors.CannotStart) and launch_spec["resumes"]:
             error.hint = f"to forget how {name} resumes: $sesh --resume-with {name} --"
         raise
     for remark in remarks:

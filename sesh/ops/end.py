@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform, wire
-from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable
+from sesh import errors, paths, platform, wire
+from sesh.errors import NotFound, Refused, SeshError
 from sesh.reach import find
 from sesh.store import listing, records
 
@@ -80,7 +80,7 @@ def _request_end(name: str, session_id: str) -> wire.Connection | None:
         connection = find.required(name)  # another process has started it again, or ended it
     try:
         connection.send(wire.greeting("request") + wire.asking("kill", 1, session_id=session_id), time.monotonic() + 1)
-    except (Unreachable, TimedOut):
+    except (errors.Unreachable, errors.TimedOut):
         pass  # it ended just now, or does not read: waiting for the answer says so
     return connection
 
@@ -94,11 +94,11 @@ def _await_end(name: str, record: Record | None, connection: wire.Connection, de
         try:
             connection.expect_welcome(deadline)
             connection.answer(1, deadline)
-        except Unreachable:
+        except errors.Unreachable:
             if record is not None and records.here(record) and not _await_death(record, deadline):
                 raise
             forget(name)  # the files that a daemon leaves when it dies
-        except TimedOut:
+        except errors.TimedOut:
             if not _kill_daemon(name, record):
                 raise
 

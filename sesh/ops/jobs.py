@@ -11,12 +11,22 @@ import select
 import time
 
 from sesh import gate, protocol, wire
-from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable
+from sesh.errors import (
+    DaemonDied,
+    Ended,
+    ExitCode,
+    InternalError,
+    Interrupted,
+    NotFound,
+    SeshError,
+    TimedOut,
+    Unreachable,
+)
 from sesh.lean import signal
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, READY, DaemonDied
+from sesh.reach.stream import LATE, READY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import os
 import sys
 import time
 
-from sesh import wire, wording
-from sesh.errors import Refused, TimedOut, UsageError
+from sesh import errors, wire, wording
+from sesh.errors import Refused, UsageError
 from sesh.lean import signal, socket
 from sesh.names import printable
 
@@ -94,13 +94,13 @@ class Pattern:
 
         def wait(events: int) -> None:
             if not wire.polled([(descriptor, events)], deadline):
-                raise TimedOut("timed out")
+                raise errors.TimedOut("timed out")
 
         try:
             for message in texts:
                 searching.send(descriptor, message, wait)
             return searching.received(descriptor, wait)
-        except TimedOut as late:
+        except errors.TimedOut as late:
             if time.monotonic() - began > _SLOW:
                 late.hint = _SIMPLER
             raise

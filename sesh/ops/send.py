@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from sesh.errors import Lost, NotSubmitted, Refused, Unknown, UsageError
+from sesh import errors
+from sesh.errors import Refused, UsageError
 from sesh.names import printable
 from sesh.protocol import CHUNK
 
@@ -120,15 +121,15 @@ def _submitted(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
         try:
             answer, _ = stream.connection.request(verb, text, time.monotonic() + _SUBMITTED * _TIMEOUT, **words)
             break
-        except (Lost, Unknown) as error:
-            lost = {type(error), type(error.__cause__)} & {Lost}
+        except (errors.Lost, errors.Unknown) as error:
+            lost = {type(error), type(error.__cause__)} & {errors.Lost}
             if stream.host is None or not lost or "submit" not in stream.connection.welcome.get("can", ()):
                 raise
             stream.reconnect()
             stream.greet(until=_soon())
     if answer.get("submitted", True) is False:
         name, why = stream.name, answer.get("reason")
-        raise NotSubmitted(f"{name} has not taken the text: {why}", hint=f"look: $sesh --screen {name}")
+        raise errors.NotSubmitted(f"{name} has not taken the text: {why}", hint=f"look: $sesh --screen {name}")
     return answer
 
 

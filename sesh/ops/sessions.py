@@ -6,8 +6,8 @@ import os
 import sys
 import time
 
-from sesh import paths, wire
-from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable, UsageError
+from sesh import errors, paths, wire
+from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.ops import end
 from sesh.reach import find
 from sesh.reach.op import op
@@ -86,7 +86,7 @@ def _summary(name: str) -> Summary | None:
     connection = find.running(name)
     try:
         return find.summary(connection, _ANSWER_TIMEOUT) if connection is not None else None
-    except Unreachable:
+    except errors.Unreachable:
         return None
 
 
@@ -223,8 +223,8 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
             _reload(name)
         except SeshError as error:
             failed[name] = error
-    done, errors = outcome(chosen, failed)
-    return {"reloaded": done, "failed": errors}
+    done, refused = outcome(chosen, failed)
+    return {"reloaded": done, "failed": refused}
 
 
 def of_this_machine() -> list[str]:
@@ -301,8 +301,8 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
         shown = [*chosen[:_MOST_NAMED], *([f"and {len(chosen) - _MOST_NAMED} more"] if chosen[_MOST_NAMED:] else [])]
         if not caller.agrees(f"end {many}{on_host} ({', '.join(shown)})?"):
             raise Refused("no session was ended")
-    errors = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
-    killed, failed = outcome(chosen, errors)  # what has ended meanwhile counts
+    refused = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
+    killed, failed = outcome(chosen, refused)  # what has ended meanwhile counts
     return {"killed": killed, "failed": failed}
 
 

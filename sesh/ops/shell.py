@@ -5,20 +5,9 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import moments, protocol, wire
+from sesh import errors, moments, protocol, wire
 from sesh import sre as re
-from sesh.errors import (
-    Ended,
-    ExitCode,
-    InternalError,
-    Lost,
-    NotFound,
-    SeshError,
-    Silent,
-    TimedOut,
-    Unknown,
-    Unreachable,
-)
+from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.reach import find
 from sesh.reach.op import op
 from sesh.vt import grammar
@@ -106,16 +95,16 @@ def run(
                     request.send(stream)
                     with RunErrors(asked=True):
                         return _answered(stream.connection, request.deadline, live, stop)
-                except Lost:
+                except errors.Lost:
                     request.lost = True
                     stream.reconnect()
-        except Ended as ended:
+        except errors.Ended as ended:
             return request.ended(name, ended)
         except NotFound as gone:
             if request.lost:
                 gone.exit_code = ExitCode.UNKNOWN
             raise
-        except (TimedOut, Unreachable) as error:
+        except (errors.TimedOut, errors.Unreachable) as error:
             if error.answered:
                 raise
             raise request.failed(stream.connection, name, error) from None
@@ -127,7 +116,7 @@ def _answered(connection: wire.Connection, deadline: float | None, live: OutputW
     def interrupt() -> None:
         try:
             connection.send(wire.asking("run_interrupt", _RUN + 1), time.monotonic() + 1)
-        except (TimedOut, Unreachable):
+        except (errors.TimedOut, errors.Unreachable):
             return  # the answer is on its way, or never comes
 
     def answer(grace: float) -> Ran:
@@ -138,7 +127,7 @@ def _answered(connection: wire.Connection, deadline: float | None, live: OutputW
         try:
             try:
                 return answer(_FAR_GRACE if connection.far else _GRACE)
-            except TimedOut as error:
+            except errors.TimedOut as error:
                 if error.answered or connection.begun != _RUN or connection.given_up:
                     raise
                 return answer(_BEGUN_GRACE)
@@ -204,7 +193,7 @@ class _RunRequest:
             return
         can = stream.greet(until=self.deadline).get("can") or ()
         if self._sent and "rejoin" not in can:
-            raise InternalError(
+            raise errors.InternalError(
                 "the link and the command's exit code were lost",
                 hint=f"to see what it did: $sesh --logs {stream.name}",
                 exit_code=ExitCode.UNKNOWN,
@@ -212,31 +201,33 @@ class _RunRequest:
         self._sent = True
         stream.connection.send(asked)
 
-    def failed(self, connection: wire.Connection, name: str, error: TimedOut | Unreachable) -> SeshError:
+    def failed(self, connection: wire.Connection, name: str, error: errors.TimedOut | errors.Unreachable) -> SeshError:
         """The error for a daemon, or a link, that says nothing more: it tells whether the command may have run."""
         can = connection.welcome.get("can") or ()
         begun = connection.begun == _RUN or self.lost or (self._sent and "begun" not in can)
         look = f"to see what it did: $sesh --logs {name}"
-        if isinstance(error, TimedOut):
+        if isinstance(error, errors.TimedOut):
             if begun:
-                return TimedOut(f"the daemon of {name} does not answer in time; the command may go on", hint=look)
+                return errors.TimedOut(
+                    f"the daemon of {name} does not answer in time; the command may go on", hint=look
+                )
             hint = f"`$sesh --status {name}` shows its pid"
-            return TimedOut(f"the daemon of {name} does not answer in time; the command did not run", hint=hint)
+            return errors.TimedOut(f"the daemon of {name} does not answer in time; the command did not run", hint=hint)
         if not begun:
-            if isinstance(error, Silent):
-                return Silent(f"{error.message}; the command did not run", hint=error.hint)
-            return Unreachable(f"the daemon of {name} died before the command began; it did not run")
-        if isinstance(error, Silent) or self.lost:
-            return Unknown(f"{error.message}; the command may have run", hint=look)
+            if isinstance(error, errors.Silent):
+                return errors.Silent(f"{error.message}; the command did not run", hint=error.hint)
+            return errors.Unreachable(f"the daemon of {name} died before the command began; it did not run")
+        if isinstance(error, errors.Silent) or self.lost:
+            return errors.Unknown(f"{error.message}; the command may have run", hint=look)
         message = f"the daemon of {name} died; the command's exit code is lost"
-        return InternalError(message, exit_code=ExitCode.UNKNOWN)
+        return errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
 
-    def ended(self, name: str, ended: Ended) -> Ran:
+    def ended(self, name: str, ended: errors.Ended) -> Ran:
         """The account of the command, if its session has ended with it. Raises InternalError."""
         last = ended.result.get("run")
         if not isinstance(last, dict) or last.get("key") != self._words.get("key"):
             message = f"{name} has ended; the command's result is lost"
-            raise InternalError(message, exit_code=ExitCode.UNKNOWN)
+            raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
         facts: RunFacts = {**last, "output_lost": True}
         return facts, b""
 

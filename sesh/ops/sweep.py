@@ -358,11 +358,10 @@ def _end(pid: int, start: str) -> bool:
 
 def _ancestors() -> set[int]:
     """The processes that this one runs under, itself among them."""
-    parents = {pid: parent for pid, parent, _ in platform.own_processes()}
     ancestors, pid = set(), os.getpid()
     while pid and pid not in ancestors:
         ancestors.add(pid)
-        pid = parents.get(pid, 0)
+        pid = platform.parent_of(pid)
     return ancestors
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from sesh import bounds, gate, paths, protocol, wire
-from sesh.errors import Ended, NotFound, ProtocolError, Refused, TimedOut, Unreachable, UsageError
+from sesh import bounds, errors, gate, paths, protocol, wire
+from sesh.errors import NotFound, Refused, UsageError
 from sesh.names import printable
 from sesh.protocol import parse
 from sesh.reach import find
 from sesh.reach.op import op
 from sesh.shapes import MOST_VALUES
-from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 @op("views.overview", reads=True)
 def overview(caller: Caller) -> Overview:
     """The `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
+    from sesh.store import listing
+
     sessions, refusals = listing.overview()
     if caller.origin is None and not caller.local:
         from sesh.remote import known
@@ -55,10 +56,12 @@ def overview(caller: Caller) -> Overview:
 def status(caller: Caller, name: str) -> Status:
     """All facts of a session: from its daemon, or from its record if it has none or is silent; of a job that is gone
     from its result. Raises NotFound."""
+    from sesh.store import listing, records
+
     summary: Summary | None
     try:
         summary = find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0])
-    except (TimedOut, Unreachable):
+    except (errors.TimedOut, errors.Unreachable):
         if (summary := listing.unanswered(name)) is None:
             raise find.absent(name) from None
     except NotFound:
@@ -228,7 +231,7 @@ class LiveLog:
                     gate.carry(self._carried, data)
                 elif kind == protocol.RESPONSE and self._answered(data):
                     return
-        except Ended as ended:  # while the link was down, or before its answer: its kept output comes at once
+        except errors.Ended as ended:  # while the link was down, or before its answer: its kept output comes at once
             from sesh.vt.lines import LineReader
 
             position, data = self._stream.rest(ended)
@@ -278,7 +281,7 @@ class LiveLog:
     def _begin(self, answer: Answer, lines: list[str]) -> LineReader:
         """Writes the existing lines; returns the reader of new ones. One that the cursor stands on is unfinished."""
         if not answer.keys() >= _FOLLOWED:
-            raise ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
+            raise errors.ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
         from sesh.vt.lines import LineReader
 
         unfinished = lines.pop() if answer["open"] and lines else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from sesh import protocol, wire
-from sesh.errors import Ended, Refused, TimedOut
+from sesh.errors import DaemonDied, Ended, Refused, TimedOut
 from sesh.ops.matching import Pattern
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, DaemonDied
+from sesh.reach.stream import LATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh.errors import Interrupted
+from sesh import errors
 from sesh.lean import signal
 from sesh.stop import Stop
 
@@ -130,11 +130,11 @@ class Interrupts(Stop):
 
     def give_up(self, _number: int) -> None:
         """Stops the waiting at the first signal; a `handler`."""
-        raise Interrupted(self.message)
+        raise errors.Interrupted(self.message)
 
     def _leave(self, *_: object) -> NoReturn:
         r"""Stops the waiting: at the third Ctrl-C, and at once on Ctrl-\, as that leaves a session."""
-        stopped = Interrupted(self.message)
+        stopped = errors.Interrupted(self.message)
         stopped.typed = True
         raise stopped
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import gate, paths, wire
+from sesh import errors, gate, paths, wire
 from sesh.about import CALLED
-from sesh.errors import Exists, InvalidName, NotFound, Refused, SeshError, Silent, TimedOut, UsageError, silent_daemon
+from sesh.errors import Exists, InvalidName, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_name, is_name, near, printable, subject
-from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ _DYING = 0.5
 
 def note_damage(caller: Caller) -> None:
     """Notes the files of sessions that are not trusted, each with the fix; the other sessions work."""
+    from sesh.store import listing
+
     for reason in listing.refusals():
         caller.note(reason)
 
@@ -82,10 +83,12 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
         except NotFound:
             if until and time.monotonic() >= until:
                 hint = f"`$sesh --status {name}` shows its daemon's pid"
-                raise Silent(f"{subject(name)} runs but does not answer", hint=hint) from None
+                raise errors.Silent(f"{subject(name)} runs but does not answer", hint=hint) from None
         if until:
             time.sleep(0.005)
         until = until or time.monotonic() + min(patience, _DYING)
+        from sesh.store import listing  # a session that answers needs no record
+
         summary = listing.unanswered(name)  # has a daemon that lives make its socket again
         if summary is None or summary["state"] != "running":
             return None
@@ -127,10 +130,10 @@ def welcomed(connection: wire.Connection, name: str, deadline: float | None = No
     until = time.monotonic() + PATIENCE
     try:
         return connection.expect_welcome(until if deadline is None else min(until, deadline))
-    except TimedOut as error:
+    except errors.TimedOut as error:
         if error.answered or (deadline is not None and time.monotonic() >= deadline):
             raise
-        raise silent_daemon(name) from None
+        raise errors.silent_daemon(name) from None
 
 
 def described(answer: Answer) -> Summary:
@@ -148,6 +151,8 @@ def summary(connection: wire.Connection, timeout: float) -> Summary:
 
 def dormant(name: str) -> Summary | None:
     """The summary of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
+    from sesh.store import listing
+
     summary = listing.unanswered(name)
     return summary if summary is not None and summary["state"] in ("lost", "exited") else None
 
@@ -207,6 +212,8 @@ def result(name: str) -> JobResult | None:
 
 def ended(name: str) -> bool:
     """Returns whether the session's program has ended, and the session is kept."""
+    from sesh.store import records
+
     record = records.readable(name)
     return record is not None and record.get("exit_code") is not None
 

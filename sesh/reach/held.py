@@ -9,10 +9,10 @@ import time
 from functools import partial
 
 from sesh import shapes, wire
-from sesh.errors import Late, TimedOut, Unreachable
+from sesh.errors import DaemonDied, Late, TimedOut, Unreachable
 from sesh.protocol import DATA
 from sesh.reach import calls, links, op_shapes
-from sesh.reach.stream import DaemonDied, Stream
+from sesh.reach.stream import Stream
 from sesh.reach.workers import Turns
 from sesh.recovery.monitor import Monitor
 from sesh.remote import eventlog

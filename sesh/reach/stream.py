@@ -10,8 +10,8 @@ from __future__ import annotations
 import select
 import time
 
-from sesh import protocol, wire
-from sesh.errors import Lost, SeshError, Silent, Unreachable
+from sesh import errors, protocol, wire
+from sesh.errors import SeshError
 from sesh.reach import find
 
 TYPE_CHECKING = False
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 READY, LATE = -1, -2
 """Kinds that are no frames: another descriptor is ready; the time is over, and goes on being so."""
-
-
-class DaemonDied(Unreachable):
-    """The daemon of a followed session died, and nothing is known of the session's end."""
 
 
 class Stream:
@@ -110,7 +106,7 @@ class Stream:
         """Replaces a lost connection. Raises Ended if the session has ended meanwhile."""
         self.connection.close()
         if self._again is None:
-            raise Lost("lost the connection", hint=f"see: $sesh --status {self.name}")
+            raise errors.Lost("lost the connection", hint=f"see: $sesh --status {self.name}")
         self.reconnecting = True
         try:
             self._take(self._again(self))
@@ -135,16 +131,16 @@ class Stream:
                 ask()
                 while True:
                     yield from self._turn(others, until)
-            except Lost:
+            except errors.Lost:
                 self.reconnect()
-            except Silent:
+            except errors.Silent:
                 raise
-            except Unreachable as error:
+            except errors.Unreachable as error:
                 if error.answered:
                     raise
                 # Who was stopped is not told how another session of that name ended.
                 ended = self._ended(self) if self._ended is not None and not self._cut else None
-                raise ended or DaemonDied(f"the daemon of {self.name} died") from None
+                raise ended or errors.DaemonDied(f"the daemon of {self.name} died") from None
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
         connection, frames = self.connection, self.connection.leftovers()

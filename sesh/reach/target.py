@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh.errors import Ended, Silent, TimedOut
+from sesh import errors
 from sesh.reach import find
 from sesh.reach.op import named
 
@@ -48,10 +48,10 @@ class Target:
         """
         try:
             return find.required(name, deadline)
-        except Silent as error:
+        except errors.Silent as error:
             if deadline is None or time.monotonic() < deadline:
                 raise
-            raise TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
+            raise errors.TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
 
     def open_stream(self, name: str, limit: float | None = None, sleep: Callable[[float], None] = time.sleep) -> Stream:
         """A conversation with a session's daemon. `limit`: seconds for all of it, connecting included."""
@@ -68,13 +68,13 @@ class Target:
 
     _again: Callable[[Stream], Connection] | None = None
 
-    def _ended(self, stream: Stream) -> Ended | None:
+    def _ended(self, stream: Stream) -> errors.Ended | None:
         """The end of a stream's session, found by its name if the daemon has not said its id; None if unknown."""
         from sesh.store import results
 
         session_id = stream.session_id
         result = results.by_id(session_id) if session_id else find.result(stream.name)
-        return Ended(stream.name, result, results.output(result)) if result is not None else None
+        return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
 
     def begin(
         self,

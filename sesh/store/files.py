@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths, protocol, shapes
-from sesh.errors import ProtocolError
+from sesh import errors, paths, protocol, shapes
 from sesh.shapes import (
     either,
     exact,
@@ -59,7 +58,7 @@ def parse(path: str, data: bytes, fields: Fields) -> Any:
     """
     try:
         values = protocol.parse(data)
-    except ProtocolError:
+    except errors.ProtocolError:
         raise paths.damaged(path, "not a JSON object") from None
     if (key := shapes.misfit(values, fields)) is not None:
         raise paths.damaged(path, f"{key} is not of its type")

@@ -14,22 +14,26 @@ from tests.support import Home
 # Modules of sesh, without `sesh.`; the packages that they lie in come with them.
 EVERY_VERB = """
     __main__ about bounds cli.invocation cli.main cli.parser cli.printing cli.verbs errors lean loading names protocol
-    quitkey reach.caller
+    quitkey reach.caller refusals
 """
-SESSIONS = "gate paths platform reach.find shapes store.files store.listing store.records wire"
-"""The sessions of this machine, and a daemon spoken to."""
+DAEMON = "gate paths platform reach.find shapes wire"
+"""A daemon spoken to."""
+SESSIONS = f"{DAEMON} store.files store.listing store.records"
+"""The sessions of this machine."""
+CALL = f"{DAEMON} reach.op reach.target"
+"""An operation on a session that runs, here or on a host."""
 CALLS = f"{SESSIONS} reach.op reach.target"
-"""Operations, here or on a host."""
+"""Operations that look at records too."""
 WORDS = "moments wording"
 """What is said of sessions, and of errors."""
-CREATES = "ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
-ATTACHES = f"{WORDS} cli.attach config ops.enter reach.op"
+CREATES = "failures ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
+ATTACHES = "cli.attach config failures ops.enter reach.op"
 VIEWS = f"{CALLS} ops.views"
 EXPRESSIONS = f"sre sre_{_sre.MAGIC}"
 SHELL = f"{EXPRESSIONS} moments ops.shell vt.grammar"
 RUNS = f"{SHELL} cli.shell reach.cancelling stop"
 LAYOUT = f"""
-    {CALLS} {WORDS} cli.layout ops.create ops.dormant ops.end ops.layout ops.lookup programs remote.known stop
+    {CALLS} {WORDS} cli.layout failures ops.create ops.dormant ops.end ops.layout ops.lookup programs remote.known stop
     store.checkpoints store.results
 """
 JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
@@ -37,24 +41,24 @@ JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {
     "--version": ("", ""),
-    "a/b": (f"{SESSIONS} {ATTACHES}", ""),
+    "a/b": (f"{SESSIONS} {ATTACHES} {WORDS}", ""),
     "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json"),
     "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json"),
     "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "_json"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json"),
-    "--send work x": (f"{CALLS} cli.send ops.send reach.stream", "_json"),
-    "--send work x --enter": (f"{CALLS} cli.send ops.send reach.stream", "_json"),
-    "--send work --key Enter": (f"{CALLS} cli.send keynames ops.send reach.stream", "_json"),
+    "--send work x": (f"{CALL} cli.send ops.send reach.stream", "_json"),
+    "--send work x --enter": (f"{CALL} cli.send ops.send reach.stream", "_json"),
+    "--send work --key Enter": (f"{CALL} cli.send keynames ops.send reach.stream", "_json"),
     "--hook claude": (f"{SESSIONS.replace('reach.find ', '')} cli.integrate ops.agent_hook", "_json"),
-    "--wait work --idle 0.1": (f"{CALLS} {WORDS} cli.wait ops.matching ops.wait reach.stream", "_json"),
-    "--screen work": (f"{VIEWS} cli.views", "_json"),
-    "--logs work 5": (f"{VIEWS} cli.views", "_json"),
+    "--wait work --idle 0.1": (f"{CALL} {WORDS} cli.wait failures ops.matching ops.wait reach.stream", "_json"),
+    "--screen work": (f"{CALL} ops.views cli.views", "_json"),
+    "--logs work 5": (f"{CALL} ops.views cli.views", "_json"),
     "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--exec -- true": (f"{CALLS} {CREATES} {JOBS}", "_json"),
     "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--open shell -- sh": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json"),
-    "--run shell -- true": (f"{CALLS} {RUNS} reach.stream", "_json _sre"),
-    "--history shell": (f"{CALLS} {RUNS} wording", "_json _sre"),
+    "--run shell -- true": (f"{CALL} {RUNS} reach.stream", "_json _sre"),
+    "--history shell": (f"{CALL} {RUNS} wording", "_json _sre"),
     "--grep text": (f"{VIEWS} {SHELL} {WORDS} cli.grep ops.end ops.matching ops.search ops.sessions", "_json _sre"),
     "--label work a=b": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--message work text": (f"{CALLS} {WORDS} cli.sessions ops.end ops.sessions", "_json"),
@@ -77,10 +81,9 @@ EXISTING = (
 """Attaching to a session that runs."""
 ATTACHING = (
     f"""
-    {EXISTING[0].replace(EXPRESSIONS, "")} {CREATES} client.hint remote.known sre vt.render.clean_screen
-    vt.render.overlay
+    {EXISTING[0]} {CREATES} {WORDS} client.hint remote.known vt.render.clean_screen vt.render.overlay
     """,
-    "_json fcntl re termios",
+    "_json _sre fcntl termios",
 )
 """The same to a new one, which shows a hint."""
 STANDARD = "__future__ _collections _socket errno gc os select"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sesh import errors
+from sesh import errors, failures
 from sesh.errors import (
     CannotStart,
+    DaemonDied,
     Ended,
     ExitCode,
     InternalError,
@@ -30,7 +31,7 @@ CODES = {
 def every() -> list[type[SeshError]]:
     return [
         kind
-        for kind in vars(errors).values()
+        for kind in {**vars(errors), **vars(failures)}.values()
         if isinstance(kind, type) and issubclass(kind, SeshError) and kind is not SeshError
     ]
 
@@ -51,7 +52,7 @@ def test_an_error_comes_over_the_wire_as_itself(kind: type[SeshError]) -> None:
     sent = kind("what, and what to do")
     got = rebuild(sent.facts())
     assert (got.code, str(got), got.exit_code) == (sent.code, "what, and what to do", sent.exit_code)
-    more = CannotStart, Ended, Late, LocalFault, LoginRefused, Lost, NotSubmitted, Silent
+    more = CannotStart, DaemonDied, Ended, Late, LocalFault, LoginRefused, Lost, NotSubmitted, Silent
     if kind not in more:  # than their code says
         assert type(got) is kind
 

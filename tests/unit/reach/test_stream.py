@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import link_state, protocol, wire
-from sesh.errors import Ended, Interrupted, NotFound, Unreachable
+from sesh.errors import DaemonDied, Ended, Interrupted, NotFound, Unreachable
 from sesh.ops import events
 from sesh.ops.views import LiveLog
 from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
-from sesh.reach.stream import LATE, READY, DaemonDied, Stream
+from sesh.reach.stream import LATE, READY, Stream
 from sesh.reach.target import Target
 from sesh.recovery.attempts import Attempt, LostSession
 from sesh.remote.ssh import link as ssh_link
