@@ -22,18 +22,13 @@ from bench.contenders import Contender, Sesh
 from bench.field import Field
 from bench.material import ECHOING, SLEEPING
 from bench.streaming import echoed
+from bench.window import processor_time
 
 BATCH, ROUNDS = 100, 15
 LONGEST = 1.0
 """Seconds of pauses in a batch."""
 TRACED = 1000
 """Keys that are typed while system calls are counted."""
-
-
-def processor_time(pid: int) -> float:
-    """Milliseconds of processor time that a process has had (Linux)."""
-    with open(f"/proc/{pid}/schedstat", encoding="utf-8") as file:
-        return int(file.read().split()[0]) / 1e6
 
 
 class Typed:
@@ -59,8 +54,8 @@ class Typed:
             time.sleep(pause)
             self.times.append(echoed(self.window))
         after = sum(map(processor_time, self.daemons)), processor_time(self.window.pid)
-        self.daemon.append((after[0] - before[0]) / count)
-        self.client.append((after[1] - before[1]) / count)
+        self.daemon.append((after[0] - before[0]) * 1000 / count)
+        self.client.append((after[1] - before[1]) * 1000 / count)
 
     def calls(self) -> str:
         """System calls for each key, by daemon and client."""

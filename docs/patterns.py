@@ -13,7 +13,7 @@ from unittest import mock
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _WIDTH = 100
-_ABOUT = '''"""Code of regular expressions, written by docs/patterns.py with Python {version}: see `sesh.sre`.
+_ABOUT = '''"""Code of regular expressions, written by docs/patterns.py: see `sesh.sre`.
 
 By the expression: the code's words in hexadecimal, the number of groups, the numbers of those that have a name.
 """
@@ -23,7 +23,7 @@ By the expression: the code's words in hexadecimal, the number of groups, the nu
 
 from __future__ import annotations
 
-CODES: dict[bytes, tuple[str, int, dict[str, int]]] = {{
+CODES: dict[bytes, tuple[str, int, dict[str, int]]] = {
 '''
 
 
@@ -60,7 +60,7 @@ def compiled(expression: bytes) -> tuple[str, int, dict[str, int]]:
 
 def text() -> str:
     """The whole module."""
-    parts = [_ABOUT.format(version=f"{sys.version_info[0]}.{sys.version_info[1]}")]
+    parts = [_ABOUT]
     for expression in expressions():
         code, groups, names = compiled(expression)
         lines = "\n".join(code[at : at + _WIDTH] for at in range(0, len(code), _WIDTH))
@@ -70,7 +70,9 @@ def text() -> str:
 
 def path() -> str:
     """The module of this Python's matcher."""
-    return os.path.join(ROOT, "sesh", f"sre_{importlib.import_module('_sre').MAGIC}.py")
+    from sesh import sre
+
+    return os.path.join(ROOT, *sre.kept_in().split(".")) + ".py"
 
 
 if __name__ == "__main__":

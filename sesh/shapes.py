@@ -240,7 +240,7 @@ def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
             for item in values:
                 checked.append(shape(check, item))  # noqa: PERF401 (whose number the error tells)
         except Malformed as error:
-            raise Malformed(f"[{len(checked)}]{gap(str(error))}{error}") from None
+            raise _located(f"[{len(checked)}]", error) from None
         return checked
 
     return apply
@@ -298,7 +298,7 @@ def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
                 try:
                     checked[key] = shapes[key](check, item)
                 except Malformed as error:
-                    raise Malformed(f".{key}{gap(str(error))}{error}") from None
+                    raise _located(f".{key}", error) from None
             else:
                 checked[line(check, key)] = anything(check, item)
         return checked
@@ -346,7 +346,7 @@ def mapping(key: Shape, shape: Shape) -> Shape:
             try:
                 value = shape(check, item)
             except Malformed as error:
-                raise Malformed(f".{plain(name[:40])}{gap(str(error))}{error}") from None
+                raise _located(f".{plain(name[:40])}", error) from None
             checked[key(check, name)] = value
         return checked
 
@@ -373,7 +373,11 @@ def _within(part: str, shape: Shape, check: Check, value: object) -> Any:
     try:
         return shape(check, value)
     except Malformed as error:
-        raise Malformed(f"{part}{gap(str(error))}{error}") from None
+        raise _located(part, error) from None
+
+
+def _located(part: str, error: Malformed) -> Malformed:
+    return Malformed(f"{part}{gap(str(error))}{error}")
 
 
 def gap(reason: str) -> str:

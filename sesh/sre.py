@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from re import Pattern
 
 
+_SAME = {20221023: 20220615, 20230612: 20220615}
+"""Versions of the matcher for which `re` makes the same code of these expressions as for an older version."""
+
+
+def kept_in() -> str:
+    """The name of the module with the code for this version of the matcher. Raises ImportError without a matcher."""
+    import _sre  # type: ignore[import-not-found]
+
+    return f"sesh.sre_{_SAME.get(_sre.MAGIC, _sre.MAGIC)}"
+
+
 def compile(expression: bytes) -> Pattern[bytes]:  # noqa: A001 (as `re` has it, so that tests find what is compiled)
     """`re.compile` for an expression without flags."""
     if "re" not in sys.modules and (known := _known(expression)) is not None:
@@ -27,9 +38,9 @@ def compile(expression: bytes) -> Pattern[bytes]:  # noqa: A001 (as `re` has it,
 def _known(expression: bytes) -> Pattern[bytes] | None:
     """The expression made of its kept code; None if there is none for this version of the matcher."""
     try:
-        import _sre  # type: ignore[import-not-found]
+        import _sre
 
-        kept = __import__(f"sesh.sre_{_sre.MAGIC}", fromlist=["CODES"])
+        kept = __import__(kept_in(), fromlist=["CODES"])
         code, groups, names = kept.CODES[expression]
         words = memoryview(bytes.fromhex(code)).cast("I").tolist()
         by_number = (None, *(next((name for name, at in names.items() if at == n), None) for n in range(1, groups + 1)))

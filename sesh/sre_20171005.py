@@ -1,4 +1,4 @@
-"""Code of regular expressions, written by docs/patterns.py with Python 3.10: see `sesh.sre`.
+"""Code of regular expressions, written by docs/patterns.py: see `sesh.sre`.
 
 By the expression: the code's words in hexadecimal, the number of groups, the numbers of those that have a name.
 """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import _sre  # type: ignore[import-not-found]
 import subprocess
 import sys
 from functools import cache
 
 import pytest
 
+from sesh import sre
 from tests.support import Home
 
 # Modules of sesh, without `sesh.`; the packages that they lie in come with them.
@@ -29,7 +29,7 @@ WORDS = "moments wording"
 CREATES = "failures ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
 ATTACHES = "cli.attach config failures ops.enter reach.op"
 VIEWS = f"{CALLS} ops.views"
-EXPRESSIONS = f"sre sre_{_sre.MAGIC}"
+EXPRESSIONS = f"sre {sre.kept_in().removeprefix('sesh.')}"
 SHELL = f"{EXPRESSIONS} moments ops.shell vt.grammar"
 RUNS = f"{SHELL} cli.shell reach.cancelling stop"
 LAYOUT = f"""

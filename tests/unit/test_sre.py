@@ -38,9 +38,7 @@ def test_what_is_made_of_kept_code_equals_what_re_compiles_and_re_is_not_loaded(
 
 def test_the_kept_code_is_what_this_python_compiles() -> None:
     """A version of Python without a file of its own, or one that compiles in another way: run `make man`."""
-    import _sre  # type: ignore[import-not-found]
-
-    with open(f"{ROOT}/sesh/sre_{_sre.MAGIC}.py", encoding="utf-8") as file:
+    with open(f"{ROOT}/{sre.kept_in().replace('.', '/')}.py", encoding="utf-8") as file:
         kept = file.read().partition("CODES")[2]
     assert _said(f"{ROOT}/docs/patterns.py", "--print").partition("CODES")[2] == kept
 
@@ -56,9 +54,7 @@ def test_any_other_expression_is_compiled_by_re(monkeypatch: pytest.MonkeyPatch)
 def test_code_that_the_matcher_refuses_is_compiled_by_re(
     monkeypatch: pytest.MonkeyPatch, fault: tuple[str, int, dict[str, int]]
 ) -> None:
-    import _sre
-
-    kept = __import__(f"sesh.sre_{_sre.MAGIC}", fromlist=["CODES"])
+    kept = __import__(sre.kept_in(), fromlist=["CODES"])
     monkeypatch.setitem(kept.CODES, b"a+", fault)
     monkeypatch.delitem(sys.modules, "re", raising=False)
     assert sre.compile(b"a+").fullmatch(b"aa")
