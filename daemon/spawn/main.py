@@ -45,10 +45,11 @@ def run_spawned(channel: int) -> None:
 def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
     """The daemon in a fork of the zygote, to which the end of `lifetime_pipe` tells the daemon's end; never returns.
 
-    It stays in the zygote's session, which nobody leads and which has no terminal.
+    It leads a session of its own, so that the scheduler weighs each daemon by itself (autogroups, sched(7)). Terminals
+    are opened with O_NOCTTY by a daemon: another one would become its controlling terminal.
     """
     try:
-        os.setpgid(0, 0)
+        os.setsid()
         connection = wire.Connection(channel, channel)
         connection.send(protocol.frame(protocol.PONG, b""))
         spec = _receive_spec(connection, time.monotonic() + _SPEC_TIMEOUT)
