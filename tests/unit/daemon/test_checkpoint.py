@@ -446,7 +446,7 @@ def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path, monkeypatch:
         )
         for row in range(100)
     ) + b"\x1b[7;9H")  # fmt: skip
-    own.model.catch_up(10)
+    own.model.catch_up(60)
     own.get_checkpointer().write_last()
     assert (folder / ".checkpoint.00ff").stat().st_size > 1 << 20
     assert (restored().text(), restored().cursor) == (own.model.emulator.text(), (6, 8))
