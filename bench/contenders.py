@@ -13,7 +13,8 @@ import signal
 import subprocess
 import time
 
-from bench.window import run
+from bench.material import SLEEPING
+from bench.window import run, timed
 
 Words = list[str]
 
@@ -36,10 +37,6 @@ class Contender:
             "LANG": "C.UTF-8",
             "SHELL": "/bin/sh",
         }
-
-    def available(self) -> bool:
-        """Whether the program is installed."""
-        return shutil.which(self.name) is not None
 
     def version(self) -> str:
         """What the program says of its version."""
@@ -89,15 +86,11 @@ class Contender:
 
 
 class Sesh(Contender):
-    name = "sesh"
-
-    def __init__(self, root: str, program: str) -> None:
+    def __init__(self, root: str, program: str, name: str = "sesh") -> None:
+        self.name = name
         super().__init__(root)
-        self.program = program
+        self.program, self.kept = program, 0
         self.environment["SESH_DIR"] = os.path.join(self.root, "s")
-
-    def available(self) -> bool:
-        return True
 
     def version(self) -> str:
         return self._said(self.program, "--version")
@@ -148,6 +141,17 @@ class Sesh(Contender):
 
     def kill(self, session: str) -> None:
         run([self.program, "--kill", session], self.environment)
+
+    def keep(self, count: int) -> None:
+        """Makes sessions that do nothing, `kept0` and so on, until there are so many."""
+        while self.kept < count:
+            run(self.create(f"kept{self.kept}", SLEEPING), self.environment)
+            self.kept += 1
+
+    def kill_all(self) -> tuple[float, float]:
+        """Ends all sessions; the seconds, and those of processor time, that the command took."""
+        self.kept = 0
+        return timed([self.program, "--kill-all", "-y"], self.environment)
 
 
 class Tmux(Contender):
@@ -271,9 +275,6 @@ class Relay(Contender):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
         self.words = [python, "-IS", script]
 
-    def available(self) -> bool:
-        return True
-
     def version(self) -> str:
         return "forty lines of Python"
 
@@ -305,9 +306,6 @@ class Plain(Contender):
     name = "plain"
     detach = ()
     keeps = False
-
-    def available(self) -> bool:
-        return True
 
     def version(self) -> str:
         return "a PTY alone"

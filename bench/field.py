@@ -11,23 +11,25 @@ from collections.abc import Iterator
 
 from bench import material
 from bench.contenders import Contender, Plain, Relay, Sesh, missing, peers
-from bench.window import Window, run
+from bench.figures import OTHER
+from bench.window import Window, run, timed
 
 SUSTAINED = 256 << 20
 
 
 class Field:
-    """The contenders side by side. `quick`: fewer rounds and smaller streams. A context manager: all ends with it."""
+    """The contenders side by side. `quick`: fewer rounds; `sustained`: large files too; `other`: the program of another
+    sesh. A context manager: all ends with it."""
 
-    def __init__(self, program: str, python: str, *, quick: bool) -> None:
-        self.program, self.python, self.quick = program, python, quick
-        self.burst = material.BURST
+    def __init__(self, program: str, python: str, *, quick: bool, sustained: bool, other: str = "") -> None:
+        self.python, self.quick = python, quick
         self.root = tempfile.mkdtemp(prefix="b")
         self.material = os.path.join(self.root, "material")
         os.mkdir(self.material)
-        sizes = {"": self.burst} if quick else {"": self.burst, ".long": SUSTAINED}
+        sizes = {"": material.BURST, ".long": SUSTAINED} if sustained else {"": material.BURST}
         self.bytes = material.write(self.material, sizes)
         self.sesh = Sesh(self.root, program)
+        self.seshes = [self.sesh, *([Sesh(self.root, other, OTHER)] if other else [])]
         self.plain = Plain(self.root)
         self.relay = Relay(self.root, python)
         self.peers = peers(self.root)
@@ -46,8 +48,8 @@ class Field:
 
     @property
     def tools(self) -> list[Contender]:
-        """sesh and its peers."""
-        return [self.sesh, *self.peers]
+        """sesh, the other one if there is one, and the peers."""
+        return [*self.seshes, *self.peers]
 
     @property
     def everyone(self) -> list[Contender]:
@@ -82,6 +84,10 @@ class Field:
             yield
         finally:
             self._brief = False
+
+    def bare(self) -> float:
+        """Milliseconds of processor time of the interpreter alone."""
+        return timed([self.python, "-IS", "-c", "pass"], self.sesh.environment)[1] * 1000
 
     def name(self) -> str:
         """A name for a new session."""

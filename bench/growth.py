@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import time
 
-from bench import resting, starting, streaming
+from bench import echoing, resting, starting, streaming
 from bench.field import Field
 from bench.figures import MANY, Row
 from bench.material import SLEEPING
@@ -36,7 +36,7 @@ def grow(field: Field) -> list[Row]:
                 *starting.create(field),
                 *starting.list_all(field, 0),
                 *starting.execute(field),
-                *streaming.echo(field)[:1],
+                *echoing.echo(field)[:1],
                 *streaming.attached(field, ("plain",)),
                 *streaming.detached(field, ("plain",)),
                 total,

@@ -7,7 +7,6 @@ a Markdown table in milliseconds: attaching until the content shows, and a short
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -18,10 +17,10 @@ from functools import partial
 
 from bench.building import LEFT_OUT, ROOT
 from bench.contenders import Sesh
-from bench.window import Window, run
+from bench.starting import CONTENT
+from bench.window import Window, processor_time, run, timed
 
 ROUNDS = 41
-CONTENT = b"@@CONTENT@@"
 
 
 def _call(*words: str, **variables: str) -> str:
@@ -74,18 +73,15 @@ def _attach(sesh: Sesh, program: str) -> tuple[float, float]:
     window = Window([program, "work"], sesh.environment)
     try:
         took = window.until(CONTENT) - window.began
-        with open(f"/proc/{window.pid}/schedstat", encoding="ascii") as file:
-            return took * 1e3, int(file.read().split()[0]) / 1e6
+        return took * 1e3, processor_time(window.pid) * 1e3
     finally:
         window.close(*sesh.detach)
 
 
 def _command(sesh: Sesh, *words: str) -> tuple[float, float]:
     """The same until a command has ended."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    took = run(list(words), sesh.environment)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return took * 1e3, (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1e3
+    took, used = timed(list(words), sesh.environment)
+    return took * 1e3, used * 1e3
 
 
 def _interleaved(take: Callable[..., tuple[float, float]], words: dict[str, list[str]]) -> dict[str, list[float]]:

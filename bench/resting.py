@@ -12,7 +12,7 @@ from bench.contenders import Contender
 from bench.field import Field
 from bench.figures import MEMORY, REST, Row
 from bench.starting import CONTENT
-from bench.window import Window
+from bench.window import Window, spent
 
 COUNT, MANY = 20, 100
 IDLE = 10.0
@@ -28,15 +28,12 @@ def pss(pid: int) -> float:
 
 def _spent(pids: list[int]) -> tuple[float, float]:
     """Milliseconds of processor time, and how often the processes were woken, threads counted in."""
-    ticks = wakeups = 0
+    wakeups = 0
     for pid in pids:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            fields = file.read().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8") as file:
                 wakeups += sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
-    return ticks * 1000 / os.sysconf("SC_CLK_TCK"), wakeups
+    return spent(pids) * 1000, wakeups
 
 
 def rest(field: Field) -> list[Row]:
@@ -77,19 +74,15 @@ def rest(field: Field) -> list[Row]:
     compared = [each for each in field.tools if not field.quick or each.name in ("sesh", "tmux")]
     if not field.quick:
         with _sessions(field, compared, [*script, "0"]) as names:
-            for contender in compared:
-                small.add(contender.name, _held(contender))
+            _hold(small, compared)
             with _windows(compared, names):
                 pass
             time.sleep(SETTLING)
-            for contender in compared:
-                visited.add(contender.name, _held(contender))
+            _hold(visited, compared)
         with _sessions(field, compared, [*script, "0"], MANY):
-            for contender in compared:
-                many.add(contender.name, _held(contender))
+            _hold(many, compared)
     with _sessions(field, compared, [*script, "10000"]) as names:
-        for contender in compared:
-            memory.add(contender.name, _held(contender))
+        _hold(memory, compared)
         if field.quick:
             return [memory]
         before = {contender.name: _spent(contender.processes()) for contender in compared}
@@ -100,8 +93,7 @@ def rest(field: Field) -> list[Row]:
             away.add(contender.name, after[1] - before[contender.name][1])
         for name, wakeups in _watched(compared, names).items():
             here.add(name, wakeups)
-        for contender in compared:
-            seen.add(contender.name, _held(contender))
+        _hold(seen, compared)
     return [memory, seen, small, visited, many, away, busy, here]
 
 
@@ -119,9 +111,10 @@ def _sessions(
         yield names
 
 
-def _held(contender: Contender) -> float:
-    """MiB of all processes that keep its sessions."""
-    return sum(map(pss, contender.processes()))
+def _hold(row: Row, contenders: list[Contender]) -> None:
+    """Adds the MiB of all processes that keep each one's sessions."""
+    for contender in contenders:
+        row.add(contender.name, sum(map(pss, contender.processes())))
 
 
 @contextlib.contextmanager
