@@ -17,7 +17,7 @@ from bench.control_group import ControlGroup
 from bench.field import Field
 from bench.figures import MANY, STARTS, Row, Turns, in_turns
 from bench.material import SLEEPING
-from bench.window import Late, timed
+from bench.window import timed
 
 LISTS = {1: 1.6, 20: 2.2, 100: 3.0}
 """Sessions that are listed, and the goal."""
@@ -71,7 +71,7 @@ def create_and_list(field: Field) -> list[Row]:
     with contextlib.ExitStack() as stack:
         counted = [Counted(sesh, stack.enter_context(ControlGroup())) for sesh in field.seshes]
         for each in counted:
-            stack.callback(end, each.sesh)
+            stack.callback(each.sesh.end)
         width = 2 if all(each.group for each in counted) else 1
         if width == 1:
             field.log("    this user may make no control group: what daemon and zygote take is left out")
@@ -84,15 +84,9 @@ def create_and_list(field: Field) -> list[Row]:
                 takes[_making("exec", how)[:width]] = {each.sesh.name: each.execute for each in counted}
             for each in counted:
                 each.keep(count)
-            in_turns(takes, field.bare, field.rounds(21, 3), field.log)
+            in_turns(takes, field.rounds(21, 3), field.log, field.bare)
             found += [row for rows in takes for row in rows]
     return found
-
-
-def end(sesh: Sesh) -> None:
-    """Ends all its sessions."""
-    with contextlib.suppress(Late):
-        sesh.kill_all()
 
 
 def _making(what: str, how: str) -> tuple[Row, Row]:

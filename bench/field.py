@@ -35,7 +35,8 @@ class Field:
         self.peers = peers(self.root)
         self.missing = missing()
         self._sessions = 0
-        self._brief = False
+        self.brief = False
+        """Whether samples are taken less often, as there are many rows."""
 
     def __enter__(self) -> Field:
         return self
@@ -67,23 +68,14 @@ class Field:
 
     def rounds(self, many: int, few: int) -> int:
         """How often each sample is taken."""
-        if self._brief:
+        if self.brief:
             return max(1, few // 2)
         return few if self.quick else many
 
     @property
     def seconds(self) -> float:
         """How long a row may take."""
-        return 2.5 if self.quick or self._brief else 15.0
-
-    @contextlib.contextmanager
-    def brief(self) -> Iterator[None]:
-        """Has samples taken less often for a while."""
-        self._brief = True
-        try:
-            yield
-        finally:
-            self._brief = False
+        return 2.5 if self.quick or self.brief else 15.0
 
     def bare(self) -> float:
         """Milliseconds of processor time of the interpreter alone."""

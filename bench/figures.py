@@ -192,13 +192,12 @@ Turns = dict[tuple[Row, ...], dict[str, Callable[[], tuple[float, ...]]]]
 """For several rows a figure each, by contender."""
 
 
-def in_turns(takes: Turns, bare: Take, rounds: int, log: Callable[[str], None]) -> None:
-    """Takes samples of processor time in turns, by row and contender, and the interpreter's own start in each turn. A
-    take may have figures for several rows. The first turn, which may write bytecode, does not count; what fails is left
-    out from then on."""
+def in_turns(takes: Turns, rounds: int, log: Callable[[str], None], bare: Take | None = None) -> None:
+    """Takes samples in turns, by row and contender, and `bare`, the interpreter's own start, in each turn. The first
+    turn, which may write bytecode, does not count; what fails is left out from then on."""
     failed = set()
     for turn in range(rounds + 1):
-        start = bare()
+        start = bare() if bare else 0.0
         for rows, by_contender in takes.items():
             for name, take in by_contender.items():
                 if (rows, name) in failed:
@@ -212,7 +211,7 @@ def in_turns(takes: Turns, bare: Take, rounds: int, log: Callable[[str], None]) 
                     continue
                 for row, value in zip(rows, values, strict=True) if turn else ():
                     row.add(name, value)
-            for row in rows if turn else ():
+            for row in rows if turn and bare else ():
                 row.add("bare", start)
 
 

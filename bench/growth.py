@@ -24,7 +24,8 @@ def grow(field: Field) -> list[Row]:
         began = time.monotonic()
         sessions = "1 session" if count == 1 else f"{count} sessions"
         with contextlib.ExitStack() as stack:
-            stack.enter_context(field.brief())
+            field.brief = True
+            stack.callback(setattr, field, "brief", False)
             for contender in field.tools:
                 for _ in range(count):
                     stack.enter_context(field.session(contender, SLEEPING))

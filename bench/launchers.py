@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import subprocess
 import tempfile
 import venv
-from collections.abc import Callable
 from functools import partial
+from itertools import chain
 
 from bench.building import LEFT_OUT, ROOT
 from bench.contenders import Sesh
+from bench.figures import Row, Turns, in_turns
 from bench.starting import CONTENT
+from bench.tables import as_table
 from bench.window import Window, processor_time, run, timed
 
 ROUNDS = 41
@@ -84,32 +85,26 @@ def _command(sesh: Sesh, *words: str) -> tuple[float, float]:
     return took * 1e3, used * 1e3
 
 
-def _interleaved(take: Callable[..., tuple[float, float]], words: dict[str, list[str]]) -> dict[str, list[float]]:
-    """The medians of both for each, taken in turns; the first turn, which may write bytecode, does not count."""
-    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in words}
-    for turn in range(ROUNDS + 1):
-        for name, own in words.items():
-            value = take(*own)
-            if turn:
-                samples[name].append(value)
-    return {name: [statistics.median(one) for one in zip(*taken, strict=True)] for name, taken in samples.items()}
-
-
 def main() -> None:
     """Installs, measures, prints."""
     with tempfile.TemporaryDirectory(prefix="sesh-launchers-") as folder:
         python, programs = install(folder)
         sesh = Sesh(folder, programs["make install"])
         run(sesh.create("work", ["sh", "-c", f"printf {CONTENT.decode()}; exec cat"]), sesh.environment)
-        shown = _interleaved(partial(_attach, sesh), {name: [program] for name, program in programs.items()})
-        sent = {name: [program, "--send", "work", "x"] for name, program in programs.items()}
-        used = _interleaved(partial(_command, sesh), {"nothing (`python -c pass`)": [python, "-c", "pass"], **sent})
+        rows = [
+            (Row(what, what, "ms"), Row(f"cpu-{what}", f"{what}, processor time", "ms"))
+            for what in ("attach", "--send")
+        ]
+        takes: Turns = {
+            rows[0]: {name: partial(_attach, sesh, program) for name, program in programs.items()},
+            rows[1]: {
+                name: partial(_command, sesh, program, "--send", "work", "x") for name, program in programs.items()
+            },
+        }
+        takes[rows[1]]["python -c pass"] = partial(_command, sesh, python, "-c", "pass")
+        in_turns(takes, ROUNDS, print)
         sesh.quit()
-    print("| installed by | attach until the content shows | its processor time | `--send` | its processor time |")
-    print("| --- | --- | --- | --- | --- |")
-    for name, values in used.items():
-        cells = [f"{value:.1f}" for value in (*shown.get(name, ()), *values)]
-        print("|", " | ".join([name, *["-"] * (4 - len(cells)), *cells]), "|")
+    print(as_table(chain(*rows), markdown=True))
 
 
 if __name__ == "__main__":

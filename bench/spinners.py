@@ -7,15 +7,15 @@ terminals to what keeps the session, and cost nothing). The program in the sessi
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
+from itertools import chain
 
 from bench.alone import alone
-from bench.contenders import Contender
 from bench.field import Field
 from bench.figures import REST, Row
+from bench.resting import sessions, windows
 from bench.window import Window, show, spent
 
 AGENT = r"""
@@ -40,8 +40,6 @@ while True:
 """
 KINDS = {"codex": ("1", "0.032", "0"), "gemini": ("12", "0.055", "78"), "qwen": ("8", "0.08", "78")}
 """Rows that a frame draws, seconds between two, and columns."""
-STARTED = 11.0
-"""Seconds until what a tool does once about a new program is over."""
 
 
 def spin(field: Field, count: int = 4, seconds: float = 10.0, kinds: str = ",".join(KINDS)) -> list[Row]:
@@ -52,21 +50,11 @@ def spin(field: Field, count: int = 4, seconds: float = 10.0, kinds: str = ",".j
     for kind in kinds.split(","):
         found = [_row(kind, how) for how in ("detached", "attached", "both")]
         agent = [field.python, "-ISc", AGENT, *KINDS[kind]]
-        windows: list[tuple[Contender, Window]] = []
-        with contextlib.ExitStack() as stack:
-            names = [
-                (tool, stack.enter_context(field.session(tool, agent))) for tool in field.tools for _ in range(count)
-            ]
-            time.sleep(STARTED)
-            _measure(field, found[:1], windows, seconds, count)
-            try:
-                for tool, name in names:
-                    windows.append((tool, field.enter(tool, name, agent)))
-                show([window for _, window in windows], 3.0)
-                _measure(field, found[1:], windows, seconds, count)
-            finally:
-                for tool, window in windows:
-                    window.close(*tool.detach)
+        with sessions(field, field.tools, agent, count) as names:
+            _measure(field, found[:1], {}, seconds, count)
+            with windows(field.tools, names, b"") as opened:
+                show(list(chain(*opened.values())), 3.0)
+                _measure(field, found[1:], opened, seconds, count)
         rows += found
     return rows
 
@@ -81,20 +69,15 @@ def _row(kind: str, how: str) -> Row:
     )  # fmt: skip
 
 
-def _measure(
-    field: Field, rows: list[Row], windows: list[tuple[Contender, Window]], seconds: float, count: int
-) -> None:
+def _measure(field: Field, rows: list[Row], opened: dict[str, list[Window]], seconds: float, count: int) -> None:
     """Fills the row of what keeps the sessions, and that of it and the clients."""
-    keepers = {tool.name: tool.processes() for tool in field.tools}
-    both = {name: list(pids) for name, pids in keepers.items()}
-    for tool, window in windows:
-        both[tool.name].append(window.pid)
-    counted = [
-        (row, name, pids) for row, each in zip(rows, (keepers, both), strict=False) for name, pids in each.items()
-    ]
+    counted = []
+    for tool in field.tools:
+        keepers, clients = tool.processes(), [window.pid for window in opened.get(tool.name, ())]
+        counted += [(row, tool.name, pids) for row, pids in zip(rows, (keepers, keepers + clients), strict=False)]
     before = [spent(pids) for *_, pids in counted]
     began = time.monotonic()
-    show([window for _, window in windows], seconds)
+    show(list(chain(*opened.values())), seconds)
     share = 100 / (time.monotonic() - began) / count
     for (row, name, pids), past in zip(counted, before, strict=True):
         row.add(name, (spent(pids) - past) * share)

@@ -6,7 +6,6 @@ Processor time is that of the command's own process, and of all that works for i
 
 from __future__ import annotations
 
-import contextlib
 import select
 import sys
 import time
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 from bench.alone import alone
 from bench.contenders import Sesh
 from bench.control_group import ControlGroup
-from bench.creating import Counted, end
+from bench.creating import Counted
 from bench.field import Field
 from bench.figures import MANY, Goal, Row
 from bench.window import PATIENCE, Late, Window, processor_time, show
@@ -54,10 +53,12 @@ def thousand(field: Field, count: int = 1000) -> list[Row]:
     row("kill-all-own", f"the end of {count} sessions, processor time", "s")
     row("kill-all-all", f"the end of {count} sessions, processor time of all", "s")
     for sesh in field.seshes:  # not at the same time: so many sessions fill a machine
-        with ControlGroup() as group, contextlib.ExitStack() as stack:
-            stack.callback(end, sesh)
-            for key, value in _taken(field, Counted(sesh, group), count):
-                rows[key].add(sesh.name, value)
+        with ControlGroup() as group:
+            try:
+                for key, value in _taken(field, Counted(sesh, group), count):
+                    rows[key].add(sesh.name, value)
+            finally:
+                sesh.end()
     return [each for each in rows.values() if each.samples]
 
 

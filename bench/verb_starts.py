@@ -7,11 +7,11 @@ compared with itself `alone`.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import subprocess
 import sys
+from typing import NamedTuple
 
 from bench.alone import alone
 from bench.contenders import Sesh
@@ -19,7 +19,7 @@ from bench.field import Field
 from bench.figures import MANY, OURS, STARTS, Row, Turns, in_turns
 from bench.material import SLEEPING
 from bench.starting import CONTENT
-from bench.window import Late, Window, processor_time, run, timed
+from bench.window import Window, processor_time, run, timed
 
 FAST, OTHERS = 1.6, 2.5
 """The goals for what is typed, or run by scripts, all day, and for other verbs."""
@@ -29,39 +29,36 @@ ATTACH = "attach"
 EXPORTED = "exported.json"
 
 
-class Verb:
+class Verb(NamedTuple):
     """One line that is measured; `before` is run before each round and not measured. `told`: the summary names it;
     `every`: it looks at every session."""
 
-    def __init__(
-        self,
-        words: str,
-        goal: float = OTHERS,
-        *,
-        before: str = "",
-        key: str = "",
-        told: bool = False,
-        every: bool = False,
-    ) -> None:
-        self.words, self.goal, self.before = words.split(), goal, before.split()
-        self.key = key or self.words[0]
-        self.told, self.every = told or goal == FAST, every
+    words: str
+    goal: float = OTHERS
+    before: str = ""
+    name: str = ""
+    told: bool = False
+    every: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.name or self.words.split()[0]
 
 
 VERBS = (
-    Verb("work", FAST, key=ATTACH),
-    Verb("--send work x", FAST),
-    Verb("--run shell -- true", FAST),
-    Verb("--status work", FAST),
-    Verb("--screen work", FAST),
-    Verb("--logs work", FAST),
+    Verb("work", FAST, name=ATTACH, told=True),
+    Verb("--send work x", FAST, told=True),
+    Verb("--run shell -- true", FAST, told=True),
+    Verb("--status work", FAST, told=True),
+    Verb("--screen work", FAST, told=True),
+    Verb("--logs work", FAST, told=True),
     Verb("--grep CONTENT", told=True, every=True),
     Verb("--completions zsh", told=True),
     Verb("--label work a=b", told=True),
     Verb("--rename one two", before="--rename two one", told=True),
     Verb("--message work text", told=True),
     Verb("--export", told=True, every=True),
-    Verb("--list --json", key="--list --json", every=True),
+    Verb("--list --json", name="--list --json", every=True),
     Verb(f"--import {EXPORTED}"),
     Verb("--open work"),
     Verb("--detach work"),
@@ -75,7 +72,7 @@ VERBS = (
     Verb("--forget @nowhere"),
     Verb("--doctor"),
     Verb("--shell-init bash"),
-    Verb("--complete zsh -- --se", key="--complete (Tab)"),
+    Verb("--complete zsh -- --se", name="--complete (Tab)"),
     Verb("--hook claude"),
     Verb("--skill"),
     Verb("--schema list"),
@@ -104,8 +101,7 @@ def verb_starts(field: Field, verbs: str = "") -> list[Row]:
         return rows + beside
     finally:
         for sesh in field.seshes:
-            with contextlib.suppress(Late):
-                sesh.kill_all()
+            sesh.end()
 
 
 def _prepare(sesh: Sesh) -> None:
@@ -125,21 +121,21 @@ def _fill(field: Field, rows: list[Row], verbs: list[Verb], rounds: int) -> None
         (row,): {sesh.name: functools.partial(_taken, sesh, verb) for sesh in field.seshes}
         for row, verb in zip(rows, verbs, strict=True)
     }
-    in_turns(takes, field.bare, rounds, field.log)
+    in_turns(takes, rounds, field.log, field.bare)
 
 
 def _taken(sesh: Sesh, verb: Verb) -> tuple[float]:
     """Milliseconds of processor time of one call. What it answers is for tests to judge."""
     if verb.key == ATTACH:
-        window = Window(sesh.attach(*verb.words), sesh.environment)
+        window = Window(sesh.attach(verb.words), sesh.environment)
         try:
             window.until(CONTENT, 20)
             return (processor_time(window.pid) * 1000,)
         finally:
             window.close(*sesh.detach)
     if verb.before:
-        run([sesh.program, *verb.before], sesh.environment)
-    words = [os.path.join(sesh.root, word) if word == EXPORTED else word for word in verb.words]
+        run([sesh.program, *verb.before.split()], sesh.environment)
+    words = [os.path.join(sesh.root, word) if word == EXPORTED else word for word in verb.words.split()]
     return (timed([sesh.program, *words], sesh.environment, (0, 1))[1] * 1000,)
 
 

@@ -264,7 +264,7 @@ def test_the_quick_run_leaves_out_parts_that_there_are() -> None:
 
 def test_the_verbs_that_are_measured_are_verbs() -> None:
     known = {verb.name for verb in VERBS} | {"--hook", "--complete"}  # programs type these
-    assert {verb.words[0] for verb in verb_starts.VERBS if verb.key != verb_starts.ATTACH} <= known
+    assert {verb.words.split()[0] for verb in verb_starts.VERBS if verb.key != verb_starts.ATTACH} <= known
     keys = [verb.key for verb in verb_starts.VERBS]
     assert len(keys) == len(set(keys))
 
@@ -325,7 +325,7 @@ def test_what_fails_in_turns_is_left_out_and_the_first_turn_does_not_count() -> 
 
     logged: list[str] = []
     in_turns(
-        {(times,): {"sesh": lambda: (float(next(counted)),)}, (start,): {"sesh": fails}}, lambda: 7, 3, logged.append
+        {(times,): {"sesh": lambda: (float(next(counted)),)}, (start,): {"sesh": fails}}, 3, logged.append, lambda: 7
     )
     assert times.samples == {"sesh": [2, 3, 4], "bare": [7, 7, 7]}
     assert start.samples == {"bare": [7, 7, 7]}
