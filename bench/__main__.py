@@ -4,27 +4,32 @@ what became slower since."""
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterable
 
 from bench import (
-    asking,
     before,
     building,
+    creating,
     document,
+    echoing,
     emulation,
     growth,
     predicting,
-    pressing,
     resting,
-    spinning,
+    spinners,
     starting,
+    storm,
     streaming,
     thousand,
+    verb_starts,
 )
 from bench.field import Field
 from bench.figures import Run, machine
@@ -32,19 +37,20 @@ from bench.summary import six_lines
 from bench.tables import as_json, as_table, read
 
 PARTS = {
-    "asking": asking.ask,
+    "verbs": verb_starts.verb_starts,
+    "creating": creating.create_and_list,
     "attach": starting.attach,
     "create": starting.create,
     "list": starting.list_all,
     "exec": starting.execute,
-    "echo": streaming.echo,
+    "echo": echoing.echo,
     "attached": streaming.attached,
     "detached": streaming.detached,
     "crowd": streaming.crowded,
     "sustained": streaming.sustained,
     "rest": resting.rest,
-    "storm": pressing.press,
-    "spinners": spinning.spin,
+    "storm": storm.storm,
+    "spinners": spinners.spin,
     "emulator": emulation.emulate,
     "growth": growth.grow,
     "thousand": thousand.thousand,
@@ -55,7 +61,13 @@ gives rows; with `field.quick` it takes a few seconds at most."""
 THOROUGH = ("crowd", "sustained", "storm", "spinners", "growth", "thousand", "predict")
 """What the quick run leaves out."""
 MOST, QUICK = 33 * 60, 45
-"""Seconds after which no further part of a whole run, of a quick run begins; what is left out is named."""
+"""Seconds from the start after which no further part of a whole, of a quick run begins; what is left out is named."""
+BROKEN_OFF, QUICK_BROKEN_OFF = 37 * 60, 52
+"""Seconds after which the part that still runs is broken off: the rest of the time is for the end of its sessions."""
+
+
+class _TimeUp(BaseException):
+    """The run has taken so long that its part is broken off."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -73,6 +85,7 @@ def main() -> int:
     """Runs what is asked for; 0 also where a goal was missed or something is slower: figures are no failures."""
     asked = _arguments()
     began = time.monotonic()
+    limits = (math.inf, math.inf) if asked.only else (QUICK, QUICK_BROKEN_OFF) if asked.quick else (MOST, BROKEN_OFF)
     with tempfile.TemporaryDirectory(prefix="sesh-bench-") as folder:
         if asked.sesh:
             program, python = asked.sesh
@@ -83,30 +96,41 @@ def main() -> int:
             except subprocess.CalledProcessError as error:
                 print(f"make install failed:\n{error.stderr}", file=sys.stderr)
                 return 2
-        run = _measured(os.path.abspath(program), os.path.abspath(python), asked)
+        names = asked.only or [name for name in PARTS if not (asked.quick and name in THOROUGH)]
+        quick = asked.quick
+        with Field(os.path.abspath(program), os.path.abspath(python), quick=quick, sustained=not quick) as field:
+            run = Run(machine(), {contender.name: contender.version() for contender in field.tools}, field.missing)
+            take(run, field, names, *(began + limit for limit in limits))
     run.seconds = round(time.monotonic() - began)
     _say(run, asked)
     return 1 if run.failed else 0
 
 
-def _measured(program: str, python: str, asked: argparse.Namespace) -> Run:
-    """Takes the parts in turns. One that fails costs no other its figures."""
-    parts = asked.only or [name for name in PARTS if not (asked.quick and name in THOROUGH)]
-    with Field(program, python, quick=asked.quick) as field:
-        run = Run(machine(), {contender.name: contender.version() for contender in field.tools}, field.missing)
-        began = time.monotonic()
-        for name in parts:
-            started = time.monotonic()
-            if not asked.only and started - began > (QUICK if asked.quick else MOST):
-                run.left_out.append(name)
-                continue
-            try:
-                run.rows += PARTS[name](field)
-            except Exception:
-                run.failed[name] = traceback.format_exc()
-                field.log(run.failed[name])
-            field.log(f"{name}: {time.monotonic() - started:.1f} s")
-    return run
+def take(run: Run, field: Field, names: Iterable[str], latest: float, end: float) -> None:
+    """Takes the parts in turns. One that fails costs no other its figures. None begins after the moment `latest`, and
+    the one that runs at `end` is broken off."""
+
+    def ring(*_: object) -> None:
+        raise _TimeUp
+
+    before = signal.signal(signal.SIGALRM, ring)
+    for name in names:
+        started = time.monotonic()
+        if started > latest:
+            run.left_out.append(name)
+            continue
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0 if math.isinf(end) else max(0.001, end - started))
+            run.rows += PARTS[name](field)
+        except _TimeUp:
+            run.left_out.append(name)
+        except Exception:
+            run.failed[name] = traceback.format_exc()
+            field.log(run.failed[name])
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        field.log(f"{name}: {time.monotonic() - started:.1f} s")
+    signal.signal(signal.SIGALRM, before)
 
 
 def _say(run: Run, asked: argparse.Namespace) -> None:

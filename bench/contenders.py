@@ -5,6 +5,7 @@ tmux and screen keep 10,000 lines, as sesh does; tmux shows no status line, so t
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -13,7 +14,8 @@ import signal
 import subprocess
 import time
 
-from bench.window import run
+from bench.material import SLEEPING
+from bench.window import Late, run, timed
 
 Words = list[str]
 
@@ -36,10 +38,6 @@ class Contender:
             "LANG": "C.UTF-8",
             "SHELL": "/bin/sh",
         }
-
-    def available(self) -> bool:
-        """Whether the program is installed."""
-        return shutil.which(self.name) is not None
 
     def version(self) -> str:
         """What the program says of its version."""
@@ -89,15 +87,11 @@ class Contender:
 
 
 class Sesh(Contender):
-    name = "sesh"
-
-    def __init__(self, root: str, program: str) -> None:
+    def __init__(self, root: str, program: str, name: str = "sesh") -> None:
+        self.name = name
         super().__init__(root)
-        self.program = program
+        self.program, self.kept = program, 0
         self.environment["SESH_DIR"] = os.path.join(self.root, "s")
-
-    def available(self) -> bool:
-        return True
 
     def version(self) -> str:
         return self._said(self.program, "--version")
@@ -148,6 +142,22 @@ class Sesh(Contender):
 
     def kill(self, session: str) -> None:
         run([self.program, "--kill", session], self.environment)
+
+    def keep(self, count: int) -> None:
+        """Makes sessions that do nothing, `kept0` and so on, until there are so many."""
+        while self.kept < count:
+            run(self.create(f"kept{self.kept}", SLEEPING), self.environment)
+            self.kept += 1
+
+    def kill_all(self) -> tuple[float, float]:
+        """Ends all sessions; the seconds, and those of processor time, that the command took."""
+        self.kept = 0
+        return timed([self.program, "--kill-all", "-y"], self.environment)
+
+    def end(self) -> None:
+        """The same, whatever comes of it."""
+        with contextlib.suppress(Late):
+            self.kill_all()
 
 
 class Tmux(Contender):
@@ -226,15 +236,42 @@ class Screen(Contender):
         run(["screen", "-S", session, "-X", "quit"], self.environment)
 
 
-class Dtach(Contender):
-    name = "dtach"
+class _OnSockets(Contender):
+    """A process for each session, which is named after its socket."""
+
     keeps = False
+    serving: tuple[str, ...] = ()
+    """The words before the socket's path."""
+
+    def create(self, session: str, words: Words) -> Words:
+        return [*self.serving, os.path.join(self.root, session), *words]
+
+    def processes(self) -> list[int]:
+        return list(self._served())
+
+    def _served(self) -> dict[int, str]:
+        """The sockets by process."""
+        commands = {int(entry): _command(entry) for entry in os.listdir("/proc") if entry.isdecimal()}
+        at = len(self.serving)
+        return {
+            pid: words[at]
+            for pid, words in commands.items()
+            if tuple(words[:at]) == self.serving and words[at].startswith(self.root)
+        }
+
+    def kill(self, session: str) -> None:
+        for pid, path in self._served().items():
+            if path == os.path.join(self.root, session):
+                os.kill(pid, signal.SIGTERM)
+                _ended(pid)
+
+
+class Dtach(_OnSockets):
+    name = "dtach"
+    serving = ("dtach", "-n")
 
     def version(self) -> str:
         return self._said("dtach", "--help").splitlines()[0]
-
-    def create(self, session: str, words: Words) -> Words:
-        return ["dtach", "-n", os.path.join(self.root, session), *words]
 
     def attach(self, session: str) -> Words:
         return ["dtach", "-a", os.path.join(self.root, session), "-r", "winch"]
@@ -242,61 +279,23 @@ class Dtach(Contender):
     def execute(self, words: Words) -> Words | None:
         return ["dtach", "-c", os.path.join(self.root, "job"), *words]
 
-    def processes(self) -> list[int]:
-        found = []
-        for entry in os.listdir("/proc"):
-            if entry.isdecimal():
-                words = _command(entry)
-                if words[:2] == ["dtach", "-n"] and words[2:3] and words[2].startswith(self.root):
-                    found.append(int(entry))
-        return found
 
-    def kill(self, session: str) -> None:
-        path = os.path.join(self.root, session)
-        for pid in self.processes():
-            if _command(str(pid))[2:3] == [path]:
-                os.kill(pid, signal.SIGTERM)
-                _ended(pid)
-
-
-class Relay(Contender):
+class Relay(_OnSockets):
     """The least that a session needs in Python: what of sesh's time is the interpreter's."""
 
     name = "relay"
     detach = ()
-    keeps = False
 
     def __init__(self, root: str, python: str) -> None:
         super().__init__(root)
-        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
-        self.words = [python, "-IS", script]
-
-    def available(self) -> bool:
-        return True
+        self.words = [python, "-IS", os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")]
+        self.serving = (*self.words, "serve")
 
     def version(self) -> str:
         return "forty lines of Python"
 
-    def create(self, session: str, words: Words) -> Words:
-        return [*self.words, "serve", os.path.join(self.root, session), *words]
-
     def attach(self, session: str) -> Words:
         return [*self.words, "attach", os.path.join(self.root, session)]
-
-    def processes(self) -> list[int]:
-        found = []
-        for entry in os.listdir("/proc"):
-            if entry.isdecimal():
-                words = _command(entry)
-                if words[2:4] == [*self.words[2:], "serve"] and words[4].startswith(self.root):
-                    found.append(int(entry))
-        return found
-
-    def kill(self, session: str) -> None:
-        for pid in self.processes():
-            if _command(str(pid))[4:5] == [os.path.join(self.root, session)]:
-                os.kill(pid, signal.SIGTERM)
-                _ended(pid)
 
 
 class Plain(Contender):
@@ -305,9 +304,6 @@ class Plain(Contender):
     name = "plain"
     detach = ()
     keeps = False
-
-    def available(self) -> bool:
-        return True
 
     def version(self) -> str:
         return "a PTY alone"

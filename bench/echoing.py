@@ -1,131 +1,106 @@
-"""`python -m bench.echoing`: a key and its echo, by sesh, dtach and the forty-line relay: times, processor time, calls.
+"""`python -m bench.echoing`: one key and its echo: how long it takes, and what it costs in processor time.
 
-Each contender echoes keys in turn: milliseconds until the echo shows (p50, p95), and milliseconds of processor time for
-each key in daemon and client, beside so many idle sessions of its own. `--beside CHECKOUT`: another sesh to compare
-with. `--calls`: the system calls for each key too.
+Each contender echoes keys in turn: sesh, its peers, the forty-line relay, a plain PTY. The processor time is that of
+all processes that keep the session, and of the client; the program in the session is not counted.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import os
+import math
 import re
+import select
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-from bench.building import copy
-from bench.contenders import Contender, Sesh
+from bench.alone import alone
+from bench.contenders import Contender
 from bench.field import Field
+from bench.figures import ECHO, Row
 from bench.material import ECHOING, SLEEPING
-from bench.streaming import echoed
-from bench.window import processor_time
+from bench.window import Late, Window, spent
 
-BATCH, ROUNDS = 100, 15
-LONGEST = 1.0
-"""Seconds of pauses in a batch."""
+KEYS, LONGEST = 100, 1.0
+"""Keys in a sample, if the pauses between them take no more than so many seconds."""
 TRACED = 1000
 """Keys that are typed while system calls are counted."""
 
 
-class Typed:
-    """A window on a session of one contender that echoes, and what its keys have cost."""
-
-    def __init__(self, field: Field, contender: Contender, stack: contextlib.ExitStack, idle: int) -> None:
-        for _ in range(idle):
-            stack.enter_context(field.session(contender, SLEEPING))
-        before = set(contender.processes())
-        name = stack.enter_context(field.session(contender, ECHOING))
-        self.contender = contender
-        self.window = field.enter(contender, name, ECHOING)
-        self.window.settle(0.3)
-        self.daemons = sorted(set(contender.processes()) - before)
-        self.times: list[float] = []
-        self.daemon: list[float] = []
-        self.client: list[float] = []
-
-    def take(self, count: int, pause: float) -> None:
-        """Types some keys."""
-        before = sum(map(processor_time, self.daemons)), processor_time(self.window.pid)
-        for _ in range(count):
-            time.sleep(pause)
-            self.times.append(echoed(self.window))
-        after = sum(map(processor_time, self.daemons)), processor_time(self.window.pid)
-        self.daemon.append((after[0] - before[0]) * 1000 / count)
-        self.client.append((after[1] - before[1]) * 1000 / count)
-
-    def calls(self) -> str:
-        """System calls for each key, by daemon and client."""
-        said = []
-        for role, pids in (("daemon", self.daemons), ("client", [self.window.pid])):
-            with tempfile.NamedTemporaryFile("r") as report:
-                words = ["strace", "-f", "-c", "-U", "calls,name", "-o", report.name]
-                tracer = subprocess.Popen([*words, *(f"-p{pid}" for pid in pids)], stderr=subprocess.DEVNULL)
-                time.sleep(0.5)
-                for _ in range(TRACED):
-                    echoed(self.window)
-                tracer.terminate()
-                tracer.wait()
-                counts = re.findall(r"^ *(\d+) (\w+)$", report.read(), re.MULTILINE)
-            each = [f"{int(count) / TRACED:.2f} {name}" for count, name in counts if name != "total"]
-            said.append(f"{role}: {', '.join(each)}")
-        return "; ".join(said)
-
-    def close(self) -> None:
-        """Leaves."""
-        if not self.contender.detach:
-            os.kill(self.window.pid, 9)
-        self.window.close(*self.contender.detach)
-
-
-def compared(field: Field, contenders: list[Contender], idle: int, pause: float, *, calls: bool) -> None:
-    """Prints a row for each contender."""
+def echo(field: Field, idle: int = 0, pause: float = 0.002, calls: bool = False) -> list[Row]:
+    """The median and p95 of many keys, in each sample. `idle`: sessions beside it; `pause`: seconds before a key;
+    `calls`: the system calls of each key are logged too."""
+    row = Row(
+        "echo", "echo p50", "ms", said="1.5 x dtach, 1.15 x relay",
+        goal=lambda m: min(1.5 * m["dtach"], 1.15 * m.get("relay", math.inf)),
+        line=ECHO, short="echo p50", charted=True,
+    )  # fmt: skip
+    late = Row(
+        "echo-late", "echo p95", "ms", said="dtach", goal=lambda m: m["dtach"], line=ECHO, short="echo p95",
+        charted=True,
+    )  # fmt: skip
+    cost = Row(
+        "echo-cost", "a key and its echo, processor time of all", "ms", said="0.2 ms", goal=lambda _: 0.2,
+        line=ECHO, short="processor time of a key",
+    )  # fmt: skip
+    keeping = Row("echo-daemon", "a key and its echo, processor time of what keeps the session", "ms")
+    count = max(1, min(KEYS, int(LONGEST / max(pause, 0.001))))
     with contextlib.ExitStack() as stack:
-        typed = [Typed(field, contender, stack, idle) for contender in contenders]
-        for _ in range(ROUNDS):
-            for each in typed:
-                each.take(min(BATCH, int(LONGEST / pause)) if pause else BATCH, pause)
-        print(f"{idle} idle sessions beside it")
-        print(f"{'':<10}{'p50 ms':>8}{'p95 ms':>8}{'daemon ms':>11}{'client ms':>11}{'both':>7}", flush=True)
-        for each in typed:
-            times = sorted(each.times)
-            daemon, client = statistics.median(each.daemon), statistics.median(each.client)
-            p50, p95 = times[len(times) // 2], times[len(times) * 95 // 100]
-            name = each.contender.name
-            print(f"{name:<10}{p50:>8.3f}{p95:>8.3f}{daemon:>11.3f}{client:>11.3f}{daemon + client:>7.3f}", flush=True)
-        if calls:
-            for each in typed:
-                print(f"{each.contender.name}: {each.calls()}", flush=True)
-        for each in typed:
-            each.close()
+        typed: list[tuple[Contender, Window, list[int]]] = []
+        for contender in [*field.everyone, field.relay]:
+            for _ in range(idle if contender is not field.plain else 0):
+                stack.enter_context(field.session(contender, SLEEPING))
+            name = stack.enter_context(field.session(contender, ECHOING))
+            window = field.enter(contender, name, ECHOING)
+            stack.callback(window.close, *contender.detach)
+            window.settle(0.2)
+            typed.append((contender, window, contender.processes()))
+        for _ in range(field.rounds(9, 3)):
+            for contender, window, keepers in typed:
+                before = spent(keepers), spent([window.pid])
+                times = sorted(echoed(window, pause) for _ in range(count))
+                row.add(contender.name, statistics.median(times))
+                late.add(contender.name, times[len(times) * 95 // 100])
+                if contender is not field.plain:
+                    kept = spent(keepers) - before[0]
+                    keeping.add(contender.name, kept * 1000 / count)
+                    cost.add(contender.name, (kept + spent([window.pid]) - before[1]) * 1000 / count)
+        for contender, window, keepers in typed if calls else ():
+            for role, pids in (("daemon", keepers), ("client", [window.pid])):
+                field.log(f"{contender.name}, {role}: {_calls(window, pids)}")
+    return [row, late, cost, keeping]
 
 
-def main() -> int:
-    """Prints a table for each number of idle sessions."""
-    parser = argparse.ArgumentParser(prog="python -m bench.echoing", description=__doc__)
-    parser.add_argument("--beside", metavar="CHECKOUT")
-    parser.add_argument("--calls", action="store_true")
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two keys")
-    parser.add_argument("--idle", default="0", help="numbers, such as 0,10,100")
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sesh-bench-") as folder, contextlib.ExitStack() as stack:
-        os.mkdir(os.path.join(folder, "own"))
-        field = stack.enter_context(Field(*copy(os.path.join(folder, "own")), quick=True))
-        contenders: list[Contender] = [field.sesh, field.relay, *(each for each in field.peers if each.name == "dtach")]
-        if chosen.beside:
-            os.mkdir(os.path.join(folder, "other"))
-            os.mkdir(os.path.join(folder, "sessions"))
-            other = Sesh(os.path.join(folder, "sessions"), copy(os.path.join(folder, "other"), chosen.beside)[0])
-            stack.callback(other.quit)
-            other.name = "other"
-            contenders.insert(0, other)
-        for idle in map(int, chosen.idle.split(",")):
-            compared(field, contenders, idle, chosen.pause, calls=chosen.calls)
-    return 0
+def echoed(window: Window, pause: float = 0.002) -> float:
+    """Milliseconds until a key comes back, which is typed after a pause."""
+    time.sleep(pause)
+    window.read()
+    poll = select.poll()
+    poll.register(window.master, select.POLLIN)
+    began = time.perf_counter()
+    window.type(b"x")
+    if not poll.poll(5000):
+        raise Late("no echo came")
+    took = time.perf_counter() - began
+    window.read()
+    return took * 1000
+
+
+def _calls(window: Window, pids: list[int]) -> str:
+    """The system calls for each key of these processes, as strace counts them."""
+    with tempfile.NamedTemporaryFile("r") as report:
+        words = ["strace", "-f", "-c", "-U", "calls,name", "-o", report.name, *(f"-p{pid}" for pid in pids)]
+        tracer = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+        for _ in range(TRACED):
+            echoed(window)
+        tracer.terminate()
+        tracer.wait()
+        counts = re.findall(r"^ *(\d+) (\w+)$", report.read(), re.MULTILINE)
+    return ", ".join(f"{int(count) / TRACED:.2f} {name}" for count, name in counts if name != "total")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alone(echo))

@@ -11,29 +11,32 @@ from collections.abc import Iterator
 
 from bench import material
 from bench.contenders import Contender, Plain, Relay, Sesh, missing, peers
-from bench.window import Window, run
+from bench.figures import OTHER
+from bench.window import Window, run, timed
 
 SUSTAINED = 256 << 20
 
 
 class Field:
-    """The contenders side by side. `quick`: fewer rounds and smaller streams. A context manager: all ends with it."""
+    """The contenders side by side. `quick`: fewer rounds; `sustained`: large files too; `other`: the program of another
+    sesh. A context manager: all ends with it."""
 
-    def __init__(self, program: str, python: str, *, quick: bool) -> None:
-        self.program, self.python, self.quick = program, python, quick
-        self.burst = material.BURST
+    def __init__(self, program: str, python: str, *, quick: bool, sustained: bool, other: str = "") -> None:
+        self.python, self.quick = python, quick
         self.root = tempfile.mkdtemp(prefix="b")
         self.material = os.path.join(self.root, "material")
         os.mkdir(self.material)
-        sizes = {"": self.burst} if quick else {"": self.burst, ".long": SUSTAINED}
+        sizes = {"": material.BURST, ".long": SUSTAINED} if sustained else {"": material.BURST}
         self.bytes = material.write(self.material, sizes)
         self.sesh = Sesh(self.root, program)
+        self.seshes = [self.sesh, *([Sesh(self.root, other, OTHER)] if other else [])]
         self.plain = Plain(self.root)
         self.relay = Relay(self.root, python)
         self.peers = peers(self.root)
         self.missing = missing()
         self._sessions = 0
-        self._brief = False
+        self.brief = False
+        """Whether samples are taken less often, as there are many rows."""
 
     def __enter__(self) -> Field:
         return self
@@ -46,8 +49,8 @@ class Field:
 
     @property
     def tools(self) -> list[Contender]:
-        """sesh and its peers."""
-        return [self.sesh, *self.peers]
+        """sesh, the other one if there is one, and the peers."""
+        return [*self.seshes, *self.peers]
 
     @property
     def everyone(self) -> list[Contender]:
@@ -65,23 +68,18 @@ class Field:
 
     def rounds(self, many: int, few: int) -> int:
         """How often each sample is taken."""
-        if self._brief:
+        if self.brief:
             return max(1, few // 2)
         return few if self.quick else many
 
     @property
     def seconds(self) -> float:
         """How long a row may take."""
-        return 2.5 if self.quick or self._brief else 15.0
+        return 2.5 if self.quick or self.brief else 15.0
 
-    @contextlib.contextmanager
-    def brief(self) -> Iterator[None]:
-        """Has samples taken less often for a while."""
-        self._brief = True
-        try:
-            yield
-        finally:
-            self._brief = False
+    def bare(self) -> float:
+        """Milliseconds of processor time of the interpreter alone."""
+        return timed([self.python, "-IS", "-c", "pass"], self.sesh.environment)[1] * 1000
 
     def name(self) -> str:
         """A name for a new session."""

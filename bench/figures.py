@@ -11,11 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bench.window import Late
+
 Samples = dict[str, list[float]]
 Take = Callable[[], float]
 Goal = Callable[[dict[str, float]], float | None]
 
-OURS = "sesh"
+OURS, OTHER = "sesh", "other"
+"""This checkout, and the one that may be measured beside it."""
 PEERS = ("tmux", "screen", "dtach")
 EMULATORS = ("pyte", "pyghostty", "avt")
 STARTS, ECHO, OUTPUT, MEMORY, REST, MANY = (
@@ -51,7 +54,7 @@ class Standing(NamedTuple):
         return max(self.times, 1 / self.times)
 
 
-@dataclass
+@dataclass(eq=False)
 class Row:
     """One thing measured. `goal` gives, from the medians by contender, what sesh is to reach; `said` says it.
 
@@ -183,6 +186,33 @@ def interleaved(
                 failures[name] += 1
                 row.notes.append(f"{name}: {error}")
                 log(f"    {name}: {error}")
+
+
+Turns = dict[tuple[Row, ...], dict[str, Callable[[], tuple[float, ...]]]]
+"""For several rows a figure each, by contender."""
+
+
+def in_turns(takes: Turns, rounds: int, log: Callable[[str], None], bare: Take | None = None) -> None:
+    """Takes samples in turns, by row and contender, and `bare`, the interpreter's own start, in each turn. The first
+    turn, which may write bytecode, does not count; what fails is left out from then on."""
+    failed = set()
+    for turn in range(rounds + 1):
+        start = bare() if bare else 0.0
+        for rows, by_contender in takes.items():
+            for name, take in by_contender.items():
+                if (rows, name) in failed:
+                    continue
+                try:
+                    values = take()
+                except Late as error:
+                    failed.add((rows, name))
+                    rows[0].notes.append(f"{name}: {error}")
+                    log(f"    {rows[0].title}: {name}: {error}")
+                    continue
+                for row, value in zip(rows, values, strict=True) if turn else ():
+                    row.add(name, value)
+            for row in rows if turn and bare else ():
+                row.add("bare", start)
 
 
 def machine() -> dict[str, str]:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import time
 
-from bench import resting, starting, streaming
+from bench import echoing, resting, starting, streaming
 from bench.field import Field
 from bench.figures import MANY, Row
 from bench.material import SLEEPING
@@ -24,7 +24,8 @@ def grow(field: Field) -> list[Row]:
         began = time.monotonic()
         sessions = "1 session" if count == 1 else f"{count} sessions"
         with contextlib.ExitStack() as stack:
-            stack.enter_context(field.brief())
+            field.brief = True
+            stack.callback(setattr, field, "brief", False)
             for contender in field.tools:
                 for _ in range(count):
                     stack.enter_context(field.session(contender, SLEEPING))
@@ -36,7 +37,7 @@ def grow(field: Field) -> list[Row]:
                 *starting.create(field),
                 *starting.list_all(field, 0),
                 *starting.execute(field),
-                *streaming.echo(field)[:1],
+                *echoing.echo(field)[:1],
                 *streaming.attached(field, ("plain",)),
                 *streaming.detached(field, ("plain",)),
                 total,

@@ -7,21 +7,21 @@ a Markdown table in milliseconds: attaching until the content shows, and a short
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import statistics
 import subprocess
 import tempfile
 import venv
-from collections.abc import Callable
 from functools import partial
+from itertools import chain
 
 from bench.building import LEFT_OUT, ROOT
 from bench.contenders import Sesh
-from bench.window import Window, run
+from bench.figures import Row, Turns, in_turns
+from bench.starting import CONTENT
+from bench.tables import as_table
+from bench.window import Window, processor_time, run, timed
 
 ROUNDS = 41
-CONTENT = b"@@CONTENT@@"
 
 
 def _call(*words: str, **variables: str) -> str:
@@ -74,29 +74,15 @@ def _attach(sesh: Sesh, program: str) -> tuple[float, float]:
     window = Window([program, "work"], sesh.environment)
     try:
         took = window.until(CONTENT) - window.began
-        with open(f"/proc/{window.pid}/schedstat", encoding="ascii") as file:
-            return took * 1e3, int(file.read().split()[0]) / 1e6
+        return took * 1e3, processor_time(window.pid) * 1e3
     finally:
         window.close(*sesh.detach)
 
 
 def _command(sesh: Sesh, *words: str) -> tuple[float, float]:
     """The same until a command has ended."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    took = run(list(words), sesh.environment)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return took * 1e3, (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) * 1e3
-
-
-def _interleaved(take: Callable[..., tuple[float, float]], words: dict[str, list[str]]) -> dict[str, list[float]]:
-    """The medians of both for each, taken in turns; the first turn, which may write bytecode, does not count."""
-    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in words}
-    for turn in range(ROUNDS + 1):
-        for name, own in words.items():
-            value = take(*own)
-            if turn:
-                samples[name].append(value)
-    return {name: [statistics.median(one) for one in zip(*taken, strict=True)] for name, taken in samples.items()}
+    took, used = timed(list(words), sesh.environment)
+    return took * 1e3, used * 1e3
 
 
 def main() -> None:
@@ -105,15 +91,20 @@ def main() -> None:
         python, programs = install(folder)
         sesh = Sesh(folder, programs["make install"])
         run(sesh.create("work", ["sh", "-c", f"printf {CONTENT.decode()}; exec cat"]), sesh.environment)
-        shown = _interleaved(partial(_attach, sesh), {name: [program] for name, program in programs.items()})
-        sent = {name: [program, "--send", "work", "x"] for name, program in programs.items()}
-        used = _interleaved(partial(_command, sesh), {"nothing (`python -c pass`)": [python, "-c", "pass"], **sent})
+        rows = [
+            (Row(what, what, "ms"), Row(f"cpu-{what}", f"{what}, processor time", "ms"))
+            for what in ("attach", "--send")
+        ]
+        takes: Turns = {
+            rows[0]: {name: partial(_attach, sesh, program) for name, program in programs.items()},
+            rows[1]: {
+                name: partial(_command, sesh, program, "--send", "work", "x") for name, program in programs.items()
+            },
+        }
+        takes[rows[1]]["python -c pass"] = partial(_command, sesh, python, "-c", "pass")
+        in_turns(takes, ROUNDS, print)
         sesh.quit()
-    print("| installed by | attach until the content shows | its processor time | `--send` | its processor time |")
-    print("| --- | --- | --- | --- | --- |")
-    for name, values in used.items():
-        cells = [f"{value:.1f}" for value in (*shown.get(name, ()), *values)]
-        print("|", " | ".join([name, *["-"] * (4 - len(cells)), *cells]), "|")
+    print(as_table(chain(*rows), markdown=True))
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from bench.contenders import Contender
 from bench.field import Field
 from bench.figures import MEMORY, REST, Row
 from bench.starting import CONTENT
-from bench.window import Window
+from bench.window import Window, show, spent
 
 COUNT, MANY = 20, 100
 IDLE = 10.0
@@ -28,15 +29,12 @@ def pss(pid: int) -> float:
 
 def _spent(pids: list[int]) -> tuple[float, float]:
     """Milliseconds of processor time, and how often the processes were woken, threads counted in."""
-    ticks = wakeups = 0
+    wakeups = 0
     for pid in pids:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            fields = file.read().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8") as file:
                 wakeups += sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
-    return ticks * 1000 / os.sysconf("SC_CLK_TCK"), wakeups
+    return spent(pids) * 1000, wakeups
 
 
 def rest(field: Field) -> list[Row]:
@@ -76,37 +74,32 @@ def rest(field: Field) -> list[Row]:
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
     compared = [each for each in field.tools if not field.quick or each.name in ("sesh", "tmux")]
     if not field.quick:
-        with _sessions(field, compared, [*script, "0"]) as names:
-            for contender in compared:
-                small.add(contender.name, _held(contender))
-            with _windows(compared, names):
+        with sessions(field, compared, [*script, "0"]) as names:
+            _hold(small, compared)
+            with windows(compared, names):
                 pass
             time.sleep(SETTLING)
-            for contender in compared:
-                visited.add(contender.name, _held(contender))
-        with _sessions(field, compared, [*script, "0"], MANY):
-            for contender in compared:
-                many.add(contender.name, _held(contender))
-    with _sessions(field, compared, [*script, "10000"]) as names:
-        for contender in compared:
-            memory.add(contender.name, _held(contender))
+            _hold(visited, compared)
+        with sessions(field, compared, [*script, "0"], MANY):
+            _hold(many, compared)
+    with sessions(field, compared, [*script, "10000"]) as names:
+        _hold(memory, compared)
         if field.quick:
             return [memory]
-        before = {contender.name: _spent(contender.processes()) for contender in compared}
-        time.sleep(IDLE)
-        for contender in compared:
-            after = _spent(contender.processes())
-            busy.add(contender.name, after[0] - before[contender.name][0])
-            away.add(contender.name, after[1] - before[contender.name][1])
-        for name, wakeups in _watched(compared, names).items():
-            here.add(name, wakeups)
-        for contender in compared:
-            seen.add(contender.name, _held(contender))
+        for name, (worked, wakeups) in _idle({each.name: each.processes() for each in compared}).items():
+            busy.add(name, worked)
+            away.add(name, wakeups)
+        with windows(compared, names) as opened:
+            time.sleep(SETTLING)
+            every = {each.name: each.processes() + [window.pid for window in opened[each.name]] for each in compared}
+            for name, (_, wakeups) in _idle(every).items():
+                here.add(name, wakeups)
+        _hold(seen, compared)
     return [memory, seen, small, visited, many, away, busy, here]
 
 
 @contextlib.contextmanager
-def _sessions(
+def sessions(
     field: Field, contenders: list[Contender], words: list[str], count: int = COUNT
 ) -> Iterator[dict[str, list[str]]]:
     """The names of as many sessions of each, which have come to rest."""
@@ -119,36 +112,31 @@ def _sessions(
         yield names
 
 
-def _held(contender: Contender) -> float:
-    """MiB of all processes that keep its sessions."""
-    return sum(map(pss, contender.processes()))
+def _hold(row: Row, contenders: list[Contender]) -> None:
+    """Adds the MiB of all processes that keep each one's sessions."""
+    for contender in contenders:
+        row.add(contender.name, sum(map(pss, contender.processes())))
 
 
 @contextlib.contextmanager
-def _windows(contenders: list[Contender], names: dict[str, list[str]]) -> Iterator[list[tuple[Contender, Window]]]:
-    """A client of each session, which shows its content; detached at the end."""
-    windows: list[tuple[Contender, Window]] = []
-    try:
+def windows(
+    contenders: list[Contender], names: dict[str, list[str]], mark: bytes = CONTENT
+) -> Iterator[dict[str, list[Window]]]:
+    """A client of each session, by contender, which has shown the mark; detached at the end."""
+    opened: dict[str, list[Window]] = {contender.name: [] for contender in contenders}
+    with contextlib.ExitStack() as stack:
         for contender in contenders:
             for name in names[contender.name]:
-                windows.append((contender, Window(contender.attach(name), contender.environment)))
-                windows[-1][1].until(CONTENT, 10)
-        for _, window in windows:
-            window.settle()
-        yield windows
-    finally:
-        for contender, window in windows:
-            window.close(*contender.detach)
+                opened[contender.name].append(window := Window(contender.attach(name), contender.environment))
+                stack.callback(window.close, *contender.detach)
+                window.until(mark, 10)
+        show(list(chain(*opened.values())), 0.3)
+        yield opened
 
 
-def _watched(contenders: list[Contender], names: dict[str, list[str]]) -> dict[str, float]:
-    """Wakeups of each one's processes and of a client for each of its sessions, by its name."""
-    with _windows(contenders, names) as windows:
-        time.sleep(SETTLING)
-        every = {
-            contender.name: [*contender.processes(), *(window.pid for owner, window in windows if owner is contender)]
-            for contender in contenders
-        }
-        before = {name: _spent(pids)[1] for name, pids in every.items()}
-        time.sleep(IDLE)
-        return {name: _spent(pids)[1] - before[name] for name, pids in every.items()}
+def _idle(pids: dict[str, list[int]]) -> dict[str, tuple[float, float]]:
+    """Milliseconds of processor time and wakeups of each one's processes while nothing happens."""
+    before = {name: _spent(own) for name, own in pids.items()}
+    time.sleep(IDLE)
+    after = {name: _spent(own) for name, own in pids.items()}
+    return {name: (after[name][0] - before[name][0], after[name][1] - before[name][1]) for name in pids}

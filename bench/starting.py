@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.contenders import Contender
 from bench.field import Field
-from bench.figures import STARTS, Row, interleaved
+from bench.figures import STARTS, Row, Take, interleaved
 from bench.material import SLEEPING
 from bench.window import Late, Window, run, run_on_terminal
 
@@ -21,10 +21,6 @@ def _beside_bare(short: str, factor: float) -> dict[str, Any]:
     """What a row of starts is told by: its goal is a multiple of what the interpreter alone takes."""
     goal = {"said": f"{factor:g} x bare", "goal": lambda medians: factor * medians["bare"]}
     return {"line": STARTS, "short": short, "charted": True, **goal}
-
-
-def _bare(field: Field) -> float:
-    return run([field.python, "-c", "pass"], field.sesh.environment) * 1000
 
 
 def _attached(contender: Contender, name: str, mark: bytes) -> float:
@@ -76,26 +72,30 @@ def attach(field: Field) -> list[Row]:
                 for contender in field.tools
                 if contender.name in names and (contender.keeps or row.key != "attach-10000")
             }
-            takes["bare"] = functools.partial(_bare, field)
             few = 5 if row.key == "attach" else 2
-            interleaved(row, takes, field.rounds(21 if row.key == "attach" else 11, few), field.log, field.seconds)
+            _fill(field, row, takes, field.rounds(21 if row.key == "attach" else 11, few))
     return rows
+
+
+def _fill(field: Field, row: Row, takes: Mapping[str, Take], rounds: int = 0) -> list[Row]:
+    """Takes the samples, and the interpreter's own start with them."""
+    bare = {"bare": lambda: run([field.python, "-c", "pass"], field.sesh.environment) * 1000}
+    interleaved(row, {**takes, **bare}, rounds or field.rounds(21, 5), field.log, field.seconds)
+    return [row]
 
 
 def create(field: Field) -> list[Row]:
     """A detached session, until the command that makes it has ended."""
     row = Row("create", "create detached", "ms", **_beside_bare("time to create", 3))
+    return _fill(field, row, {tool.name: functools.partial(created, field, tool) for tool in field.tools})
 
-    def take(contender: Contender) -> float:
-        name = field.name()
-        took = run(contender.create(name, SLEEPING), contender.environment) * 1000
-        contender.kill(name)
-        return took
 
-    takes = {contender.name: functools.partial(take, contender) for contender in field.tools}
-    takes["bare"] = functools.partial(_bare, field)
-    interleaved(row, takes, field.rounds(21, 5), field.log, field.seconds)
-    return [row]
+def created(field: Field, contender: Contender) -> float:
+    """Milliseconds until a session is there, which is ended again."""
+    name = field.name()
+    took = run(contender.create(name, SLEEPING), contender.environment) * 1000
+    contender.kill(name)
+    return took
 
 
 def execute(field: Field) -> list[Row]:
@@ -108,28 +108,19 @@ def execute(field: Field) -> list[Row]:
         start = run_on_terminal if contender.on_terminal else run
         return (start(words, contender.environment) - plain) * 1000
 
-    takes = {contender.name: functools.partial(take, contender) for contender in field.tools}
-    takes["bare"] = functools.partial(_bare, field)
-    interleaved(row, takes, field.rounds(21, 5), field.log, field.seconds)
-    return [row]
+    return _fill(field, row, {tool.name: functools.partial(take, tool) for tool in field.tools})
 
 
 def list_all(field: Field, count: int = 20) -> list[Row]:
     """The list, with so many sessions."""
     row = Row(f"list-{count}", f"list {count} sessions", "ms", **_beside_bare("time to list", 3))
+
+    def take(contender: Contender) -> float:
+        return run(contender.list_all() or [], contender.environment) * 1000
+
+    listing = [tool for tool in field.tools if tool.list_all()]
     with contextlib.ExitStack() as stack:
-        takes = {}
-        for contender in field.tools:
-            words = contender.list_all()
-            if words is None:
-                continue
+        for tool in listing:
             for _ in range(count):
-                stack.enter_context(field.session(contender, SLEEPING))
-            takes[contender.name] = functools.partial(_listed, contender, words)
-        takes["bare"] = functools.partial(_bare, field)
-        interleaved(row, takes, field.rounds(21, 5), field.log, field.seconds)
-    return [row]
-
-
-def _listed(contender: Contender, words: list[str]) -> float:
-    return run(words, contender.environment) * 1000
+                stack.enter_context(field.session(tool, SLEEPING))
+        return _fill(field, row, {tool.name: functools.partial(take, tool) for tool in listing})

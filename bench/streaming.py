@@ -1,26 +1,24 @@
-"""How fast bytes pass: one key and its echo, bursts and sustained output, attached and detached."""
+"""How fast output passes: bursts and sustained, attached and detached."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import os
 import select
-import statistics
 import time
 from collections.abc import Callable
 
 from bench.contenders import Contender
 from bench.field import SUSTAINED, Field
-from bench.figures import ECHO, OUTPUT, Row, interleaved
-from bench.material import ECHOING, KINDS, MARKS
-from bench.window import PATIENCE, Late, Window, busy, processor_time, together
+from bench.figures import OTHER, OURS, OUTPUT, Row, interleaved
+from bench.material import KINDS, MARKS, READY
+from bench.window import PATIENCE, Late, Window, spent, together
 
-READY = b"@@READY@@"
-KEYS = 100
 LONG = 8.0
 """Seconds after which a row of sustained output gets no second round."""
+RESTING = 0.002
+"""Seconds of processor time between two looks that are nothing: a tool may look about now and then."""
 
 
 class Stage:
@@ -78,9 +76,7 @@ class Stage:
         moment = together(self.windows, mark.encode(), 8 if self.crowded and file == "plain" else PATIENCE)
         os.read(self.pipes[1], 256)
         size = os.path.getsize(os.path.join(self.field.material, file))
-        exact = (
-            ("sesh", "plain") if len(self.windows) > 1 else ("sesh", "plain", "dtach")
-        )  # it drops what one is late for
+        exact = [OURS, OTHER, "plain", *(["dtach"] if len(self.windows) == 1 else [])]  # it drops what one is late for
         if self.contender.name in exact and self.windows:
             # The client that came last; one that falls far behind it may be given the screen instead.
             shown = self.windows[-1].count - before[-1]
@@ -97,10 +93,10 @@ class Stage:
             for window in self.windows:
                 window.settle(0.02)
             time.sleep(0.05)
-            spent = sum(map(busy, [*self.keepers, *(window.pid for window in self.windows)]))
-            if spent == before:
+            now = spent([*self.keepers, *(window.pid for window in self.windows)])
+            if now - before < RESTING:
                 return
-            before = spent
+            before = now
 
     def written(self, file: str) -> float:
         """MB/s until the program has written all of a file with nobody attached. Raises Late."""
@@ -120,10 +116,7 @@ class Stage:
     def close(self) -> None:
         """Ends it all."""
         for window in [*self.windows, *self.stalled]:
-            keys = self.contender.detach if self.session else ()
-            if not keys:
-                os.kill(window.pid, 9)
-            window.close(*keys)
+            window.close(*(self.contender.detach if self.session else ()))
         self.stack.close()
         for descriptor in self.pipes:
             os.close(descriptor)
@@ -231,56 +224,3 @@ def crowded(field: Field) -> list[Row]:
         *_measured(field, three, field.tools, field.rounds(2, 1), Stage.shown, windows=3, seconds=LONG),
         *_measured(field, stalled, field.tools, field.rounds(2, 1), Stage.shown, windows=2, stalled=1, seconds=LONG),
     ]
-
-
-def echo(field: Field) -> list[Row]:
-    """One key and its echo: the median of many, in each sample; and what it costs the session and its client."""
-    row = Row(
-        "echo", "echo p50", "ms", said="1.5 x dtach, 1.15 x relay",
-        goal=lambda m: min(1.5 * m["dtach"], 1.15 * m.get("relay", math.inf)),
-        line=ECHO, short="echo p50", charted=True,
-    )  # fmt: skip
-    late = Row(
-        "echo-late", "echo p95", "ms", said="dtach", goal=lambda m: m["dtach"], line=ECHO, short="echo p95",
-        charted=True,
-    )  # fmt: skip
-    cost = Row(
-        "echo-cost", "a key and its echo, processor time of all", "ms", said="0.2 ms", goal=lambda _: 0.2,
-        line=ECHO, short="processor time of a key",
-    )  # fmt: skip
-    with contextlib.ExitStack() as stack:
-        windows = {}
-        for contender in [*field.everyone, field.relay]:
-            name = stack.enter_context(field.session(contender, ECHOING))
-            window = field.enter(contender, name, ECHOING)
-            windows[contender.name] = (contender, window)
-            window.settle(0.2)
-        for _ in range(field.rounds(9, 3)):
-            for name, (contender, window) in windows.items():
-                pids = [*contender.processes(), window.pid]
-                before = sum(map(processor_time, pids))
-                times = sorted(echoed(window) for _ in range(KEYS))
-                row.add(name, statistics.median(times))
-                if contender is not field.plain:
-                    cost.add(name, (sum(map(processor_time, pids)) - before) * 1000 / KEYS)
-                late.add(name, times[len(times) * 95 // 100])
-        for contender, window in windows.values():
-            if not contender.detach:
-                os.kill(window.pid, 9)
-            window.close(*contender.detach)
-    return [row, late, cost]
-
-
-def echoed(window: Window) -> float:
-    """Milliseconds until a key comes back."""
-    time.sleep(0.002)
-    window.read()
-    poll = select.poll()
-    poll.register(window.master, select.POLLIN)
-    began = time.perf_counter()
-    window.type(b"x")
-    if not poll.poll(5000):
-        raise Late("no echo came")
-    took = time.perf_counter() - began
-    window.read()
-    return took * 1000

@@ -1,86 +1,122 @@
-"""A thousand sessions on one machine: the list, the watch list, the picker, and the end of all of them."""
+"""`python -m bench.thousand`: a thousand sessions: the list, the watch list, the picker, and the end of all of them.
+
+Processor time is that of the command's own process, and of all that works for it where a control group can count it
+(`bench/control_group.py`). The watch list is measured once it has looked three times: then it knows who is quiet.
+"""
 
 from __future__ import annotations
 
-import functools
 import select
 import sys
 import time
+from collections.abc import Iterator
 
-from bench.asking import NAME, Asker
+from bench.alone import alone
+from bench.contenders import Sesh
+from bench.control_group import ControlGroup
+from bench.creating import Counted
 from bench.field import Field
-from bench.figures import MANY, OURS, Goal, Row
-from bench.window import PATIENCE, Late, Window, processor_time, run
+from bench.figures import MANY, Goal, Row
+from bench.window import PATIENCE, Late, Window, processor_time, show
 
-COUNT, FEW = 1000, 100
-WATCHED = 10.0
-"""Seconds for which the watch list is watched."""
-_STATE = b"detached"
-"""What the picker shows of a session once it has asked its daemon."""
+FEW = 100
+KNOWING, WATCHED = 25.0, 40.0
+"""Seconds after which the watch list knows who is quiet, and for which it is watched then."""
+_NAME, _STATE = b"kept", b"attached"
+"""What is shown of a session at once, and of one with a client once its daemon has been asked."""
 
 
-def thousand(field: Field) -> list[Row]:
+def thousand(field: Field, count: int = 1000) -> list[Row]:
     """Rows of what people meet with so many sessions. Peers are left out: theirs are measured with 100."""
     if not sys.platform.startswith("linux"):
         return []
-    listed = _row("list", f"list {COUNT} sessions, processor time", "ms", f"8 x of {FEW}", lambda m: 8 * m["few"])
-    watched = _row("watch", f"the watch list of {COUNT} sessions, of a processor", "%", "3 %", lambda _: 3.0)
-    shown = _row("pick", f"the picker of {COUNT} sessions until it shows names", "ms", "300 ms", lambda _: 300.0)
-    told = _row("pick-states", f"the picker of {COUNT} sessions until it shows states", "ms", "2 s", lambda _: 2000.0)
-    ended = _row("kill-all", f"the end of {COUNT} sessions", "s", "15 s", lambda _: 15.0)
-    with Asker(field) as asker:
-        listing = functools.partial(asker.verb, "--list")
-        asker.open_until(FEW)
-        for _ in range(5):
-            listed.add("few", listing())
+    rows: dict[str, Row] = {}
+
+    def row(key: str, title: str, unit: str, said: str = "", goal: Goal | None = None) -> None:
+        short = title.partition(",")[0] if said else ""
+        rows[key] = Row(f"thousand-{key}", title, unit, said=said, goal=goal, line=MANY, short=short)
+
+    row("few", f"list {FEW} sessions beside it, processor time", "ms")
+    row(
+        "list",
+        f"list {count} sessions, processor time",
+        "ms",
+        f"8 x of {FEW}",
+        lambda _: 8 * rows["few"].medians["sesh"],
+    )
+    row("list-all", f"list {count} sessions, processor time of all", "ms")
+    row("watch", f"the watch list of {count} sessions, of a processor", "%", "3 %", lambda _: 3.0)
+    row("watch-all", f"the watch list of {count} sessions and all daemons, of a processor", "%")
+    row("pick", f"the picker of {count} sessions until it shows names", "ms", "300 ms", lambda _: 300.0)
+    row("pick-states", f"the picker of {count} sessions until it shows states", "ms", "2 s", lambda _: 2000.0)
+    row("kill-all", f"the end of {count} sessions", "s", "15 s", lambda _: 15.0)
+    row("kill-all-own", f"the end of {count} sessions, processor time", "s")
+    row("kill-all-all", f"the end of {count} sessions, processor time of all", "s")
+    for sesh in field.seshes:  # not at the same time: so many sessions fill a machine
+        with ControlGroup() as group:
+            try:
+                for key, value in _taken(field, Counted(sesh, group), count):
+                    rows[key].add(sesh.name, value)
+            finally:
+                sesh.end()
+    return [each for each in rows.values() if each.samples]
+
+
+def _taken(field: Field, counted: Counted, count: int) -> Iterator[tuple[str, float]]:
+    """The samples of one sesh, by row."""
+    for number in (min(FEW, count), count):
         began = time.monotonic()
-        asker.open_until(COUNT)
-        field.log(f"  {COUNT - FEW} more sessions: {time.monotonic() - began:.1f} s")
+        counted.keep(number)
+        field.log(f"  {number} sessions: {time.monotonic() - began:.1f} s more")
         for _ in range(5):
-            listed.add(OURS, listing())
-        watched.add(OURS, _watched(asker))
-        for _ in range(3):
-            names, states = _picked(asker)
-            shown.add(OURS, names)
-            told.add(OURS, states)
-        ended.add(OURS, run([field.sesh.program, "--kill-all", "-y"], field.sesh.environment))
-    return [listed, watched, shown, told, ended]
+            values = counted.list_all()
+            yield from zip(("few",) if number < count else ("list", "list-all"), values, strict=False)
+    yield from zip(("watch", "watch-all"), _watched(counted, 8.0 if field.quick else WATCHED), strict=False)
+    client = Window(counted.sesh.attach(f"kept{count - 1}"), counted.sesh.environment)
+    show([client], 2.0)
+    for _ in range(3):
+        yield from zip(("pick", "pick-states"), _picked(counted.sesh), strict=True)
+    client.close(*counted.sesh.detach)
+    before = counted.group.rest()
+    seconds, own = counted.sesh.kill_all()
+    yield from (("kill-all", seconds), ("kill-all-own", own))
+    if counted.group:
+        yield "kill-all-all", own + counted.group.rest() - before
 
 
-def _row(key: str, title: str, unit: str, said: str, goal: Goal) -> Row:
-    return Row(f"thousand-{key}", title, unit, said=said, goal=goal, line=MANY, short=title.partition(",")[0])
-
-
-def _watched(asker: Asker) -> float:
-    """Percent of a processor that the watch list uses while nothing happens."""
-    window = Window([asker.sesh.program, "--watch"], asker.sesh.environment, rows=50)
+def _watched(counted: Counted, seconds: float) -> tuple[float, ...]:
+    """Percent of a processor that the watch list uses while nothing happens; with a group, with the daemons."""
+    window = Window([counted.sesh.program, "--watch"], counted.sesh.environment, rows=50)
     try:
-        window.until(_STATE)
-        window.settle(2.0)
-        before, began = processor_time(window.pid), time.monotonic()
-        while time.monotonic() - began < WATCHED:
-            window.settle(0.5)
-            time.sleep(0.1)
-        return 100 * (processor_time(window.pid) - before) / (time.monotonic() - began)
+        window.until(_NAME)
+        show([window], KNOWING)
+        before, began = (processor_time(window.pid), counted.group.seconds()), time.monotonic()
+        show([window], seconds)
+        share = 100 / (time.monotonic() - began)
+        own = (processor_time(window.pid) - before[0]) * share
+        return (own, own + (counted.group.seconds() - before[1]) * share) if counted.group else (own,)
     finally:
         window.close(b"q")
 
 
-def _picked(asker: Asker) -> tuple[float, float]:
+def _picked(sesh: Sesh) -> tuple[float, float]:
     """Milliseconds until the picker shows a name, and until it shows how a session stands. Raises Late."""
-    window = Window([asker.sesh.program, "--pick"], asker.sesh.environment, rows=50)
-    poll = select.poll()
-    poll.register(window.master, select.POLLIN)
+    window = Window([sesh.program, "--pick"], sesh.environment, rows=50)
     moments: dict[bytes, float] = {}
     shown = b""
     try:
+        deadline = window.began + PATIENCE
         while len(moments) < 2:
-            if not poll.poll(PATIENCE * 1000):
+            if not select.select([window.master], [], [], max(0.0, deadline - time.perf_counter()))[0]:
                 raise Late("the picker has not shown how sessions stand")
             shown += window.read()
-            for mark in (NAME.encode(), _STATE):
+            for mark in (_NAME, _STATE):
                 if mark in shown:
                     moments.setdefault(mark, (time.perf_counter() - window.began) * 1000)
+        return moments[_NAME], moments[_STATE]
     finally:
         window.close(b"\x1b")
-    return moments[NAME.encode()], moments[_STATE]
+
+
+if __name__ == "__main__":
+    sys.exit(alone(thousand))

@@ -1,56 +1,64 @@
-"""`python -m bench.verb_starts`: the processor time of each verb, typed right, by the launcher of `make install`.
+"""`python -m bench.verb_starts`: the processor time of each verb, typed right, beside `python -IS -c pass`.
 
-Prints a Markdown table: multiples of `python -IS -c pass` with the interpreter that runs this, medians of interleaved
-rounds. `--many COUNT` adds the same with so many idle sessions, as multiples of each verb without them; `--base
-PROGRAM` adds another sesh, measured in the same rounds. The words left are the verbs to measure.
+It is what the process of the verb has used (and the children that it has waited for), by the system's own account;
+other work on the machine is not in it. Attaching counts until the content shows. With 100 sessions more, each verb is
+compared with itself `alone`.
 """
 
 from __future__ import annotations
 
-import argparse
+import functools
 import os
-import statistics
 import subprocess
 import sys
-import tempfile
+from typing import NamedTuple
 
-from bench.building import copy
+from bench.alone import alone
 from bench.contenders import Sesh
+from bench.field import Field
+from bench.figures import MANY, OURS, STARTS, Row, Turns, in_turns
 from bench.material import SLEEPING
-from bench.window import Window, run
+from bench.starting import CONTENT
+from bench.window import Window, processor_time, run, timed
 
-CONTENT = b"@@CONTENT@@"
-FAST, OTHER = 1.6, 2.5
+FAST, OTHERS = 1.6, 2.5
 """The goals for what is typed, or run by scripts, all day, and for other verbs."""
-MANY = 1.2
-"""The goal for a verb with many sessions beside the one that it names, as a multiple of itself."""
+BESIDE, GROWTH = 100, 1.2
+"""Sessions more, and by which factor the same verb may take longer beside them."""
 ATTACH = "attach"
 EXPORTED = "exported.json"
 
 
-class Verb:
-    """One line that is measured; `before` is run before each round and not measured."""
+class Verb(NamedTuple):
+    """One line that is measured; `before` is run before each round and not measured. `told`: the summary names it;
+    `every`: it looks at every session."""
 
-    def __init__(self, words: str, goal: float = OTHER, *, before: str = "", key: str = "") -> None:
-        self.words, self.goal, self.before = words.split(), goal, before.split()
-        self.key = key or self.words[0]
+    words: str
+    goal: float = OTHERS
+    before: str = ""
+    name: str = ""
+    told: bool = False
+    every: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.name or self.words.split()[0]
 
 
 VERBS = (
-    Verb("work", FAST, key=ATTACH),
-    Verb("--send work x", FAST),
-    Verb("--run shell -- true", FAST),
-    Verb("--status work", FAST),
-    Verb("--screen work", FAST),
-    Verb("--logs work 5", FAST),
-    Verb("--list", FAST),
-    Verb("--list --json", FAST, key="--list --json"),
-    Verb("--grep CONTENT"),
-    Verb("--completions zsh"),
-    Verb("--label work a=b"),
-    Verb("--rename one two", before="--rename two one"),
-    Verb("--message work text"),
-    Verb("--export"),
+    Verb("work", FAST, name=ATTACH, told=True),
+    Verb("--send work x", FAST, told=True),
+    Verb("--run shell -- true", FAST, told=True),
+    Verb("--status work", FAST, told=True),
+    Verb("--screen work", FAST, told=True),
+    Verb("--logs work", FAST, told=True),
+    Verb("--grep CONTENT", told=True, every=True),
+    Verb("--completions zsh", told=True),
+    Verb("--label work a=b", told=True),
+    Verb("--rename one two", before="--rename two one", told=True),
+    Verb("--message work text", told=True),
+    Verb("--export", told=True, every=True),
+    Verb("--list --json", name="--list --json", every=True),
     Verb(f"--import {EXPORTED}"),
     Verb("--open work"),
     Verb("--detach work"),
@@ -64,7 +72,7 @@ VERBS = (
     Verb("--forget @nowhere"),
     Verb("--doctor"),
     Verb("--shell-init bash"),
-    Verb("--complete zsh -- --se", key="--complete (Tab)"),
+    Verb("--complete zsh -- --se", name="--complete (Tab)"),
     Verb("--hook claude"),
     Verb("--skill"),
     Verb("--schema list"),
@@ -72,112 +80,82 @@ VERBS = (
 )
 
 
-class Ground:
-    """A program with a session of each kind that the verbs need."""
+def verb_starts(field: Field, verbs: str = "") -> list[Row]:
+    """Each verb with few sessions, then beside 100 more. `verbs`: only these, with commas. The quick run has those that
+    the summary names, with few sessions."""
+    if not sys.platform.startswith("linux"):
+        return []
+    chosen = verbs.split(",") if verbs else [verb.key for verb in VERBS if verb.told or not field.quick]
+    taken = [verb for verb in VERBS if verb.key in chosen or verb.key.lstrip("-") in chosen]
+    rows = [_row(verb) for verb in taken]
+    try:
+        for sesh in field.seshes:
+            _prepare(sesh)
+        _fill(field, rows, taken, field.rounds(21, 3))
+        if field.quick:
+            return rows
+        for sesh in field.seshes:
+            sesh.keep(BESIDE)
+        beside = [_row_beside(row, verb) for row, verb in zip(rows, taken, strict=True)]
+        _fill(field, beside, taken, 11)
+        return rows + beside
+    finally:
+        for sesh in field.seshes:
+            sesh.end()
 
-    def __init__(self, folder: str, name: str, program: str) -> None:
-        self.name = name
-        place = os.path.join(folder, f"of-{name}")
-        os.mkdir(place)
-        self.sesh = Sesh(place, program)
-        os.mkdir(self.sesh.environment["SESH_DIR"], 0o700)
-        for words in (
-            self.sesh.create("work", ["sh", "-c", f"printf '{CONTENT.decode()}\\n'; exec cat"]),
-            self.sesh.create("shell", ["sh"]),
-            self.sesh.create("two", ["cat"]),
-        ):
-            run(words, self.sesh.environment)
-        self.exported = os.path.join(self.sesh.root, EXPORTED)
-        with open(self.exported, "w", encoding="utf-8") as file:
-            subprocess.run([program, "--export"], env=self.sesh.environment, stdout=file, check=True)
 
-    def take(self, verb: Verb) -> float:
-        """Seconds of processor time of one call."""
-        if verb.key == ATTACH:
-            return self._attached(verb)
-        if verb.before:
-            _used([self.sesh.program, *verb.before], self.sesh.environment)
-        words = [self.exported if word == EXPORTED else word for word in verb.words]
-        return _used([self.sesh.program, *words], self.sesh.environment)
+def _prepare(sesh: Sesh) -> None:
+    """Makes a session of each kind that the verbs need."""
+    for name, words in (
+        ("work", ["sh", "-c", f"printf '{CONTENT.decode()}\\n'; exec cat"]),
+        ("shell", ["sh"]),
+        ("two", SLEEPING),
+    ):
+        run(sesh.create(name, words), sesh.environment)
+    with open(os.path.join(sesh.root, EXPORTED), "w", encoding="utf-8") as file:
+        subprocess.run([sesh.program, "--export"], env=sesh.environment, stdout=file, check=True)
 
-    def _attached(self, verb: Verb) -> float:
-        window = Window([self.sesh.program, *verb.words], self.sesh.environment)
+
+def _fill(field: Field, rows: list[Row], verbs: list[Verb], rounds: int) -> None:
+    takes: Turns = {
+        (row,): {sesh.name: functools.partial(_taken, sesh, verb) for sesh in field.seshes}
+        for row, verb in zip(rows, verbs, strict=True)
+    }
+    in_turns(takes, rounds, field.log, field.bare)
+
+
+def _taken(sesh: Sesh, verb: Verb) -> tuple[float]:
+    """Milliseconds of processor time of one call. What it answers is for tests to judge."""
+    if verb.key == ATTACH:
+        window = Window(sesh.attach(verb.words), sesh.environment)
         try:
-            window.until(CONTENT)
-            with open(f"/proc/{window.pid}/schedstat", encoding="ascii") as file:
-                return int(file.read().split()[0]) / 1e9
+            window.until(CONTENT, 20)
+            return (processor_time(window.pid) * 1000,)
         finally:
-            window.close(*self.sesh.detach)
+            window.close(*sesh.detach)
+    if verb.before:
+        run([sesh.program, *verb.before.split()], sesh.environment)
+    words = [os.path.join(sesh.root, word) if word == EXPORTED else word for word in verb.words.split()]
+    return (timed([sesh.program, *words], sesh.environment, (0, 1))[1] * 1000,)
 
 
-def _used(words: list[str], environment: dict[str, str]) -> float:
-    """Seconds of processor time of a command; what it answers, and how it ends, is for tests to judge."""
-    actions = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
-    pid = os.posix_spawn(words[0], words, environment, file_actions=actions)
-    _, status, usage = os.wait4(pid, 0)
-    if os.waitstatus_to_exitcode(status) not in (0, 1):
-        raise RuntimeError(f"{' '.join(words)} ended with {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_utime + usage.ru_stime
+def _row(verb: Verb) -> Row:
+    return Row(
+        f"cpu-{verb.key}", f"{verb.key}, processor time", "ms", said=f"{verb.goal:g} x bare",
+        goal=lambda medians: verb.goal * medians["bare"], line=STARTS, short=verb.key if verb.told else "other verbs",
+    )  # fmt: skip
 
 
-def measured(grounds: list[Ground], verbs: list[Verb], rounds: int, bare: list[str]) -> dict[str, dict[str, float]]:
-    """The medians of each verb by the name of each ground, as multiples of the interpreter alone, taken in turns."""
-    ratios: dict[str, dict[str, float]] = {}
-    for verb in verbs:
-        own: dict[str, list[float]] = {ground.name: [] for ground in grounds}
-        starts = []
-        for turn in range(rounds + 1):
-            start = _used(bare, grounds[0].sesh.environment)
-            taken = {ground.name: ground.take(verb) for ground in grounds}
-            if turn:  # the first may write bytecode
-                starts.append(start)
-                for name, value in taken.items():
-                    own[name].append(value)
-        unit = statistics.median(starts)
-        ratios[verb.key] = {name: statistics.median(values) / unit for name, values in own.items()}
-    return ratios
-
-
-def main() -> None:
-    """Installs a copy, measures, prints."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--base", help="another sesh to measure in the same rounds")
-    options.add_argument("--many", type=int, default=0, help="also with so many idle sessions")
-    options.add_argument("--rounds", type=int, default=21)
-    options.add_argument("verbs", nargs="*")
-    given = options.parse_intermixed_args()
-    verbs = [verb for verb in VERBS if not given.verbs or verb.key.lstrip("-") in given.verbs]
-    with tempfile.TemporaryDirectory(prefix="sesh-verbs-") as folder:
-        program, python = copy(folder)
-        bare = [python, "-IS", "-c", "pass"]
-        grounds = [Ground(folder, "sesh", program)]
-        if given.base:
-            grounds.append(Ground(folder, "base", given.base))
-        try:
-            few = measured(grounds, verbs, given.rounds, bare)
-            many: dict[str, dict[str, float]] = {}
-            if given.many:
-                for ground in grounds:
-                    for number in range(given.many):
-                        run(ground.sesh.create(f"idle{number}", SLEEPING), ground.sesh.environment)
-                many = measured(grounds, verbs, given.rounds, bare)
-        finally:
-            for ground in grounds:
-                _used([ground.sesh.program, "--kill-all", "-y"], ground.sesh.environment)
-                ground.sesh.quit()
-    columns = [f"{ground.name}" for ground in grounds]
-    columns += [f"{ground.name}, {given.many} sessions more" for ground in grounds if many]
-    print(f"Python {sys.version.split()[0]}, multiples of `python -IS -c pass` (sessions more: of itself)\n")
-    print("| verb |", " | ".join(columns), "| goal | met |")
-    print("| --- |", " | ".join("---" for _ in columns), "| --- | --- |")
-    for verb in verbs:
-        ratios = few[verb.key]
-        cells = [f"{ratio:.2f}" for ratio in ratios.values()]
-        more = {name: ratio / ratios[name] for name, ratio in many.get(verb.key, {}).items()}
-        cells += [f"{ratio:.2f}" for ratio in more.values()]
-        met = ratios["sesh"] <= verb.goal and (verb.words[0] == "--list" or more.get("sesh", 0) <= MANY)
-        print(f"| {verb.key} |", " | ".join(cells), f"| {verb.goal} | {'yes' if met else 'no'} |")
+def _row_beside(few: Row, verb: Verb) -> Row:
+    """The same verb; its goal is what it took beside few, as a multiple of the interpreter's start. What looks at every
+    session has none."""
+    row = Row(f"{few.key}-of-{BESIDE}", f"{few.title}, {BESIDE} sessions", "ms", line=MANY)
+    row.samples["alone"] = list(few.samples.get(OURS, ()))
+    if not verb.every:
+        row.short, row.said = f"verbs beside {BESIDE} sessions", f"{GROWTH} x alone"
+        row.goal = lambda medians: GROWTH * medians["alone"] * medians["bare"] / few.medians["bare"]
+    return row
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(alone(verb_starts))

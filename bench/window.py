@@ -9,11 +9,14 @@ import signal
 import struct
 import termios
 import time
+from collections.abc import Container, Iterable
 
 READ = 1 << 16
 PATIENCE = 60.0
 """Seconds for anything that is waited for; what takes longer counts as failed."""
 
+_SCHEDULED = 2
+"""CPUCLOCK_SCHED: of the clocks of a process on Linux the one of its processor time."""
 _DEFAULTS = (signal.SIGPIPE, signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 
@@ -65,7 +68,10 @@ class Window:
                 return
 
     def close(self, *keys: bytes) -> None:
-        """Presses the keys that leave, one after the other, and waits until the client has gone."""
+        """Presses the keys that leave, one after the other, and waits until the client has gone; without keys it is
+        killed."""
+        if not keys:
+            os.kill(self.pid, signal.SIGKILL)
         for key in keys:
             time.sleep(0.05)  # tmux takes keys that follow at once for a paste
             self.type(key)
@@ -111,24 +117,33 @@ def together(windows: list[Window], mark: bytes, patience: float = PATIENCE) -> 
     return moment
 
 
+def show(windows: list[Window], seconds: float) -> None:
+    """Reads what the windows show for so long."""
+    poll = select.poll()
+    known = {window.master: window for window in windows}
+    for master in known:
+        poll.register(master, select.POLLIN)
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        for master, _ in poll.poll(left * 1000):
+            known[master].read()
+
+
 def run(words: list[str], environment: dict[str, str]) -> float:
     """Runs a command to its end without a terminal; the seconds that took. Raises Late where it fails."""
-    return _run(words, environment)[0]
+    return timed(words, environment)[0]
 
 
-def spent(words: list[str], environment: dict[str, str]) -> float:
-    """The same; the seconds of processor time of the command and of the children that it has waited for."""
-    return _run(words, environment)[1]
-
-
-def _run(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
+def timed(words: list[str], environment: dict[str, str], codes: Container[int] = (0,)) -> tuple[float, float]:
+    """The same; the seconds, and those of processor time of the command and of the children that it has waited for.
+    Raises Late where it ends with none of the codes."""
     actions = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
     began = time.perf_counter()
     pid = os.posix_spawnp(words[0], words, environment, file_actions=actions, setsigdef=_DEFAULTS)
     _, status, usage = os.wait4(pid, 0)
     took = time.perf_counter() - began
-    if status:
-        raise Late(f"{words[0]} failed: {os.waitstatus_to_exitcode(status)}: {' '.join(words)}")
+    if (code := os.waitstatus_to_exitcode(status)) not in codes:
+        raise Late(f"{code}: {' '.join(words)}")
     return took, usage.ru_utime + usage.ru_stime
 
 
@@ -149,23 +164,15 @@ def run_on_terminal(words: list[str], environment: dict[str, str]) -> float:
     return took
 
 
-def busy(pid: int) -> float:
-    """Ticks of processor time that a process has had; 0 where the system does not tell."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            fields = file.read().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return float(fields[11]) + float(fields[12])
-
-
 def processor_time(pid: int) -> float:
-    """Seconds of processor time of a process, all threads counted in; 0 where the system does not tell."""
-    total = 0
+    """Seconds of processor time of a process, by its own clock, which counts nanoseconds and the threads that have
+    ended too (`stat` has ticks of 10 ms, `schedstat` the threads that live); 0 where the system does not tell."""
     try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
-                total += int(file.read().split()[0])
-    except (OSError, IndexError):
+        return time.clock_gettime(~pid << 3 | _SCHEDULED)
+    except (OSError, OverflowError):
         return 0.0
-    return total / 1e9
+
+
+def spent(pids: Iterable[int]) -> float:
+    """The same of several."""
+    return sum(map(processor_time, pids))

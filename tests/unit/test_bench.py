@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
+import os
 import re
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
 
 from bench import __main__ as bench
-from bench import asking, before, document
+from bench import before, document, verb_starts
 from bench.chart import WIDTH, chart
-from bench.figures import ECHO, LINES, MANY, MEMORY, OUTPUT, REST, STARTS, Row, Run
+from bench.control_group import ControlGroup
+from bench.field import Field
+from bench.figures import ECHO, LINES, MANY, MEMORY, OUTPUT, REST, STARTS, Row, Run, in_turns
 from bench.summary import six_lines
 from bench.tables import Figure, as_json, as_table, read
+from bench.window import Late, processor_time
 from sesh.cli.verbs import VERBS
 from tests.house.source import read as page
-from tests.support import ROOT
 
 Values = Mapping[str, float]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -250,36 +259,77 @@ def test_the_page_has_what_a_run_writes_and_what_the_next_is_compared_with() -> 
 
 def test_the_quick_run_leaves_out_parts_that_there_are() -> None:
     assert set(bench.THOROUGH) < set(bench.PARTS)
-    assert bench.QUICK < 60 < bench.MOST < 40 * 60
+    assert bench.QUICK < bench.QUICK_BROKEN_OFF < 60 < bench.MOST < bench.BROKEN_OFF < 40 * 60
 
 
 def test_the_verbs_that_are_measured_are_verbs() -> None:
-    known = {verb.name for verb in VERBS}
-    assert {words[0] for words in asking.VERBS.values()} <= known
-    assert set(asking.FAST) - {"attach"} <= set(asking.VERBS)
-    assert set(asking.EVERY) <= set(asking.VERBS)
+    known = {verb.name for verb in VERBS} | {"--hook", "--complete"}  # programs type these
+    assert {verb.words.split()[0] for verb in verb_starts.VERBS if verb.key != verb_starts.ATTACH} <= known
+    keys = [verb.key for verb in verb_starts.VERBS]
+    assert len(keys) == len(set(keys))
 
 
-_ORPHANS = """
-import time
-from bench.asking import adopting, reap
-from bench.window import spent
-with adopting():
-    spent(["sh", "-c", "(i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done) & exit"], {"PATH": "/usr/bin:/bin"})
-    ended, deadline = {}, time.monotonic() + 10
-    while not ended and time.monotonic() < deadline:
-        ended = reap()
-        time.sleep(0.01)
-    print(len(ended), sum(ended.values()) > 0)
-    print(reap())
-"""
+def test_a_part_that_takes_too_long_is_broken_off_and_costs_no_other_its_figures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    figures = [row("a, ms", {"sesh": 1})]
+
+    def fails(_: object) -> list[Row]:
+        raise OSError("it cannot")
+
+    def waits(_: object) -> list[Row]:
+        with contextlib.suppress(Exception):
+            select.select([], [], [], 60)
+        return figures
+
+    parts = {"one": lambda _: figures, "bad": fails, "long": waits, "late": lambda _: figures}
+    monkeypatch.setattr(bench, "PARTS", parts)
+    made = run([])
+    now = time.monotonic()
+    bench.take(made, cast(Field, SimpleNamespace(log=lambda _: None)), parts, now + 0.1, now + 0.2)
+    assert made.rows == figures
+    assert (made.left_out, list(made.failed)) == (["long", "late"], ["bad"])
+
+
+_LEAVING = ["sh", "-c", "(i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done) & exit"]
+
+
+def test_what_ends_as_the_child_of_nobody_is_counted_too() -> None:
+    with ControlGroup() as group:
+        if not group:
+            pytest.skip("this user may make no control group")
+        with group.inside():
+            subprocess.run(_LEAVING, check=True)
+        first = group.seconds()
+        assert group.rest() >= first > 0
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells it")
-def test_what_ended_as_an_orphan_is_counted_too() -> None:
-    words = [sys.executable, "-c", _ORPHANS]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "1 True\n{}\n"
+def test_the_processor_time_of_another_process_is_told_by_its_clock() -> None:
+    before = processor_time(os.getpid())
+    deadline = time.process_time() + 0.02
+    while time.process_time() < deadline:
+        pass
+    assert before + 0.02 <= processor_time(os.getpid()) <= time.process_time()
+    child = subprocess.Popen(["true"])
+    child.wait()
+    assert processor_time(child.pid) == 0
+
+
+def test_what_fails_in_turns_is_left_out_and_the_first_turn_does_not_count() -> None:
+    times, start = Row("times", "times", "ms"), Row("other", "other", "ms")
+    counted = itertools.count(1)
+
+    def fails() -> tuple[float]:
+        raise Late("it did not come")
+
+    logged: list[str] = []
+    in_turns(
+        {(times,): {"sesh": lambda: (float(next(counted)),)}, (start,): {"sesh": fails}}, 3, logged.append, lambda: 7
+    )
+    assert times.samples == {"sesh": [2, 3, 4], "bare": [7, 7, 7]}
+    assert start.samples == {"bare": [7, 7, 7]}
+    assert len(logged) == 1
 
 
 # -- what became slower
