@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
@@ -31,7 +32,6 @@ from sesh.vt.grammar import (
     ESCAPE_START,
     LIMIT,
     PARAMETERS,
-    SGR,
     STRING_END,
     STRINGS,
     UNFINISHED,
@@ -44,6 +44,8 @@ _CSI = re.compile(rf"{CSI_PARTS}\Z")
 
 Call = tuple[Callable[..., object], tuple[object, ...]]
 """A function and its arguments."""
+Moves = tuple[list[Call], int, int]
+"""What sequences call, and the row and the column of a CUP that ends them; -1 without one."""
 
 
 class Dispatcher:
@@ -212,15 +214,20 @@ def _up_to(count: int, part: str) -> str:
     return f"(?:{part}{_up_to(count - 1, part)}|)" if count else ""
 
 
-_TEXT, _C0 = "[^\x00-\x1f\x7f-\x9f]", "[\x00-\x1a\x1c-\x1f]"
+_ALL = "*+" if sys.version_info >= (3, 11) else "*"
+"""As many as there are. What follows is never one of them, so giving none of them back finds the same and costs less."""
+_TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
+"""Text: `re` tries one range after the other, so ASCII comes first."""
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
 """C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing."""
-_MOVE, _ERASE = r"\x1b\[[0-9;?]*[A-HJKXZ`ac-fhlr]", r"\x1b\[[0-2]?K"
-_SEQUENCES = rf"{_MOVE}{_up_to(7, _MOVE)}|(?!{SGR})(?:{CSI}|{ESCAPE})"
-_IN_PENS = _TEXT + "*" + _up_to(15, rf"\x1b(?:\[[0-9;:]*m|\(B){_TEXT}*")
+_SGR_END = rf"\[[0-9;:]{_ALL}m"
+_SGR = rf"\x1b{_SGR_END}"
+_MOVE, _ERASE = rf"\x1b\[[0-9;?]{_ALL}[A-HJKXZ`ac-fhlr]", r"\x1b\[[0-2]?K"
+_SEQUENCES = rf"{_MOVE}{_up_to(7, _MOVE)}|(?!{_SGR})(?:{CSI}|{ESCAPE})"
+_IN_PENS = _TEXT + _ALL + _up_to(15, rf"\x1b(?:{_SGR_END}|\(B){_TEXT}{_ALL}")
 TOKEN = re.compile(
     rf"""
-      (?:({_SEQUENCES})|(?=[^\x1b\x7f-\x9f]|{SGR}))({_up_to(3, SGR)})({_IN_PENS})(\r\n|{_C0}|{_ERASE}|)
+      (?:({_SEQUENCES})|(?={_TEXT}|{_C0}|{_SGR}))({_up_to(3, _SGR)})({_IN_PENS})(\r\n|{_C0}|{_ERASE}|)
                                       # 1 moves or one sequence, 2 SGRs, 3 text with SGRs, 4 control or EL
     | ({UNFINISHED})                  # 5 the start of a sequence
     | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 6 one with a control in it, and all that follows
@@ -259,7 +266,7 @@ class Tokenizer:
         """Bands of sixel in what came after `pending` and was not kept."""
         self.errors = 0
         self.last_error: Exception | None = None
-        self._calls: dict[str, list[Call]] = {}
+        self._moves: dict[str, Moves] = {}
 
     @property
     def unfinished(self) -> bytes:
@@ -387,14 +394,23 @@ class Tokenizer:
         screen = self.screen
         screen.touched = 0
         draw, draw_pens = screen.draw, screen.draw_pens
-        calls, controls, nothing = self._calls, self.dispatcher.controls, self.dispatcher.nothing
+        moves, controls, nothing = self._moves, self.dispatcher.controls, self.dispatcher.nothing
         for sequences, sgrs, text, end, unfinished, interrupted in tokens:
             if sequences:
-                for call, arguments in calls.get(sequences) or self._resolve(sequences):
+                calls, row, column = moves.get(sequences) or self._resolve(sequences)
+                for call, arguments in calls:
                     try:
                         call(*arguments)
                     except Exception as error:
                         self._note(error)
+                if row >= 0:
+                    if screen.origin:
+                        screen.cursor_position(row + 1, column + 1)
+                    else:  # the same, without a call
+                        cursor = screen.cursor
+                        cursor.y = row if row < screen.lines else screen.lines - 1
+                        cursor.x = column if column < screen.columns else screen.columns - 1
+                        screen.margin_wrap = None
                 screen.joinable = False
             if sgrs:
                 screen.pen = screen.pen.after_sgr.get(sgrs[2:-1]) or apply_sgr(screen.pen, sgrs[2:-1])
@@ -418,22 +434,41 @@ class Tokenizer:
                 break
         return ""
 
-    def _resolve(self, sequences: str) -> list[Call]:
+    def _resolve(self, sequences: str) -> Moves:
         """Return the calls of several moves, or of one sequence of any kind; short ones are remembered."""
-        calls, dispatcher = self._calls, self.dispatcher
+        dispatcher = self.dispatcher
         moves = _MOVES.findall(sequences)
         if len(moves) > 1:
-            resolved = [call for move in moves for call in calls.get(move) or self._resolve(move)]
+            calls = self._needed([dispatcher.csi(move) for move in moves])
         elif sequences[1] == "[":
-            resolved = [dispatcher.csi(sequences)] if len(sequences) <= LIMIT else []
+            calls = [dispatcher.csi(sequences)] if len(sequences) <= LIMIT else []
         elif len(sequences) - sequences.endswith("\x07") < LIMIT:
-            resolved = [dispatcher.escape(sequences)]
+            calls = [dispatcher.escape(sequences)]
         elif sequences[1] in "P_":
-            resolved = [(dispatcher.image, (sequences, self.skipped))]
+            calls = [(dispatcher.image, (sequences, self.skipped))]
         else:
-            resolved = []
+            calls = []
+        row = column = -1
+        if calls and calls[-1][0] == self.screen.cursor_position:
+            row, column = (max(0, int(number) - 1) for number in (*calls.pop()[1], 0, 0)[:2])
+        resolved = calls, row, column
         if len(sequences) < LONGEST:
-            if len(calls) >= CACHE:
-                calls.clear()
-            calls[sequences] = resolved
+            if len(self._moves) >= CACHE:
+                self._moves.clear()
+            self._moves[sequences] = resolved
         return resolved
+
+    def _needed(self, calls: list[Call]) -> list[Call]:
+        """Return the calls without each CUP, DECTCEM and DECSTBM that a later one overrides: a frame often ends with
+        those that the next one begins with. All of them, if there are calls of other kinds."""
+        screen = self.screen
+        kinds: dict[object, int] = {screen.cursor_position: 0, screen.switch_private_mode: 1, screen.set_margins: 2}
+        latest: dict[object, Call] = {}
+        for function, arguments in calls:
+            count = kinds.get(function)
+            if count is None or (count == 1 and arguments[0] != 25):
+                return calls
+            key = function, arguments[:count]
+            latest.pop(key, None)
+            latest[key] = function, arguments
+        return list(latest.values())
