@@ -128,7 +128,6 @@ class Dispatcher:
             "$z": (screen.erase_rectangle, 4),
             "${": (screen.wipe_rectangle, 4),
             "g": (screen.clear_tab_stop, 1),
-            "r": (screen.set_margins, 2),
             "s": (self._save_or_margins, 2),
             "t": (screen.window_operation, 2),
             "u": (screen.restore_cursor, 0),
@@ -144,7 +143,7 @@ class Dispatcher:
     # -- CSI ----------------------------------------------------------------------------------------------
 
     def csi(self, sequence: str) -> Call:
-        """Return the call of a whole control sequence."""
+        """Return the call of a whole control sequence, for the size that the screen has."""
         match = _CSI.match(sequence)
         if match is None:
             return self.nothing, ()
@@ -158,6 +157,8 @@ class Dispatcher:
         if kind in {"?s", "?r"}:
             numbers = tuple(map(parameter, text.split(";", PARAMETERS)[:PARAMETERS])) if ":" not in text else ()
             return (self.screen.save_modes if final == "s" else self.screen.restore_modes), numbers
+        if kind == "r" and ":" not in text:
+            return self._margins(*map(parameter, text.split(";", 2)[:2]))
         entry = self._csi.get(kind)
         if entry is None or ":" in text:
             return self.nothing, ()
@@ -167,6 +168,12 @@ class Dispatcher:
 
     def nothing(self, *_: int) -> None:
         """Ignore an unknown sequence."""
+
+    def _margins(self, top: int = 0, bottom: int = 0) -> Call:
+        """DECSTBM: 1-based; ignored for fewer than two rows."""
+        lines = self.screen.lines
+        first, last = top - 1 if top else 0, min(bottom or lines, lines) - 1
+        return (self.screen.set_region, (first, last)) if first < last else (self.nothing, ())
 
     def _scroll_down(self, count: int = 1, more: int | None = None) -> None:
         """SD; with more parameters it is xterm's mouse highlighting, which is not supported."""
@@ -215,7 +222,7 @@ def _up_to(count: int, part: str) -> str:
 
 
 _ALL = "*+" if sys.version_info >= (3, 11) else "*"
-"""As many as there are. What follows is never one of them, so giving none of them back finds the same and costs less."""
+"""As many as there are. What follows is never one of them, so giving none back finds the same, at less cost."""
 _TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
 """Text: `re` tries one range after the other, so ASCII comes first."""
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
@@ -267,6 +274,8 @@ class Tokenizer:
         self.errors = 0
         self.last_error: Exception | None = None
         self._moves: dict[str, Moves] = {}
+        self._size = 0, 0
+        """Columns and rows of the screen that these are for."""
 
     @property
     def unfinished(self) -> bytes:
@@ -394,7 +403,7 @@ class Tokenizer:
         screen = self.screen
         screen.touched = 0
         draw, draw_pens = screen.draw, screen.draw_pens
-        moves, controls, nothing = self._moves, self.dispatcher.controls, self.dispatcher.nothing
+        moves, controls, nothing = self._known_moves(), self.dispatcher.controls, self.dispatcher.nothing
         for sequences, sgrs, text, end, unfinished, interrupted in tokens:
             if sequences:
                 calls, row, column = moves.get(sequences) or self._resolve(sequences)
@@ -408,12 +417,14 @@ class Tokenizer:
                         screen.cursor_position(row + 1, column + 1)
                     else:  # the same, without a call
                         cursor = screen.cursor
-                        cursor.y = row if row < screen.lines else screen.lines - 1
-                        cursor.x = column if column < screen.columns else screen.columns - 1
+                        cursor.y = row
+                        cursor.x = column
                         screen.margin_wrap = None
                 screen.joinable = False
             if sgrs:
-                screen.pen = screen.pen.after_sgr.get(sgrs[2:-1]) or apply_sgr(screen.pen, sgrs[2:-1])
+                parameters = sgrs[2:-1]
+                pen = screen.pen.after_sgr.get(parameters)
+                screen.pen = apply_sgr(screen.pen, parameters) if pen is None else pen
                 screen.joinable = False
             if text:
                 if "\x1b" not in text:
@@ -423,16 +434,28 @@ class Tokenizer:
             if end:
                 controls.get(end, nothing)()
                 screen.joinable = False
-            elif unfinished:
-                self.pending = unfinished[:LIMIT]
-                self.skipped = self.skipped + unfinished.count("-", LIMIT) if len(unfinished) >= LIMIT else 0
-            elif interrupted:
-                return str(interrupted)
-            elif not text:
-                screen.joinable = False  # after an aborted sequence too
+            elif not text and self._ends(unfinished, interrupted):
+                return interrupted
             if screen.touched > TOUCHED:
                 break
         return ""
+
+    def _ends(self, unfinished: str, interrupted: str) -> bool:
+        """Act on a token without text and end, after its sequences. Returns whether it has to be tokenized again."""
+        if unfinished:
+            self.pending = unfinished[:LIMIT]
+            self.skipped = self.skipped + unfinished.count("-", LIMIT) if len(unfinished) >= LIMIT else 0
+        elif not interrupted:
+            self.screen.joinable = False  # after an aborted sequence too
+        return bool(interrupted)
+
+    def _known_moves(self) -> dict[str, Moves]:
+        """The calls that are remembered, for the size that the screen has."""
+        size = self.screen.columns, self.screen.lines
+        if self._size != size:
+            self._size = size
+            self._moves.clear()
+        return self._moves
 
     def _resolve(self, sequences: str) -> Moves:
         """Return the calls of several moves, or of one sequence of any kind; short ones are remembered."""
@@ -450,7 +473,7 @@ class Tokenizer:
             calls = []
         row = column = -1
         if calls and calls[-1][0] == self.screen.cursor_position:
-            row, column = (max(0, int(number) - 1) for number in (*calls.pop()[1], 0, 0)[:2])
+            row, column = self._clipped(*calls.pop()[1])  # type: ignore[arg-type]  # they are numbers
         resolved = calls, row, column
         if len(sequences) < LONGEST:
             if len(self._moves) >= CACHE:
@@ -458,11 +481,16 @@ class Tokenizer:
             self._moves[sequences] = resolved
         return resolved
 
+    def _clipped(self, line: int = 1, column: int = 1) -> tuple[int, int]:
+        """Return the row and the column of a CUP."""
+        columns, rows = self._size
+        return min(max(line, 1), rows) - 1, min(max(column, 1), columns) - 1
+
     def _needed(self, calls: list[Call]) -> list[Call]:
         """Return the calls without each CUP, DECTCEM and DECSTBM that a later one overrides: a frame often ends with
         those that the next one begins with. All of them, if there are calls of other kinds."""
         screen = self.screen
-        kinds: dict[object, int] = {screen.cursor_position: 0, screen.switch_private_mode: 1, screen.set_margins: 2}
+        kinds: dict[object, int] = {screen.cursor_position: 0, screen.switch_private_mode: 1, screen.set_region: 2}
         latest: dict[object, Call] = {}
         for function, arguments in calls:
             count = kinds.get(function)
