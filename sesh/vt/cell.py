@@ -124,8 +124,11 @@ class Pen(dict[str, Cell]):
         self.sgr = sgr_parameters(style)
         self.sequence = f"\x1b[{self.sgr}m"
         self.after_sgr: dict[str, Pen] = {}
-        plain = Style(bg=style.bg)
-        self._erased = None if plain == style else pen_of(plain)
+        if style.bg == "default":
+            self._erased = None if style == _PLAIN else DEFAULT
+        else:
+            plain = Style(bg=style.bg)
+            self._erased = None if plain == style else pen_of(plain)
 
     def __missing__(self, data: str) -> Cell:
         _count_entry(self)
@@ -277,7 +280,19 @@ def with_link(pen: Pen, link: str) -> Pen:
     return pen if pen.link == link else pen_of(pen.style._replace(link=link))
 
 
+_BYTE = "(?:0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
+_RGB = f"2;{_BYTE};{_BYTE};{_BYTE}"
+_TRUE_COLOURS = re.compile(rf"(0;)?(?:38;({_RGB})(?:;48;({_RGB}))?|48;({_RGB}))\Z")
+"""Colours as they are kept, after a reset or not: images of text have others in each cell."""
+
+
 def _changed(style: Style, text: str) -> Style:
+    if match := _TRUE_COLOURS.match(text):
+        reset, fg, bg, only_bg = match.groups()
+        bg = bg or only_bg
+        if reset:
+            return Style(fg or "default", bg or "default", link=style.link)
+        return Style(fg or style.fg, bg or style.bg, *style[2:])
     items = text.split(";", PARAMETERS)[:PARAMETERS]
     fields: dict[str, object] = {}
     index = 0

@@ -19,17 +19,14 @@ class Editing(Grid):
     Erased cells keep the background of the pen and nothing else (BCE).
     """
 
-    def set_margins(self, top: int | None = None, bottom: int | None = None, *_: object) -> None:
-        """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
-        first = top - 1 if top else 0
-        last = bottom - 1 if bottom and bottom < self.lines else self.lines - 1
-        if first < last:
-            self.top, self.bottom = first, last
-            if self.origin:
-                self.cursor_position()
-            else:
-                self.cursor.x = self.cursor.y = 0
-                self.margin_wrap = None
+    def set_region(self, top: int, bottom: int) -> None:
+        """DECSTBM: rows from 0; the cursor goes home."""
+        self.top, self.bottom = top, bottom
+        if self.origin:
+            self.cursor_position()
+        else:
+            self.cursor.x = self.cursor.y = 0
+            self.margin_wrap = None
 
     def set_left_right_margins(self, left: int = 0, right: int = 0) -> None:
         """DECSLRM: 1-based; ignored for fewer than two columns; the cursor goes home."""
@@ -85,7 +82,11 @@ class Editing(Grid):
 
     def linefeed(self) -> None:
         """LF, VT, FF; in new line mode (LNM) with a carriage return."""
-        self.index(wrapped=False)
+        cursor = self.cursor
+        if cursor.y == self.bottom and cursor.x < self.columns and self.margin_wrap is None and not self.narrow:
+            self.scroll_row()  # as `index` does it
+        else:
+            self.index(wrapped=False)
         if self.linefeed_mode:
             self.carriage_return()
 
@@ -134,7 +135,8 @@ class Editing(Grid):
         if row.shared:
             row = blank(self.pen.erased, self.columns, wrapped)
         else:
-            row.clear(self.pen.erased)
+            pen = self.pen
+            row.clear(pen if pen is DEFAULT else pen.erased)
             row.wrapped = wrapped
         buffer.insert(bottom, row)
 
@@ -236,7 +238,7 @@ class Editing(Grid):
 
     # -- cells --------------------------------------------------------------------------------------------
 
-    def erase_in_line(self, how: int = 0, *_: object, **__: object) -> None:
+    def erase_in_line(self, how: int = 0, _: bool = False) -> None:
         """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is after all cells."""
         y, x = self.cursor.y, self.cursor.x
         if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):  # a blank row has no `spacer` to keep
@@ -253,7 +255,7 @@ class Editing(Grid):
         elif how == 1:
             self.unshared_row(y).fill(0, min(x + 1, self.columns), self.erased)
 
-    def erase_in_display(self, how: int = 0, *_: object, **__: object) -> None:
+    def erase_in_display(self, how: int = 0) -> None:
         """ED, DECSED: 0 below, 1 above, 2 all, 3 the scrollback (XTerm)."""
         y = self.cursor.y
         if how == 0:

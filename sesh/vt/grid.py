@@ -256,9 +256,9 @@ class Grid(PyteScreen):
         cursor = self.cursor
         if cursor.x >= self.columns or self.margin_wrap is not None:
             self.cancel_wrap()
-        limit = self.right if cursor.x <= self.right else self.columns - 1
-        x = cursor.x + (count or 1)
-        cursor.x = min(limit, x)
+        x, count = cursor.x, count or 1
+        limit = self.right if x <= self.right else self.columns - 1
+        cursor.x = x + count if count < limit - x else limit
 
     def cursor_back(self, count: int | None = None) -> None:
         """CUB: stops at the left margin if it starts at or right of it."""

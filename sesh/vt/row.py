@@ -158,7 +158,7 @@ class Row(list[Cell]):
         self.text = ""
         self.pens = []
         self.parts = ()
-        self.rest = pen.space
+        self.rest = BLANK if pen is DEFAULT else pen.space
         self.styled = pen is not DEFAULT
         self.wrapped = self.spacer = self.wide = False
         self.marks = ()

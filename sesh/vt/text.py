@@ -122,17 +122,18 @@ class Printing(Rectangles):
         cursor = self.cursor
         x = cursor.x
         end = x + len(text)
-        if not text or end > self.columns or self.insert or self.right != self.columns - 1:
+        if not text or end > self.columns or self.insert or self.narrow:
             self._print(data, text)
             return
         row = self.rows[cursor.y]
-        if row.text is None or row.shared:
+        old = row.text
+        if old is None or row.shared:
             row = self.unshared_row(cursor.y)
             if not row.as_text():
                 self._print(data)
                 return
+            old = row.text or ""
         pen = self.pen
-        old = row.text or ""
         if row.wide or row.parts or text is not data or x > len(old) or (pen is not DEFAULT and not row.styled):
             row.put(x, text, pen)
         else:  # the same, without a call
@@ -157,13 +158,13 @@ class Printing(Rectangles):
             if "\x1b(" in data:
                 self._draw_apart(data.split("\x1b(B"))
                 return False
-        first, *parts = data.split("\x1b[")
+        parts = data.split("\x1b[")
         pen, cursor = self.pen, self.cursor
         row = self.rows[cursor.y]
-        texts = [first]
+        texts = [parts.pop(0)]
         # It usually takes the place of the whole row where it did so the last time.
         whole = cursor.x == 0 and (erasing or row.parts or not row.text)
-        pens = [pen] if whole else [pen] * len(first)
+        pens = [pen] if whole else [pen] * len(texts[0])
         for part in parts:
             sgr, _, words = part.partition("m")
             try:
@@ -183,11 +184,11 @@ class Printing(Rectangles):
             or self.single_shift
             or self.translation is not None
             or 2027 in self.modes
-            or self.right != self.columns - 1
+            or self.narrow
             or (end > self.columns and not self.wrap)
             or not (text.isascii() or is_narrow(text))
         ):
-            self._draw_parts(first, parts)
+            self._draw_parts(texts[0], parts)
             return False
         if row.shared:
             row = self.unshared_row(cursor.y)

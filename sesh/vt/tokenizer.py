@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
@@ -31,7 +32,6 @@ from sesh.vt.grammar import (
     ESCAPE_START,
     LIMIT,
     PARAMETERS,
-    SGR,
     STRING_END,
     STRINGS,
     UNFINISHED,
@@ -44,6 +44,8 @@ _CSI = re.compile(rf"{CSI_PARTS}\Z")
 
 Call = tuple[Callable[..., object], tuple[object, ...]]
 """A function and its arguments."""
+Moves = tuple[list[Call], int, int]
+"""What sequences call, and the row and the column of a CUP that ends them; -1 without one."""
 
 
 class Dispatcher:
@@ -126,7 +128,6 @@ class Dispatcher:
             "$z": (screen.erase_rectangle, 4),
             "${": (screen.wipe_rectangle, 4),
             "g": (screen.clear_tab_stop, 1),
-            "r": (screen.set_margins, 2),
             "s": (self._save_or_margins, 2),
             "t": (screen.window_operation, 2),
             "u": (screen.restore_cursor, 0),
@@ -142,7 +143,7 @@ class Dispatcher:
     # -- CSI ----------------------------------------------------------------------------------------------
 
     def csi(self, sequence: str) -> Call:
-        """Return the call of a whole control sequence."""
+        """Return the call of a whole control sequence, for the size that the screen has."""
         match = _CSI.match(sequence)
         if match is None:
             return self.nothing, ()
@@ -156,6 +157,8 @@ class Dispatcher:
         if kind in {"?s", "?r"}:
             numbers = tuple(map(parameter, text.split(";", PARAMETERS)[:PARAMETERS])) if ":" not in text else ()
             return (self.screen.save_modes if final == "s" else self.screen.restore_modes), numbers
+        if kind == "r" and ":" not in text:
+            return self._margins(*map(parameter, text.split(";", 2)[:2]))
         entry = self._csi.get(kind)
         if entry is None or ":" in text:
             return self.nothing, ()
@@ -165,6 +168,12 @@ class Dispatcher:
 
     def nothing(self, *_: int) -> None:
         """Ignore an unknown sequence."""
+
+    def _margins(self, top: int = 0, bottom: int = 0) -> Call:
+        """DECSTBM: 1-based; ignored for fewer than two rows."""
+        lines = self.screen.lines
+        first, last = top - 1 if top else 0, min(bottom or lines, lines) - 1
+        return (self.screen.set_region, (first, last)) if first < last else (self.nothing, ())
 
     def _scroll_down(self, count: int = 1, more: int | None = None) -> None:
         """SD; with more parameters it is xterm's mouse highlighting, which is not supported."""
@@ -212,15 +221,20 @@ def _up_to(count: int, part: str) -> str:
     return f"(?:{part}{_up_to(count - 1, part)}|)" if count else ""
 
 
-_TEXT, _C0 = "[^\x00-\x1f\x7f-\x9f]", "[\x00-\x1a\x1c-\x1f]"
+_ALL = "*+" if sys.version_info >= (3, 11) else "*"
+"""As many as there are. What follows is never one of them, so giving none back finds the same, at less cost."""
+_TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
+"""Text: `re` tries one range after the other, so ASCII comes first."""
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
 """C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing."""
-_MOVE, _ERASE = r"\x1b\[[0-9;?]*[A-HJKXZ`ac-fhlr]", r"\x1b\[[0-2]?K"
-_SEQUENCES = rf"{_MOVE}{_up_to(7, _MOVE)}|(?!{SGR})(?:{CSI}|{ESCAPE})"
-_IN_PENS = _TEXT + "*" + _up_to(15, rf"\x1b(?:\[[0-9;:]*m|\(B){_TEXT}*")
+_SGR_END = rf"\[[0-9;:]{_ALL}m"
+_SGR = rf"\x1b{_SGR_END}"
+_MOVE, _ERASE = rf"\x1b\[[0-9;?]{_ALL}[A-HJKXZ`ac-fhlr]", r"\x1b\[[0-2]?K"
+_SEQUENCES = rf"{_MOVE}{_up_to(7, _MOVE)}|(?!{_SGR})(?:{CSI}|{ESCAPE})"
+_IN_PENS = _TEXT + _ALL + _up_to(15, rf"\x1b(?:{_SGR_END}|\(B){_TEXT}{_ALL}")
 TOKEN = re.compile(
     rf"""
-      (?:({_SEQUENCES})|(?=[^\x1b\x7f-\x9f]|{SGR}))({_up_to(3, SGR)})({_IN_PENS})(\r\n|{_C0}|{_ERASE}|)
+      (?:({_SEQUENCES})|(?={_TEXT}|{_C0}|{_SGR}))({_up_to(3, _SGR)})({_IN_PENS})(\r\n|{_C0}|{_ERASE}|)
                                       # 1 moves or one sequence, 2 SGRs, 3 text with SGRs, 4 control or EL
     | ({UNFINISHED})                  # 5 the start of a sequence
     | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 6 one with a control in it, and all that follows
@@ -259,7 +273,9 @@ class Tokenizer:
         """Bands of sixel in what came after `pending` and was not kept."""
         self.errors = 0
         self.last_error: Exception | None = None
-        self._calls: dict[str, list[Call]] = {}
+        self._moves: dict[str, Moves] = {}
+        self._size = 0, 0
+        """Columns and rows of the screen that these are for."""
 
     @property
     def unfinished(self) -> bytes:
@@ -387,17 +403,28 @@ class Tokenizer:
         screen = self.screen
         screen.touched = 0
         draw, draw_pens = screen.draw, screen.draw_pens
-        calls, controls, nothing = self._calls, self.dispatcher.controls, self.dispatcher.nothing
+        moves, controls, nothing = self._known_moves(), self.dispatcher.controls, self.dispatcher.nothing
         for sequences, sgrs, text, end, unfinished, interrupted in tokens:
             if sequences:
-                for call, arguments in calls.get(sequences) or self._resolve(sequences):
+                calls, row, column = moves.get(sequences) or self._resolve(sequences)
+                for call, arguments in calls:
                     try:
                         call(*arguments)
                     except Exception as error:
                         self._note(error)
+                if row >= 0:
+                    if screen.origin:
+                        screen.cursor_position(row + 1, column + 1)
+                    else:  # the same, without a call
+                        cursor = screen.cursor
+                        cursor.y = row
+                        cursor.x = column
+                        screen.margin_wrap = None
                 screen.joinable = False
             if sgrs:
-                screen.pen = screen.pen.after_sgr.get(sgrs[2:-1]) or apply_sgr(screen.pen, sgrs[2:-1])
+                parameters = sgrs[2:-1]
+                pen = screen.pen.after_sgr.get(parameters)
+                screen.pen = apply_sgr(screen.pen, parameters) if pen is None else pen
                 screen.joinable = False
             if text:
                 if "\x1b" not in text:
@@ -407,33 +434,69 @@ class Tokenizer:
             if end:
                 controls.get(end, nothing)()
                 screen.joinable = False
-            elif unfinished:
-                self.pending = unfinished[:LIMIT]
-                self.skipped = self.skipped + unfinished.count("-", LIMIT) if len(unfinished) >= LIMIT else 0
-            elif interrupted:
-                return str(interrupted)
-            elif not text:
-                screen.joinable = False  # after an aborted sequence too
+            elif not text and self._ends(unfinished, interrupted):
+                return interrupted
             if screen.touched > TOUCHED:
                 break
         return ""
 
-    def _resolve(self, sequences: str) -> list[Call]:
+    def _ends(self, unfinished: str, interrupted: str) -> bool:
+        """Act on a token without text and end, after its sequences. Returns whether it has to be tokenized again."""
+        if unfinished:
+            self.pending = unfinished[:LIMIT]
+            self.skipped = self.skipped + unfinished.count("-", LIMIT) if len(unfinished) >= LIMIT else 0
+        elif not interrupted:
+            self.screen.joinable = False  # after an aborted sequence too
+        return bool(interrupted)
+
+    def _known_moves(self) -> dict[str, Moves]:
+        """The calls that are remembered, for the size that the screen has."""
+        size = self.screen.columns, self.screen.lines
+        if self._size != size:
+            self._size = size
+            self._moves.clear()
+        return self._moves
+
+    def _resolve(self, sequences: str) -> Moves:
         """Return the calls of several moves, or of one sequence of any kind; short ones are remembered."""
-        calls, dispatcher = self._calls, self.dispatcher
+        dispatcher = self.dispatcher
         moves = _MOVES.findall(sequences)
         if len(moves) > 1:
-            resolved = [call for move in moves for call in calls.get(move) or self._resolve(move)]
+            calls = self._needed([dispatcher.csi(move) for move in moves])
         elif sequences[1] == "[":
-            resolved = [dispatcher.csi(sequences)] if len(sequences) <= LIMIT else []
+            calls = [dispatcher.csi(sequences)] if len(sequences) <= LIMIT else []
         elif len(sequences) - sequences.endswith("\x07") < LIMIT:
-            resolved = [dispatcher.escape(sequences)]
+            calls = [dispatcher.escape(sequences)]
         elif sequences[1] in "P_":
-            resolved = [(dispatcher.image, (sequences, self.skipped))]
+            calls = [(dispatcher.image, (sequences, self.skipped))]
         else:
-            resolved = []
+            calls = []
+        row = column = -1
+        if calls and calls[-1][0] == self.screen.cursor_position:
+            row, column = self._clipped(*calls.pop()[1])  # type: ignore[arg-type]  # they are numbers
+        resolved = calls, row, column
         if len(sequences) < LONGEST:
-            if len(calls) >= CACHE:
-                calls.clear()
-            calls[sequences] = resolved
+            if len(self._moves) >= CACHE:
+                self._moves.clear()
+            self._moves[sequences] = resolved
         return resolved
+
+    def _clipped(self, line: int = 1, column: int = 1) -> tuple[int, int]:
+        """Return the row and the column of a CUP."""
+        columns, rows = self._size
+        return min(max(line, 1), rows) - 1, min(max(column, 1), columns) - 1
+
+    def _needed(self, calls: list[Call]) -> list[Call]:
+        """Return the calls without each CUP, DECTCEM and DECSTBM that a later one overrides: a frame often ends with
+        those that the next one begins with. All of them, if there are calls of other kinds."""
+        screen = self.screen
+        kinds: dict[object, int] = {screen.cursor_position: 0, screen.switch_private_mode: 1, screen.set_region: 2}
+        latest: dict[object, Call] = {}
+        for function, arguments in calls:
+            count = kinds.get(function)
+            if count is None or (count == 1 and arguments[0] != 25):
+                return calls
+            key = function, arguments[:count]
+            latest.pop(key, None)
+            latest[key] = function, arguments
+        return list(latest.values())
