@@ -574,7 +574,7 @@ class _Passing(_Poller):
                     channel.send(frame)
             elif ready[0][0] == daemon:
                 frames = channel.read()
-                if frames is None or not _PASSED.issuperset([kind for kind, _ in frames]):
+                if frames is None or not _PASSED.issuperset(dict(frames)):  # the kinds
                     self._received(frames)
                     break
                 for kind, payload in frames:

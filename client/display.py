@@ -124,7 +124,8 @@ class Display:
                 del self._tail[:-_TAIL_SIZE]
                 self._tail_whole = False
         self.draw(before + data + after if before or after else data)
-        if data and len(data) <= _LITTLE and not (self.unread or self.on_link) and self._ledger.prepared(data):
+        little = len(data) <= _LITTLE and not (self.unread or self.on_link)
+        if data and little and (b"\x1b" not in data or self._ledger.prepared()):
             self._ledger.feed(data)
         elif data:
             self._unread.append(data)

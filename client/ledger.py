@@ -143,9 +143,9 @@ class Ledger:
     # -- following the stream
 
     @staticmethod
-    def prepared(block: bytes) -> bool:
-        """Return whether nothing has to be loaded to follow a block."""
-        return b"\x1b" not in block or bool(_compiled)
+    def prepared() -> bool:
+        """Return whether nothing has to be loaded to follow a block with sequences."""
+        return bool(_compiled)
 
     def feed(self, block: bytes) -> None:
         """Follow a block of the stream; blocks may split a sequence anywhere."""
@@ -157,7 +157,8 @@ class Ledger:
             self._in_string = 0
         self._in_string += len(block) if self._in_string else 0
         if b"\x1b" not in data:
-            self._follow_shift(data)
+            if b"\x0e" in data or b"\x0f" in data:
+                self._follow_shift(data)
             return
         change, pen, coloured, unfinished = _patterns()
         end = _unfinished_at(data, unfinished)

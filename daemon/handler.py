@@ -146,7 +146,7 @@ class ClientHandler:
             if client.uncover or client.viewport is not None:
                 self._relay.uncover(client)  # the echo must not come under a line of sesh's own
             passed = self._session.runs is None and not leads_anew
-        if client.replies.held:
+        if keys is not data and client.replies.held:  # what passes as it came holds nothing back
             self.release_later(client)
         taken = pump.enter(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error the frame may be handled again

@@ -70,8 +70,8 @@ class Passing:
                 passed = False
             if not passed:
                 return [(descriptor, 0)]
-            seconds = timers.wait_time()
-            if seconds == 0.0 or log.head > until:
+            seconds = timers.wait_time() if timers.nearest is None else timers.nearest - time.monotonic()
+            if log.head > until or (seconds is not None and seconds <= 0.0):
                 return None
 
     def _client(self) -> Client | None:

@@ -117,7 +117,7 @@ class Server:
     @property
     def over(self) -> bool:
         """True if nothing is left to do. Asking closes connections that are done (`Ending.close_finished`)."""
-        return self._stopping or (not self.requests.pending and self.ending.close_finished())
+        return self._stopping or (self.ending.done and not self.requests.pending and self.ending.close_finished())
 
     @property
     def named(self) -> bool:
@@ -160,7 +160,8 @@ class Server:
         if (has_work and (not ready or self._emulator_overdue())) or (self._screens_due and not ready):
             self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
-        guard(self.requests.resume, "a late answer")
+        if self.requests.deferred:
+            guard(self.requests.resume, "a late answer")
         if self.ending.done:
             guard(self.ending.tell, "the ending")
         session.events.feed()
@@ -209,7 +210,7 @@ class Server:
             self.drop(connection)
 
     def _update_poller(self) -> None:
-        session, pump, pty = self.session, self.session.pump, self.session.pty
+        session, pump, pty = self.session, self.session.pump, self.session.pump.pty
         watched: dict[int, int] = {self._wakeup: READ}
         if self.named and not self._crowded():
             watched[self.listener.socket.fileno()] = READ

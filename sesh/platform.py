@@ -71,19 +71,24 @@ def has_acl(path: str) -> bool:
         return False
 
 
-def _read(path: str, most: int | None = None) -> bytes:
-    """The content of a file of /proc, at most `most` bytes; empty if it is missing or not readable."""
+def _read(path: str, most: int | None = None, *, once: bool = False) -> bytes:
+    """The content of a file of /proc, as by `read_proc`; empty if it is missing or not readable."""
     try:
-        return read_proc(path, most)
+        return read_proc(path, most, once=once)
     except OSError:
         return b""
 
 
-def read_proc(path: str, most: int | None = None) -> bytes:
-    """The content of a file of /proc or /etc, at most `most` bytes. Raises OSError."""
+def read_proc(path: str, most: int | None = None, *, once: bool = False) -> bytes:
+    """The content of a file of /proc or /etc, at most `most` bytes. Raises OSError.
+
+    `once`: it is one short line, as `stat` and `syscall`, which the kernel hands over in one read.
+    """
     # Not by open(), which asks four more things of the kernel: a daemon reads hundreds of these at a time.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        if once:
+            return os.read(descriptor, 4096)
         read = b""
         while (most is None or len(read) < most) and (block := os.read(descriptor, 65536)):
             read += block
@@ -106,7 +111,7 @@ def stat_of(pid: int | str) -> list[str]:
 
     Empty if there is no such process. A thread is `PID/task/TID`.
     """
-    return _fields(_read(f"/proc/{pid}/stat"))
+    return _fields(_read(f"/proc/{pid}/stat", once=True))
 
 
 def _fields(content: bytes) -> list[str]:
@@ -296,7 +301,7 @@ def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
             except OSError:
                 pass  # its file says whether it has ended
             try:
-                fields = _fields(read_proc(f"/proc/{entry}/stat"))
+                fields = _fields(read_proc(f"/proc/{entry}/stat", once=True))
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue  # it has ended, or is hidden: another user's
             if len(fields) > 3 and fields[0] not in "ZX":

@@ -99,9 +99,12 @@ def numbered(kind: int, number: int, data: bytes) -> bytes:
     return ((kind << 32 | 8 + len(data)) << 64 | number).to_bytes(HEADER + 8, "big") + data
 
 
-def numbered_header(kind: int, number: int, size: int) -> bytes:
-    """The header and the number of a numbered frame with `size` bytes of data."""
-    return ((kind << 32 | 8 + size) << 64 | number).to_bytes(HEADER + 8, "big")
+def output_header(position: int, size: int, ack: int) -> bytes:
+    """The header and the number of an OUTPUT with `size` bytes; before it the ACK of an INPUT, unless that is 0."""
+    header = (OUTPUT << 32 | 8 + size) << 64 | position
+    if not ack:
+        return header.to_bytes(HEADER + 8, "big")
+    return (((ACK << 32 | 8) << 64 | ack) << 8 * (HEADER + 8) | header).to_bytes(2 * (HEADER + 8), "big")
 
 
 def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[bytes]:

@@ -136,7 +136,9 @@ class Activity:
             self._asked.note_answer()
         if self.reports is not None:
             self.report(lambda reports, head: reports.seen(head))
-        self.stirred()
+        self.stirred_at = now
+        if not self._due:
+            self.stirred()
 
     def interrupted(self) -> None:
         """Notes that a person has sent SIGINT by sesh."""

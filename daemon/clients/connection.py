@@ -45,6 +45,8 @@ class Reader:
 
     brief = False
     """True if it knows the short frames, which leave out what follows from the frame before."""
+    flow: Flow | None = None
+    """Bytes that may be on their way over its link, if it says how many it has got."""
 
     def __init__(self, connection: Connection, position: int) -> None:
         self.connection = connection
@@ -65,6 +67,8 @@ class Reader:
 
     def was_sent(self, size: int) -> None:
         """Notes that so many bytes of OUTPUT or SCREEN were sent."""
+        if self.flow is not None:
+            self.flow.add(size, time.monotonic())
 
 
 class Connection:
@@ -227,6 +231,13 @@ class Connection:
         if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= reader.room():
             self.feed(log)
             return reader is not None and reader.position == log.head and not self.unsent
+        return self.send_output(block)
+
+    def send_output(self, block: bytes) -> bool:
+        """Sends the block that was appended last, where the reader has all before it; returns whether all was sent."""
+        reader, size = self.reader, len(block)
+        if reader is None:
+            return False
         prefix = self._take_prefix(reader, size)
         try:
             if size <= _SMALL:
@@ -236,7 +247,8 @@ class Connection:
         except OSError:  # `flush` finds out which
             sent = 0
         reader.position += size
-        reader.was_sent(size)
+        if reader.flow is not None:
+            reader.was_sent(size)
         if sent:
             self.progress_at = time.monotonic()
         if sent < len(prefix) + size:
@@ -246,13 +258,16 @@ class Connection:
 
     def _take_prefix(self, reader: Reader, size: int) -> bytes:
         """Takes the bytes before so much output: the ACK that is due, the frames that have waited, the header."""
-        position, waiting = reader.position, self.before_output
-        if reader.brief and position == self._follows:
-            header = protocol.header(protocol.MORE, size)
-        else:
-            header = protocol.numbered_header(protocol.OUTPUT, position, size)
+        position, waiting, follows = reader.position, self.before_output, self._follows
         self._follows, self.before_output = position + size, b""
-        return self.take_ack() + waiting + header if self.due_ack else waiting + header
+        if not (waiting or reader.brief):
+            if self.due_ack:
+                self._last_ack = self.due_ack
+            ack, self.due_ack = self.due_ack, 0
+            return protocol.output_header(position, size, ack)
+        follows_on = reader.brief and position == follows
+        header = protocol.header(protocol.MORE, size) if follows_on else protocol.output_header(position, size, 0)
+        return self.take_ack() + waiting + header
 
     def take_ack(self) -> bytes:
         """Takes the ACK that is due, empty if none is. It says no number if that is one more than the last one's."""
@@ -414,10 +429,6 @@ class Client(ClientTerminal):
     def link_full(self) -> bool:
         """True if as much is on its way over its link as may be."""
         return self.flow is not None and not self.flow.room
-
-    def was_sent(self, size: int) -> None:
-        if self.flow is not None:
-            self.flow.add(size, time.monotonic())
 
     def need(self, need: str) -> None:
         """Notes that the client needs a screen; a greater need that it has already is kept."""

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
 
     class Output(Protocol):
-        """The connection of a client that is fed."""
+        """The connection of a client that has all output so far."""
 
-        def pass_on(self, log: OutputLog, block: bytes) -> bool: ...
+        def send_output(self, block: bytes) -> bool: ...
 
     class Feeder(Protocol):
         """The connection that a job's standard input comes from."""
@@ -125,7 +125,7 @@ class Pump:
         finally:
             self.log.append(block)
         if not findings:
-            self.delivered = (alone.pass_on(self.log, block) if alone else self._deliver(block)) and self.open
+            self.delivered = (alone.send_output(block) if alone else self._deliver(block)) and self.open
         self.last_activity = STEADY.now()
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
         self._stirred()

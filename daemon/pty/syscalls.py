@@ -69,7 +69,7 @@ def call_of(thread: str) -> list[int]:
 
     Empty while it runs. Raises OSError if the kernel does not tell.
     """
-    words = platform.read_proc(f"{thread}/syscall").split()
+    words = platform.read_proc(f"{thread}/syscall", once=True).split()
     if not words or not words[0].lstrip(b"-").isdigit():
         return []
     return [int(words[0]), *[int(word, 16) for word in words[1:]]]
@@ -79,18 +79,19 @@ def foreground(group: int, leader: int, device: int) -> Foreground:
     """The process group in the foreground of the terminal `device` (as in `tty_nr`), in the session of `leader`."""
     summary = Foreground()
     summary.told = calls() is not None
-    for pid, fields in _members(group, leader):
+    for pid, fields, threads in _members(group, leader):
         summary.members.append(pid)
         summary.ticks += sum(map(int, fields[11:15]))  # utime, stime, cutime, cstime
+        stats = {str(pid): fields}  # that of its first thread
         try:
-            summary.reads = _waits_for_a_key(pid, device, summary) or summary.reads
+            summary.reads = _waits_for_a_key(pid, threads, stats, device, summary) or summary.reads
         except OSError:
             summary.told = summary.told and not platform.stat_of(pid)  # one that has just ended has nothing to tell
     return summary
 
 
-def _members(group: int, leader: int) -> Iterator[tuple[int, list[str]]]:
-    """The living processes of a group, each with the fields of its `stat` from the state on.
+def _members(group: int, leader: int) -> Iterator[tuple[int, list[str], list[str]]]:
+    """The living processes of a group, each with the fields of its `stat` from the state on, and its threads.
 
     Goes from parent to child, from the group's leader on and then from the session's: the group's may have ended before
     the others, as the first command of a pipe does.
@@ -102,10 +103,10 @@ def _members(group: int, leader: int) -> Iterator[tuple[int, list[str]]]:
         if pid in seen:
             continue
         seen.add(pid)
-        fields = platform.stat_of(pid)
+        fields, threads = platform.stat_of(pid), _threads(pid)
         if len(fields) > 14 and fields[0] not in "ZX" and fields[2] == str(group):
-            yield pid, fields
-        due += _children(pid)
+            yield pid, fields, threads
+        due += _children(pid, threads)
 
 
 def _threads(pid: int) -> list[str]:
@@ -115,9 +116,9 @@ def _threads(pid: int) -> list[str]:
         return []
 
 
-def _children(pid: int) -> list[int]:
+def _children(pid: int, threads: list[str]) -> list[int]:
     children: list[int] = []
-    for thread in _threads(pid):
+    for thread in threads:
         try:
             children += map(int, platform.read_proc(f"/proc/{pid}/task/{thread}/children").split())
         except OSError:
@@ -125,12 +126,17 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def _waits_for_a_key(pid: int, device: int, summary: Foreground) -> bool:
-    """Returns whether a thread of a process waits for the terminal, and none for anything else outside the process."""
+def _waits_for_a_key(
+    pid: int, threads: list[str], stats: dict[str, list[str]], device: int, summary: Foreground
+) -> bool:
+    """Returns whether a thread of a process waits for the terminal, and none for anything else outside the process.
+
+    `stats`: those of its threads that have been read.
+    """
     reads = others = False
     descriptors = _Descriptors(pid, device)
-    for thread in _threads(pid):
-        fields = platform.stat_of(f"{pid}/task/{thread}")
+    for thread in threads:
+        fields = stats.get(thread) or platform.stat_of(f"{pid}/task/{thread}")
         if fields and fields[0] in "RD":
             summary.runs = others = True
             continue

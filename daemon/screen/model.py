@@ -38,7 +38,7 @@ UNLOADED_LAG = 64 << 10
 """Bytes for which the emulator is not loaded: a small session at which nobody looks stays small."""
 UNLOADED_PLAIN_LAG = 1 << 20
 """Bytes of plain lines for which it is not loaded: it reads them at once when somebody looks (see `vt.fast_path`)."""
-LITTLE = 4 << 10
+LITTLE = 16 << 10
 """Bytes that the emulator takes so soon that it may have them once somebody looks, and wakes nothing up for them."""
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""

@@ -115,5 +115,6 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
 
 def at_prompt(pty: Pty) -> bool:
     """Returns whether the foreground is a shell that waits for a command line, and has read all input."""
-    shell = foreground(pty)
-    return shell is not None and shell.ready and pty.unread() == 0
+    pid = pty.foreground()
+    kind = kind_of(pid) if pid > 1 else ""
+    return kind != "" and _ready(pty, pid, kind) and pty.unread() == 0

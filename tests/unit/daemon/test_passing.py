@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 from tests.unit.daemon.connections import Link
 
 KEYS = 50
-CALLS = 40
+CALLS = 30
 """Functions that a key and its echo may take; a whole turn takes more than twice as many."""
 
 
@@ -128,6 +128,37 @@ def test_a_key_and_its_echo_take_few_calls_and_no_turn(host: Host) -> None:
     assert host.session.log.bytes(0) == b"k" * KEYS
     assert calls / KEYS <= CALLS
     assert host.turns < KEYS
+
+
+def test_a_frame_that_is_drawn_takes_few_calls_and_wakes_no_emulator(host: Host) -> None:
+    """A spinner's frames went to the emulator every 4 KiB, each time by two more turns."""
+    person, calls, turns = host.attach(), 0, 0
+    assert host.session.model.emulator is not None
+    drawn = b"\x1b[2K\x1b[1A\x1b[38;5;200mwords\x1b[39m" * 8
+    assert host.session.pump.scanner.find(drawn) == []  # its patterns are compiled
+    host.session.timers.set("activity", 60.0, lambda: None)  # a look would feed the emulator
+
+    def count(frame: FrameType, event: str, _value: object) -> None:
+        nonlocal calls
+        calls += event == "call" and len(person.shown) < KEYS * len(drawn)
+
+    def work() -> None:
+        nonlocal turns
+        for number in range(1, KEYS + 1):
+            os.write(host.program, drawn)
+            person.see(number * len(drawn))
+        turns = host.turns
+        person.link.other.sendall(protocol.frame(protocol.PING, b"end"))
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        host.serve(work)
+    finally:
+        sys.setprofile(before)
+    assert person.shown == drawn * KEYS
+    assert calls / KEYS <= CALLS
+    assert turns < KEYS / 2
 
 
 def test_two_clients_both_see_what_one_types(host: Host) -> None:
