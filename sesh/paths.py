@@ -494,8 +494,14 @@ def unnamed_file() -> int:
     """The descriptor of a new file in the directory of sessions that has no name any more: it goes with the process, or
     with `close`. Raises OSError."""
     path = os.path.join(directory(), f".unnamed.file.{os.getpid()}")
+    if os.path.lexists(path):
+        os.unlink(path)  # left by a process of this number that was killed right here
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
-    os.unlink(path)
+    try:
+        os.unlink(path)
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

@@ -117,8 +117,11 @@ class Relay:
         return waits
 
     def _awaits_emulator(self) -> bool:
-        """Returns whether the program waits for the emulator because clients need a screen. If it is far behind, that
-        is only where nobody who leads would stand still for another; but who is only drawn for is shown nothing old."""
+        """Returns whether the program waits for the emulator because clients need a screen.
+
+        While it is far behind, the program does not wait if the leader is fed, which would stand still for another
+        client. It waits if all clients are drawn, as they would be shown old screens only.
+        """
         clients, far = self.clients.all, self.model.lag >= IN_MEMORY
         if not any(client.needs for client in clients):
             return far and bool(clients) and all(client.mode == DRAWN for client in clients)
@@ -133,6 +136,8 @@ class Relay:
         for client in self.clients.too_slow(self.log):
             self._set_aside(client)
             self._slow[client.number] = self.clients.size
+        present = {client.number for client in self.clients.all}
+        self._slow = {number: size for number, size in self._slow.items() if number in present}
 
     def _set_aside(self, client: Client) -> None:
         """Sends a client nothing until its socket is empty; a screen will replace what it missed."""
@@ -153,7 +158,8 @@ class Relay:
         if client.mode == ASIDE:
             size = self._slow.pop(client.number, None)
             self.clients.bring_back(client)
-            if client.mode == RAW and size == self.clients.size and client.flow is None:
+            # The same object: it was not another one in between, for which the bytes may have been made.
+            if client.mode == RAW and size is self.clients.size and client.flow is None:
                 self._go_on(client)
         elif client.mode == DRAWN:
             self.timers.ensure("draw", 0, self.draw)

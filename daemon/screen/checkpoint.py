@@ -104,7 +104,7 @@ class Checkpointer:
         now = time.monotonic()
         steps, self._steps = self._steps, None
         if steps is None and now >= self._next_at:
-            # Far behind, it would cost the relay more than the screen is worth that soon is one of the past again.
+            # Far behind, catching up would slow the relay down for a screen that is out of date at once.
             until = now + CATCH_UP if self._model.lag < IN_MEMORY else now
             self._next_at, steps = now + self._pause, self._writing(until)
         try:

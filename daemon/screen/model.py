@@ -39,7 +39,7 @@ UNLOADED_LAG = 64 << 10
 UNLOADED_PLAIN_LAG = 1 << 20
 """Bytes of plain lines for which it is not loaded: it reads them at once when somebody looks (see `vt.fast_path`)."""
 LITTLE = 16 << 10
-"""Bytes that the emulator takes so soon that it may have them once somebody looks, and wakes nothing up for them."""
+"""Bytes that the emulator takes in a moment. They wait for more, or until somebody looks: nothing wakes up for them."""
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
 PACK_GAIN = 128 << 10

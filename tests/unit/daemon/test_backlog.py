@@ -71,6 +71,14 @@ def fill(log: OutputLog, size: int) -> bytes:
     return log.bytes(log.base)
 
 
+def test_a_file_that_a_killed_daemon_of_this_number_left_is_no_obstacle(log: OutputLog, tmp_path: Path) -> None:
+    (tmp_path / f".unnamed.file.{os.getpid()}").touch()
+    for number in range(2 * MEMORY // len(LINE)):
+        log.append(LINE % (1, number))
+    assert log.base < log.in_memory
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_file_has_no_name_and_is_only_the_users_and_gone_once_it_was_read(log: OutputLog, tmp_path: Path) -> None:
     before = files()
     log.append(bytes(MEMORY))

@@ -594,6 +594,25 @@ def test_one_that_fell_behind_gets_the_bytes_it_missed_while_no_screen_can_come_
     assert client.fed()
 
 
+def test_one_that_fell_behind_gets_a_screen_if_the_size_was_another_meanwhile(far: Stage) -> None:
+    """The bytes were made for that size, and the program had drawn it anew only for the others."""
+    leader, first = far.attach()
+    other, client = far.attach()
+    far.clients.typed(first)
+    while client.mode == RAW:
+        far.print(b"x" * 65_534 + b"\r\n")
+        far.read_all(leader, first)
+    own = first.size
+    for size in ((100, 30, 0, 0), own[:2] + own[2:]):
+        first.size = size
+        far.clients.fit()
+        far.print(b"x" * size[0] * 4)
+    while client.mode == ASIDE:
+        link_bytes(other)
+        far.relay.writable(client)
+    assert not client.fed()
+
+
 def test_those_who_are_only_drawn_for_are_shown_nothing_old(far: Stage) -> None:
     link, drawn = far.attach(columns=40, rows=10, read_only=True)
     assert drawn.mode == DRAWN
