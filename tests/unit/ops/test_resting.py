@@ -88,11 +88,26 @@ def test_a_session_is_asked_again_only_once_something_may_have_happened_in_it(sh
     assert asked_once()
     moment += 121
     assert asked_once(), "what nothing tells of"
-    changes: list[Any] = [{"attached": 1}, {"responding": False}, {"state": "lost"}, {"pid": None}]
+    busy = {"activity": {"state": "working", "why": "busy"}}
+    changes: list[Any] = [{"attached": 1}, {"responding": False}, {"state": "lost"}, {"pid": None}, busy]
     for change in changes:
         assert quiet.rows([row | change], {"work"}, moment) == []
         assert asked_once()
     assert quiet.rows([row], {"other"}, moment) == []
+
+
+@linux
+def test_a_quiet_session_is_asked_again_once_its_program_has_run(shell: Shell) -> None:
+    """It may compute now, or read keys, without a word on its terminal."""
+    quiet, row = Quiet(), shell.row | {"activity": {"state": "idle", "why": "quiet"}}
+    shell.rests()
+    assert [quiet.rows([row], {"work"}, 1000.0) for _ in range(3)] == [[], [row], [row]]
+    shell.type("")
+    wait_until(lambda: os.stat(shell.tty).st_mtime > time.time() - 50)
+    wait_until(lambda: platform.stat_of(shell.pid)[0] == "S")
+    shell.rests()
+    assert quiet.rows([row], {"work"}, 1000.0) == []
+    assert quiet.rows([row], {"work"}, 1000.0) == [row]
 
 
 @linux
