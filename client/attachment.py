@@ -561,7 +561,7 @@ class _Passing(_Poller):
         terminal, unacknowledged = self._attachment.terminal, self._attachment.input
         poll, keyboard, daemon = self._poll, terminal.inbound, channel.connection.inbound
         display.show_own()
-        while not (display.pending or display.unread or channel.unsent or channel.closed):
+        while not (display.pending or display.unread or channel.unsent or channel.closed or unacknowledged.full):
             ready = poll()
             if len(ready) != 1 or ready[0][1] != select.POLLIN or terminal.signalled:
                 return dict(ready)

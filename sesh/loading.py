@@ -13,6 +13,7 @@ import marshal
 import sys
 from _frozen_importlib import BuiltinImporter, ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
+from _imp import _fix_co_filename  # type: ignore[attr-defined]  # as Python's loader has it
 from posix import O_CLOEXEC, O_RDONLY, close, open, read, stat  # noqa: A004 (`os` is not loaded yet)
 
 TYPE_CHECKING = False
@@ -64,6 +65,7 @@ class _Loader(SourceFileLoader):
         if data[:16] != expected or len(data) == _LARGEST:
             return super().get_code(fullname)
         code: CodeType = marshal.loads(memoryview(data)[16:])  # noqa: S302 (bytecode, as Python's loader reads it)
+        _fix_co_filename(code, self.path)  # it may have been compiled in another place
         return code
 
 

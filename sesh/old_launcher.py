@@ -27,7 +27,7 @@ _FAST = _HEAD + b"import sys\n" + _CALL + _END
 def exchange() -> None:
     """Exchanges the launcher of this process; whatever fails, it stays as it is."""
     path = os.path.realpath(sys.argv[0])
-    if sys.prefix == sys.base_prefix or os.path.dirname(path) != os.path.dirname(os.path.abspath(sys.executable)):
+    if sys.prefix == sys.base_prefix or os.path.dirname(path) != os.path.realpath(os.path.dirname(sys.executable)):
         return
     temporary = f"{path}.{os.getpid()}"
     try:
@@ -48,4 +48,7 @@ def exchange() -> None:
             os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
         os.replace(temporary, path)
     except OSError:
-        os.unlink(temporary)
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass  # the file system is read-only by now

@@ -1,9 +1,10 @@
 """Which sessions of a list need not be asked again: nothing has happened in them since their daemons were asked.
 
 A session whose events are followed tells most changes. What no event tells is read here, from the system: whether the
-program has printed or read something (the times of its terminal), its directory, and what runs in the foreground. The
-kernel notes the time of a terminal only once in eight seconds, so one that was used about when its daemon was asked is
-asked again. Where the system does not tell, each session is asked.
+program has printed or read something (the times of its terminal), its directory, what runs in the foreground, and
+whether a quiet program has run since: it may compute now, or read keys. The kernel notes the time of a terminal only
+once in eight seconds, so one that was used about when its daemon was asked is asked again. Where the system does not
+tell, each session is asked.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 _STEP = 8
 """Seconds in which the kernel notes the time of a terminal only once."""
 _TRUSTED_FOR = 120.0
-"""Seconds after which all are asked in any case: of a daemon that hangs nothing else tells."""
+"""Seconds after which all are asked in any case: of a daemon that hangs, or of what others of its group do for a quiet
+program, nothing else tells."""
+_PASSES = ("output", "busy")
+"""Reasons of a standing that cease to hold without a sign."""
 
 
 class Quiet:
@@ -35,7 +39,7 @@ class Quiet:
     def __init__(self) -> None:
         self._asked_all = 0.0
         """The moment when all were asked last (monotonic)."""
-        self._asked: dict[str, tuple[float, Signs]] = {}
+        self._asked: dict[str, tuple[float, tuple[Signs, bytes]]] = {}
         """The moment (by the clock) and the signs when a session was asked last, by name."""
         self._terminals: dict[str, str] = {}
         """The paths of the terminals, empty for one that is not to be seen from here."""
@@ -56,11 +60,14 @@ class Quiet:
         for session in sessions:
             name = session["name"]
             silent = session["state"] != "running" or session.get("responding") is False
-            if silent or name not in followed or session.get("attached"):
+            activity = session.get("activity")
+            why = activity.get("why") if activity else None
+            if silent or why in _PASSES or name not in followed or session.get("attached"):
                 continue  # who is attached may type what the program does not read
-            signs = _signs(session.get("pid"))
-            if signs is None:
+            seen = _signs(session.get("pid"))
+            if seen is None:
                 continue
+            signs = seen, _ran(seen[1]) if why == "quiet" else b""
             asked_at, as_asked = before.get(name, (0.0, None))
             if due or signs != as_asked or self._used(session) >= asked_at // _STEP:
                 asked_at = now
@@ -93,6 +100,15 @@ def _terminal(name: str) -> str:
         return ""
     same = platform.device_number(found.st_rdev) == record.get("tty_number") and found.st_dev == file_system
     return path if same and record.get("terminals") == file_system else ""
+
+
+def _ran(pid: str) -> bytes:
+    """What the kernel has counted of a process's time on the processors; empty where it does not say."""
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _signs(pid: int | None) -> Signs | None:

@@ -58,8 +58,15 @@ def _overview(patience: float | None, known: Collection[Summary] = ()) -> tuple[
     marks: dict[str, str] = {}
     asked = [name for name in names if name not in answers]
     answers |= _asked(asked, PATIENCE if patience is None else patience, marks)
-    leader = os.getsid(0)  # 0: not seen from here, in a namespace of pids
-    others = {name for name, answer in answers.items() if answer is not None and answer["pid"] not in (leader, None)}
+    leader, front = os.getsid(0), _front()  # 0: not seen from here, in a namespace of pids
+    others = {
+        name
+        for name, answer in answers.items()
+        if answer is not None
+        and answer["pid"] not in (leader, None)
+        and (front_there := answer["foreground"]) is not None
+        and front_there.get("pid") != front != 0
+    }
     inside = current(others=others if leader else ())
     by_name = {str(answer["name"]): answer for answer in answers.values() if answer is not None}
     for name in [name for name, answer in answers.items() if answer is None]:
@@ -300,9 +307,25 @@ def _recovered(name: str, record: Record) -> bool:
     return False
 
 
+def _front() -> int:
+    """The process group in front of the caller's terminal; 0 without one. A program of a session may have given its
+    terminal to another process session, which then has it in front."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return os.tcgetpgrp(terminal)
+    except OSError:
+        return 0
+    finally:
+        os.close(terminal)
+
+
 def current(tty: int | None = None, others: Collection[str] = ()) -> Record | None:
     """The record of the session that a terminal belongs to, by default the caller's; None outside of any. `others`: the
-    names of sessions whose program does not lead the caller's process session, so that they need not be looked at.
+    names of sessions that need not be looked at, as neither their program leads the caller's process session nor what
+    is in front there is in front of the caller.
 
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """

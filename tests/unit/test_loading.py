@@ -97,6 +97,14 @@ def test_a_traceback_shows_the_source(place: Path) -> None:
     assert "    raise ValueError('so')" in _run(place, code)
 
 
+def test_a_traceback_shows_the_source_of_a_package_that_was_moved(place: Path) -> None:
+    (place / "sesh" / "one.py").write_text("def fail():\n    raise ValueError('so')\n")
+    code = "from sesh import one\nprint(one.fail.__code__.co_filename)"
+    _run(place, code)
+    moved = place.rename(place.with_name("moved"))
+    assert _run(moved, code) == f"{moved}/sesh/one.py\n"
+
+
 @pytest.mark.parametrize("options", [("-O",), ("-X", "pycache_prefix=/nowhere")], ids=["optimized", "elsewhere"])
 def test_bytecode_that_is_kept_under_other_names_is_pythons(place: Path, options: tuple[str, ...]) -> None:
     assert _run(place, "print(len(sys.meta_path))", *options) == "3\n"

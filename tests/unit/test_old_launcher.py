@@ -74,6 +74,14 @@ def test_the_first_line_stays_as_it_is(programs: Path) -> None:
     assert path.read_text() == first + _FAST
 
 
+def test_an_environment_below_a_link_is_the_same(programs: Path, tmp_path: Path) -> None:
+    """As with a home that is a link."""
+    (tmp_path / "link").symlink_to(tmp_path / "environment")
+    path = _written(tmp_path / "link" / "bin", _SLOW)
+    _runs(path)
+    assert path.read_text().endswith(_FAST)
+
+
 @pytest.mark.parametrize(
     "text", [_FAST, _SLOW + "\n", "import os\n" + _SLOW.replace("import sys\n", "import sys, os\n")]
 )
@@ -108,6 +116,15 @@ def test_a_full_directory_is_no_failure(programs: Path) -> None:
     """What stands in the way of the new file."""
     path = _written(programs, _SLOW)
     code = "import os, sys; from sesh import old_launcher; open(f'{sys.argv[1]}.{os.getpid()}', 'x'); "
+    code += "sys.argv = sys.argv[1:]; old_launcher.exchange()"
+    done = subprocess.run([programs / "python", "-c", code, path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert path.read_text().endswith(_SLOW)
+
+
+def test_a_file_system_that_takes_nothing_any_more_is_no_failure(programs: Path) -> None:
+    path = _written(programs, _SLOW)
+    code = "import os, sys; from sesh import old_launcher; os.replace = os.unlink = lambda *_: os.mkdir('/'); "
     code += "sys.argv = sys.argv[1:]; old_launcher.exchange()"
     done = subprocess.run([programs / "python", "-c", code, path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -135,6 +135,6 @@ def client(home: Home, *words: str, name: str = "work", **more: Any) -> Terminal
     return Terminal(command(name, *words), env=home.env | more.pop("env", {}), cwd=home.path, **more)
 
 
-def command(name: str, *words: str) -> list[str]:
-    """The words that run the client."""
-    return [sys.executable, "-ISc", _CLIENT, name, *words]
+def command(name: str, *words: str, before: str = "") -> list[str]:
+    """The words that run the client, with a statement `before` it attaches."""
+    return [sys.executable, "-ISc", _CLIENT.replace("\ntry:", f"\n{before}\ntry:"), name, *words]

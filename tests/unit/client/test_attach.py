@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import protocol
+from sesh.client.unacknowledged_input import WINDOW
 from sesh.messages import Hello
 from tests.support import Home, Terminal, processes, rounds, wait_until
 from tests.support.typed import differences
@@ -392,6 +393,20 @@ def test_a_program_that_does_not_read_holds_up_keys_but_not_the_detach_key(home:
         terminal.type(b"\x1c")
         peer.expect(protocol.DETACH)
         assert terminal.exit_code() == FAREWELL
+
+
+def test_the_terminal_is_not_read_once_much_was_typed_ahead(home: Home, daemon: FakeDaemon) -> None:
+    limit = "from sesh.client import unacknowledged_input; unacknowledged_input.LIMIT = 1 << 16"
+    with Terminal(command("work", before=limit), env=home.env, cwd=home.path) as terminal:
+        peer = daemon.accept()
+        peer.welcome(b"$ ")
+        terminal.wait_for("$")
+        terminal.type(b"x" * WINDOW)
+        taken = 0
+        while taken < WINDOW:  # and acknowledges nothing
+            taken += len(peer.expect(protocol.INPUT)) - 8
+        with pytest.raises(AssertionError, match="not accepted"):
+            terminal.type(b"x" * (1 << 19), timeout=1)
 
 
 def test_many_megabytes_of_output_arrive_byte_for_byte(home: Home, daemon: FakeDaemon) -> None:

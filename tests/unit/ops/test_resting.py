@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +19,7 @@ from sesh.ops import local_index
 from sesh.ops.local_index import LocalIndex
 from sesh.ops.resting import Quiet
 from sesh.store import listing, records
-from tests.support import Home, data, wait_until
+from tests.support import Home, data, wait_until, warm
 
 linux = pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
 
@@ -88,11 +89,26 @@ def test_a_session_is_asked_again_only_once_something_may_have_happened_in_it(sh
     assert asked_once()
     moment += 121
     assert asked_once(), "what nothing tells of"
-    changes: list[Any] = [{"attached": 1}, {"responding": False}, {"state": "lost"}, {"pid": None}]
+    busy = {"activity": {"state": "working", "why": "busy"}}
+    changes: list[Any] = [{"attached": 1}, {"responding": False}, {"state": "lost"}, {"pid": None}, busy]
     for change in changes:
         assert quiet.rows([row | change], {"work"}, moment) == []
         assert asked_once()
     assert quiet.rows([row], {"other"}, moment) == []
+
+
+@linux
+def test_a_quiet_session_is_asked_again_once_its_program_has_run(shell: Shell) -> None:
+    """It may compute now, or read keys, without a word on its terminal."""
+    quiet, row = Quiet(), shell.row | {"activity": {"state": "idle", "why": "quiet"}}
+    shell.rests()
+    assert [quiet.rows([row], {"work"}, 1000.0) for _ in range(3)] == [[], [row], [row]]
+    shell.type("")
+    wait_until(lambda: os.stat(shell.tty).st_mtime > time.time() - 50)
+    wait_until(lambda: platform.stat_of(shell.pid)[0] == "S")
+    shell.rests()
+    assert quiet.rows([row], {"work"}, 1000.0) == []
+    assert quiet.rows([row], {"work"}, 1000.0) == [row]
 
 
 @linux
@@ -157,6 +173,29 @@ def test_a_list_of_many_sessions_asks_those_of_which_there_is_news(home: Home, m
         wait_until(lambda: look() is not None and [row["name"] for row in index.rows] == ["four", "three", "two"])
         assert label() == "None"
     assert not os.path.exists(paths.record_path("one"))
+
+
+def test_a_program_that_gave_its_terminal_to_another_process_session_is_still_inside(home: Home) -> None:
+    """As `setsid --ctty` does."""
+    told = Path(home.path, "told")
+    code = f"""
+import fcntl, os, signal, sys, termios, time
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+fcntl.ioctl(0, termios.TIOCNOTTY)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if os.fork():
+    time.sleep(1000)
+else:
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    sys.path += {warm.PATHS!r}
+    from sesh.store import listing
+    while not (rows := listing.summaries()):
+        pass
+    open({str(told)!r}, "w").write(str(rows[0]["current"]))
+"""
+    home.sesh("--open", "work", "--", sys.executable, "-c", code)
+    assert wait_until(lambda: told.exists() and told.read_text()) == "True"
 
 
 def test_the_record_that_a_daemon_has_written_is_read_only_once_another_is_there(
