@@ -28,13 +28,13 @@ WORDS = "moments wording"
 """What is said of sessions, and of errors."""
 CREATES = "failures ops.create proc system writing daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
 ATTACHES = "attached_last cli.attach config failures ops.enter reach.op writing"
-VIEWS = f"{CALLS} ops.views"
+VIEWS = f"{CALLS} ops.views session_shapes"
 EXPRESSIONS = f"sre {sre.kept_in().removeprefix('sesh.')}"
 SHELL = f"{EXPRESSIONS} moments ops.shell vt.grammar"
 RUNS = f"{SHELL} cli.shell reach.cancelling stop"
 LAYOUT = f"""
-    {CALLS} {WORDS} cli.layout failures ops.create ops.dormant ops.end ops.layout ops.lookup programs remote.known stop
-    store.checkpoints store.results writing
+    {CALLS} {WORDS} cli.layout failures ops.create ops.dormant ops.end ops.layout ops.lookup programs remote.known
+    session_shapes stop store.checkpoints store.results writing
 """
 JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 
@@ -42,7 +42,7 @@ JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 VERBS = {
     "--version": ("", ""),
     "a/b": (f"{SESSIONS} {ATTACHES} {WORDS}", "errno select"),
-    "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json errno select"),
+    "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions session_shapes", "_json errno select"),
     "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json select"),
     "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "_json select"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json select"),
@@ -60,16 +60,16 @@ VERBS = {
     "--screen work": (f"{CALL} ops.views cli.views", "_json select"),
     "--logs work 5": (f"{CALL} ops.views cli.views", "_json select"),
     "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json select"),
-    "--exec -- true": (f"{CALLS} {CREATES} {JOBS}", "_json errno select"),
+    "--exec -- true": (f"{CALLS} {CREATES} {JOBS} session_shapes", "_json errno select"),
     "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json select"),
-    "--open shell -- sh": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json errno select"),
+    "--open shell -- sh": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions session_shapes", "_json errno select"),
     "--run shell -- true": (f"{CALL} {RUNS} reach.stream", "_json _sre select"),
     "--history shell": (f"{CALL} {RUNS} wording", "_json _sre select"),
     "--grep text": (
         f"{VIEWS} {SHELL} {WORDS} cli.grep ops.end ops.matching ops.search ops.sessions",
         "_json _sre select",
     ),
-    "--label work a=b": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json select"),
+    "--label work a=b": (f"{CALLS} cli.sessions ops.end ops.sessions session_shapes", "_json select"),
     "--message work text": (f"{CALLS} {WORDS} cli.sessions ops.end ops.sessions", "_json select"),
     "--rename shell other": (f"{CALLS} attached_last cli.sessions ops.end ops.sessions writing", "_json errno select"),
     "--export": (LAYOUT, "_json errno select"),
@@ -90,7 +90,7 @@ EXISTING = (
 """Attaching to a session that runs."""
 ATTACHING = (
     f"""
-    {EXISTING[0]} {CREATES} {WORDS} client.hint remote.known vt.render.clean_screen vt.render.overlay
+    {EXISTING[0]} {CREATES} {WORDS} session_shapes client.hint remote.known vt.render.clean_screen vt.render.overlay
     """,
     "_collections _json _sre errno fcntl select termios",
 )
