@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import lean, moments, paths
-from sesh.errors import InvalidHost, Refused, SeshError
+from sesh import errors, lean, moments, paths, reading
+from sesh.errors import Refused, SeshError
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
 from sesh.shapes import flag, items, keys, loose, mapping, natural, number, system_line, system_text
@@ -386,7 +386,7 @@ def _scanned() -> Iterator[tuple[str, KnownRemote | Refused]]:
             if content is not None:
                 remote = KnownRemote(content)
                 if not _is_record(path, remote):
-                    yield path, paths.damaged(path, "not the record of a host")
+                    yield path, reading.damaged(path, "not the record of a host")
                     continue
                 _entries[remote.host] = entry
                 yield path, remote
@@ -400,7 +400,7 @@ def _content(path: str) -> Any:
 def _is_record(path: str, remote: KnownRemote) -> bool:
     try:
         check_host(remote.host)
-    except InvalidHost:
+    except errors.InvalidHost:
         return False
     return bool(remote.key) and path == path_of(remote.key, _RECORD)
 
@@ -411,13 +411,15 @@ def write(path: str, content: Mapping[str, object], *, durable: bool = False) ->
     What is so large that it could not be read again is not written. `durable`: a loss of power leaves the old or the
     new one; what only saves a question later needs no such wait.
     """
+    from sesh import writing
+
     folder, data = os.path.dirname(path), _encoded(content) + b"\n"
     if len(data) > _LARGEST:
         return False
     try:
-        paths.make_private(folder, "XDG_STATE_HOME")
+        writing.make_private(folder, "XDG_STATE_HOME")
         with _writing:
-            paths.write_whole(path, data, durable=durable)
+            writing.write_whole(path, data, durable=durable)
     except OSError:
         return False
     return True
