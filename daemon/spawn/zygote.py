@@ -3,7 +3,8 @@
 These share the memory that none of them writes to, and have nothing left to load. The creator of the third session
 starts the zygote. It forks only for creators whose processes hand down the same attributes as its own (`fingerprint`),
 takes from a creator nothing but the spec, and exits when at most one session is alive of those that it knows: the ones
-there when it started, and its forks. Its death harms none of them, and nobody has to reap one: it ignores SIGCHLD.
+there when it started, and its forks. It also exits, and forks no more, when a file that it has loaded has changed since
+(`dates`). Its death harms none of them, and nobody has to reap one: it ignores SIGCHLD.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sesh.daemon.clients.listener import Listener
+    from sesh.daemon.spawn.dates import Dates
     from sesh.stored import Record
 
 ANSWER_TIMEOUT = 0.25
@@ -74,6 +76,8 @@ def start(at_least: int) -> None:
     import fcntl
     from itertools import islice
 
+    from sesh.daemon.spawn import dates
+
     key = fingerprint()
     if not key or not hasattr(os, "pidfd_open") or len(list(islice(_running(), at_least))) < at_least:
         return
@@ -87,7 +91,8 @@ def start(at_least: int) -> None:
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import run; run({key!r})"
+        mark = _mark(dates.of_files())
+        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import run; run({key!r}, {mark!r})"
         spawn_detached([*python(), "-c", code], lock)
     except BlockingIOError:
         pass  # one runs, or is being started
@@ -98,9 +103,10 @@ def start(at_least: int) -> None:
 # -- the zygote itself
 
 
-def run(key: str) -> None:
-    """The zygote's whole life; never returns. Its lock is descriptor 3."""
+def run(key: str, mark: str) -> None:
+    """The zygote's whole life; never returns. Its lock is descriptor 3. `mark`: that of the files before it began."""
     from sesh.daemon.clients.listener import Listener
+    from sesh.daemon.spawn import dates
 
     reset_signals()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps its forks
@@ -110,10 +116,14 @@ def run(key: str) -> None:
     paths.hold_package()
     _preload()
     listener = Listener(key, paths.zygote_directory())
+    waiting = None
     try:
-        _serve(listener)
+        files = dates.of_files()
+        if _mark(files) == mark:  # else some have changed meanwhile
+            waiting = _serve(listener, dates.of_loaded(files))
     finally:
         _remove_files(listener)
+        del waiting  # only now: its creator starts another zygote
         os._exit(0)
 
 
@@ -126,6 +136,7 @@ def _preload() -> None:
     """
     import resource  # noqa: F401
 
+    import sesh.daemon.activity.hooks
     import sesh.daemon.activity.rules
     import sesh.daemon.activity.telling
     import sesh.daemon.pty.answers
@@ -169,11 +180,14 @@ def fill_holes() -> None:
         _filling.extend(added[:-whole] if run == whole else ())  # the last ones had a whole pool, which was free
 
 
-def _serve(listener: Listener) -> None:
-    """Forks a daemon for each connection, as long as there are sessions to share memory.
+def _serve(listener: Listener, loaded: Dates) -> socket.socket | None:
+    """Forks a daemon for each connection, as long as there are sessions to share memory, and files are as loaded.
 
-    These are known by their lifetimes: descriptors that become readable when a session's daemon ends.
+    Sessions are known by their lifetimes: descriptors that become readable when a session's daemon ends. Returns the
+    connection of a creator that came after a file had changed.
     """
+    from sesh.daemon.spawn import dates
+
     lifetimes = _open_pids()
     while len(lifetimes) > 1:
         poll = select.poll()
@@ -189,8 +203,11 @@ def _serve(listener: Listener) -> None:
             except Refused:
                 continue  # another user's
             if opened is not None:
+                if not dates.hold(loaded):
+                    return opened
                 lifetimes += _fork_daemon(opened)
                 opened.close()
+    return None
 
 
 def _fork_daemon(opened: socket.socket) -> list[int]:
@@ -210,6 +227,10 @@ def _fork_daemon(opened: socket.socket) -> list[int]:
         run_from_zygote(opened.fileno(), daemon_end)
     os.close(daemon_end)  # only the daemon holds it now, so the other end closes when it ends
     return [lifetime]
+
+
+def _mark(files: Dates) -> str:
+    return lean.digest(repr(sorted(files.items())).encode("utf-8", "surrogateescape"))
 
 
 def _remove_files(listener: Listener) -> None:
@@ -269,7 +290,7 @@ def fingerprint() -> str:
 
     On Linux, by proc(5): user, groups and capabilities, seccomp, allowed processors, control group, limits, audit
     session, security label, root and namespaces; scheduling, I/O priority and session keyring. With them the version of
-    sesh and its files' dates. The umask comes with the spec.
+    sesh and its place: whether its files are still the same, the zygote finds out. The umask comes with the spec.
     """
     if not platform.LINUX:
         return ""
@@ -284,23 +305,10 @@ def fingerprint() -> str:
         links = [*(f"ns/{name}" for name in sorted(os.listdir("/proc/self/ns"))), "root"]
         attributes += [os.fsencode(os.readlink(f"/proc/self/{link}")) for link in links]
         priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority, platform.oom_class()
-        # With them the version, the interpreter, and the dates of the files that it would load.
-        dates = _dates(os.path.dirname(os.path.abspath(about.__file__)), ("daemon", "store", "vt"))
-        code = (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, dates)
+        place = os.path.abspath(about.__file__)
+        code = (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, place)
         inherited = priorities, platform.keyring_and_io_priority(), code
         attributes.append(repr(inherited).encode("utf-8", "surrogateescape"))
     except OSError:
         return ""
-    return lean.sha1(b"\0".join(attributes))
-
-
-def _dates(directory: str, rooms: tuple[str, ...] = ()) -> list[tuple[str, int]]:
-    """The modules in a directory, and in rooms below it (all if none is named), with the dates of their last change."""
-    dates = []
-    with os.scandir(directory) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.endswith(".py"):
-                dates.append((entry.name, entry.stat().st_mtime_ns))
-            elif entry.is_dir() and (entry.name in rooms if rooms else entry.name != "__pycache__"):
-                dates += _dates(entry.path)
-    return dates
+    return lean.digest(b"\0".join(attributes))
