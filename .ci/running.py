@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from sesh import paths, platform
+from sesh import paths, platform, proc
 from sesh.errors import SeshError
 from sesh.store import records
 
@@ -31,7 +31,7 @@ def runs_from(pid: int, venv: str) -> bool:
 def _open(pid: int) -> set[str]:
     """The paths of what a process has open. Raises FileNotFoundError."""
     if platform.LINUX:
-        return platform.open_paths(pid)
+        return proc.open_paths(pid)
     listed = subprocess.run(["lsof", "-p", str(pid), "-Fn"], stdout=subprocess.PIPE, text=True, check=False)
     return {line[1:] for line in listed.stdout.splitlines() if line[:1] == "n"}
 

@@ -14,14 +14,14 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import running
 
-from sesh import paths
+from sesh import paths, writing
 from sesh.errors import SeshError
 
 
 def unused(package: str) -> bool:
     """Whether no process runs from a package; one that is just ending has 2 s."""
     until = time.monotonic() + 2
-    while (held := paths.held(package)) and time.monotonic() < until:
+    while (held := writing.held(package)) and time.monotonic() < until:
         time.sleep(0.05)
     return not held
 
@@ -69,7 +69,7 @@ def main(venv: str, force: str = "") -> None:
     if pids:
         words = "a session runs" if len(pids) == 1 else f"{len(pids)} sessions run"
         print(f"in use: {words} in {paths.directory()}: {', '.join(pids)}; end them before you remove any of that")
-    elif any(map(paths.held, glob.glob(os.path.join(glob.escape(versions), "*", "lib", "sesh")))):
+    elif any(map(writing.held, glob.glob(os.path.join(glob.escape(versions), "*", "lib", "sesh")))):
         print(f"in use: a process runs from {versions}; end it before you remove any of that")
     elif left:
         print(f"to remove that too: rm -r {shlex.join(left)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform
+from sesh import identity, paths, reading, writing
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.shapes import exact_natural, fits, moment
@@ -32,7 +32,7 @@ class Shown:
 
     def __init__(self, tty: str, *, afresh: bool = False) -> None:
         leader = os.getsid(0)
-        began = platform.start_time(leader) if tty and leader > 0 else ""
+        began = identity.start_time(leader) if tty and leader > 0 else ""
         self._terminal = f"{tty}\t{began}" if began else ""
         self._entry = f"{_PREFIX}{leader}"
         self._sessions: dict[tuple[str, str], tuple[int, int]] = {} if afresh or not began else self._read()
@@ -67,7 +67,7 @@ class Shown:
         """
         sessions = {}
         try:
-            content = paths.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
+            content = reading.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
             first, *rest = content.decode().splitlines() or [""]
             for line in rest if first == self._terminal else ():
                 session, position, seconds, *host = line.split()
@@ -88,10 +88,10 @@ class Shown:
         for (host, session), (position, seconds) in self._sessions.items():
             lines.append(f"{session} {position} {seconds} {host}")
         try:
-            folder = paths.ready_directory()
+            folder = writing.ready_directory()
             path = os.path.join(folder, self._entry)
             first = not os.path.lexists(path)
-            paths.write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+            writing.write_whole(path, "".join(f"{line}\n" for line in lines).encode())
             if first:
                 _make_room(folder)
         except (Refused, OSError):
@@ -105,7 +105,7 @@ def _make_room(folder: str) -> None:
         pid = entry.removeprefix(_PREFIX)
         if entry != pid and pid.isdecimal():
             path = os.path.join(folder, entry)
-            if platform.start_time(int(pid)):
+            if identity.start_time(int(pid)):
                 living.append(path)
             else:
                 os.unlink(path)

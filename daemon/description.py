@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from sesh import paths, platform
+from sesh import identity, paths, proc, writing
 from sesh.about import __version__
 from sesh.daemon.events import Missed
 from sesh.daemon.session import shorten
@@ -38,7 +38,7 @@ def summary(session: Session) -> Status:
         "pid": facts["pid"],
         "created": stamp(STEADY.told(facts["created"])),
         "last_activity": stamp(STEADY.told(session.pump.last_activity)),
-        "cwd": (platform.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
+        "cwd": (proc.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
         "command": shorten(facts["command"]),
         "title": session.title,
         "shell": bool(facts.get("shell") or facts.get("resumed")),
@@ -115,7 +115,7 @@ def record(session: Session) -> Record:
         "rows": session.clients.size[1],
         "tty": pty.path if pty is not None else None,
         "tty_number": pty.device if pty is not None else 0,
-        "terminals": platform.terminal_filesystem(),
+        "terminals": identity.terminal_filesystem(),
         "keep": facts["keep"],
         "shell": bool(facts.get("shell") or facts.get("resumed")),
         "job": facts["job"],
@@ -131,13 +131,13 @@ def record(session: Session) -> Record:
 def _identity() -> Record:
     """The machine, its boot, and this process. Raises OSError if they cannot be read."""
     if os.getpid() not in _identities:
-        began = platform.start_time(os.getpid())
+        began = identity.start_time(os.getpid())
         if not began:
             raise OSError(errno.EAGAIN, "the system does not say when this process began")
         _identities[os.getpid()] = {
-            "machine": platform.machine(),
+            "machine": identity.machine(),
             "machine_name": os.uname().nodename,
-            "boot": platform.boot_id(),
+            "boot": identity.boot_id(),
             "daemon_pid": os.getpid(),
             "daemon_start": began,
         }
@@ -146,7 +146,7 @@ def _identity() -> Record:
 
 def write_record(session: Session, *, durable: bool = False) -> None:
     """Writes NAME.json. Raises OSError."""
-    with paths.masked(0o077):
+    with writing.masked(0o077):
         _marks[session.facts["id"]] = records.write(record(session), durable=durable)
 
 

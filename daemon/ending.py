@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import platform, protocol
+from sesh import proc, protocol, system
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
@@ -61,7 +61,7 @@ class SessionFiles:
         for client in session.clients.all:
             client.connection.queue(notice)
         session.tell_titles()
-        platform.set_process_title(f"{PROGRAM}: {name}")
+        proc.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)
 
     def restore(self) -> None:
@@ -219,7 +219,7 @@ class Ending:
             return "timed out" if end.timed_out else "killed"
         if end.code != SIGNAL_BASE + signal.SIGKILL:
             return "exited"
-        before, now = self.session.facts.get("ended_for_memory"), platform.ended_for_memory()
+        before, now = self.session.facts.get("ended_for_memory"), system.ended_for_memory()
         if before is not None and now is not None and now > before:
             return MEMORY_REASONS[0]
         return MEMORY_REASONS[1] if end.signal else "exited"  # a shell that passes on the code of what it ran

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import platform, protocol
+from sesh import protocol, system
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -257,7 +257,7 @@ class Server:
     def _signalled(self, numbers: bytes) -> None:
         session = self.session
         if signal.SIGTERM in numbers:
-            if session.facts.get("persist") and session.running and platform.shutting_down():
+            if session.facts.get("persist") and session.running and system.shutting_down():
                 # Left behind as lost, to be read and started again later.
                 session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
                 self._stopping = True

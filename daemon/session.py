@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform, protocol, wording
+from sesh import paths, platform, proc, protocol, system, wording
 from sesh.bounds import SCROLLBACK
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.asked import Shown
@@ -326,7 +326,7 @@ class Session:
         at, count = self._memory_count
         if time.monotonic() >= at + SAME_END:
             self.facts["ended_for_memory"] = count
-            self._memory_count = time.monotonic(), platform.ended_for_memory()
+            self._memory_count = time.monotonic(), system.ended_for_memory()
 
     def _resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
@@ -362,7 +362,7 @@ class Session:
         if not group:
             return None
         titled = self.title and group == self.titled_by and not (group == shell and self.facts.get("shell"))
-        command = platform.command_of_group(group, shell)
+        command = proc.command_of_group(group, shell)
         if is_gate(command):
             command = self.facts["command"]
         command = shorten(command)
@@ -446,7 +446,7 @@ class Session:
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.told(self.pump.last_activity)),
-            "cwd": platform.directory_of(self.facts["pid"]) if running_here else "",
+            "cwd": proc.directory_of(self.facts["pid"]) if running_here else "",
             "title": self.title,
             "history": self.history.newest(MAX_HISTORY) if self.history is not None else [],
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import platform, wording
+from sesh import platform, proc, wording
 from sesh.daemon.pty.pump import LIMIT
 from sesh.daemon.session import is_gate
 from sesh.errors import Busy, ExitCode, Refused
@@ -44,7 +44,7 @@ def check_room(session: Session, data: bytes, *, more: bool = False) -> None:
 def check_gate(session: Session) -> None:
     """Raises Busy if the session's command begins only after Enter: that would start it, and take the text for none."""
     pty = session.pty
-    if pty is not None and is_gate(platform.command_of(pty.foreground())):
+    if pty is not None and is_gate(proc.command_of(pty.foreground())):
         command = wording.command_line(session.facts["command"])
         raise Busy(
             f"{session.name} waits for Enter to run again: {command}; nothing was typed",

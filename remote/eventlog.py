@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import lean, moments, paths, wording
+from sesh import lean, moments, paths, reading, wording, writing
 from sesh.about import CALLED
 from sesh.errors import Refused
 from sesh.log import write
@@ -73,7 +73,7 @@ def _events(path: str) -> Iterator[Event]:
     import json
 
     try:
-        content = paths.read_regular(path, _LARGEST)
+        content = reading.read_regular(path, _LARGEST)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -102,7 +102,7 @@ def log(event: str, **fields: object) -> None:
     # File names that are not UTF-8 hold surrogates here; they become U+FFFD in the log.
     data = line.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     try:
-        paths.append(name, data, through_links=wanted())  # one that the user has named may be /dev/stderr
+        writing.append(name, data, through_links=wanted())  # one that the user has named may be /dev/stderr
     except OSError as error:
         if wanted() and name not in _warned:
             _warned.add(name)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import lean, moments, paths
+from sesh import lean, moments, paths, reading
 from sesh.errors import InvalidHost, Refused, SeshError
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
@@ -386,7 +386,7 @@ def _scanned() -> Iterator[tuple[str, KnownRemote | Refused]]:
             if content is not None:
                 remote = KnownRemote(content)
                 if not _is_record(path, remote):
-                    yield path, paths.damaged(path, "not the record of a host")
+                    yield path, reading.damaged(path, "not the record of a host")
                     continue
                 _entries[remote.host] = entry
                 yield path, remote
@@ -411,13 +411,15 @@ def write(path: str, content: Mapping[str, object], *, durable: bool = False) ->
     What is so large that it could not be read again is not written. `durable`: a loss of power leaves the old or the
     new one; what only saves a question later needs no such wait.
     """
+    from sesh import writing
+
     folder, data = os.path.dirname(path), _encoded(content) + b"\n"
     if len(data) > _LARGEST:
         return False
     try:
-        paths.make_private(folder, "XDG_STATE_HOME")
+        writing.make_private(folder, "XDG_STATE_HOME")
         with _writing:
-            paths.write_whole(path, data, durable=durable)
+            writing.write_whole(path, data, durable=durable)
     except OSError:
         return False
     return True

@@ -28,7 +28,7 @@ import time
 from binascii import a2b_base64
 from contextlib import contextmanager
 
-from sesh import bounds, gate, log, paths, protocol, wire
+from sesh import attached_last, bounds, gate, log, paths, protocol, wire, writing
 from sesh.about import CALLED, __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.names import LONGEST_ID, is_id, printable
@@ -214,7 +214,7 @@ def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
         except Question as question:
             return {**_question(question), "notes": caller.notes}, b"", None
     if op != "enter.job":
-        paths.remember(name)
+        attached_last.remember(name)
     return {"name": name, "notes": caller.notes, "session_id": _session_id(name)}, b"", connection
 
 
@@ -224,7 +224,7 @@ def _alone(session_id: str | None) -> Iterator[None]:
     if session_id is None:
         yield
         return
-    path = os.path.join(paths.ready_directory(), _ENTERING)
+    path = os.path.join(writing.ready_directory(), _ENTERING)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, int.from_bytes(session_id.encode()[:7], "big"))
@@ -343,7 +343,7 @@ def _connected(caller: LinkCaller, name: str, session_id: str, *, passing: bool)
     if not session_id:
         connection = find.required(find.checked(name))
         if not passing:
-            paths.remember(name)
+            attached_last.remember(name)
         return {"name": name, "session_id": _session_id(name)}, b"", connection
     for _ in range(_ATTEMPTS):
         if (session := _by_id(session_id, find.checked(name))) is None:
@@ -370,7 +370,7 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
 
     def run() -> int:
         caller.audience = outbound
-        _send_answer(caller, number, op, data, lambda frame: paths.write_all(outbound, frame))
+        _send_answer(caller, number, op, data, lambda frame: writing.write_all(outbound, frame))
         return 0
 
     pid = child.fork(run, directory=paths.home(), keep=outbound)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths
+from sesh import paths, reading
 from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
 from sesh.errors import InvalidHost, Refused, UsageError
 from sesh.names import check_host, printable
@@ -220,7 +220,7 @@ def load(path: str | None = None) -> Config:
     try:
         os.stat(config.path)  # without a file, nothing else is looked at or loaded
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
-        text = paths.read_regular(config.path, LARGEST).decode("utf-8-sig")
+        text = reading.read_regular(config.path, LARGEST).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return config
     except Refused as error:

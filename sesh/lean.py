@@ -30,13 +30,22 @@ else:
     try:
         import _signal as signal
         import _socket as socket
-        from _collections import OrderedDict, deque
         from _thread import allocate_lock as Lock  # noqa: N812 (as threading names it)
     except ImportError:
         import signal
         import socket
-        from collections import OrderedDict, deque
         from threading import Lock
+
+    def __getattr__(name: str) -> Any:
+        """`OrderedDict` or `deque`, which most verbs do without."""
+        if name not in ("OrderedDict", "deque"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            import _collections as module
+        except ImportError:
+            import collections as module
+        return getattr(module, name)
+
 
 __all__ = [
     "Lock", "OrderedDict", "accept", "deque", "digest", "parse_json", "sha256", "signal", "socket", "system_call",

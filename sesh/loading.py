@@ -97,8 +97,26 @@ def _cached(source: str) -> str:
     return f"{folder}/__pycache__/{file[:-3]}{_TAG}"
 
 
+def _real_future(name: str) -> object:
+    """Return an attribute of Python's `__future__`, which then takes the place of the stand-in."""
+    if name == "__path__":  # each import of a name asks whether it is a package
+        raise AttributeError(name)
+    sys.modules.pop("__future__", None)
+    import __future__ as real
+
+    return getattr(real, name)
+
+
 def hasten() -> None:
-    """Has this process, which is sesh and no other program, load sesh's modules so, and rarely collect garbage."""
+    """Has this process, which is sesh and no other program, load sesh's modules so, and rarely collect garbage.
+
+    `from __future__ import annotations` speaks to the compiler, and yet loads a module: one that holds this name, and
+    gives way to Python's for any other.
+    """
+    if "__future__" not in sys.modules:
+        stand_in = ModuleType("__future__")
+        stand_in.__dict__.update(annotations=None, __getattr__=_real_future)
+        sys.modules["__future__"] = stand_in
     gc.set_threshold(_COLLECTED)
     if not (sys.flags.optimize or sys.pycache_prefix) and BuiltinImporter in sys.meta_path:
         place = sys.meta_path.index(BuiltinImporter)  # other programs' finders come first, as before

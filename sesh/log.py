@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import moments, paths
+from sesh import moments, paths, writing
 from sesh.errors import CannotStart, Exists, Interrupted, NotFound, ProtocolError, SeshError, Unreachable, UsageError
 from sesh.lean import deque
 
@@ -46,7 +46,7 @@ def write(part: str, text: str) -> None:
 
     line = f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST]}\n"
     try:
-        paths.append(file, line.encode("utf-8", "replace"), LARGEST)
+        writing.append(file, line.encode("utf-8", "replace"), LARGEST)
     except OSError:
         return
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import stat
@@ -388,11 +387,12 @@ def begin(name: str, folder: str = "") -> socket.socket | None:
             opened.connect(address)
     except BlockingIOError:
         return opened
+    except (FileNotFoundError, ConnectionRefusedError):
+        opened.close()
+        return None
     except OSError as error:
         opened.close()
-        if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
-            return None
-        if error.errno in paths.TOO_MANY_FILES:
+        if paths.lacks_descriptors(error):
             raise
         raise errors.Unreachable(f"{paths.socket_path(name)}: {error.strerror}") from error
     return opened
@@ -434,6 +434,8 @@ def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[i
 def heard_out(ready: list[int], audience: int) -> None:
     """Raises BrokenPipeError if `audience`, polled for no events, is ready: nobody reads it any more."""
     if audience in ready:
+        import errno
+
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths
+from sesh import paths, reading
 from sesh.errors import SeshError
 from sesh.lean import signal
 
@@ -130,7 +130,7 @@ def _mentioned(kind: str) -> bool:
     from sesh import config
 
     try:
-        return kind.encode() in paths.read_regular(paths.settings_file(), config.LARGEST)
+        return kind.encode() in reading.read_regular(paths.settings_file(), config.LARGEST)
     except OSError:
         return False
 

@@ -6,7 +6,7 @@ import os
 import stat
 import time
 
-from sesh import lean, paths, platform, wire
+from sesh import lean, paths, platform, wire, writing
 from sesh.errors import Refused
 from sesh.lean import socket
 from sesh.store import records
@@ -46,7 +46,7 @@ class Listener:
         `check` is called before anything changes, when the lock is there. Raises what it raises, Exists if a session
         of that name runs, Refused for files that are not ours to remove.
         """
-        with paths.locked(paths.directory()):
+        with writing.locked(paths.directory()):
             if check is not None:
                 check()
             clear(name)
@@ -90,7 +90,7 @@ class Listener:
         Returns the error that kept the old record. Raises Exists if that name is a session's, a lost one's too, and
         what `record` raises; then nothing has changed.
         """
-        with paths.locked(self.folder):
+        with writing.locked(self.folder):
             if os.path.lexists(paths.record_path(name)):
                 raise paths.taken(name)
             clear(name)
@@ -105,7 +105,7 @@ class Listener:
 
     def restore(self) -> bool:
         """Makes the socket again if something removed it; returns whether it did: then `socket` is a new one."""
-        with paths.locked(self.folder):
+        with writing.locked(self.folder):
             if self._ours():
                 return False
             clear(self.name)
@@ -125,7 +125,7 @@ class Listener:
         for attempts_left in reversed(range(_RELEASES)):
             try:
                 if attempts_left:
-                    with paths.locked(self.folder):
+                    with writing.locked(self.folder):
                         self._remove(session_id)
                 else:
                     self._remove(session_id)
@@ -143,7 +143,7 @@ class Listener:
 
     def leave(self) -> None:
         """Removes the socket, if it is still its own, and stops listening; the other files stay. Raises OSError."""
-        with paths.locked(self.folder):
+        with writing.locked(self.folder):
             if self._ours():
                 os.unlink(self._path(self.name))
         self.close()
@@ -171,7 +171,7 @@ class Listener:
         if os.path.lexists(path):
             os.unlink(path)  # left by a dead process of the same pid
         try:
-            with paths.masked(0o177), paths.reachable(self.folder, temporary) as address:
+            with writing.masked(0o177), paths.reachable(self.folder, temporary) as address:
                 opened.bind(address)
                 opened.listen(BACKLOG)
             status = os.lstat(path)
@@ -229,7 +229,7 @@ def _remove_stale(folder: str) -> None:
         for entry in entries:
             try:
                 of_run = entry.name.endswith((".run", ".cmd")) and entry.is_file(follow_symlinks=False)
-                if paths.is_abandoned(entry.path) or (of_run and entry.stat(follow_symlinks=False).st_mtime < old):
+                if writing.is_abandoned(entry.path) or (of_run and entry.stat(follow_symlinks=False).st_mtime < old):
                     os.unlink(entry.path)
             except FileNotFoundError:
                 continue  # another process removed it

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from sesh import paths, platform
+from sesh import paths, system, writing
 
 RESERVE = 1 << 30
 """Bytes of the disk that stay free for others."""
@@ -25,9 +25,9 @@ class Backlog:
 
     def __init__(self, position: int, size: int) -> None:
         folder = paths.directory()
-        if not platform.on_local_disk(folder):
+        if not system.on_local_disk(folder):
             raise OSError(errno.ENODEV, "not on a local disk", folder)
-        self._descriptor = paths.unnamed_file()
+        self._descriptor = writing.unnamed_file()
         self._size = size
         self._origin = self.start = self.end = position
         self._written = self._forgotten = position

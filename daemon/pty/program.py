@@ -13,7 +13,7 @@ from fcntl import ioctl
 from sys import byteorder
 from termios import TIOCSWINSZ
 
-from sesh import platform
+from sesh import platform, system
 from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.lean import signal
 from sesh.names import printable
@@ -74,7 +74,7 @@ class Program:
             if self._stdin >= 0:
                 opens.append((os.POSIX_SPAWN_DUP2, self._stdin, 0))
             signals = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-            with _Inherited(self._directory, self._umask), platform.yielding_memory():
+            with _Inherited(self._directory, self._umask), system.yielding_memory():
                 how: Any = {"file_actions": opens, "setsid": True, "setsigmask": (), "setsigdef": signals}
                 return master, slave, os.posix_spawn(self._path, self._words, self._environment, **how)
         except BaseException as error:
@@ -126,7 +126,7 @@ class Program:
                 if signal.getsignal(number) is not None:
                     signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
-            platform.yield_memory()
+            system.yield_memory()
             os.execve(self._path, self._words, self._environment)
         except OSError as error:
             raise OSError(f"{error.errno} {step}") from error

@@ -8,7 +8,7 @@ from errno import EAGAIN
 from fcntl import ioctl
 from sys import byteorder
 
-from sesh import platform, protocol
+from sesh import identity, platform, proc, protocol
 from sesh.daemon.pty.program import set_size
 
 TYPE_CHECKING = False
@@ -141,7 +141,7 @@ class Pty:
         Only groups whose session id is the program's are signalled, so a reused pid is never hit: while one of the
         session's processes lives, the kernel gives its number to no other process.
         """
-        groups = platform.groups_of_session(self.pid)
+        groups = proc.groups_of_session(self.pid)
         for number in numbers:
             for group in groups:
                 _signal_group(group, number)
@@ -151,7 +151,7 @@ class Pty:
         """The process groups of the program's session that have not ended; the program's alone while it lives."""
         if self.status is None and _lives(self.pid):
             return [self.pid]  # to look at every process of the system takes long
-        return platform.groups_of_session(self.pid)
+        return proc.groups_of_session(self.pid)
 
     def reap(self) -> bool:
         """Reaps the program if it has ended, and returns whether it has; `status` and `usage` are set from then on."""
@@ -190,7 +190,7 @@ def _new_state(descriptor: int, slave: int, pid: int) -> PtyState:
         slave = slave if slave >= 0 else os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         slave = -1
-    device = platform.device_number(os.stat(path).st_rdev)
+    device = identity.device_number(os.stat(path).st_rdev)
     return {"descriptor": descriptor, "slave": slave, "pid": pid, "path": path, "device": device}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from sys import byteorder
 
-from sesh import platform
+from sesh import identity, platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def call_of(thread: str) -> list[int]:
 
     Empty while it runs. Raises OSError if the kernel does not tell.
     """
-    words = platform.read_proc(f"{thread}/syscall").split()
+    words = identity.read_proc(f"{thread}/syscall").split()
     if not words or not words[0].lstrip(b"-").isdigit():
         return []
     return [int(words[0]), *[int(word, 16) for word in words[1:]]]
@@ -85,7 +85,7 @@ def foreground(group: int, leader: int, device: int) -> Foreground:
         try:
             summary.reads = _waits_for_a_key(pid, device, summary) or summary.reads
         except OSError:
-            summary.told = summary.told and not platform.stat_of(pid)  # one that has just ended has nothing to tell
+            summary.told = summary.told and not identity.stat_of(pid)  # one that has just ended has nothing to tell
     return summary
 
 
@@ -102,7 +102,7 @@ def _members(group: int, leader: int) -> Iterator[tuple[int, list[str]]]:
         if pid in seen:
             continue
         seen.add(pid)
-        fields = platform.stat_of(pid)
+        fields = identity.stat_of(pid)
         if len(fields) > 14 and fields[0] not in "ZX" and fields[2] == str(group):
             yield pid, fields
         due += _children(pid)
@@ -119,7 +119,7 @@ def _children(pid: int) -> list[int]:
     children: list[int] = []
     for thread in _threads(pid):
         try:
-            children += map(int, platform.read_proc(f"/proc/{pid}/task/{thread}/children").split())
+            children += map(int, identity.read_proc(f"/proc/{pid}/task/{thread}/children").split())
         except OSError:
             continue
     return children
@@ -130,7 +130,7 @@ def _waits_for_a_key(pid: int, device: int, summary: Foreground) -> bool:
     reads = others = False
     descriptors = _Descriptors(pid, device)
     for thread in _threads(pid):
-        fields = platform.stat_of(f"{pid}/task/{thread}")
+        fields = identity.stat_of(f"{pid}/task/{thread}")
         if fields and fields[0] in "RD":
             summary.runs = others = True
             continue
@@ -203,7 +203,7 @@ def _selected(pid: int, count: int, address: int) -> list[int]:
 
 def _in_epoll(pid: int, descriptor: int) -> list[int]:
     """The descriptors that an epoll instance watches for input (proc(5), fdinfo)."""
-    lines = platform.read_proc(f"/proc/{pid}/fdinfo/{descriptor}").splitlines()
+    lines = identity.read_proc(f"/proc/{pid}/fdinfo/{descriptor}").splitlines()
     rows = [line.split() for line in lines if line.startswith(b"tfd:")]
     return [int(row[1]) for row in rows[:MOST_DESCRIPTORS] if len(row) > 3 and int(row[3], 16) & _IN]
 
@@ -228,7 +228,7 @@ class _Descriptors:
             if target[:5] == "/dev/":
                 device = os.stat(path).st_rdev
                 controlling = os.major(device) == 5 and not os.minor(device)  # /dev/tty
-                return _TERMINAL if controlling or platform.device_number(device) == self._device else _OTHER
+                return _TERMINAL if controlling or identity.device_number(device) == self._device else _OTHER
         except (FileNotFoundError, PermissionError):
             return _OTHER
         if target[:5] == "pipe:":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import time
 
-from sesh import paths
 from sesh.bounds import scrollback_bytes
 from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.screen.model import Model
@@ -36,7 +35,7 @@ MOST_AS_CAME = 2 << 20
 _SCREEN_ERASED, _SCROLLBACK_ERASED = b"\x1b[2J", b"\x1b[3J"
 _NEAR = 16
 """Bytes within which both erasures are one command's (`clear`)."""
-_PASSING = (errno.ENOSPC, errno.EDQUOT, *paths.TOO_MANY_FILES)
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 """Errors that say nothing against the file that is written."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import platform
+from sesh import system
 from sesh.bounds import SCROLLBACK, scrollback_bytes
 from sesh.daemon.pty.output_log import IN_MEMORY
 from sesh.daemon.pty.pty import TURN
@@ -514,4 +514,4 @@ class Packer:
         self._log.pack()
         if self._model.loaded:
             self._model.emulator.scrollback.pack()
-        platform.give_back()
+        system.give_back()

@@ -12,7 +12,7 @@ import re
 import time
 from collections import deque
 
-from sesh import platform
+from sesh import proc
 from sesh.daemon.pty.queries import REPLAYED
 from sesh.errors import SeshError, rebuild
 from sesh.wording import plain
@@ -176,7 +176,7 @@ class CommandMarks:
             return
         command = parse_command(body)
         pid = self._pump.pty.foreground() if self._pump.pty is not None else 0
-        cwd = platform.directory_of(pid) or platform.directory_of(int(self._facts["pid"]))
+        cwd = proc.directory_of(pid) or proc.directory_of(int(self._facts["pid"]))
         self.begun = (position, time.time(), time.monotonic(), command, cwd)
         self.number = self._history.next_number() if command is not None else None
         self._emit("command_started", **({} if command is None else {"command": [command], "n": self.number}))

@@ -12,7 +12,7 @@ import signal
 import time
 from collections import deque
 
-from sesh import platform
+from sesh import proc
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.run import DONE, PROBED, RUNNING, TYPED, WAITING, LiveOutput, Run
 from sesh.daemon.shell.wrapper import MarkFilter, Wrapper, shown, source
@@ -327,7 +327,7 @@ class RunQueue:
         pty, shell = self._pump.pty, run.shell
         run.state, run.began_at, run.started = RUNNING, time.monotonic(), time.time()
         run.output.appended_at = run.began_at
-        run.cwd = platform.directory_of(shell.pid) if shell is not None else ""
+        run.cwd = proc.directory_of(shell.pid) if shell is not None else ""
         run.output.translated = pty is None or pty.translates()
         self._emit("command_started", command=run.words, n=run.number)
         self.timers.set("run", QUIET, self.step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import platform
+from sesh import identity, proc
 from sesh.daemon.pty import syscalls
 
 TYPE_CHECKING = False
@@ -44,7 +44,7 @@ def foreground(pty: Pty) -> Shell | None:
 
 def kind_of(pid: int) -> str:
     """The kind of shell of a process; empty for an unknown program, and for a shell that runs a script."""
-    words = platform.command_of(pid)
+    words = proc.command_of(pid)
     name = words[0].rpartition("/")[2].lstrip("-") if words else ""
     try:
         program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2]
@@ -75,18 +75,18 @@ def _runs_script(words: list[str]) -> bool:
 def reads_next(pty: Pty) -> bool:
     """Returns whether what is typed now goes to a shell: one in the foreground, or the parent of what is there."""
     group = pty.foreground()
-    return any(map(kind_of, (group, *map(int, platform.stat_of(group)[1:2]))))
+    return any(map(kind_of, (group, *map(int, identity.stat_of(group)[1:2]))))
 
 
 def foreground_name(pty: Pty) -> str:
     """The name of the program in the foreground, for people."""
-    words = platform.command_of(pty.foreground())
+    words = proc.command_of(pty.foreground())
     return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
 
 
 def alive(pid: int) -> bool:
     """Returns whether a process lives."""
-    return platform.start_time(pid) != ""
+    return identity.start_time(pid) != ""
 
 
 def _ready(pty: Pty, pid: int, kind: str) -> bool:

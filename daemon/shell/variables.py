@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths
+from sesh import reading, writing
 from sesh.errors import Refused
 from sesh.store import records
 
@@ -40,7 +40,7 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
     """Writes the variables that have changed; if that fails, as on a full disk, they stay as they were."""
     path = records.environment_path(session_id)
     try:
-        content = paths.read_own(path, _LARGEST)
+        content = reading.read_own(path, _LARGEST)
     except (OSError, Refused):
         content = None
     if content is not None:
@@ -56,9 +56,9 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
     if now == before:
         return
     try:
-        with paths.masked(0o077):
+        with writing.masked(0o077):
             text = "".join(f"{key}={value}\n" for key, value in now.items())
-            paths.write_whole(path, text.encode("utf-8", "surrogateescape"))
+            writing.write_whole(path, text.encode("utf-8", "surrogateescape"))
     except OSError:
         return
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths
+from sesh import paths, writing
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
 from sesh.wording import blanked
 
@@ -82,9 +82,9 @@ class Wrapper:
         files = {self.outer: self._mark("E") if self._command is None else self._outer()}
         if self._command is not None:
             files[self.inner] = self._command if self.kind == FISH else f"{self._mark('C')}; {self._command}"
-        with paths.masked(0o077):
+        with writing.masked(0o077):
             for path, text in files.items():
-                paths.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
+                writing.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
 
     def remove(self) -> None:
         """Removes the files that exist."""

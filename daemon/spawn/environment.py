@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh import paths, platform, programs
+from sesh import paths, programs, system
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     if os.path.basename(variables.get("SSH_ASKPASS", "")).startswith(_DECLINER):
         del variables["SSH_ASKPASS"]
         variables.pop("SSH_ASKPASS_REQUIRE", None)
-    variables["TERM"] = term if term and platform.has_terminfo(term, variables) else FALLBACK_TERM
+    variables["TERM"] = term if term and system.has_terminfo(term, variables) else FALLBACK_TERM
     if (colour := spec.get("colorterm")) is not None:
         variables["COLORTERM"] = colour
     variables["SHELL"] = programs.shell(creator)

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from sesh import lean, names, paths, platform, wire
+from sesh import lean, names, paths, platform, system, wire, writing
 from sesh.daemon.spawn.daemonize import HELD, fork, python, reap
 from sesh.errors import ExitCode, Refused, SeshError, Silent, TimedOut, Unknown, Unreachable, no_process
 from sesh.lean import socket
@@ -42,7 +42,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     that has begun and does not say more.
     """
     names.check_name(spec["name"])
-    paths.ready_directory()
+    writing.ready_directory()
     limit = spec.get("timeout")
     deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST_TIMEOUT, limit)))
     mask = os.umask(0o077)
@@ -191,7 +191,7 @@ def own_scope() -> list[str]:
             scope = lines.read().strip().rpartition("/")[2]
     except OSError:
         return []
-    if not scope.endswith(".scope") or (scope.startswith("session-") and not platform.logind_kills()):
+    if not scope.endswith(".scope") or (scope.startswith("session-") and not system.logind_kills()):
         return []
     from sesh import programs
 

@@ -12,7 +12,7 @@ import os
 import time
 from errno import EACCES, ENOENT
 
-from sesh import bounds, lean, loading, paths, platform, protocol, wire
+from sesh import bounds, lean, loading, paths, proc, protocol, system, wire, writing
 from sesh.about import PROGRAM
 from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
 from sesh.errors import InternalError, Interrupted, Refused, SeshError
@@ -83,14 +83,14 @@ def run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
         try:
             if lifetime_pipe < 0:
                 leave_session()
-                platform.outlive_programs()
-            platform.set_process_title(f"{PROGRAM}: {spec['name']}")
+                system.outlive_programs()
+            proc.set_process_title(f"{PROGRAM}: {spec['name']}")
             detach(channel, lifetime_pipe)
             channel = CHANNEL
             if path := spec["environment"].get("PATH"):
                 os.environ["PATH"] = path  # hooks find what the program finds
             reset_signals()
-            paths.hold_package()
+            writing.hold_package()
             session, listener = _set_up(spec, wire.Connection(channel, channel))
         except (SeshError, OSError) as error:
             failure = error if isinstance(error, SeshError) else refusal(error)
@@ -123,7 +123,7 @@ def _note_crash(error: BaseException) -> None:
         import traceback
 
         text = "".join(traceback.format_exception(error))
-        paths.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
+        writing.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
 
 
 def _serve(session: Session, listener: Listener, creator: socket.socket | None) -> None:
@@ -192,10 +192,10 @@ def _begin(creator: wire.Connection, spec: LaunchSpec) -> None:
 def refusal(error: OSError) -> Refused:
     """The error for a session that could not be set up because of a system call."""
     why = error.strerror or str(error)
-    hint = paths.remedy(error)
+    hint = writing.remedy(error)
     # An error of a write to a descriptor names no file: the file is in the directory of sessions.
     path = error.filename if isinstance(error.filename, str) else paths.directory() if hint else ""
-    if error.errno in paths.TOO_MANY_FILES:
+    if paths.lacks_descriptors(error):
         hint = "raise the limit: ulimit -n 1024"
     return Refused(f"cannot set up the session: {path}{': ' if path else ''}{why}", hint=hint)
 
@@ -213,7 +213,7 @@ def _start_session(spec: LaunchSpec) -> Session:
     variables = environment(spec, session_id)
     program, argv, command = _program(spec, variables)
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
-    created, ended_for_memory = STEADY.now(), platform.ended_for_memory()
+    created, ended_for_memory = STEADY.now(), system.ended_for_memory()
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     try:
         pty = Pty.spawn(Program(program, argv, spec["directory"], variables, size, spec["umask"], inbound))

@@ -16,7 +16,7 @@ import stat
 import sys
 import time
 
-from sesh import about, lean, paths, platform, protocol, wire
+from sesh import about, identity, lean, paths, platform, proc, protocol, system, wire, writing
 from sesh.about import __version__
 from sesh.daemon.spawn.daemonize import fork, python, reset_signals, spawn_detached
 from sesh.errors import Refused, SeshError
@@ -82,7 +82,7 @@ def start(at_least: int) -> None:
     if not key or not hasattr(os, "pidfd_open") or len(list(islice(_running(), at_least))) < at_least:
         return
     directory = paths.zygote_directory()
-    with paths.masked(0o077):
+    with writing.masked(0o077):
         if not os.path.isdir(directory):
             os.mkdir(directory, paths.PRIVATE)
         if not paths.trusted(directory):
@@ -111,9 +111,9 @@ def run(key: str, mark: str) -> None:
     reset_signals()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps its forks
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    platform.outlive_programs()
-    platform.set_process_title(TITLE)
-    paths.hold_package()
+    system.outlive_programs()
+    proc.set_process_title(TITLE)
+    writing.hold_package()
     _preload()
     listener = Listener(key, paths.zygote_directory())
     waiting = None
@@ -151,7 +151,7 @@ def _preload() -> None:
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.replay import replay
 
-    platform.give_back()
+    system.give_back()
     lean.parse_json(lean.to_json({}))
     emulator = Emulator(80, 24)
     emulator.feed(_SAMPLE.encode() * 30)
@@ -239,7 +239,7 @@ def _remove_files(listener: Listener) -> None:
     for entry in os.listdir(listener.folder):
         key, suffix = os.path.splitext(entry)
         path = os.path.join(listener.folder, key)
-        if suffix == _LOCK and (key == listener.name or not paths.held(path + _LOCK)):
+        if suffix == _LOCK and (key == listener.name or not writing.held(path + _LOCK)):
             for left in (path + paths.SOCKET, path + _LOCK):
                 try:
                     os.unlink(left)
@@ -299,15 +299,15 @@ def fingerprint() -> str:
             attributes = [line for line in lines if line.startswith(_STATUS)]
         for name in _FILES:
             try:
-                attributes.append(platform.read_proc(f"/proc/self/{name}"))
+                attributes.append(identity.read_proc(f"/proc/self/{name}"))
             except OSError as error:  # kernels differ in their files, and in who may read them
                 attributes.append(str(error.errno).encode())
         links = [*(f"ns/{name}" for name in sorted(os.listdir("/proc/self/ns"))), "root"]
         attributes += [os.fsencode(os.readlink(f"/proc/self/{link}")) for link in links]
-        priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority, platform.oom_class()
+        priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority, system.oom_class()
         place = os.path.abspath(about.__file__)
         code = (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, place)
-        inherited = priorities, platform.keyring_and_io_priority(), code
+        inherited = priorities, system.keyring_and_io_priority(), code
         attributes.append(repr(inherited).encode("utf-8", "surrogateescape"))
     except OSError:
         return ""

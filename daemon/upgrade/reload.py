@@ -16,7 +16,7 @@ import os
 import sys
 import time
 
-from sesh import paths, platform, protocol
+from sesh import proc, protocol, system, writing
 from sesh.about import PROGRAM, __version__
 from sesh.daemon.description import write_record
 from sesh.daemon.upgrade import state as states
@@ -220,7 +220,7 @@ def _exec_python(python: str, program: list[str | bytes], descriptors: list[int]
 
 def _write_memory(state: State) -> int:
     """Writes the state into memory without a file name, and returns its descriptor. Raises OSError."""
-    memory = os.memfd_create("sesh") if hasattr(os, "memfd_create") else paths.unnamed_file()
+    memory = os.memfd_create("sesh") if hasattr(os, "memfd_create") else writing.unnamed_file()
     try:
         with open(memory, "wb", closefd=False) as file:
             file.write(protocol.encode(state))
@@ -274,8 +274,8 @@ class _Adopted:
         """The connection that waits for the answer; None after the answer."""
         self._on_probation = probation.serve
         """Loaded here: if that fails, the old sesh is executed again (`_TAKE_OVER`)."""
-        platform.set_process_title(f"{PROGRAM}: {self._server.session.name}")
-        paths.hold_package()
+        proc.set_process_title(f"{PROGRAM}: {self._server.session.name}")
+        writing.hold_package()
         for descriptor in [*self._descriptors, memory]:
             os.set_inheritable(descriptor, False)
         outcome = f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}"
@@ -291,7 +291,7 @@ class _Adopted:
         else:
             self._on_probation(self._server, self._answer, self._go_back)
         os.close(self._memory)
-        platform.give_back()
+        system.give_back()
         server.run()
         os._exit(0)
 

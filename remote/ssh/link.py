@@ -15,7 +15,7 @@ import time
 from binascii import b2a_base64
 from contextlib import ExitStack
 
-from sesh import gate, platform, programs, protocol, wire
+from sesh import gate, programs, protocol, system, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import (
     Late,
@@ -353,7 +353,7 @@ class Link(wire.Connection):
 
     def note_reached(self, along: Along) -> None:
         """Note whether the request that went along may have been carried out, although the link could not be opened."""
-        taken = self._said and (self.outbound < 0 or platform.unread(self.outbound) < self._said)
+        taken = self._said and (self.outbound < 0 or system.unread(self.outbound) < self._said)
         if taken and not (self._ended and self.destination.via is None):  # before WELCOME, so it has done nothing
             along.reached = True
 

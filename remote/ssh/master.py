@@ -13,8 +13,9 @@ import time
 from contextlib import contextmanager
 from functools import partial
 
-from sesh import paths, platform, programs
+from sesh import paths, programs, reading, writing
 from sesh.errors import Interrupted, Late, LoginRefused, Refused, Unreachable, silent_host
+from sesh.identity import start_time
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
 from sesh.stop import Stop
@@ -126,7 +127,7 @@ def _noted(destination: Destination, since: float) -> tuple[str, float] | None:
     except FileNotFoundError:
         return None
     noted = since <= at <= time.time() + 1  # a later one means that the clock was set
-    note = paths.read_own(path, _LARGEST_NOTE) if noted and not is_alive(destination) else None
+    note = reading.read_own(path, _LARGEST_NOTE) if noted and not is_alive(destination) else None
     agent, _, printed = (note or b"").decode("utf-8", "replace").partition("\n")
     if note is None or agent != _agent():
         return None  # another process has logged in, or this one may
@@ -151,7 +152,7 @@ def _note_login(destination: Destination, refused: str = "") -> None:
     path = f"{_path(destination)}.failed"
     try:
         if refused:
-            paths.write_whole(path, f"{_agent()}\n{refused}".encode())
+            writing.write_whole(path, f"{_agent()}\n{refused}".encode())
         else:
             os.unlink(path)
     except OSError:
@@ -312,7 +313,7 @@ def _open_alone(destination: Destination, deadline: float | None, lock: Lock) ->
         lock.passed_on = True
         process = _start(argv, stderr, ask=False, keep=lock.descriptor)
     os.ftruncate(lock.descriptor, 0)
-    os.pwrite(lock.descriptor, f"{process.pid} {platform.start_time(process.pid)}".encode(), 0)
+    os.pwrite(lock.descriptor, f"{process.pid} {start_time(process.pid)}".encode(), 0)
     _left_alone.append(process)
     try:
         code = process.wait(None if deadline is None else deadline - time.monotonic())
@@ -417,7 +418,7 @@ def locked(
 def _end_alone(descriptor: int) -> None:
     """End the login that goes on alone and holds this lock, if one does, with all that it has started."""
     pid, _, start = os.pread(descriptor, 100, 0).decode("ascii", "replace").partition(" ")
-    if start and pid.isdecimal() and platform.start_time(int(pid)) == start:
+    if start and pid.isdecimal() and start_time(int(pid)) == start:
         try:
             os.killpg(int(pid), signal.SIGKILL)
         except ProcessLookupError:

@@ -12,7 +12,7 @@ import shlex
 import sys
 import time
 
-from sesh import paths, programs
+from sesh import paths, programs, writing
 from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Refused, SeshError, Unreachable
 from sesh.lean import socket
 from sesh.remote.ssh.destination import Destination, environment_options, program
@@ -127,10 +127,10 @@ def environment(*, ask: bool) -> dict[str, str]:
 def _declining() -> dict[str, str]:
     """The variables that have an ssh which would ask a person end (see `_DECLINE`); or at least start no program."""
     try:
-        path = os.path.join(paths.ready_directory(), DECLINER)
+        path = os.path.join(writing.ready_directory(), DECLINER)
         if not os.path.exists(path):
             unfinished = f"{path}.{os.urandom(4).hex()}"  # threads do this at the same time
-            paths.write_whole(unfinished, _DECLINE.encode())
+            writing.write_whole(unfinished, _DECLINE.encode())
             os.chmod(unfinished, paths.PRIVATE)
             os.replace(unfinished, path)
         runs = os.access(path, os.X_OK)
@@ -265,11 +265,11 @@ def control_directory() -> str:
     elif runtime and _is_own(runtime):
         folder = os.path.join(runtime, "sesh")
     else:
-        folder = os.path.join(paths.ready_directory(), ".control")
+        folder = os.path.join(writing.ready_directory(), ".control")
     if len(os.fsencode(folder)) + 1 + _SOCKET_NAME > _MAX_SOCKET_PATH:
         folder = f"/tmp/sesh-{os.geteuid()}"  # noqa: S108 - checked below like any other
     try:
-        paths.make_private(folder, "SESH_CTRL_DIR")
+        writing.make_private(folder, "SESH_CTRL_DIR")
     except OSError as error:
         hint = "set SESH_CTRL_DIR to a directory of yours"
         raise Refused(f"{folder} cannot be created: {error.strerror}", hint=hint) from error

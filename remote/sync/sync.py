@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import config, paths
+from sesh import config, paths, reading
 from sesh.errors import NotFound, ProtocolError, Refused
 from sesh.names import printable
 from sesh.remote import eventlog, known
@@ -53,7 +53,7 @@ def listed() -> list[str]:
     """The paths in the list, each once. Raises Refused if it cannot be read."""
     try:
         paths.check_safe_path(list_path(), "XDG_CONFIG_HOME")
-        lines = os.fsdecode(paths.read_regular(list_path(), config.LARGEST)).splitlines()
+        lines = os.fsdecode(reading.read_regular(list_path(), config.LARGEST)).splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:

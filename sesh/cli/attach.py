@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths
+from sesh import attached_last
 from sesh.cli import parser, printing
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
@@ -424,7 +424,7 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
 
     def connect(name: str, host: str | None) -> Connection:
         connection = cli.target_of(host).connect(name, attaches=True)
-        paths.remember(name, host)
+        attached_last.remember(name, host)
         return connection
 
     def reconnect(attempt: Attempt) -> Connection:
@@ -433,7 +433,7 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
         assert attempt.session is not None  # noqa: S101 (which the attachment gives)
         return links.back(cli, attempt.session, attempt)
 
-    paths.remember(name, target.host)
+    attached_last.remember(name, target.host)
     options.first_notice = cli.greeting
     target.log_attached(name)
     outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)

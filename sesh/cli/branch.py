@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack, suppress
 from functools import partial
 
-from sesh import paths, wire
+from sesh import wire, writing
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError
@@ -295,7 +295,7 @@ class Branches:
             size += len(data)
             if size > _MOST_STDIN:
                 raise Refused("stdin has more than 1 GiB, which is the most for several hosts; write to one at a time")
-            paths.write_all(file, data)
+            writing.write_all(file, data)
 
     def __exit__(self, *_: object) -> None:
         self.close()

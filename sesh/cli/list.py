@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths
+from sesh import paths, reading
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import Refused, SeshError, for_host
@@ -64,9 +64,11 @@ def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
     taken = {str(row.get("id")) for row in sessions if row["state"] == "lost" and row["lost"]["reason"] == "reboot"}
     path = os.path.join(paths.directory(), ".told")
     try:
-        if taken <= {*(paths.read_own(path, 1 << 20, whole=False) or b"").decode("utf-8", "replace").split()}:
+        if taken <= {*(reading.read_own(path, 1 << 20, whole=False) or b"").decode("utf-8", "replace").split()}:
             return
-        paths.write_whole(path, " ".join(sorted(taken)).encode())
+        from sesh import writing
+
+        writing.write_whole(path, " ".join(sorted(taken)).encode())
     except (OSError, Refused):
         pass  # it is told again
     if taken:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import select
 
 from sesh import bounds, errors
 from sesh.about import CALLED
@@ -32,6 +30,8 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
         try:
             view = view[os.write(descriptor, view) :]
         except BlockingIOError:
+            import select
+
             poll = select.poll()
             poll.register(descriptor, select.POLLOUT)
             poll.poll()
@@ -141,6 +141,8 @@ def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
     `waits`: True for --exec and --run, whose exit code is that of their command: 125 if it did not run, 255 if it may
     have.
     """
+    import errno
+
     code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
     number = cause.errno if isinstance(cause, OSError) else None
     if number in (errno.EMFILE, errno.ENFILE):

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from sesh import moments, paths, wording
+from sesh import moments, paths, wording, writing
 from sesh.api import Session
 from sesh.errors import Interrupted, NotDeployed, NotFound, Refused, SeshError, Unreachable
 from sesh.schema import Summary
@@ -174,7 +174,7 @@ def _add(file: str | None, text: str) -> None:
     if file is None:
         return
     try:
-        paths.make_private(os.path.dirname(file), _VARIABLE)
-        paths.append(file, text.encode("utf-8", "replace"), LARGEST)
+        writing.make_private(os.path.dirname(file), _VARIABLE)
+        writing.append(file, text.encode("utf-8", "replace"), LARGEST)
     except (OSError, Refused):
         return

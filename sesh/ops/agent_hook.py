@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import lean, platform, wire
+from sesh import identity, lean, proc, system, wire
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def take(agent: str, text: str) -> None:
         if word.isascii() and word[:1].isalnum() and word.replace("-", "").isalnum() and len(word) <= 128:
             wire.ask(name, "resume", command=[*_RESUME[agent], word])
     ends = event == "SessionEnd" and told.get("reason") not in ("clear", "resume")
-    if ends and record.get("shell") and not platform.shutting_down():
+    if ends and record.get("shell") and not system.shutting_down():
         wire.ask(name, "resume", command=[])  # the shell goes on without the agent
 
 
@@ -55,12 +55,12 @@ def _session(agent: str) -> Record | None:
     Claude Code (since 2.1.139) and Codex run each hook in a process session of its own, without a terminal: there it is
     the terminal of the agent, if it is the agent that began that session. Codex's server has none, and serves many.
     """
-    tty = platform.controlling_tty()
+    tty = identity.controlling_tty()
     if not tty:
-        starter = platform.session_starter()
-        words = [os.path.basename(word) for word in platform.command_of(starter) if word[:1] != "-"]
+        starter = identity.session_starter()
+        words = [os.path.basename(word) for word in proc.command_of(starter) if word[:1] != "-"]
         if any(word.startswith(agent) for word in words[:2]):  # the second: of node, of python
-            tty = platform.controlling_tty(starter)
+            tty = identity.controlling_tty(starter)
     return listing.current(tty)
 
 

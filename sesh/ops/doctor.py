@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sesh import config, paths, platform, programs
+from sesh import config, identity, paths, platform, programs, system, writing
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
@@ -82,7 +82,7 @@ def _python(caller: Caller) -> Iterator[Finding]:
 
 
 def _system(_caller: Caller) -> Iterator[Finding]:
-    if not platform.start_time(os.getpid()):
+    if not identity.start_time(os.getpid()):
         yield row("system", ERROR, "/proc shows nothing of processes", "mount /proc without hidepid")
     try:
         for descriptor in os.openpty():
@@ -100,15 +100,15 @@ def _system(_caller: Caller) -> Iterator[Finding]:
 
 def _directory(_caller: Caller) -> Iterator[Finding]:
     path = paths.directory()
-    paths.ready_directory()
-    with paths.locked(path):
+    writing.ready_directory()
+    with writing.locked(path):
         pass
     room = os.statvfs(path)
     if room.f_bavail * room.f_frsize < _ROOM:
         yield row(
             "directory", WARNING, f"{path}: the disk is nearly full", "free some space; checkpoints and results need it"
         )
-    if kind := platform.network_filesystem(path):
+    if kind := system.network_filesystem(path):
         remedy = "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh"
         message = f"{path} is on a network file system ({kind}), where sockets and locks may fail"
         yield row("directory", WARNING, message, remedy)
@@ -149,7 +149,7 @@ def _terminal(caller: Caller) -> Iterator[Finding]:
     if term in ("", "dumb"):
         remedy = "set TERM to your terminal's type, such as xterm-256color"
         yield row("terminal", WARNING, "TERM is not set to a terminal type", remedy)
-    elif not platform.has_terminfo(term, os.environ):
+    elif not system.has_terminfo(term, os.environ):
         message = f"this machine has no terminfo entry for {printable(term)}; programs get xterm-256color"
         yield row("terminal", WARNING, message, "copy it from a machine that has it: infocmp -x | ssh HOST tic -x -")
     else:
@@ -213,7 +213,7 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
         yield row("logout", OK, "no systemd here that could end sessions")
         return
     lingers = os.path.exists(f"/var/lib/systemd/linger/{pwd.getpwuid(os.geteuid()).pw_name}")
-    if platform.logind_kills() and not lingers:
+    if system.logind_kills() and not lingers:
         message = "logind ends your processes when you log out (KillUserProcesses=yes)"
         yield row("logout", WARNING, message, "to keep them running: loginctl enable-linger")
     else:

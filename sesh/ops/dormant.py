@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import errors, moments, paths, shapes, wording
+from sesh import errors, moments, paths, shapes, wording, writing
 from sesh.errors import Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
@@ -240,7 +240,7 @@ def _alternate(emulator: Emulator) -> list[str]:
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
     """Puts the files of a dormant session back after a failed start in its place, unless that left files itself."""
     try:
-        with paths.locked(paths.directory()):
+        with writing.locked(paths.directory()):
             if not record or name in paths.names():
                 return
             records.write(record)
@@ -252,7 +252,7 @@ def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
 
 def rename(old: str, new: str) -> None:
     """Gives a dormant session another name. Raises NotFound if it is dormant no more, Exists, OSError, Refused."""
-    with paths.locked(paths.directory()):
+    with writing.locked(paths.directory()):
         record = records.read(old) if find.dormant(old) is not None else None
         if record is None:
             raise find.absent(old)
@@ -271,7 +271,7 @@ def resume_with(name: str, command: Sequence[str]) -> None:
     words = list(command)
     if words and not shapes.fits(files.resume, words):
         raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
-    with paths.locked(paths.directory()):
+    with writing.locked(paths.directory()):
         record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
             raise find.absent(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import errors, paths, platform, wire
+from sesh import errors, paths, wire
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.reach import find
 from sesh.store import listing, records
@@ -121,7 +121,9 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
         return records.read(name) is None
     import signal
 
-    groups = platform.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
+    from sesh import proc
+
+    groups = proc.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     try:
         if records.alive(record):
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)
@@ -141,16 +143,18 @@ def forget(name: str, session_id: str = "") -> bool:
 
     Raises Refused if they cannot be removed.
     """
+    from sesh import writing
+
     folder = paths.directory()
     try:
         if not paths.trusted(folder) or find.dormant(name) is None:
             return False
-        with paths.locked(folder):
+        with writing.locked(folder):
             if find.dormant(name) is None or (session_id and (records.read(name) or {}).get("id") != session_id):
                 return False
             records.remove(name)
     except FileNotFoundError:
         return False  # the whole directory is gone
     except OSError as error:
-        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=paths.remedy(error)) from error
+        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=writing.remedy(error)) from error
     return True

@@ -163,7 +163,9 @@ def attach(_caller: Caller, name: str) -> Entered:
 def recent() -> list[tuple[str, str]]:
     """Host (empty for this machine) and name of the sessions attached last, the newest first."""
     paths.trusted(paths.directory())
-    entries = [entry.rpartition(" ") for entry in paths.recent()]
+    from sesh import attached_last
+
+    entries = [entry.rpartition(" ") for entry in attached_last.recent()]
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
 
 

@@ -6,7 +6,7 @@ import os
 import select
 import time
 
-from sesh import moments, paths, platform, protocol, wire
+from sesh import moments, paths, protocol, system, wire, writing
 from sesh.errors import Ended, SeshError, Unreachable
 from sesh.reach import find
 from sesh.reach.op import op
@@ -109,9 +109,9 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     last event by the session's id, and `begun` is that of the first item. Of a session that has ended before it could
     be followed, its result tells.
     """
-    paths.ready_directory()
+    writing.ready_directory()
     past = set() if begun else results.ids()
-    followed = _Followed(platform.watch_directory(paths.directory()), caller.audience, begun)
+    followed = _Followed(system.watch_directory(paths.directory()), caller.audience, begun)
     seen: set[str] = set()
     last, begun = since or {}, begun or moments.exact_stamp(time.time())
     yield {"begun": begun}

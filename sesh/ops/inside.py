@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths, platform, wire
+from sesh import identity, paths, wire
 from sesh.errors import Refused, UsageError
 from sesh.names import is_name, printable
 from sesh.protocol import STATES
@@ -47,7 +47,7 @@ def _session() -> Record | None:
 
     An agent runs its hooks without a terminal. If there is another one, the variables were inherited.
     """
-    name, tty = os.environ.get("SESH_SESSION", ""), platform.controlling_tty()
+    name, tty = os.environ.get("SESH_SESSION", ""), identity.controlling_tty()
     named = records.readable(name) if is_name(name) else None
     if named is not None and listing.holds(named, tty):
         return named

@@ -18,7 +18,7 @@ import shlex
 import stat
 from typing import TYPE_CHECKING, Any
 
-from sesh import paths
+from sesh import paths, reading, writing
 from sesh.about import DISTRIBUTION, PROGRAM, launcher
 from sesh.errors import Refused
 
@@ -74,7 +74,7 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
         else:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
-            paths.write_whole(path, after.encode(), durable=True, mode=mode)
+            writing.write_whole(path, after.encode(), durable=True, mode=mode)
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
     return True
@@ -94,7 +94,7 @@ def _parsed(text: str) -> Mapping[str, object]:
 
 def _read(path: str) -> str | None:
     try:
-        text = paths.read_regular(path, _LARGEST).decode()
+        text = reading.read_regular(path, _LARGEST).decode()
         _parsed(text)
     except FileNotFoundError:
         return None

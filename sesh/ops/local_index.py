@@ -10,7 +10,7 @@ import select
 import sys
 import time
 
-from sesh import paths, platform, wire
+from sesh import paths, system, wire, writing
 from sesh.errors import SeshError
 from sesh.ops.resting import Quiet
 from sesh.reach.op import op
@@ -69,8 +69,8 @@ class LocalIndex:
         """Seconds of the processor that were used until the sessions were asked last."""
 
     def __enter__(self) -> LocalIndex:
-        paths.ready_directory()
-        self._directory = platform.watch_directory(paths.directory())
+        writing.ready_directory()
+        self._directory = system.watch_directory(paths.directory())
         try:
             if self._at_once and len(paths.names()) > _MANY:
                 self.rows = listing.recorded()

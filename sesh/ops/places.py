@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import unicodedata
 
-from sesh import paths, platform, programs
+from sesh import paths, proc, programs, reading
 from sesh.errors import Refused, SeshError
 from sesh.names import LONGEST_NAME, is_name
 from sesh.ops import create
@@ -61,7 +61,7 @@ def _stands_in(name: str, root: str) -> bool:
         record = records.readable(name)
     if record is None or not records.here(record):
         return False
-    now = platform.directory_of(record.get("pid") or 0) if records.alive(record) else ""
+    now = proc.directory_of(record.get("pid") or 0) if records.alive(record) else ""
     return any(folder and repository(folder)[0] == root for folder in (record.get("cwd"), now))
 
 
@@ -98,7 +98,7 @@ def _repository_name(root: str) -> str:
 def _first_line(path: str) -> str:
     """The first line of a file, empty if it cannot be read."""
     try:
-        content = paths.read_regular(path, _LARGEST)
+        content = reading.read_regular(path, _LARGEST)
     except OSError:
         return ""
     return os.fsdecode(content).partition("\n")[0].strip()

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 
-from sesh import config, lean, log, paths
+from sesh import config, lean, log, paths, reading
 from sesh.about import __version__
 from sesh.errors import Refused, SeshError
 from sesh.names import printable
@@ -80,7 +80,7 @@ def _faults(name: str) -> list[str]:
 def _logged() -> Iterator[str]:
     """The last lines of the log, without names of hosts and sessions in the lines of links."""
     try:
-        content = paths.read_own(log.path(), log.LARGEST, whole=False) if log.path() else None
+        content = reading.read_own(log.path(), log.LARGEST, whole=False) if log.path() else None
     except Refused:
         return
     for line in (content or b"").decode("utf-8", "replace").splitlines()[-_LINES:]:

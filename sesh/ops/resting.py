@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import moments, platform
+from sesh import identity, moments, platform, proc
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -86,12 +86,12 @@ class Quiet:
 def _terminal(name: str) -> str:
     """The path of a session's terminal; empty if another one, of another container, may have this path here."""
     record = records.readable(name) or {}
-    path, file_system = record.get("tty") or "", platform.terminal_filesystem()
+    path, file_system = record.get("tty") or "", identity.terminal_filesystem()
     try:
         found = os.stat(path)
     except OSError:
         return ""
-    same = platform.device_number(found.st_rdev) == record.get("tty_number") and found.st_dev == file_system
+    same = identity.device_number(found.st_rdev) == record.get("tty_number") and found.st_dev == file_system
     return path if same and record.get("terminals") == file_system else ""
 
 
@@ -99,9 +99,9 @@ def _signs(pid: int | None) -> Signs | None:
     """The signs of a session's program; None where they are not known."""
     if not platform.LINUX or not pid:
         return None
-    fields = platform.stat_of(pid)
+    fields = identity.stat_of(pid)
     if len(fields) < 6 or not fields[5].isdecimal() or fields[5] == "0":
         return None  # no terminal, or nobody in front of it
-    words = platform.command_of(int(fields[5]))
-    directory = platform.directory_of(pid)
+    words = proc.command_of(int(fields[5]))
+    directory = proc.directory_of(pid)
     return (directory, fields[5], words) if words and directory else None

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from sesh import errors, paths, wire
+from sesh import errors, wire
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.ops import end
 from sesh.reach import find
@@ -163,10 +163,12 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         except Exists:
             occupant = find.dormant(new)
             raise find.taken(new) if occupant is None else find.occupied(occupant) from None
-        if old in (recent := paths.recent()):
+        from sesh import attached_last, writing
+
+        if old in (recent := attached_last.recent()):
             lines = "".join(f"{new if name == old else name}\n" for name in recent if name != new)
             try:
-                paths.write_whole(paths.recent_path(), lines.encode())
+                writing.write_whole(attached_last.recent_path(), lines.encode())
             except OSError:
                 pass  # the sessions attached last are then those of the old names
     return {"name": new, "renamed_from": old}

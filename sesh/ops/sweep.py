@@ -15,7 +15,7 @@ import stat
 import time
 from functools import cache, partial
 
-from sesh import moments, paths, platform, programs
+from sesh import identity, moments, paths, platform, proc, programs, reading, system, writing
 from sesh.about import DISTRIBUTION, PROGRAM, ZYGOTE
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.lean import signal, socket
@@ -152,12 +152,12 @@ def _sessions() -> Iterator[Leftover]:
 def _settled_for(name: str, kind: str) -> float:
     """Seconds since a session ended, or was first found lost, which is noted in its record then; 0 if unknown."""
     try:
-        with paths.locked(paths.directory()):
+        with writing.locked(paths.directory()):
             record = records.readable(name)
             if record is None or (kind == "lost" and records.alive(record)):
                 return 0.0
             if kind == "lost" and not record.get("found_lost"):
-                records.write({**record, "found_lost": True, "marked": records.moment_of_writing(platform.boot_id())})
+                records.write({**record, "found_lost": True, "marked": records.moment_of_writing(identity.boot_id())})
                 return 0.0
             return records.age(record)
     except (OSError, Refused):
@@ -185,8 +185,8 @@ def _files() -> Iterator[Leftover]:
     _ids.cache_clear()
     for folder, kind, is_left in (
         (paths.directory(), "file", _is_unused),
-        (results.directory(), "file", paths.is_abandoned),
-        (known.directory(), "file", paths.is_abandoned),
+        (results.directory(), "file", writing.is_abandoned),
+        (known.directory(), "file", writing.is_abandoned),
         (paths.zygote_directory(), "file", _is_stale),
         (_control_directory(), "connection", _is_stale),
     ):
@@ -203,7 +203,7 @@ def _files() -> Iterator[Leftover]:
 
 def _remove(path: str, is_left: Callable[[str], bool]) -> bool:
     try:
-        with paths.locked(paths.ready_directory()):
+        with writing.locked(writing.ready_directory()):
             _ids.cache_clear()
             if not is_left(path):
                 return False
@@ -225,7 +225,7 @@ def _ids() -> set[str] | None:
 def _is_unused(path: str) -> bool:
     """Returns whether a file of the directory of sessions is left over. Links are never followed."""
     entry, status = os.path.basename(path), os.lstat(path)
-    young = time.time() - status.st_mtime < paths.SETTLED
+    young = time.time() - status.st_mtime < writing.SETTLED
     if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or young:
         return False
     if session := _SESSION_FILE.fullmatch(entry):
@@ -234,13 +234,13 @@ def _is_unused(path: str) -> bool:
     if _RUN_FILE.fullmatch(entry):
         return stat.S_ISREG(status.st_mode)
     # Neither processes nor listeners of another machine that shares the directory are seen here.
-    return _has_no_user(entry, status.st_mode) and not platform.network_filesystem(paths.directory())
+    return _has_no_user(entry, status.st_mode) and not system.network_filesystem(paths.directory())
 
 
 def _has_no_user(entry: str, mode: int) -> bool:
     if temporary := _TEMPORARY.fullmatch(entry):
         pid = temporary[1] or temporary[2]
-        return not (pid and platform.start_time(int(pid)))
+        return not (pid and identity.start_time(int(pid)))
     name, suffix = os.path.splitext(entry)
     is_own = is_name(name) and suffix in _TYPES and _TYPES[suffix](mode)
     return is_own and records.readable(name) is None and _listener(paths.socket_path(name)) is None
@@ -252,7 +252,7 @@ def _is_stale(path: str) -> bool:
     if stat.S_ISSOCK(mode):
         return age > 1.0 and _listener(path) is None
     is_left = stat.S_ISREG(mode) and entry[:1] != "." and entry.endswith((".lock", ".login", ".failed", ".refused"))
-    return is_left and age > paths.SETTLED and not paths.held(path)
+    return is_left and age > writing.SETTLED and not writing.held(path)
 
 
 def _listener(path: str) -> int | None:
@@ -262,7 +262,7 @@ def _listener(path: str) -> int | None:
     try:
         with paths.reachable(*os.path.split(path)) as address:
             opened.connect(address)
-        return platform.peer_pid(opened)
+        return proc.peer_pid(opened)
     except (ConnectionRefusedError, FileNotFoundError):
         return None
     except OSError:  # too many wait already, or it is not ours
@@ -279,10 +279,10 @@ def _versions() -> Iterator[Leftover]:
     home = paths.home()
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
     every = [record for name in paths.names() if (record := records.readable(name)) is not None]
-    if not os.path.isdir(folder) or platform.network_filesystem(folder) or not all(map(records.here, every)):
+    if not os.path.isdir(folder) or system.network_filesystem(folder) or not all(map(records.here, every)):
         return  # another machine that shares the home directory may run from any of them
     try:
-        launcher = os.fsdecode(paths.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
+        launcher = os.fsdecode(reading.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
     except OSError:
         return  # which one is in use is unknown
     in_use = launcher + os.path.realpath(__file__)
@@ -291,7 +291,7 @@ def _versions() -> Iterator[Leftover]:
         if entry[:1] == "." or not os.path.isdir(path) or os.path.islink(path):
             continue
         # One that was just put there: the deploy may be about to put it into use.
-        if _version_part(path) not in in_use and not _is_run(path) and _age(path) > paths.SETTLED:
+        if _version_part(path) not in in_use and not _is_run(path) and _age(path) > writing.SETTLED:
             yield Leftover("version", path, _age(path), partial(_remove_version, path))
 
 
@@ -300,16 +300,16 @@ def _version_part(path: str) -> str:
 
 
 def _is_run(path: str) -> bool:
-    """Returns whether a process runs from a version, also for another directory of sessions: `paths.hold_package`."""
+    """Returns whether a process runs from a version, also for another directory of sessions: `writing.hold_package`."""
     package = os.path.join(path, "lib", "sesh")
-    if os.path.isdir(package) and paths.held(package) and not _zygotes(package):
+    if os.path.isdir(package) and writing.held(package) and not _zygotes(package):
         return True
-    return any(_version_part(path) in " ".join(words) for _, _, words in platform.own_processes())
+    return any(_version_part(path) in " ".join(words) for _, _, words in proc.own_processes())
 
 
 def _zygotes(package: str) -> list[int]:
     """The zygotes that alone hold a package: all sessions have moved from it to another, so they have no more use."""
-    holders = platform.holders(package)
+    holders = proc.holders(package)
     return list(holders) if all(words == [ZYGOTE] for words in holders.values()) else []
 
 
@@ -317,7 +317,7 @@ def _remove_version(path: str) -> bool:
     import shutil
 
     for pid in _zygotes(os.path.join(path, "lib", "sesh")):
-        _end(pid, platform.start_time(pid))
+        _end(pid, identity.start_time(pid))
     if _is_run(path):
         return False
     # Renamed first: nothing may start from one that is half gone.
@@ -331,7 +331,7 @@ def _remove_version(path: str) -> bool:
 
 
 def _orphan(kind: str, what: str, pid: int) -> Leftover:
-    start, age = platform.start_time(pid), 0.0
+    start, age = identity.start_time(pid), 0.0
     if platform.LINUX and start:
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
     return Leftover(kind, what, age, partial(_end, pid, start), pid)
@@ -344,7 +344,7 @@ def _end(pid: int, start: str) -> bool:
     """
 
     def lives() -> bool:
-        return start != "" and platform.start_time(pid) == start
+        return start != "" and identity.start_time(pid) == start
 
     for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, 1.0)):
         if not lives():
@@ -361,15 +361,15 @@ def _ancestors() -> set[int]:
     ancestors, pid = set(), os.getpid()
     while pid and pid not in ancestors:
         ancestors.add(pid)
-        pid = platform.parent_of(pid)
+        pid = identity.parent_of(pid)
     return ancestors
 
 
 def _adopted() -> dict[int, list[str]]:
     """The command lines, by pid, of processes that init or a user's systemd has adopted, as their parent has died."""
-    processes, ancestors = platform.own_processes(), _ancestors()
-    reapers = {1, *(pid for pid, _, words in processes if words and os.path.basename(words[0]) == "systemd")}
-    return {pid: words for pid, parent, words in processes if parent in reapers and pid not in ancestors}
+    own, ancestors = proc.own_processes(), _ancestors()
+    reapers = {1, *(pid for pid, _, words in own if words and os.path.basename(words[0]) == "systemd")}
+    return {pid: words for pid, parent, words in own if parent in reapers and pid not in ancestors}
 
 
 def daemons() -> Iterator[Leftover]:
@@ -380,12 +380,12 @@ def daemons() -> Iterator[Leftover]:
         record = records.readable(name)
         pid = _listener(paths.socket_path(name)) if record is None else record.get("daemon_pid")
         spared.add(pid or 0)
-    for link, path in platform.listening().items():
+    for link, path in proc.listening().items():
         listener = _LISTENER.fullmatch(os.path.basename(path))
         if listener is None or os.path.dirname(path) != folder:
             continue
         pid = int(listener[1])
-        if pid not in spared and link in platform.open_paths(pid):
+        if pid not in spared and link in proc.open_paths(pid):
             yield _orphan("daemon", f"daemon {pid}, without a session", pid)
 
 
@@ -405,7 +405,7 @@ def _orphaned_bridges() -> list[int]:
         for pid, words in _adopted().items()
         if words[-1:] == ["--bridge"]
         and own.intersection(map(os.path.basename, words[:-1]))
-        and platform.directory_of(pid) != "/"  # a daemon that a bridge has forked may have its command line
+        and proc.directory_of(pid) != "/"  # a daemon that a bridge has forked may have its command line
     ]
 
 

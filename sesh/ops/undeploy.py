@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, TypedDict
 
-from sesh import paths, platform
+from sesh import paths, proc, reading, writing
 from sesh.about import PROGRAM, ZYGOTE
 from sesh.errors import Refused
 from sesh.ops import end
@@ -106,7 +106,7 @@ def _check_unused(versions: str, kept: Sequence[str] = ()) -> None:
     each = [record for name in kept if (record := records.readable(name)) is not None and records.alive(record)]
     own = {record["daemon_pid"] for record in each}
     deadline = time.monotonic() + _GRACE
-    while any(os.path.isdir(package) and paths.held(package) and _is_used(package, own) for package in packages):
+    while any(os.path.isdir(package) and writing.held(package) and _is_used(package, own) for package in packages):
         if time.monotonic() > deadline:
             raise Refused("a daemon still runs from what --deploy put here", hint="see: $sesh --sweep")
         time.sleep(0.05)  # no event tells that a lock was given back
@@ -117,7 +117,7 @@ def _is_used(package: str, own: set[int]) -> bool:
 
     Where the system does not tell who holds it, it is only known if there are no own ones.
     """
-    holders = platform.holders(package) if own else {}
+    holders = proc.holders(package) if own else {}
     return any(pid not in own and words != [ZYGOTE] for pid, words in holders.items()) if holders else not own
 
 
@@ -127,6 +127,6 @@ def _is_ours(launcher: str, versions: str) -> bool:
     if os.path.islink(launcher):
         return os.path.realpath(launcher).startswith(os.path.realpath(versions) + os.sep)
     try:
-        return os.fsdecode(paths.read_regular(launcher, 1 << 20)).splitlines()[1:2] == [SIGNATURE]
+        return os.fsdecode(reading.read_regular(launcher, 1 << 20)).splitlines()[1:2] == [SIGNATURE]
     except OSError:
         return False

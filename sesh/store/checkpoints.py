@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import bounds, paths, protocol
+from sesh import bounds, protocol, reading, writing
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.shapes import exact_natural, items, keys, loose, system_line, whole
@@ -44,7 +44,7 @@ _FIELDS = {
 def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
     """Puts the checkpoint of a session in place, in one step. Raises OSError."""
     first = protocol.encode({"format": FORMAT, **header, "screen": len(screen)})
-    paths.write_whole(records.checkpoint_path(session_id), first + b"\n" + screen)
+    writing.write_whole(records.checkpoint_path(session_id), first + b"\n" + screen)
 
 
 def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
@@ -54,8 +54,8 @@ def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
 
 
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
-    """Writes behind what scrolled off before; returns what has then. Raises OSError, see `paths.extend`."""
-    paths.extend(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
+    """Writes behind what scrolled off before; returns what has then. Raises OSError, see `writing.extend`."""
+    writing.extend(records.scrollback_paths(session_id)[off["file"]], off["bytes"], data)
     return {**off, "bytes": off["bytes"] + len(data)}
 
 
@@ -93,7 +93,7 @@ def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     path = records.scrollback_paths(str(session_id))[off["file"]]
     start = max(0, off["bytes"] - max(LEAST_READ, bounds.scrollback_bytes(off["lines"])))
     size = off["bytes"] - start
-    lines = paths.read_own(path, size, whole=False, start=start) or b""
+    lines = reading.read_own(path, size, whole=False, start=start) or b""
     torn = lines.find(b"\n") + 1 if start else 0  # bytes of a line whose beginning is not read
     return header, _told(lines[torn:], size - torn) + screen
 
@@ -112,7 +112,7 @@ def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | Non
     if not is_id(session_id):
         return None
     path = records.checkpoint_path(session_id)
-    content = paths.read_own(path, _LONGEST_HEADER + most, whole=False)
+    content = reading.read_own(path, _LONGEST_HEADER + most, whole=False)
     if content is None:
         return None
     first, _, screen = content.partition(b"\n")

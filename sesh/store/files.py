@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import errors, paths, protocol, shapes
+from sesh import errors, protocol, reading, shapes
 from sesh.shapes import (
     either,
     exact,
@@ -47,7 +47,7 @@ RUN = {
 
 def read(path: str, fields: Fields, largest: int) -> Any:
     """The JSON object in a file of sesh's own; None if there is no file. Raises Refused, as `parse` does."""
-    data = paths.read_own(path, largest)
+    data = reading.read_own(path, largest)
     return None if data is None else parse(path, data, fields)
 
 
@@ -59,7 +59,7 @@ def parse(path: str, data: bytes, fields: Fields) -> Any:
     try:
         values = protocol.parse(data)
     except errors.ProtocolError:
-        raise paths.damaged(path, "not a JSON object") from None
+        raise reading.damaged(path, "not a JSON object") from None
     if (key := shapes.misfit(values, fields)) is not None:
-        raise paths.damaged(path, f"{key} is not of its type")
+        raise reading.damaged(path, f"{key} is not of its type")
     return values

@@ -10,7 +10,7 @@ import select
 import stat
 import time
 
-from sesh import paths, platform, wire
+from sesh import identity, paths, wire
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import natural
 from sesh.store import records
@@ -114,7 +114,7 @@ def _asked(
             try:
                 connection = _ask(name, asking, folder)
             except OSError as error:
-                if error.errno not in paths.TOO_MANY_FILES or not asked:
+                if not paths.lacks_descriptors(error) or not asked:
                     raise
                 unasked.append(name)  # no descriptor is left: it is asked when an answer has come
                 most = len(asked)
@@ -273,9 +273,9 @@ def of_job(name: str) -> Summary | None:
 
 def _restarted(record: Record) -> bool:
     """Returns whether this machine, or the container that it is, has been started again since a daemon was."""
-    began, daemon = platform.start_time(1), str(record.get("daemon_start"))
+    began, daemon = identity.start_time(1), str(record.get("daemon_start"))
     newer = began.isdecimal() and daemon.isdecimal() and int(began) > int(daemon)  # ticks since the boot, on Linux
-    return newer or record.get("boot") != platform.boot_id()
+    return newer or record.get("boot") != identity.boot_id()
 
 
 def _recorded(name: str, record: Record, state: str) -> Summary:
@@ -306,17 +306,17 @@ def current(tty: int | None = None, others: Collection[str] = ()) -> Record | No
 
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """
-    tty = platform.controlling_tty() if tty is None else tty
+    tty = identity.controlling_tty() if tty is None else tty
     readable = (records.readable(name) for name in paths.names() if name not in others) if tty else ()
     return next((record for record in readable if record is not None and holds(record, tty)), None)
 
 
 def holds(record: Record, tty: int) -> bool:
-    """Returns whether a session's terminal is this one (see `platform.controlling_tty`), and its daemon lives."""
+    """Returns whether a session's terminal is this one (see `identity.controlling_tty`), and its daemon lives."""
     return (
         tty != 0
         and record.get("tty_number") == tty
-        and record.get("terminals") == platform.terminal_filesystem()  # in a container the number may mean another
+        and record.get("terminals") == identity.terminal_filesystem()  # in a container the number may mean another
         and records.here(record)
         and records.alive(record)
     )

@@ -9,7 +9,7 @@ import os
 import stat
 import time
 
-from sesh import paths, platform, protocol, shapes
+from sesh import identity, paths, protocol, reading, shapes
 from sesh.errors import Refused
 from sesh.shapes import code, exact, exact_natural, flag, keys, process, system_line
 from sesh.store import files
@@ -41,13 +41,15 @@ def read(name: str) -> Record | None:
     if record is None:
         return None
     if not record.get("machine"):
-        raise paths.damaged(path, "machine is missing")
+        raise reading.damaged(path, "machine is missing")
     return {**record, "name": name}  # what leads to it is its file's name
 
 
 def write(record: Record, *, durable: bool = False) -> str:
-    """Puts a session's record in place, 0600, in one step; returns its mark. See `paths.write_whole`, `believed`."""
-    return _mark(paths.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable))
+    """Puts a session's record in place, 0600, in one step; returns its mark. See `writing.write_whole`, `believed`."""
+    from sesh import writing
+
+    return _mark(writing.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable))
 
 
 def believed(name: str, mark: str) -> bool:
@@ -79,14 +81,14 @@ def age(record: Record) -> float:
     boot, *when = str(record.get("marked") or "").split(" ")
     if len(when) == 2 and all(part.isdecimal() and len(part) < 16 for part in when):
         uptime, moment = map(int, when)
-        if abs(written - moment) < _SAME and boot == platform.boot_id():
+        if abs(written - moment) < _SAME and boot == identity.boot_id():
             return moments.uptime() - uptime
     return time.time() - written
 
 
 def here(record: Record) -> bool:
     """Returns whether the session belongs to this machine; another's is shown and never touched."""
-    return bool(record.get("machine") == platform.machine())
+    return bool(record.get("machine") == identity.machine())
 
 
 def alive(record: Record) -> bool:
@@ -95,8 +97,8 @@ def alive(record: Record) -> bool:
     return (
         isinstance(pid, int)
         and pid > 1
-        and record.get("boot") == platform.boot_id()
-        and record.get("daemon_start") == platform.start_time(pid) != ""
+        and record.get("boot") == identity.boot_id()
+        and record.get("daemon_start") == identity.start_time(pid) != ""
     )
 
 
@@ -162,7 +164,9 @@ def forget(name: str, session_id: str) -> None:
 
     Raises OSError, Refused.
     """
-    with paths.locked(paths.directory()):
+    from sesh import writing
+
+    with writing.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
             remove(name, session_id)
 

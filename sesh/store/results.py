@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, protocol
+from sesh import paths, protocol, reading, writing
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.shapes import code, exact_natural, flag, keys, loose, moment, number, session_id, system_line
@@ -50,8 +50,8 @@ def keep(result: JobResult, output: bytes | None) -> None:
         if not paths.trusted(folder):
             return
         if output is not None:
-            paths.write_whole(_path(result["id"], ".out"), output)
-        paths.write_whole(_path(result["id"], ".json"), protocol.encode(result))
+            writing.write_whole(_path(result["id"], ".out"), output)
+        writing.write_whole(_path(result["id"], ".json"), protocol.encode(result))
         _prune(folder)
     except (OSError, Refused):
         return
@@ -61,7 +61,7 @@ def sync(session_id: str) -> None:
     """Waits until the result of a session is on the disk: nobody waits for that, so it comes after the answers."""
     for path in (_path(session_id, ".out"), _path(session_id, ".json"), directory()):
         try:
-            paths.sync(path)
+            writing.sync(path)
         except OSError:
             continue  # it was not kept, or another session's daemon has removed it
 
@@ -71,7 +71,7 @@ def rename(session_id: str, name: str) -> None:
     result = by_id(session_id)
     if result is not None:
         content = protocol.encode({**result, "name": name})
-        paths.write_whole(_path(session_id, ".json"), content, durable=True)
+        writing.write_whole(_path(session_id, ".json"), content, durable=True)
 
 
 def by_id(session_id: str) -> JobResult | None:
@@ -132,7 +132,7 @@ def _path(session_id: str, suffix: str) -> str:
 
 def output(result: JobResult) -> bytes:
     """The output that a job's result kept, as it came from its terminal; empty if none was kept."""
-    return paths.read_own(_path(str(result["id"]), ".out"), _LARGEST) or b""
+    return reading.read_own(_path(str(result["id"]), ".out"), _LARGEST) or b""
 
 
 def _read(path: str) -> JobResult | None:
@@ -147,7 +147,7 @@ def _prune(folder: str) -> None:
     written: dict[str, float] = {}
     for entry in os.scandir(folder):
         try:
-            if paths.is_abandoned(entry.path):
+            if writing.is_abandoned(entry.path):
                 os.unlink(entry.path)
             elif entry.name.endswith(".json"):
                 written[entry.name[:-5]] = entry.stat(follow_symlinks=False).st_mtime

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sesh import platform, protocol, wire
+from sesh import identity, protocol, wire
 from sesh.errors import SeshError, TimedOut, Unreachable, rebuild
 from sesh.schema import Answer
 from sesh.store import records
@@ -246,7 +246,7 @@ class Daemons:
 
 def running(pid: int) -> bool:
     """Whether a process lives; a zombie does not."""
-    return bool(platform.start_time(pid))
+    return bool(identity.start_time(pid))
 
 
 def gone(*pids: int, timeout: float = 5) -> None:

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import pytest
 
-from sesh import paths, platform
+from sesh import paths, platform, proc, system
 from sesh.daemon.pty.program import Program
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.spawn import launch
@@ -67,7 +67,7 @@ linux = pytest.mark.skipif(not platform.LINUX, reason="ps of other systems is no
 
 def words(pid: int) -> str:
     """What every user may read of a process: its command line and its name."""
-    return " ".join(platform.command_of(pid)) + " " + Path(f"/proc/{pid}/comm").read_text().strip()
+    return " ".join(proc.command_of(pid)) + " " + Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 def shown(home: Home) -> str:
@@ -237,14 +237,14 @@ def test_a_program_starts_without_a_fork_of_the_daemon_and_inherits_the_same(mon
     def unable(*_: object, **__: object) -> NoReturn:
         raise RuntimeError("setsid")
 
-    before = os.getcwd(), platform.oom_class()
+    before = os.getcwd(), system.oom_class()
     mask = os.umask(0o22)
     ignoring = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     with monkeypatch.context() as patched:
         patched.setattr(os, "fork", failing(errno.EPERM))
         patched.setattr(os, "forkpty", failing(errno.EPERM))
         spawned = surroundings()
-    assert (os.getcwd(), platform.oom_class(), os.umask(mask)) == (*before, 0o22)
+    assert (os.getcwd(), system.oom_class(), os.umask(mask)) == (*before, 0o22)
     assert spawned[:6] == ["-sh", "TTY", "33 91", "0027", "/usr", "PID PID PID"]
     monkeypatch.setattr(os, "posix_spawn", unable)
     assert surroundings() == spawned

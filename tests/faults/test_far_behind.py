@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from sesh import platform, protocol
+from sesh import platform, protocol, system
 from tests.faults.daemons import Daemons, gone, resident
 from tests.support import Home, wait_until
 
@@ -22,7 +22,7 @@ FLOOD = rf'yes "$(printf "%0120d\033[K" 0)" | head -n {COUNT}; seq 1 3000'
 @pytest.fixture
 def behind(daemons: Daemons, home: Home) -> Daemons:
     """Sessions that keep two megabytes in memory."""
-    if not platform.on_local_disk(home.directory):
+    if not system.on_local_disk(home.directory):
         pytest.skip("the directory of sessions lies in memory")
     daemons.default_creator = daemons.creator(TEST_PATCH=f"sesh.daemon.pty.output_log:IN_MEMORY={MEMORY}")
     return daemons

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh import Session, platform, wire
+from sesh import Session, identity, platform, proc, wire
 from sesh.daemon.spawn import zygote
 from tests.faults.askers import Asker, Askers
 from tests.support import PROMPT, Home, rounds, wait_until
@@ -107,7 +107,7 @@ def lines(home: Home, name: str) -> int:
 
 def stopped(home: Home) -> list[int]:
     """The processes of a home that are stopped."""
-    return [pid for pid in home.processes() if platform.stat_of(pid)[:1] == ["T"]]
+    return [pid for pid in home.processes() if identity.stat_of(pid)[:1] == ["T"]]
 
 
 def go_on(home: Home) -> None:
@@ -358,7 +358,7 @@ def test_a_job_whose_creator_was_killed_does_not_run_though_the_process_between_
         stop = home.write("stop-newborn", "forked")
         asker = asked("--exec", "job", "--", *JOB)
         wait_until(lambda: len(stopped(home)) == 2, what="the newborn and its parent are stopped")
-        parents = {pid: int(platform.stat_of(pid)[1]) for pid in stopped(home)}
+        parents = {pid: int(identity.stat_of(pid)[1]) for pid in stopped(home)}
         (newborn,) = [pid for pid, parent in parents.items() if parent in parents]
         asker.kill()
         os.unlink(stop)
@@ -430,7 +430,7 @@ def test_a_job_with_a_timeout_whose_daemon_is_stopped_is_not_waited_for_without_
 def test_a_session_that_a_stopped_zygote_was_asked_for_comes_once(home: Home) -> None:
     for name in ("one", "two", "three"):
         assert home.sesh("--open", name, "--", "sleep", "100").code == 0
-    zygotes = wait_until(lambda: [pid for pid in home.processes() if platform.command_of(pid) == [zygote.TITLE]])
+    zygotes = wait_until(lambda: [pid for pid in home.processes() if proc.command_of(pid) == [zygote.TITLE]])
     wait_until(lambda: home.sesh("--list").code == 0)
     for number in range(ROUNDS):
         os.kill(zygotes[0], signal.SIGSTOP)

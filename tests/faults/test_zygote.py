@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from sesh import paths, platform
+from sesh import paths, platform, proc
 from sesh.daemon.spawn import zygote
 from sesh.errors import CannotStart
 from tests.faults.daemons import Daemons, gone, kill, running
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.skipif(not (platform.LINUX and hasattr(os, "pidfd_open"
 
 def zygotes(home: Home) -> list[int]:
     """The zygotes of a home."""
-    return [pid for pid in home.processes() if platform.command_of(pid) == [zygote.TITLE]]
+    return [pid for pid in home.processes() if proc.command_of(pid) == [zygote.TITLE]]
 
 
 def forked(daemons: Daemons, name: str) -> bool:
     """Whether the daemon of a session is a fork of a zygote, and not of a creator."""
     pids = daemons.home.processes()
-    creators = [pid for pid in pids if platform.command_of(pid)[-1:] == ["tests.faults.creator"]]
+    creators = [pid for pid in pids if proc.command_of(pid)[-1:] == ["tests.faults.creator"]]
     return words_of(daemons.pid(name)) not in map(words_of, creators)
 
 

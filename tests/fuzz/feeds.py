@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
-from sesh import config, gate, moments, names, paths, platform, protocol, shapes, toml_positions, wording
+from sesh import attached_last, config, gate, identity, moments, names, protocol, shapes, toml_positions, wording
 from sesh.cli import complete, jobs
 from sesh.cli.tui.console import Keys
 from sesh.client import hint
@@ -517,7 +517,7 @@ def _in_file(name: str, run: Callable[[], object]) -> Callable[[], Any]:
                 home.write(name, data, mode=0o600)
                 run()
 
-            record = {"name": "work", "id": _ID, "machine": platform.machine()}
+            record = {"name": "work", "id": _ID, "machine": identity.machine()}
             home.write(".sesh/work.json", json.dumps(record).encode(), mode=0o600)
             os.makedirs(known.directory(), mode=0o700, exist_ok=True)
             yield _lenient(check)
@@ -549,7 +549,7 @@ def _hosts() -> None:
 
 def _recent() -> None:
     enter.recent()
-    paths.recent()
+    attached_last.recent()
 
 
 FILES = [

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from sesh import config, paths, platform
+from sesh import attached_last, config, identity
 from sesh.cli import status as status_verb
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
@@ -154,7 +154,7 @@ def _record(rng: random.Random) -> bytes:
         "tty_number": 34817, "terminals": 1, "keep": False, "exit_code": None, "version": "1", "shell": True,
     }  # fmt: skip
     if rng.random() < 0.8:
-        record |= {"machine": platform.machine()}
+        record |= {"machine": identity.machine()}
     return json.dumps(changed(rng, record, 4)).encode("utf-8", "surrogatepass")
 
 
@@ -239,7 +239,7 @@ def _checkpoint(rng: random.Random) -> bytes:
 @contextmanager
 def _checkpoints() -> Iterator[Check]:
     with own_home() as home:
-        _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": platform.machine()}).encode())
+        _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": identity.machine()}).encode())
         _put(home, f".scrollback0.{_ID}", b"a line that scrolled off\r\n" * 3)
 
         def check(case: bytes) -> None:
@@ -356,7 +356,7 @@ def _notes(rng: random.Random) -> bytes:
 @contextmanager
 def _noted() -> Iterator[Check]:
     alone = mock.patch.object(os, "getsid", return_value=os.getpid())  # the leader may be of another pid namespace
-    with own_home() as home, alone, mock.patch.object(platform, "start_time", return_value="1"):
+    with own_home() as home, alone, mock.patch.object(identity, "start_time", return_value="1"):
 
         def check(case: bytes) -> None:
             """What is not of its form counts as nothing, and is written anew."""
@@ -370,8 +370,8 @@ def _noted() -> Iterator[Check]:
             shown.leave(None, _ID, 5)
             assert Shown("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()
-            paths.remember("work")
-            assert paths.recent()[0] == "work"
+            attached_last.remember("work")
+            assert attached_last.recent()[0] == "work"
             variables.update(_ID, "work", {"DISPLAY": ":1"})
 
         yield check

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from sesh import platform
+from sesh import proc
 from tests.remote.farm import Farm
 from tests.support import ROOT, Home, Result, wait_until
 
@@ -67,7 +67,7 @@ def test_a_machine_that_was_just_launched_is_put_to_work(home: Home, farm: Farm)
     far = farm.host("bare", installed=False)
 
     def followed() -> bool:
-        return any("--logs" in platform.command_of(pid) for pid in home.processes()) and far.settled()
+        return any("--logs" in proc.command_of(pid) for pid in home.processes()) and far.settled()
 
     def story() -> None:
         wait_until(followed, 40)

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from sesh import platform
+from sesh import identity, platform
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch, patch_host
 from tests.support import Home, processes, rounds, wait_until
@@ -83,7 +83,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
     assert home.sesh("@box", "--open", "work").code == 0
 
     def stopped() -> list[int]:
-        return [pid for pid in far.processes() if "T" in platform.stat_of(pid)[:1]]
+        return [pid for pid in far.processes() if "T" in identity.stat_of(pid)[:1]]
 
     def rested() -> bool:
         return processes.rested({*home.processes(), *far.sshd.connections()} - {*stopped()})
@@ -97,7 +97,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
         asker.communicate()
         wait_until(rested, what="the end of its link")
         os.kill(bridge, signal.SIGCONT)
-        wait_until(lambda: not platform.start_time(bridge), what="the bridge's end")  # noqa: B023
+        wait_until(lambda: not identity.start_time(bridge), what="the bridge's end")  # noqa: B023
         assert (far.names(), lines(far)) == (["work"], 0)
         assert far.sesh("--run", "work", "--", "true").code == 0
         assert lines(far) == 0

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from sesh import platform
+from sesh import identity
 from tests.remote.farm import Farm
 from tests.remote.patches import patch_host
 from tests.support import Home, wait_until
@@ -53,7 +53,7 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, farm: Farm) 
     terminal.wait_for("end what still runs on @one?")
     terminal.type("y")
     assert terminal.exit_code() == 0
-    assert not platform.start_time(pid)
+    assert not identity.start_time(pid)
 
 
 def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Farm) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sesh import paths, platform, protocol
+from sesh import identity, paths, protocol, writing
 from sesh.about import __version__
 from sesh.store import records
 from tests.support import ROOT, Home
@@ -51,7 +51,7 @@ def _answer(peer: _Peer, request: dict[str, Any]) -> bool:
     if request["verb"] in ("summary", "status"):
         answer["session"] = {**summary, "id": peer.name, "daemon_pid": os.getpid(), "created": "2026-01-01T00:00:00Z"}
     elif request["verb"] == "kill":
-        with paths.locked(paths.directory()):
+        with writing.locked(paths.directory()):
             records.remove(peer.name)
     if request["verb"] != "events":
         peer.connection.sendall(protocol.message(protocol.RESPONSE, answer))
@@ -75,18 +75,18 @@ def main(count: int) -> None:
     """Serves `count` sessions to their end."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096) if hard >= 0 else 4096, hard))
-    folder = paths.ready_directory()
+    folder = writing.ready_directory()
     poll = selectors.DefaultSelector()
     left = {f"s{number:03}" for number in range(count)}
     for name in left:
-        with paths.masked(0o177):
+        with writing.masked(0o177):
             listening = socket.socket(socket.AF_UNIX)
             listening.bind(os.path.join(folder, name + paths.SOCKET))
         listening.listen(16)
         poll.register(listening, selectors.EVENT_READ, name)
         records.write({
-            "name": name, "id": name, "machine": platform.machine(), "boot": platform.boot_id(),
-            "daemon_pid": os.getpid(), "daemon_start": platform.start_time(os.getpid()), "version": __version__,
+            "name": name, "id": name, "machine": identity.machine(), "boot": identity.boot_id(),
+            "daemon_pid": os.getpid(), "daemon_start": identity.start_time(os.getpid()), "version": __version__,
         })  # fmt: skip
     print("ready", flush=True)
     while left:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import cast
 
-from sesh import platform
+from sesh import identity
 from sesh.schema import Command, JobResult, RunFacts, Summary
 from sesh.stored import Facts, Record
 from sesh.vt.render.screen_data import Run, Screen
@@ -26,8 +26,8 @@ def record(name: str = "work", **facts: object) -> Record:
     """The record of a session whose daemon is this process, on this machine since it was started."""
     pid = facts.get("daemon_pid", os.getpid())
     plain: dict[str, object] = {
-        "name": name, "machine": platform.machine(), "boot": platform.boot_id(), "daemon_pid": pid,
-        "daemon_start": platform.start_time(pid) if isinstance(pid, int) else "",
+        "name": name, "machine": identity.machine(), "boot": identity.boot_id(), "daemon_pid": pid,
+        "daemon_start": identity.start_time(pid) if isinstance(pid, int) else "",
     }  # fmt: skip
     return cast("Record", plain | facts)
 

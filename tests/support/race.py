@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sesh import platform
+from sesh import identity, proc
 from tests.support import warm
 from tests.support.home import Home, Result
 from tests.support.terminal import Terminal
@@ -96,7 +96,7 @@ class Race:
             if record["id"] in ids:
                 loose.append(f"{name} has the id of another")
             ids.add(record["id"])
-            if platform.start_time(record["daemon_pid"]):
+            if identity.start_time(record["daemon_pid"]):
                 daemons.add(record["daemon_pid"])
         for entry in os.listdir(home.directory):
             of = re.fullmatch(r"\.(?:checkpoint|scrollback[01]|env|agent)\.([0-9a-f]+)", entry)
@@ -115,5 +115,5 @@ class Race:
 
 
 def is_daemon(pid: int) -> bool:
-    title = " ".join(platform.command_of(pid))
+    title = " ".join(proc.command_of(pid))
     return title.startswith("sesh: ") and title != "sesh: zygote"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh import paths, platform
+from sesh import identity, paths, writing
 from sesh.cli import printing
 from sesh.cli.table import Table
 from sesh.errors import NotFound, Refused, Unreachable
@@ -34,9 +34,9 @@ CONTENTS = {
     "huge": HUGE,
     "half a pair": b'{"machine": "m", "cwd": "\\ud800"}',
     "bytes": bytes(range(256)),
-    "a long id": json.dumps({"machine": platform.machine(), "id": "x" * 300}).encode(),
-    "an id that leads elsewhere": json.dumps({"machine": platform.machine(), "id": "../x"}).encode(),
-    "a pid that is none": json.dumps({"machine": platform.machine(), "id": "1", "daemon_pid": 2**40}).encode(),
+    "a long id": json.dumps({"machine": identity.machine(), "id": "x" * 300}).encode(),
+    "an id that leads elsewhere": json.dumps({"machine": identity.machine(), "id": "../x"}).encode(),
+    "a pid that is none": json.dumps({"machine": identity.machine(), "id": "1", "daemon_pid": 2**40}).encode(),
 }
 
 
@@ -146,7 +146,7 @@ def test_a_bad_record_of_a_host_costs_that_host_alone(home: Home, sesh: Sesh) ->
 
 @pytest.mark.parametrize("started", ["1e300", "-1e300", "NaN", "1e999", '"then"', "[]", "9" * 400])
 def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh: Sesh, started: str) -> None:
-    record = {"name": "lost", "id": "0a", "machine": platform.machine(), "command": ["sh"]}
+    record = {"name": "lost", "id": "0a", "machine": identity.machine(), "command": ["sh"]}
     home.write(".sesh/lost.json", json.dumps(record), mode=0o600)
     history = f'[{{"n": 1, "command": ["x"], "cwd": "/", "started": {started}, "duration": 1, "exit_code": 0}}]'
     home.write(".sesh/.checkpoint.0a", f'{{"format": 1, "history": {history}}}\n', mode=0o600)
@@ -161,7 +161,7 @@ def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: 
     sesh("--open", "gone")
     record = read(home, "gone.json")
     os.kill(record["daemon_pid"], signal.SIGKILL)
-    wait_until(lambda: not platform.start_time(record["daemon_pid"]))
+    wait_until(lambda: not identity.start_time(record["daemon_pid"]))
     put(os.path.join(home.directory, f".checkpoint.{record['id']}"), kind)
     listed = sesh("--list", "--json")
     assert (listed.code, [each["state"] for each in listed.json()]) == (0, ["lost"])
@@ -179,7 +179,7 @@ VALUES = ODD | st.lists(ODD, max_size=3) | st.dictionaries(st.text(max_size=3), 
 def test_whatever_a_record_holds_the_other_sessions_are_listed_swept_and_exported(home: Home) -> None:
     """Every key with values of every type: shown, or left out and named, and nothing raises but an error of ours."""
     good = {
-        "machine": platform.machine(), "boot": "another", "daemon_pid": 5, "daemon_start": "1", "id": "ab", "pid": 7,
+        "machine": identity.machine(), "boot": "another", "daemon_pid": 5, "daemon_start": "1", "id": "ab", "pid": 7,
         "created": "2026-01-01T00:00:00Z", "last_activity": "2026-01-01T00:00:00Z", "cwd": "/tmp", "command": ["sh"],
         "labels": {"a": "b"}, "columns": 80, "rows": 24, "tty": "/dev/pts/1", "tty_number": 5, "terminals": 1,
         "keep": False, "shell": True, "exit_code": None, "version": "1",
@@ -189,7 +189,7 @@ def test_whatever_a_record_holds_the_other_sessions_are_listed_swept_and_exporte
     @settings(max_examples=rounds(30, 300))
     @given(st.dictionaries(st.sampled_from([*good, "name", "new"]), VALUES, min_size=1, max_size=3))
     def check(changes: dict[str, Any]) -> None:
-        paths.write_whole(paths.record_path("odd"), json.dumps({**good, "id": "cd", **changes}).encode())
+        writing.write_whole(paths.record_path("odd"), json.dumps({**good, "id": "cd", **changes}).encode())
         shown = {each["name"]: each for each in listing.summaries()}
         named = listing.refusals()
         assert "good" in shown

@@ -18,7 +18,7 @@ EVERY_VERB = """
 """
 DAEMON = "gate paths platform reach.find shapes wire"
 """A daemon spoken to."""
-SESSIONS = f"{DAEMON} store.files store.listing store.records"
+SESSIONS = f"{DAEMON} identity reading store.files store.listing store.records"
 """The sessions of this machine."""
 CALL = f"{DAEMON} reach.op reach.target"
 """An operation on a session that runs, here or on a host."""
@@ -26,49 +26,58 @@ CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations that look at records too."""
 WORDS = "moments wording"
 """What is said of sessions, and of errors."""
-CREATES = "failures ops.create daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
-ATTACHES = "cli.attach config failures ops.enter reach.op"
+CREATES = "failures ops.create proc system writing daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
+ATTACHES = "attached_last cli.attach config failures ops.enter reach.op writing"
 VIEWS = f"{CALLS} ops.views"
 EXPRESSIONS = f"sre {sre.kept_in().removeprefix('sesh.')}"
 SHELL = f"{EXPRESSIONS} moments ops.shell vt.grammar"
 RUNS = f"{SHELL} cli.shell reach.cancelling stop"
 LAYOUT = f"""
     {CALLS} {WORDS} cli.layout failures ops.create ops.dormant ops.end ops.layout ops.lookup programs remote.known stop
-    store.checkpoints store.results
+    store.checkpoints store.results writing
 """
 JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {
     "--version": ("", ""),
-    "a/b": (f"{SESSIONS} {ATTACHES} {WORDS}", ""),
-    "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json"),
-    "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json"),
-    "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "_json"),
-    "--status work": (f"{VIEWS} {WORDS} cli.status", "_json"),
-    "--send work x": (f"{CALL} cli.send ops.send reach.stream", "_json"),
-    "--send work x --enter": (f"{CALL} cli.send ops.send reach.stream", "_json"),
-    "--send work --key Enter": (f"{CALL} cli.send keynames ops.send reach.stream", "_json"),
-    "--hook claude": (f"{SESSIONS.replace('reach.find ', '')} cli.integrate ops.agent_hook", "_json"),
-    "--wait work --idle 0.1": (f"{CALL} {WORDS} cli.wait failures ops.matching ops.wait reach.stream", "_json"),
-    "--screen work": (f"{CALL} ops.views cli.views", "_json"),
-    "--logs work 5": (f"{CALL} ops.views cli.views", "_json"),
-    "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
-    "--exec -- true": (f"{CALLS} {CREATES} {JOBS}", "_json"),
-    "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
-    "--open shell -- sh": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json"),
-    "--run shell -- true": (f"{CALL} {RUNS} reach.stream", "_json _sre"),
-    "--history shell": (f"{CALL} {RUNS} wording", "_json _sre"),
-    "--grep text": (f"{VIEWS} {SHELL} {WORDS} cli.grep ops.end ops.matching ops.search ops.sessions", "_json _sre"),
-    "--label work a=b": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
-    "--message work text": (f"{CALLS} {WORDS} cli.sessions ops.end ops.sessions", "_json"),
-    "--rename shell other": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
-    "--export": (LAYOUT, "_json"),
-    "--restore": (LAYOUT, "_json"),
+    "a/b": (f"{SESSIONS} {ATTACHES} {WORDS}", "errno select"),
+    "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json errno select"),
+    "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json select"),
+    "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "_json select"),
+    "--status work": (f"{VIEWS} {WORDS} cli.status", "_json select"),
+    "--send work x": (f"{CALL} cli.send ops.send reach.stream", "_json select"),
+    "--send work x --enter": (f"{CALL} cli.send ops.send reach.stream", "_json select"),
+    "--send work --key Enter": (f"{CALL} cli.send keynames ops.send reach.stream", "_json select"),
+    "--hook claude": (
+        f"{SESSIONS.replace('reach.find ', '')} cli.integrate ops.agent_hook proc system",
+        "_json select",
+    ),
+    "--wait work --idle 0.1": (
+        f"{CALL} {WORDS} cli.wait failures ops.matching ops.wait reach.stream",
+        "_json errno select",
+    ),
+    "--screen work": (f"{CALL} ops.views cli.views", "_json select"),
+    "--logs work 5": (f"{CALL} ops.views cli.views", "_json select"),
+    "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json select"),
+    "--exec -- true": (f"{CALLS} {CREATES} {JOBS}", "_json errno select"),
+    "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json select"),
+    "--open shell -- sh": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions", "_json errno select"),
+    "--run shell -- true": (f"{CALL} {RUNS} reach.stream", "_json _sre select"),
+    "--history shell": (f"{CALL} {RUNS} wording", "_json _sre select"),
+    "--grep text": (
+        f"{VIEWS} {SHELL} {WORDS} cli.grep ops.end ops.matching ops.search ops.sessions",
+        "_json _sre select",
+    ),
+    "--label work a=b": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json select"),
+    "--message work text": (f"{CALLS} {WORDS} cli.sessions ops.end ops.sessions", "_json select"),
+    "--rename shell other": (f"{CALLS} attached_last cli.sessions ops.end ops.sessions writing", "_json errno select"),
+    "--export": (LAYOUT, "_json errno select"),
+    "--restore": (LAYOUT, "_json errno select"),
     "--completions zsh": ("cli.scripts completions", ""),
     "--shell-init bash": ("cli.scripts completions", ""),
     "--skill": ("cli.agents", ""),
-    "--status work --json": (f"{VIEWS} {WORDS} cli.status", "_json"),
+    "--status work --json": (f"{VIEWS} {WORDS} cli.status", "_json select"),
 }
 EXISTING = (
     f"""
@@ -76,17 +85,17 @@ EXISTING = (
     client.ledger client.outcome client.overlays client.predict client.predict.round_trip client.shown client.terminal
     client.unacknowledged_input keynames loop.timers typed
     """,
-    "_json _sre fcntl termios",
+    "_collections _json _sre errno fcntl select termios",
 )
 """Attaching to a session that runs."""
 ATTACHING = (
     f"""
     {EXISTING[0]} {CREATES} {WORDS} client.hint remote.known vt.render.clean_screen vt.render.overlay
     """,
-    "_json _sre fcntl termios",
+    "_collections _json _sre errno fcntl select termios",
 )
 """The same to a new one, which shows a hint."""
-STANDARD = "__future__ _collections _socket errno gc os select"
+STANDARD = "__future__ _socket gc os"
 
 ADVICE = """
 Loaded and not listed: import it in the function that needs it, or use what sesh.lean has in its place; list it only if

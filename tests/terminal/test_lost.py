@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import platform
+from sesh import identity, platform
 from sesh.ops import sessions
 from sesh.reach.caller import Caller
 from sesh.store import records
@@ -391,13 +391,13 @@ def test_a_machine_that_goes_down_leaves_its_sessions_lost(home: Home, state: st
     """A shutdown ends all processes by SIGTERM, which otherwise ends a session for good."""
     home.write("bin/systemctl", f"#!/bin/sh\necho {state}\n", mode=0o755)
     mine = home.command
-    home.command = warm.changed("from sesh import platform; platform._SYSTEMD = '/'")
+    home.command = warm.changed("from sesh import system; system._SYSTEMD = '/'")
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     home.command = mine
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # with the end of the line
     daemon = int(str(record(home, "web")["daemon_pid"]))
     os.kill(daemon, signal.SIGTERM)
-    wait_until(lambda: not platform.start_time(daemon))
+    wait_until(lambda: not identity.start_time(daemon))
     assert home.names() == left
     wait_until(lambda: [home.sesh("--logs", name).stdout for name in left] == ["here\n"] * len(left))
 

@@ -15,13 +15,13 @@ from tests.support import Home, wait_until, warm
 HOG = (sys.executable, "-c", "import time; held = b'x' * (200 << 20); time.sleep(60)")
 LIMIT = 96 << 20
 COUNTED = """
-from sesh import platform
+from sesh import system
 from sesh.daemon import session
 session.SAME_END = {within}
 def _counted():
     with open({path!r}) as file:
         return int(file.read())
-platform.ended_for_memory = _counted
+system.ended_for_memory = _counted
 """
 PERHAPS, KNOWN = "killed, perhaps for memory", "killed for memory"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import platform
+from sesh import identity
 from sesh.daemon.events import MAX_TEXT, Missed
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
@@ -212,7 +212,7 @@ def test_a_hook_that_hangs_and_a_flood_of_bells_hold_nobody_up(sesh: Sesh, home:
     assert any("hook on_bell skipped" in line for line in status["faults"])
     for pid in pids:
         os.kill(pid, 9)
-    wait_until(lambda: not any(platform.start_time(pid) for pid in pids))
+    wait_until(lambda: not any(identity.start_time(pid) for pid in pids))
     daemon = status["daemon_pid"]
     with open(f"/proc/{daemon}/task/{daemon}/children", encoding="ascii") as file:
         wait_until(lambda: file.seek(0) == 0 and file.read().split() == [str(status["pid"])], 5)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sesh import platform, wire
+from sesh import identity, proc, wire
 from sesh.errors import Refused
 from sesh.store.files import MAX_RESUME
 from tests.support import Home, need, rounds, wait_until
@@ -58,10 +58,10 @@ def lose(home: Home, *names: str, boot: str = "before") -> None:
     for each in known.values():
         os.kill(each["daemon_pid"], signal.SIGKILL)
     for each in known.values():
-        wait_until(lambda each=each: not platform.start_time(each["daemon_pid"]))  # type: ignore[misc]
-        for group in platform.groups_of_session(each["pid"]):
+        wait_until(lambda each=each: not identity.start_time(each["daemon_pid"]))  # type: ignore[misc]
+        for group in proc.groups_of_session(each["pid"]):
             os.killpg(group, signal.SIGKILL)
-        wait_until(lambda each=each: not platform.groups_of_session(each["pid"]))  # type: ignore[misc]
+        wait_until(lambda each=each: not proc.groups_of_session(each["pid"]))  # type: ignore[misc]
     for name, each in known.items():
         home.write(f".sesh/{name}.json", json.dumps({**each, "boot": boot or each["boot"]}), mode=0o600)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import platform
+from sesh import identity, proc
 from sesh.errors import UsageError
 from sesh.moments import parse_span
 from sesh.ops import sweep
@@ -43,7 +43,7 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     sesh("--open", "gone")
     os.kill(daemon(home, "gone"), signal.SIGKILL)
     kernel_knows = daemon(home, "gone")
-    wait_until(lambda: not platform.start_time(kernel_knows))
+    wait_until(lambda: not identity.start_time(kernel_knows))
     stale = [left_behind(home, entry) for entry in (".0123abcd.run", "gone.cmd", ".web.json.4194999", "torn.json")]
     fresh = home.write(".sesh/.89abcdef.run", "", mode=0o600)
     dry = sesh("--sweep", "--older", "0s", "--dry-run")
@@ -74,12 +74,12 @@ def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: 
     terminal.wait_for("end what still runs?")
     terminal.type("n")
     assert terminal.exit_code() == 0
-    assert platform.start_time(pid)
+    assert identity.start_time(pid)
     again = home.terminal("--sweep")
     again.wait_for("end what still runs?")
     again.type("y")
     assert again.exit_code() == 0
-    assert not platform.start_time(pid)
+    assert not identity.start_time(pid)
 
 
 def lost(home: Home, sesh: Sesh, name: str) -> str:
@@ -87,7 +87,7 @@ def lost(home: Home, sesh: Sesh, name: str) -> str:
     sesh("--open", name)
     pid = daemon(home, name)
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not platform.start_time(pid))
+    wait_until(lambda: not identity.start_time(pid))
     path = os.path.join(home.directory, f"{name}.json")
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
@@ -133,7 +133,7 @@ def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: H
     assert (swept.code, swept.stdout) == (0, "no leftovers\n")
     assert "work.json is damaged" in swept.stderr
     assert os.path.lexists(os.path.join(home.directory, agent))
-    assert platform.start_time(pid)
+    assert identity.start_time(pid)
 
 
 def test_what_a_killed_process_did_not_finish_is_swept(sesh: Sesh, home: Home) -> None:
@@ -166,7 +166,7 @@ def test_a_person_is_asked_before_a_lost_session_is_forgotten(sesh: Sesh, home: 
     sesh("--open", "gone")
     pid = daemon(home, "gone")
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not platform.start_time(pid))
+    wait_until(lambda: not identity.start_time(pid))
     left_behind(home, "gone.cmd")
     terminal = home.terminal("--sweep")
     terminal.wait_for("forget the lost session gone?")
@@ -205,7 +205,7 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
         os.utime(os.path.join(home.path, folder, version), (then, then))
     home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/1.2-c/start.py\n", mode=0o755)
     used = home.terminal(command=["python3", f"{home.path}/{folder}/1.1-b/start.py"])
-    wait_until(lambda: any("1.1-b" in " ".join(words) for _, _, words in platform.own_processes()))
+    wait_until(lambda: any("1.1-b" in " ".join(words) for _, _, words in proc.own_processes()))
     pieces = sesh("--sweep", "--older", "0", "--json").json()["pieces"]
     assert [(each["kind"], os.path.basename(each["what"])) for each in pieces] == [("version", "1.0-a")]
     assert sorted(os.listdir(os.path.join(home.path, folder))) == ["1.1-b", "1.2-c"]
@@ -268,9 +268,9 @@ def test_a_version_that_a_daemon_runs_from_stays(sesh: Sesh, home: Home) -> None
 def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
     bridge = ["python3", "-m", "sesh", "--bridge"]
     rows = [(10, 1, bridge), (11, 9, bridge), (12, 8, bridge), (13, 1, ["vi", "--bridge"]), (8, 1, ["/lib/systemd"])]
-    monkeypatch.setattr(platform, "own_processes", lambda: rows)
-    monkeypatch.setattr(platform, "start_time", lambda _: "1")
-    monkeypatch.setattr(platform, "directory_of", lambda _: "/home/me")
+    monkeypatch.setattr(proc, "own_processes", lambda: rows)
+    monkeypatch.setattr(identity, "start_time", lambda _: "1")
+    monkeypatch.setattr(proc, "directory_of", lambda _: "/home/me")
     monkeypatch.setattr(sweep, "_CLOSING_TIME", 0.0)
     assert [each.pid for each in sweep.bridges()] == [10, 12]
 
@@ -285,8 +285,8 @@ def test_a_login_that_goes_on_alone_is_no_leftover(monkeypatch: pytest.MonkeyPat
         (11, 1, ["python3", "-IS", alone.__file__, "60", f"{folder}/0123", *login]),
         (12, 11, login),
     ]
-    monkeypatch.setattr(platform, "own_processes", lambda: rows)
-    monkeypatch.setattr(platform, "start_time", lambda _: "1")
+    monkeypatch.setattr(proc, "own_processes", lambda: rows)
+    monkeypatch.setattr(identity, "start_time", lambda _: "1")
     assert [each.pid for each in sweep.connections()] == [10]
 
 

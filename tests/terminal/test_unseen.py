@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sesh import platform
+from sesh import identity
 from tests.support import PROMPT, Home, wait_until
 
 CRASH = ("sh", "-c", "echo boom; exit 3")
@@ -58,7 +58,7 @@ def test_no_daemon_stays_for_it(home: Home) -> None:
     home.sesh("--open", "srv", "--", *CRASH)
     ended(home, "srv")
     pid = home.summary("srv")["daemon_pid"]
-    wait_until(lambda: not platform.start_time(pid))
+    wait_until(lambda: not identity.start_time(pid))
     assert not os.path.exists(os.path.join(home.directory, "srv.sock"))
 
 
@@ -221,7 +221,7 @@ def test_after_a_week_it_is_forgotten(home: Home) -> None:
     path = os.path.join(home.directory, "srv.json")
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
-    wait_until(lambda: platform.start_time(record["daemon_pid"]) != record["daemon_start"])
+    wait_until(lambda: identity.start_time(record["daemon_pid"]) != record["daemon_start"])
     os.utime(path, (old, old))
     crashed(home, "newest")
     wait_until(lambda: home.names() == ["newest", "recent"], what="its daemon forgets the oldest as it ends")

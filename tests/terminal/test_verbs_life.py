@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import platform
+from sesh import identity
 from tests.support import PROMPT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -276,7 +276,7 @@ def test_a_session_of_another_machine_is_shown_and_left_alone(sesh: Sesh, home: 
         assert "gpu" in done.json()["error"]["message"]
     assert sesh("--exec", "far", "--", "true").code == 125
     assert sesh("--kill-all", "-y").code == 0
-    assert platform.machine() != "other"
+    assert identity.machine() != "other"
     assert os.path.exists(path)
     os.unlink(path)
 

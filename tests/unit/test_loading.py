@@ -100,3 +100,11 @@ def test_a_traceback_shows_the_source(place: Path) -> None:
 @pytest.mark.parametrize("options", [("-O",), ("-X", "pycache_prefix=/nowhere")], ids=["optimized", "elsewhere"])
 def test_bytecode_that_is_kept_under_other_names_is_pythons(place: Path, options: tuple[str, ...]) -> None:
     assert _run(place, "print(len(sys.meta_path))", *options) == "3\n"
+
+
+def test_what_speaks_to_the_compiler_alone_loads_no_module_of_python(place: Path) -> None:
+    """`from __future__ import annotations` stands in every module."""
+    (place / "sesh" / "one.py").write_text("from __future__ import annotations\nvalue = 1\n")
+    code = "from sesh import one; print('__file__' in vars(sys.modules['__future__'])); import __future__ as future; "
+    found = "print(future.all_feature_names[-1], '__file__' in vars(sys.modules['__future__']))"
+    assert _run(place, code + found) == "False\nannotations True\n"

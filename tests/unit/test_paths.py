@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import config, paths, platform
+from sesh import attached_last, config, identity, paths, platform, sharing, writing
 from sesh.errors import Refused
 from sesh.platform import LONGEST_SOCKET_PATH
 from sesh.remote import known
@@ -54,21 +54,21 @@ def test_the_directory_is_the_variables_else_one_in_home(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
 def test_r03_the_directory_is_made_private_whatever_the_umask(place: Path, mask: int) -> None:
     """R3."""
-    with paths.masked(mask):
-        assert paths.ready_directory() == str(place)
+    with writing.masked(mask):
+        assert writing.ready_directory() == str(place)
     assert mode(place) == 0o700
-    assert paths.ready_directory() == str(place)
+    assert writing.ready_directory() == str(place)
 
 
 def test_parents_are_made_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / "a" / "b"))
-    assert paths.trusted(paths.ready_directory())
+    assert paths.trusted(writing.ready_directory())
 
 
 def refused(path: Path) -> str:
     with pytest.raises(Refused) as caught:
         paths.trusted(str(path))
-    for act in (paths.ready_directory, paths.names):
+    for act in (writing.ready_directory, paths.names):
         with pytest.raises(Refused):
             act()
     message = str(caught.value)
@@ -96,7 +96,7 @@ def test_a_link_is_refused_also_with_a_slash_behind_it(
     place.symlink_to("real")
     monkeypatch.setenv("SESH_DIR", f"{place}/")
     with pytest.raises(Refused, match="symbolic link"):
-        paths.ready_directory()
+        writing.ready_directory()
 
 
 def test_a_file_is_refused(place: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_file_is_refused(place: Path) -> None:
 
 @pytest.mark.parametrize("bits", [0o710, 0o701, 0o750, 0o777])
 def test_a_directory_that_others_may_enter_is_refused_with_the_fix(ready: Path, bits: int) -> None:
-    paths.write_whole(str(ready / "work.json"), b"{}")
+    writing.write_whole(str(ready / "work.json"), b"{}")
     (ready / ".agent.1").symlink_to("/tmp/agent")
     ready.chmod(bits)
     assert f"run: chmod 700 {ready}" in refused(ready)
@@ -176,7 +176,7 @@ def unsafe(parent: Path, reason: str) -> None:
         if made:
             (parent / "sesh").mkdir(mode=0o700)
         with pytest.raises(Refused, match=reason) as caught:
-            paths.ready_directory()
+            writing.ready_directory()
         assert "\n" not in str(caught.value)
         assert os.listdir(parent) == (["sesh"] if made else [])
     with pytest.raises(Refused, match=reason):
@@ -194,13 +194,13 @@ def test_a_parent_further_up_is_refused_just_so(parent: Path, monkeypatch: pytes
     monkeypatch.setenv("SESH_DIR", str(parent / "inner" / "sesh"))
     parent.chmod(0o777)
     with pytest.raises(Refused, match=f"{parent} is writable by other users"):
-        paths.ready_directory()
+        writing.ready_directory()
     assert os.listdir(parent) == []
 
 
 def test_a_parent_with_the_sticky_bit_passes(parent: Path) -> None:
     parent.chmod(0o1777)
-    assert paths.trusted(paths.ready_directory())
+    assert paths.trusted(writing.ready_directory())
 
 
 def test_parents_that_are_made_are_closed_to_others_under_any_umask(
@@ -208,8 +208,8 @@ def test_parents_that_are_made_are_closed_to_others_under_any_umask(
 ) -> None:
     for mask in (0o000, 0o002, 0o777):
         monkeypatch.setenv("SESH_DIR", str(tmp_path / f"{mask}" / "a" / "b"))
-        with paths.masked(mask):
-            assert paths.trusted(paths.ready_directory())
+        with writing.masked(mask):
+            assert paths.trusted(writing.ready_directory())
         assert mode(tmp_path / f"{mask}") == mode(tmp_path / f"{mask}" / "a") == 0o700
 
 
@@ -223,14 +223,14 @@ def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
     group = parent.stat().st_gid
 
     def members(listed: list[str], primary: list[pwd.struct_passwd]) -> None:
-        monkeypatch.setattr(paths, "_own_groups", {})
+        monkeypatch.setattr(sharing, "_own_groups", {})
         monkeypatch.setattr(grp, "getgrgid", lambda _: grp.struct_group(("group", "x", group, listed)))
         monkeypatch.setattr(pwd, "getpwall", lambda: primary)
 
     primary = pwd.struct_passwd((own.pw_name, "x", own.pw_uid, group, "", "/", "/bin/sh"))
     for listed, accounts in (([], [primary]), ([own.pw_name], [primary]), ([own.pw_name, "root"], [])):
         members(listed, accounts)
-        assert paths.trusted(paths.ready_directory())
+        assert paths.trusted(writing.ready_directory())
     os.rmdir(paths.directory())
     for listed, accounts in (
         (["other"], [primary]),
@@ -242,10 +242,10 @@ def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
         unsafe(parent, rf"{parent} is writable by other users \(mode 0775\); run: chmod go-w {parent}$")
         os.rmdir(paths.directory())
     members([own.pw_name], [primary])
-    monkeypatch.setattr(paths, "has_acl", lambda _: True)
+    monkeypatch.setattr(sharing, "_has_acl", lambda _: True)
     unsafe(parent, "is writable by other users")
     monkeypatch.setattr(grp, "getgrgid", {}.__getitem__)
-    monkeypatch.setattr(paths, "_own_groups", {})
+    monkeypatch.setattr(sharing, "_own_groups", {})
     with pytest.raises(Refused, match="is writable by other users"):
         paths.names()
 
@@ -268,21 +268,21 @@ def test_links_on_the_way_are_followed_and_checked(
     (parent / "link").symlink_to("../real")
     (parent / "further").symlink_to(f"{parent}/link")
     monkeypatch.setenv("SESH_DIR", str(parent / "further" / "sesh"))
-    assert paths.trusted(paths.ready_directory())
+    assert paths.trusted(writing.ready_directory())
     real.chmod(0o777)
     with pytest.raises(Refused, match=f"{real} is writable by other users"):
-        paths.ready_directory()
+        writing.ready_directory()
     real.chmod(0o755)
     parent.chmod(0o1777)
-    assert paths.trusted(paths.ready_directory())
+    assert paths.trusted(writing.ready_directory())
     os.chown(parent / "link", 12345, 12345, follow_symlinks=False)  # in a sticky directory its owner may exchange it
     with pytest.raises(Refused, match=f"{parent}/link belongs to another user"):
-        paths.ready_directory()
+        writing.ready_directory()
     parent.chmod(0o755)
     (parent / "loop").symlink_to("loop")
     monkeypatch.setenv("SESH_DIR", str(parent / "loop" / "sesh"))
     with pytest.raises(Refused, match="symbolic links"):
-        paths.ready_directory()
+        writing.ready_directory()
 
 
 def test_an_owner_of_no_user_namespace_of_this_one_passes_as_root_does(
@@ -291,18 +291,18 @@ def test_an_owner_of_no_user_namespace_of_this_one_passes_as_root_does(
     """In a container without root `/` belongs to the overflow uid; where that uid is mapped it is a user."""
     read = {"/proc/sys/kernel/overflowuid": b"65534\n", "/proc/self/uid_map": b"0 1000 1\n"}
     monkeypatch.setattr(platform, "LINUX", True)
-    monkeypatch.setattr(platform, "_read", read.__getitem__)
-    assert platform.is_unmapped(65534)
-    assert not platform.is_unmapped(65533)
+    monkeypatch.setattr(identity, "content", read.__getitem__)
+    assert sharing._is_unmapped(65534)
+    assert not sharing._is_unmapped(65533)
     for mapped in (b"0 0 4294967295\n", b"0 1000 1\n1 100000 65536\n", b""):
         read["/proc/self/uid_map"] = mapped
-        assert not platform.is_unmapped(65534)
+        assert not sharing._is_unmapped(65534)
     found = os.stat_result((0o40755, 1, 1, 1, 4711, 0, 0, 0, 0, 0))
-    monkeypatch.setattr(paths, "is_unmapped", lambda uid: uid == 4711)
-    paths._check_writers("/home", found, "SESH_DIR")
-    monkeypatch.setattr(paths, "is_unmapped", lambda _: False)
+    monkeypatch.setattr(sharing, "_is_unmapped", lambda uid: uid == 4711)
+    sharing.check_writers("/home", found, "SESH_DIR")
+    monkeypatch.setattr(sharing, "_is_unmapped", lambda _: False)
     with pytest.raises(Refused, match=r"/home belongs to another user \(uid 4711\)"):
-        paths._check_writers("/home", found, "SESH_DIR")
+        sharing.check_writers("/home", found, "SESH_DIR")
 
 
 def test_records_of_hosts_and_control_sockets_lie_where_nobody_exchanges_them(
@@ -363,13 +363,13 @@ def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path, monkeypatch:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SESH_DIR", str(tmp_path / "file" / "sesh"))
     with pytest.raises(Refused, match="set SESH_DIR"):
-        paths.ready_directory()
+        writing.ready_directory()
 
 
 def test_files_that_are_not_private_or_not_what_they_seem_are_refused(ready: Path) -> None:
     """R4, R7."""
     good = ready / "good.json"
-    paths.write_whole(str(good), b"{}")
+    writing.write_whole(str(good), b"{}")
     assert paths.check_file(str(good), stat.S_IFREG)
     assert not paths.check_file(str(ready / "none.json"), stat.S_IFREG)
     with pytest.raises(Refused, match="not a socket"):
@@ -396,10 +396,10 @@ def test_names_are_those_of_records_and_sockets_and_no_junk(ready: Path) -> None
 def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) -> None:
     """R5. With a umask that takes the owner's own bits away, the record was one that sesh itself refused."""
     file = ready / "a.json"
-    with paths.masked(mask):
-        paths.write_whole(str(file), b"one")
-        paths.write_whole(str(file), b"two")
-        with paths.locked(str(ready)):
+    with writing.masked(mask):
+        writing.write_whole(str(file), b"one")
+        writing.write_whole(str(file), b"two")
+        with writing.locked(str(ready)):
             pass
     assert file.read_bytes() == b"two"
     assert mode(file) == mode(ready / ".lock") == 0o600
@@ -409,7 +409,7 @@ def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) 
 def test_a_write_that_fails_leaves_the_old_content_and_no_litter(ready: Path) -> None:
     (ready / "a.json").mkdir()
     with pytest.raises(OSError, match=r"a\.json"):
-        paths.write_whole(str(ready / "a.json"), b"x")
+        writing.write_whole(str(ready / "a.json"), b"x")
     assert [each.name for each in ready.iterdir()] == ["a.json"]
 
 
@@ -418,7 +418,7 @@ def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
 ) -> None:
     """On a network a full disk may show then (close(2)): the new file, not all of it written, was in place already."""
     file, close = ready / "a.json", os.close
-    paths.write_whole(str(file), b"old")
+    writing.write_whole(str(file), b"old")
 
     def failing(descriptor: int) -> None:
         close(descriptor)
@@ -426,27 +426,27 @@ def test_a_write_that_fails_only_when_it_is_closed_leaves_the_old_content(
 
     monkeypatch.setattr(os, "close", failing)
     with pytest.raises(OSError, match="full"):
-        paths.write_whole(str(file), b"new")
+        writing.write_whole(str(file), b"new")
     assert file.read_bytes() == b"old"
     assert os.listdir(ready) == ["a.json"]
 
 
 def test_a_file_is_extended_behind_what_is_known_of_it(ready: Path) -> None:
     file = ready / "lines"
-    with paths.masked(0o277):
-        paths.extend(str(file), 0, b"one")
+    with writing.masked(0o277):
+        writing.extend(str(file), 0, b"one")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    paths.extend(str(file), 3, b"two")
-    paths.extend(str(file), 3, b"3")
+    writing.extend(str(file), 3, b"two")
+    writing.extend(str(file), 3, b"3")
     assert file.read_bytes() == b"one3", "the rest was of a write that failed"
-    paths.extend(str(file), 0, b"")
+    writing.extend(str(file), 0, b"")
     assert file.read_bytes() == b""
     for path in (file, ready / "gone", ready):
         with pytest.raises(OSError, match=r"No such file|not the file|directory"):
-            paths.extend(str(path), 1, b"x")
+            writing.extend(str(path), 1, b"x")
     (ready / "link").symlink_to(file)
     with pytest.raises(OSError, match="symbolic links"):
-        paths.extend(str(ready / "link"), 0, b"x")
+        writing.extend(str(ready / "link"), 0, b"x")
     assert sorted(os.listdir(ready)) == ["lines", "link"]
 
 
@@ -456,10 +456,10 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
     (ready / "a.json").symlink_to(victim)
     (ready / f".b.json.{os.getpid()}").symlink_to(victim)
     (ready / ".lock").symlink_to(victim)
-    paths.write_whole(str(ready / "a.json"), b"x")
+    writing.write_whole(str(ready / "a.json"), b"x")
     with pytest.raises(OSError, match="symbolic links"):
-        paths.write_whole(str(ready / "b.json"), b"x")
-    with pytest.raises(Refused, match="symbolic links"), paths.locked(str(ready)):
+        writing.write_whole(str(ready / "b.json"), b"x")
+    with pytest.raises(Refused, match="symbolic links"), writing.locked(str(ready)):
         pass
     assert victim.read_text() == "precious"
 
@@ -500,7 +500,7 @@ def test_the_lock_keeps_others_out_until_it_is_given_back(ready: Path) -> None:
         finally:
             os.close(descriptor)
 
-    with paths.locked(str(ready)):
+    with writing.locked(str(ready)):
         assert taken()
     assert not taken()
 
@@ -508,7 +508,7 @@ def test_the_lock_keeps_others_out_until_it_is_given_back(ready: Path) -> None:
 def test_the_umask_is_given_back() -> None:
     before = os.umask(0o022)
     try:
-        with paths.masked(0o177):
+        with writing.masked(0o177):
             pass
         assert os.umask(0o022) == 0o022
     finally:
@@ -516,23 +516,23 @@ def test_the_umask_is_given_back() -> None:
 
 
 def test_the_sessions_attached_last_are_remembered_the_newest_first(ready: Path) -> None:
-    assert paths.recent() == []
+    assert attached_last.recent() == []
     for name in ("a", "b", "a", *(f"n{number}" for number in range(40))):
-        paths.remember(name)
-    assert paths.recent()[:2] == ["n39", "n38"]
-    assert len(paths.recent()) == 32
-    paths.remember("n38")
-    assert paths.recent()[:3] == ["n38", "n39", "n37"]
-    paths.remember("n38", "box")
-    assert paths.recent()[:2] == ["@box n38", "n38"]
-    Path(paths.recent_path()).write_bytes(b"\xff\xfe")
-    assert paths.recent() == []
+        attached_last.remember(name)
+    assert attached_last.recent()[:2] == ["n39", "n38"]
+    assert len(attached_last.recent()) == 32
+    attached_last.remember("n38")
+    assert attached_last.recent()[:3] == ["n38", "n39", "n37"]
+    attached_last.remember("n38", "box")
+    assert attached_last.recent()[:2] == ["@box n38", "n38"]
+    Path(attached_last.recent_path()).write_bytes(b"\xff\xfe")
+    assert attached_last.recent() == []
 
 
 def test_what_cannot_be_remembered_keeps_nobody_from_attaching(ready: Path) -> None:
-    Path(paths.recent_path()).mkdir()
-    paths.remember("work")
-    assert paths.recent() == []
+    Path(attached_last.recent_path()).mkdir()
+    attached_last.remember("work")
+    assert attached_last.recent() == []
 
 
 def test_errors_say_what_to_do() -> None:
@@ -553,10 +553,10 @@ def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_re
         replace(*names)
 
     monkeypatch.setattr(os, "replace", renamed)
-    paths.write_whole(str(ready / "a.json"), b"1", durable=True)
+    writing.write_whole(str(ready / "a.json"), b"1", durable=True)
     assert done == [str(ready / f".a.json.{os.getpid()}"), "rename", str(ready)]
     done.clear()
-    paths.write_whole(str(ready / "a.json"), b"2")
+    writing.write_whole(str(ready / "a.json"), b"2")
     assert done == ["rename"]
     assert (ready / "a.json").read_bytes() == b"2"
 
@@ -577,7 +577,7 @@ def test_a_lock_that_cannot_be_made_says_what_is_wrong_with_the_directory(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "open", refused)
-    with pytest.raises(Refused) as error, paths.locked(str(tmp_path)):
+    with pytest.raises(Refused) as error, writing.locked(str(tmp_path)):
         pass
     monkeypatch.undo()
     assert do in str(error.value)

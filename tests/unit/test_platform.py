@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import platform
+from sesh import identity, platform, proc, system
 from tests.support.waiting import wait_until
 
 linux = pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
@@ -40,7 +40,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     assert process.stdout is not None
     process.stdout.readline()
     yield process
-    for group in platform.groups_of_session(process.pid):
+    for group in proc.groups_of_session(process.pid):
         os.killpg(group, signal.SIGKILL)
     process.wait()
     process.stdout.close()
@@ -54,13 +54,13 @@ def test_the_peer_of_a_socket_is_known() -> None:
 
 def test_a_process_has_one_start_time_and_a_dead_one_none(sleeper: subprocess.Popen[bytes]) -> None:
     """R31: pid and start time together are an identity."""
-    began = platform.start_time(sleeper.pid)
+    began = identity.start_time(sleeper.pid)
     assert began
-    assert platform.start_time(sleeper.pid) == began
-    assert platform.start_time(os.getpid()) != ""
+    assert identity.start_time(sleeper.pid) == began
+    assert identity.start_time(os.getpid()) != ""
     sleeper.kill()
-    wait_until(lambda: platform.start_time(sleeper.pid) == "", what="a zombie counts as dead")
-    assert platform.start_time(2**31 - 1) == ""
+    wait_until(lambda: identity.start_time(sleeper.pid) == "", what="a zombie counts as dead")
+    assert identity.start_time(2**31 - 1) == ""
 
 
 @linux
@@ -71,8 +71,8 @@ def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) ->
     with subprocess.Popen([str(program), "60"], start_new_session=True) as process:
         try:
             wait_until(lambda: b") Z 1 (" in Path(f"/proc/{process.pid}/stat").read_bytes())
-            assert platform.start_time(process.pid).isdigit()
-            assert platform.groups_of_session(process.pid) == [process.pid]
+            assert identity.start_time(process.pid).isdigit()
+            assert proc.groups_of_session(process.pid) == [process.pid]
         finally:
             process.kill()
 
@@ -83,8 +83,8 @@ def test_the_leaders_group_comes_first_also_where_its_number_is_not_the_lowest(m
     stats = {"90": b"(sh) S 1 90 90", "12": b"(cat) S 90 12 90", "300": b"(vi) T 90 300 90"}
     monkeypatch.setattr(os, "listdir", lambda _: ["12", "300", "90", "self"])
     monkeypatch.setattr(os, "getsid", lambda _: 90)
-    monkeypatch.setattr(platform, "read_proc", lambda path: stats[path.split("/")[2]])
-    assert platform.groups_of_session(90) == [90, 12, 300]
+    monkeypatch.setattr(identity, "read_proc", lambda path: stats[path.split("/")[2]])
+    assert proc.groups_of_session(90) == [90, 12, 300]
 
 
 @linux
@@ -92,21 +92,21 @@ def test_no_file_is_read_of_the_processes_of_other_sessions(
     sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thousand daemons that end at once would read a thousand times the files of thousands of processes."""
-    read, read_proc = list[str](), platform.read_proc
+    read, read_proc = list[str](), identity.read_proc
 
     def reads(path: str, most: int | None = None) -> bytes:
         read.append(path)
         return read_proc(path, most)
 
-    monkeypatch.setattr(platform, "read_proc", reads)
-    wait_until(lambda: len(platform.groups_of_session(sleeper.pid)) == 2)
+    monkeypatch.setattr(identity, "read_proc", reads)
+    wait_until(lambda: len(proc.groups_of_session(sleeper.pid)) == 2)
     read.clear()
-    assert len(platform.groups_of_session(sleeper.pid)) == 2
+    assert len(proc.groups_of_session(sleeper.pid)) == 2
     assert {os.getsid(int(path.split("/")[2])) for path in read} == {sleeper.pid}
 
 
 def test_the_groups_of_a_session_are_all_of_them_and_no_other(sleeper: subprocess.Popen[bytes]) -> None:
-    groups = wait_until(lambda: [each for each in [platform.groups_of_session(sleeper.pid)] if len(each) == 2])[0]
+    groups = wait_until(lambda: [each for each in [proc.groups_of_session(sleeper.pid)] if len(each) == 2])[0]
     assert sleeper.pid in groups
     assert os.getpgrp() not in groups
     assert all(os.getsid(group) == sleeper.pid for group in groups)
@@ -117,14 +117,14 @@ def test_command_and_directory_of_a_process_are_read(tmp_path: Path) -> None:
     folder.mkdir()
     with subprocess.Popen(["sleep", "60"], cwd=folder) as process:
         try:
-            wait_until(lambda: platform.command_of(process.pid) == ["sleep", "60"])
-            assert platform.directory_of(process.pid) == str(folder.resolve())
+            wait_until(lambda: proc.command_of(process.pid) == ["sleep", "60"])
+            assert proc.directory_of(process.pid) == str(folder.resolve())
             folder.rmdir()
-            assert platform.directory_of(process.pid) == str(folder.resolve()) or not platform.LINUX
+            assert proc.directory_of(process.pid) == str(folder.resolve()) or not platform.LINUX
         finally:
             process.kill()
-    assert platform.directory_of(2**31 - 1) == ""
-    assert platform.command_of(2**31 - 1) == []
+    assert proc.directory_of(2**31 - 1) == ""
+    assert proc.command_of(2**31 - 1) == []
 
 
 def test_the_controlling_terminal_is_the_one_that_the_process_stands_on() -> None:
@@ -132,14 +132,14 @@ def test_the_controlling_terminal_is_the_one_that_the_process_stands_on() -> Non
     pid, controller = pty.fork()
     if pid == 0:  # pragma: no cover (another process)
         device = os.fstat(0).st_rdev
-        os._exit(0 if platform.controlling_tty() == platform.device_number(device) != 0 else 1)
+        os._exit(0 if identity.controlling_tty() == identity.device_number(device) != 0 else 1)
     _, status = os.waitpid(pid, 0)
     os.close(controller)
     assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_without_a_controlling_terminal_the_number_is_none() -> None:
-    code = "import sys; sys.path[:0] = sys.argv[1:]; from sesh import platform; print(platform.controlling_tty())"
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from sesh import identity; print(identity.controlling_tty())"
     root = str(Path(platform.__file__).parent.parent)
     done = subprocess.run(
         [sys.executable, "-c", code, root], capture_output=True, text=True, check=True, start_new_session=True
@@ -150,14 +150,14 @@ def test_without_a_controlling_terminal_the_number_is_none() -> None:
 @linux
 def test_device_numbers_are_the_kernels_own_also_for_many_terminals() -> None:
     """The minor number is cut in two (new_encode_dev): terminals from the 256th on were another's."""
-    assert platform.device_number(os.makedev(136, 5)) == 136 << 8 | 5
-    assert platform.device_number(os.makedev(136, 300)) == 136 << 8 | 300 & 0xFF | 256 << 12
+    assert identity.device_number(os.makedev(136, 5)) == 136 << 8 | 5
+    assert identity.device_number(os.makedev(136, 300)) == 136 << 8 | 300 & 0xFF | 256 << 12
 
 
 def test_machine_boot_and_terminals_have_words_that_stay() -> None:
-    assert platform.machine() == platform.machine() != ""
-    assert platform.boot_id() == platform.boot_id() != ""
-    assert platform.terminal_filesystem() == platform.terminal_filesystem()
+    assert identity.machine() == identity.machine() != ""
+    assert identity.boot_id() == identity.boot_id() != ""
+    assert identity.terminal_filesystem() == identity.terminal_filesystem()
 
 
 def test_a_socket_path_of_the_limit_is_bound_and_one_byte_more_is_not(tmp_path: Path) -> None:
@@ -187,16 +187,16 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch) -
         return next(text for key, text in printed.items() if key in words)
 
     monkeypatch.setattr(platform, "LINUX", False)
-    monkeypatch.setattr(platform, "_printed", ps)
-    assert platform.start_time(me) == "Thu Nov 20 08:22:01 2025"
-    assert platform.controlling_tty() == 0
-    assert platform.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
-    assert platform.groups_of_session(session) == [os.getpgrp()]
-    assert platform.command_of(me) == ["vim", "a.txt"]
+    monkeypatch.setattr(identity, "printed", ps)
+    assert identity.start_time(me) == "Thu Nov 20 08:22:01 2025"
+    assert identity.controlling_tty() == 0
+    assert identity.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
+    assert proc.groups_of_session(session) == [os.getpgrp()]
+    assert proc.command_of(me) == ["vim", "a.txt"]
     printed["tty="] = "null\n"
-    assert platform.controlling_tty() == os.stat("/dev/null").st_rdev
+    assert identity.controlling_tty() == os.stat("/dev/null").st_rdev
     printed["tty="] = "ttys999\n"
-    assert platform.controlling_tty() == 0
+    assert identity.controlling_tty() == 0
 
 
 def test_the_foreground_group_of_a_terminal_is_in_its_session() -> None:
@@ -207,7 +207,7 @@ def test_the_foreground_group_of_a_terminal_is_in_its_session() -> None:
         os._exit(0)
     try:
         group = wait_until(lambda: os.tcgetpgrp(controller))
-        assert platform.groups_of_session(pid) == [group]
+        assert proc.groups_of_session(pid) == [group]
         assert ioctl(controller, termios.TIOCGPGRP, b"\0" * 4) == group.to_bytes(4, sys.byteorder)
     finally:
         os.kill(pid, signal.SIGKILL)
@@ -223,14 +223,14 @@ def test_systemd_tells_whether_the_machine_goes_down(
     (tmp_path / "systemctl").write_text(f"#!/bin/sh\necho {state}\n")
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(platform, "_SYSTEMD", str(tmp_path))
-    assert platform.shutting_down() is down
-    monkeypatch.setattr(platform, "_SYSTEMD", str(tmp_path / "none"))
-    assert not platform.shutting_down()
+    monkeypatch.setattr(system, "_SYSTEMD", str(tmp_path))
+    assert system.shutting_down() is down
+    monkeypatch.setattr(system, "_SYSTEMD", str(tmp_path / "none"))
+    assert not system.shutting_down()
 
 
 @pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
-@pytest.mark.parametrize("ask", [lambda: platform.groups_of_session(os.getsid(0)), platform.machine, platform.boot_id])
+@pytest.mark.parametrize("ask", [lambda: proc.groups_of_session(os.getsid(0)), identity.machine, identity.boot_id])
 def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
     monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]
 ) -> None:
@@ -239,6 +239,6 @@ def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
     def fails(_: str) -> bytes:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(platform, "read_proc", fails)
+    monkeypatch.setattr(identity, "read_proc", fails)
     with pytest.raises(OSError, match="Too many"):
         ask()

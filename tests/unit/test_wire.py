@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
-from sesh import paths, platform, protocol, wire
+from sesh import paths, platform, protocol, wire, writing
 from sesh.errors import Busy, NotFound, ProtocolError, Refused, SeshError, TimedOut, Unknown, Unreachable
 
 WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
@@ -29,7 +29,7 @@ def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
 @pytest.fixture
 def listener(sessions: Path) -> Iterator[socket.socket]:
     """A socket that listens as the session `work` and answers nothing."""
-    with socket.socket(socket.AF_UNIX) as listening, paths.masked(0o177):
+    with socket.socket(socket.AF_UNIX) as listening, writing.masked(0o177):
         with paths.reachable(str(sessions), "work.sock") as address:
             listening.bind(address)
         listening.listen(1)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sesh import paths, platform
+from sesh import paths, system
 from sesh.daemon.pty import backlog, output_log
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen import model as models
@@ -29,7 +29,7 @@ LINE = b"a line with \x1b[3%dm colour \x1b[0m and a number %d\r\n"
 def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small bounds, and a directory that counts as a disk."""
     monkeypatch.setenv("SESH_DIR", str(tmp_path))
-    monkeypatch.setattr(platform, "on_local_disk", lambda _: True)
+    monkeypatch.setattr(system, "on_local_disk", lambda _: True)
     monkeypatch.setattr(backlog, "RESERVE", 0)
     for name, value in (("IN_MEMORY", MEMORY), ("MOVED", MOVED), ("LARGEST", LARGEST)):
         monkeypatch.setattr(output_log, name, value)
@@ -178,7 +178,7 @@ def test_a_write_that_fails_amid_a_move_loses_nothing(log: OutputLog, monkeypatc
 
 
 def test_files_in_memory_take_none_of_it(log: OutputLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "on_local_disk", lambda _: False)
+    monkeypatch.setattr(system, "on_local_disk", lambda _: False)
     before = files()
     fill(log, 40_000)
     assert files() == before

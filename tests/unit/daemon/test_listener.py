@@ -13,7 +13,7 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from sesh import paths, platform, wire
+from sesh import identity, paths, platform, wire, writing
 from sesh.daemon.clients.listener import Listener
 from sesh.errors import Exists, Refused
 from sesh.store import records
@@ -25,7 +25,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     path = str(tmp_path / "s")
     monkeypatch.setenv("SESH_DIR", path)
     before = os.umask(0)
-    paths.ready_directory()
+    writing.ready_directory()
     yield path
     os.umask(before)
 
@@ -175,7 +175,7 @@ def test_while_a_removed_socket_is_made_again_the_other_files_of_the_session_sta
 def test_a_name_whose_daemon_lives_without_its_socket_is_taken(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, _: woken.append(pid))
-    record("work", daemon_pid=os.getppid(), daemon_start=platform.start_time(os.getppid()))
+    record("work", daemon_pid=os.getppid(), daemon_start=identity.start_time(os.getppid()))
     with pytest.raises(Exists):
         Listener.claim("work")
     assert woken == [os.getppid()]
@@ -255,7 +255,7 @@ def test_a_socket_that_died_half_made_is_no_hindrance(directory: str) -> None:
 
 def test_r02_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / ("d" * 120) / ("e" * 120)))
-    paths.ready_directory()
+    writing.ready_directory()
     claimed = Listener.claim("n" * 64)
     assert connects("n" * 64)
     claimed.release()
@@ -263,7 +263,7 @@ def test_r02_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeyp
 
 def test_a_name_that_an_ended_session_has_left_is_free_while_its_daemon_says_good_bye(directory: str) -> None:
     with Popen([sys.executable, "-c", "input()"], stdin=PIPE) as other:
-        daemon = {"daemon_pid": other.pid, "daemon_start": platform.start_time(other.pid)}
+        daemon = {"daemon_pid": other.pid, "daemon_start": identity.start_time(other.pid)}
         record("work", **daemon, exit_code=3)
         Listener.claim("work").release()
         assert os.listdir(directory) == [".lock"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sesh import platform, protocol
+from sesh import protocol, system
 from sesh.daemon.activity.program_status import Reports, parse
 from sesh.daemon.clients import relay as relays
 from sesh.daemon.clients.connection import ASIDE, DRAWN, RAW, REPAINT, RESYNC, Client, Reader
@@ -525,7 +525,7 @@ def far(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     for module in (relays, models, output_log):
         monkeypatch.setattr(module, "IN_MEMORY", 1 << 20)
     monkeypatch.setattr(output_log, "MOVED", 256 << 10)
-    monkeypatch.setattr(platform, "on_local_disk", lambda _: True)
+    monkeypatch.setattr(system, "on_local_disk", lambda _: True)
     monkeypatch.setattr(backlog, "RESERVE", 0)
     stage.log.on_disk = True
     return stage

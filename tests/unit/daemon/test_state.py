@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh import platform
+from sesh import identity
 from sesh.daemon import description
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.state import FORMAT, check_format, dump_session, load_session
@@ -155,7 +155,7 @@ def test_the_record_of_the_end_asks_nothing_that_the_system_may_refuse_by_then(m
     def refused() -> str:
         raise OSError(errno.EMFILE, "no descriptor is left")
 
-    monkeypatch.setattr(platform, "boot_id", refused)
+    monkeypatch.setattr(identity, "boot_id", refused)
     own.end.code = 3
     assert description.record(own)["exit_code"] == 3
     assert description.record(own)["marked"].split()[0] == before["boot"]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from sesh import platform
+from sesh import identity, platform
 from sesh.daemon.pty import syscalls
 from sesh.daemon.pty.syscalls import Foreground, foreground
 from tests.support import wait_until
@@ -73,7 +73,7 @@ def running(code: str) -> Iterator[tuple[int, int, int]]:
         finally:
             os._exit(1)
     try:
-        device = wait_until(lambda: int((platform.stat_of(pid) or ["0"] * 5)[4]))
+        device = wait_until(lambda: int((identity.stat_of(pid) or ["0"] * 5)[4]))
         yield pid, master, device
     finally:
         os.close(master)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import paths, platform
+from sesh import paths, platform, system
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.spawn import dates, zygote
 from tests.support import ROOT
@@ -47,15 +47,15 @@ def test_it_differs_where_the_io_priority_does() -> None:
     assert fingerprint("ionice", "-c", "2", "-n", "7") != fingerprint("ionice", "-c", "2", "-n", "6")
 
 
-@pytest.mark.skipif(platform.keyring_and_io_priority()[0] < 0, reason="this machine lets nobody ask for keyrings")
+@pytest.mark.skipif(system.keyring_and_io_priority()[0] < 0, reason="this machine lets nobody ask for keyrings")
 def test_it_differs_for_another_login() -> None:
     """A session that was forked from a zygote of another login had that one's keys."""
     assert fingerprint(sys.executable, "-c", NEW_KEYRING) != fingerprint()
 
 
 def test_it_is_made_where_neither_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "_CALLS", {})
-    assert platform.keyring_and_io_priority() == (-1, -1)
+    monkeypatch.setattr(system, "_CALLS", {})
+    assert system.keyring_and_io_priority() == (-1, -1)
     assert len(zygote.fingerprint()) == 16
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths
+from sesh import writing
 from sesh.ops import child
 
 
@@ -12,10 +12,10 @@ def test_nobody_who_reads_is_an_error_of_the_work_and_not_its_end() -> None:
     """A daemon that ended while an op of a bridge asked it ended the op too, by SIGPIPE, and no answer came."""
 
     def work() -> int:
-        reading, writing = os.pipe()
-        os.close(reading)
+        inbound, outbound = os.pipe()
+        os.close(inbound)
         try:
-            paths.write_all(writing, b"asked")
+            writing.write_all(outbound, b"asked")
         except BrokenPipeError:
             return 7
         return 0

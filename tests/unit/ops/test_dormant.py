@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sesh import paths
+from sesh import writing
 from sesh.errors import CannotStart, NotFound
 from sesh.ops import create, dormant
 from sesh.reach import find
@@ -23,7 +23,7 @@ def test_a_record_that_goes_while_its_session_is_renamed_leaves_none_under_the_n
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A record with nothing but the new name was written."""
-    paths.ready_directory()
+    writing.ready_directory()
     monkeypatch.setattr(find, "dormant", lambda _name: {"name": "old", "state": "lost"})
     with pytest.raises(NotFound):
         dormant.rename("old", "new")
@@ -59,7 +59,7 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A disk that had become full kept its record from being written too, and it was gone without a word."""
-    paths.ready_directory()
+    writing.ready_directory()
     lost: Any = record("web", id="00ff", cwd="/", daemon_pid=2, daemon_start="", command=["make"], labels={"a": "b"})
     model: Any = {"position": 0, "size": [80, 24], "born": [80, 24], "resizes": [], "marks": [], "emulator": None}
     records.write(lost)
@@ -73,7 +73,7 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
         raise OSError(errno.ENOSPC, "no room")
 
     monkeypatch.setattr(create, "start", started)
-    monkeypatch.setattr(paths, "extend", full)
+    monkeypatch.setattr(writing, "extend", full)
     spec: Any = {"columns": 0, "rows": 0, "labels": {}}
     summary: Any = {"name": "web", "state": "lost", "cwd": "/", "labels": {}, "lost": {"reason": "crash"}}
     with pytest.raises(CannotStart):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sesh import moments, paths, platform, wire
+from sesh import identity, moments, paths, platform, proc, wire
 from sesh.ops import local_index
 from sesh.ops.local_index import LocalIndex
 from sesh.ops.resting import Quiet
@@ -32,8 +32,8 @@ class Shell:
             os.execv("/bin/sh", ["sh"])
         os.read(self.controller, 1)  # its prompt
         self.tty = os.readlink(f"/proc/{self.pid}/fd/0")
-        number = platform.device_number(os.stat(self.tty).st_rdev)
-        terminal = {"tty": self.tty, "tty_number": number, "terminals": platform.terminal_filesystem()}
+        number = identity.device_number(os.stat(self.tty).st_rdev)
+        terminal = {"tty": self.tty, "tty_number": number, "terminals": identity.terminal_filesystem()}
         records.write(data.record("work", id="aa", pid=self.pid, **terminal))
         used = moments.stamp(time.time() - 200)
         self.row: Any = {"name": "work", "state": "running", "attached": 0, "pid": self.pid, "last_activity": used}
@@ -77,11 +77,11 @@ def test_a_session_is_asked_again_only_once_something_may_have_happened_in_it(sh
     shell.rests()
     assert resting()
     shell.type("cd /")
-    wait_until(lambda: platform.directory_of(shell.pid) == "/")
+    wait_until(lambda: proc.directory_of(shell.pid) == "/")
     shell.rests()
     assert asked_once()
     shell.type("exec sleep 1000")
-    wait_until(lambda: platform.command_of(shell.pid)[0] == "sleep")
+    wait_until(lambda: proc.command_of(shell.pid)[0] == "sleep")
     shell.rests()
     assert asked_once()
     quiet.forget(["work"])

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sesh import platform
+from sesh import proc
 
 
 def test_a_process_that_closes_something_meanwhile_holds_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,4 +19,4 @@ def test_a_process_that_closes_something_meanwhile_holds_the_rest(monkeypatch: p
 
     monkeypatch.setattr(os, "listdir", lambda _path: ["3", "9"])
     monkeypatch.setattr(os, "readlink", readlink)
-    assert platform.open_paths(1) == {"socket:[1]"}
+    assert proc.open_paths(1) == {"socket:[1]"}

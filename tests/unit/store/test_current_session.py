@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import paths, platform
+from sesh import identity, paths, writing
 from sesh.errors import UsageError
 from sesh.store import listing, records
 from tests.support import data
@@ -19,12 +19,12 @@ TTY = 34822
 def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / "s"))
     monkeypatch.setenv("SESH_SESSION", "liar")
-    monkeypatch.setattr(platform, "controlling_tty", lambda: TTY)
-    paths.ready_directory()
+    monkeypatch.setattr(identity, "controlling_tty", lambda: TTY)
+    writing.ready_directory()
 
 
 def record(name: str, **more: object) -> None:
-    records.write(data.record(name, **{"tty_number": TTY, "terminals": platform.terminal_filesystem(), **more}))
+    records.write(data.record(name, **{"tty_number": TTY, "terminals": identity.terminal_filesystem(), **more}))
 
 
 def test_the_session_whose_terminal_it_is() -> None:
@@ -57,7 +57,7 @@ def test_no_other_session_counts(more: dict[str, object]) -> None:
 
 def test_without_a_terminal_nobody_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     record("this", tty_number=0)
-    monkeypatch.setattr(platform, "controlling_tty", lambda: 0)
+    monkeypatch.setattr(identity, "controlling_tty", lambda: 0)
     assert listing.current() is None
 
 

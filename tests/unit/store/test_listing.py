@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sesh import paths, platform, protocol, wire
+from sesh import identity, paths, protocol, wire, writing
 from sesh.daemon.clients.listener import Listener
 from sesh.errors import Refused
 from sesh.store import listing, records
@@ -25,7 +25,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     path = str(tmp_path / "s")
     monkeypatch.setenv("SESH_DIR", path)
     monkeypatch.setattr(listing, "PATIENCE", 0.3)
-    return paths.ready_directory()
+    return writing.ready_directory()
 
 
 def record(name: str, **more: object) -> None:
@@ -211,7 +211,7 @@ def test_a_live_daemon_that_cannot_make_its_socket_again_is_shown(
     directory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The question to a daemon that ended just then failed, and with it the whole list."""
-    record("gone", daemon_pid=os.getppid(), daemon_start=platform.start_time(os.getppid()))
+    record("gone", daemon_pid=os.getppid(), daemon_start=identity.start_time(os.getppid()))
     monkeypatch.setattr(listing, "_recovered", lambda *_: True)
     (found,) = listing.summaries()
     assert (found["state"], found["responding"]) == ("running", False)

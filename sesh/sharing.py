@@ -1,0 +1,80 @@
+"""Who else may change a file or be in its directory: groups, access control lists, users of other namespaces."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from sesh import identity, platform
+from sesh.errors import Refused
+
+
+def check_writers(path: str, status: os.stat_result, variable: str) -> None:
+    """Raises Refused if a user other than root and the caller may change a directory, a link or a file."""
+    elsewhere = f"set {variable} to a directory of yours"
+    if status.st_uid not in (0, os.geteuid()) and not _is_unmapped(status.st_uid):
+        raise Refused(f"{path} belongs to another user (uid {status.st_uid}), who may change it; {elsewhere}")
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
+        return
+    if mode & 0o002 or (mode & 0o020 and (not _is_alone_in(status.st_gid) or _has_acl(path))):
+        fix = f"run: chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
+        raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
+
+
+def _is_unmapped(uid: int) -> bool:
+    """Returns whether a uid stands for users that this user namespace does not map, as root in some containers.
+
+    They all have the overflow uid (user_namespaces(7)), a user like others if the namespace maps it. Linux only.
+    """
+    if not platform.LINUX or identity.content("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
+        return False
+    ranges = [[int(number) for number in line.split()] for line in identity.content("/proc/self/uid_map").splitlines()]
+    return bool(ranges) and not any(first <= uid < first + count for first, _, count in ranges)
+
+
+def _has_acl(path: str) -> bool:
+    """Returns whether a file has an access control list: the group's bits then are its mask (acl(5)). Linux only."""
+    try:
+        return platform.LINUX and "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
+    except OSError:
+        return False
+
+
+_own_groups: dict[int, bool] = {}
+"""The results of `_is_alone_in`, by group."""
+
+
+def _is_alone_in(group: int) -> bool:
+    """Returns whether a group has members by group(5) and passwd(5), and all of them are the caller or root.
+
+    It is so if each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
+    """
+    if group not in _own_groups:
+        import grp
+        import pwd
+
+        try:
+            own = {"root", pwd.getpwuid(os.geteuid()).pw_name}
+            members = {*grp.getgrgid(group).gr_mem}
+        except KeyError:
+            return False
+        members |= {account.pw_name for account in pwd.getpwall() if account.pw_gid == group}
+        _own_groups[group] = bool(members) and members <= own
+    return _own_groups[group]
+
+
+def is_unshared(path: str, mode: int, home: str) -> bool:
+    """Returns whether a directory may be closed to others: its content is closed to them already, and they can do
+    without.
+
+    They need directories in the root, the home directory, and any with the sticky bit, such as /tmp.
+    """
+    if mode & stat.S_ISVTX or os.path.dirname(path) == "/" or os.path.realpath(path) == os.path.realpath(home):
+        return False
+    try:
+        with os.scandir(path) as entries:
+            inner = [entry.stat(follow_symlinks=False) for entry in entries]
+    except OSError:
+        return False
+    return all(one.st_uid == os.geteuid() and (stat.S_ISLNK(one.st_mode) or not one.st_mode & 0o077) for one in inner)

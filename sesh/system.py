@@ -1,0 +1,219 @@
+"""The machine as daemons and `--doctor` need it: file systems, memory that runs out, systemd, inotify, terminfo."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sesh import identity, lean, platform
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+_NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
+"""Beginnings of the names of network file systems."""
+_IN_MEMORY = ("tmpfs", "ramfs")
+"""File systems that lie in memory."""
+_IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
+_TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
+_OOM_SCORE = "/proc/self/oom_score_adj"
+OOM_ROOM = 100
+"""By how much a session's program is preferred to its daemon when memory runs out: as if it had a tenth of it more."""
+_SYSTEMD = "/run/systemd/system"
+"""It is there if systemd runs the machine: sd_booted(3)."""
+
+
+def network_filesystem(path: str) -> str:
+    """The kind of the network file system that holds a path, empty if it is a local one, or unknown."""
+    kind = _filesystem(path)
+    return kind if kind.startswith(_NETWORK) else ""
+
+
+def on_local_disk(path: str) -> bool:
+    """Returns whether what is written below a path takes no memory (tmpfs), and no network."""
+    return not _filesystem(path).startswith((*_NETWORK, *_IN_MEMORY))
+
+
+def _filesystem(path: str) -> str:
+    """The kind of the file system that holds a path; empty if unknown."""
+    best, kind = "", ""
+    if platform.LINUX:
+        rows = [
+            line.split(" ") for line in identity.content("/proc/self/mountinfo").decode("utf-8", "replace").splitlines()
+        ]
+        mounts = [(row[4], row[row.index("-") + 1]) for row in rows if "-" in row[6:] and len(row) > 8]
+    else:
+        parted = [line.partition(" on ")[2].rpartition(" (") for line in identity.printed("mount").splitlines()]
+        mounts = [(point, options.rstrip(")").split(",")[0]) for point, _, options in parted if point[:1] == "/"]
+    real = os.path.realpath(path)
+    for point, mounted in mounts:
+        point = point.replace("\\040", " ")
+        if len(point) >= len(best) and (real == point or real.startswith(point.rstrip("/") + "/")):
+            best, kind = point, mounted
+    return kind
+
+
+def shutting_down() -> bool:
+    """Returns whether systemd is shutting the machine down or restarting it; waits a second at most."""
+    if not (platform.LINUX and os.path.isdir(_SYSTEMD)):
+        return False
+    from sesh import programs
+
+    state = programs.printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
+    return (state or "").strip() == "stopping"
+
+
+def outlive_programs() -> None:
+    """Gives this process the score that it would have if it was not started in a session; it must be allowed to."""
+    score = oom_class()
+    if score is not None and score != _oom_score():
+        _write_oom_score(score)
+
+
+def yield_memory() -> None:
+    """Has the kernel end this process, when memory runs out, rather than the one that started it (proc(5))."""
+    score = _oom_score()
+    if score is not None:
+        _write_oom_score(min(1000, score + OOM_ROOM))
+
+
+class yielding_memory:  # noqa: N801 (a context manager named as what it does)
+    """Has what is started meanwhile inherit the score of `yield_memory`; then this process has its own again."""
+
+    def __enter__(self) -> None:
+        self._score = _oom_score()
+        yield_memory()
+
+    def __exit__(self, *_: object) -> None:
+        if self._score is not None:
+            _write_oom_score(self._score)
+
+
+def oom_class() -> int | None:
+    """This process's score for when memory runs out, inside a session as outside: less what `yield_memory` has added.
+
+    Inside is where SESH_SESSION is set; another score than 0 may be somebody's wish (systemd's DefaultOOMScoreAdjust=).
+    """
+    score = _oom_score()
+    if score is None or score < OOM_ROOM or "SESH_SESSION" not in os.environ:
+        return score
+    return score - OOM_ROOM
+
+
+def _oom_score() -> int | None:
+    try:
+        return int(identity.content(_OOM_SCORE)) if platform.LINUX else None
+    except ValueError:
+        return None
+
+
+def _write_oom_score(score: int) -> None:
+    try:
+        descriptor = os.open(_OOM_SCORE, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, str(score).encode())
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return  # /proc is hidden, or only root may lower it so far
+
+
+def ended_for_memory() -> int | None:
+    """The number of processes of this control group that the kernel has ended as memory ran out; None if unknown."""
+    for line in (
+        identity.content("/proc/self/cgroup").decode("utf-8", "surrogateescape").splitlines() if platform.LINUX else ()
+    ):
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            file = f"/sys/fs/cgroup/memory{path}/memory.oom_control"  # of version 1, which comes first
+        elif not controllers:
+            file = f"/sys/fs/cgroup{path}/memory.events"
+        else:
+            continue
+        for word, _, count in (row.partition(b" ") for row in identity.content(file).splitlines()):
+            if word == b"oom_kill" and count.isdigit():
+                return int(count)
+    return None
+
+
+def give_back() -> None:
+    """Gives unused memory of the process back to the system (malloc_trim(3), if there is one)."""
+    import ctypes
+
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except AttributeError:
+        return
+
+
+def unread(pipe: int) -> int:
+    """Bytes in a pipe that its reader has not taken yet."""
+    import array
+    import fcntl
+    import termios
+
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
+def watch_directory(path: str) -> int:
+    """A descriptor that becomes readable when a name appears in a directory (inotify); -1 if there is none."""
+    if not platform.LINUX:
+        return -1
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    if descriptor < 0:
+        return -1
+    if library.inotify_add_watch(descriptor, os.fsencode(path), _IN_CREATE | _IN_MOVED_TO) < 0:
+        os.close(descriptor)
+        return -1
+    return descriptor
+
+
+_CALLS = {"x86_64": (250, 252), "aarch64": (219, 31)}
+"""The numbers of keyctl and ioprio_get (syscalls(2)) by the kind of machine."""
+_GET_KEYRING_ID, _SESSION_KEYRING, _OF_PROCESS = 0, -3, 1
+
+
+def keyring_and_io_priority() -> tuple[int, int]:
+    """This process's session keyring (keyctl_get_keyring_ID(3)) and I/O priority (ioprio_get(2)); -1 if unknown.
+
+    No file in /proc tells of them.
+    """
+    if not platform.LINUX or sys.maxsize < 1 << 32 or (numbers := _CALLS.get(os.uname().machine)) is None:
+        return -1, -1
+    keyring = lean.system_call(numbers[0], _GET_KEYRING_ID, _SESSION_KEYRING, 0)
+    return keyring, lean.system_call(numbers[1], _OF_PROCESS, 0)
+
+
+def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
+    """Returns whether this host has a terminfo entry of that name for programs with these variables (terminfo(5))."""
+    if not term or term.startswith(".") or "/" in term or not (term.isascii() and term.isprintable()):
+        return False
+    home = env.get("HOME")
+    folders = [env.get("TERMINFO"), home and os.path.join(home, ".terminfo"), *env.get("TERMINFO_DIRS", "").split(":")]
+    entries = (os.path.join(term[0], term), os.path.join(f"{ord(term[0]):x}", term))
+    present = filter(None, (*folders, *_TERMINFO))
+    return any(os.path.isfile(os.path.join(folder, entry)) for folder in present for entry in entries)
+
+
+def logind_kills() -> bool:
+    """Returns whether logind kills a user's processes at logout; the last setting in the order of its files counts."""
+    files = ["/etc/systemd/logind.conf"]
+    for folder in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
+        if os.path.isdir(folder):
+            files += sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".conf"))
+    kills = False
+    for path in files:
+        try:
+            with open(path, encoding="utf-8") as lines:
+                for line in lines:
+                    key, _, value = line.partition("=")
+                    if key.strip() == "KillUserProcesses":
+                        kills = value.strip().lower() in ("yes", "true", "on", "1")
+        except OSError:
+            continue
+    return kills
