@@ -12,7 +12,7 @@ import pytest
 
 from sesh import paths, platform, system
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.spawn import dates, zygote
+from sesh.daemon.spawn import dates, forking, zygote
 from tests.support import ROOT
 
 PRINT = [sys.executable, "-c", "from sesh.daemon.spawn.zygote import fingerprint; print(fingerprint())"]
@@ -87,12 +87,12 @@ def test_no_daemon_is_forked_once_a_loaded_file_has_changed(monkeypatch: pytest.
     os.utime(tmp_path / "module.py", ns=(1, 1))
     assert not dates.hold(loaded)
     pipes = [os.pipe(), os.pipe()]
-    monkeypatch.setattr(zygote, "_open_pids", lambda: [reading for reading, _ in pipes])
-    monkeypatch.setattr(zygote, "_fork_daemon", lambda _: pytest.fail("a daemon was forked"))
+    monkeypatch.setattr(forking, "_open_pids", lambda: [reading for reading, _ in pipes])
+    monkeypatch.setattr(forking, "_fork_daemon", lambda _: pytest.fail("a daemon was forked"))
     listener = Listener("key", str(tmp_path))
     with socket.socket(socket.AF_UNIX) as creator:
         creator.connect(str(tmp_path / f"key{paths.SOCKET}"))
-        waiting = zygote._serve(listener, loaded)
+        waiting = forking._serve(listener, loaded)
         assert waiting is not None
         waiting.close()
         assert creator.recv(1) == b""
@@ -102,17 +102,17 @@ def test_no_daemon_is_forked_once_a_loaded_file_has_changed(monkeypatch: pytest.
 
 
 def test_each_module_that_a_zygote_loads_is_among_those_whose_dates_it_knows() -> None:
-    loaded = "zygote._preload(); files = dates.of_files(); print(len(dates.of_loaded(files)))"
-    words = [sys.executable, "-c", f"from sesh.daemon.spawn import dates, zygote; {loaded}"]
+    loaded = "forking._preload(); files = dates.of_files(); print(len(dates.of_loaded(files)))"
+    words = [sys.executable, "-c", f"from sesh.daemon.spawn import dates, forking; {loaded}"]
     assert int(subprocess.check_output(words, cwd=ROOT)) > 50
 
 
 FILL = """
-from sesh.daemon.spawn import zygote
+from sesh.daemon.spawn import forking
 
 many = [bytes(size) for size in (30, 100, 400) for _ in range(1000)]
 del many[::2]  # every second place is free
-zygote.fill_holes()
+forking.fill_holes()
 for size in (30, 100, 400):
     places = [id(place) for place in [bytes(size) for _ in range(200)]]
     print(sum(0 < after - before < size + 49 for before, after in zip(places, places[1:])))
