@@ -48,7 +48,7 @@ else:
 
 
 __all__ = [
-    "Lock", "OrderedDict", "accept", "deque", "parse_json", "sha1", "sha256", "signal", "socket", "system_call",
+    "Lock", "OrderedDict", "accept", "deque", "digest", "parse_json", "sha256", "signal", "socket", "system_call",
     "to_json",
 ]  # fmt: skip
 
@@ -109,17 +109,23 @@ def accept(listening: socket.socket) -> socket.socket:
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
 
 
-def sha1(data: bytes) -> str:
-    """The SHA-1 of some bytes in hexadecimal, to compare, not to protect; `hashlib` would load OpenSSL."""
+def digest(data: bytes) -> str:
+    """A hash of some bytes in 16 hexadecimal digits, to compare, not to protect: that of `importlib.util.source_hash`.
+
+    It is in the interpreter; for another one a library has to be loaded.
+    """
     try:
-        from _sha1 import sha1 as new  # type: ignore[import-not-found]
+        from _frozen_importlib_external import MAGIC_NUMBER
+        from _imp import source_hash
     except ImportError:
-        from hashlib import sha1 as new
-    return str(new(data, usedforsecurity=False).hexdigest())
+        from importlib.util import source_hash as public_hash
+
+        return public_hash(data).hex()
+    return source_hash(int.from_bytes(MAGIC_NUMBER, "little"), data).hex()
 
 
 def sha256(data: bytes) -> str:
-    """The SHA-256 of some bytes in hexadecimal, by Python's own code as above."""
+    """The SHA-256 of some bytes in hexadecimal, by Python's own code; `hashlib` would load OpenSSL."""
     try:
         try:
             from _sha2 import sha256 as new  # type: ignore[import-not-found]  # from Python 3.12 on
@@ -131,18 +137,10 @@ def sha256(data: bytes) -> str:
 
 
 def system_call(number: int, *arguments: int) -> int:
-    """The result of syscall(2); also -1 if this Python cannot call C. It takes 0.5 ms, with `ctypes` 2.2."""
+    """The result of syscall(2), as a C int; also -1 if this Python cannot call C. With `ctypes` it takes 2 ms more."""
     try:
         import _ctypes
     except ImportError:
         return -1
-
-    class Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
-        _type_ = "l"
-
-    class Function(_ctypes.CFuncPtr):
-        _flags_ = 1  # FUNCFLAG_CDECL
-        _restype_ = Long
-
-    function = Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]  # None: this program
-    return int(function(number, *arguments))
+    function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall")  # type: ignore[arg-type]  # None: this program
+    return int(_ctypes.call_cdeclfunction(function, (number, *arguments)))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh import paths
-from sesh.errors import no_process
+from sesh import errors, paths
 from sesh.lean import signal
 
 HELD = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -38,7 +37,7 @@ def fork() -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
         child = os.fork()
     except OSError as error:
-        raise no_process(error) from error
+        raise errors.no_process(error) from error
     finally:
         if child:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

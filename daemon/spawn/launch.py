@@ -12,9 +12,9 @@ import os
 import sys
 import time
 
-from sesh import lean, names, paths, platform, system, wire, writing
+from sesh import errors, lean, names, paths, platform, system, wire, writing
 from sesh.daemon.spawn.daemonize import HELD, fork, python, reap
-from sesh.errors import ExitCode, Refused, SeshError, Silent, TimedOut, Unknown, Unreachable, no_process
+from sesh.errors import ExitCode, Refused, SeshError
 from sesh.lean import socket
 from sesh.quitkey import quit_key
 
@@ -57,9 +57,9 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     if scope:
         try:
             return _spawn(spec, scope, deadline)
-        except (Silent, Unknown):
+        except (errors.Silent, errors.Unknown):
             raise
-        except Unreachable:
+        except errors.Unreachable:
             pass  # systemd-run does not work for this user: the daemon starts where its creator is
     if os.path.isdir(paths.zygote_directory()):
         from sesh.daemon.spawn import zygote
@@ -71,9 +71,9 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     connection = _spawn(spec, [], deadline) if heavy else _fork(spec, deadline)
     try:
         if not (heavy or spec.get("job")) and len(paths.names()) >= _ZYGOTE_FROM:
-            from sesh.daemon.spawn import zygote
+            from sesh.daemon.spawn import forking
 
-            zygote.start(_ZYGOTE_FROM)
+            forking.start(_ZYGOTE_FROM)
     except (OSError, Refused):
         pass  # it is for later sessions
     return connection
@@ -112,7 +112,7 @@ def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connect
         child = os.posix_spawn(words[0], words, os.environ, setsigmask=() if prefix else HELD)
     except OSError as error:
         ours.close()
-        raise no_process(error) from error
+        raise errors.no_process(error) from error
     finally:
         theirs.close()
     return _await_daemon(wire.adopt(ours), spec, deadline, child)
@@ -137,7 +137,7 @@ def _await_daemon(
     except SeshError as error:
         connection.close()
         answered = error.answered
-        if answered or not isinstance(error, (TimedOut, Unreachable)):
+        if answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             raise
         raise _not_ready(connection, spec, error) from error
     except KeyboardInterrupt:
@@ -164,15 +164,15 @@ def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) 
     """The error for a new daemon that does not report: it tells whether its program may run."""
     name = spec["name"]
     if connection.begun == 0:
-        return Unknown(
+        return errors.Unknown(
             f"the daemon of {name} began to start it and does not say more",
             hint="`$sesh` lists the sessions",
             exit_code=ExitCode.UNKNOWN if spec.get("job") else ExitCode.FAILED,
         )
-    if not isinstance(error, TimedOut):
+    if not isinstance(error, errors.TimedOut):
         return error
     message = f"the daemon of {name} did not start in time; nothing was started"
-    return Silent(message) if spec.get("timeout") is None else TimedOut(message)
+    return errors.Silent(message) if spec.get("timeout") is None else errors.TimedOut(message)
 
 
 def own_scope() -> list[str]:

@@ -1,49 +1,31 @@
 """The zygote: a process that has loaded a daemon's modules, and from which the daemons of further sessions are forked.
 
 These share the memory that none of them writes to, and have nothing left to load. The creator of the third session
-starts the zygote. It forks only for creators whose processes hand down the same attributes as its own (`fingerprint`),
-takes from a creator nothing but the spec, and exits when at most one session is alive of those that it knows: the ones
-there when it started, and its forks. Its death harms none of them, and nobody has to reap one: it ignores SIGCHLD.
+starts the zygote (`forking`). It forks only for creators whose processes hand down the same attributes as its own
+(`fingerprint`), and takes from a creator nothing but the spec.
 """
 
 from __future__ import annotations
 
-import gc
 import os
-import select
 import stat
 import sys
 import time
 
-from sesh import about, identity, lean, paths, platform, proc, protocol, system, wire, writing
+from sesh import about, identity, lean, paths, platform, protocol, system, wire
 from sesh.about import __version__
-from sesh.daemon.spawn.daemonize import fork, python, reset_signals, spawn_detached
-from sesh.errors import Refused, SeshError
-from sesh.lean import signal, socket
-from sesh.store import records
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sesh.daemon.clients.listener import Listener
-    from sesh.stored import Record
+from sesh.errors import SeshError
+from sesh.lean import socket
 
 ANSWER_TIMEOUT = 0.25
 """Seconds in which a zygote has to answer; later the creator starts its daemon without it."""
-TITLE = about.ZYGOTE
-_LOCK = ".lock"
-_SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
-"""Output that fills the caches of an emulator."""
-_POOL, _POOL_HEADER, _STEP, _LARGEST = 16384, 48, 16, 512
-"""How CPython allocates small objects, in bytes: a pool holds objects of one size; sizes go in steps to the largest."""
-_MOST_HOLES = 1 << 19
-"""Bytes of holes of one size; where there seem to be more, the memory is laid out in another way."""
-_filling: list[bytes] = []
-"""What lies in the holes of the zygote's memory."""
-
-
-# -- the creator's side
+_STATUS = (
+    b"Uid", b"Gid", b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allo",
+    b"THP_enabled",
+)  # fmt: skip
+_FILES = (
+    "cgroup", "limits", "loginuid", "sessionid", "timerslack_ns", "personality", "coredump_filter", "attr/current",
+)  # fmt: skip
 
 
 def connect() -> wire.Connection | None:
@@ -66,210 +48,12 @@ def connect() -> wire.Connection | None:
     return None
 
 
-def start(at_least: int) -> None:
-    """Starts a zygote that fits this process, unless there is one, and does not wait for it.
-
-    None is worth its memory with fewer than `at_least` sessions. Raises OSError and Refused.
-    """
-    import fcntl
-    from itertools import islice
-
-    key = fingerprint()
-    if not key or not hasattr(os, "pidfd_open") or len(list(islice(_running(), at_least))) < at_least:
-        return
-    directory = paths.zygote_directory()
-    with writing.masked(0o077):
-        if not os.path.isdir(directory):
-            os.mkdir(directory, paths.PRIVATE)
-        if not paths.trusted(directory):
-            return
-        path = os.path.join(directory, key + _LOCK)
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import run; run({key!r})"
-        spawn_detached([*python(), "-c", code], lock)
-    except BlockingIOError:
-        pass  # one runs, or is being started
-    finally:
-        os.close(lock)
-
-
-# -- the zygote itself
-
-
-def run(key: str) -> None:
-    """The zygote's whole life; never returns. Its lock is descriptor 3."""
-    from sesh.daemon.clients.listener import Listener
-
-    reset_signals()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps its forks
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    system.outlive_programs()
-    proc.set_process_title(TITLE)
-    writing.hold_package()
-    _preload()
-    listener = Listener(key, paths.zygote_directory())
-    try:
-        _serve(listener)
-    finally:
-        _remove_files(listener)
-        os._exit(0)
-
-
-def _preload() -> None:
-    """Loads a daemon's modules, fills its emulator's caches, and hides both from the collector, which would write to
-    them.
-
-    The interpreter's cache of methods, full of what loading looked up, is emptied: each entry that a fork replaces
-    would change the reference counts of two names, in two pages of its own.
-    """
-    import resource  # noqa: F401
-
-    import sesh.daemon.activity.rules
-    import sesh.daemon.activity.telling
-    import sesh.daemon.pty.answers
-    import sesh.daemon.screen.checkpoint
-    import sesh.daemon.server
-    import sesh.daemon.shell.shells
-    import sesh.daemon.spawn.environment
-    import sesh.daemon.spawn.main
-    import sesh.daemon.upgrade.reload
-    import sesh.daemon.waits
-    import sesh.vt.emulator  # noqa: F401
-    from sesh.vt.emulator import Emulator
-    from sesh.vt.render.replay import replay
-
-    system.give_back()
-    lean.parse_json(lean.to_json({}))
-    emulator = Emulator(80, 24)
-    emulator.feed(_SAMPLE.encode() * 30)
-    replay(emulator, lines=10)
-    del emulator
-    gc.collect()
-    getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()  # the first name since Python 3.13
-    fill_holes()
-    gc.freeze()
-
-
-def fill_holes() -> None:
-    """Fills the holes that loading has left between small objects.
-
-    A fork's own objects would go there, and each would cost it the page. Now they go to pools of their own.
-    """
-    overhead = sys.getsizeof(b"")
-    for size in range(overhead // _STEP * _STEP + _STEP, _LARGEST + 1, _STEP):
-        whole = (_POOL - _POOL_HEADER) // size
-        added: list[bytes] = []
-        run = last = 0
-        while run < whole and len(added) < _MOST_HOLES // size:
-            added.append(bytes(size - overhead))
-            run = run + 1 if id(added[-1]) == last + size else 1
-            last = id(added[-1])
-        _filling.extend(added[:-whole] if run == whole else ())  # the last ones had a whole pool, which was free
-
-
-def _serve(listener: Listener) -> None:
-    """Forks a daemon for each connection, as long as there are sessions to share memory.
-
-    These are known by their lifetimes: descriptors that become readable when a session's daemon ends.
-    """
-    lifetimes = _open_pids()
-    while len(lifetimes) > 1:
-        poll = select.poll()
-        for descriptor in (listener.socket.fileno(), *lifetimes):
-            poll.register(descriptor, select.POLLIN)
-        for descriptor, _ in poll.poll():
-            if descriptor in lifetimes:
-                lifetimes.remove(descriptor)
-                os.close(descriptor)
-                continue
-            try:
-                opened = listener.accept()
-            except Refused:
-                continue  # another user's
-            if opened is not None:
-                lifetimes += _fork_daemon(opened)
-                opened.close()
-
-
-def _fork_daemon(opened: socket.socket) -> list[int]:
-    """Forks a daemon for the creator's connection; returns its lifetime, none if that fails (nobody answers then)."""
-    from sesh.daemon.spawn.main import run_from_zygote
-
-    ends: list[int] = []
-    try:
-        ends += os.pipe()
-        child = fork()
-    except (OSError, Refused):
-        for end in ends:
-            os.close(end)
-        return []
-    lifetime, daemon_end = ends
-    if child == 0:
-        run_from_zygote(opened.fileno(), daemon_end)
-    os.close(daemon_end)  # only the daemon holds it now, so the other end closes when it ends
-    return [lifetime]
-
-
-def _remove_files(listener: Listener) -> None:
-    """Removes its files and those that killed zygotes left."""
-    listener.close()
-    for entry in os.listdir(listener.folder):
-        key, suffix = os.path.splitext(entry)
-        path = os.path.join(listener.folder, key)
-        if suffix == _LOCK and (key == listener.name or not writing.held(path + _LOCK)):
-            for left in (path + paths.SOCKET, path + _LOCK):
-                try:
-                    os.unlink(left)
-                except OSError:
-                    continue  # it was not there, or is not ours to remove
-    try:
-        os.rmdir(listener.folder)
-    except OSError:
-        pass  # another zygote uses it
-
-
-def _running() -> Iterator[Record]:
-    """The records of this machine's sessions whose daemon lives."""
-    for name in paths.names():
-        record = records.readable(name)
-        if record is not None and records.here(record) and records.alive(record):
-            yield record
-
-
-def _open_pids() -> list[int]:
-    """The lifetimes of the running daemons (pidfd_open(2))."""
-    descriptors = []
-    for record in _running():
-        try:
-            descriptor = os.pidfd_open(record["daemon_pid"])
-        except OSError:
-            continue
-        if records.alive(record):  # the pid was not reused before it was opened
-            descriptors.append(descriptor)
-        else:
-            os.close(descriptor)
-    return descriptors
-
-
-# -- who may be forked for
-
-_STATUS = (
-    b"Uid", b"Gid", b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allo",
-    b"THP_enabled",
-)  # fmt: skip
-_FILES = (
-    "cgroup", "limits", "loginuid", "sessionid", "timerslack_ns", "personality", "coredump_filter", "attr/current",
-)  # fmt: skip
-
-
 def fingerprint() -> str:
     """A hash of the attributes that processes inherit, apart from the environment; empty if they cannot be read.
 
     On Linux, by proc(5): user, groups and capabilities, seccomp, allowed processors, control group, limits, audit
     session, security label, root and namespaces; scheduling, I/O priority and session keyring. With them the version of
-    sesh and its files' dates. The umask comes with the spec.
+    sesh and its place: whether its files are still the same, the zygote finds out. The umask comes with the spec.
     """
     if not platform.LINUX:
         return ""
@@ -284,23 +68,10 @@ def fingerprint() -> str:
         links = [*(f"ns/{name}" for name in sorted(os.listdir("/proc/self/ns"))), "root"]
         attributes += [os.fsencode(os.readlink(f"/proc/self/{link}")) for link in links]
         priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority, system.oom_class()
-        # With them the version, the interpreter, and the dates of the files that it would load.
-        dates = _dates(os.path.dirname(os.path.abspath(about.__file__)), ("daemon", "store", "vt"))
-        code = (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, dates)
+        place = os.path.abspath(about.__file__)
+        code = (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, place)
         inherited = priorities, system.keyring_and_io_priority(), code
         attributes.append(repr(inherited).encode("utf-8", "surrogateescape"))
     except OSError:
         return ""
-    return lean.sha1(b"\0".join(attributes))
-
-
-def _dates(directory: str, rooms: tuple[str, ...] = ()) -> list[tuple[str, int]]:
-    """The modules in a directory, and in rooms below it (all if none is named), with the dates of their last change."""
-    dates = []
-    with os.scandir(directory) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.endswith(".py"):
-                dates.append((entry.name, entry.stat().st_mtime_ns))
-            elif entry.is_dir() and (entry.name in rooms if rooms else entry.name != "__pycache__"):
-                dates += _dates(entry.path)
-    return dates
+    return lean.digest(b"\0".join(attributes))

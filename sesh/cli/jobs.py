@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from sesh import bounds
+from sesh import bounds, errors
 from sesh.cli import printing
 from sesh.cli.parser import written
-from sesh.errors import MEMORY_REASONS, ExitCode, Refused, SeshError, Unknown, UsageError
+from sesh.errors import MEMORY_REASONS, ExitCode, Refused, SeshError, UsageError
 from sesh.names import subject
 from sesh.ops import jobs
 from sesh.reach import find
@@ -95,7 +95,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         name = target.call(sessions.job, **data)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED and error.code != "refused":
-            error.exit_code = ExitCode.UNKNOWN if isinstance(error, Unknown) else ExitCode.SESH_FAILED
+            error.exit_code = ExitCode.UNKNOWN if isinstance(error, errors.Unknown) else ExitCode.SESH_FAILED
         raise
     if not cli.json:
         printing.text(name)

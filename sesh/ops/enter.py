@@ -13,7 +13,6 @@ from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import LONG_ENOUGH, is_name, near, printable, subject
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,7 +132,11 @@ def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
 
     Asks only if a person can be asked, and only for names of four letters or more. Raises Refused if they decline.
     """
-    for other in near(name, paths.names()) if caller.can_ask and len(name) >= LONG_ENOUGH else ():
+    if not caller.can_ask or len(name) < LONG_ENOUGH:
+        return name, None
+    from sesh.store import listing
+
+    for other in near(name, paths.names()):
         try:
             summary = listing.unanswered(other)
         except Refused:
@@ -195,6 +198,7 @@ def job(
         if (summary := find.dormant(name)) is None:
             return name, create.start(launch_spec, name)
         from sesh.ops import dormant
+        from sesh.store import records
 
         # A job that was lost is replaced, for what runs it each night; no other session is.
         if (records.readable(name) or {}).get("job") is not True:

@@ -10,18 +10,8 @@ import os
 import select
 import time
 
-from sesh import gate, protocol, wire
-from sesh.errors import (
-    DaemonDied,
-    Ended,
-    ExitCode,
-    InternalError,
-    Interrupted,
-    NotFound,
-    SeshError,
-    TimedOut,
-    Unreachable,
-)
+from sesh import errors, gate, protocol, wire
+from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.lean import signal
 from sesh.names import subject
 from sesh.ops import enter
@@ -128,13 +118,13 @@ class Waiter:
         self._interrupts.handler = self._while_lost
         try:
             facts = self._awaited()
-        except Ended as ended:
+        except errors.Ended as ended:
             facts = ended.result
             self._take_missed(ended)
-        except DaemonDied:
+        except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
-            raise InternalError(message, exit_code=ExitCode.UNKNOWN) from None
+            raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN) from None
         if output is not None:
             output.end()
             while output.pending:
@@ -157,8 +147,8 @@ class Waiter:
                 return result
         raise AssertionError  # frames come without end
 
-    def _timed_out(self) -> TimedOut:
-        return TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
+    def _timed_out(self) -> errors.TimedOut:
+        return errors.TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
 
     def _ask(self) -> None:
         """Asks for the job's end, and for the output after the last byte that came."""
@@ -170,7 +160,7 @@ class Waiter:
         connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + asked)
         try:
             connection.expect_welcome(self._stream.deadline)
-        except TimedOut as error:
+        except errors.TimedOut as error:
             raise error if error.answered else self._timed_out() from None
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
         self._set_message()
@@ -182,7 +172,7 @@ class Waiter:
         if self._collected is not None:
             self._collected.take(data)
 
-    def _take_missed(self, ended: Ended) -> None:
+    def _take_missed(self, ended: errors.Ended) -> None:
         before, (_, data) = self._stream.skipped, self._stream.rest(ended)
         if self._output is not None and (skipped := self._stream.skipped - before):
             self._note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
@@ -232,14 +222,14 @@ class Waiter:
         if not self._stream.reconnecting:
             return
         if not self._interrupts.tie or self._ending:
-            raise Interrupted(self._interrupts.message)
+            raise errors.Interrupted(self._interrupts.message)
         self._ending = True
 
     def _send(self, verb: str) -> None:
         """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
         try:
             self._stream.connection.send(wire.asking(verb, _SIGNAL, lasts=True), time.monotonic() + 1)
-        except (TimedOut, Unreachable):
+        except (errors.TimedOut, errors.Unreachable):
             return
 
 
@@ -270,7 +260,7 @@ def run(
             waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder)
             result, output = waiter.result(sink, wanted=wanted)
             return stream.name, result, output
-    except Ended as ended:  # before anybody could wait for it
+    except errors.Ended as ended:  # before anybody could wait for it
         if sink is not None:
             sink.take(ended.output)
             sink.end()
@@ -328,7 +318,7 @@ class StdinForwarder:
             words: Words = {"at": self._sent, "ends": self._ends, "mends": self._mends}
             try:
                 connection.send(wire.asking("feed", _FEED, self._chunk, **words))
-            except Unreachable:
+            except errors.Unreachable:
                 return  # the job may have ended: what was said before the connection closed is still to be read
 
     def answered(self, answer: Answer) -> None:

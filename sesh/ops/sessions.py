@@ -8,10 +8,8 @@ import time
 
 from sesh import errors, wire
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
-from sesh.ops import end
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ _RELOAD_TIMEOUT = 45.0
 @op("sessions.summaries", reads=True)
 def summaries(_caller: Caller) -> list[Summary]:
     """The sessions of this machine, as `listing.summaries` gives them."""
+    from sesh.store import listing
+
     return listing.summaries()
 
 
@@ -131,7 +131,12 @@ def detach(_caller: Caller, name: str | None = None, others: bool = False) -> De
     `others`: all but the one that typed last.
     """
     which = "others" if others else "all" if name is not None else "last"
-    name = find.checked(name, "--detach") if name is not None else listing.required("--detach")
+    if name is None:
+        from sesh.store import listing
+
+        name = listing.required("--detach")
+    else:
+        name = find.checked(name, "--detach")
     answer, _ = find.ask(name, "detach", which=which)
     return {"name": name, "detached": answer.get("detached")}
 
@@ -140,6 +145,8 @@ def detach(_caller: Caller, name: str | None = None, others: bool = False) -> De
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Renames a session; without a name the one that the caller types in. Raises NotFound, Exists."""
     if name is None:
+        from sesh.store import listing
+
         here = listing.current()
         if here is None:
             raise UsageError(f"no session given; write: $sesh --rename OLD {find.checked(new, '--rename')}")
@@ -231,6 +238,8 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
 
 def of_this_machine() -> list[str]:
     """The names of this machine's sessions, without those that run on another one in the same home directory."""
+    from sesh.store import listing
+
     return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
@@ -255,7 +264,8 @@ def restart(caller: Caller, name: str) -> Named:
     A shell starts in the directory that it is in now. The environment is the caller's. Errors that are known before are
     raised before it is ended: no such directory, the session that the caller types in.
     """
-    from sesh.ops import create
+    from sesh.ops import create, end
+    from sesh.store import records
 
     launch_spec = create.launch_spec(caller)
     if (summary := find.dormant(find.checked(name))) is not None:
@@ -283,8 +293,12 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
 
     Raises the error of a single session; Refused if the person does not want to end the one they are in.
     """
+    from sesh.ops import end
+
     chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)]
     if not chosen:
+        from sesh.store import listing
+
         chosen = [listing.required("--kill")]
         if caller.can_ask and not caller.agrees(f"end {chosen[0]}, this session, and all that runs in it?"):
             raise Refused("no session was ended")
@@ -295,6 +309,8 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
 @op("sessions.kill_all")
 def kill_all(caller: Caller, ask: bool = True) -> Killed:
     """Ends all sessions of this machine, as `kill`; `ask`: only if the person agrees. Raises Refused if not."""
+    from sesh.ops import end
+
     chosen = of_this_machine()
     find.note_damage(caller)
     if chosen and ask and caller.can_ask:

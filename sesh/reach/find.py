@@ -87,6 +87,8 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
         if until:
             time.sleep(0.005)
         until = until or time.monotonic() + min(patience, _DYING)
+        if not os.path.lexists(paths.record_path(name)):
+            return None
         from sesh.store import listing  # a session that answers needs no record
 
         summary = listing.unanswered(name)  # has a daemon that lives make its socket again
@@ -151,6 +153,8 @@ def summary(connection: wire.Connection, timeout: float) -> Summary:
 
 def dormant(name: str) -> Summary | None:
     """The summary of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
+    if not os.path.lexists(paths.record_path(name)):
+        return None
     from sesh.store import listing
 
     summary = listing.unanswered(name)

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh import Session, identity, platform, proc, wire
-from sesh.daemon.spawn import zygote
+from sesh import Session, about, identity, platform, proc, wire
 from tests.faults.askers import Asker, Askers
 from tests.support import PROMPT, Home, rounds, wait_until
 
@@ -430,7 +429,7 @@ def test_a_job_with_a_timeout_whose_daemon_is_stopped_is_not_waited_for_without_
 def test_a_session_that_a_stopped_zygote_was_asked_for_comes_once(home: Home) -> None:
     for name in ("one", "two", "three"):
         assert home.sesh("--open", name, "--", "sleep", "100").code == 0
-    zygotes = wait_until(lambda: [pid for pid in home.processes() if proc.command_of(pid) == [zygote.TITLE]])
+    zygotes = wait_until(lambda: [pid for pid in home.processes() if proc.command_of(pid) == [about.ZYGOTE]])
     wait_until(lambda: home.sesh("--list").code == 0)
     for number in range(ROUNDS):
         os.kill(zygotes[0], signal.SIGSTOP)

@@ -8,8 +8,7 @@ import signal
 
 import pytest
 
-from sesh import paths, platform, proc
-from sesh.daemon.spawn import zygote
+from sesh import about, paths, platform, proc
 from sesh.errors import CannotStart
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.skipif(not (platform.LINUX and hasattr(os, "pidfd_open"
 
 def zygotes(home: Home) -> list[int]:
     """The zygotes of a home."""
-    return [pid for pid in home.processes() if proc.command_of(pid) == [zygote.TITLE]]
+    return [pid for pid in home.processes() if proc.command_of(pid) == [about.ZYGOTE]]
 
 
 def forked(daemons: Daemons, name: str) -> bool:

@@ -36,6 +36,7 @@ REASONS = {
     "tests/unit/daemon/test_output_log.py": _INSIDE,
     "tests/unit/daemon/test_relay.py": "a moment comes at once that a timer brings",
     "tests/unit/daemon/test_upgrade.py": _STAND_IN,
+    "tests/unit/daemon/test_zygote.py": _STAND_IN,
     "tests/unit/ops/test_dormant.py": _BOUND,
     "tests/unit/ops/test_index.py": _STAND_IN,
     "tests/unit/ops/test_inside.py": _STAND_IN,

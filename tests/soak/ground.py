@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from sesh import wire
+from sesh import about, wire
 from sesh.client.shown import MAX_TERMINALS
-from sesh.daemon.spawn import zygote
 from sesh.errors import SeshError
 from sesh.remote.ssh import ssh
 from sesh.store import records
@@ -156,7 +155,7 @@ class Sessions:
     def zygotes(self) -> list[int]:
         """The processes that daemons are forked from."""
         daemons = {session.daemon for session in self.every}  # forks have the words of what they were forked from
-        return [pid for pid in self.home.processes() if zygote.TITLE in figures.command(pid) and pid not in daemons]
+        return [pid for pid in self.home.processes() if about.ZYGOTE in figures.command(pid) and pid not in daemons]
 
     def litter(self) -> list[str]:
         """Files that belong to no session, and processes that belong to none."""

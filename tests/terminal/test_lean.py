@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import subprocess
 import sys
 from functools import cache
 
 import pytest
 
-from sesh import sre
-from tests.support import Home
+from sesh import platform, sre
+from tests.support import Home, wait_until
 
 # Modules of sesh, without `sesh.`; the packages that they lie in come with them.
 EVERY_VERB = """
@@ -24,9 +26,12 @@ CALL = f"{DAEMON} reach.op reach.target"
 """An operation on a session that runs, here or on a host."""
 CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations that look at records too."""
+FORKED = f"{CALL} identity reading session_shapes store.files store.records"
+"""Beside that, a daemon that is a fork of the verb: it writes its record."""
 WORDS = "moments wording"
 """What is said of sessions, and of errors."""
-CREATES = "failures ops.create proc system writing daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
+ASKS = "ops.create system writing daemon.spawn.daemonize daemon.spawn.launch"
+CREATES = f"{ASKS} failures proc daemon.spawn.main"
 ATTACHES = "attached_last cli.attach config failures ops.enter reach.op writing"
 VIEWS = f"{CALLS} ops.views session_shapes"
 EXPRESSIONS = f"sre {sre.kept_in().removeprefix('sesh.')}"
@@ -42,7 +47,7 @@ JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 VERBS = {
     "--version": ("", ""),
     "a/b": (f"{SESSIONS} {ATTACHES} {WORDS}", "errno select"),
-    "--open work -- cat": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions session_shapes", "_json errno select"),
+    "--open work -- cat": (f"{FORKED} {CREATES} cli.sessions ops.sessions", "_json errno select"),
     "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json select"),
     "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "_json select"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json select"),
@@ -59,19 +64,19 @@ VERBS = {
     ),
     "--screen work": (f"{CALL} ops.views cli.views", "_json select"),
     "--logs work 5": (f"{CALL} ops.views cli.views", "_json select"),
-    "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json select"),
-    "--exec -- true": (f"{CALLS} {CREATES} {JOBS} session_shapes", "_json errno select"),
-    "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json select"),
-    "--open shell -- sh": (f"{CALLS} {CREATES} cli.sessions ops.end ops.sessions session_shapes", "_json errno select"),
+    "--detach work": (f"{CALL} cli.sessions ops.sessions", "_json select"),
+    "--exec -- true": (f"{FORKED} {CREATES} {JOBS}", "_json errno select"),
+    "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.sessions", "_json select"),
+    "--open shell -- sh": (f"{FORKED} {CREATES} cli.sessions ops.sessions", "_json errno select"),
     "--run shell -- true": (f"{CALL} {RUNS} reach.stream", "_json _sre select"),
     "--history shell": (f"{CALL} {RUNS} wording", "_json _sre select"),
     "--grep text": (
-        f"{VIEWS} {SHELL} {WORDS} cli.grep ops.end ops.matching ops.search ops.sessions",
+        f"{VIEWS} {SHELL} {WORDS} cli.grep ops.matching ops.search ops.sessions",
         "_json _sre select",
     ),
-    "--label work a=b": (f"{CALLS} cli.sessions ops.end ops.sessions session_shapes", "_json select"),
-    "--message work text": (f"{CALLS} {WORDS} cli.sessions ops.end ops.sessions", "_json select"),
-    "--rename shell other": (f"{CALLS} attached_last cli.sessions ops.end ops.sessions writing", "_json errno select"),
+    "--label work a=b": (f"{CALL} cli.sessions ops.sessions session_shapes", "_json select"),
+    "--message work text": (f"{CALL} {WORDS} cli.sessions ops.sessions", "_json select"),
+    "--rename shell other": (f"{CALLS} attached_last cli.sessions ops.sessions writing", "_json errno select"),
     "--export": (LAYOUT, "_json errno select"),
     "--restore": (LAYOUT, "_json errno select"),
     "--completions zsh": ("cli.scripts completions", ""),
@@ -95,6 +100,12 @@ ATTACHING = (
     "_collections _json _sre errno fcntl select termios",
 )
 """The same to a new one, which shows a hint."""
+ASKED = f"{CALL} {ASKS} daemon.spawn.zygote identity session_shapes"
+FROM_ZYGOTE = {
+    "--open four -- sleep 100": (f"{ASKED} cli.sessions ops.sessions", "_ctypes _json errno select"),
+    "--exec -- true": (f"{ASKED} {JOBS}", "_ctypes _json errno select"),
+}
+"""Having a daemon made by the zygote."""
 STANDARD = "__future__ _socket gc os"
 
 ADVICE = """
@@ -114,6 +125,9 @@ finally:
         file.write(" ".join(sys.modules))
 sys.exit(code)
 """
+PATIENT = REPORT.replace(
+    "loading.hasten()", "loading.hasten(); from sesh.daemon.spawn import zygote; zygote.ANSWER_TIMEOUT = 9"
+)
 AT_FORKS = """
 import os, sys
 sys.path[:0] = {path!r}
@@ -199,6 +213,19 @@ def test_the_verbs_that_start_fast_load_what_is_listed(reporting: Reporting) -> 
         if difference := reporting.differences(*modules):
             found[line] = difference
     assert not found, "\n".join(f"{line}: {difference}" for line, difference in found.items()) + ADVICE
+
+
+@pytest.mark.skipif(not (platform.LINUX and hasattr(os, "pidfd_open")), reason="there is no zygote here")
+def test_what_asks_the_zygote_for_a_daemon_loads_what_is_listed(reporting: Reporting) -> None:
+    home = reporting.home
+    for name in ("one", "two", "three"):
+        home.sesh("--open", name, "--", "sleep", "100")
+    wait_until(lambda: glob.glob(f"{home.directory}/.zygote/[!.]*.sock"), what="a zygote")
+    reporting.start_with(PATIENT)
+    for line, modules in FROM_ZYGOTE.items():
+        assert home.sesh(*line.split()).code == 0
+        difference = reporting.differences(*modules)
+        assert not difference, line + difference + ADVICE
 
 
 def test_attaching_loads_what_is_listed(reporting: Reporting) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from sesh import platform, system
-from sesh.daemon.spawn import zygote
+from sesh import paths, platform, system
+from sesh.daemon.clients.listener import Listener
+from sesh.daemon.spawn import dates, forking, zygote
 from tests.support import ROOT
 
 PRINT = [sys.executable, "-c", "from sesh.daemon.spawn.zygote import fingerprint; print(fingerprint())"]
@@ -25,7 +28,7 @@ def fingerprint(*before: str, **env: str) -> str:
 
 
 def test_it_is_equal_whatever_the_environment() -> None:
-    assert len(fingerprint()) == 40
+    assert len(fingerprint()) == 16
     assert fingerprint(HOME="/elsewhere", TERM="dumb") == fingerprint()
 
 
@@ -53,7 +56,7 @@ def test_it_differs_for_another_login() -> None:
 def test_it_is_made_where_neither_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "_CALLS", {})
     assert system.keyring_and_io_priority() == (-1, -1)
-    assert len(zygote.fingerprint()) == 40
+    assert len(zygote.fingerprint()) == 16
 
 
 def scored(score: int) -> tuple[str, ...]:
@@ -76,12 +79,40 @@ def test_it_differs_where_limits_or_priority_do(before: tuple[str, ...]) -> None
     assert fingerprint(*before) != fingerprint()
 
 
+def test_no_daemon_is_forked_once_a_loaded_file_has_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The asker's own files are new then, and a daemon of old code would not know what it is asked for."""
+    (tmp_path / "module.py").write_text("")
+    loaded = dates._walked(str(tmp_path))
+    assert dates.hold(loaded)
+    os.utime(tmp_path / "module.py", ns=(1, 1))
+    assert not dates.hold(loaded)
+    pipes = [os.pipe(), os.pipe()]
+    monkeypatch.setattr(forking, "_open_pids", lambda: [reading for reading, _ in pipes])
+    monkeypatch.setattr(forking, "_fork_daemon", lambda _: pytest.fail("a daemon was forked"))
+    listener = Listener("key", str(tmp_path))
+    with socket.socket(socket.AF_UNIX) as creator:
+        creator.connect(str(tmp_path / f"key{paths.SOCKET}"))
+        waiting = forking._serve(listener, loaded)
+        assert waiting is not None
+        waiting.close()
+        assert creator.recv(1) == b""
+    listener.close()
+    for descriptor in (end for pipe in pipes for end in pipe):
+        os.close(descriptor)
+
+
+def test_each_module_that_a_zygote_loads_is_among_those_whose_dates_it_knows() -> None:
+    loaded = "forking._preload(); files = dates.of_files(); print(len(dates.of_loaded(files)))"
+    words = [sys.executable, "-c", f"from sesh.daemon.spawn import dates, forking; {loaded}"]
+    assert int(subprocess.check_output(words, cwd=ROOT)) > 50
+
+
 FILL = """
-from sesh.daemon.spawn import zygote
+from sesh.daemon.spawn import forking
 
 many = [bytes(size) for size in (30, 100, 400) for _ in range(1000)]
 del many[::2]  # every second place is free
-zygote.fill_holes()
+forking.fill_holes()
 for size in (30, 100, 400):
     places = [id(place) for place in [bytes(size) for _ in range(200)]]
     print(sum(0 < after - before < size + 49 for before, after in zip(places, places[1:])))

@@ -105,7 +105,7 @@ def test_a_quiet_session_is_asked_again_once_its_program_has_run(shell: Shell) -
     assert [quiet.rows([row], {"work"}, 1000.0) for _ in range(3)] == [[], [row], [row]]
     shell.type("")
     wait_until(lambda: os.stat(shell.tty).st_mtime > time.time() - 50)
-    wait_until(lambda: platform.stat_of(shell.pid)[0] == "S")
+    wait_until(lambda: identity.stat_of(shell.pid)[0] == "S")
     shell.rests()
     assert quiet.rows([row], {"work"}, 1000.0) == []
     assert quiet.rows([row], {"work"}, 1000.0) == [row]
