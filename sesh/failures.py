@@ -5,7 +5,7 @@ The tree stands in `errors`, from which all are imported.
 
 from __future__ import annotations
 
-from errno import EAGAIN
+from errno import EAGAIN, EMFILE, ENFILE
 
 from sesh.refusals import ExitCode, NotFound, Refused, SeshError, UsageError, kinds
 
@@ -55,6 +55,8 @@ class NotSubmitted(Refused):
 def no_process(error: OSError) -> Refused:
     """The error if the system starts no other process."""
     hint = "end some processes, or raise the limit (ulimit -u)" if error.errno == EAGAIN else ""
+    if error.errno in (EMFILE, ENFILE):
+        hint = "close some files, or raise the limit (ulimit -n)"
     return Refused(f"cannot start a process: {error.strerror or error}", hint=hint)
 
 

@@ -82,7 +82,7 @@ class Program:
             os.close(slave)
             if not isinstance(error, OSError):
                 raise
-            if error.errno in (EAGAIN, ENOMEM):
+            if error.errno in (EAGAIN, ENOMEM, EMFILE, ENFILE):
                 raise no_process(error) from error
             raise cannot_start(self._words, self._path, error.errno or EACCES) from error
 

@@ -258,6 +258,14 @@ def test_without_a_process_for_the_program_the_error_says_so(monkeypatch: pytest
         spawn()
 
 
+@pytest.mark.skipif(not platform.LINUX, reason="posix_spawn has no sessions here")
+def test_a_program_that_lacks_a_descriptor_was_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was 126: cannot execute."""
+    monkeypatch.setattr(os, "posix_spawn", failing(errno.EMFILE))
+    with pytest.raises(Refused, match="cannot start a process: Too many open files; close some files"):
+        spawn()
+
+
 @pytest.mark.parametrize("heavy", [(), ("threading",)], ids=["fork", "interpreter"])
 def test_without_a_process_for_the_daemon_the_error_says_so(
     home: Home, monkeypatch: pytest.MonkeyPatch, heavy: tuple[str, ...]
