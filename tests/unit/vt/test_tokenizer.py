@@ -179,6 +179,23 @@ def test_a_frame_in_one_block_leaves_what_it_leaves_byte_by_byte() -> None:
         assert fed(data, 12, 4).state() == pieces.state()
 
 
+@pytest.mark.parametrize("before", [b"", b"\x1b[3;9r\x1b[?6h", b"\x1b[?69h\x1b[2;9s", b"\x1b[1;20HX"])
+def test_moves_that_later_ones_override_leave_what_they_leave_one_by_one(before: bytes) -> None:
+    rng = random.Random(25)
+    moves = b"H 3H 2;5H 99;99f r 2;4r 4;2r 3;99r ?25l ?25h ?6h ?25;6l B".split()
+    for _ in range(rounds(60, 2000)):
+        together, apart = Emulator(20, 10), Emulator(20, 10)
+        run = [b"\x1b[" + rng.choice(moves) for _ in range(rng.randint(2, 8))]
+        together.feed(before + b"".join(run))
+        for sequence in (before, *run):
+            apart.feed(sequence)
+        assert together.state() == apart.state(), run
+        for emulator in (together, apart):
+            emulator.resize(8, 4)
+            emulator.feed(b"".join(run))
+        assert together.state() == apart.state(), run
+
+
 def test_text_in_several_pens_wraps_with_the_pen_of_the_character_that_does_not_fit() -> None:
     emulator = fed(b"\x1b[4H\x1b[41mabc\x1b[42mdefghi\x1b[43mjkl\x1b[44m", 5, 4)
     assert [emulator.screen.buffer[y][4].bg for y in range(1, 4)] == ["2", "3", "3"]
