@@ -10,7 +10,8 @@ import re
 import sys
 
 from sesh.about import __version__
-from sesh.cli.verbs import EVERYWHERE, VERBS, Verb
+from sesh.cli.verb_texts import EVERYWHERE
+from sesh.cli.verbs import VERBS, Verb
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
 SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, or the verbs."

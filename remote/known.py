@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import lean, moments, paths, reading
-from sesh.errors import InvalidHost, Refused, SeshError
+from sesh import errors, lean, moments, paths, reading
+from sesh.errors import Refused, SeshError
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
 from sesh.shapes import flag, items, keys, loose, mapping, natural, number, system_line, system_text
@@ -400,7 +400,7 @@ def _content(path: str) -> Any:
 def _is_record(path: str, remote: KnownRemote) -> bool:
     try:
         check_host(remote.host)
-    except InvalidHost:
+    except errors.InvalidHost:
         return False
     return bool(remote.key) and path == path_of(remote.key, _RECORD)
 

@@ -1,4 +1,4 @@
-"""Errors of what was understood and did not come about: time that passed, a stop, a silent daemon, a broken link.
+"""Errors of words that cannot be names, and of what did not come about: time that passed, a stop, a broken link.
 
 The tree stands in `errors`, from which all are imported.
 """
@@ -7,11 +7,33 @@ from __future__ import annotations
 
 from errno import EAGAIN
 
-from sesh.refusals import ExitCode, NotFound, Refused, SeshError, kinds
+from sesh.refusals import ExitCode, NotFound, Refused, SeshError, UsageError, kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.schema import JobResult
+
+
+class NamingHost:
+    """A context that gives the errors which leave it a host, if they name none yet and `host` is not None."""
+
+    def __init__(self, host: str | None) -> None:
+        self._host = host
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, SeshError):
+            error.host = error.host or self._host
+
+
+class InvalidName(UsageError, code="invalid_name"):
+    """A word that can be no session's name."""
+
+
+class InvalidHost(UsageError, code="invalid_host"):
+    """A word that can be no host."""
 
 
 class Ended(NotFound):

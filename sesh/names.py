@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sesh.errors import InvalidHost, InvalidName, UsageError
+from sesh import errors
+from sesh.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def check_name(name: str) -> str:
         rule = f"a session name has at most {LONGEST_NAME} characters, not {len(name)}"
     else:
         rule = f"{printable(name)} is not a valid session name"
-    raise InvalidName(f"{rule}: use letters, digits, '.', '_', '+', '-', and begin with a letter, digit or '_'")
+    raise errors.InvalidName(f"{rule}: use letters, digits, '.', '_', '+', '-', and begin with a letter, digit or '_'")
 
 
 def check_host(text: str) -> str:
@@ -67,7 +68,9 @@ def check_host(text: str) -> str:
     user_ok = not sign or (bool(user) and user[0] != "-" and _USER.issuperset(user))
     if len(text) <= 255 and host_ok and port_ok and user_ok and host[0] not in "-.":
         return text
-    raise InvalidHost(f"{printable(text)} is not a host: write [user@]host[:port], or a Host from your ssh_config")
+    raise errors.InvalidHost(
+        f"{printable(text)} is not a host: write [user@]host[:port], or a Host from your ssh_config"
+    )
 
 
 def _is_port(text: str) -> bool:

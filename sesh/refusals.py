@@ -91,20 +91,6 @@ class SeshError(Exception):
         }
 
 
-class NamingHost:
-    """A context that gives the errors which leave it a host, if they name none yet and `host` is not None."""
-
-    def __init__(self, host: str | None) -> None:
-        self._host = host
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, SeshError):
-            error.host = error.host or self._host
-
-
 def for_host(text: str, host: str | None) -> str:
     """`text` with each `$sesh` as the command to type here: `sesh`, or `sesh @HOST` for another host."""
     return text.replace("$sesh", f"{CALLED} @{host}" if host else CALLED) if "$sesh" in text else text
@@ -112,14 +98,6 @@ def for_host(text: str, host: str | None) -> str:
 
 class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
     """The words of the command line make no sense together."""
-
-
-class InvalidName(UsageError, code="invalid_name"):
-    """A word that can be no session's name."""
-
-
-class InvalidHost(UsageError, code="invalid_host"):
-    """A word that can be no host."""
 
 
 class NotFound(SeshError, code="not_found"):

@@ -385,6 +385,28 @@ def gap(reason: str) -> str:
     return "" if reason[:1] in ".[" else " "
 
 
+# -- what is told of commands and jobs
+
+command = items(text)
+any_command = optional(either(command, text))
+"""A command: its words, or the line that a shell was given."""
+tag, optional_tag = word(20), optional(word(20))
+"""One of few words: a state, a cause."""
+date = word(64)
+reason = optional(word(100))
+signal_number = optional(whole(0, 127))
+FACTS: dict[str, Shape] = {
+    **keys("daemon_pid output_bytes n position events from", optional(natural)),
+    **keys("timed_out truncated output_lost", optional(flag)),
+    **keys("match question", optional(line)),
+    **keys("started ended", optional(either(date, moment))), "duration": optional(number),
+    "name": optional(session_name), "session_id": date, "key": optional(date), "met": optional_tag,
+    "command": any_command, "cwd": optional(text),
+    "exit_code": optional(code), "signal": signal_number, "reason": reason,
+}  # fmt: skip
+"""Keys of a run, of a job, and of a session's result."""
+
+
 # -- text of others, for a terminal
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from sesh.about import CALLED
-from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VALUE, Verb
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, SPELLINGS, VALUE, Verb
 from sesh.errors import UsageError
 from sesh.names import check_host
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     Piece = tuple[Option | None, str, str | None]
     """One piece of a line: its option, the word as it was typed, its value."""
 
-_SPELLINGS = {word: verb.name for verb in BY_NAME.values() for word in (verb.name, verb.short) if word}
-_SPELLINGS["-v"] = "--version"
 _FOREIGN = {
     "ls": "--list", "ps": "--list", "rm": "--kill", "stop": "--kill", "create": "--new", "start": "--new",
     "connect": "--attach", "last": "-",
@@ -125,9 +123,9 @@ def _verb(word: str, rest: list[str]) -> tuple[str, str] | None:
         return None  # the option of a creating verb: no name holds a "="
     if word == "-A":
         return word, ""
-    if word in _SPELLINGS:
-        return _SPELLINGS[word], ""
-    verb = _SPELLINGS.get(word[:2], "")
+    if word in SPELLINGS:
+        return SPELLINGS[word], ""
+    verb = SPELLINGS.get(word[:2], "")
     if verb and word[1] != "-" and all(kind_of(verb, f"-{letter}") == FLAG for letter in word[2:]):
         return verb, f"-{word[2:]}"
     return None

@@ -14,7 +14,8 @@ from typer.main import get_command
 
 from sesh.about import CALLED, PROGRAM
 from sesh.cli import parser
-from sesh.cli.verbs import BY_NAME, EVERYWHERE, FLAG, MANY, MAYBE, VERBS, Verb
+from sesh.cli.verb_texts import EVERYWHERE
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VERBS, Verb
 from sesh.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import gate, shapes, wire
+from sesh import gate, session_shapes, shapes, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, silent_host
 from sesh.reach.op import needed
@@ -75,7 +75,7 @@ def answered(
     """
     check_version(link, *needed(words))
     answers: list[str] = []
-    while len(answers) <= gate.MOST_QUESTIONS:
+    while len(answers) <= session_shapes.MOST_QUESTIONS:
         answer, data = ask(answers)
         for text, again in answer.get("notes") or []:
             caller.note(text)
@@ -84,7 +84,9 @@ def answered(
         if "question" not in answer:
             return answer, data
         answers.append(_reply(caller, answer))
-    raise ProtocolError(f"the other side asked more than {gate.MOST_QUESTIONS} questions; nothing more is answered")
+    raise ProtocolError(
+        f"the other side asked more than {session_shapes.MOST_QUESTIONS} questions; nothing more is answered"
+    )
 
 
 def _reply(caller: Caller, question: Answer) -> str:

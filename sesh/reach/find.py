@@ -7,7 +7,7 @@ import time
 
 from sesh import errors, gate, paths, wire
 from sesh.about import CALLED
-from sesh.errors import Exists, InvalidName, NotFound, Refused, SeshError, UsageError
+from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.names import check_name, is_name, near, printable, subject
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ def checked(name: str, verb: str = "") -> str:
     if "@" in name.strip("@"):
         session, _, host = name.rpartition("@")
         verb = f"{verb} " if verb else ""
-        kind = InvalidName if verb else UsageError
+        kind = errors.InvalidName if verb else UsageError
         raise kind(
             f"{printable(name)} is not a session name; for the host: {CALLED} @{printable(name)}, "
             f"for a session on it: {CALLED} @{printable(host)} {verb}{printable(session)}"

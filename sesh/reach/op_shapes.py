@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sesh import bounds, gate
+from sesh import bounds, gate, session_shapes
 from sesh.shapes import (
+    FACTS,
     Malformed,
     anything,
+    command,
     complete,
     either,
     flag,
@@ -95,20 +97,20 @@ _SCREENS: dict[str, Shape] = {
     "json": _cells,
 }
 """The answers of `views.screen` by their format; pictures are drawn here, and asked of no host."""
-_met = table({**gate.FACTS, "met": word(20)}, ("met", "match", "exit_code", "position"))
+_met = table({**FACTS, "met": word(20)}, ("met", "match", "exit_code", "position"))
 _errors = mapping(session_name, gate.error)
 _row_error: dict[str, Shape] = {"error": gate.error}
-_RUN = {**gate.RUN, "command": gate.command, "duration": number, "started": gate.FACTS["started"]}
+_RUN = {**session_shapes.RUN, "command": command, "duration": number, "started": FACTS["started"]}
 _command = table(_RUN, ("n", "command", "exit_code", "duration"))
 _entry = complete(
     {
         "name": session_name,
         "host": optional(line),
         "directory": optional(text),
-        "command": optional(gate.command),
-        "labels": gate.labels,
+        "command": optional(command),
+        "labels": session_shapes.labels,
     },
-    resume=optional(gate.command),
+    resume=optional(command),
 )
 _hit = complete(
     {
@@ -116,7 +118,7 @@ _hit = complete(
         "line": natural,
         "text": text,
         **keys("before after", items(text)),
-        "command": optional(gate.command),
+        "command": optional(command),
         "started": optional(line),
     },
     host=optional(line),
@@ -129,18 +131,16 @@ _leftover = complete(
 )
 _finding = complete({"check": word(100), "state": word(20), "message": line, "remedy": optional(line)})
 _name_and_created: dict[str, Shape] = {"name": session_name, "created": flag}
-_made = complete(
-    _name_and_created, host=optional(line), command=optional(gate.command), awaits_enter=flag, **_row_error
-)
+_made = complete(_name_and_created, host=optional(line), command=optional(command), awaits_enter=flag, **_row_error)
 _killed = complete({"killed": items(session_name), "failed": _errors})
 
 _SHAPES: dict[str, Shape] = {
     "checks.all_": rows(_finding),
-    "follow.all_events": gate.event,
+    "follow.all_events": session_shapes.event,
     "follow.ended": optional(_met),
-    "follow.sessions": rows(gate.session),
-    "follow.log": complete({"path": text, "events": rows(table(gate.LOGGED))}),
-    "jobs.result": table({**gate.ENDED, "output": octets}, ("exit_code", "output")),
+    "follow.sessions": rows(session_shapes.session),
+    "follow.log": complete({"path": text, "events": rows(table(session_shapes.LOGGED))}),
+    "jobs.result": table({**session_shapes.ENDED, "output": octets}, ("exit_code", "output")),
     **keys("dormant.restore layout.make", rows(_made)),
     "layout.sessions": rows(_entry),
     "leftovers.clear": rows(_leftover),
@@ -151,22 +151,22 @@ _SHAPES: dict[str, Shape] = {
     "sessions.job": session_name,
     "sessions.kill": _killed,
     "sessions.kill_all": _killed,
-    "sessions.label": gate.labels,
+    "sessions.label": session_shapes.labels,
     "sessions.message": natural,
     "sessions.new": complete(_name_and_created),
     "sessions.open_": flag,
     "sessions.reload": complete({"reloaded": items(session_name), "failed": _errors}),
     "sessions.rename": complete(keys("name renamed_from", session_name)),
     **keys("sessions.restart sessions.resume_with", complete({"name": session_name})),
-    "sessions.summaries": rows(gate.session),
+    "sessions.summaries": rows(session_shapes.session),
     "sessions.there": flag,
     "shell.history": rows(_command),
     "shell.history_output": table({**_RUN, "output": octets}, ("output",)),
     "undeploy.remove": complete({"removed": items(text), "forgotten": items(session_name)}),
     "views.logs": items(styled),
-    "views.overview": complete({"sessions": rows(gate.session), "refusals": items(line), "home": text}),
+    "views.overview": complete({"sessions": rows(session_shapes.session), "refusals": items(line), "home": text}),
     "views.screen": _cells,
-    "views.status": gate.session,
+    "views.status": session_shapes.session,
 }
 _LARGE = (
     "follow.log", "jobs.result", "search.grep", "shell.history", "shell.history_output", "views.logs", "views.screen",

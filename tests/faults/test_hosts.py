@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sesh import gate
+from sesh import gate, session_shapes
 from tests.support import ROOT, Home, Result, Terminal, wait_until
 
 ODD_ROWS = ("labels", "missing", "newline", "escape", "nan", "huge", "type", "text")
@@ -168,7 +168,7 @@ def test_the_list_to_choose_from_stands_a_host_s_odd_screens(evil: Evil, attack:
 def test_notes_are_printable_and_not_without_end(evil: Evil) -> None:
     done = evil.sesh("notes", "--list")
     assert done.code == 0
-    assert done.stderr.count("\n") == gate.MOST_NOTES
+    assert done.stderr.count("\n") == session_shapes.MOST_NOTES
 
 
 @pytest.mark.parametrize("attack", ["job-text", "job-range", "job-missing", "odd-name"])

@@ -10,7 +10,7 @@ from tests.house.source import Module, modules, read
 
 COMMAND = re.compile(rf"(?:^|[`'\":(] ?){PROGRAM}(?: [-@]| NAME|: |`)|[`:] {PROGRAM} ?$")
 """The beginning of a command, or of a line of sesh's own, in a text."""
-ELSEWHERE = {"sesh.cli.verbs", "sesh.cli.typer_app"}
+ELSEWHERE = {"sesh.cli.verb_texts", "sesh.cli.verbs", "sesh.cli.typer_app"}
 """Help and examples, where `typer_app` puts in the name that the program was called by."""
 
 

@@ -26,20 +26,20 @@ CALL = f"{DAEMON} reach.op reach.target"
 """An operation on a session that runs, here or on a host."""
 CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations that look at records too."""
-FORKED = f"{CALL} identity reading store.files store.records"
+FORKED = f"{CALL} identity reading session_shapes store.files store.records"
 """Beside that, a daemon that is a fork of the verb: it writes its record."""
 WORDS = "moments wording"
 """What is said of sessions, and of errors."""
 ASKS = "ops.create system writing daemon.spawn.daemonize daemon.spawn.launch"
 CREATES = f"{ASKS} failures proc daemon.spawn.main"
 ATTACHES = "attached_last cli.attach config failures ops.enter reach.op writing"
-VIEWS = f"{CALLS} ops.views"
+VIEWS = f"{CALLS} ops.views session_shapes"
 EXPRESSIONS = f"sre {sre.kept_in().removeprefix('sesh.')}"
 SHELL = f"{EXPRESSIONS} moments ops.shell vt.grammar"
 RUNS = f"{SHELL} cli.shell reach.cancelling stop"
 LAYOUT = f"""
-    {CALLS} {WORDS} cli.layout failures ops.create ops.dormant ops.end ops.layout ops.lookup programs remote.known stop
-    store.checkpoints store.results writing
+    {CALLS} {WORDS} cli.layout failures ops.create ops.dormant ops.end ops.layout ops.lookup programs remote.known
+    session_shapes stop store.checkpoints store.results writing
 """
 JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 
@@ -74,7 +74,7 @@ VERBS = {
         f"{VIEWS} {SHELL} {WORDS} cli.grep ops.matching ops.search ops.sessions",
         "_json _sre select",
     ),
-    "--label work a=b": (f"{CALL} cli.sessions ops.sessions", "_json select"),
+    "--label work a=b": (f"{CALL} cli.sessions ops.sessions session_shapes", "_json select"),
     "--message work text": (f"{CALL} {WORDS} cli.sessions ops.sessions", "_json select"),
     "--rename shell other": (f"{CALLS} attached_last cli.sessions ops.sessions writing", "_json errno select"),
     "--export": (LAYOUT, "_json errno select"),
@@ -95,12 +95,12 @@ EXISTING = (
 """Attaching to a session that runs."""
 ATTACHING = (
     f"""
-    {EXISTING[0]} {CREATES} {WORDS} client.hint remote.known vt.render.clean_screen vt.render.overlay
+    {EXISTING[0]} {CREATES} {WORDS} session_shapes client.hint remote.known vt.render.clean_screen vt.render.overlay
     """,
     "_collections _json _sre errno fcntl select termios",
 )
 """The same to a new one, which shows a hint."""
-ASKED = f"{CALL} {ASKS} daemon.spawn.zygote identity"
+ASKED = f"{CALL} {ASKS} daemon.spawn.zygote identity session_shapes"
 FROM_ZYGOTE = {
     "--open four -- sleep 100": (f"{ASKED} cli.sessions ops.sessions", "_ctypes _json errno select"),
     "--exec -- true": (f"{ASKED} {JOBS}", "_ctypes _json errno select"),

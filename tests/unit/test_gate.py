@@ -25,7 +25,7 @@ KINDS = (
 )
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _KEYS = st.sampled_from(
-    [*gate.FACTS, "sessions", "refusals", "home", "code", "text", "error", "message", "notes", "labels", "state",
+    [*shapes.FACTS, "sessions", "refusals", "home", "code", "text", "error", "message", "notes", "labels", "state",
      "session", "question", "answers", "default", "columns", "rows", "cells", "cursor", "killed", "failed", "output",
      "$bytes", "event"]
 )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
-from sesh import bridge, gate, messages, protocol, schema, shapes
+from sesh import bridge, gate, messages, protocol, schema, session_shapes, shapes
 from sesh.reach import op_shapes
 from sesh.vt.render import screen_data
 
@@ -24,7 +24,7 @@ _PLAIN: dict[str, type] = {
 
 _MANY: dict[str, type] = {"items": list, "rows": list, "mapping": dict, "several": tuple}
 """The same for values with parts."""
-_SHARED = gate.FACTS.keys() | schema.Status.__optional_keys__
+_SHARED = shapes.FACTS.keys() | schema.Status.__optional_keys__
 """Keys that stand in the shape of several answers, each of which has some of them; `FACTS` may be null in any."""
 _OLDER = {("Summary", "labels"), ("Status", "labels"), ("Foreground", "command")}
 """What may be null in the answer of an older host."""
@@ -88,7 +88,7 @@ def fields(table: shapes.Fields, required: Any, kind: Any, place: str) -> Iterat
             yield f"{place}.{key}: not checked"
         else:
             shape, hint = table[key], hints[key]
-            shared = shape is gate.FACTS.get(key)
+            shared = shape is shapes.FACTS.get(key)
             if shared:
                 hint = hint | _LOOSE.get(key, hint)
             if (shared and parts(shape)[0] == "optional") or (kind.__name__, key) in _OLDER:
@@ -130,7 +130,7 @@ _OTHERWISE = {
     [(protocol.WELCOME, schema.Welcome), (protocol.RESPONSE, schema.Answer), (protocol.DATA, schema.Event)],
 )
 def test_what_the_gate_lets_in_of_a_frame_is_what_its_type_says(kind: int, type_: Any) -> None:
-    name, shape = gate._messages[kind]
+    name, shape = {**gate._messages, **gate.messages_of_sessions()}[kind]
     assert set(differences(shape, type_, name)) <= _OTHERWISE
 
 
@@ -148,9 +148,9 @@ def test_the_facts_of_replies_are_those_of_jobs_commands_and_waits() -> None:
     typed = set[str]()
     for each in (schema.JobResult, schema.RunFacts, schema.Condition):
         typed |= get_type_hints(each, _NAMES).keys()
-    assert gate.FACTS.keys() - typed == _OF_REPLIES
-    assert list(differences(gate.ended, schema.JobResult, "ended")) == []
-    assert list(differences(shapes.table(gate.RUN), schema.RunFacts, "run")) == []
+    assert shapes.FACTS.keys() - typed == _OF_REPLIES
+    assert list(differences(session_shapes.ended, schema.JobResult, "ended")) == []
+    assert list(differences(shapes.table(session_shapes.RUN), schema.RunFacts, "run")) == []
 
 
 def test_a_difference_is_seen() -> None:
