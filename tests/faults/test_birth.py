@@ -283,7 +283,7 @@ def test_without_a_process_for_the_daemon_the_error_says_so(
 
 def test_a_daemon_that_cannot_leave_its_creator_says_why(home: Home, daemons: Daemons) -> None:
     """Its second fork failed, and the creator heard only that the daemon had closed the connection."""
-    how = "def fail():\n    raise launch.no_process(BlockingIOError(11, 'no room'))\nmain.leave_session = fail\n"
+    how = "def fail():\n    raise launch.errors.no_process(BlockingIOError(11, 'no room'))\nmain.leave_session = fail\n"
     how += "try:\n    launch.start_daemon(spec)\nexcept launch.Refused as error:\n    assert 'no room' in str(error)\n"
     run_newborn(home, how + "else:\n    raise SystemExit(1)\n")
     assert daemons.litter() == []
