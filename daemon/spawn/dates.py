@@ -20,14 +20,14 @@ def of_files() -> Dates:
 
 def _walked(directory: str, rooms: tuple[str, ...] = ()) -> Dates:
     """The dates of the modules in a directory, and in rooms below it (all if none is named)."""
-    found: Dates = {}
+    dates: Dates = {}
     with os.scandir(directory) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.endswith(".py"):
-                found[entry.path] = _date(entry.stat())
+            if entry.name.endswith((".py", ".pyc")):  # on hosts bytecode takes the source's place
+                dates[entry.path] = _date(entry.stat())
             elif entry.is_dir() and (entry.name in rooms if rooms else entry.name != "__pycache__"):
-                found.update(_walked(entry.path))
-    return found
+                dates.update(_walked(entry.path))
+    return dates
 
 
 def of_loaded(dates: Dates) -> Dates:

@@ -30,7 +30,7 @@ FOUND: dict[str, tuple[str, str, dict[str, Any]]] = {
     "the loop's modules cannot be read at first": ("life", "import daemon/server.py", {"error": "EMFILE", "times": 4}),
     "standard streams cannot be opened": ("life", "open daemon/spawn/daemonize.py", {"error": "ENFILE"}),
     "closing the terminal reports an error": ("life", "close daemon/pty/pty.py", {"error": "EIO"}),
-    "closing the lock reports an error": ("life", "close sesh/paths.py", {"error": "EINTR"}),
+    "closing the lock reports an error": ("life", "close sesh/writing.py", {"error": "EINTR"}),
     "the terminal reports an error once": ("life", "read daemon/pty/pty.py", {"error": "EIO", "nth": 3}),
     "the emulator cannot be loaded at first": ("life", "import sesh/vt/", {"error": "EMFILE", "times": 2}),
     "a new size is interrupted": ("life", "ioctl daemon/pty/program.py", {"error": "EINTR", "nth": 2, "times": 2}),
@@ -43,7 +43,7 @@ FOUND: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "the processes of a session cannot be listed at first": (
         "killed",
-        "listdir sesh/platform.py",
+        "listdir sesh/proc.py",
         {"error": "EMFILE", "times": 2},
     ),
     "a client's descriptors report errors at the end": (

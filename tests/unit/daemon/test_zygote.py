@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import compileall
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -105,6 +107,18 @@ def test_each_module_that_a_zygote_loads_is_among_those_whose_dates_it_knows() -
     loaded = "forking._preload(); files = dates.of_files(); print(len(dates.of_loaded(files)))"
     words = [sys.executable, "-c", f"from sesh.daemon.spawn import dates, forking; {loaded}"]
     assert int(subprocess.check_output(words, cwd=ROOT)) > 50
+
+
+def test_on_a_host_bytecode_in_the_place_of_a_source_has_a_date(tmp_path: Path) -> None:
+    """`--deploy` takes no sources along, and there each zygote ended at once."""
+    folder = tmp_path / "sesh"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(os.path.join(ROOT, "sesh"), folder, ignore=ignored)
+    compileall.compile_dir(folder, legacy=True, quiet=2)
+    for source in folder.rglob("*.py"):
+        source.unlink()
+    code = "from sesh.daemon.spawn import dates, forking; forking._preload(); dates.of_loaded(dates.of_files())"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
 FILL = """
