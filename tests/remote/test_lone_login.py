@@ -105,6 +105,8 @@ def test_a_person_does_not_wait_for_a_login_that_goes_on_alone(home: Home, locke
     assert alone not in far.farm.masters()
     terminal.type(f"{SECRET}\r")
     terminal.wait_until(lambda: far.has_attached("work"), 20)
+    terminal.type("hello\r")
+    far.prints("work", "hello")  # until then its keys are those of a terminal that is not raw
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
 
