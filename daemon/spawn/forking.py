@@ -80,10 +80,10 @@ def run(key: str, mark: str) -> None:
     system.outlive_programs()
     proc.set_process_title(about.ZYGOTE)
     writing.hold_package()
-    _preload()
-    listener = Listener(key, paths.zygote_directory())
+    listener = Listener(key, paths.zygote_directory())  # creators that come meanwhile wait, as for any answer
     waiting = None
     try:
+        _preload()
         files = dates.of_files()
         if _mark(files) == mark:  # else some have changed meanwhile
             waiting = _serve(listener, dates.of_loaded(files))

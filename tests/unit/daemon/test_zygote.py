@@ -109,6 +109,23 @@ def test_each_module_that_a_zygote_loads_is_among_those_whose_dates_it_knows() -
     assert int(subprocess.check_output(words, cwd=ROOT)) > 50
 
 
+ORDER = """
+import os
+from sesh import paths
+from sesh.daemon.spawn import forking
+forking._preload = lambda: os._exit("key" + paths.SOCKET not in os.listdir(paths.zygote_directory()))
+os.mkdir(paths.zygote_directory(), 0o700)
+forking.run("key", "")
+"""
+
+
+def test_creators_can_wait_for_a_zygote_that_loads(tmp_path: Path) -> None:
+    """Of twenty sessions that were created at once, the fourth to the seventh had no zygote yet."""
+    tmp_path.chmod(0o700)
+    environment = {**os.environ, "SESH_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", ORDER], cwd=ROOT, env=environment, check=True)
+
+
 def test_on_a_host_bytecode_in_the_place_of_a_source_has_a_date(tmp_path: Path) -> None:
     """`--deploy` takes no sources along, and there each zygote ended at once."""
     folder = tmp_path / "sesh"
