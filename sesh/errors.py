@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         TimedOut,
         Unknown,
         Unreachable,
+        limit_hint,
         no_process,
         rebuild,
         silent_daemon,
@@ -77,7 +78,7 @@ __all__ = [
     "MEMORY_REASONS", "SIGNAL_BASE", "WANTS_LOGIN", "Busy", "CannotStart", "DaemonDied", "Ended", "Exists",
     "ExitCode", "InternalError", "Interrupted", "InvalidHost", "InvalidName", "Late", "LocalFault", "LoginRefused",
     "Lost", "NamingHost", "NotDeployed", "NotFound", "NotSubmitted", "ProtocolError", "Refused", "SeshError",
-    "Silent", "TimedOut", "Unknown", "Unreachable", "UsageError", "for_host", "no_process", "rebuild",
+    "Silent", "TimedOut", "Unknown", "Unreachable", "UsageError", "for_host", "limit_hint", "no_process", "rebuild",
     "silent_daemon", "silent_host",
 ]  # fmt: skip
 

@@ -54,10 +54,14 @@ class NotSubmitted(Refused):
 
 def no_process(error: OSError) -> Refused:
     """The error if the system starts no other process."""
-    hint = "end some processes, or raise the limit (ulimit -u)" if error.errno == EAGAIN else ""
-    if error.errno in (EMFILE, ENFILE):
-        hint = "close some files, or raise the limit (ulimit -n)"
-    return Refused(f"cannot start a process: {error.strerror or error}", hint=hint)
+    return Refused(f"cannot start a process: {error.strerror or error}", hint=limit_hint(error))
+
+
+def limit_hint(error: OSError) -> str:
+    """The hint for an error that says that a limit is reached; empty for another one."""
+    if error.errno == EAGAIN:
+        return "end some processes, or raise the limit (ulimit -u)"
+    return "close some files, or raise the limit (ulimit -n)" if error.errno in (EMFILE, ENFILE) else ""
 
 
 class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):

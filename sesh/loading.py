@@ -35,10 +35,10 @@ _TAG = f".{sys.implementation.cache_tag}.pyc"
 class _Loader(SourceFileLoader):
     """Python's loader of a source file, which reads bytecode faster if that is of this source by time and size.
 
-    `found`: the status of the source, as the finder has seen it. `cached`: the file with its bytecode.
+    `status`: that of the source, as the finder has seen it. `cached`: the file with its bytecode.
     """
 
-    found: "stat_result | None" = None
+    status: "stat_result | None" = None
     cached = ""
 
     def create_module(self, spec: ModuleSpec) -> "ModuleType":
@@ -49,8 +49,8 @@ class _Loader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> "CodeType | None":
         """Return the code of the module."""
-        source = self.found or stat(self.path)
-        self.found = None  # the source may have another time when it is asked for again
+        source = self.status or stat(self.path)
+        self.status = None  # the source may have another time when it is asked for again
         descriptor = -1
         try:
             descriptor = open(self.cached, O_RDONLY | O_CLOEXEC)
@@ -80,11 +80,11 @@ class _Finder:
         base = f"{path[0]}/{name.rpartition('.')[2]}"
         for origin in (f"{base}.py", f"{base}/__init__.py"):
             try:
-                found = stat(origin)
+                status = stat(origin)
             except OSError:
                 continue
             loader = _Loader(name, origin)
-            loader.found, loader.cached = found, _cached(origin)
+            loader.status, loader.cached = status, _cached(origin)
             spec = ModuleSpec(name, loader, origin=origin)
             spec.has_location, spec.cached = True, loader.cached
             if origin[-12:] == "/__init__.py":

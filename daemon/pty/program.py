@@ -14,7 +14,7 @@ from sys import byteorder
 from termios import TIOCSWINSZ
 
 from sesh import platform, system
-from sesh.errors import CannotStart, ExitCode, Refused, no_process
+from sesh.errors import CannotStart, ExitCode, Refused, limit_hint, no_process
 from sesh.lean import signal
 from sesh.names import printable
 
@@ -197,9 +197,9 @@ def _no_terminal(error: OSError) -> Refused:
         if again.errno in (ENOSPC, EAGAIN, ENXIO):
             limit = "kernel.pty.max" if platform.LINUX else "kern.tty.ptmx_max"
             return Refused("no pty is left", hint=f"end some sessions or close terminals, or raise {limit} with sysctl")
-        full = again.errno in (EMFILE, ENFILE)
-        hint = "close some files, or raise the limit (ulimit -n)" if full else "check /dev/ptmx and /dev/pts"
-        return Refused(f"cannot open a pty: {again.strerror or again}", hint=hint)
+        return Refused(
+            f"cannot open a pty: {again.strerror or again}", hint=limit_hint(again) or "check /dev/ptmx and /dev/pts"
+        )
     return no_process(error)
 
 

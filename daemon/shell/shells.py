@@ -31,8 +31,7 @@ class Shell:
 
 def foreground(pty: Pty) -> Shell | None:
     """The shell in the foreground, None for another program."""
-    pid = pty.foreground()
-    kind = kind_of(pid) if pid > 1 else ""
+    pid, kind = _in_foreground(pty)
     if not kind:
         return None
     try:
@@ -40,6 +39,12 @@ def foreground(pty: Pty) -> Shell | None:
     except OSError:
         other_user = False
     return Shell(pid, kind, ready=_ready(pty, pid, kind), other_user=other_user)
+
+
+def _in_foreground(pty: Pty) -> tuple[int, str]:
+    """The pid of the leader of the foreground group, and its kind, empty for another program."""
+    pid = pty.foreground()
+    return pid, kind_of(pid) if pid > 1 else ""
 
 
 def kind_of(pid: int) -> str:
@@ -115,6 +120,5 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
 
 def at_prompt(pty: Pty) -> bool:
     """Returns whether the foreground is a shell that waits for a command line, and has read all input."""
-    pid = pty.foreground()
-    kind = kind_of(pid) if pid > 1 else ""
+    pid, kind = _in_foreground(pty)
     return kind != "" and _ready(pty, pid, kind) and pty.unread() == 0

@@ -82,10 +82,10 @@ class Quiet:
         if name not in self._terminals:
             self._terminals[name] = _terminal(name)
         try:
-            found = os.stat(self._terminals[name])
+            status = os.stat(self._terminals[name])
         except OSError:
             return float("inf")
-        used = max(found.st_mtime, found.st_atime) // _STEP
+        used = max(status.st_mtime, status.st_atime) // _STEP
         told = (moments.seconds(session.get("last_activity")) or 0.0) // _STEP
         return used if used >= told else float("inf")  # these times are not kept
 
@@ -95,10 +95,10 @@ def _terminal(name: str) -> str:
     record = records.readable(name) or {}
     path, file_system = record.get("tty") or "", identity.terminal_filesystem()
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return ""
-    same = identity.device_number(found.st_rdev) == record.get("tty_number") and found.st_dev == file_system
+    same = identity.device_number(status.st_rdev) == record.get("tty_number") and status.st_dev == file_system
     return path if same and record.get("terminals") == file_system else ""
 
 
