@@ -17,6 +17,7 @@ from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
 from sesh.lean import deque, signal
 from sesh.loop.timers import Timers
+from sesh.paths import lacks_descriptors
 from sesh.typed import FOCUS
 
 TYPE_CHECKING = False
@@ -192,8 +193,10 @@ class Attachment:
             try:
                 holds_up_keys = self._leaving or (self.input.full and not self._holding)
                 self._serve(self._poller.wait(read_keys=not holds_up_keys))
-            except OSError:  # the terminal is gone
-                self._hang_up()
+            except OSError as error:
+                if lacks_descriptors(error):
+                    raise
+                self._hang_up()  # the terminal is gone
         switch, self._switch = self._switch, None
         return switch
 

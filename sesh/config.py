@@ -11,7 +11,7 @@ import time
 from sesh import paths, reading
 from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
 from sesh.errors import InvalidHost, Refused, UsageError
-from sesh.names import check_host, printable
+from sesh.names import check_host, printable, printable_path
 from sesh.shapes import choice, fits, flag, simple, system_text, whole
 
 TYPE_CHECKING = False
@@ -136,7 +136,7 @@ class Config:
         """Adds a warning about a key, given as its path, or a place (line and column); without one, about the file."""
         line, column = place or self._places.get(key) or self._places.get(key[:-1]) or (0, 0)
         where = f":{line}:{column}" if line else ""
-        self._warnings.append(((line, column), f"{printable(self.path, 4096)}{where}: {text}"))
+        self._warnings.append(((line, column), f"{printable_path(self.path)}{where}: {text}"))
 
     # -- taking what the file holds
 

@@ -141,3 +141,8 @@ def printable(text: str, limit: int = 80) -> str:
     if shown and all(character.isprintable() and character not in "'\"\\ " for character in shown):
         return shown
     return repr(shown)
+
+
+def printable_path(path: str) -> str:
+    """A path as `printable` shows text, but whole: what tells one from another is its end."""
+    return printable(path, 4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sesh import bounds, moments, wording
 from sesh.cli import printing
 from sesh.errors import DaemonDied, UsageError
-from sesh.names import printable
+from sesh.names import printable, printable_path
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
 from sesh.reach import find
@@ -80,7 +80,7 @@ def _log(cli: Invocation, name: str | None) -> int:
     elif remote_log["events"]:
         printing.text("\n".join(printing.aligned([_LOG_HEADINGS, *map(_cells, remote_log["events"])])))
     else:
-        cli.note(f"{printable(remote_log['path'], 4096)} has no events{' of that session' if name else ''} yet")
+        cli.note(f"{printable_path(remote_log['path'])} has no events{' of that session' if name else ''} yet")
     return 0
 
 

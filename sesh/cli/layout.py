@@ -8,7 +8,7 @@ from sesh import errors, lean, wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.names import printable
+from sesh.names import printable_path
 from sesh.ops import dormant, layout
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ def indented(thing: object, margin: str = "\n") -> str:
 def import_(cli: Invocation, file: str | None = None) -> int:
     """`--import [FILE]`: create the missing sessions; 1 if any of them failed. `-` or no FILE is stdin."""
     file = None if file == _STDIN else file
-    entries = layout.parse(_read(file), printable(file) if file is not None else "stdin")
+    entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
     if cli.host is not None:
         others = sorted({entry["host"] for entry in entries if entry["host"] not in (None, cli.host)}, key=str)
         for other in others:
@@ -80,8 +80,8 @@ def _read(file: str | None) -> bytes:
         with open(0 if file is None else file, "rb", closefd=file is not None) as content:
             data = content.read(LARGEST + 1) or b""  # None from a terminal or pipe that does not block
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise Refused(f"cannot read {printable(file or 'stdin')}: {reason}; name a file written by --export") from error
+        source, reason = printable_path(file or "stdin"), getattr(error, "strerror", None) or error
+        raise Refused(f"cannot read {source}: {reason}; name a file written by --export") from error
     if len(data) > LARGEST:
         raise UsageError(f"the layout is over {LARGEST} bytes; --export did not write it")
     return data

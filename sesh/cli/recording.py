@@ -8,7 +8,7 @@ import signal
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import Exists, Refused
-from sesh.names import printable
+from sesh.names import printable_path
 from sesh.ops.recording import Cast, Recording
 from sesh.reach import find
 
@@ -50,8 +50,8 @@ def _open(file: str, *, force: bool) -> int:
         if force:
             os.fchmod(descriptor, 0o600)
     except FileExistsError:
-        raise Exists(f"{printable(file)} exists; use --force to overwrite it, or choose another name") from None
+        raise Exists(f"{printable_path(file)} exists; use --force to overwrite it, or choose another name") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise Refused(f"cannot write {printable(file)}: {reason}; choose another file") from error
+        raise Refused(f"cannot write {printable_path(file)}: {reason}; choose another file") from error
     return descriptor

@@ -8,7 +8,7 @@ from sesh import bounds, paths, platform
 from sesh.about import launcher
 from sesh.errors import Exists, Refused, UsageError
 from sesh.lean import Lock
-from sesh.names import check_label, check_variable, is_name, printable
+from sesh.names import check_label, check_variable, is_name, printable_path
 from sesh.reach import find
 
 TYPE_CHECKING = False
@@ -119,7 +119,7 @@ def checked_directory(caller: Caller, directory: str) -> str:
     if "\0" in path or not os.path.isdir(path):
         raise Refused(f"{no_directory(directory)}; create it first, or name another")
     if not os.access(path, os.X_OK):
-        raise Refused(f"you have no access to {printable(directory)}; choose another directory")
+        raise Refused(f"you have no access to {printable_path(directory)}; choose another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
@@ -136,8 +136,8 @@ def mapped(caller: Caller, directory: str) -> str:
 def no_directory(path: str) -> str:
     """The reason why a path leads to no directory."""
     if os.path.lexists(path.replace("\0", "")):
-        return f"{printable(path)} is not a directory"
-    return f"there is no directory {printable(path)}"
+        return f"{printable_path(path)} is not a directory"
+    return f"there is no directory {printable_path(path)}"
 
 
 def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:

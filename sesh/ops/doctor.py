@@ -12,7 +12,7 @@ from sesh import config, identity, paths, platform, programs, system, writing
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
-from sesh.names import printable
+from sesh.names import printable, printable_path
 from sesh.ops import integrate
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
@@ -135,7 +135,7 @@ def _settings(_caller: Caller) -> Iterator[Finding]:
         yield row("settings", ERROR, f"SESH_DETACH_KEY: {error}", "use tmux's key names: C-\\ or 'C-b d'")
     log = os.environ.get("SESH_EVENT_LOG")
     if log and not os.access(log if os.path.exists(log) else os.path.dirname(os.path.abspath(log)), os.W_OK):
-        yield row("settings", WARNING, f"cannot write SESH_EVENT_LOG={printable(log)}", "name another file")
+        yield row("settings", WARNING, f"cannot write SESH_EVENT_LOG={printable_path(log)}", "name another file")
 
 
 def _terminal(caller: Caller) -> Iterator[Finding]:
@@ -195,7 +195,7 @@ def _program(_caller: Caller) -> Iterator[Finding]:
         answer = (programs.printed(path, "--version", timeout=_VERSION_TIME) or "").strip()
         name, _, version = answer.partition(" ")
         if name == PROGRAM and version[:1].isdecimal():
-            message = f"{printable(path)}, version {printable(version)}"
+            message = f"{printable_path(path)}, version {printable(version)}"
             if first and version != __version__:
                 remedy = "sessions of both are in reach of both; remove one, or install the newer one in both places"
                 yield row("program", WARNING, f"{message}; this is {__version__}", remedy)
@@ -205,7 +205,7 @@ def _program(_caller: Caller) -> Iterator[Finding]:
         other = "the session picker for tmux" if answer.startswith(f"{PROGRAM} version") else "another program"
         order = "" if first else f", behind this {PROGRAM} in PATH"
         remedy = f"type {DISTRIBUTION} for this one, or have its directory come first in PATH" if first else ""
-        yield row("program", WARNING, f"{printable(path)} is {other}{order}", remedy)
+        yield row("program", WARNING, f"{printable_path(path)} is {other}{order}", remedy)
 
 
 def _logout(_caller: Caller) -> Iterator[Finding]:

@@ -8,12 +8,13 @@ import resource
 import pytest
 
 from tests.remote.farm import Farm
+from tests.remote.patches import patch
 from tests.remote.storm import Storm
 from tests.remote.test_cuts import attached, hasty, shows
 from tests.support import PROMPT, Home
 
-_FEW = 6
-"""Descriptors: fewer than a client has open, and as many as it polls."""
+_FEW = 8
+"""Descriptors: fewer than a client has open; poll(2) takes no more of them than may be open."""
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the limit of another process")
@@ -36,6 +37,24 @@ def test_without_a_descriptor_left_the_client_stays_and_comes_back(home: Home, f
     far.proxy.restore()
     shows(terminal, f"{PROMPT} typed")
     assert not any("files" in row for row in terminal.screen())
+
+
+_FULL = """
+import errno
+from sesh.client.link_watch import LinkWatch
+def full(*_, **__):
+    raise OSError(errno.EMFILE, "Too many open files")
+LinkWatch.look_after = full
+"""
+
+
+def test_a_client_that_can_open_nothing_says_so(home: Home, farm: Farm) -> None:
+    """It said that it was detached, with exit code 0, as if its terminal were gone."""
+    patch(home, _FULL)
+    farm.host("box")
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for("too many files open", timeout=15)
+    assert terminal.exit_code() == 1
 
 
 ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))

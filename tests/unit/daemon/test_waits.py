@@ -47,8 +47,7 @@ def wait(session: Session, link: Link, **words: object) -> None:
 
 
 def test_silence_is_counted_from_the_last_output(session: Session, link: Link) -> None:
-    session.pump.last_activity = time.time()
-    begun = time.monotonic()
+    begun = session.activity.stirred_at = time.monotonic()
     wait(session, link, idle=0.2)
     assert answer(session, link)["met"] == "idle"
     assert time.monotonic() - begun >= 0.19
