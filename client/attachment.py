@@ -184,7 +184,7 @@ class Attachment:
     def run(self) -> Outcome:
         """Carry bytes until the attachment ends.
 
-        Raises the daemon's refusal, Unreachable if it does not answer HELLO, ProtocolError.
+        Raises the daemon's refusal, Unreachable if it does not answer HELLO, ProtocolError; OSError without descriptors.
         """
         self._handle_frames(self.channel.connection.leftovers())
         while self._switch is None:
@@ -259,10 +259,9 @@ class Attachment:
 
     def _handle_typed(self, data: bytes | None) -> None:
         """Handle what was read from the terminal: None if another process read it first."""
-        if data is None:
-            return
         if not data:
-            self._hang_up()
+            if data is not None:
+                self._hang_up()
             return
         if self._timers.is_set("resize"):
             self._resize()
