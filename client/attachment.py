@@ -184,7 +184,7 @@ class Attachment:
     def run(self) -> Outcome:
         """Carry bytes until the attachment ends.
 
-        Raises the daemon's refusal, Unreachable if it does not answer HELLO, ProtocolError, OSError without descriptors.
+        Raises the daemon's refusal, Unreachable (no answer to HELLO), ProtocolError, OSError if no file can be opened.
         """
         self._handle_frames(self.channel.connection.leftovers())
         while self._switch is None:
