@@ -185,7 +185,8 @@ class Checkpointer:
         return _Content(log.head, _sizes(model.dump(), start), b"", off, _Output(start, log.head), [new] if new else [])
 
     def _lines(self) -> _Content:
-        """The lines of the scrollback, and the bytes that show the screen once an emulator has them."""
+        """The lines of the scrollback, and the bytes that show the screen once an emulator has them: where this one is
+        behind, the rest of the output stands at their end, whose lines scroll off then."""
         from sesh.vt.render.replay import replay, scrolled
 
         emulator = self._model.emulator
@@ -203,9 +204,10 @@ class Checkpointer:
         screen = replay(emulator, lines=int(scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
-        size = [columns, emulator.rows]
+        screen += self._model.rest()[: checkpoints.LARGEST - len(screen)]
         model: ModelState = {
-            "position": 0, "size": size, "born": size, "resizes": [], "marks": [], "emulator": None,
+            "position": 0, "size": [self._model.columns, self._model.rows], "born": [columns, emulator.rows],
+            "resizes": [], "marks": [], "emulator": None,
         }  # fmt: skip
         parts = (scrolled(lines, columns) for lines in scrollback.since(end))
         return _Content(self._model.position, model, screen, off, _Lines(source, start, completed), parts)

@@ -50,6 +50,8 @@ PACK_AFTER = 2.0
 TOO_LONG, LAST_PART = 4.0, 0.5
 """Seconds of the emulator's work for which a client may have to wait. If more is left, as after sequences that each
 change the whole screen, the emulator goes on with the log's last part, which takes the second number."""
+LARGEST_REST = 4 << 20
+"""Bytes of the log's last part that a checkpoint holds if the emulator has not come to it."""
 STEP_TIME = 0.008
 """Seconds after which the emulator leaves the rest of a slice for the next one."""
 _QUICK, _SLOW = 0.006, 0.015
@@ -296,9 +298,7 @@ class Model:
         pace = self._pace
         if min(self.lag, IN_MEMORY) <= pace * TOO_LONG:
             return False
-        start = self._log.head - max(_SMALLEST, int(pace * LAST_PART))
-        block = self._log.bytes(start, start + _BOUNDARY)
-        start += min((index for index in (block.find(b"\n"), block.find(b"\x1b")) if index >= 0), default=0)
+        start = self._last_part()
         if start <= self.position:
             return False
         self._fault(f"the emulator was late and left {start - self.position} bytes of output out", None)
@@ -306,6 +306,22 @@ class Model:
         self.emulator.feed(_CANCEL)
         self._apply_resizes()
         return True
+
+    def rest(self) -> bytes:
+        """The output from the emulator's position on; of more than it takes in a moment the last part, which nothing
+        before it has to do with. Nothing amid an image."""
+        if self.in_image:
+            return b""
+        start = self._last_part()
+        return self._log.bytes(self.position) if start <= self.position else _CANCEL + self._log.bytes(start)
+
+    def _last_part(self) -> int:
+        """The position of the log's last part, where a line or a sequence begins."""
+        start = self._log.head - max(_SMALLEST, int(min(self._pace * LAST_PART, LARGEST_REST)))
+        if start <= self.position:
+            return start
+        block = self._log.bytes(start, start + _BOUNDARY)
+        return start + min((index for index in (block.find(b"\n"), block.find(b"\x1b")) if index >= 0), default=0)
 
     def apply_size(self) -> None:
         """Gives the emulator the session's current size, even if it has not come to the last resize yet."""
@@ -431,19 +447,7 @@ class Model:
         little = not self._log.base and self._log.head <= UNLOADED_LAG and len(self._resizes) <= _MOST_RESIZES
         if self.loaded or not little:
             return False
-        import re
-
-        from sesh.vt.render.clean_screen import replay_safe
-
-        data, columns = self._log.bytes(0), self._initial_size[0]
-        if re.search(rb"\x1b\[[0-9;]*[AHJdf]", data):
-            return False
-        if self._resizes and re.search(rb"\x1b\[[0-9;:]*(?:4[0-8]|10[0-7])", data):
-            return False
-        for end in (*(position for position, *_ in self._resizes), len(data)):
-            if re.search(rb"[\b\r]|\x1b\[[0-9;]*[DG]", data[data.rfind(b"\n", 0, end) + 1 : end]):
-                return False
-        return replay_safe(data, columns, data.count(b"\n") + len(data) // max(columns, 1) + 1)
+        return _nothing_below(self._log.bytes(0), self._initial_size[0], [position for position, *_ in self._resizes])
 
     def _measure_apart(self) -> Measured | None:
         """What `measured` returns, by a child process; None without one, or if it takes too long."""
@@ -473,6 +477,22 @@ class Model:
                 os.write(descriptor, b"%d %d %d %d" % _measured(self.emulator))
         finally:
             os._exit(0)
+
+
+def _nothing_below(data: bytes, columns: int, resizes: list[int]) -> bool:
+    """Returns whether all output, with resizes at these positions, is so simple; see `Model.nothing_below`."""
+    import re
+
+    from sesh.vt.render.clean_screen import replay_safe
+
+    if re.search(rb"\x1b\[[0-9;]*[AHJdf]", data):
+        return False
+    if resizes and re.search(rb"\x1b\[[0-9;:]*(?:4[0-8]|10[0-7])", data):
+        return False
+    for end in (*resizes, len(data)):
+        if re.search(rb"[\b\r]|\x1b\[[0-9;]*[DG]", data[data.rfind(b"\n", 0, end) + 1 : end]):
+            return False
+    return replay_safe(data, columns, data.count(b"\n") + len(data) // max(columns, 1) + 1)
 
 
 def _last_setting(data: bytes) -> bool | None:

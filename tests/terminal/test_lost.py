@@ -118,6 +118,21 @@ def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home) -> None:
         assert killed[name] - float(lines[-1]) < 5 + 1, "one second for a machine that is busy"
 
 
+_FLOOD = "import time\nwhile True: print(f'{time.time():.2f}\\n' * 10_000, end='', flush=True)"
+
+
+def test_a_crash_amid_a_flood_costs_no_more(sesh: Sesh, home: Home) -> None:
+    """It cost all that the emulator was behind with: after seven seconds, five of them and those of the checkpoint."""
+    sesh("--open", "flood", "--", sys.executable, "-c", _FLOOD)
+    began, known = time.time(), record(home, "flood")
+    wait_until(lambda: time.time() >= began + 7)
+    killed = time.time()
+    os.kill(known["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: sesh("--status", "flood", "--json").json().get("state") == "lost")
+    whole, _ = sesh("--logs", "flood", "2").stdout.split()
+    assert killed - float(whole) < 5 + 1
+
+
 @pytest.mark.parametrize("looked_at", [False, True])
 def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
     sesh: Sesh, home: Home, looked_at: bool

@@ -508,6 +508,51 @@ def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatc
     assert not own.timers.is_set("checkpoint"), "nothing is left to do until more is printed"
 
 
+def behind(own: Session, output: bytes) -> None:
+    """A checkpoint is written while the emulator has not seen the last output, and has no time for it."""
+    own.model.step()
+    own.log.append(output)
+    own.get_checkpointer()._write(0.0)
+
+
+@pytest.mark.parametrize(
+    "first", [b"plain\r\n" * 40, b"\x1b[31mred\r\n", b"\x1b[?1049h\x1b[5;5H", b"amid \x1b[3", b"two \xe7\x95"]
+)
+@pytest.mark.parametrize("resized", [False, True])
+def test_what_the_emulator_has_not_seen_is_in_it(folder: Path, first: bytes, resized: bool) -> None:
+    """It showed what the emulator had come to, which in a flood lay many seconds back."""
+    own = session()
+    own.log.append(first)
+    own.model.catch_up()
+    if resized:
+        own.log.append(b"between")
+        own.model.resize(80, 30)
+    behind(own, b"\x8c;4mend\r\n" + b"line %d\r\n" * 3 % (1, 2, 3))
+    again = restored()
+    own.model.catch_up(10)
+    assert (again.text(), again.last_lines(100)) == (own.model.emulator.text(), own.model.emulator.last_lines(100))
+
+
+def test_of_a_long_flood_the_last_part_is_in_it(folder: Path) -> None:
+    """All that the emulator was behind with was lost: up to 1 GiB."""
+    own = session()
+    own.log.append(b"first\r\n\x1b]2;a title that never ends")
+    behind(own, b"".join(b"a line of the flood %d\r\n" % number for number in range(400_000)))
+    lines = restored().last_lines(20_000)
+    assert lines[-1] == "a line of the flood 399999"
+    assert len(lines) > 10_000
+    assert own.model.lag > 1 << 20
+    assert (folder / ".checkpoint.00ff").stat().st_size < 5 << 20
+
+
+def test_amid_an_image_it_shows_what_stands_before_it(folder: Path) -> None:
+    own = session()
+    own.log.append(b"text\r\n\x1bPq" + b"~" * 1000)
+    own.model.catch_up()
+    behind(own, b"~" * 1000)
+    assert restored().text()[:2] == ["text", ""]
+
+
 def test_one_that_makes_no_sense_is_none(folder: Path) -> None:
     assert checkpoints.read("00ff") is None
     assert checkpoints.read("../x") is None
