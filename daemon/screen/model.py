@@ -295,8 +295,7 @@ class Model:
 
         Screen and scrollback lack the output in between; the clients' bytes do not.
         """
-        pace = self._pace
-        if min(self.lag, IN_MEMORY) <= pace * TOO_LONG:
+        if min(self.lag, IN_MEMORY) <= self._pace * TOO_LONG:
             return False
         start = self._last_part()
         if start <= self.position:
