@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import signal
     import socket
     from collections import OrderedDict, deque
+    from collections.abc import Callable
     from threading import Lock
     from typing import Any
 else:
@@ -64,17 +65,23 @@ class _ScannerOptions:
     parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
 
 
+_scanners: list[Callable[[str, int], tuple[Any, int]]] = []
+"""The C scanner, once it was needed."""
+
+
 def parse_json(text: str) -> Any:
     """The value of a JSON text, as `json.loads` gives it. Raises ValueError, and RecursionError for absurd nesting."""
-    try:
-        from _json import make_scanner
-    except ImportError:
-        import json
+    if not _scanners:
+        try:
+            from _json import make_scanner
+        except ImportError:
+            import json
 
-        return json.loads(text)
+            return json.loads(text)
+        _scanners.append(make_scanner(_ScannerOptions()))  # type: ignore[arg-type]  # it takes any such attributes
     text = text.strip(_WHITESPACE)
     try:
-        value, end = make_scanner(_ScannerOptions())(text, 0)  # type: ignore[arg-type]  # it takes any such attributes
+        value, end = _scanners[0](text, 0)
     except (StopIteration, SystemError) as error:
         # To raise its own error the scanner of 3.10 and 3.11 needs `json.decoder`, which is not loaded: SystemError.
         raise ValueError("not JSON") from error

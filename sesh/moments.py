@@ -74,7 +74,7 @@ def seconds(moment: object) -> float | None:
     """
     try:
         date, _, time = str(moment).rstrip("Z").removesuffix("+00:00").partition("T")
-        year, month, day = (int(part) for part in date.split("-"))
+        year, month, day = map(int, date.split("-"))
         hour, minute, second = time.split(":")
         year -= month <= 2  # counted from March, so that a leap day is the last of its year
         of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1

@@ -194,8 +194,8 @@ def names() -> list[str]:
         return []
     sessions = set()
     for entry in os.listdir(path):
-        name, suffix = os.path.splitext(entry)
-        if suffix in (SOCKET, RECORD) and is_name(name):
+        name, suffix = entry[:-5], entry[-5:]
+        if suffix in (SOCKET, RECORD) and name not in sessions and is_name(name):
             sessions.add(name)
     return sorted(sessions)
 

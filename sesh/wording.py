@@ -23,7 +23,10 @@ _LONGEST_TEXT = 4096
 
 def plain(chosen: object, keep: str = "") -> str:
     """Text that a program chose, without characters that a terminal could act upon, except the controls in `keep`."""
-    return "".join(character for character in str(chosen) if character.isprintable() or character in keep)
+    text = str(chosen)
+    if text.isprintable():
+        return text
+    return "".join(character for character in text if character.isprintable() or character in keep)
 
 
 def blanked(text: str) -> str:

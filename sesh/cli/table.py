@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh import wording
 from sesh.moments import age
 from sesh.wording import at_home, columns, cut, plain, state
@@ -26,6 +28,7 @@ SIGNALS = {"waiting": "1;33", "failed": "31"}
 
 def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
     """Return the cells of each session, in the order of HEADINGS; `now`: seconds since the epoch."""
+    home = os.environ.get("HOME", "")
     return [
         (
             mark(session),
@@ -34,7 +37,7 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
             wording.activity(session),
             age(session.get("created"), now + session.get("clock", 0.0)),
             "" if "stale" in session else age(session.get("last_activity"), now + session.get("clock", 0.0)),
-            at_home(plain(session.get("cwd") or ""), session.get("home")),
+            at_home(plain(session.get("cwd") or ""), session.get("home", home)),
             wording.runs(session),
         )
         for session in sessions
@@ -101,9 +104,12 @@ class Table:
         for index, (cell, room, code) in enumerate(zip(cells, widths, codes, strict=True)):
             if room < 0:
                 continue
-            cell = cut(cell, room, keeps_end=index == _DIRECTORY)
-            drawn += " " * gap + painted(cell, code, coloured=self._coloured)
-            gap = room - columns(cell) + (2 if index else 1)
+            width = len(cell)
+            if width > room or not cell.isascii():
+                cell = cut(cell, room, keeps_end=index == _DIRECTORY)
+                width = columns(cell)
+            drawn += " " * gap + (painted(cell, code, coloured=True) if self._coloured else cell)
+            gap = room - width + (2 if index else 1)
             # Blanks at the end of a line are never printed: they are due before the next cell.
         return drawn
 

@@ -131,12 +131,11 @@ def _asked(
                 continue
             asked[connection.inbound] = (name, connection, time.monotonic() + patience)
             poll.register(connection.inbound, select.POLLIN)
-        first = min((deadline for _, _, deadline in asked.values()), default=0.0)
-        ready = poll.poll(max(0.0, first - time.monotonic()) * 1000) if asked else []
+        first = next(iter(asked.values()))[2] if asked else 0.0  # who was asked first is given up first
+        ready = [event[0] for event in poll.poll(max(0.0, first - time.monotonic()) * 1000)] if asked else []
         now = time.monotonic()
-        overdue = [descriptor for descriptor, (_, _, deadline) in asked.items() if deadline <= now]
         # Answers that have come are taken before anybody is given up.
-        for descriptor in [descriptor for descriptor, _ in ready] or overdue:
+        for descriptor in ready or [descriptor for descriptor, (*_, deadline) in asked.items() if deadline <= now]:
             name, connection, deadline = asked.pop(descriptor)
             poll.unregister(descriptor)
             if ready:
@@ -152,7 +151,7 @@ def _asked(
 def refusals(heard: Mapping[str, str] | None = None) -> list[str]:
     """The errors of files that bear names of sessions and are not believed, with the fix. `heard`: the names whose
     sockets were checked a moment ago, with the marks of their records."""
-    errors, heard = [], heard or {}
+    errors, heard, folder = [], heard or {}, paths.directory()
     for name in paths.names():
         try:
             if name not in heard:
@@ -160,7 +159,7 @@ def refusals(heard: Mapping[str, str] | None = None) -> list[str]:
         except Refused as error:
             errors.append(str(error))
         try:
-            if not records.believed(name, heard.get(name, "")):
+            if not records.believed(f"{folder}/{name}{paths.RECORD}", heard.get(name, "")):
                 records.read(name)
         except Refused as error:
             errors.append(str(error))

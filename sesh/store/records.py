@@ -52,10 +52,10 @@ def write(record: Record, *, durable: bool = False) -> str:
     return _mark(writing.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable))
 
 
-def believed(name: str, mark: str) -> bool:
-    """Returns whether a session's record is the very file that its daemon has written, which need not be read to be
+def believed(path: str, mark: str) -> bool:
+    """Returns whether the record at a path is the very file that its daemon has written, which need not be read to be
     believed. `mark`: the daemon's, empty if it knows none. Raises Refused for a foreign file."""
-    status = paths.check_file(paths.record_path(name), stat.S_IFREG) if mark else None
+    status = paths.check_file(path, stat.S_IFREG) if mark else None
     return status is not None and _mark(status) == mark
 
 
