@@ -111,7 +111,7 @@ def log(event: str, **fields: object) -> None:
 
 def _prepare(name: str) -> bool:
     """Rotate the default log if it is full; return whether it can be written, which needs a known remote."""
-    if not known.exist():
+    if not paths.knows_remotes():
         return False
     try:
         if os.lstat(name).st_size > _MAX_SIZE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import bounds, errors, gate, paths, protocol, wire
+from sesh import errors, gate, paths, protocol, wire
 from sesh.errors import NotFound, Refused, UsageError
 from sesh.names import printable
 from sesh.protocol import parse
@@ -45,10 +45,10 @@ def overview(caller: Caller) -> Overview:
     from sesh.store import listing
 
     sessions, refusals = listing.overview()
-    if caller.origin is None and not caller.local:
+    if caller.origin is None and not caller.local and paths.knows_remotes():
         from sesh.remote import known
 
-        refusals += known.damage() if known.exist() else []
+        refusals += known.damage()
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
 
 
@@ -166,7 +166,7 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
     `ask`: for so many lines before the one of that number.
     """
     texts: list[str] = []
-    answer, data = ask(lines, bounds.MOST)
+    answer, data = ask(lines, protocol.MOST)
     newest = answer
     while True:
         page = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
@@ -266,7 +266,9 @@ class LiveLog:
         words: Words = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
-            asked += wire.asking("logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, until=bounds.MOST, end=True)
+            asked += wire.asking(
+                "logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, until=protocol.MOST, end=True
+            )
         self._stream.greet(asked)
 
     def _output(self, position: int, data: bytes) -> None:
