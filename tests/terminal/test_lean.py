@@ -91,12 +91,12 @@ EXISTING = (
     client.ledger client.outcome client.overlays client.predict client.predict.round_trip client.shown client.terminal
     client.unacknowledged_input keynames loop.timers typed
     """,
-    "_collections _json _sre errno fcntl select termios",
+    "_json _sre errno fcntl select termios",
 )
 """Attaching to a session that runs."""
 ATTACHING = (
     f"{EXISTING[0]} {CREATES} client.hint vt.render.clean_screen vt.render.overlay",
-    "_collections _json _sre errno fcntl select termios",
+    "_json _sre errno fcntl select termios",
 )
 """The same to a new one, which shows a hint."""
 ASKED = f"{CALL} {ASKS} daemon.spawn.zygote identity"
