@@ -22,8 +22,10 @@ DAEMON = "gate paths platform reach.find shapes wire"
 """A daemon spoken to."""
 SESSIONS = f"{DAEMON} identity reading store.files store.listing store.records"
 """The sessions of this machine."""
+STREAM = f"{DAEMON} reach.stream reach.target"
+"""A conversation with a session that runs, here or on a host."""
 CALL = f"{DAEMON} reach.op reach.target"
-"""An operation on a session that runs, here or on a host."""
+"""An operation on such a session."""
 CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations that look at records too."""
 FORKED = f"{CALL} identity reading store.files store.records"
@@ -51,9 +53,9 @@ VERBS = {
     "--list": (f"{VIEWS} {WORDS} cli.list cli.table", "_json select"),
     "--list --json": (f"{VIEWS} {WORDS} cli.list", "_json select"),
     "--status work": (f"{VIEWS} {WORDS} cli.status", "_json select"),
-    "--send work x": (f"{CALL} cli.send ops.send reach.stream", "_json select"),
-    "--send work x --enter": (f"{CALL} cli.send ops.send reach.stream", "_json select"),
-    "--send work --key Enter": (f"{CALL} cli.send keynames ops.send reach.stream", "_json select"),
+    "--send work x": (f"{STREAM} cli.send ops.send", "_json select"),
+    "--send work x --enter": (f"{STREAM} cli.send ops.send", "_json select"),
+    "--send work --key Enter": (f"{STREAM} cli.send keynames ops.send", "_json select"),
     "--hook claude": (
         f"{SESSIONS.replace('reach.find ', '')} cli.integrate ops.agent_hook proc system",
         "_json select",
