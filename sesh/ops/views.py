@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh import errors, gate, paths, protocol, wire
-from sesh.errors import NotFound, Refused, UsageError
+from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.protocol import parse
 from sesh.reach import find
@@ -56,27 +56,40 @@ def overview(caller: Caller) -> Overview:
 def status(caller: Caller, name: str) -> Status:
     """All facts of a session: from its daemon, or from its record if it has none or is silent; of a job that is gone
     from its result. Raises NotFound."""
-    from sesh.store import listing, records
-
-    summary: Summary | None
     try:
         summary = find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0])
-    except (errors.TimedOut, errors.Unreachable):
-        if (summary := listing.unanswered(name)) is None:
-            raise find.absent(name) from None
-    except NotFound:
-        if (summary := find.dormant(name) or listing.of_job(name)) is None:
-            raise
+    except (errors.TimedOut, errors.Unreachable, NotFound) as error:
+        summary = _unanswered(name, error)
     session: Status = dict(summary)  # type: ignore[assignment]  # more is known of one that runs
     if "daemon_pid" not in session:
+        from sesh.store import records
+
         record = records.read(name) or {}
         session["clients"], session["scrollback"], session["link"] = [], None, None
         session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
-    here = listing.current()
-    session["current"] = here is not None and here["name"] == session["name"]
+    from sesh import identity
+
+    session["current"] = False
+    if tty := identity.controlling_tty():
+        from sesh.store import listing
+
+        here = listing.current(tty)
+        session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:
         session["link"] = "up"
     return session
+
+
+def _unanswered(name: str, error: SeshError) -> Summary:
+    """The summary of a session whose daemon has not answered. Raises NotFound."""
+    from sesh.store import listing
+
+    if not isinstance(error, NotFound):
+        if (summary := listing.unanswered(name)) is None:
+            raise find.absent(name) from None
+    elif (summary := find.dormant(name) or listing.of_job(name)) is None:
+        raise error
+    return summary
 
 
 def check_format(form: str) -> None:

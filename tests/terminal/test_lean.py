@@ -36,6 +36,8 @@ ASKS = "bounds ops.create system writing daemon.spawn.daemonize daemon.spawn.lau
 CREATES = f"{ASKS} failures proc daemon.spawn.main"
 ATTACHES = "attached_last bounds cli.attach config failures ops.enter reach.op writing"
 VIEWS = f"{CALLS} ops.views session_shapes"
+STATUS = f"{CALL} {WORDS} cli.status identity ops.views session_shapes"
+"""Without a controlling terminal, which may be that of a session."""
 EXPRESSIONS = f"sre {sre.kept_in().removeprefix('sesh.')}"
 SHELL = f"{EXPRESSIONS} ops.shell vt.grammar"
 RUNS = f"{SHELL} cli.shell reach.cancelling stop"
@@ -52,7 +54,7 @@ VERBS = {
     "--open work -- cat": (f"{FORKED} {CREATES} cli.sessions ops.sessions", "_json errno select"),
     "--list": (f"{VIEWS} {WORDS} cli.list cli.table", "_json select"),
     "--list --json": (f"{VIEWS} {WORDS} cli.list", "_json select"),
-    "--status work": (f"{VIEWS} {WORDS} cli.status", "_json select"),
+    "--status work": (f"{STATUS}", "_json select"),
     "--send work x": (f"{STREAM} cli.send ops.send", "_json select"),
     "--send work x --enter": (f"{STREAM} cli.send ops.send", "_json select"),
     "--send work --key Enter": (f"{STREAM} cli.send keynames ops.send", "_json select"),
@@ -85,7 +87,7 @@ VERBS = {
     "--completions zsh": ("cli.scripts completions", ""),
     "--shell-init bash": ("cli.scripts completions", ""),
     "--skill": ("cli.agents", ""),
-    "--status work --json": (f"{VIEWS} {WORDS} cli.status", "_json select"),
+    "--status work --json": (f"{STATUS}", "_json select"),
 }
 EXISTING = (
     f"""
