@@ -27,7 +27,6 @@ from sesh.about import CALLED
 from sesh.errors import Refused
 from sesh.log import write
 from sesh.names import printable
-from sesh.remote import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
