@@ -15,7 +15,7 @@ from sesh.client.predict.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
-from sesh.lean import deque, signal
+from sesh.lean import signal
 from sesh.loop.timers import Timers
 from sesh.paths import lacks_descriptors
 from sesh.typed import FOCUS
@@ -43,7 +43,7 @@ _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
 """The key in each form that terminals send."""
-_MAX_LINES = 20
+MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
 _IDLE_MS = 10
 """Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
@@ -68,8 +68,8 @@ class Attachment:
         self._switch: Outcome | None = None
         self.position, self.session_id = 0, ""
         """`position`: that of the first byte of the program's output that was not shown yet."""
-        self.closing_lines: deque[str] = deque((), _MAX_LINES)
-        self._lines_before = _MAX_LINES
+        self.closing_lines: list[str] = []
+        self._lines_before = MAX_LINES
         """Lines that may still be printed before the screen comes."""
         self.ended = False
         """True if the session has ended."""
@@ -419,7 +419,7 @@ class Attachment:
             if message.get("hold"):
                 self.overlays.held(text)
             elif self.display.started or not self._lines_before:
-                self.closing_lines.append(text)
+                self.closing_lines = [*self.closing_lines, text][-MAX_LINES:]
             else:
                 self._lines_before -= 1
                 self.display.line(text)

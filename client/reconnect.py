@@ -9,6 +9,7 @@ import select
 import time
 
 from sesh import wire
+from sesh.client.attachment import MAX_LINES
 from sesh.client.link_watch import ENTER
 from sesh.client.outcome import Outcome
 from sesh.client.terminal import EXIT_SIGNALS
@@ -61,7 +62,7 @@ class Reconnector:
         if isinstance(result, NotFound):
             outcome.said = result.line(attachment.host)
         else:
-            attachment.closing_lines.append(str(result))
+            attachment.closing_lines = [*attachment.closing_lines, str(result)][-MAX_LINES:]
         return outcome
 
     def _wait(self) -> Outcome | None:

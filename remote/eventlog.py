@@ -27,7 +27,6 @@ from sesh.about import CALLED
 from sesh.errors import Refused
 from sesh.log import write
 from sesh.names import printable
-from sesh.remote import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def log(event: str, **fields: object) -> None:
 
 def _prepare(name: str) -> bool:
     """Rotate the default log if it is full; return whether it can be written, which needs a known remote."""
-    if not known.exist():
+    if not paths.knows_remotes():
         return False
     try:
         if os.lstat(name).st_size > _MAX_SIZE:

@@ -89,24 +89,14 @@ class KnownRemote:
         self.aliases = record.get("aliases") or []
 
 
-def directory() -> str:
-    """The directory of the records; it is neither created nor checked here."""
-    return os.path.join(paths.state_directory(), "remotes")
-
-
-def exist() -> bool:
-    """Return whether there may be known remotes. If not, modules that ask them need not be loaded."""
-    return os.path.isdir(directory())
-
-
 def changed_at() -> int:
     """When a file was added to the records, or replaced, or removed (nanoseconds since the epoch); 0 if none is."""
-    return _modified(directory())
+    return _modified(paths.remotes_directory())
 
 
 def path_of(key: str, suffix: str) -> str:
     """The path of the file for a destination's key, or for a host as typed."""
-    return os.path.join(directory(), lean.sha256(key.encode("utf-8", "surrogateescape"))[:24] + suffix)
+    return os.path.join(paths.remotes_directory(), lean.sha256(key.encode("utf-8", "surrogateescape"))[:24] + suffix)
 
 
 def record(
@@ -190,7 +180,7 @@ def name_of(host: str) -> str:
 
 def _is_listed(host: str) -> bool:
     """Return whether a host is known by this name."""
-    place = os.path.join(directory(), _entries.get(host, "."))
+    place = os.path.join(paths.remotes_directory(), _entries.get(host, "."))
     return read(place).get("word") == host or any(remote.host == host for _, remote in _records())
 
 
@@ -373,7 +363,7 @@ def _records() -> list[tuple[str, KnownRemote]]:
 
 def _scanned() -> Iterator[tuple[str, KnownRemote | Refused]]:
     """The path of each record, by name, and its content, or why that is not believed."""
-    folder = directory()
+    folder = paths.remotes_directory()
     entries = sorted(os.listdir(folder)) if paths.trusted(folder, "XDG_STATE_HOME") else []
     for entry in entries:
         path = os.path.join(folder, entry)

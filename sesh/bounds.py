@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sesh.errors import UsageError
 from sesh.names import printable
+from sesh.protocol import MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     Size = tuple[int, int, int, int]
     """Columns, rows, and width and height in pixels (0 if unknown)."""
 
-MOST = 1 << 62
-"""The largest position, count or number that is accepted."""
 LONGEST = 1e9
 """Seconds, some thirty years: every time is shorter."""
 LARGEST_SIDE = 1000

@@ -19,6 +19,7 @@ from sesh.shapes import (
     integer,
     items,
     keys,
+    labels,
     line,
     natural,
     number,
@@ -34,6 +35,7 @@ from sesh.shapes import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from sesh.shapes import Check, Shape
@@ -55,8 +57,9 @@ _ANSWER: dict[str, Shape] = {
     "error": error,
     "cursor": either(flag, table(keys("row column", _size))),
     "continued": row_numbers,
+    "session": session_name, "labels": labels,
 }  # fmt: skip
-"""Keys of a RESPONSE that tells of no session, result or event: of most."""
+"""Keys of a RESPONSE that tells of no session (save its name), result or event: of most."""
 _LEAVING: dict[str, Shape] = {"name": session_name, "reason": reason, "rows_below": optional(integer)}
 _messages: dict[int, tuple[str, Shape]] = {
     protocol.WELCOME: (
@@ -85,9 +88,15 @@ _of_sessions: dict[int, tuple[str, Shape]] = {}
 def message(kind: int, payload: bytes, *, far: bool) -> Any:
     """The JSON object of a frame; DATA is an event. Raises ProtocolError if it is not of its shape."""
     values = protocol.parse(payload)
-    told = kind == protocol.DATA or (kind == protocol.RESPONSE and not values.keys() <= _ANSWER.keys())
-    name, shape = (messages_of_sessions() if told else _messages)[kind]
+    name, shape = (messages_of_sessions() if _tells(kind, values) else _messages)[kind]
     return checked(shape, values, name, shapes.Check(far=far))
+
+
+def _tells(kind: int, values: Mapping[str, object]) -> bool:
+    """Returns whether a frame tells more of a session than its name, or of a result or an event."""
+    if kind != protocol.RESPONSE:
+        return kind == protocol.DATA
+    return not values.keys() <= _ANSWER.keys() or not isinstance(values.get("session", ""), str)
 
 
 def messages_of_sessions() -> dict[int, tuple[str, Shape]]:

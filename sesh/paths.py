@@ -169,6 +169,16 @@ def state_directory() -> str:
     return _own_directory("XDG_STATE_HOME", ".local/state")
 
 
+def knows_remotes() -> bool:
+    """Returns whether there may be known remotes. If not, modules that ask them need not be loaded."""
+    return os.path.isdir(remotes_directory())
+
+
+def remotes_directory() -> str:
+    """The directory of the records of known remotes; it is neither created nor checked here."""
+    return os.path.join(state_directory(), "remotes")
+
+
 def cache_directory() -> str:
     """The directory of what was fetched: `sesh` in `XDG_CACHE_HOME`, if that is absolute, else in `~/.cache`."""
     return _own_directory("XDG_CACHE_HOME", ".cache")

@@ -59,6 +59,8 @@ BRIDGE = b"\0sesh-bridge-1\0\n"
 """The bytes that the far end of a link sends first; what login files print comes before them."""
 
 LARGEST_PAYLOAD = 1 << 20
+MOST = 1 << 62
+"""The largest position, count or number that is accepted."""
 HEADER = 5
 CHUNK = 256 << 10
 """Bytes at most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""

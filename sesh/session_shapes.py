@@ -12,9 +12,9 @@ from sesh.shapes import (
     flag,
     items,
     keys,
+    labels,
     latin,
     line,
-    mapping,
     moment,
     natural,
     number,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 MOST_NOTES, MOST_QUESTIONS = 100, 20
 """Notes with one answer, and questions before it."""
 
-labels = mapping(session_name, word(1024))
 marked_code = whole(-(1 << 31), 1 << 31)
 """The exit code that a shell reported with OSC 133: any number."""
 _question = optional(word(1024))
@@ -114,7 +113,6 @@ ANSWER: dict[str, Shape] = {
     "result": ended,
     "session": either(session_name, session),
     "run": optional(table(FACTS)),
-    "labels": labels,
     "above": styled, "unfinished": latin,
 }  # fmt: skip
 """Keys of a RESPONSE beside those in `gate`."""

@@ -7,8 +7,8 @@ A shape is a function that takes a `Check` and a value, and returns the value or
 
 from __future__ import annotations
 
-from sesh import bounds
 from sesh.names import is_id, is_name
+from sesh.protocol import MOST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def whole(least: int, most: int) -> Shape:
     return simple(int, reason, lambda number: least <= number <= most and number is not True and number is not False)
 
 
-natural = whole(0, bounds.MOST)
-integer = whole(-bounds.MOST, bounds.MOST)
+natural = whole(0, MOST)
+integer = whole(-MOST, MOST)
 exact = whole(-_MOST_EXACT, _MOST_EXACT)
 """A whole number of a file, exact for all readers of JSON."""
 exact_natural = whole(0, _MOST_EXACT)
@@ -118,7 +118,7 @@ code = whole(0, 255)
 
 def number(_check: Check, value: object) -> float:
     """A number that is finite."""
-    if bounds.is_number(value) and -1e15 < value < 1e15:  # a NaN is neither
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and -1e15 < value < 1e15:  # a NaN is neither
         return value
     raise Malformed("is not a number")
 
@@ -393,6 +393,7 @@ any_command = optional(either(command, text))
 tag, optional_tag = word(20), optional(word(20))
 """One of few words: a state, a cause."""
 date = word(64)
+labels = mapping(session_name, word(1024))
 reason = optional(word(100))
 signal_number = optional(whole(0, 127))
 FACTS: dict[str, Shape] = {

@@ -6,8 +6,6 @@ small one proves that the link is fast. A large one only asks for a PING, the an
 
 from __future__ import annotations
 
-from sesh.lean import deque
-
 _ON, _OFF = 0.030, 0.020
 """Seconds of round trip above which keys are predicted, and below which they no longer are."""
 _UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
@@ -26,7 +24,7 @@ class RoundTrip:
     def __init__(self) -> None:
         self.smoothed = 0.0
         self.long = self.very_long = False
-        self._samples: deque[float] = deque((), _SAMPLES)
+        self._samples: list[float] = []
         self._doubted = self.rises = False
         """`_doubted`: the last bound was longer, `rises`: so was the last sample."""
 
@@ -57,7 +55,7 @@ class RoundTrip:
         return bool(self.smoothed) and (decides or seconds > max(_ON, 2 * self.smoothed))
 
     def _take(self, seconds: float) -> None:
-        self._samples.append(seconds)
+        self._samples = [*self._samples, seconds][-_SAMPLES:]
         self.smoothed = min(self._samples)
         self.long = self.smoothed > (_OFF if self.long else _ON)
         self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import attached_last
+from sesh import attached_last, paths
 from sesh.cli import parser, printing
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
@@ -378,10 +378,10 @@ def _named_host(cli: Invocation, name: str) -> str:
     """Return the known remote that `sesh NAME` was probably meant for; empty if none, or a session here bears NAME."""
     if cli.verb or cli.host is not None or cli.local or find.is_here(name):
         return ""
+    if not paths.knows_remotes():
+        return ""
     from sesh.remote import known
 
-    if not known.exist():
-        return ""
     return next((remote.host for remote in known.all() if name in (remote.host, remote.host.rpartition("@")[2])), "")
 
 

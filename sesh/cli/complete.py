@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import config, moments, wording
+from sesh import config, moments, paths, wording
 from sesh.cli import parser, printing
 from sesh.cli.scripts import SHELLS
 from sesh.cli.verbs import MANY, VALUE, VERBS
@@ -226,7 +226,7 @@ def labels() -> Offers:
 def remotes() -> list[str]:
     """Return the known remotes, the one used last first; none if their files are not to be trusted."""
     try:
-        return [remote.host for remote in known.all()] if known.exist() else []
+        return [remote.host for remote in known.all()] if paths.knows_remotes() else []
     except SeshError:
         return []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import bounds, moments, wording
+from sesh import bounds, moments, paths, wording
 from sesh.cli import printing
 from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable, printable_path
@@ -32,7 +32,7 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
         raise UsageError("each session numbers its own events", hint="write: $sesh --events NAME --since N")
     try:
         if name is None:
-            if cli.host is None and cli.watched and known.exist() and known.all():
+            if cli.host is None and cli.watched and paths.knows_remotes() and known.all():
                 cli.note("these are the events of this machine; of another one: $sesh @HOST --events")
             _print(cli, follow_all(cli.target))
             return 0

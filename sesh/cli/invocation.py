@@ -132,9 +132,9 @@ class Invocation(Caller):
 
         if find.is_here(name, ended=self.verb == "--history"):
             return
-        from sesh.remote import known
+        from sesh import paths
 
-        if creates and not known.exist():
+        if creates and not paths.knows_remotes():
             return
         from sesh.ops import lookup
 
@@ -211,10 +211,11 @@ class Invocation(Caller):
 
 def _host_meant(host: str) -> str:
     """Return the hint for a host that cannot be reached: the known remote that was probably meant, if any."""
+    from sesh import paths
     from sesh.remote import known
 
     try:
-        hosts = [remote.host for remote in known.all()] if known.exist() else []
+        hosts = [remote.host for remote in known.all()] if paths.knows_remotes() else []
     except SeshError:  # the error at hand says more
         hosts = []
     meant = near(host, hosts) if host not in hosts else []

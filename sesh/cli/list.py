@@ -12,7 +12,6 @@ from sesh.errors import Refused, SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import views
 from sesh.ops.views import bears
-from sesh.remote import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         cli.note(reason)
     if cli.host is not None:
         from sesh.ops import lookup
+        from sesh.remote import known
 
         sessions = [lookup.placed(row, cli.host, overview["home"], target.clock) for row in overview["sessions"]]
         known.keep(cli.host, sessions)
@@ -46,7 +46,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         printing.text("\n".join(table.lines(rows, time.time())))
     if table is not None and cli.host is None:
         _tell_of_reboot(cli, overview["sessions"])
-    if cli.host is None and not cli.local and known.exist():
+    if cli.host is None and not cli.local and paths.knows_remotes():
         rows += _remote_rows(cli, wanted, table)
     if cli.json:
         return cli.value(rows)

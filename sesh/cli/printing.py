@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import bounds, errors
+from sesh import errors
 from sesh.about import CALLED
 from sesh.errors import ExitCode, Refused, SeshError, for_host
 
@@ -191,9 +191,11 @@ def coloured() -> bool:
 
 def width(terminal: int) -> int:
     """Return the columns of a terminal, COLUMNS first. Not by shutil, which also loads the compressors."""
-    wanted = os.environ.get("COLUMNS", "")
-    if bounds.is_decimal(wanted) and int(wanted) > 0:
-        return min(int(wanted), 10_000)
+    if wanted := os.environ.get("COLUMNS"):
+        from sesh import bounds
+
+        if bounds.is_decimal(wanted) and int(wanted) > 0:
+            return min(int(wanted), 10_000)
     try:
         return os.get_terminal_size(terminal).columns or 80
     except OSError:

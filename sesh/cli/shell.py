@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sesh import bounds, moments
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -26,7 +25,11 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
         raise UsageError(f"write the command after --: $sesh --run {printable(name)} -- CMD")
     if any("\0" in word for word in cli.tail):
         raise UsageError("a command may not hold a NUL")
-    seconds = bounds.parse_seconds(timeout)
+    seconds = None
+    if timeout is not None:
+        from sesh import bounds
+
+        seconds = bounds.parse_seconds(timeout)
     live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
     left = f"the command goes on in {name}; watch it: $sesh {name}"
     with (
@@ -64,6 +67,8 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
     name = cli.session(name)
     if number is None:
         return _print_history(cli, cli.target.call(shell.history, name=name))
+    from sesh import bounds
+
     if not bounds.is_decimal(number):
         raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: $sesh --history {name}")
     facts = cli.target.call(shell.history_output, name=name, number=int(number))
@@ -75,6 +80,7 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
 
 
 def _print_history(cli: Invocation, commands: list[Command]) -> int:
+    from sesh import moments
     from sesh.wording import joined, one_line
 
     if cli.json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sesh import bounds
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -44,6 +43,8 @@ def logs(
         return _paged(cli, name)
     limit = _LINES
     if count is not None:
+        from sesh import bounds
+
         if not bounds.is_decimal(count):
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
         limit = int(count)

@@ -81,7 +81,7 @@ def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
 
 
 def _known(caller: Caller) -> list[str]:
-    if caller.local or caller.origin is not None or not known.exist():
+    if caller.local or caller.origin is not None or not paths.knows_remotes():
         return []
     return sorted((remote.host for remote in known.all()), key=natural)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import errors, moments, protocol, wire
+from sesh import errors, protocol, wire
 from sesh import sre as re
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.reach import find
@@ -298,6 +298,8 @@ def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
 
 def _dated(facts: Mapping[str, object]) -> Command:
     """A daemon's account of a command, with its start as a stamp, as in all JSON."""
+    from sesh import moments
+
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

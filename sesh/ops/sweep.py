@@ -23,7 +23,6 @@ from sesh.names import is_name
 from sesh.ops import end
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.remote import known
 from sesh.store import listing, records, results
 
 TYPE_CHECKING = False
@@ -186,7 +185,7 @@ def _files() -> Iterator[Leftover]:
     for folder, kind, is_left in (
         (paths.directory(), "file", _is_unused),
         (results.directory(), "file", writing.is_abandoned),
-        (known.directory(), "file", writing.is_abandoned),
+        (paths.remotes_directory(), "file", writing.is_abandoned),
         (paths.zygote_directory(), "file", _is_stale),
         (_control_directory(), "connection", _is_stale),
     ):
@@ -417,7 +416,7 @@ def _control_directory() -> str | None:
     from sesh.remote.ssh import ssh
 
     try:
-        return ssh.control_directory() if known.exist() else None
+        return ssh.control_directory() if paths.knows_remotes() else None
     except Refused:
         return None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sesh import bounds, errors, gate, paths, protocol, wire
-from sesh.errors import NotFound, Refused, UsageError
+from sesh import errors, gate, paths, protocol, wire
+from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.protocol import parse
 from sesh.reach import find
@@ -45,10 +45,10 @@ def overview(caller: Caller) -> Overview:
     from sesh.store import listing
 
     sessions, refusals = listing.overview()
-    if caller.origin is None and not caller.local:
+    if caller.origin is None and not caller.local and paths.knows_remotes():
         from sesh.remote import known
 
-        refusals += known.damage() if known.exist() else []
+        refusals += known.damage()
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
 
 
@@ -56,27 +56,40 @@ def overview(caller: Caller) -> Overview:
 def status(caller: Caller, name: str) -> Status:
     """All facts of a session: from its daemon, or from its record if it has none or is silent; of a job that is gone
     from its result. Raises NotFound."""
-    from sesh.store import listing, records
-
-    summary: Summary | None
     try:
         summary = find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0])
-    except (errors.TimedOut, errors.Unreachable):
-        if (summary := listing.unanswered(name)) is None:
-            raise find.absent(name) from None
-    except NotFound:
-        if (summary := find.dormant(name) or listing.of_job(name)) is None:
-            raise
+    except (errors.TimedOut, errors.Unreachable, NotFound) as error:
+        summary = _unanswered(name, error)
     session: Status = dict(summary)  # type: ignore[assignment]  # more is known of one that runs
     if "daemon_pid" not in session:
+        from sesh.store import records
+
         record = records.read(name) or {}
         session["clients"], session["scrollback"], session["link"] = [], None, None
         session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
-    here = listing.current()
-    session["current"] = here is not None and here["name"] == session["name"]
+    from sesh import identity
+
+    session["current"] = False
+    if tty := identity.controlling_tty():
+        from sesh.store import listing
+
+        here = listing.current(tty)
+        session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:
         session["link"] = "up"
     return session
+
+
+def _unanswered(name: str, error: SeshError) -> Summary:
+    """The summary of a session whose daemon has not answered. Raises NotFound."""
+    from sesh.store import listing
+
+    if not isinstance(error, NotFound):
+        if (summary := listing.unanswered(name)) is None:
+            raise find.absent(name) from None
+    elif (summary := find.dormant(name) or listing.of_job(name)) is None:
+        raise error
+    return summary
 
 
 def check_format(form: str) -> None:
@@ -166,7 +179,7 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
     `ask`: for so many lines before the one of that number.
     """
     texts: list[str] = []
-    answer, data = ask(lines, bounds.MOST)
+    answer, data = ask(lines, protocol.MOST)
     newest = answer
     while True:
         page = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
@@ -266,7 +279,9 @@ class LiveLog:
         words: Words = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
-            asked += wire.asking("logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, until=bounds.MOST, end=True)
+            asked += wire.asking(
+                "logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, until=protocol.MOST, end=True
+            )
         self._stream.greet(asked)
 
     def _output(self, position: int, data: bytes) -> None:

@@ -6,7 +6,6 @@ import time
 
 from sesh import errors
 from sesh.reach import find
-from sesh.reach.op import named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +88,8 @@ class Target:
 
         Raises Ended (with the name in it) if it has ended meanwhile, TimedOut past the deadline (monotonic).
         """
+        from sesh.reach.op import named
+
         name, connection = self._begun(op, named(op, args, kwargs), interrupts, deadline)
         return self._stream(connection, name, deadline, interrupts.sleep)
 

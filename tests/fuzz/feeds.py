@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
-from sesh import attached_last, config, gate, identity, moments, names, protocol, shapes, toml_positions, wording
+from sesh import attached_last, config, gate, identity, moments, names, paths, protocol, shapes, toml_positions, wording
 from sesh.cli import complete, jobs
 from sesh.cli.tui.console import Keys
 from sesh.client import hint
@@ -519,7 +519,7 @@ def _in_file(name: str, run: Callable[[], object]) -> Callable[[], Any]:
 
             record = {"name": "work", "id": _ID, "machine": identity.machine()}
             home.write(".sesh/work.json", json.dumps(record).encode(), mode=0o600)
-            os.makedirs(known.directory(), mode=0o700, exist_ok=True)
+            os.makedirs(paths.remotes_directory(), mode=0o700, exist_ok=True)
             yield _lenient(check)
 
     return opened

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from sesh import attached_last, config, identity
+from sesh import attached_last, config, identity, paths
 from sesh.cli import status as status_verb
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
@@ -309,7 +309,7 @@ def _remote(rng: random.Random) -> bytes:
 @contextmanager
 def _remotes() -> Iterator[Check]:
     with own_home() as home:
-        os.makedirs(known.directory(), mode=0o700)
+        os.makedirs(paths.remotes_directory(), mode=0o700)
         os.makedirs(os.path.join(home.path, "dir"))
         home.write("dir/inner", "x")
         paths_of = [
@@ -396,7 +396,7 @@ def _log(rng: random.Random) -> bytes:
 def _events() -> Iterator[Check]:
     with own_home():
         path = eventlog.path()
-        os.makedirs(known.directory(), mode=0o700)
+        os.makedirs(paths.remotes_directory(), mode=0o700)
 
         def check(case: bytes) -> None:
             """What is no event is passed over; what is logged next is found, whatever words it holds."""

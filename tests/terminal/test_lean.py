@@ -15,31 +15,35 @@ from tests.support import Home, wait_until
 
 # Modules of sesh, without `sesh.`; the packages that they lie in come with them.
 EVERY_VERB = """
-    __main__ about bounds cli.invocation cli.main cli.parser cli.printing cli.verbs errors lean loading names protocol
+    __main__ about cli.invocation cli.main cli.parser cli.printing cli.verbs errors lean loading names protocol
     quitkey reach.caller refusals
 """
 DAEMON = "gate paths platform reach.find shapes wire"
 """A daemon spoken to."""
 SESSIONS = f"{DAEMON} identity reading store.files store.listing store.records"
 """The sessions of this machine."""
+STREAM = f"{DAEMON} reach.stream reach.target"
+"""A conversation with a session that runs, here or on a host."""
 CALL = f"{DAEMON} reach.op reach.target"
-"""An operation on a session that runs, here or on a host."""
+"""An operation on such a session."""
 CALLS = f"{SESSIONS} reach.op reach.target"
 """Operations that look at records too."""
-FORKED = f"{CALL} identity reading session_shapes store.files store.records"
+FORKED = f"{CALL} identity reading store.files store.records"
 """Beside that, a daemon that is a fork of the verb: it writes its record."""
 WORDS = "moments wording"
 """What is said of sessions, and of errors."""
-ASKS = "ops.create system writing daemon.spawn.daemonize daemon.spawn.launch"
+ASKS = "bounds ops.create system writing daemon.spawn.daemonize daemon.spawn.launch"
 CREATES = f"{ASKS} failures proc daemon.spawn.main"
-ATTACHES = "attached_last cli.attach config failures ops.enter reach.op writing"
+ATTACHES = "attached_last bounds cli.attach config failures ops.enter reach.op writing"
 VIEWS = f"{CALLS} ops.views session_shapes"
+STATUS = f"{CALL} {WORDS} cli.status identity ops.views session_shapes"
+"""Without a controlling terminal, which may be that of a session."""
 EXPRESSIONS = f"sre {sre.kept_in().removeprefix('sesh.')}"
-SHELL = f"{EXPRESSIONS} moments ops.shell vt.grammar"
+SHELL = f"{EXPRESSIONS} ops.shell vt.grammar"
 RUNS = f"{SHELL} cli.shell reach.cancelling stop"
 LAYOUT = f"""
-    {CALLS} {WORDS} cli.layout failures ops.create ops.dormant ops.end ops.layout ops.lookup programs remote.known
-    session_shapes stop store.checkpoints store.results writing
+    {CALLS} {WORDS} bounds cli.layout failures ops.create ops.dormant ops.end ops.layout ops.lookup programs
+    remote.known session_shapes stop store.checkpoints store.results writing
 """
 JOBS = "cli.jobs ops.enter ops.jobs reach.cancelling reach.stream stop"
 
@@ -48,33 +52,34 @@ VERBS = {
     "--version": ("", ""),
     "a/b": (f"{SESSIONS} {ATTACHES} {WORDS}", "errno select"),
     "--open work -- cat": (f"{FORKED} {CREATES} cli.sessions ops.sessions", "_json errno select"),
-    "--list": (f"{VIEWS} {WORDS} cli.list cli.table remote.known", "_json select"),
-    "--list --json": (f"{VIEWS} {WORDS} cli.list remote.known", "_json select"),
-    "--status work": (f"{VIEWS} {WORDS} cli.status", "_json select"),
-    "--send work x": (f"{CALL} cli.send ops.send reach.stream", "_json select"),
-    "--send work x --enter": (f"{CALL} cli.send ops.send reach.stream", "_json select"),
-    "--send work --key Enter": (f"{CALL} cli.send keynames ops.send reach.stream", "_json select"),
+    "--list": (f"{VIEWS} {WORDS} cli.list cli.table", "_json select"),
+    "--list --json": (f"{VIEWS} {WORDS} cli.list", "_json select"),
+    "--status work": (f"{STATUS}", "_json select"),
+    "--send work x": (f"{STREAM} cli.send ops.send", "_json select"),
+    "--send work x --enter": (f"{STREAM} cli.send ops.send", "_json select"),
+    "--send work --key Enter": (f"{STREAM} cli.send keynames ops.send", "_json select"),
     "--hook claude": (
         f"{SESSIONS.replace('reach.find ', '')} cli.integrate ops.agent_hook proc system",
         "_json select",
     ),
     "--wait work --idle 0.1": (
-        f"{CALL} {WORDS} cli.wait failures ops.matching ops.wait reach.stream",
+        f"{CALL} {WORDS} bounds cli.wait failures ops.matching ops.wait reach.stream",
         "_json errno select",
     ),
     "--screen work": (f"{CALL} ops.views cli.views", "_json select"),
-    "--logs work 5": (f"{CALL} ops.views cli.views", "_json select"),
+    "--logs work": (f"{CALL} ops.views cli.views", "_json select"),
+    "--logs work 5": (f"{CALL} bounds ops.views cli.views", "_json select"),
     "--detach work": (f"{CALL} cli.sessions ops.sessions", "_json select"),
     "--exec -- true": (f"{FORKED} {CREATES} {JOBS}", "_json errno select"),
     "--resume-with work -- cat": (f"{CALLS} cli.sessions ops.sessions", "_json select"),
     "--open shell -- sh": (f"{FORKED} {CREATES} cli.sessions ops.sessions", "_json errno select"),
     "--run shell -- true": (f"{CALL} {RUNS} reach.stream", "_json _sre select"),
-    "--history shell": (f"{CALL} {RUNS} wording", "_json _sre select"),
+    "--history shell": (f"{CALL} {RUNS} {WORDS}", "_json _sre select"),
     "--grep text": (
-        f"{VIEWS} {SHELL} {WORDS} cli.grep ops.matching ops.search ops.sessions",
+        f"{VIEWS} {SHELL} {WORDS} bounds cli.grep ops.matching ops.search ops.sessions",
         "_json _sre select",
     ),
-    "--label work a=b": (f"{CALL} cli.sessions ops.sessions session_shapes", "_json select"),
+    "--label work a=b": (f"{CALL} cli.sessions ops.sessions", "_json select"),
     "--message work text": (f"{CALL} {WORDS} cli.sessions ops.sessions", "_json select"),
     "--rename shell other": (f"{CALLS} attached_last cli.sessions ops.sessions writing", "_json errno select"),
     "--export": (LAYOUT, "_json errno select"),
@@ -82,7 +87,7 @@ VERBS = {
     "--completions zsh": ("cli.scripts completions", ""),
     "--shell-init bash": ("cli.scripts completions", ""),
     "--skill": ("cli.agents", ""),
-    "--status work --json": (f"{VIEWS} {WORDS} cli.status", "_json select"),
+    "--status work --json": (f"{STATUS}", "_json select"),
 }
 EXISTING = (
     f"""
@@ -90,17 +95,15 @@ EXISTING = (
     client.ledger client.outcome client.overlays client.predict client.predict.round_trip client.shown client.terminal
     client.unacknowledged_input keynames loop.timers typed
     """,
-    "_collections _json _sre errno fcntl select termios",
+    "_json _sre errno fcntl select termios",
 )
 """Attaching to a session that runs."""
 ATTACHING = (
-    f"""
-    {EXISTING[0]} {CREATES} {WORDS} session_shapes client.hint remote.known vt.render.clean_screen vt.render.overlay
-    """,
-    "_collections _json _sre errno fcntl select termios",
+    f"{EXISTING[0]} {CREATES} client.hint vt.render.clean_screen vt.render.overlay",
+    "_json _sre errno fcntl select termios",
 )
 """The same to a new one, which shows a hint."""
-ASKED = f"{CALL} {ASKS} daemon.spawn.zygote identity session_shapes"
+ASKED = f"{CALL} {ASKS} daemon.spawn.zygote identity"
 FROM_ZYGOTE = {
     "--open four -- sleep 100": (f"{ASKED} cli.sessions ops.sessions", "_ctypes _json errno select"),
     "--exec -- true": (f"{ASKED} {JOBS}", "_ctypes _json errno select"),

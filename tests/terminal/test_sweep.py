@@ -12,11 +12,10 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import identity, proc
+from sesh import identity, paths, proc
 from sesh.errors import UsageError
 from sesh.moments import parse_span
 from sesh.ops import sweep
-from sesh.remote import known
 from sesh.remote.ssh import alone, ssh
 from tests.support import ROOT, Home, Result, wait_until
 
@@ -277,7 +276,7 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("inside")
 def test_a_login_that_goes_on_alone_is_no_leftover(monkeypatch: pytest.MonkeyPatch) -> None:
-    os.makedirs(known.directory(), 0o700)
+    os.makedirs(paths.remotes_directory(), 0o700)
     folder = ssh.control_directory()
     login = ["ssh", "-f", "-N", "-o", "ControlMaster=yes", "-o", f"ControlPath={folder}/0123", "--", "box"]
     rows = [

@@ -162,3 +162,15 @@ def test_text_of_this_machine_passes_as_it_is() -> None:
     facts = {"name": "a", "state": "running", "cwd": "/caf\udce9\x1b", "command": ["x" * 9000]}
     payload = protocol.encode({"id": 1, "session": facts})
     assert gate.message(protocol.RESPONSE, payload, far=False)["session"] == facts
+
+
+@pytest.mark.parametrize("session", ["work", {"name": "work", "state": "running"}])
+def test_a_session_passes_as_its_name_and_as_its_facts(session: object) -> None:
+    payload = protocol.encode({"id": 1, "session": session, "labels": {"a": "b"}})
+    assert gate.message(protocol.RESPONSE, payload, far=True) == {"id": 1, "session": session, "labels": {"a": "b"}}
+
+
+@pytest.mark.parametrize("session", ["-a", 5, None, [], {"name": "work"}])
+def test_what_is_neither_is_refused(session: object) -> None:
+    with pytest.raises(ProtocolError, match=r"RESPONSE\.session"):
+        gate.message(protocol.RESPONSE, protocol.encode({"id": 1, "session": session}), far=True)

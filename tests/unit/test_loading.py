@@ -116,3 +116,10 @@ def test_what_speaks_to_the_compiler_alone_loads_no_module_of_python(place: Path
     code = "from sesh import one; print('__file__' in vars(sys.modules['__future__'])); import __future__ as future; "
     found = "print(future.all_feature_names[-1], '__file__' in vars(sys.modules['__future__']))"
     assert _run(place, code + found) == "False\nannotations True\n"
+
+
+def test_only_a_package_has_a_path_also_once_it_is_loaded_again(place: Path) -> None:
+    again = "import importlib; importlib.reload(one); importlib.reload(inner)"
+    code = f"from sesh import one, inner; {again}; print(hasattr(one, '__path__'), inner.__path__)"
+    _run(place, code)
+    assert _run(place, code) == f"False ['{place}/sesh/inner']\n"

@@ -140,7 +140,7 @@ def test_an_empty_home_is_that_of_passwd(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv("HOME", value)
         assert paths.directory() == f"{own}/.sesh"
         assert paths.settings_file() == f"{own}/.config/sesh/config.toml"
-        assert known.directory() == f"{own}/.local/state/sesh/remotes"
+        assert paths.remotes_directory() == f"{own}/.local/state/sesh/remotes"
         assert paths.expanded("~/key") == f"{own}/key"
     monkeypatch.setenv("HOME", "/home/of mine/")
     assert paths.directory() == "/home/of mine/.sesh"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import shapes
+from sesh import paths, shapes
 from sesh.errors import Refused
 from sesh.remote import known
 from sesh.remote.ssh import destination
@@ -184,7 +184,7 @@ def test_a_directory_that_is_not_private_is_refused_with_the_fix(place: Path) ->
 def test_the_records_lie_where_xdg_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     known.record(there("box"))
-    assert known.directory() == str(tmp_path / "state" / "sesh" / "remotes")
+    assert paths.remotes_directory() == str(tmp_path / "state" / "sesh" / "remotes")
     assert words() == ["box"]
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
     assert words() == []
