@@ -6,6 +6,7 @@ import os
 
 from sesh.about import CALLED
 from sesh.client.ledger import Ledger
+from sesh.lean import deque
 from sesh.shapes import plain
 
 TYPE_CHECKING = False
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
+_JOINED = 4 << 10
+"""Bytes up to which small blocks that wait for the terminal are joined."""
 _MAX_UNREAD, _MAX_BLOCKS = 12 << 20, 4096
 """Bytes shown that the ledger may not have followed yet, and blocks: a burst is shown first and followed after."""
 _LITTLE = 512
@@ -84,7 +87,9 @@ class Display:
         """True if the terminal shows the session."""
         self.pending = 0
         """Bytes waiting for the terminal."""
-        self._queue = bytearray()
+        self._queue: deque[bytes] = deque()
+        self._begun = 0
+        """Bytes of the queue's first block that are written."""
         self.unread = 0
         """Bytes that the ledger has not followed yet; call `update_ledger`, best when idle."""
         self._unread: list[bytes] = []
@@ -136,15 +141,26 @@ class Display:
     def draw(self, data: bytes) -> None:
         """Write bytes that the ledger need not follow. Raises OSError if the terminal has gone."""
         written = 0 if self._queue or not data else self.terminal.write(data)
-        if written < len(data):
-            self._queue += memoryview(data)[written:]
-            self.pending = len(self._queue)
+        if written == len(data):
+            return
+        self.pending += len(data) - written
+        if self._queue and len(self._queue[-1]) + len(data) <= _JOINED:
+            self._queue[-1] += data  # what is small costs more as a block of its own
+            return
+        self._queue.append(data)
+        self._begun = written or self._begun
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now. Raises OSError if it has gone."""
-        if self._queue:
-            del self._queue[: self.terminal.write(self._queue)]
-            self.pending = len(self._queue)
+        while self._queue:
+            first = memoryview(self._queue[0])[self._begun :]
+            written = self.terminal.write(first)
+            self.pending -= written
+            if written < len(first):
+                self._begun += written
+                return
+            self._queue.popleft()
+            self._begun = 0
 
     def unfinished(self) -> int:
         """Return the length of the incomplete sequence and character at the end of the output."""

@@ -226,17 +226,43 @@ class Connection:
         )
 
     def request(
-        self, verb: str, data: bytes = b"", deadline: float | None = None, **words: Unpack[TimedWords]
+        self,
+        verb: str,
+        data: bytes = b"",
+        deadline: float | None = None,
+        silence: float = 0.0,
+        **words: Unpack[TimedWords],
     ) -> tuple[Answer, bytes]:
         """Has the daemon carry out a verb: its answer and the bytes that came with it.
 
-        Raises the error that the daemon answered, those of `send` and `answer`, and Unknown if it has begun and does
-        not say how that ended.
+        `silence`: seconds without any sign of life for which it is waited for; 0 for any, up to the deadline.
+
+        Raises the error that the daemon answered, those of `send` and `answer`, Silent, and Unknown if it has begun and
+        does not say how that ended.
         """
         self._requests += 1
         number = self._requests
         self.send(asking(verb, number, data, **words), deadline)
+        if silence:
+            self._await_answer(silence, float("inf") if deadline is None else deadline)
         return self._outcome(verb, number, deadline)
+
+    def _await_answer(self, silence: float, deadline: float) -> None:
+        """Waits until an answer begins, or for the deadline. Raises Silent if the daemon answers no PING meanwhile."""
+        asked = False
+        while (now := time.monotonic()) < deadline:
+            try:
+                kind, payload = self.receive(min(deadline, now + silence / 2))
+            except errors.TimedOut:
+                if asked:
+                    raise errors.silent_daemon(str(self.welcome.get("name"))) from None
+                asked = True
+                self.send(protocol.frame(protocol.PING), deadline)
+                continue
+            if kind != protocol.PONG:
+                self.put_back([(kind, payload)])
+                return
+            asked = False
 
     def _outcome(self, verb: str, number: int, deadline: float | None) -> tuple[Answer, bytes]:
         try:

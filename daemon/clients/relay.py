@@ -166,7 +166,8 @@ class Relay:
 
     def _go_on(self, client: Client) -> None:
         """Feeds a client that was set aside from where it stood, if memory holds that and a screen would come late."""
-        if client.left_at >= self.log.in_memory and self.model.lag >= IN_MEMORY:
+        late = self.model.lag >= IN_MEMORY or not self.model.near(self.log.head)
+        if late and client.left_at >= self.log.in_memory:
             client.needs, client.position, client.left_at = "", client.left_at, -1
             client.connection.feed(self.log)
 

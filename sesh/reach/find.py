@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sesh.schema import Answer, JobResult, Summary, Welcome
 
 PATIENCE = 5.0
-"""Seconds within which a daemon says WELCOME, whatever else it does."""
+"""Seconds within which a daemon says WELCOME, or answers a PING, whatever else it does."""
 _DYING = 0.5
 """Seconds within which the process of a daemon that has closed its socket is gone."""
 
@@ -116,12 +116,16 @@ def absent(name: str) -> NotFound:
 
 
 def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
-    """Asks one thing of a session that must be there, over a connection of its own."""
+    """Asks one thing of a session that must be there, over a connection of its own.
+
+    A daemon that may take long over it (`patience`) has to answer PINGs meanwhile.
+    """
     deadline = None if timeout is None else time.monotonic() + timeout
+    silence = PATIENCE if "patience" in words else 0.0
     with required(name) as connection:
         connection.send(wire.greeting("request"), deadline)
         welcomed(connection, name)
-        return connection.request(verb, data, deadline, **words)
+        return connection.request(verb, data, deadline, silence, **words)
 
 
 def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:

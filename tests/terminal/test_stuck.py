@@ -41,3 +41,22 @@ def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, words
         assert "sesh --status work" in done.stderr
     finally:
         os.kill(daemon, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("verb", ["--screen", "--logs"])
+def test_a_daemon_that_hangs_behind_its_greeting_is_named_within_seconds(home: Home, verb: str) -> None:
+    """Both waited for half a minute, as for a daemon whose emulator is far behind."""
+    assert home.sesh("--open", "work", "--", "cat").code == 0
+    daemon = home.summary("work")["daemon_pid"]
+    stops = f"setattr(find, 'welcomed', lambda *words: (greeted(*words), os.kill({daemon}, signal.SIGSTOP))[0])"
+    code = f"import os, signal; from sesh.reach import find; find.PATIENCE, greeted = 0.5, find.welcomed; {stops}"
+    home.command = warm.changed(code)
+    try:
+        began = time.monotonic()
+        done = home.sesh(verb, "work")
+        assert time.monotonic() - began < 5
+        assert (done.code, done.stdout) == (1, "")
+        assert "the daemon of work does not answer" in done.stderr
+        assert "sesh --status work" in done.stderr
+    finally:
+        os.kill(daemon, signal.SIGCONT)

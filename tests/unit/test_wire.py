@@ -13,7 +13,7 @@ from threading import Event, Thread
 import pytest
 
 from sesh import paths, platform, protocol, wire, writing
-from sesh.errors import Busy, NotFound, ProtocolError, Refused, SeshError, TimedOut, Unknown, Unreachable
+from sesh.errors import Busy, NotFound, ProtocolError, Refused, SeshError, Silent, TimedOut, Unknown, Unreachable
 
 WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
 
@@ -56,6 +56,38 @@ def test_frames_come_whole_however_they_are_cut(pair: Pair) -> None:
     assert connection.receive(soon(5)) == (protocol.PING, b"x")
     with pytest.raises(TimedOut):
         connection.receive(soon())
+
+
+def test_a_daemon_that_is_busy_for_long_is_waited_for_while_it_answers_pings(pair: Pair) -> None:
+    connection, far = pair
+    silence = 0.6
+
+    def work() -> None:
+        decoder, asked = protocol.Decoder(), 0
+        while asked < 3:  # each comes after half of the silence
+            for kind, payload in decoder.feed(far.recv(65536)):
+                if kind == protocol.PING:
+                    asked += 1
+                    far.sendall(protocol.frame(protocol.PONG, payload))
+        far.sendall(protocol.frame(protocol.DATA, b"late") + response(1, ok=True))
+
+    daemon = Thread(target=work)
+    daemon.start()
+    began = time.monotonic()
+    answer, data = connection.request("logs", deadline=soon(30), silence=silence, lines=5)
+    assert (answer["id"], data) == (1, b"late")
+    assert time.monotonic() - began > silence
+    daemon.join()
+
+
+def test_a_daemon_that_answers_no_ping_is_silent_long_before_the_deadline(pair: Pair) -> None:
+    connection, far = pair
+    far.sendall(WELCOME)
+    connection.expect_welcome(soon(5))
+    began = time.monotonic()
+    with pytest.raises(Silent, match="the daemon of work does not answer"):
+        connection.request("logs", deadline=soon(30), silence=0.2, lines=5)
+    assert time.monotonic() - began < 5
 
 
 def test_a_request_gets_its_own_answer_with_the_bytes_that_belong_to_it(pair: Pair) -> None:

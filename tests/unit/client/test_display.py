@@ -83,3 +83,44 @@ def test_replies_that_may_still_come_reach_no_shell_outside(farewell: Message, o
     display.leave(["detached from work"], farewell)
     assert left.discarded is open_queries
     assert left.written.endswith(b"[detached from work]\r\n")
+
+
+class Slow(Left):
+    """A terminal that takes a few bytes at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = self.calls = 0
+
+    def write(self, data: bytes | memoryview) -> int:
+        taken = bytes(data[: self.room])
+        self.room -= len(taken)
+        self.calls += 1
+        return super().write(taken)
+
+
+def test_what_a_terminal_takes_late_reaches_it_whole_and_in_order() -> None:
+    terminal = Slow()
+    display = Display(terminal)  # type: ignore[arg-type]  # what of it is called
+    expected = b""
+    for size, room in ((10, 4), (5000, 0), (3, 7), (4000, 9000), (4096, 0), (1, 1), (70_000, 13), (2, 80_000), (9, 9)):
+        block = bytes(0x20 + (len(expected) + at) % 64 for at in range(size))
+        expected += block
+        terminal.room = room
+        display.show(block)
+        display.flush()
+        assert display.pending == len(expected) - len(terminal.written)
+    terminal.room = len(expected)
+    display.flush()
+    assert (terminal.written, display.pending) == (expected, 0)
+
+
+def test_small_blocks_that_wait_are_joined() -> None:
+    terminal = Slow()
+    display = Display(terminal)  # type: ignore[arg-type]  # what of it is called
+    for _ in range(10_000):
+        display.draw(b"x" * 20)
+    terminal.calls, terminal.room = 0, display.pending
+    display.flush()
+    assert (display.pending, len(terminal.written)) == (0, 200_000)
+    assert terminal.calls < 60

@@ -594,6 +594,28 @@ def test_one_that_fell_behind_gets_the_bytes_it_missed_while_no_screen_can_come_
     assert client.fed()
 
 
+def test_one_that_fell_behind_holds_nobody_up_while_the_emulator_is_not_near(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program waited for the emulator until that was 16 MiB behind, at each block that one of several took late."""
+    leader, first = stage.attach()
+    other, client = stage.attach()
+    stage.clients.typed(first)
+    printed = b""
+    while client.mode == RAW:
+        stage.print(b"x" * 65_534 + b"\r\n")
+        printed += b"x" * 65_534 + b"\r\n"
+        stage.read_all(leader, first)
+    assert stage.model.lag < IN_MEMORY
+    monkeypatch.setattr(stage.model, "near", lambda position: position <= stage.model.position)
+    got = b""
+    while client.mode == ASIDE or client.position < stage.log.head or other.connection.unsent:
+        got += link_bytes(other)
+        stage.relay.writable(client)
+        assert not stage.relay.paused()
+    assert got + link_bytes(other) == printed
+
+
 def test_one_that_fell_behind_gets_a_screen_if_the_size_was_another_meanwhile(far: Stage) -> None:
     """The bytes were made for that size, and the program had drawn it anew only for the others."""
     leader, first = far.attach()
