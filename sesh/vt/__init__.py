@@ -18,6 +18,7 @@ The modules, each importing only those above it:
 `breaks` `column_widths`         tables made by scripts of these names in `tests.unicode`
 `graphemes` `packed`             widths and clusters (UAX 29); compressed bytes
 `modes`                          the modes that are remembered, and their defaults. For light imports
+`named` `pyte_screen`            named tuples, and pyte's screen, without the modules that they would load
 `cell` `lines`                   cells, pens and SGR, and cells as text with SGR; output as lines
 `row` `blocks` `scrollback`      a row of cells; lines in bulk; the lines that scrolled off
 `reflow`                         rows rewrapped to another width
