@@ -33,9 +33,12 @@ def expressions() -> list[bytes]:
 
     with mock.patch.object(sre, "compile") as taken:
         from sesh.client import hint, ledger  # noqa: F401 (as `shell`)
+        from sesh.daemon.pty import queries
+        from sesh.daemon.screen import simple_output
         from sesh.ops import shell  # noqa: F401 (it compiles when it is loaded)
 
-        ledger._patterns()
+        for module in (ledger, queries, simple_output):
+            module._patterns()
     return [call.args[0] for call in taken.call_args_list]
 
 

@@ -265,7 +265,7 @@ class Relay:
             return False
         if client.creator:
             return True
-        from sesh.vt.render.clean_screen import REPLAY_SAFE_LIMIT, replay_safe
+        from sesh.daemon.screen.simple_output import REPLAY_SAFE_LIMIT, replay_safe
 
         columns, rows = client.size[:2]
         return self.log.head <= REPLAY_SAFE_LIMIT and replay_safe(self.log.bytes(0), columns, rows + client.lines)

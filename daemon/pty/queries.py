@@ -35,14 +35,14 @@ _LONGEST_CONTROL = 256
 _MAX_BELLS = 100
 
 # The empty groups at the ends tell the alternatives apart and cost nothing if none matches.
-_CONTROLS = rb"""
-    c() | 0c() | >(?: 0?c() | 0?q() ) | =0?c() | 5n() | 6n()
-  | \?(?! [0-9;]*[hl] ) (?: 6n() | u() | [0-9]m() | [0-9;]{1,32}n() | [0-9]{1,16}\$p() | [0-9;]{1,64}S() )
-  | [0-9]{1,16}\$p() | (?: 1[1345689] | 2[01] ) (?: ;[0-9;]{0,16} )? t() | [01]?x() | [0-9;]{0,64}\*y()
-"""
+_CONTROLS = (
+    rb"c()|0c()|>(?:0?c()|0?q())|=0?c()|5n()|6n()"
+    rb"|\?(?![0-9;]*[hl])(?:6n()|u()|[0-9]m()|[0-9;]{1,32}n()|[0-9]{1,16}\$p()|[0-9;]{1,64}S())"
+    rb"|[0-9]{1,16}\$p()|(?:1[1345689]|2[01])(?:;[0-9;]{0,16})?t()|[01]?x()|[0-9;]{0,64}\*y()"
+)
 _SEQUENCES = (
-    rb"\x1b(?! \[[0-;]*[@-bd-mo-su-wyz] ) (?: \[(?: " + _CONTROLS + rb" ) | Z()"
-    rb" | c() | \]([^\x07\x18\x1a\x1b]*) | [P_X^]([^\x18\x1a\x1b]*) )"
+    rb"\x1b(?!\[[0-;]*[@-bd-mo-su-wyz])(?:\[(?:" + _CONTROLS + rb")|Z()"
+    rb"|c()|\]([^\x07\x18\x1a\x1b]*)|[P_X^]([^\x18\x1a\x1b]*))"
 )
 _KINDS = (
     "", "da1", "da1", "da2", "xtversion", "da3", "dsr", "cpr",
@@ -61,15 +61,15 @@ _GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no kn
 
 
 class _Patterns:
-    """The compiled expressions, created for the first block that needs them: the daemon's start does not load `re`."""
+    """The compiled expressions, created for the first block that needs them: the daemon's start needs none."""
 
     __slots__ = ("audible", "osc_end", "silent", "string_end", "unfinished")
 
     def __init__(self) -> None:
-        import re
+        from sesh import sre as re
 
-        self.silent = re.compile(_SEQUENCES, re.VERBOSE).search
-        self.audible = re.compile(_SEQUENCES + rb"| \x07()", re.VERBOSE).search
+        self.silent = re.compile(_SEQUENCES).search
+        self.audible = re.compile(_SEQUENCES + rb"|\x07()").search
         self.osc_end = re.compile(rb"[\x07\x18\x1a\x1b]").search
         self.string_end = re.compile(rb"[\x18\x1a\x1b]").search
         self.unfinished = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z").match

@@ -431,13 +431,9 @@ class Model:
         """Returns whether the output is so little and simple that no line can have left the screen."""
         if self._log.base or self._resizes or self._log.head > UNLOADED_LAG:
             return self._log.head == 0
-        import re
+        from sesh.daemon.screen.simple_output import scrolls_nothing
 
-        from sesh.vt.render.clean_screen import replay_safe
-
-        data, (columns, rows) = self._log.bytes(0), self._initial_size
-        down = re.search(rb"\x1b\[[0-9;]*[BHdf]", data)  # CUD, CUP, VPA, HVP: a line feed may follow in the last row
-        return down is None and replay_safe(data, columns, rows)
+        return scrolls_nothing(self._log.bytes(0), *self._initial_size)
 
     def nothing_below(self) -> bool:
         """Returns whether the output shows without an emulator that nothing stands below the cursor: it is little and
@@ -446,7 +442,9 @@ class Model:
         little = not self._log.base and self._log.head <= UNLOADED_LAG and len(self._resizes) <= _MOST_RESIZES
         if self.loaded or not little:
             return False
-        return _nothing_below(self._log.bytes(0), self._initial_size[0], [position for position, *_ in self._resizes])
+        from sesh.daemon.screen.simple_output import leaves_nothing_below
+
+        return leaves_nothing_below(self._log.bytes(0), self._initial_size[0], (start for start, *_ in self._resizes))
 
     def _measure_apart(self) -> Measured | None:
         """What `measured` returns, by a child process; None without one, or if it takes too long."""
@@ -476,22 +474,6 @@ class Model:
                 os.write(descriptor, b"%d %d %d %d" % _measured(self.emulator))
         finally:
             os._exit(0)
-
-
-def _nothing_below(data: bytes, columns: int, resizes: list[int]) -> bool:
-    """Returns whether all output, with resizes at these positions, is so simple; see `Model.nothing_below`."""
-    import re
-
-    from sesh.vt.render.clean_screen import replay_safe
-
-    if re.search(rb"\x1b\[[0-9;]*[AHJdf]", data):
-        return False
-    if resizes and re.search(rb"\x1b\[[0-9;:]*(?:4[0-8]|10[0-7])", data):
-        return False
-    for end in (*resizes, len(data)):
-        if re.search(rb"[\b\r]|\x1b\[[0-9;]*[DG]", data[data.rfind(b"\n", 0, end) + 1 : end]):
-            return False
-    return replay_safe(data, columns, data.count(b"\n") + len(data) // max(columns, 1) + 1)
 
 
 def _last_setting(data: bytes) -> bool | None:

@@ -94,8 +94,8 @@ def run(key: str, mark: str) -> None:
 
 
 def _preload() -> None:
-    """Loads a daemon's modules, fills its emulator's caches, and hides both from the collector, which would write to
-    them.
+    """Loads a daemon's modules, fills its emulator's caches, compiles expressions, and hides all of it from the
+    collector, which would write to it.
 
     The interpreter's cache of methods, full of what loading looked up, is emptied: each entry that a fork replaces
     would change the reference counts of two names, in two pages of its own.
@@ -114,6 +114,8 @@ def _preload() -> None:
     import sesh.daemon.upgrade.reload
     import sesh.daemon.waits
     import sesh.vt.emulator  # noqa: F401
+    from sesh.daemon.pty.queries import QueryScanner
+    from sesh.daemon.screen.simple_output import replay_safe
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.replay import replay
 
@@ -121,6 +123,8 @@ def _preload() -> None:
     lean.parse_json(lean.to_json({}))
     emulator = Emulator(80, 24)
     emulator.feed(_SAMPLE.encode() * 30)
+    QueryScanner().find(_SAMPLE.encode())
+    replay_safe(b"", 80, 24)
     replay(emulator, lines=10)
     del emulator
     gc.collect()

@@ -5,7 +5,7 @@ What the rest of sesh uses, each to be imported from its own module (nothing is 
 `emulator.Emulator`              the terminal: `feed`, `resize`, `text`, `last_lines`, `state`, `from_state`
 `render.replay.replay`           bytes for a terminal that attaches; `repaint` for one that shows the session already
 `render.viewport.Viewport`       bytes for a terminal of another size: a clipped part of the screen, only what changed
-`render.clean_screen`            bytes for an empty screen; whether raw output may be sent again as it is. No emulator
+`render.clean_screen`            bytes for an empty screen. No emulator
 `render.export`                  the screen as text, with SGR, as data; where `--logs -f` goes on
 `render.pictures`                the screen as SVG and HTML, from the data of `export`
 `lines.LineReader`               a program's output as finished lines, without a screen
@@ -18,6 +18,7 @@ The modules, each importing only those above it:
 `breaks` `column_widths`         tables made by scripts of these names in `tests.unicode`
 `graphemes` `packed`             widths and clusters (UAX 29); compressed bytes
 `modes`                          the modes that are remembered, and their defaults. For light imports
+`named` `pyte_screen`            named tuples, and pyte's screen, without the modules that they would load
 `cell` `lines`                   cells, pens and SGR, and cells as text with SGR; output as lines
 `row` `blocks` `scrollback`      a row of cells; lines in bulk; the lines that scrolled off
 `reflow`                         rows rewrapped to another width

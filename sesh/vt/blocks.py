@@ -57,6 +57,13 @@ class LineBlock:
             self._size = sum(map(len, self.last(self.count)))
         return self._size
 
+    def copy(self) -> LineBlock:
+        """Return one from which lines may be dropped and taken without a change of this one."""
+        new = LineBlock.__new__(LineBlock)
+        for name in LineBlock.__slots__:
+            setattr(new, name, getattr(self, name))
+        return new
+
     def pack(self) -> None:
         """Use less memory until somebody reads."""
         if isinstance(self._data, bytes):

@@ -13,12 +13,17 @@ from bisect import bisect_right
 from codecs import utf_16_le_decode, utf_32_le_encode
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
 from unicodedata import category
 
 from sesh.vt.breaks import KINDS, STARTS, VIRAMAS
 
-V = TypeVar("V")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    V = TypeVar("V")
+else:
+    V = object
 
 ZWJ = "\u200d"
 

@@ -9,41 +9,16 @@ A cursor whose column equals `columns` has a wrap pending (so do pyte and xterm.
 
 from __future__ import annotations
 
-import sys
 from bisect import bisect_left, bisect_right
-from types import ModuleType
 
 from sesh.vt.cell import DEFAULT, Pen
 from sesh.vt.marks import within_line
+from sesh.vt.pyte_screen import Cursor
+from sesh.vt.pyte_screen import Screen as PyteScreen
 from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 
 __all__ = ["Cursor", "Grid"]
-
-
-def _width(char: str) -> int:
-    from wcwidth import wcwidth
-
-    return int(wcwidth(char))
-
-
-# pyte loads wcwidth, whose tables take a third of a session's memory, and we need it for few characters: only
-# `graphemes` asks for widths, and loads it when it must. So pyte gets a stand-in.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pyte.screens import Cursor
-    from pyte.screens import Screen as PyteScreen
-else:
-    _absent = "wcwidth" not in sys.modules
-    if _absent:
-        sys.modules["wcwidth"] = ModuleType("wcwidth")
-        sys.modules["wcwidth"].wcwidth = _width
-    try:
-        from pyte.screens import Cursor
-        from pyte.screens import Screen as PyteScreen
-    finally:
-        if _absent:
-            del sys.modules["wcwidth"]
 
 
 def default_tab_stops(columns: int) -> list[int]:

@@ -7,7 +7,6 @@ is that of the terminal.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
@@ -25,6 +24,7 @@ from sesh.vt.modes import (
     SYNCHRONIZED_OUTPUT,
     USER_DEFAULT,
 )
+from sesh.vt.named import NamedTuple
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.text import ASCII, Printing
 

@@ -8,7 +8,6 @@ comes as blocks of lines that are rendered when they are read (see `fast_path`, 
 from __future__ import annotations
 
 from collections import deque
-from copy import copy
 from itertools import groupby
 
 from sesh.vt.blocks import END, LineBlock
@@ -364,7 +363,7 @@ class Scrollback:
         for entry in reversed(self._ring):
             if count <= 0:
                 break
-            entries.append(entry if isinstance(entry, Line) else copy(entry))
+            entries.append(entry if isinstance(entry, Line) else entry.copy())
             count -= 1 if isinstance(entry, Line) else entry.count
         if count < 0:
             entries[-1].drop(-count)  # type: ignore[union-attr]  # it has more than one

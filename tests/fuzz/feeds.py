@@ -34,6 +34,7 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import TypedLine
 from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.screen.model import STEP_TIME
+from sesh.daemon.screen.simple_output import replay_safe
 from sesh.daemon.shell import history, wrapper
 from sesh.errors import SeshError
 from sesh.keynames import DetachKey
@@ -50,7 +51,6 @@ from sesh.remote.sync import push, sync
 from sesh.store import checkpoints, listing, records, results
 from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LineReader
-from sesh.vt.render.clean_screen import replay_safe
 from sesh.vt.render.export import export
 from sesh.vt.render.overlay import overlay
 from sesh.vt.render.pictures import html, svg

@@ -27,8 +27,9 @@ INSIDES = {
     ("ptyprocess", "daemon/pty/program.py", "loaded with another `signal`, and without `shutil`"): (
         "ptyprocess.ptyprocess:signal ptyprocess.util:which ptyprocess.ptyprocess:PtyProcess.spawn"
     ),
-    ("pyte", "sesh/vt/grid.py", "loaded with a `wcwidth` that has one function; base of our screen"): (
-        "pyte.screens:wcwidth pyte.screens:Cursor pyte.screens:Screen.reset pyte.screens:Screen.__init__"
+    ("pyte", "sesh/vt/pyte_screen.py", "loaded with stand-ins for four modules; base of our screen"): (
+        "pyte.screens:wcwidth pyte.screens:copy.copy pyte.screens:json.dumps pyte.screens:Cursor "
+        "pyte.screens:Screen.reset pyte.screens:Screen.__init__"
     ),
     ("typer", "sesh/cli/typer_app.py", "help and errors in words of our own, on the click within typer"): (
         "typer._click:Context typer._click:HelpFormatter typer.main:get_command "

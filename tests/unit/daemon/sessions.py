@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 
 from sesh.daemon.session import Session
-from sesh.stored import Facts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.stored import Facts
 
 
 def session() -> Session:
     """The session `work`, of 80 x 24, which has printed nothing yet.
 
-    Not with the facts of `tests.support.data`: a test of what a daemon loads cannot have that package, as it draws.
+    Not with the facts of `tests.support.data`: a test of what a daemon loads cannot have that package, as it draws, nor
+    `typing`.
     """
     facts: Facts = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},

@@ -90,21 +90,24 @@ sys.path += {warm.PATHS!r}
 import socket
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.handler import ClientHandler
+from sesh.daemon.pty.queries import QueryScanner
 from tests.unit.daemon.sessions import session
 own = session()
 own.log.append(b"a line\\r\\n\\x1b[?2004h$ ")
+assert not QueryScanner().find(own.log.bytes(0))
 ours, theirs = socket.socketpair()
 connection, handler = Connection(theirs), ClientHandler(own)
 handler.hello(connection, {{"role": "attach", "protocol": 1, "columns": 100, "rows": 30}})
 assert not own.relay.serve()
 handler.detach(own.clients.all[0], "detached")
 assert not own.clients.all
-print(sorted(name for name in sys.modules if name in ("sesh.vt.emulator", "sesh.vt.screen", "pyte")))
+print(sorted(name for name in sys.modules if name in ("sesh.vt.emulator", "sesh.vt.screen", "pyte", "re")))
 """
 
 
-def test_a_client_that_leaves_a_session_of_lines_loads_no_emulator() -> None:
-    """To say how many rows stand below the cursor, each detach loaded it: 2 MiB, for as long as the session lives."""
+def test_a_client_that_leaves_a_session_of_lines_loads_no_emulator_nor_re() -> None:
+    """To say how many rows stand below the cursor, each detach loaded it: 2 MiB, for as long as the session lives. `re`
+    was one more, and made the first attachment wait."""
     done = subprocess.run([sys.executable, "-ISc", LEAVING], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
