@@ -64,9 +64,9 @@ def echo(field: Field, idle: int = 0, pause: float = 0.002, calls: bool = False)
                 row.add(contender.name, statistics.median(times))
                 late.add(contender.name, times[len(times) * 95 // 100])
                 if contender is not field.plain:
-                    kept = spent(keepers) - before[0]
-                    keeping.add(contender.name, kept * 1000 / count)
-                    cost.add(contender.name, (kept + spent([window.pid]) - before[1]) * 1000 / count)
+                    used = spent(keepers) - before[0]
+                    keeping.add(contender.name, used * 1000 / count)
+                    cost.add(contender.name, (used + spent([window.pid]) - before[1]) * 1000 / count)
         for contender, window, keepers in typed if calls else ():
             for role, pids in (("daemon", keepers), ("client", [window.pid])):
                 field.log(f"{contender.name}, {role}: {_calls(window, pids)}")
@@ -74,7 +74,7 @@ def echo(field: Field, idle: int = 0, pause: float = 0.002, calls: bool = False)
 
 
 def echoed(window: Window, pause: float = 0.002) -> float:
-    """Milliseconds until a key comes back, which is typed after a pause."""
+    """Milliseconds until a key comes back that is typed after a pause."""
     time.sleep(pause)
     window.read()
     poll = select.poll()

@@ -20,7 +20,7 @@ _OOM_SCORE = "/proc/self/oom_score_adj"
 OOM_ROOM = 100
 """By how much a session's program is preferred to its daemon when memory runs out: as if it had a tenth of it more."""
 _SYSTEMD = "/run/systemd/system"
-"""It is there if systemd runs the machine: sd_booted(3)."""
+"""Directory that is there if systemd runs the machine: sd_booted(3)."""
 
 
 def network_filesystem(path: str) -> str:

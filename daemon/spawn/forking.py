@@ -37,7 +37,7 @@ _POOL, _POOL_HEADER, _STEP, _LARGEST = 16384, 48, 16, 512
 _MOST_HOLES = 1 << 19
 """Bytes of holes of one size; where there seem to be more, the memory is laid out in another way."""
 _filling: list[bytes] = []
-"""What lies in the holes of the zygote's memory."""
+"""Objects that fill the holes of the zygote's memory."""
 
 
 def start(at_least: int) -> None:
@@ -152,7 +152,6 @@ def _serve(listener: Listener, loaded: Dates) -> socket.socket | None:
     Sessions are known by their lifetimes: descriptors that become readable when a session's daemon ends. Returns the
     connection of a creator that came after a file had changed.
     """
-
     lifetimes = _open_pids()
     while len(lifetimes) > 1:
         poll = select.poll()
@@ -205,9 +204,9 @@ def _remove_files(listener: Listener) -> None:
         key, suffix = os.path.splitext(entry)
         path = os.path.join(listener.folder, key)
         if suffix == _LOCK and (key == listener.name or not writing.held(path + _LOCK)):
-            for left in (path + paths.SOCKET, path + _LOCK):
+            for file in (path + paths.SOCKET, path + _LOCK):
                 try:
-                    os.unlink(left)
+                    os.unlink(file)
                 except OSError:
                     continue  # it was not there, or is not ours to remove
     try:

@@ -45,7 +45,7 @@ def summaries(patience: float | None = None, known: Collection[Summary] = ()) ->
 
 
 def overview() -> tuple[list[Summary], list[str]]:
-    """What `summaries` and `refusals` return, with nothing looked at twice."""
+    """The results of `summaries` and `refusals`, with nothing looked at twice."""
     sessions, answered = _overview(None)
     return sessions, refusals(answered)
 
