@@ -55,7 +55,11 @@ def echo(field: Field, idle: int = 0, pause: float = 0.002, calls: bool = False)
             name = stack.enter_context(field.session(contender, ECHOING))
             window = field.enter(contender, name, ECHOING)
             stack.callback(window.close, *contender.detach)
-            window.settle(0.2)
+            try:
+                window.settle(0.2)
+            except Late as error:
+                field.log(f"    {contender.name} is left out: {error}")
+                continue
             typed.append((contender, window, contender.processes()))
         for _ in range(field.rounds(9, 3)):
             for contender, window, keepers in typed:
