@@ -31,12 +31,12 @@ def expressions() -> list[bytes]:
     """The expressions that the modules which use `sesh.sre` compile; these must not be loaded yet."""
     from sesh import sre
 
-    with mock.patch.object(sre, "compile") as compiling:
+    with mock.patch.object(sre, "compile") as taken:
         from sesh.client import hint, ledger  # noqa: F401 (as `shell`)
         from sesh.ops import shell  # noqa: F401 (it compiles when it is loaded)
 
         ledger._patterns()
-    return [call.args[0] for call in compiling.call_args_list]
+    return [call.args[0] for call in taken.call_args_list]
 
 
 def compiled(expression: bytes) -> tuple[str, int, dict[str, int]]:

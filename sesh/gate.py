@@ -85,8 +85,8 @@ _of_sessions: dict[int, tuple[str, Shape]] = {}
 def message(kind: int, payload: bytes, *, far: bool) -> Any:
     """The JSON object of a frame; DATA is an event. Raises ProtocolError if it is not of its shape."""
     values = protocol.parse(payload)
-    of_sessions = kind == protocol.DATA or (kind == protocol.RESPONSE and not values.keys() <= _ANSWER.keys())
-    name, shape = (messages_of_sessions() if of_sessions else _messages)[kind]
+    told = kind == protocol.DATA or (kind == protocol.RESPONSE and not values.keys() <= _ANSWER.keys())
+    name, shape = (messages_of_sessions() if told else _messages)[kind]
     return checked(shape, values, name, shapes.Check(far=far))
 
 
