@@ -82,7 +82,7 @@ def _but(pairs: Pairs) -> str:
 
 
 def _floors(groups: dict[str, list[Row]]) -> list[tuple[str, list[str]]]:
-    """For each floor, the figures whose goal is a multiple of it, as such multiples."""
+    """The figures whose goal is a multiple of a floor, as such multiples, by floor."""
     floors = []
     for name, called in FLOORS.items():
         multiples = []
