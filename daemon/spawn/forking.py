@@ -33,7 +33,7 @@ _LOCK = ".lock"
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
 """Output that fills the caches of an emulator."""
 _POOL, _POOL_HEADER, _STEP, _LARGEST = 16384, 48, 16, 512
-"""Bytes by which CPython allocates small objects: a pool holds objects of one size; sizes go in steps to the largest."""
+"""Bytes of allocations by CPython: a pool holds small objects of one size; sizes go in steps to the largest."""
 _MOST_HOLES = 1 << 19
 """Bytes of holes of one size; where there seem to be more, the memory is laid out in another way."""
 _filling: list[bytes] = []
