@@ -56,10 +56,10 @@ PARTS = {
     "thousand": thousand.thousand,
     "predict": predicting.predict,
 }
-"""What is measured, in this order: what the six lines need comes first. A part is a function that takes the field and
-gives rows; with `field.quick` it takes a few seconds at most."""
+"""Parts of a run, in its order: those that the six lines need come first. A part is a function that takes the field
+and returns rows; with `field.quick` it takes a few seconds at most."""
 THOROUGH = ("crowd", "sustained", "storm", "spinners", "growth", "thousand", "predict")
-"""What the quick run leaves out."""
+"""Parts that the quick run leaves out."""
 MOST, QUICK = 33 * 60, 45
 """Seconds from the start after which no further part of a whole, of a quick run begins; what is left out is named."""
 BROKEN_OFF, QUICK_BROKEN_OFF = 37 * 60, 52
@@ -82,27 +82,29 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Runs what is asked for; 0 also where a goal was missed or something is slower: figures are no failures."""
-    asked = _arguments()
+    """Runs the parts that the options name; 0 also where a goal was missed or a row is slower, which is no failure."""
+    options = _arguments()
     began = time.monotonic()
-    limits = (math.inf, math.inf) if asked.only else (QUICK, QUICK_BROKEN_OFF) if asked.quick else (MOST, BROKEN_OFF)
+    limits = (
+        (math.inf, math.inf) if options.only else (QUICK, QUICK_BROKEN_OFF) if options.quick else (MOST, BROKEN_OFF)
+    )
     with tempfile.TemporaryDirectory(prefix="sesh-bench-") as folder:
-        if asked.sesh:
-            program, python = asked.sesh
+        if options.sesh:
+            program, python = options.sesh
         else:
             print("installing sesh", file=sys.stderr)
             try:
-                program, python = (building.copy if asked.quick else building.build)(folder)
+                program, python = (building.copy if options.quick else building.build)(folder)
             except subprocess.CalledProcessError as error:
                 print(f"make install failed:\n{error.stderr}", file=sys.stderr)
                 return 2
-        names = asked.only or [name for name in PARTS if not (asked.quick and name in THOROUGH)]
-        quick = asked.quick
+        names = options.only or [name for name in PARTS if not (options.quick and name in THOROUGH)]
+        quick = options.quick
         with Field(os.path.abspath(program), os.path.abspath(python), quick=quick, sustained=not quick) as field:
             run = Run(machine(), {contender.name: contender.version() for contender in field.tools}, field.missing)
             take(run, field, names, *(began + limit for limit in limits))
     run.seconds = round(time.monotonic() - began)
-    _say(run, asked)
+    _say(run, options)
     return 1 if run.failed else 0
 
 
@@ -133,10 +135,10 @@ def take(run: Run, field: Field, names: Iterable[str], latest: float, end: float
     signal.signal(signal.SIGALRM, before)
 
 
-def _say(run: Run, asked: argparse.Namespace) -> None:
-    """Prints what was found, and writes what is asked for."""
+def _say(run: Run, options: argparse.Namespace) -> None:
+    """Prints the figures, and writes the files that the options name."""
     print(as_table(run.rows))
-    whole = not (asked.quick or asked.only or run.failed)
+    whole = not (options.quick or options.only or run.failed)
     if whole:
         print("".join(f"{line}\n" for line in six_lines(run.rows)))
     for names, why in ((run.missing, "not installed"), (run.left_out, "time was up for"), (run.failed, "failed")):
@@ -144,15 +146,15 @@ def _say(run: Run, asked: argparse.Namespace) -> None:
             print(f"{why}: {', '.join(names)}")
     if missed := [row.title for row in run.rows if row.met() is False]:
         print(f"goals missed: {'; '.join(missed)}")
-    if asked.compare:
-        _compare(run, asked.compare)
-    if asked.json:
-        with open(asked.json, "w", encoding="utf-8") as file:
+    if options.compare:
+        _compare(run, options.compare)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
             file.write(as_json(run))
-    if asked.markdown and whole:
-        document.write(asked.markdown, run)
-    elif asked.markdown:
-        print(f"{asked.markdown} stays as it is: its figures are those of one whole run")
+    if options.markdown and whole:
+        document.write(options.markdown, run)
+    elif options.markdown:
+        print(f"{options.markdown} stays as it is: its figures are those of one whole run")
     print(f"took {run.seconds} s")
 
 
@@ -165,7 +167,7 @@ def _compare(run: Run, path: str) -> None:
         print(f"{path} has the figures of another Python")
     if unlike:
         print(f"{path} has the figures of another version of {', '.join(unlike)}")
-    print(before.told(before.compared(run.rows, read(text), unlike), path), end="")
+    print(before.report(before.compared(run.rows, read(text), unlike), path), end="")
 
 
 if __name__ == "__main__":

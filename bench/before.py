@@ -1,8 +1,8 @@
-"""What became slower since the figures that stand in a document were taken.
+"""Figures of a run beside those that stand in a document: which rows became slower.
 
-Absolute figures of two runs cannot be compared: the machine is another one, or does other work. Compared is what
-multiple of a yardstick a figure is, then and now; the yardstick is measured in the same run as the figure: the
-interpreter alone, a relay, a peer of the same version. Memory is compared as it is.
+Absolute figures of two runs cannot be compared: the machine is another one, or does other work. So each figure is
+taken as a multiple of a yardstick that is measured in the same run (the interpreter alone, a relay, a peer of the same
+version), and these multiples are compared. Memory is compared as it is.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from bench.figures import OURS, Row
 from bench.tables import Figure, Past, figure
 
 YARDSTICKS = (("bare",), ("relay",), ("dtach", "tmux", "screen", "plain"), ("pyte",))
-"""The first that a row has: Python beside Python, which a busy machine slows down alike; of several the steadiest."""
+"""Contenders to compare with, of which a row takes the first group that it has, and of that the steadiest. Python comes
+first: a busy machine slows it down like sesh."""
 LEAST = 0.15
-"""What a figure must have lost at least to be named."""
+"""Share that a figure must have lost at least to be named."""
 CERTAIN = 2.0
-"""How many times the spread of all four figures it must have lost: half the distance between quartiles is less than
-what the median of a few samples may be off by."""
+"""Multiple of the spread of all four figures that it must have lost: the median of a few samples may be off by more
+than half the distance between the quartiles."""
 
 
 class Change(NamedTuple):
@@ -34,12 +35,12 @@ class Change(NamedTuple):
 
     @property
     def slower(self) -> bool:
-        """Whether more was lost than noise explains."""
+        """True if more was lost than noise explains."""
         return self.ratio > 1 + max(LEAST, self.noise)
 
     @property
     def faster(self) -> bool:
-        """Whether more was gained than noise explains."""
+        """True if more was gained than noise explains."""
         return self.ratio < 1 / (1 + max(LEAST, self.noise))
 
     def __str__(self) -> str:
@@ -54,14 +55,15 @@ def compared(rows: Iterable[Row], past: Past, unlike: Container[str] = ()) -> li
     rows = list(rows)
     start = _start(rows, past)
     yardsticks = [[name for name in names if name not in unlike] for names in YARDSTICKS]
-    found = (_change(row, past[row.name], yardsticks, start) for row in rows if row.name in past)
-    return [change for change in found if change]
+    changes = (_change(row, past[row.name], yardsticks, start) for row in rows if row.name in past)
+    return [change for change in changes if change]
 
 
-def told(changes: list[Change], document: str) -> str:
+def report(changes: list[Change], document: str) -> str:
     """A line for each row that became slower, and how many did not."""
-    slower, faster = [each for each in changes if each.slower], [each for each in changes if each.faster]
-    lines = [f"slower: {each}" for each in sorted(slower, key=lambda each: -each.ratio)]
+    slower = [change for change in changes if change.slower]
+    faster = [change for change in changes if change.faster]
+    lines = [f"slower: {change}" for change in sorted(slower, key=lambda change: -change.ratio)]
     lines.append(
         f"compared with {document}: {len(changes)} figures, {len(slower)} slower and {len(faster)} faster beyond noise"
     )
@@ -71,8 +73,8 @@ def told(changes: list[Change], document: str) -> str:
 def _change(
     row: Row, then: dict[str, Figure], yardsticks: list[list[str]], start: tuple[Figure, Figure] | None
 ) -> Change | None:
-    """By the first yardstick that was there then and now. A time or a speed without one goes by the interpreter's
-    `start`, which is a time: twice as long on a machine that is half as fast."""
+    """The change of a row beside the first yardstick that was there then and now. A time or a speed without one goes by
+    the interpreter's `start`, which is a time: twice as long on a machine that is half as fast."""
     if OURS not in row.samples or OURS not in then:
         return None
     ours, before = _now(row, OURS), then[OURS]
@@ -80,12 +82,12 @@ def _change(
         return _by(row, "", before, 1.0, (ours, before))
     for names in yardsticks:
         known = [name for name in names if row.medians.get(name, 0.0) > 0 and name in then and then[name].median > 0]
-        found = [
+        changes = [
             _by(row, name, before, row.medians[name] / then[name].median, (ours, before, _now(row, name), then[name]))
             for name in known
         ]
-        if found:
-            return min(found, key=lambda each: each.noise)
+        if changes:
+            return min(changes, key=lambda change: change.noise)
     if not start or row.unit not in ("ms", "MB/s"):
         return None
     pace = start[0].median / start[1].median
@@ -94,10 +96,10 @@ def _change(
 
 def _by(row: Row, yardstick: str, before: Figure, pace: float, figures: tuple[Figure, ...]) -> Change:
     """The change where the figure before would be `pace` times as large in this run."""
-    now, due = row.medians[OURS], before.median * pace
-    worse, better = (due, now) if row.higher else (now, due)
+    now, expected = row.medians[OURS], before.median * pace
+    worse, better = (expected, now) if row.higher else (now, expected)
     ratio = 1.0 if worse == better else worse / better if better > 0 else math.inf
-    return Change(row, yardstick, before.median, ratio, CERTAIN * math.hypot(*(each.spread for each in figures)))
+    return Change(row, yardstick, before.median, ratio, CERTAIN * math.hypot(*(spread for _, spread in figures)))
 
 
 def _now(row: Row, name: str) -> Figure:
@@ -105,7 +107,7 @@ def _now(row: Row, name: str) -> Figure:
 
 
 def _start(rows: list[Row], past: Past) -> tuple[Figure, Figure] | None:
-    """What the interpreter alone took to start, now and then."""
+    """The time that the interpreter alone took to start, now and then."""
     for row in rows:
         then = past.get(row.name, {})
         if "bare" in row.samples and "bare" in then and row.unit == "ms" and then["bare"].median > 0:

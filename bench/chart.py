@@ -33,10 +33,10 @@ def chart(rows: Iterable[Row]) -> str:
     """A bar for each row that is charted: to the right where sesh is ahead of the best peer, to the left where it is
     behind; the same factor is as long on both sides. A dot says how it stands beside tmux."""
     bars = [(row, best, row.beside("tmux")) for row in rows if row.charted and (best := row.beside_best())]
-    shown = [_length(each) for _, best, tmux in bars for each in (best, tmux) if each]
-    left, right = max([math.log(2), *(-each for each in shown)]), max([math.log(2), *shown])
+    lengths = [_length(standing) for _, best, tmux in bars for standing in (best, tmux) if standing]
+    left, right = max([math.log(2), *(-length for length in lengths)]), max([math.log(2), *lengths])
     scale = (WIDTH - 2 * SIDE) / (left + right)
-    one = SIDE + left * scale
+    even = SIDE + left * scale
     height = TOP + STEP * len(bars) + 4
     legend = "beside tmux; a line down for each factor of ten"
     parts = [
@@ -46,49 +46,49 @@ def chart(rows: Iterable[Row]) -> str:
         f'<text x="{SIDE}" y="22">sesh beside the best of its peers</text>',
         f'<circle class="dot" cx="{SIDE + 5}" cy="39" r="4.5"/>',
         f'<text class="dim" x="{SIDE + 16}" y="43">{legend}</text>',
-        *_axis(one, scale, height),
+        *_axis(even, scale, height),
     ]
     for number, (row, best, tmux) in enumerate(bars):
-        parts += _bar(row, best, tmux, TOP + STEP * number, (one, scale))
+        parts += _bar(row, best, tmux, TOP + STEP * number, (even, scale))
     return "\n".join([*parts, "</svg>\n"])
 
 
 def _length(standing: Standing) -> float:
-    """The logarithm that is drawn, negative to the left."""
+    """The logarithm that is drawn; a negative one goes to the left."""
     if not standing.times:
         return -math.log(MOST)
     return max(-math.log(MOST), min(math.log(MOST), math.log(standing.times)))
 
 
-def _axis(one: float, scale: float, height: int) -> list[str]:
-    """Lines at the powers of ten, and what the sides mean."""
+def _axis(even: float, scale: float, height: int) -> list[str]:
+    """Lines at the powers of ten, and the names of the sides. `even`: where the factor is 1."""
     parts = []
     for power in range(-3, 4):
-        x = one + power * math.log(10) * scale
+        x = even + power * math.log(10) * scale
         if SIDE <= x <= WIDTH - SIDE:
             kind = "line" if power else "one"
             parts.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 10}" y2="{height - 4}"/>')
-    parts.append(f'<text class="dim" x="{one - 6:.1f}" y="{TOP - 15}" text-anchor="end">behind</text>')
-    parts.append(f'<text class="dim" x="{one + 6:.1f}" y="{TOP - 15}">ahead</text>')
+    parts.append(f'<text class="dim" x="{even - 6:.1f}" y="{TOP - 15}" text-anchor="end">behind</text>')
+    parts.append(f'<text class="dim" x="{even + 6:.1f}" y="{TOP - 15}">ahead</text>')
     return parts
 
 
 def _bar(row: Row, best: Standing, tmux: Standing | None, y: int, place: tuple[float, float]) -> list[str]:
     """A row: its name and what it comes to, above its bar."""
-    one, scale = place
-    end = one + _length(best) * scale
-    x, wide = min(one, end), max(1.5, abs(end - one))
+    even, scale = place
+    end = even + _length(best) * scale
+    x, wide = min(even, end), max(1.5, abs(end - even))
     kind = "ahead" if best.ahead else "behind" if best.behind else "even"
-    said = f"even with {best.other}"
+    verdict = f"even with {best.other}"
     if best.ahead or best.behind:
         word = (_BETTER if best.ahead else _WORSE).get(row.unit, "better" if best.ahead else "worse")
-        said = f"{times(best.factor)} {word} than {best.other}"
+        verdict = f"{times(best.factor)} {word} than {best.other}"
     parts = [
         f'<text x="{SIDE}" y="{y + 12}">{escape(row.title)}</text>',
-        f'<text class="dim" x="{WIDTH - SIDE}" y="{y + 12}" text-anchor="end">{escape(said)}</text>',
+        f'<text class="dim" x="{WIDTH - SIDE}" y="{y + 12}" text-anchor="end">{escape(verdict)}</text>',
         f'<rect class="{kind}" x="{x:.1f}" y="{y + 18}" width="{wide:.1f}" height="{BAR}" rx="2"/>',
     ]
     if tmux and tmux.other != best.other:
-        at = one + _length(tmux) * scale
+        at = even + _length(tmux) * scale
         parts.append(f'<circle class="dot" cx="{at:.1f}" cy="{y + 18 + BAR / 2}" r="4.5"/>')
     return parts

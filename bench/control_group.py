@@ -1,8 +1,8 @@
-"""What all the processes that something causes use of the processor, those that have ended included.
+"""Processor time of a command and of all processes that it causes, those that have ended included.
 
-A control group counts it in nanoseconds or microseconds. Nothing else has all of it: a zygote ignores SIGCHLD, so what
-its daemons have used is told to nobody once they have ended. Root may make a group, and who has a part of the tree of
-groups, such as the programs of a systemd user session.
+A control group counts it in nanoseconds or microseconds. Nothing else has all of it: a zygote ignores SIGCHLD, so no
+process is told the time of its daemons once they have ended. Root may make a group, and so may a user who owns a part
+of the tree of groups, as in a systemd user session.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Iterator
 
 _ROOT = "/sys/fs/cgroup"
 _COUNTERS = {"cpuacct.usage": (0, 1e9), "cpu.stat": (1, 1e6)}
-"""Files that count, of the first version and of the second: which word of it, and what makes a second."""
+"""Files that count, of the first version and of the second: the number of the word, and the units of a second."""
 
 
 class ControlGroup:
-    """Counts the processes that are started inside. Is false where this user may make none. A context manager."""
+    """Counts the processes that are started inside. False where this user may make no group. A context manager."""
 
     def __init__(self) -> None:
         self._folder = self._outer = ""
@@ -54,7 +54,7 @@ class ControlGroup:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """What is started meanwhile belongs to the group."""
+        """Has the processes that are started meanwhile belong to the group."""
         self._enter(self._folder)
         try:
             yield
@@ -74,7 +74,7 @@ class ControlGroup:
         return 0.0
 
     def rest(self) -> float:
-        """Waits until its processes use nothing more; what they have had by then."""
+        """Waits until its processes use nothing more; returns their seconds so far."""
         before, now = -1.0, self.seconds()
         deadline = time.monotonic() + 10
         while now != before and time.monotonic() < deadline:
@@ -85,10 +85,10 @@ class ControlGroup:
 
 def _own() -> list[str]:
     """The groups of this process that may count processor time."""
-    found = []
+    groups = []
     with contextlib.suppress(OSError), open("/proc/self/cgroup", encoding="utf-8") as file:
         for line in file:
             _, controllers, path = line.rstrip("\n").split(":", 2)
             if not controllers or "cpuacct" in controllers.split(","):
-                found.append(os.path.join(_ROOT, controllers) + path.rstrip("/"))
-    return found
+                groups.append(os.path.join(_ROOT, controllers) + path.rstrip("/"))
+    return groups

@@ -1,8 +1,8 @@
 """`python -m bench.creating`: the processor time of creating a session, of `--exec`, and of the list of 1, 20 and 100.
 
-Of the verb's own process, and of all together: daemon and zygote as well, until they rest. A control group counts these
-(`bench/control_group.py`), and those rows are left out where this user may make none. It counts the program in the
-session too, so what that takes by itself is deducted.
+One row has the time of the verb's own process, one that of all together: daemon and zygote as well, until they rest. A
+control group counts these (`bench/control_group.py`), and those rows are left out where this user may make none. It
+counts the program in the session too, so the time that this takes by itself is deducted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bench.window import timed
 LISTS = {1: 1.6, 20: 2.2, 100: 3.0}
 """Sessions that are listed, and the goal."""
 MAKING = {1: "without a zygote", 20: "from the zygote"}
-"""Beside how many sessions others are created: the third one starts the zygote."""
+"""Sessions beside which others are created: the third one starts the zygote."""
 GOAL = 2.5
 
 
@@ -38,21 +38,21 @@ class Counted:
             self.sesh.keep(count)
 
     def create(self) -> tuple[float, ...]:
-        """A session, which is ended again."""
-        times = self._taken(self.sesh.create("made", SLEEPING), ["sleep", "0"])
+        """Creates a session, and ends it again; the times of `create` as `_cost` has them."""
+        times = self._cost(self.sesh.create("made", SLEEPING), ["sleep", "0"])
         self.sesh.kill("made")
         return times
 
     def execute(self) -> tuple[float, ...]:
-        """`true` in a session of its own, until it has ended."""
-        return self._taken([self.sesh.program, "--exec", "--", "true"], ["true"])
+        """Runs `true` in a session of its own until it has ended; its times."""
+        return self._cost([self.sesh.program, "--exec", "--", "true"], ["true"])
 
     def list_all(self) -> tuple[float, ...]:
-        """The list."""
-        return self._taken([self.sesh.program, "--list"], [])
+        """Prints the list; its times."""
+        return self._cost([self.sesh.program, "--list"], [])
 
-    def _taken(self, words: list[str], program: list[str]) -> tuple[float, ...]:
-        """Milliseconds of processor time of the command, and, with a group, of all but what `program` takes alone."""
+    def _cost(self, words: list[str], program: list[str]) -> tuple[float, ...]:
+        """Milliseconds of processor time of the command; with a group also of all processes, less `program` alone."""
         alone = timed(program, self.sesh.environment)[1] if program else 0.0
         before = self.group.rest()
         with self.group.inside():
@@ -67,33 +67,33 @@ def create_and_list(field: Field) -> list[Row]:
     """Creating and `--exec` without a zygote and from it; the list of 1, 20 and 100. The quick run has no 100."""
     if not sys.platform.startswith("linux"):
         return []
-    found: list[Row] = []
+    rows: list[Row] = []
     with contextlib.ExitStack() as stack:
         counted = [Counted(sesh, stack.enter_context(ControlGroup())) for sesh in field.seshes]
-        for each in counted:
-            stack.callback(each.sesh.end)
-        width = 2 if all(each.group for each in counted) else 1
+        for tool in counted:
+            stack.callback(tool.sesh.end)
+        width = 2 if all(tool.group for tool in counted) else 1
         if width == 1:
             field.log("    this user may make no control group: what daemon and zygote take is left out")
         for count, factor in LISTS.items():
             if field.quick and count not in MAKING:
                 break
-            takes: Turns = {_listing(count, factor)[:width]: {each.sesh.name: each.list_all for each in counted}}
-            if how := MAKING.get(count):
-                takes[_making("create", how)[:width]] = {each.sesh.name: each.create for each in counted}
-                takes[_making("exec", how)[:width]] = {each.sesh.name: each.execute for each in counted}
-            for each in counted:
-                each.keep(count)
+            takes: Turns = {_listing(count, factor)[:width]: {tool.sesh.name: tool.list_all for tool in counted}}
+            if setting := MAKING.get(count):
+                takes[_making("create", setting)[:width]] = {tool.sesh.name: tool.create for tool in counted}
+                takes[_making("exec", setting)[:width]] = {tool.sesh.name: tool.execute for tool in counted}
+            for tool in counted:
+                tool.keep(count)
             in_turns(takes, field.rounds(21, 3), field.log, field.bare)
-            found += [row for rows in takes for row in rows]
-    return found
+            rows += [row for pair in takes for row in pair]
+    return rows
 
 
-def _making(what: str, how: str) -> tuple[Row, Row]:
-    key, title = f"cpu-{what}-{how.rpartition(' ')[2]}", f"{what} {how}, processor time"
+def _making(verb: str, setting: str) -> tuple[Row, Row]:
+    key, title = f"cpu-{verb}-{setting.rpartition(' ')[2]}", f"{verb} {setting}, processor time"
     return Row(f"{key}-own", title, "ms"), Row(
         key, f"{title} of all", "ms", said=f"{GOAL:g} x bare", goal=lambda medians: GOAL * medians["bare"],
-        line=STARTS, short=f"{what} {how}",
+        line=STARTS, short=f"{verb} {setting}",
     )  # fmt: skip
 
 

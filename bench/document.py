@@ -14,7 +14,7 @@ PICTURE = "speed.svg"
 
 
 def write(path: str, run: Run) -> None:
-    """Puts what a run found into a document, and the chart beside it; the text between stays. Raises ValueError."""
+    """Puts the figures of a run into a document, and the chart beside it; the text between stays. Raises ValueError."""
     with open(path, encoding="utf-8") as file:
         before, begun, rest = file.read().partition(BEGIN)
     _, ended, rest = rest.partition(END)
@@ -24,7 +24,7 @@ def write(path: str, run: Run) -> None:
     lines = "".join(f"{line}\n" for line in six_lines(run.rows))
     picture = f"![How far sesh is ahead of its peers, and behind them, figure by figure]({PICTURE})\n"
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{before}{BEGIN}\n{lines}\n{picture}\n{END}{body}{TABLE}\n{run.taken}\n\n")
+        file.write(f"{before}{BEGIN}\n{lines}\n{picture}\n{END}{body}{TABLE}\n{run.conditions}\n\n")
         file.write(as_table(run.rows, markdown=True))
     with open(os.path.join(os.path.dirname(path), PICTURE), "w", encoding="utf-8") as file:
         file.write(chart(run.rows))

@@ -55,7 +55,11 @@ def echo(field: Field, idle: int = 0, pause: float = 0.002, calls: bool = False)
             name = stack.enter_context(field.session(contender, ECHOING))
             window = field.enter(contender, name, ECHOING)
             stack.callback(window.close, *contender.detach)
-            window.settle(0.2)
+            try:
+                window.settle(0.2)
+            except Late as error:
+                field.log(f"    {contender.name} is left out: {error}")
+                continue
             typed.append((contender, window, contender.processes()))
         for _ in range(field.rounds(9, 3)):
             for contender, window, keepers in typed:
@@ -64,9 +68,9 @@ def echo(field: Field, idle: int = 0, pause: float = 0.002, calls: bool = False)
                 row.add(contender.name, statistics.median(times))
                 late.add(contender.name, times[len(times) * 95 // 100])
                 if contender is not field.plain:
-                    kept = spent(keepers) - before[0]
-                    keeping.add(contender.name, kept * 1000 / count)
-                    cost.add(contender.name, (kept + spent([window.pid]) - before[1]) * 1000 / count)
+                    used = spent(keepers) - before[0]
+                    keeping.add(contender.name, used * 1000 / count)
+                    cost.add(contender.name, (used + spent([window.pid]) - before[1]) * 1000 / count)
         for contender, window, keepers in typed if calls else ():
             for role, pids in (("daemon", keepers), ("client", [window.pid])):
                 field.log(f"{contender.name}, {role}: {_calls(window, pids)}")
@@ -74,7 +78,7 @@ def echo(field: Field, idle: int = 0, pause: float = 0.002, calls: bool = False)
 
 
 def echoed(window: Window, pause: float = 0.002) -> float:
-    """Milliseconds until a key comes back, which is typed after a pause."""
+    """Milliseconds until a key comes back that is typed after a pause."""
     time.sleep(pause)
     window.read()
     poll = select.poll()

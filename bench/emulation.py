@@ -51,14 +51,14 @@ print(json.dumps(best))
 """
 KINDS = (*material.KINDS, *scripts.LINES, *scripts.FRAMES)
 MAIN = {"fast": ("plain", "colour"), "full": ("colour", "full-screen", "cjk", "htop", "vim")}
-"""What the quick run takes, by the way."""
+"""Kinds of material that the quick run takes, by path."""
 FULL_SCREEN = ("full-screen", *scripts.FRAMES)
 SIZES = {"fast": 4 << 20, "full": 1 << 20, "pyte": 1 << 16}
 """Bytes that are given; one piece of the material at least."""
 
 
 WIDE = ("cjk", "korean", "emoji", "mixed in colour")
-"""What has wide characters, clusters or colours in most rows."""
+"""Kinds that have wide characters, clusters or colours in most rows."""
 
 
 def _goal(kind: str, way: str) -> int:
@@ -70,8 +70,8 @@ def _goal(kind: str, way: str) -> int:
 
 
 def emulate(field: Field) -> list[Row]:
-    """MB/s of each kind; `full`: without the fast path, as all frames are. The quick run has fewer kinds, and beside
-    them none but pyte."""
+    """MB/s of each kind; `full`: without the fast path, as all frames are. The quick run has fewer kinds, and of the
+    other emulators pyte alone."""
     folder = os.path.join(field.root, "cores")
     cores = ["pyte"] if field.quick else _installed(field, folder)
     for kind in KINDS:

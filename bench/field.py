@@ -36,7 +36,7 @@ class Field:
         self.missing = missing()
         self._sessions = 0
         self.brief = False
-        """Whether samples are taken less often, as there are many rows."""
+        """True while samples are taken less often, as there are many rows."""
 
     def __enter__(self) -> Field:
         return self
@@ -59,8 +59,8 @@ class Field:
 
     @property
     def printing(self) -> list[Contender]:
-        """Who takes part in output: in a quick run without screen, which takes longest and never leads."""
-        return [each for each in self.tools if not (self.quick and each.name == "screen")]
+        """Contenders that take part in output: in a quick run without screen, which takes longest and never leads."""
+        return [tool for tool in self.tools if not (self.quick and tool.name == "screen")]
 
     def log(self, line: str) -> None:
         """Says how far it is."""

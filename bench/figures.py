@@ -1,4 +1,4 @@
-"""What was measured: samples of many contenders, what they come to, and who is ahead of whom by how much."""
+"""Samples of many contenders, their medians, and how far sesh is ahead of another contender or behind it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ STARTS, ECHO, OUTPUT, MEMORY, REST, MANY = (
     "Starts", "A key and its echo", "Bursts and sustained output", "Memory", "At rest", "Many sessions",
 )  # fmt: skip
 LINES = (STARTS, ECHO, OUTPUT, MEMORY, REST, MANY)
-"""What the summary has a line for."""
+"""Subjects, for each of which the summary has a line."""
 EVEN = 1.05
-"""Up to which ratio two figures are called even."""
+"""Ratio up to which two figures are called even."""
 
 
 class Standing(NamedTuple):
@@ -38,17 +38,17 @@ class Standing(NamedTuple):
 
     @property
     def ahead(self) -> bool:
-        """Whether sesh is better by more than what counts as even."""
+        """True if sesh is better by more than counts as even."""
         return self.times > EVEN
 
     @property
     def behind(self) -> bool:
-        """Whether sesh is worse by more than what counts as even."""
+        """True if sesh is worse by more than counts as even."""
         return self.times < 1 / EVEN
 
     @property
     def factor(self) -> float:
-        """By how much the one that is ahead is ahead: 1 or more, infinite beside nothing at all."""
+        """The factor between both: 1 or more, infinite beside nothing at all."""
         if not self.times:
             return math.inf
         return max(self.times, 1 / self.times)
@@ -85,7 +85,7 @@ class Row:
 
     @property
     def medians(self) -> dict[str, float]:
-        """By contender."""
+        """The medians of the samples, by contender."""
         return {name: statistics.median(values) for name, values in self.samples.items() if values}
 
     def spread(self, contender: str) -> float:
@@ -111,8 +111,8 @@ class Row:
 
     def beside_best(self) -> Standing | None:
         """sesh beside the best of its peers; None where one of them is missing."""
-        found = [standing for name in (*PEERS, *EMULATORS) if (standing := self.beside(name))]
-        return min(found, key=lambda each: each.times, default=None)
+        standings = [standing for name in (*PEERS, *EMULATORS) if (standing := self.beside(name))]
+        return min(standings, key=lambda standing: standing.times, default=None)
 
     def beside_goal(self) -> float | None:
         """sesh's figure over its goal; None where there is none, or nothing to take it from."""
@@ -128,7 +128,7 @@ class Row:
         return medians[OURS] / goal
 
     def met(self) -> bool | None:
-        """Whether the goal is met; None where there is none."""
+        """True if the goal is met; None where there is none."""
         ratio = self.beside_goal()
         if ratio is None:
             return None
@@ -137,7 +137,7 @@ class Row:
 
 @dataclass
 class Run:
-    """All that one run of the benchmark has found, and on what. `failed`: by part, the error."""
+    """Figures of one run of the benchmark, and its conditions. `failed`: by part, the error."""
 
     machine: dict[str, str]
     versions: dict[str, str]
@@ -148,15 +148,15 @@ class Run:
     seconds: int = 0
 
     @property
-    def taken(self) -> str:
-        """On which machine, of which versions, and in what time."""
+    def conditions(self) -> str:
+        """The machine, the time that the run took, the versions, and what it lacks."""
         facts = [f"{key} {value}" for key, value in self.machine.items() if value]
-        said = f"{'; '.join(facts)}; one run of {self.seconds / 60:.0f} min. {', '.join(self.versions.values())}."
+        text = f"{'; '.join(facts)}; one run of {self.seconds / 60:.0f} min. {', '.join(self.versions.values())}."
         if self.missing:
-            said += f" Not installed: {', '.join(self.missing)}."
+            text += f" Not installed: {', '.join(self.missing)}."
         if self.left_out:
-            said += f" Left out, as time was up: {', '.join(self.left_out)}."
-        return said
+            text += f" Left out, as time was up: {', '.join(self.left_out)}."
+        return text
 
 
 def interleaved(
@@ -189,7 +189,7 @@ def interleaved(
 
 
 Turns = dict[tuple[Row, ...], dict[str, Callable[[], tuple[float, ...]]]]
-"""For several rows a figure each, by contender."""
+"""Functions that return a figure for each of several rows, by these rows and by contender."""
 
 
 def in_turns(takes: Turns, rounds: int, log: Callable[[str], None], bare: Take | None = None) -> None:
@@ -216,7 +216,7 @@ def in_turns(takes: Turns, rounds: int, log: Callable[[str], None], bare: Take |
 
 
 def machine() -> dict[str, str]:
-    """What the figures were taken on: no host name, no path."""
+    """The facts about this machine that figures depend on: no host name, no path."""
     model = platform.processor() or platform.machine()
     memory = ""
     try:

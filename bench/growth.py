@@ -13,12 +13,12 @@ from bench.material import SLEEPING
 
 COUNTS = (1, 20, 100)
 TOLD = ("time to attach", "time to create", "time to list", "time to exec", "echo p50", "memory")
-"""What the summary tells of the largest count."""
+"""Rows that the summary names for the largest count."""
 
 
 def grow(field: Field) -> list[Row]:
-    """What takes time, in fewer rounds, and memory, with 1, 20 and 100 sessions of each tool. Of output plain text, as
-    all kinds pass on the same way."""
+    """Times, in fewer rounds, and memory, with 1, 20 and 100 sessions of each tool. Of output only plain text, as all
+    kinds pass on the same way."""
     rows = []
     for count in COUNTS:
         began = time.monotonic()

@@ -92,8 +92,8 @@ def main() -> None:
         sesh = Sesh(folder, programs["make install"])
         run(sesh.create("work", ["sh", "-c", f"printf {CONTENT.decode()}; exec cat"]), sesh.environment)
         rows = [
-            (Row(what, what, "ms"), Row(f"cpu-{what}", f"{what}, processor time", "ms"))
-            for what in ("attach", "--send")
+            (Row(verb, verb, "ms"), Row(f"cpu-{verb}", f"{verb}, processor time", "ms"))
+            for verb in ("attach", "--send")
         ]
         takes: Turns = {
             rows[0]: {name: partial(_attach, sesh, program) for name, program in programs.items()},

@@ -47,7 +47,7 @@ while True:
 """Draws full screens without end, each with the mark in its last row."""
 
 READY = b"@@READY@@"
-"""What the worker and the echoing program print first."""
+"""The mark that the worker and the echoing program print first."""
 ECHOING = ["sh", "-c", "stty raw -echo; printf @@READY@@; exec cat"]
 SLEEPING = ["sleep", "100000"]
 

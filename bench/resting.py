@@ -1,4 +1,4 @@
-"""What sessions cost that do nothing: memory, processor time and wakeups. Linux tells; elsewhere the rows are empty."""
+"""Costs of sessions that do nothing: memory, processor time and wakeups. Linux tells; elsewhere the rows are empty."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def _spent(pids: list[int]) -> tuple[float, float]:
 
 
 def rest(field: Field) -> list[Row]:
-    """20 sessions that printed 10,000 lines: their memory; then what they do, detached and attached, in 10 s.
+    """Takes the memory of 20 sessions that printed 10,000 lines; then their work in 10 s, detached and attached.
 
-    Before them as many that printed a line, before and after somebody looked at each, and 100. The quick run takes the
-    memory of the first alone, beside tmux's.
+    Before that the memory of 20 that printed a line, before and after a client looked at each, and of 100. The quick
+    run takes the memory of the first alone, beside that of tmux.
     """
     if not os.path.exists("/proc/self/smaps_rollup"):
         return []
@@ -53,7 +53,7 @@ def rest(field: Field) -> list[Row]:
         "memory-small", f"PSS of {COUNT} sessions that printed a line", "MiB", said="55 MiB", goal=lambda _: 55.0,
         line=MEMORY, short=f"{COUNT} of one line", charted=True,
     )  # fmt: skip
-    seen = Row(
+    after = Row(
         "memory-seen", f"PSS of {COUNT} sessions of 10,000 lines, after attaching", "MiB",
         line=MEMORY, short="after attaching",
     )  # fmt: skip
@@ -70,9 +70,9 @@ def rest(field: Field) -> list[Row]:
     nothing: dict[str, Any] = {"said": "0", "goal": lambda _: 0.0, "line": REST}
     away = Row("idle-wakeups", f"wakeups {within} detached", "", short="wakeups", **nothing)
     busy = Row("idle-cpu", f"processor time {within} detached", "ms", short="processor time", **nothing)
-    here = Row("idle-attached", f"wakeups {within}, one client each", "", short="wakeups attached", **nothing)
+    attached = Row("idle-attached", f"wakeups {within}, one client each", "", short="wakeups attached", **nothing)
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
-    compared = [each for each in field.tools if not field.quick or each.name in ("sesh", "tmux")]
+    compared = [tool for tool in field.tools if not field.quick or tool.name in ("sesh", "tmux")]
     if not field.quick:
         with sessions(field, compared, [*script, "0"]) as names:
             _hold(small, compared)
@@ -86,16 +86,16 @@ def rest(field: Field) -> list[Row]:
         _hold(memory, compared)
         if field.quick:
             return [memory]
-        for name, (worked, wakeups) in _idle({each.name: each.processes() for each in compared}).items():
+        for name, (worked, wakeups) in _idle({tool.name: tool.processes() for tool in compared}).items():
             busy.add(name, worked)
             away.add(name, wakeups)
         with windows(compared, names) as opened:
             time.sleep(SETTLING)
-            every = {each.name: each.processes() + [window.pid for window in opened[each.name]] for each in compared}
-            for name, (_, wakeups) in _idle(every).items():
-                here.add(name, wakeups)
-        _hold(seen, compared)
-    return [memory, seen, small, visited, many, away, busy, here]
+            pids = {tool.name: tool.processes() + [window.pid for window in opened[tool.name]] for tool in compared}
+            for name, (_, wakeups) in _idle(pids).items():
+                attached.add(name, wakeups)
+        _hold(after, compared)
+    return [memory, after, small, visited, many, away, busy, attached]
 
 
 @contextlib.contextmanager

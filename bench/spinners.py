@@ -1,4 +1,4 @@
-"""`python -m bench.spinners`: what programs cost that draw a little all the time, as agents do while they think.
+"""`python -m bench.spinners`: the cost of programs that draw a little all the time, as agents do while they think.
 
 Stand-ins draw frames that are as often and as large as those of codex, gemini-cli and qwen-code. Percent of a processor
 for each session: of what keeps it, detached and with a client, and of both (the clients of tmux and screen hand their
@@ -43,34 +43,34 @@ KINDS = {"codex": ("1", "0.032", "0"), "gemini": ("12", "0.055", "78"), "qwen": 
 
 
 def spin(field: Field, count: int = 4, seconds: float = 10.0, kinds: str = ",".join(KINDS)) -> list[Row]:
-    """All tools work in the same seconds, with so many sessions each."""
+    """Measures all tools in the same seconds, with so many sessions each."""
     if not os.path.isdir("/proc/self"):
         return []
     rows = []
     for kind in kinds.split(","):
-        found = [_row(kind, how) for how in ("detached", "attached", "both")]
+        kind_rows = [_row(kind, state) for state in ("detached", "attached", "both")]
         agent = [field.python, "-ISc", AGENT, *KINDS[kind]]
         with sessions(field, field.tools, agent, count) as names:
-            _measure(field, found[:1], {}, seconds, count)
+            _measure(field, kind_rows[:1], {}, seconds, count)
             with windows(field.tools, names, b"") as opened:
                 show(list(chain(*opened.values())), 3.0)
-                _measure(field, found[1:], opened, seconds, count)
-        rows += found
+                _measure(field, kind_rows[1:], opened, seconds, count)
+        rows += kind_rows
     return rows
 
 
-def _row(kind: str, how: str) -> Row:
-    if how == "both":
+def _row(kind: str, state: str) -> Row:
+    if state == "both":
         return Row(f"spinner-{kind}-both", f"thinking like {kind}, attached, with the client, of a processor", "%")
-    title = f"thinking like {kind}, {how}, of a processor"
+    title = f"thinking like {kind}, {state}, of a processor"
     return Row(
-        f"spinner-{kind}-{how}", title, "%", said="1.5 x tmux", goal=lambda m: 1.5 * m["tmux"],
-        line=REST, short=f"spinners {how}", charted=kind == "codex",
+        f"spinner-{kind}-{state}", title, "%", said="1.5 x tmux", goal=lambda m: 1.5 * m["tmux"],
+        line=REST, short=f"spinners {state}", charted=kind == "codex",
     )  # fmt: skip
 
 
 def _measure(field: Field, rows: list[Row], opened: dict[str, list[Window]], seconds: float, count: int) -> None:
-    """Fills the row of what keeps the sessions, and that of it and the clients."""
+    """Fills the row of the processes that keep the sessions, and that of these and the clients."""
     counted = []
     for tool in field.tools:
         keepers, clients = tool.processes(), [window.pid for window in opened.get(tool.name, ())]

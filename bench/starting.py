@@ -1,4 +1,4 @@
-"""How long it takes until something is there: attaching, creating, listing, running a command."""
+"""Times of starts: attaching, creating, listing, running a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONTENT = b"@@CONTENT@@"
 
 
 def _beside_bare(short: str, factor: float) -> dict[str, Any]:
-    """What a row of starts is told by: its goal is a multiple of what the interpreter alone takes."""
+    """Arguments of a row of starts: its goal is a multiple of what the interpreter alone takes."""
     goal = {"said": f"{factor:g} x bare", "goal": lambda medians: factor * medians["bare"]}
     return {"line": STARTS, "short": short, "charted": True, **goal}
 
@@ -48,7 +48,7 @@ def _shown(field: Field, words: list[str], mark: bytes) -> Iterator[dict[str, st
 
 
 def attach(field: Field) -> list[Row]:
-    """Attaching: to a screen, to one with 10,000 lines behind it, to a flood of lines and of frames."""
+    """Rows of attaching: to a screen, to one with 10,000 lines behind it, to a flood of lines and of frames."""
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
     flood = ["sh", "-c", "exec yes '@@CONTENT@@ and some more of it, so that a row is about filled'"]
     rows = [
@@ -91,7 +91,7 @@ def create(field: Field) -> list[Row]:
 
 
 def created(field: Field, contender: Contender) -> float:
-    """Milliseconds until a session is there, which is ended again."""
+    """Milliseconds until a session is there; then it is ended."""
     name = field.name()
     took = run(contender.create(name, SLEEPING), contender.environment) * 1000
     contender.kill(name)

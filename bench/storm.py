@@ -26,7 +26,7 @@ FLOOD = ["sh", "-c", "exec yes a line that is printed without end, of some sixty
 GREETING = ["sh", "-c", "printf @@READY@@; exec cat"]
 SHARES = (50, 90, 99)
 CALM = 3.0
-"""How many times as long as on a quiet machine the slowest of a hundred may take."""
+"""Multiple of the time on a quiet machine that the slowest of a hundred may take."""
 Times = dict[str, list[float]]
 
 
@@ -49,22 +49,22 @@ class Storm(threading.Thread):
 
 
 def storm(field: Field, seconds: float = 10.0, frames: int = 20) -> list[Row]:
-    """p50, p90 and p99 of each, on the quiet machine and in the storm, of sesh and tmux. `seconds`: for which keys are
-    typed; `frames`: how many first frames are waited for."""
+    """p50, p90 and p99 of each, on the quiet machine and in the storm, of sesh and tmux. `seconds` of typing; `frames`:
+    the number of first frames."""
     tools = [tool for tool in field.tools if tool.name in (OURS, OTHER, "tmux")]
-    found = {tool.name: _taken(field, tool, seconds, frames) for tool in tools}
+    times = {tool.name: _sampled(field, tool, seconds, frames) for tool in tools}
     rows = []
-    for what in ("echo", "create", "first frame"):
+    for step in ("echo", "create", "first frame"):
         for share in SHARES:
             quiet, busy = (
-                Row(f"{how}-{what}-{share}", f"{what} {where}, p{share}", "ms", line=ECHO)
-                for how, where in (("quiet", "on the quiet machine"), ("storm", "in a storm"))
+                Row(f"{key}-{step}-{share}", f"{step} {place}, p{share}", "ms", line=ECHO)
+                for key, place in (("quiet", "on the quiet machine"), ("storm", "in a storm"))
             )
-            for name, (calm, wild) in found.items():
-                quiet.add(name, _at(calm[what], share))
-                busy.add(name, _at(wild[what], share))
+            for name, (before, meanwhile) in times.items():
+                quiet.add(name, _at(before[step], share))
+                busy.add(name, _at(meanwhile[step], share))
             if share == SHARES[-1]:
-                busy.short, busy.said = f"{what} in a storm", f"{CALM:g} x quiet"
+                busy.short, busy.said = f"{step} in a storm", f"{CALM:g} x quiet"
                 busy.goal = lambda _, quiet=quiet: CALM * quiet.medians[OURS]
             rows += [quiet, busy]
     return rows
@@ -75,8 +75,8 @@ def _at(times: list[float], share: int) -> float:
     return ordered[min(len(ordered) - 1, len(ordered) * share // 100)]
 
 
-def _taken(field: Field, contender: Contender, seconds: float, frames: int) -> tuple[Times, Times]:
-    """Milliseconds on a quiet machine, and in the storm."""
+def _sampled(field: Field, contender: Contender, seconds: float, frames: int) -> tuple[Times, Times]:
+    """Milliseconds of one contender on a quiet machine, and in the storm, by step."""
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(field.session(contender, ECHOING))
         window = field.enter(contender, session, ECHOING)
@@ -99,7 +99,7 @@ def _taken(field: Field, contender: Contender, seconds: float, frames: int) -> t
 
 
 def _typed(window: Window, seconds: float) -> list[float]:
-    """Milliseconds of each echo, for so long."""
+    """Milliseconds of each echo while keys are typed for so many seconds."""
     until = time.monotonic() + seconds
     times = []
     while time.monotonic() < until:
@@ -108,7 +108,7 @@ def _typed(window: Window, seconds: float) -> list[float]:
 
 
 def _first_frames(field: Field, contender: Contender, count: int) -> list[float]:
-    """Milliseconds until what a new session prints first shows."""
+    """Milliseconds until the first output of a new session shows."""
     times = []
     for _ in range(count):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""How fast output passes: bursts and sustained, attached and detached."""
+"""Speed of output: bursts and sustained, attached and detached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.window import PATIENCE, Late, Window, spent, together
 LONG = 8.0
 """Seconds after which a row of sustained output gets no second round."""
 RESTING = 0.002
-"""Seconds of processor time between two looks that are nothing: a tool may look about now and then."""
+"""Seconds of processor time between two looks that count as rest: a tool may wake up now and then."""
 
 
 class Stage:

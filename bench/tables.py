@@ -1,4 +1,4 @@
-"""The figures as they are told in full: a table, JSON, Markdown; and what stands in the table of a document."""
+"""All figures of a run as a table, as JSON and as Markdown; and those in the table of a document."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Figure(NamedTuple):
 
 
 Past = dict[str, dict[str, Figure]]
-"""By the names of rows, what each contender came to in an earlier run."""
+"""The figures of each contender in an earlier run, by the names of rows."""
 
 
 def as_json(run: Run) -> str:
-    """All samples and what they come to."""
+    """All samples, their medians and how these stand to peers and goals."""
     entries = []
     for row in run.rows:
         best = row.beside_best()
@@ -117,11 +117,11 @@ def read(text: str) -> Past:
         elif not names:
             names = cells
         elif OURS in names and set(cells) != {"---"}:
-            found = {name: _CELL.match(cell) for name, cell in zip(names[1:], cells[1:], strict=False)}
+            matches = {name: _CELL.match(cell) for name, cell in zip(names[1:], cells[1:], strict=False)}
             until = names.index(OURS)
             past[cells[0]] = {
                 name: Figure(float(match[1]), int(match[2] or 0) / 100)
-                for name, match in found.items()
+                for name, match in matches.items()
                 if match and name in names[1 : until + 1]
             }
     return past

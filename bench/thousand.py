@@ -23,11 +23,11 @@ FEW = 100
 KNOWING, WATCHED = 25.0, 40.0
 """Seconds after which the watch list knows who is quiet, and for which it is watched then."""
 _NAME, _STATE = b"kept", b"attached"
-"""What is shown of a session at once, and of one with a client once its daemon has been asked."""
+"""Texts that show of a session at once, and of one with a client once its daemon has been asked."""
 
 
 def thousand(field: Field, count: int = 1000) -> list[Row]:
-    """Rows of what people meet with so many sessions. Peers are left out: theirs are measured with 100."""
+    """Rows of the verbs that look at all sessions. Peers are left out: theirs are measured with 100."""
     if not sys.platform.startswith("linux"):
         return []
     rows: dict[str, Row] = {}
@@ -55,14 +55,14 @@ def thousand(field: Field, count: int = 1000) -> list[Row]:
     for sesh in field.seshes:  # not at the same time: so many sessions fill a machine
         with ControlGroup() as group:
             try:
-                for key, value in _taken(field, Counted(sesh, group), count):
+                for key, value in _sampled(field, Counted(sesh, group), count):
                     rows[key].add(sesh.name, value)
             finally:
                 sesh.end()
-    return [each for each in rows.values() if each.samples]
+    return [measured for measured in rows.values() if measured.samples]
 
 
-def _taken(field: Field, counted: Counted, count: int) -> Iterator[tuple[str, float]]:
+def _sampled(field: Field, counted: Counted, count: int) -> Iterator[tuple[str, float]]:
     """The samples of one sesh, by row."""
     for number in (min(FEW, count), count):
         began = time.monotonic()

@@ -1,7 +1,7 @@
 """`python -m bench.verb_starts`: the processor time of each verb, typed right, beside `python -IS -c pass`.
 
-It is what the process of the verb has used (and the children that it has waited for), by the system's own account;
-other work on the machine is not in it. Attaching counts until the content shows. With 100 sessions more, each verb is
+The system counts it for the process of the verb and the children that it has waited for; other work on the machine is
+not in it. Attaching counts until the content shows. With 100 sessions more, each verb is
 compared with itself `alone`.
 """
 
@@ -22,23 +22,23 @@ from bench.starting import CONTENT
 from bench.window import Window, processor_time, run, timed
 
 FAST, OTHERS = 1.6, 2.5
-"""The goals for what is typed, or run by scripts, all day, and for other verbs."""
+"""The goals for verbs that are typed, or run by scripts, all day, and for others."""
 BESIDE, GROWTH = 100, 1.2
-"""Sessions more, and by which factor the same verb may take longer beside them."""
+"""Sessions more, and the factor by which the same verb may take longer beside them."""
 ATTACH = "attach"
 EXPORTED = "exported.json"
 
 
 class Verb(NamedTuple):
-    """One line that is measured; `before` is run before each round and not measured. `told`: the summary names it;
-    `every`: it looks at every session."""
+    """One line that is measured; `before` is run before each round and not measured. `named`: the summary names
+    it; `looks_at_all`: it looks at every session."""
 
     words: str
     goal: float = OTHERS
     before: str = ""
     name: str = ""
-    told: bool = False
-    every: bool = False
+    named: bool = False
+    looks_at_all: bool = False
 
     @property
     def key(self) -> str:
@@ -46,19 +46,19 @@ class Verb(NamedTuple):
 
 
 VERBS = (
-    Verb("work", FAST, name=ATTACH, told=True),
-    Verb("--send work x", FAST, told=True),
-    Verb("--run shell -- true", FAST, told=True),
-    Verb("--status work", FAST, told=True),
-    Verb("--screen work", FAST, told=True),
-    Verb("--logs work", FAST, told=True),
-    Verb("--grep CONTENT", told=True, every=True),
-    Verb("--completions zsh", told=True),
-    Verb("--label work a=b", told=True),
-    Verb("--rename one two", before="--rename two one", told=True),
-    Verb("--message work text", told=True),
-    Verb("--export", told=True, every=True),
-    Verb("--list --json", name="--list --json", every=True),
+    Verb("work", FAST, name=ATTACH, named=True),
+    Verb("--send work x", FAST, named=True),
+    Verb("--run shell -- true", FAST, named=True),
+    Verb("--status work", FAST, named=True),
+    Verb("--screen work", FAST, named=True),
+    Verb("--logs work", FAST, named=True),
+    Verb("--grep CONTENT", named=True, looks_at_all=True),
+    Verb("--completions zsh", named=True),
+    Verb("--label work a=b", named=True),
+    Verb("--rename one two", before="--rename two one", named=True),
+    Verb("--message work text", named=True),
+    Verb("--export", named=True, looks_at_all=True),
+    Verb("--list --json", name="--list --json", looks_at_all=True),
     Verb(f"--import {EXPORTED}"),
     Verb("--open work"),
     Verb("--detach work"),
@@ -81,23 +81,23 @@ VERBS = (
 
 
 def verb_starts(field: Field, verbs: str = "") -> list[Row]:
-    """Each verb with few sessions, then beside 100 more. `verbs`: only these, with commas. The quick run has those that
-    the summary names, with few sessions."""
+    """Measures each verb with few sessions, then beside 100 more. `verbs`: only these, with commas. The quick run takes
+    those that the summary names, with few sessions."""
     if not sys.platform.startswith("linux"):
         return []
-    chosen = verbs.split(",") if verbs else [verb.key for verb in VERBS if verb.told or not field.quick]
-    taken = [verb for verb in VERBS if verb.key in chosen or verb.key.lstrip("-") in chosen]
-    rows = [_row(verb) for verb in taken]
+    chosen = verbs.split(",") if verbs else [verb.key for verb in VERBS if verb.named or not field.quick]
+    measured = [verb for verb in VERBS if verb.key in chosen or verb.key.lstrip("-") in chosen]
+    rows = [_row(verb) for verb in measured]
     try:
         for sesh in field.seshes:
             _prepare(sesh)
-        _fill(field, rows, taken, field.rounds(21, 3))
+        _fill(field, rows, measured, field.rounds(21, 3))
         if field.quick:
             return rows
         for sesh in field.seshes:
             sesh.keep(BESIDE)
-        beside = [_row_beside(row, verb) for row, verb in zip(rows, taken, strict=True)]
-        _fill(field, beside, taken, 11)
+        beside = [_row_beside(row, verb) for row, verb in zip(rows, measured, strict=True)]
+        _fill(field, beside, measured, 11)
         return rows + beside
     finally:
         for sesh in field.seshes:
@@ -118,14 +118,14 @@ def _prepare(sesh: Sesh) -> None:
 
 def _fill(field: Field, rows: list[Row], verbs: list[Verb], rounds: int) -> None:
     takes: Turns = {
-        (row,): {sesh.name: functools.partial(_taken, sesh, verb) for sesh in field.seshes}
+        (row,): {sesh.name: functools.partial(_sampled, sesh, verb) for sesh in field.seshes}
         for row, verb in zip(rows, verbs, strict=True)
     }
     in_turns(takes, rounds, field.log, field.bare)
 
 
-def _taken(sesh: Sesh, verb: Verb) -> tuple[float]:
-    """Milliseconds of processor time of one call. What it answers is for tests to judge."""
+def _sampled(sesh: Sesh, verb: Verb) -> tuple[float]:
+    """Milliseconds of processor time of one call. Its answer is for tests to judge."""
     if verb.key == ATTACH:
         window = Window(sesh.attach(verb.words), sesh.environment)
         try:
@@ -142,16 +142,16 @@ def _taken(sesh: Sesh, verb: Verb) -> tuple[float]:
 def _row(verb: Verb) -> Row:
     return Row(
         f"cpu-{verb.key}", f"{verb.key}, processor time", "ms", said=f"{verb.goal:g} x bare",
-        goal=lambda medians: verb.goal * medians["bare"], line=STARTS, short=verb.key if verb.told else "other verbs",
+        goal=lambda medians: verb.goal * medians["bare"], line=STARTS, short=verb.key if verb.named else "other verbs",
     )  # fmt: skip
 
 
 def _row_beside(few: Row, verb: Verb) -> Row:
-    """The same verb; its goal is what it took beside few, as a multiple of the interpreter's start. What looks at every
-    session has none."""
+    """A row of the same verb; its goal is the figure beside few, as a multiple of the interpreter's start. A verb that
+    looks at every session has none."""
     row = Row(f"{few.key}-of-{BESIDE}", f"{few.title}, {BESIDE} sessions", "ms", line=MANY)
     row.samples["alone"] = list(few.samples.get(OURS, ()))
-    if not verb.every:
+    if not verb.looks_at_all:
         row.short, row.said = f"verbs beside {BESIDE} sessions", f"{GROWTH} x alone"
         row.goal = lambda medians: GROWTH * medians["alone"] * medians["bare"] / few.medians["bare"]
     return row

@@ -16,7 +16,7 @@ PATIENCE = 60.0
 """Seconds for anything that is waited for; what takes longer counts as failed."""
 
 _SCHEDULED = 2
-"""CPUCLOCK_SCHED: of the clocks of a process on Linux the one of its processor time."""
+"""CPUCLOCK_SCHED: the clock of a process on Linux that counts its processor time."""
 _DEFAULTS = (signal.SIGPIPE, signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 
@@ -120,13 +120,13 @@ def together(windows: list[Window], mark: bytes, patience: float = PATIENCE) -> 
 def show(windows: list[Window], seconds: float) -> None:
     """Reads what the windows show for so long."""
     poll = select.poll()
-    known = {window.master: window for window in windows}
-    for master in known:
+    by_master = {window.master: window for window in windows}
+    for master in by_master:
         poll.register(master, select.POLLIN)
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         for master, _ in poll.poll(left * 1000):
-            known[master].read()
+            by_master[master].read()
 
 
 def run(words: list[str], environment: dict[str, str]) -> float:

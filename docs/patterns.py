@@ -28,7 +28,7 @@ CODES: dict[bytes, tuple[str, int, dict[str, int]]] = {
 
 
 def expressions() -> list[bytes]:
-    """What the modules that use `sesh.sre` compile; they must not be loaded yet."""
+    """The expressions that the modules which use `sesh.sre` compile; these must not be loaded yet."""
     from sesh import sre
 
     with mock.patch.object(sre, "compile") as taken:
@@ -47,17 +47,17 @@ def compiled(expression: bytes) -> tuple[str, int, dict[str, int]]:
     import re
 
     matcher = importlib.import_module("_sre")
-    given: list[Any] = []
+    arguments: list[Any] = []
     make = matcher.compile
 
-    def noted(*words: Any) -> Any:
-        given[:] = words
+    def noting(*words: Any) -> Any:
+        arguments[:] = words
         return make(*words)
 
-    with mock.patch.object(matcher, "compile", noted):
+    with mock.patch.object(matcher, "compile", noting):
         re.purge()
         re.compile(expression)
-    _, _, code, groups, names, _ = given
+    _, _, code, groups, names, _ = arguments
     return b"".join(word.to_bytes(matcher.CODESIZE, "little") for word in code).hex(), groups, dict(names)
 
 

@@ -1,4 +1,4 @@
-"""What tells a process, a terminal and a machine from others: pids with start times, devices, ids; and /proc itself."""
+"""Identities of processes, terminals and machines: pids with start times, devices, ids; and the reading of /proc."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def holders(path: str) -> dict[int, list[str]]:
 
 
 def open_paths(pid: int) -> set[str]:
-    """What a process has open, as in /proc/PID/fd; empty if that is not known."""
+    """The files that a process has open, as in /proc/PID/fd; empty if that is not known."""
     opened = set()
     try:
         for number in os.listdir(f"/proc/{pid}/fd"):

@@ -1,4 +1,4 @@
-"""Who else may change a file or be in its directory: groups, access control lists, users of other namespaces."""
+"""Checks whether others may change a file or be in its directory: groups, access control lists, other namespaces."""
 
 from __future__ import annotations
 
@@ -77,4 +77,5 @@ def is_unshared(path: str, mode: int, home: str) -> bool:
             inner = [entry.stat(follow_symlinks=False) for entry in entries]
     except OSError:
         return False
-    return all(one.st_uid == os.geteuid() and (stat.S_ISLNK(one.st_mode) or not one.st_mode & 0o077) for one in inner)
+    own = [status for status in inner if status.st_uid == os.geteuid()]
+    return own == inner and all(stat.S_ISLNK(status.st_mode) or not status.st_mode & 0o077 for status in own)

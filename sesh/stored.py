@@ -49,7 +49,7 @@ class Facts(TypedDict):
     """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    `scrollback`: the lines that are kept of what scrolled off. `ended_for_memory`: `platform.ended_for_memory` when
+    `scrollback`: the lines that are kept of what scrolled off. `ended_for_memory`: `system.ended_for_memory` when
     it was last known to concern others. `reason`: that of `Outcome`. `resume`: the command by which it is started
     again; `resumed`: it was, in the place of a shell; `env`: names of `--env`. An older sesh lacks these.
     """

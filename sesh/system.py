@@ -18,9 +18,9 @@ _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 _TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
 _OOM_SCORE = "/proc/self/oom_score_adj"
 OOM_ROOM = 100
-"""By how much a session's program is preferred to its daemon when memory runs out: as if it had a tenth of it more."""
+"""Preference of a session's program to its daemon when memory runs out: as if it had a tenth of it more."""
 _SYSTEMD = "/run/systemd/system"
-"""It is there if systemd runs the machine: sd_booted(3)."""
+"""Directory that is there if systemd runs the machine: sd_booted(3)."""
 
 
 def network_filesystem(path: str) -> str:

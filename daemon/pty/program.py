@@ -50,7 +50,7 @@ class Program:
         self._size, self._umask, self._stdin = size, umask, stdin
 
     def start(self) -> tuple[int, int, int]:
-        """Starts it; the master side of its pty, the slave side (-1 if that is not open here), its pid.
+        """Starts it; returns the master side of its pty, the slave side (-1 if that is not open here), its pid.
 
         Raises CannotStart (127, or 126 if the file is there and cannot be executed) and Refused.
         """
@@ -75,8 +75,8 @@ class Program:
                 opens.append((os.POSIX_SPAWN_DUP2, self._stdin, 0))
             signals = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
             with _Inherited(self._directory, self._umask), system.yielding_memory():
-                how: Any = {"file_actions": opens, "setsid": True, "setsigmask": (), "setsigdef": signals}
-                return master, slave, os.posix_spawn(self._path, self._words, self._environment, **how)
+                options: Any = {"file_actions": opens, "setsid": True, "setsigmask": (), "setsigdef": signals}
+                return master, slave, os.posix_spawn(self._path, self._words, self._environment, **options)
         except BaseException as error:
             os.close(master)
             os.close(slave)
@@ -113,7 +113,7 @@ class Program:
         return descriptor, -1, process.pid
 
     def _become(self) -> None:
-        """In the child: the umask and default signals, then the program, argv[0] kept."""
+        """Becomes, in the child, the program: its umask, default signals, argv[0] as it was given."""
         step = "chdir"
         try:
             os.chdir(self._directory)
@@ -133,7 +133,7 @@ class Program:
 
 
 class _Inherited:
-    """What the program is to inherit and this process is not to keep: its directory and its umask."""
+    """Directory and umask that the program is to inherit and this process is not to keep."""
 
     def __init__(self, directory: str, umask: int) -> None:
         self._directory, self._umask, self._back = directory, umask, -1

@@ -94,7 +94,7 @@ class Pty:
         return not self._modes(_LOCAL_FLAGS, termios.ICANON) & termios.ICANON
 
     def reader(self) -> tuple[int, bool]:
-        """Who gets the keys that are typed now: the foreground process group, and whether key by key (`raw`)."""
+        """The reader of the keys typed now: the foreground process group, and whether it gets each at once (`raw`)."""
         try:
             flags = termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS]
             return max(0, os.tcgetpgrp(self.descriptor)), not flags & termios.ICANON

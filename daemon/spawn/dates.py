@@ -31,7 +31,7 @@ def _walked(directory: str, rooms: tuple[str, ...] = ()) -> Dates:
 
 
 def of_loaded(dates: Dates) -> Dates:
-    """Those of the modules of sesh that this process has loaded. Raises KeyError if one is not among the dates."""
+    """The dates of the modules of sesh that this process has loaded. Raises KeyError if one is not among the dates."""
     loaded = [module for name, module in sys.modules.items() if name.partition(".")[0] == "sesh"]
     return {path: dates[path] for path in (os.path.abspath(module.__file__) for module in loaded if module.__file__)}
 

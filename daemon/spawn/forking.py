@@ -33,11 +33,11 @@ _LOCK = ".lock"
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
 """Output that fills the caches of an emulator."""
 _POOL, _POOL_HEADER, _STEP, _LARGEST = 16384, 48, 16, 512
-"""How CPython allocates small objects, in bytes: a pool holds objects of one size; sizes go in steps to the largest."""
+"""Bytes of allocations by CPython: a pool holds small objects of one size; sizes go in steps to the largest."""
 _MOST_HOLES = 1 << 19
 """Bytes of holes of one size; where there seem to be more, the memory is laid out in another way."""
 _filling: list[bytes] = []
-"""What lies in the holes of the zygote's memory."""
+"""Objects that fill the holes of the zygote's memory."""
 
 
 def start(at_least: int) -> None:
@@ -156,7 +156,6 @@ def _serve(listener: Listener, loaded: Dates) -> socket.socket | None:
     Sessions are known by their lifetimes: descriptors that become readable when a session's daemon ends. Returns the
     connection of a creator that came after a file had changed.
     """
-
     lifetimes = _open_pids()
     while len(lifetimes) > 1:
         poll = select.poll()
@@ -209,9 +208,9 @@ def _remove_files(listener: Listener) -> None:
         key, suffix = os.path.splitext(entry)
         path = os.path.join(listener.folder, key)
         if suffix == _LOCK and (key == listener.name or not writing.held(path + _LOCK)):
-            for left in (path + paths.SOCKET, path + _LOCK):
+            for file in (path + paths.SOCKET, path + _LOCK):
                 try:
-                    os.unlink(left)
+                    os.unlink(file)
                 except OSError:
                     continue  # it was not there, or is not ours to remove
     try:

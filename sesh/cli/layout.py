@@ -35,15 +35,15 @@ def export(cli: Invocation) -> int:
     return 0
 
 
-def indented(thing: object, margin: str = "\n") -> str:
+def indented(data: object, margin: str = "\n") -> str:
     """Return the JSON text of a value in several lines, as `json.dumps` indents it by 2; that takes long to load."""
     inner = f"{margin}  "
-    if isinstance(thing, dict) and thing:
-        pairs = (f"{lean.to_json(key, ascii_only=True)}: {indented(value, inner)}" for key, value in thing.items())
+    if isinstance(data, dict) and data:
+        pairs = (f"{lean.to_json(key, ascii_only=True)}: {indented(value, inner)}" for key, value in data.items())
         return f"{{{inner}{f',{inner}'.join(pairs)}{margin}}}"
-    if isinstance(thing, list) and thing:
-        return f"[{inner}{f',{inner}'.join(indented(each, inner) for each in thing)}{margin}]"
-    return lean.to_json(thing, ascii_only=True)
+    if isinstance(data, list) and data:
+        return f"[{inner}{f',{inner}'.join(indented(item, inner) for item in data)}{margin}]"
+    return lean.to_json(data, ascii_only=True)
 
 
 def import_(cli: Invocation, file: str | None = None) -> int:

@@ -84,7 +84,7 @@ class Verb:
 
     @property
     def help(self) -> str:
-        """What it does, in sentences."""
+        """Sentences that say what it does."""
         return _texts(self.name).help
 
     @property
@@ -216,7 +216,7 @@ class _Table:
         return self._made[name]
 
     def values(self) -> list[Verb]:
-        """All of them, in their order."""
+        """All verbs, in their order."""
         return [self[name] for name in self._rows]
 
 

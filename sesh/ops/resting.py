@@ -1,4 +1,4 @@
-"""Which sessions of a list need not be asked again: nothing has happened in them since their daemons were asked.
+"""Sessions of a list that need not be asked again: nothing has happened in them since their daemons were asked.
 
 A session whose events are followed tells most changes. What no event tells is read here, from the system: whether the
 program has printed or read something (the times of its terminal), its directory, what runs in the foreground, and
@@ -64,10 +64,10 @@ class Quiet:
             why = activity.get("why") if activity else None
             if silent or why in _PASSES or name not in followed or session.get("attached"):
                 continue  # who is attached may type what the program does not read
-            seen = _signs(session.get("pid"))
-            if seen is None:
+            standing = _signs(session.get("pid"))
+            if standing is None:
                 continue
-            signs = seen, _ran(seen[1]) if why == "quiet" else b""
+            signs = standing, _ran(standing[1]) if why == "quiet" else b""
             asked_at, as_asked = before.get(name, (0.0, None))
             if due or signs != as_asked or self._used(session) >= asked_at // _STEP:
                 asked_at = now
@@ -86,8 +86,8 @@ class Quiet:
         except OSError:
             return float("inf")
         used = max(status.st_mtime, status.st_atime) // _STEP
-        told = (moments.seconds(session.get("last_activity")) or 0.0) // _STEP
-        return used if used >= told else float("inf")  # these times are not kept
+        reported = (moments.seconds(session.get("last_activity")) or 0.0) // _STEP
+        return used if used >= reported else float("inf")  # these times are not kept
 
 
 def _terminal(name: str) -> str:
@@ -103,7 +103,7 @@ def _terminal(name: str) -> str:
 
 
 def _ran(pid: str) -> bytes:
-    """What the kernel has counted of a process's time on the processors; empty where it does not say."""
+    """The time of a process on the processors as the kernel counts it; empty where it does not say."""
     try:
         with open(f"/proc/{pid}/schedstat", "rb") as file:
             return file.read()

@@ -45,9 +45,9 @@ def summaries(patience: float | None = None, known: Collection[Summary] = ()) ->
 
 
 def overview() -> tuple[list[Summary], list[str]]:
-    """What `summaries` and `refusals` return, with nothing looked at twice."""
-    sessions, answered = _overview(None)
-    return sessions, refusals(answered)
+    """The results of `summaries` and `refusals`, with nothing looked at twice."""
+    sessions, marks = _overview(None)
+    return sessions, refusals(marks)
 
 
 def _overview(patience: float | None, known: Collection[Summary] = ()) -> tuple[list[Summary], dict[str, str]]:
@@ -109,7 +109,8 @@ def _asked(
 ) -> Iterator[tuple[str, Summary | None]]:
     """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can.
 
-    `marks` gets the mark of the record of each that has answered."""
+    `marks` gets the mark of the record of each that has answered.
+    """
     unasked = list(reversed(names))
     asked: dict[int, tuple[str, wire.Connection, float]] = {}
     folder, asking = paths.directory(), wire.greeting("request") + wire.asking("summary", 1)

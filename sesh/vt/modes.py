@@ -15,7 +15,7 @@ off, once a program has set or reset them."""
 ON_BY_DEFAULT = (7, 25)
 """Modes that are on by default: wrapping and the cursor."""
 SYNCHRONIZED_OUTPUT = 2026
-"""Never replayed: the terminal would not show the replay."""
+"""Modes that are never replayed: the terminal would not show the replay."""
 SCREENS, KEYPAD = (47, 1047, 1049), 66
 """Modes that switch the screen, each of them for all; the mode that ESC = and ESC > switch too."""
 ORIGIN, LEFT_RIGHT = 6, 69

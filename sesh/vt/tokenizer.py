@@ -45,7 +45,7 @@ _CSI = re.compile(rf"{CSI_PARTS}\Z")
 Call = tuple[Callable[..., object], tuple[object, ...]]
 """A function and its arguments."""
 Moves = tuple[list[Call], int, int]
-"""What sequences call, and the row and the column of a CUP that ends them; -1 without one."""
+"""Calls of sequences, and the row and the column of a CUP that ends them; -1 without one."""
 
 
 class Dispatcher:
@@ -222,7 +222,7 @@ def _up_to(count: int, part: str) -> str:
 
 
 _ALL = "*+" if sys.version_info >= (3, 11) else "*"
-"""As many as there are. What follows is never one of them, so giving none back finds the same, at less cost."""
+"""Repetition, as often as it goes. It never matches what follows, so giving none back finds the same, at less cost."""
 _TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
 """Text: `re` tries one range after the other, so ASCII comes first."""
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"

@@ -236,7 +236,7 @@ def test_a_document_without_marks_stays_as_it_is(tmp_path: Path) -> None:
 def test_what_a_run_has_not_measured_is_said() -> None:
     made = run([])
     made.missing, made.left_out = ["screen"], ["growth", "predict"]
-    assert made.taken.endswith("tmux 2. Not installed: screen. Left out, as time was up: growth, predict.")
+    assert made.conditions.endswith("tmux 2. Not installed: screen. Left out, as time was up: growth, predict.")
 
 
 def test_json_has_what_the_run_was_and_every_sample() -> None:
@@ -344,7 +344,7 @@ def test_a_figure_is_slower_by_its_multiple_of_what_ran_beside_it() -> None:
     change = changed("attach, ms", {"sesh": 14, "bare": 10}, {"sesh": 21, "bare": 10})
     assert change is not None
     assert change.slower
-    assert before.told([change], "page.md").splitlines() == [
+    assert before.report([change], "page.md").splitlines() == [
         "slower: attach, ms: 21, was 14; 1.50 times worse beside bare, noise 6%",
         "compared with page.md: 1 figures, 1 slower and 0 faster beyond noise",
     ]
