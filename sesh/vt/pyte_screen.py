@@ -60,14 +60,16 @@ if TYPE_CHECKING:
 else:
     _widths = ModuleType("wcwidth")
     _widths.wcwidth = _width
-    _absent = [
-        each for each in (_widths, _Late("copy"), _Late("json"), _Typing("typing")) if each.__name__ not in sys.modules
-    ]
-    sys.modules.update((each.__name__, each) for each in _absent)
+    _stand_ins = {
+        module.__name__: module
+        for module in (_widths, _Late("copy"), _Late("json"), _Typing("typing"))
+        if module.__name__ not in sys.modules
+    }
+    sys.modules.update(_stand_ins)
     try:
         from pyte.screens import Cursor, Screen
     finally:
-        for _each in _absent:
-            del sys.modules[_each.__name__]
+        for _name in _stand_ins:
+            del sys.modules[_name]
 
 __all__ = ["Cursor", "Screen"]
