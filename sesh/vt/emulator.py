@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, decode, encode, plain, with_link
+from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, decode, plain, with_link
 from sesh.vt.images import CELL, begins
 from sesh.vt.marks import unmarked
 from sesh.vt.reflow import unwrap
@@ -220,11 +220,11 @@ class Emulator:
         if texts and rows[0].wrapped:
             # The last line of the scrollback goes on on the screen.
             encoder = Encoder(*self.scrollback.end)
-            encoder.cells(lines.pop(0))
+            lines.pop(0).write(encoder)
             texts[-1] += str(encoder)
         while lines and not lines[-1]:
             lines.pop()
-        texts = (texts + [encode(line) for line in lines])[-count:]
+        texts = (texts + [line.encoded() for line in lines])[-count:]
         texts = list(map(unmarked, texts))
         return [closed(text) if ansi else plain(text) for text in texts]
 
