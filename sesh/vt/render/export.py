@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import groupby
+from operator import attrgetter
 
 from sesh import lean
-from sesh.vt.cell import encode, pen_of_cell
+from sesh.vt.cell import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.vt.cell import Pen
+    from sesh.vt.cell import Style
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
     from sesh.vt.row import Row
@@ -21,6 +22,7 @@ _FLAGS = {
     "blink": "blink", "conceal": "conceal", "overline": "overline",
 }  # fmt: skip
 """Attributes that are on or off, by name; and their names in a pen."""
+_style_of = attrgetter("pen.style")
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 
 
@@ -71,20 +73,19 @@ def _runs(row: Row) -> list[Run]:
     """The cells of a row, those of one pen together; without the blanks at the end."""
     runs: list[Run] = []
     column = 0
-    for pen, group in groupby(row.trimmed(), pen_of_cell):
+    for style, group in groupby(row.trimmed(), _style_of):  # a style may have several pens
         cells = list(group)
         text = "".join(cell.data for cell in cells)
-        runs.append({"column": column, "width": len(cells), "text": text, **_attributes(pen)})  # type: ignore[typeddict-item]
+        runs.append({"column": column, "width": len(cells), "text": text, **_attributes(style)})  # type: ignore[typeddict-item]
         column += len(cells)
     return runs
 
 
-def _attributes(pen: Pen) -> Attributes:
+def _attributes(style: Style) -> Attributes:
     """`fg bg underline_colour`: a number from 0 to 255, or `#rrggbb`. `underline`: its kind. `link`: the address.
 
     `bold dim italic strike reverse blink conceal overline`: true.
     """
-    style = pen.style
     colours = {"fg": style.fg, "bg": style.bg, "underline_colour": style.underline_colour}
     attributes: Attributes = {key: _colour(form) for key, form in colours.items() if form != "default"}
     attributes |= {key: True for key in _FLAGS if getattr(style, _FLAGS[key])}
