@@ -430,7 +430,7 @@ class Encoder:
         """Do what `runs` does without a step of Python for each part; returns False if that would come out otherwise:
         for links, for one style in two pens side by side, and for characters that may join."""
         text = "".join(texts)
-        if not text.isascii() and OTHER.search(text):
+        if not text.isascii() and SEAM.search(text):
             return False
         sequences = list(map(sequence_of, pens))
         if any(map(link_of, pens)) or any(map(eq, sequences, islice(sequences, 1, None))):
@@ -443,9 +443,10 @@ class Encoder:
         the first and the last one. No pen may have a link, no two beside each other be the same, no character join."""
         self.text(first, texts[0])
         written = "".join(map(add, islice(sequences, 1, None), islice(texts, 1, None)))
-        self.parts.append(written.replace(STUB, "") if STUB in written else written)
+        self.parts.append(written if written.isascii() and STUB not in written else expanded(written))
         self.pen = last
-        self.last = texts[-1][-1:].strip(STUB) or texts[-1][-2:-1]
+        final = texts[-1][-1:].strip(STUB) or texts[-1][-2:-1]
+        self.last = GRAPHEMES.get(final, final)
 
     def text(self, pen: Pen, text: str) -> None:
         """Write text of a row (see `row`)."""

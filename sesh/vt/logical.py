@@ -11,7 +11,7 @@ from itertools import chain, compress, count, islice, pairwise
 from operator import is_not, ne
 
 from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, data_of, decode, pen_of_cell, sequence_of
-from sesh.vt.graphemes import GRAPHEMES, OTHER, columns, is_narrow
+from sesh.vt.graphemes import GRAPHEMES, SEAM, columns, is_narrow, text_presentation
 
 _SGR = re.compile(r"(\x1b\[(?:0;[0-9;:]+)?m)")
 """The SGR of a pen, as encoded texts have it (see `cell`)."""
@@ -68,6 +68,19 @@ class LogicalLine:
             end -= 1
         return self.cut(0, end) if end < len(text) else self
 
+    def settled(self, columns: int) -> LogicalLine:
+        """Return it as it is in a row after cells were moved: a grapheme that U+FE0E has made narrow cannot be written
+        into the last column, because its base does not fit; moved there it becomes a blank."""
+        last = columns - 1
+        if len(self) <= last or not text_presentation(self.grapheme(last)):
+            return self
+        return self.blanked(last)
+
+    def blanked(self, column: int) -> LogicalLine:
+        """Return it with a blank of the same pen in a column."""
+        blank = LogicalLine(" ", [self.pen(column)])
+        return joined([self.cut(0, column), blank, self.cut(column + 1, len(self))])
+
     def all_pens(self) -> list[Pen]:
         """A pen for each column."""
         pens = self.pens
@@ -119,7 +132,7 @@ class LogicalLine:
             encoder.cells(self.cells())
             return
         if isinstance(pens, Sequences):
-            if not text.isascii() and OTHER.search(text):
+            if not text.isascii() and SEAM.search(text):
                 LogicalLine(text, self.all_pens()).write(encoder)
                 return
             runs, texts = _runs(text, pens, list(compress(count(1), map(ne, pens, islice(pens, 1, None)))))
@@ -129,10 +142,12 @@ class LogicalLine:
         else:
             encoder.text(DEFAULT, text)
 
-    def encoded(self) -> str:
-        """Its encoded text (see `cell`)."""
+    def encoded(self, *, reset: bool = False) -> str:
+        """Its encoded text (see `cell`); `reset`: it ends with the default pen."""
         encoder = Encoder()
         self.write(encoder)
+        if reset:
+            encoder.set_pen(DEFAULT)
         return str(encoder)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from sesh.vt.cell import Cell
 from sesh.vt.edit import Editing
+from sesh.vt.logical import LogicalLine, Sequences
 
 Rectangle = tuple[int, int, int, int]
 """First row, first column, end row, end column, the ends exclusive; from 0."""
@@ -80,11 +81,11 @@ class Rectangles(Editing):
     def _fill_row(self, cell: Cell, y: int, start: int, end: int) -> None:
         """Put `cell` into columns of a row."""
         row = self.unshared_row(y)
-        if row.as_text():
+        if row.as_text() and not isinstance(row.parts, Sequences):
             row.blank_across(self.erased, start, end)
             row.put(start, cell.data * (end - start), cell.pen)
         else:
-            self._replace(y, start, [cell] * (end - start))
+            self._replace(y, start, LogicalLine(cell.data * (end - start), [cell.pen] * (end - start)))
 
     def _wipe_row(self, y: int, start: int, end: int) -> None:
         """Blank columns of a row; their pens stay."""
@@ -97,10 +98,10 @@ class Rectangles(Editing):
                 row.text = text[:start] + " " * (end - start) + text[end:]
                 row.stale = True
         else:
-            self._replace(y, start, [cell.pen.space for cell in row.part(start, end)])
+            pens = row.part(start, end).all_pens()
+            self._replace(y, start, LogicalLine(" " * len(pens), pens))
 
-    def _replace(self, y: int, x: int, cells: list[Cell]) -> None:
-        row = self.own_row(y)
-        row.blank_across(self.erased, x, x + len(cells))
-        row[x : x + len(cells)] = cells
-        row.reset_hints()
+    def _replace(self, y: int, x: int, part: LogicalLine) -> None:
+        row = self.unshared_row(y)
+        row.blank_across(self.erased, x, x + len(part))
+        row.replace(x, part)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from sesh.vt.cell import DEFAULT
-from sesh.vt.graphemes import STUB, text_presentation
+from sesh.vt.graphemes import STUB
 from sesh.vt.logical import LogicalLine, decoded, joined
 from sesh.vt.marks import Mark
 from sesh.vt.row import Row, Wrapped, blank, row_of
@@ -33,8 +33,6 @@ def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
             line = line.cut(0, columns - half)
             if half:
                 line = joined([line, LogicalLine(" ", [])])
-        if len(line) == columns and text_presentation(line.grapheme(columns - 1)):
-            line = joined([line.cut(0, columns - 1), LogicalLine(" ", [line.pen(columns - 1)])])
         row = row_of(line, columns)
         row.wrapped = old.wrapped and columns == len(old)
         out.append(row)

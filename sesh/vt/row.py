@@ -229,12 +229,16 @@ class Row(list[Cell]):
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
         """Move the cells from `x` up to `end` right by `count` columns, left if it is negative. Blanks come in."""
         size = min(abs(count), end - x)
+        self.blank_across(pen, x, end - size if count > 0 else x + size, end)
+        if self.text is not None:
+            line, room = self.line(), LogicalLine(" " * size, [pen] * size)
+            moved = [room, line.cut(x, end - size)] if count > 0 else [line.cut(x + size, end), room]
+            self.hold(joined([line.cut(0, x), *moved, line.cut(end, len(self))]))
+            return
         blanks = [pen.space] * size
         if count > 0:
-            self.blank_across(pen, x, end - size, end)
             self[x:end] = blanks + self[x : end - size]
         else:
-            self.blank_across(pen, x, x + size, end)
             self[x:end] = self[x + size : end] + blanks
         self.styled = self.styled or pen is not DEFAULT
         self._settle_last()
@@ -246,10 +250,26 @@ class Row(list[Cell]):
         if self.wide and text_presentation(self[-1].data):
             self[-1] = self[-1].pen.space
 
-    def reset_hints(self) -> None:
-        """After cells were moved: forget the hints."""
-        self.styled = self.wide = True
-        self._settle_last()
+    def replace(self, x: int, part: LogicalLine) -> None:
+        """Put columns in place of those from `x` on. No wide character may lie across their edges."""
+        line = self.line()
+        self.hold(joined([line.cut(0, x), part, line.cut(x + len(part), len(self))]))
+
+    def hold(self, line: LogicalLine) -> None:
+        """Take over the columns of a line, after cells were moved (see `_settle_last`)."""
+        line = line.settled(len(self))
+        text, pens = line.text, line.pens
+        self.spacer, self.pens, self.parts = False, [], ()
+        self.stale = isinstance(text, str)
+        if not isinstance(text, str):
+            self[: len(text)] = line.cells()
+            self.text, self.styled, self.wide = None, True, True
+            return
+        self.text, self.styled, self.wide = text, bool(pens), STUB in text or not text.isascii()
+        if isinstance(pens, Sequences):
+            self.parts = pens
+        else:
+            self.pens = pens[:]  # those of a shared row stay as they are
 
     def trimmed(self) -> list[Cell]:
         """The cells without the default blanks at the end."""
@@ -259,15 +279,15 @@ class Row(list[Cell]):
             end -= 1
         return self[:end]
 
-    def part(self, start: int, end: int) -> list[Cell]:
-        """Cells, with a blank for the half of a wide character at either edge."""
-        self.settle()
-        cells = self[start:end]
-        if cells and not cells[0].data:
-            cells[0] = cells[0].pen.space
-        if cells and end < len(self) and not self[end].data:
-            cells[-1] = cells[-1].pen.space
-        return cells
+    def part(self, start: int, end: int) -> LogicalLine:
+        """Columns, with a blank for the half of a wide character at either edge."""
+        line, end = self.line(), min(end, len(self))
+        part = line.cut(start, end)
+        if part and not line.grapheme(start):
+            part = part.blanked(0)
+        if part and end < len(self) and not line.grapheme(end):
+            part = part.blanked(len(part) - 1)
+        return part
 
     def ends_in_spacer(self, following: Row | None) -> bool:
         """Return whether the last cell is there only because the wide character that `following` begins with did not
@@ -426,17 +446,7 @@ def is_spacer(cell: Cell, following: Row) -> bool:
 def row_of(line: LogicalLine, columns: int) -> Row:
     """The row that holds a part of a line."""
     row = Row(columns)
-    text = line.text
-    if not isinstance(text, str):
-        row[: len(text)] = line.cells()
-        row.styled = row.wide = True
-        return row
-    row.text, row.stale = text, True
-    row.styled, row.wide = bool(line.pens), STUB in text or not text.isascii()
-    if isinstance(line.pens, Sequences):
-        row.parts = line.pens
-    else:
-        row.pens = line.pens[:]  # those of a shared row stay as they are
+    row.hold(line)
     return row
 
 
@@ -511,15 +521,15 @@ def _narrowed(line: LogicalLine) -> LogicalLine:
     """A line for rows of one column: what needs two becomes a blank."""
     if not line or (isinstance(line.text, str) and line.text.isascii() and STUB not in line.text):
         return line
-    cells = line.cells()
-    followed = [*map(data_of, cells[1:]), " "]
-    return of_cells(
-        [
-            cell if after and (len(cell.data) == 1 or not text_presentation(cell.data)) else cell.pen.space
-            for cell, after in zip(cells, followed, strict=True)
-            if cell.data
-        ]
-    )
+    graphemes = line.graphemes()
+    kept = [
+        character if following and not text_presentation(grapheme) else " "
+        for character, grapheme, following in zip(line.text, graphemes, [*graphemes[1:], " "], strict=True)
+        if grapheme
+    ]
+    pens = line.pens
+    left = Sequences(compress(pens, graphemes)) if isinstance(pens, Sequences) else list(compress(pens, graphemes))
+    return LogicalLine("".join(kept) if isinstance(line.text, str) else kept, left)
 
 
 def _starts(text: str | list[str], columns: int) -> Sequence[int]:

@@ -6,7 +6,6 @@ from itertools import groupby
 from operator import attrgetter
 
 from sesh import lean
-from sesh.vt.cell import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def export(emulator: Emulator, form: str) -> bytes:
 
 def screen_ansi(emulator: Emulator) -> str:
     """The rows as text with SGR, each with the default pen at its end."""
-    return "\n".join(encode(row.trimmed(), reset=True) for row in emulator.screen.buffer)
+    return "\n".join(row.line(trimmed=True).encoded(reset=True) for row in emulator.screen.rows)
 
 
 def screen_data(emulator: Emulator) -> Screen:
@@ -66,7 +65,7 @@ def screen_data(emulator: Emulator) -> Screen:
 
 def continued(emulator: Emulator) -> list[int]:
     """The rows, from 0, that go on with the line of the row above."""
-    return [number for number, row in enumerate(emulator.screen.buffer) if row.wrapped]
+    return [number for number, row in enumerate(emulator.screen.rows) if row.wrapped]
 
 
 def _runs(row: Row) -> list[Run]:
@@ -111,7 +110,7 @@ def follow_state(emulator: Emulator) -> LineState:
     that holds anything and the cursor's. `columns`: the width. `alternate`: whether the alternate screen shows.
     `unfinished`: bytes of a sequence or a character whose rest is yet to come, as latin-1.
     """
-    rows = emulator.screen.buffer
+    rows = emulator.screen.rows
     row, column = emulator.cursor
     first = row
     while first > 0 and rows[first].wrapped:
@@ -119,7 +118,7 @@ def follow_state(emulator: Emulator) -> LineState:
     end = row
     while end + 1 < len(rows) and rows[end + 1].wrapped:
         end += 1
-    last = max((index for index in range(len(rows)) if rows[index].trimmed()), default=-1)
+    last = max((index for index in range(len(rows)) if rows[index].line(trimmed=True)), default=-1)
     begun_above = first == 0 and rows[0].wrapped
     return {
         "open": not emulator.alternate and first <= last <= end,
