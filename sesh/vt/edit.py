@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from sesh.vt.cell import DEFAULT
 from sesh.vt.grid import Grid
-from sesh.vt.logical import LogicalLine
 from sesh.vt.row import Row, blank, uniform
 
 
@@ -222,18 +221,19 @@ class Editing(Grid):
         if it is negative."""
         left, right = self.left, self.right + 1
         self.touched += (self.bottom + 1 - y) * self.columns
-        rows = [self.unshared_row(index) for index in range(y, self.bottom + 1)]
+        rows = [self.own_row(index) for index in range(y, self.bottom + 1)]
         erased = self.erased
-        blank = LogicalLine(" " * (right - left), [erased] * (right - left))
+        blank = [erased.space] * (right - left)
         for row in rows:
             row.blank_across(erased, left, right)
-        blocks = [row.line().cut(left, right) for row in rows]
+        blocks = [row[left:right] for row in rows]
         if count > 0:
             blocks = blocks[count:] + [blank] * count
         else:
             blocks = [blank] * -count + blocks[:count]
         for row, block in zip(rows, blocks, strict=True):
-            row.replace(left, block)
+            row[left:right] = block
+            row.reset_hints()
             row.wrapped = False
 
     # -- cells --------------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ class Editing(Grid):
 
     def shift_cells(self, y: int, x: int, count: int) -> None:
         """Move the cells of row `y` from `x` up to the right margin right by `count`, left if it is negative."""
-        self.unshared_row(y).shift(x, count, self.right + 1, self.erased)
+        self.own_row(y).shift(x, count, self.right + 1, self.erased)
 
     def insert_columns(self, count: int = 1) -> None:
         """DECIC: as ICH, in all rows of the region."""

@@ -7,7 +7,6 @@ from functools import partial
 
 from sesh.vt.cell import Cell
 from sesh.vt.edit import Editing
-from sesh.vt.logical import LogicalLine, Sequences
 
 Rectangle = tuple[int, int, int, int]
 """First row, first column, end row, end column, the ends exclusive; from 0."""
@@ -35,7 +34,8 @@ class Rectangles(Editing):
         y, x, bottom_row, edge = target
         self.touched += (last - first) * (end - start)
         blocks = [
-            row.part(start, min(end, start + edge - x)) for row in self.rows[first : min(last, first + bottom_row - y)]
+            row.part(start, min(end, start + edge - x)).cells()
+            for row in self.rows[first : min(last, first + bottom_row - y)]
         ]
         for target_row, block in enumerate(blocks, y):
             self._replace(target_row, x, block)
@@ -81,11 +81,11 @@ class Rectangles(Editing):
     def _fill_row(self, cell: Cell, y: int, start: int, end: int) -> None:
         """Put `cell` into columns of a row."""
         row = self.unshared_row(y)
-        if row.as_text() and not isinstance(row.parts, Sequences):
+        if row.as_text():
             row.blank_across(self.erased, start, end)
             row.put(start, cell.data * (end - start), cell.pen)
         else:
-            self._replace(y, start, LogicalLine(cell.data * (end - start), [cell.pen] * (end - start)))
+            self._replace(y, start, [cell] * (end - start))
 
     def _wipe_row(self, y: int, start: int, end: int) -> None:
         """Blank columns of a row; their pens stay."""
@@ -98,10 +98,10 @@ class Rectangles(Editing):
                 row.text = text[:start] + " " * (end - start) + text[end:]
                 row.stale = True
         else:
-            pens = row.part(start, end).all_pens()
-            self._replace(y, start, LogicalLine(" " * len(pens), pens))
+            self._replace(y, start, [pen.space for pen in row.part(start, end).all_pens()])
 
-    def _replace(self, y: int, x: int, part: LogicalLine) -> None:
-        row = self.unshared_row(y)
-        row.blank_across(self.erased, x, x + len(part))
-        row.replace(x, part)
+    def _replace(self, y: int, x: int, cells: list[Cell]) -> None:
+        row = self.own_row(y)
+        row.blank_across(self.erased, x, x + len(cells))
+        row[x : x + len(cells)] = cells
+        row.reset_hints()

@@ -229,16 +229,12 @@ class Row(list[Cell]):
     def shift(self, x: int, count: int, end: int, pen: Pen) -> None:
         """Move the cells from `x` up to `end` right by `count` columns, left if it is negative. Blanks come in."""
         size = min(abs(count), end - x)
-        self.blank_across(pen, x, end - size if count > 0 else x + size, end)
-        if self.text is not None:
-            line, room = self.line(), LogicalLine(" " * size, [pen] * size)
-            moved = [room, line.cut(x, end - size)] if count > 0 else [line.cut(x + size, end), room]
-            self.hold(joined([line.cut(0, x), *moved, line.cut(end, len(self))]))
-            return
         blanks = [pen.space] * size
         if count > 0:
+            self.blank_across(pen, x, end - size, end)
             self[x:end] = blanks + self[x : end - size]
         else:
+            self.blank_across(pen, x, x + size, end)
             self[x:end] = self[x + size : end] + blanks
         self.styled = self.styled or pen is not DEFAULT
         self._settle_last()
@@ -250,13 +246,13 @@ class Row(list[Cell]):
         if self.wide and text_presentation(self[-1].data):
             self[-1] = self[-1].pen.space
 
-    def replace(self, x: int, part: LogicalLine) -> None:
-        """Put columns in place of those from `x` on. No wide character may lie across their edges."""
-        line = self.line()
-        self.hold(joined([line.cut(0, x), part, line.cut(x + len(part), len(self))]))
+    def reset_hints(self) -> None:
+        """After cells were moved: forget the hints."""
+        self.styled = self.wide = True
+        self._settle_last()
 
     def hold(self, line: LogicalLine) -> None:
-        """Take over the columns of a line, after cells were moved (see `_settle_last`)."""
+        """Take over the columns of a line (see `LogicalLine.settled`)."""
         line = line.settled(len(self))
         text, pens = line.text, line.pens
         self.spacer, self.pens, self.parts = False, [], ()
