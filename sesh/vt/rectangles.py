@@ -34,8 +34,7 @@ class Rectangles(Editing):
         y, x, bottom_row, edge = target
         self.touched += (last - first) * (end - start)
         blocks = [
-            row.part(start, min(end, start + edge - x)).cells()
-            for row in self.rows[first : min(last, first + bottom_row - y)]
+            row.part(start, min(end, start + edge - x)) for row in self.rows[first : min(last, first + bottom_row - y)]
         ]
         for target_row, block in enumerate(blocks, y):
             self._replace(target_row, x, block)
@@ -98,7 +97,7 @@ class Rectangles(Editing):
                 row.text = text[:start] + " " * (end - start) + text[end:]
                 row.stale = True
         else:
-            self._replace(y, start, [pen.space for pen in row.part(start, end).all_pens()])
+            self._replace(y, start, [cell.pen.space for cell in row.part(start, end)])
 
     def _replace(self, y: int, x: int, cells: list[Cell]) -> None:
         row = self.own_row(y)

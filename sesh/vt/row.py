@@ -275,8 +275,18 @@ class Row(list[Cell]):
             end -= 1
         return self[:end]
 
-    def part(self, start: int, end: int) -> LogicalLine:
-        """Columns, with a blank for the half of a wide character at either edge."""
+    def part(self, start: int, end: int) -> list[Cell]:
+        """Cells, with a blank for the half of a wide character at either edge."""
+        self.settle()
+        cells = self[start:end]
+        if cells and not cells[0].data:
+            cells[0] = cells[0].pen.space
+        if cells and end < len(self) and not self[end].data:
+            cells[-1] = cells[-1].pen.space
+        return cells
+
+    def line_between(self, start: int, end: int) -> LogicalLine:
+        """As `part`, without cells."""
         line, end = self.line(), min(end, len(self))
         part = line.cut(start, end)
         if part and not line.grapheme(start):

@@ -80,7 +80,7 @@ class Viewport:
 
     def _text(self, row: Row) -> str:
         """The visible part of a row from its first column, with the default pen before and after it."""
-        line = row.part(self.left, self.left + self.columns).settled(self.columns).trimmed()
+        line = row.line_between(self.left, self.left + self.columns).settled(self.columns).trimmed()
         return line.encoded(reset=True) + _BLANK * (len(line) < self.columns)
 
     def _input(self, screen: Screen) -> list[str]:
