@@ -430,17 +430,23 @@ class Encoder:
         """Do what `runs` does without a step of Python for each part; returns False if that would come out otherwise:
         for links, for one style in two pens side by side, and for characters that may join."""
         text = "".join(texts)
-        if not text.isascii() and OTHER.search(text):
+        if not text.isascii() and SEAM.search(text):
             return False
         sequences = list(map(sequence_of, pens))
         if any(map(link_of, pens)) or any(map(eq, sequences, islice(sequences, 1, None))):
             return False
-        self.text(pens[0], texts[0])
-        written = "".join(map(add, islice(sequences, 1, None), islice(texts, 1, None)))
-        self.parts.append(written.replace(STUB, "") if STUB in text else written)
-        self.pen = pens[-1]
-        self.last = texts[-1][-1:].strip(STUB) or texts[-1][-2:-1]
+        self.sequences(sequences, texts, pens[0], pens[-1])
         return True
+
+    def sequences(self, sequences: list[str], texts: list[str], first: Pen, last: Pen) -> None:
+        """Write parts of the text of a row, none of them empty, each after its SGR; `first` and `last` are the pens of
+        the first and the last one. No pen may have a link, no two beside each other be the same, no character join."""
+        self.text(first, texts[0])
+        written = "".join(map(add, islice(sequences, 1, None), islice(texts, 1, None)))
+        self.parts.append(written if written.isascii() and STUB not in written else expanded(written))
+        self.pen = last
+        final = texts[-1][-1:].strip(STUB) or texts[-1][-2:-1]
+        self.last = GRAPHEMES.get(final, final)
 
     def text(self, pen: Pen, text: str) -> None:
         """Write text of a row (see `row`)."""

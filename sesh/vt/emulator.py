@@ -6,11 +6,12 @@ encoded texts (see `cell`), which are canonical; pens are SGR parameters and a l
 
 from __future__ import annotations
 
-from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, decode, encode, plain, with_link
+from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, plain, with_link
 from sesh.vt.images import CELL, begins
+from sesh.vt.logical import decoded
 from sesh.vt.marks import unmarked
 from sesh.vt.reflow import unwrap
-from sesh.vt.row import Row
+from sesh.vt.row import Row, row_of
 from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
@@ -66,12 +67,9 @@ def _dump_marks(rows: list[Row]) -> dict[str, list[list[object]]]:
 def _load_rows(data: list[list[Any]], columns: int) -> list[Row]:
     rows = []
     for text, wrapped, spacer in data:
-        row = Row(columns)
         marks: list[tuple[int, str]] = []
-        cells = decode(text, marks)
-        row[: len(cells)] = cells
+        row = row_of(decoded(text, marks), columns)
         row.marks = tuple(marks)
-        row.reset_hints()
         row.wrapped = wrapped
         row.spacer = spacer
         rows.append(row)
@@ -222,11 +220,11 @@ class Emulator:
         if texts and rows[0].wrapped:
             # The last line of the scrollback goes on on the screen.
             encoder = Encoder(*self.scrollback.end)
-            encoder.cells(lines.pop(0))
+            lines.pop(0).write(encoder)
             texts[-1] += str(encoder)
         while lines and not lines[-1]:
             lines.pop()
-        texts = (texts + [encode(line) for line in lines])[-count:]
+        texts = (texts + [line.encoded() for line in lines])[-count:]
         texts = list(map(unmarked, texts))
         return [closed(text) if ansi else plain(text) for text in texts]
 
@@ -266,9 +264,9 @@ class Emulator:
 
     def rows_below(self) -> int:
         """Return the number of rows from below the cursor to the last one that holds anything."""
-        rows = self.screen.buffer
+        rows = self.screen.rows
         y = self.screen.cursor.y
-        last = max((index for index in range(y + 1, len(rows)) if rows[index].trimmed()), default=y)
+        last = max((index for index in range(y + 1, len(rows)) if rows[index].line(trimmed=True)), default=y)
         return last - y
 
     # -- state --------------------------------------------------------------------------------------------

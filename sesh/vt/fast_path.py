@@ -76,7 +76,7 @@ def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
     The head must have been fed, which brings the cursor to an empty last row. Returns False if it has not.
     """
     cursor = screen.cursor
-    last = screen.buffer[-1]
+    last = screen.rows[-1]
     blank = not (last.trimmed() or last.wrapped or last.marks)
     if not _is_applicable(screen, lines) or cursor.y != screen.lines - 1 or cursor.x or not blank:
         return False

@@ -12,9 +12,11 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-from sesh.vt.cell import DEFAULT, Cell, decode
+from sesh.vt.cell import DEFAULT
+from sesh.vt.graphemes import STUB
+from sesh.vt.logical import LogicalLine, decoded, joined
 from sesh.vt.marks import Mark
-from sesh.vt.row import Row, Wrapped, blank
+from sesh.vt.row import Row, Wrapped, blank, row_of
 from sesh.vt.scrollback import Scrollback
 
 Position = tuple[int, int]
@@ -25,12 +27,13 @@ def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
     """The rows cut or padded to another size."""
     out = []
     for old in rows[:lines]:
-        row = Row(columns)
-        width = min(columns, len(old))
-        row[:width] = old[:width]
-        if width < len(old) and not old[width].data:
-            row[width - 1] = DEFAULT.space
-        row.reset_hints()
+        line = old.line()
+        if columns < len(old):
+            half = line.text[columns] in ("", STUB)
+            line = line.cut(0, columns - half)
+            if half:
+                line = joined([line, LogicalLine(" ", [])])
+        row = row_of(line, columns)
         row.wrapped = old.wrapped and columns == len(old)
         out.append(row)
     return out + [Row(columns) for _ in range(lines - len(out))]
@@ -51,8 +54,8 @@ def reflow(
     texts, places, marks = unwrap(rows, points)
     if rows[0].wrapped and scrollback.open:
         before: list[Mark] = []
-        start = decode(scrollback.take_back() or "", before)
-        texts[0] = start + texts[0]
+        start = decoded(scrollback.take_back() or "", before)
+        texts[0] = joined([start, texts[0]])
         marks[0] = before + [(cell + len(start), body) for cell, body in marks[0]]
         places = [(line, cell + len(start) if line == 0 else cell) for line, cell in places]
     while len(texts) - 1 > places[0][0] and not texts[-1]:
@@ -65,7 +68,7 @@ def reflow(
         if line_text is None:
             break
         before = []
-        older.append(Wrapped(decode(line_text, before), columns, before))
+        older.append(Wrapped(decoded(line_text, before), columns, before))
         count += older[-1].rows
     wrapped = older[::-1] + wrapped
     positions = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
@@ -92,32 +95,34 @@ def reflow(
 
 def unwrap(
     rows: list[Row], points: Sequence[Position] = ()
-) -> tuple[list[list[Cell]], list[Position], list[list[Mark]]]:
+) -> tuple[list[LogicalLine], list[Position], list[list[Mark]]]:
     """Return the logical lines, the positions of `points` in them or after their ends, and their prompt marks."""
-    texts: list[list[Cell]] = []
+    texts: list[list[LogicalLine]] = []
+    length = 0
     places: list[Position] = [(0, 0)] * len(points)
     marks: list[list[Mark]] = []
     for y, row in enumerate(rows):
         if y == 0 or not row.wrapped:
             texts.append([])
             marks.append([])
-        text = texts[-1]
+            length = 0
         for index, (point_row, column) in enumerate(points):
             if point_row == y:
-                places[index] = (len(texts) - 1, len(text) + column)
+                places[index] = (len(texts) - 1, length + column)
         following = rows[y + 1] if y + 1 < len(rows) else None
         part = row.line_part(following)
         most = len(part) if following is not None and following.wrapped else len(row)
-        marks[-1] += [(len(text) + min(column, most), body) for column, body in row.marks]
-        text.extend(part)
-    return texts, places, marks
+        marks[-1] += [(length + min(column, most), body) for column, body in row.marks]
+        texts[-1].append(part)
+        length += len(part)
+    return list(map(joined, texts)), places, marks
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
     """Return the number of rows at the end, below the line with the cursor, that are blank in any colour."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
-        if any(cell.data != " " or cell.pen.erased is not cell.pen for cell in line.cells):
+        if not line.line.is_blank():
             break
         count += line.rows
     return count
@@ -133,6 +138,6 @@ def _positions(lines: list[Wrapped], places: list[Position]) -> list[Position]:
             continue
         line = lines[index]
         row = min(bisect_right(line.starts, cell), line.rows) - 1
-        last = line.columns if cell <= len(line.cells) else line.columns - 1
+        last = line.columns if cell <= len(line.line) else line.columns - 1
         positions.append((firsts[index] + row, min(cell - line.starts[row], last)))
     return positions

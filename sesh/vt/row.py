@@ -10,6 +10,7 @@ from operator import is_not
 from sesh.vt import marks as prompt_marks
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, data_of, pen_of_cell
 from sesh.vt.graphemes import GRAPHEMES, OTHER, SEAM, STUB, character, expanded, text_presentation
+from sesh.vt.logical import LogicalLine, Sequences, joined, of_cells, pen_of_sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ class Row(list[Cell]):
 
     Text is written, erased and scrolled off as `text`, one character for each column (see `graphemes.character`). A
     `styled` row has a pen in `pens` for each character; or, while `parts` is not empty, for each of these parts of the
-    text. Cells are made from it where somebody reads them (`settle`; `Screen.buffer` does it), or changes them as cells
-    (`Screen.own_row`): then `text` is None.
+    text; or, where `parts` are `Sequences`, these SGRs in place of pens. Cells are made from it where somebody reads
+    them (`settle`; `Screen.buffer` does it), or changes them as cells (`Screen.own_row`): then `text` is None.
 
     wrapped: the row goes on with the logical line of the row above (xterm.js: isWrapped).
     spacer: the last cell may be there only because a wide character did not fit and wrapped (see `ends_in_spacer`).
@@ -250,6 +251,22 @@ class Row(list[Cell]):
         self.styled = self.wide = True
         self._settle_last()
 
+    def hold(self, line: LogicalLine) -> None:
+        """Take over the columns of a line (see `LogicalLine.settled`)."""
+        line = line.settled(len(self))
+        text, pens = line.text, line.pens
+        self.spacer, self.pens, self.parts = False, [], ()
+        self.stale = isinstance(text, str)
+        if not isinstance(text, str):
+            self[: len(text)] = line.cells()
+            self.text, self.styled, self.wide = None, True, True
+            return
+        self.text, self.styled, self.wide = text, bool(pens), STUB in text or not text.isascii()
+        if isinstance(pens, Sequences):
+            self.parts = pens
+        else:
+            self.pens = pens[:]  # those of a shared row stay as they are
+
     def trimmed(self) -> list[Cell]:
         """The cells without the default blanks at the end."""
         self.settle()
@@ -268,17 +285,46 @@ class Row(list[Cell]):
             cells[-1] = cells[-1].pen.space
         return cells
 
+    def line_between(self, start: int, end: int) -> LogicalLine:
+        """As `part`, without cells."""
+        line, end = self.line(), min(end, len(self))
+        part = line.cut(start, end)
+        if part and not line.grapheme(start):
+            part = part.blanked(0)
+        if part and end < len(self) and not line.grapheme(end):
+            part = part.blanked(len(part) - 1)
+        return part
+
     def ends_in_spacer(self, following: Row | None) -> bool:
         """Return whether the last cell is there only because the wide character that `following` begins with did not
         fit."""
         return self.spacer and following is not None and following.wrapped and is_spacer(self.last(), following)
 
-    def line_part(self, following: Row | None) -> list[Cell]:
-        """Return the cells as a part of the logical line. `following`: the next row."""
+    def line(self, *, trimmed: bool = False) -> LogicalLine:
+        """Its columns; `trimmed`: without the default blanks at the end."""
+        if not self.as_text():
+            line = of_cells(self)
+            return line.trimmed() if trimmed else line
+        text, rest = self.text or "", self.rest
+        if isinstance(self.parts, Sequences):
+            line = LogicalLine(text, self.parts)
+        else:
+            self.spread()
+            line = LogicalLine(text, self.pens if self.styled else [])
+        if trimmed and rest is BLANK:
+            return line.trimmed()
+        missing = len(self) - len(text)
+        if missing:
+            pens = [rest.pen] * missing if rest.pen is not DEFAULT else []
+            line = joined([line, LogicalLine(rest.data * missing, pens)])
+        return line.trimmed() if trimmed else line
+
+    def line_part(self, following: Row | None) -> LogicalLine:
+        """Return its part of the logical line. `following`: the next row."""
         if following is None or not following.wrapped:
-            return self.trimmed()
-        self.settle()
-        return self[:-1] if self.ends_in_spacer(following) else self[:]
+            return self.line(trimmed=True)
+        line = self.line()
+        return line.cut(0, len(self) - 1) if self.ends_in_spacer(following) else line
 
     def first_pen(self) -> Pen:
         """The pen of the first cell."""
@@ -305,6 +351,10 @@ class Row(list[Cell]):
             self.settle()
             cells = self.trimmed() if trimmed else self[:end]
             prompt_marks.write(encoder, cells, self.marks, ends=trimmed)
+            return
+        if isinstance(self.parts, Sequences):
+            line = self.line(trimmed=trimmed)
+            (line.cut(0, end) if end < len(line) else line).write(encoder)
             return
         size = len(self.text)
         pens, texts = self._runs()
@@ -358,7 +408,9 @@ class Row(list[Cell]):
 
 
 def spread(pens: list[Pen], parts: Sequence[str]) -> list[Pen]:
-    """Return a pen for each character, from one for each part of a text."""
+    """Return a pen for each character, from one for each part of a text, or from their SGRs."""
+    if isinstance(parts, Sequences):
+        return list(map(pen_of_sequence, parts))
     return [pen for pen, part in zip(pens, parts, strict=True) for _ in part]
 
 
@@ -397,15 +449,22 @@ def is_spacer(cell: Cell, following: Row) -> bool:
     return cell.pen.style == following.first_pen().erased.style
 
 
+def row_of(line: LogicalLine, columns: int) -> Row:
+    """The row that holds a part of a line."""
+    row = Row(columns)
+    row.hold(line)
+    return row
+
+
 class Wrapped:
     """A logical line wrapped at `columns`: where its rows begin, without the rows themselves."""
 
-    __slots__ = ("_marks", "cells", "columns", "starts")
+    __slots__ = ("_marks", "columns", "line", "starts")
 
-    def __init__(self, cells: list[Cell], columns: int, marks: Sequence[Mark] = ()) -> None:
+    def __init__(self, line: LogicalLine, columns: int, marks: Sequence[Mark] = ()) -> None:
         self.columns, self._marks = columns, marks
-        self.cells = _narrowed(cells) if columns == 1 else cells
-        self.starts = _starts(self.cells, columns)
+        self.line = _narrowed(line) if columns == 1 else line
+        self.starts = _starts(self.line.text, columns)
 
     @property
     def rows(self) -> int:
@@ -414,28 +473,27 @@ class Wrapped:
 
     def end(self, row: int) -> int:
         """Return the end of a row."""
-        return self.starts[row + 1] if row + 1 < len(self.starts) else len(self.cells)
+        return self.starts[row + 1] if row + 1 < len(self.starts) else len(self.line)
 
     def spacer(self, row: int) -> Cell | None:
         """Return the cell in the last column of a row that is there because the next character did not fit there."""
         end = self.end(row)
-        return (
-            self.cells[end].pen.erased.space if row + 1 < self.rows and end - self.starts[row] < self.columns else None
-        )
+        fits = row + 1 == self.rows or end - self.starts[row] == self.columns
+        return None if fits else self.line.pen(end).erased.space
 
-    def text(self, first: int, last: int) -> list[Cell]:
-        """The cells of the rows from `first` up to `last`, without default blanks at the end of the line."""
+    def part(self, first: int, last: int) -> LogicalLine:
+        """The rows from `first` up to `last`, without default blanks at the end of the line."""
         start = self.starts[first]
-        cells = self.cells[start : self.end(last - 1)]
-        if last == self.rows:
-            least = self.starts[last - 1] - start
-            while len(cells) > least and cells[-1] == BLANK:
-                cells.pop()
-        return cells
+        line = self.line.cut(start, self.end(last - 1))
+        return line.trimmed(self.starts[last - 1] - start) if last == self.rows else line
 
     def write(self, encoder: Encoder, first: int, last: int) -> None:
         """Write the rows from `first` up to `last`, with their marks."""
-        prompt_marks.write(encoder, self.text(first, last), self._marks_of(first, last))
+        part, marks = self.part(first, last), self._marks_of(first, last)
+        if marks:
+            prompt_marks.write(encoder, part.cells(), marks)
+        else:
+            part.write(encoder)
 
     def _marks_of(self, first: int, last: int) -> Marks:
         """The marks in the rows from `first` up to `last`, counted from their first cell. One between two rows belongs
@@ -454,50 +512,52 @@ class Wrapped:
         """The rows from `first` up to `last`."""
         rows = []
         for index in range(first, min(last, self.rows)):
-            row = Row(self.columns)
-            cells = self.cells[self.starts[index] : self.end(index)]
-            row[: len(cells)] = cells
-            row.styled = row.wide = True
-            spacer = self.spacer(index)
+            line, spacer = self.line.cut(self.starts[index], self.end(index)), self.spacer(index)
             if spacer is not None:
-                row[-1] = spacer
-                row.spacer = True
+                line = joined([line, LogicalLine(" ", [spacer.pen])])
+            row = row_of(line, self.columns)
+            row.spacer = spacer is not None
             row.wrapped = index > 0
             row.marks = self._marks_of(index, index + 1)
             rows.append(row)
         return rows
 
 
-def _narrowed(cells: list[Cell]) -> list[Cell]:
-    """Cells for rows of one column: what needs two becomes a blank."""
-    text = "".join(map(data_of, cells))
-    if len(text) == len(cells) and text.isascii():
-        return cells
-    followed = [*map(data_of, cells[1:]), " "]
-    return [
-        cell if after and (len(cell.data) == 1 or not text_presentation(cell.data)) else cell.pen.space
-        for cell, after in zip(cells, followed, strict=True)
-        if cell.data
+def _narrowed(line: LogicalLine) -> LogicalLine:
+    """A line for rows of one column: what needs two becomes a blank."""
+    if not line or (isinstance(line.text, str) and line.text.isascii() and STUB not in line.text):
+        return line
+    graphemes = line.graphemes()
+    kept = [
+        character if following and not text_presentation(grapheme) else " "
+        for character, grapheme, following in zip(line.text, graphemes, [*graphemes[1:], " "], strict=True)
+        if grapheme
     ]
+    pens = line.pens
+    left = Sequences(compress(pens, graphemes)) if isinstance(pens, Sequences) else list(compress(pens, graphemes))
+    return LogicalLine("".join(kept) if isinstance(line.text, str) else kept, left)
 
 
-def _starts(cells: list[Cell], columns: int) -> Sequence[int]:
+def _starts(text: str | list[str], columns: int) -> Sequence[int]:
     """Return the starts of a line's rows. A wide character is not cut, and one that U+FE0E has made narrow is written
     like a wide one: it does not fit into the last column."""
-    text = "".join(map(data_of, cells))
-    if len(cells) <= columns and not text_presentation(cells[-1].data if len(cells) == columns > 1 else ""):
-        return (0,)
-    if columns == 1 or (len(text) == len(cells) and text.isascii()):
-        return range(0, len(cells), columns)
+    size = len(text)
+    if size < columns or columns == 1 or (isinstance(text, str) and text.isascii() and STUB not in text):
+        return range(0, size or 1, columns)
     starts = [0]
     start = 0
     while True:
-        end = min(start + columns, len(cells))
-        if (end < len(cells) and not cells[end].data) or (
-            end - start == columns and text_presentation(cells[end - 1].data)
+        end = min(start + columns, size)
+        last = text[end - 1]
+        if (end < size and text[end] in _STUBS) or (
+            end - start == columns and text_presentation(GRAPHEMES.get(last, last))
         ):
             end -= 1
-        if end >= len(cells):
+        if end >= size:
             return starts
         starts.append(end)
         start = end
+
+
+_STUBS = ("", STUB)
+"""The right half of a wide character, in a list of graphemes and in text."""

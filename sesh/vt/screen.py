@@ -149,7 +149,7 @@ class Modes(Printing):
         elif cursor.x > 0:
             cursor.x -= 1
         elif self.top < cursor.y <= self.bottom and self.rows[cursor.y].wrapped:
-            above, row = self.buffer[cursor.y - 1], self.buffer[cursor.y]
+            above, row = self.rows[cursor.y - 1], self.rows[cursor.y]
             cursor.y -= 1
             cursor.x = self.columns - 1 - above.ends_in_spacer(row)
             self.set_wrapped(cursor.y + 1, False)
@@ -196,8 +196,8 @@ class Modes(Printing):
         empty, or with `clear` left out as mode 47 left it."""
         if self.main is None:
             rows, self.alternate_rows = self.alternate_rows, None
-            self.main = self.buffer
-            self.buffer = self.blank_rows(self.lines, self.erased) if clear or not rows else rows
+            self.main = self.rows
+            self.rows = self.blank_rows(self.lines, self.erased) if clear or not rows else rows
             self._swap_screens()
 
     def leave_alternate(self, *, keep: bool) -> None:
@@ -208,8 +208,8 @@ class Modes(Printing):
         if self.main is not None:
             if keep:
                 self.ever_changed.add("alternate")
-            self.alternate_rows = self.buffer if keep else None
-            self.buffer = self.main
+            self.alternate_rows = self.rows if keep else None
+            self.rows = self.main
             self.main = None
             self._swap_screens()
 
@@ -464,14 +464,14 @@ class Screen(Modes):
         cursor, saved = self.cursor, self.saved
         if self.main is None:
             marks = [(cursor.y, cursor.x), (saved.row, saved.column)]
-            self.buffer, marks = reflow(self.buffer, self.scrollback, marks, columns, lines)
+            self.rows, marks = reflow(self.rows, self.scrollback, marks, columns, lines)
             (cursor.y, cursor.x), (row, column) = marks
             self.saved = saved._replace(row=row, column=column)
             self.hidden_saved = self._cropped(self.hidden_saved, columns, lines)
             if self.alternate_rows:
                 self.alternate_rows = crop(self.alternate_rows, columns, lines)
         else:
-            self.buffer = crop(self.buffer, columns, lines)
+            self.rows = crop(self.rows, columns, lines)
             self.saved = self._cropped(saved, columns, lines)
             if cursor.x >= self.columns or cursor.x >= columns:
                 cursor.x = columns - 1

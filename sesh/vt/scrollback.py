@@ -195,27 +195,30 @@ class Scrollback:
     def push_line(self, wrapped: Wrapped, rows: int) -> None:
         """Take in the first rows of a wrapped line, as `push` does one after the other.
 
-        Many rows are encoded at once, half as many while their text would reach LINE_LIMIT, so that the line ends at
-        the row at which `push` would end it.
+        Many rows are encoded at once, fewer while their text would reach LINE_LIMIT, so that the line ends at the row
+        at which `push` would end it.
         """
         if not self.max_lines:
             self.scrolled += rows
             return
-        start = 0
+        start, size = 0, wrapped.columns
         while start < rows:
             if self._open is None:
                 self._count(1)
                 self._open = _OpenLine()
             line = self._open
-            count = min(rows - start, max(1, min(LINE_LIMIT - line.length, ENCODED_TOGETHER) // wrapped.columns))
+            room = LINE_LIMIT - line.length
+            count = min(rows - start, max(1, min(room // size, ENCODED_TOGETHER // wrapped.columns)))
             while True:
                 encoder = Encoder(line.pen, line.last)
                 wrapped.write(encoder, start, start + count)
-                if count == 1 or line.length + len(str(encoder)) < LINE_LIMIT:
+                text = str(encoder)
+                size = max(1, len(text) // count)  # about that of a row
+                if count == 1 or len(text) < room:
                     break
-                count //= 2
+                count = max(1, min(count // 2, room // size))
             start += count
-            line.parts.append(str(encoder))
+            line.parts.append(text)
             line.pen, line.last = encoder.pen, encoder.last
             full = line.length >= LINE_LIMIT
             if start == rows or full:

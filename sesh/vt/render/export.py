@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import groupby
+from operator import attrgetter
 
 from sesh import lean
-from sesh.vt.cell import encode, pen_of_cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.vt.cell import Pen
+    from sesh.vt.cell import Style
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
     from sesh.vt.row import Row
@@ -21,6 +21,7 @@ _FLAGS = {
     "blink": "blink", "conceal": "conceal", "overline": "overline",
 }  # fmt: skip
 """Attributes that are on or off, by name; and their names in a pen."""
+_style_of = attrgetter("pen.style")
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 
 
@@ -34,7 +35,7 @@ def export(emulator: Emulator, form: str) -> bytes:
 
 def screen_ansi(emulator: Emulator) -> str:
     """The rows as text with SGR, each with the default pen at its end."""
-    return "\n".join(encode(row.trimmed(), reset=True) for row in emulator.screen.buffer)
+    return "\n".join(row.line(trimmed=True).encoded(reset=True) for row in emulator.screen.rows)
 
 
 def screen_data(emulator: Emulator) -> Screen:
@@ -64,27 +65,26 @@ def screen_data(emulator: Emulator) -> Screen:
 
 def continued(emulator: Emulator) -> list[int]:
     """The rows, from 0, that go on with the line of the row above."""
-    return [number for number, row in enumerate(emulator.screen.buffer) if row.wrapped]
+    return [number for number, row in enumerate(emulator.screen.rows) if row.wrapped]
 
 
 def _runs(row: Row) -> list[Run]:
     """The cells of a row, those of one pen together; without the blanks at the end."""
     runs: list[Run] = []
     column = 0
-    for pen, group in groupby(row.trimmed(), pen_of_cell):
+    for style, group in groupby(row.trimmed(), _style_of):  # a style may have several pens
         cells = list(group)
         text = "".join(cell.data for cell in cells)
-        runs.append({"column": column, "width": len(cells), "text": text, **_attributes(pen)})  # type: ignore[typeddict-item]
+        runs.append({"column": column, "width": len(cells), "text": text, **_attributes(style)})  # type: ignore[typeddict-item]
         column += len(cells)
     return runs
 
 
-def _attributes(pen: Pen) -> Attributes:
+def _attributes(style: Style) -> Attributes:
     """`fg bg underline_colour`: a number from 0 to 255, or `#rrggbb`. `underline`: its kind. `link`: the address.
 
     `bold dim italic strike reverse blink conceal overline`: true.
     """
-    style = pen.style
     colours = {"fg": style.fg, "bg": style.bg, "underline_colour": style.underline_colour}
     attributes: Attributes = {key: _colour(form) for key, form in colours.items() if form != "default"}
     attributes |= {key: True for key in _FLAGS if getattr(style, _FLAGS[key])}
@@ -110,7 +110,7 @@ def follow_state(emulator: Emulator) -> LineState:
     that holds anything and the cursor's. `columns`: the width. `alternate`: whether the alternate screen shows.
     `unfinished`: bytes of a sequence or a character whose rest is yet to come, as latin-1.
     """
-    rows = emulator.screen.buffer
+    rows = emulator.screen.rows
     row, column = emulator.cursor
     first = row
     while first > 0 and rows[first].wrapped:
@@ -118,7 +118,7 @@ def follow_state(emulator: Emulator) -> LineState:
     end = row
     while end + 1 < len(rows) and rows[end + 1].wrapped:
         end += 1
-    last = max((index for index in range(len(rows)) if rows[index].trimmed()), default=-1)
+    last = max((index for index in range(len(rows)) if rows[index].line(trimmed=True)), default=-1)
     begun_above = first == 0 and rows[0].wrapped
     return {
         "open": not emulator.alternate and first <= last <= end,

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 
-from sesh.vt.cell import DEFAULT, Cell, Encoder, closed, decode, plain, with_link
+from sesh.vt.cell import DEFAULT, Cell, Encoder, closed, plain, with_link
 from sesh.vt.grammar import CLUSTERS_OFF, CLUSTERS_ON
 from sesh.vt.grid import default_tab_stops
+from sesh.vt.logical import decoded
 from sesh.vt.marks import to_replay, write
 from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
@@ -158,8 +159,8 @@ def _fills_last_row(text: str, columns: int) -> bool:
     words = plain(text)
     if words.isascii():
         return bool(words) and len(words) % columns == 0
-    line = Wrapped(decode(text), columns)
-    return len(line.cells) - line.starts[-1] == columns
+    line = Wrapped(decoded(text, []), columns)
+    return len(line.line) - line.starts[-1] == columns
 
 
 def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
@@ -185,9 +186,12 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
         if not wrapped:
             row.write(out, trimmed=True)
             continue
-        cells = row.trimmed() or row[:1]  # only printing wraps
-        write(out, cells, row.marks)
-        if len(cells) < len(row) and (erase or cells[0].pen.erased != DEFAULT):
+        line = row.line(trimmed=True) or row.line().cut(0, 1)  # only printing wraps
+        if row.marks:
+            write(out, line.cells(), row.marks)
+        else:
+            line.write(out)
+        if len(line) < len(row) and (erase or line.pen(0).erased != DEFAULT):
             out.set_pen(DEFAULT)
             out.sequence("\x1b[K")
 
@@ -195,7 +199,7 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
 def _write_over(out: Encoder, text: str, columns: int) -> None:
     """Draw an encoded line, row by row, on rows of the terminal that are not blank; the pen is the default one then."""
     marks: list[Mark] = []
-    line = Wrapped(decode(text, marks), columns, marks)
+    line = Wrapped(decoded(text, marks), columns, marks)
     for row in range(line.rows):
         line.write(out, row, row + 1)
         if (spacer := line.spacer(row)) is not None:

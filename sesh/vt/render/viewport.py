@@ -6,8 +6,6 @@ returns to the first column, where prompts and output begin, as soon as the curs
 
 from __future__ import annotations
 
-from sesh.vt.cell import DEFAULT, Encoder
-from sesh.vt.graphemes import text_presentation
 from sesh.vt.modes import MOUSE_ENCODING, MOUSE_TRACKING
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.render.overlay import overlay
@@ -57,7 +55,7 @@ class Viewport:
         if self._sent is None:
             out.append((clean_screen(self.columns, self.rows) if self._clear else CANCEL + NEUTRAL).decode())
             self._sent = [_BLANK if self._clear else ""] * self.rows
-        visible = screen.buffer[self.top : self.top + self.rows]
+        visible = screen.rows[self.top : self.top + self.rows]
         texts = [self._text(row) for row in visible] + [_BLANK] * (self.rows - len(visible))
         for y, (text, sent) in enumerate(zip(texts, self._sent, strict=True)):
             if text != sent:
@@ -82,17 +80,8 @@ class Viewport:
 
     def _text(self, row: Row) -> str:
         """The visible part of a row from its first column, with the default pen before and after it."""
-        cells = row.part(self.left, self.left + self.columns)
-        if len(cells) == self.columns and text_presentation(cells[-1].data):
-            cells[-1] = cells[-1].pen.space
-        while cells and cells[-1] == DEFAULT.space:
-            cells.pop()
-        encoder = Encoder()
-        encoder.cells(cells)
-        encoder.set_pen(DEFAULT)
-        if len(cells) < self.columns:
-            encoder.sequence(_BLANK)
-        return str(encoder)
+        line = row.line_between(self.left, self.left + self.columns).settled(self.columns).trimmed()
+        return line.encoded(reset=True) + _BLANK * (len(line) < self.columns)
 
     def _input(self, screen: Screen) -> list[str]:
         """Return the bytes for modes of the terminal's input that have changed."""
