@@ -6,7 +6,6 @@ import os
 
 from sesh.about import CALLED
 from sesh.client.ledger import Ledger
-from sesh.lean import deque
 from sesh.shapes import plain
 
 TYPE_CHECKING = False
@@ -87,7 +86,7 @@ class Display:
         """True if the terminal shows the session."""
         self.pending = 0
         """Bytes waiting for the terminal."""
-        self._queue: deque[bytes] = deque()
+        self._queue: list[bytes] = []
         self._begun = 0
         """Bytes of the queue's first block that are written."""
         self.unread = 0
@@ -159,7 +158,7 @@ class Display:
             if written < len(first):
                 self._begun += written
                 return
-            self._queue.popleft()
+            del self._queue[0]
             self._begun = 0
 
     def unfinished(self) -> int:
