@@ -92,7 +92,10 @@ class Predictor:
         if self._model is None and self._wanted and not self._asked and now - self._asked_at >= _ASK_EVERY:
             self._asked, self._asked_at = True, now
             self._send(protocol.frame(protocol.MODEL))
-            from sesh.client.predict import guesses, replica  # noqa: F401  # loaded while the answer is on its way
+            try:  # loaded while the answer is on its way
+                from sesh.client.predict import guesses, replica  # noqa: F401
+            except OSError:
+                self._outdated = True  # no descriptor is left: the next answer may find one
 
     def _take_model(self, position: int, screen: bytes) -> None:
         """Take the model of the screen at `position`, as bytes; none if the daemon could not make it.

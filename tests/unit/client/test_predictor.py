@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
+import sys
 import time
 
 import pytest
@@ -70,6 +73,31 @@ class Person:
 @pytest.fixture
 def person() -> Person:
     return Person()
+
+
+class NoDescriptor:
+    """A finder of modules that can open none."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), name)
+
+
+def test_without_a_descriptor_nothing_is_predicted_until_there_is_one(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client ended: it could not load what guesses."""
+    monkeypatch.setattr("sesh.client.predict.predictor._ASK_EVERY", 0)
+    with monkeypatch.context() as now:
+        now.delattr("sesh.client.predict.guesses")
+        now.delitem(sys.modules, "sesh.client.predict.guesses")
+        now.setattr(sys, "meta_path", [NoDescriptor()])
+        person.asks()
+        person.gets(b"$ ")
+        assert not person.predictor.building
+    person.asks()
+    person.gets(b"$ ")
+    assert person.built() >= 1
+    assert person.predicts()
 
 
 def test_a_model_that_was_asked_for_is_taken_in_when_idle(person: Person) -> None:
