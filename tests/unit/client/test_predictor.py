@@ -11,6 +11,7 @@ import time
 import pytest
 
 from sesh import protocol
+from sesh.client import predict
 from sesh.client.predict.predictor import Predictor
 from sesh.client.predict.replica import PATIENCE, Replica
 from sesh.client.predict.round_trip import RoundTrip
@@ -86,14 +87,15 @@ def test_without_a_descriptor_nothing_is_predicted_until_there_is_one(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client ended: it could not load what guesses."""
-    monkeypatch.setattr("sesh.client.predict.predictor._ASK_EVERY", 0)
-    with monkeypatch.context() as now:
-        now.delattr("sesh.client.predict.guesses")
-        now.delitem(sys.modules, "sesh.client.predict.guesses")
-        now.setattr(sys, "meta_path", [NoDescriptor()])
+    with monkeypatch.context() as without:
+        without.delattr(predict, "guesses", raising=False)
+        without.delitem(sys.modules, "sesh.client.predict.guesses", raising=False)
+        without.setattr(sys, "meta_path", [NoDescriptor()])
         person.asks()
         person.gets(b"$ ")
         assert not person.predictor.building
+    later = time.monotonic() + 60
+    monkeypatch.setattr("time.monotonic", lambda: later)
     person.asks()
     person.gets(b"$ ")
     assert person.built() >= 1
