@@ -43,7 +43,7 @@ _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
 """The key in each form that terminals send."""
-MAX_LINES = 20
+_MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
 _IDLE_MS = 10
 """Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
@@ -69,7 +69,7 @@ class Attachment:
         self.position, self.session_id = 0, ""
         """`position`: that of the first byte of the program's output that was not shown yet."""
         self.closing_lines: list[str] = []
-        self._lines_before = MAX_LINES
+        self._lines_before = _MAX_LINES
         """Lines that may still be printed before the screen comes."""
         self.ended = False
         """True if the session has ended."""
@@ -419,7 +419,7 @@ class Attachment:
             if message.get("hold"):
                 self.overlays.held(text)
             elif self.display.started or not self._lines_before:
-                self.closing_lines = [*self.closing_lines, text][-MAX_LINES:]
+                self.closing_lines = extended(self.closing_lines, text)
             else:
                 self._lines_before -= 1
                 self.display.line(text)
@@ -451,6 +451,11 @@ class Attachment:
         else:
             self.overlays.greeting = reason
             self._redisplay()
+
+
+def extended(lines: list[str], line: str) -> list[str]:
+    """The newest of some closing lines and one more."""
+    return [*lines, line][-_MAX_LINES:]
 
 
 class _Poller:

@@ -9,7 +9,7 @@ import select
 import time
 
 from sesh import wire
-from sesh.client.attachment import MAX_LINES
+from sesh.client.attachment import extended
 from sesh.client.link_watch import ENTER
 from sesh.client.outcome import Outcome
 from sesh.client.terminal import EXIT_SIGNALS
@@ -62,7 +62,7 @@ class Reconnector:
         if isinstance(result, NotFound):
             outcome.said = result.line(attachment.host)
         else:
-            attachment.closing_lines = [*attachment.closing_lines, str(result)][-MAX_LINES:]
+            attachment.closing_lines = extended(attachment.closing_lines, str(result))
         return outcome
 
     def _wait(self) -> Outcome | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.protocol import MOST
+from sesh.shapes import is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,11 +56,6 @@ def parse_size(word: str) -> tuple[int, int]:
     if not all(is_decimal(side) and 1 <= int(side) <= LARGEST_SIDE for side in (columns, rows)):
         raise UsageError(f"{printable(word)} is not a size: --size takes COLUMNSxROWS, each from 1 to {LARGEST_SIDE:,}")
     return int(columns), int(rows)
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Returns whether `value` is a number, finite or not."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def is_seconds(value: object) -> TypeGuard[float]:

@@ -13,7 +13,7 @@ from sesh.protocol import MOST
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeGuard
 
     Shape = Callable[["Check", object], Any]
     Fields = Mapping[str, Shape]
@@ -116,9 +116,14 @@ code = whole(0, 255)
 """An exit code, or the number of a signal."""
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Returns whether `value` is a number, finite or not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def number(_check: Check, value: object) -> float:
     """A number that is finite."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and -1e15 < value < 1e15:  # a NaN is neither
+    if is_number(value) and -1e15 < value < 1e15:  # a NaN is neither
         return value
     raise Malformed("is not a number")
 

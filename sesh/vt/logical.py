@@ -175,9 +175,9 @@ def joined(lines: list[LogicalLine]) -> LogicalLine:
     if not any(line.pens for line in lines):
         return LogicalLine(text, [])
     if any(isinstance(line.pens, Sequences) for line in lines):
-        sequences = [each for line in lines if (each := line.sequences()) is not None]
-        if len(sequences) == len(lines):
-            return LogicalLine(text, Sequences(chain.from_iterable(sequences)))
+        parts = [sequences for line in lines if (sequences := line.sequences()) is not None]
+        if len(parts) == len(lines):
+            return LogicalLine(text, Sequences(chain.from_iterable(parts)))
     return LogicalLine(text, list(chain.from_iterable(line.all_pens() for line in lines)))
 
 

@@ -80,6 +80,15 @@ class Stage:
         while link.take() or link.connection.unsent:
             self.relay.writable(client)
 
+    def flood_while_raw(self, late: Client, leader: Link, first: Client) -> bytes:
+        """Prints, and one client reads, until another is no longer fed raw bytes; returns what was printed."""
+        printed, line = b"", b"x" * 65_534 + b"\r\n"
+        while late.mode == RAW:
+            self.print(line)
+            printed += line
+            self.read_all(leader, first)
+        return printed
+
     def drain(self, link: Link, client: Client | None = None) -> list[tuple[int, bytes]]:
         """A client reads until there is nothing more for it."""
         frames: list[tuple[int, bytes]] = []
@@ -579,11 +588,7 @@ def test_one_that_fell_behind_gets_the_bytes_it_missed_while_no_screen_can_come_
     leader, first = far.attach()
     other, client = far.attach()
     far.clients.typed(first)
-    printed = b""
-    while client.mode == RAW:
-        far.print(b"x" * 65_534 + b"\r\n")
-        printed += b"x" * 65_534 + b"\r\n"
-        far.read_all(leader, first)
+    printed = far.flood_while_raw(client, leader, first)
     assert client.mode == ASIDE
     got = b""
     while client.mode == ASIDE or client.position < far.log.head or other.connection.unsent:
@@ -601,11 +606,7 @@ def test_one_that_fell_behind_holds_nobody_up_while_the_emulator_is_not_near(
     leader, first = stage.attach()
     other, client = stage.attach()
     stage.clients.typed(first)
-    printed = b""
-    while client.mode == RAW:
-        stage.print(b"x" * 65_534 + b"\r\n")
-        printed += b"x" * 65_534 + b"\r\n"
-        stage.read_all(leader, first)
+    printed = stage.flood_while_raw(client, leader, first)
     assert stage.model.lag < IN_MEMORY
     monkeypatch.setattr(stage.model, "near", lambda position: position <= stage.model.position)
     got = b""
