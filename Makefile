@@ -4,6 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RUNS := $(VENV)/.runs
 PIP := -m pip --disable-pip-version-check --no-input
 # Many tests wait for other processes and for links: three workers a processor keep it busy.
 WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3)
@@ -33,8 +34,13 @@ help:
 	@echo 'make uninstall  remove that again, once no session runs from it; says what else stays'
 	@echo 'make clean      remove everything that make created in this directory'
 
-$(STAMP): pyproject.toml .ci/venv.sh
+# What sesh itself needs, and no more: `make run` is soon there.
+$(RUNS): pyproject.toml .ci/venv.sh
 	@sh .ci/venv.sh $(VENV)
+	$(BIN)/python $(PIP) install -q -e .
+	@touch $@
+
+$(STAMP): $(RUNS)
 	$(BIN)/python $(PIP) install -q -e '.[dev]'
 	@touch $@
 
@@ -43,7 +49,7 @@ $(VENV)-%/.installed: pyproject.toml .ci/venv.sh
 	$(@D)/bin/python $(PIP) install -q -e '.[dev]'
 	@touch $@
 
-run: $(STAMP)
+run: $(RUNS)
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/sesh main; else exec sh docs/tour.sh; fi
 
 test-packages: $(STAMP)

@@ -1,46 +1,42 @@
-"""Every command of the README works as it is printed, in the order in which it is printed."""
+"""Every command of the README works as it is printed, in the order in which it is printed, on a fresh account."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import shlex
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from sesh.cli import parser
-from tests.remote.farm import Far, Farm
-from tests.support import ROOT, Home, Terminal
+from tests.house.distribution import NOWHERE, copied, pack, wheelhouse
+from tests.remote.farm import Farm
+from tests.support import PROMPT, ROOT, Home, Terminal
 
 FOLLOWING = ("--events", "--record", "--watch")
 """Verbs that go on until they are stopped."""
-PROJECT = {
-    "Makefile": "all:\n\t@echo made\nserve:\n\t@echo listening on port 8000; exec sleep 600\n",
-    "src/main.c": "int main(void) { return 0; }\n",
-}
+CHOOSING = {"--pick": "\r"}
+"""Verbs that ask, with the answer."""
+DETACH = "\x1c"
+SUITE = "make test"
+"""The one line that is left out: it runs this test."""
 
 
-def lines(last: str) -> list[str]:
-    """The commands in the README's blocks, all or up to that one, each without its remark; without installing."""
+def blocks() -> list[str]:
+    """The command blocks of the README, in their order."""
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as page:
-        text = page.read()
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text.partition("\n## Start\n")[2], re.DOTALL | re.MULTILINE)
-    typed = "".join(block for language, block in blocks if not language)
-    found = [re.split(r"\s{2,}#", line)[0].strip() for line in typed.splitlines()]
-    wanted = [line for line in found if line]
-    return wanted[: wanted.index(last) + 1] if last else wanted
+        return re.findall(r"^```\n(.*?)^```$", page.read(), re.DOTALL | re.MULTILINE)
 
 
-def argv(line: str) -> list[str]:
-    return shlex.split(line.partition(" > ")[0])[1:]
-
-
-def project(place: Home | Far) -> None:
-    """A repository in the home of a person."""
-    for name, text in PROJECT.items():
-        place.write(f"src/project/{name}", text)
+def lines(block: str) -> list[str]:
+    """The commands of a block, each without its remark."""
+    commands = [re.split(r"\s{2,}#", line)[0].strip() for line in block.splitlines()]
+    return [command for command in commands if command]
 
 
 def rest(terminal: Terminal) -> None:
@@ -48,59 +44,91 @@ def rest(terminal: Terminal) -> None:
     terminal.wait_until(lambda: terminal.text().strip() and not terminal.pump(0.3), timeout=20)
 
 
-def carry_out(home: Home, line: str) -> str:
+def carry_out(home: Home, line: str, cwd: str) -> str:
     """Types a command as a person does, and leaves what it leads to; why it did not work, empty where it did."""
-    words = argv(line)
+    if line.startswith("make run"):
+        terminal = home.terminal(command=["sh", "-c", line], cwd=cwd)
+        terminal.wait_until(lambda: PROMPT in terminal.text(), timeout=300)
+        terminal.type(DETACH)
+        return "" if terminal.exit_code(20) == 0 else terminal.text()
+    words = shlex.split(line)[1:] if line.startswith("sesh") else ["--list"]
     split = parser.split(words)
-    if split.verb == "--pick" or (split.row.attaches and (split.words or split.verb in ("--new", "--here"))):
-        terminal = home.terminal(command=["sh", "-c", line])
-        if split.verb == "--pick":
-            rest(terminal)
-            terminal.type("\r")
+    if split.verb in CHOOSING or (split.row.attaches and (split.words or split.verb in ("--next", "--here"))):
+        terminal = home.terminal(command=["sh", "-c", line], cwd=cwd)
         rest(terminal)
-        terminal.type("\x1c")
+        if split.verb in CHOOSING:
+            terminal.type(CHOOSING[split.verb])
+            rest(terminal)
+        terminal.type(DETACH)
         return "" if terminal.exit_code(20) == 0 else terminal.text()
     if split.verb in FOLLOWING:
-        following = home.terminal(command=["sh", "-c", f"exec {line}"])
+        following = home.terminal(command=["sh", "-c", f"exec {line}"], cwd=cwd)
         following.wait_until(lambda: not following.pump(0.5))
         assert following.alive, following.text()
         following.type("\x03")
         return "" if following.exit_code() in (0, 130, 128 + signal.SIGINT) else following.text()
     done = subprocess.run(
-        ["sh", "-c", line], env=home.env, cwd=home.path, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=90, check=False,
+        ["sh", "-c", line], env=home.env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=600, check=False,
     )  # fmt: skip
     return "" if done.returncode == 0 else f"{done.returncode}: {done.stdout}{done.stderr}"
 
 
-@pytest.mark.parametrize(
-    "last",
-    [
-        "sesh --kill web",
-        # Each line starts a whole sesh, with a whole deploy among them; what the verbs do has tests of its own.
-        pytest.param("", id="all", marks=[pytest.mark.thorough, pytest.mark.timeout(300)]),
-    ],
-)
-def test_every_command_of_the_readme_works_as_it_is_printed(home: Home, farm: Farm, last: str) -> None:
-    wanted = lines(last)
-    project(home)
-    if any("@" in line for line in wanted):
-        prepare(home, farm)
-    failed = {line: why for line in wanted if (why := carry_out(home, line))}
-    assert failed == {}
+def carry_out_all(home: Home, commands: list[str], cwd: str) -> dict[str, str]:
+    """Carries out commands one after the other; why each that did not work did not."""
+    failed = {}
+    for command in commands:
+        if command.startswith("cd "):
+            cwd = os.path.join(cwd, command[3:])
+        elif why := carry_out(home, command, cwd):
+            failed[command] = why
+    return failed
 
 
-def prepare(home: Home, farm: Farm) -> None:
-    """The hosts of the README, and what its lines take for granted there and here."""
+def hosts(farm: Farm, home: Home) -> None:
+    """The hosts that the README names, as they are before sesh has been there."""
     farm.strict = home.strict = False
-    gpu = farm.host("gpu", installed=False)
-    hosts = [gpu, farm.host("a"), farm.host("b")]
-    for far in hosts:
-        project(far)
-    subprocess.run(["git", "init", "-q", f"{home.path}/src/project"], check=True, env=home.env)
-    for far in hosts[1:]:
-        far.run("git init -q src/project")
-        far.sesh("--open", "work", f"{far.home}/src/project")
-    gpu.write("repo/train.sh", "#!/bin/sh\necho trained\n", 0o755)
-    home.write("Makefile", PROJECT["Makefile"])
-    home.write(".config/sesh/config.toml", '[groups]\nweb = ["@a", "@b"]\n')
+    for name in ("gpu", "a", "b"):
+        farm.host(name, installed=False)
+
+
+def test_the_five_commands_of_the_readme_work_as_they_are_printed(home: Home) -> None:
+    home.write("Makefile", "all:\n\t@echo made\n")
+    assert carry_out_all(home, lines(blocks()[1]), home.path) == {}
+
+
+# Each line starts a whole sesh, with deploys among them; what the verbs do has tests of its own.
+@pytest.mark.installs
+@pytest.mark.timeout(600)
+def test_every_command_of_the_readme_works_on_a_fresh_account(home: Home, farm: Farm, tmp_path: Path) -> None:
+    clone, *others = (lines(block) for block in blocks())
+    hosts(farm, home)
+    published(home, clone[0], tmp_path)
+    offline(home, tmp_path / "wheels")
+    home.env["PATH"] = f"{home.path}/.local/bin:{home.env['PATH']}"
+    del home.env["SESH_DIR"]
+    commands = [command for command in clone if command != SUITE]
+    assert len(commands) == len(clone) - 1
+    assert carry_out_all(home, commands, home.path) == {}
+    for block in others:
+        assert carry_out_all(home, block, f"{home.path}/sesh") == {}
+
+
+def published(home: Home, line: str, folder: Path) -> None:
+    """A repository with this checkout, which git finds at the address of the README's line."""
+    address = re.fullmatch(r"git clone (https://\S+/sesh)", line)
+    assert address is not None
+    source = copied(folder / "published")
+    home.write(".gitconfig", f'[url "{source}"]\n\tinsteadOf = {address[1]}\n[user]\n\tname = x\n\temail = x@localhost\n')
+    for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "sesh"]):
+        subprocess.run(["git", *words], cwd=source, env=home.env, check=True)
+
+
+def offline(home: Home, folder: Path) -> None:
+    """The packages that sesh needs, without a network."""
+    folder.mkdir()
+    pack(importlib.metadata.distribution("setuptools"), wheelhouse(folder))
+    home.env |= {
+        "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "https_proxy": NOWHERE,
+        "PYTHON": sys.executable,
+    }  # fmt: skip
