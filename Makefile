@@ -123,7 +123,8 @@ install:
 	@echo 'installed: $(PROGRAM)'
 	@'$(DATA)/venv/bin/python' .ci/running.py '$(DATA)/venv'
 	@case ":$$PATH:" in *':$(HOME)/.local/bin:'*) ;; \
-	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
+	    *) echo 'note: ~/.local/bin is not in your PATH; type this, and add it to the profile of your shell:'; \
+	       echo '  export PATH="$$HOME/.local/bin:$$PATH"' ;; esac
 
 uninstall:
 	@for python in '$(DATA)/venv/bin/python' python3; do \

@@ -23,6 +23,8 @@ FOLLOWING = ("--events", "--record", "--watch")
 CHOOSING = {"--pick": "\r"}
 """Verbs that ask, with the answer."""
 DETACH = "\x1c"
+FOUND = 'export PATH="$HOME/.local/bin:$PATH"'
+"""What stands before the path of programs from then on."""
 SUITE = "make test"
 """The one line that is left out: it runs this test."""
 
@@ -80,6 +82,8 @@ def carry_out_all(home: Home, commands: list[str], cwd: str) -> dict[str, str]:
     for command in commands:
         if command.startswith("cd "):
             cwd = os.path.join(cwd, command[3:])
+        elif command == FOUND:
+            home.env["PATH"] = f"{home.path}/.local/bin:{home.env['PATH']}"
         elif why := carry_out(home, command, cwd):
             failed[command] = why
     return failed
@@ -105,7 +109,8 @@ def test_every_command_of_the_readme_works_on_a_fresh_account(home: Home, farm: 
     hosts(farm, home)
     published(home, clone[0], tmp_path)
     offline(home, tmp_path / "wheels")
-    home.env["PATH"] = f"{home.path}/.local/bin:{home.env['PATH']}"
+    home.command = [f"{home.path}/.local/bin/sesh"]
+    os.unlink(f"{home.path}/bin/sesh")
     del home.env["SESH_DIR"]
     commands = [command for command in clone if command != SUITE]
     assert len(commands) == len(clone) - 1
