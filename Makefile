@@ -86,7 +86,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/patterns.py docs/pictures.py
+	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/patterns.py docs/pictures.py docs/film.py
 	$(BIN)/pytest -q -m '$(QUICK)' tests/house
 
 bench: $(STAMP)
@@ -104,7 +104,7 @@ man: $(STAMP)
 
 pictures: $(STAMP)
 	@sh tests/packages.sh
-	PYTHONPATH=. $(BIN)/python docs/pictures.py
+	PYTHONPATH=. $(BIN)/python docs/pictures.py $(ARGS)
 
 install:
 	@if { [ -e '$(PROGRAM)' ] || [ -L '$(PROGRAM)' ]; } && [ -z '$(FORCE)' ] && \
