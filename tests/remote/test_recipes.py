@@ -1,4 +1,4 @@
-"""Each recipe of docs/RECIPES.md works as it is printed: the scripts are run, the settings are read by what reads them."""
+"""Each recipe of docs/RECIPES.md works as it is printed: scripts are run, settings are read by what reads them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ def look(desk: Home, failed: dict[str, str]) -> None:
     for line, key in zip(lines, ("q", "\x1c"), strict=True):
         terminal = desk.terminal(command=["bash", "-c", line])
         terminal.wait_for("may I run: make test")
-        terminal.wait_until(lambda shown=terminal: not shown.pump(0.3))
+        while terminal.pump(0.3):
+            pass
         terminal.type(key)
         if terminal.exit_code() != 0:
             failed[line] = terminal.text()
@@ -107,14 +108,15 @@ def told(desk: Home) -> str:
 
 def test_the_lines_for_the_boot_work_in_the_environment_of_cron_and_of_systemd(desk: Home) -> None:
     bare = {name: desk.env[name] for name in ("HOME", "SESH_DIR", "TEST_HOME")}
+    bare["PATH"] = "/usr/bin:/bin"
     shell, *lines = blocks("crontab")[0].splitlines()
     for line in lines:
-        code, said = run(desk, line.removeprefix("@reboot "), **bare, PATH="/usr/bin:/bin", SHELL=shell.partition("=")[2])
+        code, said = run(desk, line.removeprefix("@reboot "), **bare, SHELL=shell.partition("=")[2])
         assert code == 0, said
     assert desk.summary("web")["command"] == ["make", "serve"]
     for start in ("ExecStop", "ExecStart"):
         words = next(line for line in blocks("ini")[0].splitlines() if line.startswith(start)).partition("=")[2]
-        code, said = run(desk, words.replace("%h", desk.path), **bare, PATH="/usr/bin:/bin", SHELL="/bin/sh")
+        code, said = run(desk, words.replace("%h", desk.path), **bare, SHELL="/bin/sh")
         assert code == 0, said
         assert bool(desk.names()) == (start == "ExecStart")
 
@@ -125,8 +127,9 @@ def test_ssh_with_the_command_of_the_recipe_is_in_the_session(home: Home, farm: 
     with open(path, encoding="utf-8") as file:
         plain = file.read()
     alias, *settings = blocks("sshconfig")[0].splitlines()
-    own = "\n".join(line for line in settings if "HostName" not in line)
-    home.write(".ssh/config", f"{alias}\n{own}\n\n{re.sub('^Host gpu$', f'{alias} gpu', plain, flags=re.MULTILINE)}", 0o600)
+    own = [line for line in settings if "HostName" not in line]
+    both = re.sub("^Host gpu$", f"{alias} gpu", plain, flags=re.MULTILINE)
+    home.write(".ssh/config", "\n".join([alias, *own, both]), 0o600)
     terminal = home.terminal(command=["ssh", "gpu-work"])
     terminal.wait_until(lambda: far.has_attached("work"))
     terminal.type("\x1c")
