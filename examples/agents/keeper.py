@@ -2,7 +2,8 @@
 """Looks after the sessions with a label: keeper.py team=mine
 
 It answers questions that match ALLOWED with y, starts again what has failed, RESTARTS times at most, and prints which
-session needs a person, and what for.
+session needs a person, and what for. Any program can print a question that matches ALLOWED, whatever it does with the
+answer: allow only what you would allow every program in these sessions.
 """
 
 import os

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Looks after the sessions with a label, in a session of its own: sesh keeper -- ./look-after.sh team=mine
-# It allows what ALLOWED matches, and asks its person about all else.
+# It answers y to questions that match ALLOWED, and shows you the others. Any program can print such a question, whatever
+# it does with the answer: allow only what you would allow every program in these sessions.
 : "${ALLOWED:=^may I run: (make|npm|cargo) test}"
 rows='.[] | select(.activity.state == "waiting") | "\(.name)\t\(.activity.question // "")"'
 tab=$(printf '\t')
@@ -15,6 +16,6 @@ while found=$(sesh --list --json --label "$1") && [ "$found" != "[]" ]; do
         fi
     done)
     if [ "$asked" ]; then sesh --state waiting -- "$asked"; else sesh --state working; fi
-    timeout "${PAUSE:-10}" sesh --events | grep -q ' activity '
+    sleep "${PAUSE:-3}"
 done
 sesh --state done "no session with $1 is left"
