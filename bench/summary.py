@@ -82,34 +82,33 @@ def _but(pairs: Pairs) -> str:
 
 
 def _floors(groups: dict[str, list[Row]]) -> list[tuple[str, list[str]]]:
-    """The figures whose goal is a multiple of a floor, as such multiples, by floor."""
+    """The least and the greatest of the figures whose goal is a multiple of a floor, as such multiples, by floor."""
     floors = []
     for name, called in FLOORS.items():
-        multiples = []
-        for short, group in groups.items():
-            shares = [
-                1 / standing.times
-                for row in group
-                if name in row.said and (standing := row.beside(name)) and standing.times
-            ]
-            if shares and not isinf(max(shares)):
-                low, high = f"{min(shares):.1f}", f"{max(shares):.1f}"
-                multiples.append(f"{short} {high if low == high else f'{low} to {high}'}")
-        floors.append((f"Times {called}", multiples))
+        multiples = [
+            (1 / standing.times, short)
+            for short, group in groups.items()
+            for row in group
+            if name in row.said and (standing := row.beside(name)) and standing.times
+        ]
+        ends = (min(multiples), max(multiples)) if multiples else ()
+        said = " to ".join(dict.fromkeys(f"{multiple:.1f} ({short})" for multiple, short in ends))
+        floors.append((f"Times {called}", [said] if said else []))
     return floors
 
 
 def _missed(rows: list[Row]) -> list[str]:
-    """The rows that miss their goals: of rows with one name the number, of a lone one the goal."""
+    """The rows that miss their goals: lone ones by goal, of rows with one name the number."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         if row.short and row.met() is not None:
             groups.setdefault(row.short, []).append(row)
-    entries = []
+    entries: list[str] = []
+    alone: dict[str, list[str]] = {}
     for short, group in groups.items():
         missed = [row for row in group if not row.met()]
         if len(group) > 1 and missed:
             entries.append(f"{short} ({len(missed)} of {len(group)})")
         elif missed:
-            entries.append(f"{short} (goal {missed[0].said})")
-    return entries
+            alone.setdefault(missed[0].said, []).append(short)
+    return [f"{', '.join(shorts)} (goal {said})" for said, shorts in alone.items()] + entries

@@ -8,7 +8,6 @@ from typing import Any
 
 from sesh import json_schema
 from sesh.cli.printed import PRINTS, PrintedFailure
-from sesh.cli.verbs import BY_NAME
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSON.md")
 
@@ -18,23 +17,33 @@ ATTACHES = {"", "--attach", "--pick", "--next", "--here", "--mcp"}
 _HEAD = """\
 # What --json prints
 
-`sesh --schema VERB` prints the same as JSON Schema, `sesh --schema` that of all verbs.
+With `--json` (or `SESH_JSON=1`) a verb prints one JSON value on stdout. `--events`, `--watch`, `--logs -f` and
+`--exec --follow` print one value per line. Later versions only add keys: ignore those that you do not know.
+`sesh --schema VERB` prints the JSON Schema of what a verb prints, `sesh --schema` that of all verbs.
 
-With `--json` (or `SESH_JSON=1`) a verb prints one JSON value on stdout. `--events`, `--watch` and `--logs -f` print one
-value per line; a line of `--logs -f` is `{"line": "…"}`. Keys are only ever added: ignore those that you do not know.
-`sesh NAME` without a terminal, and verbs that attach, print errors only; a bare `sesh --json` is `sesh --list --json`.
+An error is `{"error": {"code": "…", "message": "…"}}`. The codes are `not_found`, `exists`, `busy`, `timeout`,
+`interrupted`, `invalid_name`, `invalid_host`, `usage`, `unreachable`, `not_deployed`, `refused`, `protocol` and
+`internal`. If a verb acts on several sessions or hosts and one fails, the results of the others are beside `error` or
+in elements of their own, and `ok` is false. Verbs that attach print errors only. `sesh --json` without a verb is
+`sesh --list --json`.
 
-An error is `{"error": {"code": "…", "message": "…"}}`. For several sessions or hosts, what went well stands
-beside `error`, or in a row of its own, and `ok` is false.
+On several hosts a verb prints one list:
 
-On several hosts a verb prints one list: with one value per host, in the order of the hosts, each with its `host` and
-its `exit_code` (of `--status` the session's). Of `--list` and `--grep` it holds the rows of all hosts. A host that
-failed has `{"error": …, "host": "…", "exit_code": 1}` there. What is printed a value a line (`--events`, `--logs -f`,
-`--exec --follow`) comes as it happens, each value with its `host`. `--wait` of several sessions, or with `--any` or
-`--label`, prints a list in the order of the names.
+- It has one value per host, in the order of the hosts, each with its `host` and `exit_code` (for `--status`, that of
+  the session). For `--list` and `--grep` it holds the rows of all hosts.
+- A host that failed has `{"error": …, "host": "…", "exit_code": 1}`, for `--run` and `--exec` 125.
+- Output of one value per line comes as it happens, each value with its `host`.
 
-A *time* is RFC 3339 in UTC. An *optional* key may be missing; *or null*: the key is there, and nothing is known.
+`--wait` of several sessions, or with `--any` or `--label`, prints a list in the order of the names.
+
+In the tables a *time* is RFC 3339 in UTC. An *optional* key may be missing. A key with *or null* is always there; null
+means that nothing is known.
 """
+_FOOT = """\
+See also: [AUTOMATION.md](AUTOMATION.md) · [API.md](API.md) · [MCP.md](MCP.md) · [all pages](README.md)
+"""
+_MANY = 5
+"""Keys of one type that another refers to instead of repeating them."""
 _WORDS = {
     "string": "text",
     "integer": "whole number",
@@ -49,8 +58,8 @@ def word(shown: Any) -> str:
     if not shown:
         return "any value"
     if "$ref" in shown:
-        name = title(shown["$ref"].rpartition("/")[2])
-        return f"[{name}](#{name.lower().replace(' ', '-')})"
+        name = shown["$ref"].rpartition("/")[2]
+        return f"[{title(name)}](#{anchor(name)})"
     if "anyOf" in shown:
         return " or ".join(dict.fromkeys(map(word, shown["anyOf"])))
     if "items" in shown:
@@ -60,15 +69,26 @@ def word(shown: Any) -> str:
     return "time" if shown.get("format") == "date-time" else _WORDS[shown["type"]]
 
 
+def anchor(name: str) -> str:
+    """The anchor of the heading of a type."""
+    return title(name).lower().replace(" ", "-")
+
+
 def title(name: str) -> str:
     """The name of a type in words."""
     return "".join(f" {each.lower()}" if each.isupper() else each for each in name).strip().capitalize()
 
 
-def rows(kind: dict[str, Any]) -> list[str]:
-    """The keys of an object, a line each."""
+def rows(kind: dict[str, Any], earlier: dict[str, dict[str, Any]]) -> list[str]:
+    """The keys of an object, a line each, without those of an earlier one that has most of them."""
+    keys: dict[str, Any] = kind["properties"]
+    base = {name: each["properties"] for name, each in earlier.items() if each["properties"].items() < keys.items()}
+    name = max(base, key=lambda name: len(base[name]), default="")
     lines = ["| key | type | |", "|---|---|---|"]
-    for key, shown in kind["properties"].items():
+    if name and len(base[name]) >= _MANY:
+        lines = [f"All keys of [{title(name)}](#{anchor(name)}), and:\n", *lines]
+        keys = {key: shown for key, shown in keys.items() if key not in base[name]}
+    for key, shown in keys.items():
         lines.append(f"| `{key}` | {word(shown)} | {'' if key in kind['required'] else 'optional'} |")
     return lines
 
@@ -76,12 +96,13 @@ def rows(kind: dict[str, Any]) -> list[str]:
 def page() -> str:
     """The whole page."""
     defs: dict[str, dict[str, Any]] = {}
-    parts = [_HEAD]
+    parts = [_HEAD, "## Verbs\n", "| verb | prints |", "|---|---|"]
     for name, kind in PRINTS.items():
-        printed_as = word(json_schema.of(kind, defs)).replace(" or ", ", or ")
-        parts += [f"## {name}\n", f"{BY_NAME[name].summary}.\n", f"Prints: {printed_as}\n"]
+        parts.append(f"| `{name}` | {word(json_schema.of(kind, defs)).replace(' or ', ', or ')} |")
     json_schema.of(PrintedFailure, defs)
-    parts.append("## Types\n")
+    parts.append("\n## Types\n")
+    earlier: dict[str, dict[str, Any]] = {}
     for name, kind in defs.items():
-        parts += [f"### {title(name)}\n", f"{kind['description']}\n", *rows(kind), ""]
-    return "\n".join(parts).rstrip("\n") + "\n"
+        parts += [f"### {title(name)}\n", f"{kind['description']}\n", *rows(kind, earlier), ""]
+        earlier[name] = kind
+    return "\n".join([*parts, _FOOT])

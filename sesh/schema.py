@@ -15,7 +15,7 @@ Moment = Annotated[str, "date-time"]
 
 
 class ErrorFacts(TypedDict):
-    """An error as data: `message` is the whole line, `what` what happened, `hint` what to do, `exit` the exit code."""
+    """An error as data. `message`: the whole line; `what`: what happened; `hint`: what to do; `exit`: the exit code."""
 
     code: str
     message: str
@@ -30,7 +30,7 @@ class _PrintedError(TypedDict):
 
 
 class PrintedError(_PrintedError, total=False):
-    """An error as `--json` prints it. `typed`: a text was typed, and the program has not taken it."""
+    """An error. `typed`: true if a text was typed that the program has not taken."""
 
     typed: bool
 
@@ -38,10 +38,10 @@ class PrintedError(_PrintedError, total=False):
 # -- sessions
 
 
-class StandingFacts(TypedDict):
+class ActivityFacts(TypedDict):
     """The activity of a session's program (docs/ACTIVITY.md): working, waiting, idle, done or failed.
 
-    `kind`: permission, question or auth, if the program says what it asks for.
+    `kind`: permission, question or auth, if the program reports what it asks for.
     """
 
     state: str
@@ -52,7 +52,7 @@ class StandingFacts(TypedDict):
 
 
 class ReportFacts(TypedDict):
-    """What a program reports of itself (OSC 7501), or of the part with this id. `state`: as that of the activity."""
+    """The report of a program (OSC 7501), or of its part with this `id`. `state`: as in the activity."""
 
     id: str | None
     state: str
@@ -64,14 +64,15 @@ class ReportFacts(TypedDict):
 
 
 class Loss(TypedDict):
-    """The loss of a session's daemon, by `reboot` or `crash`; `saved`: when its checkpoint was written."""
+    """The loss of a session's daemon. `reason`: reboot or crash; `saved`: when its screen was last saved."""
 
     reason: str
     saved: Moment | None
 
 
 class Foreground(TypedDict):
-    """The program that has the terminal: its process group, its words (of an older sesh as one text), its title."""
+    """The program that has the terminal. `pid`: its process group; `command`: its words (one text from an older sesh);
+    `title`: the one that it has set, not the shell's."""
 
     pid: int
     command: list[str] | str
@@ -79,7 +80,8 @@ class Foreground(TypedDict):
 
 
 class Unseen(TypedDict):
-    """Changes since the last client left: bells, the last notification, commands that failed."""
+    """Changes since the last client left: the number of bells, the text of the last notification, and the number of
+    failed commands, of `--run` or of a shell with integration."""
 
     bells: int
     notification: str | None
@@ -87,7 +89,7 @@ class Unseen(TypedDict):
 
 
 class Staleness(TypedDict):
-    """A host's silence: when it last told what is shown of its session, and why it does not now."""
+    """A host that does not answer. `since`: when it last answered; `reason`: why it does not now."""
 
     since: Moment
     reason: str
@@ -111,14 +113,16 @@ class _Summary(TypedDict):
     labels: dict[str, str]
     foreground: Foreground | None
     unseen: Unseen | None
-    activity: StandingFacts | None
+    activity: ActivityFacts | None
 
 
 class Summary(_Summary, total=False):
-    """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs.
+    """A session in a list. `state`: running, exited or lost. `attached`: the number of clients; `current`: the verb was
+    typed in it. `command`: what it was started with; `title`: what its program last asked for.
 
-    `last_line`: of a program that works; `resume`: what runs when it is started again. Of a host: `home`; `clock`:
-    seconds that its clock is ahead; `stale`: silent.
+    `last_line`: the last line printed, while the program works. `resume`: the command of `--resume-with`. `machine`:
+    the machine that it runs on, if that is another one with the same home directory. For a session on a host: `home`:
+    the home directory there; `clock`: seconds that the host's clock is ahead; `stale`: the host does not answer.
     """
 
     last_line: str | None
@@ -157,7 +161,7 @@ class ScrollbackSize(TypedDict):
 
 
 class TerminalModes(TypedDict):
-    """Modes of a session's terminal. `canonical`: it passes lines on; `echo`: it shows what is typed."""
+    """The modes of a session's terminal. `canonical`: the program reads lines; `echo`: typed keys are shown."""
 
     bracketed_paste: bool
     alternate_screen: bool
@@ -166,7 +170,8 @@ class TerminalModes(TypedDict):
 
 
 class Status(Summary, total=False):
-    """All facts of a session. `link`: `up` over a link to a host; `position`: bytes of output since its start."""
+    """Everything about a session. `link`: up for a session on a host; `position`: bytes of output since its start;
+    `faults`: recent errors of its daemon, such as failed hooks."""
 
     clients: list[AttachedClient]
     scrollback: ScrollbackSize | None
@@ -242,8 +247,8 @@ class LaunchSpec(TypedDict, total=False):
 
 
 class LayoutEntry(TypedDict):
-    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell; `resume`: that of
-    `--resume-with`."""
+    """One session of a layout. `host`: null for this machine; `command`: null for your shell; `resume`: the command of
+    `--resume-with`, or null."""
 
     name: str
     host: str | None
@@ -276,8 +281,8 @@ class _Made(TypedDict):
 
 
 class Made(_Made, total=False):
-    """The result for an entry of a layout, or for a lost session; `command`: what that runs, with `awaits_enter` once
-    somebody presses Enter."""
+    """The result for a session of a layout, or for a lost one. `command`: what a restored session runs; `awaits_enter`:
+    it waits for Enter first."""
 
     host: str | None
     command: list[str] | None
@@ -424,9 +429,10 @@ class _RunResult(TypedDict):
 
 
 class RunResult(_RunResult, total=False):
-    """A command that has ended, as `--run --json` and `--exec --json` print it.
+    """A command that has ended. `duration`: seconds; `truncated`: only the end of the output is here.
 
-    `output_base64`: the output if it is not UTF-8. `signal`, `reason`: as in `Outcome`, of `--exec` alone.
+    `output_base64`: the exact output, if it is not UTF-8. Only for `--exec`: `signal`, and `reason`: exited, killed (by
+    sesh), timed out, killed for memory, or killed, perhaps for memory.
     """
 
     output_base64: str
@@ -435,7 +441,7 @@ class RunResult(_RunResult, total=False):
 
 
 class Command(TypedDict):
-    """A command of a session's history. `exit_code`: None while it runs, and if a shell did not report it."""
+    """A command of a session's history. `exit_code`: null while it runs, or if the shell did not report it."""
 
     n: int
     command: list[str]
@@ -453,7 +459,7 @@ class CommandOutput(Command):
 
 
 class Condition(TypedDict):
-    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or what is asked."""
+    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or the question."""
 
     met: str
     match: str | None
@@ -466,9 +472,10 @@ class Condition(TypedDict):
 
 
 class Event(TypedDict, total=False):
-    """Something that happened to a session. `seq` counts from 1 for each session; other keys depend on `event`.
+    """An event of a session. `seq` counts from 1 in each session; the other keys depend on `event`.
 
-    `begun` and `note` stand alone, among those of all sessions: since when these count, and a line for the person.
+    When all sessions are followed, two objects have no other keys: `begun`, the time from which events count, and
+    `note`, a line for the person.
     """
 
     seq: int
@@ -522,7 +529,7 @@ class _Hit(TypedDict):
 
 
 class Hit(_Hit, total=False):
-    """A line that `--grep` found; `line` counts from 1 among those that are kept."""
+    """A line that `--grep` found. `line`: its number among the kept lines, from 1."""
 
     host: str | None
 
@@ -545,7 +552,7 @@ class _Leftover(TypedDict):
 
 
 class LeftoverFacts(_Leftover, total=False):
-    """A leftover that `--sweep` clears. `age`: seconds since it was used; `left`: why it was not cleared."""
+    """A leftover that `--sweep` clears. `age`: seconds since its last use; `left`: why it was not cleared."""
 
     cleared: bool
     left: str
@@ -553,7 +560,7 @@ class LeftoverFacts(_Leftover, total=False):
 
 
 class Swept(TypedDict):
-    """The leftovers of one machine, as `--sweep --json` prints them."""
+    """The leftovers of one machine."""
 
     ok: bool
     host: str | None

@@ -10,7 +10,7 @@ from sesh import moments, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.schema import StandingFacts
+    from sesh.schema import ActivityFacts
 
     StandingState = tuple[str, str, float, str]
     SaidState = tuple[str, float, str, int, bool]
@@ -45,7 +45,7 @@ class Standing:
         """All of it that any sesh knows as plain data, in the order in which the constructor takes it."""
         return self.state, self.why, self.since, self.question
 
-    def as_json(self) -> StandingFacts:
+    def as_json(self) -> ActivityFacts:
         """The standing as lists and `--status` show it."""
         since = moments.exact_stamp(moments.STEADY.told(self.since))
         question, kind = self.question or None, self.kind or None

@@ -21,7 +21,7 @@ class Done(TypedDict):
 
 
 class PrintedSession(Done):
-    """A session that is there now. `session`: its name too; `created`: true if this verb created it."""
+    """A session that runs. `session`: the same as `name`; `created`: true if this verb created it."""
 
     name: str
     session: str
@@ -42,7 +42,7 @@ class _PrintedKilled(Done):
 
 
 class PrintedKilled(_PrintedKilled, total=False):
-    """The sessions that were ended; `error`: the reason why others were not."""
+    """The sessions that were ended. `error`: why others were not."""
 
     error: PrintedError
 
@@ -52,15 +52,15 @@ class _PrintedReloaded(Done):
 
 
 class PrintedReloaded(_PrintedReloaded, total=False):
-    """The sessions whose daemons adopted this version; `error`: the reason why others did not."""
+    """The sessions that now run this version. `error`: why others do not."""
 
     error: PrintedError
 
 
 class PrintedSent(Done, Sent):
-    """What was typed into the session of this name. `bytes`: those of keys too. `position`: in the output, for
-    `--wait --from`. `submitted`: the program has taken the text that Enter followed; null if that cannot be seen, or if
-    no Enter was asked for. `typed`: true; an error has it if the text was typed, and the program has not taken it."""
+    """The result of `--send`. `bytes`: the number typed, keys included. `position`: in the output, for `--wait --from`.
+    `submitted`: true if the program took the text before Enter, null if that cannot be seen or there was no Enter.
+    `typed`: always true; an error has it if the program did not take the text."""
 
     name: str
 
@@ -95,7 +95,7 @@ class PrintedLabels(Done):
 
 
 class PrintedResume(Done):
-    """The command by which a session is started again; null for its own."""
+    """The resume command of a session; null if it has none."""
 
     name: str
     resume: list[str] | None
@@ -109,7 +109,8 @@ class PrintedCondition(Condition):
 
 
 class PrintedScreen(Screen):
-    """The visible rows as runs of cells, as `--screen --format json` prints them."""
+    """The visible rows as runs of cells (`--format json`). `colours`: those that the program changed, as it wrote
+    them; `continued`: the rows, from 0, that continue the line of the row above."""
 
     session: str
     host: str | None
@@ -124,8 +125,8 @@ class _PrintedText(TypedDict):
 
 
 class PrintedText(_PrintedText, total=False):
-    """The visible rows as text or as a picture, by `format`; for text and ansi `lines`, and `continued`, the rows (from
-    0) that go on with the line of the row above."""
+    """The visible rows as text or as a picture, by `format`. Only for text and ansi: `lines`, and `continued`, the
+    rows, from 0, that continue the line of the row above."""
 
     lines: list[str]
     continued: list[int]
@@ -140,13 +141,13 @@ class PrintedLogs(TypedDict):
 
 
 class PrintedOutput(Command):
-    """A command of a session's history with its output, as `--history NAME N` prints it."""
+    """A command of a session's history, with its output."""
 
     output: str
 
 
 class PrintedRecording(Done):
-    """A recording that has ended. `duration`: seconds; `exit_code`: the session's, None if it goes on."""
+    """A recording that has ended. `duration`: seconds; `exit_code`: the session's, null if it still runs."""
 
     name: str
     host: str | None
@@ -157,13 +158,13 @@ class PrintedRecording(Done):
 
 
 class PrintedImport(Done):
-    """The outcome for each session of a layout, or for each lost one."""
+    """The result for each session of a layout, or for each lost one."""
 
     sessions: list[Made]
 
 
 class PrintedFindings(Done):
-    """The findings of `--doctor` on a machine; several machines are a list."""
+    """The findings of `--doctor` on a machine; a list for several machines."""
 
     host: str | None
     checks: list[Finding]
@@ -174,9 +175,9 @@ class PrintedReport(Done, Report):
 
 
 class PrintedDeployError(PrintedError):
-    """The reason why a host has no sesh now.
+    """The reason why a deployment failed.
 
-    `step`: of the deployment; `foreign`: another sesh is there, which stays.
+    `step`: the step that failed; `foreign`: true if another sesh is there, which is left alone.
     """
 
     step: str | None
@@ -189,7 +190,7 @@ class _DeployedHost(TypedDict):
 
 
 class DeployedHost(_DeployedHost, total=False):
-    """The outcome for a host: the facts of the installed sesh, or the error."""
+    """The result for a host: the facts of the installed sesh, or the error."""
 
     version: str
     python: str
@@ -202,19 +203,19 @@ class DeployedHost(_DeployedHost, total=False):
 
 
 class PrintedHosts(Done):
-    """The outcome for each host."""
+    """The result for each host."""
 
     hosts: list[DeployedHost]
 
 
 class PrintedForgotten(Done):
-    """The hosts that are not asked any more."""
+    """The hosts that were forgotten."""
 
     hosts: list[str]
 
 
 class PrintedUndeployed(Done, Removed):
-    """What was removed on a host, which is forgotten."""
+    """The paths that were removed on a host, and the kept sessions that were forgotten."""
 
     host: str
 
@@ -246,7 +247,7 @@ class PrintedSkill(TypedDict):
 
 
 class PrintedLine(TypedDict):
-    """A line of output, as `--logs -f` and `--exec --follow` print it."""
+    """A line of output."""
 
     line: str
 
@@ -256,7 +257,7 @@ class _PrintedFailure(TypedDict):
 
 
 class PrintedFailure(_PrintedFailure, total=False):
-    """What any verb prints when it fails; in a list it stands for a host or a session."""
+    """An error of any verb; in a list, in the place of a host or a session."""
 
     host: str | None
     session: str

@@ -12,7 +12,7 @@ from sesh.ops import views
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
-    from sesh.schema import StandingFacts, Status, Summary
+    from sesh.schema import ActivityFacts, Status, Summary
 
 _REASONS = {
     "hook": "it says so",
@@ -77,7 +77,7 @@ def _described(session: Status, now: float) -> list[str]:
     return lines
 
 
-def _standing_text(standing: StandingFacts | None, now: float) -> str:
+def _standing_text(standing: ActivityFacts | None, now: float) -> str:
     """Return the state of a session, the reason, since when, and the question it asks; empty if not known."""
     if not standing:
         return ""

@@ -138,8 +138,10 @@ def test_the_interpreter_and_a_relay_are_no_peers() -> None:
         row("--send, ms", {"sesh": 15, "bare": 10}, said="1.6 x bare", goal=lambda m: 1.6 * m["bare"]),
         row("echo, ms", {"sesh": 3, "relay": 2, "dtach": 1}, line=ECHO, said="1.15 x relay"),
     ]
-    assert line(rows, STARTS) == "1. **Starts.** Times bare Python: --send 1.5. All goals are met."
-    assert "Times a bare relay: echo 1.5." in line(rows, ECHO)
+    assert line(rows, STARTS) == "1. **Starts.** Times bare Python: 1.5 (--send). All goals are met."
+    assert "Times a bare relay: 1.5 (echo)." in line(rows, ECHO)
+    rows += [row("--new, ms", {"sesh": 22, "bare": 10}, said="1.6 x bare", goal=lambda m: 1.6 * m["bare"])]
+    assert "Times bare Python: 1.5 (--send) to 2.2 (--new)." in line(rows, STARTS)
 
 
 def test_nothing_at_all_is_told_as_it_is() -> None:
@@ -212,22 +214,26 @@ def test_the_table_says_better_and_worse() -> None:
 
 
 def test_a_document_keeps_its_text_and_gets_lines_chart_and_table(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"# Top\n\n{document.BEGIN}old\n{document.END}\nText.\n\n{document.TABLE}old\n")
+    page, tables = tmp_path / "page.md", tmp_path / "page-TABLES.md"
+    page.write_text(f"# Top\n\n{document.BEGIN}old\n{document.END}\nText.\n")
+    tables.write_text(f"# Tables\n\n{document.TABLE}old\n")
     made = run([row("attach, ms", {"sesh": 3, "tmux": 1}, charted=True)])
     for _ in range(2):
         document.write(str(page), made)
     text = page.read_text()
     assert text.count("Text.") == text.count("# Top") == text.count("speed.svg") == 1
     assert "old" not in text
-    assert text.index("1. **Starts.**") < text.index("Text.") < text.index("| attach, ms |")
-    assert "cpu one; one run of 20 min. sesh 1, tmux 2." in text
+    assert text.index("1. **Starts.**") < text.index("Text.")
+    text = tables.read_text()
+    assert "old" not in text
+    assert text.index("# Tables") < text.index("cpu one; one run of 20 min. sesh 1, tmux 2.") < text.index("| attach,")
     assert (tmp_path / "speed.svg").read_text() == chart(made.rows)
 
 
 def test_a_document_without_marks_stays_as_it_is(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"# Top\n\nText.\n\n{document.TABLE}old\n")
+    page.write_text("# Top\n\nText.\n\nold\n")
+    (tmp_path / "page-TABLES.md").write_text(document.TABLE)
     with pytest.raises(ValueError, match="needs the lines"):
         document.write(str(page), run([]))
     assert page.read_text().endswith("old\n")
@@ -247,11 +253,11 @@ def test_json_has_what_the_run_was_and_every_sample() -> None:
 
 
 def test_the_page_has_what_a_run_writes_and_what_the_next_is_compared_with() -> None:
-    text = page("docs/BENCHMARKS.md")
-    assert all(text.count(mark) == 1 for mark in (document.BEGIN, document.END, document.TABLE))
+    text, tables = page("docs/BENCHMARKS.md"), page(document.tables_beside("docs/BENCHMARKS.md"))
+    assert [text.count(document.BEGIN), text.count(document.END), tables.count(document.TABLE)] == [1, 1, 1]
     told = text.partition(document.BEGIN)[2].partition(document.END)[0]
     assert re.findall(r"^\d\. \*\*([^*]+)\.\*\*", told, re.MULTILINE) == list(LINES)
-    assert len([values for values in read(text).values() if "sesh" in values]) > 20
+    assert len([values for values in read(tables).values() if "sesh" in values]) > 20
 
 
 # -- the parts

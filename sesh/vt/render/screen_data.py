@@ -24,7 +24,9 @@ class _Run(TypedDict):
 
 
 class Run(_Run, total=False):
-    """Cells beside each other that look alike. A colour is a number from 0 to 255, or `#rrggbb`."""
+    """Adjacent cells that look alike. `column` counts from 0; `width`: columns, two for a wide character. Only
+    attributes that are set are present. A colour is a number from 0 to 255, or `#rrggbb`; `underline`: single, double,
+    curly, dotted or dashed."""
 
     fg: int | str
     bg: int | str
