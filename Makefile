@@ -1,11 +1,14 @@
-# Everything runs in .venv, which is created again only when pyproject.toml changes. `make test-all` creates one more
-# for each interpreter: .venv-3.12 and so on.
+# Everything runs in .venv, which is created again only when pyproject.toml or setup.py changes. `make test-all` creates
+# one more for each interpreter: .venv-3.12 and so on.
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNS := $(VENV)/.runs
 PIP := -m pip --disable-pip-version-check --no-input
+# Dependency groups came with pip 25.1. setuptools warns of every editable install.
+DEVELOP := PYTHONWARNINGS='ignore:Editable installation'
+GROUPS := -q -e '.[mcp]' --group dev
 # Many tests wait for other processes and for links: three workers a processor keep it busy.
 WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3)
 # What .ci/run alone runs: installs of the wheel, the tests of the tests' own hosts, and what is dear and changes rarely.
@@ -35,18 +38,20 @@ help:
 	@echo 'make clean      remove everything that make created in this directory'
 
 # What sesh itself needs, and no more: `make run` is soon there.
-$(RUNS): pyproject.toml .ci/venv.sh
+$(RUNS): pyproject.toml setup.py .ci/venv.sh
 	@sh .ci/venv.sh $(VENV)
-	$(BIN)/python $(PIP) install -q -e .
+	@$(DEVELOP) $(BIN)/python $(PIP) install -q -e .
 	@touch $@
 
 $(STAMP): $(RUNS)
-	$(BIN)/python $(PIP) install -q -e '.[dev]'
+	@$(BIN)/python $(PIP) install -q 'pip>=25.1'
+	$(DEVELOP) $(BIN)/python $(PIP) install $(GROUPS)
 	@touch $@
 
-$(VENV)-%/.installed: pyproject.toml .ci/venv.sh
+$(VENV)-%/.installed: pyproject.toml setup.py .ci/venv.sh
 	@PYTHON='$(or $(PYTHON),python$*)' sh .ci/venv.sh $(@D)
-	$(@D)/bin/python $(PIP) install -q -e '.[dev]'
+	@$(@D)/bin/python $(PIP) install -q 'pip>=25.1'
+	$(DEVELOP) $(@D)/bin/python $(PIP) install $(GROUPS)
 	@touch $@
 
 run: $(RUNS)
@@ -86,7 +91,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/patterns.py docs/pictures.py docs/film.py
+	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/patterns.py docs/pictures.py docs/film.py setup.py
 	$(BIN)/pytest -q -m '$(QUICK)' tests/house
 
 bench: $(STAMP)

@@ -52,6 +52,13 @@ def flooded(daemons: Daemons, home: Home, then: str) -> int:
     return pid
 
 
+def drawn(daemons: Daemons) -> str:
+    """The last lines, once the emulator has read all. A request that comes before the last bytes of a flood do would
+    not wait for them."""
+    daemons.wait_for("work", "\n3000", timeout=60)
+    return daemons.show("work", "logs", lines=3001)
+
+
 def exact(shown: str) -> bool:
     return shown.split("\n") == [f"{0:0120}", *map(str, range(1, 3001)), ""]
 
@@ -59,7 +66,7 @@ def exact(shown: str) -> bool:
 def test_the_file_goes_when_the_emulator_has_read_it_and_memory_stays_small(behind: Daemons, home: Home) -> None:
     before = sorted(os.listdir(home.directory))
     pid = flooded(behind, home, "exec cat")
-    assert exact(behind.show("work", "logs", lines=3001, patience=60, timeout=60.0))
+    assert exact(drawn(behind))
     assert unnamed(pid) == []
     assert resident(pid) < 60 << 20
     assert {name for name in os.listdir(home.directory) if name[:2] == ".u"} <= set(before)
@@ -69,7 +76,7 @@ def test_a_reload_amid_it_loses_nothing(behind: Daemons, home: Home) -> None:
     flooded(behind, home, "exec cat")
     result = home.sesh("--reload", "work")
     assert result.code == 0, result.stderr
-    assert exact(behind.show("work", "logs", lines=3001))
+    assert exact(drawn(behind))
 
 
 def test_one_who_attaches_amid_it_gets_screens_and_then_the_bytes(behind: Daemons, home: Home) -> None:
@@ -96,7 +103,7 @@ def test_nothing_lies_on_disk_for_a_session_that_is_to_leave_nothing_there(behin
     behind.ask("work", "send", b"\n")
     wait_until(lambda: unnamed(pid) or os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
     assert unnamed(pid) == []
-    assert exact(behind.show("work", "logs", lines=3001, patience=60, timeout=60.0))
+    assert exact(drawn(behind))
 
 
 def test_a_kill_amid_it_waits_for_no_screen(behind: Daemons, home: Home) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from sesh.about import DISTRIBUTION
+from tests.house.source import read
 from tests.support import ROOT, Home, need
 
 NOWHERE = "http://127.0.0.1:9"
@@ -40,6 +42,23 @@ def build(folder: Path) -> Path:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return folder / "dist"
+
+
+def source() -> str:
+    """The project's address."""
+    (found,) = re.findall(r'^Source = "(.*)"$', read("pyproject.toml"), re.MULTILINE)
+    return str(found)
+
+
+def relative(text: str) -> list[str]:
+    """The links and pictures of a text that lead nowhere without a repository around it."""
+    return re.findall(r"(?:\]\(|\b(?:src|srcset|href)=\")(?![a-z]+:)[^)\"]*", text)
+
+
+def missing(text: str) -> list[str]:
+    """The addresses of files of this repository in a text of which there is none."""
+    paths = re.findall(rf"{re.escape(source())}/(?:blob|raw)/v[^/]+/([^#)\s\"]+)", text)
+    return [path for path in paths if not os.path.exists(os.path.join(ROOT, path))]
 
 
 def wheelhouse(folder: Path) -> Path:

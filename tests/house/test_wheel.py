@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sesh.about import DISTRIBUTION, PROGRAM, __version__
-from tests.house.distribution import build
+from tests.house.distribution import build, missing, relative, source
 from tests.house.source import modules, python_files, read
 
 pytestmark = pytest.mark.installs
@@ -65,6 +65,20 @@ def test_the_sdist_holds_what_the_wheel_is_made_of(built: Path) -> None:
     assert {"pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "Makefile", ".ci/venv.sh", "docs/sesh.1"} <= names
     assert {path for folder in ("tests", "docs", "examples") for path in python_files(folder)} <= names
     assert not {name for name in names if "__pycache__" in name or name.startswith("tests/fidelity/node_modules")}
+
+
+def test_what_an_index_shows_has_no_relative_link_and_one_extra(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        (metadata,) = (wheel.read(name) for name in wheel.namelist() if name.endswith("/METADATA"))
+    with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
+        (member,) = (member for member in sdist.getmembers() if re.fullmatch(r"[^/]+/PKG-INFO", member.name))
+        file = sdist.extractfile(member)
+        assert file is not None
+        for shown in (metadata.decode(), file.read().decode()):
+            assert relative(shown) == []
+            assert missing(shown) == []
+            assert f"{source()}/blob/v{__version__}/docs/" in shown
+            assert re.findall(r"^Provides-Extra: (.*)$", shown, re.MULTILINE) == ["mcp"]
 
 
 def test_the_wheel_runs_away_from_the_checkout(built: Path, tmp_path: Path) -> None:

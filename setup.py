@@ -1,0 +1,36 @@
+"""The README as a package index shows it: there, links to files of this repository need the project's address."""
+
+import re
+from pathlib import Path
+
+import setuptools
+
+ROOT = Path(__file__).resolve().parent
+LINK = re.compile(r"(!?\[[^]]*\]\(|\b(?:src|srcset|href)=\")(?![a-z]+:)([^)\"\s]+)")
+"""What begins a link or a picture, in Markdown or HTML; and a path in this repository, or an anchor of the page."""
+
+
+def only(pattern: str, path: str) -> str:
+    """What the group of a pattern matches in a file."""
+    (found,) = re.findall(pattern, (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+    return str(found)
+
+
+def version() -> str:
+    return only(r'^__version__ = "(.*)"$', "sesh/about.py")
+
+
+def absolute(text: str) -> str:
+    """A text with the addresses of pages and pictures, as they are at the tag of this version."""
+    source, tag = only(r'^Source = "(.*)"$', "pyproject.toml"), f"v{version()}"
+
+    def link(found: re.Match[str]) -> str:
+        before, path = found.groups()
+        kind = "raw" if before.startswith(("!", "src")) else "blob"
+        return f"{before}{source}/{kind}/{tag}/{'README.md' if path.startswith('#') else ''}{path}"
+
+    return LINK.sub(link, text)
+
+
+readme = absolute((ROOT / "README.md").read_text(encoding="utf-8"))
+setuptools.setup(long_description=readme, long_description_content_type="text/markdown")
