@@ -124,7 +124,8 @@ def published(home: Home, line: str, folder: Path) -> None:
     address = re.fullmatch(r"git clone (https://\S+/sesh)", line)
     assert address is not None
     source = copied(folder / "published")
-    home.write(".gitconfig", f'[url "{source}"]\n\tinsteadOf = {address[1]}\n[user]\n\tname = x\n\temail = x@localhost\n')
+    found_here = f'[url "{source}"]\n\tinsteadOf = {address[1]}\n'
+    home.write(".gitconfig", f"{found_here}[user]\n\tname = x\n\temail = x@localhost\n")
     for words in (["init", "-q"], ["add", "--all"], ["commit", "-q", "-m", "sesh"]):
         subprocess.run(["git", *words], cwd=source, env=home.env, check=True)
 
