@@ -1,22 +1,19 @@
-"""The verb table as typer sees it: all help, and the errors for the words of a verb."""
+"""The verb table as typer sees it: all help."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand
-from typer.exceptions import TyperException
 from typer.main import get_command
 
 from sesh.about import CALLED, PROGRAM
 from sesh.cli import parser
 from sesh.cli.verb_texts import EVERYWHERE
-from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VERBS, Verb
-from sesh.errors import UsageError
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, VERBS, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +25,6 @@ VERBLESS = "NAME"
 _COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= --| @| NAME|`)")
 """A command of sesh in a text of help."""
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_OF_SCREEN = frozenset("SRDdrm")
-"""The letters of the options by which screen starts a session, or goes back to one."""
 _SHOWN = frozenset(verb.name for verb in VERBS)
 _EPILOG = """Ctrl-\\ leaves a session, which keeps running; `sesh NAME` returns to it. All after -- is the command.
 
@@ -124,75 +119,6 @@ def _stub(verb: Verb) -> Callable[..., None]:
     stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     stub.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return stub
-
-
-def error(line: parser.CommandLine) -> UsageError:
-    """Return the error for a line that `parser.parse` refuses, in words of typer's."""
-    tail = [] if line.tail is None or line.row.command else ["--", *line.tail]
-    # Read again until typer finds the fault: it takes `--` for the value of an option that lacks one, and any word for
-    # a value that may be missing.
-    certain = [word for word in line.words if parser.kind_of(line.verb, word) != MAYBE]
-    for words in ([*line.words, *tail], line.words, certain):
-        try:
-            command(line.row).make_context(line.verb, list(words))
-        except TyperException as refusal:
-            return _one_line(refusal, line)
-    return UsageError("the words make no sense together", hint=_help_hint(line.verb))
-
-
-def _one_line(refusal: TyperException, line: parser.CommandLine) -> UsageError:
-    """Return typer's error as one of sesh's own; its hint is the line that was probably meant, or the help to read."""
-    message = refusal.format_message().strip().rstrip(".")
-    verb = line.verb
-    more = _help_hint(verb)
-    unknown = message.startswith("No such option")
-    if verb in ("--send", "--message") and unknown:
-        more = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
-    elif (unknown or "extra arg" in message) and (meant := _run_with_dashes(line)):
-        return UsageError(f"write the command after --: {meant}")
-    elif unknown and getattr(refusal, "option_name", "") == "-C":
-        row = f"{verb} NAME" if verb else "NAME"
-        return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
-    elif unknown and not verb and (meant := _by_habit(line)):
-        more = f"did you mean {meant}?"
-    elif unknown and not verb and (near := verbs_near(getattr(refusal, "option_name", ""))):
-        message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
-        more = f"did you mean $sesh {near[0]}?"
-    return UsageError(f"{message[:1].lower()}{message[1:]}", hint=more)
-
-
-def verbs_near(word: str) -> list[str]:
-    """Return the verb that a word looks like, if any; the dashes, which they all have, prove nothing."""
-    near = get_close_matches(word.lstrip("-"), [name[2:] for name in _SHOWN], 1, 0.75)
-    return [f"--{name}" for name in near]
-
-
-def _by_habit(line: parser.CommandLine) -> str:
-    """Return the line that was meant by a verb behind a single dash (`-ls`), or by screen's options before a name."""
-    options = [word[1:] for word in line.words if word[:1] == "-"]
-    names = [word for word in line.words if word[:1] != "-"]
-    for option in options:
-        if meant := parser.verb_line(option, names):
-            return meant
-    letters = set("".join(options))
-    if len(names) != 1 or not letters <= _OF_SCREEN:
-        return ""
-    return f"$sesh {'--open ' if 'm' in letters else ''}{parser.written(names)}"
-
-
-def _help_hint(verb: str) -> str:
-    return f"see `$sesh {verb} --help`" if verb else "see `$sesh --help`"
-
-
-def _run_with_dashes(line: parser.CommandLine) -> str:
-    """Return the line that was meant by a `--run` without `--` before its command; empty for any other line."""
-    index = 0
-    while index < len(line.words) and parser.kind_of(line.verb, line.words[index]) is not None:
-        index += 2 if parser.takes_value(line.verb, line.words[index]) else 1
-    own, command = line.words[: index + 1], line.words[index + 1 :]
-    if line.verb != "--run" or line.tail is not None or not command or own[-1][:1] == "-":
-        return ""
-    return f"$sesh {parser.written([line.verb, *own, '--', *command])}"
 
 
 def help_of(line: parser.CommandLine) -> str:
