@@ -261,7 +261,11 @@ def verb_line(name: str, words: Sequence[str]) -> str:
     verb = verb_like(name)
     if not verb:
         return ""
-    return f"$sesh {verb}" if verb in _NAMELESS else f"$sesh {written([verb, *words])}"
+    if verb in _NAMELESS:
+        return f"$sesh {verb}"
+    own = {"--run": 1, "--exec": 0}.get(verb, len(words))
+    behind = ["--", *words[own:]] if words[own:] else []
+    return f"$sesh {written([verb, *words[:own], *behind])}"
 
 
 def instead(line: CommandLine, name: str) -> list[str]:
