@@ -24,6 +24,8 @@ _OF_SCREEN = frozenset("SRDdrm")
 """The letters of the options by which screen starts a session, or goes back to one."""
 _NEAR = 0.75
 """The likeness of two words from which on one may be a slip for the other."""
+_FEW = 3
+"""Verbs that an error lists."""
 _FOR_ONE = {
     "--list": "one session: $sesh --status {}",
     "--watch": "one session: $sesh --status {}",
@@ -89,8 +91,9 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         hint = f"did you mean {near}?"
     elif not verb and (verbs := verbs_near(spelling)):
         hint = f"did you mean $sesh {verbs[0]}?"
-    elif owner := _owner(spelling):
-        return UsageError(f"{spelling} is an option of {owner}", hint=f"see `$sesh {owner} --help`")
+    elif owners := _owners(spelling):
+        more = f"see `$sesh {owners[0]} --help`"
+        return UsageError(f"{spelling} is an option of {' and '.join(owners)}, not of {verb or 'NAME'}", hint=more)
     else:
         hint = f"see `$sesh {verb} --help`" if verb else "see `$sesh --help`"
     shown = printable(spelling if verb else word.partition("=")[0])
@@ -106,10 +109,10 @@ def _like(word: str, words: Sequence[str]) -> str:
     return f"--{near[0]}" if near else ""
 
 
-def _owner(spelling: str) -> str:
-    """Return the only verb that has a long option; empty if none has it, or several."""
+def _owners(spelling: str) -> list[str]:
+    """Return the verbs that have a long option, if they are few."""
     owners = [row.name for row in VERBS if row.name and spelling in row.spelled and spelling[:2] == "--"]
-    return owners[0] if len(owners) == 1 else ""
+    return owners if len(owners) <= _FEW else []
 
 
 def _missing(line: parser.CommandLine, word: str, plain: Sequence[str]) -> UsageError:

@@ -100,6 +100,9 @@ def split(argv: list[str]) -> CommandLine:
                 line.words.append(word)
         elif verb is None and (spelled := _verb(word, rest)) is not None:
             name, flags = spelled
+            if named and verb_like(line.words[0]) in ("--run", "--exec"):  # the option is the command's
+                meant = verb_line(line.words[0], [*line.words[1:], word, *reversed(rest)])
+                raise UsageError(f"{line.words[0]} is no verb without its dashes", hint=f"did you mean {meant}?")
             if named:
                 raise UsageError(f"write the verb before the name: {CALLED} {written([name, *line.words])}")
             line.create = name == "-A"

@@ -140,7 +140,13 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     from sesh import wording
 
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
-    whole = "; ".join([*ended, *(error.line(cli.host) for error in refused)])
+    hints = {error.hint: error for error in refused if error.hint}
+    if len(hints) == 1:  # what is to be done is the same for all
+        (last,) = hints.values()
+        said = [error.message for error in refused if error is not last]
+        whole = "; ".join([*ended, *said, last.line(cli.host)])
+    else:
+        whole = "; ".join([*ended, *(error.line(cli.host) for error in refused)])
     if cli.json:
         error = {"code": refused[0].code, "message": wording.one_line(whole)}
         printing.value({"ok": False, key: list(done), "error": error})

@@ -65,7 +65,7 @@ def _not_met(conditions: Conditions) -> str:
         "no end": for_end(conditions),
     }
     named = [word for word, wanted in words.items() if wanted]
-    return named[0] if len(named) == 1 else "none of the conditions was met"
+    return named[0] if len(named) == 1 else "no condition was met"
 
 
 def met(stream: Stream, conditions: Conditions) -> Condition:

@@ -35,10 +35,7 @@ SAID = [
     (
         "--state waiting x",
         1,
-        (
-            "--state is for a program inside a session, and this is none; "
-            'in a hook write: [ -z "$SESH_SESSION" ] || sesh --state …'
-        ),
+        ('--state works only inside a session; in a hook write: [ -z "$SESH_SESSION" ] || sesh --state …'),
     ),
     ("--wait work --exit --timeout 0.1", 124, "work: no end within 0.1 s; it runs on; look: sesh --screen work"),
     ("--new work -d", 1, "work already runs; choose --join, --replace or --new-name"),
@@ -67,7 +64,7 @@ SAID = [
     ("--list --label =", 2, "= is not a label: write KEY=VALUE (KEY= removes it)"),
     ("--wait work --idle x", 2, "x is not a time: --idle takes seconds, like 90 or 0.5"),
     ("--screen work --format pdf", 2, "unknown format pdf; use text, ansi, json, svg, html"),
-    ("--forget @box", 1, "@box is no known remote; none is known"),
+    ("--forget @box", 1, "@box is no known remote; no remote is known"),
 ]
 """A line of words, the exit code, and what stands on stderr."""
 

@@ -164,7 +164,7 @@ def test_what_was_found_instead_of_a_python_is_named(monkeypatch: pytest.MonkeyP
         ("This account is not available.\n", 1, "", "detect_platform", "This account is not available."),
         ("", 1, "", "detect_platform", "it printed nothing"),
         (answer(system="FreeBSD"), 0, "", "detect_platform", "box runs FreeBSD"),
-        (answer(), 0, "", "python", "none at all"),
+        (answer(), 0, "", "python", "it has no Python"),
     ],
 )
 def test_each_step_that_fails_has_its_own_message(

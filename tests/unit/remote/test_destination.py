@@ -114,7 +114,7 @@ def test_warnings_of_ssh_are_no_settings(fake: Fake) -> None:
 
 def test_without_ssh_the_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_SSH", "/nonexistent/ssh")
-    with pytest.raises(Unreachable, match=r"SESH_SSH: there is no program /nonexistent/ssh; let it name"):
+    with pytest.raises(Unreachable, match=r"SESH_SSH: there is no program /nonexistent/ssh; let SESH_SSH name"):
         _ = Destination("box").settings
 
 
