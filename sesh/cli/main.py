@@ -60,9 +60,9 @@ def carry_out(cli: Invocation, options: Options) -> int:
 
 def help_(line: parser.CommandLine) -> int:
     """`--help`: print the help of the line's verb, or of the whole. `run` calls it before it looks for a verb."""
-    from sesh.cli import typer_app
+    from sesh.cli import help_page
 
-    text = typer_app.help_of(line)
+    text = help_page.help_of(line)
     if line.json:
         printing.value({"help": text})
     else:

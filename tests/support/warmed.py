@@ -125,11 +125,11 @@ def _fill() -> None:
 
 def _use_typer() -> None:
     """Typer loads more when it parses, and when it shows help."""
-    from sesh.cli import parser, typer_app
+    from sesh.cli import help_page, parser, typer_app
 
     line = parser.split(["--rename"])
     typer_app.error(line)
-    typer_app.help_of(line)
+    help_page.help_of(line)
 
 
 def _end(code: int) -> None:
