@@ -11,7 +11,7 @@ import sys
 
 from sesh import config
 from sesh.about import __version__
-from sesh.cli.verb_texts import EVERYWHERE
+from sesh.cli.verb_texts import EVERYWHERE, GROUPS
 from sesh.cli.verbs import VERBS, Verb
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
@@ -111,8 +111,9 @@ def page() -> str:
     parts += [".SH NAME", "sesh \\- keep named shell sessions alive, here and over ssh"]
     parts += [".SH SYNOPSIS", ".B sesh", _text("[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]")]
     parts += [".SH DESCRIPTION", *(f".PP\n{_text(' '.join(each.split()))}" for each in _ABOUT.split("\n\n"))]
-    parts += [".SH VERBS", *map(_verb, VERBS)]
-    parts += ["\n.SS With every verb", *_terms(EVERYWHERE)]
+    for group in GROUPS:
+        parts += [f".SH {group.upper()}", *(_verb(verb) for verb in VERBS if verb.group == group)]
+    parts += [".SH WITH EVERY VERB", *_terms(EVERYWHERE)]
     for title, rows in (
         ("KEYS", _KEYS),
         ("EXIT STATUS", _CODES),

@@ -528,7 +528,7 @@ START = (
 """The examples on top of the overview."""
 EVERYWHERE = (
     ("@HOST", "Run it on that host, over ssh; comes before the verb, or before NAME."),
-    ("--json", "Print one JSON value, errors too (also with SESH_JSON=1)."),
+    ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
     ("--help, -h", "Show this help."),
 )
