@@ -12,7 +12,7 @@ import subprocess
 
 from sesh import paths, programs
 from sesh.errors import InvalidHost, Unreachable
-from sesh.names import check_host
+from sesh.names import check_host, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,10 +125,10 @@ def _asked(host: str, words: list[str]) -> subprocess.CompletedProcess[bytes]:
             check=False,
         )
     except FileNotFoundError as error:
-        hint = "install the OpenSSH client"
-        if program() != "ssh":
-            hint += ", or let SESH_SSH name one program, without options"
-        raise Unreachable(f"{_named()} is not installed", hint=hint) from error
+        if (name := program()) != "ssh":
+            hint = "let it name one program, without options, or unset it"
+            raise Unreachable(f"SESH_SSH: there is no program {printable(name)}", hint=hint) from error
+        raise Unreachable("ssh is not installed", hint="install the OpenSSH client") from error
     except OSError as error:
         raise programs.cannot_run(_named(), error) from error
     except subprocess.TimeoutExpired as error:

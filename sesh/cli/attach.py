@@ -391,7 +391,8 @@ def _without_terminal(cli: Invocation, name: str, *, exists: bool) -> Refused:
     if exists:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
     elif verb := parser.verb_like(name):
-        instead = f"did you mean $sesh {verb}?"
+        words = ["--", *cli.tail] if cli.tail and verb in parser.BY_NAME and parser.BY_NAME[verb].command else []
+        instead = f"did you mean $sesh {parser.written([verb, *words])}?"
     elif host := _named_host(cli, name):
         instead = f"did you mean $sesh @{host}?"
     return Refused("attaching needs a terminal", hint=instead)

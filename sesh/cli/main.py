@@ -29,9 +29,9 @@ def run(argv: list[str]) -> int:
             return help_(line)
         options = parser.parse(line)
         if options is None:
-            from sesh.cli import typer_app
+            from sesh.cli import misread
 
-            raise typer_app.error(line)
+            raise misread.error(line)
         return carry_out(Invocation(line), options)
     except SeshError as error:
         error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)
@@ -60,9 +60,9 @@ def carry_out(cli: Invocation, options: Options) -> int:
 
 def help_(line: parser.CommandLine) -> int:
     """`--help`: print the help of the line's verb, or of the whole. `run` calls it before it looks for a verb."""
-    from sesh.cli import help_page
+    from sesh.cli import typer_app
 
-    text = help_page.help_of(line)
+    text = typer_app.help_of(line)
     if line.json:
         printing.value({"help": text})
     else:

@@ -139,7 +139,8 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     refused = list(failed.values())
     from sesh import wording
 
-    whole = "; ".join(error.line(cli.host) for error in refused)
+    ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
+    whole = "; ".join([*ended, *(error.line(cli.host) for error in refused)])
     if cli.json:
         error = {"code": refused[0].code, "message": wording.one_line(whole)}
         printing.value({"ok": False, key: list(done), "error": error})

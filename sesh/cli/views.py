@@ -45,7 +45,7 @@ def logs(
     if count is not None:
         from sesh import bounds
 
-        if not bounds.is_decimal(count):
+        if not bounds.is_decimal(count) or not (int(count) or follow):
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
         limit = int(count)
     if follow:

@@ -31,11 +31,9 @@ INSIDES = {
         "pyte.screens:wcwidth pyte.screens:copy.copy pyte.screens:json.dumps pyte.screens:Cursor "
         "pyte.screens:Screen.reset pyte.screens:Screen.__init__"
     ),
-    ("typer", "sesh/cli/help_page.py", "help in a form of our own, written by the click within typer"): (
-        "typer._click:HelpFormatter"
-    ),
-    ("typer", "sesh/cli/typer_app.py", "errors in words of our own, on the click within typer"): (
-        "typer.main:get_command typer.core:TyperCommand.make_context typer.exceptions:TyperException.format_message"
+    ("typer", "sesh/cli/typer_app.py", "help in a form of our own, on the click within typer"): (
+        "typer._click:Context typer._click:HelpFormatter typer.main:get_command typer.core:TyperCommand.format_help "
+        "typer.core:TyperCommand.context_class typer.core:TyperCommand.get_help"
     ),
 }
 

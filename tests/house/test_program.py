@@ -10,8 +10,8 @@ from tests.house.source import Module, modules, read
 
 COMMAND = re.compile(rf"(?:^|[`'\":(] ?){PROGRAM}(?: [-@]| NAME|: |`)|[`:] {PROGRAM} ?$")
 """The beginning of a command, or of a line of sesh's own, in a text."""
-ELSEWHERE = {"sesh.cli.verb_texts", "sesh.cli.verbs", "sesh.cli.help_page"}
-"""Help and examples, where `help_page` puts in the name that the program was called by."""
+ELSEWHERE = {"sesh.cli.verb_texts", "sesh.cli.verbs", "sesh.cli.typer_app"}
+"""Help and examples, where `typer_app` puts in the name that the program was called by."""
 
 
 def spelled(module: Module) -> list[str]:
