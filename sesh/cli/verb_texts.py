@@ -64,7 +64,7 @@ TEXTS = {
     "": Texts(
         GO, "Go to NAME, or start it; - goes to the last session",
         "[DIR] {} [-- CMD…]",
-        "Attach to NAME; if there is none, create it in DIR with CMD or your shell. `sesh -` returns to the session "
+        "Attach to NAME; if it does not exist, create it in DIR with CMD or your shell. `sesh -` returns to the session "
         "attached last; `sesh -A NAME` is the same as `sesh NAME`.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
         options={
@@ -94,7 +94,7 @@ TEXTS = {
         },
     ),
     "--new": Texts(
-        GO, "Start a new session, named by a number unless you name it",
+        GO, "Start a new session; without NAME it gets a number",
         "[NAME] [DIR] {} [-- CMD…]",
         "Create a session and attach to it; without NAME it gets the lowest free number. If NAME already runs, sesh "
         "asks; without a terminal it fails.",
@@ -161,7 +161,7 @@ TEXTS = {
     "--here": Texts(
         GO, "Go to the session of this directory's repository",
         "[DIR] {}",
-        "Attach to the session named after this directory's repository; if there is none, create it here.\n\nIn a git "
+        "Attach to the session named after this directory's repository; if it does not exist, create it here.\n\nIn a git "
         "worktree the name is REPO-BRANCH, outside a repository that of the directory. If a session of another "
         "directory has that name, it is NAME-2.",
         "sesh --here", "sesh --here ~/src/app", "sesh @gpu --here",
@@ -313,7 +313,7 @@ TEXTS = {
         },
     ),
     "--history": Texts(
-        SEE, "List the commands run in a session, or show one's output",
+        SEE, "List commands run in a session, or show one's output",
         "[NAME [N]] {}",
         "List the commands of --run, and typed ones (see --shell-init); with N, print that command's output. Without "
         "NAME, those of the session that you are in.",
@@ -336,7 +336,7 @@ TEXTS = {
         'sesh --state waiting "may I push?"', "sesh --state working", 'sesh --state done -- "$summary"',
     ),
     "--integrate": Texts(
-        AGENTS, "Have Claude Code, Codex or Gemini CLI report their state",
+        AGENTS, "Have Claude Code, Codex or Gemini report their state",
         "claude|codex|gemini {}",
         "Add hooks to an AI agent's own settings. The agent then reports when it works, asks and is done, and which "
         "command resumes its conversation.",
@@ -492,7 +492,7 @@ TEXTS = {
         "sesh --schema list", "sesh --schema > sesh.schema.json",
     ),
     "--help": Texts(
-        SETUP, "Show this page; `sesh --VERB --help` tells more of a verb",
+        SETUP, "Show this page; `sesh --VERB --help` says more",
         "",
         "Show the overview; `sesh --VERB --help` shows the help of one verb.",
         "sesh --help", "sesh --exec --help",

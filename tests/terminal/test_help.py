@@ -7,9 +7,11 @@ import os
 import re
 import shlex
 from collections import Counter
+from itertools import takewhile
 
 import pytest
 
+from sesh.cli.parser import parse, split
 from sesh.cli.verb_texts import GROUPS, START
 from sesh.cli.verbs import SPELLINGS, VERBS, Verb
 from tests.support import Home
@@ -41,7 +43,7 @@ def test_the_overview_fits_and_has_each_verb_once_in_a_line_of_its_own(home: Hom
     named = Counter(word for line in lines for word in line[0].split(", "))
     public = {"NAME", "-A NAME", *SPELLINGS} - {"--hook", "--bridge", "--complete"}
     assert named == Counter(public)
-    assert all(len(verb.summary) <= 60 for verb in VERBS)
+    assert all(len(verb.summary) <= 55 for verb in VERBS)
     for word in (r"Ctrl-\ ", "@HOST", "--json", "--local", "Exit codes: 0", "124", "125", "255", "SESH_DIR"):
         assert word in shown
 
@@ -89,6 +91,18 @@ def test_the_usage_of_a_verb_has_its_options_and_no_others(home: Home, verb: Ver
     assert ("\nOptions:\n" in shown) == bool(verb.options)
     assert not _FOREIGN.search(shown)
     assert all(f"  {', '.join(each.spellings)} " in shown for each in verb.options)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name or "NAME")
+def test_the_examples_of_a_verb_are_lines_that_it_takes(verb: Verb) -> None:
+    assert verb.examples
+    for example in verb.examples:
+        words = shlex.shlex(example.removeprefix('eval "$(').removesuffix(')"'), posix=True, punctuation_chars="|<>&")
+        words.whitespace_split = True
+        argv = list(takewhile(lambda word: word not in ("|", "<", ">", "&&"), words))
+        if argv[0] == "sesh":
+            line = split(argv[1:])
+            assert line.verb in (verb.name, "") and (line.help or parse(line) is not None), example
 
 
 def test_an_option_has_one_text_in_all_verbs_for_which_it_means_the_same() -> None:
