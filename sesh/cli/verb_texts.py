@@ -204,7 +204,7 @@ TEXTS = {
         "Run CMD in its own session, wait, and exit with its exit code. Without NAME the session gets the lowest free "
         "number. Meanwhile `sesh NAME` shows it.\n\nCtrl-C sends SIGINT to CMD. The third within 2 s, Ctrl-\\, and any "
         "other end of sesh leave it running.",
-        "sesh --exec build -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh", "sesh -e job -d -- backup",
+        "sesh --exec build -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh", "sesh -e test -d -- make test",
         options={
             "-C": "Run it in DIR. (In --grep, -C is a number of lines.)",
             "--print": "Print its output when it ends; of more than 32 MiB only the end.",
@@ -224,7 +224,7 @@ TEXTS = {
         "NAME {} -- CMD…",
         "Run CMD in NAME's shell; print exactly its output and exit with its exit code. A single word is shell "
         "source, as in the second example. CMD reads the session's terminal, never the standard input of sesh.",
-        "sesh --run work -- make test", "sesh --run work --timeout 5m -- 'cd src && ls | wc -l'",
+        "sesh --run work -- make test", "sesh --run work --timeout 5m -- 'ls src | wc -l'",
         "sesh --run work --json -- ./check.sh", "sesh @web1 @web2 --run work -- git pull",
         options={
             **_PATIENCE,
@@ -381,7 +381,7 @@ TEXTS = {
         KEEP, "Record a session to a file that asciinema plays",
         "NAME FILE {}",
         "Record what NAME prints from now on to FILE, for asciinema to play, until it ends or you press Ctrl-C.",
-        "sesh --record work work.cast", "sesh --record work work.cast --since-start",
+        "sesh --record work work.cast", "sesh --record work whole.cast --since-start",
         "sesh @gpu --record train train.cast",
         options={
             "--since-start": "First record what the session still keeps, at time 0.",
@@ -398,7 +398,7 @@ TEXTS = {
         KEEP, "Create the sessions of an --export that are missing",
         "[FILE]",
         "Create the sessions of an --export that are missing; without FILE, or with -, it reads stdin.",
-        "sesh --import sessions.json", "sesh --import - < sessions.json", "sesh @gpu --import -",
+        "sesh --import sessions.json", "sesh --import - < sessions.json", "sesh @gpu --import - < sessions.json",
     ),
     "--sweep": Texts(
         KEEP, "Clear ended and lost sessions, and other leftovers",
