@@ -35,14 +35,14 @@ def sweep(
     what is older than a week is cleared, or older than `--older`.
     """
     asks = cli.can_ask and not cli.json
+    seconds = bounds.parse_seconds(older, "--older", least=0)
+    if seconds is None:
+        seconds = 0.0 if asks else _UNASKED
     if len(cli.hosts) > 1 and not asks:
         from sesh.cli import fanout
 
         words = {"older": older, "all_": all_, "yes": yes, "dry_run": dry_run}
         return fanout.run(cli, words)
-    seconds = bounds.parse_seconds(older, "--older", least=0)
-    if seconds is None:
-        seconds = 0.0 if asks else _UNASKED
     if len(cli.hosts) < 2:
         answer = _sweep(cli, cli.host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run)
         if cli.json:

@@ -64,8 +64,8 @@ TEXTS = {
     "": Texts(
         GO, "Go to NAME, or start it; - goes to the last session",
         "[DIR] {} [-- CMD…]",
-        "Attach to NAME; if it does not exist, create it in DIR with CMD or your shell. `sesh -` returns to the session "
-        "attached last; `sesh -A NAME` is the same as `sesh NAME`.",
+        "Attach to NAME; if it does not exist, create it in DIR with CMD or your shell. `sesh -` returns to the "
+        "session attached last; `sesh -A NAME` is the same as `sesh NAME`.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
         options={
             **_ATTACHING,
@@ -161,8 +161,8 @@ TEXTS = {
     "--here": Texts(
         GO, "Go to the session of this directory's repository",
         "[DIR] {}",
-        "Attach to the session named after this directory's repository; if it does not exist, create it here.\n\nIn a git "
-        "worktree the name is REPO-BRANCH, outside a repository that of the directory. If a session of another "
+        "Attach to the session named after this directory's repository; if it does not exist, create it here.\n\nIn a "
+        "git worktree the name is REPO-BRANCH, outside a repository that of the directory. If a session of another "
         "directory has that name, it is NAME-2.",
         "sesh --here", "sesh --here ~/src/app", "sesh @gpu --here",
         options={
@@ -204,7 +204,8 @@ TEXTS = {
         "Run CMD in its own session, wait, and exit with its exit code. Without NAME the session gets the lowest free "
         "number. Meanwhile `sesh NAME` shows it.\n\nCtrl-C sends SIGINT to CMD. The third within 2 s, Ctrl-\\, and any "
         "other end of sesh leave it running.",
-        "sesh --exec build -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh", "sesh -e test -d -- make test",
+        "sesh --exec build -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh",
+        "sesh -e test -d -- make test",
         options={
             "-C": "Run it in DIR. (In --grep, -C is a number of lines.)",
             "--print": "Print its output when it ends; of more than 32 MiB only the end.",
