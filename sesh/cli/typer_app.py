@@ -1,4 +1,4 @@
-"""The verb table as typer sees it: all help."""
+"""The verb table as typer sees it: all help, the overview and the page of each verb."""
 
 from __future__ import annotations
 
@@ -11,86 +11,57 @@ from typer.core import TyperCommand
 from typer.main import get_command
 
 from sesh.about import CALLED, PROGRAM
-from sesh.cli import parser
-from sesh.cli.verb_texts import EVERYWHERE
+from sesh.cli import parser, printing
+from sesh.cli.verb_texts import CODES, EVERYWHERE, GROUPS, START, VARIABLES
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, VERBS, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from typer import _click
 
-VERBLESS = "NAME"
-"""The name in help of the form without a verb."""
-_COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= --| @| NAME|`)")
+_VERBLESS = "NAME"
+"""The name for typer of the form without a verb."""
+_COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= -| @| NAME|`)")
 """A command of sesh in a text of help."""
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_SHOWN = frozenset(verb.name for verb in VERBS)
-_EPILOG = """Ctrl-\\ leaves a session, which keeps running; `sesh NAME` returns to it. All after -- is the command.
-
-Exit codes: 0 success; 1 refused or not found; 2 usage; 124 timed out; 125 the command of --exec or --run did not run;
-126 or 127 it cannot be executed, or was not found; 128+N ended by signal N; 255 the outcome is not known; else the
-command's own.
-
-Environment: SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON=1, SESH_DEBUG=1; for ssh SESH_SSH, SESH_IDENTITY,
-SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
-
-
-class VerbCommand(TyperCommand):
-    """One verb; its `options_metavar` is the whole usage."""
-
-    def collect_usage_pieces(self, ctx: _click.Context) -> list[str]:
-        """Return the usage line, in one piece."""
-        return [self.options_metavar or ""]
-
-    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
-        """Write the verb's options, and those of every verb."""
-        records = [param.get_help_record(ctx) for param in self.get_params(ctx) if param.param_type_name == "option"]
-        with formatter.section("Options"):
-            formatter.write_dl([record for record in records if record is not None])
-        attaching = self.name in (VERBLESS, "--attach", "--pick")
-        with formatter.section("With every verb"):
-            formatter.write_dl([row for row in EVERYWHERE if not (attaching and row[0] == "--json")])
+_HEADING = re.compile(r"^(Usage|Exit codes|Environment|\w[^:`\n]*(?=:\n))", re.MULTILINE)
+_LEAST, _NARROW, _WIDEST = 30, 60, 100
+"""Columns of help: at least; those below which the meaning of a word has a line of its own; at most."""
+_COLUMN, _INDENT = 30, 4
+"""Columns of the words whose meaning stands beside them, at the most; on a narrow terminal."""
+_HERE = frozenset(
+    ("--deploy", "--upgrade", "--forget", "--undeploy", "--state", "--integrate", "--mcp", "--skill", "--schema",
+     "--shell-init", "--completions", "--help", "--version")
+)  # fmt: skip
+"""Verbs that are not carried out on a host."""
+_NO_JSON = frozenset(("", "--attach", "--pick"))
 
 
-class WholeCommand(VerbCommand):
-    """The help of sesh as a whole."""
+class HelpCommand(TyperCommand):
+    """A verb, or sesh as a whole; its help has a form of its own."""
 
-    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
-        """Write the verbs with their short forms, and the options of every verb."""
-        rows = [("(nothing)", "List the sessions.")]
-        for verb in VERBS:
-            spelled = verb.name or "NAME [DIR] [-- CMD…]"
-            rows.append((f"{spelled}, {verb.short}" if verb.short else spelled, f"{verb.summary}."))
-        with formatter.section("Verbs (see `sesh --VERB --help` and `sesh NAME --help`)"):
-            formatter.write_dl(rows)
-        with formatter.section("With every verb"):
-            formatter.write_dl(EVERYWHERE)
+    def format_help(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        """Write the help."""
+        if self.name == PROGRAM:
+            _write_overview(formatter)
+        else:
+            _write_verb(formatter, BY_NAME[(self.name or "").removeprefix(_VERBLESS)])
 
 
-_WHOLE = WholeCommand(
-    PROGRAM,
-    context_settings=_CONTEXT,
-    rich_markup_mode=None,
-    options_metavar="[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]",
-    help="Named shell sessions that stay alive: leave, come back, or drive them from scripts.",
-    epilog=_EPILOG,
-)
+def help_of(line: parser.CommandLine) -> str:
+    """Return the text of help: of the line's verb, of a verb without its dashes, of NAME, else of the whole."""
+    verb = line.verb or parser.verb_like(line.words[0] if line.words else "")
+    of_verb = verb in BY_NAME and BY_NAME[verb].group and (verb or line.create or line.words)
+    shown = command(BY_NAME[verb]) if of_verb else HelpCommand(PROGRAM)
+    width = max(_LEAST, min(printing.width(printing.STDOUT), _WIDEST))
+    text = _COMMAND.sub(CALLED, shown.get_help(shown.context_class(shown, terminal_width=width)))
+    return text if line.json or not printing.coloured() else _HEADING.sub("\x1b[1m\\1\x1b[m", text)
 
 
 def command(verb: Verb) -> TyperCommand:
     """Return a verb as a command of typer's."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    # \b keeps typer from joining the lines.
-    examples = "\n".join(["\b", "Examples:", *(f"  {line}" for line in verb.examples)])
-    app.command(
-        verb.name or VERBLESS,
-        cls=VerbCommand,
-        help=verb.text,
-        options_metavar=verb.usage,
-        epilog=examples,
-        context_settings=_CONTEXT,
-    )(_stub(verb))
+    app.command(verb.name or _VERBLESS, cls=HelpCommand)(_stub(verb))
     return cast("TyperCommand", get_command(app))
 
 
@@ -114,19 +85,54 @@ def _stub(verb: Verb) -> Callable[..., None]:
         add(key, value, declared, None if kind in "?*" else inspect.Parameter.empty)
     for option in verb.options:
         value = {FLAG: bool, MANY: list[str] | None}.get(option.kind, str | None)
-        declared = typer.Option(*option.spellings, metavar=option.metavar or None, help=option.help)
+        declared = typer.Option(*option.spellings, metavar=option.metavar or None)
         add(option.key, value, declared, False if option.kind == FLAG else None)
     stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     stub.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return stub
 
 
-def help_of(line: parser.CommandLine) -> str:
-    """Return the text of help: of the line's verb, of a verb without its dashes, of NAME, else of the whole."""
-    verb = line.verb or parser.verb_like(line.words[0] if line.words else "")
-    if verb in _SHOWN and (verb or line.create or line.words):
-        shown, name = command(BY_NAME[verb]), f"{CALLED} {verb or VERBLESS}"
-    else:
-        shown, name = _WHOLE, CALLED
-    context = shown.context_class(shown, info_name=name, **shown.context_settings)
-    return _COMMAND.sub(CALLED, shown.get_help(context))
+def _write_overview(formatter: _click.HelpFormatter) -> None:
+    """Write what to type first, a line for each verb by its group, and what all verbs share."""
+    formatter.write_usage(CALLED, "[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]")
+    formatter.write_paragraph()
+    with formatter.indentation():
+        _write_rows(formatter, START)
+    formatter.write_paragraph()
+    widest = max(len(verb.shown) for verb in VERBS)
+    for group in GROUPS:
+        _write_group(formatter, group, [(f"{v.shown:<{widest}}", v.summary) for v in VERBS if v.group == group])
+    _write_group(formatter, "With every verb", EVERYWHERE[:-1])
+    for title, text in (("Exit codes", CODES), ("Environment", VARIABLES)):
+        formatter.write_text(f"{title}: {text}")
+
+
+def _write_verb(formatter: _click.HelpFormatter, verb: Verb) -> None:
+    """Write how a verb is typed, what it does, its options and its examples."""
+    formatter.write_usage(CALLED if verb.name else f"{CALLED} NAME", f"{verb.name} {verb.usage}".strip())
+    formatter.write_paragraph()
+    with formatter.indentation():
+        formatter.write_text(verb.text)
+    if verb.options:
+        formatter.write_paragraph()
+        _write_group(formatter, "Options", [(option.shown, option.help) for option in verb.options])
+    left_out = "@HOST" if verb.name in _HERE else "--json" if verb.name in _NO_JSON else ""
+    formatter.write_paragraph()
+    _write_group(formatter, "With every verb", [row for row in EVERYWHERE if row[0] != left_out])
+    formatter.write_paragraph()
+    formatter.write_heading("Examples")
+    formatter.write("".join(f"  {line}\n" for line in verb.examples))
+
+
+def _write_group(formatter: _click.HelpFormatter, title: str, rows: Sequence[tuple[str, str]]) -> None:
+    formatter.write_heading(title)
+    with formatter.indentation():
+        _write_rows(formatter, rows)
+
+
+def _write_rows(formatter: _click.HelpFormatter, rows: Sequence[tuple[str, str]]) -> None:
+    """Write words and what they mean; on a narrow terminal the meaning stands below."""
+    narrow = formatter.width < _NARROW
+    formatter.write_dl(
+        [(word.rstrip() if narrow else word, text) for word, text in rows], _INDENT if narrow else _COLUMN
+    )

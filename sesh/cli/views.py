@@ -14,7 +14,7 @@ _LINES = 300
 
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
-    """`--screen [NAME] [--format F]`: print the visible rows."""
+    """`--screen [NAME] [--format FORMAT]`: print the visible rows."""
     name = cli.session(name)
     views.check_format(form)
     target = cli.target
@@ -37,7 +37,7 @@ def logs(
     ansi: bool = False,
     pager: bool = False,
 ) -> int:
-    """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: print the last lines of scrollback and screen."""
+    """`--logs [NAME [N]] [--follow] [--ansi] [--pager]`: print the last lines of scrollback and screen."""
     name = cli.session(name)
     if pager:
         return _paged(cli, name)

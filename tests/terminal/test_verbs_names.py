@@ -304,5 +304,5 @@ def test_the_form_without_a_verb_has_help_of_its_own(sesh: Sesh, words: list[str
     """Its options, those of attaching among them, stood in no help at all."""
     shown = sesh(*words, "--help").stdout
     assert shown.startswith("Usage: sesh NAME [DIR]")
-    for option in ("--join", "--replace", "-r, --read-only", "--no-replay", "--no-detach-key", "--env", "--label"):
+    for option in ("--join", "--replace", "--read-only, -r", "--no-replay", "--no-detach-key", "--env", "--label"):
         assert option in shown

@@ -62,7 +62,7 @@ SAID = [
     ("--run none -- true", 125, "no session none; `sesh` lists them"),
     ("--send work --key Foo", 2, "Foo is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character"),
     ("--list --label =", 2, "= is not a label: write KEY=VALUE (KEY= removes it)"),
-    ("--wait work --idle x", 2, "x is not a time: --idle takes seconds, like 90 or 0.5"),
+    ("--wait work --idle x", 2, "x is not a time: --idle takes seconds, or a time like 90s, 5m, 2h, 7d"),
     ("--screen work --format pdf", 2, "unknown format pdf; use text, ansi, json, svg, html"),
     ("--forget @box", 1, "@box is no known remote; no remote is known"),
 ]
