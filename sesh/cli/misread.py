@@ -24,7 +24,7 @@ _OF_SCREEN = frozenset("SRDdrm")
 """The letters of the options by which screen starts a session, or goes back to one."""
 _NEAR = 0.75
 """The likeness of two words from which on one may be a slip for the other."""
-_FEW = 3
+_FEW = 2
 """Verbs that an error lists."""
 _FOR_ONE = {
     "--list": "one session: $sesh --status {}",
@@ -76,7 +76,9 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
     verb = line.verb
     spelling = word.partition("=")[0] if word[:2] == "--" else word[:2]
     option = line.row.spelled.get(spelling)
-    if option is not None and option.kind == FLAG:
+    if (option is not None and option.kind == FLAG) or (
+        spelling != word and spelling in ("--json", "--local", "--help")
+    ):
         return UsageError(f"{spelling} takes no value", hint=f"write: {spelling}")
     if verb in ("--send", "--message"):
         hint = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"

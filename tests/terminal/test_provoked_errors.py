@@ -84,6 +84,7 @@ USAGE = rows(
     ("--exec --foll -- true", "did you mean --follow?"),
     ("--exec --timeou 5 -- true", "did you mean --timeout?"),
     ("--exec --print=1 -- true", "--print, no value"),
+    ("--status w --json=1", "--json, no value"),
     ("--run w --bad -- true", "--run, --bad, --help"),
     ("--send w --bad", "--send, --bad, after --, -- TEXT"),
     ("--message w --bad", "--message, --bad, -- TEXT"),
@@ -140,6 +141,8 @@ USAGE = rows(
     ("--wait w --for", "--for, value, REGEX"),
     ("--wait w --idle", "--idle, value"),
     ("-- make", "no NAME, sesh NAME"),
+    ("w --label a=b --env C", "C, not a variable, --env NAME=VALUE"),
+    ("--new x --env", "--env, value, K=V"),
     # too many words
     ("w a b", "sesh w -- a b"),
     ("--attach w x", "x, too many, --attach NAME"),
