@@ -386,7 +386,7 @@ def _check_answer(session: Session, request: Request) -> bool:
         raise Refused(f"{session.name} shows nothing of what is typed, so one key is no answer; nothing was typed")
     if session.activity.line_begun:
         raise Refused(
-            f"{session.name} is waiting, but a line that somebody has begun to type stands there; nothing was typed",
+            f"{session.name} is waiting, but somebody has begun to type a line there; nothing was typed",
             hint=f"enter or erase it: $sesh {session.name}",
         )
     text, pty = request.data, session.pty

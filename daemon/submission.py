@@ -219,7 +219,7 @@ class Submissions:
                 repeated = True
                 yield from self._type(b"\r")
             if not since and now - began >= _JUDGED:
-                return False, "the text still stands there"
+                return False, "the text is still in its input line"
             yield
 
     def _disturbed(self, submission: Submission) -> bool:

@@ -94,5 +94,5 @@ def asked(session: Session, since: str, question: str | None) -> Answer:
     if question is not None and question != standing.question:
         raise Refused(f"{name} is waiting, but asks {words}; nothing was typed")
     if since and since != began:
-        raise Refused(f"{name} is waiting, but asks anew: {words}; nothing was typed")
+        raise Refused(f"{name} is waiting, but has asked again: {words}; nothing was typed")
     return {"since": began, "question": standing.question, "hides": session.hides}

@@ -9,13 +9,16 @@ import os
 import re
 import sys
 
+from sesh import config
 from sesh.about import __version__
-from sesh.cli.verb_texts import EVERYWHERE
+from sesh.cli.verb_texts import EVERYWHERE, GROUPS
 from sesh.cli.verbs import VERBS, Verb
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
 SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, or the verbs."
 
+_RELEASED = "2026-11-23"
+"""The day of this version, as in the changelog."""
 _ABOUT = """\
 sesh keeps named shell sessions alive, on this machine and on any machine that you can reach with ssh. `sesh work`
 attaches to the session work, or creates it. Ctrl-\\ leaves it, and whatever runs in it keeps running. When you attach
@@ -32,7 +35,7 @@ _KEYS = (
     ),
     (
         "Ctrl-C",
-        "While sesh waits for a job: send SIGINT to the job. The third in a row stops waiting; the job goes on.",
+        "While sesh waits for a job: send SIGINT to the job. The third within 2 s stops waiting; the job goes on.",
     ),
 )
 _CODES = (
@@ -47,35 +50,52 @@ _CODES = (
     ("other", "The command's own exit code."),
 )
 _VARIABLES = (
-    ("SESH_SESSION", "Set inside a session: its name, for prompts."),
     ("SESH_DIR", "Directory for sockets and session records; must be yours, mode 0700. Default: ~/.sesh."),
-    ("SESH_DETACH_KEY", "The detach key: C-\\, C-b d (two keys), or none."),
+    ("SESH_DETACH_KEY", "The detach key: C-\\, C-b d (two keys), or none. Overrides detach_key."),
     ("SESH_JSON", "1: as if you gave --json with every verb."),
     ("SESH_DEBUG", "1: show tracebacks for internal errors."),
     ("SESH_LOG", "A file for what goes wrong in daemons, links and commands. See --doctor --report."),
     ("SESH_EVENT_LOG", "A file for remote events, as JSON Lines. See --events --log."),
-    ("SESH_NO_SYNC", "1: push no files before a session starts on another host."),
+    ("SESH_WORK_LOG", "Directory for the work logs of the MCP server, or none. Default: ~/.local/state/sesh/work."),
+    ("SESH_SESSION", "Set inside a session: its name, for prompts."),
+    ("SESH_ENV_FILE", "Set inside a session: the file from which the shell integration takes new values."),
     ("SESH_SSH, SESH_IDENTITY, SESH_PROXYJUMP", "The ssh program (ssh or autossh), a key file, hosts to go through."),
     (
         "SESH_PERSIST, SESH_KEEPALIVE",
         "How long shared connections stay open (8h), and seconds between keepalives (30).",
     ),
-    ("SESH_COMPRESSION", "yes or no: whether ssh compresses. Default: yes, save for hosts within 20 ms."),
-    ("SESH_CTRL_DIR", "Directory for the sockets of shared connections."),
+    ("SESH_COMPRESSION", "yes or no: whether ssh compresses. Default: yes, except for hosts within 20 ms."),
+    (
+        "SESH_CTRL_DIR",
+        "Directory for the sockets of shared connections. Default: under XDG_RUNTIME_DIR, else SESH_DIR.",
+    ),
+    ("SESH_NO_SYNC", "1: push no files before a session starts on another host."),
     ("NO_COLOR", "No colours in sesh's own output."),
+    (
+        "XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME",
+        "Base directories of the files below. Defaults: ~/.config, ~/.local/state, ~/.cache.",
+    ),
 )
+_TABLES = ("groups", "remotes", "hooks")
 _FILES = (
     (
         "~/.config/sesh/config.toml",
-        "Settings: detach_key, replay_lines, replay, persist, title, [groups], [remotes], [hooks].",
+        f"Settings: {', '.join(f'[{key}]' if key in _TABLES else key for key in config.KEYS)}.",
     ),
     (
         "~/.config/sesh/sync",
         "Files to push before a session starts on another host, one path relative to HOME per line.",
     ),
-    ("~/.sesh", "Sockets and records of sessions, and what is kept of ended ones."),
-    ("~/.local/state/sesh", "Known remotes, and the event log."),
-    ("~/.local/share/sesh/versions", "Versions installed by --deploy."),
+    ("~/.sesh", "Sockets and records of sessions, and what is kept of ended and lost ones."),
+    ("~/.local/state/sesh/remotes/", "Known remotes, and what was last known of their sessions."),
+    ("~/.local/state/sesh/events.jsonl", "The log of connections, deployments and files pushed."),
+    ("~/.local/state/sesh/work", "The work logs of the MCP server."),
+    ("~/.cache/sesh/wheels/", "Binary parts that --deploy fetched for other platforms."),
+    ("~/.local/share/sesh/versions", "Versions installed on this machine by --deploy."),
+    (
+        "~/.claude/settings.json, ~/.codex/hooks.json, ~/.gemini/settings.json",
+        "The agents' own settings; --integrate adds hooks to them.",
+    ),
 )
 _EXAMPLES = (
     ("sesh work", "Attach to work, or create it."),
@@ -87,12 +107,13 @@ _EXAMPLES = (
 
 def page() -> str:
     """The whole page, in the macros of man(7)."""
-    parts = [SIGN, f'.TH SESH 1 "" "sesh {__version__}" "User Commands"']
+    parts = [SIGN, f'.TH SESH 1 "{_RELEASED}" "sesh {__version__}" "User Commands"']
     parts += [".SH NAME", "sesh \\- keep named shell sessions alive, here and over ssh"]
     parts += [".SH SYNOPSIS", ".B sesh", _text("[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]")]
     parts += [".SH DESCRIPTION", *(f".PP\n{_text(' '.join(each.split()))}" for each in _ABOUT.split("\n\n"))]
-    parts += [".SH VERBS", *map(_verb, VERBS)]
-    parts += ["\n.SS With every verb", *_terms(EVERYWHERE)]
+    for group in GROUPS:
+        parts += [f".SH {group.upper()}", *(_verb(verb) for verb in VERBS if verb.group == group)]
+    parts += [".SH WITH EVERY VERB", *_terms(EVERYWHERE)]
     for title, rows in (
         ("KEYS", _KEYS),
         ("EXIT STATUS", _CODES),
@@ -107,13 +128,10 @@ def page() -> str:
 
 def _verb(verb: Verb) -> str:
     """One verb: its usage, what it does, its options, its examples."""
-    title = f"{verb.name or 'sesh NAME'}, {verb.short}" if verb.short else verb.name or "sesh NAME"
     usage = f"NAME {verb.usage}" if not verb.name else verb.usage
-    lines = [f".SS {_text(title)}", ".PP", f".B {_text(f'sesh {verb.name}'.strip())}", _text(usage)]
+    lines = [f".SS {_text(verb.shown)}", ".PP", f".B {_text(f'sesh {verb.name}'.strip())}", _text(usage)]
     lines += [".PP", *(_text(each) for each in verb.text.split("\n") if each.strip())]
-    lines += _terms(
-        [(", ".join(each.spellings) + (f" {each.metavar}" if each.metavar else ""), each.help) for each in verb.options]
-    )
+    lines += _terms([(each.shown, each.help) for each in verb.options])
     lines += [".PP", ".nf", *(f".RS 4\n{_text(each)}\n.RE" for each in verb.examples), ".fi"] if verb.examples else []
     return "\n".join(line for line in lines if line)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST = 1e9
 """Seconds, some thirty years: every time is shorter."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 LARGEST_SIDE = 1000
 """Columns or rows of a screen."""
 SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000
@@ -68,17 +69,20 @@ def is_decimal(text: str) -> bool:
     return text.isdecimal() and text.isascii() and len(text) <= 18
 
 
-def parse_seconds(word: str | None, option: str = "--timeout") -> float | None:
-    """The seconds given for an option, None if it is not given. Raises UsageError unless they are a positive number."""
+def parse_seconds(word: str | None, option: str = "--timeout", *, least: float = 1e-9) -> float | None:
+    """The seconds of `90`, `0.5`, `90s`, `5m`, `2h`, `7d` or `1w`, given for an option; None if it is not given.
+
+    Raises UsageError unless they are a time, and `least` or more.
+    """
     if word is None:
         return None
-    try:
-        number = float(word)
-    except ValueError:
-        number = 0.0
-    if not (number and is_seconds(number)):
-        raise UsageError(f"{printable(word)} is not a time: {option} takes seconds, like 90 or 0.5")
-    return number
+    number, unit = (word[:-1], word[-1]) if word[-1:] in _UNITS else (word, "s")
+    whole, _, part = number.partition(".")
+    if is_decimal(f"{whole}{part}"):
+        time = float(number) * _UNITS[unit]
+        if is_seconds(time) and time >= least:
+            return time
+    raise UsageError(f"{printable(word)} is not a time: {option} takes seconds, or a time like 90s, 5m, 2h, 7d")
 
 
 def integer(value: object, name: str) -> int:

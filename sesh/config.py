@@ -242,7 +242,7 @@ def load(path: str | None = None) -> Config:
         from sesh import wording
 
         reason = wording.one_line(str(error)).rstrip(".")
-        config.warn(f"{reason}; using the defaults", place=error.place)
+        config.warn(f"not TOML ({reason[:1].lower()}{reason[1:]}); the whole file is ignored", place=error.place)
     except ImportError:
         config.warn("reading it needs Python 3.11 or the package tomli; using the defaults")
     else:

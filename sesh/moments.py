@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import time as clock
 
-from sesh.errors import UsageError
-from sesh.names import printable
-
 _DAYS_TO_EPOCH = 719468
 """From March 1st of the year 0 to 1970."""
 _END_OF_TIME = 1 << 50
 """Seconds since the epoch that no clock shows."""
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
-_UNITS = {"s": 1, "m": _MINUTE, "h": _HOUR, "d": _DAY, "w": 7 * _DAY}
 _SINCE_BOOT = getattr(clock, "CLOCK_BOOTTIME", clock.CLOCK_MONOTONIC)
 """A clock that nobody sets, and that goes on while the machine sleeps (macOS: its monotonic one does)."""
 
@@ -139,9 +135,7 @@ def _largest(passed: float, *units: str) -> tuple[int, str]:
     return int(passed), units[-1]
 
 
-def parse_span(text: str) -> float:
-    """The seconds of `168h`, `7d`, `90m`, `30s`, `2w`; a number without a unit is seconds. Raises UsageError."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
-    if not (number.isdecimal() and number.isascii() and len(number) < 10):
-        raise UsageError(f"{printable(text)} is not a time: --older takes 168h, 7d, 90m or 30s")
-    return float(number) * _UNITS[unit]
+def exact(passed: float) -> str:
+    """Seconds as a person writes them: in the largest unit of which they are a whole number (90m, 7d), else 0.5s."""
+    size, unit = next((row for row in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")) if not passed % row[0]), (1, "s"))
+    return f"{passed / size:.12g}{unit}"

@@ -68,6 +68,9 @@ def check_host(text: str) -> str:
     user_ok = not sign or (bool(user) and user[0] != "-" and _USER.issuperset(user))
     if len(text) <= 255 and host_ok and port_ok and user_ok and host[0] not in "-.":
         return text
+    number = rest.rpartition(":")[2]
+    if host_ok and user_ok and not port_ok and number.isdecimal():
+        raise errors.InvalidHost(f"{printable(number)} is not a port: write a number from 1 to 65535")
     raise errors.InvalidHost(
         f"{printable(text)} is not a host: write [user@]host[:port], or a Host from your ssh_config"
     )

@@ -242,7 +242,7 @@ class reachable:  # noqa: N801 (a context manager named as what it gives)
 
 def absent(name: str) -> NotFound:
     """The error for a session that is not there, with what to do."""
-    return NotFound(f"no session {name}", hint=f"`$sesh` lists sessions, `$sesh {name}` creates it")
+    return NotFound(f"no session {name}", hint="`$sesh` lists them")
 
 
 def taken(name: str) -> Exists:

@@ -283,7 +283,8 @@ class RunQueue:
         if shell is not None and shell.ready and drained and not pump.input:
             self.prompted = True
             if pump.line_begun:
-                raise Busy(f"there is an unfinished line at the prompt of {self.name}; enter or clear it")
+                hint = f"enter it, or clear it: $sesh --send {self.name} --key C-c"
+                raise Busy(f"there is an unfinished line at the prompt of {self.name}", hint=hint)
             if run.connection.begin(run.request):
                 self._type(run, shell)
             else:

@@ -143,7 +143,7 @@ def choose_python(host: str, answer: survey.Survey) -> survey.Python:
     """Return the interpreter to run sesh: one for which nothing must be fetched, of the system's, the newest."""
     if not answer.pythons:
         names = "; ".join(answer.unsuitable[:4])
-        others = f"only {names}" if names else "none at all"
+        others = f"only {names}" if names else "it has no Python"
         oldest = ".".join(str(part) for part in survey.OLDEST)
         raise DeployError("python", f"{host} has no Python {oldest} or newer ({others}); install python3 there")
 

@@ -36,22 +36,17 @@ class HostResult:
     error: SeshError | None = None
 
     def __str__(self) -> str:
-        return f"{self.destination.host} {self.verdict}"
-
-    @property
-    def verdict(self) -> str:
-        """The result in words that follow the host."""
         done, host = self.deployment, self.destination.host
         if done is None:
             step = f" ({self.error.step})" if isinstance(self.error, DeployError) else ""
             reason = str(self.error)
             for beginning in (f"{host}: ", f"{host} ", f"cannot reach {host}: "):
                 reason = reason.removeprefix(beginning)
-            return f"failed{step}: {reason}"
+            return f"{host} failed{step}: {reason}"
         if not done.changed:
-            return f"has sesh {done.version} already"
+            return f"{host} has sesh {done.version} already"
         size = f"{done.bytes / 1e6:.1f} MB, " if done.bytes else ""
-        return f"has sesh {done.version} now, by Python {done.python_version} ({size}{done.seconds:.1f} s)"
+        return f"installed sesh {done.version} on {host} with Python {done.python_version} ({size}{done.seconds:.1f} s)"
 
 
 def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> list[HostResult]:

@@ -12,7 +12,7 @@ import subprocess
 
 from sesh import paths, programs
 from sesh.errors import InvalidHost, Unreachable
-from sesh.names import check_host
+from sesh.names import check_host, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ def resolve(destination: Destination, *options: str) -> dict[str, list[str]]:
     return settings
 
 
+_INSTEAD = "let SESH_SSH name one program, without options, or unset it"
+
+
 def _named() -> str:
     """The program for a message, with the variable that names it if one does."""
     return program() if program() == "ssh" else f"SESH_SSH={program()}"
@@ -125,12 +128,11 @@ def _asked(host: str, words: list[str]) -> subprocess.CompletedProcess[bytes]:
             check=False,
         )
     except FileNotFoundError as error:
-        hint = "install the OpenSSH client"
-        if program() != "ssh":
-            hint += ", or let SESH_SSH name one program, without options"
-        raise Unreachable(f"{_named()} is not installed", hint=hint) from error
+        if (name := program()) != "ssh":
+            raise Unreachable(f"SESH_SSH: there is no program {printable(name)}", hint=_INSTEAD) from error
+        raise Unreachable("ssh is not installed", hint="install the OpenSSH client") from error
     except OSError as error:
-        raise programs.cannot_run(_named(), error) from error
+        raise programs.cannot_run(_named(), error, "" if program() == "ssh" else _INSTEAD) from error
     except subprocess.TimeoutExpired as error:
         raise Unreachable(f"{_named()} -G {host} did not end within {TIMEOUT:g} s") from error
 

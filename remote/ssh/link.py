@@ -592,7 +592,8 @@ def _begun(destination: Destination, argv: list[str], environment: dict[str, str
                 argv, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, start_new_session=detached
             )
         except OSError as error:
-            raise programs.cannot_run(argv[0], error) from error
+            hint = f"check `via` of {destination.host} in config.toml" if destination.via is not None else ""
+            raise programs.cannot_run(argv[0], error, hint) from error
         on_failure.pop_all()  # the link closes them from here on
         return Link(destination, process, stderr, inbound, outbound)
 

@@ -16,6 +16,7 @@ from functools import partial
 from sesh import paths, programs, reading, writing
 from sesh.errors import Interrupted, Late, LoginRefused, Refused, Unreachable, silent_host
 from sesh.identity import start_time
+from sesh.names import printable
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
 from sesh.stop import Stop
@@ -333,7 +334,7 @@ def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: floa
     argv += [*_options(destination, persist="no"), *destination.target]
     hint = "install it, or unset SESH_SSH"
     if programs.find(argv[0]) is None:
-        raise Unreachable(f"cannot run {argv[0]} (there is no such program)", hint=hint)
+        raise Unreachable(f"SESH_SSH: there is no program {printable(argv[0])}", hint=hint)
     process = _start(argv, stderr, ask=False, hint=hint)
     deadline = time.monotonic() + 3 * ssh.CONNECT_TIMEOUT if deadline is None else deadline
     while not is_alive(destination):

@@ -34,9 +34,9 @@ def schema(cli: Invocation, verb: str | None = None) -> int:
     defs: dict[str, dict[str, object]] = {}
     shown = {row.name: _printed(row, defs) for row in VERBS if row.name and (not verb or name == row.name)}
     if verb and not shown:
-        from sesh.cli import typer_app
+        from sesh.cli import misread
 
-        near = typer_app.verbs_near(verb)
+        near = misread.verbs_near(verb)
         hint = f"did you mean $sesh --schema {near[0]}?" if near else "see `$sesh --help`"
         raise UsageError(f"there is no verb {printable(verb)}", hint=hint)
     body = shown[name] if verb else {"type": "object", "properties": shown}

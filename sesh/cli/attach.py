@@ -242,7 +242,7 @@ def _back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int
     Raises NotFound, and UsageError if a DIR or a command was written.
     """
     if directory is not None or cli.tail is not None:
-        raise UsageError("`$sesh -` attaches to the last session and creates none; omit DIR and CMD")
+        raise UsageError("`$sesh -` attaches to the last session, and creates no new one; omit DIR and CMD")
     if cli.host is not None:
         return attach_to(cli, "-", view)
     current = listing.current()
@@ -391,7 +391,8 @@ def _without_terminal(cli: Invocation, name: str, *, exists: bool) -> Refused:
     if exists:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
     elif verb := parser.verb_like(name):
-        instead = f"did you mean $sesh {verb}?"
+        words = ["--", *cli.tail] if cli.tail and verb in BY_NAME and BY_NAME[verb].command else []
+        instead = f"did you mean $sesh {parser.written([verb, *words])}?"
     elif host := _named_host(cli, name):
         instead = f"did you mean $sesh @{host}?"
     return Refused("attaching needs a terminal", hint=instead)

@@ -76,7 +76,7 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     if chosen is None or chosen == here:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         message += f", but {', '.join(silent)} could not be asked" if silent else ""
-        raise NotFound(message, hint="`$sesh` shows how each one stands")
+        raise NotFound(message, hint="`$sesh` lists all sessions with their states")
     cli.set_host(chosen[0])
     return attach.attach(cli, chosen[1], **view)
 

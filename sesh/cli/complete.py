@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     Completion = tuple[str, dict[str, str]]
     Offers = dict[str, str]
 
-_EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
 _VALUES = {
     "agent": ("claude", "codex", "gemini"),
     "form": ("text", "ansi", "json", "svg", "html"),
@@ -113,6 +112,8 @@ def _values(key: str) -> Completion:
 
 def _options(line: CommandLine, plain: list[str], given: set[str]) -> Offers:
     """Return the options of the verb that were not given yet; before any verb and name the verbs too."""
+    from sesh.cli.verb_texts import EVERYWHERE
+
     offers: Offers = {}
     if not line.verb and not plain:
         offers |= {verb.name: verb.summary for verb in VERBS if verb.name}
@@ -121,7 +122,7 @@ def _options(line: CommandLine, plain: list[str], given: set[str]) -> Offers:
             long = [word for word in option.spellings if word[:2] == "--"]
             for word in long or option.spellings:
                 offers.setdefault(word, option.help.rstrip("."))
-    offers |= _EVERYWHERE
+    offers |= {word.partition(",")[0]: text.rstrip(".") for word, text in EVERYWHERE if word[0] == "-"}
     if line.row.command:
         offers["--"] = "then the command"
     return offers

@@ -45,7 +45,7 @@ def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     unknown = ", ".join(f"@{host}" for host in cli.hosts if not known.forget(host))
     if unknown:
         others = ", ".join(f"@{remote.host}" for remote in known.all())
-        hint = f"those that are known: {others}" if others else "none is known"
+        hint = f"those that are known: {others}" if others else "no remote is known"
         raise NotFound(f"{unknown} is no known remote", hint=hint)
     return cli.done(hosts=list(cli.hosts))
 

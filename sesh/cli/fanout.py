@@ -67,7 +67,7 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     """`sesh @a @b --VERB …`: return the exit code. Raises UsageError if the verb takes one host only."""
     if not cli.line.row.several:
         several = " ".join(verb.name for verb in VERBS if verb.several)
-        raise UsageError(f"{cli.verb or f'{CALLED} NAME'} does not take several hosts; these do: {several}")
+        raise UsageError(f"{cli.verb or f'{CALLED} NAME'} takes one host", hint=f"these take several: {several}")
     as_json = cli.json or options.get("form") == "json"
     if options.get("form") in ("svg", "html") and not as_json:
         raise UsageError("pictures of several hosts come in a list only; add --json")

@@ -29,9 +29,9 @@ def run(argv: list[str]) -> int:
             return help_(line)
         options = parser.parse(line)
         if options is None:
-            from sesh.cli import typer_app
+            from sesh.cli import misread
 
-            raise typer_app.error(line)
+            raise misread.error(line)
         return carry_out(Invocation(line), options)
     except SeshError as error:
         error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)

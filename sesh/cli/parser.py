@@ -1,6 +1,6 @@
 """A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`; and slips.
 
-Pure, and lean. A host, a name and an option's value are never taken for one another. `typer_app` words the error for a
+Pure, and lean. A host, a name and an option's value are never taken for one another. `misread` words the error for a
 line that `parse` refuses. A slip: a verb without its dashes, a command in the place of a directory.
 """
 
@@ -100,6 +100,9 @@ def split(argv: list[str]) -> CommandLine:
                 line.words.append(word)
         elif verb is None and (spelled := _verb(word, rest)) is not None:
             name, flags = spelled
+            if named and verb_like(line.words[0]) in ("--run", "--exec"):  # the option is the command's
+                meant = verb_line(line.words[0], [*line.words[1:], word, *reversed(rest)])
+                raise UsageError(f"{line.words[0]} is no verb without its dashes", hint=f"did you mean {meant}?")
             if named:
                 raise UsageError(f"write the verb before the name: {CALLED} {written([name, *line.words])}")
             line.create = name == "-A"
@@ -183,7 +186,7 @@ def pieces(line: CommandLine) -> Iterator[Piece]:
 
 
 def parse(line: CommandLine) -> Options | None:
-    """Return the options and plain words of a line; None if the verb does not take them (see `typer_app.error`).
+    """Return the options and plain words of a line; None if the verb does not take them (see `misread.error`).
 
     Raises UsageError for a host that stands behind the name.
     """
@@ -261,7 +264,11 @@ def verb_line(name: str, words: Sequence[str]) -> str:
     verb = verb_like(name)
     if not verb:
         return ""
-    return f"$sesh {verb}" if verb in _NAMELESS else f"$sesh {written([verb, *words])}"
+    if verb in _NAMELESS:
+        return f"$sesh {verb}"
+    own = {"--run": 1, "--exec": 0}.get(verb, len(words))
+    behind = ["--", *words[own:]] if words[own:] else []
+    return f"$sesh {written([verb, *words[:own], *behind])}"
 
 
 def instead(line: CommandLine, name: str) -> list[str]:

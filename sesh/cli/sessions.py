@@ -139,7 +139,14 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     refused = list(failed.values())
     from sesh import wording
 
-    whole = "; ".join(error.line(cli.host) for error in refused)
+    ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
+    hints = {error.hint: error for error in refused if error.hint}
+    if len(hints) == 1:  # what is to be done is the same for all
+        (last,) = hints.values()
+        said = [error.message for error in refused if error is not last]
+        whole = "; ".join([*ended, *said, last.line(cli.host)])
+    else:
+        whole = "; ".join([*ended, *(error.line(cli.host) for error in refused)])
     if cli.json:
         error = {"code": refused[0].code, "message": wording.one_line(whole)}
         printing.value({"ok": False, key: list(done), "error": error})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import moments, wording
+from sesh import bounds, moments, wording
 from sesh.cli import printing
 from sesh.errors import SeshError, rebuild
 from sesh.ops.sweep import clear, leftovers
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.schema import LeftoverFacts, Swept
 
-_UNASKED = "168h"
-"""`--older` if nobody can be asked."""
+_UNASKED = 7 * 86400.0
+"""Seconds of `--older` if nobody can be asked."""
 _KINDS = {
     "ended": "ended session",
     "lost": "lost session",
@@ -28,19 +28,21 @@ _KINDS = {
 def sweep(
     cli: Invocation, *, older: str | None = None, all_: bool = False, yes: bool = False, dry_run: bool = False
 ) -> int:
-    """`--sweep [--older 168h] [--all] [--dry-run]`: 1 if something could not be cleared.
+    """`--sweep [--older TIME] [--all] [-y] [--dry-run]`: 1 if something could not be cleared.
 
     Living processes are ended with `--all` or `-y`, or if the person at the terminal agrees; else they are left. The
     person is also asked before sessions are forgotten that could be read or started again. If nobody can be asked, only
     what is older than a week is cleared, or older than `--older`.
     """
     asks = cli.can_ask and not cli.json
+    seconds = bounds.parse_seconds(older, "--older", least=0)
+    if seconds is None:
+        seconds = 0.0 if asks else _UNASKED
     if len(cli.hosts) > 1 and not asks:
         from sesh.cli import fanout
 
         words = {"older": older, "all_": all_, "yes": yes, "dry_run": dry_run}
         return fanout.run(cli, words)
-    seconds = moments.parse_span(older if older is not None else "0s" if asks else _UNASKED)
     if len(cli.hosts) < 2:
         answer = _sweep(cli, cli.host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run)
         if cli.json:
@@ -105,7 +107,7 @@ def _show_result(cli: Invocation, rows: list[LeftoverFacts], *, dry_run: bool, s
         if "error" in row:
             cli.note(f"{row['what']} stays: {row['error']['message']}")
     if not rows:
-        printing.text(f"no leftovers older than {seconds / 3600:g}h" if seconds else "no leftovers")
+        printing.text(f"no leftovers older than {moments.exact(seconds)}" if seconds else "no leftovers")
         return
     cleared = sum(1 for row in rows if row["cleared"])
     living = sum(1 for row in rows if row["pid"] is not None and not row["cleared"])

@@ -1,101 +1,67 @@
-"""The verb table as typer sees it: all help, and the errors for the words of a verb."""
+"""The verb table as typer sees it: all help, the overview and the page of each verb."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand
-from typer.exceptions import TyperException
 from typer.main import get_command
 
 from sesh.about import CALLED, PROGRAM
-from sesh.cli import parser
-from sesh.cli.verb_texts import EVERYWHERE
-from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VERBS, Verb
-from sesh.errors import UsageError
+from sesh.cli import parser, printing
+from sesh.cli.verb_texts import CODES, EVERYWHERE, GROUPS, START, VARIABLES
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, VERBS, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from typer import _click
 
-VERBLESS = "NAME"
-"""The name in help of the form without a verb."""
-_COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= --| @| NAME|`)")
+_VERBLESS = "NAME"
+"""The name for typer of the form without a verb."""
+_COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= -| @| NAME|`)")
 """A command of sesh in a text of help."""
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_OF_SCREEN = frozenset("SRDdrm")
-"""The letters of the options by which screen starts a session, or goes back to one."""
-_SHOWN = frozenset(verb.name for verb in VERBS)
-_EPILOG = """Ctrl-\\ leaves a session, which keeps running; `sesh NAME` returns to it. All after -- is the command.
-
-Exit codes: 0 success; 1 refused or not found; 2 usage; 124 timed out; 125 the command of --exec or --run did not run;
-126 or 127 it cannot be executed, or was not found; 128+N ended by signal N; 255 the outcome is not known; else the
-command's own.
-
-Environment: SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON=1, SESH_DEBUG=1; for ssh SESH_SSH, SESH_IDENTITY,
-SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
-
-
-class VerbCommand(TyperCommand):
-    """One verb; its `options_metavar` is the whole usage."""
-
-    def collect_usage_pieces(self, ctx: _click.Context) -> list[str]:
-        """Return the usage line, in one piece."""
-        return [self.options_metavar or ""]
-
-    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
-        """Write the verb's options, and those of every verb."""
-        records = [param.get_help_record(ctx) for param in self.get_params(ctx) if param.param_type_name == "option"]
-        with formatter.section("Options"):
-            formatter.write_dl([record for record in records if record is not None])
-        attaching = self.name in (VERBLESS, "--attach", "--pick")
-        with formatter.section("With every verb"):
-            formatter.write_dl([row for row in EVERYWHERE if not (attaching and row[0] == "--json")])
+_HEADING = re.compile(r"^(Usage|Exit codes|Environment|\w[^:`\n]*(?=:\n))", re.MULTILINE)
+_LEAST, _NARROW, _WIDEST = 30, 60, 100
+"""Columns of help: at least; those below which the meaning of a word has a line of its own; at most."""
+_COLUMN, _INDENT = 30, 4
+"""Columns of the words whose meaning stands beside them, at the most; on a narrow terminal."""
+_HERE = frozenset(
+    ("--deploy", "--upgrade", "--forget", "--undeploy", "--state", "--integrate", "--mcp", "--skill", "--schema",
+     "--shell-init", "--completions", "--help", "--version")
+)  # fmt: skip
+"""Verbs that are not carried out on a host."""
+_NO_JSON = frozenset(("", "--attach", "--pick"))
 
 
-class WholeCommand(VerbCommand):
-    """The help of sesh as a whole."""
+class HelpCommand(TyperCommand):
+    """A verb, or sesh as a whole; its help has a form of its own."""
 
-    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
-        """Write the verbs with their short forms, and the options of every verb."""
-        rows = [("(nothing)", "List the sessions.")]
-        for verb in VERBS:
-            spelled = verb.name or "NAME [DIR] [-- CMD…]"
-            rows.append((f"{spelled}, {verb.short}" if verb.short else spelled, f"{verb.summary}."))
-        with formatter.section("Verbs (see `sesh --VERB --help` and `sesh NAME --help`)"):
-            formatter.write_dl(rows)
-        with formatter.section("With every verb"):
-            formatter.write_dl(EVERYWHERE)
+    def format_help(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        """Write the help."""
+        if self.name == PROGRAM:
+            _write_overview(formatter)
+        else:
+            _write_verb(formatter, BY_NAME[(self.name or "").removeprefix(_VERBLESS)])
 
 
-_WHOLE = WholeCommand(
-    PROGRAM,
-    context_settings=_CONTEXT,
-    rich_markup_mode=None,
-    options_metavar="[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]",
-    help="Named shell sessions that stay alive: leave, come back, or drive them from scripts.",
-    epilog=_EPILOG,
-)
+def help_of(line: parser.CommandLine) -> str:
+    """Return the text of help: of the line's verb, of a verb without its dashes, of NAME, else of the whole."""
+    verb = line.verb or parser.verb_like(line.words[0] if line.words else "")
+    of_verb = verb in BY_NAME and BY_NAME[verb].group and (verb or line.create or line.words)
+    shown = command(BY_NAME[verb]) if of_verb else HelpCommand(PROGRAM)
+    width = max(_LEAST, min(printing.width(printing.STDOUT), _WIDEST))
+    text = _COMMAND.sub(CALLED, shown.get_help(shown.context_class(shown, terminal_width=width)))
+    return text if line.json or not printing.coloured() else _HEADING.sub("\x1b[1m\\1\x1b[m", text)
 
 
 def command(verb: Verb) -> TyperCommand:
     """Return a verb as a command of typer's."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    # \b keeps typer from joining the lines.
-    examples = "\n".join(["\b", "Examples:", *(f"  {line}" for line in verb.examples)])
-    app.command(
-        verb.name or VERBLESS,
-        cls=VerbCommand,
-        help=verb.text,
-        options_metavar=verb.usage,
-        epilog=examples,
-        context_settings=_CONTEXT,
-    )(_stub(verb))
+    app.command(verb.name or _VERBLESS, cls=HelpCommand)(_stub(verb))
     return cast("TyperCommand", get_command(app))
 
 
@@ -119,88 +85,54 @@ def _stub(verb: Verb) -> Callable[..., None]:
         add(key, value, declared, None if kind in "?*" else inspect.Parameter.empty)
     for option in verb.options:
         value = {FLAG: bool, MANY: list[str] | None}.get(option.kind, str | None)
-        declared = typer.Option(*option.spellings, metavar=option.metavar or None, help=option.help)
+        declared = typer.Option(*option.spellings, metavar=option.metavar or None)
         add(option.key, value, declared, False if option.kind == FLAG else None)
     stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     stub.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return stub
 
 
-def error(line: parser.CommandLine) -> UsageError:
-    """Return the error for a line that `parser.parse` refuses, in words of typer's."""
-    tail = [] if line.tail is None or line.row.command else ["--", *line.tail]
-    # Read again until typer finds the fault: it takes `--` for the value of an option that lacks one, and any word for
-    # a value that may be missing.
-    certain = [word for word in line.words if parser.kind_of(line.verb, word) != MAYBE]
-    for words in ([*line.words, *tail], line.words, certain):
-        try:
-            command(line.row).make_context(line.verb, list(words))
-        except TyperException as refusal:
-            return _one_line(refusal, line)
-    return UsageError("the words make no sense together", hint=_help_hint(line.verb))
+def _write_overview(formatter: _click.HelpFormatter) -> None:
+    """Write what to type first, a line for each verb by its group, and what all verbs share."""
+    formatter.write_usage(CALLED, "[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]")
+    formatter.write_paragraph()
+    with formatter.indentation():
+        _write_rows(formatter, START)
+    formatter.write_paragraph()
+    widest = max(len(verb.shown) for verb in VERBS)
+    for group in GROUPS:
+        _write_group(formatter, group, [(f"{v.shown:<{widest}}", v.summary) for v in VERBS if v.group == group])
+    _write_group(formatter, "With every verb", EVERYWHERE[:-1])
+    for title, text in (("Exit codes", CODES), ("Environment", VARIABLES)):
+        formatter.write_text(f"{title}: {text}")
 
 
-def _one_line(refusal: TyperException, line: parser.CommandLine) -> UsageError:
-    """Return typer's error as one of sesh's own; its hint is the line that was probably meant, or the help to read."""
-    message = refusal.format_message().strip().rstrip(".")
-    verb = line.verb
-    more = _help_hint(verb)
-    unknown = message.startswith("No such option")
-    if verb in ("--send", "--message") and unknown:
-        more = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
-    elif (unknown or "extra arg" in message) and (meant := _run_with_dashes(line)):
-        return UsageError(f"write the command after --: {meant}")
-    elif unknown and getattr(refusal, "option_name", "") == "-C":
-        row = f"{verb} NAME" if verb else "NAME"
-        return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
-    elif unknown and not verb and (meant := _by_habit(line)):
-        more = f"did you mean {meant}?"
-    elif unknown and not verb and (near := verbs_near(getattr(refusal, "option_name", ""))):
-        message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
-        more = f"did you mean $sesh {near[0]}?"
-    return UsageError(f"{message[:1].lower()}{message[1:]}", hint=more)
+def _write_verb(formatter: _click.HelpFormatter, verb: Verb) -> None:
+    """Write how a verb is typed, what it does, its options and its examples."""
+    formatter.write_usage(CALLED if verb.name else f"{CALLED} NAME", f"{verb.name} {verb.usage}".strip())
+    formatter.write_paragraph()
+    with formatter.indentation():
+        formatter.write_text(verb.text)
+    if verb.options:
+        formatter.write_paragraph()
+        _write_group(formatter, "Options", [(option.shown, option.help) for option in verb.options])
+    left_out = "@HOST" if verb.name in _HERE else "--json" if verb.name in _NO_JSON else ""
+    formatter.write_paragraph()
+    _write_group(formatter, "With every verb", [row for row in EVERYWHERE if row[0] != left_out])
+    formatter.write_paragraph()
+    formatter.write_heading("Examples")
+    formatter.write("".join(f"  {line}\n" for line in verb.examples))
 
 
-def verbs_near(word: str) -> list[str]:
-    """Return the verb that a word looks like, if any; the dashes, which they all have, prove nothing."""
-    near = get_close_matches(word.lstrip("-"), [name[2:] for name in _SHOWN], 1, 0.75)
-    return [f"--{name}" for name in near]
+def _write_group(formatter: _click.HelpFormatter, title: str, rows: Sequence[tuple[str, str]]) -> None:
+    formatter.write_heading(title)
+    with formatter.indentation():
+        _write_rows(formatter, rows)
 
 
-def _by_habit(line: parser.CommandLine) -> str:
-    """Return the line that was meant by a verb behind a single dash (`-ls`), or by screen's options before a name."""
-    options = [word[1:] for word in line.words if word[:1] == "-"]
-    names = [word for word in line.words if word[:1] != "-"]
-    for option in options:
-        if meant := parser.verb_line(option, names):
-            return meant
-    letters = set("".join(options))
-    if len(names) != 1 or not letters <= _OF_SCREEN:
-        return ""
-    return f"$sesh {'--open ' if 'm' in letters else ''}{parser.written(names)}"
-
-
-def _help_hint(verb: str) -> str:
-    return f"see `$sesh {verb} --help`" if verb else "see `$sesh --help`"
-
-
-def _run_with_dashes(line: parser.CommandLine) -> str:
-    """Return the line that was meant by a `--run` without `--` before its command; empty for any other line."""
-    index = 0
-    while index < len(line.words) and parser.kind_of(line.verb, line.words[index]) is not None:
-        index += 2 if parser.takes_value(line.verb, line.words[index]) else 1
-    own, command = line.words[: index + 1], line.words[index + 1 :]
-    if line.verb != "--run" or line.tail is not None or not command or own[-1][:1] == "-":
-        return ""
-    return f"$sesh {parser.written([line.verb, *own, '--', *command])}"
-
-
-def help_of(line: parser.CommandLine) -> str:
-    """Return the text of help: of the line's verb, of a verb without its dashes, of NAME, else of the whole."""
-    verb = line.verb or parser.verb_like(line.words[0] if line.words else "")
-    if verb in _SHOWN and (verb or line.create or line.words):
-        shown, name = command(BY_NAME[verb]), f"{CALLED} {verb or VERBLESS}"
-    else:
-        shown, name = _WHOLE, CALLED
-    context = shown.context_class(shown, info_name=name, **shown.context_settings)
-    return _COMMAND.sub(CALLED, shown.get_help(context))
+def _write_rows(formatter: _click.HelpFormatter, rows: Sequence[tuple[str, str]]) -> None:
+    """Write words and what they mean; on a narrow terminal the meaning stands below."""
+    narrow = formatter.width < _NARROW
+    formatter.write_dl(
+        [(word.rstrip() if narrow else word, text) for word, text in rows], _INDENT if narrow else _COLUMN
+    )

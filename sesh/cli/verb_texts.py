@@ -1,30 +1,57 @@
-"""The help of each verb: how it is typed, what it does, examples, a line for each option. See the table in `verbs`.
+"""The help of each verb: its line in the overview, how it is typed, what it does, examples, a line for each option.
 
-Users see all of these texts. They are loaded for help, completion and errors alone.
+See the table in `verbs`. Users see all of these texts. They are loaded for help, completion and errors alone.
 """
 
 from __future__ import annotations
 
+GROUPS = GO, SEE, RUN, KEEP, HOSTS, AGENTS, SETUP = (
+    "Go to a session",
+    "See what goes on",
+    "Run commands, and drive a session",
+    "End, keep and restore",
+    "Other machines",
+    "AI agents",
+    "Setup",
+)
+"""The groups of `sesh --help`, in their order; within one the verbs come in the order of the table."""
+
 
 class Texts:
-    """The texts of one verb. `options`: by their first spelling."""
+    """The texts of one verb.
 
-    def __init__(self, usage: str, help: str, *examples: str, options: dict[str, str] | None = None) -> None:  # noqa: A002
-        self.usage, self.help, self.examples, self.options = usage, help, examples, options or {}
+    `group`: one of GROUPS, empty for a verb that nobody types. `short`: its line in the overview and in completions.
+    `usage`: the words behind the verb; `{}` stands for its options. `options`: by their first spelling.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        short: str,
+        usage: str,
+        help: str,  # noqa: A002
+        *examples: str,
+        options: dict[str, str] | None = None,
+    ) -> None:
+        self.group, self.short, self.usage, self.help = group, short, usage, help
+        self.examples, self.options = examples, options or {}
 
 
+_TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
 _ENV = {"--env": "Set a variable for the program; may be repeated."}
 _LABEL = {"--label": "Set a label; may be repeated."}
 _LABELLED = {"--label": "Only sessions with this label; may be repeated."}
 _SIZE = {"--size": "Its columns and rows until a terminal attaches, as 200x50."}
-_DETACHED = {"-d": "Do not attach or wait; print the name."}
-_ANSI = {"--ansi": "Keep escape sequences in the output."}
+_DETACHED = {"-d": "Return at once, and print the session's name."}
+_ANSI = {"--ansi": "Keep colours and other escape sequences."}
+_FOLLOW = {"--follow": "Print new output as it comes, until the session ends."}
+_PATIENCE = {"--timeout": f"Stop waiting after {_TIME}, with exit code 124; nothing is ended."}
 _JOIN = {"--join": "Attach beside other clients (the default)."}
 _VIEW = {
     "--read-only": "Only watch; keys are ignored.",
-    "--replay": "Replay scrollback that this terminal has seen before too.",
-    "--no-replay": "Do not replay scrollback; show only the screen.",
-    "--predict": "On slow links to other hosts, show keys before their echo: adaptive, always, never.",
+    "--replay": "Show scrollback again that this terminal has already shown.",
+    "--no-replay": "Show only the screen, no scrollback.",
+    "--predict": "On slow links to hosts, show keys before their echo: adaptive, always, never.",
     "--no-detach-key": "Pass the detach key to the program; leave with `sesh --detach`.",
 }
 _ATTACHING = {
@@ -35,8 +62,10 @@ _ATTACHING = {
 
 TEXTS = {
     "": Texts(
-        "[DIR] [OPTIONS] [-- CMD…]",
-        "Attach to NAME; if there is none, create it in DIR with CMD or your shell. `-` is the session attached last.",
+        GO, "Go to NAME, or start it; - goes to the last session",
+        "[DIR] {} [-- CMD…]",
+        "Attach to NAME; if it does not exist, create it in DIR with CMD or your shell. `sesh -` returns to the "
+        "session attached last; `sesh -A NAME` is the same as `sesh NAME`.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
         options={
             **_ATTACHING,
@@ -45,15 +74,17 @@ TEXTS = {
         },
     ),
     "--attach": Texts(
-        "NAME [OPTIONS]",
-        "Attach to NAME, which must exist (-A NAME creates it, as plain NAME does).",
+        GO, "Go to NAME, which must exist",
+        "NAME {}",
+        "Attach to NAME, which must exist.",
         "sesh --attach work", "sesh --attach --read-only work",
         options={
             **_ATTACHING,
         },
     ),
     "--open": Texts(
-        "NAME [DIR] [OPTIONS] [-- CMD…]",
+        RUN, "Start NAME unless it runs, without going to it",
+        "NAME [DIR] {} [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
         options={
@@ -63,9 +94,10 @@ TEXTS = {
         },
     ),
     "--new": Texts(
-        "[NAME] [DIR] [OPTIONS] [-- CMD…]",
-        "Create a session, without NAME under the lowest free number. If NAME already runs, ask, or fail without a "
-        "terminal.",
+        GO, "Start a new session; without NAME it gets a number",
+        "[NAME] [DIR] {} [-- CMD…]",
+        "Create a session and attach to it; without NAME it gets the lowest free number. If NAME already runs, sesh "
+        "asks; without a terminal it fails.",
         "sesh --new", "sesh --new -d web ~/site -- make serve", "sesh --new web --new-name",
         options={
             **_DETACHED,
@@ -79,33 +111,36 @@ TEXTS = {
         },
     ),
     "--list": Texts(
-        "[--label K=V]…",
-        "List the sessions and what runs in them. The current one is marked *; ! and the words in brackets tell what "
-        "happened since you were attached. --label lists only sessions with that label.",
+        SEE, "List the sessions and what runs in them",
+        "{}",
+        "List the sessions and what runs in them, here and on known remotes.\n\n* marks the session that you are in, ? "
+        "one whose host does not answer. ! and the words in brackets say what happened since you were attached.",
         "sesh", "sesh --list --json", "sesh --list --label team=web", "sesh @web1 @web2 --list",
         options={
             **_LABELLED,
-            "--watch": "Keep the list up to date.",
+            "--watch": "The same as the verb --watch.",
         },
     ),
     "--watch": Texts(
-        "[--label K=V]…",
-        "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nWho waits for you or has failed "
-        "stands above, with the question. The arrow keys mark one; y, n, a digit and Enter answer it, / begins a "
-        "line of text, a attaches (leaving it brings the list back), r asks all again. The terminal rings and tells "
-        "what begins to wait, fails or rings meanwhile.",
+        SEE, "Keep the list on screen; answer sessions that wait",
+        "{}",
+        "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you or "
+        "have failed come first, with their question. Select one with the arrow keys: y, n, a digit or Enter answers "
+        "it, / begins a line of text, a attaches (leaving it brings the list back), r asks all sessions again. If a "
+        "session begins to wait, fails or rings meanwhile, the terminal rings and shows a notification.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options={
             **_LABELLED,
         },
     ),
     "--pick": Texts(
-        "[OPTIONS]",
-        "Choose a session with arrow keys or letters, its screen beside the list; or a directory to begin one in.\n\n"
-        "The session attached last comes first. Letters search names, hosts, directories, commands and titles. "
-        "Ctrl-X kills the marked session, Ctrl-R restarts it (both ask), Ctrl-E renames it, Ctrl-O detaches its "
-        "clients, Ctrl-L shows its lines in the pager. Below the sessions stand directories, zoxide's where you have "
-        "it, else those of past sessions: Enter creates a session there, as --here does.",
+        GO, "Choose a session from a list, its screen beside it",
+        "{}",
+        "Choose a session with the arrow keys or by typing, its screen beside the list; or a directory to start one "
+        "in.\n\nThe session attached last comes first. What you type searches names, hosts, directories, commands and "
+        "titles. Ctrl-X kills the selected session, Ctrl-R restarts it (both ask), Ctrl-E renames it, Ctrl-O detaches "
+        "its clients, Ctrl-L opens its lines in the pager. Directories come below the sessions: zoxide's if you have "
+        "it, else those of past sessions. Enter creates a session there, as --here does.",
         "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
         options={
             **_ATTACHING,
@@ -113,9 +148,10 @@ TEXTS = {
         },
     ),
     "--next": Texts(
-        "[OPTIONS]",
-        "Go to the session that has waited longest for you, here or on a known remote; once more, to the next.\n\n"
-        "Inside a session it switches this terminal. Where no session waits it says so, and fails with 1.",
+        GO, "Go to the session that has waited longest for you",
+        "{}",
+        "Go to the session that has waited longest for you, here or on a known remote; repeat for the next one.\n\n"
+        "Inside a session it switches this terminal. If no session waits, it says so and exits with 1.",
         "sesh --next", "sesh @gpu --next", "sesh --next --label team=web",
         options={
             **_ATTACHING,
@@ -123,49 +159,59 @@ TEXTS = {
         },
     ),
     "--here": Texts(
-        "[DIR] [OPTIONS]",
-        "Attach to the session named after this directory's repository, created here if there is none.\n\nIn a "
-        "worktree of git the name is REPO-BRANCH, outside of any repository that of the directory. If a session of "
-        "another directory has the name, it is NAME-2.",
+        GO, "Go to the session of this directory's repository",
+        "[DIR] {}",
+        "Attach to the session named after this directory's repository; if it does not exist, create it here.\n\nIn a "
+        "git worktree the name is REPO-BRANCH, outside a repository that of the directory. If a session of another "
+        "directory has that name, it is NAME-2.",
         "sesh --here", "sesh --here ~/src/app", "sesh @gpu --here",
         options={
             **_ATTACHING,
         },
     ),
     "--detach": Texts(
+        GO, "Leave the session, or detach everyone from NAME",
         "[NAME]",
-        "Detach all clients of NAME; without NAME, typed in a session, this client.",
+        "Detach all clients of NAME; without NAME, inside a session, only this client.",
         "sesh --detach", "sesh --detach work",
     ),
     "--kill": Texts(
+        KEEP, "End sessions and what runs in them",
         "[NAME…]",
-        "End sessions and what runs in them: SIGHUP, and SIGKILL after 2 s. Without NAME the session it is typed in.",
+        "End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s. Without NAME, the session that you are "
+        "in.\n\nA NAME that is not here is looked for on known remotes: on a terminal sesh asks before it ends that "
+        "one, in a script it does not. --local prevents it.",
         "sesh --kill work", "sesh --kill build test", "sesh --kill",
     ),
     "--kill-all": Texts(
-        "[-y]",
-        "End all sessions on this machine; asks first on a terminal.",
+        KEEP, "End all sessions on this machine",
+        "{}",
+        "End all sessions on this machine, or on @HOST; on a terminal it asks first.",
         "sesh --kill-all", "sesh --kill-all -y",
         options={
             "-y": "Do not ask.",
         },
     ),
     "--rename": Texts(
+        RUN, "Rename a session",
         "[OLD] NEW",
-        "Rename a session; without OLD the session it is typed in.",
+        "Rename a session; without OLD, the one that you are in.",
         "sesh --rename work play", "sesh --rename play",
     ),
     "--exec": Texts(
-        "[NAME] [OPTIONS] -- CMD…",
-        "Run CMD in its own session, wait, and exit with its exit code. Meanwhile `sesh NAME` shows it.\n\nCtrl-C "
-        "sends SIGINT to CMD. The third within 2 s, and any other end of sesh, leaves it running.",
-        "sesh --exec build -- make -j8", "sesh --exec --print --timeout 60 -- ./check.sh", "sesh -e job -d -- backup",
+        RUN, "Run CMD in its own session, and exit with its code",
+        "[NAME] {} -- CMD…",
+        "Run CMD in its own session, wait, and exit with its exit code. Without NAME the session gets the lowest free "
+        "number. Meanwhile `sesh NAME` shows it.\n\nCtrl-C sends SIGINT to CMD. The third within 2 s, Ctrl-\\, and any "
+        "other end of sesh leave it running.",
+        "sesh --exec build -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh",
+        "sesh -e test -d -- make test",
         options={
-            "-C": "The directory that it runs in.",
-            "--print": "Print its output when it ends, of more than 32 MiB the end.",
-            "--follow": "Print its output as it comes.",
+            "-C": "Run it in DIR. (In --grep, -C is a number of lines.)",
+            "--print": "Print its output when it ends; of more than 32 MiB only the end.",
+            **_FOLLOW,
             "--keep": "Keep the ended session readable until --kill.",
-            "--timeout": "End it after S seconds.",
+            "--timeout": f"End it after {_TIME}, with exit code 124.",
             "--stdin": "Feed it the standard input of sesh.",
             "--tie": "End it, as --kill does, when sesh gets SIGINT, SIGTERM or SIGHUP; Ctrl-C is SIGINT.",
             **_DETACHED,
@@ -175,152 +221,168 @@ TEXTS = {
         },
     ),
     "--run": Texts(
-        "NAME [OPTIONS] -- CMD…",
+        RUN, "Run CMD in the shell of a session; print its output",
+        "NAME {} -- CMD…",
         "Run CMD in NAME's shell; print exactly its output and exit with its exit code. A single word is shell "
-        "source. CMD reads the session's terminal, never the standard input of sesh.",
-        "sesh --run work -- make test", "sesh --run work --timeout 60 -- 'cd src && ls | wc -l'",
+        "source, as in the second example. CMD reads the session's terminal, never the standard input of sesh.",
+        "sesh --run work -- make test", "sesh --run work --timeout 5m -- 'ls src | wc -l'",
         "sesh --run work --json -- ./check.sh", "sesh @web1 @web2 --run work -- git pull",
         options={
-            "--timeout": "Stop waiting after S seconds, with 124; the command goes on.",
-            "--no-wait": "Return as soon as the command has begun.",
+            **_PATIENCE,
+            "--no-wait": "Return as soon as CMD has begun; --history has its output later.",
             **_ANSI,
         },
     ),
     "--send": Texts(
-        "NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]] [--force]",
-        "Type TEXT, its words joined by blanks, and keys into a session, in the order given. TEXT - is stdin.",
+        RUN, "Type text and keys into a session",
+        "NAME [TEXT…] {}",
+        "Type TEXT and keys into a session, in the order given. The words of TEXT are joined by spaces; - is stdin.",
         "sesh --send work 'make test' --enter", "sesh --send work --key C-c", "sesh --send work - < notes.txt",
         "sesh --send agent y --enter --if-waiting 'may I run: make'",
         options={
-            "--enter": "Press Enter once the program has taken TEXT in, and say if it was submitted.",
+            "--enter": "Press Enter once the program has read TEXT, and report whether it was submitted.",
             "--key": "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
-            "--if-waiting": "Only if it waits for a person, and what it asks matches REGEX, which stands last.",
-            "--force": "With --enter: type into somebody's draft, or where the program asks something, too.",
+            "--if-waiting": "Only if it waits for a person, with a question that matches REGEX; give this option last.",
+            "--force": "With --enter: type even over a person's draft or a question of the program.",
         },
     ),
     "--wait": Texts(
-        "NAME… [OPTIONS]",
-        "Wait until one of the conditions holds, and print which. Looks at output since the last --send or --run, "
-        "else from now on.\n\nOf several sessions it waits until one holds for each, and exits with the first code "
-        "that is not 0.",
-        "sesh --wait build --exit", "sesh --wait work --prompt --timeout 60",
+        RUN, "Wait for text, a prompt, a question, silence or the end",
+        "[NAME…] {}",
+        "Wait until one of the conditions holds, and print which. Output counts from the last --send or --run, else "
+        "from now on.\n\nGiven several sessions, it waits until one holds for each, and exits with the first code that "
+        "is not 0.",
+        "sesh --wait build --exit", "sesh --wait work --prompt --timeout 5m",
         "sesh --wait web --for 'listening on port [0-9]+' --idle 30", "sesh --wait agent --waiting",
         "sesh --wait build test --exit", "sesh --wait --label team=web --waiting --any",
         options={
-            "--any": "Wait for the first of several sessions only.",
-            "--label": "Wait for the sessions with this label; may be repeated.",
+            "--any": "Wait only for the first of several sessions.",
+            **_LABELLED,
             "--exit": "The session has ended; exit with its exit code (the default).",
             "--prompt": "Its shell is at its prompt.",
             "--waiting": "It waits for a person.",
-            "--idle": "It printed nothing for S seconds.",
+            "--idle": f"It has printed nothing for {_TIME}.",
             "--for": "A line matches REGEX.",
-            "--from": "Count output from POS, the position that --send --json prints.",
-            "--since-start": "Count all output that is kept.",
-            "--timeout": "Exit with 124 after S seconds.",
+            "--from": "Look only at output after POS, the position that --send --json prints.",
+            "--since-start": "Look at all output that is kept.",
+            **_PATIENCE,
         },
     ),
     "--events": Texts(
-        "[NAME] [--since N] [--log]",
-        "Print NAME's events until it ends; without NAME, those of all sessions of this machine, or of @HOST, "
-        "including new ones.",
+        SEE, "Follow what happens: starts, ends, questions, bells",
+        "[NAME] {}",
+        "Print NAME's events until it ends; without NAME, those of all sessions on this machine, or on @HOST, new ones "
+        "included.",
         "sesh --events work", "sesh --events --json", "sesh --events work --since 0", "sesh --events --log",
         "sesh @web1 @web2 --events",
         options={
-            "--since": "First replay the events after number N; 0 replays all that are kept.",
-            "--log": "Show the event log of remotes: connections, deployments, files pushed.",
+            "--since": "First print the events after number N; 0 prints all that are kept.",
+            "--log": "Print the event log of remotes: connections, deployments, files pushed.",
         },
     ),
     "--screen": Texts(
-        "[NAME] [--format F]",
-        "Print the current screen; without NAME that of the session it is typed in.",
+        SEE, "Print what the screen shows now",
+        "[NAME] {}",
+        "Print what the screen shows now; without NAME, that of the session that you are in.",
         "sesh --screen work", "sesh --screen work --format svg > work.svg",
         options={
             "--format": "text, ansi, json, svg or html.",
         },
     ),
     "--logs": Texts(
-        "[NAME [N]] [-f] [--ansi] [--pager]",
-        "Print the last N lines of scrollback and screen (300); without NAME those of the session it is typed in.",
+        SEE, "Print the last lines of output; -f follows",
+        "[NAME [N]] {}",
+        "Print the last N lines of scrollback and screen (300); without NAME, those of the session that you are in.",
         "sesh --logs work 50", "sesh --logs work -f", "sesh --logs work --ansi | less -R",
         options={
-            "-f": "Then print new lines as they come, until it ends.",
-            "--ansi": "Keep colours.",
-            "--pager": "Show all lines that are kept in $PAGER, at the end.",
+            **_FOLLOW,
+            **_ANSI,
+            "--pager": "Open everything that is kept in $PAGER, at the last line.",
         },
     ),
     "--grep": Texts(
-        "REGEX [NAME…] [-C N] [-i]",
-        "Search scrollback and screen of the sessions of this machine, or of @HOST, also of those that have ended or "
-        "were lost; exits with 1 if nothing was found. Without NAME it searches all of them; typed in a session, "
-        "that one. On a terminal Enter opens the text there in $PAGER.",
+        SEE, "Search what sessions have printed",
+        "REGEX [NAME…] {}",
+        "Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too; exits "
+        "with 1 if nothing was found. Without NAME it searches all of them, or the session that you are in. On a "
+        "terminal, Enter opens the selected line in $PAGER.",
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",
         "sesh @web1 @web2 --grep error",
         options={
-            "-C": "Show N lines around each hit.",
-            "-i": "Take large and small letters for the same.",
+            "-C": "Show N lines around each match. (In --exec, -C is a directory.)",
+            "-i": "Ignore case.",
         },
     ),
     "--history": Texts(
-        "[NAME [N]]",
+        SEE, "List commands run in a session, or show one's output",
+        "[NAME [N]] {}",
         "List the commands of --run, and typed ones (see --shell-init); with N, print that command's output. Without "
-        "NAME those of the session it is typed in.",
+        "NAME, those of the session that you are in.",
         "sesh --history work", "sesh --history work 3",
         options={
             **_ANSI,
         },
     ),
     "--status": Texts(
+        SEE, "Show everything known about a session",
         "[NAME]",
-        "Print everything known about a session; without NAME the one it is typed in.",
+        "Print everything known about a session; without NAME, the one that you are in.",
         "sesh --status work", "sesh --status work --json",
     ),
     "--state": Texts(
+        AGENTS, "Set the state of a session, from a program inside it",
         "STATE [TEXT…]",
-        "Typed by a program inside a session: how it stands (working, waiting, idle, done, failed), and what it "
-        "asks. After -- all words are TEXT, also --json.",
+        "Set the state of the session that it runs in: working, waiting, idle, done or failed. TEXT is the question or "
+        "a remark. All words after -- are TEXT, even --json.",
         'sesh --state waiting "may I push?"', "sesh --state working", 'sesh --state done -- "$summary"',
     ),
     "--integrate": Texts(
-        "claude|codex|gemini [--remove]",
-        "Add hooks to an AI agent's own settings: it tells its session when it works, asks and is done, and by which "
-        "command its conversation is resumed.",
+        AGENTS, "Have Claude Code, Codex or Gemini report their state",
+        "claude|codex|gemini {}",
+        "Add hooks to an AI agent's own settings. The agent then reports when it works, asks and is done, and which "
+        "command resumes its conversation.",
         "sesh --integrate claude", "sesh --integrate codex --remove",
         options={
-            "--remove": "Take them out again.",
+            "--remove": "Remove these hooks.",
         },
     ),
     "--message": Texts(
+        RUN, "Show a message to everyone attached",
         "NAME TEXT…",
         "Show TEXT to attached clients; the program does not see it.",
         "sesh --message work 'the build is done'",
     ),
     "--label": Texts(
+        RUN, "Set or remove labels, to select sessions by",
         "NAME K=V…",
         "Set labels; `K=` removes one.",
         "sesh --label work team=web", "sesh --label work team=",
     ),
     "--resume-with": Texts(
+        KEEP, "Set the command that starts a session again",
         "[NAME] -- CMD…",
-        "Keep CMD as the command that NAME is started with when it has ended or was lost; `--` alone forgets it. "
-        "Typed by a program inside, as a hook, without NAME.",
+        "Set the command that starts NAME again once it has ended or was lost; `--` alone removes it. Without NAME, "
+        "that of the session that it runs in, as in a hook.",
         'sesh --resume-with -- claude --resume "$id"', "sesh --resume-with agent -- ./agent --continue",
         "sesh --resume-with agent --",
     ),
     "--restore": Texts(
-        "[NAME…] [-y]",
-        "Start the sessions again that a reboot or a crash has taken, each in its directory, below its old "
-        "screen.\n\nA shell begins at once, and so does the command of --resume-with; any other command begins when "
-        "you press Enter in it, or at once with -y. What ended by itself is left alone. The environment is yours: "
-        "values of --env are kept in no file.",
+        KEEP, "Start sessions again that a reboot or crash has ended",
+        "[NAME…] {}",
+        "Start sessions again that a reboot or a crash has ended, each in its directory, below its old "
+        "screen.\n\nA shell starts at once, and so does the command of --resume-with; any other command starts when "
+        "you press Enter in it, or at once with -y. Sessions that ended by themselves are left alone. The environment "
+        "is the one that you call it in: values of --env are not kept.",
         "sesh --restore", "sesh --restore work agent", "sesh --restore -y", "sesh @web1 @web2 --restore",
         options={
-            "-y": "Begin each command at once.",
+            "-y": "Start each command at once.",
         },
     ),
     "--record": Texts(
-        "NAME FILE [--since-start] [--force]",
+        KEEP, "Record a session to a file that asciinema plays",
+        "NAME FILE {}",
         "Record what NAME prints from now on to FILE, for asciinema to play, until it ends or you press Ctrl-C.",
-        "sesh --record work work.cast", "sesh --record work work.cast --since-start",
+        "sesh --record work work.cast", "sesh --record work whole.cast --since-start",
         "sesh @gpu --record train train.cast",
         options={
             "--since-start": "First record what the session still keeps, at time 0.",
@@ -328,44 +390,51 @@ TEXTS = {
         },
     ),
     "--export": Texts(
+        KEEP, "Print the layout of your sessions as JSON",
         "",
-        "Print the sessions here and on known remotes as JSON: name, host, directory, command, resume, labels.",
+        "Print the sessions here and on known remotes as JSON: name, host, directory, command, resume command, labels.",
         "sesh --export > sessions.json", "sesh @gpu --export", "sesh --export --local --json",
     ),
     "--import": Texts(
+        KEEP, "Create the sessions of an --export that are missing",
         "[FILE]",
         "Create the sessions of an --export that are missing; without FILE, or with -, it reads stdin.",
-        "sesh --import sessions.json", "sesh --import - < sessions.json", "sesh @gpu --import -",
+        "sesh --import sessions.json", "sesh --import - < sessions.json", "sesh @gpu --import - < sessions.json",
     ),
     "--sweep": Texts(
-        "[--older 168h] [--all] [--dry-run]",
+        KEEP, "Clear ended and lost sessions, and other leftovers",
+        "{}",
         "Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.\n\nThe oldest "
-        "comes first. What still lives (a daemon without files, a bridge without its link) is ended only if you say "
-        "so; a session that runs, and one of another machine, is never touched. It asks before it forgets a session; "
-        "without a terminal it clears only what has been left for a week, or for as long as --older says.",
-        "sesh --sweep --dry-run", "sesh --sweep --older 168h", "sesh @gpu --sweep",
+        "come first. Processes that still run (a daemon without files, a bridge without its link) are ended only if "
+        "you agree; running sessions, and those of another machine, are never touched. It asks before it forgets a "
+        "session; without a terminal it clears only what is older than a week, or than --older.",
+        "sesh --sweep --dry-run", "sesh --sweep --older 7d", "sesh @gpu --sweep",
         options={
-            "--older": "Only what is older: 168h, 7d, 90m, 30s; without a terminal 168h.",
+            "--older": f"Only what is older than {_TIME}; without a terminal 7d by default.",
             "--all": "Also end processes that still run, without asking.",
             "-y": "The same as --all.",
             "--dry-run": "Only list what would be cleared.",
         },
     ),
     "--doctor": Texts(
-        "[--report]",
+        SETUP, "Check the setup and suggest fixes",
+        "{}",
         "Check the setup and suggest fixes; exits with 1 if sesh cannot work.",
         "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --report",
         options={
-            "--report": "Print what an issue needs, without secrets.",
+            "--report": "Print what a bug report needs, without secrets.",
         },
     ),
     "--shell-init": Texts(
+        SETUP, "Print the shell integration",
         "bash|zsh|fish",
-        "Print shell integration: typed commands in --history, a fresh DISPLAY and session name.",
+        "Print the shell integration, for your shell's startup file. It adds typed commands to --history, and keeps "
+        "DISPLAY and the session's name up to date.",
         'eval "$(sesh --shell-init bash)"', "sesh --shell-init fish | source",
     ),
     "--deploy": Texts(
-        "@HOST… [--force]",
+        HOSTS, "Install this version of sesh on other hosts",
+        "@HOST… {}",
         "Install this version of sesh on other hosts.",
         "sesh --deploy @box", "sesh --deploy @web1 @web2",
         options={
@@ -373,74 +442,99 @@ TEXTS = {
         },
     ),
     "--upgrade": Texts(
+        HOSTS, "Install this version of sesh on all known remotes",
         "",
-        "Install this version of sesh on every known remote.",
+        "Install this version of sesh on all known remotes.",
         "sesh --upgrade",
     ),
     "--forget": Texts(
+        HOSTS, "Forget a host: lists no longer ask it",
         "@HOST…",
-        "Forget a known remote: lists and lookups do not ask it any more. Nothing is changed on the host.",
+        "Forget a known remote: lists and lookups no longer ask it. Nothing is changed on the host.",
         "sesh --forget @box",
     ),
     "--undeploy": Texts(
+        HOSTS, "Remove sesh from a host",
         "@HOST…",
-        "Remove the sesh that --deploy put on a host, with all that it keeps there, and forget the host.\n\nIt "
+        "Remove the sesh that --deploy installed on a host, with all that it keeps there, and forget the host.\n\nIt "
         "refuses while a session runs there.",
         "sesh --undeploy @box",
     ),
     "--reload": Texts(
+        SETUP, "Move running sessions to this version of sesh",
         "[NAME…]",
-        "Have running daemons adopt this version of sesh, without ending what runs in them; without NAME all of them.",
+        "Move running sessions to this version of sesh, without ending what runs in them; without NAME, all of them.",
         "sesh --reload", "sesh --reload work", "sesh @gpu --reload",
     ),
     "--completions": Texts(
+        SETUP, "Print the completion script for a shell",
         "bash|zsh|fish",
-        "Print the completion script for a shell; installing sesh puts it where most shells look.",
+        "Print the completion script for a shell. `make install` and pipx install it; otherwise evaluate it in your "
+        "shell's startup file.",
         'eval "$(sesh --completions bash)"', "sesh --completions fish | source",
     ),
     "--mcp": Texts(
+        AGENTS, "Serve the Model Context Protocol",
         "",
-        "Serve the Model Context Protocol on stdin and stdout, for agents; tools take a host. Needs the extra "
+        "Serve the Model Context Protocol on stdin and stdout, for agents; its tools take a host. Needs the extra "
         "sesh-mux[mcp].",
         "sesh --mcp", "claude mcp add sesh -- sesh --mcp",
     ),
     "--skill": Texts(
+        AGENTS, "Print a page that teaches an agent to use sesh",
         "",
-        "Print a page that teaches an agent to use sesh: Markdown, with its name and description as an agent skill.",
+        "Print a page that teaches an agent to use sesh: Markdown, with the name and description of an agent skill.",
         "sesh --skill", "mkdir -p ~/.claude/skills/sesh && sesh --skill > ~/.claude/skills/sesh/SKILL.md",
     ),
     "--schema": Texts(
+        AGENTS, "Print the JSON Schema of what a verb prints",
         "[VERB]",
-        "Print the JSON Schema of what VERB prints with --json; without VERB of what each verb prints.",
+        "Print the JSON Schema of what VERB prints with --json; without VERB, of what each verb prints.",
         "sesh --schema list", "sesh --schema > sesh.schema.json",
     ),
     "--help": Texts(
+        SETUP, "Show this page; `sesh --VERB --help` says more",
         "",
-        "Show help; `sesh --VERB --help` for one verb.",
+        "Show the overview; `sesh --VERB --help` shows the help of one verb.",
         "sesh --help", "sesh --exec --help",
     ),
     "--version": Texts(
+        SETUP, "Print the version",
         "",
         "Print the version.",
         "sesh --version",
     ),
     "--hook": Texts(
+        "", "Take an event of an agent",
         "AGENT",
         "Take an event of an agent, on stdin.",
     ),
     "--bridge": Texts(
+        "", "Serve a link from another host",
         "",
         "Serve a link from another host, frames on stdin and stdout.",
     ),
     "--complete": Texts(
+        "", "Answer the completion scripts",
         "",
         "Answer the completion scripts.",
     ),
 }  # fmt: skip
 
+START = (
+    ("sesh work", "Start the session work, or return to it. Ctrl-\\ leaves it."),
+    ("sesh @gpu work", "The same on the host gpu, over ssh."),
+    ("sesh", "List your sessions, here and on known remotes."),
+)
+"""The examples on top of the overview."""
 EVERYWHERE = (
     ("@HOST", "Run it on that host, over ssh; comes before the verb, or before NAME."),
-    ("--json", "Print one JSON value, errors too (also with SESH_JSON=1)."),
-    ("--local", "Do not ask known remotes."),
+    ("--json", "Print one JSON value, or one per line as they come; errors too."),
+    ("--local", "Use this machine only; do not ask known remotes."),
+    ("--help, -h", "Show this help."),
 )
 """The words that every verb takes."""
+CODES = """0 success; 1 refused or not found; 2 usage; 124 timed out; 125 the command of --exec or --run did not run;
+126 it cannot be executed; 127 it was not found; 128+N ended by signal N; 255 not known; else that of the command."""
+VARIABLES = """SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON, SESH_DEBUG, SESH_SSH, SESH_IDENTITY,
+SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""

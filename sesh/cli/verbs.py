@@ -24,6 +24,8 @@ ONE, EACH, ALL = range(3)
 function deals with."""
 SESSION, COMMAND, ATTACHES, GATHERS = 1, 2, 4, 8
 """Marks of a verb, see `Verb`."""
+_FEW = 4
+"""Options that a usage line lists one by one."""
 
 
 class Option:
@@ -47,6 +49,11 @@ class Option:
     def help(self) -> str:
         """The line of help."""
         return _texts(self._verb).options[self.spellings[0]]
+
+    @property
+    def shown(self) -> str:
+        """Its spellings, and the name of its value."""
+        return f"{', '.join(self.spellings)} {self.metavar}".strip()
 
 
 class Verb:
@@ -79,8 +86,11 @@ class Verb:
 
     @property
     def usage(self) -> str:
-        """The words behind the verb."""
-        return _texts(self.name).usage
+        """The words behind the verb, with its options if they are few."""
+        each = [f"[{option.spellings[0]} {option.metavar}".strip() + "]" for option in self.options]
+        shown = [word + "…" * (option.kind == MANY) for word, option in zip(each, self.options, strict=True)]
+        options = " ".join(shown) if len(shown) <= _FEW else "[OPTION…]"
+        return _texts(self.name).usage.replace("{}", options)
 
     @property
     def help(self) -> str:
@@ -100,8 +110,20 @@ class Verb:
 
     @property
     def summary(self) -> str:
-        """The first sentence of the help, without its full stop."""
-        return self.help.partition("\n")[0].partition(". ")[0].rstrip(".")
+        """The line of the overview, without a full stop."""
+        return _texts(self.name).short
+
+    @property
+    def group(self) -> str:
+        """The group in the overview."""
+        return _texts(self.name).group
+
+    @property
+    def shown(self) -> str:
+        """Its name and short forms."""
+        if not self.name:
+            return "NAME, -A NAME"
+        return ", ".join([self.name, *(word for word, name in SPELLINGS.items() if name == self.name != word)])
 
     def function(self) -> Callable[..., int]:
         """Return the function that carries the verb out; only its module is loaded."""
@@ -149,19 +171,19 @@ _TYPED: tuple[Row, ...] = (
     ("--rename", "", "sessions.rename", "name new?", "", ONE, SESSION),
     (
         "--exec", "-e", "jobs.exec_", "name?",
-        f"directory:-C=DIR printed:--print --follow --keep --timeout=S --stdin --tie {_DETACHED} {_CREATING}",
+        f"directory:-C=DIR printed:--print --follow,-f --keep --timeout=TIME --stdin --tie {_DETACHED} {_CREATING}",
         EACH, GATHERS | COMMAND,
     ),
-    ("--run", "", "shell.run", "name", f"--timeout=S --no-wait {_ANSI}", EACH, SESSION | COMMAND),
+    ("--run", "", "shell.run", "name", f"--timeout=TIME --no-wait {_ANSI}", EACH, SESSION | COMMAND),
     ("--send", "", "send.send", "name text*", "--enter --key=KEY… --if-waiting=[REGEX] --force", EACH, SESSION),
     (
         "--wait", "", "wait.wait", "names*",
-        f"any_:--any {_LABEL} exit_:--exit --prompt --waiting --idle=S pattern:--for=REGEX {_SINCE} --timeout=S",
+        f"any_:--any {_LABEL} exit_:--exit --prompt --waiting --idle=TIME pattern:--for=REGEX {_SINCE} --timeout=TIME",
         ALL, SESSION,
     ),
     ("--events", "", "events.events", "name?", "--since=N --log", EACH, SESSION),
-    ("--screen", "", "views.screen", "name?", "form:--format=F", EACH, SESSION),
-    ("--logs", "", "views.logs", "name? count?", "follow:-f --ansi --pager", EACH, SESSION),
+    ("--screen", "", "views.screen", "name?", "form:--format=FORMAT", EACH, SESSION),
+    ("--logs", "", "views.logs", "name? count?", "--follow,-f --ansi --pager", EACH, SESSION),
     ("--grep", "", "grep.grep", "pattern names*", "context:-C=N ignore_case:-i", ALL, 0),
     ("--history", "", "shell.history", "name? number?", _ANSI, ONE, SESSION),
     ("--status", "", "status.status", "name?", "", EACH, SESSION),
@@ -174,7 +196,7 @@ _TYPED: tuple[Row, ...] = (
     ("--record", "", "recording.record", "name file", "--since-start --force", ONE, SESSION),
     ("--export", "", "layout.export", "", "", ONE, 0),
     ("--import", "", "layout.import_", "file?", "", ONE, 0),
-    ("--sweep", "", "sweep.sweep", "", "--older=T all_:--all yes:-y --dry-run", ALL, 0),
+    ("--sweep", "", "sweep.sweep", "", "--older=TIME all_:--all yes:-y --dry-run", ALL, 0),
     ("--doctor", "", "doctor.doctor", "", "--report", ALL, 0),
     ("--shell-init", "", "scripts.shell_init", "shell", "", ONE, 0),
     ("--deploy", "", "deploy.deploy", "hosts*", "--force", ALL, 0),

@@ -14,7 +14,7 @@ _LINES = 300
 
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
-    """`--screen [NAME] [--format F]`: print the visible rows."""
+    """`--screen [NAME] [--format FORMAT]`: print the visible rows."""
     name = cli.session(name)
     views.check_format(form)
     target = cli.target
@@ -37,7 +37,7 @@ def logs(
     ansi: bool = False,
     pager: bool = False,
 ) -> int:
-    """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: print the last lines of scrollback and screen."""
+    """`--logs [NAME [N]] [--follow] [--ansi] [--pager]`: print the last lines of scrollback and screen."""
     name = cli.session(name)
     if pager:
         return _paged(cli, name)
@@ -45,7 +45,7 @@ def logs(
     if count is not None:
         from sesh import bounds
 
-        if not bounds.is_decimal(count):
+        if not bounds.is_decimal(count) or not (int(count) or follow):
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
         limit = int(count)
     if follow:

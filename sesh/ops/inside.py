@@ -36,7 +36,7 @@ def session(verb: str, words: str) -> str:
     """The name of the session that the caller runs in. Raises Refused outside of any."""
     if (record := _session()) is None:
         raise Refused(
-            f"{verb} is for a program inside a session, and this is none",
+            f"{verb} works only inside a session",
             hint=f'in a hook write: [ -z "$SESH_SESSION" ] || $sesh {verb}{words}',
         )
     return str(record["name"])

@@ -77,24 +77,25 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise UsageError(f"{source}:{line}:{column}: not UTF-8; nothing was created") from error
     except (RecursionError, ValueError) as error:
-        raise UsageError(f"{source}{_fault(text)}; nothing was created") from error
+        hint = "name a file written by --export; nothing was created"
+        raise UsageError(f"{source}{_place(text)}: not JSON", hint=hint) from error
     try:
         return _sessions(whole)
     except UsageError as error:
         raise UsageError(f"{source}: {error}; nothing was created") from error
 
 
-def _fault(text: str) -> str:
-    """The place and the reason why a text is not JSON, as they stand behind the file's name."""
+def _place(text: str) -> str:
+    """The line and column where a text is not JSON any more, as they stand behind the file's name; empty if unknown."""
     import json
 
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        return f":{error.lineno}:{error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
+        return f":{error.lineno}:{error.colno}"
     except (RecursionError, ValueError):
         pass
-    return ": nested too deeply, or not JSON"
+    return ""
 
 
 def _sessions(whole: object) -> list[LayoutEntry]:

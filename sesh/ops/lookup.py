@@ -356,7 +356,7 @@ class Whereabouts:
         name, hosts = self.name, self.hosts
         if self.silent:
             host, seen, why = self.silent[0]
-            where = f"{host}, where {name} was {moments.ago(time.time() - seen)}, does not answer ({why})"
+            where = f"{host} does not answer ({why}); {name} was there {moments.ago(time.time() - seen)}"
             if not hosts:
                 raise NotFound(f"no session {name} here; {where}", hint="try again later")
             caller.note(where)
@@ -384,7 +384,7 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False,
         return whereabouts.chosen(caller, verb)
     host, seen, why = whereabouts.silent[0]
     if not caller.can_ask:
-        caller.note(f"{host}, where {name} was, does not answer ({why})")
+        caller.note(f"{host}, which had {name}, does not answer ({why})")
         return None
     return _awaited(caller, name, host, seen, why)
 

@@ -55,6 +55,19 @@ class _Match(Exception):
         self.text, self.position = text, position
 
 
+def _not_met(conditions: Conditions) -> str:
+    """What has not come about, in words: the condition if there is one, else that none of them holds."""
+    words = {
+        "no match": conditions["pattern"] is not None,
+        "no prompt": conditions["prompt"],
+        "not idle": conditions["idle"] is not None,
+        "not waiting for anybody": conditions["waiting"],
+        "no end": for_end(conditions),
+    }
+    named = [word for word, wanted in words.items() if wanted]
+    return named[0] if len(named) == 1 else "no condition was met"
+
+
 def met(stream: Stream, conditions: Conditions) -> Condition:
     """Waits for the condition that comes first; returns its name (`met`), with `match`, `exit_code` and `position`.
 
@@ -71,8 +84,9 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
     except DaemonDied:
         raise DaemonDied(f"the daemon of {stream.name} died while you waited") from None
     except TimedOut as late:
-        hint = late.hint or f"it goes on; wait again, or look: $sesh --screen {name}"
-        raise TimedOut(f"{name}: timed out", hint=hint) from None
+        hint = late.hint or f"it runs on; look: $sesh --screen {name}"
+        within = "in time" if limit is None else f"within {limit:g} s"
+        raise TimedOut(f"{name}: {_not_met(conditions)} {within}", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
         question, position = answer.get("question") or None, answer.get("position")
         return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position, "reason": None}
@@ -128,7 +142,7 @@ class _Wait:
         try:
             for kind, position, data in self._stream.frames(self._ask, until=self._late):
                 if kind == LATE:  # its daemon is stopped, or stuck
-                    raise TimedOut("timed out", hint="`$sesh --status` shows its pid")
+                    raise TimedOut("timed out", hint=f"`$sesh --status {self._stream.name}` shows its pid")
                 if kind == protocol.OUTPUT:
                     if self._deadline is not None and time.monotonic() > self._deadline:
                         raise TimedOut("timed out")  # more output comes than can be searched

@@ -92,7 +92,7 @@ def answered(
 def _reply(caller: Caller, question: Answer) -> str:
     """The person's reply to a question of the other side. Raises ProtocolError if it cannot be asked."""
     if not caller.can_ask:
-        raise gate.malformed("RESPONSE", "asks a question, and was told that nobody can be asked")
+        raise gate.malformed("RESPONSE", "asks a question, though nobody can be asked")
     answers = [(letter, label) for letter, label in question.get("answers") or []]
     default = str(question.get("default"))
     letters = [letter for letter, _ in answers]

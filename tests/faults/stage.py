@@ -597,7 +597,7 @@ def client(run: Run) -> None:
     said = [line for line in lines if line.startswith(("[", "sesh: "))]
     if code < 0 or code not in (0, 1, 125) or "Traceback" in "".join(lines):
         run.complaints.append(f"the client ended with {code}: {lines[-15:]}")
-    if said and said[0].endswith("using the defaults"):
+    if said and said[0].endswith(("using the defaults", "the whole file is ignored")):
         del said[0]  # the settings could not be read
     # Nobody can be told where the terminal takes nothing.
     refused = any(" write client/terminal.py" in fault or " write sesh/cli/" in fault for fault in run.fired())

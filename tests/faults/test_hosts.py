@@ -110,7 +110,7 @@ def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> N
         ("odd-welcome", "WELCOME.version"),
         ("odd-protocol", "incompatible"),
         ("odd-question", "RESPONSE.answers[0]"),
-        ("asks", "was told that nobody can be asked"),
+        ("asks", "though nobody can be asked"),
     ],
 )
 def test_what_is_not_of_its_shape_is_one_line(evil: Evil, attack: str, said: str) -> None:

@@ -31,11 +31,9 @@ INSIDES = {
         "pyte.screens:wcwidth pyte.screens:copy.copy pyte.screens:json.dumps pyte.screens:Cursor "
         "pyte.screens:Screen.reset pyte.screens:Screen.__init__"
     ),
-    ("typer", "sesh/cli/typer_app.py", "help and errors in words of our own, on the click within typer"): (
-        "typer._click:Context typer._click:HelpFormatter typer.main:get_command "
-        "typer.core:TyperCommand.collect_usage_pieces typer.core:TyperCommand.format_options "
-        "typer.core:TyperCommand.context_class typer.core:TyperCommand.make_context typer.core:TyperCommand.get_help "
-        "typer.exceptions:TyperException.format_message"
+    ("typer", "sesh/cli/typer_app.py", "help in a form of our own, on the click within typer"): (
+        "typer._click:Context typer._click:HelpFormatter typer.main:get_command typer.core:TyperCommand.format_help "
+        "typer.core:TyperCommand.context_class typer.core:TyperCommand.get_help"
     ),
 }
 

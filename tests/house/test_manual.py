@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from sesh.about import __version__
 from sesh.cli.printed import PRINTS
 from sesh.cli.verbs import VERBS
 from tests.house.source import read
@@ -24,6 +25,28 @@ def manual() -> ModuleType:
 
 def test_the_page_is_up_to_date(manual: ModuleType) -> None:
     assert read("docs/sesh.1") == manual.page(), "run: make man"
+
+
+def test_it_is_dated_as_the_changelog_dates_this_version(manual: ModuleType) -> None:
+    day = re.search(r'^\.TH SESH 1 "(\d{4}-\d\d-\d\d)"', manual.page(), re.MULTILINE)
+    assert day is not None
+    dated = re.search(rf"^## \[?{re.escape(__version__)}\]?\D*(\d{{4}}-\d\d-\d\d)", read("CHANGELOG.md"), re.MULTILINE)
+    assert dated is None or dated[1] == day[1], "docs/manual.py: _RELEASED"
+
+
+def test_it_has_the_variables_and_the_files_of_the_other_pages(manual: ModuleType) -> None:
+    """It lacked SESH_WORK_LOG, XDG_CONFIG_HOME and its like."""
+    terms = {
+        title: set(re.findall(r"^\.TP\n\.B (.*)$", part, re.MULTILINE))
+        for title, part in re.findall(r"^\.SH (\w+)\n(.*?)(?=^\.SH)", manual.page(), re.MULTILINE | re.DOTALL)
+    }
+    variable = r"\b(?:SESH_[A-Z_]+|XDG_[A-Z]+_HOME|NO_COLOR)\b"
+    pages = read("docs/CONFIG.md").partition("\n## Environment\n")[2]
+    rows = re.findall(r"^\| (`[^|]*)\|", pages, re.MULTILINE)
+    assert set(re.findall(variable, " ".join(terms["ENVIRONMENT"]))) == set(re.findall(variable, " ".join(rows)))
+    files = re.findall(r"^\| (`~/[^|]*)\|", read("docs/FILES.md"), re.MULTILINE)
+    paths = {path for row in files for path in re.findall(r"`(~/[^`]*)`", row)}
+    assert paths <= {path.replace("\\(ti", "~") for term in terms["FILES"] for path in term.split(", ")}
 
 
 def test_the_page_of_json_is_up_to_date_and_has_every_verb_that_prints_a_value() -> None:

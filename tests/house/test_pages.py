@@ -11,7 +11,7 @@ from glob import glob
 from itertools import takewhile
 
 from bench import document
-from sesh.cli import parser, typer_app
+from sesh.cli import misread, parser
 from sesh.errors import SeshError
 from tests.house.source import read
 from tests.support import ROOT
@@ -71,7 +71,7 @@ def test_every_command_on_the_pages_is_one_that_sesh_understands() -> None:
                 words = words_of(command)[1:]
                 line = parser.split(words)
                 if not line.help and parser.parse(line) is None:
-                    raise typer_app.error(line)
+                    raise misread.error(line)
             except (SeshError, ValueError) as error:
                 wrong.append(f"{page}: {command}: {error}")
     assert wrong == []

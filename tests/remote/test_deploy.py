@@ -246,7 +246,7 @@ def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
     lines = sorted(capfd.readouterr().err.splitlines())
     assert len(lines) == 4
     assert lines[1].startswith("sesh: gone failed (connect): ")
-    assert lines[3].startswith(f"sesh: two has sesh {__version__} now, by Python 3.")
+    assert lines[3].startswith(f"sesh: installed sesh {__version__} on two with Python 3.")
 
 
 def test_nobody_is_asked_for_a_password_without_a_terminal(here: Home, farm: Farm) -> None:
@@ -281,6 +281,6 @@ def test_a_person_is_asked_before_the_bars_are_drawn(home: Home, farm: Farm) -> 
     terminal.type("open sesame\r")
     assert terminal.exit_code(50) == 0
     text = terminal.text()
-    assert re.search(rf"^sesh: open has sesh {re.escape(__version__)} now, by Python", text, re.MULTILINE)
-    assert re.search(rf"^sesh: closed has sesh {re.escape(__version__)} now, by Python", text, re.MULTILINE)
+    assert re.search(rf"^sesh: installed sesh {re.escape(__version__)} on open with Python", text, re.MULTILINE)
+    assert re.search(rf"^sesh: installed sesh {re.escape(__version__)} on closed with Python", text, re.MULTILINE)
     assert "open sesame" not in text

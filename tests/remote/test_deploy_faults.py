@@ -96,7 +96,7 @@ def old_version(far: Far) -> str:
 def test_r28_a_host_without_python_is_told_so(here: Home, farm: Farm, bare: str) -> None:
     far = farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
     error = refused(step="python")
-    assert "box has no Python 3.10 or newer (none at all)" in str(error)
+    assert "box has no Python 3.10 or newer (it has no Python)" in str(error)
     assert not far.exists(".local/share/sesh")
 
 

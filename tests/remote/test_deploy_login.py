@@ -46,7 +46,7 @@ def test_a_second_factor_is_asked_for_by_ssh_with_the_hosts_name_and_not_shown(h
     terminal = home.terminal("--deploy", "@box", columns=100)
     terminal.wait_for(re.compile(rf"{far.user}@127\.0\.0\.1.*[Pp]assword:"), timeout=30)
     terminal.type(f"{SECRET}\r")
-    terminal.wait_for("has sesh", timeout=50)
+    terminal.wait_for("installed sesh", timeout=50)
     assert terminal.exit_code() == 0
     text = terminal.text()
     assert SECRET not in text

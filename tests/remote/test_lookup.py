@@ -301,7 +301,7 @@ def test_a_known_remote_can_be_forgotten(home: Home, farm: Farm) -> None:
     assert len(farm.calls()) == calls
     again = home.sesh("--forget", "@box")
     assert again.code == 1
-    assert "none is known" in again.stderr
+    assert "no remote is known" in again.stderr
     known(home, farm.host("other"))
     again = home.sesh("--forget", "@box")
     assert "known: @other" in again.stderr

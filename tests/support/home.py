@@ -244,7 +244,7 @@ class Home:
             if left:
                 found = os.listdir(self.directory) if os.path.isdir(self.directory) else []
                 names = {each[:-5] for each in found if each.endswith((".json", ".sock")) and is_name(each[:-5])}
-                # The same in half the time: a line that typer does not take apart.
+                # The same in half the time.
                 result = self.sesh("--kill", *names) if names else None
                 if result is None or result.code:
                     result = self.sesh("--kill-all", "-y")

@@ -50,7 +50,7 @@ _REMOTE = """
 """
 """What a verb with `@host` loads besides."""
 _TYPER = f"sesh.cli.typer_app {_REMOTE}"
-"""What help loads besides, and a line that only typer takes apart."""
+"""What help loads besides."""
 _AGENT = "sesh.mcp.serve"
 """What `--mcp` loads besides."""
 _ASKING = {"--events", "--history", "--kill", "--list", "--logs", "--run", "--screen", "--send", "--status", "--wait"}
@@ -192,8 +192,7 @@ def _more(command: list[str], environment: dict[str, str]) -> str:
 def _needs_typer(command: list[str]) -> bool:
     """Whether sesh loads typer for this command line."""
     try:
-        line = parser.split(command[3:])
-        return line.help or parser.parse(line) is None
+        return parser.split(command[3:]).help
     except SeshError:
         return False
 

@@ -124,12 +124,10 @@ def _fill() -> None:
 
 
 def _use_typer() -> None:
-    """Typer loads more when it parses, and when it shows help."""
+    """Typer loads more when it shows help."""
     from sesh.cli import parser, typer_app
 
-    line = parser.split(["--rename"])
-    typer_app.error(line)
-    typer_app.help_of(line)
+    typer_app.help_of(parser.split(["--rename"]))
 
 
 def _end(code: int) -> None:

@@ -477,7 +477,7 @@ def test_outside_of_any_session_it_takes_a_name(home: Home) -> None:
     home.sesh("--open", "a")
     done = home.sesh("--resume-with", "--", "agent")
     assert done.code == 1, "2 would be a veto to an agent that called a hook"
-    assert "--resume-with is for a program inside a session, and this is none" in done.stderr
+    assert "--resume-with works only inside a session" in done.stderr
     assert home.terminal("--resume-with", "--", "agent", env={"SESH_SESSION": "a"}).exit_code() == 1
     assert home.summary("a")["resume"] is None
     done = home.sesh("--resume-with", "nosuch", "--json", "--", "agent")

@@ -186,7 +186,7 @@ def test_a_name_that_runs_is_no_job(sesh: Sesh) -> None:
         (["build", "--"], 2, "write the command after --"),
         (["build", "make", "--", "x"], 2, "too many arguments"),
         (["--print", "--follow", "--", "x"], 2, "cannot be combined"),
-        (["--nonsense", "--", "x"], 2, "no such option"),
+        (["--nonsense", "--", "x"], 2, "no option --nonsense"),
     ],
 )
 def test_what_cannot_be_done_leaves_nothing_behind(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 
@@ -62,7 +63,7 @@ def test_an_unknown_option_is_one_line_and_one_object(sesh: Sesh, home: Home, ve
     words = [verb] if verb else []
     done = sesh(*words, "--nonsense", "web")
     assert done.code == 2
-    assert done.stderr.startswith("sesh: no such option: --nonsense")
+    assert re.match(r"sesh: (there is no verb or|--[a-z-]+ has no) option --nonsense; ", done.stderr)
     assert done.stderr.count("\n") == 1
     assert sesh(*words, "--nonsense", "--json").json()["error"]["code"] == "usage"
     assert home.names() == []
@@ -123,7 +124,7 @@ def test_a_verb_without_its_dashes_is_carried_out_where_nobody_can_be_asked(sesh
         ("work@gpu", 2, "sesh @gpu work"),
         ("kill", 1, "did you mean sesh --kill?"),
         ("last", 1, "no previous session"),
-        ("attach", 2, "missing argument 'NAME'"),
+        ("attach", 2, "missing NAME; write: sesh --attach NAME"),
         ("list -- htop", 1, "did you mean sesh --list?"),
         ("web --kill", 2, "sesh --kill web"),
         ("-- make", 2, "sesh NAME"),
@@ -131,14 +132,14 @@ def test_a_verb_without_its_dashes_is_carried_out_where_nobody_can_be_asked(sesh
         ("- dir", 2, "the last session"),
         ("--run web ls -la", 2, "sesh --run web -- ls -la"),
         ("--run --timeout 5 web make", 2, "sesh --run --timeout 5 web -- make"),
-        ("--run web -x -- make", 2, "no such option: -x"),
+        ("--run web -x -- make", 2, "--run has no option -x"),
         ("--kil web", 2, "did you mean sesh --kill?"),
-        ("--bogus", 2, "no such option: --bogus; see"),
+        ("--bogus", 2, "there is no verb or option --bogus; see"),
         ("--label a=b", 2, "sesh --label NAME a=b"),
         ("--send web", 2, "nothing to send"),
         ("--send web -la", 2, "after --"),
         ("--logs web many", 2, "not a number of lines"),
-        ("--logs web -5", 2, "no such option"),
+        ("--logs web -5", 2, "--logs has no option -5"),
         ("--screen web --format png", 2, "text"),
         ("--kill", 2, "inside a session"),
         ("--detach", 2, "inside a session"),
@@ -195,7 +196,7 @@ def test_the_line_that_is_to_be_typed_is_whole_and_quoted_for_a_shell(sesh: Sesh
 def test_what_was_meant_is_said_also_if_it_fails(sesh: Sesh) -> None:
     done = sesh("connect")
     assert done.code == 2
-    assert done.stderr.startswith("sesh: there is no session connect; this is sesh --attach: missing argument 'NAME'; ")
+    assert done.stderr.startswith("sesh: there is no session connect; this is sesh --attach: missing NAME; ")
     assert done.stderr.count("\n") == 1
 
 
@@ -303,5 +304,5 @@ def test_the_form_without_a_verb_has_help_of_its_own(sesh: Sesh, words: list[str
     """Its options, those of attaching among them, stood in no help at all."""
     shown = sesh(*words, "--help").stdout
     assert shown.startswith("Usage: sesh NAME [DIR]")
-    for option in ("--join", "--replace", "-r, --read-only", "--no-replay", "--no-detach-key", "--env", "--label"):
+    for option in ("--join", "--replace", "--read-only, -r", "--no-replay", "--no-detach-key", "--env", "--label"):
         assert option in shown

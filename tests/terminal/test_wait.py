@@ -166,7 +166,7 @@ def test_time_that_runs_out_is_124_and_an_error_in_json(sesh: Sesh) -> None:
     done = sesh("--wait", "work", "--exit", "--timeout", "0.3", "--json")
     assert done.code == 124
     assert done.json()["error"]["code"] == "timeout"
-    assert "timed out" in sesh("--wait", "work", "--exit", "--timeout", "0.1").stderr
+    assert "no end within 0.1 s" in sesh("--wait", "work", "--exit", "--timeout", "0.1").stderr
 
 
 @pytest.mark.usefixtures("work")

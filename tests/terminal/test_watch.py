@@ -203,7 +203,7 @@ def test_an_answer_goes_to_the_question_that_was_shown(sesh: Sesh, home: Home, m
     assert later > since
     with pytest.raises(Refused, match=r'job is waiting, but asks "really\?"; nothing was typed'):
         send.answer(target, "job", "y", since, "push it?")
-    with pytest.raises(Refused, match=r'job is waiting, but asks anew: "really\?"; nothing was typed'):
+    with pytest.raises(Refused, match=r'job is waiting, but has asked again: "really\?"; nothing was typed'):
         send.answer(target, "job", "y", since, "really?")
     assert sesh("--screen", "job").stdout.count("got=") == 1
     send.answer(target, "job", "y", later, "really?")
@@ -244,7 +244,7 @@ def test_the_same_question_asked_again_is_another_one(sesh: Sesh, home: Home, mo
             send.answer(target, "job", "y", first["since"], "Overwrite?")
         return str(refusal.value)
 
-    wait_until(lambda: 'job is waiting, but asks anew: "Overwrite?"; nothing was typed' in refused())
+    wait_until(lambda: 'job is waiting, but has asked again: "Overwrite?"; nothing was typed' in refused())
     assert sesh("--screen", "job").stdout.count("got=") == 1
 
 

@@ -19,28 +19,25 @@ def sessions(home: Home) -> Home:
 
 
 SAID = [
-    ("--status nobody", 1, "no session nobody; `sesh` lists sessions, `sesh nobody` creates it"),
+    ("--status nobody", 1, "no session nobody; `sesh` lists them"),
     ("--status othre", 1, "no session othre; did you mean other?"),
     ("ls", 0, "there is no session ls; this is sesh --list"),
     ("kill", 1, "attaching needs a terminal; did you mean sesh --kill?"),
-    ("--bogus", 2, "no such option: --bogus; see `sesh --help`"),
-    ("-ls", 2, "no such option: -l; did you mean sesh --list?"),
-    ("-list", 2, "no such option: -l; did you mean sesh --list?"),
-    ("-kill work", 2, "no such option: -k; did you mean sesh --kill work?"),
-    ("-S work", 2, "no such option: -S; did you mean sesh work?"),
-    ("-d -r work", 2, "no such option: -d; did you mean sesh work?"),
-    ("-dmS new", 2, "no such option: -d; did you mean sesh --open new?"),
-    ("-q work", 2, "no such option: -q; see `sesh --help`"),
+    ("--bogus", 2, "there is no verb or option --bogus; see `sesh --help`"),
+    ("-ls", 2, "there is no verb or option -ls; did you mean sesh --list?"),
+    ("-list", 2, "there is no verb or option -list; did you mean sesh --list?"),
+    ("-kill work", 2, "there is no verb or option -kill; did you mean sesh --kill work?"),
+    ("-S work", 2, "there is no verb or option -S; did you mean sesh work?"),
+    ("-d -r work", 2, "there is no verb or option -d; did you mean sesh work?"),
+    ("-dmS new", 2, "there is no verb or option -dmS; did you mean sesh --open new?"),
+    ("-q work", 2, "there is no verb or option -q; see `sesh --help`"),
     ("--shell-init tcsh", 2, "there is no integration for tcsh; use bash, zsh, fish"),
     (
         "--state waiting x",
         1,
-        (
-            "--state is for a program inside a session, and this is none; "
-            'in a hook write: [ -z "$SESH_SESSION" ] || sesh --state …'
-        ),
+        ('--state works only inside a session; in a hook write: [ -z "$SESH_SESSION" ] || sesh --state …'),
     ),
-    ("--wait work --exit --timeout 0.1", 124, "work: timed out; it goes on; wait again, or look: sesh --screen work"),
+    ("--wait work --exit --timeout 0.1", 124, "work: no end within 0.1 s; it runs on; look: sesh --screen work"),
     ("--new work -d", 1, "work already runs; choose --join, --replace or --new-name"),
     ("--open work /tmp", 0, "work already runs; DIR and CMD are ignored"),
     ("--open work --env X=1", 0, "work already runs; --env is ignored"),
@@ -60,14 +57,14 @@ SAID = [
         1,
         "attaching needs a terminal; `sesh --screen work` shows its screen, `sesh --send work` types into it",
     ),
-    ("--nonsense work", 2, "no such option: --nonsense; see `sesh --help`"),
-    ("--open work x --bad", 2, "no such option: --bad; see `sesh --open --help`"),
-    ("--run none -- true", 125, "no session none; `sesh` lists sessions, `sesh none` creates it"),
+    ("--nonsense work", 2, "there is no verb or option --nonsense; see `sesh --help`"),
+    ("--open work x --bad", 2, "--open has no option --bad; see `sesh --open --help`"),
+    ("--run none -- true", 125, "no session none; `sesh` lists them"),
     ("--send work --key Foo", 2, "Foo is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character"),
     ("--list --label =", 2, "= is not a label: write KEY=VALUE (KEY= removes it)"),
-    ("--wait work --idle x", 2, "x is not a time: --idle takes seconds, like 90 or 0.5"),
+    ("--wait work --idle x", 2, "x is not a time: --idle takes seconds, or a time like 90s, 5m, 2h, 7d"),
     ("--screen work --format pdf", 2, "unknown format pdf; use text, ansi, json, svg, html"),
-    ("--forget @box", 1, "@box is no known remote; none is known"),
+    ("--forget @box", 1, "@box is no known remote; no remote is known"),
 ]
 """A line of words, the exit code, and what stands on stderr."""
 

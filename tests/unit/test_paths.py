@@ -536,7 +536,7 @@ def test_what_cannot_be_remembered_keeps_nobody_from_attaching(ready: Path) -> N
 
 
 def test_errors_say_what_to_do() -> None:
-    assert "`sesh web` creates it" in str(paths.absent("web"))
+    assert str(paths.absent("web")) == "no session web; `sesh` lists them"
     assert "`sesh web`" in str(paths.taken("web"))
 
 

@@ -85,7 +85,7 @@ def test_options_come_from_the_table_of_words() -> None:
 def test_verbs_and_options_say_what_they_do() -> None:
     assert complete.answer(["--ex"])[1]["--exec"].startswith("Run CMD in its own session")
     assert complete.answer(["--exec", "--pr"])[1] == {
-        "--print": "Print its output when it ends, of more than 32 MiB the end"
+        "--print": "Print its output when it ends; of more than 32 MiB only the end"
     }
 
 

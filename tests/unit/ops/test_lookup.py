@@ -134,13 +134,13 @@ def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
     told("late", summary(name="work"))
     told("other", summary(name="gone"))
     for _ in range(2):  # the second time it is not asked
-        with pytest.raises(NotFound, match=r"here; late, where work was 5 min ago, does not answer \(no\)"):
+        with pytest.raises(NotFound, match=r"here; late does not answer \(no\); work was there 5 min ago"):
             lookup.host_of(CALLER, "work")
     assert lookup.host_of(CALLER, "gone") is None
     world.hosts = {**world.hosts, "third": ["work"]}
     noting = Noting()
     assert lookup.host_of(noting, "work") == "third"
-    assert noting.notes == ["late, where work was 5 min ago, does not answer (no)"], "it may be the one that is meant"
+    assert noting.notes == ["late does not answer (no); work was there 5 min ago"], "it may be the one that is meant"
 
 
 def test_the_line_that_names_whom_is_waited_for_stays_short(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

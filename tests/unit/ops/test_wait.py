@@ -64,7 +64,7 @@ def test_of_a_daemon_that_does_not_say_that_the_time_is_up_the_pid_is_what_helps
     }  # fmt: skip
     with Stream(daemon.connection, "work") as stream, pytest.raises(TimedOut) as late:
         met(stream, conditions)
-    assert str(late.value) == "work: timed out; `sesh --status` shows its pid"
+    assert str(late.value) == "work: no end within 0.01 s; `sesh --status work` shows its pid"
     daemon.close()
 
 

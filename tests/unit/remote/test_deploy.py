@@ -164,7 +164,7 @@ def test_what_was_found_instead_of_a_python_is_named(monkeypatch: pytest.MonkeyP
         ("This account is not available.\n", 1, "", "detect_platform", "This account is not available."),
         ("", 1, "", "detect_platform", "it printed nothing"),
         (answer(system="FreeBSD"), 0, "", "detect_platform", "box runs FreeBSD"),
-        (answer(), 0, "", "python", "none at all"),
+        (answer(), 0, "", "python", "it has no Python"),
     ],
 )
 def test_each_step_that_fails_has_its_own_message(
@@ -267,7 +267,7 @@ def test_a_result_is_one_line_for_people() -> None:
     done = deploy.Deployment("1.2.3", "/usr/bin/python3.11", "3.11.2", "Linux x86_64")
     assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 already"
     done.changed, done.bytes, done.seconds = True, 4_200_000, 3.21
-    assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
+    assert str(fleet.HostResult(destination, done)) == "installed sesh 1.2.3 on box with Python 3.11.2 (4.2 MB, 3.2 s)"
     error = deploy.DeployError("upload", "box: not enough space")
     assert str(fleet.HostResult(destination, error=error)) == "box failed (upload): not enough space"
 

@@ -114,7 +114,7 @@ def test_warnings_of_ssh_are_no_settings(fake: Fake) -> None:
 
 def test_without_ssh_the_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_SSH", "/nonexistent/ssh")
-    with pytest.raises(Unreachable, match=r"SESH_SSH=/nonexistent/ssh is not installed; install the OpenSSH"):
+    with pytest.raises(Unreachable, match=r"SESH_SSH: there is no program /nonexistent/ssh; let SESH_SSH name"):
         _ = Destination("box").settings
 
 
@@ -163,7 +163,7 @@ def test_a_host_that_a_script_around_ssh_refuses_is_no_host(
 def test_an_ssh_that_cannot_be_run_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ssh").write_text("no program")
     monkeypatch.setenv("SESH_SSH", str(tmp_path / "ssh"))
-    with pytest.raises(Unreachable, match=r"cannot run|is not installed"):
+    with pytest.raises(Unreachable, match=r"cannot run|there is no program"):
         _ = Destination("box").settings
 
 
@@ -191,7 +191,7 @@ def test_an_autossh_that_is_not_there_is_named(fake: Fake, monkeypatch: pytest.M
     monkeypatch.setenv("SESH_CTRL_DIR", str(tmp_path / "control"))
     with pytest.raises(Unreachable) as caught:
         master.ensure(Destination("box"), ask=False, timeout=5)
-    assert caught.value.message == "cannot run /nowhere/autossh (there is no such program)"
+    assert caught.value.message == "SESH_SSH: there is no program /nowhere/autossh"
     assert caught.value.hint == "install it, or unset SESH_SSH"
 
 

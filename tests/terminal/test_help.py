@@ -1,0 +1,155 @@
+"""Help: the overview that one reads in twenty seconds, and the page of each verb."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections import Counter
+from itertools import takewhile
+
+import pytest
+
+from sesh.cli.parser import parse, split
+from sesh.cli.verb_texts import GROUPS, START
+from sesh.cli.verbs import SPELLINGS, VERBS, Verb
+from tests.support import Home
+
+_FOREIGN = re.compile(r"\[OPTIONS\]|\[ARGS\]|COMMAND \[|Show this message|Try '|Commands:|--install-completion")
+"""Words of the library that writes the help."""
+
+
+def _shown(home: Home, *words: str, columns: int = 80) -> str:
+    done = home.sesh(*words, "--help", env={"COLUMNS": str(columns)})
+    assert (done.code, done.stderr) == (0, "")
+    return done.stdout
+
+
+def _groups(overview: str) -> dict[str, list[str]]:
+    """The lines of each group."""
+    blocks = re.findall(r"^(\w[^:\n]*):\n((?:  .*\n)+)", overview, re.MULTILINE)
+    return {title: lines.splitlines() for title, lines in blocks}
+
+
+def test_the_overview_fits_and_has_each_verb_once_in_a_line_of_its_own(home: Home) -> None:
+    shown = _shown(home)
+    assert len(shown.splitlines()) <= 72
+    assert max(map(len, shown.splitlines())) <= 80
+    groups = _groups(shown)
+    assert list(groups) == [*GROUPS, "With every verb"]
+    lines = [re.split(r"\s{2,}", line.strip(), maxsplit=1) for title in GROUPS for line in groups[title]]
+    assert all(len(line) == 2 for line in lines), "none is wrapped"
+    named = Counter(word for line in lines for word in line[0].split(", "))
+    public = {"NAME", "-A NAME", *SPELLINGS} - {"--hook", "--bridge", "--complete"}
+    assert named == Counter(public)
+    assert all(len(verb.summary) <= 55 for verb in VERBS)
+    for word in (r"Ctrl-\ ", "@HOST", "--json", "--local", "Exit codes: 0", "124", "125", "255", "SESH_DIR"):
+        assert word in shown
+
+
+@pytest.mark.parametrize("columns", [200, 80, 60, 40])
+def test_no_line_of_help_is_wider_than_the_terminal(home: Home, columns: int) -> None:
+    for verb in ("", "NAME", "--exec", "--sweep", "--send"):
+        examples = False
+        for line in _shown(home, *([verb] if verb else []), columns=columns).splitlines():
+            examples = examples or line == "Examples:"
+            assert len(line) <= min(columns, 100) or examples, line
+
+
+def test_the_three_examples_on_top_work(home: Home) -> None:
+    """They are typed as printed, the host being another home on this machine."""
+    there = os.path.join(home.root, "there")
+    os.makedirs(os.path.join(there, ".sesh"), mode=0o700)
+    with open(home.command[-1], encoding="utf-8") as file:
+        home.write("../there/.local/bin/sesh", file.read(), 0o755)
+    reach = f"env HOME={there} SESH_DIR={there}/.sesh PATH={os.environ['PATH']}"
+    home.write(".config/sesh/config.toml", f"[remotes.gpu]\nvia = {json.dumps(reach)}\n")
+    shown = re.findall(r"^  (sesh.*?)  ", _shown(home).partition(f"{GROUPS[0]}:")[0], re.MULTILINE)
+    assert shown == [line for line, _ in START]
+    assert len(shown) == 3
+    for line in shown:
+        opened = home.terminal(*shlex.split(line)[1:])
+        if line != "sesh":
+            opened.wait_for(r"Ctrl-\ leaves")
+            opened.type("\x1c")
+        assert opened.exit_code() == 0
+    listed = home.sesh("--list", "--json").json()
+    assert [(row["name"], row["host"]) for row in listed] == [("work", None), ("work", "gpu")]
+    assert home.sesh("@gpu", "--kill", "work").code == 0
+
+
+@pytest.mark.parametrize(
+    "verb", [verb for verb in VERBS if verb.name != "--help"], ids=lambda verb: verb.name or "NAME"
+)
+def test_the_usage_of_a_verb_has_its_options_and_no_others(home: Home, verb: Verb) -> None:
+    shown = _shown(home, verb.name or "NAME")
+    usage = " ".join(shown.partition("\n\n")[0].split())
+    assert usage.startswith(f"Usage: sesh {verb.name or 'NAME'}")
+    assert ("[OPTION…]" in usage) == (len(verb.options) > 4)
+    assert all(f"[{each.spellings[0]}" in usage for each in verb.options if len(verb.options) <= 4)
+    assert ("\nOptions:\n" in shown) == bool(verb.options)
+    assert not _FOREIGN.search(shown)
+    assert all(f"  {', '.join(each.spellings)} " in shown for each in verb.options)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name or "NAME")
+def test_the_examples_of_a_verb_are_lines_that_it_takes(verb: Verb) -> None:
+    assert verb.examples
+    for example in verb.examples:
+        words = shlex.shlex(example.removeprefix('eval "$(').removesuffix(')"'), posix=True, punctuation_chars="|<>&")
+        words.whitespace_split = True
+        argv = list(takewhile(lambda word: word not in ("|", "<", ">", "&&"), words))
+        if argv[0] == "sesh":
+            line = split(argv[1:])
+            assert verb.name == "--help" or line.verb in (verb.name, ""), example
+            assert line.help or parse(line) is not None, example
+
+
+def test_an_option_has_one_text_in_all_verbs_for_which_it_means_the_same() -> None:
+    """`--ansi` was "Keep colours" and "Keep escape sequences in the output"."""
+    texts: dict[str, set[str]] = {}
+    for verb in VERBS:
+        for option in verb.options:
+            texts.setdefault(option.spellings[0], set()).add(option.help)
+    several = {spelling for spelling, found in texts.items() if len(found) > 1}
+    # A directory and a number of lines; a label to set and one to select by; what time ends; what is replaced.
+    assert several == {"-C", "--label", "--timeout", "--replace", "--since-start", "--force", "-y"}
+
+
+@pytest.mark.parametrize("word", ["-f", "--follow"])
+def test_a_job_and_the_log_are_followed_by_either_word(home: Home, word: str) -> None:
+    assert home.sesh("--exec", word, "--", "echo", "done").stdout == "done\n"
+    assert home.sesh("--open", "work", "--", "sh", "-c", "echo ready; read line").code == 0
+    followed = home.start("--logs", "work", word)
+    assert followed.stdout is not None
+    assert followed.stdout.readline() == b"ready\n"
+    home.sesh("--kill", "work")
+    assert followed.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--exec", "--timeout", "5m", "--", "true"),
+        ("--run", "work", "--timeout", "2h", "--", "true"),
+        ("--wait", "work", "--prompt", "--timeout", "1d"),
+        ("--wait", "work", "--idle", "0.1s"),
+        ("--sweep", "--older", "90m"),
+        ("--sweep", "--older", "3"),
+    ],
+)
+def test_every_option_takes_a_time_in_each_way_to_write_one(home: Home, words: tuple[str, ...]) -> None:
+    assert home.sesh("--open", "work").code == 0
+    done = home.sesh(*words)
+    assert (done.code, done.stderr) == (0, "")
+    if words[0] == "--sweep":
+        assert done.stdout == f"no leftovers older than {'3s' if words[2] == '3' else '90m'}\n"
+
+
+def test_headings_are_bold_on_a_terminal_and_plain_in_a_pipe_and_in_json(home: Home) -> None:
+    on_terminal = home.terminal("--help", rows=80, env={"TERM": "xterm-256color", "NO_COLOR": None})
+    assert on_terminal.exit_code() == 0
+    assert b"\x1b[1mSetup\x1b[m:" in on_terminal.raw
+    assert "\x1b" not in _shown(home)
+    assert "\x1b" not in home.sesh("--help", "--json").json()["help"]
