@@ -519,8 +519,11 @@ def test_a_mistake_in_the_settings_is_said_with_its_place(stage: Home, content: 
 
 def test_of_several_sessions_it_says_which_were_ended(stage: Home) -> None:
     stage.sesh("--open", "one", "--", "sleep", "600")
-    done = stage.sesh("--kill", "one", "nosuch", "none")
-    assert (done.code, done.stderr) == (1, "sesh: ended one; no session nosuch; no session none; `sesh` lists them\n")
+    done = stage.sesh("--kill", "one", "nosuch", "missing")
+    assert (done.code, done.stderr) == (
+        1,
+        "sesh: ended one; no session nosuch; no session missing; `sesh` lists them\n",
+    )
 
 
 def test_bad_input_has_changed_no_session(stage: Home) -> None:
