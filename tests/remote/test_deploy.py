@@ -245,7 +245,7 @@ def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
         assert far.run(f"{PROGRAM} --version").code == 0
     lines = sorted(capfd.readouterr().err.splitlines())
     assert len(lines) == 4
-    assert lines[1].startswith("sesh: gone failed (connect): ")
+    assert lines[0].startswith("sesh: gone failed (connect): ")
     assert lines[3].startswith(f"sesh: installed sesh {__version__} on two with Python 3.")
 
 

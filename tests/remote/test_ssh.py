@@ -598,7 +598,7 @@ def test_autossh_that_cannot_connect_gives_up_and_says_why(
 def test_autossh_that_is_missing_is_told_of(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     farm.host("box")
     monkeypatch.setenv("SESH_SSH", "/nonexistent/autossh")
-    assert "cannot run /nonexistent/autossh" in refusal(Destination("box"))
+    assert "there is no program /nonexistent/autossh" in refusal(Destination("box"))
 
 
 # -- host keys

@@ -517,6 +517,15 @@ def test_a_mistake_in_the_settings_is_said_with_its_place(stage: Home, content: 
     assert complaints(text.replace(stage.path, "~"), gist) == []
 
 
+def test_of_several_sessions_it_says_which_were_ended(stage: Home) -> None:
+    stage.sesh("--open", "one", "--", "sleep", "600")
+    done = stage.sesh("--kill", "one", "nosuch", "missing")
+    assert (done.code, done.stderr) == (
+        1,
+        "sesh: ended one; no session nosuch; no session missing; `sesh` lists them\n",
+    )
+
+
 def test_bad_input_has_changed_no_session(stage: Home) -> None:
     """Behind all others: the sessions are those of the beginning."""
     assert stage.names() == sorted(["w", "half", "idle", "python", "kept", "lost"])
