@@ -1,4 +1,4 @@
-"""`python -m bench.activity [PROGRAM…]`: how sessions are said to stand in which real programs run, and how soon.
+"""`python -m bench.activity [PROGRAM…]`: the states that sesh reports of sessions with real programs, and how soon.
 
 Each program is started at the prompt of a shell, in a session of its own, and left alone. The table has what a person
 would say of it, what sesh says some seconds later, why, the seconds between the last output before that and the event,
