@@ -16,7 +16,9 @@ from sesh.errors import SeshError
 from tests.house.source import read
 from tests.support import ROOT
 
-PAGES = sorted(os.path.relpath(path, ROOT) for path in (*glob(f"{ROOT}/*.md"), *glob(f"{ROOT}/docs/*.md")))
+PAGES = sorted(
+    os.path.relpath(path, ROOT) for folder in ("", "docs/", "tests/") for path in glob(f"{ROOT}/{folder}*.md")
+)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 BENCH = re.compile(r"/tmp/|/root\b|/work/|sesh-far|seshtest")
 

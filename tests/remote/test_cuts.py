@@ -204,7 +204,8 @@ def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, fa
     terminal = attached(home, "@box", "work")
     passed = far.proxy.passed
     terminal.type("head -c 450000 /dev/urandom | base64 -w 0; echo\r")  # compressed it is no smaller than at first
-    wait_until(lambda: far.proxy.passed > passed + 450_000 and far.settled(), 30)
+    # More than any terminal holds; not all, as a screen replaces some of it where the machine is too busy for the link.
+    wait_until(lambda: far.proxy.passed > passed + 200_000 and far.settled(), 30)
     far.proxy.cut()
     wait_until(far.settled, 30)
     terminal.type(key)  # the terminal has not read the output yet
