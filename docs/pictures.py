@@ -264,7 +264,7 @@ def leaving(home: Home, _: Farm) -> Picture:
     """Leaving, and coming back to what went on meanwhile."""
     home.write("shop/Makefile", _SHOP)
     home.write(".bashrc", f'{_RC}eval "$(sesh --shell-init bash)"\n')
-    with Scene(home, 7, "your terminal") as scene, Scene(home, 10, "shop") as again:
+    with Scene(home, 10, "your terminal") as scene, Scene(home, 10, "shop") as again:
         scene.type("sesh shop ~/shop", "[shop]").type("make", "page").type(DETACH, "detached").see()
         scene.wait(time.monotonic() + _LONG).terminal.type("sesh shop")
         scene.see("shop").caption = "A key leaves, the name comes back"

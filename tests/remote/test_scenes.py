@@ -44,17 +44,16 @@ def test_leaving_looks_as_in_the_tour(window: Open) -> None:
 def test_the_list_looks_as_in_the_pictures(home: Home, window: Open, name: str) -> None:
     for folder in ("shop", "build"):
         home.write(f"{folder}/file", "")
-    home.write("bin/make", "#!/bin/sh\nsleep 60\n", 0o755)
-    home.sesh("--open", "build", f"{home.path}/build", "--", "make")
+    home.sesh("--open", "build", f"{home.path}/build", "--", "sleep", "60")
     home.sesh("--open", "api", f"{home.path}/shop", "--", "sh", "-c", ASKS)
     assert home.sesh("--wait", "api", "--waiting", "--timeout", "15").code == 0
     opened = window("--watch")
     opened.wait_for(re.compile(r"^waiting for you\n> api +\d+s  May I.*^Enter y n", re.DOTALL | re.MULTILINE))
-    today = opened.screen()
+    today = [row for row in opened.screen() if row]
     shown = timeless(Drawn(name).rows)
     head = next(row for row in today if "STATE" in row)
     assert head.split() in [row.split() for row in Drawn(name).rows]
-    assert {today[0], today[-1 - today[::-1].index(next(filter(None, today[::-1])))]} <= shown
+    assert {today[0], today[-1]} <= shown
     assert any(re.fullmatch(r"(> )?api +# May I run: make test\? \[y/N\]", row) for row in shown)
 
 
@@ -73,8 +72,8 @@ def test_coming_back_looks_as_in_the_pictures() -> None:
     missed = Missed()
     missed.since = moments.STEADY.now() - 63
     missed.note({"event": "notification", "text": "all 12 tests pass"})
-    assert f" {missed.line(0)}" in Drawn("tour").rows
+    assert missed.line(0) in timeless(Drawn("tour").rows)
     missed.begin(0)
     missed.since = moments.STEADY.now() - 63
     missed.note({"event": "command_ended", "exit_code": 2})
-    assert f" {missed.line(0)}" in Drawn("leaving").rows
+    assert missed.line(0) in timeless(Drawn("leaving").rows)
