@@ -265,7 +265,7 @@ def leaving(home: Home, _: Farm) -> Picture:
     home.write("shop/Makefile", _SHOP)
     home.write(".bashrc", f'{_RC}eval "$(sesh --shell-init bash)"\n')
     with Scene(home, 10, "your terminal") as scene, Scene(home, 10, "shop") as again:
-        scene.type("sesh shop ~/shop", "[shop]").type("make", "page").type(DETACH, "detached").see()
+        scene.type("sesh shop ~/shop", "[shop]").type("make", "page").see("page", 0, 0.9).type(DETACH, "detached").see()
         scene.wait(time.monotonic() + _LONG).terminal.type("sesh shop")
         scene.see("shop").caption = "A key leaves, the name comes back"
         scene.shoot(key="Ctrl-\\")
@@ -295,7 +295,10 @@ def picker(home: Home, farm: Farm) -> Picture:
     home.sesh("--open", "api", os.path.join(home.path, "shop"), "--", "agent")
     home.sesh("--wait", "api", "--waiting", "--timeout", "20", timeout=30)
     with Scene(home, 12, "sesh --pick", columns=72) as scene:
-        scene.type("sesh --pick", "train").type("\x1b[B", "Editing").see("May I", 0, 1.0)
+        scene.type("sesh --pick", "train").see("new", 0, 0.3)
+        while not any("Editing" in row for row in scene.terminal.screen()):
+            scene.terminal.type("\x1b[B")
+            scene.see("new", 0, 0.3)
         scene.caption = "Sessions here and elsewhere, and directories for new ones"
         return Picture("sesh --pick: all sessions, with the screen of the chosen one", scene.shoot(key="Enter").shots)
 

@@ -80,6 +80,7 @@ def test_the_pictures_show_what_they_are_for() -> None:
     assert [row for row in picker if row.startswith(" @gpu")]
     assert [row for row in picker if row.startswith("+") and " new" in row]
     assert [row for row in picker if " waiting" in row]
+    assert [row for row in picker if row.startswith(" build")]
     for name in ("tour", "healing"):
         assert any("Back after" in caption for caption in Drawn(name).captions)
         assert 'fill-opacity=".14"' in Drawn(name).text, "the missed lines are marked"
