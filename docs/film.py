@@ -137,9 +137,10 @@ def _whole(parts: Sequence[str], rows: _Rows, title: str, size: tuple[float, flo
         f".c{{font:500 20px {_WORDS};fill:{look.words}}}"
         f".k{{font:700 18px {_WORDS};fill:{look.background};text-anchor:middle}}</style>"
     )
+    room = f'width="{_WIDE}" height="{height * _WIDE / width:g}" viewBox="0 0 {width:g} {height:g}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" role="img" width="{_WIDE}" '
-        f'height="{height * _WIDE / width:g}" viewBox="0 0 {width:g} {height:g}" font-family="{_LETTERS}" font-size="15">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" role="img" {room} '
+        f'font-family="{_LETTERS}" font-size="15">'
         f"<title>{escape(title)}</title>{style}{rows.definitions()}{''.join(parts)}</svg>\n"
     )
 
@@ -167,12 +168,6 @@ def _inside(shot: Shot, rows: _Rows) -> str:
     """The name of the window, the screen, the caption and the key."""
     width, height = _size(shot)
     screen, look = shot.screen, rows.look
-    if shot.card:
-        middle = _BAR + (height - _BAR - _FOOT) / 2
-        return "".join(
-            f'<text class="b" x="{width / 2:g}" y="{middle + 56 * number:g}">{escape(line)}</text>'
-            for number, line in enumerate(shot.card)
-        )
     parts = []
     for number, row in enumerate(screen["cells"]):
         text = "".join(run["text"] for run in row)
@@ -188,11 +183,18 @@ def _inside(shot: Shot, rows: _Rows) -> str:
     if cursor["visible"]:
         x, y = cursor["column"] * pictures.WIDTH, cursor["row"] * pictures.HEIGHT
         parts.append(f'<path d="M{x} {y}h9v18h-9z" fill="{look.foreground}" fill-opacity=".5"/>')
-    foot = height - _FOOT / 2 + 6
+    middle, foot = _BAR + (height - _BAR - _FOOT) / 2, height - _FOOT / 2 + 6
+    if shot.card:
+        drawn = "".join(
+            f'<text class="b" x="{width / 2:g}" y="{middle - 10 + 56 * number:g}">{escape(line)}</text>'
+            for number, line in enumerate(shot.card)
+        )
+    else:
+        place = f'color="{look.foreground}" transform="translate({_PAD} {_BAR + _PAD}) scale({_SCALE:.4f})"'
+        drawn = f"<g {place}>{''.join(parts)}</g>"
     return (
         f'<text class="w" x="{width / 2:g}" y="26">{escape(shot.window)}</text>'
-        f'<g color="{look.foreground}" transform="translate({_PAD} {_BAR + _PAD}) scale({_SCALE:.4f})">'
-        f"{''.join(parts)}</g>"
+        + drawn
         + (f'<text class="c" x="{_PAD}" y="{foot:g}">{escape(shot.caption)}</text>' if shot.caption else "")
         + (_key(shot.key, width, height - _FOOT / 2, look) if shot.key else "")
     )

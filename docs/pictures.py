@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from film import DARK, LIGHT, Shot, film, still
+from docs.film import DARK, LIGHT, Shot, film, still
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.export import screen_data
 from tests.remote.farm import Far, Farm, Ground
@@ -28,6 +28,8 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pictures")
 DETACH = "\x1c"
 _LONG = 63.0
 """Seconds after which sesh says for how long one was away."""
+_OFF = 40
+"""Seconds for which a link is broken."""
 _FINGER = 0.09
 """Seconds between two frames of a line that is typed."""
 
@@ -37,9 +39,9 @@ unset HISTFILE
 _AGENT = r"""#!/usr/bin/perl
 $0 = "agent"; $| = 1;
 sub say { print "\e[36m*\e[0m $_[0]\n"; select undef, undef, undef, $_[1] }
-say "Reading src/till.c and its 12 tests", .8;
-say "test_change fails: it forgets the coins", .8;
-say "Editing src/till.c", 3;
+say "Reading till.c and its 12 tests", .8;
+say "test_change forgets the coins", .8;
+say "Editing till.c", 3;
 print "May I run: make test? [y/N] ";
 exit if <STDIN> !~ /^y/;
 say "Running make test", 6;
@@ -55,7 +57,10 @@ print "14 tables to go\nDrop the table carts_old? [y/N] ";
 """
 _TRAIN = r"""#!/usr/bin/perl
 $0 = "train"; $| = 1;
-for (1 .. 99) { printf "epoch %2d  loss \e[32m%.3f\e[0m\n", $_, .2 + .9 / $_; sleep($_ < 4 ? 1 : 7) }
+for (1 .. 99) {
+    printf "epoch %2d   %5d samples   loss \e[32m%.3f\e[0m  accuracy %.3f\n", $_, 640 * $_, .2 + .9 / $_, .97 - .6 / $_;
+    sleep($_ < 4 ? 1 : 9);
+}
 """
 _BUILD = "all:\n\t@for i in 1 2 3 4 5 6 7 8 9; do for f in basket till order mail user page; do \\\n"
 _BUILD += "\techo cc -O2 -c src/$$f.c; sleep 1; done; done\n"
@@ -93,13 +98,13 @@ class Scene:
     `window` and `caption` stand around the screens that are recorded from now on.
     """
 
-    def __init__(self, home: Home, rows: int, window: str = "terminal", directory: str = "") -> None:
-        self.home, self.rows = home, rows
+    def __init__(self, home: Home, rows: int, window: str, *, directory: str = "", columns: int = COLUMNS) -> None:
+        self.rows, self.columns = rows, columns
         self.window, self.caption = window, ""
         self.shots: list[Shot] = []
         shell = ["bash", "--noprofile", "--rcfile", f"{home.path}/.bashrc", "-i"]
         where = os.path.join(home.path, directory)
-        self.terminal = Terminal(shell, columns=COLUMNS, rows=rows, env=home.env, cwd=where)
+        self.terminal = Terminal(shell, columns=columns, rows=rows, env=home.env, cwd=where)
         self.terminal.wait_until(self._at_prompt)
 
     def __enter__(self) -> Scene:
@@ -142,12 +147,18 @@ class Scene:
 
     def shoot(self, seconds: float = 0.0, key: str = "", missed: Sequence[str] = ()) -> Scene:
         """Records the screen as it is now; one that is the same as before is shown for longer."""
-        emulator = Emulator(COLUMNS, self.rows)
+        emulator = Emulator(self.columns, self.rows)
         emulator.feed(bytes(self.terminal.raw))
         shot = Shot(screen_data(emulator), self.window, self.caption, key, tuple(missed), seconds)
         if self.shots and replace(self.shots[-1], seconds=seconds) == shot:
             return self.hold(seconds)
         self.shots.append(shot)
+        return self
+
+    def wait(self, until: float) -> Scene:
+        """Waits until that time (monotonic)."""
+        while time.monotonic() < until:
+            self.terminal.pump(0.2)
         return self
 
     def hold(self, seconds: float) -> Scene:
@@ -194,79 +205,71 @@ def _make(home: Home) -> None:
     home.sesh("--open", "build", os.path.join(home.path, "build"), "--", "make")
 
 
-def _cut(scene: Scene, far: Far, seconds: float) -> tuple[list[str], Callable[[], list[str]]]:
-    """Breaks the link to a host for some seconds; the lines before, and what to call to have it back: the missed ones.
-
-    The network is off when this returns, and `seconds` have passed when the missed lines are there.
-    """
+def _cut(scene: Scene, far: Far, seconds: float) -> Callable[[], list[str]]:
+    """Breaks the link to a host. What it returns mends the link after so many seconds, and gives the missed lines."""
     before, begun = scene.lines("epoch"), time.monotonic()
     far.proxy.refuse()
     far.proxy.cut()
     scene.see("no link", 0)
 
     def back() -> list[str]:
-        while time.monotonic() - begun < seconds:
-            scene.terminal.pump(0.2)
-        start = len(scene.terminal.raw)
+        start = len(scene.wait(begun + seconds).terminal.raw)
         far.proxy.restore()
         scene.see("epoch", start)
         return [row for row in scene.lines("epoch") if row not in before]
 
-    return before, back
+    return back
 
 
 def tour(home: Home, farm: Farm) -> Picture:
     """The first picture of the README."""
     far = _host(farm)
     _make(home)
-    with Scene(home, 12, "your terminal", "shop") as scene:
-        scene.now("your terminal", "Run anything in a session").shoot(0.6).write("sesh api -- agent")
-        scene.terminal.type("\r")
-        scene.now("api", "A coding agent, in the session “api”").follow("Editing", 0.7)
+    with Scene(home, 12, "your terminal", directory="shop") as scene:
+        scene.caption = "Run anything in a session"
+        scene.shoot(0.5).write("sesh api -- agent").terminal.type("\r")
+        scene.now("api", "Here a coding agent, in the session “api”").follow("Editing", 0.55)
         left = time.monotonic()
-        scene.press("Ctrl-\\", DETACH, "Leave. It goes on working.", 1.3)
-        scene.now("your terminal", "Leave. It goes on working.").follow(" $ ", 0.4).hold(0.7)
-        scene.see("$", 0, 3.5)
-        scene.now("your terminal", "All sessions, here and on other machines").write("sesh").terminal.type("\r")
-        scene.see().shoot(2.4)
-        scene.now("your terminal", "Who waits for you?").write("sesh --watch").terminal.type("\r")
-        scene.now("sesh --watch", "Who waits for you? Answer right here.").see("waiting for you", rest=1.2).shoot(2.4)
-        rests = len(scene.shots)
-        start = len(scene.terminal.raw)
+        scene.press("Ctrl-\\", DETACH, "Leave. It goes on working.", 1.2)
+        scene.now("your terminal", "Leave. It goes on working.").follow(" $ ", 0.3).hold(0.4).see("$", 0, 3.5)
+        scene.caption = "All sessions, here and on other machines"
+        scene.write("sesh").terminal.type("\r")
+        scene.see().shoot(2.2)
+        scene.caption = "Who waits for you?"
+        scene.write("sesh --watch").terminal.type("\r")
+        scene.now("sesh --watch", "Who waits for you? Answer right here.").see("waiting for you", rest=1.2).shoot(2.0)
+        rests, start = len(scene.shots), len(scene.terminal.raw)
         scene.press("y", "y", "Who waits for you? Answer right here.", 0.9)
-        scene.now("sesh --watch", "Answered: it works again").see("was answered", start, 0.1).shoot(1.8)
-        scene.terminal.type("q")
-        scene.see().terminal.type("clear\r")
-        scene.see()
-        scene.now("your terminal", "The same on any machine that ssh reaches").write("sesh @gpu train")
-        scene.terminal.type("\r")
-        scene.see("epoch", rest=0.8).now("train on gpu", scene.caption).shoot(1.2)
-        _, back = _cut(scene, far, 40)
-        scene.now("train on gpu", "network: off. The session goes on there.").shoot(2.0)
+        scene.now("sesh --watch", "Answered: it works again").see("was answered", start, 0.1).shoot(0.6)
+        scene.terminal.wait_for(re.compile("^ api +detached +working", re.MULTILINE))
+        scene.shoot(1.4)
+        scene.type("q").type("clear").now("your terminal", "The same on any machine that ssh reaches")
+        scene.write("sesh @gpu train").terminal.type("\r")
+        scene.see("epoch", rest=0.8).now("train on gpu", scene.caption).shoot(1.0)
+        back = _cut(scene, far, _OFF)
+        scene.now("train on gpu", "The link is lost. The session goes on there.").shoot(2.0, "network off")
         missed = back()
-        scene.now("train on gpu", "network: on after 40 s. No line is missing.").shoot(2.4, missed=missed)
-        scene.type(DETACH, "detached").see().type("clear")
-        while time.monotonic() - left < _LONG:
-            scene.terminal.pump(0.2)
+        scene.now("train on gpu", f"Back after {_OFF} s, with all lines").shoot(2.2, "network on", missed)
+        scene.type(DETACH, "detached").see().type("clear").wait(left + _LONG)
         scene.now("your terminal", "Come back, from any terminal").write("sesh api").terminal.type("\r")
-        scene.now("api", "Back, with a line on what you missed").see("away", rest=0.5).shoot(2.6)
-        card = Shot(scene.shots[-1].screen, "", card=("sesh NAME", "That is all."), seconds=2.2)
+        scene.now("api", "Back, and the last row says what you missed").see("away", rest=0.5).shoot(2.4)
+        last = "Ctrl-\\ leaves, and everything keeps running"
+        card = Shot(scene.shots[-1].screen, "", last, card=("sesh NAME", "That is all."), seconds=2.0)
         scene.type(DETACH, "detached")
-        return Picture("sesh: leave a session, answer one that waits, lose a link, come back", [*scene.shots, card], rests)
+        title = "sesh: leave a session, answer one that waits for you, lose a link and come back"
+        return Picture(title, [*scene.shots, card], rests)
 
 
 def leaving(home: Home, _: Farm) -> Picture:
     """Leaving, and coming back to what went on meanwhile."""
     home.write("shop/Makefile", _SHOP)
-    with Scene(home, 9, "your terminal") as scene, Scene(home, 9, "shop") as again:
-        scene.type("sesh shop ~/shop", "[shop]").type("make", "order").type(DETACH, "detached").see()
-        left = time.monotonic()
-        while time.monotonic() - left < _LONG:
-            scene.terminal.pump(0.2)
-        scene.terminal.type("sesh shop")
-        scene.see("shop").caption = "Leave by a key. Come back by the name."
+    home.write(".bashrc", f'{_RC}eval "$(sesh --shell-init bash)"\n')
+    with Scene(home, 10, "your terminal") as scene, Scene(home, 10, "shop") as again:
+        scene.type("sesh shop ~/shop", "[shop]").type("make", "page").see("page", 0, 0.9).type(DETACH, "detached").see()
+        scene.wait(time.monotonic() + _LONG).terminal.type("sesh shop")
+        scene.see("shop").caption = "A key leaves, the name comes back"
         scene.shoot(key="Ctrl-\\")
-        again.type("sesh shop", "away").caption = "make has failed meanwhile: the last row says so"
+        again.type("sesh shop", "away").caption = "The last row says what happened meanwhile"
         again.shoot()
         return Picture("Leaving a session while make runs, and coming back", scene.shots + again.shots)
 
@@ -274,14 +277,12 @@ def leaving(home: Home, _: Farm) -> Picture:
 def watch(home: Home, farm: Farm) -> Picture:
     """The list with the sessions that wait for a person."""
     _host(farm)
-    for name, program in (("api", "agent"), ("migrate", "migrate")):
+    for name, program in (("migrate", "migrate"), ("api", "agent")):
         home.sesh("--open", name, os.path.join(home.path, "shop"), "--", program)
-    for name in ("api", "migrate"):
         home.sesh("--wait", name, "--waiting", "--timeout", "20", timeout=30)
     _make(home)
-    with Scene(home, 12, "sesh --watch") as scene:
-        scene.type("sesh --watch", "waiting for you").see("cc -O2", 0, 0.3)
-        scene.see("epoch", 0, 0.3).caption = "One key answers the marked one: no need to attach"
+    with Scene(home, 11, "sesh --watch") as scene:
+        scene.type("sesh --watch", "cc -O2").see("epoch", 0).caption = "One key answers, without attaching"
         return Picture("sesh --watch: the sessions that wait for you, above all others", scene.shoot(key="y").shots)
 
 
@@ -289,17 +290,22 @@ def picker(home: Home, farm: Farm) -> Picture:
     """The picker, with a preview of the chosen session."""
     _host(farm)
     _make(home)
-    home.sesh("--open", "api", os.path.join(home.path, "shop"), "--", "agent")
     home.sesh("--open", "notes", os.path.join(home.path, "notes"))
+    home.sesh("--kill", "notes")
+    home.sesh("--open", "api", os.path.join(home.path, "shop"), "--", "agent")
     home.sesh("--wait", "api", "--waiting", "--timeout", "20", timeout=30)
-    with Scene(home, 14, "sesh --pick") as scene:
-        scene.type("sesh --pick", "epoch").see("epoch", 0, 1.5).caption = "Choose by arrows or letters; Enter takes you there"
+    with Scene(home, 12, "sesh --pick", columns=72) as scene:
+        scene.type("sesh --pick", "train").see("new", 0, 0.3)
+        while not any("Editing" in row for row in scene.terminal.screen()):
+            scene.terminal.type("\x1b[B")
+            scene.see("new", 0, 0.3)
+        scene.caption = "Sessions here and elsewhere, and directories for new ones"
         return Picture("sesh --pick: all sessions, with the screen of the chosen one", scene.shoot(key="Enter").shots)
 
 
 def agent(home: Home, _: Farm) -> Picture:
     """An agent in a live shell, and what the person sees who looks on."""
-    with Scene(home, 11, "the agent") as scene, Scene(home, 10, "you, in the session “shop”") as watching:
+    with Scene(home, 11, "the agent") as scene, Scene(home, 8, "shop, in your terminal") as watching:
         scene.type("sesh --open shop ~/shop")
         watching.type("sesh shop --read-only", "[shop]")
         for line in (
@@ -309,20 +315,22 @@ def agent(home: Home, _: Farm) -> Picture:
         ):
             scene.type(line)
         scene.caption = "Each command's output, and its exit code"
-        watching.see("12 tests", 0).caption = "You look on meanwhile, in the same shell"
+        watching.see("12 tests", 0).caption = "You look on as it types, in the same shell"
         return Picture("An agent works in a shell, and a person looks on", scene.shoot().shots + watching.shoot().shots)
 
 
 def healing(home: Home, farm: Farm) -> Picture:
     """A link that breaks, and is there again with all that was missed."""
     far = _host(farm)
-    with Scene(home, 8, "train on gpu") as scene:
+    with Scene(home, 9, "train on gpu") as scene:
         scene.type("sesh @gpu train", "epoch  3")
-        _, back = _cut(scene, far, 40)
-        scene.caption = "network: off. The session goes on there."
-        missed = scene.shoot() and back()
-        scene.caption = "network: on after 40 s. Marked: what you missed."
-        return Picture("The link to a host breaks and comes back, with all lines", scene.shoot(missed=missed).shots)
+        back = _cut(scene, far, _OFF)
+        scene.caption = "The link is lost. The session goes on there."
+        scene.shoot(key="network off")
+        missed = back()
+        scene.caption = f"Back after {_OFF} s. Marked: what you missed."
+        title = "The link to a host breaks and comes back, with all lines"
+        return Picture(title, scene.shoot(key="network on", missed=missed).shots)
 
 
 PICTURES: Mapping[str, Callable[[Home, Farm], Picture]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shlex
@@ -11,6 +10,7 @@ from glob import glob
 from itertools import takewhile
 
 from bench import document
+from docs.pictures import PICTURES
 from sesh.cli import misread, parser
 from sesh.errors import SeshError
 from tests.house.source import read
@@ -84,18 +84,39 @@ def test_links_between_the_pages_lead_somewhere() -> None:
     assert [each for page in PAGES for each in broken(page)] == []
 
 
+def shown(page: str) -> Iterator[str]:
+    """The pictures that a page shows, as `![…](…)` or in a `<picture>`, by their paths."""
+    for pattern in (
+        r"!\[[^]]+\]\(([^)\s]+\.svg)\)",
+        r"<source [^>]*srcset=\"([^\"]+)\"",
+        r"<img [^>]*src=\"([^\"]+)\"",
+    ):
+        for path in re.findall(pattern, read(page)):
+            yield os.path.normpath(os.path.join(os.path.dirname(page), path))
+
+
 def test_the_pictures_are_those_that_are_drawn_and_shown() -> None:
-    spec = importlib.util.spec_from_file_location("pictures", os.path.join(ROOT, "docs", "pictures.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    drawn = {f"docs/{name}.svg" for name in module.PICTURES}
-    assert {os.path.relpath(path, ROOT) for path in glob(f"{ROOT}/docs/*.svg")} == drawn | {f"docs/{document.PICTURE}"}
-    assert f"]({document.PICTURE})" in read("docs/BENCHMARKS.md")
-    assert set(re.findall(r"!\[[^]]+\]\((docs/\w+\.svg)\)", read("README.md"))) == drawn
+    names = PICTURES
+    drawn = {f"docs/pictures/{name}{look}.svg" for name in names for look in ("", "-dark")}
+    there = {os.path.relpath(path, ROOT) for path in glob(f"{ROOT}/docs/**/*.svg", recursive=True)}
+    assert there == drawn | {f"docs/{document.PICTURE}"}
+    assert f"docs/{document.PICTURE}" in shown("docs/BENCHMARKS.md")
+    assert {path for page in PAGES for path in shown(page)} == there
+
+
+def test_every_picture_on_a_page_says_in_words_what_it_shows_and_is_there_for_dark_pages() -> None:
+    found = 0
+    for page in PAGES:
+        for picture in re.findall(r"<picture>(.*?)</picture>", read(page), re.DOTALL):
+            light = re.search(r'<img [^>]*src="([^"]+)\.svg"', picture)
+            assert light is not None, page
+            dark = f'<source media="(prefers-color-scheme: dark)" srcset="{light[1]}-dark.svg">'
+            assert dark in picture, f"{page}: {light[1]}"
+            assert re.search(r'<img [^>]*alt="[^"]{20,}"', picture), f"{page}: {light[1]}"
+            found += 1
+    assert found
 
 
 def test_no_picture_shows_where_it_was_made() -> None:
-    for picture in glob(f"{ROOT}/docs/*.svg"):
+    for picture in glob(f"{ROOT}/docs/**/*.svg", recursive=True):
         assert BENCH.search(re.sub("<[^>]*>", "", read(os.path.relpath(picture, ROOT)))) is None, picture
