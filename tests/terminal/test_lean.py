@@ -254,6 +254,8 @@ def test_a_daemon_carries_nothing_of_the_client_that_has_made_it(reporting: Repo
     assert clients == {"sesh.client", "sesh.client.outcome"}
 
 
-def test_typer_loads_where_the_words_may_be_wrong(reporting: Reporting) -> None:
+def test_typer_loads_for_help_alone(reporting: Reporting) -> None:
     reporting.home.sesh("--exec", "--nonsense")
+    assert "typer" not in reporting.loaded
+    reporting.home.sesh("--exec", "--help")
     assert "typer" in reporting.loaded
