@@ -36,7 +36,7 @@ def test_every_place_names_the_address_that_pyproject_names() -> None:
     paths = [os.path.relpath(path, ROOT) for place in PLACES for path in glob(f"{ROOT}/{place}", recursive=True)]
     named = {(path, found) for path in paths for found in ADDRESS.findall(read(path)) if found not in OTHERS}
     assert {found for _, found in named} == {source().removeprefix("https://github.com/")}, named
-    assert {path for path, _ in named} >= {"pyproject.toml", ".github/ISSUE_TEMPLATE/config.yml"}
+    assert {path for path, _ in named} >= {"README.md", "pyproject.toml", ".github/ISSUE_TEMPLATE/config.yml"}
 
 
 def test_links_and_pictures_of_the_readme_become_absolute() -> None:
