@@ -31,7 +31,7 @@ help:
 	@echo 'make soak       50 sessions in use for an hour (HOURS=0.5: for half of one): what grows, and what goes wrong'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
 	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md (bench-quick: what became slower since)'
-	@echo 'make pictures   redraw the pictures in the README'
+	@echo 'make pictures   redraw the pictures of the pages (ARGS="tour watch" selects some)'
 	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
 	@echo 'make install    install sesh in its own environment, linked as ~/.local/bin/sesh'
 	@echo 'make uninstall  remove that again, once no session runs from it; says what else stays'
