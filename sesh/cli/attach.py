@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 
 _DETACH_KEY = "C-\\"
+_ENDING = (["--kill"], ["--kill-all"], ["--undeploy"])
+"""Lines that end sessions: only a person can have meant one by a name."""
 _WITHOUT_TITLE = ("", "dumb", "linux")
 """Values of TERM for terminals without a window title."""
 
@@ -126,11 +128,8 @@ def go(
         return _back(cli, view, directory)
     find.checked(name)
     spec = cli.spec(directory, env, label)
-    meant = ""
-    slip: list[str] = []
-    if name.isalpha():  # it may be a verb without its dashes
-        meant = parser.verb_line(name, [directory]) if directory else ""
-        slip = parser.instead(cli.line, name)
+    meant = parser.verb_line(name, [directory]) if directory else ""
+    slip = parser.instead(cli.line, name)  # it may be a verb without its dashes
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
         if len(words) == 1 and cli.tail is None and (host := _named_host(cli, name)):
@@ -166,7 +165,7 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
             return None
         if answer != "r":
             raise Refused("nothing was done")
-    elif len(words) > 1 or cli.tail is not None or words == ["--kill"]:
+    elif len(words) > 1 or cli.tail is not None or words in _ENDING:
         return None
     remark = "" if person else f"there is no session {name}; this is {line}"
     try:

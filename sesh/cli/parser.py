@@ -26,10 +26,16 @@ if TYPE_CHECKING:
 
 _FOREIGN = {
     "ls": "--list", "ps": "--list", "rm": "--kill", "stop": "--kill", "create": "--new", "start": "--new",
-    "connect": "--attach", "last": "-",
+    "connect": "--attach", "last": "-", "man": "--help",
+    "attach-session": "--attach", "capture-pane": "--screen", "detach-client": "--detach", "kill-server": "--kill-all",
+    "kill-session": "--kill", "list-sessions": "--list", "new-session": "--new", "rename-session": "--rename",
+    "send-keys": "--send", "switch-client": "--attach",
 }  # fmt: skip
 """The verbs for words of other programs."""
-_UNLIKELY = frozenset(("ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last", "detach"))
+_UNLIKELY = frozenset((
+    "ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last", "detach", "version", "man", "exec",
+    "doctor", "kill-all", "shell-init", "completions", "undeploy", *(word for word in _FOREIGN if "-" in word),
+))  # fmt: skip
 """Names that somebody who types them hardly wants for a session."""
 _FREE = ("text*", "texts+", "file", "file?", "hosts*")
 """The keys of plain words that may begin with an `@` behind a name; any other such word is a host."""
@@ -284,4 +290,5 @@ def other_line(name: str) -> str:
     if name not in _UNLIKELY:
         return ""
     verb = verb_like(name)
-    return f"$sesh {verb}{'' if verb in (*_NAMELESS, '--new') else ' NAME'}"
+    names = verb in BY_NAME and verb != "--new" and "".join(BY_NAME[verb].words).startswith("name")
+    return f"$sesh {verb}{' NAME' if names else ''}"
