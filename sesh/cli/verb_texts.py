@@ -213,7 +213,7 @@ TEXTS = {
             "--keep": "Keep the ended session readable until --kill.",
             "--timeout": f"End it after {_TIME}, with exit code 124.",
             "--stdin": "Feed it the standard input of sesh.",
-            "--tie": "End it, as --kill does, when sesh gets SIGINT, SIGTERM or SIGHUP; Ctrl-C is SIGINT.",
+            "--tie": "End it, as --kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes.",
             **_DETACHED,
             **_ENV,
             **_LABEL,

@@ -112,7 +112,7 @@ class Waiter:
         """
         self._output, self._collected = output, Collected() if wanted else None
         self._stream.position = 0
-        if output is not None:
+        if output is not None and not (self._interrupts.terminal >= 0 and os.isatty(output.descriptor)):
             self._stream.audience = output.descriptor
         self._interrupts.heard()
         self._interrupts.handler = self._while_lost
@@ -181,6 +181,8 @@ class Waiter:
     def _watched(self) -> Watched:
         """Signals and stdin. While output is pending: signals and room for it, and the daemon is not read."""
         watched = [(self._interrupts.inbound, select.POLLIN)]
+        if self._interrupts.terminal >= 0:
+            watched.append((self._interrupts.terminal, 0))
         if self._output is not None and self._output.pending:
             return [*watched, (self._output.descriptor, select.POLLOUT)], False
         if self._forwarder.hungry:
@@ -190,6 +192,8 @@ class Waiter:
     def _serve(self, descriptor: int) -> None:
         if descriptor == self._interrupts.inbound:
             self._pass_on(self._interrupts.taken())
+        elif descriptor == self._interrupts.terminal:
+            self._pass_on(self._interrupts.hung_up())
         elif descriptor == STDIN:
             self._forwarder.read(self._stream.connection)
         elif self._output is not None:

@@ -46,6 +46,8 @@ class Interrupts(Stop):
         self._replaced: list[tuple[int, Any]] = []
         """The signals whose effect was another one, and that effect."""
         self._wakes = False
+        self.terminal = -1
+        """With `--tie`: the terminal, to see that its window closes: SIGHUP may reach another process alone (su)."""
         self.inbound, self._wakeup = os.pipe()
         for descriptor in (self.inbound, self._wakeup):
             os.set_blocking(descriptor, False)
@@ -61,6 +63,11 @@ class Interrupts(Stop):
                 self._replaced.append((number, signal.signal(number, self._handle)))
         if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
             self._replaced.append((signal.SIGQUIT, signal.signal(signal.SIGQUIT, self._leave)))
+        if self.tie and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            try:
+                self.terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+            except OSError:
+                return self  # there is none
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -77,6 +84,17 @@ class Interrupts(Stop):
         os.close(self.inbound)
         os.close(self._wakeup)
         self.inbound = self._wakeup = -1
+        self._leave_terminal()
+
+    def hung_up(self) -> bytes:
+        """Returns the signal that a closed window stands for, once."""
+        self._leave_terminal()
+        return bytes((signal.SIGHUP,))
+
+    def _leave_terminal(self) -> None:
+        if self.terminal >= 0:
+            os.close(self.terminal)
+        self.terminal = -1
 
     def taken(self) -> bytes:
         """Reads the numbers of the signals that have come."""

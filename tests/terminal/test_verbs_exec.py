@@ -258,6 +258,20 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     wait_until(lambda: home.names() == [])
 
 
+@pytest.mark.parametrize("options", [[], ["--follow"], ["--print"]])
+def test_a_tied_job_ends_when_its_window_closes_though_no_signal_comes(home: Home, options: list[str]) -> None:
+    """Under su the hangup reaches su alone."""
+    deaf = "import os, signal, subprocess, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    deaf += "subprocess.run(sys.argv[1:], preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL))"
+    line = [*home.command, "--exec", "job", "--tie", *options, "--", "sh", "-c", "echo ready; exec sleep 60"]
+    terminal = home.terminal(command=[sys.executable, "-c", deaf, *line])
+    wait_until(lambda: home.names() == ["job"])
+    if options == ["--follow"]:
+        terminal.wait_for("ready")
+    terminal.hang_up()
+    wait_until(lambda: home.names() == [])
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_job_outlives_the_one_who_waits(home: Home, number: int) -> None:
     process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
