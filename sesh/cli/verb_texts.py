@@ -201,10 +201,10 @@ TEXTS = {
     "--exec": Texts(
         RUN, "Run CMD in its own session, and exit with its code",
         "[NAME] {} -- CMD…",
-        "Run CMD in its own session, wait, and exit with its exit code. Without NAME the session gets the lowest free "
-        "number. Meanwhile `sesh NAME` shows it.\n\nCtrl-C sends SIGINT to CMD. The third within 2 s, Ctrl-\\, and any "
-        "other end of sesh leave it running.",
-        "sesh --exec build -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh",
+        "Run CMD in its own session, wait, and exit with its exit code. Its output is printed with --print or --follow "
+        "only; meanwhile `sesh NAME` shows it. Without NAME the session gets the lowest free number.\n\n"
+        "Ctrl-C sends SIGINT to CMD. The third within 2 s, Ctrl-\\, and any other end of sesh leave it running.",
+        "sesh --exec build -f -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh",
         "sesh -e test -d -- make test",
         options={
             "-C": "Run it in DIR. (In --grep, -C is a number of lines.)",
