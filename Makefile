@@ -39,6 +39,7 @@ help:
 
 # What sesh itself needs, and no more: `make run` is soon there.
 $(RUNS): pyproject.toml setup.py .ci/venv.sh
+	@echo 'installing what sesh needs into $(VENV)…'
 	@sh .ci/venv.sh $(VENV)
 	@$(DEVELOP) $(BIN)/python $(PIP) install -q -e .
 	@touch $@

@@ -82,6 +82,8 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     binary = sink.binary if sink is not None else printed and b"\0" in retained
     if binary and not cli.json and not os.isatty(printing.STDOUT):
         cli.note(f"{subject(name)} printed bytes that are no text, and its terminal may have changed some; {_EXACT}")
+    elif code and result.get("reason") == "exited" and cli.watched and not (printed or follow or cli.json):
+        cli.note(f"{subject(name)} ended: {code}; see what it printed: $sesh --logs {name}")
     return code
 
 

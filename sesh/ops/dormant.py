@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _MOST_ABOVE = 8 << 20
 """Characters of the old output that stand above a session that is started again."""
-_ANSWERS = (("s", "Start again"), ("n", "New"), ("c", "Close"))
+_ANSWERS = (("s", "Start again"), ("n", "New"), ("c", "Close for good"))
 
 
 def screen(name: str, form: str) -> tuple[bytes, list[int]]:

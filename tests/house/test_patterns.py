@@ -104,7 +104,7 @@ def test_each_excuse_is_needed() -> None:
 )
 def test_a_slow_pattern_is_seen(pattern: str | bytes, method: str, bad: bool) -> None:
     with cost.measuring():
-        said = slow(re.compile(pattern), (method,), 8 << 10)
+        said = slow(re.compile(pattern), (method,), 16 << 10)
     assert (said is not None) == bad, said
 
 

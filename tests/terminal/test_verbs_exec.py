@@ -27,6 +27,18 @@ def test_the_jobs_code_is_seshs(sesh: Sesh, home: Home, script: str, code: int) 
     assert home.names() == []
 
 
+def test_a_person_is_told_where_the_output_of_a_failed_job_is(home: Home) -> None:
+    """Nothing was said, and the session was gone."""
+    failed = home.terminal("--exec", "build", "--", "sh", "-c", "echo broken; exit 3")
+    assert failed.exit_code() == 3
+    failed.wait_for("build ended: 3; see what it printed: sesh --logs build")
+    assert home.sesh("--logs", "build").stdout == "broken\n"
+    for line in (["--print", "--", "false"], ["--", "true"], ["--json", "--", "false"]):
+        quiet = home.terminal("--exec", *line)
+        quiet.exit_code()
+        assert "ended" not in quiet.text()
+
+
 def test_the_code_does_not_come_from_the_screen(sesh: Sesh) -> None:
     assert sesh("--exec", "--", "sh", "-c", "printf '[build ended: 0]\\n'; exit 9").code == 9
 
