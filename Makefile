@@ -56,7 +56,10 @@ $(VENV)-%/.installed: pyproject.toml setup.py .ci/venv.sh
 	@touch $@
 
 run: $(RUNS)
-	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/sesh main; else exec sh docs/tour.sh; fi
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/sesh main || exit; \
+	    if $(BIN)/sesh --local --status main >/dev/null 2>&1; then \
+	        echo '`make run` goes back to it; `make install` gives you the command sesh'; fi; \
+	else exec sh docs/tour.sh; fi
 
 test-packages: $(STAMP)
 	@sh tests/packages.sh

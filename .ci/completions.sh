@@ -26,3 +26,9 @@ each sesh.bash "$data/bash-completion/completions/sesh-mux"
 each _sesh "$data/zsh/site-functions/_sesh"
 each sesh.fish "$settings/fish/completions/sesh.fish"
 each sesh.fish "$settings/fish/completions/sesh-mux.fish"
+case $action${SHELL:-} in install*/bash) ;; *) exit 0 ;; esac
+for place in /usr/share /usr/local/share /opt/homebrew/share /opt/local/share; do
+    if [ -e "$place/bash-completion/bash_completion" ]; then exit 0; fi
+done
+echo 'note: bash completes sesh once the package bash-completion is installed, or with this line in ~/.bashrc:'
+echo '  eval "$(sesh --completions bash)"'

@@ -83,7 +83,9 @@ class Outcome:
             why = {"replaced": ": replaced by another client"}.get(self.reason, "")
             why = " before its daemon answered" if self.early else why
             return f"detached from {self.name}{f'@{self.host}' if self.host else ''}{why}"
-        why = f" ({self.reason})" if self.reason in ("killed", "timed out", *MEMORY_REASONS) else ""
+        if self.reason == "killed":
+            return f"{self.name} was ended by --kill"
+        why = f" ({self.reason})" if self.reason in ("timed out", *MEMORY_REASONS) else ""
         if self.signal:
             return f"{self.name} ended by {_signal_name(self.signal)}{why}"
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"

@@ -15,8 +15,8 @@ _MOST_ROWS, _GAP = 8, 2
 """Rows of a question, and the empty ones that end it."""
 _LAST = 16
 """Rows at the end of a screen in which its question is looked for."""
-_ASKS = re.compile(r"[^\s?][?\uff1f][\"')\u201d]*(?:\s|$)")
-"""The end of a question, in the row in which it is taken to stand."""
+_ASKS = re.compile(r"[^\s?](?:[?\uff1f][\"')\u201d]*(?:\s|$)|[ \xa0\u202f][?\uff1f]$)")
+"""The end of a question, in the row in which it is taken to stand; French has a space before its mark."""
 _POINTER = "[>\u25b6\u25cf\u2192\u203a\u276f]"
 _POINTED = re.compile(rf"{_POINTER}\s*\S")
 _NUMBERED = re.compile(rf"(?:{_POINTER}\s*)?(?:\[\w\]|\(\w\)|\d{{1,2}}[.)])\s+\S")
@@ -149,7 +149,8 @@ def _row(line: bytes) -> str:
 
 
 def in_rows(rows: list[str]) -> str:
-    """The question of a screen's rows down to the cursor's: that one, or the last above it that say anything."""
+    """The question of a screen's rows down to the cursor's: that one, or the last above it that say anything, from the
+    one on that asks if there is one."""
     words = words_of(rows[-1]) if rows else ""
     if _says(words):
         return words[-MAX_QUESTION:]
@@ -163,7 +164,7 @@ def in_rows(rows: list[str]) -> str:
             break
         if text:
             above.append(text)
-        if len(above) == _MOST_ROWS:
+        if len(above) == _MOST_ROWS or (text and _ASKS.search(text)):
             break
     return " ".join(reversed(above))[-MAX_QUESTION:] or words[-MAX_QUESTION:]
 

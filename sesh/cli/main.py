@@ -62,6 +62,10 @@ def help_(line: parser.CommandLine) -> int:
     """`--help`: print the help of the line's verb, or of the whole. `run` calls it before it looks for a verb."""
     from sesh.cli import typer_app
 
+    if not line.verb and line.words and line.words[0][0] == "-" and parser.parse(line) is None:
+        from sesh.cli import misread
+
+        raise misread.error(line)
     text = typer_app.help_of(line)
     if line.json:
         printing.value({"help": text})

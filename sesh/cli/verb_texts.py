@@ -179,15 +179,15 @@ TEXTS = {
         KEEP, "End sessions and what runs in them",
         "[NAME…]",
         "End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s. Without NAME, the session that you are "
-        "in.\n\nA NAME that is not here is looked for on known remotes: on a terminal sesh asks before it ends that "
-        "one, in a script it does not. --local prevents it.",
+        "in.\n\nA NAME that is not here is looked for on known remotes. On a terminal sesh asks before it ends that "
+        "one; a script ends it without a question, unless it says --local.",
         "sesh --kill work", "sesh --kill build test", "sesh --kill",
     ),
     "--kill-all": Texts(
         KEEP, "End all sessions on this machine",
         "{}",
-        "End all sessions on this machine, or on @HOST; on a terminal it asks first.",
-        "sesh --kill-all", "sesh --kill-all -y",
+        "End all sessions on this machine, or on @HOST; on a terminal it asks first. With several hosts it needs -y.",
+        "sesh --kill-all", "sesh --kill-all -y", "sesh @web --kill-all -y",
         options={
             "-y": "Do not ask.",
         },
@@ -207,7 +207,7 @@ TEXTS = {
         "sesh --exec build -f -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh",
         "sesh -e test -d -- make test",
         options={
-            "-C": "Run it in DIR. (In --grep, -C is a number of lines.)",
+            "-C": "Run it in DIR.",
             "--print": "Print its output when it ends; of more than 32 MiB only the end.",
             **_FOLLOW,
             "--keep": "Keep the ended session readable until --kill.",
@@ -309,7 +309,7 @@ TEXTS = {
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",
         "sesh @web1 @web2 --grep error",
         options={
-            "-C": "Show N lines around each match. (In --exec, -C is a directory.)",
+            "-C": "Show N lines around each match.",
             "-i": "Ignore case.",
         },
     ),

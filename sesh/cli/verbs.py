@@ -167,7 +167,7 @@ _TYPED: tuple[Row, ...] = (
     ("--here", "", "attach.here", "directory?", _ATTACHING, ONE, ATTACHES),
     ("--detach", "-x", "sessions.detach", "name?", "", ONE, SESSION),
     ("--kill", "-k", "sessions.kill", "names*", "", EACH, SESSION),
-    ("--kill-all", "-K", "sessions.kill_all", "", "yes:-y", ONE, 0),
+    ("--kill-all", "-K", "sessions.kill_all", "", "yes:-y", EACH, 0),
     ("--rename", "", "sessions.rename", "name new?", "", ONE, SESSION),
     (
         "--exec", "-e", "jobs.exec_", "name?",

@@ -35,6 +35,9 @@ SAID = [
     ("-S work", 2, "there is no verb or option -S; did you mean sesh work?"),
     ("-d -r work", 2, "there is no verb or option -d; did you mean sesh work?"),
     ("-dmS new", 2, "there is no verb or option -dmS; did you mean sesh --open new?"),
+    ("--kil --help", 2, "there is no verb or option --kil; did you mean sesh --kill?"),
+    ("@a @b --kill-all", 2, "with several hosts --kill-all asks nobody; add -y to end all their sessions"),
+    ("--label work", 2, "missing K=V; write: sesh --label work K=V"),
     ("-q work", 2, "there is no verb or option -q; see `sesh --help`"),
     ("--shell-init tcsh", 2, "there is no integration for tcsh; use bash, zsh, fish"),
     (

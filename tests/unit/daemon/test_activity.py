@@ -589,6 +589,8 @@ def test_a_question_is_the_line_of_the_cursor_where_it_is_one(tail: bytes, shown
         (["╭──────────╮", "│ Proceed? │", "│ ❯ Yes    │", "╰──────────╯", "❯ "], "Proceed? ❯ Yes"),
         (["old", "", "", "Proceed?", "", "> Yes", "", "", ""], "Proceed? > Yes"),
         (["Name?", "> Ada"], "> Ada"),
+        (["step 1", "step 2", "Delete?", "1. Yes", "2. No", "> "], "Delete? 1. Yes 2. No"),
+        (["step 1", "Supprimer ?", "1. Oui", "> "], "Supprimer ? 1. Oui"),
         ([">>> "], ">>>"),
         (["x" * 150, "y" * 150, ""], "y" * 150),
         ([""], ""),
