@@ -84,7 +84,7 @@ class Outcome:
             why = " before its daemon answered" if self.early else why
             return f"detached from {self.name}{f'@{self.host}' if self.host else ''}{why}"
         if self.reason == "killed":
-            return f"{self.name} was ended by --kill"
+            return f"{self.name} ended by --kill"
         why = f" ({self.reason})" if self.reason in ("timed out", *MEMORY_REASONS) else ""
         if self.signal:
             return f"{self.name} ended by {_signal_name(self.signal)}{why}"

@@ -391,6 +391,7 @@ class RunFacts(_RunFacts, _From, total=False):
     position: int
     key: str
     output_lost: bool
+    session_ended: bool
 
 
 class JobResult(Outcome, total=False):
@@ -431,11 +432,13 @@ class _RunResult(TypedDict):
 class RunResult(_RunResult, total=False):
     """A command that has ended. `duration`: seconds; `truncated`: only the end of the output is here.
 
-    `output_base64`: the exact output, if it is not UTF-8. Only for `--exec`: `signal`, and `reason`: exited, killed (by
-    sesh), timed out, killed for memory, or killed, perhaps for memory.
+    `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`, true if the command ended
+    the shell, and with it the session. Only for `--exec`: `signal`, and `reason`: exited, killed (by sesh), timed out,
+    killed for memory, or killed, perhaps for memory.
     """
 
     output_base64: str
+    session_ended: bool
     signal: int | None
     reason: str | None
 
@@ -687,5 +690,6 @@ class Answer(_From, total=False):
     started: float
     key: str
     output_lost: bool
+    session_ended: bool
     cpu: float | None
     memory: int | None

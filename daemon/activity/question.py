@@ -44,6 +44,8 @@ _FRESH_START = re.compile(
 """What no question stands above: the begin of a command (OSC 133), another screen, an empty one."""
 _MOVE = re.compile(rb"[\n\v\f]|\x1b(?:\[([0-9]*)([ABEFe])|\[[0-9;]*([HfdrST])|([78DEM]))")
 """What moves the cursor to another row: by a number of rows; or to one that only the screen knows."""
+_PLACED = re.compile(rb"\x1b\[[0-9;]*[Hf]")
+"""What draws a screen, not lines: CUP and HVP."""
 _PIECE = re.compile(r"[\t\b]|[^\t\b]+")
 
 
@@ -63,9 +65,14 @@ def in_output(tail: bytes, *, line: bool, cut: bool = False) -> str | None:
 
 
 def last_row(tail: bytes, *, cut: bool = False, whole: bool = False) -> str:
-    """The last row of the output that says anything; empty if none does. `whole`: only rows that are ended count."""
-    rows = map(_row, reversed(_lines(tail, cut=cut)[: -1 if whole else None]))
-    return next(filter(_says, map(words_of, rows)), "")[:MAX_QUESTION]
+    """The last row of the output that says anything; empty if none does, or if a screen is drawn there.
+
+    `whole`: only rows that are ended count.
+    """
+    for line in reversed(_lines(tail, cut=cut)[: -1 if whole else None]):
+        if _says(words := words_of(_row(line))):
+            return "" if _PLACED.search(line) else words[:MAX_QUESTION]
+    return ""
 
 
 def fresh_part(output: bytes) -> bytes | None:

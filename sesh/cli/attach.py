@@ -128,12 +128,14 @@ def go(
         return _back(cli, view, directory)
     find.checked(name)
     spec = cli.spec(directory, env, label)
-    meant = parser.verb_line(name, [directory]) if directory else ""
+    meant = parser.verb_line(name, [directory], cli.tail) if directory else ""
     slip = parser.instead(cli.line, name)  # it may be a verb without its dashes
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
         if len(words) == 1 and cli.tail is None and (host := _named_host(cli, name)):
             slip = [f"@{host}"]
+    if view.get("read_only") and directory is None and cli.tail is None:
+        return attach_to(cli, name, view)  # there is nothing to watch in a new shell
     if slip and (code := _instead(cli, name, slip, directory, meant)) is not None:
         return code
     if cli.host is None:

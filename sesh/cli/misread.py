@@ -84,6 +84,8 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         hint = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
     elif meant := _run_with_dashes(line):
         return UsageError(f"write the command after --: {meant}")
+    elif (verb, spelling) == ("--logs", "-n"):
+        return UsageError("--logs has no option -n", hint="write the number of lines behind NAME: $sesh --logs NAME 5")
     elif spelling == "-C":
         row = f"{verb} NAME" if verb else "NAME"
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")

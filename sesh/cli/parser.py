@@ -265,15 +265,15 @@ def too_many(words: Sequence[str]) -> UsageError:
     return UsageError("too many arguments", hint=f"to run a command: $sesh {command}")
 
 
-def verb_line(name: str, words: Sequence[str]) -> str:
+def verb_line(name: str, words: Sequence[str], tail: Sequence[str] | None = None) -> str:
     """Return the line that was probably meant by a verb without its dashes and further words; empty for other names."""
     verb = verb_like(name)
     if not verb:
         return ""
     if verb in _NAMELESS:
         return f"$sesh {verb}"
-    own = {"--run": 1, "--exec": 0}.get(verb, len(words))
-    behind = ["--", *words[own:]] if words[own:] else []
+    own = {"--run": 1, "--exec": 0}.get(verb, len(words)) if tail is None else len(words)
+    behind = ["--", *(words[own:] if tail is None else tail)] if words[own:] or tail else []
     return f"$sesh {written([verb, *words[:own], *behind])}"
 
 

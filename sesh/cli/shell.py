@@ -57,6 +57,8 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         printing.write(output)
         if facts.get("truncated"):
             cli.note("the command wrote more; only the end was kept")
+        if facts.get("session_ended") and cli.watched:
+            cli.note(f"the command ended the shell of {name}, and with it the session")
         if facts.get("timed_out"):
             cli.note(f"the command goes on in {name}; to wait for it: $sesh --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0

@@ -353,7 +353,7 @@ TEXTS = {
         "sesh --message work 'the build is done'",
     ),
     "--label": Texts(
-        RUN, "Set or remove labels, to select sessions by",
+        RUN, "Set or remove labels, to filter lists by",
         "NAME K=V…",
         "Set labels; `K=` removes one.",
         "sesh --label work team=web", "sesh --label work team=",

@@ -190,7 +190,7 @@ _TYPED: tuple[Row, ...] = (
     ("--state", "", "send.state", "state text*", "", ONE, 0),
     ("--integrate", "", "integrate.integrate", "agent", "--remove", ONE, 0),
     ("--message", "", "sessions.message", "name texts+", "", ONE, SESSION),
-    ("--label", "", "sessions.label", "name labels+", "", ONE, SESSION),
+    ("--label", "", "sessions.label", "name labels*", "", ONE, SESSION),
     ("--resume-with", "", "sessions.resume_with", "name?", "", ONE, SESSION | COMMAND),
     ("--restore", "", "layout.restore", "names*", "yes:-y", EACH, SESSION),
     ("--record", "", "recording.record", "name file", "--since-start --force", ONE, SESSION),

@@ -7,6 +7,7 @@ A layout is `{"version": 1, "sessions": […]}`, each session `{"name", "host", 
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 
 from sesh import lean, programs, shapes, wording
 from sesh.errors import Exists, SeshError, UsageError
@@ -127,10 +128,18 @@ def _required(table: Mapping[str, object], key: str, keys: Sequence[str], prefix
     raise UsageError(f'{prefix}the key "{key}" is missing{meant}')
 
 
+def _check_keys(table: Mapping[str, object], path: str) -> None:
+    """Raises UsageError for a key that looks like one of ours; others may come from a newer sesh."""
+    for key in table:
+        if key not in _KEYS and (near := get_close_matches(key, _KEYS, 1)):
+            raise UsageError(f'{path}: the key "{printable(key)}" is unknown; did you mean "{near[0]}"?')
+
+
 def _session(value: object, path: str) -> LayoutEntry:
     if not isinstance(value, dict):
         raise UsageError(f"{path}: not an object")
     name, host = _required(value, "name", _KEYS, f"{path}: "), value.get("host")
+    _check_keys(value, path)
     if not isinstance(name, str):
         raise UsageError(f"{path}.name: not a string")
     if host is not None and not isinstance(host, str):

@@ -185,4 +185,6 @@ def command_json(
         from base64 import b64encode
 
         result["output_base64"] = b64encode(output).decode()
+    if facts.get("session_ended"):
+        result["session_ended"] = True
     return result

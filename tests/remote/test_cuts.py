@@ -350,7 +350,7 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
     assert far.sesh("--open", "work").code == 0
     far.proxy.restore()
     assert terminal.exit_code(20) == 129
-    assert "[work was ended by --kill]" in terminal.text()
+    assert "[work ended by --kill]" in terminal.text()
     assert far.names() == ["work"]
 
 

@@ -124,7 +124,7 @@ USAGE = rows(
     ("--message w", "missing TEXT, --message w TEXT"),
     ("--message w ''", "empty, TEXT"),
     ("--label", "missing NAME, --label NAME K=V"),
-    ("--label w", "missing K=V, --label w K=V"),
+    ("--label w", "no label, --label w KEY=VALUE, --status w"),
     ("--state", "missing STATE, --state STATE"),
     ("--record", "missing NAME, --record NAME FILE"),
     ("--record w", "missing FILE, --record w FILE"),
@@ -242,6 +242,7 @@ USAGE = rows(
     ('INPUT=\'{"version":9,"sessions":[]}\' --import', "version 1, 9"),
     ('INPUT=\'[{"name":".x"}]\' --import', "sessions[0].name, .x, nothing was created"),
     ('INPUT=\'[{"name":"x","command":"ls"}]\' --import', "sessions[0].command, list of words"),
+    ('INPUT=\'[{"name":"x","direcotry":"/"}]\' --import', "sessions[0], direcotry, directory, nothing was created"),
     ('INPUT=\'[{"name":"x"},{"name":"x"}]\' --import', "sessions[1], x, already, sessions[0]"),
 )
 NAMES = rows(

@@ -436,3 +436,14 @@ def test_what_is_traced_and_prompted_is_not_among_what_comes_early(home: Home) -
     lines = [line for line in done.stdout.splitlines() if line[:1] != "+"]
     assert (lines[:2], len(lines), "gone" in lines[2]) == (["one", "two"], 3, True), done.stdout
     assert ".run" not in done.stdout
+
+
+def test_a_command_that_ends_its_session_is_said_to_have_done_so(home: Home) -> None:
+    """Nothing was said, and the next --run found no session."""
+    home.sesh("--open", "t")
+    assert home.sesh("--run", "t", "--json", "--", "exit 7").json()["session_ended"] is True
+    home.sesh("--open", "t")
+    assert "session_ended" not in home.sesh("--run", "t", "--json", "--", "(exit 7)").json()
+    person = home.terminal("--run", "t", "--", "exit 7")
+    assert person.exit_code() == 7
+    person.wait_for("the command ended the shell of t, and with it the session")

@@ -258,7 +258,7 @@ def test_after_the_mark_moved_by_itself_a_key_answers_nothing(terminal: Open, se
     opened.type("y")
     opened.wait_for(re.compile(r"waiting for you\n> two "))
     opened.type("y")
-    opened.wait_for("two is marked only now: nothing was answered")
+    opened.wait_for("two is marked only now: nothing was answered; press it again")
     opened.type("\x1b[A")
     opened.type("n")
     opened.wait_until(lambda: "got=" in sesh("--screen", "two").stdout)

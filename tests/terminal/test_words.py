@@ -35,9 +35,15 @@ SAID = [
     ("-S work", 2, "there is no verb or option -S; did you mean sesh work?"),
     ("-d -r work", 2, "there is no verb or option -d; did you mean sesh work?"),
     ("-dmS new", 2, "there is no verb or option -dmS; did you mean sesh --open new?"),
+    (
+        "exec b -- make test",
+        1,
+        "there is no session exec, and no directory b to start it in; did you mean sesh --exec b -- make test?",
+    ),
+    ("--logs work -n 5", 2, "--logs has no option -n; write the number of lines behind NAME: sesh --logs NAME 5"),
     ("--kil --help", 2, "there is no verb or option --kil; did you mean sesh --kill?"),
     ("@a @b --kill-all", 2, "with several hosts --kill-all asks nobody; add -y to end all their sessions"),
-    ("--label work", 2, "missing K=V; write: sesh --label work K=V"),
+    ("--label work", 2, "no label given; write: sesh --label work KEY=VALUE; `sesh --status work` shows its labels"),
     ("-q work", 2, "there is no verb or option -q; see `sesh --help`"),
     ("--shell-init tcsh", 2, "there is no integration for tcsh; use bash, zsh, fish"),
     (

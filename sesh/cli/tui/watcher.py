@@ -42,6 +42,8 @@ _HINTS = (
 )
 _OTHER_HINTS = ("↑↓ choose  a attach  r ask again  q quit",)
 """The keys while the marked session waits for no answer."""
+_IDLE_HINTS = ("r ask again  q quit", "q quit")
+"""The keys while no session needs a person."""
 _SETTLING = 3.0
 """Seconds after an answer for which its session is not shown as waiting."""
 _SHOWN_FOR = 2.0
@@ -172,7 +174,7 @@ class _Watcher:
             return False
         self._deaf_until = max(self._deaf_until, now + _BURST)
         if self._list.mark is not None:
-            self._say(f"{_title(self._list.mark)} is marked only now: nothing was answered")
+            self._say(f"{_title(self._list.mark)} is marked only now: nothing was answered; press it again")
         return True
 
     def _asked(self) -> Asked | None:
@@ -248,9 +250,12 @@ class _Watcher:
 
     def _picture(self, width: int, height: int) -> list[str]:
         above, below = self.needing(width, marked=self._list.mark), self.rest(width)
-        foot = [self._foot(width)] if self._shown or self._message else []
-        room = max(0, height - len(foot))
         rows = [*above, *below]
+        idle = not (self._shown or self._message)
+        foot = ["", self._foot(width)] if idle else [self._foot(width)]
+        if idle and len(rows) + len(foot) > height:
+            foot = []
+        room = max(0, height - len(foot))
         if len(rows) > room > 0:  # the last row of room says how many more there are, the marked one stays above it
             marked = next((number for number, row in enumerate(above) if row.startswith(">")), 0)
             start = max(0, marked - max(0, room - 2))
@@ -265,7 +270,8 @@ class _Watcher:
             return cut(f"answer {_title(asked[0])}: {shown}_", width)
         if self._message:
             return cut(self._message, width)
-        hints = _HINTS if self._waits(self._list.mark) else _OTHER_HINTS
+        others = _OTHER_HINTS if self._shown else _IDLE_HINTS
+        hints = _HINTS if self._waits(self._list.mark) else others
         return painted(hint(hints, width), "2", coloured=self._coloured)
 
     def needing(self, width: int, *, marked: Key | None = None) -> list[str]:
