@@ -79,7 +79,7 @@ class Invocation(Caller):
             if printing.dumb():
                 self.note(line)
             else:
-                self._line().show(line)
+                self._line().show(for_host(line, self.host))
 
     def connecting(self, host: str) -> Block:
         """Return a block in which a person who waits for a host is told so."""

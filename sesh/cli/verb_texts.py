@@ -214,7 +214,7 @@ TEXTS = {
             "--timeout": f"End it after {_TIME}, with exit code 124.",
             "--stdin": "Feed it the standard input of sesh.",
             "--tie": "End it, as --kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes.",
-            **_DETACHED,
+            "-d": "Return at once, and print the session's name; --wait, --status and --logs know how it ended.",
             **_ENV,
             **_LABEL,
             **_SIZE,
@@ -238,12 +238,12 @@ TEXTS = {
         "NAME [TEXT…] {}",
         "Type TEXT and keys into a session, in the order given. The words of TEXT are joined by spaces; - is stdin.",
         "sesh --send work 'make test' --enter", "sesh --send work --key C-c", "sesh --send work - < notes.txt",
-        "sesh --send agent y --enter --if-waiting 'may I run: make'",
+        "sesh --send agent y --enter --if-waiting 'may I run: make'", "sesh --send editor :wq --key Enter",
         options={
             "--enter": "Press Enter once the program has read TEXT, and report whether it was submitted.",
             "--key": "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
             "--if-waiting": "Only if it waits for a person, with a question that matches REGEX; give this option last.",
-            "--force": "With --enter: type even over a person's draft or a question of the program.",
+            "--force": "With --enter, in a program that reads keys: type also if it asks, or a person has begun to type.",
         },
     ),
     "--wait": Texts(

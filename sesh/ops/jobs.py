@@ -262,7 +262,12 @@ def run(
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
             waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder)
-            result, output = waiter.result(sink, wanted=wanted)
+            if sink is None:
+                target.caller.status(f"{subject(stream.name)} runs; watch it: $sesh {stream.name}")
+            try:
+                result, output = waiter.result(sink, wanted=wanted)
+            finally:
+                target.caller.status("")
             return stream.name, result, output
     except errors.Ended as ended:  # before anybody could wait for it
         if sink is not None:

@@ -7,7 +7,6 @@ A layout is `{"version": 1, "sessions": […]}`, each session `{"name", "host", 
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 
 from sesh import lean, programs, shapes, wording
 from sesh.errors import Exists, SeshError, UsageError
@@ -130,8 +129,10 @@ def _required(table: Mapping[str, object], key: str, keys: Sequence[str], prefix
 
 def _check_keys(table: Mapping[str, object], path: str) -> None:
     """Raises UsageError for a key that looks like one of ours; others may come from a newer sesh."""
-    for key in table:
-        if key not in _KEYS and (near := get_close_matches(key, _KEYS, 1)):
+    for key in table.keys() - set(_KEYS):
+        from difflib import get_close_matches
+
+        if near := get_close_matches(key, _KEYS, 1):
             raise UsageError(f'{path}: the key "{printable(key)}" is unknown; did you mean "{near[0]}"?')
 
 

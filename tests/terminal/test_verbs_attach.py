@@ -213,6 +213,14 @@ def test_inside_a_session_its_own_name_does_nothing(terminal: Open) -> None:
     opened.wait_for("code-0")
 
 
+def test_a_session_that_is_not_there_cannot_be_watched(terminal: Open, home: Home) -> None:
+    """It was created, and took no keys."""
+    watching = terminal("-r", "zork")
+    assert watching.exit_code() == 1
+    watching.wait_for("no session zork")
+    assert home.names() == []
+
+
 def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = inside(terminal("one"))
     opened.type("sesh\n")

@@ -270,6 +270,15 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     wait_until(lambda: home.names() == [])
 
 
+def test_who_waits_for_a_job_sees_that_it_runs_until_it_ends(home: Home) -> None:
+    """A job that asked something looked as if it hung."""
+    waiting = home.terminal("--exec", "build", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done")
+    waiting.wait_for("build runs; watch it: sesh build")
+    home.write("go", "")
+    assert waiting.exit_code() == 0
+    assert waiting.text().strip() == ""
+
+
 @pytest.mark.parametrize("options", [[], ["--follow"], ["--print"]])
 def test_a_tied_job_ends_when_its_window_closes_though_no_signal_comes(home: Home, options: list[str]) -> None:
     """Under su the hangup reaches su alone."""

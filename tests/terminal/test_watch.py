@@ -42,6 +42,21 @@ def test_the_list_follows_what_happens(terminal: Open, sesh: Sesh, home: Home) -
     opened.wait_for("no sessions; `sesh NAME` creates one")
 
 
+def test_it_names_its_keys_also_if_nothing_waits(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "sleep", "60")
+    opened = terminal("--watch")
+    opened.wait_for("r ask again  q quit")
+
+
+def test_the_last_line_of_a_drawn_screen_is_not_shown(terminal: Open, sesh: Sesh) -> None:
+    """A row of htop's stood there, without its beginning."""
+    source = "sesh --state working; printf '\\033[2J\\033[3;1Hload 0.5\\033[1;1Hcpu 1%%'; exec sleep 60"
+    sesh("--open", "top", "--", "sh", "-c", source)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"\n top +detached +working .*\n *\n"))
+    assert "cpu" not in opened.text()
+
+
 def test_only_rows_that_changed_are_written_and_nothing_is_wiped(terminal: Open, sesh: Sesh) -> None:
     """A list that is wiped before it is drawn flickers."""
     sesh("--open", "steady", "--", "sleep", "60")
