@@ -203,6 +203,7 @@ TEXTS = {
         "[NAME] {} -- CMD…",
         "Run CMD in its own session, wait, and exit with its exit code. Its output is printed with --print or --follow "
         "only; meanwhile `sesh NAME` shows it. Without NAME the session gets the lowest free number.\n\n"
+        "Its result is kept for a week: --wait, --status and --logs read it.\n\n"
         "Ctrl-C sends SIGINT to CMD. The third within 2 s, Ctrl-\\, and any other end of sesh leave it running.",
         "sesh --exec build -f -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh",
         "sesh -e test -d -- make test",
@@ -214,7 +215,7 @@ TEXTS = {
             "--timeout": f"End it after {_TIME}, with exit code 124.",
             "--stdin": "Feed it the standard input of sesh.",
             "--tie": "End it, as --kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes.",
-            "-d": "Return at once, and print the session's name; --wait, --status and --logs know how it ended.",
+            **_DETACHED,
             **_ENV,
             **_LABEL,
             **_SIZE,
@@ -243,7 +244,7 @@ TEXTS = {
             "--enter": "Press Enter once the program has read TEXT, and report whether it was submitted.",
             "--key": "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
             "--if-waiting": "Only if it waits for a person, with a question that matches REGEX; give this option last.",
-            "--force": "With --enter, in a program that reads keys: type also if it asks, or a person has begun to type.",
+            "--force": "With --enter: type even if a full-screen program asks, or a person has begun to type in it.",
         },
     ),
     "--wait": Texts(
