@@ -38,7 +38,9 @@ _ASKING = ("password", "keyboard-interactive")
 LONGEST_LOGIN = 60
 """Seconds that a login may take for which nobody waits any more."""
 LOOK_BACK = 60.0
-"""Seconds for which a failed login counts for those that would leave theirs alone."""
+"""Seconds for which a refused login counts for those that would leave theirs alone."""
+_FRESH = 5.0
+"""Seconds for which any other failure of a login that went on alone does: the host may be back at any moment."""
 _LARGEST_NOTE = 2 << 20
 """Bytes of what ssh printed at a failed login: more than a banner, of which sshd sends 1 MiB at most."""
 _left_alone: list[subprocess.Popen[bytes]] = []
@@ -83,12 +85,25 @@ def ensure(
     with locked(destination, deadline, takes_over=ask, stop=stop) as lock:
         if not is_alive(destination):
             failure = None if ask else _failed(destination, asked_at - (LOOK_BACK if lingers else 0), deadline)
-            if failure is not None and not isinstance(failure, Late):
+            if failure is not None and _counts(failure, asked_at):
                 raise failure
             if ssh.owns_control_path(destination) and os.path.lexists(path := _path(destination)):
                 os.unlink(path)  # that of a killed control master; a new one would find it taken
             return _open(destination, ask, deadline, lock if lingers and not ask else None, stop or Stop())
     return None
+
+
+def _counts(failure: Unreachable, asked_at: float) -> bool:
+    """Return whether who asks at that moment (time.time) is told how an earlier login failed, and does not try."""
+    if isinstance(failure, LoginRefused):
+        return True
+    return not isinstance(failure, Late) and failure.at >= asked_at - _FRESH
+
+
+def forget_refusal(destination: Destination) -> None:
+    """Forget that a login was refused: the host has let this user in since, or a person wants it to be asked."""
+    if is_shared(destination):
+        _note_login(destination)
 
 
 def check_refusals(destination: Destination, since: float) -> None:
