@@ -204,6 +204,28 @@ def close(destination: Destination) -> None:
             pass  # ssh removed it
 
 
+def retire(destination: Destination) -> None:
+    """Have sesh's own control masters to a host end, each once no session uses it: none is cut. The user's own stay."""
+    if destination.via is not None or not ssh.owns_control_path(destination):
+        return
+    for path in ssh.control_sockets(ssh.control_name(destination)):
+        _stop(path)
+
+
+def retire_all() -> int:
+    """Have all control masters of sesh's own end as `retire` does; return how many there were. Raises Refused."""
+    return sum(map(_stop, ssh.control_sockets()))
+
+
+def _stop(path: str) -> bool:
+    """Have a control master take no more sessions and end with those that it has; return whether there was one.
+
+    OpenSSH: clientloop.c, client_stop_mux.
+    """
+    argv = [program(), "-F", "none", "-O", "stop", *ssh.control_path_option(path), "--", "sesh"]  # asks no host
+    return _wait(_start(argv, subprocess.DEVNULL, ask=False), _CONTROL_TIMEOUT, ask=False) == 0
+
+
 def _control(destination: Destination, command: str) -> bool:
     """Send a command to the control master (`ssh -O`); return whether it succeeded in time."""
     path = ssh.control_path(destination)
