@@ -62,8 +62,8 @@ class SessionIndex:
         self._next_there = 0.0
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
-        self._passes_over = True
-        """True if hosts are left out that refused a login a moment ago; False for the next question."""
+        self._passes_over = hosts is None
+        """True if hosts are left out that refused a login a moment ago; False if the next question asks them too."""
         self._spent = _spent_by_children()
         """Seconds of the processor that child processes, such as ssh, had used until other hosts were asked last."""
 

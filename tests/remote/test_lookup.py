@@ -13,7 +13,7 @@ from sesh.remote import known as remotes
 from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch
-from tests.support import PROMPT, Home, processes
+from tests.support import PROMPT, Home, processes, wait_until
 
 # A session is looked for on other hosts for a minute, if nobody stops that.
 PATIENT = """
@@ -342,7 +342,7 @@ def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_r
     far = farm.host("box")
     far.sesh("--open", "work", "--", "cat")
     known(home, far)
-    for reach in ("named", "watched"):
+    for reach in ("named", "named list", "watched"):
         farm.change_key(far)
         processes.kill(farm.masters())
         asked = len(farm.connections())
@@ -361,13 +361,31 @@ def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_r
         if reach == "named":
             assert home.sesh("@box", "--list").code == 0
         else:
-            opened = home.terminal("--watch", columns=100)
-            opened.wait_for("@box  host key changed")
-            opened.type("r")
-            opened.wait_for("work@box")
+            hosts = ["@box"] if reach == "named list" else []
+            opened = home.terminal(*hosts, "--watch", columns=100)
+            if not hosts:
+                opened.wait_for("@box  host key changed")
+                opened.type("r")
+            opened.wait_for("> work")
             opened.type("q")
             assert opened.exit_code() == 0
         assert home.sesh("--label", "work", "a=b").code == 0, reach
+
+
+def test_a_link_that_comes_back_ends_the_pause_of_its_host(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    far.sesh("--open", "work", "--", "cat")
+    attached = here.terminal("@box", "work")
+    attached.wait_until(lambda: far.has_attached("work"), 20)
+    remotes.record_failure("box", "login refused", refused=True)
+    assert "not asked until" in here.sesh("--list").stdout
+    far.proxy.cut()
+    wait_until(lambda: not remotes.paused_until("box"), 20)
+    attached.type("typed\r")
+    far.prints("work", "typed")
+    assert "@box\n" in here.sesh("--list").stdout
+    attached.type(b"\x1c")
+    attached.exit_code()
 
 
 def test_the_list_is_of_here_and_everywhere(home: Home, farm: Farm) -> None:
