@@ -43,6 +43,20 @@ def check(venv: str, names: list[str]) -> None:
         )
 
 
+def end_connections() -> None:
+    """Has the shared ssh connections to hosts end, each once nothing uses it."""
+    from sesh.remote.ssh import master
+
+    try:
+        count = master.retire_all() if paths.knows_remotes() else 0
+    except (SeshError, OSError) as error:
+        print(f"not known which shared ssh connections stand: {error}")
+        return
+    if count:
+        what = "the shared ssh connection to a host" if count == 1 else f"{count} shared ssh connections to hosts"
+        print(f"ended: {what}, or will be with the last session that uses it")
+
+
 def main(venv: str, force: str = "") -> None:
     pids: dict[str, int] | None = None
     try:
@@ -53,6 +67,8 @@ def main(venv: str, force: str = "") -> None:
         print(f"not known which sessions run: {error}")
     if pids is not None and not force:
         check(venv, [name for name, pid in pids.items() if running.runs_from(pid, venv)])
+    if pids is not None and not pids:
+        end_connections()
     versions = os.path.join(os.path.dirname(venv), "versions")
     places = {
         paths.directory(): "sessions and how they ended",

@@ -2,7 +2,8 @@
 
 The files lie in `sesh/remotes` of `XDG_STATE_HOME` (`~/.local/state`); the directory has mode 0700, the files 0600.
 Their names are hashes. HASH.json, of a destination's key, is the record; HASH.synced what sync has pushed there.
-HASH.failed, of a host as typed, shows by its age when that host last failed, and says why. HASH.names, also of a host
+HASH.failed, of a host as typed, shows by its age when that host last failed, and says why, and whether it `refused` a
+login. HASH.names, also of a host
 as typed, holds its sessions as it last told them, and when (`at`); its age shows when the host was last *asked*, which
 is later if it has not answered.
 """
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     """When a host last told its sessions, in seconds since the epoch, 0 for never; and these."""
 
 FAILURE_PAUSE = 60.0
-"""Seconds for which a host that failed is not asked again."""
+"""Seconds for which a host that refused a login is not asked again, and a failure is recent."""
 MAX_SESSIONS = 1_000
 """Sessions of one remote that are kept."""
 
@@ -60,7 +61,7 @@ _FIELDS: dict[str, Fields] = {
         **keys("word user hostname port first_used last_used version", system_line), "key": system_text,
         "asks": flag, **keys("round_trip swallows", number), **keys("aliases can", items(system_line)),
     },
-    _FAILED: {"reason": system_line},
+    _FAILED: {"reason": system_line, "refused": flag},
     _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
     SYNCED: {"paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words}))},
 }  # fmt: skip
@@ -139,7 +140,7 @@ def record(
         content["swallows"] = time.time()
     written = write(path, content, durable=True)
     for host in {name, typed}:
-        _remove(path_of(host, _FAILED))
+        end_pause(host)
     if word != name:
         _move(path_of(word, _TOLD), path_of(name, _TOLD))
     for path, other in _records():
@@ -239,38 +240,56 @@ def _forget_answers(host: str) -> None:
         _remove(path_of(host, suffix))
 
 
-def record_failure(host: str, reason: str = "", at: float = 0.0) -> bool:
+def record_failure(host: str, reason: str = "", at: float = 0.0, *, refused: bool = False) -> bool:
     """Record that a host could not be reached, why, and when (seconds since the epoch; 0 for now).
 
+    `refused`: it refused a login, so asking it again soon would fail alike, and may lock somebody out.
     Returns False if it cannot be written. Raises Refused (unsafe directory).
     """
     path = path_of(host, _FAILED)
-    written = write(path, {"word": host, "reason": _plain(reason)})
+    written = write(path, {"word": host, "reason": _plain(reason), "refused": refused})
     if at and written:
         os.utime(path, (at, at))
     return written
 
 
-def failed_recently(host: str) -> bool:
-    """Return whether a host failed less than FAILURE_PAUSE seconds ago: asking it again is not worth the wait."""
-    try:
-        age = time.time() - os.lstat(path_of(host, _FAILED)).st_mtime
-    except OSError:
-        return False
-    return -1 <= age < FAILURE_PAUSE  # a time in the future means that the clock was set
+def paused_until(host: str) -> float:
+    """Return until when a host is not asked, as it refused a login (seconds since the epoch); 0 if it may be asked."""
+    content, at = _failure(host)
+    return at + FAILURE_PAUSE if content.get("refused") is True else 0.0
 
 
 def failure(host: str) -> str:
-    """Return why a host failed, in a few words; empty if that is not known."""
-    return str(read(path_of(host, _FAILED)).get("reason") or "")
+    """Return why a host failed less than FAILURE_PAUSE seconds ago, in a few words; empty if it did not."""
+    content, _ = _failure(host)
+    return str(content.get("reason") or "")
+
+
+def _failure(host: str) -> tuple[Any, float]:
+    """What is recorded of a recent failure of a host, and when that was; empty without one. Raises Refused."""
+    path = path_of(host, _FAILED)
+    try:
+        at = os.lstat(path).st_mtime
+    except OSError:
+        return {}, 0.0
+    recent = -1 <= time.time() - at < FAILURE_PAUSE  # a time in the future means that the clock was set
+    return (read(path), at) if recent else ({}, 0.0)
+
+
+def end_pause(host: str) -> None:
+    """Forget that a host failed: it answers."""
+    _remove(path_of(host, _FAILED))
 
 
 def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
     """Keep what a list shows of a host's sessions, for times when it does not answer: of as many as can be read again.
 
-    Nothing of a host that was forgotten meanwhile. False if it cannot be written. Raises Refused (unsafe directory).
+    Nothing of a host that was forgotten meanwhile. It answers, so no failure stands any more. False if it cannot be
+    written. Raises Refused (unsafe directory).
     """
-    return _keep(name_of(host), rows, time.time())
+    host = name_of(host)
+    end_pause(host)
+    return _keep(host, rows, time.time())
 
 
 def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float) -> bool:

@@ -402,14 +402,22 @@ class Link(wire.Connection):
         while protocol.BRIDGE not in seen:
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
-                host = self.destination.host
-                message = f"{host} does not answer: its sesh did not start in time"
-                raise Late(message, hint=f"see what holds it up: ssh {host}")
+                raise self._not_begun(something_came=bool(seen))
             data = os.read(self.inbound, 4096)
             if not data:
                 raise self._start_failure(seen, deadline)
             seen = (seen + data)[-_MAX_NOISE:]
         self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
+
+    def _not_begun(self, *, something_came: bool) -> Late:
+        """The error if the bridge has not begun in time. Without a byte from there nobody knows what holds it up: a
+        shared connection stands for a while although the network is gone."""
+        host = self.destination.host
+        if something_came:
+            message = f"{host} does not answer: its sesh did not start in time"
+            return Late(message, hint=f"see what holds it up: ssh {host}")
+        message = f"{host} does not answer: nothing arrives from it"
+        return Late(message, hint=f"it may be down, or the network, or slow to start sesh; try: ssh {host}")
 
     def _start_failure(self, printed: bytes, deadline: float) -> SeshError:
         """Return the error that tells why the bridge did not start."""

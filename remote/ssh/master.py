@@ -38,7 +38,9 @@ _ASKING = ("password", "keyboard-interactive")
 LONGEST_LOGIN = 60
 """Seconds that a login may take for which nobody waits any more."""
 LOOK_BACK = 60.0
-"""Seconds for which a failed login counts for those that would leave theirs alone."""
+"""Seconds for which a refused login counts for those that would leave theirs alone."""
+_FRESH = 5.0
+"""Seconds for which any other failure of a login that went on alone does: the host may be back at any moment."""
 _LARGEST_NOTE = 2 << 20
 """Bytes of what ssh printed at a failed login: more than a banner, of which sshd sends 1 MiB at most."""
 _left_alone: list[subprocess.Popen[bytes]] = []
@@ -83,12 +85,25 @@ def ensure(
     with locked(destination, deadline, takes_over=ask, stop=stop) as lock:
         if not is_alive(destination):
             failure = None if ask else _failed(destination, asked_at - (LOOK_BACK if lingers else 0), deadline)
-            if failure is not None and not isinstance(failure, Late):
+            if failure is not None and _counts(failure, asked_at):
                 raise failure
             if ssh.owns_control_path(destination) and os.path.lexists(path := _path(destination)):
                 os.unlink(path)  # that of a killed control master; a new one would find it taken
             return _open(destination, ask, deadline, lock if lingers and not ask else None, stop or Stop())
     return None
+
+
+def _counts(failure: Unreachable, asked_at: float) -> bool:
+    """Return whether who asks at that moment (time.time) is told how an earlier login failed, and does not try."""
+    if isinstance(failure, LoginRefused):
+        return True
+    return not isinstance(failure, Late) and failure.at >= asked_at - _FRESH
+
+
+def forget_refusal(destination: Destination) -> None:
+    """Forget that a login was refused: the host has let this user in since, or a person wants it to be asked."""
+    if is_shared(destination):
+        _note_login(destination)
 
 
 def check_refusals(destination: Destination, since: float) -> None:
@@ -187,6 +202,28 @@ def close(destination: Destination) -> None:
             os.unlink(socket)
         except FileNotFoundError:
             pass  # ssh removed it
+
+
+def retire(destination: Destination) -> None:
+    """Have sesh's own control masters to a host end, each once no session uses it: none is cut. The user's own stay."""
+    if destination.via is not None or not ssh.owns_control_path(destination):
+        return
+    for path in ssh.control_sockets(ssh.control_name(destination)):
+        _stop(path)
+
+
+def retire_all() -> int:
+    """Have all control masters of sesh's own end as `retire` does; return how many there were. Raises Refused."""
+    return sum(map(_stop, ssh.control_sockets()))
+
+
+def _stop(path: str) -> bool:
+    """Have a control master take no more sessions and end with those that it has; return whether there was one.
+
+    OpenSSH: clientloop.c, client_stop_mux.
+    """
+    argv = [program(), "-F", "none", "-O", "stop", *ssh.control_path_option(path), "--", "sesh"]  # asks no host
+    return _wait(_start(argv, subprocess.DEVNULL, ask=False), _CONTROL_TIMEOUT, ask=False) == 0
 
 
 def _control(destination: Destination, command: str) -> bool:

@@ -200,11 +200,18 @@ def control_path(destination: Destination) -> str:
         return destination.setting("controlpath")
     folder, name = control_directory(), control_name(destination)
     if destination.setting("forwardagent") not in ("", "no") and not _forwarded_agent(destination):
-        standing = [entry for entry in os.listdir(folder) if entry[:_HOST_PART] == name[:_HOST_PART]]
-        sockets = [entry for entry in standing if len(entry) == _SOCKET_NAME]
-        if name not in sockets:
-            name = max((entry for entry in sockets if _accepts(os.path.join(folder, entry))), default=name)
+        sockets = control_sockets(name)
+        if os.path.join(folder, name) not in sockets:
+            return max(filter(_accepts, sockets), default=os.path.join(folder, name))
     return os.path.join(folder, name)
+
+
+def control_sockets(name: str = "") -> list[str]:
+    """The paths of sesh's own control sockets: of the host with this `control_name`, whichever agent each forwards, or
+    of all. Raises Refused (unsafe directory)."""
+    folder = control_directory()
+    named = [entry for entry in os.listdir(folder) if len(entry) == _SOCKET_NAME and entry.isalnum()]
+    return [os.path.join(folder, entry) for entry in named if entry[:_HOST_PART] == name[:_HOST_PART] or not name]
 
 
 def _accepts(path: str) -> bool:

@@ -85,11 +85,17 @@ class Values(Sink):
 
 
 class Lines(Sink):
-    """A sink that prints each line behind a prefix; with `held` none before its turn has come."""
+    """A sink that prints each line behind a prefix; with `held` none before its turn has come.
 
-    def __init__(self, prefix: bytes, *, held: bool = False) -> None:
+    `trims`: empty lines at the end are left out.
+    """
+
+    def __init__(self, prefix: bytes, *, held: bool = False, trims: bool = False) -> None:
         self.held = held
         self._prefix = prefix
+        self._trims = trims
+        self._empty: list[bytes] = []
+        """Empty lines that are printed if another one follows."""
         self._waiting = bytearray()
         """The line that has begun, or all until its turn."""
         self._ended = False
@@ -108,6 +114,10 @@ class Lines(Sink):
             pieces, begun = printing.pieces(bytes(self._waiting))
             lines += pieces
             self._waiting = bytearray(begun)
+        if self._trims:
+            lines = [*self._empty, *lines]
+            count = next((at for at in range(len(lines), 0, -1) if lines[at - 1].strip()), 0)
+            lines, self._empty = lines[:count], lines[count:]
         printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
 
     def release(self) -> None:

@@ -189,7 +189,7 @@ def sessions_on(host: str) -> Offers:
         typed, host = host, known.name_of(host)
         before = known.asked_at(host)
         fresh = 0 <= time.time() - before <= FRESH  # one of the future is of before the clock was set
-        if not fresh and host in remotes() and not known.failed_recently(host):
+        if not fresh and host in remotes() and not known.paused_until(host):
             known.mark_asked(host)  # a host that does not answer is not asked at every Tab
             marked = known.asked_at(host)
             child.aside(lambda: ask(typed))
@@ -250,7 +250,7 @@ def _cached(host: str) -> Offers:
     """Return what a host told last of its sessions: when, if that is long ago, and why it does not answer now."""
     at, rows = known.last_told(host)
     seen = time.time() - at
-    why = known.failure(host) if known.failed_recently(host) else ""
+    why = known.failure(host)
     old = f"seen {moments.ago(seen)}" if why or seen > _OLD else ""
     return {
         row["name"]: _described(old or str(row.get("state") or ""), row.get("cwd"), host, row.get("home"), why)

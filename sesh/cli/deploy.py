@@ -5,7 +5,7 @@ from __future__ import annotations
 from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import NotDeployed, NotFound, UsageError
+from sesh.errors import NotDeployed, NotFound, SeshError, UsageError
 from sesh.names import printable
 from sesh.remote import known
 
@@ -42,7 +42,7 @@ def upgrade(cli: Invocation) -> int:
 def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     """`--forget @HOST…`: stop asking known remotes. Each is tried; 1 if any was not known."""
     _check_hosts(cli, hosts)
-    unknown = ", ".join(f"@{host}" for host in cli.hosts if not known.forget(host))
+    unknown = ", ".join(f"@{host}" for host in cli.hosts if not _forgotten(cli, host))
     if unknown:
         others = ", ".join(f"@{remote.host}" for remote in known.all())
         hint = f"those that are known: {others}" if others else "no remote is known"
@@ -60,13 +60,35 @@ def undeploy(cli: Invocation, hosts: Sequence[str] = ()) -> int:
         answer = cli.target_of(host).call(undeploy.remove)
     except NotDeployed as missing:
         missing.hint = f"to forget the host: {CALLED} --forget @{host}"
+        _retire_connections(cli, {host})
         raise
-    known.forget(host)
+    _forgotten(cli, host)
     if not cli.json:
         if answer["forgotten"]:
             cli.note(f"what was kept of {', '.join(answer['forgotten'])} is gone")
         printing.text(f"removed from @{host}: {wording.plain(', '.join(answer['removed']))}")
     return cli.done(host=host, **answer)
+
+
+def _forgotten(cli: Invocation, host: str) -> bool:
+    """Forget a host, and end the shared connections to it that no session uses; return whether it was known."""
+    name = known.name_of(host)
+    aliases = [alias for remote in known.all() if remote.host == name for alias in remote.aliases]
+    was_known = known.forget(host)
+    _retire_connections(cli, {host, name, *aliases})
+    return was_known
+
+
+def _retire_connections(cli: Invocation, names: set[str]) -> None:
+    """End the shared connections to the host of these names, as far as none of them is in use."""
+    from sesh.reach import links
+    from sesh.remote.ssh import master
+
+    for name in names:
+        try:
+            master.retire(links.destination_of(cli, name))
+        except SeshError:
+            continue  # ssh knows no such host any more
 
 
 def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:

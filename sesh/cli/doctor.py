@@ -94,25 +94,41 @@ def _report_checks(cli: Invocation, hosts: dict[str | None, list[Finding]]) -> i
         for finding in rows:
             finding["message"] = wording.one_line(str(finding["message"]))
             finding["remedy"] = for_host(finding["remedy"], host) if finding["remedy"] else None
-    states = [finding["state"] for rows in hosts.values() for finding in rows]
-    warnings, errors = states.count(WARNING), states.count(ERROR)
+    errors = any(finding["state"] == ERROR for rows in hosts.values() for finding in rows)
     if cli.json:
         answers = [
             {"ok": all(finding["state"] != ERROR for finding in rows), "host": host, "checks": rows}
             for host, rows in hosts.items()
         ]
         cli.value(answers[0] if len(answers) == 1 else answers)
-        return int(errors > 0)
+        return int(errors)
     coloured = printing.coloured()
     for host, rows in hosts.items():
         if len(hosts) > 1:
             printing.text(f"@{host}")
         for finding in rows:
             printing.text(_line(finding, coloured=coloured))
-    counts = ((errors, "error"), (warnings, "warning"))
-    summary = " and ".join(f"{number} {noun}{'s' if number > 1 else ''}" for number, noun in counts if number)
-    printing.text(f"{summary}; sesh {'does not work' if errors else 'works'}" if summary else "no problems found")
-    return int(errors > 0)
+    printing.text(_summary(hosts))
+    return int(errors)
+
+
+def _summary(hosts: dict[str | None, list[Finding]]) -> str:
+    """Return the last line: how much is wrong, of several hosts also where; they may work all the same elsewhere."""
+    parts: list[str] = []
+    works = True
+    for state in (ERROR, WARNING):
+        counts = {host: sum(1 for finding in rows if finding["state"] == state) for host, rows in hosts.items()}
+        if number := sum(counts.values()):
+            works = works and state != ERROR
+            where = ", ".join(f"@{host}" for host, count in counts.items() if count) if len(hosts) > 1 else ""
+            parts.append(f"{number} {state}{'s' if number > 1 else ''}{f', on {where}' if where else ''}")
+    if not parts:
+        return "no problems found"
+    if len(hosts) > 1 and not works:
+        return "; ".join(parts)
+    (host,) = hosts if len(hosts) == 1 else (None,)
+    there = f" on @{host}" if host is not None and not works else ""
+    return f"{' and '.join(parts)}; sesh {'works' if works else 'does not work'}{there}"
 
 
 def _line(finding: Finding, *, coloured: bool) -> str:

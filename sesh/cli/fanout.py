@@ -102,7 +102,8 @@ def _choose_sinks(cli: Invocation, branches: Sequence[Branch], *, follows: bool,
         branch.follows = follows
         if not as_json:
             held = not follows and cli.verb not in _AS_IT_COMES
-            branch.sink = Lines(prefix.format(colour, branch.title).encode(), held=held)
+            trims = cli.verb == "--screen"  # its empty rows
+            branch.sink = Lines(prefix.format(colour, branch.title).encode(), held=held, trims=trims)
         elif follows:
             branch.sink = Values(branch.facts)
 

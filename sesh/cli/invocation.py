@@ -8,7 +8,7 @@ from sesh import errors, reach
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
-from sesh.names import near
+from sesh.names import differ_by_one, near
 from sesh.reach.caller import Block, Caller
 
 TYPE_CHECKING = False
@@ -161,7 +161,7 @@ class Invocation(Caller):
         if isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
         elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
-            error.hint = _host_meant(error.host)
+            error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
 
     @property
     def target(self) -> Target:
@@ -208,15 +208,22 @@ class Invocation(Caller):
             printing.value({"ok": True, **facts})
         return 0
 
+    def _host_meant(self, host: str, *, unresolved: bool) -> str:
+        """Return the hint for a host that cannot be reached: the known remote that was probably meant, if any.
 
-def _host_meant(host: str) -> str:
-    """Return the hint for a host that cannot be reached: the known remote that was probably meant, if any."""
-    from sesh import paths
-    from sesh.remote import known
+        `unresolved`: nobody knows the name, so it may have been meant for a group, or for a host of ssh_config.
+        """
+        from sesh import paths
+        from sesh.remote import known
+        from sesh.remote.ssh import destination
 
-    try:
-        hosts = [remote.host for remote in known.all()] if paths.knows_remotes() else []
-    except SeshError:  # the error at hand says more
-        hosts = []
-    meant = near(host, hosts) if host not in hosts else []
-    return f"did you mean @{meant[0]}?" if meant else ""
+        try:
+            hosts = [remote.host for remote in known.all()] if paths.knows_remotes() else []
+            if unresolved:
+                hosts += [*self.settings().groups, *destination.aliases()]
+        except SeshError:  # the error at hand says more
+            hosts = []
+        if host in hosts:
+            return ""
+        meant = near(host, hosts) or [other for other in hosts if unresolved and differ_by_one(host, other)]
+        return f"did you mean @{meant[0]}?" if meant else ""

@@ -62,9 +62,9 @@ def _sweep(cli: Invocation, host: str | None, seconds: float, *, asks: bool, end
     target = cli.target_of(host)
     # An older sesh does not know `surely`.
     rows = target.call(leftovers, older=seconds) if asks else target.call(leftovers, older=seconds, surely=True)
-    forgets = True
+    forgets, prefix = True, f"@{host}: " if len(cli.hosts) > 1 else ""
     if not cli.json:
-        _show(rows, f"@{host}: " if len(cli.hosts) > 1 else "")
+        _show(rows, prefix)
         if asks and not ends and not dry_run:
             ends = forgets = _agrees(cli, rows, f" on @{host}" if host is not None else "")
     if dry_run or not rows:
@@ -75,7 +75,7 @@ def _sweep(cli: Invocation, host: str | None, seconds: float, *, asks: bool, end
         if "error" in row:
             row["error"] = printing.error_facts(rebuild(row["error"]), host)
     if not cli.json:
-        _show_result(cli, rows, dry_run=dry_run, seconds=seconds)
+        _show_result(cli, rows, prefix, dry_run=dry_run, seconds=seconds)
     return {"ok": all("error" not in row for row in rows), "host": host, "dry_run": dry_run, "pieces": rows}
 
 
@@ -102,14 +102,15 @@ def _show(rows: list[LeftoverFacts], prefix: str) -> None:
         printing.text(wording.plain(f"{age:>{width}}  {kind:<16}  {prefix}{row['what']}"))
 
 
-def _show_result(cli: Invocation, rows: list[LeftoverFacts], *, dry_run: bool, seconds: float) -> None:
+def _show_result(cli: Invocation, rows: list[LeftoverFacts], prefix: str, *, dry_run: bool, seconds: float) -> None:
+    """Print what was done; `prefix` stands before each line."""
     for row in rows:
         if "error" in row:
-            cli.note(f"{row['what']} stays: {row['error']['message']}")
+            cli.note(f"{prefix}{row['what']} stays: {row['error']['message']}")
     if not rows:
-        printing.text(f"no leftovers older than {moments.exact(seconds)}" if seconds else "no leftovers")
+        printing.text(f"{prefix}no leftovers{f' older than {moments.exact(seconds)}' if seconds else ''}")
         return
     cleared = sum(1 for row in rows if row["cleared"])
     living = sum(1 for row in rows if row["pid"] is not None and not row["cleared"])
     result = f"{len(rows)} found; nothing changed" if dry_run else f"{cleared} of {len(rows)} cleared"
-    printing.text(result + (f"; {living} still run: --all ends them" if living and not dry_run else ""))
+    printing.text(prefix + result + (f"; {living} still run: --all ends them" if living and not dry_run else ""))

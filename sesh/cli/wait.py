@@ -125,13 +125,14 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[tupl
     """
     from sesh.cli import fanout
     from sesh.cli.list import list_
+    from sesh.ops import lookup
 
     rows = fanout.rows(fanout.gather(fanout.branches_of(cli, {"label": list(label)}, list_)))
     for row in rows:
         if "error" in row:
             raise rebuild(row["error"])
     for host, reason in {row["host"]: row["stale"]["reason"] for row in rows if "stale" in row}.items():
-        cli.note(f"@{host} does not answer ({reason}): its sessions are not waited for")
+        cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
     places = [(row["host"], row["name"]) for row in rows if row["state"] in states and "stale" not in row]
     if not places:

@@ -150,6 +150,7 @@ class _Sessions:
         self._home, self._clock = link.home, link.clock
         self._rows.clear()
         self._sizes.clear()
+        self._states = None  # that it answers is noted at once
 
     def change(self, rows: list[Summary]) -> None:
         """Takes in what has changed. Raises ProtocolError if the host has more to say than it may answer."""

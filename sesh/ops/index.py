@@ -62,8 +62,8 @@ class SessionIndex:
         self._next_there = 0.0
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
-        self._passes_over = True
-        """True if hosts are left out that failed a moment ago; False for the next question."""
+        self._passes_over = hosts is None
+        """True if hosts are left out that refused a login a moment ago; False if the next question asks them too."""
         self._spent = _spent_by_children()
         """Seconds of the processor that child processes, such as ssh, had used until other hosts were asked last."""
 
@@ -125,7 +125,7 @@ class SessionIndex:
     def ask_all(self) -> None:
         """Has the next `take` ask the sessions here, and the hosts whose link does not stand, whatever they said last.
 
-        Also those that would be passed over, as they were not reached a moment ago.
+        Also those that would be passed over, as they refused a login a moment ago.
         """
         if self._local is not None:
             self._local.next = 0.0
@@ -147,8 +147,9 @@ class SessionIndex:
             return
         self._known_at = known_at
         asked, passed = (self._named, dict[str, str]()) if self._named is not None else known_hosts(self._caller)
-        if not self._passes_over:
-            asked, passed, self._passes_over = [*asked, *passed], {}, True
+        anew, self._passes_over = not self._passes_over, True
+        if anew:
+            asked, passed = [*asked, *passed], {}
         self._hosts = {*asked, *passed}
         self._links.keep(self._hosts)
         standing = self._links.standing
@@ -159,7 +160,7 @@ class SessionIndex:
         pause = 0.0 if refreshed else (self._spent - before) / _SHARE
         self._next_there = now + min(ELSEWHERE[1], max(ELSEWHERE[0], pause))
         if unasked := [host for host in asked if host not in standing]:
-            self._askings.append(Asking(self._caller, unasked, self._turns))
+            self._askings.append(Asking(self._caller, unasked, self._turns, anew=anew))
 
     def _rests(self, known_at: int) -> bool:
         """Whether there is nobody to ask: the links of all hosts stand, and no other host is known since."""

@@ -12,6 +12,7 @@ from sesh.errors import (
     WANTS_LOGIN,
     Late,
     LocalFault,
+    LoginRefused,
     Lost,
     NotDeployed,
     NotFound,
@@ -54,6 +55,8 @@ _MOMENT = 0.1
 """Seconds for which other hosts are waited for once a session is found."""
 _NAMED = 5
 """Hosts that the line names at most."""
+_REFUSED = "login refused"
+"""Why a host is not asked, if no more is known."""
 _SKEW = 2.0
 """Seconds that a host's clock may differ from this one's unnoticed: an answer takes some time."""
 
@@ -68,13 +71,13 @@ def reason(error: SeshError) -> str:
 
 
 def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
-    """The known remotes by name, none with `--local`: those that are worth asking, and those that are skipped because
-    they refused within the last minute, with why. Each is in one of the two."""
+    """The known remotes by name, none with `--local`: those that are asked, and those that are not because they refused
+    a login within the last minute, with why. Each is in one of the two."""
     hosts: list[str] = []
     failures: dict[str, str] = {}
     for host in _known(caller):
-        if known.failed_recently(host):
-            failures[host] = known.failure(host) or "unreachable"
+        if known.paused_until(host):
+            failures[host] = known.failure(host) or _REFUSED
         else:
             hosts.append(host)
     return hosts, failures
@@ -84,6 +87,18 @@ def _known(caller: Caller) -> list[str]:
     if caller.local or caller.origin is not None or not paths.knows_remotes():
         return []
     return sorted((remote.host for remote in known.all()), key=natural)
+
+
+def absence(host: str, why: str) -> str:
+    """The words behind the name of a host whose sessions are not told: it does not answer, or is not asked."""
+    until = known.paused_until(host)
+    return f"is not asked until {moments.time_of_day(until)} ({why})" if until else f"does not answer ({why})"
+
+
+def _not_asked(host: str) -> str:
+    """What a list adds to the reason of a host that was not asked for it."""
+    until = known.paused_until(host)
+    return f"; not asked until {moments.time_of_day(until)}, `{CALLED} @{host}` asks at once" if until else ""
 
 
 def last_known(host: str, why: str) -> list[Summary]:
@@ -119,11 +134,11 @@ def _identity(host: str, session: Summary) -> tuple[str, str]:
     return ("", session["id"]) if session.get("id") else (host, session["name"])
 
 
-def _note_failure(host: str, why: str, at: float) -> None:
-    """Notes that a host could not be reached, `at` some time ago or (0) now; if that cannot be written it is asked
-    again."""
+def _note_failure(host: str, error: Unreachable) -> None:
+    """Notes that a host could not be reached. It is asked again the next time, unless it refused a login: others may be
+    back at any moment. If that cannot be written it is asked too."""
     try:
-        known.record_failure(host, why, at)
+        known.record_failure(host, reason(error), error.at, refused=isinstance(error, LoginRefused))
         known.forget_unless_known(host)
     except Refused:
         return
@@ -149,16 +164,25 @@ class Asking:
     """Questions to several hosts, each in a thread of its own; answers are taken as they come.
 
     `turns`: those of the hosts, None to ask all at once. `named`: a person has named them, so they are known then.
+    `anew`: a person wants them asked, whatever they refused a moment ago.
     """
 
-    def __init__(self, caller: Caller, hosts: list[str], turns: Turns | None = None, *, named: bool = False) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        hosts: list[str],
+        turns: Turns | None = None,
+        *,
+        named: bool = False,
+        anew: bool = False,
+    ) -> None:
         from sesh.reach.workers import Turns, Workers  # who has loaded `threading` forks for no new session
 
         self.waiting = set(hosts)
         self._until = {} if turns else dict.fromkeys(hosts, time.monotonic() + PATIENCE)
         """By host whose turn has come: the moment at which it is late (monotonic)."""
         self._turns = turns or Turns(len(hosts))
-        self._caller, self._named = caller, named
+        self._caller, self._named, self._anew = caller, named, named or anew
         self._workers: Workers[str, Told] = Workers()
         self.inbound, self.close = self._workers.inbound, self._workers.close
         for host in hosts:
@@ -174,10 +198,10 @@ class Asking:
             with self._turns:
                 stop.check()
                 until = self._until.setdefault(host, time.monotonic() + PATIENCE)
-                rows = sessions_of(caller, host, until, stop, named=self._named)
+                rows = sessions_of(caller, host, until, stop, named=self._named, anew=self._anew)
         except Unreachable as error:
             if not isinstance(error, _PASSING):
-                _note_failure(host, reason(error), error.at)
+                _note_failure(host, error)
             raise
         known.keep(host, rows)
         yield rows, "; ".join(caller.notes)
@@ -208,16 +232,19 @@ class Asking:
 
 
 def sessions_of(
-    caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
+    caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False, anew: bool = False
 ) -> list[Summary]:
     """The sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic).
 
-    `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used.
+    `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used. `anew`: a
+    refusal of a moment ago does not count.
     """
     from sesh.reach import calls, links
-    from sesh.remote.ssh import link
+    from sesh.remote.ssh import link, master
 
     destination = links.destination_of(caller, host)
+    if anew:
+        master.forget_refusal(destination)
     timeout, op, stop = deadline - time.monotonic(), "sessions.summaries", stop or Stop()
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
     can, early = known.abilities(destination)
@@ -317,6 +344,7 @@ def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
     """
     hosts, failures = known_hosts(caller)
     answers = {host: last_known(host, why) for host, why in failures.items()}
+    failures = {host: f"{why}{_not_asked(host)}" for host, why in failures.items()}
     queue = sorted([*hosts, *failures], key=natural)
     count = len(queue)
 
@@ -356,9 +384,10 @@ class Whereabouts:
         name, hosts = self.name, self.hosts
         if self.silent:
             host, seen, why = self.silent[0]
-            where = f"{host} does not answer ({why}); {name} was there {moments.ago(time.time() - seen)}"
+            where = f"{host} {absence(host, why)}; {name} was there {moments.ago(time.time() - seen)}"
             if not hosts:
-                raise NotFound(f"no session {name} here; {where}", hint="try again later")
+                hint = f"`$sesh @{host}` asks it at once" if known.paused_until(host) else "try again later"
+                raise NotFound(f"no session {name} here; {where}", hint=hint)
             caller.note(where)
         if len(hosts) < 2:
             return hosts[0] if hosts else None
@@ -384,7 +413,7 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False,
         return whereabouts.chosen(caller, verb)
     host, seen, why = whereabouts.silent[0]
     if not caller.can_ask:
-        caller.note(f"{host}, which had {name}, does not answer ({why})")
+        caller.note(f"{host}, which had {name}, {absence(host, why)}")
         return None
     return _awaited(caller, name, host, seen, why)
 
@@ -407,7 +436,7 @@ def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str
     the session here."""
     ago, login = moments.ago(time.time() - seen), why.startswith(WANTS_LOGIN)
     answers = (("l", "Log in") if login else ("w", "Wait"), ("h", "Create here"))
-    answer = caller.ask(f"{host} does not answer ({why}); {name} was there {ago}", answers, answers[0][0])
+    answer = caller.ask(f"{host} {absence(host, why)}; {name} was there {ago}", answers, answers[0][0])
     if answer == "l":
         return host
     if answer == "h":

@@ -77,7 +77,9 @@ def opened(
             raise
         _deploy(caller, destination, error)
         link = _link(destination, ask, deadline, along, stop)
-    if not passing:
+    if passing:
+        known.end_pause(destination.host)
+    else:
         record(destination, link)
     return link
 
@@ -168,7 +170,9 @@ def back(caller: Caller, lost: LostSession, attempt: Attempt, *, deadline: float
         raise
     _note_loss(lost)
     _lost.discard((lost.name, lost.host))
+    known.end_pause(lost.host)
     if not shared:
+        master.forget_refusal(destination)
         threading.Thread(target=ssh_link.renew_master, args=(destination,), daemon=True).start()
     if "result" in answer:
         link.close()

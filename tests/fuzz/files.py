@@ -334,7 +334,7 @@ def _remotes() -> Iterator[Check]:
             rows = lookup.once({"box": lookup.last_known("box", known.failure("box"))})["box"]
             assert all(line.isprintable() for line in Table(80).lines(rows, time.time()))
             json_line(rows)
-            known.failed_recently("box")
+            known.paused_until("box")
             known.add_name("box", "third")
             sealed = known.read(paths_of[2]).get("paths") or {}
             fingerprint.HomeDirectory(home.path).tree("dir").matches(sealed.get("dir"))

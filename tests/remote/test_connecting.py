@@ -115,6 +115,27 @@ def test_a_slow_host_is_named_and_a_fast_one_is_not(home: Home, farm: Farm) -> N
     assert b"connecting" not in fast.raw
 
 
+def test_a_network_that_is_gone_under_a_shared_connection_is_not_blamed_on_sesh(home: Home, farm: Farm) -> None:
+    """It said that the sesh there did not start in time, which led to look at the host."""
+    far = farm.host("box", proxied=True)
+    assert home.sesh("@box", "--list").code == 0
+    patch(home, "from sesh.remote.ssh import link\nlink.START_TIMEOUT = 2")
+    far.proxy.silence()
+    done = home.sesh("@box", "--status", "work")
+    said = "sesh: box does not answer: nothing arrives from it; it may be down, or the network, or slow to start sesh; "
+    assert (done.code, done.stderr) == (1, f"{said}try: ssh box\n")
+
+
+def test_a_sesh_that_does_not_start_in_time_is_told_of_once_the_host_has_said_something(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    assert home.sesh("@box", "--list").code == 0
+    far.write(".local/bin/sesh", "#!/bin/sh\necho loading\nexec cat >/dev/null\n", 0o755)
+    patch(home, "from sesh.remote.ssh import link\nlink.START_TIMEOUT = 2")
+    done = home.sesh("@box", "--status", "work")
+    said = "sesh: box does not answer: its sesh did not start in time; see what holds it up: ssh box\n"
+    assert (done.code, done.stderr) == (1, said)
+
+
 def test_a_host_that_cannot_be_reached_is_told_of_on_the_row_that_was_free(home: Home, farm: Farm) -> None:
     far = swallowing(farm)
     terminal = home.terminal("@box", "work", columns=120)

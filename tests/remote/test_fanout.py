@@ -82,6 +82,18 @@ def test_groups_come_from_the_settings(home: Home, farm: Farm) -> None:
     assert alone.json()["host"] == "one"
 
 
+def test_a_name_that_does_not_resolve_proposes_the_group_or_host_that_was_meant(home: Home, farm: Farm) -> None:
+    farm.host("db")
+    farm.host("build")
+    home.write(".config/sesh/config.toml", '[groups]\nweb = ["db"]\n')
+    for typed, meant in (("wbe", "@web"), ("bilud", None), ("biuld", "@build")):
+        done = home.sesh(f"@{typed}", "--list", timeout=40)
+        assert done.code == 1
+        assert "Could not resolve hostname" in done.stderr
+        assert ("did you mean" in done.stderr) == (meant is not None), done
+        assert meant is None or done.stderr.endswith(f"; did you mean {meant}?\n"), done
+
+
 def test_a_group_may_name_groups_and_a_circle_of_them_is_an_error(home: Home, farm: Farm) -> None:
     farm.host("one")
     farm.host("other")
@@ -194,6 +206,15 @@ def test_verbs_that_print_do_so_by_host_in_the_order_of_the_names(home: Home, fa
     assert [(row["host"], row["format"]) for row in drawn] == [("other", "json"), ("one", "json")]
 
 
+def test_of_several_screens_the_empty_rows_at_the_end_are_left_out(home: Home, farm: Farm) -> None:
+    for host in ("one", "two"):
+        far = farm.host(host)
+        far.sesh("--open", "work", "--", "sh", "-c", "echo a; echo; echo b; exec cat")
+        far.prints("work", "b")
+    shown = home.sesh("@one", "@two", "--screen", "work").stdout
+    assert shown == "one: a\none: \none: b\ntwo: a\ntwo: \ntwo: b\n"
+
+
 def test_lists_of_several_hosts_are_one_list(home: Home, farm: Farm) -> None:
     one, other = farm.host("one"), farm.host("other")
     farm.host("gone", proxied=True).proxy.refuse()
@@ -280,6 +301,9 @@ def test_a_check_of_several_hosts_names_each(home: Home, farm: Farm) -> None:
     assert done.code == 1
     heads = [line for line in done.stdout.splitlines() if line.startswith("@")]
     assert heads == ["@one", "@gone"]
+    assert "1 error, on @gone" in done.stdout.splitlines()[-1]
+    assert "does not work" not in done.stdout, "it does, on @one"
+    assert home.sesh("@gone", "--doctor").stdout.splitlines()[-1] == "1 error; sesh does not work on @gone"
     assert [(row["host"], row["ok"]) for row in home.sesh("@one", "@gone", "--doctor", "--json").json()] == [
         ("one", True),
         ("gone", False),
@@ -388,6 +412,11 @@ def test_leftovers_of_every_host_are_cleared_though_one_cannot_be_reached(home: 
     terminal.type("n")
     assert terminal.exit_code() == 1
     assert "cannot reach gone" in terminal.text()
+    assert "@one: 1 of 1 cleared" in terminal.text()
+    terminal = home.terminal("@one", "@other", "--sweep", "--dry-run")
+    assert terminal.exit_code() == 0
+    assert "@one: no leftovers\n" in terminal.text(), "which is which was not to be seen"
+    assert "@other: 1 found; nothing changed" in terminal.text()
 
 
 def test_the_live_list_of_several_hosts_has_them_all(home: Home, farm: Farm) -> None:

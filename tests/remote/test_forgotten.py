@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from tests.remote.farm import Farm
 from tests.remote.patches import patch
-from tests.support import Home, rounds, wait_until
+from tests.support import ROOT, Home, processes, rounds, wait_until
 from tests.support.race import Race
 
 PATIENT = """
@@ -40,6 +42,38 @@ def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(home: Home, farm
         listed.communicate(timeout=30)
         far.proxy.restore()
         assert (listed.returncode, kept(home)) == (0, [])
+
+
+def test_the_shared_connection_to_a_forgotten_host_ends_once_nobody_uses_it(home: Home, farm: Farm) -> None:
+    """It stayed for eight hours."""
+    far = farm.host("box")
+    assert home.sesh("@box", "--open", "work", "--", "cat").code == 0
+    (master,) = farm.masters()
+    attached = home.terminal("@box", "work")
+    attached.wait_until(lambda: far.has_attached("work"), 20)
+    assert home.sesh("--forget", "@box").code == 0
+    attached.type("typed\r")
+    far.prints("work", "typed")
+    assert processes.exists(master)
+    attached.type(b"\x1c")
+    assert attached.exit_code() == 0
+    wait_until(lambda: not processes.exists(master))
+    assert "reconnect" not in attached.text()
+
+
+def test_uninstalling_ends_the_shared_connections_that_are_left(home: Home, farm: Farm) -> None:
+    """They stayed for eight hours, and to remove ~/.sesh took away their sockets."""
+    farm.host("one"), farm.host("two")
+    command = [sys.executable, os.path.join(ROOT, ".ci", "uninstall.py"), os.path.join(home.path, "venv")]
+    for hosts, said in ((["@one", "@two"], "2 shared ssh connections"), (["@one"], "the shared ssh connection")):
+        assert home.sesh(*hosts, "--list").code == 0
+        masters = farm.masters()
+        assert len(masters) == len(hosts)
+        done = subprocess.run(command, env=home.env, capture_output=True, text=True, check=True)
+        assert f"ended: {said}" in done.stdout
+        for master in masters:
+            wait_until(lambda master=master: not processes.exists(master))  # type: ignore[misc]
+    assert "ended:" not in subprocess.run(command, env=home.env, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.timeout(rounds(120, 600))

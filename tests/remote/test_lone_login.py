@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import signal
@@ -140,6 +141,23 @@ def test_what_went_wrong_late_is_told_once(home: Home, farm: Farm) -> None:
     assert "@box  it closes the connection" in home.sesh("--list").stdout
     assert home.sesh("@box", "--list").code == 0
     assert "@box  " not in home.sesh("--list").stdout
+
+
+def test_what_went_wrong_long_before_is_told_to_nobody(home: Home, farm: Farm) -> None:
+    """For a minute a host that was back was said to close the connection, though nobody had asked it."""
+    far = farm.host("box", config=PATIENT, proxied=True)
+    known(home, far)
+    processes.kill(farm.masters())
+    far.proxy.silence()
+    assert "@box  no answer yet" in home.sesh("--list").stdout
+    far.proxy.cut()
+    wait_until(lambda: not farm.masters())
+    far.proxy.restore()
+    (note,) = wait_until(lambda: glob.glob(os.path.join(home.directory, ".control", "*.failed")))
+    past = time.time() - 10
+    os.utime(note, (past, past))
+    far.sesh("--open", "work", "--", "cat")
+    assert "@box\n" in home.sesh("--list").stdout
 
 
 def test_who_comes_next_waits_for_a_login_that_goes_on_alone(stuck: Destination, farm: Farm) -> None:

@@ -13,7 +13,7 @@ from sesh.remote import known as remotes
 from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch
-from tests.support import PROMPT, Home, processes
+from tests.support import PROMPT, Home, processes, wait_until
 
 # A session is looked for on other hosts for a minute, if nobody stops that.
 PATIENT = """
@@ -309,8 +309,8 @@ def test_a_known_remote_can_be_forgotten(home: Home, farm: Farm) -> None:
     assert far.names() == ["work"]
 
 
-def test_a_host_that_ssh_refuses_is_asked_once_a_minute_a_slow_one_each_time(home: Home, farm: Farm) -> None:
-    """A healthy host that was slow once was left out of each list for a minute."""
+def test_a_host_that_does_not_answer_is_asked_each_time(home: Home, farm: Farm) -> None:
+    """A healthy host that was slow once, or restarted its sshd, was left out of each list for a minute."""
     far = farm.host("box", proxied=True)
     known(home, far)
     far.proxy.silence()
@@ -319,16 +319,73 @@ def test_a_host_that_ssh_refuses_is_asked_once_a_minute_a_slow_one_each_time(hom
         assert home.sesh("--kill", "missing").code == 1
         assert 1.5 < time.monotonic() - began < 10
         assert len(farm.connections()) > asked
+    far.sesh("--open", "refused")
+    far.sesh("--open", "closed")
+    for away, name, why in (
+        (far.proxy.refuse, "refused", "connection refused"),
+        (far.proxy.dismiss, "closed", "it closes the connection"),
+    ):
+        away()
+        far.proxy.cut()
+        for _ in range(2):
+            asked = len(farm.connections())
+            assert f"@box  {why}\n" in home.sesh("--list").stdout
+            assert len(farm.connections()) > asked
+        far.proxy.restore()
+        assert home.sesh("--kill", name).code == 0, "it is back at once"
+
+
+def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_reaches_it(
+    home: Home, farm: Farm
+) -> None:
+    """The words said that it does not answer, and the list that stays open ended no pause for others."""
+    far = farm.host("box")
+    far.sesh("--open", "work", "--", "cat")
+    known(home, far)
+    for reach in ("named", "named list", "watched"):
+        farm.change_key(far)
+        processes.kill(farm.masters())
+        asked = len(farm.connections())
+        for _ in range(2):
+            done = home.sesh("--label", "work", "a=b")
+            assert done.code == 1
+            assert re.search(
+                r"; box is not asked until \d\d:\d\d:\d\d \(host key changed\); work was there just now; "
+                r"`sesh @box` asks it at once$",
+                done.stderr,
+            ), done
+        listed = home.sesh("--list").stdout
+        assert re.search(r"@box  host key changed; not asked until [\d:]{8}, `sesh @box` asks at once\n", listed)
+        assert len(farm.connections()) == asked + 1
+        farm.know(far)
+        if reach == "named":
+            assert home.sesh("@box", "--list").code == 0
+        else:
+            hosts = ["@box"] if reach == "named list" else []
+            opened = home.terminal(*hosts, "--watch", columns=100)
+            if not hosts:
+                opened.wait_for("@box  host key changed")
+                opened.type("r")
+            opened.wait_for("> work")
+            opened.type("q")
+            assert opened.exit_code() == 0
+        assert home.sesh("--label", "work", "a=b").code == 0, reach
+
+
+def test_a_link_that_comes_back_ends_the_pause_of_its_host(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    far.sesh("--open", "work", "--", "cat")
+    attached = here.terminal("@box", "work")
+    attached.wait_until(lambda: far.has_attached("work"), 20)
+    remotes.record_failure("box", "login refused", refused=True)
+    assert "not asked until" in here.sesh("--list").stdout
     far.proxy.cut()
-    far.proxy.refuse()
-    assert home.sesh("--kill", "missing").code == 1
-    asked = len(farm.connections())
-    assert home.sesh("--kill", "missing").code == 1
-    assert len(farm.connections()) == asked
-    far.proxy.restore()
-    assert home.sesh("@box", "--list").code == 0  # asked for by name it counts again
-    far.sesh("--open", "work")
-    assert home.sesh("--kill", "work").code == 0
+    wait_until(lambda: not remotes.paused_until("box"), 20)
+    attached.type("typed\r")
+    far.prints("work", "typed")
+    assert "@box\n" in here.sesh("--list").stdout
+    attached.type(b"\x1c")
+    attached.exit_code()
 
 
 def test_the_list_is_of_here_and_everywhere(home: Home, farm: Farm) -> None:
@@ -360,7 +417,7 @@ def test_next_says_which_hosts_it_could_not_ask(home: Home, farm: Farm) -> None:
     known(home, one, two)
     two.proxy.refuse()
     two.proxy.cut()
-    for _ in range(2):  # the second time it is not asked
+    for _ in range(2):
         terminal = home.terminal("--next")
         assert terminal.exit_code() == 1
         assert "@two (connection refused) could not be asked" in terminal.text()

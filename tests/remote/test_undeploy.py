@@ -6,7 +6,7 @@ import pytest
 
 from sesh.cli.printed import PrintedUndeployed
 from tests.remote.farm import Far, Farm
-from tests.support import Home
+from tests.support import Home, processes, wait_until
 from tests.support.schemas import described
 from tests.support.typed import differences
 
@@ -37,6 +37,7 @@ def test_a_host_without_sessions_is_left_as_if_sesh_had_never_been_there(home: H
     assert set(before) <= set(left(far))
     assert home.sesh("@box", "--kill", "a", "b", "c", "d").code == 0
     assert home.sesh("@box", "--exec", "kept", "--keep", "--", "false").code == 1
+    (master,) = farm.masters()
     done = home.sesh("--undeploy", "@box", "--json")
     assert done.code == 0, done
     assert list(differences(done.json(), PrintedUndeployed)) == []
@@ -44,11 +45,13 @@ def test_a_host_without_sessions_is_left_as_if_sesh_had_never_been_there(home: H
     assert (done.json()["host"], done.json()["forgotten"]) == ("box", ["kept"])
     assert f"{far.home}/.sesh" in done.json()["removed"]
     assert left(far) == ["./.config/sesh", "./.config/sesh/config.toml"]
+    wait_until(lambda: not processes.exists(master), what="the end of the shared connection")
     calls = len(farm.connections())
     assert home.sesh("--list").code == 0
     assert len(farm.connections()) == calls
     gone = home.sesh("--undeploy", "@box")
     assert (gone.code, gone.stderr) == (1, "sesh: box has no sesh; to forget the host: sesh --forget @box\n")
+    wait_until(lambda: not farm.masters(), what="the end of that which looked")
 
 
 def test_what_sesh_did_not_install_stays(home: Home, farm: Farm) -> None:

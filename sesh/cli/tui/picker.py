@@ -19,7 +19,7 @@ from sesh.cli.tui.preview import Previews, drawn
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name
-from sesh.ops import enter, places, sessions
+from sesh.ops import enter, lookup, places, sessions
 from sesh.ops.index import SessionIndex
 from sesh.wording import title
 
@@ -340,9 +340,9 @@ class _Picker:
         return self._silence(mark) or self._previews.screens.get(mark)
 
     def _silence(self, key: Key) -> str:
-        """Return why the host of a row does not answer; empty if it does."""
+        """Return why the host of a row does not tell more of it; empty if it does."""
         stale = self._shown[key].get("stale")
-        return wording.plain(f"@{key[0]} does not answer: {stale['reason']}") if stale else ""
+        return wording.plain(f"@{key[0]} {lookup.absence(key[0] or '', stale['reason'])}") if stale else ""
 
     def _rows(self, width: int, height: int) -> list[str]:
         now = time.time()

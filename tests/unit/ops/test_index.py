@@ -79,7 +79,7 @@ def test_after_an_answer_other_hosts_are_asked_at_once_and_once_more_soon(monkey
     class Answered:
         waiting, inbound, finished = frozenset[str](), -1, True
 
-        def __init__(self, *_: object) -> None:
+        def __init__(self, *_: object, anew: bool) -> None:
             asked.append(now[0])
             spent[0] += 0.05  # what ssh takes on a busy machine
 
@@ -162,7 +162,7 @@ def test_while_all_links_stand_no_host_is_asked_and_no_record_read_until_one_has
     class Answered:
         waiting, inbound, finished = frozenset[str](), -1, True
 
-        def __init__(self, _caller: Caller, hosts: list[str], _turns: object) -> None:
+        def __init__(self, _caller: Caller, hosts: list[str], _turns: object, *, anew: bool) -> None:
             asked.append(hosts)
 
         def give_up(self) -> list[str]:

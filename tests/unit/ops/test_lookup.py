@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sesh.errors import Late, NotFound, Refused, Unreachable, silent_host
+from sesh.errors import Late, LoginRefused, NotFound, Refused, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.reach.caller import Caller
@@ -115,17 +116,16 @@ def test_several_hosts_that_have_it_are_named_where_nobody_can_be_asked(world: W
         lookup.host_of(CALLER, "work", "--status")
 
 
-def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_only_those_that_fail_are_skipped_then(
+def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_only_those_that_refuse_are_skipped_then(
     world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    world.hosts = {"late": None, "down": Unreachable("no"), "odd": OSError(13, "no"), "here": ["work"]}
+    silent = {"late": None, "down": Unreachable("no"), "odd": OSError(13, "no")}
+    world.hosts = {**silent, "locked": LoginRefused("no"), "here": ["work"]}
     monkeypatch.setattr(lookup, "PATIENCE", 1.0)
     began = time.monotonic()
     assert lookup.host_of(CALLER, "work") == "here"
     assert time.monotonic() - began < 5
-    assert lookup.known_hosts(CALLER) == (["here", "late", "odd"], {"down": "no"}), (
-        "what this machine lacks is no fault"
-    )
+    assert lookup.known_hosts(CALLER) == (["down", "here", "late", "odd"], {"locked": "no"})
     assert capfd.readouterr().err == ""
 
 
@@ -133,7 +133,7 @@ def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
     world.hosts = {"late": Unreachable("no"), "other": []}
     told("late", summary(name="work"))
     told("other", summary(name="gone"))
-    for _ in range(2):  # the second time it is not asked
+    for _ in range(2):
         with pytest.raises(NotFound, match=r"here; late does not answer \(no\); work was there 5 min ago"):
             lookup.host_of(CALLER, "work")
     assert lookup.host_of(CALLER, "gone") is None
@@ -141,6 +141,20 @@ def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
     noting = Noting()
     assert lookup.host_of(noting, "work") == "third"
     assert noting.notes == ["late does not answer (no); work was there 5 min ago"], "it may be the one that is meant"
+    assert world.asked.count("late") == 4, "it may be back at any moment"
+
+
+def test_of_a_host_that_is_not_asked_it_is_not_said_that_it_does_not_answer(world: World) -> None:
+    world.hosts = {"box": LoginRefused("no")}
+    told("box", summary(name="work"))
+    words = r"no session work here; box is not asked until \d\d:\d\d:\d\d \(no\); work was there 5 min ago"
+    for _ in range(2):  # the second time it is not asked
+        with pytest.raises(NotFound, match=words) as error:
+            lookup.host_of(CALLER, "work")
+        assert error.value.hint == "`$sesh @box` asks it at once"
+    assert world.asked == ["box"]
+    ((_, _, why),) = lookup.lists(CALLER)
+    assert re.fullmatch(r"no; not asked until \d\d:\d\d:\d\d, `sesh @box` asks at once", why)
 
 
 def test_the_line_that_names_whom_is_waited_for_stays_short(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,8 +222,9 @@ def test_what_a_silent_host_told_last_is_not_listed_beside_the_same_sessions_of_
         world.hosts = {"lan": failure, "other": [], "vpn": [now]}
         told("lan", now, summary(name="own", id="1e"))
         if failure is None:
-            known.record_failure("lan", "no")
-        assert [(host, [row["name"] for row in own], why) for host, own, why in lookup.lists(CALLER)] == [
+            known.record_failure("lan", "no", refused=True)
+        listed = [(host, [row["name"] for row in own], why[:2]) for host, own, why in lookup.lists(CALLER)]
+        assert listed == [
             ("lan", ["own"], "no"),
             ("other", [], ""),
             ("vpn", ["work"], ""),
@@ -230,7 +245,7 @@ def test_each_known_host_is_asked_or_skipped_while_the_minute_ends(
     """Read twice, a host could be in both, and was listed twice; or in neither."""
     world.hosts = {f"h{number}": [] for number in range(4)}
     for host in world.hosts:
-        known.record_failure(host, "no")
+        known.record_failure(host, "no", refused=True)
     failed = os.stat(known.path_of("h0", ".failed")).st_mtime
     for start in range(8):
         seconds = itertools.count(failed + known.FAILURE_PAUSE - start)

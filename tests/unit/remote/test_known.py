@@ -38,7 +38,7 @@ def words() -> list[str]:
 def test_nothing_is_known_at_first_and_nothing_is_made(place: Path) -> None:
     assert known.all() == []
     assert known.last_told("box")[1] == []
-    assert not known.failed_recently("box")
+    assert not known.paused_until("box")
     assert not place.exists()
 
 
@@ -81,9 +81,9 @@ def test_a_host_keeps_the_name_that_it_was_given_first(names: dict[str, str]) ->
     assert (known.name_of("alt"), known.name_of("box"), known.name_of("new")) == ("box", "box", "new")
     known.keep("alt", [{"name": "work"}])
     assert known.last_told("box")[1] == known.last_told("alt")[1] == [{"name": "work"}]
-    known.record_failure("box", "no")
+    known.record_failure("box", "no", refused=True)
     known.record(there("alt"))
-    assert not known.failed_recently("box"), "it was reached"
+    assert not known.paused_until("box"), "it was reached"
     assert known.forget("alt")
     assert words() == []
 
@@ -235,19 +235,31 @@ def test_a_home_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyP
     assert not known.record_failure("box")
 
 
-def test_a_host_that_failed_is_skipped_for_a_minute_or_until_it_answers() -> None:
-    known.record_failure("box")
-    assert known.failed_recently("box")
-    assert not known.failed_recently("other")
+def test_a_host_that_refused_a_login_is_skipped_for_a_minute_or_until_it_answers() -> None:
+    known.record_failure("box", refused=True)
+    marker = known.path_of("box", ".failed")
+    refused = os.stat(marker).st_mtime
+    assert known.paused_until("box") == refused + known.FAILURE_PAUSE
+    assert not known.paused_until("other")
+    past = refused - known.FAILURE_PAUSE
+    os.utime(marker, (past, past))
+    assert not known.paused_until("box")
+    os.utime(marker, (past + 3600, past + 3600))
+    assert not known.paused_until("box")
+    for answers in (lambda: known.record(there("box")), lambda: known.keep("box", []), lambda: known.end_pause("box")):
+        known.record_failure("box", refused=True)
+        assert known.paused_until("box")
+        answers()
+        assert not known.paused_until("box")
+
+
+def test_a_host_that_failed_otherwise_is_asked_again_and_its_reason_is_known_for_a_minute() -> None:
+    known.record_failure("box", "connection refused")
+    assert (known.paused_until("box"), known.failure("box")) == (0, "connection refused")
     marker = known.path_of("box", ".failed")
     past = os.stat(marker).st_mtime - known.FAILURE_PAUSE
     os.utime(marker, (past, past))
-    assert not known.failed_recently("box")
-    os.utime(marker, (past + 3600, past + 3600))
-    assert not known.failed_recently("box")
-    known.record_failure("box")
-    known.record(there("box"))
-    assert not known.failed_recently("box")
+    assert known.failure("box") == ""
 
 
 def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() -> None:
@@ -308,7 +320,7 @@ def test_a_remote_can_be_forgotten() -> None:
     known.keep("box", [{"name": "work", "state": "running", "cwd": "/"}])
     known.record_failure("box")
     assert known.forget("box")
-    assert (known.all(), known.last_told("box"), known.failed_recently("box")) == ([], (0, []), False)
+    assert (known.all(), known.last_told("box"), known.failure("box")) == ([], (0, []), "")
     assert not known.forget("box")
 
 
