@@ -10,7 +10,7 @@ import selectors
 import subprocess
 import time
 
-from sesh.errors import ProtocolError, Unreachable
+from sesh.errors import ProtocolError
 from sesh.remote.ssh import ssh
 
 TYPE_CHECKING = False
@@ -68,27 +68,22 @@ def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
     )
 
 
-_PROBE, _ANSWER = 'set -- "a  b" c; echo "words: $#, $1"', b"words: 2, a  b\n"
 _PROBE_TIMEOUT = 15.0
-"""A line for a shell whose answer shows that it came as it is; the answer; seconds for it."""
+"""Seconds for a command that does nothing."""
 
 
-def check_words(destination: Destination, deadline: float | None = None) -> None:
-    """Raise Unreachable if the command that reaches a host changes the words that it is given, as `sudo -i` does.
+def check_words(destination: Destination) -> None:
+    """Raise Unreachable if the command that reaches a host changes the words that it is given.
 
-    A command that fails, or has not ended by the deadline (monotonic), is for others to tell of.
+    A command that fails, or takes too long, is for others to tell of.
     """
     try:
-        process = piped(ssh.command(destination, _PROBE), ask=False)
-        printed = exchange(process, destination.host, timeout=ssh.seconds_left(deadline, _PROBE_TIMEOUT))
+        printed = exchange(piped(ssh.command(destination, ":"), ask=False), destination.host, timeout=_PROBE_TIMEOUT)
     except (OSError, TimeoutError, ProtocolError):
         return
-    told = printed.out.replace(b"\r\n", b"\n")  # through a terminal, as of `docker exec -t`
-    if b"words: " in told and _ANSWER not in told:
-        raise Unreachable(
-            f"cannot reach {destination.host}: via changes the words that it is given",
-            hint="a shell between may read them again; with sudo write -H in place of -i",
-        )
+    # Through a terminal, as of `docker exec -t`, it is on stdout.
+    if error := ssh.changed_words(destination, printed.stderr + printed.out.decode("utf-8", "replace")):
+        raise error
 
 
 def exchange(

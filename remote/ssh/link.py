@@ -405,7 +405,7 @@ class Link(wire.Connection):
                 raise self._not_begun(something_came=bool(seen))
             data = os.read(self.inbound, 4096)
             if not data:
-                raise self._start_failure(seen, deadline)
+                raise self._start_failure(seen)
             seen = (seen + data)[-_MAX_NOISE:]
         self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
@@ -419,7 +419,7 @@ class Link(wire.Connection):
         message = f"{host} does not answer: nothing arrives from it"
         return Late(message, hint=f"it may be down, or the network, or slow to start sesh; try: ssh {host}")
 
-    def _start_failure(self, printed: bytes, deadline: float) -> SeshError:
+    def _start_failure(self, printed: bytes) -> SeshError:
         """Return the error that tells why the bridge did not start."""
         host = self.destination.host
         try:
@@ -427,23 +427,18 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             code = ssh.FAILED
         self._stderr.seek(0)
-        reached = _REACHED.encode() in self._stderr.read(65536) + printed
+        lines = (self._stderr.read(65536) + printed).splitlines()
+        reached = any(line.rstrip().endswith(_REACHED.encode()) for line in lines)  # some quote what they cannot read
         stderr, via = ssh.printed(self._stderr), self.destination.via is not None
         stderr, other, path = stderr.replace(f"{_REACHED}\n", "").partition(_OTHER)
         last = ssh.reasons(stderr)[-1:] or printed.decode("utf-8", "replace").strip("\0").strip().splitlines()[-1:]
         last = [line.rstrip(".")[:_LONGEST_REASON] for line in last]
+        if changed := ssh.changed_words(self.destination, stderr + printed.decode("utf-8", "replace")):
+            return changed
         if via and not reached:
             gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
             gone.reason = last[0] if last else ""
             return gone
-        # A lookup is not worth a second run, and a command that was killed has not failed.
-        if via and code >= 0 and not (self._along is not None and self._along.lookup):
-            from sesh.remote.ssh.exchange import check_words
-
-            try:
-                check_words(self.destination, deadline)
-            except Unreachable as error:
-                return error
         ending = f" (exit {code}){f': {last[0]}' if last else ''}"
         if other:
             program = path.split("\n")[0].strip()

@@ -111,6 +111,37 @@ def test_a_command_that_changes_its_words_is_called_that(home: Home, farm: Farm,
         assert done.stderr.count("\n") == 1
 
 
+BETWEEN = [
+    ("--list",),
+    ("--exec", "job", "--print", "--", "id", "-un"),
+    ("--open", "new"),
+    ("--kill", "keep"),
+    ("--send", "keep", "touch sent", "--enter"),
+    ("--status", "keep"),
+    ("--grep", "."),
+    ("work",),
+]
+
+
+@pytest.mark.parametrize("words", BETWEEN, ids=lambda words: words[0])
+def test_no_verb_runs_on_the_machine_between(home: Home, farm: Farm, words: tuple[str, ...]) -> None:
+    """ssh joins the words, and the shell of the machine between ran all behind the first semicolon, with code 0."""
+    box = farm.host("box")
+    reached(home, box, "ssh box ssh -o BatchMode=yes gpu")
+    assert box.sesh("--open", "keep").code == 0
+    if words == ("work",):
+        terminal = home.terminal("@there", *words, columns=200)
+        code, said = terminal.exit_code(20), terminal.text()
+    else:
+        done = home.sesh("@there", *words)
+        code, said = done.code, done.stderr
+        assert (done.stdout, said.count("\n")) == ("", 1)
+    assert code == (125 if words[0] == "--exec" else 1)
+    assert "cannot reach there: via changes the words that it is given; " in said
+    assert box.names() == ["keep"]
+    assert not box.exists("sent")
+
+
 def test_this_machine_s_own_settings_are_not_the_other_user_s(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     reached(home, far, f"{need('runuser')} -u {far.user} --")
