@@ -123,9 +123,11 @@ def runs(session: Summary) -> str:
 def command_line(command: Sequence[str]) -> str:
     """The words of a running program as a line for a shell, the program without its directory and a login's dash.
 
-    Some programs (npm, sshd) overwrite their words with one text, which stands as it is.
+    Some programs (npm, sshd) overwrite their words with one text, which stands as it is. Empty if they are unknown.
     """
-    program, *words = command or [""]
+    if not command:
+        return ""
+    program, *words = command
     program = os.path.basename(program) if program[:1] == "/" else program.removeprefix("-")
     if not words and " " in program:
         return one_line(program)

@@ -80,12 +80,15 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
         silent = follows or as_json or cli.verb in _AS_IT_COMES  # where nothing comes there may be nothing to say
         running.run(status=bool if silent else cli.status)
     codes = {branch.code for branch in branches}
-    if running.ended_by == signal.SIGINT and codes == {ExitCode.INTERRUPTED}:
+    told = cli.verb in _AS_IT_COMES and not as_json  # what has become of the jobs
+    if running.ended_by == signal.SIGINT and codes == {ExitCode.INTERRUPTED} and not told:
         return printing.interrupted()
     misspelt = codes == {ExitCode.USAGE} and cli.verb not in _AS_IT_COMES
     if misspelt and not follows:
         raise _usage_error(branches[0])
     if not as_json:
+        if running.ended_by == signal.SIGINT:
+            printing.fresh_line()
         summary = printing.aligned([_row(branch) for branch in branches])
         printing.write(printing.encoded("\n".join([*summary, ""])), printing.STDERR)
     elif not follows:
@@ -116,5 +119,6 @@ def _usage_error(branch: Branch) -> SeshError:
 
 def _row(branch: Branch) -> tuple[str, str, str]:
     """Return a row of the summary: the host, its verdict, and why it failed."""
-    verdict = f"failed ({branch.code})" if branch.code else "ok"
+    verdict = "interrupted" if branch.code == ExitCode.INTERRUPTED else "failed"
+    verdict = f"{verdict} ({branch.code})" if branch.code else "ok"
     return branch.title, f"{verdict:<12}", wording.plain(branch.reason)

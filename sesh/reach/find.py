@@ -34,17 +34,33 @@ def note_damage(caller: Caller) -> None:
 def checked(name: str, verb: str = "") -> str:
     """`name` itself if it may name a session.
 
-    Raises InvalidName; UsageError, with the words to type, for `user@host` and `name@host` without a verb.
+    Raises InvalidName; UsageError, with the words to type, for `user@host` and `name@host` without a verb: first those
+    for a session where `host` alone is one that the user has.
     """
     if "@" in name.strip("@"):
         session, _, host = name.rpartition("@")
         verb = f"{verb} " if verb else ""
         kind = errors.InvalidName if verb else UsageError
-        raise kind(
-            f"{printable(name)} is not a session name; for the host: {CALLED} @{printable(name)}, "
-            f"for a session on it: {CALLED} @{printable(host)} {verb}{printable(session)}"
-        )
+        whole = f"for the host: {CALLED} @{printable(name)}"
+        there = f"{CALLED} @{printable(host)} {verb}{printable(session)}"
+        if _is_host(host) and not _is_host(name):
+            ways = f"for a session on {printable(host)}: {there}, {whole}"
+        else:
+            ways = f"{whole}, for a session on it: {there}"
+        raise kind(f"{printable(name)} is not a session name; {ways}")
     return check_name(name)
+
+
+def _is_host(word: str) -> bool:
+    """Returns whether the user has a host of this name: a known remote, or an alias of ssh_config."""
+    from sesh.remote import known
+    from sesh.remote.ssh import destination
+
+    try:
+        remotes = known.all()
+    except Refused:
+        remotes = []
+    return any(word in (remote.host, *remote.aliases) for remote in remotes) or word in destination.aliases()
 
 
 def is_here(name: str, *, ended: bool = False) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -363,6 +364,14 @@ def test_ctrl_c_reaches_all_of_them(home: Home, farm: Farm) -> None:
     wait_until(lambda: not any(far.names() for far in hosts))
     assert terminal.exit_code() == 1
     assert terminal.text().count("failed (4)") == 2
+
+
+def test_ctrl_c_that_ends_all_jobs_says_so_for_each_host(home: Home, farm: Farm) -> None:
+    """It said nothing, and nobody knew what had become of them."""
+    _, terminal = jobs_on_terminal(home, farm, "exit 130")
+    terminal.type(b"\x03")
+    assert terminal.exit_code() == 130
+    assert re.findall(r"^(one|other) +interrupted \(130\)$", terminal.text(), re.MULTILINE) == ["one", "other"]
 
 
 def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, farm: Farm) -> None:

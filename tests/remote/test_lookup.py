@@ -257,6 +257,20 @@ def test_a_slow_host_is_told_of_and_need_not_be_waited_for(home: Home, farm: Far
     assert home.names() == ["work"]
 
 
+def test_a_host_that_does_not_answer_does_not_count_for_a_script_and_is_named(home: Home, farm: Farm) -> None:
+    one, other = farm.host("one"), farm.host("other", proxied=True)
+    for far in (one, other):
+        far.sesh("--open", "work")
+    known(home, one, other)
+    assert home.sesh("--kill", "work").code == 1
+    other.proxy.refuse()
+    other.proxy.cut()
+    done = home.sesh("--kill", "work")
+    assert (done.code, one.names(), other.names()) == (0, [], ["work"])
+    assert "other does not answer (connection refused); work was there just now" in done.stderr
+    assert "[work on @one]" in done.stderr
+
+
 def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_word(home: Home, farm: Farm) -> None:
     """An empty one was made here, which hid the real one from then on."""
     far = farm.host("box", proxied=True)

@@ -10,7 +10,7 @@ import pytest
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch, patch_host
 from tests.remote.test_lookup import known
-from tests.support import Home, processes, wait_until
+from tests.support import PROMPT, Home, processes, wait_until
 
 AHEAD = """
 import time
@@ -40,6 +40,21 @@ listing.summaries = behind
 
 def lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines()]
+
+
+def test_what_is_not_known_of_a_session_is_blank(home: Home, farm: Farm) -> None:
+    """The command was a pair of quotes."""
+    far = farm.host("gone", proxied=True)
+    known(home, far)
+    terminal = home.terminal("@gone", "fresh")
+    terminal.wait_for(PROMPT)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    processes.kill(farm.masters())
+    far.proxy.refuse()
+    rows = [line for line in lines(home.sesh("--list").stdout) if line.startswith("?")]
+    assert len(rows) == 1
+    assert re.fullmatch(r"\? fresh +seen just now", rows[0])
 
 
 def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(home: Home, farm: Farm) -> None:

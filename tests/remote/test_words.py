@@ -111,6 +111,18 @@ def test_a_silent_host_has_given_no_answer_and_the_line_follows_what_is_found_ou
     assert "since" not in terminal.text()
 
 
+def test_ctrl_c_goes_to_the_program_while_a_silent_link_may_still_answer(home: Home, box: Far) -> None:
+    terminal = attached(home)
+    box.proxy.silence()
+    terminal.type("x")
+    told(terminal, r"no answer from box .*")
+    terminal.type("\x03")
+    box.proxy.restore()
+    terminal.wait_until(lambda: [row for row in terminal.screen() if row][-1:] == [PROMPT], 25)
+    terminal.type("echo ba''ck\r")
+    terminal.wait_for(re.compile("^back", re.MULTILINE))
+
+
 def test_enter_tries_at_once_and_arrives(home: Home, box: Far) -> None:
     patch(home, RARELY)
     terminal = attached(home)

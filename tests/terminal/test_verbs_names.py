@@ -171,6 +171,23 @@ def test_slips_are_met_with_what_to_type(sesh: Sesh, home: Home, words: str, cod
     assert home.names() == []
 
 
+@pytest.mark.parametrize(
+    ("words", "ways"),
+    [
+        ("train@gpu", "for a session on gpu: sesh @gpu train, for the host: sesh @train@gpu"),
+        ("--kill train@gpu", "for a session on gpu: sesh @gpu --kill train, for the host: sesh @train@gpu"),
+        ("me@box", "for the host: sesh @me@box, for a session on it: sesh @box me"),
+        ("train@far", "for the host: sesh @train@far, for a session on it: sesh @far train"),
+    ],
+)
+def test_a_session_on_a_host_of_the_user_s_comes_first(sesh: Sesh, home: Home, words: str, ways: str) -> None:
+    """`train@gpu` is how the screen calls it; the first words to type were for a user called train."""
+    home.write(".ssh/config", "Host gpu\nHost box me@box\n")
+    done = sesh(*words.split())
+    assert done.code != 0
+    assert done.stderr == f"sesh: {words.rsplit(maxsplit=1)[-1]} is not a session name; {ways}\n"
+
+
 _LONG = ["sh", "-c", f"echo {'y' * 200}; cd $HOME", "*.py", "it's"]
 _TYPED = f"""sh -c 'echo {"y" * 200}; cd $HOME' '*.py' 'it'"'"'s'"""
 

@@ -58,6 +58,7 @@ def test_how_it_stands_is_a_word(activity: object, shown: str) -> None:
     [
         ({}, "make serve"),
         ({"foreground": None, "unseen": None}, "make serve"),
+        ({"foreground": None, "command": None}, ""),
         ({"foreground": {"pid": 5, "command": ["/usr/bin/vim", "my notes.md"], "title": None}}, "vim 'my notes.md'"),
         ({"foreground": {"pid": 5, "command": ["npm run dev"], "title": "npm run dev"}}, "npm run dev"),
         ({"foreground": {"pid": 5, "command": ["-bash"], "title": None}}, "bash"),
