@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 POLL = 0.02
 """Seconds between two looks while a text is on its way: right after a write the kernel may say that nothing waits."""
+_MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
+"""Editors that take keys for commands, of which a paste makes text: a line is typed there."""
 _PIECE, _PASTED_PIECE = 1024, 4095
 """Bytes that are typed before the program has read them; the kernel counts no more."""
 _READING, _STALLED = 30.0, 3.0
@@ -123,8 +125,8 @@ class Submissions:
         if submission.before:
             self._note(submission.before)
             yield from self._type(submission.before)
-        submission.pasted, submission.group = self._model.pastes(), self._group()
         text = unmarked(submission.text)
+        submission.pasted, submission.group = self._model.pastes() and not self._commands(text), self._group()
         shown = TextEnd(text.decode("utf-8", "replace"), self._rows())
         self._note(text)
         question = self._activity.blocked  # what a hook said is answered now
@@ -243,6 +245,13 @@ class Submissions:
 
     def _raw(self) -> bool:
         return self._pump.pty is not None and self._pump.pty.raw()
+
+    def _commands(self, text: bytes) -> bool:
+        """Returns whether a text may be commands of an editor."""
+        from sesh.daemon.shell import shells
+
+        pty = self._pump.pty
+        return b"\n" not in text and pty is not None and shells.foreground_name(pty) in _MODAL
 
     def _group(self) -> int:
         return self._pump.pty.foreground() if self._pump.pty is not None else 0

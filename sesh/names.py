@@ -48,7 +48,8 @@ def check_name(name: str) -> str:
         rule = f"a session name has at most {LONGEST_NAME} characters, not {len(name)}"
     else:
         rule = f"{printable(name)} is not a valid session name"
-    raise errors.InvalidName(f"{rule}: use letters, digits, '.', '_', '+', '-', and begin with a letter, digit or '_'")
+    allowed = "use letters (A-Z, a-z), digits, '.', '_', '+', '-', and begin with a letter, digit or '_'"
+    raise errors.InvalidName(f"{rule}: {allowed}")
 
 
 def check_host(text: str) -> str:

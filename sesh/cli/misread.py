@@ -93,6 +93,8 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         hint = f"did you mean {meant}?"
     elif near := _like(spelling, [each for each in line.row.spelled if each[:2] == "--"]):
         hint = f"did you mean {near}?"
+    elif not verb and (meant := parser.verb_line(word[2:], [])):
+        hint = f"did you mean {meant}?"
     elif not verb and (verbs := verbs_near(spelling)):
         hint = f"did you mean $sesh {verbs[0]}?"
     elif owners := _owners(spelling):

@@ -239,7 +239,7 @@ TEXTS = {
         "NAME [TEXT…] {}",
         "Type TEXT and keys into a session, in the order given. The words of TEXT are joined by spaces; - is stdin.",
         "sesh --send work 'make test' --enter", "sesh --send work --key C-c", "sesh --send work - < notes.txt",
-        "sesh --send agent y --enter --if-waiting 'may I run: make'", "sesh --send editor :wq --key Enter",
+        "sesh --send agent y --enter --if-waiting 'may I run: make'", "sesh --send editor :wq --enter",
         options={
             "--enter": "Press Enter once the program has read TEXT, and report whether it was submitted.",
             "--key": "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",

@@ -52,6 +52,8 @@ _WAIT, _SIGNAL, _FEED = 1, 2, 3
 """The numbers of requests: the wait, Ctrl-C or the end of the job, and chunks of stdin, one at a time."""
 STDIN = 0
 _CHUNK = 64 << 10
+_UNFED = 2.0
+"""Seconds after which a job that waits is said not to get our stdin."""
 _GRACE = 2.5
 """Seconds by which a daemon may be late to say that a job's time was up; ending the job takes up to two."""
 
@@ -262,6 +264,8 @@ def run(
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
             waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder)
+            if not stdin and target.host is None and _has_input():
+                _tell_of_input(stream.name, target.caller.note)
             if sink is None:
                 target.caller.status(f"{subject(stream.name)} runs; watch it: $sesh {stream.name}")
             try:
@@ -278,6 +282,35 @@ def run(
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.UNKNOWN if begun else ExitCode.SESH_FAILED
         raise
+
+
+def _has_input() -> bool:
+    """Returns whether our stdin is a pipe in which bytes wait."""
+    import stat
+
+    try:
+        return stat.S_ISFIFO(os.fstat(STDIN).st_mode) and bool(wire.polled([(STDIN, select.POLLIN)], 0.0))
+    except OSError:
+        return False  # it is closed
+
+
+def _tell_of_input(name: str, note: Callable[[str], None]) -> None:
+    """Notes, once a job has waited for input for a while, that it does not get ours; a thread, as the wait goes on."""
+    import threading
+
+    from sesh.reach import find
+
+    def tell() -> None:
+        try:
+            session = find.ask(name, "status")[0].get("session") or {}
+        except SeshError:
+            return  # it has ended
+        if (session.get("activity") or {}).get("state") == "waiting" and _has_input():
+            note(f"{subject(name)} waits for input on its terminal; to feed it this input, use --stdin")
+
+    timer = threading.Timer(_UNFED, tell)
+    timer.daemon = True
+    timer.start()
 
 
 @op("jobs.result", reads=True)

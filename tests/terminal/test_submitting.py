@@ -387,3 +387,16 @@ def test_marks_in_a_line_that_is_typed_ahead_of_the_prompt_open_no_paste(
     wait_until(lambda: os.path.exists(ran) and os.path.getsize(ran) > 0)
     with open(ran) as file:
         assert file.read() == "before  the  marks\n"
+
+
+@pytest.mark.parametrize("editor", ["vim", "nvim"])
+def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home, editor: str) -> None:
+    """As a paste, `:wq` became text of the file."""
+    sesh("--open", "ed")
+    sesh("--send", "ed", f"{editor} --clean notes.txt", "--enter")
+    sesh("--wait", "ed", "--for", "notes.txt", "--idle", "0.3", "--timeout", "10")
+    sesh("--send", "ed", "ihello", "--key", "Escape")
+    wait_until(lambda: "hello" in sesh("--screen", "ed").stdout)
+    done = sesh("--send", "ed", ":wq", "--enter", "--json")
+    assert done.json()["submitted"] is True
+    wait_until(lambda: os.path.exists(f"{home.path}/notes.txt"))

@@ -270,6 +270,18 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     wait_until(lambda: home.names() == [])
 
 
+def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> None:
+    """`echo hi | sesh --exec -- cat` hung without a word."""
+    process = home.start("--exec", "job", "--", "cat", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(b"hi\n")
+    process.stdin.flush()
+    assert b"job waits for input on its terminal; to feed it this input, use --stdin" in process.stderr.readline()
+    home.sesh("--kill", "job")
+    process.communicate(timeout=10)
+
+
 def test_who_waits_for_a_job_sees_that_it_runs_until_it_ends(home: Home) -> None:
     """A job that asked something looked as if it hung."""
     waiting = home.terminal("--exec", "build", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done")

@@ -89,7 +89,7 @@ class _Watcher:
         self._shown: dict[Key, Summary] = {}
         """The sessions that need a person, as they were drawn last: keys are meant for these."""
         self._list = MarkedList({"up": -1, "down": 1}, list(self._needing()), around=True)
-        self._deaf_until = 0.0
+        self._deaf_until = self._dropped_at = 0.0
         """The end of the time in which keys answer nothing, as the mark has moved by itself (monotonic)."""
         self._line: tuple[Asked, str] | None = None
         """A question, and the line that is typed in answer to it; None while there is none."""
@@ -160,7 +160,7 @@ class _Watcher:
         if self._shown and self._list.press(key):
             self._deaf_until = 0.0
         elif key == "a" and self._list.mark in self._shown:
-            if not self._drop_early():
+            if not self._drop_burst():
                 self._leaving, self._chosen = True, self._list.mark
         elif key in ("/", "enter", *_ANSWER_KEYS):
             asked = self._asked()
@@ -172,10 +172,14 @@ class _Watcher:
         now = time.monotonic()
         if now >= self._deaf_until:
             return False
-        self._deaf_until = max(self._deaf_until, now + _BURST)
+        self._deaf_until, self._dropped_at = max(self._deaf_until, now + _BURST), now
         if self._list.mark is not None:
             self._say(f"{_title(self._list.mark)} is marked only now: nothing was answered; press it again")
         return True
+
+    def _drop_burst(self) -> bool:
+        """Drop a key that harms nothing only if it belongs to a burst whose beginning was dropped."""
+        return time.monotonic() < self._dropped_at + _BURST and self._drop_early()
 
     def _asked(self) -> Asked | None:
         """Return the question of the marked session, as it was shown; None if it waits for no answer."""
