@@ -48,7 +48,7 @@ def check_name(name: str) -> str:
         rule = f"a session name has at most {LONGEST_NAME} characters, not {len(name)}"
     else:
         rule = f"{printable(name)} is not a valid session name"
-    allowed = "use letters (A-Z, a-z), digits, '.', '_', '+', '-', and begin with a letter, digit or '_'"
+    allowed = "use ASCII letters, digits, '.', '_', '+', '-', and begin with a letter, digit or '_'"
     raise errors.InvalidName(f"{rule}: {allowed}")
 
 

@@ -37,9 +37,11 @@ def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
         from sesh.cli import printing
         from sesh.wording import plain
 
-        printing.text(
-            f"{'' if changed else 'nothing to do: '}{'no hooks' if remove else 'hooks'} of sesh in {plain(path)}"
-        )
+        if remove:
+            done = "removed the hooks of sesh from" if changed else "nothing to do: no hooks of sesh in"
+        else:
+            done = "hooks of sesh in" if changed else "nothing to do: hooks of sesh in"
+        printing.text(f"{done} {plain(path)}")
         if changed and not remove:
             printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
     if not remove and not hooks.standing(agent)[2]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _OF_SCREEN = frozenset("SRDdrm")
 """The letters of the options by which screen starts a session, or goes back to one."""
+_COMMON = ("--json", "--local", "--help")
+"""Options of every verb."""
 _NEAR = 0.75
 """The likeness of two words from which on one may be a slip for the other."""
 _FEW = 2
@@ -91,7 +93,7 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
     elif not verb and (meant := _by_habit(line)):
         hint = f"did you mean {meant}?"
-    elif near := _like(spelling, [each for each in line.row.spelled if each[:2] == "--"]):
+    elif near := _like(spelling, [each for each in (*line.row.spelled, *_COMMON) if each[:2] == "--"]):
         hint = f"did you mean {near}?"
     elif not verb and (meant := parser.verb_line(word[2:], [])):
         hint = f"did you mean {meant}?"

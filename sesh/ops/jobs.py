@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import time
 
 from sesh import errors, gate, protocol, wire
@@ -20,7 +21,6 @@ from sesh.reach.stream import LATE, READY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Protocol
 
     from sesh.messages import Words
@@ -48,12 +48,10 @@ if TYPE_CHECKING:
 
 COLLECTED = 32 << 20
 """Bytes of a job's output that are collected for who wants it at the end."""
-_WAIT, _SIGNAL, _FEED = 1, 2, 3
-"""The numbers of requests: the wait, Ctrl-C or the end of the job, and chunks of stdin, one at a time."""
+_WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4
+"""The numbers of requests: the wait, Ctrl-C or the end of the job, chunks of stdin, one at a time, and its question."""
 STDIN = 0
 _CHUNK = 64 << 10
-_UNFED = 2.0
-"""Seconds after which a job that waits is said not to get our stdin."""
 _GRACE = 2.5
 """Seconds by which a daemon may be late to say that a job's time was up; ending the job takes up to two."""
 
@@ -82,24 +80,25 @@ class Waiter:
     """Waits for a job over its daemon's stream, and handles Ctrl-C meanwhile.
 
     Past the stream's deadline its daemon is stuck, as the job's time has been up for a while. `interrupts`: the
-    signals, noted since before the job was asked for. `note`: tells the person a line. `forwarder`: feeds the job,
-    None if nothing does.
+    signals, noted since before the job was asked for. `forwarder`: feeds the job, None if nothing does.
     """
 
     def __init__(
         self,
         stream: Stream,
         interrupts: Interrupts,
-        note: Callable[[str], None],
+        caller: Caller,
         *,
         forwarder: StdinForwarder | None = None,
     ) -> None:
-        self._stream, self._interrupts, self._note = stream, interrupts, note
+        self._stream, self._interrupts, self._caller = stream, interrupts, caller
         self._forwarder = forwarder or StdinForwarder(feeds=False, mends=False)
         self._output: Sink | None = None
         self._collected: Collected | None = None
         self._ending = False
         """True if the job is to be killed over the next connection."""
+        self.tells_of_questions = False
+        """True if it is to be said that the job waits for a person: what is typed here does not reach it."""
         self._set_message()
 
     def _set_message(self) -> None:
@@ -159,6 +158,8 @@ class Waiter:
         if position:
             words["from"] = position
         asked = wire.asking("kill", _SIGNAL, lasts=True) if self._ending else b""
+        if self.tells_of_questions:
+            asked += wire.asking("wait", _QUESTION, waiting=True)
         connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + asked)
         try:
             connection.expect_welcome(self._stream.deadline)
@@ -177,7 +178,7 @@ class Waiter:
     def _take_missed(self, ended: errors.Ended) -> None:
         before, (_, data) = self._stream.skipped, self._stream.rest(ended)
         if self._output is not None and (skipped := self._stream.skipped - before):
-            self._note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
+            self._caller.note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
         self._take(data)
 
     def _watched(self) -> Watched:
@@ -206,11 +207,23 @@ class Waiter:
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED:
             self._forwarder.answered(response)
+        elif response.get("id") == _QUESTION:
+            if response.get("met") == "waiting":
+                self._tell_of_question(str(response.get("question") or ""))
         elif response.get("id") == _WAIT:
             if wire.checked(response).get("exit_code") is None:
                 raise gate.malformed("RESPONSE", ".exit_code is missing")
             return response  # type: ignore[return-value]  # which the gate has checked
         return None
+
+    def _tell_of_question(self, question: str) -> None:
+        self.tells_of_questions = False
+        name = subject(self._stream.name)
+        if _has_input():
+            self._caller.note(f"{name} waits for input on its terminal; to feed it this input, use --stdin")
+        elif self._caller.watched:
+            tell = self._caller.status if self._output is None else self._caller.note
+            tell(f"{name} waits{f': {question}' if question else ''}; answer it: $sesh {self._stream.name}")
 
     def _pass_on(self, signals: bytes) -> None:
         for number in signals:
@@ -263,9 +276,8 @@ def run(
             target.sync()
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
-            waiter = Waiter(stream, interrupts, target.caller.note, forwarder=forwarder)
-            if not stdin and target.host is None and _has_input():
-                _tell_of_input(stream.name, target.caller.note)
+            waiter = Waiter(stream, interrupts, target.caller, forwarder=forwarder)
+            waiter.tells_of_questions = not stdin and (target.caller.watched or _has_input())
             if sink is None:
                 target.caller.status(f"{subject(stream.name)} runs; watch it: $sesh {stream.name}")
             try:
@@ -286,31 +298,10 @@ def run(
 
 def _has_input() -> bool:
     """Returns whether our stdin is a pipe in which bytes wait."""
-    import stat
-
     try:
         return stat.S_ISFIFO(os.fstat(STDIN).st_mode) and bool(wire.polled([(STDIN, select.POLLIN)], 0.0))
     except OSError:
         return False  # it is closed
-
-
-def _tell_of_input(name: str, note: Callable[[str], None]) -> None:
-    """Notes, once a job has waited for input for a while, that it does not get ours; a thread, as the wait goes on."""
-    import threading
-
-    from sesh.reach import find
-
-    def tell() -> None:
-        try:
-            session = find.ask(name, "status")[0].get("session") or {}
-        except SeshError:
-            return  # it has ended
-        if (session.get("activity") or {}).get("state") == "waiting" and _has_input():
-            note(f"{subject(name)} waits for input on its terminal; to feed it this input, use --stdin")
-
-    timer = threading.Timer(_UNFED, tell)
-    timer.daemon = True
-    timer.start()
 
 
 @op("jobs.result", reads=True)

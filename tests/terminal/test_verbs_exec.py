@@ -282,6 +282,15 @@ def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> N
     process.communicate(timeout=10)
 
 
+@pytest.mark.parametrize("follow", [[], ["--follow"]])
+def test_who_waits_for_a_job_hears_that_it_asks_something(home: Home, follow: list[str]) -> None:
+    """What was typed here went nowhere."""
+    waiting = home.terminal("--exec", "job", *follow, "--", "sh", "-c", 'printf "Name? "; read name; echo "$name"')
+    waiting.wait_for("job waits: Name?; answer it: sesh job")
+    home.sesh("--send", "job", "Ada", "--enter")
+    assert waiting.exit_code() == 0
+
+
 def test_who_waits_for_a_job_sees_that_it_runs_until_it_ends(home: Home) -> None:
     """A job that asked something looked as if it hung."""
     waiting = home.terminal("--exec", "build", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done")

@@ -12,6 +12,7 @@ from typing import Any
 from sesh import protocol, wire
 from sesh.errors import Ended
 from sesh.ops.jobs import Waiter
+from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
 from sesh.remote.ssh.destination import Destination
@@ -32,10 +33,9 @@ def waiting(
 ) -> Iterator[Waiter]:
     """A waiter over a stream of this connection; the signals are given back in the end."""
     host = None if again is None else "box"
-    notes: list[str] = []
     try:
         with Stream(connection, "job", host=host, again=again, ended=lambda _: ended) as stream:
-            yield Waiter(stream, noted, notes.append)
+            yield Waiter(stream, noted, Caller())
     finally:
         noted.close()
 
