@@ -132,7 +132,7 @@ install:
 	@echo 'installed: $(PROGRAM)'
 	@'$(DATA)/venv/bin/python' .ci/running.py '$(DATA)/venv'
 	@case ":$$PATH:" in *':$(HOME)/.local/bin:'*) ;; \
-	    *) echo 'note: ~/.local/bin is not in your PATH; type this, and add it to the profile of your shell:'; \
+	    *) echo 'note: ~/.local/bin is not in your PATH; type this, and put it at the top of ~/.bashrc or ~/.zshrc:'; \
 	       echo '  export PATH="$$HOME/.local/bin:$$PATH"' ;; esac
 
 uninstall:

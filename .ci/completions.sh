@@ -31,4 +31,4 @@ for place in /usr/share /usr/local/share /opt/homebrew/share /opt/local/share; d
     if [ -e "$place/bash-completion/bash_completion" ]; then exit 0; fi
 done
 echo 'note: bash completes sesh once the package bash-completion is installed, or with this line in ~/.bashrc:'
-echo '  eval "$(sesh --completions bash)"'
+echo '  eval "$(~/.local/bin/sesh --completions bash)"'
