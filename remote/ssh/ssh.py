@@ -34,11 +34,11 @@ _NEEDED = (
 )
 """Keyword, value and option that a command needs to run with stdin and stdout of its own."""
 _CHANGED = "via changes the words that it is given"
-_WHOLE = f': "${{1:?{_CHANGED}}}"; [ "$1" = "a  b" ] || {{ echo "{_CHANGED}" >&2; exit 1; }}; shift; '
-"""What a line begins with, whose first argument is `a  b`: the line runs only as it was written, and for whom.
+_WHOLE = f'_w=1 </dev/null; : "${{_w:?{_CHANGED}}}"; [ "$_w" ] || {{ echo "{_CHANGED}" >&2; exit 1; }}; unset _w; '
+"""What a line begins with: it runs only as it was written, and for whom.
 
-A shell between, to which the words come joined, has no such argument: the first expansion ends it, before it has run
-anything. csh and fish take that for a mistake, and run nothing either. `sudo -i` has the second `$1` be empty.
+A shell between, to which the words come joined, sets no variable by `sh -c _w=1`: the expansion ends it. csh and fish
+take that for a mistake, and run nothing either. `sudo -i` expands the second `$_w` too early.
 """
 
 _NOISE = (
@@ -176,7 +176,7 @@ def command(destination: Destination, remote: str, *, ask: bool = False, alone: 
     reaches, that command runs `sh -c` with the line, which does nothing if its words have been changed.
     """
     if destination.via is not None:
-        return [*destination.via, "sh", "-c", _WHOLE + remote, "sh", "a  b"]
+        return [*destination.via, "sh", "-c", _WHOLE + remote]
     argv = [program(), *options(destination, ask=ask), "-T", "-o", "ControlMaster=no"]
     # Forwardings belong to the control master; requested again they would fail.
     argv += ["-o", "ClearAllForwardings=yes"]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0
 """Seconds that hosts have to answer `--next`."""
+_SETTLING = 0.4
+"""Seconds after which `--next` looks again if nothing waits, but something works."""
 _QUIET = 0.15
 """Seconds without an answer after which the first line of `--watch --json` waits for no more hosts."""
 
@@ -71,7 +73,10 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     current = listing.current()
     here = (None, str(current["name"])) if current is not None else None
     recent = [(host or None, name) for host, name in enter.recent()]
-    waiting, silent = _waiting(cli, wanted)
+    waiting, silent, works = _waiting(cli, wanted)
+    if works and not waiting:  # it may have begun to ask just now: a question counts once it has stood for a moment
+        time.sleep(_SETTLING)
+        waiting, silent, _ = _waiting(cli, wanted)
     chosen = following(waiting, here or (recent[0] if recent else None))
     if chosen is None or chosen == here:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
@@ -89,8 +94,9 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
     return order[0] if order else None
 
 
-def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float], list[str]]:
-    """Return the sessions that wait with the time since when, and the sessions and hosts that do not answer.
+def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float], list[str], bool]:
+    """Return the sessions that wait with the time since when, the sessions and hosts that do not answer, and whether
+    any session works.
 
     The time is 0 if it is not known. The daemon of a session here may be silent; one of another machine is asked there.
     Raises the error of the host if a single one is named and cannot be reached.
@@ -118,7 +124,8 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
             waiting[host, name] = since(session)
         if session["state"] == "running" and session.get("responding") is False and not session.get("machine"):
             silent.append(f"{name} on @{host}" if host is not None else name)
-    return waiting, silent + unreachable
+    works = any(standing(session)[0] == "working" for session in summaries.values())
+    return waiting, silent + unreachable, works
 
 
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:

@@ -25,6 +25,7 @@ LINES: dict[str, list[str]] = {
     "--sweep": ["--dry-run"],
     "--reload": ["work"],
     "--kill": ["work"],
+    "--kill-all": ["-y"],
 }
 """A line for each verb that takes several hosts and needs no deploy, in an order in which they work."""
 ALONE = ("--list", "--run", "--screen", "--status")

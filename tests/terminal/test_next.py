@@ -90,3 +90,13 @@ def test_without_a_terminal_it_is_refused(sesh: Sesh) -> None:
     done = sesh("--next")
     assert done.code == 1
     assert "needs a terminal" in done.stderr
+
+
+@asks
+def test_a_question_that_was_asked_just_now_counts(home: Home) -> None:
+    """It was said that nobody waits, a moment too early."""
+    line = "sesh --open ask -- sh -c 'printf \"Deploy? \"; read answer'; exec sesh --next"
+    going = home.terminal(command=["sh", "-c", line])
+    going.wait_for("Deploy?")
+    going.type("\x1c")
+    assert going.exit_code() == 0

@@ -134,7 +134,6 @@ JOINING = {
     "zsh": 'exec zsh -f -c "$*"',
     "two": 'exec sh -c "sh -c $*"',
     "itself": 'eval "$*"',
-    "its third word": 'eval "$3"',
     "without quotes": "exec $*",
     "sudo -i": r"""line=; for word; do line="$line $(printf %s "$word" | sed 's/[^[:alnum:]_$-]/\\&/g')"; done
         exec sh -c "$line" """,
