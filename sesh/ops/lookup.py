@@ -368,12 +368,13 @@ class Whereabouts:
     """The hosts of the session `name`.
 
     `hosts`: those that have it, sorted. `silent`: those that had it and do not answer, each with the moment of its last
-    answer (seconds since the epoch), and why.
+    answer (seconds since the epoch), and why. `unknown`: the others that do not answer, with why.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.hosts: list[str] = []
+        self.unknown: dict[str, str] = {}
         self.silent: list[tuple[str, float, str]] = []
 
     def chosen(self, caller: Caller, verb: str) -> str | None:
@@ -389,6 +390,10 @@ class Whereabouts:
                 hint = f"`$sesh @{host}` asks it at once" if known.paused_until(host) else "try again later"
                 raise NotFound(f"no session {name} here; {where}", hint=hint)
             caller.note(where)
+        if not hosts and verb and self.unknown:
+            host, why = next(iter(self.unknown.items()))
+            others = f", nor {len(self.unknown) - 1} more" if len(self.unknown) > 1 else ""
+            caller.note(f"{host} {absence(host, why)}{others}; {name} may be there")
         if len(hosts) < 2:
             return hosts[0] if hosts else None
         if not caller.can_ask:
@@ -482,4 +487,7 @@ def located(
                 whereabouts[name].silent.append((host, known.last_told(host)[0], failures[host]))
             else:
                 whereabouts[name].hosts.append(host)
+    for place in whereabouts.values():
+        had = [host for host, _, _ in place.silent]
+        place.unknown = {host: why for host, why in sorted(failures.items()) if host not in had}
     return whereabouts

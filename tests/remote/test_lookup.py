@@ -480,7 +480,7 @@ def test_a_lookup_never_asks_for_a_password(home: Home, farm: Farm) -> None:
     processes.kill(farm.masters())
     terminal = home.terminal("--kill", "missing")
     assert terminal.exit_code() == 1
-    assert "assword" not in terminal.text()
+    assert "assword:" not in terminal.text()
     asked = home.terminal("@box", "--list")
     asked.wait_for("assword:")
     asked.type(b"\x03")
@@ -492,6 +492,17 @@ def test_what_is_nowhere_is_not_found(home: Home, farm: Farm) -> None:
     for verb in ("--attach", "--logs", "--status"):
         done = home.sesh(verb, "missing", "--json")
         assert (done.code, done.json()["error"]["code"]) == (1, "not_found"), verb
+
+
+def test_of_what_is_not_found_it_is_said_which_hosts_could_not_be_asked(home: Home, farm: Farm) -> None:
+    """A job that was begun there a moment ago was said not to exist."""
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    far.proxy.refuse()
+    done = home.sesh("--kill", "newjob")
+    assert done.code == 1
+    assert "box does not answer (" in done.stderr
+    assert "newjob may be there" in done.stderr
 
 
 def test_what_changes_a_session_elsewhere_asks_first_on_a_terminal(home: Home, farm: Farm) -> None:
