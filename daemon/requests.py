@@ -532,7 +532,8 @@ def switch(daemon: Requests, request: Request) -> None:
     name = names.check_name(request.text("to"))
     target = names.check_host(host) if isinstance(host, str) else None
     if client is not None and client.remote and target is not None:
-        raise Refused(f"this client is attached over another link; detach, then: {CALLED} @{target} {name}")
+        line = f"{CALLED} @{target} {name}"
+        raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
     if client is not None and not request.flag("probe"):
         message: Message = {"name": name, "host": target, "rows_below": daemon.handler.rows_below(client)}
         client.connection.queue(protocol.message(protocol.SWITCH, message))

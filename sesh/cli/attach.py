@@ -265,7 +265,10 @@ def _back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int
             connection.close()
             return attach_to(cli, name, view)
     cli.set_host(None)
-    raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
+    if current is None:
+        raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
+    hint = "if you came from another machine, leave this session, and type `$sesh -` there"
+    raise NotFound("there is no previous session on this machine", hint=hint)
 
 
 def new(  # noqa: PLR0913 (a session has that many options)

@@ -499,6 +499,7 @@ def test_of_what_is_not_found_it_is_said_which_hosts_could_not_be_asked(home: Ho
     far = farm.host("box", proxied=True)
     known(home, far)
     far.proxy.refuse()
+    far.proxy.cut()
     done = home.sesh("--kill", "newjob")
     assert done.code == 1
     assert "box does not answer (" in done.stderr
