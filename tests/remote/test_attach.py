@@ -207,7 +207,7 @@ def test_another_host_typed_in_a_remote_session_is_refused_with_the_words_to_typ
     far.write(".ssh/config", "Host other\n  HostName 127.0.0.1\n  Port 1\n", 0o600)
     terminal = attached(home, "@box", "work")
     terminal.type("sesh @other x\r")
-    shows(terminal, "detach")
+    shows(terminal, "came here from another machine")
     shows(terminal, "sesh @other x")
     terminal.type("echo still=$SESH_SESSION\r")
     shows(terminal, "still=work")
