@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import errors
 from sesh.cli import parser, printing
-from sesh.errors import NotFound, SeshError, UsageError
+from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label
 from sesh.ops import sessions
 from sesh.reach import find
@@ -56,8 +56,10 @@ def detach(cli: Invocation, name: str | None = None) -> int:
     return cli.done(**cli.target.call(sessions.detach, name=name))
 
 
-def kill(cli: Invocation, names: Sequence[str] = ()) -> int:
-    """`--kill [NAME…]`: each is tried; 1 if any was not there."""
+def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = ()) -> int:
+    """`--kill [NAME…] [--label K=V]…`: each is tried; 1 if any was not there. Raises NotFound if none is meant."""
+    if label:
+        names = [*names, *_labelled(cli, label)]
     answer = cli.target.call(sessions.kill, names=list(names))
     failed = _errors(answer["failed"])
     absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
@@ -66,6 +68,20 @@ def kill(cli: Invocation, names: Sequence[str] = ()) -> int:
     # Without names the current session; with names those of other machines too, which the answer does not have.
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
+
+
+def _labelled(cli: Invocation, labels: Sequence[str]) -> list[str]:
+    """Return the sessions of the target that have the labels; a person is asked. Raises NotFound, Refused."""
+    from sesh.ops.views import bears
+
+    wanted = dict(map(check_label, labels))
+    rows = cli.target.call(sessions.summaries)
+    names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
+    if not names:
+        raise NotFound(f"no session has the label {' and '.join(labels)}", hint="`$sesh` lists the sessions")
+    if cli.can_ask and not cli.json and not cli.agrees(f"end {', '.join(names)}?"):
+        raise Refused("no session was ended")
+    return names
 
 
 def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshError]) -> None:

@@ -177,11 +177,15 @@ TEXTS = {
     ),
     "--kill": Texts(
         KEEP, "End sessions and what runs in them",
-        "[NAME…]",
+        "[NAME…] {}",
         "End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s. Without NAME, the session that you are "
-        "in.\n\nA NAME that is not here is looked for on known remotes. On a terminal sesh asks before it ends that "
-        "one; a script ends it without a question, unless it says --local.",
-        "sesh --kill work", "sesh --kill build test", "sesh --kill",
+        "in; with --label, those that have it, here or on @HOST.\n\n"
+        "A NAME that is not here is looked for on known remotes. On a terminal sesh asks before it ends that one; a "
+        "script ends it without a question, unless it says --local.",
+        "sesh --kill work", "sesh --kill build test", "sesh --kill --label team=shop", "sesh --kill",
+        options={
+            **_LABELLED,
+        },
     ),
     "--kill-all": Texts(
         KEEP, "End all sessions on this machine",

@@ -166,7 +166,7 @@ _TYPED: tuple[Row, ...] = (
     ("--next", "", "choose.next_", "", f"{_ATTACHING} {_LABELLED}", ALL, ATTACHES),
     ("--here", "", "attach.here", "directory?", _ATTACHING, ONE, ATTACHES),
     ("--detach", "-x", "sessions.detach", "name?", "", ONE, SESSION),
-    ("--kill", "-k", "sessions.kill", "names*", "", EACH, SESSION),
+    ("--kill", "-k", "sessions.kill", "names*", _LABELLED, EACH, SESSION),
     ("--kill-all", "-K", "sessions.kill_all", "", "yes:-y", EACH, 0),
     ("--rename", "", "sessions.rename", "name new?", "", ONE, SESSION),
     (

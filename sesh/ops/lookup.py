@@ -377,8 +377,9 @@ class Whereabouts:
         self.unknown: dict[str, str] = {}
         self.silent: list[tuple[str, float, str]] = []
 
-    def chosen(self, caller: Caller, verb: str) -> str | None:
-        """The only host, or the one that a person chooses; None if there is none. `verb`: for the hint.
+    def chosen(self, caller: Caller, verb: str, *, creates: bool = False) -> str | None:
+        """The only host, or the one that a person chooses; None if there is none. `verb`: for the hint. `creates`: of
+        several, none may be chosen: the session is created here.
 
         Raises NotFound if a silent host had it; Refused if several have it and nobody can be asked, or chooses.
         """
@@ -401,7 +402,10 @@ class Whereabouts:
             line = " ".join(filter(None, (CALLED, f"@{hosts[0]}", verb, name)))
             raise Refused(f"{name} runs on {several}; choose one: {line}")
         answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
-        answer = caller.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
+        here = [("h", "Create here")] if creates else []
+        answer = caller.ask(f"{name} runs on several hosts:", [*answers, *here, ("c", "Cancel")], "1")
+        if answer == "h":
+            return None
         if not answer.isdecimal():
             raise Refused("nothing was done")
         return hosts[int(answer) - 1]
@@ -415,7 +419,7 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False,
     """
     whereabouts = located(caller, [name], creates=creates, brief=brief)[name]
     if whereabouts.hosts or not (creates and whereabouts.silent):
-        return whereabouts.chosen(caller, verb)
+        return whereabouts.chosen(caller, verb, creates=creates)
     host, seen, why = whereabouts.silent[0]
     if not caller.can_ask:
         caller.note(f"{host}, which had {name}, {absence(host, why)}")

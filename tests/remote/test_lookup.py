@@ -187,6 +187,11 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, farm: Farm)
     cancelled.type("c")
     assert cancelled.exit_code() == 1
     assert home.names() == []
+    here = home.terminal("work")
+    here.wait_for("1 @one   2 @two   Create here   Cancel")
+    here.type("h")
+    here.wait_for(PROMPT)
+    assert home.names() == ["work"]
 
 
 def test_a_name_one_letter_off_is_proposed_wherever_its_session_is(home: Home, farm: Farm) -> None:

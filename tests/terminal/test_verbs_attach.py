@@ -358,6 +358,20 @@ def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> 
     wait_until(lambda: home.names() == [])
 
 
+def test_sessions_are_ended_by_their_label(terminal: Open, sesh: Sesh, home: Home) -> None:
+    for name in ("one", "two"):
+        sesh("--open", name, "--label", "team=shop", "--", "sleep", "60")
+    sesh("--open", "other", "--label", "team=web", "--", "sleep", "60")
+    assert sesh("--kill", "--label", "team=none").code == 1
+    declined = terminal("--kill", "--label", "team=shop")
+    declined.wait_for("end one, two?")
+    declined.type("n")
+    assert declined.exit_code() == 1
+    assert home.names() == ["one", "other", "two"]
+    assert sesh("--kill", "--label", "team=shop").code == 0
+    assert home.names() == ["other"]
+
+
 def test_a_new_session_named_like_a_verb_is_asked_about(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = terminal("ls")
     opened.wait_for("Nothing")
