@@ -63,7 +63,8 @@ def check_question(session: Session) -> None:
 
 
 def check_draft(session: Session) -> None:
-    """Raises Busy if an attached person has typed something into a raw program that nobody has entered."""
+    """Raises Busy if an attached person has typed something into a raw program, a shell's prompt too, that nobody has
+    entered."""
     if session.pump.drafted:
         raise Busy(
             f"somebody is typing in {session.name} and has not entered it; nothing was typed",

@@ -248,7 +248,7 @@ TEXTS = {
             "--enter": "Press Enter once the program has read TEXT, and report whether it was submitted.",
             "--key": "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
             "--if-waiting": "Only if it waits for a person, with a question that matches REGEX; give this option last.",
-            "--force": "With --enter: type even if a full-screen program asks, or a person has begun to type in it.",
+            "--force": "With --enter: type even over a person's draft or a question of the program.",
         },
     ),
     "--wait": Texts(

@@ -11,7 +11,7 @@ import pytest
 from sesh import wire
 from sesh.api import Sent, Session
 from sesh.errors import Busy, NotSubmitted, Refused, UsageError
-from tests.support import Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
 from tests.support.scale import LONG
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
@@ -164,6 +164,24 @@ def test_a_draft_is_over_once_it_is_entered_or_discarded(
     opened.type(discard)
     if discard != b"\x03":
         wait_until(lambda: "somebody is typing" not in sesh("--send", "agent", "x y z", "--enter").stderr)
+
+
+def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_submitted(sesh: Sesh, terminal: Open, home: Home) -> None:
+    """`rm -rf half-typed` became a command together with the text."""
+    sesh("--open", "work", "--", "bash", "--norc")
+    opened = terminal("work")
+    opened.wait_for(PROMPT.strip())
+    opened.type("echo half")
+    opened.wait_for("echo half")
+    refused = sesh("--send", "work", "ls", "--enter")
+    assert refused.code == 1
+    assert "somebody is typing in work and has not entered it; nothing was typed" in refused.stderr
+    opened.type("\x7f" * 9)
+    assert sesh("--send", "work", "echo whole >file", "--enter").code == 0
+    wait_until(lambda: os.path.exists(f"{home.path}/file"))
+    sesh("--send", "work", "echo one")
+    assert sesh("--send", "work", " >two", "--enter").code == 0  # a script's own beginning
+    wait_until(lambda: os.path.exists(f"{home.path}/two"))
 
 
 def test_with_force_it_is_typed_behind_a_draft(sesh: Sesh, terminal: Open, composer: Composer) -> None:
