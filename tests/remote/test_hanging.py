@@ -89,7 +89,7 @@ def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(
     logins = wait_until(lambda: set(farm.masters()) - masters, what="it logs in again")
     watched.process.send_signal(signal.SIGINT)
     watched.process.communicate(timeout=10)
-    wait_until(lambda: not logins & set(farm.masters()), what="that login has ended")
+    wait_until(lambda: not logins & set(farm.masters()), timeout=30, what="that login has ended")
 
 
 def test_fifty_hosts_of_which_some_hang_are_listed_watched_and_looked_through(

@@ -163,7 +163,7 @@ def test_a_list_of_many_sessions_asks_those_of_which_there_is_news(home: Home, m
             return str({row["name"]: row["labels"].get("a") for row in index.rows}["two"])
 
         look()
-        wait_until(lambda: look() == [])
+        wait_until(lambda: look() == [], timeout=30)
         home.sesh("--label", "two", "a=b")
         assert wait_until(look) == ["two"]
         assert label() == "b"
