@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import running
 
-from sesh import paths, writing
+from sesh import paths, proc, writing
 from sesh.errors import SeshError
 
 
@@ -36,10 +36,13 @@ def check(venv: str, names: list[str]) -> None:
             "reach until sesh is installed again"
         )
     libraries = os.path.join(glob.escape(os.path.realpath(venv)), "lib", "python*")
-    if not all(map(unused, glob.glob(os.path.join(libraries, "site-packages", "sesh")))):
+    packages = [path for path in glob.glob(os.path.join(libraries, "site-packages", "sesh")) if not unused(path)]
+    if packages:
+        holders = {pid: words for path in packages for pid, words in proc.holders(path).items()}
+        pids = "".join(f"\n    pid {pid}: {shlex.join(words)}" for pid, words in sorted(holders.items()))
         sys.exit(
             f"make uninstall: sessions in another SESH_DIR than {paths.directory()} run from {venv}; "
-            "end them; FORCE=1 removes sesh all the same"
+            f"end them; FORCE=1 removes sesh all the same{pids}"
         )
 
 

@@ -12,7 +12,7 @@ from sesh import paths, reading
 from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
 from sesh.errors import InvalidHost, Refused, UsageError
 from sesh.names import check_host, printable, printable_path
-from sesh.shapes import choice, fits, flag, simple, system_text, whole
+from sesh.shapes import choice, fits, flag, line, simple, system_text, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,15 @@ HOOKS = (
 )  # fmt: skip
 
 
-def _is_detach_key(keys: str) -> bool:
-    return 1 <= len(keys.split()) <= 2 and keys.isprintable()
+def _detach_key_error(keys: str) -> str:
+    """The reason why this is no detach key; empty if it is one."""
+    from sesh.keynames import DetachKey  # few files set one
+
+    try:
+        DetachKey.parse(keys)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def _is_quiet(hours: str) -> bool:
@@ -41,7 +48,7 @@ def _is_quiet(hours: str) -> bool:
 
 
 _SINGLE: dict[str, tuple[Shape, str]] = {
-    "detach_key": (simple(str, "no key", _is_detach_key), 'one or two keys in quotes, such as "C-b d", or "none"'),
+    "detach_key": (line, 'one or two keys in quotes, such as "C-b d", or "none"'),
     "replay_lines": (whole(0, MOST_REPLAY_LINES), f"a number from 0 to {MOST_REPLAY_LINES}"),
     "replay": (choice("new", "all"), '"new" or "all"'),
     "scrollback": (whole(0, MOST_SCROLLBACK), f"a number from 0 to {MOST_SCROLLBACK}"),
@@ -59,7 +66,7 @@ KEYS = (*_SINGLE, "groups", "remotes", "hooks")
 class Config:
     """The settings in force.
 
-    `detach_key`: empty if none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts and other
+    `detach_key`: empty if none is set. `groups`: hosts and other
     groups by the group's name, none with `@`. `remotes`: the words of the command that reaches a host, by the
     host's name or a pattern of names. `hooks`: shell source by the name of the hook. `scrollback`: lines that a new
     session keeps. `keep`: which sessions stay listed for a week that ended while nobody was attached: those that
@@ -147,10 +154,12 @@ class Config:
         for key, value in tables.items():
             if key in _SINGLE:
                 shape, expected = _SINGLE[key]
-                if fits(shape, value):
-                    setattr(self, key, value)
-                else:
+                if not fits(shape, value):
                     self.warn(f"{key} must be {expected}", key)
+                elif key == "detach_key" and (error := _detach_key_error(str(value))):
+                    self.warn(f"detach_key: {error}", key)
+                else:
+                    setattr(self, key, value)
             elif key not in KEYS:
                 self._unknown(KEYS, key)
             elif not isinstance(value, dict):

@@ -90,20 +90,14 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
 def detach_key(cli: Invocation) -> DetachKey | None:
     r"""Return the key that detaches: `SESH_DETACH_KEY`, else the settings' `detach_key`, else Ctrl-\; None for `none`.
 
-    Raises UsageError for a `SESH_DETACH_KEY` that is not a key. An invalid one in the settings is noted and ignored.
+    Raises UsageError for a `SESH_DETACH_KEY` that is not a key.
     """
     from sesh.keynames import DetachKey
 
-    variable = os.environ.get("SESH_DETACH_KEY")
-    settings = cli.settings()
     try:
-        return DetachKey.parse(variable or settings.detach_key or _DETACH_KEY)
+        return DetachKey.parse(os.environ.get("SESH_DETACH_KEY") or cli.settings().detach_key or _DETACH_KEY)
     except UsageError as error:
-        if variable:
-            raise UsageError(f"SESH_DETACH_KEY: {error}") from error
-        settings.warn(f"detach_key: {error}", "detach_key")
-        cli.warn(settings)
-        return DetachKey.parse(_DETACH_KEY)
+        raise UsageError(f"SESH_DETACH_KEY: {error}") from error
 
 
 def go(

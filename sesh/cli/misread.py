@@ -40,6 +40,12 @@ _FOR_ONE = {
     "--upgrade": "for one host: $sesh --deploy @{}",
 }
 """What to write for a word behind a verb that takes none."""
+_FROM_HABIT = {
+    ("--logs", "-n"): "write the number of lines behind NAME: $sesh --logs NAME 5",
+    ("--label", "--remove"): "to remove it: $sesh --label NAME KEY=",
+    ("--kill", "--all"): "to end all sessions: $sesh --kill-all",
+}
+"""What to write for an option that other tools have and a verb has not."""
 
 
 def error(line: parser.CommandLine) -> UsageError:
@@ -86,8 +92,8 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         hint = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
     elif meant := _run_with_dashes(line):
         return UsageError(f"write the command after --: {meant}")
-    elif (verb, spelling) == ("--logs", "-n"):
-        return UsageError("--logs has no option -n", hint="write the number of lines behind NAME: $sesh --logs NAME 5")
+    elif (verb, spelling) in _FROM_HABIT:
+        return UsageError(f"{verb} has no option {spelling}", hint=_FROM_HABIT[verb, spelling])
     elif spelling == "-C":
         row = f"{verb} NAME" if verb else "NAME"
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")

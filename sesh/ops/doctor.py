@@ -122,11 +122,6 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
 
 def _settings(_caller: Caller) -> Iterator[Finding]:
     settings = config.load()
-    if settings.detach_key:
-        try:
-            DetachKey.parse(settings.detach_key)
-        except UsageError as error:
-            settings.warn(f"detach_key: {error}", "detach_key")
     for warning in settings.warnings:
         yield row("settings", WARNING, warning, "fix that line")
     try:

@@ -34,8 +34,8 @@ def note_damage(caller: Caller) -> None:
 def checked(name: str, verb: str = "") -> str:
     """`name` itself if it may name a session.
 
-    Raises InvalidName; UsageError, with the words to type, for `user@host` and `name@host` without a verb: first those
-    for a session where `host` alone is one that the user has.
+    Raises InvalidName, without a verb with the line for a directory; UsageError, with the words to type, for
+    `user@host` and `name@host` without a verb: first those for a session where `host` alone is one that the user has.
     """
     if "@" in name.strip("@"):
         session, _, host = name.rpartition("@")
@@ -48,6 +48,11 @@ def checked(name: str, verb: str = "") -> str:
         else:
             ways = f"{whole}, for a session on it: {there}"
         raise kind(f"{printable(name)} is not a session name; {ways}")
+    if not verb and not is_name(name) and os.path.isdir(name):
+        from sesh.wording import shell_word
+
+        line = f"$sesh --here {shell_word(name.rstrip('/') or name)}"
+        raise errors.InvalidName(f"{printable(name)} is a directory, not a session name", hint=f"to enter it: {line}")
     return check_name(name)
 
 

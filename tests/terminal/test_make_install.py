@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sesh import platform
 from tests.support import ROOT, Home, Result
 
 Sesh = Callable[..., Result]
@@ -75,6 +76,7 @@ def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_pa
         os.close(descriptor)
     assert refused.returncode == 1
     assert "sessions in another SESH_DIR than" in refused.stderr
+    assert not platform.LINUX or f"pid {os.getpid()}: " in refused.stderr
     assert ci(home, "uninstall.py", str(tmp_path / name)).returncode == 0
 
 

@@ -142,7 +142,8 @@ def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: 
         ("replay_lines = true", "1:1: replay_lines must be a number from 0 to 1000000"),
         ("replay_lines = -1", "1:1: replay_lines must be a number"),
         ("detach_key = 3", "1:1: detach_key must be one or two keys"),
-        ('detach_key = "a b c"', "1:1: detach_key must be one or two keys"),
+        ('detach_key = "a b c"', "1:1: detach_key: the detach key must be one or two keys"),
+        ('detach_key = "C-foo"', "1:1: detach_key: C-foo is not a key"),
         ("groups = 3", "1:1: groups must be a table: write [groups]"),
         ("[groups]\n  web = 'a'", "2:3: the group web must be a list of hosts"),
         ("[groups]\nweb = ['a', '-oProxyCommand=x']", "2:1: -oProxyCommand=x is not a host"),
@@ -203,11 +204,11 @@ def test_a_reader_that_is_missing_is_a_warning(place: Path, monkeypatch: pytest.
 
 
 def test_a_later_warning_finds_its_place(place: Path) -> None:
-    found = loaded(place, "\n\n  detach_key = 'F99'\n[hooks]")
-    found.warn("F99 is no key", "detach_key")
+    found = loaded(place, "\n\n  detach_key = 'F9'\n[hooks]")
+    found.warn("not today", "detach_key")
     found.warn("no hooks", "hooks", "on_bell")
     found.warn("nothing", "groups")
-    assert warnings(found)[:2] == ["3:3: F99 is no key", "4:2: no hooks"]
+    assert warnings(found)[:2] == ["3:3: not today", "4:2: no hooks"]
     assert found.warnings[2] == f"{place}: nothing"
 
 
