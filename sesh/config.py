@@ -66,13 +66,12 @@ KEYS = (*_SINGLE, "groups", "remotes", "hooks")
 class Config:
     """The settings in force.
 
-    `detach_key`: empty if none is set. `groups`: hosts and other
-    groups by the group's name, none with `@`. `remotes`: the words of the command that reaches a host, by the
-    host's name or a pattern of names. `hooks`: shell source by the name of the hook. `scrollback`: lines that a new
-    session keeps. `keep`: which sessions stay listed for a week that ended while nobody was attached: those that
-    failed, all (but for shells that were left with 0), none. `predict`: whether attachments to other hosts show
-    keys before their echo. `quiet`: the hours in which nobody is told that a session needs somebody (see
-    `in_quiet_hours`). `given`: the names of the settings in the file.
+    `detach_key`: empty if none is set. `groups`: hosts and other groups by the group's name, none with `@`. `remotes`:
+    the words of the command that reaches a host, by the host's name or a pattern of names. `hooks`: shell source by the
+    name of the hook. `scrollback`: lines that a new session keeps. `keep`: which sessions stay listed for a week that
+    ended while nobody was attached: those that failed, all (but for shells that were left with 0), none. `predict`:
+    whether attachments to other hosts show keys before their echo. `quiet`: the hours in which nobody is told that a
+    session needs somebody (see `in_quiet_hours`). `given`: the names of the settings in the file.
     """
 
     def __init__(self, path: str) -> None:
