@@ -60,6 +60,19 @@ def end_connections() -> None:
         print(f"ended: {what}, or will be with the last session that uses it")
 
 
+def tell_of_start_files() -> None:
+    """Names the shells' start files that still call sesh: a new shell would miss it."""
+    for file in (".bashrc", ".bash_profile", ".profile", ".zshrc", ".config/fish/config.fish"):
+        path = os.path.join(os.path.expanduser("~"), file)
+        try:
+            with open(path, encoding="utf-8", errors="replace") as lines:
+                calls = any("sesh --completions" in line or "sesh --shell-init" in line for line in lines)
+        except OSError:
+            continue
+        if calls:
+            print(f"stays: a line in {path} that calls sesh; delete it")
+
+
 def main(venv: str, force: str = "") -> None:
     pids: dict[str, int] | None = None
     try:
@@ -81,6 +94,7 @@ def main(venv: str, force: str = "") -> None:
         versions: "what --deploy has installed here",
     }
     left = {place: what for place, what in places.items() if os.path.lexists(place)}
+    tell_of_start_files()
     for place, what in left.items():
         print(f"stays: {place} ({what})")
     if pids is None:

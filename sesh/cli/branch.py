@@ -175,16 +175,17 @@ class Branch:
             theirs.callback(os.close, stdin)
             self.stdout, stdout = _pipe(ours, theirs)
             self.stderr, stderr = _pipe(ours, theirs)
-            begin = partial(self._begin, lifeline)
+            begin = partial(self._begin, lifeline, watched=self._cli.watched and not self._cli.json)
             self.pid = child.fork(begin, stdio=(stdin, stdout, stderr), keep=lifeline)
             with suppress(ProcessLookupError):  # it has ended already
                 os.setpgid(self.pid, self.pid)
             ours.pop_all()
 
-    def _begin(self, lifeline: int) -> int:
+    def _begin(self, lifeline: int, *, watched: bool) -> int:
         """Do the work, in the child; return the exit code. What fails is reported as by a process of its own."""
         cli = self._cli
         cli.json = cli.json or self._as_json
+        cli.branched = watched
         try:
             child.end_with(lifeline)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)

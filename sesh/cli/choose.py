@@ -145,7 +145,8 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
             hint="use $sesh --watch --json, or $sesh --list",
         )
     hosts = cli.hosts
-    while (chosen := watcher.watch(cli, hosts or None, wanted)) is not None:
+    chosen: Key | None = None
+    while (chosen := watcher.watch(cli, hosts or None, wanted, chosen)) is not None:
         cli.set_host(chosen[0])
         code = attach.attach(cli, chosen[1])
         if listing.current() is not None:

@@ -65,6 +65,8 @@ def answer(words: list[str]) -> Completion:
         line = parser.split(own)
     except SeshError:
         return "words", {}
+    if line.behind:
+        return "words", {}
     if tail is not None and line.row.command:
         return f"command {len(own) + 1}", {}
     kind, offers = _offers(line, tail, current)

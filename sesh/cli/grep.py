@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import bounds, errors, moments, wording
+from sesh import bounds, errors, moments, paths, wording
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.schema import Hit
+    from sesh.reach.target import Target
+    from sesh.schema import ErrorFacts, Hit
 
 
 def grep(
@@ -23,7 +24,7 @@ def grep(
 ) -> int:
     """`--grep REGEX [NAME…] [-C N] [-i]`: 0 if something was found, 1 if nothing was.
 
-    Without NAME all sessions of the machines of the line are searched; typed in a session, that one.
+    Without NAME all sessions of the machines of the line are searched, here if it names none; in a session, that one.
     """
     if not bounds.is_decimal(context):
         raise UsageError(f"{printable(context)} is not a number of lines", hint="write: $sesh --grep REGEX -C 2")
@@ -37,11 +38,18 @@ def grep(
         hits: list[Hit] = [row for row in rows if "error" not in row]
         failed = [f"@{host}: {reason}" for host, reason in fanout.failures(rows).items()]
     else:
-        answer = cli.target.call(
-            search.grep, pattern=pattern, names=list(names), context=int(context), ignore_case=ignore_case
-        )
-        rows = hits = [{**hit, "host": cli.host} for hit in answer["hits"]]
-        failed = [errors.rebuild(facts).line(cli.host) for facts in answer["failed"].values()]
+        rows = hits = []
+
+        def search_in(target: Target, *names: str) -> dict[str, ErrorFacts]:
+            answer = target.call(
+                search.grep, pattern=pattern, names=list(names), context=int(context), ignore_case=ignore_case
+            )
+            hits.extend({**hit, "host": target.host} for hit in answer["hits"])
+            return answer["failed"]
+
+        refused = {name: errors.rebuild(facts) for name, facts in search_in(cli.target, *names).items()}
+        cli.elsewhere(refused, search_in)
+        failed = [error.line(cli.host) for error in refused.values()]
     if cli.json:
         cli.value(rows)
     else:
@@ -50,6 +58,8 @@ def grep(
         _print(hits)
     for line in failed:
         cli.note(line)
+    if not (hits or names or cli.hosts or cli.json) and cli.watched and paths.knows_remotes():
+        cli.note("nothing found on this machine; to search a host: $sesh @HOST --grep REGEX")
     return 0 if hits else 1
 
 

@@ -13,13 +13,13 @@ from sesh.reach.caller import Block, Caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from sesh.cli.parser import CommandLine
     from sesh.cli.waiting import WaitingLine
     from sesh.reach.caller import Answers
     from sesh.reach.target import Target
-    from sesh.schema import Spec
+    from sesh.schema import ErrorFacts, Spec
 
 _REMEMBERED = 3
 """Lines of a greeting."""
@@ -32,6 +32,8 @@ _CHANGES = {
     "--resume-with": "Change how it is started again?",
 }
 """The verbs that change a session, each with the question before it does so to one that was found elsewhere."""
+_OF_ENDED = ("--logs", "--screen", "--status", "--wait", "--history")
+"""The verbs that read the result of a job that has ended; no other machine than the one where it ran has it."""
 
 
 class Invocation(Caller):
@@ -51,8 +53,12 @@ class Invocation(Caller):
         self.hosts = line.hosts  # a note about the settings names the host too
         if line.hosts:
             self.hosts = self.settings().hosts_of(line.hosts)
+        self.branched = False
+        """True in a child for one of several hosts whose notes a person sees."""
         self.sought: str | None = None
         """The one session that the line names, until `target` has looked for it."""
+        self._looked = False
+        """True once `target` has looked for it on known remotes."""
         self.meant = ""
         """The hint of the error that there is no such session, if a known remote has one of a similar name."""
 
@@ -65,6 +71,17 @@ class Invocation(Caller):
     def watched(self) -> bool:  # type: ignore[override]
         """True if stderr is a terminal."""
         return os.isatty(printing.STDERR)
+
+    @property
+    def hears_questions(self) -> bool:  # type: ignore[override]
+        """True if a person sees notes at once, or one of several hosts' jobs runs for such a person."""
+        return self.watched or self.branched
+
+    def tell_question(self, line: str) -> None:
+        """Print what a job asks; an empty line has the process that gathers the notes of several hosts print it now."""
+        self.note(line)
+        if self.branched:
+            printing.write(b"\n", printing.STDERR)
 
     def note(self, line: str) -> None:
         """Print one line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""
@@ -146,6 +163,30 @@ class Invocation(Caller):
             self.set_host(host)
         elif not creates:
             self.meant = lookup.near_elsewhere(self, name)
+            if not self.meant and self.verb in _OF_ENDED:
+                self.meant = lookup.ended_elsewhere(self, name, self.verb)
+
+    def elsewhere(self, failed: dict[str, SeshError], act: Callable[[Target, str], Mapping[str, ErrorFacts]]) -> None:
+        """Call `act` for each of several sessions that is not here but on a known remote; those leave `failed`.
+
+        `failed`: errors by the sessions' names; `act` returns such. A single session was looked for before.
+        """
+        absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
+        if not absent or self.hosts or self._looked:
+            return
+        from sesh.ops import lookup
+
+        for name, whereabouts in lookup.located(self, absent).items():
+            try:
+                if (host := whereabouts.chosen(self, self.verb)) is None:
+                    continue
+                self.found(name, host)
+                for facts in act(self.target_of(host), name).values():
+                    raise errors.rebuild(facts)
+            except SeshError as error:
+                failed[name] = error
+            else:
+                del failed[name]
 
     def found(self, name: str, host: str) -> None:
         """Print where a session was found; on a terminal ask before the verb changes it there. Raises Refused."""
@@ -170,7 +211,7 @@ class Invocation(Caller):
         Raises NotFound, and Refused if the session may be on a host that cannot be asked.
         """
         if self.sought is not None:
-            name, self.sought = self.sought, None
+            name, self.sought, self._looked = self.sought, None, True
             self.look_for(name)
         return self.target_of(self.host, offer=not self.json)
 

@@ -101,6 +101,8 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         raise
     if not cli.json:
         printing.text(name)
+    if cli.watched and not cli.json:
+        cli.note(f"{subject(name)} runs; its end: $sesh --wait {name} --exit; its output: $sesh --logs {name}")
     return report_session(cli, name, created=True)
 
 
@@ -148,6 +150,8 @@ class FollowedOutput:
         """True if a NUL has come: it is no text."""
         self._lines = lines
         self._held = b""
+        self._begun = False
+        """True if the last line that came has no end yet."""
 
     def take(self, data: bytes) -> None:
         """Take output; a last `\\r` is held until the next byte, an unfinished line of JSON until its end."""
@@ -170,7 +174,14 @@ class FollowedOutput:
     def write(self) -> None:
         """Write as much as stdout takes without blocking."""
         printing.write(self.pending[:_PIECE])
+        self._begun = self.pending[:_PIECE][-1:] != b"\n"
         self.pending = self.pending[_PIECE:]
+
+    def leave_line(self) -> None:
+        """Leave a line that has begun on a terminal, so that a note begins one of its own."""
+        if self._begun and os.isatty(self.descriptor):
+            printing.write(b"\n")
+            self._begun = False
 
 
 def _object(row: bytes) -> bytes:

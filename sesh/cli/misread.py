@@ -9,9 +9,10 @@ from difflib import get_close_matches
 from itertools import takewhile
 
 from sesh.cli import parser
-from sesh.cli.verbs import FLAG, MANY, VALUE, VERBS
+from sesh.cli.verbs import FLAG, MANY, SPELLINGS, VALUE, VERBS
 from sesh.errors import UsageError
 from sesh.names import printable
+from sesh.reach import find
 from sesh.wording import shell_word
 
 TYPE_CHECKING = False
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
     from sesh.cli.verbs import Verb
 
-_OF_SCREEN = frozenset("SRDdrm")
-"""The letters of the options by which screen starts a session, or goes back to one."""
+_OF_OTHERS = frozenset("SRDdrmts")
+"""The letters of the options by which screen and tmux start a session, or go back to one."""
+_SHORT = {"a": "attach", "at": "attach"}
+"""Verbs of tmux that are too short for a slip."""
 _COMMON = ("--json", "--local", "--help")
 """Options of every verb."""
 _NEAR = 0.75
@@ -50,6 +53,8 @@ _FROM_HABIT = {
 
 def error(line: parser.CommandLine) -> UsageError:
     """Return the error for a line that `parser.parse` refuses."""
+    if line.behind:
+        return _verb_behind(line)
     row = line.row
     plain: list[str] = []
     for option, word, value in parser.pieces(line):
@@ -66,6 +71,19 @@ def error(line: parser.CommandLine) -> UsageError:
     if len(plain) < len(required):
         return _missing(line, required[len(plain)], plain)
     return _too_many(line, plain)
+
+
+def _verb_behind(line: parser.CommandLine) -> UsageError:
+    """Return the error for a line whose verb stands behind the name, which may be a host without its `@`."""
+    first, *others = line.words
+    if parser.verb_like(first) in ("--run", "--exec"):  # the option is the command's
+        meant = parser.verb_line(first, [*others, *line.behind])
+        return UsageError(f"{first} is no verb without its dashes", hint=f"did you mean {meant}?")
+    if not line.hosts and not find.is_here(first) and find.is_host(first):
+        meant = parser.written([f"@{first}", *line.behind, *others, *([] if line.tail is None else ["--", *line.tail])])
+        return UsageError(f"{first} without its @ is the name of a session", hint=f"did you mean $sesh {meant}?")
+    verb = SPELLINGS.get(line.behind[0], line.behind[0])
+    return UsageError(f"write the verb before the name: $sesh {parser.written([verb, *line.words])}")
 
 
 def _usage(row: Verb) -> list[str]:
@@ -161,15 +179,18 @@ def verbs_near(word: str) -> list[str]:
 
 
 def _by_habit(line: parser.CommandLine) -> str:
-    """Return the line that was meant by a verb behind a single dash (`-ls`), or by screen's options before a name."""
+    """Return the line that was meant by a verb behind a single dash (`-ls`), or by screen's or tmux's options."""
     options = [word[1:] for word in line.words if word[:1] == "-"]
     names = [word for word in line.words if word[:1] != "-"]
     for option in options:
         if meant := parser.verb_line(option, names):
             return meant
     letters = set("".join(options))
-    if len(names) != 1 or not letters <= _OF_SCREEN:
+    if not names or not letters <= _OF_OTHERS:
         return ""
+    first, *others = names
+    if others:
+        return parser.verb_line(_SHORT.get(first, first), others)
     return f"$sesh {'--open ' if 'm' in letters else ''}{parser.written(names)}"
 
 

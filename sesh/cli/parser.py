@@ -55,6 +55,8 @@ class CommandLine:
         self.hosts: list[str] = []
         self.words: list[str] = []
         self.tail: list[str] | None = None
+        self.behind: list[str] = []
+        """A verb that stands behind the name, where none belongs, and the words that follow it."""
         self.json = self.local = self.create = self.help = False
 
     @property
@@ -79,7 +81,7 @@ def wants_json(argv: list[str]) -> bool:
 def split(argv: list[str]) -> CommandLine:
     """Take a command line apart.
 
-    Raises InvalidHost for a word after `@` that cannot be a host, UsageError for a verb that stands behind the name.
+    Raises InvalidHost for a word after `@` that cannot be a host.
     """
     line = CommandLine()
     if argv[:1] == ["--hook"]:  # it prints nothing, and agents take the exit code 2 for a veto: each word is text
@@ -105,12 +107,10 @@ def split(argv: list[str]) -> CommandLine:
                 named = True
                 line.words.append(word)
         elif verb is None and (spelled := _verb(word, rest)) is not None:
-            name, flags = spelled
-            if named and verb_like(line.words[0]) in ("--run", "--exec"):  # the option is the command's
-                meant = verb_line(line.words[0], [*line.words[1:], word, *reversed(rest)])
-                raise UsageError(f"{line.words[0]} is no verb without its dashes", hint=f"did you mean {meant}?")
             if named:
-                raise UsageError(f"write the verb before the name: {CALLED} {written([name, *line.words])}")
+                line.behind = [word, *reversed(rest)]
+                return line
+            name, flags = spelled
             line.create = name == "-A"
             verb = line.verb = "" if line.create else name
             if flags:
@@ -196,6 +196,8 @@ def parse(line: CommandLine) -> Options | None:
 
     Raises UsageError for a host that stands behind the name.
     """
+    if line.behind:
+        return None
     row = line.row
     options: Options = {}
     many: dict[str, list[str]] = {}
@@ -234,7 +236,10 @@ def _hosts_last(line: CommandLine, hosts: Sequence[str]) -> UsageError:
     """Return the error for hosts behind the name; it shows the line as it is to be written."""
     first = [f"@{host}" for host in (*line.hosts, *(check_host(word[1:]) for word in hosts))]
     verb = [line.verb] if line.verb else ["-A"] if line.create else []
-    words = [word for word in instead(line, line.words[0]) or [*verb, *line.words] if word not in hosts]
+    slip = instead(line, line.words[0])
+    if not verb and (meant := verb_like(line.words[0])) in BY_NAME and BY_NAME[meant].words == ("hosts*",):
+        slip = [meant, *line.words[1:]]
+    words = [word for word in slip or [*verb, *line.words] if word not in hosts]
     return UsageError(f"@host comes first: {CALLED} {written([*first, *words, *ending(line)])}")
 
 
@@ -281,8 +286,10 @@ def instead(line: CommandLine, name: str) -> list[str]:
     """Return the words that were probably meant by a line of a session whose name looks like a verb; else none."""
     if line.verb or line.create or name not in _UNLIKELY:
         return []
-    at = line.words.index(name)
-    return [*line.words[:at], verb_like(name), *line.words[at + 1 :]]
+    at, verb = line.words.index(name), verb_like(name)
+    if line.tail is not None and not (verb in BY_NAME and BY_NAME[verb].command):
+        return []
+    return [*line.words[:at], verb, *line.words[at + 1 :]]
 
 
 def other_line(name: str) -> str:

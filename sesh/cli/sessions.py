@@ -62,9 +62,7 @@ def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = (
         names = [*names, *_labelled(cli, label)]
     answer = cli.target.call(sessions.kill, names=list(names))
     failed = _errors(answer["failed"])
-    absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
-    if cli.host is None and absent:
-        _kill_elsewhere(cli, absent, failed)
+    cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"])
     # Without names the current session; with names those of other machines too, which the answer does not have.
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
@@ -82,22 +80,6 @@ def _labelled(cli: Invocation, labels: Sequence[str]) -> list[str]:
     if cli.can_ask and not cli.json and not cli.agrees(f"end {', '.join(names)}?"):
         raise Refused("no session was ended")
     return names
-
-
-def _kill_elsewhere(cli: Invocation, absent: list[str], failed: dict[str, SeshError]) -> None:
-    """End sessions on the known remotes that have them, and remove them from `failed`."""
-    from sesh.ops import lookup
-
-    for name, whereabouts in lookup.located(cli, absent).items():
-        try:
-            if (host := whereabouts.chosen(cli, "--kill")) is None:
-                continue
-            cli.found(name, host)
-            cli.target_of(host).call(sessions.kill, names=[name])
-        except SeshError as error:
-            failed[name] = error
-        else:
-            del failed[name]
 
 
 def kill_all(cli: Invocation, *, yes: bool = False) -> int:

@@ -124,10 +124,10 @@ TEXTS = {
     "--watch": Texts(
         SEE, "Keep the list on screen; answer sessions that wait",
         "{}",
-        "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you or "
-        "have failed come first, with their question. Select one with the arrow keys: y, n, a digit or Enter answers "
-        "it, / begins a line of text, a attaches (leaving it brings the list back), r asks all sessions again. If a "
-        "session begins to wait, fails or rings meanwhile, the terminal rings and shows a notification.",
+        "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you, or "
+        "report a failure, come first, with their question. Select one with the arrow keys: y, n, a digit or Enter "
+        "answers it, / begins a line of text, a attaches (leaving it brings the list back), r asks all sessions again. "
+        "If a session begins to wait, fails or rings meanwhile, the terminal rings and shows a notification.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options={
             **_LABELLED,

@@ -78,12 +78,28 @@ class Entry:
                     from sesh.ops import dormant
 
                     return name, dormant.enter(self._caller, launch_spec, name, summary, plain=self._plain)
-                return name, create.start(launch_spec, name)
+                connection = create.start(launch_spec, name)
+                if self._plain:
+                    self._tell_of_job()
+                return name, connection
             except Exists:
                 if (connection := find.running(name)) is not None:  # another process has created it meanwhile
                     apply(self._caller, name, self._spec)
                     return name, connection
                 time.sleep(create.PAUSE)  # it is just ending
+
+    def _tell_of_job(self) -> None:
+        """Tells a person who may have looked for a job of this name that it has failed, and where its output is."""
+        if not self._caller.can_ask:
+            return
+        from sesh import moments
+        from sesh.store import results
+
+        job = results.of_job(self.name)
+        if job is not None and (code := job.get("exit_code")):
+            passed = moments.ago(time.time() - float(job.get("ended") or 0))
+            line = f"$sesh --logs {self.name}"
+            self._caller.remember(f"job {self.name} ended {passed}: {code}; once this session has ended: {line}")
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
         def write(self) -> None:
             """Writes some of the pending output; called when there is room."""
 
+        def leave_line(self) -> None:
+            """Leaves a line that has begun on a terminal, for a note; called when nothing is pending."""
+
 
 COLLECTED = 32 << 20
 """Bytes of a job's output that are collected for who wants it at the end."""
@@ -221,8 +224,11 @@ class Waiter:
         name = subject(self._stream.name)
         if _has_input():
             self._caller.note(f"{name} waits for input on its terminal; to feed it this input, use --stdin")
-        elif self._caller.watched:
-            tell = self._caller.status if self._output is None else self._caller.note
+        elif self._caller.hears_questions:
+            if self._output is not None:
+                self._output.leave_line()
+            shows = self._output is None and self._caller.watched
+            tell = self._caller.status if shows else self._caller.tell_question
             tell(f"{name} waits{f': {question}' if question else ''}; answer it: $sesh {self._stream.name}")
 
     def _pass_on(self, signals: bytes) -> None:
@@ -277,7 +283,7 @@ def run(
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
             waiter = Waiter(stream, interrupts, target.caller, forwarder=forwarder)
-            waiter.tells_of_questions = not stdin and (target.caller.watched or _has_input())
+            waiter.tells_of_questions = not stdin and (target.caller.hears_questions or _has_input())
             if sink is None:
                 target.caller.status(f"{subject(stream.name)} runs; watch it: $sesh {stream.name}")
             try:

@@ -440,6 +440,15 @@ def near_elsewhere(caller: Caller, name: str) -> str:
     return ""
 
 
+def ended_elsewhere(caller: Caller, name: str, verb: str) -> str:
+    """The hint for a job that may have ended on a known remote; empty if there is none, or a near name here."""
+    hosts = _known(caller)
+    if not hosts or near(name, paths.names()):
+        return ""
+    host = hosts[0] if len(hosts) == 1 else "HOST"
+    return f"if it has ended on a host, name that: {CALLED} @{host} {verb} {name}"
+
+
 def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str | None:
     """Waits for a silent host, or goes there at once to log in, if the person wants that; returns it, or None to create
     the session here."""

@@ -41,6 +41,8 @@ class Caller:
     """True if ssh may ask for a password; None if a person sits at the terminal."""
     watched = False
     """True if a person sees notes at once."""
+    hears_questions = False
+    """True if a person who waits for a job is told what it asks."""
     audience = -1
     """The descriptor that followed output goes to, negative if unknown; following ends when its reader closes it."""
     local = False
@@ -49,6 +51,10 @@ class Caller:
 
     def note(self, line: str) -> None:
         """Tells the person something, in one line; commands in it are written as `$sesh --verb`."""
+
+    def tell_question(self, line: str) -> None:
+        """Tells the person at once that a job asks something, while they wait for it."""
+        self.note(line)
 
     def status(self, line: str) -> None:
         """Shows what is waited for, in the place of the line before; an empty one removes it."""

@@ -43,7 +43,7 @@ def checked(name: str, verb: str = "") -> str:
         kind = errors.InvalidName if verb else UsageError
         whole = f"for the host: {CALLED} @{printable(name)}"
         there = f"{CALLED} @{printable(host)} {verb}{printable(session)}"
-        if _is_host(host) and not _is_host(name):
+        if is_host(host) and not is_host(name):
             ways = f"for a session on {printable(host)}: {there}, {whole}"
         else:
             ways = f"{whole}, for a session on it: {there}"
@@ -56,7 +56,7 @@ def checked(name: str, verb: str = "") -> str:
     return check_name(name)
 
 
-def _is_host(word: str) -> bool:
+def is_host(word: str) -> bool:
     """Returns whether the user has a host of this name: a known remote, or an alias of ssh_config."""
     from sesh.remote import known
     from sesh.remote.ssh import destination

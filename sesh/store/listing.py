@@ -271,7 +271,7 @@ def of_job(name: str) -> Summary | None:
         **summary, "name": name, "state": "exited", "attached": 0, "current": False, "labels": {}, "shell": False,
         "created": stamp(max(0.0, at - duration)), "last_activity": ended, "ended": ended,
         "cwd": job.get("directory"), "command": job.get("command"), "exit_code": job.get("exit_code"),
-        "columns": job.get("columns"), "rows": job.get("rows"),
+        "reason": job.get("reason"), "columns": job.get("columns"), "rows": job.get("rows"),
         "activity": {
             "state": job.get("state") or "done", "why": "exit", "since": ended, "question": None, "kind": None,
         },

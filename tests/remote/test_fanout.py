@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from tests.remote.farm import Far, Farm
 from tests.support import Home, Terminal, processes, rounds, wait_until
 
@@ -45,6 +47,18 @@ def test_without_print_only_the_summary_is_shown(home: Home, farm: Farm) -> None
     detached = home.sesh("@one", "@other", "--exec", "-d", "--", "sleep", "1000")
     assert detached.code == 0
     assert sorted(detached.stdout.splitlines()[:2]) == ["one: 1", "other: 1"]
+
+
+@pytest.mark.parametrize("option", ["--print", "--follow"])
+def test_who_waits_for_jobs_on_several_hosts_hears_what_they_ask(home: Home, farm: Farm, option: str) -> None:
+    one, other = farm.host("one"), farm.host("other")
+    asks = 'printf "Go? "; read answer; [ "$answer" = y ]'
+    waiting = home.terminal("@one", "@other", "--exec", "job", option, "--", "sh", "-c", asks)
+    for host in (one, other):
+        waiting.wait_for(f"{host.word}: job waits: Go?; answer it: sesh @{host.word} job")
+        assert host.sesh("--send", "job", "y", "--enter").code == 0
+    assert waiting.exit_code() == 0
+    assert waiting.text().count("job waits") == 2
 
 
 def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, farm: Farm) -> None:

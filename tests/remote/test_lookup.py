@@ -211,6 +211,52 @@ def test_a_name_one_letter_off_is_proposed_wherever_its_session_is(home: Home, f
     assert "did you mean" not in home.sesh("@other", "--list").stderr
 
 
+def test_sessions_are_searched_wherever_they_are(home: Home, farm: Farm) -> None:
+    """`--grep` was the only verb that did not look for a name on known remotes."""
+    one, two = farm.host("one"), farm.host("two")
+    known(home, one, two)
+    home.sesh("--open", "a", "--", "sh", "-c", "echo needle a; exec cat")
+    for host, name in ((one, "b"), (two, "c")):
+        host.sesh("--open", name, "--", "sh", "-c", f"echo needle {name}; exec cat")
+        host.prints(name, f"needle {name}")
+    assert home.sesh("--wait", "a", "--for", "needle a", "--from", "0").code == 0
+    done = home.sesh("--grep", "needle", "b")
+    assert (done.code, done.stdout, done.stderr) == (0, "@one b:1:needle b\n", "[b on @one]\n")
+    done = home.sesh("--grep", "needle", "a", "b", "missing", "c")
+    assert done.stdout.splitlines() == ["a:1:needle a", "@one b:1:needle b", "@two c:1:needle c"]
+    assert "no session missing" in done.stderr
+    assert home.sesh("--grep", "needle").stdout == "a:1:needle a\n"
+    here = home.terminal("--grep", "nothing-like-it")
+    here.wait_for("nothing found on this machine; to search a host: sesh @HOST --grep REGEX")
+    assert here.exit_code() == 1
+
+
+def test_a_job_that_has_ended_on_a_host_is_asked_for_there(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    assert home.sesh(far.at, "--exec", "build", "--", "echo", "built").code == 0
+    for verb in ("--logs", "--status"):
+        missing = home.sesh(verb, "build")
+        assert f"no session build; if it has ended on a host, name that: sesh @box {verb} build" in missing.stderr
+    assert home.sesh("@box", "--logs", "build").stdout == "built\n"
+
+
+def test_a_host_without_its_at_is_not_taken_for_a_session(home: Home, farm: Farm) -> None:
+    """The hints led to a session of the host's name on this machine."""
+    known(home, farm.host("box"))
+    for line, meant in (
+        ("box --list", "sesh @box --list"),
+        ("box --exec -- make -j2", "sesh @box --exec -- make -j2"),
+        ("box work --kill", "sesh @box --kill work"),
+        ("box work", "sesh @box work"),
+    ):
+        refused = home.sesh(*line.split())
+        assert f"did you mean {meant}?" in refused.stderr, line
+        assert refused.code != 0
+    assert "write the verb before the name: sesh --list other" in home.sesh("other", "--list").stderr
+    assert home.names() == []
+
+
 def test_several_names_are_ended_wherever_they_are(home: Home, farm: Farm) -> None:
     one, two = farm.host("one"), farm.host("two")
     known(home, one, two)

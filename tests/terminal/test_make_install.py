@@ -80,6 +80,15 @@ def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_pa
     assert ci(home, "uninstall.py", str(tmp_path / name)).returncode == 0
 
 
+def test_uninstalling_names_a_start_file_that_calls_sesh(home: Home) -> None:
+    """Each new shell missed it."""
+    home.write(".bashrc", "x=1\n")
+    assert ".bashrc" not in ci(home, "uninstall.py", f"{home.path}/venv").stdout
+    home.write(".bashrc", 'eval "$(~/.local/bin/sesh --completions bash)"\n')
+    said = ci(home, "uninstall.py", f"{home.path}/venv").stdout
+    assert f"stays: a line in {home.path}/.bashrc that calls sesh; delete it\n" in said
+
+
 def test_uninstalling_names_the_cache_by_a_whole_path(home: Home) -> None:
     os.makedirs(f"{home.path}/.cache/sesh")
     home.env["XDG_CACHE_HOME"] = "relative"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,6 +54,7 @@ def test_a_session_whose_name_is_a_number_is_said_to_be_one(sesh: Sesh) -> None:
     """`1 timed out` and `1 already runs` read as counts."""
     late = sesh("--exec", "--timeout", "0.2", "--", "sleep", "9")
     assert (late.code, late.stderr) == (124, "sesh: session 1 timed out and was ended\n")
+    assert "ended:         timed out" in sesh("--status", "1").stdout
     sesh("--open", "1", "--", "cat")
     assert "session 1 already runs" in sesh("--exec", "1", "--", "true").stderr
     assert "session 1 already runs" in sesh("--new", "1", "-d").stderr
@@ -287,8 +289,19 @@ def test_who_waits_for_a_job_hears_that_it_asks_something(home: Home, follow: li
     """What was typed here went nowhere."""
     waiting = home.terminal("--exec", "job", *follow, "--", "sh", "-c", 'printf "Name? "; read name; echo "$name"')
     waiting.wait_for("job waits: Name?; answer it: sesh job")
+    assert not follow or "Name?\nsesh: job waits" in waiting.text()
     home.sesh("--send", "job", "Ada", "--enter")
     assert waiting.exit_code() == 0
+
+
+def test_who_begins_a_job_and_leaves_it_is_told_where_its_end_is(home: Home) -> None:
+    """One that had failed was in no list, and its name gave an empty shell."""
+    begun = home.terminal("--exec", "job", "-d", "--", "sh", "-c", "exit 4", columns=100)
+    begun.wait_for("job runs; its end: sesh --wait job --exit; its output: sesh --logs job")
+    assert begun.exit_code() == 0
+    assert home.sesh("--wait", "job", "--exit").code == 4
+    looked = home.terminal("job")
+    looked.wait_for(re.compile(r"job job ended .*: 4; once this session has ended: sesh --logs job"))
 
 
 def test_who_waits_for_a_job_sees_that_it_runs_until_it_ends(home: Home) -> None:

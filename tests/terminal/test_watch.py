@@ -372,15 +372,15 @@ def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh)
     for name in ("one", "two"):
         sesh("--open", name, "--", "sh", "-c", f"sesh --state failed 'no {name}'; echo in-{name}; sleep 60")
         assert sesh("--wait", name, "--for", f"in-{name}", "--since-start", "--timeout", "15").code == 0
-    opened = terminal("--watch")  # the mark is where it stays: one that moves takes no key for a moment
-    for name, key in (("one", ""), ("two", "\x1b[B")):
+    opened = terminal("--watch")
+    for name, key in (("one", ""), ("two", "\x1b[B"), ("two", "")):  # the mark stays where it was
         opened.wait_for(re.compile(r"failed\n.* one +\d+s  no one\n.* two +\d+s  no two"))
         opened.type(key)
         opened.wait_for(f"> {name}")
         opened.type("a")
         opened.wait_for(f"in-{name}")
         opened.type("\x1c")
-    opened.wait_for(re.compile(r"failed\n> one +\d+s  no one"))
+    opened.wait_for(re.compile(r"failed\n  one +\d+s  no one\n> two"))
     opened.type("q")
     assert opened.exit_code() == 0
     assert len(re.findall(r"^failed$", opened.text(), re.MULTILINE)) == 1, "the list stays once"

@@ -62,14 +62,17 @@ _ASKING, _ECHO_OFF, _ECHO_ON, _UNKNOWN = "asking", "off", "on", "unknown"
 """The echo of a session's terminal, off as for a password: a typed answer is shown as dots unless it is on."""
 
 
-def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Key | None:
-    """Show the sessions with the `wanted` labels until the person leaves; return the one to attach to."""
+def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str], mark: Key | None = None) -> Key | None:
+    """Show the sessions with the `wanted` labels until the person leaves; return the one to attach to.
+
+    `mark`: the one that is marked at first, if it needs a person.
+    """
     with (
         RawTerminal() as terminal,
         SessionIndex(caller, hosts, holds=True) as index,
         LiveSessions(index, wanted) as live,
     ):
-        watcher = _Watcher(live, caller)
+        watcher = _Watcher(live, caller, mark)
         with Stage(terminal) as stage:
             chosen = watcher.run(stage)
         if chosen is None:
@@ -82,13 +85,15 @@ def watch(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> Ke
 class _Watcher:
     """The sessions, the marked one of those that need a person, and the answer as far as it is typed."""
 
-    def __init__(self, sessions: LiveSessions, caller: Caller) -> None:
+    def __init__(self, sessions: LiveSessions, caller: Caller, mark: Key | None) -> None:
         self._live, self._caller = sessions, caller
         self._news = News()
         self._coloured = printing.coloured()
         self._shown: dict[Key, Summary] = {}
         """The sessions that need a person, as they were drawn last: keys are meant for these."""
         self._list = MarkedList({"up": -1, "down": 1}, list(self._needing()), around=True)
+        self._mark = mark
+        """The session to mark once it is there, unless a key has moved the mark before."""
         self._deaf_until = self._dropped_at = 0.0
         """The end of the time in which keys answer nothing, as the mark has moved by itself (monotonic)."""
         self._line: tuple[Asked, str] | None = None
@@ -158,7 +163,7 @@ class _Watcher:
 
     def _pressed(self, key: str) -> None:
         if self._shown and self._list.press(key):
-            self._deaf_until = 0.0
+            self._deaf_until, self._mark = 0.0, None
         elif key == "a" and self._list.mark in self._shown:
             if not self._drop_burst():
                 self._leaving, self._chosen = True, self._list.mark
@@ -243,6 +248,8 @@ class _Watcher:
         before = self._list.mark
         if self._line is None or before in self._shown:
             self._list.show(list(self._shown))
+            if self._mark in self._shown:
+                self._list.mark, self._mark = self._mark, None
         if self._list.mark != before:
             self._deaf_until = time.monotonic() + _DEAF_FOR
         asked = self._asked()
