@@ -118,7 +118,7 @@ pictures: $(STAMP)
 install:
 	@if { [ -e '$(PROGRAM)' ] || [ -L '$(PROGRAM)' ]; } && [ -z '$(FORCE)' ] && \
 	    [ "$$(readlink '$(PROGRAM)')" != '$(DATA)/venv/bin/sesh' ]; then \
-	    echo 'make install: $(PROGRAM) was not installed by sesh and stays; FORCE=1 replaces it' >&2; exit 1; fi
+	    echo 'make install: $(PROGRAM) was not installed by make install and stays: remove it as it was installed (pipx uninstall sesh-mux); FORCE=1 replaces it' >&2; exit 1; fi
 	@mkdir -p '$(DATA)' '$(HOME)/.local/bin'
 	@sh .ci/venv.sh '$(DATA)/venv'
 	@rm -rf build  # setuptools would install what an older build left there

@@ -125,7 +125,9 @@ def go(
     meant = parser.verb_line(name, [directory], cli.tail) if directory else ""
     slip = parser.instead(cli.line, name)  # it may be a verb without its dashes
     if directory and not meant and _named_host(cli, name):
-        meant = f"$sesh {parser.written([f'@{name}', *words[1:], *parser.ending(cli.line)])}"
+        meant = f"$sesh {parser.written([f'@{name}', directory, *parser.ending(cli.line)])}"
+    elif directory and name == "ssh":
+        meant = f"$sesh {parser.written([f'@{directory}', *parser.ending(cli.line)])}"
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
         if len(words) == 1 and cli.tail is None and (host := _named_host(cli, name)):

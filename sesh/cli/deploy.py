@@ -96,7 +96,9 @@ def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:
     if words:
         raise UsageError(f"a host begins with @: {CALLED} {cli.verb} @{printable(words[0])}")
     if not cli.hosts:
-        raise UsageError(f"no host given; write: {CALLED} {cli.verb} @HOST")
+        hosts = ", ".join(f"@{remote.host}" for remote in known.all())
+        hint = f"those that are known: {hosts}" if hosts else ""
+        raise UsageError(f"no host given; write: {CALLED} {cli.verb} @HOST", hint=hint)
 
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:

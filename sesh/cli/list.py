@@ -45,7 +45,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if table is not None and rows:
         printing.text("\n".join(table.lines(rows, time.time())))
     if table is not None and cli.host is None:
-        _tell_of_reboot(cli, overview["sessions"])
+        _tell_of_lost(cli, overview["sessions"])
     if cli.host is None and not cli.local and paths.knows_remotes():
         rows += _remote_rows(cli, wanted, table)
     if cli.json:
@@ -57,11 +57,12 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     return 0
 
 
-def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
-    """Tell a person once how many sessions a restart of the machine has taken, and what starts them again."""
+def _tell_of_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
+    """Tell a person once how many sessions were lost, and what starts them again."""
     if cli.verb and not cli.watched:
         return  # a list of a script, or of a shell's start file: nobody reads it
-    taken = {str(row.get("id")) for row in sessions if row["state"] == "lost" and row["lost"]["reason"] == "reboot"}
+    reasons = {str(row.get("id")): row["lost"]["reason"] for row in sessions if row["state"] == "lost"}
+    taken = {*reasons}
     path = os.path.join(paths.directory(), ".told")
     try:
         if taken <= {*(reading.read_own(path, 1 << 20, whole=False) or b"").decode("utf-8", "replace").split()}:
@@ -72,7 +73,8 @@ def _tell_of_reboot(cli: Invocation, sessions: Sequence[Summary]) -> None:
     except (OSError, Refused):
         pass  # it is told again
     if taken:
-        cli.note(f"sessions lost at the reboot: {len(taken)}; `$sesh --restore` starts them again")
+        when = " at the reboot" if {*reasons.values()} == {"reboot"} else ""
+        cli.note(f"sessions lost{when}: {len(taken)}; `$sesh --restore` starts them again")
 
 
 def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.errors import NotFound, UsageError, for_host
+from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.names import printable
 from sesh.ops import views
 
@@ -49,6 +51,7 @@ def logs(
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
         limit = int(count)
     if follow:
+        _check_loop(cli, name)
         try:
             _follow(cli, name, limit, ansi=ansi)
         except KeyboardInterrupt:
@@ -59,6 +62,18 @@ def logs(
         return cli.value({"session": name, "host": cli.host, "lines": lines})
     _print_lines(lines)
     return 0
+
+
+def _check_loop(cli: Invocation, name: str) -> None:
+    """Raise Refused if followed output would be printed in the session that it comes from, and come again."""
+    if cli.host is not None or not os.isatty(printing.STDOUT):
+        return
+    from sesh.store import listing
+
+    current = listing.current()
+    if current is not None and current["name"] == name:
+        hint = f"follow it in another window, or write into a file: $sesh --logs {name} -f > FILE"
+        raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
 
 
 def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:

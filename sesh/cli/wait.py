@@ -82,6 +82,8 @@ def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -
     printing.text(f"{prefix}{answer['met']}: {more}" if more else f"{prefix}{answer['met']}")
     if (reason := answer.get("reason")) in MEMORY_REASONS:
         cli.note(f"{subject(session)} was {reason}")
+    elif reason == "timed out":
+        cli.note(f"{subject(session)} {reason}")
 
 
 def _wait_for_several(

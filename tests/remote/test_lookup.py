@@ -249,6 +249,7 @@ def test_a_host_without_its_at_is_not_taken_for_a_session(home: Home, farm: Farm
         ("box --exec -- make -j2", "sesh @box --exec -- make -j2"),
         ("box work --kill", "sesh @box --kill work"),
         ("box work", "sesh @box work"),
+        ("ssh other", "sesh @other"),
     ):
         refused = home.sesh(*line.split())
         assert f"did you mean {meant}?" in refused.stderr, line

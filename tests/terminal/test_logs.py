@@ -174,3 +174,15 @@ def test_lines_that_were_cleared_are_not_said_to_be_more(sesh: Sesh, home: Home)
     process = followed(home)
     sesh("--send", "work", "", "--enter")
     assert ended(process)[0] == "last"
+
+
+@pytest.mark.usefixtures("work")
+def test_a_session_does_not_follow_itself(sesh: Sesh) -> None:
+    """It printed its own lines again and again, until nothing else was left of its scrollback."""
+    for words in ("--logs -f", "--logs work -f"):
+        typed(sesh, f"sesh {words}; echo code=$?")
+    lines = sesh("--logs", "work").stdout
+    assert lines.count("sesh: you are in work, where each line that -f prints would be printed again and again") == 2
+    assert lines.count("code=1") == 2
+    typed(sesh, "sesh --logs -f | head -n 1; echo pi''ped")
+    assert "piped" in sesh("--logs", "work").stdout.splitlines()

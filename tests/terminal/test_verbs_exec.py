@@ -55,6 +55,7 @@ def test_a_session_whose_name_is_a_number_is_said_to_be_one(sesh: Sesh) -> None:
     late = sesh("--exec", "--timeout", "0.2", "--", "sleep", "9")
     assert (late.code, late.stderr) == (124, "sesh: session 1 timed out and was ended\n")
     assert "ended:         timed out" in sesh("--status", "1").stdout
+    assert sesh("--wait", "1", "--exit").stderr == "sesh: session 1 timed out\n"
     sesh("--open", "1", "--", "cat")
     assert "session 1 already runs" in sesh("--exec", "1", "--", "true").stderr
     assert "session 1 already runs" in sesh("--new", "1", "-d").stderr
