@@ -127,7 +127,8 @@ def go(
     if directory and not meant and _named_host(cli, name):
         meant = f"$sesh {parser.written([f'@{name}', directory, *parser.ending(cli.line)])}"
     elif directory and name == "ssh":
-        meant = f"$sesh {parser.written([f'@{directory}', *parser.ending(cli.line)])}"
+        run = ["--exec", "--print"] if cli.tail else []
+        meant = f"$sesh {parser.written([f'@{directory}', *run, *parser.ending(cli.line)])}"
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True)
         if len(words) == 1 and cli.tail is None and (host := _named_host(cli, name)):

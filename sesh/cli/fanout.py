@@ -91,6 +91,8 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
             printing.fresh_line()
         summary = printing.aligned([_row(branch) for branch in branches])
         printing.write(printing.encoded("\n".join([*summary, ""])), printing.STDERR)
+        if cli.verb == "--exec" and not {"printed", "follow", "detached"}.intersection(options) and cli.watched:
+            cli.note("with --print you see what the jobs print, too")
     elif not follows:
         cli.value(rows([branch.value() for branch in branches]))
     if running.ended_by:

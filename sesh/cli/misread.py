@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import takewhile
 
 from sesh.cli import parser
-from sesh.cli.verbs import FLAG, MANY, SPELLINGS, VALUE, VERBS
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, SPELLINGS, VALUE, VERBS
 from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.reach import find
@@ -79,11 +79,15 @@ def _verb_behind(line: parser.CommandLine) -> UsageError:
     if parser.verb_like(first) in ("--run", "--exec"):  # the option is the command's
         meant = parser.verb_line(first, [*others, *line.behind])
         return UsageError(f"{first} is no verb without its dashes", hint=f"did you mean {meant}?")
+    tail = [] if line.tail is None else ["--", *line.tail]
     if not line.hosts and not find.is_here(first) and find.is_host(first):
-        meant = parser.written([f"@{first}", *line.behind, *others, *([] if line.tail is None else ["--", *line.tail])])
+        meant = parser.written([f"@{first}", *line.behind, *others, *tail])
         return UsageError(f"{first} without its @ is the name of a session", hint=f"did you mean $sesh {meant}?")
     verb = SPELLINGS.get(line.behind[0], line.behind[0])
-    return UsageError(f"write the verb before the name: $sesh {parser.written([verb, *line.words])}")
+    if verb in BY_NAME and not _usage(BY_NAME[verb]):
+        return _no_words(verb, first)
+    meant = parser.written([verb, *line.words, *line.behind[1:], *tail])
+    return UsageError(f"write the verb before the name: $sesh {meant}")
 
 
 def _usage(row: Verb) -> list[str]:
@@ -165,10 +169,15 @@ def _too_many(line: parser.CommandLine, plain: Sequence[str]) -> UsageError:
     usage = _usage(line.row)
     extra = printable(plain[min(len(line.row.words), len(plain) - 1)])
     if not usage:
-        hint = _FOR_ONE[verb].format(extra) if verb in _FOR_ONE else f"write: $sesh {verb}"
-        return UsageError(f"{verb} takes no name" if verb in _FOR_ONE else f"{verb} takes no words", hint=hint)
+        return _no_words(verb, extra)
     line_of = f"$sesh {verb} {' '.join(usage)}{_command(line.row)}"
     return UsageError(f"{extra} is one word too many", hint=f"write: {line_of}")
+
+
+def _no_words(verb: str, extra: str) -> UsageError:
+    """Return the error for a word of a line whose verb takes none."""
+    hint = _FOR_ONE[verb].format(extra) if verb in _FOR_ONE else f"write: $sesh {verb}"
+    return UsageError(f"{verb} takes no name" if verb in _FOR_ONE else f"{verb} takes no words", hint=hint)
 
 
 def verbs_near(word: str) -> list[str]:

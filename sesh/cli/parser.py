@@ -239,6 +239,8 @@ def _hosts_last(line: CommandLine, hosts: Sequence[str]) -> UsageError:
     slip = instead(line, line.words[0])
     if not verb and (meant := verb_like(line.words[0])) in BY_NAME and BY_NAME[meant].words == ("hosts*",):
         slip = [meant, *line.words[1:]]
+    if not verb and line.words[0] == "ssh":
+        slip = line.words[1:]
     words = [word for word in slip or [*verb, *line.words] if word not in hosts]
     return UsageError(f"@host comes first: {CALLED} {written([*first, *words, *ending(line)])}")
 

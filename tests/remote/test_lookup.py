@@ -254,7 +254,7 @@ def test_a_host_without_its_at_is_not_taken_for_a_session(home: Home, farm: Farm
         refused = home.sesh(*line.split())
         assert f"did you mean {meant}?" in refused.stderr, line
         assert refused.code != 0
-    assert "write the verb before the name: sesh --list other" in home.sesh("other", "--list").stderr
+    assert "write the verb before the name: sesh --kill other" in home.sesh("other", "--kill").stderr
     assert home.names() == []
 
 

@@ -112,11 +112,13 @@ def test_a_word_that_is_no_host_is_refused(host: str) -> None:
         split([f"@{host}", "--list"])
 
 
-@pytest.mark.parametrize("argv", ["web --kill", "web -k", "web --new", "web dir --list", "web -x"])
+@pytest.mark.parametrize("argv", ["web --kill", "web -k", "web --new", "web dir --open -- x", "web -x"])
 def test_a_verb_behind_the_name_is_a_slip_that_changes_nothing(argv: str) -> None:
     line = split(argv.split())
     assert parse(line) is None
     assert "write the verb before the name: sesh --" in str(misread.error(line))
+    assert str(misread.error(split(["web", "--run", "--", "ls"]))).endswith(": sesh --run web -- ls")
+    assert str(misread.error(split(["web", "--list"]))) == "--list takes no name; one session: sesh --status web"
 
 
 @pytest.mark.parametrize(
