@@ -56,8 +56,8 @@ def end_connections() -> None:
         print(f"not known which shared ssh connections stand: {error}")
         return
     if count:
-        what = "the shared ssh connection to a host" if count == 1 else f"{count} shared ssh connections to hosts"
-        print(f"ended: {what}, or will be with the last session that uses it")
+        what = "a shared ssh connection" if count == 1 else f"{count} shared ssh connections"
+        print(f"ended: {what} to hosts; one that is in use ends with the last program that uses it")
 
 
 def tell_of_start_files() -> None:

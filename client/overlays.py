@@ -58,8 +58,11 @@ class Overlays:
         self._display.show(data, guesses, anew=True)
         hint, self._hint = self._hint, None
         if hint is not None and position == 0 and not hint.shown:
-            self._display.draw(hint.begin())
+            drawn = hint.begin()
+            self._display.draw(drawn)
             self._hint = hint
+            if drawn:  # the greeting is in it
+                self.greeting = ""
         if self.greeting:
             self.show_notice(self.greeting)
             self.greeting = ""
@@ -105,11 +108,10 @@ class Overlays:
 
     def begin_hint(self, name: str, key: str) -> None:
         """Have the first screen, if it is blank, say which session it is and by which `key` to leave, if any."""
-        if not self.greeting:
-            from sesh.client.hint import Hint
+        from sesh.client.hint import Hint
 
-            text = f"new session {name} · {key or f'{CALLED} --detach'} leaves"
-            self._hint = Hint(text, *self._display.terminal.grid())
+        text = f"{self.greeting or f'new session {name}'} · {key or f'{CALLED} --detach'} leaves"
+        self._hint = Hint(text, *self._display.terminal.grid())
 
     def end_hint(self) -> None:
         """Remove the hint: a key was pressed, or the screen will change."""

@@ -46,6 +46,7 @@ _FOR_ONE = {
 _FROM_HABIT = {
     ("--logs", "-n"): "write the number of lines behind NAME: $sesh --logs NAME 5",
     ("--label", "--remove"): "to remove it: $sesh --label NAME KEY=",
+    ("", "--hosts"): "the hosts that sesh knows: $sesh --forget, without a host, names them",
     ("--kill", "--all"): "to end all sessions: $sesh --kill-all",
 }
 """What to write for an option that other tools have and a verb has not."""
@@ -67,6 +68,8 @@ def error(line: parser.CommandLine) -> UsageError:
             plain.append(word)
     if line.tail is not None and not row.command:
         plain += line.tail
+    if "#" in plain:
+        return parser.comment()
     required = [word for word in _usage(row) if word[:1] != "["]
     if len(plain) < len(required):
         return _missing(line, required[len(plain)], plain)
@@ -115,7 +118,7 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
     elif meant := _run_with_dashes(line):
         return UsageError(f"write the command after --: {meant}")
     elif (verb, spelling) in _FROM_HABIT:
-        return UsageError(f"{verb} has no option {spelling}", hint=_FROM_HABIT[verb, spelling])
+        hint = _FROM_HABIT[verb, spelling]
     elif spelling == "-C":
         row = f"{verb} NAME" if verb else "NAME"
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")

@@ -266,10 +266,17 @@ def verb_like(name: str) -> str:
 
 def too_many(words: Sequence[str]) -> UsageError:
     """Return the error for more plain words than NAME and DIR."""
+    if "#" in words:
+        return comment()
     if meant := verb_line(words[0], words[1:]):
         return UsageError(f"too many arguments; did you mean {meant}?")
     command = written([words[0], "--", *words[1:]])
     return UsageError("too many arguments", hint=f"to run a command: $sesh {command}")
+
+
+def comment() -> UsageError:
+    """Return the error for a comment that the shell has passed on as words."""
+    return UsageError("the comment came as words", hint="zsh leaves comments out after: setopt interactivecomments")
 
 
 def verb_line(name: str, words: Sequence[str], tail: Sequence[str] | None = None) -> str:

@@ -64,8 +64,8 @@ TEXTS = {
     "": Texts(
         GO, "Go to NAME, or start it; - goes to the last session",
         "[DIR] {} [-- CMD…]",
-        "Attach to NAME; if it does not exist, create it in DIR with CMD or your shell. `sesh -` returns to the "
-        "session attached last; `sesh -A NAME` is the same as `sesh NAME`.",
+        "Attach to NAME, here or on a known host; if there is none, create it here, in DIR with CMD or your shell. "
+        "`sesh -` returns to the session attached last; `sesh -A NAME` is the same as `sesh NAME`.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
         options={
             **_ATTACHING,
@@ -126,7 +126,7 @@ TEXTS = {
         "{}",
         "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you, or "
         "report a failure, come first, with their question. Select one with the arrow keys: y, n, a digit or Enter "
-        "answers it, / begins a line of text, a attaches (leaving it brings the list back), r asks all sessions again. "
+        "answers it, / begins a line of text, a attaches (leaving it brings the list back), r refreshes the list. "
         "If a session begins to wait, fails or rings meanwhile, the terminal rings and shows a notification.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options={

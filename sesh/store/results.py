@@ -17,7 +17,7 @@ from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sesh.schema import JobResult, RunFacts, RunResult
 
@@ -81,8 +81,11 @@ def by_id(session_id: str) -> JobResult | None:
 
 def newest(name: str) -> JobResult | None:
     """The result of the session of this name that ended last."""
-    named = [result for result in every() if result.get("name") == name]
-    return max(named, key=lambda result: float(result.get("ended") or 0), default=None)
+    return _last(result for result in every() if result.get("name") == name)
+
+
+def _last(results: Iterable[JobResult]) -> JobResult | None:
+    return max(results, key=lambda result: float(result.get("ended") or 0), default=None)
 
 
 def ids() -> set[str]:
@@ -95,9 +98,8 @@ def ids() -> set[str]:
 
 
 def of_job(name: str) -> JobResult | None:
-    """The result of the session of this name that ended last, if that was a job, whose output is kept."""
-    result = newest(name)
-    return result if result is not None and result.get("job") else None
+    """The result of the job of this name that ended last; other sessions of it keep no output."""
+    return _last(result for result in every() if result.get("name") == name and result.get("job"))
 
 
 def every() -> list[JobResult]:

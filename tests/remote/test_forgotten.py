@@ -65,7 +65,7 @@ def test_uninstalling_ends_the_shared_connections_that_are_left(home: Home, farm
     """They stayed for eight hours, and to remove ~/.sesh took away their sockets."""
     farm.host("one"), farm.host("two")
     command = [sys.executable, os.path.join(ROOT, ".ci", "uninstall.py"), os.path.join(home.path, "venv")]
-    for hosts, said in ((["@one", "@two"], "2 shared ssh connections"), (["@one"], "the shared ssh connection")):
+    for hosts, said in ((["@one", "@two"], "2 shared ssh connections"), (["@one"], "a shared ssh connection")):
         assert home.sesh(*hosts, "--list").code == 0
         masters = farm.masters()
         assert len(masters) == len(hosts)

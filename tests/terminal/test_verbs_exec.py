@@ -297,12 +297,15 @@ def test_who_waits_for_a_job_hears_that_it_asks_something(home: Home, follow: li
 
 def test_who_begins_a_job_and_leaves_it_is_told_where_its_end_is(home: Home) -> None:
     """One that had failed was in no list, and its name gave an empty shell."""
-    begun = home.terminal("--exec", "job", "-d", "--", "sh", "-c", "exit 4", columns=100)
+    begun = home.terminal("--exec", "job", "-d", "--", "sh", "-c", "echo lost; exit 4", columns=100)
     begun.wait_for("job runs; its end: sesh --wait job --exit; its output: sesh --logs job")
     assert begun.exit_code() == 0
     assert home.sesh("--wait", "job", "--exit").code == 4
-    looked = home.terminal("job")
-    looked.wait_for(re.compile(r"job job ended .*: 4; once this session has ended: sesh --logs job"))
+    looked = home.terminal("job", columns=120)
+    looked.wait_for(re.compile(r"job job ended .*: 4; once this session has ended: sesh --logs job · Ctrl-\\ leaves"))
+    looked.type("exit\r")
+    assert looked.exit_code() == 0
+    assert home.sesh("--logs", "job").stdout == "lost\n"
 
 
 def test_who_waits_for_a_job_sees_that_it_runs_until_it_ends(home: Home) -> None:

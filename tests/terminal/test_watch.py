@@ -45,7 +45,7 @@ def test_the_list_follows_what_happens(terminal: Open, sesh: Sesh, home: Home) -
 def test_it_names_its_keys_also_if_nothing_waits(terminal: Open, sesh: Sesh) -> None:
     sesh("--open", "work", "--", "sleep", "60")
     opened = terminal("--watch")
-    opened.wait_for("r ask again  q quit")
+    opened.wait_for("r refresh  q quit")
 
 
 def test_the_last_line_of_a_drawn_screen_is_not_shown(terminal: Open, sesh: Sesh) -> None:

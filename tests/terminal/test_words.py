@@ -44,6 +44,7 @@ SAID = [
     ("--kill --all", 2, "--kill has no option --all; to end all sessions: sesh --kill-all"),
     ("/usr", 2, "/usr is a directory, not a session name; to enter it: sesh --here /usr"),
     ("./", 2, "./ is a directory, not a session name; to enter it: sesh --here ."),
+    ("- # back to it", 2, "the comment came as words; zsh leaves comments out after: setopt interactivecomments"),
     ("attach -t work", 2, "there is no verb or option -t; did you mean sesh --attach work?"),
     ("a -t work", 2, "there is no verb or option -t; did you mean sesh --attach work?"),
     ("new -s other", 2, "there is no verb or option -s; did you mean sesh --new other?"),

@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 _ANSWER_KEYS = ("y", "n", *"123456789")
 """Keys that are an answer by themselves."""
 _HINTS = (
-    "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  r ask again  q quit",
+    "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  r refresh  q quit",
     "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  q quit",
     "Enter y n 1-9 answer  / line  a attach  q quit",
     "y n / answer  a attach  q quit",
 )
-_OTHER_HINTS = ("↑↓ choose  a attach  r ask again  q quit",)
+_OTHER_HINTS = ("↑↓ choose  a attach  r refresh  q quit",)
 """The keys while the marked session waits for no answer."""
-_IDLE_HINTS = ("r ask again  q quit", "q quit")
+_IDLE_HINTS = ("r refresh  q quit", "q quit")
 """The keys while no session needs a person."""
 _SETTLING = 3.0
 """Seconds after an answer for which its session is not shown as waiting."""
