@@ -140,10 +140,11 @@ class Invocation(Caller):
         """Set the target of the line: a host, None for this machine."""
         self.hosts = [host] if host is not None else []
 
-    def look_for(self, name: str, *, creates: bool = False) -> None:
+    def look_for(self, name: str, *, creates: bool = False, described: bool = False) -> None:
         """Set the target to the known remote that has the session, unless it is here; print the remote's name.
 
-        `creates`: the session is created if there is none. Raises NotFound, and Refused if that cannot be known.
+        `creates`: the session is created if there is none; `described`: with a DIR or CMD. Raises NotFound, and
+        Refused if that cannot be known.
         """
         from sesh.reach import find
 
@@ -156,7 +157,7 @@ class Invocation(Caller):
         from sesh.ops import lookup
 
         verb, brief = "" if creates else self.verb, self.verb not in _CHANGES
-        host = lookup.host_of(self, name, verb, creates=creates, brief=brief)
+        host = lookup.host_of(self, name, verb, creates=creates, described=described, brief=brief)
         if host is not None:
             self.found(name, host)
             self.remember(f"{name} on @{host}")

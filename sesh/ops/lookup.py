@@ -377,9 +377,10 @@ class Whereabouts:
         self.unknown: dict[str, str] = {}
         self.silent: list[tuple[str, float, str]] = []
 
-    def chosen(self, caller: Caller, verb: str, *, creates: bool = False) -> str | None:
+    def chosen(self, caller: Caller, verb: str, *, creates: bool = False, described: bool = False) -> str | None:
         """The only host, or the one that a person chooses; None if there is none. `verb`: for the hint. `creates`: of
-        several, none may be chosen: the session is created here.
+        several, none may be chosen: the session is created here. `described`: with a DIR or CMD, which a session that
+        runs ignores; then a single host is a choice too.
 
         Raises NotFound if a silent host had it; Refused if several have it and nobody can be asked, or chooses.
         """
@@ -395,7 +396,7 @@ class Whereabouts:
             host, why = next(iter(self.unknown.items()))
             others = f", nor {len(self.unknown) - 1} more" if len(self.unknown) > 1 else ""
             caller.note(f"{host} {absence(host, why)}{others}; {name} may be there")
-        if len(hosts) < 2:
+        if len(hosts) < 2 and not (hosts and described and caller.can_ask):
             return hosts[0] if hosts else None
         if not caller.can_ask:
             several = ", ".join(f"@{host}" for host in hosts)
@@ -403,7 +404,8 @@ class Whereabouts:
             raise Refused(f"{name} runs on {several}; choose one: {line}")
         answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
         here = [("h", "Create here")] if creates else []
-        answer = caller.ask(f"{name} runs on several hosts:", [*answers, *here, ("c", "Cancel")], "1")
+        question = f"{name} runs on {'several hosts' if len(hosts) > 1 else 'a host, where DIR and CMD are ignored'}:"
+        answer = caller.ask(question, [*answers, *here, ("c", "Cancel")], "h" if described else "1")
         if answer == "h":
             return None
         if not answer.isdecimal():
@@ -411,7 +413,9 @@ class Whereabouts:
         return hosts[int(answer) - 1]
 
 
-def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False, brief: bool = False) -> str | None:
+def host_of(
+    caller: Caller, name: str, verb: str = "", *, creates: bool = False, described: bool = False, brief: bool = False
+) -> str | None:
     """The known remote that has a session of this name; None if none has. Raises as `Whereabouts.chosen`.
 
     `verb`: for the hint; `brief`: as in `summaries`; `creates`: the name is to be created here if it is nowhere, which
@@ -419,7 +423,7 @@ def host_of(caller: Caller, name: str, verb: str = "", *, creates: bool = False,
     """
     whereabouts = located(caller, [name], creates=creates, brief=brief)[name]
     if whereabouts.hosts or not (creates and whereabouts.silent):
-        return whereabouts.chosen(caller, verb, creates=creates)
+        return whereabouts.chosen(caller, verb, creates=creates, described=described)
     host, seen, why = whereabouts.silent[0]
     if not caller.can_ask:
         caller.note(f"{host}, which had {name}, {absence(host, why)}")

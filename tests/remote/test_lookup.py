@@ -292,6 +292,21 @@ def test_a_session_s_name_alone_attaches_to_it_wherever_it_is(home: Home, farm: 
     assert home.names() == ["work"]
 
 
+def test_who_writes_a_directory_is_asked_before_a_host_s_session_ignores_it(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "work")
+    terminal = home.terminal("work", "/tmp", columns=100)
+    terminal.wait_for("work runs on a host, where DIR and CMD are ignored:")
+    terminal.wait_for("1 @box   Create here   Cancel")
+    terminal.type("\r")
+    terminal.wait_for(PROMPT)
+    terminal.type("pwd\r")
+    terminal.wait_for("/tmp")
+    assert "@box]" not in terminal.text()
+    assert home.names() == ["work"]
+
+
 def test_a_slow_host_is_told_of_and_need_not_be_waited_for(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     known(home, far)
