@@ -131,8 +131,6 @@ def go(
         meant = f"$sesh {parser.written([f'@{directory}', *run, *parser.ending(cli.line)])}"
     if cli.host is None and printing.on_terminal():
         cli.look_for(name, creates=True, described=directory is not None or cli.tail is not None)
-        if cli.host is not None and (directory is not None or cli.tail is not None):
-            _choose_machine(cli, name)
         if len(words) == 1 and cli.tail is None and (host := _named_host(cli, name)):
             slip = [f"@{host}"]
     if view.get("read_only") and directory is None and cli.tail is None:
@@ -144,19 +142,6 @@ def go(
     if not printing.on_terminal():
         raise _without_terminal(cli, name, exists=_exists(cli.target, name))
     return _attach_terminal(cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant))
-
-
-def _choose_machine(cli: Invocation, name: str) -> None:
-    """Have the person choose where to go, as DIR or CMD was written and the session runs on another machine.
-
-    Raises Refused if they want neither.
-    """
-    answers = (("h", "Create here"), ("g", f"Go to @{cli.host}"))
-    answer = cli.ask(f"{name} runs on @{cli.host}, where DIR and CMD would be ignored", answers, "h")
-    if answer not in ("h", "g"):
-        raise Refused("nothing was done")
-    if answer == "h":
-        cli.set_host(None)
 
 
 def _instead(cli: Invocation, name: str, words: list[str], directory: str | None, meant: str) -> int | None:
