@@ -275,9 +275,13 @@ class Connection:
             raise errors.Unknown(message, hint=f"to look: $sesh --status {name}", exit_code=ExitCode.FAILED) from error
 
     def answer(
-        self, number: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
+        self,
+        number: int,
+        deadline: float | None = None,
+        output: Callable[[int, bytes], None] | None = None,
+        others: Callable[[Answer], None] | None = None,
     ) -> tuple[Answer, bytes]:
-        """The answer to request `number`; `output` gets OUTPUT before it, other frames are passed over.
+        """The answer to request `number`; before it `output` gets OUTPUT, `others` the answers to other requests.
 
         Raises what `receive` raises. Past the deadline it is given up: then `begun` says whether it is, or may be,
         carried out. Daemons that can do so say `begun` in WELCOME.
@@ -314,6 +318,8 @@ class Connection:
                 if response.get("id") == number:
                     return checked(response), bytes(carried)
                 carried.clear()
+                if others is not None:
+                    others(response)
 
     def only(
         self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Unpack[Words]

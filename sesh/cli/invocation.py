@@ -53,6 +53,7 @@ class Invocation(Caller):
         self.hosts = line.hosts  # a note about the settings names the host too
         if line.hosts:
             self.hosts = self.settings().hosts_of(line.hosts)
+        self._questioned = False
         self.branched = False
         """True in a child for one of several hosts whose notes a person sees."""
         self.sought: str | None = None
@@ -77,11 +78,24 @@ class Invocation(Caller):
         """True if a person sees notes at once, or one of several hosts' jobs runs for such a person."""
         return self.watched or self.branched
 
-    def tell_question(self, line: str) -> None:
-        """Print what a job asks; an empty line has the process that gathers the notes of several hosts print it now."""
-        self.note(line)
+    def tell_question(self, line: str, *, passing: bool = False) -> None:
+        """Print what a command asks; an empty line has the process that gathers notes of several hosts print it now."""
+        self._questioned = True
+        super().tell_question(line, passing=passing and self.watched)
         if self.branched:
             printing.write(b"\n", printing.STDERR)
+
+    def drop_misdirected(self) -> None:
+        """Drop what was typed at this terminal, which a command that asked did not get: no shell is to run it."""
+        if not self._questioned or not os.isatty(0):
+            return
+        import termios
+
+        try:
+            if os.tcgetpgrp(0) == os.getpgrp():  # in the background it would stop this process
+                termios.tcflush(0, termios.TCIFLUSH)
+        except (OSError, termios.error):
+            return  # the terminal has gone
 
     def note(self, line: str) -> None:
         """Print one line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""

@@ -56,6 +56,8 @@ def carry_out(cli: Invocation, options: Options) -> int:
     except SeshError as error:
         cli.explain(error)
         raise
+    finally:
+        cli.drop_misdirected()
 
 
 def help_(line: parser.CommandLine) -> int:

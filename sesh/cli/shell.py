@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh.cli import printing
 from sesh.errors import UsageError
-from sesh.names import printable
+from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
@@ -31,13 +31,18 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
 
         seconds = bounds.parse_seconds(timeout)
     live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
+
+    def tell(question: str) -> None:
+        cli.tell_question(f"{subject(name)} waits{f': {question}' if question else ''}; answer it: $sesh {name}")
+
     left = f"the command goes on in {name}; watch it: $sesh {name}"
     with (
         shell.RunErrors(),
         cli.target.open_stream(name, seconds) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
-        facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live)
+        hears = tell if cli.hears_questions and not no_wait else None
+        facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live, tell=hears)
     with shell.RunErrors(asked=True):
         if live is not None:
             live.end(output)

@@ -227,9 +227,8 @@ class Waiter:
         elif self._caller.hears_questions:
             if self._output is not None:
                 self._output.leave_line()
-            shows = self._output is None and self._caller.watched
-            tell = self._caller.status if shows else self._caller.tell_question
-            tell(f"{name} waits{f': {question}' if question else ''}; answer it: $sesh {self._stream.name}")
+            line = f"{name} waits{f': {question}' if question else ''}; answer it: $sesh {self._stream.name}"
+            self._caller.tell_question(line, passing=self._output is None)
 
     def _pass_on(self, signals: bytes) -> None:
         for number in signals:

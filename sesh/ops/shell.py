@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sesh.messages import Words
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
-    from sesh.schema import Command, CommandOutput, RunFacts
+    from sesh.schema import Answer, Command, CommandOutput, RunFacts
     from sesh.stop import Stop
 
     Ran = tuple[RunFacts, bytes]
@@ -32,8 +32,8 @@ _BEGUN_GRACE = 2.5
 """Seconds by which it may be late if the command runs: the output so far is worth the wait."""
 _LONGEST = 4096
 """Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
-_RUN = 1
-"""The number of the request."""
+_RUN, _INTERRUPT, _QUESTION = 1, 2, 3
+"""The numbers of requests: the command, Ctrl-C for it, and its question."""
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
 _STRING_START = f"(?:{grammar.OSC_START}|{grammar.STRING_START})"
@@ -74,18 +74,19 @@ def run(
     stop: Stop,
     wait: bool = True,
     live: OutputWriter | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Ran:
     """Has a session's shell run a command; returns the daemon's account of it, and its output.
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, after which the command goes on
     alone. `wait`: False to return when it has begun. `live`: gets the output as it comes, and the result has only the
-    rest. `stop`: interrupts the command.
+    rest. `stop`: interrupts the command. `tell`: gets the question if the session waits for a person meanwhile.
 
     To a host the command is given again over another link, and it is still run but once. The account of one that ended
     with its session while the link was down has `output_lost`. Raises Busy, and errors as `RunErrors` has them.
     """
     name = stream.name
-    request = _RunRequest(words, timeout, wait=wait, repeatable=stream.host is not None, live=live)
+    request = _RunRequest(words, timeout, wait=wait, repeatable=stream.host is not None, live=live, tell=tell)
     if stream.deadline is not None:
         request.deadline = stream.deadline
     with RunErrors():
@@ -94,7 +95,7 @@ def run(
                 try:
                     request.send(stream)
                     with RunErrors(asked=True):
-                        return _answered(stream.connection, request.deadline, live, stop)
+                        return _answered(stream.connection, request, stop)
                 except errors.Lost:
                     request.lost = True
                     stream.reconnect()
@@ -110,18 +111,20 @@ def run(
             raise request.failed(stream.connection, name, error) from None
 
 
-def _answered(connection: wire.Connection, deadline: float | None, live: OutputWriter | None, stop: Stop) -> Ran:
+def _answered(connection: wire.Connection, request: _RunRequest, stop: Stop) -> Ran:
     """Waits for the answer. `stop` interrupts the command meanwhile."""
+    deadline, live = request.deadline, request.live
 
     def interrupt() -> None:
         try:
-            connection.send(wire.asking("run_interrupt", _RUN + 1), time.monotonic() + 1)
+            connection.send(wire.asking("run_interrupt", _INTERRUPT), time.monotonic() + 1)
         except (errors.TimedOut, errors.Unreachable):
             return  # the answer is on its way, or never comes
 
     def answer(grace: float) -> Ran:
         until = None if deadline is None else deadline + grace
-        return connection.answer(_RUN, until, live.take if live is not None else None)  # type: ignore[return-value]
+        take = live.take if live is not None else None
+        return connection.answer(_RUN, until, take, request.hear)  # type: ignore[return-value]
 
     with stop.calling(interrupt):
         try:
@@ -170,7 +173,14 @@ class _RunRequest:
     """The request to run a command. A `repeatable` one has a key, by which the daemon knows that it has run already."""
 
     def __init__(
-        self, words: Sequence[str], timeout: float | None, *, wait: bool, repeatable: bool, live: OutputWriter | None
+        self,
+        words: Sequence[str],
+        timeout: float | None,
+        *,
+        wait: bool,
+        repeatable: bool,
+        live: OutputWriter | None,
+        tell: Callable[[str], None] | None,
     ) -> None:
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self.deadline = None if timeout is None else time.monotonic() + timeout
@@ -179,14 +189,16 @@ class _RunRequest:
             self._words["key"] = os.urandom(8).hex()
         self.lost = False
         """True if a link that it was sent over was lost."""
-        self._sent, self._live = False, live
+        self._sent, self.live, self._tell = False, live, tell
 
     def send(self, stream: Stream) -> None:
         """Sends the request with the time that is left. Raises InternalError if the command would run a second time."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-        if self._live is not None:
-            self._words["since"] = self._live.position
+        if self.live is not None:
+            self._words["since"] = self.live.position
         asked = wire.asking("run", _RUN, self._data, timeout=left, **self._words)
+        if self._tell is not None:
+            asked += wire.asking("wait", _QUESTION, waiting=True)
         if stream.host is not None and not self._sent:
             self._sent = True
             stream.greet(asked, self.deadline)
@@ -200,6 +212,12 @@ class _RunRequest:
             )
         self._sent = True
         stream.connection.send(asked)
+
+    def hear(self, answer: Answer) -> None:
+        """Takes the answer to another request: tells of the question, once."""
+        if answer.get("id") == _QUESTION and answer.get("met") == "waiting" and self._tell is not None:
+            tell, self._tell = self._tell, None
+            tell(str(answer.get("question") or ""))
 
     def failed(self, connection: wire.Connection, name: str, error: errors.TimedOut | errors.Unreachable) -> SeshError:
         """The error for a daemon, or a link, that says nothing more: it tells whether the command may have run."""

@@ -52,9 +52,12 @@ class Caller:
     def note(self, line: str) -> None:
         """Tells the person something, in one line; commands in it are written as `$sesh --verb`."""
 
-    def tell_question(self, line: str) -> None:
-        """Tells the person at once that a job asks something, while they wait for it."""
-        self.note(line)
+    def tell_question(self, line: str, *, passing: bool = False) -> None:
+        """Tells the person at once what a command asks that they wait for. `passing`: no more than while it runs."""
+        if passing:
+            self.status(line)
+        else:
+            self.note(line)
 
     def status(self, line: str) -> None:
         """Shows what is waited for, in the place of the line before; an empty one removes it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Home, wait_until, warm
+from tests.support import PROMPT, Home, wait_until, warm
 
 SHELLS = ("bash", "zsh", "fish", "dash", "busybox")
 SIXTEENTH = "from sesh.daemon.shell import run; run.MAX_OUTPUT >>= 4; run.MAX_UNREAD >>= 4; run.CHECK_EVERY >>= 4"
@@ -447,3 +447,29 @@ def test_a_command_that_ends_its_session_is_said_to_have_done_so(home: Home) -> 
     person = home.terminal("--run", "t", "--", "exit 7")
     assert person.exit_code() == 7
     person.wait_for("the command ended the shell of t, and with it the session")
+
+
+def test_who_waits_for_a_command_hears_that_it_asks_something(home: Home) -> None:
+    """Nothing was shown, however long it asked."""
+    home.sesh("--open", "work")
+    waiting = home.terminal("--run", "work", "--", 'printf "Name? "; read name; echo "hi $name"')
+    waiting.wait_for("work waits: Name?; answer it: sesh work")
+    home.sesh("--send", "work", "Ada", "--enter")
+    waiting.wait_for("hi Ada")
+    assert waiting.exit_code() == 0
+    assert home.sesh("--run", "work", "--", 'echo "$name"').stdout == "Ada\n"
+
+
+def test_an_answer_typed_where_nobody_takes_it_is_no_command_for_the_shell(home: Home) -> None:
+    """A password typed there was run, and stood in the shell's history."""
+    home.sesh("--open", "work")
+    shell = home.terminal("outer")
+    shell.wait_for(PROMPT)
+    shell.type("sesh --run work -- 'read name; true'; echo ended=$?\r")
+    shell.wait_for("work waits")
+    shell.type("echo mis''typed\r")
+    home.sesh("--send", "work", "Ada", "--enter")
+    shell.wait_for("ended=0")
+    shell.type("echo la''st\r")
+    shell.wait_for("last")
+    assert "mistyped" not in shell.text()
