@@ -211,9 +211,9 @@ class LaunchSpec(TypedDict, total=False):
 
     `environment`: the creator's variables; `extra`: those of `--env`; `env`: names of those that it had before.
     `width`, `height`: pixels. `login`: as a login shell. `outlive`: which sessions that end unseen are kept;
-    `scrollback`: lines; `before`: text that the log begins with; `gate`: Enter starts the command. `resume`: the
-    command of `--resume-with`; `resumes`: it runs in the place of `command`. `instead_of`: the id of the dormant
-    session whose name it takes, no other one's.
+    `scrollback`: lines; `before`: text that the log begins with; `history`: the commands that were run in it before;
+    `gate`: Enter starts the command. `resume`: the command of `--resume-with`; `resumes`: it runs in the place of
+    `command`. `instead_of`: the id of the dormant session whose name it takes, no other one's.
     """
 
     name: str
@@ -240,6 +240,7 @@ class LaunchSpec(TypedDict, total=False):
     scrollback: int
     umask: int
     before: str
+    history: list[RunFacts]
     gate: bool
     resume: list[str] | None
     resumes: bool

@@ -248,6 +248,8 @@ def _start_session(spec: LaunchSpec) -> Session:
     session = Session(facts, size, pty)
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))
+    if earlier := spec.get("history"):
+        session.get_history().restore(max(run["n"] for run in earlier), None, [(run, b"") for run in earlier], [])
     if outbound >= 0:
         from sesh.daemon.pty.pump import StdinPipe
 

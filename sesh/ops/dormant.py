@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _MOST_ABOVE = 8 << 20
 """Characters of the old output that stand above a session that is started again."""
+_WHOLE = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}
+"""The keys of a command that the history of a session goes on with; damage may have taken some."""
 _ANSWERS = (("s", "Start again"), ("n", "New"), ("c", "Close for good"))
 
 
@@ -84,7 +86,11 @@ def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
 def history(name: str) -> list[RunFacts]:
     """The newest commands that were run in it, without their output. Raises NotFound."""
     _summary(name)
-    header = checkpoints.header(_record(name).get("id"))
+    return _history(_record(name))
+
+
+def _history(record: Record) -> list[RunFacts]:
+    header = checkpoints.header(record.get("id"))
     return [run for run in header.get("history") or () if isinstance(run.get("n"), int)]
 
 
@@ -209,6 +215,7 @@ def _restart_spec(
         "instead_of": summary.get("id") or "",
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "\r\n".join(before),
+        "history": [run for run in _history(record) if _WHOLE <= run.keys()],
     }
 
 

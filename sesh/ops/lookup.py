@@ -115,11 +115,11 @@ def last_known(host: str, why: str) -> list[Summary]:
 def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
     """The sessions of several hosts without those that come twice, as one account has two names; by name of the host.
 
-    What is known for sure goes before what was last known.
+    What is known for sure goes before what was last known, then a plain name before `user@host:port`.
     """
     seen: dict[tuple[str, str], str] = {}
     for stale in (False, True):
-        for host in sorted(answers, key=natural):
+        for host in sorted(answers, key=lambda host: ("@" in host or ":" in host, natural(host))):
             for row in answers[host]:
                 if ("stale" in row) == stale:
                     seen.setdefault(_identity(host, row), host)

@@ -436,3 +436,35 @@ def test_a_directory_on_a_read_only_file_system_is_called_that(sesh: Sesh, home:
     assert sesh("--list", "--json").json()[0]["state"] == "lost"
     home.command = command
     assert sesh("--kill", "web").code == 0
+
+
+def test_a_damaged_history_does_not_keep_a_session_from_starting_again(home: Home) -> None:
+    home.sesh("--open", "work")
+    home.sesh("--run", "work", "--", "echo before")
+    wait_until(lambda: kept(home, "before"))
+    lose(home, "work")
+    (name,) = (name for name in checkpoints(home) if name.startswith(".checkpoint."))
+    path = Path(home.directory, name)
+    header, _, shown = path.read_bytes().partition(b"\n")
+    facts = json.loads(header)
+    facts["history"] = [{"n": 1}, {"n": 7, "command": ["x"]}]
+    path.write_bytes(json.dumps(facts).encode() + b"\n" + shown)
+    assert home.sesh("--open", "work").code == 0
+    assert home.sesh("--run", "work", "--", "echo behind").stdout == "behind\n"
+    assert [entry["n"] for entry in home.sesh("--history", "work", "--json").json()] == [1]
+
+
+def test_a_restored_session_still_knows_what_was_run_in_it(home: Home) -> None:
+    """Its history was empty, though that of the lost session was not."""
+    home.sesh("--open", "work")
+    assert home.sesh("--run", "work", "--", "echo before").code == 0
+    wait_until(lambda: kept(home, "before"))
+    lose(home, "work")
+    before = home.sesh("--history", "work", "--json").json()
+    assert [entry["command"] for entry in before] == [["echo before"]]
+    assert home.sesh("--restore").code == 0
+    assert home.sesh("--history", "work", "--json").json() == before
+    assert home.sesh("--run", "work", "--", "echo behind").code == 0
+    after = home.sesh("--history", "work", "--json").json()
+    assert [(entry["n"], entry["command"]) for entry in after] == [(1, ["echo before"]), (2, ["echo behind"])]
+    assert home.sesh("--history", "work", "2").stdout == "behind\n"
