@@ -79,12 +79,19 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     except Refused as error:
         error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
         raise
+    if code == ExitCode.INTERRUPTED and cli.watched and not cli.json:
+        printing.fresh_line()  # behind the terminal's ^C
     binary = sink.binary if sink is not None else printed and b"\0" in retained
     if binary and not cli.json and not os.isatty(printing.STDOUT):
         cli.note(f"{subject(name)} printed bytes that are no text, and its terminal may have changed some; {_EXACT}")
-    elif code and result.get("reason") == "exited" and cli.watched and not (printed or follow or cli.json):
+    elif (code or result.get("position")) and cli.watched and not (printed or follow or cli.json or _cut_short(result)):
         cli.note(f"{subject(name)} ended: {code}; see what it printed: $sesh --logs {name}")
     return code
+
+
+def _cut_short(result: JobResult) -> bool:
+    """Return whether the job did not end by itself: then its reason was printed."""
+    return result.get("reason") != "exited"
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:

@@ -215,7 +215,7 @@ def _restart_spec(
         "instead_of": summary.get("id") or "",
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "\r\n".join(before),
-        "history": [run for run in _history(record) if _WHOLE <= run.keys()],
+        "history": [run for run in _history(record) if run.keys() >= _WHOLE],
     }
 
 
