@@ -391,6 +391,8 @@ def _check_answer(session: Session, request: Request) -> bool:
             hint=f"enter or erase it: $sesh {session.name}",
         )
     text, pty = request.data, session.pty
+    if text.strip().lower() not in (b"", b"y") and not request.flag("force"):
+        typing_checks.check_gate(session)
     is_key = len(text.decode("utf-8", "replace")) == 1 and pty is not None and pty.raw()
     enters = request.flag("enter") or (request.flag("whole") and not is_key)
     if enters and not request.flag("force"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.verbs import Verb
 
-_OF_OTHERS = frozenset("SRDdrmts")
+_OF_OTHERS = frozenset("SRDdrmtspA")
 """The letters of the options by which screen and tmux start a session, or go back to one."""
 _SHORT = {"a": "attach", "at": "attach"}
 """Verbs of tmux that are too short for a slip."""
@@ -86,6 +86,10 @@ def _verb_behind(line: parser.CommandLine) -> UsageError:
     if not line.hosts and not find.is_here(first) and find.is_host(first):
         meant = parser.written([f"@{first}", *line.behind, *others, *tail])
         return UsageError(f"{first} without its @ is the name of a session", hint=f"did you mean $sesh {meant}?")
+    if like := parser.verb_like(first):
+        alone = like in BY_NAME and not (others or BY_NAME[like].words)
+        if meant := _by_habit([*line.words, *line.behind]) or (parser.verb_line(first, []) if alone else ""):
+            return UsageError(f"{first} is no verb without its dashes", hint=f"did you mean {meant}?")
     verb = SPELLINGS.get(line.behind[0], line.behind[0])
     if verb in BY_NAME and not _usage(BY_NAME[verb]):
         return _no_words(verb, first)
@@ -122,7 +126,7 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
     elif spelling == "-C":
         row = f"{verb} NAME" if verb else "NAME"
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
-    elif not verb and (meant := _by_habit(line)):
+    elif not verb and (meant := _by_habit(line.words)):
         hint = f"did you mean {meant}?"
     elif near := _like(spelling, [each for each in (*line.row.spelled, *_COMMON) if each[:2] == "--"]):
         hint = f"did you mean {near}?"
@@ -190,10 +194,10 @@ def verbs_near(word: str) -> list[str]:
     return [f"--{name}" for name in near if name[:1] == bare[:1]]
 
 
-def _by_habit(line: parser.CommandLine) -> str:
+def _by_habit(words: Sequence[str]) -> str:
     """Return the line that was meant by a verb behind a single dash (`-ls`), or by screen's or tmux's options."""
-    options = [word[1:] for word in line.words if word[:1] == "-"]
-    names = [word for word in line.words if word[:1] != "-"]
+    options = [word[1:] for word in words if word[:1] == "-"]
+    names = [word for word in words if word[:1] != "-"]
     for option in options:
         if meant := parser.verb_line(option, names):
             return meant
@@ -201,9 +205,13 @@ def _by_habit(line: parser.CommandLine) -> str:
     if not names or not letters <= _OF_OTHERS:
         return ""
     first, *others = names
+    if "A" in letters and first in ("new", "new-session"):
+        names, others = others, []
     if others:
-        return parser.verb_line(_SHORT.get(first, first), others)
-    return f"$sesh {'--open ' if 'm' in letters else ''}{parser.written(names)}"
+        enters = parser.verb_like(first) == "--send" and others[-1] in ("Enter", "C-m")
+        return parser.verb_line(_SHORT.get(first, first), [*others[:-1], "--enter"] if enters else others)
+    option = "--open " if "m" in letters else "--replace " if letters & {"d", "D"} else ""
+    return f"$sesh {option}{parser.written(names)}"
 
 
 def _run_with_dashes(line: parser.CommandLine) -> str:

@@ -29,7 +29,7 @@ _FOREIGN = {
     "connect": "--attach", "last": "-", "man": "--help",
     "attach-session": "--attach", "capture-pane": "--screen", "detach-client": "--detach", "kill-server": "--kill-all",
     "kill-session": "--kill", "list-sessions": "--list", "new-session": "--new", "rename-session": "--rename",
-    "send-keys": "--send", "switch-client": "--attach",
+    "send-keys": "--send", "switch-client": "--attach", "has-session": "--status",
 }  # fmt: skip
 """The verbs for words of other programs."""
 _UNLIKELY = frozenset((

@@ -298,7 +298,7 @@ def test_a_key_before_anything_was_shown_answers_nothing(home: Home) -> None:
 
 
 @tells
-@pytest.mark.parametrize("secret", ["7secret", "yes2no", "1"])
+@pytest.mark.parametrize("secret", ["7secret", "yes2no", "1", "s3cret", "quick", "a q r"])
 def test_the_first_key_of_a_secret_is_no_answer(terminal: Open, sesh: Sesh, secret: str) -> None:
     asking(sesh, "job", "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
     opened = terminal("--watch")
@@ -309,6 +309,26 @@ def test_the_first_key_of_a_secret_is_no_answer(terminal: Open, sesh: Sesh, secr
     opened.type("\r")
     opened.wait_until(lambda: f"got={secret}" in sesh("--screen", "job").stdout)
     assert f"answer job: {secret}".encode() not in opened.raw
+
+
+@tells
+def test_what_waits_for_enter_to_run_again_is_not_run_by_another_answer(terminal: Open, sesh: Sesh, home: Home) -> None:
+    """`n` ran it."""
+    sesh("--open", "job", "--", "sh", "-c", "echo ran >> ran; sleep 60")
+    wait_until(lambda: os.path.exists(os.path.join(home.path, "ran")))
+    os.unlink(os.path.join(home.path, "ran"))
+    os.kill(sesh("--status", "job", "--json").json()["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: sesh("--list", "--json").json()[0]["state"] == "lost")
+    assert sesh("--restore").code == 0
+    opened = terminal("--watch")
+    for keys in ("n", "3", "/no\r"):
+        opened.wait_for(re.compile(r"> job +\d+s  press Enter to run again"))
+        opened.type(f"\x1b[B{keys}")  # an arrow: a mark that has just come takes no answer
+        opened.wait_for("job waits for Enter to run again")
+        opened.wait_until(lambda: "job waits for Enter" not in opened.text())
+        assert not os.path.exists(os.path.join(home.path, "ran"))
+    opened.type("\r")
+    wait_until(lambda: os.path.exists(os.path.join(home.path, "ran")))
 
 
 @tells

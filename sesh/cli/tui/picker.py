@@ -131,6 +131,8 @@ class _Picker:
         self._query = ""
         self._shown: dict[Key, Summary] = {}
         self._list = MarkedList(STEPS, around=True)
+        self._touched = False
+        """True once a key has chosen or done something: until then the first row is marked, though hosts may answer."""
         self._question: tuple[str, str | None, Callable[[str], None]] | None = None
         """The question of the last line, the text typed so far (None if y answers it), and the action it leads to."""
         self._renamed: dict[Key, Key] = {}
@@ -192,6 +194,8 @@ class _Picker:
         if not self._shown and is_name(self._query) and (self._hosts is None or len(self._hosts) == 1):
             others.append((NEW, self._query))
         self._shown |= dict.fromkeys(others, _NO_SESSION)
+        if not self._touched:
+            self._list.mark = None
         self._list.show(list(self._shown), (key for key, row in self._shown.items() if not row.get("current")))
 
     def _sessions(self) -> dict[Key, Summary]:
@@ -214,7 +218,7 @@ class _Picker:
     # -- keys
 
     def _pressed(self, key: str) -> None:
-        self._message = ""
+        self._message, self._touched = "", True
         mark = self._marked_session()
         if self._list.press(key, max(1, self._stage.size[1] - 3)):
             return

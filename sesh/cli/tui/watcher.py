@@ -40,6 +40,8 @@ _HINTS = (
     "Enter y n 1-9 answer  / line  a attach  q quit",
     "y n / answer  a attach  q quit",
 )
+_SECRET_HINTS = ("type the answer, which is not shown  ↑↓ choose  Escape quit", "type the hidden answer  Escape quit")
+"""The keys while what is typed to the marked session is hidden, as for a password: every character begins it."""
 _OTHER_HINTS = ("↑↓ choose  a attach  r refresh  q quit",)
 """The keys while the marked session waits for no answer."""
 _IDLE_HINTS = ("r refresh  q quit", "q quit")
@@ -153,6 +155,8 @@ class _Watcher:
                 self._held.append(key)
             elif self._line is not None:
                 self._edit(*self._line, key)
+            elif self._may_begin_secret(key):
+                self._press_answer(key)
             elif key in LEAVING:
                 self._leaving = True
             elif key == "r":
@@ -168,9 +172,18 @@ class _Watcher:
             if not self._drop_burst():
                 self._leaving, self._chosen = True, self._list.mark
         elif key in ("/", "enter", *_ANSWER_KEYS):
-            asked = self._asked()
-            if asked is not None and (key == "/" or not self._drop_early()):
-                self._begin(asked, key)
+            self._press_answer(key)
+
+    def _may_begin_secret(self, key: str) -> bool:
+        """Return whether a key begins a line that is not shown, or may do so as the echo is not known yet."""
+        asked = self._asked()
+        is_character = len(key) == 1 and key.isprintable() and key != "/"
+        return asked is not None and is_character and self._probe in ((asked, _ECHO_OFF), (asked, _ASKING))
+
+    def _press_answer(self, key: str) -> None:
+        asked = self._asked()
+        if asked is not None and (key == "/" or not self._drop_early()):
+            self._begin(asked, key)
 
     def _drop_early(self) -> bool:
         """Drop a key that comes too soon after the mark has moved by itself, with a message; return whether it did."""
@@ -283,6 +296,8 @@ class _Watcher:
             return cut(self._message, width)
         others = _OTHER_HINTS if self._shown else _IDLE_HINTS
         hints = _HINTS if self._waits(self._list.mark) else others
+        if self._probe is not None and self._probe == (self._asked(), _ECHO_OFF):
+            hints = _SECRET_HINTS
         return painted(hint(hints, width), "2", coloured=self._coloured)
 
     def needing(self, width: int, *, marked: Key | None = None) -> list[str]:
