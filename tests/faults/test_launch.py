@@ -82,8 +82,8 @@ def test_r35_what_a_program_pushes_into_its_terminal_reaches_no_other(home: Home
     script = home.write("push.py", PUSH)
     with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path) as window:
         window.wait_for("ready>")
-        window.type(f"sesh --exec job --keep -- {sys.executable} {script}; sesh --logs job; echo en''d\n")
-        window.wait_for("end")
+        window.type(f"sesh --exec job --keep -- {sys.executable} {script}; sesh --logs job; echo fini''shed\n")
+        window.wait_for("finished")
         assert re.search("own: (pushed|not allowed)", window.text())
         window.wait_until(lambda: window.screen()[window.cursor[0]] == "ready>")
     assert home.sesh("--kill", "job").code == 0

@@ -16,7 +16,7 @@ from sesh.errors import Refused
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from tests.support import PROMPT, ROOT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, ROOT, Home, Result, Terminal, wait_until, warm
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -278,6 +278,28 @@ def test_after_the_mark_moved_by_itself_a_key_answers_nothing(terminal: Open, se
     opened.type("n")
     opened.wait_until(lambda: "got=" in sesh("--screen", "two").stdout)
     assert "got=n" in sesh("--screen", "two").stdout
+
+
+@tells
+def test_who_leaves_as_the_mark_moves_leaves(home: Home) -> None:
+    """While it was not known whether the program echoes, `q` was taken for an answer that came too soon."""
+    home.command = warm.changed(
+        "import os, time; from sesh.ops import send; hides = send.hides\n"
+        "def late(target, name, *words):\n"
+        "    while name == 'two' and not os.path.exists('known'): time.sleep(0.02)\n"
+        "    return hides(target, name, *words)\n"
+        "send.hides = late"
+    )
+    asking(home.sesh, "one", "printf 'push it? '; read x; sleep 60")
+    asking(home.sesh, "two", ASKS)
+    opened = home.terminal("--watch")
+    opened.wait_for(re.compile(r"> one .*\n  two "))
+    home.sesh("--kill", "one")
+    opened.wait_for(re.compile(r"waiting for you\n> two "))
+    opened.type("q")
+    home.write("known", "")
+    assert opened.exit_code() == 0
+    assert b"marked only now" not in opened.raw
 
 
 @tells

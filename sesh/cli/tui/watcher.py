@@ -182,7 +182,8 @@ class _Watcher:
 
     def _press_answer(self, key: str) -> None:
         asked = self._asked()
-        if asked is not None and (key == "/" or not self._drop_early()):
+        may_leave = key in LEAVING and self._probe == (asked, _ASKING)  # held: it leaves once the echo is known
+        if asked is not None and (key == "/" or may_leave or not self._drop_early()):
             self._begin(asked, key)
 
     def _drop_early(self) -> bool:
