@@ -14,6 +14,7 @@ from sesh.names import check_label, natural
 from sesh.ops import enter, sessions
 from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
+from sesh.quitkey import quit_key
 from sesh.reach.cancelling import Interrupts
 from sesh.store import listing
 
@@ -146,11 +147,12 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
         )
     hosts = cli.hosts
     chosen: Key | None = None
-    while (chosen := watcher.watch(cli, hosts or None, wanted, chosen)) is not None:
-        cli.set_host(chosen[0])
-        code = attach.attach(cli, chosen[1])
-        if listing.current() is not None:
-            return code
+    with quit_key:  # the terminal is not raw between the list and a session
+        while (chosen := watcher.watch(cli, hosts or None, wanted, chosen)) is not None:
+            cli.set_host(chosen[0])
+            code = attach.attach(cli, chosen[1])
+            if listing.current() is not None or quit_key.taken():
+                return code
     return 0
 
 

@@ -428,6 +428,29 @@ def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh)
     assert len(re.findall(r"^failed$", opened.text(), re.MULTILINE)) == 1, "the list stays once"
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_the_quit_key_between_list_and_session_ends_nothing_with_a_signal(home: Home, moment: str) -> None:
+    """The terminal is not raw in between: the kernel made SIGQUIT of Ctrl-\\ typed twice, and sesh died of it."""
+    quits = "os.kill(os.getpid(), signal.SIGQUIT)"
+    words = f"({quits}, attach(*words))[1]" if moment == "before" else f"(attach(*words), {quits})[0]"
+    home.command = warm.changed(
+        f"import os, signal; from sesh.cli import attach as verb; attach = verb.attach; verb.attach = lambda *words: {words}"
+    )
+    home.sesh("--open", "one", "--", "sh", "-c", "sesh --state failed 'no key'; echo in-one; sleep 60")
+    assert home.sesh("--wait", "one", "--for", "in-one", "--since-start", "--timeout", "15").code == 0
+    opened = home.terminal("--watch")
+    opened.wait_for("> one")
+    opened.type("a")
+    if moment == "before":
+        opened.wait_until(lambda: opened.raw.count(b"\x1b[?1049h") == 2, what="the list again")
+        opened.type("q")
+    else:
+        opened.wait_for("in-one")
+        wait_until(lambda: home.summary("one")["attached"] == 1)
+        opened.type("\x1c")
+    assert opened.exit_code() == 0
+
+
 def test_typed_in_a_session_the_list_ends_with_the_switch(home: Home) -> None:
     home.sesh("--open", "other", "--", "sh", "-c", "sesh --state failed 'no key'; echo in-other; sleep 60")
     assert home.sesh("--wait", "other", "--for", "in-other", "--since-start", "--timeout", "15").code == 0
