@@ -434,7 +434,8 @@ def test_the_quit_key_between_list_and_session_ends_nothing_with_a_signal(home: 
     quits = "os.kill(os.getpid(), signal.SIGQUIT)"
     words = f"({quits}, attach(*words))[1]" if moment == "before" else f"(attach(*words), {quits})[0]"
     home.command = warm.changed(
-        f"import os, signal; from sesh.cli import attach as verb; attach = verb.attach; verb.attach = lambda *words: {words}"
+        "import os, signal; from sesh.cli import attach as verb; attach = verb.attach\n"
+        f"verb.attach = lambda *words: {words}"
     )
     home.sesh("--open", "one", "--", "sh", "-c", "sesh --state failed 'no key'; echo in-one; sleep 60")
     assert home.sesh("--wait", "one", "--for", "in-one", "--since-start", "--timeout", "15").code == 0
