@@ -53,7 +53,7 @@ def end_connections() -> None:
     try:
         count = master.retire_all() if paths.knows_remotes() else 0
     except (SeshError, OSError) as error:
-        print(f"not known which shared ssh connections stand: {error}")
+        print(f"cannot tell which shared ssh connections are open: {error}")
         return
     if count:
         what = "a shared ssh connection" if count == 1 else f"{count} shared ssh connections"
@@ -80,7 +80,7 @@ def main(venv: str, force: str = "") -> None:
     except (SeshError, OSError) as error:
         if not force:
             sys.exit(f"make uninstall: {error}")
-        print(f"not known which sessions run: {error}")
+        print(f"cannot tell which sessions run: {error}")
     if pids is not None and not force:
         check(venv, [name for name, pid in pids.items() if running.runs_from(pid, venv)])
     if pids is not None and not pids:

@@ -135,7 +135,7 @@ class Submissions:
             why = "it has not read all of the text" if self._pump.running else "it has ended"
             return False, f"{why}, and got no Enter"
         if not (yield from self._stands(submission, shown)):
-            return False, "its screen does not rest, so it got no Enter"
+            return False, "its screen keeps changing, so it got no Enter"
         if self._disturbed(submission):
             return False, "somebody typed meanwhile, so it got no Enter"
         if submission.group != self._group():

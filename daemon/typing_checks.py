@@ -67,7 +67,7 @@ def check_draft(session: Session) -> None:
     entered."""
     if session.pump.drafted:
         raise Busy(
-            f"somebody is typing in {session.name} and has not entered it; nothing was typed",
+            f"somebody is typing in {session.name} and has not pressed Enter; nothing was typed",
             hint="try again later, or type behind it with --force",
             exit_code=ExitCode.FAILED,
         )

@@ -85,7 +85,7 @@ def check_label(text: str) -> tuple[str, str]:
     """The key and value of `K=V`; a key is like a name, a value holds no control characters. Raises UsageError."""
     key, equals, value = text.partition("=")
     if not equals or not is_name(key):
-        raise UsageError(f"{printable(text)} is not a label: write KEY=VALUE (KEY= removes it)")
+        raise UsageError(f"{printable(text)} is not a label; write KEY=VALUE")
     if len(value) > 1024 or any(not character.isprintable() for character in value):
         raise UsageError(f"the value of label {key} is longer than 1,024 characters or contains a control character")
     return key, value

@@ -271,7 +271,7 @@ class Connection:
             if error.answered or self.begun != number:
                 raise
             name = self.welcome.get("name")
-            message = f"the daemon of {name} began to {verb} and does not say whether it is done"
+            message = f"the daemon of {name} began to {verb} and does not answer; it may be done or not"
             raise errors.Unknown(message, hint=f"to look: $sesh --status {name}", exit_code=ExitCode.FAILED) from error
 
     def answer(

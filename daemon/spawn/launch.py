@@ -39,7 +39,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
     Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName; Silent, or
     TimedOut if a job's time is over, for a daemon that does not begin in time, and then never does; Unknown for one
-    that has begun and does not say more.
+    that has begun and does not answer.
     """
     names.check_name(spec["name"])
     writing.ready_directory()
@@ -165,7 +165,7 @@ def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) 
     name = spec["name"]
     if connection.begun == 0:
         return errors.Unknown(
-            f"the daemon of {name} began to start it and does not say more",
+            f"the daemon of {name} began to start it and does not answer",
             hint="`$sesh` lists the sessions",
             exit_code=ExitCode.UNKNOWN if spec.get("job") else ExitCode.FAILED,
         )

@@ -342,7 +342,7 @@ def _refusal(host: str, text: str) -> tuple[str, str]:
         factor = "a password or a second factor"
         return f"{host} asks for {factor}, {asked}", f"{WANTS_LOGIN}{factor}"
     if methods and not methods & {"password", "keyboard-interactive"}:
-        return f"{host} does not accept your keys, as far as they need no passphrase", "does not accept your keys"
+        return f"{host} accepts none of your keys that need no passphrase", "does not accept your keys"
     return f"{host} does not accept your keys, and sesh cannot ask for a password here", f"{WANTS_LOGIN}a password"
 
 

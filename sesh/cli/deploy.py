@@ -45,8 +45,8 @@ def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     unknown = ", ".join(f"@{host}" for host in cli.hosts if not _forgotten(cli, host))
     if unknown:
         others = ", ".join(f"@{remote.host}" for remote in known.all())
-        hint = f"those that are known: {others}" if others else "no remote is known"
-        raise NotFound(f"{unknown} is no known remote", hint=hint)
+        hint = f"known: {others}" if others else "no remote is known"
+        raise NotFound(f"{unknown} is not a known remote", hint=hint)
     return cli.done(hosts=list(cli.hosts))
 
 
@@ -97,7 +97,7 @@ def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:
         raise UsageError(f"a host begins with @: {CALLED} {cli.verb} @{printable(words[0])}")
     if not cli.hosts:
         hosts = ", ".join(f"@{remote.host}" for remote in known.all())
-        hint = f"those that are known: {hosts}" if hosts else ""
+        hint = f"known: {hosts}" if hosts else ""
         raise UsageError(f"no host given; write: {CALLED} {cli.verb} @HOST", hint=hint)
 
 

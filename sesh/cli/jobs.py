@@ -83,7 +83,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         printing.fresh_line()  # behind the terminal's ^C
     binary = sink.binary if sink is not None else printed and b"\0" in retained
     if binary and not cli.json and not os.isatty(printing.STDOUT):
-        cli.note(f"{subject(name)} printed bytes that are no text, and its terminal may have changed some; {_EXACT}")
+        cli.note(f"{subject(name)} printed binary data, and its terminal may have changed some; {_EXACT}")
     elif (code or result.get("position")) and cli.watched and not (printed or follow or cli.json or _cut_short(result)):
         cli.note(f"{subject(name)} ended: {code}; see what it printed: $sesh --logs {name}")
     return code

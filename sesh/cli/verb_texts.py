@@ -64,7 +64,7 @@ TEXTS = {
     "": Texts(
         GO, "Go to NAME, or start it; - goes to the last session",
         "[DIR] {} [-- CMD…]",
-        "Attach to NAME, here or on a known host; if there is none, create it here, in DIR with CMD or your shell. "
+        "Attach to NAME, here or on a known remote; if there is none, create it here, in DIR with CMD or your shell. "
         "`sesh -` returns to the session attached last; `sesh -A NAME` is the same as `sesh NAME`.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
         options={

@@ -72,7 +72,7 @@ class Tools:
         remotes: bool = False,
         labels: Annotated[dict[str, str] | None, Field(description="Only sessions that have all of these.")] = None,
     ) -> Rows:
-        """List the sessions of this machine, of one host, or with remotes=true of all known hosts. Use it to find a
+        """List the sessions of this machine, of one host, or with remotes=true of all known remotes. Use it to find a
         session, and to see which waits for a person: `activity` has its state, and the question that it asks."""
         rows = [session for session in sessions(host, remotes=remotes) if bears(session, labels or {})]
         return Rows(sessions=wording.encodable(rows))
@@ -157,7 +157,7 @@ class Tools:
             bool | str,
             Field(
                 description="Only if it waits for a person; or only if what it asks matches this regular expression. "
-                "Else the error refused says how it stands, and nothing is typed."
+                "Otherwise nothing is typed, and the error `refused` gives its state."
             ),
         ] = False,
         force: Annotated[

@@ -199,7 +199,7 @@ def _program(_caller: Caller) -> Iterator[Finding]:
             continue
         other = "the session picker for tmux" if answer.startswith(f"{PROGRAM} version") else "another program"
         order = "" if first else f", behind this {PROGRAM} in PATH"
-        remedy = f"type {DISTRIBUTION} for this one, or have its directory come first in PATH" if first else ""
+        remedy = f"type {DISTRIBUTION} for this one, or put its directory first in PATH" if first else ""
         yield row("program", WARNING, f"{printable_path(path)} is {other}{order}", remedy)
 
 

@@ -450,7 +450,7 @@ def ended_elsewhere(caller: Caller, name: str, verb: str) -> str:
     if not hosts or near(name, paths.names()):
         return ""
     host = hosts[0] if len(hosts) == 1 else "HOST"
-    return f"if it has ended on a host, name that: {CALLED} @{host} {verb} {name}"
+    return f"if it ended on a host, write: {CALLED} @{host} {verb} {name}"
 
 
 def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str | None:
@@ -471,7 +471,7 @@ def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str
         time.sleep(_PACE)
     if name in [session.get("name") for session in sessions]:
         return host
-    caller.note(f"@{host} answers, and has no {name} any more")
+    caller.note(f"@{host} answers, but {name} runs there no longer")
     return None
 
 

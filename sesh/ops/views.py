@@ -154,7 +154,7 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]
         caller.note(f"only the last {fitting:,} lines of {name} come over a link")
         texts = texts[len(texts) - fitting :]
     if alternate:
-        caller.note(f"{name} shows a full-screen program; what that shows: $sesh --screen {name}")
+        caller.note(f"a full-screen program runs in {name}; to see it: $sesh --screen {name}")
     return texts
 
 

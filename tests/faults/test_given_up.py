@@ -193,7 +193,7 @@ def agrees(code: int | None, said: str, happened: int) -> bool:
     """Whether what the asker was told fits to how often it has happened."""
     if code == 0:
         return happened == 1
-    unknown = code in (None, 255) or "does not say whether it is done" in said
+    unknown = code in (None, 255) or "it may be done or not" in said
     if unknown or (code == 124 and "may go on" in said) or (code == 124 and not said):
         return happened <= 1
     return happened == 0

@@ -196,7 +196,7 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(home: Home, f
     assert (refused.code, "nothing was typed" in refused.stderr) == (1, True), refused.stderr
     opened.type("y")
     opened.signal(signal.SIGCONT)
-    opened.wait_for(re.compile(r"job asks nothing now|job is waiting, but asks|job@box asks that no more"))
+    opened.wait_for(re.compile(r"job asks nothing now|job is waiting, but asks|job@box no longer asks that"))
     opened.wait_for(re.compile(r"> job@box +\d+s  DELETE ALL\?"))
     assert "got" not in home.sesh("@box", "--screen", "job").stdout
     sent = home.sesh("@box", "--send", "job", "n", "--enter", "--if-waiting", "DELETE")

@@ -242,7 +242,7 @@ def test_a_key_alone_is_no_answer_where_nothing_is_shown(sesh: Sesh) -> None:
     target, asked = Target(Caller()), sesh("--status", "job", "--json").json()["activity"]
     assert send.hides(target, "job", asked["since"], "Password:") is True
     for key in ("7", "y", ""):
-        with pytest.raises(Refused, match="job shows nothing of what is typed"):
+        with pytest.raises(Refused, match="job does not show what is typed"):
             send.answer(target, "job", key, asked["since"], "Password:", single=True)
     send.answer(target, "job", "7secret", asked["since"], "Password:")
     wait_until(lambda: got(sesh) == ["7secret"])

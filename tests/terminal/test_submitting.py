@@ -175,7 +175,7 @@ def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_submitted(sesh: Sesh,
     opened.wait_for("echo half")
     refused = sesh("--send", "work", "ls", "--enter")
     assert refused.code == 1
-    assert "somebody is typing in work and has not entered it; nothing was typed" in refused.stderr
+    assert "somebody is typing in work and has not pressed Enter; nothing was typed" in refused.stderr
     opened.type("\x7f" * 9)
     assert sesh("--send", "work", "echo whole >file", "--enter").code == 0
     wait_until(lambda: os.path.exists(f"{home.path}/file"))
@@ -302,7 +302,7 @@ def test_a_screen_that_never_rests_ends_a_send(sesh: Sesh) -> None:
     assert sesh("--open", "restless", "--", "python3", "-c", RESTLESS).code == 0
     wait_until(lambda: ">" in sesh("--screen", "restless").stdout)
     sent = sesh("--send", "restless", "are you there", "--enter")
-    assert (sent.code, "its screen does not rest, so it got no Enter" in sent.stderr) == (1, True)
+    assert (sent.code, "its screen keeps changing, so it got no Enter" in sent.stderr) == (1, True)
     assert "ENTERED" not in sesh("--screen", "restless").stdout
 
 

@@ -273,7 +273,7 @@ def test_after_the_mark_moved_by_itself_a_key_answers_nothing(terminal: Open, se
     opened.type("y")
     opened.wait_for(re.compile(r"waiting for you\n> two "))
     opened.type("y")
-    opened.wait_for("two is marked only now: nothing was answered; press it again")
+    opened.wait_for("the mark just moved to two; nothing was sent, press it again")
     opened.type("\x1b[A")
     opened.type("n")
     opened.wait_until(lambda: "got=" in sesh("--screen", "two").stdout)
@@ -299,7 +299,7 @@ def test_who_leaves_as_the_mark_moves_leaves(home: Home) -> None:
     opened.type("q")
     home.write("known", "")
     assert opened.exit_code() == 0
-    assert b"marked only now" not in opened.raw
+    assert b"the mark just moved" not in opened.raw
 
 
 @tells

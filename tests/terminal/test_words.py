@@ -47,10 +47,10 @@ SAID = [
     ("- # back to it", 2, "the comment came as words; zsh leaves comments out after: setopt interactivecomments"),
     ("attach -t work", 2, "there is no verb or option -t; did you mean sesh --attach work?"),
     ("a -t work", 2, "there is no verb or option -t; did you mean sesh --attach work?"),
-    ("new -A -s work", 2, "new is no verb without its dashes; did you mean sesh work?"),
+    ("new -A -s work", 2, "new is the name of a session; verbs begin with dashes; did you mean sesh work?"),
     ("send-keys -t work date Enter", 2, "there is no verb or option -t; did you mean sesh --send work date --enter?"),
     ("capture-pane -p -t work", 2, "there is no verb or option -p; did you mean sesh --screen work?"),
-    ("ls -a", 2, "ls is no verb without its dashes; did you mean sesh --list?"),
+    ("ls -a", 2, "ls is the name of a session; verbs begin with dashes; did you mean sesh --list?"),
     ("-d work", 2, "there is no verb or option -d; did you mean sesh --replace work?"),
     ("new -s other", 2, "there is no verb or option -s; did you mean sesh --new other?"),
     ("-t work", 2, "there is no verb or option -t; did you mean sesh work?"),
@@ -89,10 +89,10 @@ SAID = [
     ("--open work x --bad", 2, "--open has no option --bad; see `sesh --open --help`"),
     ("--run none -- true", 125, "no session none; `sesh` lists them"),
     ("--send work --key Foo", 2, "Foo is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character"),
-    ("--list --label =", 2, "= is not a label: write KEY=VALUE (KEY= removes it)"),
+    ("--list --label =", 2, "= is not a label; write KEY=VALUE"),
     ("--wait work --idle x", 2, "x is not a time: --idle takes seconds, or a time like 90s, 5m, 2h, 7d"),
     ("--screen work --format pdf", 2, "unknown format pdf; use text, ansi, json, svg, html"),
-    ("--forget @box", 1, "@box is no known remote; no remote is known"),
+    ("--forget @box", 1, "@box is not a known remote; no remote is known"),
 ]
 """A line of words, the exit code, and what stands on stderr."""
 

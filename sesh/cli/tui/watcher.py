@@ -143,7 +143,7 @@ class _Watcher:
             return []
         held, self._held = self._held, []
         if held and self._asked() != self._probe[0]:
-            self._say(f"{_title(self._probe[0][0])} asks that no more: nothing was answered")
+            self._say(f"{_title(self._probe[0][0])} no longer asks that; nothing was sent")
             return []
         return held
 
@@ -161,7 +161,7 @@ class _Watcher:
                 self._leaving = True
             elif key == "r":
                 self._live.index.ask_all()
-                self._say("all are asked again")
+                self._say("asking all hosts again")
             else:
                 self._pressed(key)
 
@@ -193,7 +193,7 @@ class _Watcher:
             return False
         self._deaf_until, self._dropped_at = max(self._deaf_until, now + _BURST), now
         if self._list.mark is not None:
-            self._say(f"{_title(self._list.mark)} is marked only now: nothing was answered; press it again")
+            self._say(f"the mark just moved to {_title(self._list.mark)}; nothing was sent, press it again")
         return True
 
     def _drop_burst(self) -> bool:
