@@ -1,5 +1,5 @@
-"""Two documents with figures: one has the six lines and the chart between marks at its top, the other the table behind
-a mark at its end."""
+"""Two documents with figures: one has six lines and the chart between marks at its top, the other the lines in full and
+the table behind a mark at its end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 from bench.chart import chart
 from bench.figures import Run
-from bench.summary import six_lines
+from bench.summary import headlines, six_lines
 from bench.tables import as_table
 
 BEGIN, END, TABLE = "<!-- lines -->\n", "<!-- end of lines -->\n", "<!-- figures -->\n"
@@ -30,11 +30,12 @@ def write(path: str, run: Run) -> None:
         head, table, _ = file.read().partition(TABLE)
     if not (begun and ended and table):
         raise ValueError(f"{path} needs the lines {BEGIN.strip()} and {END.strip()}, {tables} the line {TABLE.strip()}")
-    lines = "".join(f"{line}\n" for line in six_lines(run.rows))
+    lines = "".join(f"{line}\n" for line in headlines(run.rows))
+    full = "".join(f"{line}\n" for line in six_lines(run.rows))
     picture = f"![How far sesh is ahead of its peers, and behind them, figure by figure]({PICTURE})\n"
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{before}{BEGIN}\n{lines}\n{picture}\n{END}{after}")
     with open(tables, "w", encoding="utf-8") as file:
-        file.write(f"{head}{TABLE}\n{run.conditions}\n\n{as_table(run.rows, markdown=True)}")
+        file.write(f"{head}{TABLE}\n{run.conditions}\n\n{full}\n{as_table(run.rows, markdown=True)}")
     with open(os.path.join(os.path.dirname(path), PICTURE), "w", encoding="utf-8") as file:
         file.write(chart(run.rows))

@@ -1,4 +1,4 @@
-"""Six lines that say what a run has found, losses included, for the top of a document."""
+"""Six lines that say what a run has found, losses included: short ones for the top of a document, and all of it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,30 @@ def six_lines(rows: Iterable[Row]) -> list[str]:
         f"{number}. **{line}.** {_verdict([row for row in rows if row.line == line and OURS in row.medians])}"
         for number, line in enumerate(LINES, 1)
     ]
+
+
+def headlines(rows: Iterable[Row]) -> list[str]:
+    """A line of Markdown for each subject: the best and the worst figure beside a peer, and how many goals are missed."""
+    rows = list(rows)
+    return [
+        f"{number}. **{line}.** {_ends([row for row in rows if row.line == line and row.short and OURS in row.medians])}"
+        for number, line in enumerate(LINES, 1)
+    ]
+
+
+def _ends(rows: list[Row]) -> str:
+    pairs = [(row, standing) for row in rows if (standing := row.beside_best())]
+    if not pairs:
+        return "Not measured."
+    best, worst = max(pairs, key=lambda pair: pair[1].times), min(pairs, key=lambda pair: pair[1].times)
+    said = []
+    if not best[1].behind:
+        relation = f"{times(best[1].factor)} ahead of" if best[1].ahead else "even with"
+        said.append(f"Best: {best[0].short} {_own(best[0])}, {relation} {best[1].other}.")
+    if worst[1].behind:
+        said.append(f"Worst: {worst[0].short} {_own(worst[0])}, {times(worst[1].factor)} behind {worst[1].other}.")
+    said.append(f"Goals missed: {sum(row.met() is False for row in rows)}.")
+    return " ".join(said)
 
 
 def _verdict(rows: list[Row]) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 from importlib import util
 
-from sesh.about import CALLED, DISTRIBUTION
+from sesh.about import CALLED
 from sesh.cli.invocation import Invocation
 from sesh.errors import Refused, UsageError
 
@@ -14,7 +14,7 @@ from sesh.errors import Refused, UsageError
 def mcp(cli: Invocation) -> int:
     """`--mcp`: serve the Model Context Protocol on stdin and stdout until stdin ends."""
     pip = f"{sys.executable} -m pip install" if util.find_spec("pip") else f"uv pip install --python {sys.executable}"
-    install = f"install it with: {pip} '{DISTRIBUTION}[mcp]'"
+    install = f"install it with: {pip} 'mcp>=2,<3'"
     if cli.line.hosts:
         raise UsageError(
             f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}",

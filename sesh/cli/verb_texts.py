@@ -481,8 +481,8 @@ TEXTS = {
     "--mcp": Texts(
         AGENTS, "Serve the Model Context Protocol",
         "",
-        "Serve the Model Context Protocol on stdin and stdout, for agents; its tools take a host. Needs the extra "
-        "sesh-mux[mcp].",
+        "Serve the Model Context Protocol on stdin and stdout, for agents; its tools take a host. Needs the "
+        "extra `mcp`: make install EXTRAS=mcp.",
         "sesh --mcp", "claude mcp add sesh -- sesh --mcp",
     ),
     "--skill": Texts(

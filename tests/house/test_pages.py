@@ -17,7 +17,9 @@ from tests.house.source import read
 from tests.support import ROOT
 
 PAGES = sorted(
-    os.path.relpath(path, ROOT) for folder in ("", "docs/", "tests/") for path in glob(f"{ROOT}/{folder}*.md")
+    os.path.relpath(path, ROOT)
+    for pages in ("*.md", "docs/*.md", "tests/*.md", "examples/**/*.md")
+    for path in glob(f"{ROOT}/{pages}", recursive=True)
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 BENCH = re.compile(r"/tmp/|/root\b|/work/|sesh-far|seshtest")
@@ -82,6 +84,18 @@ def test_every_command_on_the_pages_is_one_that_sesh_understands() -> None:
 def test_links_between_the_pages_lead_somewhere() -> None:
     assert "README.md" in PAGES
     assert [each for page in PAGES for each in broken(page)] == []
+
+
+def test_the_readme_is_a_page_that_one_reads_and_its_blocks_fit_the_column_of_a_site() -> None:
+    text = read("README.md")
+    assert len(text.splitlines()) <= 160
+    blocks = re.findall(r"^```\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert [line for block in blocks for line in block.splitlines() if len(line) > 92] == []
+
+
+def test_every_page_leads_to_all_pages() -> None:
+    missing = {page for page in PAGES if page.startswith("docs/") and "[all pages](README.md)" not in read(page)}
+    assert missing == {"docs/README.md", "docs/AGENTS.md"}, "the second is also printed by --skill"
 
 
 def shown(page: str) -> Iterator[str]:

@@ -387,5 +387,5 @@ def test_without_the_sdk_one_line_says_what_to_install(monkeypatch: pytest.Monke
         ((), f"uv pip install --python {sys.executable}"),
     ):
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=installed: name in there or None)
-        with pytest.raises(Refused, match=re.escape(f"{words} 'sesh-mux[mcp]'")):
+        with pytest.raises(Refused, match=re.escape(f"{words} 'mcp>=2,<3'")):
             mcp(cli)

@@ -26,7 +26,7 @@ from bench.chart import WIDTH, chart
 from bench.control_group import ControlGroup
 from bench.field import Field
 from bench.figures import ECHO, LINES, MANY, MEMORY, OUTPUT, REST, STARTS, Row, Run, in_turns
-from bench.summary import six_lines
+from bench.summary import headlines, six_lines
 from bench.tables import Figure, as_json, as_table, read
 from bench.window import Late, processor_time
 from sesh.cli.verbs import VERBS
@@ -95,6 +95,23 @@ def test_few_samples_have_a_spread_too() -> None:
 def test_there_are_six_lines_also_of_nothing() -> None:
     assert [each[:1] for each in six_lines([])] == list("123456")
     assert all(each.endswith("Not measured.") for each in six_lines([]))
+
+
+def test_a_headline_gives_the_best_and_the_worst_figure_and_counts_the_goals_that_are_missed() -> None:
+    rows = [
+        row("bursts, MB/s", {"sesh": 60, "tmux": 20, "dtach": 50}, line=OUTPUT),
+        row("plain, MB/s", {"sesh": 49, "dtach": 50}, line=OUTPUT),
+        row("sustained, MB/s", {"sesh": 10, "tmux": 5, "dtach": 50}, line=OUTPUT, said="20", goal=lambda _: 20.0),
+        row("memory, MiB", {"sesh": 79, "tmux": 20}, line=MEMORY),
+    ]
+    rows[2].higher = True
+    told = headlines(rows)
+    assert told[LINES.index(OUTPUT)].endswith(
+        "Best: bursts 60 MB/s, 1.2 x ahead of dtach. Worst: sustained 10 MB/s, 5.0 x behind dtach. Goals missed: 1."
+    )
+    assert told[LINES.index(MEMORY)].endswith("** Worst: memory 79 MiB, 3.9 x behind tmux. Goals missed: 0.")
+    assert told[LINES.index(STARTS)].endswith("Not measured.")
+    assert all(len(line) < 200 for line in told)
 
 
 def test_a_loss_says_to_whom_and_by_how_much() -> None:
