@@ -12,8 +12,8 @@ LINK = re.compile(r"(!?\[[^]]*\]\(|\b(?:src|srcset|href)=\")(?![a-z]+:)([^)\"\s]
 
 def only(pattern: str, path: str) -> str:
     """What the group of a pattern matches in a file."""
-    (found,) = re.findall(pattern, (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
-    return str(found)
+    (match,) = re.findall(pattern, (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+    return str(match)
 
 
 def version() -> str:
@@ -24,8 +24,8 @@ def absolute(text: str) -> str:
     """A text with the addresses of pages and pictures, as they are at the tag of this version."""
     source, tag = only(r'^Source = "(.*)"$', "pyproject.toml"), f"v{version()}"
 
-    def link(found: re.Match[str]) -> str:
-        before, path = found.groups()
+    def link(match: re.Match[str]) -> str:
+        before, path = match.groups()
         kind = "raw" if before.startswith(("!", "src")) else "blob"
         return f"{before}{source}/{kind}/{tag}/{'README.md' if path.startswith('#') else ''}{path}"
 

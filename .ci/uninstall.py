@@ -56,8 +56,8 @@ def end_connections() -> None:
         print(f"cannot tell which shared ssh connections are open: {error}")
         return
     if count:
-        what = "a shared ssh connection" if count == 1 else f"{count} shared ssh connections"
-        print(f"ended: {what} to hosts; one that is in use ends with the last program that uses it")
+        connections = "a shared ssh connection" if count == 1 else f"{count} shared ssh connections"
+        print(f"ended: {connections} to hosts; one that is in use ends with the last program that uses it")
 
 
 def tell_of_start_files() -> None:
@@ -89,14 +89,14 @@ def main(venv: str, force: str = "") -> None:
     places = {
         paths.directory(): "sessions and how they ended",
         os.path.dirname(paths.settings_file()): "settings",
-        paths.state_directory(): "known hosts, logs of events and of agents",
+        paths.state_directory(): "known remotes, logs of events and of agents",
         paths.cache_directory(): "packages",
         versions: "what --deploy has installed here",
     }
-    left = {place: what for place, what in places.items() if os.path.lexists(place)}
+    left = {place: content for place, content in places.items() if os.path.lexists(place)}
     tell_of_start_files()
-    for place, what in left.items():
-        print(f"stays: {place} ({what})")
+    for place, content in left.items():
+        print(f"stays: {place} ({content})")
     if pids is None:
         return
     if pids:

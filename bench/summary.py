@@ -23,10 +23,10 @@ def six_lines(rows: Iterable[Row]) -> list[str]:
 
 
 def headlines(rows: Iterable[Row]) -> list[str]:
-    """A line of Markdown for each subject: the best and the worst figure beside a peer, and how many goals are missed."""
-    rows = list(rows)
+    """A line of Markdown for each subject: the best and the worst figure beside a peer, and the number of goals missed."""
+    rows = [row for row in rows if row.short and OURS in row.medians]
     return [
-        f"{number}. **{line}.** {_ends([row for row in rows if row.line == line and row.short and OURS in row.medians])}"
+        f"{number}. **{line}.** {_ends([row for row in rows if row.line == line])}"
         for number, line in enumerate(LINES, 1)
     ]
 

@@ -384,7 +384,7 @@ def _check_answer(session: Session, request: Request) -> bool:
     and if a line that somebody has begun stands there, which the answer would enter with itself; Busy for a draft.
     """
     if request.flag("single") and session.hides:
-        raise Refused(f"{session.name} does not show what is typed, so the answer needs a whole line; nothing was typed")
+        raise Refused(f"{session.name} does not show what is typed, so the answer must be a line; nothing was typed")
     if session.activity.line_begun:
         raise Refused(
             f"{session.name} is waiting, but somebody has begun to type a line there; nothing was typed",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 POLL = 0.02
 """Seconds between two looks while a text is on its way: right after a write the kernel may say that nothing waits."""
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
-"""Editors that take keys for commands, of which a paste makes text: a line is typed there."""
+"""Editors with a command mode: a pasted line would become text, so it is typed."""
 _PIECE, _PASTED_PIECE = 1024, 4095
 """Bytes that are typed before the program has read them; the kernel counts no more."""
 _READING, _STALLED = 30.0, 3.0

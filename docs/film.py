@@ -86,9 +86,9 @@ class _Rows:
             "columns": columns, "rows": 1, "cursor": {"row": 0, "column": 0, "visible": False}, "title": "",
             "colours": self.look.colours(), "cells": [row],
         }  # fmt: skip
-        found = _ROW.search(pictures.svg(screen))
-        assert found is not None  # noqa: S101
-        lean = found[1].replace(' style="white-space:pre" fill="currentColor"', "").replace(' style=""', "")
+        match = _ROW.search(pictures.svg(screen))
+        assert match is not None  # noqa: S101
+        lean = match[1].replace(' style="white-space:pre" fill="currentColor"', "").replace(' style=""', "")
         lean = lean.replace("opacity:.6", "opacity:.75").replace(' shape-rendering="crispEdges"', "")
         return self.ids.setdefault(lean, f"r{len(self.ids)}") if lean else ""
 
@@ -151,7 +151,7 @@ def _size(shot: Shot) -> tuple[float, float]:
 
 
 def _frame(shot: Shot, look: Look) -> str:
-    """The window without what changes in it."""
+    """The frame of the window: title bar, borders, buttons."""
     width, height = _size(shot)
     box = f'width="{width:g}" height="{height:g}" rx="10"'
     foot = height - _FOOT

@@ -19,6 +19,7 @@ SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, or the v
 
 _RELEASED = "2026-11-23"
 """The day of this version, as in the changelog."""
+_HOME = "https://github.com/sesh-mux/sesh"
 _ABOUT = """\
 sesh keeps named shell sessions alive, on this machine and on any machine that you can reach with ssh. `sesh work`
 attaches to the session work, or creates it. Ctrl-\\ leaves it, and whatever runs in it keeps running. When you attach
@@ -110,7 +111,7 @@ def page() -> str:
     parts = [SIGN, f'.TH SESH 1 "{_RELEASED}" "sesh {__version__}" "User Commands"']
     parts += [".SH NAME", "sesh \\- keep named shell sessions alive, here and over ssh"]
     parts += [".SH SYNOPSIS", ".B sesh", _text("[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]")]
-    parts += [".SH DESCRIPTION", *(f".PP\n{_text(' '.join(each.split()))}" for each in _ABOUT.split("\n\n"))]
+    parts += [".SH DESCRIPTION", *(f".PP\n{_text(' '.join(paragraph.split()))}" for paragraph in _ABOUT.split("\n\n"))]
     for group in GROUPS:
         parts += [f".SH {group.upper()}", *(_verb(verb) for verb in VERBS if verb.group == group)]
     parts += [".SH WITH EVERY VERB", *_terms(EVERYWHERE)]
@@ -122,7 +123,7 @@ def page() -> str:
         ("EXAMPLES", _EXAMPLES),
     ):
         parts += [f".SH {title}", *_terms(rows)]
-    parts += [".SH SEE ALSO", ".BR ssh (1),\n.BR ssh_config (5),\n.BR tmux (1)"]
+    parts += [".SH SEE ALSO", f".BR ssh (1),\n.BR ssh_config (5),\n.BR tmux (1),\n.UR {_HOME}\n.UE"]
     return "\n".join(parts) + "\n"
 
 
@@ -130,9 +131,10 @@ def _verb(verb: Verb) -> str:
     """One verb: its usage, what it does, its options, its examples."""
     usage = f"NAME {verb.usage}" if not verb.name else verb.usage
     lines = [f".SS {_text(verb.shown)}", ".PP", f".B {_text(f'sesh {verb.name}'.strip())}", _text(usage)]
-    lines += [".PP", *(_text(each) for each in verb.text.split("\n") if each.strip())]
-    lines += _terms([(each.shown, each.help) for each in verb.options])
-    lines += [".PP", ".nf", *(f".RS 4\n{_text(each)}\n.RE" for each in verb.examples), ".fi"] if verb.examples else []
+    lines += [".PP", *(_text(line) for line in verb.text.split("\n") if line.strip())]
+    lines += _terms([(option.shown, option.help) for option in verb.options])
+    examples = [f".RS 4\n{_text(example)}\n.RE" for example in verb.examples]
+    lines += [".PP", ".nf", *examples, ".fi"] if examples else []
     return "\n".join(line for line in lines if line)
 
 

@@ -45,7 +45,7 @@ _FRESH_START = re.compile(
 _MOVE = re.compile(rb"[\n\v\f]|\x1b(?:\[([0-9]*)([ABEFe])|\[[0-9;]*([HfdrST])|([78DEM]))")
 """What moves the cursor to another row: by a number of rows; or to one that only the screen knows."""
 _PLACED = re.compile(rb"\x1b\[[0-9;]*[Hf]")
-"""What draws a screen, not lines: CUP and HVP."""
+"""Cursor positioning (CUP, HVP): the program draws a screen, not lines."""
 _PIECE = re.compile(r"[\t\b]|[^\t\b]+")
 
 
@@ -156,8 +156,8 @@ def _row(line: bytes) -> str:
 
 
 def in_rows(rows: list[str]) -> str:
-    """The question of a screen's rows down to the cursor's: that one, or the last above it that say anything, from the
-    one on that asks if there is one."""
+    """The question of a screen's rows down to the cursor's: that row, or, if it is empty, the last ones above that say
+    anything. If one of those asks, the question begins there."""
     words = words_of(rows[-1]) if rows else ""
     if _says(words):
         return words[-MAX_QUESTION:]

@@ -35,7 +35,7 @@ _NEEDED = (
 """Keyword, value and option that a command needs to run with stdin and stdout of its own."""
 _CHANGED = "via changes the words that it is given"
 _WHOLE = f'_w=1 </dev/null; : "${{_w:?{_CHANGED}}}"; [ "$_w" ] || {{ echo "{_CHANGED}" >&2; exit 1; }}; unset _w; '
-"""What a line begins with: it runs only as it was written, and for whom.
+"""A prefix of each line: the line does nothing if a shell between has changed its words, or the user.
 
 A shell between, to which the words come joined, sets no variable by `sh -c _w=1`: the expansion ends it. csh and fish
 take that for a mistake, and run nothing either. `sudo -i` expands the second `$_w` too early.

@@ -81,7 +81,7 @@ def _verb_behind(line: parser.CommandLine) -> UsageError:
     first, *others = line.words
     if parser.verb_like(first) in ("--run", "--exec"):  # the option is the command's
         meant = parser.verb_line(first, [*others, *line.behind])
-        return UsageError(f"{first} is the name of a session; verbs begin with dashes", hint=f"did you mean {meant}?")
+        return UsageError(f"{first} is a session name; verbs begin with dashes", hint=f"did you mean {meant}?")
     tail = [] if line.tail is None else ["--", *line.tail]
     if not line.hosts and not find.is_here(first) and find.is_host(first):
         meant = parser.written([f"@{first}", *line.behind, *others, *tail])
@@ -89,7 +89,7 @@ def _verb_behind(line: parser.CommandLine) -> UsageError:
     if like := parser.verb_like(first):
         alone = like in BY_NAME and not (others or BY_NAME[like].words)
         if meant := _by_habit([*line.words, *line.behind]) or (parser.verb_line(first, []) if alone else ""):
-            return UsageError(f"{first} is the name of a session; verbs begin with dashes", hint=f"did you mean {meant}?")
+            return UsageError(f"{first} is a session name; verbs begin with dashes", hint=f"did you mean {meant}?")
     verb = SPELLINGS.get(line.behind[0], line.behind[0])
     if verb in BY_NAME and not _usage(BY_NAME[verb]):
         return _no_words(verb, first)

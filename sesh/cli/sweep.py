@@ -90,7 +90,9 @@ def _agrees(cli: Invocation, rows: list[LeftoverFacts], machine: str) -> bool:
     if lost:
         parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
     if ended:
-        parts.append(f"forget the ended session {ended[0]}" if len(ended) == 1 else f"forget {len(ended)} ended sessions")
+        parts.append(
+            f"forget the ended session {ended[0]}" if len(ended) == 1 else f"forget {len(ended)} ended sessions"
+        )
     return not parts or cli.agrees(wording.plain(f"{' and '.join(parts)}{machine}?"))
 
 

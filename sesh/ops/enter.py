@@ -139,8 +139,8 @@ def check_directory(caller: Caller, name: str, directory: str | None, meant: str
     if not directory or os.path.isdir(path.replace("\0", "/")):
         return
     if meant:
-        what = f"there is no session {name}, and no directory {printable(directory)} to start it in"
-        raise Refused(what, hint=f"did you mean {meant}?")
+        message = f"there is no session {name}, and no directory {printable(directory)} to start it in"
+        raise Refused(message, hint=f"did you mean {meant}?")
     raise Refused(create.no_directory(path), hint=f"to run a command: $sesh {name} -- {printable(directory)}")
 
 

@@ -17,7 +17,7 @@ from tests.support import ROOT
 ADDRESS = re.compile(r"https://github\.com/([\w-]+/sesh)\b")
 OTHERS = {"joshmedeski/sesh"}
 """Projects of that name that pages tell apart from this one."""
-PLACES = ["CHANGELOG.md", "CONTRIBUTING.md", "README.md", "pyproject.toml", ".github/**/*.yml", "docs/*.md"]
+PLACES = ["CHANGELOG.md", "CONTRIBUTING.md", "README.md", "pyproject.toml", ".github/**/*.yml", "docs/*.[mp][dy]"]
 
 
 def setup() -> ModuleType:
