@@ -23,7 +23,7 @@ def six_lines(rows: Iterable[Row]) -> list[str]:
 
 
 def headlines(rows: Iterable[Row]) -> list[str]:
-    """A line of Markdown for each subject: the best and the worst figure beside a peer, and the number of goals missed."""
+    """A line of Markdown for each subject: the best and the worst figure beside a peer, and the goals missed."""
     rows = [row for row in rows if row.short and OURS in row.medians]
     return [
         f"{number}. **{line}.** {_ends([row for row in rows if row.line == line])}"
