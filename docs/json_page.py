@@ -36,6 +36,9 @@ On several hosts a verb prints one list:
 
 `--wait` of several sessions, or with `--any` or `--label`, prints a list in the order of the names.
 
+A session's name is `session` in what tells of something in it (a run, a condition, an event, a hit), `name` elsewhere;
+`--open` and `--new` have both.
+
 In the tables a *time* is RFC 3339 in UTC. An *optional* key may be missing. A key with *or null* is always there; null
 means that nothing is known.
 """
