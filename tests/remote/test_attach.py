@@ -289,19 +289,20 @@ def test_all_is_ended_over_there_only_with_consent(home: Home, farm: Farm) -> No
     assert home.names() == ["here"]
 
 
-def started_agent(home: Home, name: str) -> str:
-    """A new ssh-agent, which ends with the home; its socket."""
+def started_agent(home: Home, name: str) -> tuple[str, Terminal]:
+    """A new ssh-agent, which ends with the home; its socket and its terminal."""
     socket = os.path.join(home.path, name)
     script = home.write(f"{name}.sh", f"exec ssh-agent -D -a {socket} >/dev/null")
-    home.terminal(command=["sh", script]).wait_until(lambda: os.path.exists(socket))
-    return socket
+    terminal = home.terminal(command=["sh", script])
+    terminal.wait_until(lambda: os.path.exists(socket))
+    return socket, terminal
 
 
 def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
     """The path of the agent's socket here means nothing on the host, or is another's socket there."""
     far = farm.host("box", config={"ForwardAgent": "yes"})
     decoy = far.write("decoy", "")
-    agent = home.env["SSH_AUTH_SOCK"] = started_agent(home, "agent")
+    agent = home.env["SSH_AUTH_SOCK"] = started_agent(home, "agent")[0]
     add = home.terminal(command=["ssh-add", farm.ground.identity])
     assert add.exit_code() == 0
     home.sesh("@box", "--open", "work", "--env", "A=1")
@@ -318,9 +319,9 @@ def test_who_comes_back_with_another_agent_has_that_one_over_there(home: Home, f
     far = farm.host("box", config={"ForwardAgent": "yes"})
     path = os.path.join(home.path, "newest")
 
-    def log_in(name: str) -> int:
-        """A new agent, at SSH_AUTH_SOCK or where that leads; it holds a key of this name. Its pid."""
-        socket = started_agent(home, name)
+    def log_in(name: str) -> Terminal:
+        """A new agent, at SSH_AUTH_SOCK or where that leads; it holds a key of this name. Its terminal."""
+        socket, shown = started_agent(home, name)
         key = os.path.join(home.path, f"key-{name}")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"of-{name}", "-f", key], check=True)
         subprocess.run(["ssh-add", "-q", key], env={**os.environ, "SSH_AUTH_SOCK": socket}, check=True)
@@ -328,16 +329,15 @@ def test_who_comes_back_with_another_agent_has_that_one_over_there(home: Home, f
             os.symlink(socket, f"{path}.new")
             os.replace(f"{path}.new", path)
         home.env["SSH_AUTH_SOCK"] = path if link else socket
-        (pid,) = (pid for pid in home.processes() if processes.called(pid) == "ssh-agent")
-        return pid
+        return shown
 
-    pid = log_in("morning")
+    agent = log_in("morning")
     terminal = attached(home, "@box", "work")
     terminal.type("ssh-add -l\r")
     shows(terminal, "of-morning")
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
-    os.kill(pid, signal.SIGTERM)
+    agent.signal(signal.SIGTERM)
     wait_until(lambda: not os.path.exists(os.path.join(home.path, "morning")))
     log_in("evening")
     terminal = attached(home, "@box", "work")

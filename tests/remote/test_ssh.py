@@ -828,7 +828,7 @@ def test_a_sesh_that_does_not_start_costs_nobody_the_shared_connection(home: Hom
     before = farm.masters()
     launcher = Path(far.home, ".local/bin/sesh")
     whole = launcher.read_text()
-    launcher.write_text(whole.replace("exec ", "exit 1; exec "))
+    launcher.write_text("#!/bin/sh\n# starts sesh.__main__\nexit 1\n")
     listed = home.sesh("--list")
     launcher.write_text(whole)
     assert "sesh did not start there" in listed.stdout + listed.stderr

@@ -322,7 +322,7 @@ REFUSED = rows(
     ("--import .", "directory, --export"),
     ("SESH_DIR=/etc/passwd --list", "/etc/passwd, not a directory, SESH_DIR"),
     ("SESH_DIR=/etc/passwd/x --list", "/etc/passwd/x, SESH_DIR"),
-    ("SESH_DIR=/tmp --list", "/tmp, other users, SESH_DIR"),
+    ("SESH_DIR=/tmp --list", "/tmp, other user, SESH_DIR"),  # of root: "accessible to other users"
     ("SESH_DIR=/proc/nodir --open new", "/proc/nodir, create, SESH_DIR"),
     ("SESH_PERSIST=x @127.0.0.1:1 --list", "SESH_PERSIST, x, 8h"),
     ("SESH_KEEPALIVE=x @127.0.0.1:1 --list", "SESH_KEEPALIVE, x, seconds"),
