@@ -600,9 +600,13 @@ def sought(session: Session, request: Request) -> Sought:
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at
+    run, stale = session.runs.active if session.runs is not None else None, None
+    if request.flag("anew") and (run is None or run.connection is request.connection) and session.activity.waits:
+        stale = session.activity.standing().since
     return {
         "prompt": request.flag("prompt"),
         "waiting": request.flag("waiting"),
+        "stale": stale,
         "idle": request.seconds("idle"),
         "since": since if isinstance(since, int) else None,
     }

@@ -460,6 +460,37 @@ def test_who_waits_for_a_command_hears_that_it_asks_something(home: Home) -> Non
     assert home.sesh("--run", "work", "--", 'echo "$name"').stdout == "Ada\n"
 
 
+def test_what_was_asked_before_a_command_is_not_said_of_it(home: Home) -> None:
+    """An old notification was reported by each --run, and what was typed ahead at the terminal was dropped."""
+    home.sesh("--open", "work")
+    home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
+    wait_until(lambda: home.summary("work")["activity"]["question"] == "old news")
+    shell = home.terminal("outer")
+    shell.wait_for(PROMPT)
+    shell.type("sesh --run work -- 'until [ -e go ]; do sleep 0.05; done'; echo ended=$?\r")
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "working")
+    shell.type("echo typed-a''head\r")
+    home.write("go", "")
+    shell.wait_for("typed-ahead")
+    assert "work waits" not in shell.text()
+
+
+def test_a_question_is_told_though_another_stood_before_it(home: Home) -> None:
+    home.sesh("--open", "work")
+    home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
+    wait_until(lambda: home.summary("work")["activity"]["question"] == "old news")
+    waiting = home.terminal("--run", "work", "--", 'printf "Name? "; read name')
+    waiting.wait_for("work waits: Name?; answer it: sesh work")
+    assert "old news" not in waiting.text()
+
+
+def test_a_command_behind_one_that_asks_tells_of_that(home: Home) -> None:
+    home.sesh("--open", "work")
+    home.sesh("--run", "work", "--no-wait", "--", 'printf "Name? "; read name')
+    wait_until(lambda: home.summary("work")["activity"]["question"] == "Name?")
+    home.terminal("--run", "work", "--", "true").wait_for("work waits: Name?; answer it: sesh work")
+
+
 def test_an_answer_typed_where_nobody_takes_it_is_no_command_for_the_shell(home: Home) -> None:
     """A password typed there was run, and stood in the shell's history."""
     home.sesh("--open", "work")
