@@ -504,3 +504,4 @@ def test_an_answer_typed_where_nobody_takes_it_is_no_command_for_the_shell(home:
     shell.type("echo la''st\r")
     shell.wait_for("last")
     assert "mistyped" not in shell.text()
+    assert "what was typed here meanwhile was dropped: the command did not get it" in shell.text()

@@ -285,6 +285,18 @@ def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> N
     process.communicate(timeout=10)
 
 
+def test_a_pipe_that_has_ended_is_no_input_for_a_job(home: Home) -> None:
+    """Each job of an agent whose stdin is a closed pipe was said to wait for that input."""
+    process = home.start("--exec", "job", "--", "sh", "-c", "read x", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.close()
+    process.stdin = None
+    wait_until(lambda: home.names() == ["job"] and home.summary("job")["activity"]["state"] == "waiting")
+    home.sesh("--send", "job", "hi", "--enter")
+    assert process.communicate(timeout=10) == (b"", b"")
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("follow", [[], ["--follow"]])
 def test_who_waits_for_a_job_hears_that_it_asks_something(home: Home, follow: list[str]) -> None:
     """What was typed here went nowhere."""
