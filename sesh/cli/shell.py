@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh.cli import printing
-from sesh.errors import UsageError
+from sesh.errors import ENDS, UsageError
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach import find
@@ -63,10 +63,17 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         if facts.get("truncated"):
             cli.note("the command wrote more; only the end was kept")
         if facts.get("session_ended") and cli.watched:
-            cli.note(f"the command ended the shell of {name}, and with it the session")
+            cli.note(_ending(name, facts.get("reason")))
         if facts.get("timed_out"):
             cli.note(f"the command goes on in {name}; to wait for it: $sesh --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
+
+
+def _ending(name: str, reason: str | None) -> str:
+    """Return the line for a session that ended with the command."""
+    if reason == "exited":
+        return f"the command ended the shell of {name}, and with it the session"
+    return f"{subject(name)} {ENDS.get(reason or '', 'has ended')}, and the command with it"
 
 
 def history(cli: Invocation, name: str | None = None, number: str | None = None, *, ansi: bool = False) -> int:

@@ -449,6 +449,15 @@ def test_a_command_that_ends_its_session_is_said_to_have_done_so(home: Home) -> 
     person.wait_for("the command ended the shell of t, and with it the session")
 
 
+def test_a_command_whose_session_is_killed_is_not_said_to_have_ended_it(home: Home) -> None:
+    home.sesh("--open", "t")
+    person = home.terminal("--run", "t", "--", "sleep 1000")
+    wait_until(lambda: in_front(home, "sleep"))
+    home.sesh("--kill", "t")
+    assert person.exit_code() == 129
+    person.wait_for("t was killed, and the command with it")
+
+
 def test_who_waits_for_a_command_hears_that_it_asks_something(home: Home) -> None:
     """Nothing was shown, however long it asked."""
     home.sesh("--open", "work")
