@@ -669,6 +669,9 @@ def history(daemon: Requests, request: Request) -> None:
         return
     for entry, output in entries:
         if entry["n"] == number:
+            if entry["output_bytes"] and not output:  # dropped for newer ones, or restored without
+                message = f"the output of command {number} is not kept any more"
+                raise NotFound(message, hint=f"see: $sesh --logs {session.name}")
             request.respond(output, **entry)
             return
     raise NotFound(f"{session.name} has no command {number}", hint=f"see: $sesh --history {session.name}")

@@ -80,7 +80,7 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
     """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
     name = cli.session(name)
     if number is None:
-        return _print_history(cli, cli.target.call(shell.history, name=name))
+        return _print_history(cli, name, cli.target.call(shell.history, name=name))
     from sesh import bounds
 
     if not bounds.is_decimal(number):
@@ -93,12 +93,15 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
     return 0
 
 
-def _print_history(cli: Invocation, commands: list[Command]) -> int:
+def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
     from sesh import moments
     from sesh.wording import joined, one_line
 
     if cli.json:
         return cli.value(commands)
+    if not commands:
+        integration = "the shell integration: $sesh --shell-init bash (zsh, fish)"
+        cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
     times = [moments.here(command["started"]) or "-" for command in commands]
     width = max(map(len, times), default=0)
     for command, began in zip(commands, times, strict=True):

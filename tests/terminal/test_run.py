@@ -331,6 +331,15 @@ def test_a_command_that_is_not_in_the_history_is_not_found(home: Home) -> None:
     assert "t has no command 99" in done.json()["error"]["message"]
 
 
+def test_an_empty_history_says_what_it_keeps(home: Home) -> None:
+    """Without the shell's integration there was nothing at all, and no reason."""
+    home.sesh("--open", "t")
+    done = home.sesh("--history", "t")
+    assert (done.code, done.stdout) == (0, "")
+    assert "typed ones with the shell integration: sesh --shell-init bash" in done.stderr
+    assert home.sesh("--history", "t", "--json").stderr == ""
+
+
 def test_the_history_of_a_job_that_is_kept_is_there_too(home: Home) -> None:
     """It stood empty until the kept session was killed, and had the job after that."""
     assert home.sesh("--exec", "job", "--keep", "--", "sh", "-c", "echo out; exit 3").code == 3
