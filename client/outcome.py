@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh.about import CALLED
-from sesh.errors import MEMORY_REASONS
+from sesh.errors import ENDS, MEMORY_REASONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Outcome:
             return f"detached from {self.name}{f'@{self.host}' if self.host else ''}{why}"
         if self.reason == "killed":
             return f"{self.name} ended by --kill"
+        if self.reason == "terminated":
+            return f"{self.name} {ENDS[self.reason]}"
         why = f" ({self.reason})" if self.reason in ("timed out", *MEMORY_REASONS) else ""
         if self.signal:
             return f"{self.name} ended by {_signal_name(self.signal)}{why}"

@@ -112,6 +112,8 @@ class Ending:
         self._drop = drop
         self.killed = False
         """True if the session was asked to end: then every process of it is ended, not only the program."""
+        self._asked_by = ""
+        """The reason of the end then: `killed`, or `terminated` by a signal to the daemon."""
         self.done = False
         """True if the program has ended, and the session's files are removed or it is kept."""
         self.unseen = False
@@ -123,10 +125,11 @@ class Ending:
         self._since = 0.0
         """Time (monotonic) at which the session's processes were sent SIGHUP; then, at which it had ended; 0 before."""
 
-    def begin(self, *, keep: bool = False) -> None:
+    def begin(self, *, keep: bool = False, reason: str = "killed") -> None:
         """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
 
-        `keep`: a session that was to be kept stays readable. A session that has ended already is only finished.
+        `keep`: a session that was to be kept stays readable. `reason`: as people are told it. A session that has ended
+        already is only finished.
         """
         session, pty = self.session, self.session.pty
         session.facts["keep"] = keep and session.facts["keep"]
@@ -135,7 +138,7 @@ class Ending:
             self._finish()
             return
         if not self.killed and pty is not None:
-            self.killed = True
+            self.killed, self._asked_by = True, reason
             session.timers.set("end", 0, self._check_processes)
 
     def time_out(self) -> None:
@@ -186,12 +189,12 @@ class Ending:
             pump.reopen()
         session.program_ended(pump.pty.status or 0, killed=self.killed)
         facts = session.facts
-        facts["reason"] = self._reason()
+        facts["reason"] = reason = self._reason()
         code, runs = session.end.code, session.runs
         answered = runs is not None and runs.ends_shell(code)  # who had `--run` end its shell is told how
         if runs is not None:
-            runs.program_ended(code)
-        session.emit("exited", exit_code=code, signal=session.end.signal, reason=facts["reason"])
+            runs.program_ended(code, reason)
+        session.emit("exited", exit_code=code, signal=session.end.signal, reason=reason)
         session.faults.guard(self._files.close_pump, "the terminal")
         session.faults.guard(self._keep_result, "the result")
         if not answered and self._outlives():
@@ -216,7 +219,7 @@ class Ending:
         """
         end = self.session.end
         if end.timed_out or self.killed:
-            return "timed out" if end.timed_out else "killed"
+            return "timed out" if end.timed_out else self._asked_by
         if end.code != SIGNAL_BASE + signal.SIGKILL:
             return "exited"
         before, now = self.session.facts.get("ended_for_memory"), system.ended_for_memory()

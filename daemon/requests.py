@@ -600,9 +600,13 @@ def sought(session: Session, request: Request) -> Sought:
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at
+    run, stale = session.runs.active if session.runs is not None else None, None
+    if request.flag("anew") and (run is None or run.connection is request.connection) and session.activity.waits:
+        stale = session.activity.standing().since
     return {
         "prompt": request.flag("prompt"),
         "waiting": request.flag("waiting"),
+        "stale": stale,
         "idle": request.seconds("idle"),
         "since": since if isinstance(since, int) else None,
     }
@@ -665,6 +669,9 @@ def history(daemon: Requests, request: Request) -> None:
         return
     for entry, output in entries:
         if entry["n"] == number:
+            if entry["output_bytes"] and not output:  # dropped for newer ones, or restored without
+                message = f"the output of command {number} is not kept any more"
+                raise NotFound(message, hint=f"see: $sesh --logs {session.name}")
             request.respond(output, **entry)
             return
     raise NotFound(f"{session.name} has no command {number}", hint=f"see: $sesh --history {session.name}")

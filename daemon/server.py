@@ -265,7 +265,7 @@ class Server:
             elif self.ending.late and self.ending.unseen:
                 self.ending.leave()
             else:
-                self.ending.begin()
+                self.ending.begin(reason="terminated")
         if signal.SIGCHLD in numbers:
             self.ending.child_ended()
             if session.hooks is not None:

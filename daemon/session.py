@@ -401,7 +401,7 @@ class Session:
         if self.runs is None:
             from sesh.daemon.shell.queue import RunQueue
 
-            self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit)
+            self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit, self.sent)
         return self.runs
 
     def get_marks(self) -> CommandMarks:

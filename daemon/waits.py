@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
     class Sought(TypedDict):
         """Conditions of a request beside the session's end. `idle`: in seconds. `since`: the position that output must
-        have come to before a prompt counts. A shell at its prompt has read what was typed, whatever that printed."""
+        have come to before a prompt counts. A shell at its prompt has read what was typed, whatever that printed.
+        `stale`: since when the question has stood that counts no more; None if each counts."""
 
         prompt: bool
         waiting: bool
+        stale: float | None
         idle: float | None
         since: int | None
 
@@ -35,6 +37,9 @@ QUIET = 0.1
 """Seconds of silence after which a prompt counts: by then, all that the shell prints before it reads has come."""
 MAX_PAUSE = 1.0
 """Seconds between two checks of a shell that is silent and not at its prompt; nothing reports when it gets there."""
+_UNREPORTED = 10.0
+"""Seconds between two checks of a program that may have begun to read in silence: up to so long after output stopped,
+`Activity` looks by itself."""
 FED = 0.05
 """Seconds until the next check for a client that has not been sent all output: it may find its text in it."""
 
@@ -135,13 +140,12 @@ class Waits:
     def _check_waiting(self) -> None:
         """Answers those who wait until a person is needed; looks again now and then, as no output may tell of that."""
         self._prune()
-        question = self._activity.standing().question
-        needed = self._activity.waits
+        standing = self._activity.standing()
         waits = self._waiting_for("waiting")
-        if needed:
-            waits = [wait for wait in waits if not self._answer(wait, "waiting", question=question)]
-        if waits:
-            self._timers.set("waiting", FED if needed else MAX_PAUSE, self._check_waiting)
+        meant = [wait for wait in waits if self._activity.waits and standing.since != wait.sought["stale"]]
+        unfed = [wait for wait in meant if not self._answer(wait, "waiting", question=standing.question)]
+        if unfed or len(meant) < len(waits):
+            self._timers.set("waiting", FED if unfed else _UNREPORTED, self._check_waiting)
 
     def _check_idle(self, wait: Wait) -> None:
         """Answers a wait if the program has been silent for long enough."""

@@ -32,6 +32,7 @@ in `failures`, which is loaded when one of them is first taken from here: a verb
 from __future__ import annotations
 
 from sesh.refusals import (
+    ENDS,
     MEMORY_REASONS,
     SIGNAL_BASE,
     Exists,
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "MEMORY_REASONS", "SIGNAL_BASE", "WANTS_LOGIN", "Busy", "CannotStart", "DaemonDied", "Ended", "Exists",
+    "ENDS", "MEMORY_REASONS", "SIGNAL_BASE", "WANTS_LOGIN", "Busy", "CannotStart", "DaemonDied", "Ended", "Exists",
     "ExitCode", "InternalError", "Interrupted", "InvalidHost", "InvalidName", "Late", "LocalFault", "LoginRefused",
     "Lost", "NamingHost", "NotDeployed", "NotFound", "NotSubmitted", "ProtocolError", "Refused", "SeshError",
     "Silent", "TimedOut", "Unknown", "Unreachable", "UsageError", "for_host", "limit_hint", "no_process", "rebuild",

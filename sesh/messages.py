@@ -110,6 +110,7 @@ class Words(_Positions, total=False):
     follow: bool
     prompt: bool
     waiting: bool | None
+    anew: bool
     idle: float | None
     wait: bool
     key: str

@@ -356,7 +356,8 @@ class Overview(TypedDict):
 class Outcome(TypedDict):
     """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped.
 
-    `reason`: exited, killed (by sesh), timed out, or one of `MEMORY_REASONS`; None from an older daemon."""
+    `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or one of `MEMORY_REASONS`;
+    None from an older daemon."""
 
     exit_code: int | None
     signal: int | None
@@ -376,7 +377,8 @@ class _RunFacts(TypedDict):
 
 
 class RunFacts(_RunFacts, _From, total=False):
-    """A daemon's account of a run. `n`: its number; `key`: by which a client finds it after a lost link.
+    """A daemon's account of a run. `n`: its number; `key`: by which a client finds it after a lost link; `reason`: of
+    the session's end, if that ended with it.
 
     `from`: how much of its output went before the answer.
     """
@@ -393,6 +395,7 @@ class RunFacts(_RunFacts, _From, total=False):
     key: str
     output_lost: bool
     session_ended: bool
+    reason: str | None
 
 
 class JobResult(Outcome, total=False):
@@ -433,9 +436,9 @@ class _RunResult(TypedDict):
 class RunResult(_RunResult, total=False):
     """A command that has ended. `duration`: seconds; `truncated`: only the end of the output is here.
 
-    `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`, true if the command ended
-    the shell, and with it the session. Only for `--exec`: `signal`, and `reason`: exited, killed (by sesh), timed out,
-    killed for memory, or killed, perhaps for memory.
+    `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`, true if the session ended
+    with the command. Only for `--exec`: `signal`. `reason`: of a job's end, and of such a session's: exited, killed (by
+    sesh), terminated (by a signal to its daemon), timed out, killed for memory, or killed, perhaps for memory.
     """
 
     output_base64: str

@@ -146,14 +146,14 @@ def give_back() -> None:
         return
 
 
-def unread(pipe: int) -> int:
-    """Bytes in a pipe that its reader has not taken yet."""
+def unread(descriptor: int) -> int:
+    """Bytes in a pipe, or in a terminal, that its reader has not taken yet. Raises OSError."""
     import array
     import fcntl
     import termios
 
     count = array.array("i", [0])
-    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    fcntl.ioctl(descriptor, termios.FIONREAD, count)
     return count[0]
 
 

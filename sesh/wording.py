@@ -74,9 +74,8 @@ def state(session: Summary) -> str:
     if session.get("machine"):
         return f"on {plain(session['machine'])}"
     if session["state"] == "exited":
-        ended = moments.seconds(session.get("ended"))
-        since = f" ({moments.ago(time.time() - ended)})" if ended is not None else ""
-        return f"exited {session.get('exit_code')}{since}"
+        passed = moments.age(session.get("ended"), time.time())
+        return f"exited {session.get('exit_code')}{f' ({passed} ago)' if passed else ''}"
     if session["state"] != "running":
         return plain(session["state"])
     if session.get("responding") is False:

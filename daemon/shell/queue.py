@@ -55,13 +55,22 @@ JUST_NOW = 1.0
 
 
 class RunQueue:
-    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event.
+    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event; `sent` is called
+    when a command is typed.
 
     It is one state machine, and long for that: marks, timers and keys each act on the whole of its state.
     """
 
-    def __init__(self, facts: Facts, pump: Pump, timers: Timers, history: History, emit: Callable[..., None]) -> None:
-        self._facts, self._pump, self._emit = facts, pump, emit
+    def __init__(
+        self,
+        facts: Facts,
+        pump: Pump,
+        timers: Timers,
+        history: History,
+        emit: Callable[..., None],
+        sent: Callable[[bytes], None],
+    ) -> None:
+        self._facts, self._pump, self._emit, self._sent = facts, pump, emit, sent
         self.timers, self.history = timers, history
         self.waiting: deque[Run] = deque()
         self.active: Run | None = None
@@ -160,13 +169,13 @@ class RunQueue:
         finished_at, answered = self._finished
         return self.active is not None or (answered == code and time.monotonic() < finished_at + JUST_NOW)
 
-    def program_ended(self, code: int | None) -> None:
+    def program_ended(self, code: int | None, reason: str) -> None:
         """The session's program has ended, and with it the command under way; the others are refused."""
         run = self.active
         self._pump.show(self.mark_filter.release_part() + self.mark_filter.release())
         if run is not None and run.state in (RUNNING, PROBED):
-            self._finish(run, code, session_ended=True)
-            self.history.last = {"key": run.key, **run.result(code, session_ended=True)}
+            self._finish(run, code, reason)
+            self.history.last = {"key": run.key, **run.result(code, reason=reason)}
         for run in self.every():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
         self.timers.clear("run")
@@ -306,6 +315,7 @@ class RunQueue:
         run.shell = shell
         run.attempts += 1
         run.token = f"{self.secret}.{run.number}.{run.attempts}"
+        self._sent(b"\r")  # as if it were typed: what was asked before is asked no more
         try:
             self._enter(run, TYPED, shell.kind, source(run.words, shell.kind))
         except OSError as error:
@@ -420,8 +430,8 @@ class RunQueue:
 
     # -- the end of a run
 
-    def _finish(self, run: Run, code: int | None, *, session_ended: bool = False) -> None:
-        """The command has ended, maybe with the session; `code` is None if it is unknown."""
+    def _finish(self, run: Run, code: int | None, reason: str = "") -> None:
+        """The command has ended; `code` is None if it is unknown, `reason` that of the session's end with it."""
         pty, output = self._pump.pty, run.output
         output.translated = output.translated and (pty is None or pty.translates())
         now = time.monotonic()
@@ -434,8 +444,8 @@ class RunQueue:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: $sesh --logs {self.name}"))
         else:
-            self.history.add_answer(run, run.result(code, session_ended=session_ended))
-            run.answer(code, session_ended=session_ended)
+            self.history.add_answer(run, run.result(code, reason=reason))
+            run.answer(code, reason=reason)
             self._leave(run)
 
     def _refuse(self, run: Run, error: SeshError) -> None:

@@ -66,18 +66,18 @@ class Run:
         if self.wrapper is not None:
             self.wrapper.remove()
 
-    def answer(self, code: int | None, *, ended: bool = True, session_ended: bool = False) -> None:
+    def answer(self, code: int | None, *, ended: bool = True, reason: str = "") -> None:
         """Sends its client, if one waits, the output that it does not have yet, and the result."""
         connection, self.connection = self.connection, None
         if connection is None:
             return
-        result, since = self.result(code, timed_out=not ended, session_ended=session_ended), 0
+        result, since = self.result(code, timed_out=not ended, reason=reason), 0
         if self.live is not None:
             result, since = {**result, "from": self.live.sent, "truncated": self.live.lost}, self.live.position
         connection.respond(self.request, self.output.text(self.token if ended else "", since=since), **result)
 
-    def result(self, code: int | None, *, timed_out: bool = False, session_ended: bool = False) -> RunFacts:
-        """The result, as the client gets it."""
+    def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
+        """The result, as the client gets it; `reason`: that of the session's end, if it ended with the command."""
         began = self.began_at or self.requested_at
         duration = time.monotonic() - began if self.duration is None else self.duration
         facts: RunFacts = {
@@ -87,7 +87,7 @@ class Run:
             "truncated": self.output.base > 0,
             "n": self.number,
         }
-        return {**facts, "session_ended": True} if session_ended else facts
+        return {**facts, "session_ended": True, "reason": reason} if reason else facts
 
 
 class RunOutput(OutputLog):

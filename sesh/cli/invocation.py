@@ -91,11 +91,17 @@ class Invocation(Caller):
             return
         import termios
 
+        from sesh import system
+
         try:
-            if os.tcgetpgrp(0) == os.getpgrp():  # in the background it would stop this process
-                termios.tcflush(0, termios.TCIFLUSH)
+            if os.tcgetpgrp(0) != os.getpgrp():
+                return  # in the background it would stop this process
+            typed = system.unread(0)
+            termios.tcflush(0, termios.TCIFLUSH)
         except (OSError, termios.error):
             return  # the terminal has gone
+        if typed:
+            self.note("what was typed here meanwhile was dropped: the command did not get it")
 
     def note(self, line: str) -> None:
         """Print one line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""

@@ -7,7 +7,7 @@ import os
 from sesh import bounds, errors
 from sesh.cli import printing
 from sesh.cli.parser import written
-from sesh.errors import MEMORY_REASONS, ExitCode, Refused, SeshError, UsageError
+from sesh.errors import ENDS, ExitCode, Refused, SeshError, UsageError
 from sesh.names import subject
 from sesh.ops import jobs
 from sesh.reach import find
@@ -129,13 +129,11 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
             size = _about(missing * len(output) / max(len(retained), 1))  # less the carriage returns, by their share
             without = f", without {size}" if missing else ""
             cli.note(f"{subject(name)} wrote more; only the end was kept{without}; --follow prints all")
-    if result.get("timed_out"):
-        if not cli.json:
-            cli.note(f"{subject(name)} timed out and was ended")
-        return ExitCode.TIMED_OUT
-    if not cli.json and (reason := result.get("reason")) in MEMORY_REASONS:
-        cli.note(f"{subject(name)} was {reason}")
-    return int(result["exit_code"] or 0)
+    timed_out = result.get("timed_out")
+    how = ENDS.get("timed out" if timed_out else result.get("reason") or "")
+    if how and not cli.json:
+        cli.note(f"{subject(name)} {how}")
+    return ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)
 
 
 def _about(size: float) -> str:

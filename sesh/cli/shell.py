@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh.cli import printing
-from sesh.errors import UsageError
+from sesh.errors import ENDS, UsageError
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach import find
@@ -63,17 +63,24 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         if facts.get("truncated"):
             cli.note("the command wrote more; only the end was kept")
         if facts.get("session_ended") and cli.watched:
-            cli.note(f"the command ended the shell of {name}, and with it the session")
+            cli.note(_ending(name, facts.get("reason")))
         if facts.get("timed_out"):
             cli.note(f"the command goes on in {name}; to wait for it: $sesh --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
+
+
+def _ending(name: str, reason: str | None) -> str:
+    """Return the line for a session that ended with the command."""
+    if reason == "exited":
+        return f"the command ended the shell of {name}, and with it the session"
+    return f"{subject(name)} {ENDS.get(reason or '', 'has ended')}, and the command with it"
 
 
 def history(cli: Invocation, name: str | None = None, number: str | None = None, *, ansi: bool = False) -> int:
     """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
     name = cli.session(name)
     if number is None:
-        return _print_history(cli, cli.target.call(shell.history, name=name))
+        return _print_history(cli, name, cli.target.call(shell.history, name=name))
     from sesh import bounds
 
     if not bounds.is_decimal(number):
@@ -86,12 +93,15 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
     return 0
 
 
-def _print_history(cli: Invocation, commands: list[Command]) -> int:
+def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
     from sesh import moments
     from sesh.wording import joined, one_line
 
     if cli.json:
         return cli.value(commands)
+    if not commands:
+        integration = "the shell integration: $sesh --shell-init bash (zsh, fish)"
+        cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
     times = [moments.here(command["started"]) or "-" for command in commands]
     width = max(map(len, times), default=0)
     for command, began in zip(commands, times, strict=True):

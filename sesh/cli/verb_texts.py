@@ -206,7 +206,9 @@ TEXTS = {
         RUN, "Run CMD in its own session, and exit with its code",
         "[NAME] {} -- CMD…",
         "Run CMD in its own session, wait, and exit with its exit code. Its output is printed with --print or --follow "
-        "only; meanwhile `sesh NAME` shows it. Without NAME the session gets the lowest free number.\n\n"
+        "only; meanwhile `sesh NAME` shows it. That is the output of a terminal, also in a pipe: stderr is part of it, "
+        "and programs may colour it or fit it to the columns (--size). Without NAME the session gets the lowest free "
+        "number.\n\n"
         "Its result is kept for a week: --wait, --status and --logs read it.\n\n"
         "Ctrl-C sends SIGINT to CMD. The third within 2 s, Ctrl-\\, and any other end of sesh leave it running.",
         "sesh --exec build -f -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh",

@@ -304,7 +304,11 @@ def run(
 def _has_input() -> bool:
     """Returns whether our stdin is a pipe in which bytes wait."""
     try:
-        return stat.S_ISFIFO(os.fstat(STDIN).st_mode) and bool(wire.polled([(STDIN, select.POLLIN)], 0.0))
+        if not stat.S_ISFIFO(os.fstat(STDIN).st_mode):
+            return False
+        from sesh import system
+
+        return system.unread(STDIN) > 0
     except OSError:
         return False  # it is closed
 

@@ -198,7 +198,7 @@ class _RunRequest:
             self._words["since"] = self.live.position
         asked = wire.asking("run", _RUN, self._data, timeout=left, **self._words)
         if self._tell is not None:
-            asked += wire.asking("wait", _QUESTION, waiting=True)
+            asked += wire.asking("wait", _QUESTION, waiting=True, anew=not self._sent)
         if stream.host is not None and not self._sent:
             self._sent = True
             stream.greet(asked, self.deadline)

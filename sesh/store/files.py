@@ -39,7 +39,7 @@ resume = simple(
 labels = mapping(system_text, system_text)
 RUN = {
     **keys("n output_bytes from position", exact_natural), "exit_code": exact,
-    **keys("timed_out truncated output_lost session_ended", flag), **keys("cwd key", system_line),
+    **keys("timed_out truncated output_lost session_ended", flag), **keys("cwd key reason", system_line),
     "command": either(words, system_text), "started": moment, "duration": number,
 }  # fmt: skip
 """The keys of a run; an older sesh kept the typed command as one text."""

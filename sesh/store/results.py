@@ -188,5 +188,5 @@ def command_json(
 
         result["output_base64"] = b64encode(output).decode()
     if facts.get("session_ended"):
-        result["session_ended"] = True
+        result["session_ended"], result["reason"] = True, facts.get("reason")
     return result

@@ -468,3 +468,6 @@ def test_a_restored_session_still_knows_what_was_run_in_it(home: Home) -> None:
     after = home.sesh("--history", "work", "--json").json()
     assert [(entry["n"], entry["command"]) for entry in after] == [(1, ["echo before"]), (2, ["echo behind"])]
     assert home.sesh("--history", "work", "2").stdout == "behind\n"
+    lost = home.sesh("--history", "work", "1")
+    assert (lost.code, lost.stdout) == (1, "")
+    assert "the output of command 1 is not kept any more; see: sesh --logs work" in lost.stderr

@@ -331,6 +331,15 @@ def test_a_command_that_is_not_in_the_history_is_not_found(home: Home) -> None:
     assert "t has no command 99" in done.json()["error"]["message"]
 
 
+def test_an_empty_history_says_what_it_keeps(home: Home) -> None:
+    """Without the shell's integration there was nothing at all, and no reason."""
+    home.sesh("--open", "t")
+    done = home.sesh("--history", "t")
+    assert (done.code, done.stdout) == (0, "")
+    assert "typed ones with the shell integration: sesh --shell-init bash" in done.stderr
+    assert home.sesh("--history", "t", "--json").stderr == ""
+
+
 def test_the_history_of_a_job_that_is_kept_is_there_too(home: Home) -> None:
     """It stood empty until the kept session was killed, and had the job after that."""
     assert home.sesh("--exec", "job", "--keep", "--", "sh", "-c", "echo out; exit 3").code == 3
@@ -449,6 +458,15 @@ def test_a_command_that_ends_its_session_is_said_to_have_done_so(home: Home) -> 
     person.wait_for("the command ended the shell of t, and with it the session")
 
 
+def test_a_command_whose_session_is_killed_is_not_said_to_have_ended_it(home: Home) -> None:
+    home.sesh("--open", "t")
+    person = home.terminal("--run", "t", "--", "sleep 1000")
+    wait_until(lambda: in_front(home, "sleep"))
+    home.sesh("--kill", "t")
+    assert person.exit_code() == 129
+    person.wait_for("t was killed, and the command with it")
+
+
 def test_who_waits_for_a_command_hears_that_it_asks_something(home: Home) -> None:
     """Nothing was shown, however long it asked."""
     home.sesh("--open", "work")
@@ -458,6 +476,37 @@ def test_who_waits_for_a_command_hears_that_it_asks_something(home: Home) -> Non
     waiting.wait_for("hi Ada")
     assert waiting.exit_code() == 0
     assert home.sesh("--run", "work", "--", 'echo "$name"').stdout == "Ada\n"
+
+
+def test_what_was_asked_before_a_command_is_not_said_of_it(home: Home) -> None:
+    """An old notification was reported by each --run, and what was typed ahead at the terminal was dropped."""
+    home.sesh("--open", "work")
+    home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
+    wait_until(lambda: home.summary("work")["activity"]["question"] == "old news")
+    shell = home.terminal("outer")
+    shell.wait_for(PROMPT)
+    shell.type("sesh --run work -- 'until [ -e go ]; do sleep 0.05; done'; echo ended=$?\r")
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "working")
+    shell.type("echo typed-a''head\r")
+    home.write("go", "")
+    shell.wait_for("typed-ahead")
+    assert "work waits" not in shell.text()
+
+
+def test_a_question_is_told_though_another_stood_before_it(home: Home) -> None:
+    home.sesh("--open", "work")
+    home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
+    wait_until(lambda: home.summary("work")["activity"]["question"] == "old news")
+    waiting = home.terminal("--run", "work", "--", 'printf "Name? "; read name')
+    waiting.wait_for("work waits: Name?; answer it: sesh work")
+    assert "old news" not in waiting.text()
+
+
+def test_a_command_behind_one_that_asks_tells_of_that(home: Home) -> None:
+    home.sesh("--open", "work")
+    home.sesh("--run", "work", "--no-wait", "--", 'printf "Name? "; read name')
+    wait_until(lambda: home.summary("work")["activity"]["question"] == "Name?")
+    home.terminal("--run", "work", "--", "true").wait_for("work waits: Name?; answer it: sesh work")
 
 
 def test_an_answer_typed_where_nobody_takes_it_is_no_command_for_the_shell(home: Home) -> None:
@@ -473,3 +522,4 @@ def test_an_answer_typed_where_nobody_takes_it_is_no_command_for_the_shell(home:
     shell.type("echo la''st\r")
     shell.wait_for("last")
     assert "mistyped" not in shell.text()
+    assert "what was typed here meanwhile was dropped: the command did not get it" in shell.text()

@@ -285,6 +285,34 @@ def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> N
     process.communicate(timeout=10)
 
 
+def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:
+    """It ended with 129, and without a word."""
+    process = home.start("--exec", "job", "--", "sleep", "1000")
+    wait_until(lambda: home.names() == ["job"])
+    home.sesh("--kill", "job")
+    assert process.communicate(timeout=10) == (b"", b"sesh: job was killed\n")
+    assert process.returncode == 129
+
+
+def test_a_job_whose_daemon_is_told_to_end_was_not_killed_by_a_person(home: Home) -> None:
+    process = home.start("--exec", "job", "--", "sleep", "1000")
+    os.kill(wait_until(lambda: home.names() == ["job"] and home.summary("job")["daemon_pid"]), signal.SIGTERM)
+    assert process.communicate(timeout=10) == (b"", b"sesh: job was ended by SIGTERM to its daemon\n")
+    assert process.returncode == 129
+
+
+def test_a_pipe_that_has_ended_is_no_input_for_a_job(home: Home) -> None:
+    """Each job of an agent whose stdin is a closed pipe was said to wait for that input."""
+    process = home.start("--exec", "job", "--", "sh", "-c", "read x", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.close()
+    process.stdin = None
+    wait_until(lambda: home.names() == ["job"] and home.summary("job")["activity"]["state"] == "waiting")
+    home.sesh("--send", "job", "hi", "--enter")
+    assert process.communicate(timeout=10) == (b"", b"")
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("follow", [[], ["--follow"]])
 def test_who_waits_for_a_job_hears_that_it_asks_something(home: Home, follow: list[str]) -> None:
     """What was typed here went nowhere."""

@@ -171,6 +171,7 @@ def test_answers_to_open_queries_are_not_left_for_the_shell(home: Home, daemon: 
         ({"code": 3, "signal": None, "reason": "exited"}, "[work ended: 3]"),
         ({"code": None, "signal": 9, "reason": "exited"}, "[work ended by SIGKILL]"),
         ({"code": None, "signal": 1, "reason": "killed"}, "[work ended by --kill]"),
+        ({"code": None, "signal": 1, "reason": "terminated"}, "[work was ended by SIGTERM to its daemon]"),
         ({"code": 0, "signal": None, "name": "renamed"}, "[renamed ended: 0]"),
     ],
 )
