@@ -3,9 +3,8 @@
 The files lie in `sesh/remotes` of `XDG_STATE_HOME` (`~/.local/state`); the directory has mode 0700, the files 0600.
 Their names are hashes. HASH.json, of a destination's key, is the record; HASH.synced what sync has pushed there.
 HASH.failed, of a host as typed, shows by its age when that host last failed, and says why, and whether it `refused` a
-login. HASH.names, also of a host
-as typed, holds its sessions as it last told them, and when (`at`); its age shows when the host was last *asked*, which
-is later if it has not answered.
+login. HASH.names, also of a host as typed, holds its sessions as it last told them, and when (`at`); its age shows when
+the host was last *asked*, which is later if it has not answered.
 """
 
 from __future__ import annotations

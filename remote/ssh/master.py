@@ -40,7 +40,7 @@ LONGEST_LOGIN = 60
 LOOK_BACK = 60.0
 """Seconds for which a refused login counts for those that would leave theirs alone."""
 _FRESH = 5.0
-"""Seconds for which any other failure of a login that went on alone does: the host may be back at any moment."""
+"""Seconds for which a failure other than a refusal counts: the host may be back at any moment."""
 _LARGEST_NOTE = 2 << 20
 """Bytes of what ssh printed at a failed login: more than a banner, of which sshd sends 1 MiB at most."""
 _left_alone: list[subprocess.Popen[bytes]] = []
@@ -94,7 +94,7 @@ def ensure(
 
 
 def _counts(failure: Unreachable, asked_at: float) -> bool:
-    """Return whether who asks at that moment (time.time) is told how an earlier login failed, and does not try."""
+    """Return whether an earlier failure counts for an attempt at `asked_at` (time.time), so that it is not made."""
     if isinstance(failure, LoginRefused):
         return True
     return not isinstance(failure, Late) and failure.at >= asked_at - _FRESH

@@ -9,7 +9,7 @@ from math import inf
 
 from sesh.cli import attach, printing
 from sesh.cli.tui.live import await_change, entries, since, standing
-from sesh.errors import ExitCode, NotFound, Refused
+from sesh.errors import ExitCode, NotFound, Refused, SeshError
 from sesh.names import check_label, natural
 from sesh.ops import enter, sessions
 from sesh.ops.index import SessionIndex
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0
 """Seconds that hosts have to answer `--next`."""
 _SETTLING = 0.4
-"""Seconds after which `--next` looks again if nothing waits, but something works."""
+"""Seconds after which `--next` asks the machines again where something works, if nothing waits anywhere."""
 _QUIET = 0.15
 """Seconds without an answer after which the first line of `--watch --json` waits for no more hosts."""
 
@@ -74,10 +74,12 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     current = listing.current()
     here = (None, str(current["name"])) if current is not None else None
     recent = [(host or None, name) for host, name in enter.recent()]
-    waiting, silent, works = _waiting(cli, wanted)
-    if works and not waiting:  # it may have begun to ask just now: a question counts once it has stood for a moment
-        time.sleep(_SETTLING)
-        waiting, silent, _ = _waiting(cli, wanted)
+    rows, unreachable = _sessions(cli, wanted)
+    busy = {host for (host, _), row in rows.items() if standing(row)[0] == "working" and "stale" not in row}
+    if busy and not _waiting(rows):
+        time.sleep(_SETTLING)  # one may have begun to ask just now: a question counts once it has stood for a moment
+        rows |= _sessions_of(cli, busy, wanted)
+    waiting, silent = _waiting(rows), [*_silent(rows), *unreachable]
     chosen = following(waiting, here or (recent[0] if recent else None))
     if chosen is None or chosen == here:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
@@ -95,38 +97,50 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
     return order[0] if order else None
 
 
-def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float], list[str], bool]:
-    """Return the sessions that wait with the time since when, the sessions and hosts that do not answer, and whether
-    any session works.
+def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
+    """Return the sessions that wait, with the time since when; it is 0 if it is not known."""
+    return {key: since(row) for key, row in rows.items() if standing(row)[0] == "waiting"}
 
-    The time is 0 if it is not known. The daemon of a session here may be silent; one of another machine is asked there.
+
+def _silent(rows: dict[Key, Summary]) -> list[str]:
+    """Return the sessions whose daemon does not answer; one of another machine is asked there."""
+    return [
+        f"{name} on @{host}" if host is not None else name
+        for (host, name), row in rows.items()
+        if row["state"] == "running" and row.get("responding") is False and not row.get("machine")
+    ]
+
+
+def _sessions(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, Summary], list[str]]:
+    """Return the sessions of the machines of the line, and the hosts that do not answer.
+
     Raises the error of the host if a single one is named and cannot be reached.
     """
-    unreachable: list[str] = []
     if cli.host is not None:
-        rows = cli.target.call(sessions.summaries)
-        summaries: dict[Key, Summary] = {(cli.host, row["name"]): row for row in rows if bears(row, wanted)}
-    else:
-        with SessionIndex(cli, cli.hosts or None) as index:
-            until = time.monotonic() + _PATIENCE
-            while index.pending and (left := until - time.monotonic()) > 0:
-                await_change(index, left)
-            index.take(set())  # gives up the hosts that are late
-            unreachable = [
-                f"@{host} ({answer})"
-                for host, answer in sorted(index.there.items(), key=lambda row: natural(row[0]))
-                if isinstance(answer, str)
-            ]
-            summaries = entries(index, wanted)
-    waiting: dict[Key, float] = {}
-    silent: list[str] = []
-    for (host, name), session in summaries.items():
-        if standing(session)[0] == "waiting":
-            waiting[host, name] = since(session)
-        if session["state"] == "running" and session.get("responding") is False and not session.get("machine"):
-            silent.append(f"{name} on @{host}" if host is not None else name)
-    works = any(standing(session)[0] == "working" for session in summaries.values())
-    return waiting, silent + unreachable, works
+        return _by_key(cli.host, cli.target.call(sessions.summaries), wanted), []
+    with SessionIndex(cli, cli.hosts or None) as index:
+        until = time.monotonic() + _PATIENCE
+        while index.pending and (left := until - time.monotonic()) > 0:
+            await_change(index, left)
+        index.take(set())  # gives up the hosts that are late
+        answers = sorted(index.there.items(), key=lambda row: natural(row[0]))
+        unreachable = [f"@{host} ({answer})" for host, answer in answers if isinstance(answer, str)]
+        return entries(index, wanted), unreachable
+
+
+def _sessions_of(cli: Invocation, hosts: set[str | None], wanted: dict[str, str]) -> dict[Key, Summary]:
+    """Return the sessions of these machines, None for this one, as far as they answer."""
+    from sesh.ops import lookup
+
+    rows = _by_key(None, cli.target_of(None).call(sessions.summaries), wanted) if None in hosts else {}
+    for host, answer in lookup.summaries(cli, [host for host in hosts if host is not None]):
+        if not isinstance(answer, SeshError):
+            rows |= _by_key(host, answer, wanted)
+    return rows
+
+
+def _by_key(host: str | None, rows: Sequence[Summary], wanted: dict[str, str]) -> dict[Key, Summary]:
+    return {(host, row["name"]): row for row in rows if bears(row, wanted)}
 
 
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import NotDeployed, NotFound, SeshError, UsageError
+from sesh.errors import InvalidHost, NotDeployed, NotFound, SeshError, UsageError
 from sesh.names import printable
 from sesh.remote import known
 
@@ -87,8 +87,10 @@ def _retire_connections(cli: Invocation, names: set[str]) -> None:
     for name in names:
         try:
             master.retire(links.destination_of(cli, name))
-        except SeshError:
+        except InvalidHost:
             continue  # ssh knows no such host any more
+        except SeshError as error:
+            cli.note(f"a shared connection to @{name} may stay open: {error}")
 
 
 def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:

@@ -84,13 +84,16 @@ def _print(hits: Sequence[Hit]) -> None:
 
 
 def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
-    """Show the hits as a list: Enter opens the session's whole text in the pager, at the line."""
+    """Show the hits as a list: Enter opens the session's whole text in the pager, at the line.
+
+    Whatever is typed behind `q` stays for the shell.
+    """
     from sesh.cli.tui import console, pager
     from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
     from sesh.client.terminal import RawTerminal
 
     shown = MarkedList({**STEPS, "k": -1, "j": 1}, range(len(hits)))
-    with RawTerminal() as terminal, console.Stage(terminal) as stage:
+    with RawTerminal() as terminal, console.Stage(terminal, single=True) as stage:
         while True:
             width, height = stage.size
             page = max(1, height - 1)

@@ -197,7 +197,9 @@ class Invocation(Caller):
             return
         from sesh.ops import lookup
 
-        for name, whereabouts in lookup.located(self, absent).items():
+        places = lookup.located(self, absent)
+        lookup.note_unknown(self, places.values())
+        for name, whereabouts in places.items():
             try:
                 if (host := whereabouts.chosen(self, self.verb)) is None:
                     continue

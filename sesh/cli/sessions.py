@@ -57,9 +57,14 @@ def detach(cli: Invocation, name: str | None = None) -> int:
 
 
 def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = ()) -> int:
-    """`--kill [NAME…] [--label K=V]…`: each is tried; 1 if any was not there. Raises NotFound if none is meant."""
+    """`--kill [NAME…]`, `--kill --label K=V…`: each is tried; 1 if any was not there.
+
+    Raises NotFound if none is meant, UsageError for names with labels.
+    """
+    if names and label:
+        raise UsageError("--kill takes names or --label, not both; nothing was ended")
     if label:
-        names = [*names, *_labelled(cli, label)]
+        names = _labelled(cli, label)
     answer = cli.target.call(sessions.kill, names=list(names))
     failed = _errors(answer["failed"])
     cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"])

@@ -124,8 +124,9 @@ TEXTS = {
     "--watch": Texts(
         SEE, "Keep the list on screen; answer sessions that wait",
         "{}",
-        "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you, or "
-        "report a failure, come first, with their question. Select one with the arrow keys: y, n, a digit or Enter "
+        "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you "
+        "come first, with their question, then running ones whose program reports a failure; one that has ended stays "
+        "in the list, and sesh NAME shows its last screen. Select one with the arrow keys: y, n, a digit or Enter "
         "answers it, / begins a line of text, a attaches (leaving it brings the list back), r refreshes the list. "
         "If a session begins to wait, fails or rings meanwhile, the terminal rings and shows a notification.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
@@ -264,7 +265,7 @@ TEXTS = {
         "sesh --wait build test --exit", "sesh --wait --label team=web --waiting --any",
         options={
             "--any": "Wait only for the first of several sessions.",
-            **_LABELLED,
+            "--label": "Also the sessions with this label; may be repeated.",
             "--exit": "The session has ended; exit with its exit code (the default).",
             "--prompt": "Its shell is at its prompt.",
             "--waiting": "It waits for a person.",
@@ -311,8 +312,9 @@ TEXTS = {
         SEE, "Search what sessions have printed",
         "REGEX [NAME…] {}",
         "Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too; exits "
-        "with 1 if nothing was found. Without NAME it searches all of them, or the session that you are in. On a "
-        "terminal, Enter opens the selected line in $PAGER.",
+        "with 1 if nothing was found. Without NAME it searches all of them, or the session that you are in.\n\nOn a "
+        "terminal it opens a list of the lines: Enter opens the selected one in $PAGER, q leaves and prints them. "
+        "Into a pipe or a file it prints them at once.",
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",
         "sesh @web1 @web2 --grep error",
         options={

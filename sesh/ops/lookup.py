@@ -32,7 +32,7 @@ from sesh.store import listing
 _EVER = float("inf")
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sesh.config import Config
     from sesh.reach.workers import Turns
@@ -387,15 +387,11 @@ class Whereabouts:
         name, hosts = self.name, self.hosts
         if self.silent:
             host, seen, why = self.silent[0]
-            where = f"{host} {absence(host, why)}; {name} was there {moments.ago(time.time() - seen)}"
+            where = f"@{host} {absence(host, why)}; {name} was there {moments.ago(time.time() - seen)}"
             if not hosts:
                 hint = f"`$sesh @{host}` asks it at once" if known.paused_until(host) else "try again later"
                 raise NotFound(f"no session {name} here; {where}", hint=hint)
             caller.note(where)
-        if not hosts and verb and self.unknown:
-            host, why = next(iter(self.unknown.items()))
-            others = f", nor {len(self.unknown) - 1} more" if len(self.unknown) > 1 else ""
-            caller.note(f"{host} {absence(host, why)}{others}; {name} may be there")
         if len(hosts) < 2 and not (hosts and described and caller.can_ask):
             return hosts[0] if hosts else None
         if not caller.can_ask:
@@ -413,6 +409,15 @@ class Whereabouts:
         return hosts[int(answer) - 1]
 
 
+def note_unknown(caller: Caller, places: Iterable[Whereabouts]) -> None:
+    """Notes in one line the sessions that were found nowhere, but may be on a host that does not answer."""
+    absent = [place for place in places if place.unknown and not (place.hosts or place.silent)]
+    if absent:
+        (host, why), *others = absent[0].unknown.items()  # the same for all of them
+        more = f", nor {len(others)} more" if others else ""
+        caller.note(f"@{host} {absence(host, why)}{more}; {', '.join(place.name for place in absent)} may be there")
+
+
 def host_of(
     caller: Caller, name: str, verb: str = "", *, creates: bool = False, described: bool = False, brief: bool = False
 ) -> str | None:
@@ -422,11 +427,13 @@ def host_of(
     a person may have done at once by Enter, and decides if a silent host had it.
     """
     whereabouts = located(caller, [name], creates=creates, brief=brief)[name]
+    if verb:
+        note_unknown(caller, [whereabouts])
     if whereabouts.hosts or not (creates and whereabouts.silent):
         return whereabouts.chosen(caller, verb, creates=creates, described=described)
     host, seen, why = whereabouts.silent[0]
     if not caller.can_ask:
-        caller.note(f"{host}, which had {name}, {absence(host, why)}")
+        caller.note(f"@{host}, which had {name}, {absence(host, why)}")
         return None
     return _awaited(caller, name, host, seen, why)
 
@@ -458,7 +465,7 @@ def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str
     the session here."""
     ago, login = moments.ago(time.time() - seen), why.startswith(WANTS_LOGIN)
     answers = (("l", "Log in") if login else ("w", "Wait"), ("h", "Create here"))
-    answer = caller.ask(f"{host} {absence(host, why)}; {name} was there {ago}", answers, answers[0][0])
+    answer = caller.ask(f"@{host} {absence(host, why)}; {name} was there {ago}", answers, answers[0][0])
     if answer == "l":
         return host
     if answer == "h":

@@ -334,7 +334,7 @@ def test_a_host_that_does_not_answer_does_not_count_for_a_script_and_is_named(ho
     other.proxy.cut()
     done = home.sesh("--kill", "work")
     assert (done.code, one.names(), other.names()) == (0, [], ["work"])
-    assert "other does not answer (connection refused); work was there just now" in done.stderr
+    assert "@other does not answer (connection refused); work was there just now" in done.stderr
     assert "[work on @one]" in done.stderr
 
 
@@ -348,10 +348,10 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     for words in (["--status", "solo"], ["--kill", "solo"], ["--logs", "solo"], ["--wait", "solo", "--exit"]):
         done = home.sesh(*words)
         assert done.code == 1, words
-        assert re.search(r"no session solo\b.* box does not answer \(connection ref.* just now", done.stderr), words
+        assert re.search(r"no session solo\b.* @box does not answer \(connection ref.* just now", done.stderr), words
     assert home.sesh("--run", "solo", "--", "true").code == 125
     here = home.terminal("solo", columns=100)
-    here.wait_for("box does not answer (connection refused); solo was there just now")
+    here.wait_for("@box does not answer (connection refused); solo was there just now")
     here.type("\x1b")
     assert here.exit_code() == 1
     assert home.names() == []
@@ -431,7 +431,7 @@ def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_r
             done = home.sesh("--label", "work", "a=b")
             assert done.code == 1
             assert re.search(
-                r"; box is not asked until \d\d:\d\d:\d\d \(host key changed\); work was there just now; "
+                r"; @box is not asked until \d\d:\d\d:\d\d \(host key changed\); work was there just now; "
                 r"`sesh @box` asks it at once$",
                 done.stderr,
             ), done
@@ -512,6 +512,20 @@ def test_next_says_which_hosts_it_could_not_ask(home: Home, farm: Farm) -> None:
     assert "waits for you" not in terminal.text()
 
 
+def test_next_asks_a_silent_host_once(home: Home, farm: Farm) -> None:
+    """If something worked here, that host was waited for twice."""
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    home.sesh("--open", "busy", "--", "sh", "-c", "while echo busy; do sleep 0.1; done")
+    wait_until(lambda: home.sesh("--list", "--local", "--json").json()[0]["activity"]["state"] == "working")
+    far.proxy.silence()
+    asked = len(farm.connections())
+    terminal = home.terminal("--next")
+    assert terminal.exit_code() == 1
+    assert "no session waits for you, but @box (no answer yet) could not be asked" in terminal.text()
+    assert len(farm.connections()) == asked + 1
+
+
 def test_rows_of_the_list_are_shown_as_they_come(home: Home, farm: Farm) -> None:
     quick, slow = farm.host("quick"), farm.host("slow", proxied=True)
     known(home, quick, slow)
@@ -569,8 +583,11 @@ def test_of_what_is_not_found_it_is_said_which_hosts_could_not_be_asked(home: Ho
     far.proxy.cut()
     done = home.sesh("--kill", "newjob")
     assert done.code == 1
-    assert "box does not answer (" in done.stderr
+    assert "@box does not answer (" in done.stderr
     assert "newjob may be there" in done.stderr
+    several = home.sesh("--kill", "one", "two", "three")
+    assert several.stderr.count("@box does not answer (") == 1
+    assert "; one, two, three may be there\n" in several.stderr
 
 
 def test_what_changes_a_session_elsewhere_asks_first_on_a_terminal(home: Home, farm: Farm) -> None:

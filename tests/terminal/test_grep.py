@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable
 
-from tests.support import Home, Result, wait_until, warm
+from tests.support import PROMPT, Home, Result, wait_until, warm
 
 Sesh = Callable[..., Result]
 
@@ -151,6 +152,33 @@ def test_enter_opens_the_text_there(home: Home, sesh: Sesh) -> None:
     terminal.type("q")
     assert terminal.exit_code() == 0
     assert "work:300:300" in terminal.text()
+
+
+def test_after_the_list_its_lines_stay_and_what_was_typed_is_the_shell_s(home: Home, sesh: Sesh) -> None:
+    """The list took the keys behind `q` with it."""
+    printing(sesh, "work", "echo needle")
+    wait_until(lambda: "needle" in sesh("--logs", "work").stdout)
+    shell = home.terminal(command=["bash"])
+    shell.wait_for(PROMPT)
+    shell.type("sesh --grep '^needle'\r")
+    shell.wait_for("1 of 1 for ^needle")
+    shell.type("qecho ty''ped\r")
+    shell.wait_for(re.compile(r"\nwork:\d+:needle.*\n.*\ntyped\n", re.DOTALL))
+
+
+def test_ctrl_z_stops_the_list_and_fg_brings_it_back(home: Home, sesh: Sesh) -> None:
+    printing(sesh, "work", "echo needle")
+    wait_until(lambda: "needle" in sesh("--logs", "work").stdout)
+    shell = home.terminal(command=["bash"])
+    shell.wait_for(PROMPT)
+    shell.type("sesh --grep '^needle'\r")
+    shell.wait_for("1 of 1 for ^needle")
+    shell.type("\x1a")
+    shell.wait_for("Stopped")
+    shell.type("fg\r")
+    shell.wait_for("1 of 1 for ^needle")
+    shell.type("q")
+    shell.wait_for(re.compile(r"\nwork:\d+:needle"))
 
 
 def test_all_lines_are_shown_in_the_pager_at_the_end(home: Home, sesh: Sesh) -> None:

@@ -372,6 +372,15 @@ def test_sessions_are_ended_by_their_label(terminal: Open, sesh: Sesh, home: Hom
     assert home.names() == ["other"]
 
 
+def test_names_beside_a_label_end_nothing(sesh: Sesh, home: Home) -> None:
+    """The named one was ended too, whatever its label."""
+    sesh("--open", "one", "--label", "team=shop", "--", "sleep", "60")
+    sesh("--open", "other", "--label", "team=web", "--", "sleep", "60")
+    refused = sesh("--kill", "other", "--label", "team=shop")
+    assert (refused.code, "--kill takes names or --label, not both" in refused.stderr) == (2, True)
+    assert home.names() == ["one", "other"]
+
+
 def test_a_new_session_named_like_a_verb_is_asked_about(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = terminal("ls")
     opened.wait_for("Nothing")

@@ -151,6 +151,7 @@ FILES = (
     "printf 'Keep a copy? '; x=$(head -c 1); printf '\\ngot=%s' $x; sleep 60"
 )
 """Another question, which comes by itself."""
+KEY = "stty -icanon; x=$(head -c 1)"
 MENU = "stty -icanon; printf '1) yes 2) no '; x=$(head -c 1); echo got=$x; printf 'more? '; x=$(head -c 1); echo got=$x"
 
 
@@ -190,12 +191,10 @@ def test_the_marked_one_is_in_sight_however_many_wait(terminal: Open, sesh: Sesh
 
 @tells
 def test_a_password_is_not_shown(terminal: Open, sesh: Sesh) -> None:
-    sesh(
-        "--open", "job", "--", "bash", "-c", "read -s -p 'Password: ' x; echo; echo got=$x; read -p 'and? ' y; sleep 60"
-    )
+    asking(sesh, "job", "exec bash -c \"read -s -p 'Password: ' x; echo; echo got=\\$x; read -p 'and? ' y; sleep 60\"")
     opened = terminal("--watch")
     opened.wait_for(re.compile(r"> job +\d+s  Password:"))
-    opened.type("/hunter2")
+    opened.type("hunter2")
     opened.wait_for("answer job: •••••••_")
     opened.type("\r")
     opened.wait_for(re.compile(r"> job +\d+s  and\?"))
@@ -320,7 +319,7 @@ def test_a_key_before_anything_was_shown_answers_nothing(home: Home) -> None:
 
 
 @tells
-@pytest.mark.parametrize("secret", ["7secret", "yes2no", "1", "s3cret", "quick", "a q r"])
+@pytest.mark.parametrize("secret", ["7secret", "yes2no", "1", "s3cret", "quick", "a q r", "/pass"])
 def test_the_first_key_of_a_secret_is_no_answer(terminal: Open, sesh: Sesh, secret: str) -> None:
     asking(sesh, "job", "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
     opened = terminal("--watch")
@@ -367,6 +366,19 @@ def test_a_line_is_for_the_question_at_which_it_was_begun(terminal: Open, sesh: 
     opened.type(" any\r")
     opened.wait_for("one asks nothing now, it is working; nothing was typed")
     assert "got=" not in sesh("--screen", "two").stdout
+
+
+@tells
+@pytest.mark.parametrize(("key", "reads", "got"), [("y", "read x", "yes"), ("n", "read x", "no"), ("y", KEY, "y")])
+def test_a_program_that_reads_lines_gets_the_word_that_its_question_spells_out(
+    terminal: Open, sesh: Sesh, key: str, reads: str, got: str
+) -> None:
+    """ssh refused the `y`."""
+    asking(sesh, "job", f"printf 'Continue (yes/no/[fingerprint])? '; {reads}; echo got=$x; sleep 60")
+    opened = terminal("--watch")
+    opened.wait_for("> job")
+    opened.type(key)
+    opened.wait_until(lambda: f"got={got}\n" in sesh("--screen", "job").stdout)
 
 
 @tells

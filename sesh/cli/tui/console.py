@@ -154,8 +154,8 @@ class Console:
 class Stage(Console):
     """A console on the terminal's alternate screen, as a context manager; the normal screen comes back."""
 
-    def __init__(self, terminal: RawTerminal) -> None:
-        super().__init__(terminal)
+    def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
+        super().__init__(terminal, single=single)
         self._drawn: list[str] = []
 
     def __enter__(self) -> Stage:
@@ -192,7 +192,9 @@ class Stage(Console):
         if "resize" in keys:
             self._drawn = []
             self.terminal.write_all(b"\x1b[m\x1b[2J", _PATIENCE)
-        return [key for key in keys if key not in ("resize", "resume")], ready
+        if "C-z" in keys:  # read alone
+            self.stop()
+        return [key for key in keys if key not in ("resize", "resume", "C-z")], ready
 
     def stop(self) -> None:
         """Stop this process, the terminal restored; once it is continued, enter the alternate screen again."""

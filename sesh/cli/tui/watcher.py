@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 from sesh import config, wording
@@ -16,7 +17,7 @@ from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.moments import age
 from sesh.names import natural
-from sesh.ops import send
+from sesh.ops import send, views
 from sesh.ops.index import SessionIndex
 from sesh.wording import cut, plain
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 _ANSWER_KEYS = ("y", "n", *"123456789")
 """Keys that are an answer by themselves."""
+_SPELLED = {"y": "yes", "n": "no"}
+_CHOICE = re.compile(r"[(\[]yes/no\b[^()]*[)\]]\W*$")
+"""The end of a question that takes `yes` and `no`, as ssh asks: a program that reads lines gets these for `y`, `n`."""
 _HINTS = (
     "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  r refresh  q quit",
     "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  q quit",
@@ -177,13 +181,14 @@ class _Watcher:
     def _may_begin_secret(self, key: str) -> bool:
         """Return whether a key begins a line that is not shown, or may do so as the echo is not known yet."""
         asked = self._asked()
-        is_character = len(key) == 1 and key.isprintable() and key != "/"
+        is_character = len(key) == 1 and key.isprintable()
         return asked is not None and is_character and self._probe in ((asked, _ECHO_OFF), (asked, _ASKING))
 
     def _press_answer(self, key: str) -> None:
         asked = self._asked()
         may_leave = key in LEAVING and self._probe == (asked, _ASKING)  # held: it leaves once the echo is known
-        if asked is not None and (key == "/" or may_leave or not self._drop_early()):
+        opens_line = key == "/" and self._probe != (asked, _ECHO_OFF)  # there it is the first of the secret
+        if asked is not None and (opens_line or may_leave or not self._drop_early()):
             self._begin(asked, key)
 
     def _drop_early(self) -> bool:
@@ -210,13 +215,14 @@ class _Watcher:
 
     def _begin(self, asked: Asked, key: str) -> None:
         """Answer by a key; begin a line with it if it may be the first of a secret, hold it while that is not known."""
-        text = "" if key in ("/", "enter") else key
-        if key == "/" or self._probe == (asked, _ECHO_OFF):
-            self._line = asked, text
-        elif self._probe == (asked, _ASKING):
+        if self._probe == (asked, _ASKING):
             self._held = [key]
+        elif self._probe == (asked, _ECHO_OFF):
+            self._line = asked, "" if key == "enter" else key
+        elif key == "/":
+            self._line = asked, ""
         else:
-            self._answer(asked, text, single=True)
+            self._answer(asked, "" if key == "enter" else key, single=True)
 
     def _ask_echo(self, asked: Asked) -> None:
         self._probe = asked, _ASKING
@@ -241,7 +247,11 @@ class _Watcher:
         key, since, question = asked
 
         def answer(target: Target) -> None:
-            send.answer(target, key[1], text, since, question, single=single)
+            words = text
+            if single and text in _SPELLED and _CHOICE.search(question):
+                modes = target.call(views.status, name=key[1]).get("modes")
+                words = _SPELLED[text] if modes and modes["canonical"] else text
+            send.answer(target, key[1], words, since, question, single=single)
             self._answered[key] = since, time.monotonic() + _SETTLING
 
         def tell(_: object, problem: str) -> None:
