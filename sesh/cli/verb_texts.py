@@ -126,7 +126,8 @@ TEXTS = {
         "{}",
         "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you, or "
         "report a failure, come first, with their question. Select one with the arrow keys: y, n, a digit or Enter "
-        "answers it, / begins a line of text, a attaches (leaving it brings the list back), r refreshes the list. "
+        "answers it, / begins a line of text, a attaches (leaving it brings the list back; inside a "
+        "session, the terminal is switched to it, and the list is gone), r refreshes the list. "
         "If a session begins to wait, fails or rings meanwhile, the terminal rings and shows a notification.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options={
