@@ -71,7 +71,7 @@ def check(view: ViewWords) -> None:
 
 
 def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
-    """Return the client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
+    """Return the client's options."""
     from sesh.client.outcome import AttachOptions  # no more of the client: a daemon that is forked now would carry it
 
     settings = cli.settings()
@@ -90,14 +90,16 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
 def detach_key(cli: Invocation) -> DetachKey | None:
     r"""Return the key that detaches: `SESH_DETACH_KEY`, else the settings' `detach_key`, else Ctrl-\; None for `none`.
 
-    Raises UsageError for a `SESH_DETACH_KEY` that is not a key.
+    A `SESH_DETACH_KEY` that is not a key is noted and passed over.
     """
     from sesh.keynames import DetachKey
 
-    try:
-        return DetachKey.parse(os.environ.get("SESH_DETACH_KEY") or cli.settings().detach_key or _DETACH_KEY)
-    except UsageError as error:
-        raise UsageError(f"SESH_DETACH_KEY: {error}") from error
+    if named := os.environ.get("SESH_DETACH_KEY"):
+        try:
+            return DetachKey.parse(named)
+        except UsageError as error:
+            cli.entering(f"SESH_DETACH_KEY is ignored: {error}")
+    return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 
 def go(
@@ -246,8 +248,9 @@ def _back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int
     if cli.host is not None:
         return attach_to(cli, "-", view)
     current = listing.current()
+    inside = current["name"] if current is not None else os.environ.get("SESH_SESSION")
     for host, name in enter.recent():
-        if not host and current is not None and name == current["name"]:
+        if not host and name == inside:
             continue
         cli.set_host(host or None)
         try:
@@ -356,6 +359,8 @@ def _attach_terminal(
         return 0
     if current is not None:
         _check_switch(current, view, cli.host, name)
+    elif os.environ.get("SESH_SESSION") == name and not creates and cli.host is None:
+        _check_loop(cli, name)
     if not view.get("join"):
         target.sync()
     if current is None and target.host is not None:
@@ -375,6 +380,20 @@ def _attach_terminal(
     elif not _switch(current, name, cli.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
+
+
+def _check_loop(cli: Invocation, name: str) -> None:
+    """Ask before attaching to the session whose variable this terminal has; it is not the terminal of that session.
+
+    In a tmux that runs in the session, the client would show the session in itself, which prints for ever. Raises
+    Refused if the person declines.
+    """
+    if cli.json or (connection := find.running(name)) is None:
+        return
+    connection.close()
+    question = f"this terminal is shown in {name} itself, it seems (tmux or script runs in it)"
+    if not cli.agrees(f"{question}; attach all the same?"):
+        raise Refused("nothing was done")
 
 
 def _named_host(cli: Invocation, name: str) -> str:

@@ -127,7 +127,7 @@ def _settings(_caller: Caller) -> Iterator[Finding]:
     try:
         DetachKey.parse(os.environ.get("SESH_DETACH_KEY") or "none")
     except UsageError as error:
-        yield row("settings", ERROR, f"SESH_DETACH_KEY: {error}", "use tmux's key names: C-\\ or 'C-b d'")
+        yield row("settings", WARNING, f"SESH_DETACH_KEY: {error}", "use tmux's key names: C-\\ or 'C-b d'")
     log = os.environ.get("SESH_EVENT_LOG")
     if log and not os.access(log if os.path.exists(log) else os.path.dirname(os.path.abspath(log)), os.W_OK):
         yield row("settings", WARNING, f"cannot write SESH_EVENT_LOG={printable_path(log)}", "name another file")

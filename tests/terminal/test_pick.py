@@ -148,13 +148,69 @@ def test_no_sessions_and_no_terminal_are_told_with_what_to_do(terminal: Open, se
     assert sesh("--pick", "--json").json()["error"]["code"] == "refused"
 
 
-def test_a_dumb_terminal_gets_a_numbered_question(home: Home) -> None:
+def test_a_dumb_terminal_gets_a_numbered_question_that_says_how_to_leave(home: Home) -> None:
     home.sesh("--open", "one", "--", "sh", "-c", "echo this is one; exec sleep 60")
     home.sesh("--open", "two", "--", "sh", "-c", "echo this is two; exec sleep 60")
+    attached(home, "two", "one")
+    for leaves in ("q\r", "\x04"):
+        opened = home.terminal("--pick", env={"TERM": "dumb"})
+        opened.wait_for(re.compile(r"1\) two\n +2\) one\nnumber, or q to leave \[1\]:"))
+        opened.type("3\r")
+        opened.wait_for("3 is none of the answers\nnumber, or q to leave [1]:")
+        opened.type("22\r")
+        opened.wait_for("22 is none of the answers\nnumber, or q to leave [1]:")
+        opened.type(leaves)
+        assert opened.exit_code() == 1
     opened = home.terminal("--pick", env={"TERM": "dumb"})
-    opened.wait_for(re.compile(r"1\) one\n +2\) two\nnumber \[1\]:"))
+    opened.wait_for("number, or q to leave [1]:")
     opened.type("2\r")
-    opened.wait_for("this is two")
+    opened.wait_for("this is one")
+
+
+def test_rows_of_directories_show_what_tells_them_apart(terminal: Open, sesh: Sesh, home: Home) -> None:
+    """State, activity and age took the room: three rows were the same."""
+    folders = [f"{home.path}/{folder}/shop" for folder in ("src", "x", ".")]
+    for folder in folders:
+        os.makedirs(folder, exist_ok=True)
+    zoxide = home.write("bin/zoxide", f"#!/bin/sh\nprintf '%s\\n' {' '.join(map(os.path.normpath, folders))}\n")
+    os.chmod(zoxide, 0o700)
+    sesh("--open", "a-session-of-a-long-name", "--", "sh", "-c", "while :; do echo x; sleep 0.05; done")
+    home.terminal("a-session-of-a-long-name").wait_for("x")
+    path = f"{home.path}/bin:{os.environ['PATH']}"
+    opened = terminal("--pick", columns=100, env={"PATH": path})
+    opened.wait_for(re.compile(r"attached +working"))
+    opened.wait_for(re.compile(r"\+shop +new .*~/src/shop .*│"))
+    for place in ("~/x/shop", "~/shop"):
+        opened.wait_for(re.compile(rf"\+shop +new .*{place} .*│"))
+    for columns in (20, 40, 64, 70):
+        opened.resize(columns, 12)
+        opened.wait_until(lambda: max(map(len, opened.screen())) <= columns)  # noqa: B023 (it is called now)
+
+
+def test_a_mere_shell_is_not_searched(terminal: Open, sesh: Sesh) -> None:
+    """`sh` found every session, since all ran bash."""
+    sesh("--open", "shop", "--", "bash")
+    sesh("--open", "work", "--", "bash")
+    sesh("--open", "logs", "--", "sh", "-c", "sleep 60; :")
+    opened = terminal("--pick")
+    opened.wait_for("3/3")
+    opened.type("sh")
+    opened.wait_for(re.compile(r"^> sh .*2/3\n shop"))
+    assert " work " not in picture(opened)
+
+
+@pytest.mark.usefixtures("three")
+def test_a_name_that_is_none_stays_to_be_edited_beside_a_short_error(terminal: Open) -> None:
+    """The error was cut at the window's edge, and the typed text was lost."""
+    opened = terminal("--pick")
+    opened.wait_for("3/3")
+    opened.type("\x05\x15a b\r")
+    opened.wait_for("use a-z A-Z 0-9 _ . + -; rename alpha to: a b")
+    opened.type("\x15-b\r")
+    opened.wait_for("begin with a letter, digit or _; rename alpha to: -b")
+    opened.type("\x7f\x7fa-b\r")
+    opened.wait_for("alpha is a-b now")
+    opened.type("\x1b")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
 from sesh.errors import Interrupted
 from sesh.lean import signal
+from sesh.names import printable
 from sesh.wording import columns
 
 TYPE_CHECKING = False
@@ -279,21 +280,24 @@ def ask(question: str, answers: Answers, default: str) -> str:
 
 
 def _numbered(question: str, answers: Answers, default: str) -> str:
-    """Print numbered answers and read a line: a number, or a letter; ask again for anything else."""
+    """Print numbered answers and read a line: a number, or a letter; q leaves. Ask again for anything else."""
     by_number = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
     lines = [f"  {number}) {label}\n" for number, (_, label) in enumerate(answers, 1)]
     printing.write(printing.encoded(f"{question}\n{''.join(lines)}"), printing.STDERR)
     prompt = next(number for number, letter in by_number.items() if letter == default)
     while True:
-        printing.write(f"number [{prompt}]: ".encode(), printing.STDERR)
+        printing.write(f"number, or q to leave [{prompt}]: ".encode(), printing.STDERR)
         data = os.read(0, 1024)
         if not data:
             printing.write(b"\n", printing.STDERR)
             return ""
         answer = data.decode("utf-8", "replace").strip().lower()
-        letter = by_number.get(answer, answer[:1] or default)
+        letter = by_number.get(answer, (answer[:1] if answer.isalpha() else answer) or default)
         if letter in by_number.values():
             return letter
+        if answer in ("q", "quit"):
+            return ""
+        printing.write(printing.encoded(f"{printable(answer)} is none of the answers\n"), printing.STDERR)
 
 
 def _menu(terminal: RawTerminal, question: str, answers: Answers, default: str) -> str:

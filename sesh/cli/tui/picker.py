@@ -18,7 +18,7 @@ from sesh.cli.tui.live import LiveSessions, await_change, entries, target_of
 from sesh.cli.tui.preview import Previews, drawn
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
-from sesh.names import check_name, is_name
+from sesh.names import LONGEST_NAME, is_name
 from sesh.ops import enter, lookup, places, sessions
 from sesh.ops.index import SessionIndex
 from sesh.wording import title
@@ -42,6 +42,9 @@ _TALL = 10
 """The least rows for a line about the marked row."""
 _NARROW = 8
 """The least columns of a directory or a command in the list."""
+_TELLING = 12
+"""The columns that a directory gets first if rows of directories are shown, which nothing else may tell apart."""
+_SHELLS = frozenset(("sh", "bash", "dash", "fish", "ksh", "mksh", "zsh", "csh", "tcsh"))
 _NAME, _STATE, _ACTIVITY, _IDLE, _DIRECTORY, _RUNS = range(1, 7)
 _GAP = 2
 """Blanks between columns."""
@@ -72,8 +75,11 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
             missing += f", but {', '.join(silent)} could not be asked" if silent else ""
             raise NotFound(missing, hint="`$sesh NAME` creates one")
         if printing.dumb():
+            summaries, recent = entries(index, wanted), enter.recent()
+            keys.sort(key=lambda key: _rank(recent, key, summaries[key]))
             answers = [(str(number), title(key)) for number, key in enumerate(keys, 1)]
-            answer = console.ask("attach to which session?", answers, "1")
+            others = [number for number, key in enumerate(keys, 1) if not summaries[key].get("current")]
+            answer = console.ask("attach to which session?", answers, str(next(iter(others), 1)))
             chosen = keys[int(answer) - 1] if answer else None
         else:
             with RawTerminal() as terminal, Stage(terminal) as stage, LiveSessions(index, wanted) as live:
@@ -180,7 +186,7 @@ class _Picker:
         fitting = []
         for key, session in summaries.items():
             directory = wording.at_home(session.get("cwd") or "", session.get("home"))
-            cost = match_cost(self._query, key[1], key[0], directory, wording.runs(session))
+            cost = match_cost(self._query, key[1], key[0], directory, _searched(session))
             if cost is not None:
                 fitting.append((cost, self._rank(key, session), key))
         self._shown = {key: summaries[key] for _, _, key in sorted(fitting, key=lambda row: row[:2])}
@@ -209,10 +215,7 @@ class _Picker:
     def _rank(self, key: Key, session: Summary) -> tuple[int, float]:
         """Return the sort key of a session, set when it is first seen: the list does not move under the mark."""
         if key not in self._ranks:
-            attached = (key[0] or "", key[1])
-            last = (moments.seconds(session.get("last_activity")) or 0.0) - session.get("clock", 0.0)
-            position = self._recent.index(attached) if attached in self._recent else len(self._recent)
-            self._ranks[key] = (position, -last)
+            self._ranks[key] = _rank(self._recent, key, session)
         return self._ranks[key]
 
     # -- keys
@@ -269,10 +272,11 @@ class _Picker:
             self._question = question, edited(text, key), act
 
     def _rename(self, key: Key, name: str) -> None:
-        try:
-            check_name(name)
-        except SeshError as error:
-            self._message = str(error)
+        if not is_name(name):
+            rule = "begin with a letter, digit or _" if name[:1] in (".", "+", "-") else "use a-z A-Z 0-9 _ . + -"
+            if len(name) > LONGEST_NAME:
+                rule = f"use at most {LONGEST_NAME} characters"
+            self._question = f"{rule}; rename {title(key)} to: ", name, lambda new: self._rename(key, new)
             return
         new = (key[0], name)
 
@@ -390,6 +394,21 @@ def _name_for(directory: str) -> str:
     return places.repository(directory)[1]
 
 
+def _rank(recent: Sequence[tuple[str, str]], key: Key, session: Summary) -> tuple[int, float]:
+    """Return the sort key of a session: the one attached last comes first. `recent`: as `enter.recent` returns it."""
+    attached = (key[0] or "", key[1])
+    last = (moments.seconds(session.get("last_activity")) or 0.0) - session.get("clock", 0.0)
+    return recent.index(attached) if attached in recent else len(recent), -last
+
+
+def _searched(session: Summary) -> str:
+    """Return what is searched of the program in a session: nothing of a mere shell, which stands in most rows."""
+    runs, foreground = wording.runs(session), session.get("foreground")
+    command = (foreground.get("command") if foreground else None) or session.get("command") or []
+    line = wording.command_line(command) if isinstance(command, list) else ""
+    return runs.replace(line, "", 1) if line in _SHELLS else runs
+
+
 def _is_session(key: Key) -> bool:
     return key[0] not in (DIRECTORY, NEW)
 
@@ -400,12 +419,15 @@ def _widths(cells: Sequence[Sequence[str]], width: int) -> list[int]:
     name = min(wanted[_NAME], max(_NARROW, width // 3), width - 1 - _GAP)
     widths = [1, name, 0, 0, 0, 0, 0]
     left = width - 1 - name - _GAP
+    held = 0
+    if any(row[0] == "+" for row in cells) and left - _GAP >= min(_NARROW, wanted[_DIRECTORY]):
+        held = min(_TELLING, wanted[_DIRECTORY]) + _GAP
     least = {_STATE: 4, _ACTIVITY: wanted[_ACTIVITY], _IDLE: wanted[_IDLE], _DIRECTORY: _NARROW, _RUNS: _NARROW}
     for column in range(_STATE, _RUNS + 1):
-        room = left - _GAP
+        room = left - _GAP - (held if column < _DIRECTORY else 0)
         both = wanted[_DIRECTORY] + _GAP + wanted[_RUNS] + _GAP
         if column == _DIRECTORY and both > left >= 2 * (_NARROW + _GAP):
-            room = max(left // 2, left - wanted[_RUNS] - _GAP) - _GAP  # the command gets its part too
+            room = max(left // 2, left - wanted[_RUNS] - _GAP, held) - _GAP  # the command gets its part too
         if wanted[column] and room >= least[column]:
             widths[column] = min(wanted[column], room)
             left -= widths[column] + _GAP
