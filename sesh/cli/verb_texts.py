@@ -124,9 +124,7 @@ TEXTS = {
     "--watch": Texts(
         SEE, "Keep the list on screen; answer sessions that wait",
         "{}",
-        "List the sessions and keep the list up to date; leave with q or Ctrl-C.
-
-Sessions that wait for you "
+        "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you "
         "come first, with their question, then running ones whose program reports a failure; one that has ended stays "
         "in the list, and sesh NAME shows its last screen. Select one with the arrow keys: y, n, a digit or Enter "
         "answers it, / begins a line of text, a attaches (leaving it brings the list back, except in a session: there "
