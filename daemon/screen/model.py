@@ -274,7 +274,12 @@ class Model:
         return self.reach(self._log.head, seconds)
 
     def reach(self, position: int, seconds: float) -> bool:
-        """Feeds the emulator up to `position` at most, for at most `seconds`; returns whether it has come there."""
+        """Feeds the emulator up to `position` at most, for at most `seconds`; returns whether it has come there.
+
+        The time in which it is loaded does not count: on a slow machine nothing would be left for the output.
+        """
+        if seconds and self.position < position:
+            _ = self.emulator
         until = time.monotonic() + seconds
         while self.position < position and time.monotonic() < until:
             self.step(position)

@@ -214,7 +214,7 @@ class Farm:
         account = same_user.account if same_user else self.ground.accounts.lend(user_shell)
         settings = dict(sshd or {})
         if not ROOT:
-            settings |= {"SetEnv": f"HOME={account.home}", "ForceCommand": _AT_HOME}
+            settings = {"SetEnv": f"HOME={account.home}", "ForceCommand": _AT_HOME, **settings}
         server = server or self.ground.sshd(settings)
         proxy = Proxy(server.port) if proxied else None
         if proxy:

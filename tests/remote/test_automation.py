@@ -7,7 +7,7 @@ import json
 import signal
 
 from tests.remote.farm import Farm
-from tests.support import Home, wait_until
+from tests.support import Home, processes, wait_until
 
 
 def test_waits_are_met_over_there(home: Home, farm: Farm) -> None:
@@ -87,8 +87,9 @@ def test_a_job_over_there_reads_what_is_here(home: Home, farm: Farm) -> None:
 def test_events_say_which_machine_they_are_of_where_others_are_known(home: Home, farm: Farm) -> None:
     """Nothing said that those of hosts are not among them."""
     hint = "these are the events of this machine; of another one: sesh @HOST --events"
+    home.sesh("--open", "work")
     alone = home.terminal("--events")
-    alone.wait_until(lambda: home.processes() and not alone.text(), what="it follows")
+    alone.wait_until(lambda: processes.connected(alone.pid), what="it follows")
     alone.type("\x03")
     assert alone.exit_code() == 130
     assert hint not in alone.text()

@@ -108,7 +108,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     if "HostKeyAlias" in config:
         here.write(".ssh/known_hosts", f"127.0.0.1 {far.sshd.host_key}\n")
     if "CertificateFile" in config:
-        with pytest.raises(DeployError, match="does not accept your keys") as caught:
+        with pytest.raises(DeployError, match="accepts none of your keys") as caught:
             deploy(Destination("box"))
         assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
         return
@@ -254,7 +254,7 @@ def test_nobody_is_asked_for_a_password_without_a_terminal(here: Home, farm: Far
     ended = threading.Event()
 
     def attempt() -> None:
-        with pytest.raises(DeployError, match="does not accept your keys") as caught:
+        with pytest.raises(DeployError, match="accepts none of your keys") as caught:
             deploy(Destination("box"))
         assert caught.value.prompt_may_help
         ended.set()

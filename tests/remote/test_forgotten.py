@@ -84,6 +84,6 @@ def test_two_at_once_forget_one_host(home: Home, farm: Farm) -> None:
         race = Race(home, number)
         race.run(*[("--forget", "@box")] * 3)
         assert 0 in race.codes, race.story
-        said = [(each.code, "no known remote" in each.stderr) for each in race.results]
+        said = [(each.code, "is not a known remote" in each.stderr) for each in race.results]
         assert set(said) <= {(0, False), (1, True)}, race.story
         assert kept(home) == []

@@ -28,14 +28,15 @@ told = listing.summaries
 def behind(*words):
     rows = told(*words)
     for row in rows:
-        standing = row["activity"]
-        standing["since"] = moments.exact_stamp(moments.seconds(standing["since"]) - 3 * 86400)
+        since = moments.seconds(row["activity"]["since"])
+        if since > time.time() + 86400:
+            row["activity"]["since"] = moments.exact_stamp(since - 3 * 86400)
     return rows
 
 listing.summaries = behind
 """
 )
-"""The clock of a host, and of its daemons, is three days behind."""
+"""The clock of a host is three days behind, and that of its daemons, which may have been forked from others."""
 
 
 def lines(text: str) -> list[str]:

@@ -481,7 +481,7 @@ def test_the_connection_stays_as_long_as_the_environment_says(
 
 def test_the_identity_of_the_environment_is_used(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     far = farm.host("box", config={"IdentityFile": None, "IdentitiesOnly": None})
-    assert "does not accept your keys" in refusal(Destination("box"))
+    assert "accepts none of your keys" in refusal(Destination("box"))
     monkeypatch.setenv("SESH_IDENTITY", farm.ground.identity)
     master.ensure(Destination("box"), ask=False)
     assert run(Destination("box"), "id -un").stdout == f"{far.user}\n"

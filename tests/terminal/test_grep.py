@@ -105,7 +105,7 @@ def test_its_lines_come_with_a_word_on_where_to_look(home: Home, sesh: Sesh) -> 
     wait_until(lambda: "number 40" in sesh("--screen", "agent").stdout and sesh("--logs", "plain").stdout)
     logs = sesh("--logs", "agent", "1")
     assert (logs.code, logs.stdout) == (0, "30\n")
-    assert "agent shows a full-screen program" in logs.stderr
+    assert "a full-screen program runs in agent" in logs.stderr
     assert "sesh --screen agent" in logs.stderr
     assert sesh("--logs", "plain").stderr == ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -192,6 +193,27 @@ def test_what_is_little_waits_for_more_until_the_program_has_ended() -> None:
     log.append(b"x")
     assert not loaded.waits_for_more
     assert loaded.catch_up(10)
+
+
+def test_a_machine_that_loads_the_emulator_slowly_catches_up_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time was used up by the loading: who came back was not told how many lines had gone by."""
+    now = 1000.0
+
+    class Slow(Emulator):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            nonlocal now
+            now += 2 * models.CATCH_UP_TIME
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr("sesh.vt.emulator.Emulator", Slow)
+    log, unloaded = model()
+    log.append(b"ready> ")
+    unloaded.mark(log.head)
+    left = log.head
+    log.append(b"line\r\n" * 40)
+    assert unloaded.catch_up()
+    assert unloaded.scrolled_since(left) == 17
 
 
 def test_little_that_has_waited_long_makes_no_burst_late(monkeypatch: pytest.MonkeyPatch) -> None:
