@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sesh import sre as re
 from sesh.client.display import unfinished_character
-from sesh.vt.render.overlay import CLEAR, DIM, own_row
+from sesh.vt.render.overlay import CLEAR, DIM, fitted, own_row
 
 _SEQUENCE = rb"""
     \x1b\[ [0-9;?>=<:]* [ $"]? [mKJCDGhlqnctp]
@@ -24,6 +24,16 @@ _ERASED_LINE = re.compile(rb"\r(?:\x1b\[[0-9;:]*m)*\x1b\[0?J\Z")
 _TOKEN = re.compile(rb"(?sx: (?P<sequence>" + _SEQUENCE + rb") | (?P<text>[^\x00-\x1f\x7f]+) | . )")
 _LONGEST_PEN = 256
 _BACKGROUND = re.compile(rb"[\[;](?:4[0-8]|10[0-7])")
+
+
+def joined(told: str, leaves: str, columns: int) -> str:
+    """Return what is told, as many of its words as fit in a row, and behind it all of what leaves."""
+    words = "".join(filter(str.isprintable, told)).split(" ")
+    whole = f"{' '.join(words)} · {leaves}"
+    while words and whole not in fitted(whole, columns):
+        words.pop()
+        whole = f"{' '.join(words)}… · {leaves}" if words else leaves
+    return whole
 
 
 class Hint:

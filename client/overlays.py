@@ -108,10 +108,11 @@ class Overlays:
 
     def begin_hint(self, name: str, key: str) -> None:
         """Have the first screen, if it is blank, say which session it is and by which `key` to leave, if any."""
-        from sesh.client.hint import Hint
+        from sesh.client.hint import Hint, joined
 
-        text = f"{self.greeting or f'new session {name}'} · {key or f'{CALLED} --detach'} leaves"
-        self._hint = Hint(text, *self._display.terminal.grid())
+        columns, rows = self._display.terminal.grid()
+        text = joined(self.greeting or f"new session {name}", f"{key or f'{CALLED} --detach'} leaves", columns)
+        self._hint = Hint(text, columns, rows)
 
     def end_hint(self) -> None:
         """Remove the hint: a key was pressed, or the screen will change."""

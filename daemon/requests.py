@@ -10,7 +10,7 @@ from sesh.about import CALLED, __version__
 from sesh.daemon import description, typing_checks
 from sesh.daemon.activity.rules import HOOK, TYPED
 from sesh.daemon.clients.connection import Reader
-from sesh.errors import InternalError, NotFound, Refused, SeshError, UsageError
+from sesh.errors import InternalError, Refused, SeshError, UsageError
 from sesh.lean import signal
 from sesh.moments import STEADY
 from sesh.shapes import fits
@@ -661,20 +661,12 @@ def run_interrupt(daemon: Requests, request: Request) -> None:
 @_request
 def history(daemon: Requests, request: Request) -> None:
     """The commands that were run, or with `n` one command's output."""
-    session = daemon.session
-    entries = list(session.history) if session.history is not None else []
-    number = request.integer("n")
+    commands, number = daemon.session.get_history(), request.integer("n")
     if number is None:
-        request.respond(protocol.encode({"commands": [entry for entry, _ in entries]}))
+        request.respond(protocol.encode({"commands": [entry for entry, _ in commands]}))
         return
-    for entry, output in entries:
-        if entry["n"] == number:
-            if entry["output_bytes"] and not output:  # dropped for newer ones, or restored without
-                message = f"the output of command {number} is not kept any more"
-                raise NotFound(message, hint=f"see: $sesh --logs {session.name}")
-            request.respond(output, **entry)
-            return
-    raise NotFound(f"{session.name} has no command {number}", hint=f"see: $sesh --history {session.name}")
+    entry, output = commands.find(number, daemon.session.name)
+    request.respond(output, **entry)
 
 
 @_request

@@ -377,11 +377,8 @@ class _RunFacts(TypedDict):
 
 
 class RunFacts(_RunFacts, _From, total=False):
-    """A daemon's account of a run. `n`: its number; `key`: by which a client finds it after a lost link; `reason`: of
-    the session's end, if that ended with it.
-
-    `from`: how much of its output went before the answer.
-    """
+    """A daemon's account of a run. `n`: its number; `key`: by which a client finds it after a lost link; `from`: how
+    much of its output went before the answer; `reason`: of the session's end, if that ended with it."""
 
     n: int
     command: list[str]

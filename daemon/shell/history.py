@@ -14,7 +14,7 @@ from collections import deque
 
 from sesh import proc
 from sesh.daemon.pty.queries import REPLAYED
-from sesh.errors import SeshError, rebuild
+from sesh.errors import NotFound, SeshError, rebuild
 from sesh.wording import plain
 
 TYPE_CHECKING = False
@@ -52,6 +52,16 @@ class History:
     def __iter__(self) -> Iterator[tuple[RunFacts, bytes]]:
         """Iterates over the commands with the output that is kept of them, the newest last."""
         return iter(self._entries)
+
+    def find(self, number: int, session: str) -> tuple[RunFacts, bytes]:
+        """The command of a number and its output. Raises NotFound, which names the `session`."""
+        for entry, output in self._entries:
+            if entry["n"] == number:
+                if entry["output_bytes"] and not output:  # dropped for newer ones, or restored without
+                    message = f"the output of command {number} is not kept any more"
+                    raise NotFound(message, hint=f"see: $sesh --logs {session}")
+                return entry, output
+        raise NotFound(f"{session} has no command {number}", hint=f"see: $sesh --history {session}")
 
     def newest(self, budget: int) -> list[RunFacts]:
         """The newest commands whose texts have at most `budget` characters together, the oldest of them first."""

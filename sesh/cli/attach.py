@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from sesh import attached_last, paths
 from sesh.cli import parser, printing
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 _DETACH_KEY = "C-\\"
 _ENDING = (["--kill"], ["--kill-all"], ["--undeploy"])
 """Lines that end sessions: only a person can have meant one by a name."""
+_ASKED_OF = 86400.0
+"""Seconds after a job's end in which its name, typed alone, is taken for it."""
 _WITHOUT_TITLE = ("", "dumb", "linux")
 """Values of TERM for terminals without a window title."""
 
@@ -201,6 +204,10 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
     runs = entry.connection is not None
     if not printing.on_terminal():
         raise _without_terminal(cli, name, exists=runs)
+    if entry.tells and not (runs or entry.dormant or spec["env"] or spec["label"]):
+        code = _of_job(cli, entry)
+        if code is not None:
+            return code
     try:
         return _attach_terminal(cli, name, view, lambda _: entry.enter())
     except Unreachable:
@@ -208,6 +215,35 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
             raise
     # The session ended between our connection and its answer: begin again, which creates it.
     return _go_here(cli, name, view, spec, meant)
+
+
+def _of_job(cli: Invocation, entry: enter.Entry) -> int | None:
+    """Ask what is wanted if the name is that of a job which ended in the last day; return the exit code.
+
+    None if no such result is kept, or a new session is wanted. Raises Refused if the person wants nothing.
+    """
+    from sesh.store import results
+
+    job = results.of_job(entry.name)
+    passed = time.time() - float(job.get("ended") or 0) if job is not None else _ASKED_OF
+    if job is None or passed >= _ASKED_OF:
+        return None
+    from sesh import moments
+    from sesh.cli import main
+
+    answers = [("o", "See its output"), ("n", "New session"), ("c", "Cancel")]
+    if job.get("command"):
+        answers.insert(1, ("r", "Run it again"))
+    code, ago = job.get("exit_code"), moments.span(passed)
+    answer = cli.ask(f"job {entry.name} ended {ago} ago: exit code {code}", answers, "o")
+    if answer == "o":
+        return main.run(["--logs", entry.name])
+    if answer == "r":
+        return main.run(["--exec", entry.name, "-C", job["directory"], "--follow", "--", *job["command"]])
+    if answer != "n":
+        raise Refused("nothing was done")
+    entry.tells = False  # they know
+    return None
 
 
 def _list(cli: Invocation) -> int:

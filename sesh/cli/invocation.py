@@ -183,6 +183,10 @@ class Invocation(Caller):
             self.remember(f"{name} on @{host}")
             self.set_host(host)
         elif not creates:
+            from sesh.store import results
+
+            if results.newest(name) is not None:
+                return  # it ended here
             self.meant = lookup.near_elsewhere(self, name)
             if not self.meant and self.verb in _OF_ENDED:
                 self.meant = lookup.ended_elsewhere(self, name, self.verb)

@@ -39,7 +39,8 @@ def go(
 class Entry:
     """Entering the session NAME, in two steps: `check` raises errors, `enter` finds or creates the session.
 
-    `connection`: to the session that runs, None if there is none; `dormant`: whether it has no daemon.
+    `connection`: to the session that runs, None if there is none; `dormant`: whether it has no daemon. `tells`: whether
+    a person is told of a job of this name that has failed, once a session was created.
     """
 
     def __init__(self, caller: Caller, name: str, spec: Spec, meant: str) -> None:
@@ -47,7 +48,7 @@ class Entry:
         self.connection = find.running(name)
         self.dormant = self.connection is None and find.dormant(name) is not None
         self._caller, self._spec, self._meant = caller, spec, meant
-        self._plain = spec.get("directory") is None and spec.get("command") is None
+        self._plain = self.tells = spec.get("directory") is None and spec.get("command") is None
         self._launch_spec: LaunchSpec | None = None
 
     def check(self) -> None:
@@ -79,7 +80,7 @@ class Entry:
 
                     return name, dormant.enter(self._caller, launch_spec, name, summary, plain=self._plain)
                 connection = create.start(launch_spec, name)
-                if self._plain:
+                if self.tells:
                     self._tell_of_job()
                 return name, connection
             except Exists:

@@ -129,9 +129,20 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
 
 
 def absent(name: str) -> NotFound:
-    """The error for a session that is not here: its hint is the name that was probably meant, else what to do."""
-    error = paths.absent(name)
-    if meant := near(name, paths.names()):
+    """The error for a session that is not here: how the last one of the name ended, or the name that was probably
+    meant, else what to do."""
+    from sesh.store import results
+
+    error, end = paths.absent(name), results.newest(name)
+    if end is not None:
+        from sesh import moments
+
+        reason, passed = end.get("reason") or "", time.time() - float(end.get("ended") or 0)
+        code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
+        error.message += f"; it {errors.ENDS.get(reason, 'ended')} {moments.span(passed)} ago{code}"
+        lacking = 'its output was not kept; --exec keeps it, or keep = "always" in the config'
+        error.hint = f"its output: $sesh --logs {name}" if end.get("job") else lacking
+    elif meant := near(name, paths.names()):
         error.hint = f"did you mean {meant[0]}?"
     return error
 

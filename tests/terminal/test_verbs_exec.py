@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -329,11 +330,46 @@ def test_who_begins_a_job_and_leaves_it_is_told_where_its_end_is(home: Home) -> 
     begun.wait_for("job runs; its end: sesh --wait job --exit; its output: sesh --logs job")
     assert begun.exit_code() == 0
     assert home.sesh("--wait", "job", "--exit").code == 4
+    looked = home.terminal("job")
+    looked.wait_for(re.compile(r"job job ended \d+ s ago: exit code 4"))
+    looked.type("\r")
+    looked.wait_for("lost")
+    assert (looked.exit_code(), home.names()) == (0, [])
+    again = home.terminal("job")
+    again.wait_for("Run it again")
+    again.type("r")
+    again.wait_for("lost")
+    assert again.exit_code() == 4
+    other = home.terminal("job")
+    other.wait_for("New session")
+    other.type("n")
+    other.wait_for("new session job")
+
+
+def test_an_old_job_of_the_name_is_told_of_in_the_new_session(home: Home) -> None:
+    home.sesh("--exec", "job", "--", "sh", "-c", "echo lost; exit 4")
+    (result,) = Path(home.directory, ".results").glob("*.json")
+    content = json.loads(result.read_text())
+    result.write_text(json.dumps({**content, "ended": content["ended"] - 3 * 86400}))
     looked = home.terminal("job", columns=120)
-    looked.wait_for(re.compile(r"job job ended .*: 4; once this session has ended: sesh --logs job · Ctrl-\\ leaves"))
+    looked.wait_for("job job ended 3 days ago: 4; once this session has ended: sesh --logs job · Ctrl-\\ leaves")
     looked.type("exit\r")
     assert looked.exit_code() == 0
     assert home.sesh("--logs", "job").stdout == "lost\n"
+
+
+def test_a_session_that_has_ended_here_is_said_to_have(home: Home) -> None:
+    """It might have ended on a host, the hint said."""
+    home.sesh("--open", "q1", "--", "sh", "-c", "true")
+    wait_until(lambda: home.names() == [])
+    done = home.sesh("--logs", "q1")
+    assert done.code == 1
+    assert re.match(
+        r"sesh: no session q1; it ended \d+ s ago: 0; its output was not kept; --exec keeps it, or", done.stderr
+    )
+    home.sesh("--open", "q2", "--", "sleep", "1000")
+    home.sesh("--kill", "q2")
+    assert re.match(r"sesh: no session q2; it was killed \d+ s ago; ", home.sesh("--screen", "q2").stderr)
 
 
 def test_who_waits_for_a_job_sees_that_it_runs_until_it_ends(home: Home) -> None:

@@ -26,12 +26,12 @@ def own_row(text: str, columns: int, style: bytes = REVERSE) -> bytes:
 
     `style`: SGR parameters.
     """
-    shown = _fitted(text, columns).encode("utf-8", "replace")
+    shown = fitted(text, columns).encode("utf-8", "replace")
     # ECH, as EL would make a row that goes on with the one above a line of its own
     return b"\x1b[%d;1H\x1b[0;%sm\x1b[%dX%s\x1b[0m" % (_LAST_ROW, style, columns, shown)
 
 
-def _fitted(text: str, columns: int) -> str:
+def fitted(text: str, columns: int) -> str:
     """Return as much of the text as surely fits into so many columns; each non-ASCII character counts as wide."""
     shown = " "
     room = columns - 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sesh.client.hint import Hint
+from sesh.client.hint import Hint, joined
 from sesh.vt.emulator import Emulator
 
 COLUMNS, ROWS = 20, 8
@@ -61,3 +61,11 @@ def test_it_is_drawn_again_where_a_prompt_has_erased_it() -> None:
     assert hint.shown
     assert TEXT in terminal.text()[-1]
     assert terminal.cursor == (0, 2)
+
+
+def test_the_key_that_leaves_stays_whole_in_any_width() -> None:
+    """At 90 columns its name was cut in the middle."""
+    told, leaves = "job build ended 3 min ago: 2; see: sesh --logs build", "Ctrl-\\ leaves"
+    assert joined(told, leaves, 100) == f"{told} · {leaves}"
+    assert joined(told, leaves, 60) == f"job build ended 3 min ago: 2; see: sesh… · {leaves}"
+    assert joined(told, leaves, 20) == leaves
