@@ -42,11 +42,14 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         known.keep(cli.host, sessions)
         rows = [session for session in sessions if bears(session, wanted)]
     table = _table() if not cli.json else None
+    asks_remotes = cli.host is None and not cli.local and paths.knows_remotes()
     if table is not None and rows:
+        if asks_remotes:
+            _measure_remotes(table, wanted)
         printing.text("\n".join(table.lines(rows, time.time())))
     if table is not None and cli.host is None:
         _tell_of_lost(cli, overview["sessions"])
-    if cli.host is None and not cli.local and paths.knows_remotes():
+    if asks_remotes:
         rows += _remote_rows(cli, wanted, table)
     if cli.json:
         return cli.value(rows)
@@ -75,6 +78,15 @@ def _tell_of_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
     if taken:
         when = " at the reboot" if {*reasons.values()} == {"reboot"} else ""
         cli.note(f"sessions lost{when}: {len(taken)}; `$sesh --restore` starts them again")
+
+
+def _measure_remotes(table: Table, wanted: dict[str, str]) -> None:
+    """Make the columns wide enough for the sessions of the known remotes, as these told them last."""
+    from sesh.ops import lookup
+    from sesh.remote import known
+
+    rows = [row for remote in known.all() for row in lookup.last_known(remote.host, "") if bears(row, wanted)]
+    table.measure(rows, time.time())
 
 
 def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:

@@ -22,6 +22,8 @@ _NARROWEST = 12
 """The least columns of a directory or a command."""
 _SHORTEST = 4
 """The least columns of a name or a state."""
+UNKNOWN = "?"
+"""The mark of a session whose host does not answer."""
 SIGNALS = {"waiting": "1;33", "failed": "31"}
 """The SGR parameters of the activities that want a person's attention."""
 
@@ -34,7 +36,7 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
             mark(session),
             plain(session["name"]),
             state(session),
-            wording.activity(session),
+            "" if "stale" in session else wording.activity(session),
             age(session.get("created"), now + session.get("clock", 0.0)),
             "" if "stale" in session else age(session.get("last_activity"), now + session.get("clock", 0.0)),
             at_home(plain(session.get("cwd") or ""), session.get("home", home)),
@@ -47,7 +49,7 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
 def mark(session: Summary) -> str:
     """Return the mark before a session's name: `*` for the current one, `!` if something happened unseen, `?` if its
     host does not answer."""
-    return "*" if session.get("current") else "?" if "stale" in session else "!" if wording.unseen(session) else ""
+    return "*" if session.get("current") else UNKNOWN if "stale" in session else "!" if wording.unseen(session) else ""
 
 
 class Table:
@@ -86,7 +88,9 @@ class Table:
         self._measured |= {id(session): (session, cell) for session, cell in zip(sessions, cells, strict=True)}
 
     def _widen(self, cells: Sequence[tuple[str, ...]]) -> None:
-        most = [max(map(columns, column)) for column in zip(HEADINGS, *cells, strict=True)]
+        # When a session was last seen stands in the column of its activity too, which is not known then.
+        counted = [(*line[:_STATE], "detached", *line[_ACTIVITY:]) if line[0] == UNKNOWN else line for line in cells]
+        most = [max(map(columns, column)) for column in zip(HEADINGS, *counted, strict=True)]
         self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
 
     def below(self, words: str) -> str:
@@ -104,9 +108,14 @@ class Table:
         for index, (cell, room, code) in enumerate(zip(cells, widths, codes, strict=True)):
             if room < 0:
                 continue
-            width = len(cell)
-            if width > room or not cell.isascii():
-                cell = cut(cell, room, keeps_end=index == _DIRECTORY)
+            if not cell:
+                gap += room + (2 if index else 1)
+                continue
+            width, free = len(cell), room
+            if index == _STATE and cells[0] == UNKNOWN:
+                free += max(0, widths[_ACTIVITY] + 2)
+            if width > free or not cell.isascii():
+                cell = cut(cell, free, keeps_end=index == _DIRECTORY)
                 width = columns(cell)
             drawn += " " * gap + (painted(cell, code, coloured=True) if self._coloured else cell)
             gap = room - width + (2 if index else 1)

@@ -81,6 +81,22 @@ def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(home: H
     assert "stale" not in home.sesh("--list", "--json").json()[1], "it is asked again each time"
 
 
+def test_the_rows_of_all_machines_stand_below_the_same_headings(home: Home, farm: Farm) -> None:
+    """Rows that came later were wider: no column stood below its heading."""
+    far, other = farm.host("slow", proxied=True), farm.host("alpha")
+    home.sesh("--open", "me", "~/")
+    far.sesh("--open", "a-name-that-is-long", "~/", "--", "sleep", "600")
+    other.sesh("--open", "quick-as-a-flash", "~/")
+    known(home, far, other)
+    for _ in range(2):
+        rows = [line for line in home.sesh("--list").stdout.splitlines() if line[:1] != "@"]
+        assert len(rows) == 4
+        column = rows[0].index(" DIRECTORY")
+        assert {row.index(" ~") for row in rows[1:]} == {column}, rows
+        far.proxy.silence()
+    assert rows[-1].startswith("? a-name-that-is-long  seen ")
+
+
 def test_each_list_says_why_a_host_does_not_answer(home: Home, farm: Farm) -> None:
     """Each of these was `unreachable`."""
     changed, locked = farm.host("changed", proxied=True), farm.host("locked", sshd={"PasswordAuthentication": "yes"})

@@ -153,6 +153,17 @@ def test_rows_that_come_later_keep_the_columns_and_have_no_headings() -> None:
     assert drawn.remark("gpu", "unreachable") == "@gpu  unreachable"
 
 
+def test_when_a_session_of_a_silent_host_was_seen_moves_no_column() -> None:
+    """The rows of such a host had their directories further to the right."""
+    drawn = table.Table(80)
+    stale = summary(name="lone", stale={"since": "2026-01-31T12:00:00Z", "reason": "no answer yet"}, activity=None)
+    drawn.measure([stale], NOW)
+    first = drawn.lines([summary(activity={"state": "working"})], NOW)
+    (later,) = drawn.lines([stale], NOW)
+    assert re.match(r"\? lone +seen \d+ \w+ ago ", later), later
+    assert first[1].index("/srv") == later.index("/srv") == first[0].index("DIRECTORY")
+
+
 @pytest.mark.parametrize(
     ("more", "dyed"),
     [
