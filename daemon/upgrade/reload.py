@@ -278,8 +278,8 @@ class _Adopted:
         writing.hold_package()
         for descriptor in [*self._descriptors, memory]:
             os.set_inheritable(descriptor, False)
-        outcome = f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}"
-        self._server.session.faults.note(outcome)
+        if failed:
+            self._server.session.faults.note(f"not reloaded: {failed}")
 
     def serve(self) -> None:
         """Serves the session to its end; never returns."""

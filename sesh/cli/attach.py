@@ -322,7 +322,7 @@ def new(  # noqa: PLR0913 (a session has that many options)
     size: str | None = None,
     **view: Unpack[ViewWords],
 ) -> int:
-    """`--new [NAME] [DIR] [-d] [-- CMD…]`: create a session. With `--json` it does not attach.
+    """`--new [NAME] [DIR] [-d] [-- CMD…]`: create a session. `--new --json` does not attach.
 
     `asks`: if the name is taken here, ask the person what to do; else Exists is raised.
     """
@@ -334,7 +334,7 @@ def new(  # noqa: PLR0913 (a session has that many options)
         find.checked(name, "--new")
     choice = "join" if view.get("join") else "replace" if replace else "new" if new_name else ""
     spec = cli.spec(directory, env, label, size)
-    if detached or cli.json:
+    if detached or (cli.json and cli.verb == "--new"):
         from sesh.cli.sessions import new_detached
 
         return new_detached(cli, name, spec, choice)

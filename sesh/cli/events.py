@@ -61,12 +61,15 @@ def _print(cli: Invocation, items: Iterable[Event]) -> None:
 
 
 def _facts(facts: dict[str, Any]) -> str:
-    """Return facts as key=value, a value in quotes if it holds blanks; those that are None are left out."""
+    """Return facts as key=value, a value in quotes if it holds blanks or quotes; those that are None are left out."""
     words = []
     for key, value in facts.items():
         text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
         if value is not None:
-            words.append(f'{key}="{text}"' if " " in text else f"{key}={text}")
+            quoted = " " in text or '"' in text
+            if '"' in text:
+                text = text.replace("\\", "\\\\").replace('"', '\\"')
+            words.append(f'{key}="{text}"' if quoted else f"{key}={text}")
     return " ".join(words)
 
 

@@ -34,6 +34,7 @@ def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
         raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
     path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
     if not cli.json:
+        from sesh import programs
         from sesh.cli import printing
         from sesh.wording import plain
 
@@ -44,6 +45,8 @@ def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
         printing.text(f"{done} {plain(path)}")
         if changed and not remove:
             printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
+            if programs.find(agent) is None:
+                printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
     if not remove and not hooks.standing(agent)[2]:
         cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
     return cli.done(agent=agent, path=path, changed=changed)

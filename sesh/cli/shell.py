@@ -107,6 +107,7 @@ def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
     for command, began in zip(commands, times, strict=True):
         code = "-" if command["exit_code"] is None else command["exit_code"]
         words = command["command"] or []  # a single one is shell source
-        line = one_line(words[0] if len(words) == 1 else joined(words))
+        first, _, rest = (words[0] if len(words) == 1 else joined(words)).strip().partition("\n")
+        line = f"{one_line(first)} …" if rest else one_line(first)  # lines made into one mean something else
         printing.text(f"{command['n']:>4}  {began:>{width}}  {code:>3}  {command['duration']:>8.2f}s  {line}")
     return 0

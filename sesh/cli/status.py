@@ -43,13 +43,15 @@ def _described(session: Status, now: float) -> list[str]:
     program = foreground["command"] if foreground else ""
     program = wording.command_line(program) if isinstance(program, list) else program
     scrollback = session.get("scrollback")
+    ended = session["state"] == "exited"  # its processes are gone
+    pid, daemon = (None, None) if ended else (session.get("pid"), session.get("daemon_pid"))
     facts: dict[str, str | None] = {
         "name": session["name"],
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
         "ended": reason if (reason := session.get("reason")) != "exited" else None,
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _standing_text(session.get("activity"), now) or None,
-        "program": (f"{pid}: " if (pid := session.get("pid")) else "") + wording.command_line(session["command"] or []),
+        "program": (f"{pid}: " if pid else "") + wording.command_line(session["command"] or []),
         "resume": wording.command_line(resume) if (resume := session.get("resume")) else None,
         "foreground": f"{foreground.get('pid')}: {program}" if foreground else None,
         "directory": session.get("cwd"),
@@ -61,7 +63,7 @@ def _described(session: Status, now: float) -> list[str]:
         "modes": ", ".join(mode.replace("_", " ") for mode, on in session.get("modes", {}).items() if on) or None,
         "scrollback": f"{scrollback.get('lines')} lines, {scrollback.get('bytes')} bytes" if scrollback else None,
         "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()) or None,
-        "daemon": f"{daemon}, sesh {session.get('version')}" if (daemon := session.get("daemon_pid")) else None,
+        "daemon": f"{daemon}, sesh {session.get('version')}" if daemon else None,
     }
     lines = [f"{key + ':':<15}{wording.plain(value)}" for key, value in facts.items() if value is not None]
     for report in session.get("reports") or []:

@@ -139,7 +139,7 @@ class Tools:
             result = Result(begun.name, begun.host, [], None, b"")
         else:
             result = execute(command, name, host, directory=directory, env=env, timeout=timeout, size=size, stop=stop)
-        with self.table.during_call(Session(result.session, result.host)) as entry:
+        with self.table.during_call(Session(result.session, result.host), "started") as entry:
             if background:
                 entry.created()
         return _ran(entry, "exec", command, result, output_limit)

@@ -87,8 +87,11 @@ class SessionTable:
             return list(self._entries.values())
 
     @contextmanager
-    def during_call(self, session: Session) -> Iterator[UsedSession]:
-        """The entry of a session during a call; a session that does not exist is forgotten then."""
+    def during_call(self, session: Session, opening: str = "") -> Iterator[UsedSession]:
+        """The entry of a session during a call; a session that does not exist is forgotten then.
+
+        `opening`: what the log says of the first call, by default whether the session was created or found again.
+        """
         entry = self.entry(session)
         with self._lock:
             entry.calls += 1
@@ -97,7 +100,8 @@ class SessionTable:
             yield entry
             with self._lock:
                 if not entry.reached:
-                    log_opening(entry.log, session.name, session.host, "created" if entry.ours else "found again")
+                    how = opening or ("created" if entry.ours else "found again")
+                    log_opening(entry.log, session.name, session.host, how)
                 entry.reached = True
         except BaseException as error:
             exists = entry.reached or isinstance(error, (Unreachable, NotDeployed, Interrupted))  # as far as is known

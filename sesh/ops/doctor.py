@@ -275,7 +275,7 @@ def _agents(_caller: Caller) -> Iterator[Finding]:
                 yield row("agents", OK, f"{agent}: hooks in {path}")
             elif there:
                 yield row("agents", WARNING, f"{agent}: the hooks in {path} are not those of this sesh", remedy)
-            elif os.path.isdir(os.path.dirname(path)):
+            elif integrate.installed(agent):
                 yield row("agents", OK, f"{agent}: no hooks in {path}", remedy)
         except Refused as error:
             yield row("agents", WARNING, error.message, error.hint)

@@ -11,6 +11,7 @@ without a blank the key that holds them goes too.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import shlex
 import stat
 from typing import TYPE_CHECKING, Any
 
-from sesh import paths, reading, writing
+from sesh import paths, programs, reading, writing
 from sesh.about import DISTRIBUTION, PROGRAM, launcher
 from sesh.errors import Refused
 
@@ -71,6 +72,8 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     try:
         if after is None:
             os.unlink(path)
+            with contextlib.suppress(OSError):  # the folder is not empty, or is a link
+                os.rmdir(os.path.dirname(settings(agent)))
         else:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
@@ -78,6 +81,12 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
     return True
+
+
+def installed(agent: str) -> bool:
+    """Whether an agent is there: its program is in PATH, or there are settings of it."""
+    folder = os.path.dirname(settings(agent))
+    return programs.find(agent) is not None or (os.path.isdir(folder) and bool(os.listdir(folder)))
 
 
 def _group(agent: str, program: str = "") -> object:

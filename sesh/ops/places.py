@@ -26,6 +26,11 @@ MOST = 500
 _PATIENCE = 1.0
 """Seconds for zoxide to answer."""
 _MARKS = (".git", ".jj", ".hg")
+_LATIN = str.maketrans({
+    "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i",
+    "Ł": "L", "Ø": "O", "Đ": "D", "ẞ": "SS", "Æ": "AE", "Œ": "OE", "Þ": "Th", "Ð": "D",
+})  # fmt: skip
+"""The usual spelling of letters that are not one of ASCII with a mark."""
 _ROOM = 6
 """Characters of a name that are left for a number that tells it from others: `-12345`."""
 _LARGEST = 1 << 16
@@ -106,7 +111,7 @@ def _first_line(path: str) -> str:
 
 def valid(text: str) -> str:
     """A name as near to `text` as the rule of names allows."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", text).translate(_LATIN).encode("ascii", "ignore").decode()
     words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
     name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
     return name if is_name(name) else "session"

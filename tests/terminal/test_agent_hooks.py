@@ -288,6 +288,14 @@ def test_what_integrate_prints_and_refuses(home: Home, sesh: Sesh) -> None:
     assert "--integrate" in sesh("--help").stdout
 
 
+def test_an_agent_that_is_not_installed_gets_its_hooks_and_that_is_said(home: Home, sesh: Sesh) -> None:
+    line = "claude was not found in PATH: the hooks do nothing until it is installed"
+    assert line in sesh("--integrate", "claude").stdout
+    assert sesh("--integrate", "claude", "--remove").code == 0
+    os.chmod(home.write("bin/claude", "#!/bin/sh\n"), 0o700)
+    assert line not in sesh("--integrate", "claude", env={"PATH": f"{home.path}/bin:{os.environ['PATH']}"}).stdout
+
+
 def test_the_doctor_tells_of_the_hooks(home: Home, sesh: Sesh) -> None:
     def told() -> list[tuple[str, str]]:
         checks = sesh("--doctor", "--json").json()["checks"]
@@ -303,6 +311,11 @@ def test_the_doctor_tells_of_the_hooks(home: Home, sesh: Sesh) -> None:
     assert told() == [("warning", f"claude: the hooks in {path} are not those of this sesh")]
     sesh("--integrate", "claude")
     sesh("--integrate", "claude", "--remove")
+    assert not os.path.exists(f"{home.path}/.claude")
+    assert told() == []
+    os.mkdir(f"{home.path}/.claude")
+    assert told() == []
+    home.write(".claude/history.jsonl", "")
     assert told() == [("ok", f"claude: no hooks in {path}")]
     home.write(".claude/settings.json", "{")
     assert told() == [("warning", f"{path} does not parse; it was left as it is")]

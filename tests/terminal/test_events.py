@@ -104,10 +104,12 @@ def test_people_get_a_line_each(sesh: Sesh, home: Home) -> None:
     assert process.stdout is not None
     assert process.stdout.readline().split()[1:3] == [b"work", b"created"]
     sesh("--run", "work", "--", "true")
+    sesh("--run", "work", "--", r"""echo "a b" \\""")
     sesh("--send", "work", r"printf '\033]2;x y\033[31m\a'; exit 2", "--enter")
     out, _ = process.communicate(timeout=15)
     lines = out.decode().splitlines()
     assert lines[-1].split()[1:] == ["work", "exited", "exit_code=2", "reason=exited"]
+    assert r'command_ended  exit_code=0 command="echo \"a b\" \\\\"' in out.decode(), "quotes in quotes"
     assert "command_ended  exit_code=0 command=true" in out.decode(), "0 is a code like any other"
     assert "\x1b" not in out.decode()
 

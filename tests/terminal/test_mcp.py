@@ -369,6 +369,10 @@ def test_a_file_tells_what_was_done_in_a_session_and_keeps_no_password(home: Hom
         assert "hunter2" not in text
         assert "7 characters C-u" in text
 
+        job = await agent.call("exec", name="job", command=["true"])
+        with open(log.replace("-work.md", "-job.md"), encoding="utf-8") as file:
+            assert "`job`: started" in file.read(), job
+
     driven(home, story)
     home.env["SESH_WORK_LOG"] = "none"
 

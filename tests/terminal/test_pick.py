@@ -325,6 +325,21 @@ def test_here_is_the_session_of_the_repository(terminal: Open, sesh: Sesh, home:
     assert sorted(home.names()) == ["app", "app-2"]
 
 
+def test_here_without_a_terminal_creates_nothing(sesh: Sesh, home: Home) -> None:
+    """With --json it created the session, though nothing could attach to it."""
+    os.makedirs(f"{home.path}/app/.git")
+    error = sesh("--here", "app", "--json").json()["error"]
+    assert (error["code"], error["message"]) == (
+        "refused", "attaching needs a terminal; `sesh --open app` creates a session without attaching",
+    )  # fmt: skip
+    assert home.names() == []
+
+
+def test_letters_that_do_not_decompose_get_their_usual_spelling(terminal: Open, home: Home) -> None:
+    os.makedirs(f"{home.path}/żółw-Straße-ÆØ/.git")
+    terminal("--here", f"{home.path}/żółw-Straße-ÆØ").wait_for("new session zolw-Strasse-AEO ")
+
+
 def test_a_worktree_s_session_is_named_after_its_branch(terminal: Open, home: Home) -> None:
     home.write("app/.git/worktrees/fix/HEAD", "ref: refs/heads/fix/it\n")
     home.write("fix/.git", f"gitdir: {home.path}/app/.git/worktrees/fix\n")

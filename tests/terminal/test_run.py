@@ -323,6 +323,15 @@ def test_the_history_of_a_job_outlives_it(home: Home) -> None:
     assert home.sesh("--history", "none", "--local").code == 1
 
 
+def test_the_history_shows_the_first_of_several_lines_and_json_all(home: Home) -> None:
+    """Joined to one line they were another command."""
+    home.sesh("--open", "work")
+    command = "for i in 1 2\ndo echo $i\ndone"
+    home.sesh("--run", "work", "--", command)
+    assert home.sesh("--history", "work").stdout.endswith("s  for i in 1 2 …\n")
+    assert home.sesh("--history", "work", "--json").json()[0]["command"] == [command]
+
+
 def test_a_command_that_is_not_in_the_history_is_not_found(home: Home) -> None:
     home.sesh("--open", "t")
     ran(home, "true")

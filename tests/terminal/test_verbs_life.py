@@ -139,7 +139,11 @@ def test_status_tells_everything(sesh: Sesh, home: Home) -> None:
     assert answer["foreground"]["command"] == ["sleep", "60"]
     assert answer["daemon_pid"] == daemon(home, "web")
     assert answer["link"] is None
-    assert "sleep 60" in sesh("--status", "web").stdout
+    assert f"program:       {answer['pid']}: sleep 60" in sesh("--status", "web").stdout
+    sesh("--exec", "job", "--keep", "--", "sh", "-c", "exit 3")
+    ended = sesh("--status", "job").stdout
+    assert "program:       sh -c 'exit 3'" in ended
+    assert "daemon:" not in ended, "no processes of a session that has ended"
 
 
 def test_what_is_sent_is_typed_and_seen(sesh: Sesh) -> None:

@@ -104,7 +104,7 @@ def stays(before: Any, after: Any, agent: str) -> bool:
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_a_file_and_a_folder_that_are_missing_are_made_and_the_file_goes_again(agent: str) -> None:
+def test_a_file_and_a_folder_that_are_missing_are_made_and_go_again(agent: str) -> None:
     path = Path(integrate.settings(agent))
     assert not path.parent.exists()
     assert not integrate.integrate(agent, remove=True)
@@ -112,7 +112,11 @@ def test_a_file_and_a_folder_that_are_missing_are_made_and_the_file_goes_again(a
     assert json.loads(path.read_text()).keys() == {"hooks"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert integrate.integrate(agent, remove=True)
-    assert os.listdir(path.parent) == []
+    assert not path.parent.exists()
+    assert integrate.integrate(agent)
+    (path.parent / "other").touch()
+    assert integrate.integrate(agent, remove=True)
+    assert os.listdir(path.parent) == ["other"]
 
 
 @pytest.mark.parametrize(
