@@ -13,10 +13,16 @@ from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Chord = tuple[str, int, int]
 
 SHIFT, ALT, CTRL = 1, 2, 4
 _MODIFIERS = {"C-": CTRL, "M-": ALT, "S-": SHIFT}
+_OTHERWISE = {
+    "c": "C-", "ctrl": "C-", "control": "C-", "m": "M-", "alt": "M-", "meta": "M-", "s": "S-", "shift": "S-",
+}  # fmt: skip
+"""Tmux's modifiers by the words that other programs have for them."""
 
 CURSOR = {"Up": "A", "Down": "B", "Left": "D", "Right": "C", "Home": "H", "End": "F"}
 """Keys whose bytes depend on what the program has set (DECCKM), by their final letters."""
@@ -57,7 +63,8 @@ class Key:
             return cls((kind, number, modifiers), b"" if modifiers else b"\x1bO" + kind.encode())
         character = chr(number) if kind else key
         if len(character) != 1 or (not kind and not 0x20 < ord(character) < 0x7F) or (modifiers & SHIFT and not kind):
-            raise UsageError(f"{printable(name)} is not a key: use tmux's names, such as C-b, M-x, F12, Space")
+            what = f"{printable(name)} is not a key: use tmux's names, such as C-b, M-x, F12, Space"
+            raise UsageError(what, hint=_meant(name, cls.parse))
         if modifiers & CTRL and character.isalpha():
             character = character.lower()
         return cls(("u", ord(character), modifiers), _legacy(character, modifiers))
@@ -174,4 +181,21 @@ def _split(name: str, *, any_case: bool = False) -> tuple[int, str]:
 
 
 def _unknown(name: str) -> UsageError:
-    return UsageError(f"{printable(name)} is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character")
+    what = f"{printable(name)} is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character"
+    return UsageError(what, hint=_meant(name, bytes_of))
+
+
+def _meant(name: str, parse: Callable[[str], object]) -> str:
+    """Return the hint for a key that is spelled in another way (`ctrl+q`): tmux's spelling, if `parse` takes it."""
+    *modifiers, key = name.lower().replace("^", "ctrl-", 1).replace("+", "-").split("-")
+    if not modifiers or not all(modifier in _OTHERWISE for modifier in modifiers):
+        return ""
+    key = {spelling.lower(): spelling for spelling in CHORDS}.get(key, key)
+    meant = "".join(_OTHERWISE[modifier] for modifier in modifiers) + key
+    if meant == name:
+        return ""
+    try:
+        parse(meant)
+    except UsageError:
+        return ""
+    return f"did you mean {meant}?"

@@ -24,6 +24,7 @@ _FIRST = _ALPHANUMERIC | {"_"}
 _REST = _FIRST | {".", "+", "-"}
 _HOST = _ALPHANUMERIC | set("._-+%")
 _USER = _ALPHANUMERIC | set("._-+\\@")
+_IPV6 = frozenset("0123456789abcdefABCDEF:.")
 _ADDRESS = _ALPHANUMERIC | set(":.%")
 """Of an IPv6 address in brackets, with its zone."""
 
@@ -69,6 +70,12 @@ def check_host(text: str) -> str:
     user_ok = not sign or (bool(user) and user[0] != "-" and _USER.issuperset(user))
     if len(text) <= 255 and host_ok and port_ok and user_ok and host[0] not in "-.":
         return text
+    if user_ok and rest.count(":") > 1 and _IPV6.issuperset(rest.partition("%")[0]):
+        address = printable(f"{user}{sign}[{rest}]")
+        raise errors.InvalidHost(
+            f"{printable(text)} is not a host: write an IPv6 address in brackets, '{address}', or a Host from your "
+            "ssh_config"
+        )
     number = rest.rpartition(":")[2]
     if host_ok and user_ok and not port_ok and number.isdecimal():
         raise errors.InvalidHost(f"{printable(number)} is not a port: write a number from 1 to 65535")

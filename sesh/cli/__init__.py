@@ -1,1 +1,1 @@
-"""The command line: a module for each family of verbs, and typer for help and the errors of wrong lines."""
+"""The command line: a module for each verb or family of verbs, the verb table, and typer for help."""

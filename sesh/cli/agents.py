@@ -8,8 +8,6 @@ from sesh.about import CALLED, PROGRAM
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, Verb
-from sesh.errors import UsageError
-from sesh.names import printable
 
 
 def skill(cli: Invocation) -> int:
@@ -36,9 +34,7 @@ def schema(cli: Invocation, verb: str | None = None) -> int:
     if verb and not shown:
         from sesh.cli import misread
 
-        near = misread.verbs_near(verb)
-        hint = f"did you mean $sesh --schema {near[0]}?" if near else "see `$sesh --help`"
-        raise UsageError(f"there is no verb {printable(verb)}", hint=hint)
+        raise misread.no_verb(verb, "$sesh --schema {}")
     body = shown[name] if verb else {"type": "object", "properties": shown}
     title = f"{PROGRAM} {name if verb else '--VERB'} --json"
     return cli.value({"$schema": json_schema.DIALECT, "title": title, **body, "$defs": defs})

@@ -20,7 +20,7 @@ from sesh.errors import (
     Unreachable,
     UsageError,
 )
-from sesh.names import is_name
+from sesh.names import is_name, subject
 from sesh.ops import enter
 from sesh.quitkey import quit_key
 from sesh.reach import find
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 
 
 _DETACH_KEY = "C-\\"
-_ENDING = (["--kill"], ["--kill-all"], ["--undeploy"])
-"""Lines that end sessions: only a person can have meant one by a name."""
+_ENDING = frozenset(("--kill", "--kill-all", "--undeploy"))
+"""Verbs that end or remove something: only a person can have meant one by a name, and never by Enter alone."""
 _ASKED_OF = 86400.0
 """Seconds after a job's end in which its name, typed alone, is taken for it."""
 _WITHOUT_TITLE = ("", "dumb", "linux")
@@ -121,32 +121,81 @@ def go(
         return _list(cli)
     name, directory = words[0], words[1] if len(words) > 1 else None
     if len(words) > 2:
-        raise parser.too_many(words)
+        from sesh.cli import misread
+
+        raise misread.too_many(words)
     check(view)
     if name == "-":
         return _back(cli, view, directory)
     find.checked(name)
     spec = cli.spec(directory, env, label)
-    meant = parser.verb_line(name, [directory], cli.tail) if directory else ""
-    slip = parser.instead(cli.line, name)  # it may be a verb without its dashes
-    if directory and not meant and _named_host(cli, name):
-        meant = f"$sesh {parser.written([f'@{name}', directory, *parser.ending(cli.line)])}"
-    elif directory and name == "ssh":
-        run = ["--exec", "--print"] if cli.tail else []
-        meant = f"$sesh {parser.written([f'@{directory}', *run, *parser.ending(cli.line)])}"
-    if cli.host is None and printing.on_terminal():
-        cli.look_for(name, creates=True, described=directory is not None or cli.tail is not None)
-        if len(words) == 1 and cli.tail is None and (host := _named_host(cli, name)):
-            slip = [f"@{host}"]
     if view.get("read_only") and directory is None and cli.tail is None:
+        cli.sought = None if cli.hosts else name
         return attach_to(cli, name, view)  # there is nothing to watch in a new shell
+    slip = parser.instead(cli.line, name)  # it may be a verb without its dashes
+    behind = _verb_behind(cli, name, directory)
+    meant = _meant(cli, name, directory, behind) if directory else ""
+    if cli.host is None and printing.on_terminal():
+        described = directory is not None or cli.tail is not None
+        name = cli.look_for(name, creates=True, described=described and not behind)
+        if name != words[0]:  # a session of a host, one letter off
+            slip, behind = [], _verb_behind(cli, name, directory)
+        if len(words) == 1 and cli.tail is None and paths.knows_remotes() and (host := _named_host(cli, name)):
+            slip = [f"@{host}"]
     if slip and (code := _instead(cli, name, slip, directory, meant)) is not None:
+        return code
+    if behind and (code := _behind(cli, name, behind)) is not None:
         return code
     if cli.host is None:
         return _go_here(cli, name, view, spec, meant)
     if not printing.on_terminal():
-        raise _without_terminal(cli, name, exists=_exists(cli.target, name))
+        raise _without_terminal(cli, name, exists=_exists(cli.target, name), meant=parser.line_of(behind))
     return _attach_terminal(cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant))
+
+
+def _verb_behind(cli: Invocation, name: str, directory: str | None) -> list[str]:
+    """Return the line that was probably meant by a DIR that looks like a verb, and is no directory; else none."""
+    if not directory or not parser.verb_like(directory) or parser.verb_like(name) or os.path.isdir(directory):
+        return []
+    from sesh.cli import misread
+
+    return misread.behind_name([name, directory], cli.tail)
+
+
+def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
+    """Carry out the line that was meant by a verb behind the name of a session that is there, if the person says so.
+
+    Return its exit code; None to attach. Raises Refused if the person wants nothing.
+    """
+    if not cli.can_ask or cli.json or not _is_there(cli, name):
+        return None
+    answers = (("r", f"Run {parser.line_of(words)}"), ("a", "Attach"), ("n", "Nothing"))
+    question = f"{subject(name)} already runs"
+    answer = cli.ask(question, answers, "r" if _ENDING.isdisjoint(words) else "a")
+    if answer == "r":
+        return _run(cli, words)
+    if answer != "a":
+        raise Refused("nothing was done")
+    return None
+
+
+def _meant(cli: Invocation, name: str, directory: str, behind: list[str]) -> str:
+    """Return what to propose if DIR does not exist; empty for the command that it may be."""
+    if parser.verb_like(name):
+        from sesh.cli import misread
+
+        return misread.guess([name, directory], cli.tail)
+    if behind:
+        from shutil import which
+
+        command = parser.line_of([name, "--", directory]) if which(directory) and cli.tail is None else ""
+        return ", or ".join(filter(None, (parser.line_of(behind), command)))
+    if not os.path.isdir(directory) and (host := _named_host(cli, name)):
+        return parser.line_of([f"@{host}", directory, *parser.ending(cli.line)])
+    if name == "ssh":
+        run = ["--exec", "--print"] if cli.tail else []
+        return parser.line_of([f"@{directory}", *run, *parser.ending(cli.line)])
+    return ""
 
 
 def _instead(cli: Invocation, name: str, words: list[str], directory: str | None, meant: str) -> int | None:
@@ -155,27 +204,37 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
     None if the session is there, or wanted. A person decides; without one only a bare verb is carried out that ends no
     session. Raises Refused if the person wants nothing, or DIR, here, does not exist.
     """
-    from sesh.cli import main
-
     if _is_there(cli, name):
         return None
     if cli.host is None:
         enter.check_directory(cli, name, directory, meant)
     whole = [*words, *parser.ending(cli.line)]
-    line = f"$sesh {parser.written(whole)}"
+    line = parser.line_of(whole)
     person = cli.can_ask and not cli.json
     if person:
-        answers = (("r", f"Run {line}"), ("c", f'Create a session "{name}"'), ("n", "Nothing"))
-        answer = cli.ask(f"there is no session {name}", answers, "r")
+        from sesh.cli import misread
+
+        inside = cli.host is None and listing.current() is not None
+        lacking = misread.line_to_write([*(f"@{host}" for host in cli.hosts), *whole], inside=inside)
+        run = [("r", f"Run {line}")] if not lacking else []
+        answers = (*run, ("c", f'Create a session "{name}"'), ("n", "Nothing"))
+        question = f"there is no session {name}{f'; to run the verb, write: {lacking}' if lacking else ''}"
+        answer = cli.ask(question, answers, "r" if run and _ENDING.isdisjoint(words) else "n")
         if answer == "c":
             return None
         if answer != "r":
             raise Refused("nothing was done")
-    elif len(words) > 1 or cli.tail is not None or words in _ENDING:
+    elif len(words) > 1 or cli.tail is not None or not _ENDING.isdisjoint(words):
         return None
-    remark = "" if person else f"there is no session {name}; this is {line}"
+    return _run(cli, whole, "" if person else f"there is no session {name}; this is {line}")
+
+
+def _run(cli: Invocation, words: list[str], remark: str = "") -> int:
+    """Carry out another line on the same hosts; return its exit code. `remark`: what is said of it."""
+    from sesh.cli import main
+
     try:
-        code = main.run([*(f"@{host}" for host in cli.hosts), *whole])
+        code = main.run([*(f"@{host}" for host in cli.hosts), *words])
     except SeshError as error:
         error.message = f"{remark}: {error.message}" if remark else error.message
         raise
@@ -203,7 +262,8 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
     entry.check()
     runs = entry.connection is not None
     if not printing.on_terminal():
-        raise _without_terminal(cli, name, exists=runs)
+        behind = _verb_behind(cli, name, spec.get("directory"))
+        raise _without_terminal(cli, name, exists=runs, meant=parser.line_of(behind))
     if entry.tells and not (runs or entry.dormant or spec["env"] or spec["label"]):
         code = _of_job(cli, entry)
         if code is not None:
@@ -433,24 +493,26 @@ def _check_loop(cli: Invocation, name: str) -> None:
 
 
 def _named_host(cli: Invocation, name: str) -> str:
-    """Return the known remote that `sesh NAME` was probably meant for; empty if none, or a session here bears NAME."""
+    """Return the user's host that `sesh NAME` was probably meant for; empty if none, or a session here bears NAME."""
     if cli.verb or cli.host is not None or cli.local or find.is_here(name):
         return ""
-    if not paths.knows_remotes():
-        return ""
-    from sesh.remote import known
-
-    return next((remote.host for remote in known.all() if name in (remote.host, remote.host.rpartition("@")[2])), "")
+    return find.host_named(name)
 
 
-def _without_terminal(cli: Invocation, name: str, *, exists: bool) -> Refused:
-    """Return the error without a terminal; its hint names commands that need none."""
+def _without_terminal(cli: Invocation, name: str, *, exists: bool, meant: str = "") -> Refused:
+    """Return the error without a terminal; its hint is the line that was `meant`, or names commands that need none."""
     instead = f"`$sesh --open {name}` creates a session without attaching"
-    if exists:
+    if meant:
+        instead = f"did you mean {meant}?"
+    elif exists:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
     elif verb := parser.verb_like(name):
-        words = ["--", *cli.tail] if cli.tail and verb in BY_NAME and BY_NAME[verb].command else []
-        instead = f"did you mean $sesh {parser.written([verb, *words])}?"
+        from sesh.cli import misread
+
+        words = [verb, *(["--", *cli.tail] if cli.tail and verb in BY_NAME and BY_NAME[verb].command else [])]
+        inside = cli.host is None and listing.current() is not None
+        lacking = misread.line_to_write([*(f"@{host}" for host in cli.hosts), *words], inside=inside)
+        instead = f"did you mean {lacking or parser.line_of(words)}?"
     elif host := _named_host(cli, name):
         instead = f"did you mean $sesh @{host}?"
     return Refused("attaching needs a terminal", hint=instead)

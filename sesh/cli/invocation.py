@@ -8,7 +8,7 @@ from sesh import errors, reach
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
-from sesh.names import differ_by_one, near
+from sesh.names import LONG_ENOUGH, differ_by_one, near
 from sesh.reach.caller import Block, Caller
 
 TYPE_CHECKING = False
@@ -160,36 +160,58 @@ class Invocation(Caller):
         """Set the target of the line: a host, None for this machine."""
         self.hosts = [host] if host is not None else []
 
-    def look_for(self, name: str, *, creates: bool = False, described: bool = False) -> None:
+    def look_for(self, name: str, *, creates: bool = False, described: bool = False) -> str:
         """Set the target to the known remote that has the session, unless it is here; print the remote's name.
 
-        `creates`: the session is created if there is none; `described`: with a DIR or CMD. Raises NotFound, and
-        Refused if that cannot be known.
+        `creates`: the session is created if there is none, unless the person meant one there whose name is returned
+        then; `described`: with a DIR or CMD. Raises NotFound, and Refused if that cannot be known.
         """
         from sesh.reach import find
 
         if find.is_here(name, ended=self.verb == "--history"):
-            return
+            return name
         from sesh import paths
 
         if creates and not paths.knows_remotes():
-            return
+            return name
         from sesh.ops import lookup
 
         verb, brief = "" if creates else self.verb, self.verb not in _CHANGES
         host = lookup.host_of(self, name, verb, creates=creates, described=described, brief=brief)
-        if host is not None:
+        if host:
             self.found(name, host)
             self.remember(f"{name} on @{host}")
             self.set_host(host)
-        elif not creates:
+        elif creates:
+            if host is None and self.can_ask and len(name) >= LONG_ENOUGH:
+                return self._near_elsewhere(name)
+        else:
             from sesh.store import results
 
             if results.newest(name) is not None:
-                return  # it ended here
-            self.meant = lookup.near_elsewhere(self, name)
-            if not self.meant and self.verb in _OF_ENDED:
+                return name  # it ended here
+            if near_one := lookup.near_elsewhere(self, name):
+                self.meant = f"did you mean {near_one[0]} on @{near_one[1]}?"
+            elif self.verb in _OF_ENDED:
                 self.meant = lookup.ended_elsewhere(self, name, self.verb)
+        return name
+
+    def _near_elsewhere(self, name: str) -> str:
+        """Return the name of the session of a known remote that the person meant by a new name, and set the target to
+        that remote; else the name itself. Raises Refused if they decline."""
+        from sesh.ops import lookup
+
+        if (meant := lookup.near_elsewhere(self, name, running=True)) is None:
+            return name
+        other, host = meant
+        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"))
+        answer = self.ask(f"{other} runs on @{host}; attach to it, or create {name} here?", answers, "a")
+        if not answer:
+            raise Refused("nothing was done")
+        if answer != "a":
+            return name
+        self.set_host(host)
+        return other
 
     def elsewhere(self, failed: dict[str, SeshError], act: Callable[[Target, str], Mapping[str, ErrorFacts]]) -> None:
         """Call `act` for each of several sessions that is not here but on a known remote; those leave `failed`.
@@ -277,20 +299,13 @@ class Invocation(Caller):
         return 0
 
     def _host_meant(self, host: str, *, unresolved: bool) -> str:
-        """Return the hint for a host that cannot be reached: the known remote that was probably meant, if any.
+        """Return the hint for a host that cannot be reached: the user's host that was probably meant, if any.
 
-        `unresolved`: nobody knows the name, so it may have been meant for a group, or for a host of ssh_config.
+        `unresolved`: nobody knows the name, so a short one may be a slip too.
         """
-        from sesh import paths
-        from sesh.remote import known
-        from sesh.remote.ssh import destination
+        from sesh.reach import find
 
-        try:
-            hosts = [remote.host for remote in known.all()] if paths.knows_remotes() else []
-            if unresolved:
-                hosts += [*self.settings().groups, *destination.aliases()]
-        except SeshError:  # the error at hand says more
-            hosts = []
+        hosts = find.hosts()
         if host in hosts:
             return ""
         meant = near(host, hosts) or [other for other in hosts if unresolved and differ_by_one(host, other)]

@@ -62,11 +62,11 @@ def carry_out(cli: Invocation, options: Options) -> int:
 
 def help_(line: parser.CommandLine) -> int:
     """`--help`: print the help of the line's verb, or of the whole. `run` calls it before it looks for a verb."""
-    from sesh.cli import typer_app
+    from sesh.cli import misread, typer_app
 
-    if not line.verb and line.words and line.words[0][0] == "-" and parser.parse(line) is None:
-        from sesh.cli import misread
-
+    if line.topic and not parser.verb_like(line.topic):
+        raise misread.no_verb(line.topic, "$sesh {} --help")
+    if not line.verb and line.words and line.words[0][:1] == "-" and parser.parse(line) is None:
         raise misread.error(line)
     text = typer_app.help_of(line)
     if line.json:

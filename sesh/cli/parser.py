@@ -39,7 +39,6 @@ _UNLIKELY = frozenset((
 """Names that somebody who types them hardly wants for a session."""
 _FREE = ("text*", "texts+", "file", "file?", "hosts*")
 """The keys of plain words that may begin with an `@` behind a name; any other such word is a host."""
-_NAMELESS = ("--list", "--help", "--version", "--kill-all", "-")
 
 
 class CommandLine:
@@ -57,6 +56,8 @@ class CommandLine:
         self.tail: list[str] | None = None
         self.behind: list[str] = []
         """A verb that stands behind the name, where none belongs, and the words that follow it."""
+        self.topic = ""
+        """The word right behind `--help`, whose help may be meant."""
         self.json = self.local = self.create = self.help = False
 
     @property
@@ -104,6 +105,8 @@ def split(argv: list[str]) -> CommandLine:
             if word[:1] == "@" and not named:
                 line.hosts.append(check_host(word[1:]))
             else:
+                if line.help and not named and verb is None:
+                    line.topic = word
                 named = True
                 line.words.append(word)
         elif verb is None and (spelled := _verb(word, rest)) is not None:
@@ -258,37 +261,20 @@ def written(words: Iterable[str]) -> str:
     return " ".join(map(shell_word, words))
 
 
+def line_of(words: Sequence[str]) -> str:
+    """Return a line as a person is to type it; empty without words."""
+    return f"$sesh {written(words)}" if words else ""
+
+
 def verb_like(name: str) -> str:
     """Return the verb that a name looks like, empty for none."""
     verb = f"--{name}"
     return verb if name and verb in BY_NAME else _FOREIGN.get(name, "")
 
 
-def too_many(words: Sequence[str]) -> UsageError:
-    """Return the error for more plain words than NAME and DIR."""
-    if "#" in words:
-        return comment()
-    if meant := verb_line(words[0], words[1:]):
-        return UsageError(f"too many arguments; did you mean {meant}?")
-    command = written([words[0], "--", *words[1:]])
-    return UsageError("too many arguments", hint=f"to run a command: $sesh {command}")
-
-
 def comment() -> UsageError:
     """Return the error for a comment that the shell has passed on as words."""
     return UsageError("the comment came as words", hint="zsh leaves comments out after: setopt interactivecomments")
-
-
-def verb_line(name: str, words: Sequence[str], tail: Sequence[str] | None = None) -> str:
-    """Return the line that was probably meant by a verb without its dashes and further words; empty for other names."""
-    verb = verb_like(name)
-    if not verb:
-        return ""
-    if verb in _NAMELESS:
-        return f"$sesh {verb}"
-    own = {"--run": 1, "--exec": 0}.get(verb, len(words)) if tail is None else len(words)
-    behind = ["--", *(words[own:] if tail is None else tail)] if words[own:] or tail else []
-    return f"$sesh {written([verb, *words[:own], *behind])}"
 
 
 def instead(line: CommandLine, name: str) -> list[str]:

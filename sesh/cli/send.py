@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sesh.about import CALLED
 from sesh.cli import parser
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -81,7 +82,8 @@ def _stdin() -> Iterator[bytes]:
 def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:
     """`--state STATE [TEXT]`: report the state of the program that types it; 1 outside of any session."""
     if cli.hosts:
-        raise UsageError("--state is typed inside a session, also one of a host", hint="write: $sesh --state STATE")
+        hint = f"attach to it, and type there: {CALLED} --state STATE"
+        raise UsageError("--state works only inside a session, also one of a host", hint=hint)
     from sesh.ops import inside
 
     return cli.done(name=inside.state(state, " ".join(text)), state=state)

@@ -102,12 +102,9 @@ def rename(cli: Invocation, name: str, new: str | None = None) -> int:
     return cli.done(**cli.target.call(sessions.rename, name=old, new=new))
 
 
-def label(cli: Invocation, name: str, labels: Sequence[str] = ()) -> int:
+def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
     """`--label NAME K=V…`: set labels; `K=` removes one."""
     find.checked(name, "--label")
-    if not labels:
-        see = f"`$sesh --status {name}` shows its labels"
-        raise UsageError(f"no label given; write: $sesh --label {name} KEY=VALUE", hint=see)
     changes = dict(map(check_label, labels))
     return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=changes))
 

@@ -1,27 +1,22 @@
-"""The verb table as typer sees it: all help, the overview and the page of each verb."""
+"""All help, made from the verb table and laid out by typer: the overview, and the page of each verb."""
 
 from __future__ import annotations
 
-import inspect
 import re
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING
 
-import typer
 from typer.core import TyperCommand
-from typer.main import get_command
 
 from sesh.about import CALLED, PROGRAM
 from sesh.cli import parser, printing
 from sesh.cli.verb_texts import CODES, EVERYWHERE, GROUPS, START, VARIABLES
-from sesh.cli.verbs import BY_NAME, FLAG, MANY, VERBS, Verb
+from sesh.cli.verbs import BY_NAME, VERBS, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from typer import _click
 
-_VERBLESS = "NAME"
-"""The name for typer of the form without a verb."""
 _COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= -| @| NAME|`)")
 """A command of sesh in a text of help."""
 _HEADING = re.compile(r"^(Usage|Exit codes|Environment|\w[^:`\n]*(?=:\n))", re.MULTILINE)
@@ -29,11 +24,6 @@ _LEAST, _NARROW, _WIDEST = 30, 60, 100
 """Columns of help: at least; those below which the meaning of a word has a line of its own; at most."""
 _COLUMN, _INDENT = 30, 4
 """Columns of the words whose meaning stands beside them, at the most; on a narrow terminal."""
-_HERE = frozenset(
-    ("--deploy", "--upgrade", "--forget", "--undeploy", "--state", "--integrate", "--mcp", "--skill", "--schema",
-     "--shell-init", "--completions", "--help", "--version")
-)  # fmt: skip
-"""Verbs that are not carried out on a host."""
 _NO_JSON = frozenset(("", "--attach", "--pick"))
 
 
@@ -45,51 +35,17 @@ class HelpCommand(TyperCommand):
         if self.name == PROGRAM:
             _write_overview(formatter)
         else:
-            _write_verb(formatter, BY_NAME[(self.name or "").removeprefix(_VERBLESS)])
+            _write_verb(formatter, BY_NAME[self.name or ""])
 
 
 def help_of(line: parser.CommandLine) -> str:
     """Return the text of help: of the line's verb, of a verb without its dashes, of NAME, else of the whole."""
     verb = line.verb or parser.verb_like(line.words[0] if line.words else "")
     of_verb = verb in BY_NAME and BY_NAME[verb].group and (verb or line.create or line.words)
-    shown = command(BY_NAME[verb]) if of_verb else HelpCommand(PROGRAM)
+    shown = HelpCommand(verb if of_verb else PROGRAM)
     width = max(_LEAST, min(printing.width(printing.STDOUT), _WIDEST))
     text = _COMMAND.sub(CALLED, shown.get_help(shown.context_class(shown, terminal_width=width)))
     return text if line.json or not printing.coloured() else _HEADING.sub("\x1b[1m\\1\x1b[m", text)
-
-
-def command(verb: Verb) -> TyperCommand:
-    """Return a verb as a command of typer's."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(verb.name or _VERBLESS, cls=HelpCommand)(_stub(verb))
-    return cast("TyperCommand", get_command(app))
-
-
-def _stub(verb: Verb) -> Callable[..., None]:
-    """Return a function for typer, which reads the words of the verb from its signature and never calls it."""
-
-    def stub(**_values: object) -> None:
-        return None
-
-    parameters = []
-
-    def add(key: str, value: Any, declared: object, default: object) -> None:
-        kind = inspect.Parameter.KEYWORD_ONLY
-        parameters.append(inspect.Parameter(key, kind, annotation=Annotated[value, declared], default=default))
-
-    for word in (f"{verb.gather}*",) if verb.gather else verb.words:
-        key, kind = word.rstrip("?*+"), word[-1]
-        metavar = {"?": f"[{key.upper()}]", "*": f"[{key.upper()}]…", "+": f"{key.upper()}…"}.get(kind, key.upper())
-        value: Any = {"?": str | None, "*": list[str] | None, "+": list[str]}.get(kind, str)
-        declared = typer.Argument(metavar=metavar, show_default=False)
-        add(key, value, declared, None if kind in "?*" else inspect.Parameter.empty)
-    for option in verb.options:
-        value = {FLAG: bool, MANY: list[str] | None}.get(option.kind, str | None)
-        declared = typer.Option(*option.spellings, metavar=option.metavar or None)
-        add(option.key, value, declared, False if option.kind == FLAG else None)
-    stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    stub.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return stub
 
 
 def _write_overview(formatter: _click.HelpFormatter) -> None:
@@ -116,7 +72,7 @@ def _write_verb(formatter: _click.HelpFormatter, verb: Verb) -> None:
     if verb.options:
         formatter.write_paragraph()
         _write_group(formatter, "Options", [(option.shown, option.help) for option in verb.options])
-    left_out = "@HOST" if verb.name in _HERE else "--json" if verb.name in _NO_JSON else ""
+    left_out = "@HOST" if verb.here else "--json" if verb.name in _NO_JSON else ""
     formatter.write_paragraph()
     _write_group(formatter, "With every verb", [row for row in EVERYWHERE if row[0] != left_out])
     formatter.write_paragraph()

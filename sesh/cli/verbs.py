@@ -1,6 +1,6 @@
 """The verb table: the syntax of each verb of the command line, defined once; its help is in `verb_texts`.
 
-The parser, typer's help and errors, completion in three shells and the manual page are all made from it. It is
+The parser, help, errors, completion in three shells and the manual page are all made from it. It is
 loaded whenever sesh starts, so it holds plain data and imports nothing that is not loaded anyway: a row becomes a
 `Verb` when it is asked for.
 """
@@ -22,7 +22,7 @@ FLAG, VALUE, MANY, MAYBE = range(4)
 ONE, EACH, ALL = range(3)
 """The hosts of a verb: one at the most; several, for each of which it is carried out (see `fanout`); several, which its
 function deals with."""
-SESSION, COMMAND, ATTACHES, GATHERS = 1, 2, 4, 8
+SESSION, COMMAND, ATTACHES, GATHERS, HERE = 1, 2, 4, 8, 16
 """Marks of a verb, see `Verb`."""
 _FEW = 4
 """Options that a usage line lists one by one."""
@@ -37,8 +37,8 @@ class Option:
     """
 
     def __init__(self, verb: str, text: str) -> None:
-        spelled, _, metavar = text.partition("=")
-        key, _, spellings = spelled.rpartition(":")
+        names, _, metavar = text.partition("=")
+        key, _, spellings = names.rpartition(":")
         self.spellings = tuple(spellings.split(","))
         self.key = key or self.spellings[0][2:].replace("-", "_")
         self.metavar = metavar.removesuffix("…")
@@ -64,7 +64,7 @@ class Verb:
     all plain words as one list instead, "words" with the mark GATHERS. `run`: module and function of sesh.cli that
     carry it out. `session`: it names one existing session, which is looked for on known remotes too. `command`: all
     after `--` is a command. `hosts`: how many it takes, and who deals with them. `attaches`: it may lead to an
-    attachment.
+    attachment. `here`: it is carried out here, even if hosts are named.
     """
 
     def __init__(self, row: Row) -> None:
@@ -72,6 +72,7 @@ class Verb:
         self.words = tuple(words.split())
         self.options = tuple([Option(self.name, text) for text in options.split()])
         self.session, self.command, self.attaches = bool(marks & SESSION), bool(marks & COMMAND), bool(marks & ATTACHES)
+        self.here = bool(marks & HERE)
         self.gather = "words" if marks & GATHERS else ""
 
     @property
@@ -87,9 +88,11 @@ class Verb:
     @property
     def usage(self) -> str:
         """The words behind the verb, with its options if they are few."""
-        each = [f"[{option.spellings[0]} {option.metavar}".strip() + "]" for option in self.options]
-        shown = [word + "…" * (option.kind == MANY) for word, option in zip(each, self.options, strict=True)]
-        options = " ".join(shown) if len(shown) <= _FEW else "[OPTION…]"
+        words = [
+            f"[{f'{option.spellings[0]} {option.metavar}'.strip()}]{'…' * (option.kind == MANY)}"
+            for option in self.options
+        ]
+        options = " ".join(words) if len(words) <= _FEW else "[OPTION…]"
         return _texts(self.name).usage.replace("{}", options)
 
     @property
@@ -140,7 +143,6 @@ def _texts(verb: str) -> Texts:
 
 _ENV = "--env=K=V…"
 _LABEL = "--label=K=V…"
-_LABELLED = "--label=K=V…"
 _SIZE = "--size=COLUMNSxROWS"
 _CREATING = f"{_ENV} {_LABEL} {_SIZE}"
 _DETACHED = "detached:-d"
@@ -160,13 +162,13 @@ _TYPED: tuple[Row, ...] = (
         f"{_DETACHED} {_JOIN} --replace --new-name {_VIEW} {_CREATING}",
         ONE, COMMAND | ATTACHES,
     ),
-    ("--list", "-l", "list.list_", "", f"{_LABELLED} --watch", ALL, 0),
-    ("--watch", "", "choose.watch", "", _LABELLED, ALL, 0),
-    ("--pick", "", "choose.pick", "", f"{_ATTACHING} {_LABELLED}", ALL, ATTACHES),
-    ("--next", "", "choose.next_", "", f"{_ATTACHING} {_LABELLED}", ALL, ATTACHES),
+    ("--list", "-l", "list.list_", "", f"{_LABEL} --watch", ALL, 0),
+    ("--watch", "", "choose.watch", "", _LABEL, ALL, 0),
+    ("--pick", "", "choose.pick", "", f"{_ATTACHING} {_LABEL}", ALL, ATTACHES),
+    ("--next", "", "choose.next_", "", f"{_ATTACHING} {_LABEL}", ALL, ATTACHES),
     ("--here", "", "attach.here", "directory?", _ATTACHING, ONE, ATTACHES),
     ("--detach", "-x", "sessions.detach", "name?", "", ONE, SESSION),
-    ("--kill", "-k", "sessions.kill", "names*", _LABELLED, EACH, SESSION),
+    ("--kill", "-k", "sessions.kill", "names*", _LABEL, EACH, SESSION),
     ("--kill-all", "-K", "sessions.kill_all", "", "yes:-y", EACH, 0),
     ("--rename", "", "sessions.rename", "name new?", "", ONE, SESSION),
     (
@@ -187,10 +189,10 @@ _TYPED: tuple[Row, ...] = (
     ("--grep", "", "grep.grep", "pattern names*", "context:-C=N ignore_case:-i", ALL, SESSION),
     ("--history", "", "shell.history", "name? number?", _ANSI, ONE, SESSION),
     ("--status", "", "status.status", "name?", "", EACH, SESSION),
-    ("--state", "", "send.state", "state text*", "", ONE, 0),
-    ("--integrate", "", "integrate.integrate", "agent", "--remove", ONE, 0),
+    ("--state", "", "send.state", "state text*", "", ONE, HERE),
+    ("--integrate", "", "integrate.integrate", "agent", "--remove", ONE, HERE),
     ("--message", "", "sessions.message", "name texts+", "", ONE, SESSION),
-    ("--label", "", "sessions.label", "name labels*", "", ONE, SESSION),
+    ("--label", "", "sessions.label", "name labels+", "", ONE, SESSION),
     ("--resume-with", "", "sessions.resume_with", "name?", "", ONE, SESSION | COMMAND),
     ("--restore", "", "layout.restore", "names*", "yes:-y", EACH, SESSION),
     ("--record", "", "recording.record", "name file", "--since-start --force", ONE, SESSION),
@@ -198,18 +200,18 @@ _TYPED: tuple[Row, ...] = (
     ("--import", "", "layout.import_", "file?", "", ONE, 0),
     ("--sweep", "", "sweep.sweep", "", "--older=TIME all_:--all yes:-y --dry-run", ALL, 0),
     ("--doctor", "", "doctor.doctor", "", "--report", ALL, 0),
-    ("--shell-init", "", "scripts.shell_init", "shell", "", ONE, 0),
-    ("--deploy", "", "deploy.deploy", "hosts*", "--force", ALL, 0),
-    ("--upgrade", "", "deploy.upgrade", "", "", ONE, 0),
-    ("--forget", "", "deploy.forget", "hosts*", "", ALL, 0),
-    ("--undeploy", "", "deploy.undeploy", "hosts*", "", EACH, 0),
+    ("--shell-init", "", "scripts.shell_init", "shell", "", ONE, HERE),
+    ("--deploy", "", "deploy.deploy", "hosts*", "--force", ALL, HERE),
+    ("--upgrade", "", "deploy.upgrade", "", "", ONE, HERE),
+    ("--forget", "", "deploy.forget", "hosts*", "", ALL, HERE),
+    ("--undeploy", "", "deploy.undeploy", "hosts*", "", EACH, HERE),
     ("--reload", "", "sessions.reload", "names*", "", EACH, SESSION),
-    ("--completions", "", "scripts.completions", "shell", "", ONE, 0),
-    ("--mcp", "", "mcp.mcp", "", "", ONE, 0),
-    ("--skill", "", "agents.skill", "", "", ONE, 0),
-    ("--schema", "", "agents.schema", "verb?", "", ONE, 0),
-    ("--help", "-h", "main.help_", "", "", ONE, 0),
-    ("--version", "-V", "main.version", "", "", ONE, 0),
+    ("--completions", "", "scripts.completions", "shell", "", ONE, HERE),
+    ("--mcp", "", "mcp.mcp", "", "", ONE, HERE),
+    ("--skill", "", "agents.skill", "", "", ONE, HERE),
+    ("--schema", "", "agents.schema", "verb?", "", ONE, HERE),
+    ("--help", "-h", "main.help_", "", "", ONE, HERE),
+    ("--version", "-V", "main.version", "", "", ONE, HERE),
 )  # fmt: skip
 _HIDDEN: tuple[Row, ...] = (
     ("--hook", "", "integrate.hook", "agent*", "", ONE, 0),

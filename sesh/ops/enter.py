@@ -10,7 +10,7 @@ import time
 
 from sesh import bounds, paths
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
-from sesh.names import LONG_ENOUGH, is_name, near, printable, subject
+from sesh.names import LONG_ENOUGH, is_name, near, printable, printable_path, subject
 from sesh.reach import find
 from sesh.reach.op import op
 
@@ -111,7 +111,9 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     labels = _labels(spec)
     if (size := spec.get("size")) is not None:
         bounds.parse_size(size)
-    ignored = ["DIR", "CMD"] if spec.get("directory") is not None or spec.get("command") is not None else []
+    directory = spec.get("directory")
+    ignored = [f"the directory {printable_path(directory)}"] if directory is not None else []
+    ignored += ["the command"] if spec.get("command") is not None else []
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
         find.ask(name, "label", set=labels)

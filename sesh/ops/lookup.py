@@ -368,7 +368,8 @@ class Whereabouts:
     """The hosts of the session `name`.
 
     `hosts`: those that have it, sorted. `silent`: those that had it and do not answer, each with the moment of its last
-    answer (seconds since the epoch), and why. `unknown`: the others that do not answer, with why.
+    answer (seconds since the epoch), and why. `unknown`: the others that do not answer, with why. `skipped`: the person
+    did not wait for the hosts.
     """
 
     def __init__(self, name: str) -> None:
@@ -376,6 +377,7 @@ class Whereabouts:
         self.hosts: list[str] = []
         self.unknown: dict[str, str] = {}
         self.silent: list[tuple[str, float, str]] = []
+        self.skipped = False
 
     def chosen(self, caller: Caller, verb: str, *, creates: bool = False, described: bool = False) -> str | None:
         """The only host, or the one that a person chooses; None if there is none. `verb`: for the hint. `creates`: of
@@ -400,7 +402,8 @@ class Whereabouts:
             raise Refused(f"{name} runs on {several}; choose one: {line}")
         answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
         here = [("h", "Create here")] if creates else []
-        question = f"{name} runs on {'several hosts' if len(hosts) > 1 else 'a host, where DIR and CMD are ignored'}:"
+        where = "several hosts" if len(hosts) > 1 else f"@{hosts[0]}, where a directory or command is ignored"
+        question = f"{name} runs on {where}:"
         answer = caller.ask(question, [*answers, *here, ("c", "Cancel")], "h" if described else "1")
         if answer == "h":
             return None
@@ -421,7 +424,8 @@ def note_unknown(caller: Caller, places: Iterable[Whereabouts]) -> None:
 def host_of(
     caller: Caller, name: str, verb: str = "", *, creates: bool = False, described: bool = False, brief: bool = False
 ) -> str | None:
-    """The known remote that has a session of this name; None if none has. Raises as `Whereabouts.chosen`.
+    """The known remote that has a session of this name; None if none has, empty if the person wants it here. Raises as
+    `Whereabouts.chosen`.
 
     `verb`: for the hint; `brief`: as in `summaries`; `creates`: the name is to be created here if it is nowhere, which
     a person may have done at once by Enter, and decides if a silent host had it.
@@ -430,25 +434,27 @@ def host_of(
     if verb:
         note_unknown(caller, [whereabouts])
     if whereabouts.hosts or not (creates and whereabouts.silent):
-        return whereabouts.chosen(caller, verb, creates=creates, described=described)
+        host = whereabouts.chosen(caller, verb, creates=creates, described=described)
+        return "" if host is None and (whereabouts.hosts or whereabouts.skipped) else host
     host, seen, why = whereabouts.silent[0]
     if not caller.can_ask:
         caller.note(f"@{host}, which had {name}, {absence(host, why)}")
         return None
-    return _awaited(caller, name, host, seen, why)
+    return _awaited(caller, name, host, seen, why) or ""
 
 
-def near_elsewhere(caller: Caller, name: str) -> str:
-    """The hint that names the session of a known remote that was probably meant, by what was last known; else empty.
+def near_elsewhere(caller: Caller, name: str, *, running: bool = False) -> tuple[str, str] | None:
+    """The session of a known remote that was probably meant, by what was last known, and its host; else None.
 
-    Empty too if a session here has such a name: that is proposed.
+    None too if a session here has such a name: that is proposed. `running`: only one that ran.
     """
     if near(name, paths.names()):
-        return ""
+        return None
     for host in _known(caller):
-        for other in near(name, (row["name"] for row in known.last_told(host)[1])):
-            return f"did you mean {other} on @{host}?"
-    return ""
+        rows = known.last_told(host)[1]
+        for other in near(name, (row["name"] for row in rows if not running or row.get("state") == "running")):
+            return other, host
+    return None
 
 
 def ended_elsewhere(caller: Caller, name: str, verb: str) -> str:
@@ -501,6 +507,8 @@ def located(
     try:
         answers = dict(summaries(caller, hosts, names=names, skippable=creates and caller.can_ask, brief=brief))
     except _Skipped:
+        for place in whereabouts.values():
+            place.skipped = True
         return whereabouts
     failures |= {host: reason(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}
     rows = {host: answer for host, answer in answers.items() if not isinstance(answer, SeshError)}

@@ -35,15 +35,16 @@ def checked(name: str, verb: str = "") -> str:
     """`name` itself if it may name a session.
 
     Raises InvalidName, without a verb with the line for a directory; UsageError, with the words to type, for
-    `user@host` and `name@host` without a verb: first those for a session where `host` alone is one that the user has.
+    `user@host` and `name@host` without a verb: first those for a session if `host` alone is one that the user has.
     """
     if "@" in name.strip("@"):
         session, _, host = name.rpartition("@")
         verb = f"{verb} " if verb else ""
         kind = errors.InvalidName if verb else UsageError
         whole = f"for the host: {CALLED} @{printable(name)}"
+        names = hosts()
         there = f"{CALLED} @{printable(host)} {verb}{printable(session)}"
-        if is_host(host) and not is_host(name):
+        if host in names and name not in names:
             ways = f"for a session on {printable(host)}: {there}, {whole}"
         else:
             ways = f"{whole}, for a session on it: {there}"
@@ -56,8 +57,10 @@ def checked(name: str, verb: str = "") -> str:
     return check_name(name)
 
 
-def is_host(word: str) -> bool:
-    """Returns whether the user has a host of this name: a known remote, or an alias of ssh_config."""
+def hosts() -> list[str]:
+    """The names of the user's hosts: known remotes and their aliases, the groups and remotes of the settings, and the
+    aliases of ssh_config."""
+    from sesh import config
     from sesh.remote import known
     from sesh.remote.ssh import destination
 
@@ -65,7 +68,16 @@ def is_host(word: str) -> bool:
         remotes = known.all()
     except Refused:
         remotes = []
-    return any(word in (remote.host, *remote.aliases) for remote in remotes) or word in destination.aliases()
+    settings = config.load()
+    remotes_set = [name for name in settings.remotes if not config.is_pattern(name)]
+    names = [remote.host for remote in remotes] + [alias for remote in remotes for alias in remote.aliases]
+    return list(dict.fromkeys([*names, *settings.groups, *remotes_set, *destination.aliases()]))
+
+
+def host_named(word: str) -> str:
+    """The name of the user's host that a word names, perhaps without its `user@`; empty if none."""
+    names = hosts()
+    return word if word in names else next((name for name in names if word == name.rpartition("@")[2]), "")
 
 
 def is_here(name: str, *, ended: bool = False) -> bool:

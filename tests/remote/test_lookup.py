@@ -211,6 +211,44 @@ def test_a_name_one_letter_off_is_proposed_wherever_its_session_is(home: Home, f
     assert "did you mean" not in home.sesh("@other", "--list").stderr
 
 
+def test_a_new_name_one_letter_off_asks_for_the_session_of_a_host(home: Home, farm: Farm) -> None:
+    """`sesh trian` made a session here in silence; only names of this machine were looked at."""
+    far = farm.host("gpubox")
+    known(home, far)
+    far.sesh("--open", "train")
+    assert home.sesh(far.at, "--list").code == 0
+    declined = home.terminal("trian", columns=100)
+    declined.wait_for("train runs on @gpubox; attach to it, or create trian here?")
+    declined.type(b"\x1b")
+    assert declined.exit_code() == 1
+    here = home.terminal("trian", columns=100)
+    here.wait_for("Create trian")
+    here.type("c")
+    here.wait_for(PROMPT)
+    assert home.names() == ["trian"]
+    assert home.sesh("--kill", "trian").code == 0
+    there = home.terminal("trian", columns=100)
+    there.wait_for("Attach to train")
+    there.type("\r")
+    there.wait_for(PROMPT)
+    there.type("exit 3\r")
+    assert there.exit_code() == 3
+    assert (home.names(), far.names()) == ([], [])
+
+
+def test_who_only_watches_is_not_asked_whether_to_create_the_session(home: Home, farm: Farm) -> None:
+    """`sesh -r NAME` offered to create it, and then said that there was none."""
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    far.sesh("--open", "work")
+    assert home.sesh(far.at, "--list").code == 0
+    far.proxy.silence()
+    terminal = home.terminal("-r", "work", columns=100)
+    assert terminal.exit_code() == 1
+    assert "no session work here; box does not answer" in terminal.text()
+    assert "create" not in terminal.text().lower()
+
+
 def test_sessions_are_searched_wherever_they_are(home: Home, farm: Farm) -> None:
     """`--grep` was the only verb that did not look for a name on known remotes."""
     one, two = farm.host("one"), farm.host("two")
@@ -297,7 +335,7 @@ def test_who_writes_a_directory_is_asked_before_a_host_s_session_ignores_it(home
     known(home, far)
     far.sesh("--open", "work")
     terminal = home.terminal("work", "/tmp", columns=100)
-    terminal.wait_for("work runs on a host, where DIR and CMD are ignored:")
+    terminal.wait_for("work runs on @box, where a directory or command is ignored:")
     terminal.wait_for("1 @box   Create here   Cancel")
     terminal.type("\r")
     terminal.wait_for(PROMPT)

@@ -63,7 +63,7 @@ USAGE = rows(
     ("--nope", "--nope, no verb or option, sesh --help"),
     ("--nonsense w", "--nonsense, sesh --help"),
     ("-q w", "-q, sesh --help"),
-    ("--kil w", "did you mean sesh --kill?"),
+    ("--kil w", "did you mean sesh --kill w?"),
     ("--lst", "did you mean sesh --list?"),
     ("-ls", "-ls, did you mean sesh --list?"),
     ("-dmS w", "did you mean sesh --open w?"),

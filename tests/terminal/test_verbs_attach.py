@@ -110,8 +110,10 @@ def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, ses
 def test_directory_and_command_are_not_applied_to_what_runs(terminal: Open, sesh: Sesh) -> None:
     sesh("--open", "work")
     opened = terminal("work", "/nowhere", "--", "false")
-    opened.wait_for_raw(b"work already runs; DIR and CMD are ignored")
-    opened.wait_for(" work already runs; DIR and CMD are ignored")  # the first screen covers what was printed
+    opened.wait_for_raw(b"work already runs; the directory /nowhere and the command are ignored")
+    opened.wait_for(
+        " work already runs; the directory /nowhere and the command are ignored"
+    )  # the first screen covers what was printed
     inside(opened)
     left(opened, "work")
 
@@ -407,6 +409,65 @@ def test_a_new_session_named_like_a_verb_is_asked_about(terminal: Open, sesh: Se
     left(inside(terminal("ls")), "ls")
     assert "last is a session now; did you mean: sesh -?" in sesh("--open", "last").stderr
     assert sesh("--open", "last").stderr == ""
+
+
+def test_enter_alone_ends_no_session(terminal: Open, sesh: Sesh, home: Home) -> None:
+    """`sesh rm w3` and Enter ended w3."""
+    home.write("web/file", "")
+    sesh("--open", "web", "--", "cat")
+    asked = terminal("rm", "web")
+    asked.wait_for("Run sesh --kill web")
+    asked.type("\r")
+    assert asked.exit_code() == 1
+    assert "nothing was done" in asked.text()
+    assert home.names() == ["web"]
+    meant = terminal("rm", "web")
+    meant.wait_for("Run sesh --kill web")
+    meant.type("r")
+    assert meant.exit_code() == 0
+    assert home.names() == []
+
+
+def test_a_verb_that_needs_a_name_is_not_offered_without_one(terminal: Open, home: Home) -> None:
+    """`sesh kill` offered `sesh --kill`, which then failed."""
+    for word, line in (("kill", "sesh --kill NAME"), ("attach", "sesh --attach NAME"), ("exec", "sesh --exec -- CMD")):
+        asked = terminal(word)
+        asked.wait_for(f"there is no session {word}; to run the verb, write: {line}")
+        asked.wait_for("Nothing")
+        assert "Run" not in asked.text()
+        asked.type("\r")
+        assert asked.exit_code() == 1
+    assert home.names() == []
+
+
+def test_a_verb_without_dashes_behind_the_name_of_a_session_is_asked_about(
+    terminal: Open, sesh: Sesh, home: Home
+) -> None:
+    """It attached, and said that DIR and CMD were ignored."""
+    sesh("--open", "notes")
+    asked = terminal("notes", "kill")
+    asked.wait_for("notes already runs")
+    assert [part.strip() for part in asked.screen()[1].split("  ")] == ["Run sesh --kill notes", "Attach", "Nothing"]
+    asked.type("\r")
+    left(inside(asked), "notes")
+    assert "did you mean sesh --kill notes?" in sesh("notes", "kill").stderr
+    status = terminal("notes", "status")
+    status.wait_for("Run sesh --status notes")
+    status.type("\r")
+    assert status.exit_code() == 0
+    meant = terminal("notes", "kill")
+    meant.wait_for("Nothing")
+    meant.type("r")
+    assert meant.exit_code() == 0
+    assert home.names() == []
+
+
+def test_a_directory_named_like_a_verb_is_one(terminal: Open, sesh: Sesh, home: Home) -> None:
+    home.write("logs/file", "")
+    sesh("--open", "notes")
+    opened = terminal("notes", "logs")
+    opened.wait_for(" notes already runs; the directory logs is ignored")
+    left(inside(opened), "notes")
 
 
 def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Open, sesh: Sesh) -> None:

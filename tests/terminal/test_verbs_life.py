@@ -27,7 +27,7 @@ def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
     assert first.json() == {"ok": True, "name": "web", "session": "web", "host": None, "created": True}
     again = sesh("--open", "web", "/tmp", "--json", "--", "true")
     assert again.json()["created"] is False
-    assert "DIR and CMD are ignored" in again.stderr
+    assert "web already runs; the directory /tmp and the command are ignored" in again.stderr
     (session,) = sesh("--list", "--json").json()
     assert session["cwd"] == f"{home.path}/site"
     assert session["command"] == ["sleep", "60"]
@@ -67,7 +67,7 @@ def test_labels_of_a_session_that_runs_are_set_and_what_is_not_applied_is_said(s
     (session,) = sesh("--list", "--json").json()
     assert session["labels"] == {"team": "b"}
     both = sesh(*verb, "--env", "X=1", "--", "true")
-    assert "DIR, CMD and --env are ignored" in both.stderr
+    assert "the command and --env are ignored" in both.stderr
     for words in (["--label", "no label"], ["--label", "team=c", "--env", "=x"]):
         assert sesh(*verb, *words).code == 2
     assert sesh("--list", "--json").json()[0]["labels"] == {"team": "b"}

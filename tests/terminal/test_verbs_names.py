@@ -122,7 +122,7 @@ def test_a_verb_without_its_dashes_is_carried_out_where_nobody_can_be_asked(sesh
         ("send web hello", 2, "did you mean sesh --send web hello?"),
         ("user@host", 2, "sesh @user@host"),
         ("work@gpu", 2, "sesh @gpu work"),
-        ("kill", 1, "did you mean sesh --kill?"),
+        ("kill", 1, "did you mean sesh --kill NAME?"),
         ("last", 1, "no previous session"),
         ("attach", 2, "missing NAME; write: sesh --attach NAME"),
         ("list -- htop", 1, "did you mean sesh --list?"),
@@ -133,7 +133,7 @@ def test_a_verb_without_its_dashes_is_carried_out_where_nobody_can_be_asked(sesh
         ("--run web ls -la", 2, "sesh --run web -- ls -la"),
         ("--run --timeout 5 web make", 2, "sesh --run --timeout 5 web -- make"),
         ("--run web -x -- make", 2, "--run has no option -x"),
-        ("--kil web", 2, "did you mean sesh --kill?"),
+        ("--kil web", 2, "did you mean sesh --kill web?"),
         ("--bogus", 2, "there is no verb or option --bogus; see"),
         ("--label a=b", 2, "sesh --label NAME a=b"),
         ("--send web", 2, "nothing to send"),
@@ -186,6 +186,17 @@ def test_a_session_on_a_host_of_the_user_s_comes_first(sesh: Sesh, home: Home, w
     done = sesh(*words.split())
     assert done.code != 0
     assert done.stderr == f"sesh: {words.rsplit(maxsplit=1)[-1]} is not a session name; {ways}\n"
+
+
+def test_every_host_of_the_user_s_is_known_as_one(sesh: Sesh, home: Home) -> None:
+    """Groups and remotes of the settings were no hosts to some of the questions."""
+    home.write(".ssh/config", "Host gpu\n")
+    home.write(".config/sesh/config.toml", "[groups]\nfleet = ['a']\n[remotes.box]\nvia = 'docker exec -i box'\n")
+    for host in ("gpu", "fleet", "box"):
+        assert f"did you mean sesh @{host} --list?" in sesh(host, "--list").stderr
+        assert f"did you mean sesh @{host} work?" in sesh(host, "work").stderr
+        assert f"did you mean sesh @{host}?" in sesh(host).stderr
+        assert f"for a session on {host}: sesh @{host} work" in sesh(f"work@{host}").stderr
 
 
 _LONG = ["sh", "-c", f"echo {'y' * 200}; cd $HOME", "*.py", "it's"]

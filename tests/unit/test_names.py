@@ -91,6 +91,19 @@ def test_r26_what_ssh_or_a_shell_could_read_as_something_else_is_no_host(word: s
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("fe80::1", "[fe80::1]"), ("me@fe80::1%eth0", "me@[fe80::1%eth0]"), ("2001:db8::2:22", "[2001:db8::2:22]")],
+)
+def test_an_ipv6_address_is_to_stand_in_brackets(word: str, meant: str) -> None:
+    """`@fe80::1` was told that 1 is not a port."""
+    with pytest.raises(
+        InvalidHost, match=re.escape(f"{word} is not a host: write an IPv6 address in brackets, '{meant}'")
+    ):
+        check_host(word)
+    assert check_host(meant) == meant
+
+
 @settings(max_examples=150)
 @given(st.text(st.sampled_from("ab1-@:[]%.\\ \n\0$;='/"), max_size=16))
 def test_no_host_begins_like_an_option_or_holds_what_a_shell_reads(word: str) -> None:

@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from functools import cache
+from typing import Annotated, Any
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.core import TyperCommand
 from typer.exceptions import TyperException
+from typer.main import get_command
 
-from sesh.cli import misread, parser, typer_app
+from sesh.cli import misread, parser
 from sesh.cli.parser import CommandLine, parse, split, wants_json
-from sesh.cli.verbs import BY_NAME, FLAG, MAYBE, VERBS, Verb
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VERBS, Verb
 from sesh.errors import InvalidHost, SeshError, UsageError
 
-command_of = cache(typer_app.command)
+
+@cache
+def command_of(verb: Verb) -> TyperCommand:
+    """The words of a verb as typer reads them, from a signature."""
+    parameters = []
+
+    def add(key: str, value: Any, declared: object, default: object) -> None:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(key, kind, annotation=Annotated[value, declared], default=default))
+
+    for word in (f"{verb.gather}*",) if verb.gather else verb.words:
+        value: Any = {"?": str | None, "*": list[str] | None, "+": list[str]}.get(word[-1], str)
+        add(word.rstrip("?*+"), value, typer.Argument(), None if word[-1] in "?*" else inspect.Parameter.empty)
+    for option in verb.options:
+        value = {FLAG: bool, MANY: list[str] | None}.get(option.kind, str | None)
+        add(option.key, value, typer.Option(*option.spellings), False if option.kind == FLAG else None)
+
+    def stub(**_values: object) -> None:
+        return None
+
+    stub.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    stub.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(verb.name or "NAME")(stub)
+    command = get_command(app)
+    assert isinstance(command, TyperCommand)
+    return command
+
 
 ANY_WORD = st.one_of(
     st.sampled_from(
@@ -220,6 +252,69 @@ def test_the_parser_takes_what_typer_takes(pair: tuple[Verb, list[str]], dashes:
     assert {key: value for key, value in options.items() if value != []} == {
         key: list(value) if isinstance(value, tuple) else value for key, value in taken.items()
     }
+
+
+PROPOSALS = [
+    ("logs w3 -n 5", "--logs w3 5"),
+    ("new -s work -n win", "--new work"),
+    ("w3 -e ls", "--exec w3 -- ls"),
+    ("work @gpu --kill", "@gpu --kill work"),
+    ("new -A -s w9 htop", "w9 -- htop"),
+    ("new -A -s w9 -- htop", "w9 -- htop"),
+    ("new -s w9 htop", "--new w9 -- htop"),
+    ("new-session -d -s work", "--open work"),
+    ("exec make -j8", "--exec -- make -j8"),
+    ("exec -f make -j8", "--exec -f -- make -j8"),
+    ("run w3 make -k", "--run w3 -- make -k"),
+    ("logs -f w3", "--logs -f w3"),
+    ("work logs -f", "--logs work -f"),
+    ("-S w3 make", "w3 -- make"),
+    ("-dmS w3 make -- x", "--open w3 make -- x"),
+    ("wait w3 --exit", "--wait w3 --exit"),
+    ("--rm w3", "--kill w3"),
+    ("--connect w3", "--attach w3"),
+    ("--kil w3", "--kill w3"),
+    ("ls -a", "--list"),
+    ("pick -a", "--pick"),
+]
+"""A wrong line, and the one that is proposed."""
+
+
+@pytest.mark.parametrize(("words", "meant"), PROPOSALS)
+def test_a_wrong_line_is_answered_with_the_one_that_was_meant(words: str, meant: str) -> None:
+    error = misread.error(split(words.split()))
+    assert f"{error.message}; {error.hint}".endswith((f"did you mean $sesh {meant}?", f": $sesh {meant}; "))
+
+
+HABITS = st.sampled_from([
+    *(word for verb in VERBS for word in (verb.name, verb.name[2:])),
+    "ls", "rm", "new-session", "a", "-S", "-s", "-dmS", "-d", "-A", "-n", "-t", "-f", "-e", "-k", "-x", "-C", "-j8",
+    "-la", "--exit", "--bad", "w3", "make", "5", "@gpu", "a=b",
+])  # fmt: skip
+"""Words of verbs and of other programs."""
+
+
+@settings(max_examples=500)
+@given(st.lists(HABITS, min_size=1, max_size=5), st.sampled_from([[], ["--", "make", "-k"]]))
+def test_no_line_is_proposed_that_would_be_refused(words: list[str], tail: list[str]) -> None:
+    try:
+        line = split([*words, *tail])
+        if parse(line) is not None:
+            return
+        error = misread.error(line)
+    except UsageError:
+        return  # a host in the wrong place
+    text = f"{error.message}?{error.hint}"
+    for mark in ("did you mean $sesh ", "before the name: $sesh ", "after --: $sesh "):
+        meant = text.partition(mark)[2].partition("?")[0]
+        again = shlex.split(meant)
+        if meant and not {"NAME", "CMD", "TEXT", "@HOST", "FILE", "REGEX", "K=V"} & set(again):
+            taken = split(again)
+            options = parse(taken)
+            assert options is not None, text
+            gathered = options.get(taken.row.gather)
+            assert not isinstance(gathered, list) or len(gathered) <= len(taken.row.words), text
+            assert taken.tail or taken.verb not in ("--exec", "--run"), text
 
 
 def test_a_line_that_typer_would_take_is_refused_in_words() -> None:
