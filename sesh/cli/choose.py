@@ -11,7 +11,7 @@ from sesh.cli import attach, printing
 from sesh.cli.tui.live import await_change, entries, since, standing
 from sesh.errors import ExitCode, NotFound, Refused, SeshError
 from sesh.names import check_label, natural
-from sesh.ops import enter, sessions
+from sesh.ops import enter, lookup, sessions
 from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
 from sesh.quitkey import quit_key
@@ -130,8 +130,6 @@ def _sessions(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, Summar
 
 def _sessions_of(cli: Invocation, hosts: set[str | None], wanted: dict[str, str]) -> dict[Key, Summary]:
     """Return the sessions of these machines, None for this one, as far as they answer."""
-    from sesh.ops import lookup
-
     rows = _by_key(None, cli.target_of(None).call(sessions.summaries), wanted) if None in hosts else {}
     for host, answer in lookup.summaries(cli, [host for host in hosts if host is not None]):
         if not isinstance(answer, SeshError):

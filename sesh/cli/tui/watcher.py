@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 
 from sesh import config, wording
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
 _ANSWER_KEYS = ("y", "n", *"123456789")
 """Keys that are an answer by themselves."""
 _SPELLED = {"y": "yes", "n": "no"}
-_CHOICE = re.compile(r"[(\[]yes/no\b[^()]*[)\]]\W*$")
-"""The end of a question that takes `yes` and `no`, as ssh asks: a program that reads lines gets these for `y`, `n`."""
+"""The answers to a question that spells them out."""
 _HINTS = (
     "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  r refresh  q quit",
     "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  q quit",
@@ -248,7 +246,7 @@ class _Watcher:
 
         def answer(target: Target) -> None:
             words = text
-            if single and text in _SPELLED and _CHOICE.search(question):
+            if single and text in _SPELLED and _spells_out(question):
                 modes = target.call(views.status, name=key[1]).get("modes")
                 words = _SPELLED[text] if modes and modes["canonical"] else text
             send.answer(target, key[1], words, since, question, single=single)
@@ -383,6 +381,12 @@ class _Watcher:
         """Return whether a session was answered just now, and its state has not changed since."""
         since, until = self._answered.get(key, ("", 0.0)) if key is not None else ("", 0.0)
         return since == standing(session)[1] and time.monotonic() < until
+
+
+def _spells_out(question: str) -> bool:
+    """Return whether a question ends with `(yes/no)`, or with more choices in such brackets, as ssh's does."""
+    before, choice, more = question.rstrip(" ?:").rpartition("yes/no")
+    return bool(choice) and before.endswith(("(", "[")) and more.endswith((")", "]")) and " " not in more
 
 
 def _title(key: Key) -> str:
