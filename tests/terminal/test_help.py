@@ -153,3 +153,11 @@ def test_headings_are_bold_on_a_terminal_and_plain_in_a_pipe_and_in_json(home: H
     assert b"\x1b[1mSetup\x1b[m:" in on_terminal.raw
     assert "\x1b" not in _shown(home)
     assert "\x1b" not in home.sesh("--help", "--json").json()["help"]
+
+
+def test_help_of_an_empty_name_is_that_of_a_name(home: Home) -> None:
+    """It was a traceback."""
+    done = home.sesh("", "--help")
+    assert (done.code, done.stdout.startswith("Usage: sesh NAME")) == (0, True)
+    pages = {home.sesh(*words).stdout for words in (("kill", "--help"), ("--help", "kill"), ("--kill", "--help"))}
+    assert len(pages) == 1
