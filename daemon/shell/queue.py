@@ -57,7 +57,7 @@ JUST_NOW = 1.0
 
 
 class RunQueue:
-    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event, `sent` what is typed.
+    """The waiting runs, the active one, and the filter for their marks. `emit` reports an event, `sent` what is typed.
 
     It is one state machine, and long for that: marks, timers and keys each act on the whole of its state.
     """
