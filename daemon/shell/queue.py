@@ -55,22 +55,13 @@ JUST_NOW = 1.0
 
 
 class RunQueue:
-    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event; `sent` is called
-    when a command is typed.
+    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event.
 
     It is one state machine, and long for that: marks, timers and keys each act on the whole of its state.
     """
 
-    def __init__(
-        self,
-        facts: Facts,
-        pump: Pump,
-        timers: Timers,
-        history: History,
-        emit: Callable[..., None],
-        sent: Callable[[bytes], None],
-    ) -> None:
-        self._facts, self._pump, self._emit, self._sent = facts, pump, emit, sent
+    def __init__(self, facts: Facts, pump: Pump, timers: Timers, history: History, emit: Callable[..., None]) -> None:
+        self._facts, self._pump, self._emit = facts, pump, emit
         self.timers, self.history = timers, history
         self.waiting: deque[Run] = deque()
         self.active: Run | None = None
@@ -315,7 +306,6 @@ class RunQueue:
         run.shell = shell
         run.attempts += 1
         run.token = f"{self.secret}.{run.number}.{run.attempts}"
-        self._sent(b"\r")  # as if it were typed: what was asked before is asked no more
         try:
             self._enter(run, TYPED, shell.kind, source(run.words, shell.kind))
         except OSError as error:
