@@ -288,7 +288,7 @@ class Session:
         if not self.clients:
             self.missed.note(event)
         if kind == "command_started":
-            self.activity.report(lambda reports, head: reports.seen(head, by_key=False))
+            self.activity.began()
         if kind != "exited" or not self.end.by_request:
             self.faults.guard(self.telling.event, "telling", event)
         if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):
@@ -401,7 +401,7 @@ class Session:
         if self.runs is None:
             from sesh.daemon.shell.queue import RunQueue
 
-            self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit, self.sent)
+            self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit)
         return self.runs
 
     def get_marks(self) -> CommandMarks:

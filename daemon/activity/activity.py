@@ -140,6 +140,15 @@ class Activity:
         if not self._due:
             self.stirred()
 
+    def began(self) -> None:
+        """Notes that the shell has begun with a command: what was asked, or had ended, before it is over."""
+        self.report(lambda reports, head: reports.seen(head, by_key=False))
+        said = self._said
+        if said is not None and said.by != rules.REPORT and said.state == "waiting":
+            self._said = None
+            self._asked.note_answer()
+            self.stirred()
+
     def interrupted(self) -> None:
         """Notes that a person has sent SIGINT by sesh."""
         self._interrupted_at = time.monotonic()

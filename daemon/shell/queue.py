@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from sesh.loop.timers import Timers
     from sesh.stored import Facts
 
-    Sent = Callable[[bytes], None]
-
 MAX_RUNS = 100
 """Runs that may wait."""
 BEGIN_TIMEOUT = 3.0
@@ -57,15 +55,13 @@ JUST_NOW = 1.0
 
 
 class RunQueue:
-    """The waiting runs, the active one, and the filter for their marks. `emit` reports an event, `sent` what is typed.
+    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event.
 
     It is one state machine, and long for that: marks, timers and keys each act on the whole of its state.
     """
 
-    def __init__(
-        self, facts: Facts, pump: Pump, timers: Timers, history: History, emit: Callable[..., None], sent: Sent
-    ) -> None:
-        self._facts, self._pump, self._emit, self._sent = facts, pump, emit, sent
+    def __init__(self, facts: Facts, pump: Pump, timers: Timers, history: History, emit: Callable[..., None]) -> None:
+        self._facts, self._pump, self._emit = facts, pump, emit
         self.timers, self.history = timers, history
         self.waiting: deque[Run] = deque()
         self.active: Run | None = None
@@ -307,9 +303,9 @@ class RunQueue:
         return NEXT_PROMPT if shell is not None else PASSING
 
     def _type(self, run: Run, shell: Shell) -> None:
-        run.shell, run.attempts = shell, run.attempts + 1
+        run.shell = shell
+        run.attempts += 1
         run.token = f"{self.secret}.{run.number}.{run.attempts}"
-        self._sent(b"\r")  # as if it were typed: what was asked before is asked no more
         try:
             self._enter(run, TYPED, shell.kind, source(run.words, shell.kind))
         except OSError as error:
@@ -417,7 +413,8 @@ class RunQueue:
         if run.state == WAITING:
             self._refuse(run, TimedOut(f"{self.name} stayed busy until the timeout; the command did not run"))
         elif run.state == TYPED and run.withdrawn is None:
-            self._withdraw(run, TimedOut(f"the shell in {self.name} did not begin in time; the command did not run"))
+            message = f"the shell in {self.name} did not begin until the timeout; the command did not run"
+            self._withdraw(run, TimedOut(message))
         elif run.state != TYPED:
             run.answer(ExitCode.TIMED_OUT, ended=False)
 
@@ -427,8 +424,9 @@ class RunQueue:
         """The command has ended; `code` is None if it is unknown, `reason` that of the session's end with it."""
         pty, output = self._pump.pty, run.output
         output.translated = output.translated and (pty is None or pty.translates())
-        self._finished = time.monotonic(), code
-        run.duration = self._finished[0] - run.began_at
+        now = time.monotonic()
+        self._finished = (now, code)
+        run.duration = now - run.began_at
         self.history.add(run.number, run.words, run.cwd, run.started, run.duration, code, output.text(run.token))
         self._emit("command_ended", exit_code=code, command=run.words, n=run.number)
         self.prompt = b""

@@ -115,3 +115,20 @@ def test_a_prompt_counts_only_once_output_has_come_to_its_position(
     session.log.append(b"make\r\n$ ")
     session.get_waits().stirred()
     assert answer(session, link)["met"] == "prompt"
+
+
+def test_who_waits_for_a_question_wakes_no_daemon_each_second(session: Session, link: Link) -> None:
+    """Each job that was waited for on a terminal did, all the time that it ran."""
+    wait(session, link, waiting=True)
+    session.timers.run()
+    assert 7 in link.connection.waits
+    assert (session.timers.wait_time() or 0) > 9
+
+
+def test_a_question_that_stood_before_does_not_answer_a_wait_for_another(session: Session, link: Link) -> None:
+    session.activity.say("waiting", "old?")
+    wait(session, link, waiting=True, anew=True)
+    session.timers.run()
+    assert 7 in link.connection.waits
+    session.activity.say("waiting", "new?")
+    assert answer(session, link)["question"] == "new?"
