@@ -78,12 +78,20 @@ def test_on_a_narrow_terminal_the_answers_stand_below_each_other(home: Home) -> 
 
 
 @pytest.mark.parametrize(
-    ("typed", "said", "term"), [("3\r", "code=0", "dumb"), ("n\r", "code=0", ""), ("9\rcancel\r", "code=1", "dumb")]
+    ("typed", "said", "term"),
+    [
+        ("3\r", "code=0", "dumb"),
+        ("n\r", "code=0", ""),
+        ("9\rcancel\r", "code=1", "dumb"),
+        ("9\rq\r", "code=1", "dumb"),
+    ],
 )
 def test_a_dumb_terminal_gets_a_numbered_question(home: Home, typed: str, said: str, term: str) -> None:
     home.sesh("--open", "work")
     opened = home.terminal(command=["sh", "-c", "sesh --new work -d; echo code=$?; read end"], env={"TERM": term})
-    opened.wait_for(re.compile(r"1\) Join\n +2\) Replace\n +3\) New: work-2\n +4\) Cancel\nnumber \[1\]:"))
+    opened.wait_for(
+        re.compile(r"1\) Join\n +2\) Replace\n +3\) New: work-2\n +4\) Cancel\nnumber, or q to leave \[1\]:")
+    )
     opened.type(typed)
     opened.wait_for(said)
     assert b"\x1b" not in opened.raw
