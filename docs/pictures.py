@@ -287,20 +287,19 @@ def watch(home: Home, farm: Farm) -> Picture:
 
 
 def picker(home: Home, farm: Farm) -> Picture:
-    """The picker, with a preview of the chosen session."""
+    """The picker, its mark on the session that waits."""
     _host(farm)
     _make(home)
     home.sesh("--open", "notes", os.path.join(home.path, "notes"))
     home.sesh("--kill", "notes")
     home.sesh("--open", "api", os.path.join(home.path, "shop"), "--", "agent")
     home.sesh("--wait", "api", "--waiting", "--timeout", "20", timeout=30)
-    with Scene(home, 12, "sesh --pick", columns=72) as scene:
+    with Scene(home, 10, "sesh --pick") as scene:
         scene.type("sesh --pick", "train").see("new", 0, 0.3)
-        while not any("Editing" in row for row in scene.terminal.screen()):
-            scene.terminal.type("\x1b[B")
-            scene.see("new", 0, 0.3)
-        scene.caption = "Sessions here and elsewhere, and directories for new ones"
-        return Picture("sesh --pick: all sessions, with the screen of the chosen one", scene.shoot(key="Enter").shots)
+        above = [row.split(maxsplit=1)[0] for row in scene.terminal.screen()[1:] if row].index("api")
+        scene.terminal.type("\x1b[B" * above)
+        scene.see("May I run", 0).caption = "All sessions, and directories for new ones"
+        return Picture("sesh --pick: all sessions, and the question of the marked one", scene.shoot(key="Enter").shots)
 
 
 def agent(home: Home, _: Farm) -> Picture:
@@ -343,6 +342,16 @@ PICTURES: Mapping[str, Callable[[Home, Farm], Picture]] = {
 }
 
 
+def furnish(home: Home) -> None:
+    """The shell's settings, the programs and the files of all scenes."""
+    home.write(".bashrc", _RC)
+    home.write("bin/agent", _AGENT, 0o755)
+    home.write("bin/migrate", _MIGRATE, 0o755)
+    home.write("shop/check", _CHECK, 0o755)
+    home.write("shop/src/till.c", _TILL)
+    home.write("notes/todo.md", "- ship it\n- tell others\n")
+
+
 def main() -> None:
     """Draws all pictures into docs/pictures, or those that are named."""
     ground = Ground()
@@ -352,12 +361,7 @@ def main() -> None:
             home = Home()
             farm = Farm(ground, home)
             try:
-                home.write(".bashrc", _RC)
-                home.write("bin/agent", _AGENT, 0o755)
-                home.write("bin/migrate", _MIGRATE, 0o755)
-                home.write("shop/check", _CHECK, 0o755)
-                home.write("shop/src/till.c", _TILL)
-                home.write("notes/todo.md", "- ship it\n- tell others\n")
+                furnish(home)
                 picture = PICTURES[name](home, farm)
             finally:
                 home.leave()

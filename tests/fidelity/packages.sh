@@ -17,7 +17,8 @@ for tool in node npm; do
         exit 0
     fi
 done
-if npm ci --no-audit --no-fund --loglevel=error >/dev/null; then
+# With a cache of its own, ~/.npm stays as it is; `make clean` removes it.
+if npm ci --no-audit --no-fund --no-update-notifier --loglevel=error --cache=../../.venv/npm >/dev/null; then
     printf '%s\n' "$wanted" >node_modules/.wanted
 else
     echo 'fidelity: missing: @xterm/headless (npm ci failed; is registry.npmjs.org reachable?)' >&2

@@ -7,13 +7,18 @@ import re
 
 import pytest
 
-from docs.film import DARK, LIGHT, Look
+from docs.film import DARK, LIGHT, Look, Shot, still
 from sesh.cli.table import HEADINGS
+from sesh.protocol import STATES
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.export import screen_data
 from tests.support.drawn import FILES, NAMES, Drawn
 
 _LARGEST = 150_000
 _STATES = {"detached", "attached"}
-_ACTIVITIES = {"working", "waiting", "idle", "quiet", "done", "failed", ""}
+_ACTIVITIES = {*STATES, "quiet", ""}
+"""What the column shows: a state, or of one without any that it is quiet."""
+_COLUMNS = 60
 
 
 def _light(colour: str) -> float:
@@ -47,6 +52,18 @@ def test_every_picture_has_a_title_and_captions_and_brings_all_that_it_needs() -
         rest = picture.text.replace('xmlns="http://www.w3.org/2000/svg"', "")
         assert not re.search(r"<script|<image|<foreignObject|@import|url\(|https?:|<a ", rest), name
         assert len(picture.text) < _LARGEST, name
+
+
+def test_the_letters_of_every_picture_are_as_large_as_those_of_sixty_columns() -> None:
+    shot = Shot(screen_data(Emulator(_COLUMNS, 10)), "")
+    widest = re.search(r' viewBox="0 0 ([\d.]+) ', still([shot], "", LIGHT))
+    assert widest is not None
+    for name in NAMES:
+        picture = Drawn(name)
+        assert max(map(len, picture.rows)) <= _COLUMNS, name
+        wide = re.search(r' viewBox="0 0 ([\d.]+) ', picture.text)
+        assert wide is not None, name
+        assert float(wide[1]) <= float(widest[1]), name
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])

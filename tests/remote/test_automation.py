@@ -88,8 +88,9 @@ def test_events_say_which_machine_they_are_of_where_others_are_known(home: Home,
     """Nothing said that those of hosts are not among them."""
     hint = "these are the events of this machine; of another one: sesh @HOST --events"
     home.sesh("--open", "work")
+    daemon = home.summary("work")["daemon_pid"]
     alone = home.terminal("--events")
-    alone.wait_until(lambda: processes.connected(alone.pid), what="it follows")
+    alone.wait_until(lambda: processes.connections(daemon) == 1, what="it follows")
     alone.type("\x03")
     assert alone.exit_code() == 130
     assert hint not in alone.text()

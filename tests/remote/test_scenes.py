@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from docs import pictures
+from docs.film import Shot
 from sesh import moments
 from sesh.daemon.events import Missed
 from tests.remote.farm import Farm
@@ -24,6 +26,17 @@ tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="thi
 def timeless(rows: list[str]) -> set[str]:
     """Rows without their ages, clocks and the room that these take."""
     return {re.sub(r"\d+s +|[\d:]{8}", "# ", row.strip()) for row in rows}
+
+
+def shown(shot: Shot) -> list[str]:
+    """The rows of a recorded screen, without those that have nothing."""
+    rows = []
+    for runs in shot.screen["cells"]:
+        row = ""
+        for run in runs:
+            row = row.ljust(run["column"]) + run["text"]
+        rows.append(row.rstrip())
+    return [row for row in rows if row]
 
 
 @pytest.fixture
@@ -55,6 +68,23 @@ def test_the_list_looks_as_in_the_pictures(home: Home, window: Open, name: str) 
     assert head.split() in [row.split() for row in Drawn(name).rows]
     assert {today[0], today[-1]} <= shown
     assert any(re.fullmatch(r"(> )?api +# May I run: make test\? \[y/N\]", row) for row in shown)
+
+
+@tells
+@pytest.mark.needs("perl")
+def test_the_picker_looks_as_in_the_picture(home: Home, farm: Farm) -> None:
+    pictures.furnish(home)
+    (shot,) = pictures.picker(home, farm).shots
+    assert shot.screen["columns"] == COLUMNS
+    head, *rows, about, hint = shown(shot)
+    (waiting,) = [row for row in rows if " waiting " in row]
+    assert about.startswith("May I run")
+    assert timeless([head, waiting, about, hint]) <= timeless(Drawn("picker").rows)
+
+
+def test_an_agent_at_work_looks_as_in_the_picture(home: Home, farm: Farm) -> None:
+    pictures.furnish(home)
+    assert [shown(shot) for shot in pictures.agent(home, farm).shots] == Drawn("agent").screens
 
 
 def test_a_lost_link_looks_as_in_the_pictures(home: Home, farm: Farm, window: Open) -> None:

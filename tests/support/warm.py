@@ -31,6 +31,8 @@ _WORDS, _ENVIRONMENT = 8 << 10, 32 << 10
 """Bytes for the words and for the environment of a command, as /proc shows them."""
 _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "FORCE_COLOR", "TERMINAL_WIDTH", "GITHUB_")
 """Variables that count when an interpreter starts, or when a module is loaded."""
+_INHERITED = ("TZ", "LD_LIBRARY_PATH", "TEST_RUN")
+"""Of these and others, what each home has from the developer too: with another locale nothing could be forked."""
 MODULES = """
     sesh.__main__ sesh.cli.attach sesh.cli.events sesh.cli.jobs sesh.cli.layout sesh.cli.list sesh.cli.main
     sesh.cli.send sesh.cli.sessions sesh.cli.shell sesh.cli.status sesh.cli.sweep
@@ -203,7 +205,7 @@ _servers: dict[str, Server] = {}
 def _server(more: str = "") -> Server:
     """The server that has loaded these modules besides."""
     if more not in _servers or _servers[more].owner != os.getpid():
-        run = {key: os.environ[key] for key in os.environ if key.startswith((*_EARLY, "TEST_RUN"))}
+        run = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         _servers[more] = Server(f"{MODULES} {more}", {**run, "LANG": "C.UTF-8"})
     return _servers[more]
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from tests.support import PROMPT, Glass, Home, Terminal, need, processes, wait_until
+from tests.support import PROMPT, Glass, Home, Terminal, need, processes, wait_until, warm
 from tests.support.order import dealt
 from tests.support.race import Race
 
@@ -32,6 +32,18 @@ def test_a_home_is_private_and_knows_nothing_of_the_developer(home: Home, monkey
     finally:
         other.close()
     assert not os.path.exists(other.root)
+
+
+@pytest.mark.skipif(not warm.ABLE, reason="nothing is forked here")
+def test_commands_are_forked_whatever_the_locale_is(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On an account without one Python sets LC_CTYPE itself: each command was started anew, and the run took longer."""
+    monkeypatch.setattr(warm, "_servers", {})
+    for name in ("LC_CTYPE", "LC_TIME"):
+        monkeypatch.setenv(name, "C.UTF-8")
+    try:
+        assert home.fits([*home.command, "--list"], home.environment())
+    finally:
+        warm.stop()
 
 
 def test_each_worker_begins_with_its_part_of_what_takes_long() -> None:
