@@ -250,7 +250,15 @@ def sessions_of(
     can, early = known.abilities(destination)
     along, near = link.Along(question, early=early, lookup=True, public="asked" in can), links.origin(destination)
     with (
-        link.open_link(destination, near, ask=False, timeout=timeout, along=along, stop=stop) as opened,
+        link.open_link(
+            destination,
+            near,
+            ask=False,
+            timeout=timeout,
+            along=along,
+            stop=stop,
+            stale_after=known.stale_after(destination),
+        ) as opened,
         stop.calling(opened.abort),
     ):
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
