@@ -30,6 +30,8 @@ PERSIST = "8h"
 """ControlPersist, if the user sets none."""
 _TIME = re.compile(r"\d+(?:[smhdw]\d+)*[smhdw]?|yes|no", re.ASCII | re.IGNORECASE)
 """A value of ControlPersist."""
+_BRIEFLY = "5"
+"""ControlPersist for `no`: with that itself, a control master that is opened by itself would stay for ever."""
 _CONTROL_TIMEOUT = 2
 """Seconds for `ssh -O`, which asks no host."""
 _LOGIN = re.compile(r'^Authenticated to .* using "([a-z-]+)"', re.MULTILINE)
@@ -409,6 +411,8 @@ def _options(destination: Destination, persist: str | None = None) -> list[str]:
         persist = os.environ.get("SESH_PERSIST") or PERSIST
         if not _TIME.fullmatch(persist):
             raise Refused(f"SESH_PERSIST={persist} is not a time that ssh knows", hint="write 8h, 90m, 600, yes or no")
+        if persist.lower() == "no":
+            persist = _BRIEFLY
     # `auto` makes ssh itself check whether a socket at the user's path is stale.
     path = _path(destination) if own else ssh.control_path(destination)
     argv = ["-o", f"ControlMaster={'yes' if own else 'auto'}", *ssh.control_path_option(path)]
