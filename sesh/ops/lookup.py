@@ -14,6 +14,7 @@ from sesh.errors import (
     LocalFault,
     LoginRefused,
     Lost,
+    NamingHost,
     NotDeployed,
     NotFound,
     Refused,
@@ -259,7 +260,7 @@ def sessions_of(
             stop=stop,
             stale_after=known.stale_after(destination),
         ) as opened,
-        stop.calling(opened.abort),
+        stop.calling(opened.abort),NamingHost(host)
     ):
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
     if named:
