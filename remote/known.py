@@ -43,6 +43,10 @@ _WAY = ("user", "hostname", "port", "proxyjump", "proxycommand")
 """The settings of ssh that say where a name leads, and how."""
 _FORGOTTEN = 86_400
 """Seconds after which it is tried again whether login files read what is sent early."""
+_STALE_AFTER = 1.5
+"""Seconds without a byte after which a connection that stood is doubted, beside two round trips."""
+_JUST_NOW = 10.0
+"""Seconds after an answer in which nobody doubts the connection that carried it."""
 _NEAR = 0.02
 """Seconds of round trip within one network."""
 _LARGEST = 4 << 20
@@ -194,6 +198,19 @@ def abilities(destination: Destination) -> tuple[set[str], bool]:
     bridge has begun: not if login files have read such."""
     told = read(path_of(destination.key, _RECORD))
     return {*(told.get("can") or ())}, not 0 <= time.time() - (told.get("swallows") or 0) < _FORGOTTEN
+
+
+def stale_after(destination: Destination) -> float:
+    """Return after how many seconds without a byte a shared connection that stood before is doubted; 0 for never, as
+    somebody would be asked to log in again."""
+    told = read(path_of(destination.key, _RECORD))
+    return 0.0 if told.get("asks") is True else _STALE_AFTER + 2 * (told.get("round_trip") or 0)
+
+
+def answered_just_now(destination: Destination) -> bool:
+    """Return whether a host answered within the last seconds, so that the connection to it hardly died since."""
+    used = moments.seconds(read(path_of(destination.key, _RECORD)).get("last_used") or "")
+    return 0 <= time.time() - max(used or 0.0, last_told(destination.host)[0]) < _JUST_NOW
 
 
 def record_round_trip(destination: Destination, seconds: float) -> bool:

@@ -76,6 +76,8 @@ _LARGEST_BLOCK = 1 << 20
 """Bytes of one read of a session's bytes."""
 _ENTERING = ".entering"
 """The file in the directory of sessions with a lock for each id that is asked for; it has no content."""
+_FOR_A_SHELL = "run: chmod ", "run: $there chmod "
+"""A remedy for this machine, and the same for who reads it on another (see `errors.for_host`)."""
 _ATTEMPTS = 5
 """Tries to find a session that is renamed again and again meanwhile."""
 
@@ -293,7 +295,9 @@ def _refusal(number: int, error: Exception) -> bytes:
     if not isinstance(error, SeshError):
         log.write_error("link", error)
         error = InternalError(f"internal error, {type(error).__name__}: {error}")
-    return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
+    facts = error.facts()
+    facts["what"], facts["hint"] = (text.replace(*_FOR_A_SHELL) for text in (facts["what"], facts["hint"]))
+    return protocol.message(protocol.RESPONSE, {"id": number, "error": facts})
 
 
 def _question(asked: Question) -> Answer:

@@ -99,7 +99,10 @@ class SeshError(Exception):
 
 
 def for_host(text: str, host: str | None) -> str:
-    """`text` with each `$sesh` as the command to type here: `sesh`, or `sesh @HOST` for another host."""
+    """`text` with each `$sesh` as the command to type here: `sesh`, or `sesh @HOST` for another host; and with each
+    `$there` before a command of a shell there."""
+    if "$there " in text:
+        text = text.replace("$there ", f"ssh {host} " if host else "")
     return text.replace("$sesh", f"{CALLED} @{host}" if host else CALLED) if "$sesh" in text else text
 
 

@@ -18,6 +18,7 @@ from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
 from sesh.remote.deploy.carrier import connect_by_master, connect_by_ssh
 from sesh.remote.ssh import ssh
+from sesh.remote.ssh.starting import login_files_hint
 
 if TYPE_CHECKING:
     from sesh.remote.deploy.carrier import Carrier
@@ -210,6 +211,8 @@ class _Deploy:
             if carrier.name == "via" and token not in result.out:
                 raise DeployError("connect", f"cannot reach {self.host}: {last}", result.err)
             message = f"{self.host} does not answer as a POSIX system (exit {result.code}): {last}"
+            if token not in result.out:
+                message += f"; {login_files_hint(self.host)}"
             raise DeployError("detect_platform", message, result.err)
         return answer
 

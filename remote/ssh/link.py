@@ -12,24 +12,21 @@ import subprocess
 import tempfile
 import threading
 import time
-from binascii import b2a_base64
 from contextlib import ExitStack
 
 from sesh import gate, programs, protocol, system, wire
-from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
+from sesh.about import CALLED, __version__
 from sesh.errors import (
-    Late,
     Lost,
-    NotDeployed,
     ProtocolError,
     SeshError,
     TimedOut,
     Unreachable,
     silent_host,
 )
-from sesh.names import printable
 from sesh.recovery.attempts import Attempt
-from sesh.remote.ssh import master, ssh
+from sesh.remote.ssh import master, ssh, starting
+from sesh.remote.ssh.starting import REACHED, NotStarted, Stale
 from sesh.stop import Stop
 
 TYPE_CHECKING = False
@@ -42,39 +39,23 @@ if TYPE_CHECKING:
     from sesh.remote.ssh.destination import Destination
     from sesh.schema import Answer, Welcome
 
-_OTHER = f"another {PROGRAM}: "
-BRIDGE_COMMAND = (
-    f"exec sh -c 'p=~/.local/bin/{PROGRAM}; "
-    f'ours() {{ head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy"; }}; '
-    f'if [ -x "$p" ]; then ours && exec "$p" --bridge; "$p" --bridge; set $?; '
-    f'elif x=$(command -v {DISTRIBUTION}); then exec "$x" --bridge; '
-    f'elif p=$(command -v {PROGRAM}); then ours && exec "$p" --bridge; set 127; '
-    f'else echo "{PROGRAM}: not found" >&2; exit 127; fi; '
-    f'echo "{_OTHER}$p" >&2; exit $1\''
-)
-"""The line for the login shell there; POSIX shells, fish and csh read it alike. Everything else goes in frames.
-
-It runs the sesh in ~/.local/bin, else the first in PATH with the name of the distribution, else the first with that of
-the program: only if its start shows it to be one of our launchers, as other programs bear that name. One in
-~/.local/bin that does not look like that may be the user's own way to sesh: it is told of only if it is none.
-"""
-_REACHED = "sesh is looked for"
-"""What a host that another command reaches says on stderr first; without it that command has failed."""
 START_TIMEOUT = 14.0
 """Seconds for the bridge to start, once ssh is connected."""
 SESSION_TIMEOUT = 60.0
 """Seconds for the bridge to connect the link to a session, which it may have to create."""
 _MAX_NOISE = 1 << 20
 """Bytes of what login files print that are kept, for the reason of a failure."""
+_SHARE = 0.8
+"""The part of the time that is left in which a connection may be found to be stale: another one takes some."""
+_TICK = 20
+"""Milliseconds between two looks at a question to sshd."""
 _EXIT_TIMEOUT = 1.0
 """Seconds for the command that carries a link to end, once the link has."""
 _EARLY_TIMEOUT = 5.0
 """Seconds for the bridge to answer what was sent before it had begun; a third of those that are left, at most."""
 _MOST_EARLY = 16 << 10
 """Bytes that are sent before the bridge has begun: they fit into a pipe that nobody reads yet."""
-_LONGEST_REASON = 200
-"""Characters of the line that a host gives as the reason of a failure."""
-_ANSWERED = b"debug1: Connection established", b"debug1: Remote protocol version", _REACHED.encode()
+_ANSWERED = b"debug1: Connection established", b"debug1: Remote protocol version", REACHED.encode()
 """What ssh, at LogLevel DEBUG1, or a command in its place, says on stderr once the host has answered."""
 _swallowing: set[str] = set()
 """Hosts whose login files read a part of what is sent before the bridge has begun."""
@@ -107,10 +88,6 @@ class Along:
         """True once it may have been carried out, and no answer has come."""
 
 
-class _NotStarted(Unreachable):
-    """The sesh on a host did not start, over a connection that is sound: others use it."""
-
-
 class Link(wire.Connection):
     """A connection to sesh on another host. Closing it ends the command that carries it.
 
@@ -139,6 +116,8 @@ class Link(wire.Connection):
         """The request that was sent along with HELLO, as long as nobody has asked for its answer."""
         self.clock = 0.0
         """Seconds by which the clock there is ahead of this one."""
+        self.stale_after = 0.0
+        """Seconds without a byte after which the shared connection may be `Stale`; 0 if it is not given up so."""
 
     def __enter__(self) -> Link:
         return self
@@ -309,7 +288,7 @@ class Link(wire.Connection):
             early = False  # it has ended: what it printed says why
         try:
             self._skip_login_output(deadline)
-        except _NotStarted:
+        except NotStarted:
             if along is None or not along.public:
                 raise
             return False  # an older sesh, since
@@ -399,62 +378,38 @@ class Link(wire.Connection):
         seen = b""
         poll = select.poll()
         poll.register(self.inbound, select.POLLIN)
+        patience = min(self.stale_after, (deadline - time.monotonic()) * _SHARE)
+        if patience > 0 and self._passes_nothing(poll, patience):
+            raise Stale(f"{self.destination.host} does not answer")
         while protocol.BRIDGE not in seen:
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
-                raise self._not_begun(something_came=bool(seen))
+                raise starting.not_begun(self.destination.host, something_came=bool(seen))
             data = os.read(self.inbound, 4096)
             if not data:
-                raise self._start_failure(seen)
+                raise starting.failure(self.destination, self._exit_code(), self._stderr, seen)
             seen = (seen + data)[-_MAX_NOISE:]
         self._frames.extend(self.decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
-    def _not_begun(self, *, something_came: bool) -> Late:
-        """The error if the bridge has not begun in time. Without a byte from there nobody knows what holds it up: a
-        shared connection stands for a while although the network is gone."""
-        host = self.destination.host
-        if something_came:
-            message = f"{host} does not answer: its sesh did not start in time"
-            return Late(message, hint=f"see what holds it up: ssh {host}")
-        message = f"{host} does not answer: nothing arrives from it"
-        return Late(message, hint=f"it may be down, or the network, or slow to start sesh; try: ssh {host}")
-
-    def _start_failure(self, printed: bytes) -> SeshError:
-        """Return the error that tells why the bridge did not start."""
-        host = self.destination.host
+    def _exit_code(self) -> int:
         try:
-            code = self._process.wait(_EXIT_TIMEOUT)
+            return self._process.wait(_EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
-            code = ssh.FAILED
-        self._stderr.seek(0)
-        lines = (self._stderr.read(65536) + printed).splitlines()
-        reached = any(line.rstrip().endswith(_REACHED.encode()) for line in lines)  # some quote what they cannot read
-        stderr, via = ssh.printed(self._stderr), self.destination.via is not None
-        stderr, other, path = stderr.replace(f"{_REACHED}\n", "").partition(_OTHER)
-        last = ssh.reasons(stderr)[-1:] or printed.decode("utf-8", "replace").strip("\0").strip().splitlines()[-1:]
-        last = [line.rstrip(".")[:_LONGEST_REASON] for line in last]
-        if changed := ssh.changed_words(self.destination, stderr + printed.decode("utf-8", "replace")):
-            return changed
-        if via and not reached:
-            gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
-            gone.reason = last[0] if last else ""
-            return gone
-        ending = f" (exit {code}){f': {last[0]}' if last else ''}"
-        if other:
-            program = path.split("\n")[0].strip()
-            message = f"{host} has no sesh, and {printable(program)} there is another program"
-            if program.endswith(f"/.local/bin/{PROGRAM}"):  # it was run
-                return NotDeployed(message + ending, hint=f"to replace that: {CALLED} --deploy --force @{host}")
-            return NotDeployed(message, hint=f"install this one too: {CALLED} --deploy @{host}")
-        if code == ssh.FAILED and not via:
-            return ssh.failure(self.destination, stderr)
-        lowered = stderr.lower()
-        if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
-            return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
-        hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
-        failure = _NotStarted(f"sesh on {host} did not start{ending}", hint=hint)
-        failure.reason = f"sesh did not start there{f': {last[0]}' if last else ''}"
-        return failure
+            return ssh.FAILED
+
+    def _passes_nothing(self, poll: select.poll, seconds: float) -> bool:
+        """Return whether nothing comes over the shared connection for so long, not even an answer of sshd: a host may
+        be slow to start its sesh, but sshd answers at once. True also if another process has replaced it meanwhile."""
+        quiet, used = time.monotonic() + seconds / 3, master.identity(self.destination)
+        if poll.poll(seconds * 1000 / 3):
+            return False
+        with master.asked(self.destination) as question:
+            while time.monotonic() < quiet + seconds * 2 / 3:
+                if poll.poll(_TICK):
+                    return False
+                if question.poll() is not None:
+                    return master.identity(self.destination) != used
+        return True
 
 
 def open_link(
@@ -466,12 +421,15 @@ def open_link(
     bounded: bool = False,
     along: Along | None = None,
     stop: Stop | None = None,
+    stale_after: float = 0.0,
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a
     terminal. `timeout`: seconds for each step; `bounded`: for all of them, also if ssh asks somebody. For a lookup, a
-    login that takes longer than `timeout` goes on alone, for the next one; `stop` ends all but such a login. Raises
+    login that takes longer than `timeout` goes on alone, for the next one; `stop` ends all but such a login.
+    `stale_after`: seconds without a byte after which a shared connection that stood before is replaced by another, if
+    sshd does not answer over it; links over it go on. Raises
     Lost if what goes `along` may have changed something, Unreachable, NotDeployed, ProtocolError, Interrupted; OSError
     if this machine lacks what it takes.
     """
@@ -488,7 +446,8 @@ def open_link(
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
-        link = _open(destination, caller, asking, detached, timeout, stop=stop, along=along)
+        over = stale_after if stood is not None else 0.0
+        link = _open(destination, caller, asking, detached, timeout, stop=stop, along=along, stale_after=over)
     except ssh.AuthenticationFailed:
         if not (asking and detached):
             raise
@@ -496,11 +455,21 @@ def open_link(
     except Unreachable as error:
         left = deadline - time.monotonic()
         sent = along if along is not None and along.reached else None
-        sound = isinstance(error, _NotStarted) or (stood is None and (not first or master.is_alive(destination)))
-        if not sound and left > 0 and (sent is None or sent.again):
-            drop_master(destination)  # it was cut just now
-            if master.identity(destination) != used:
-                return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded, along=along, stop=stop)
+        sound = isinstance(error, NotStarted) or (stood is None and (not first or master.is_alive(destination)))
+        stale, repeats = isinstance(error, Stale), sent is None or sent.again
+        if not sound and left > 0 and (repeats or stale):
+            drop_master(destination, cuts=not stale)  # it was cut just now, or a while ago
+            if repeats and master.identity(destination) != used:
+                return open_link(
+                    destination,
+                    caller,
+                    ask=ask,
+                    timeout=left,
+                    bounded=bounded,
+                    along=along,
+                    stop=stop,
+                    stale_after=stale_after,
+                )
         if sent is not None and sent.changes:
             raise lost(destination) from error
         raise
@@ -523,7 +492,7 @@ def lost(destination: Destination) -> Lost:
     return Lost(f"lost the link to @{destination.host}", hint=f"check what was done: {CALLED} @{destination.host}")
 
 
-def _open(
+def _open(  # noqa: PLR0913 (so many ways to open one)
     destination: Destination,
     caller: Near,
     asking: bool,
@@ -533,23 +502,30 @@ def _open(
     stop: Stop | None = None,
     alone: bool = False,
     along: Along | None = None,
+    stale_after: float = 0.0,
 ) -> Link:
     """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
     `stop`: ends the attempt. `alone`: it has an ssh connection of its own. `along`: as in `Link.start`; it does not go
     early if login files have read a part of such before, nor, unless it may come twice, where a command leads to the
-    host, of which nothing is known.
+    host, of which nothing is known. `stale_after`: as `Link` has it.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     deadline = time.monotonic() + timeout
     if along is not None and (destination.host in _swallowing or (along.changes and destination.via is not None)):
         along.early = False
-    argv = ssh.command(destination, _line(destination, along), ask=asking, alone=alone)
+    argv = ssh.command(
+        destination,
+        starting.line(destination, along.frames if along and along.public else b""),
+        ask=asking,
+        alone=alone,
+    )
     environment = ssh.environment(ask=asking)
     if destination.via is not None:
         # A command that leads to another user on this machine must not pass this user's settings of sesh on.
         environment = {key: value for key, value in environment.items() if not key.startswith("SESH_")}
     link = _begun(destination, argv, environment, detached=detached)
+    link.stale_after = stale_after
     with ExitStack() as on_failure:
         on_failure.callback(link.close)
         if isinstance(stop, Attempt):
@@ -601,19 +577,13 @@ def _begun(destination: Destination, argv: list[str], environment: dict[str, str
         return Link(destination, process, stderr, inbound, outbound)
 
 
-def _line(destination: Destination, along: Along | None) -> str:
-    """The line for the shell there that starts the bridge, with what is asked of it, if others may see that."""
-    line = BRIDGE_COMMAND
-    if along is not None and along.public:
-        asked = b2a_base64(wire.greeting("bridge", near={"host": destination.host}) + along.frames, newline=False)
-        line = line.replace("exec ", f"exec env {protocol.ASKED}={asked.decode()} ", 1)
-    return line if destination.via is None else f'echo "{_REACHED}" >&2; {line}'
+def drop_master(destination: Destination, *, cuts: bool = True) -> None:
+    """Make sure that the control master of a lost link is not used again; one opened since is left alone.
 
-
-def drop_master(destination: Destination) -> None:
-    """Make sure that the control master of a lost link is not used again; one opened since is left alone."""
+    `cuts`: other links over it end too.
+    """
     if _masters.get(destination.host) == master.identity(destination):
-        master.close(destination)
+        master.close(destination, cuts=cuts)
 
 
 def renew_master(destination: Destination) -> None:

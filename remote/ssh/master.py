@@ -30,6 +30,8 @@ PERSIST = "8h"
 """ControlPersist, if the user sets none."""
 _TIME = re.compile(r"\d+(?:[smhdw]\d+)*[smhdw]?|yes|no", re.ASCII | re.IGNORECASE)
 """A value of ControlPersist."""
+_BRIEFLY = "5"
+"""ControlPersist for `no`: with that itself, a control master that is opened by itself would stay for ever."""
 _CONTROL_TIMEOUT = 2
 """Seconds for `ssh -O`, which asks no host."""
 _LOGIN = re.compile(r'^Authenticated to .* using "([a-z-]+)"', re.MULTILINE)
@@ -191,12 +193,13 @@ def identity(destination: Destination) -> tuple[int, int] | None:
     return status.st_ino, status.st_ctime_ns
 
 
-def close(destination: Destination) -> None:
-    """Make sure that a silent control master is not used again: ours ends, the user's own takes no more sessions."""
+def close(destination: Destination, *, cuts: bool = True) -> None:
+    """Make sure that a silent control master is not used again: ours ends, the user's own takes no more sessions, nor
+    does ours unless it `cuts` those that it has."""
     if destination.via is not None or not os.path.lexists(socket := ssh.control_path(destination)):
         return
     own = ssh.owns_control_path(destination)
-    _control(destination, "exit" if own else "stop")
+    _control(destination, "exit" if own and cuts else "stop")
     if own:  # if that hangs: without its socket nobody finds it, and it ends with its connection
         try:
             os.unlink(socket)
@@ -224,6 +227,22 @@ def _stop(path: str) -> bool:
     """
     argv = [program(), "-F", "none", "-O", "stop", *ssh.control_path_option(path), "--", "sesh"]  # asks no host
     return _wait(_start(argv, subprocess.DEVNULL, ask=False), _CONTROL_TIMEOUT, ask=False) == 0
+
+
+@contextmanager
+def asked(destination: Destination) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends once sshd has answered over the control master: a round trip, and it starts nothing there.
+
+    It asks for a connection to a port at which hardly anybody listens; sshd answers that, whatever it allows.
+    """
+    argv = [program(), "-F", "none", *ssh.control_path_option(ssh.control_path(destination)), "-o", "ControlMaster=no"]
+    argv += ["-o", "ProxyCommand=false", "-W", "127.0.0.1:1", "--", "sesh"]  # without its master it connects to nothing
+    process = _start(argv, subprocess.DEVNULL, ask=False)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            _kill(process, group=True)
 
 
 def _control(destination: Destination, command: str) -> bool:
@@ -392,6 +411,8 @@ def _options(destination: Destination, persist: str | None = None) -> list[str]:
         persist = os.environ.get("SESH_PERSIST") or PERSIST
         if not _TIME.fullmatch(persist):
             raise Refused(f"SESH_PERSIST={persist} is not a time that ssh knows", hint="write 8h, 90m, 600, yes or no")
+        if persist.lower() == "no":
+            persist = _BRIEFLY
     # `auto` makes ssh itself check whether a socket at the user's path is stale.
     path = _path(destination) if own else ssh.control_path(destination)
     argv = ["-o", f"ControlMaster={'yes' if own else 'auto'}", *ssh.control_path_option(path)]

@@ -14,6 +14,7 @@ from sesh.errors import (
     LocalFault,
     LoginRefused,
     Lost,
+    NamingHost,
     NotDeployed,
     NotFound,
     Refused,
@@ -250,8 +251,16 @@ def sessions_of(
     can, early = known.abilities(destination)
     along, near = link.Along(question, early=early, lookup=True, public="asked" in can), links.origin(destination)
     with (
-        link.open_link(destination, near, ask=False, timeout=timeout, along=along, stop=stop) as opened,
-        stop.calling(opened.abort),
+        link.open_link(
+            destination,
+            near,
+            ask=False,
+            timeout=timeout,
+            along=along,
+            stop=stop,
+            stale_after=known.stale_after(destination),
+        ) as opened,
+        stop.calling(opened.abort),NamingHost(host)
     ):
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
     if named:

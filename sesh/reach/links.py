@@ -106,6 +106,8 @@ def request_along(
     can, early = known.abilities(destination)
     if not {"op", *needed} <= can:
         return None
+    # What may not come twice waits for the first byte over a connection that may have died since.
+    early = early and (again or not changes or known.answered_just_now(destination))
     return Along(frames, early=early, changes=changes, again=again or not changes, public=public and "asked" in can)
 
 
@@ -115,7 +117,16 @@ def _link(
     try:
         left, bounded = seconds_left(deadline, ssh_link.START_TIMEOUT), deadline is not None
         near = origin(destination)
-        return ssh_link.open_link(destination, near, ask=ask, timeout=left, bounded=bounded, along=along, stop=stop)
+        return ssh_link.open_link(
+            destination,
+            near,
+            ask=ask,
+            timeout=left,
+            bounded=bounded,
+            along=along,
+            stop=stop,
+            stale_after=known.stale_after(destination),
+        )
     except Lost:
         raise
     except (Unreachable, TimedOut):

@@ -263,8 +263,8 @@ class Farm:
             return [call.split("\037")[:-1] for call in file.read().split("\036\037")[:-1]]
 
     def connections(self) -> list[list[str]]:
-        """The calls that could have connected: all but `ssh -G` and `ssh -O`."""
-        return [call for call in self.calls() if not {"-G", "-O"}.intersection(call)]
+        """The calls that could have connected: all but `ssh -G`, `ssh -O`, and what asks a shared connection."""
+        return [call for call in self.calls() if not {"-G", "-O", "127.0.0.1:1"}.intersection(call)]
 
     def masters(self) -> list[int]:
         """Pids of the ssh (and autossh) processes of this home."""

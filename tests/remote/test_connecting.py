@@ -115,22 +115,30 @@ def test_a_slow_host_is_named_and_a_fast_one_is_not(home: Home, farm: Farm) -> N
     assert b"connecting" not in fast.raw
 
 
+SOON = "from sesh.remote.ssh import link\nlink.START_TIMEOUT = 2"
+
+
 def test_a_network_that_is_gone_under_a_shared_connection_is_not_blamed_on_sesh(home: Home, farm: Farm) -> None:
     """It said that the sesh there did not start in time, which led to look at the host."""
     far = farm.host("box", proxied=True)
     assert home.sesh("@box", "--list").code == 0
-    patch(home, "from sesh.remote.ssh import link\nlink.START_TIMEOUT = 2")
+    told = home.command
+    patch(home, "from sesh.remote import known\nknown._STALE_AFTER = 0\n" + SOON)
     far.proxy.silence()
     done = home.sesh("@box", "--status", "work")
     said = "sesh: box does not answer: nothing arrives from it; it may be down, or the network, or slow to start sesh; "
     assert (done.code, done.stderr) == (1, f"{said}try: ssh box\n")
+    home.command = told
+    patch(home, SOON)
+    done = home.sesh("@box", "--status", "work")
+    assert (done.code, done.stderr) == (1, "sesh: box does not answer\n"), "a new login had no answer either"
 
 
 def test_a_sesh_that_does_not_start_in_time_is_told_of_once_the_host_has_said_something(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     assert home.sesh("@box", "--list").code == 0
     far.write(".local/bin/sesh", "#!/bin/sh\necho loading\nexec cat >/dev/null\n", 0o755)
-    patch(home, "from sesh.remote.ssh import link\nlink.START_TIMEOUT = 2")
+    patch(home, SOON)
     done = home.sesh("@box", "--status", "work")
     said = "sesh: box does not answer: its sesh did not start in time; see what holds it up: ssh box\n"
     assert (done.code, done.stderr) == (1, said)

@@ -162,6 +162,20 @@ def test_a_login_that_runs_no_commands_is_told_so(here: Home, farm: Farm) -> Non
     assert "This account is closed" in str(refused(step="detect_platform"))
 
 
+def test_login_files_that_end_the_shell_are_told_of_and_no_deploy_is_advised(home: Home, farm: Farm) -> None:
+    """It advised a deploy, which failed too: `it printed nothing`."""
+    far = farm.host("box")
+    assert home.sesh("@box", "--list").code == 0
+    far.write(".bashrc", "exit 3\n")
+    remedy = "its login files may end it; try: ssh box true"
+    told = f"the shell on box ended before sesh was started (exit 3); {remedy}"
+    assert home.sesh("@box", "--list").stderr == f"sesh: {told}\n"
+    assert remedy in home.sesh("@box", "--doctor").stdout
+    assert home.sesh("--list", "--json").code == 0
+    deployed = home.sesh("--deploy", "@box")
+    assert (deployed.code, remedy in deployed.stderr) == (1, True), deployed
+
+
 @pytest.mark.usefixtures("light")
 def test_r28_a_full_disk_is_told_so_and_the_old_version_stays(
     here: Home, farm: Farm, mounted: Callable[..., None]

@@ -474,6 +474,10 @@ def test_the_connection_stays_as_long_as_the_environment_says(
     master.ensure(box, ask=False)
     assert run(box, "echo hello").stdout == "hello\n"
     wait_until(lambda: not farm.masters())
+    monkeypatch.setenv("SESH_PERSIST", "no")
+    master.ensure(box, ask=False)
+    assert run(box, "echo hello").stdout == "hello\n"
+    wait_until(lambda: not farm.masters(), 20, what="its end a few seconds after its last use; it stayed for ever")
     monkeypatch.setenv("SESH_PERSIST", "for ever")
     with pytest.raises(Refused, match="SESH_PERSIST=for ever is not a time"):
         master.ensure(box, ask=False)

@@ -464,3 +464,20 @@ def test_attaching_without_a_terminal_is_refused_as_over_there(home: Home, farm:
         same(home, far, *words)
     farm.host("bare", installed=False)
     assert home.sesh("@bare", "work", "--json").json()["error"]["code"] == "not_deployed"
+
+
+def test_what_mends_the_directory_of_sessions_on_a_host_can_be_run_here(home: Home, farm: Farm) -> None:
+    """It named no host, and the same path exists here."""
+    far = farm.host("box")
+    assert home.sesh("@box", "--list").code == 0
+    far.run("chmod 755 .sesh || mkdir -m 755 .sesh")
+    remedy = f"(mode 0755); run: ssh box chmod 700 {far.directory}\n"
+    for words in (["--list"], ["--open", "work"], ["--exec", "--", "true"]):
+        done = home.sesh("@box", *words)
+        assert done.stderr.endswith(remedy), done
+    assert f"run: ssh box chmod 700 {far.directory}" in home.sesh("--list").stdout
+    os.chmod(home.directory, 0o740)  # here it stays a command for here
+    done = home.sesh("--list")
+    os.chmod(home.directory, 0o700)
+    assert "ssh" not in done.stderr
+    assert f"run: chmod 700 {home.directory}" in done.stderr

@@ -19,7 +19,8 @@ from sesh.reach.caller import Caller
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import check_words
-from sesh.remote.ssh.link import BRIDGE_COMMAND, Along, open_link
+from sesh.remote.ssh.link import Along, open_link
+from sesh.remote.ssh.starting import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
 from tests.support import need, wait_until
 
@@ -205,7 +206,7 @@ def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_ru
             env = {"HOME": folder, "PATH": f"{folder}/bin:/usr/bin:/bin"}
             command = ["sh", "-c", BRIDGE_COMMAND]
             done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-            return (done.stdout or done.stderr).replace(folder, "").strip()
+            return (done.stdout or done.stderr.removeprefix(f"{REACHED}\n")).replace(folder, "").strip()
 
     assert found(home=own, mux=own, sesh=own) == "/.local/bin/sesh --bridge"
     assert found(mux=own, sesh=foreign) == "/bin/sesh-mux --bridge"

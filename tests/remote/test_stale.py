@@ -1,0 +1,83 @@
+"""A shared connection that died unnoticed, over which nobody was attached: the first command replaces it."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from tests.remote.farm import Far, Farm
+from tests.remote.patches import patch
+from tests.support import PROMPT, Home, wait_until
+
+SOON = 10.0
+"""Seconds: fewer than those after which a silent host is given up, however busy this machine is."""
+LONG_AGO = """
+from sesh.remote import known
+known._JUST_NOW = 0
+"""
+"""The last answer is longer ago than that."""
+
+
+@pytest.fixture
+def box(home: Home, farm: Farm) -> Far:
+    """A host with a session, and a shared connection to it that has died since, as after a cut of a minute."""
+    far = farm.host("box", proxied=True)
+    far.sesh("--open", "work")
+    far.prints("work", PROMPT)
+    patch(home, LONG_AGO)
+    assert home.sesh("@box", "--list").code == 0
+    wait_until(far.settled)
+    far.proxy.strand()
+    return far
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--list",), ("--exec", "--", "true"), ("--send", "work", "x", "--enter"), ("--kill", "work")],
+    ids=lambda words: words[0],
+)
+def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: Far, words: tuple[str, ...]) -> None:
+    """It failed after 14 s: `box does not answer: nothing arrives from it`."""
+    began = time.monotonic()
+    done = home.sesh("@box", *words, timeout=30)
+    assert done.code == 0, done
+    assert time.monotonic() - began < SOON
+    accepted = box.proxy.accepted
+    assert home.sesh("@box", "--list").code == 0
+    assert box.proxy.accepted == accepted, "the new connection is shared"
+
+
+def test_an_attachment_over_a_dead_connection_comes_up(home: Home, box: Far) -> None:
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(PROMPT, SOON)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+
+
+def test_the_list_after_one_over_a_dead_connection_is_right(home: Home, box: Far) -> None:
+    """`no answer yet` stood there for 40 s."""
+    home.sesh("--list")
+    wait_until(lambda: "stale" not in home.sesh("--list", "--json").json()[0], SOON)
+    assert box.proxy.accepted == 2
+
+
+def test_a_host_that_is_slow_to_start_its_sesh_keeps_its_connection(home: Home, farm: Farm) -> None:
+    """Its sshd answers at once."""
+    far = farm.host("box", proxied=True)
+    assert home.sesh("@box", "--list").code == 0
+    far.write(".bashrc", "sleep 2.5\n")
+    accepted = far.proxy.accepted
+    assert home.sesh("@box", "--list").code == 0
+    assert far.proxy.accepted == accepted
+
+
+def test_a_dead_connection_is_kept_if_a_new_one_would_ask_somebody(here: Home, farm: Farm, box: Far) -> None:
+    from sesh.remote import known
+    from sesh.remote.ssh.destination import Destination
+
+    known.record(Destination("box"), asks=True)
+    sockets = os.listdir(os.path.join(here.directory, ".control"))
+    assert "no answer yet" in here.sesh("--list").stdout
+    assert os.listdir(os.path.join(here.directory, ".control")) == sockets
