@@ -49,7 +49,7 @@ def indented(data: object, margin: str = "\n") -> str:
 def import_(cli: Invocation, file: str | None = None) -> int:
     """`--import [FILE]`: create the missing sessions; 1 if any of them failed. `-` or no FILE is stdin."""
     file = None if file == _STDIN else file
-    entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin", cli.note)
+    entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
     if cli.host is not None:
         others = sorted({entry["host"] for entry in entries if entry["host"] not in (None, cli.host)}, key=str)
         for other in others:

@@ -18,7 +18,7 @@ from sesh.store import files, listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sesh.reach.caller import Caller
     from sesh.schema import LayoutEntry, Made, Summary
@@ -64,11 +64,10 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
 # -- reading a layout
 
 
-def parse(data: bytes, source: str, note: Callable[[str], None]) -> list[LayoutEntry]:
+def parse(data: bytes, source: str) -> list[LayoutEntry]:
     """The sessions of a layout: the output of `--export`, or a bare list of sessions.
 
-    `note`: told of a key that is ignored and looks like one of ours; a newer sesh may have it. Raises UsageError with
-    the place: line and column for invalid JSON, the path of a value for an invalid session.
+    Raises UsageError with the place: line and column for invalid JSON, the path of a value for an invalid session.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -81,7 +80,7 @@ def parse(data: bytes, source: str, note: Callable[[str], None]) -> list[LayoutE
         hint = "name a file written by --export; nothing was created"
         raise UsageError(f"{source}{_place(text)}: not JSON", hint=hint) from error
     try:
-        return _sessions(whole, lambda line: note(f"{source}: {line}"))
+        return _sessions(whole)
     except UsageError as error:
         raise UsageError(f"{source}: {error}; nothing was created") from error
 
@@ -99,7 +98,7 @@ def _place(text: str) -> str:
     return ""
 
 
-def _sessions(whole: object, note: Callable[[str], None]) -> list[LayoutEntry]:
+def _sessions(whole: object) -> list[LayoutEntry]:
     listed = whole
     if isinstance(whole, dict):
         version = whole.get("version", VERSION)
@@ -111,7 +110,7 @@ def _sessions(whole: object, note: Callable[[str], None]) -> list[LayoutEntry]:
     entries: list[LayoutEntry] = []
     indices: dict[tuple[str, str | None], int] = {}
     for index, value in enumerate(listed):
-        entry = _session(value, f"sessions[{index}]", note)
+        entry = _session(value, f"sessions[{index}]")
         first = indices.setdefault((entry["name"], entry["host"]), index)
         if first != index:
             raise UsageError(f"sessions[{index}].name: {entry['name']} is already at sessions[{first}]")
@@ -128,20 +127,20 @@ def _required(table: Mapping[str, object], key: str, keys: Sequence[str], prefix
     raise UsageError(f'{prefix}the key "{key}" is missing{meant}')
 
 
-def _note_near_keys(table: Mapping[str, object], path: str, note: Callable[[str], None]) -> None:
-    """Notes each unknown key that looks like one of ours; others come from a newer sesh."""
-    for key in (key for key in table if key not in _KEYS):
+def _check_keys(table: Mapping[str, object], path: str) -> None:
+    """Raises UsageError for a key that looks like one of ours; others may come from a newer sesh."""
+    for key in table.keys() - set(_KEYS):
         from difflib import get_close_matches
 
         if near := get_close_matches(key, _KEYS, 1):
-            note(f'{path}: the unknown key "{printable(key)}" is ignored; did you mean "{near[0]}"?')
+            raise UsageError(f'{path}: the key "{printable(key)}" is unknown; did you mean "{near[0]}"?')
 
 
-def _session(value: object, path: str, note: Callable[[str], None]) -> LayoutEntry:
+def _session(value: object, path: str) -> LayoutEntry:
     if not isinstance(value, dict):
         raise UsageError(f"{path}: not an object")
     name, host = _required(value, "name", _KEYS, f"{path}: "), value.get("host")
-    _note_near_keys(value, path, note)
+    _check_keys(value, path)
     if not isinstance(name, str):
         raise UsageError(f"{path}.name: not a string")
     if host is not None and not isinstance(host, str):

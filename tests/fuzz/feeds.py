@@ -554,7 +554,7 @@ def _recent() -> None:
 
 FILES = [
     *pure("TOML", _TOML, _text(toml_positions.read)),
-    *pure("--import", _JSON, lambda data: layout.parse(data, "FILE", list[str]().append), covers=("import",)),
+    *pure("--import", _JSON, lambda data: layout.parse(data, "FILE"), covers=("import",)),
     _file("config.toml", _TOML, ".config/sesh/config.toml", config.load, "config"),
     _file("sync", _LISTED, ".config/sesh/sync", sync.listed, "sync"),
     _file("record", _JSON, ".sesh/work.json", _listed, "records"),

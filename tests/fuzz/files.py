@@ -93,7 +93,7 @@ def _layout(rng: random.Random) -> bytes:
 def check_layout(case: bytes) -> None:
     """It is sessions that can be created and exported again, or one printable line that names the place."""
     try:
-        entries = layout.parse(case, "FILE", list[str]().append)
+        entries = layout.parse(case, "FILE")
     except UsageError as error:
         told(error, "FILE", "nothing was created")
         return
@@ -101,7 +101,7 @@ def check_layout(case: bytes) -> None:
         for word in (entry["name"], entry["directory"] or "", *(entry["command"] or []), *entry["labels"].values()):
             os.fsencode(word)  # what a session is created with must be words of the system
             assert "\0" not in word
-    assert layout.parse(json.dumps(entries).encode(), "FILE", list[str]().append) == entries
+    assert layout.parse(json.dumps(entries).encode(), "FILE") == entries
 
 
 _LINES = (

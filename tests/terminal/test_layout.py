@@ -77,16 +77,6 @@ def test_an_invalid_layout_changes_nothing_and_names_the_place(sesh: Sesh, home:
     assert home.names() == []
 
 
-def test_a_key_of_a_newer_sesh_is_ignored_with_a_word_on_what_may_be_meant(sesh: Sesh, home: Home) -> None:
-    """A file of a newer sesh was refused for a key that looks like one of ours."""
-    layout = {"sessions": [{"name": "a", "resumes": True, "colour": "red", "directory": "~"}]}
-    made = sesh("--import", input=json.dumps(layout))
-    assert (made.code, made.stdout) == (0, "created a\n")
-    said = 'sesh: stdin: sessions[0]: the unknown key "resumes" is ignored; did you mean "resume"?\n'
-    assert made.stderr == said
-    assert home.names() == ["a"]
-
-
 def test_a_name_that_is_kept_is_no_session_that_runs(sesh: Sesh) -> None:
     sesh("--exec", "done", "--keep", "--", "true")
     made = sesh("--import", input='[{"name": "done"}]')
