@@ -10,7 +10,7 @@ import os
 
 from sesh import lean, programs, shapes, wording
 from sesh.errors import Exists, SeshError, UsageError
-from sesh.names import check_host, check_label, check_name, printable
+from sesh.names import check_host, check_label, check_name, near, printable
 from sesh.ops import create, dormant, lookup
 from sesh.reach import find
 from sesh.reach.op import op
@@ -128,12 +128,10 @@ def _required(table: Mapping[str, object], key: str, keys: Sequence[str], prefix
 
 
 def _check_keys(table: Mapping[str, object], path: str) -> None:
-    """Raises UsageError for a key that looks like one of ours; others may come from a newer sesh."""
+    """Raises UsageError for a key that is one of ours but for one letter; others may come from a newer sesh."""
     for key in table.keys() - set(_KEYS):
-        from difflib import get_close_matches
-
-        if near := get_close_matches(key, _KEYS, 1):
-            raise UsageError(f'{path}: the key "{printable(key)}" is unknown; did you mean "{near[0]}"?')
+        if meant := near(key, _KEYS):
+            raise UsageError(f'{path}: the key "{printable(key)}" is unknown; did you mean "{meant[0]}"?')
 
 
 def _session(value: object, path: str) -> LayoutEntry:

@@ -77,6 +77,15 @@ def test_an_invalid_layout_changes_nothing_and_names_the_place(sesh: Sesh, home:
     assert home.names() == []
 
 
+def test_a_key_of_a_newer_sesh_is_ignored_unless_it_is_a_slip_for_one_of_ours(sesh: Sesh, home: Home) -> None:
+    """A file of a newer sesh was refused for a key that only looked like one of ours."""
+    for key in ("resumes_with", "colour", "directories"):
+        assert sesh("--import", input=json.dumps([{"name": "a", key: "red"}])).code == 0
+    slip = sesh("--import", input=json.dumps([{"name": "b", "direcotry": "/"}]))
+    assert (slip.code, home.names()) == (2, ["a"])
+    assert 'the key "direcotry" is unknown; did you mean "directory"?' in slip.stderr
+
+
 def test_a_name_that_is_kept_is_no_session_that_runs(sesh: Sesh) -> None:
     sesh("--exec", "done", "--keep", "--", "true")
     made = sesh("--import", input='[{"name": "done"}]')

@@ -446,7 +446,7 @@ def test_a_verb_without_dashes_behind_the_name_of_a_session_is_asked_about(
     """It attached, and said that DIR and CMD were ignored."""
     sesh("--open", "notes")
     asked = terminal("notes", "kill")
-    asked.wait_for("notes already runs")
+    asked.wait_for("Nothing")
     assert [part.strip() for part in asked.screen()[1].split("  ")] == ["Run sesh --kill notes", "Attach", "Nothing"]
     asked.type("\r")
     left(inside(asked), "notes")
