@@ -39,8 +39,11 @@ MAX_SESSIONS = 1_000
 
 _MOST_ALIASES = 8
 """Names of one host that are kept beside the one in lists: those typed last."""
-_WAY = ("user", "hostname", "port", "proxyjump", "proxycommand")
+_PLACE = ("user", "hostname", "port")
+_WAY = (*_PLACE, "proxyjump", "proxycommand")
 """The settings of ssh that say where a name leads, and how."""
+_SOON = 1.0
+"""Seconds in which what a host has told is written."""
 _FORGOTTEN = 86_400
 """Seconds after which it is tried again whether login files read what is sent early."""
 _STALE_AFTER = 1.5
@@ -115,9 +118,9 @@ def record(
     in, if that is known; what the sesh there can, and that login files read what is sent early.
 
     It keeps the name in lists that it was given first: a script that uses another one once renames nothing. But one
-    that leads elsewhere now, or by another way, which may be closed, gives way; and so does one that is no alias of
-    ssh_config to one that is. Returns False if the file cannot be written, which matters to nobody. Raises Refused for
-    an unsafe directory.
+    that leads elsewhere now gives way; so does one that leads another way, by which the host did not answer the last
+    time; and so does an address to an alias of ssh_config. Returns False if the file cannot be written, which matters
+    to nobody. Raises Refused for an unsafe directory.
     """
     path = path_of(destination.key, _RECORD)
     now = moments.stamp()
@@ -166,10 +169,21 @@ def _stays(word: str, destination: Destination) -> bool:
         settings = ssh_names.Destination(word).settings
     except SeshError:
         return False
-    if any(settings.get(keyword) != destination.settings.get(keyword) for keyword in _WAY):
+    other = [keyword for keyword in _WAY if settings.get(keyword) != destination.settings.get(keyword)]
+    if set(other) & {*_PLACE} or (other and _unanswered(word)):
         return False
-    aliases = ssh_names.aliases()
-    return word in aliases or destination.host not in aliases
+    return not _is_address(word) or destination.host not in ssh_names.aliases()
+
+
+def _unanswered(host: str) -> bool:
+    """Return whether a host has not answered when it was last asked for its sessions."""
+    return asked_at(host) > last_told(host)[0] + _SOON
+
+
+def _is_address(host: str) -> bool:
+    """Return whether a host as typed is an IP address, with a user and a port or without."""
+    bare = host.rpartition("@")[2]
+    return bare[:1] == "[" or bare.count(":") > 1 or not bare.strip("0123456789.:")
 
 
 def name_of(host: str) -> str:

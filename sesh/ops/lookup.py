@@ -135,10 +135,14 @@ def _identity(host: str, session: Summary) -> tuple[str, str]:
     return ("", session["id"]) if session.get("id") else (host, session["name"])
 
 
-def _note_failure(host: str, error: Unreachable) -> None:
-    """Notes that a host could not be reached. It is asked again the next time, unless it refused a login: others may be
-    back at any moment. If that cannot be written it is asked too."""
+def _note_unanswered(host: str, error: SeshError) -> None:
+    """Notes that a host has not answered, and why if it could not be reached. It is asked again the next time, unless
+    it refused a login: others may be back at any moment. If that cannot be written it is asked too."""
     try:
+        known.mark_asked(host)
+        if isinstance(error, _PASSING) or not isinstance(error, Unreachable):
+            known.forget_unless_known(host)
+            return
         known.record_failure(host, reason(error), error.at, refused=isinstance(error, LoginRefused))
         known.forget_unless_known(host)
     except Refused:
@@ -200,9 +204,8 @@ class Asking:
                 stop.check()
                 until = self._until.setdefault(host, time.monotonic() + PATIENCE)
                 rows = sessions_of(caller, host, until, stop, named=self._named, anew=self._anew)
-        except Unreachable as error:
-            if not isinstance(error, _PASSING):
-                _note_failure(host, error)
+        except (Unreachable, TimedOut) as error:
+            _note_unanswered(host, error)
             raise
         known.keep(host, rows)
         yield rows, "; ".join(caller.notes)
@@ -260,7 +263,8 @@ def sessions_of(
             stop=stop,
             stale_after=known.stale_after(destination),
         ) as opened,
-        stop.calling(opened.abort),NamingHost(host)
+        stop.calling(opened.abort),
+        NamingHost(host),
     ):
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
     if named:

@@ -98,12 +98,18 @@ def test_a_name_that_leads_elsewhere_now_is_given_up_for_one_that_leads_there(na
     assert known.last_told("alt")[1] == [{"name": "work"}]
 
 
-def test_the_name_of_another_way_to_a_host_is_taken_as_the_first_way_may_be_closed(names: dict[str, str]) -> None:
+def test_the_name_of_another_way_to_a_host_is_taken_once_the_first_way_is_closed(names: dict[str, str]) -> None:
     """From elsewhere only the one with a gateway leads there; lists went on asking by the other."""
     names |= {"lan": "10.0.0.1", "far": "10.0.0.1 by gateway"}
-    for word in ("lan", "far", "lan"):
-        place = Destination(word)
-        known.record(place)
+    known.record(Destination("lan"))
+    known.keep("lan", [])
+    known.record(Destination("far"))
+    assert words() == ["lan"], "it answers; a slow way that was used once would be that of all lists"
+    for word in ("far", "lan"):
+        before = known.path_of(words()[0], ".names")
+        known.mark_asked(words()[0])
+        os.utime(before, (time.time() + 5, time.time() + 5))
+        known.record(Destination(word))
         assert words() == [word]
 
 
@@ -137,10 +143,16 @@ def test_a_name_that_leads_elsewhere_now_is_no_alias_of_the_host_before(names: d
 def test_an_alias_of_ssh_config_goes_before_an_address(names: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "config").write_text("Host box other\n  HostName 10.0.0.1\n")
-    names |= {"me@10.0.0.1": "10.0.0.1", "box": "10.0.0.1", "other": "10.0.0.1"}
+    names |= {"me@10.0.0.1": "10.0.0.1", "box": "10.0.0.1", "other": "10.0.0.1", "named.example": "10.0.0.2"}
+    names["box2"] = "10.0.0.2"
     for word, listed in (("me@10.0.0.1", "me@10.0.0.1"), ("box", "box"), ("other", "box"), ("me@10.0.0.1", "box")):
         known.record(there(word))
         assert words() == [listed]
+    (tmp_path / ".ssh" / "config").write_text("Host box2\n  HostName 10.0.0.2\n")
+    assert known.forget("box")
+    for word in ("named.example", "box2"):
+        known.record(there(word, "10.0.0.2"))
+        assert words() == ["named.example"], "which is a name, and came first"
 
 
 def test_a_word_that_leads_elsewhere_now_is_the_new_place_alone() -> None:
