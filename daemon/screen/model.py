@@ -274,12 +274,9 @@ class Model:
         return self.reach(self._log.head, seconds)
 
     def reach(self, position: int, seconds: float) -> bool:
-        """Feeds the emulator up to `position` at most, for at most `seconds`; returns whether it has come there.
-
-        The time in which it is loaded does not count: on a slow machine nothing would be left for the output.
-        """
+        """Feeds the emulator up to `position` at most, for at most `seconds`; returns whether it has come there."""
         if seconds and self.position < position:
-            _ = self.emulator
+            _ = self.emulator  # to load it takes none of the time, which may be as short as that
         until = time.monotonic() + seconds
         while self.position < position and time.monotonic() < until:
             self.step(position)
