@@ -39,7 +39,7 @@ help:
 
 # What sesh itself needs, and no more: `make run` is soon there.
 $(RUNS): pyproject.toml setup.py .ci/venv.sh
-	@echo 'installing what sesh needs into $(VENV)…'
+	@echo 'installing what sesh needs into $(VENV) (once, about a minute)…'
 	@sh .ci/venv.sh $(VENV)
 	@$(DEVELOP) $(BIN)/python $(PIP) install -q -e .
 	@touch $@

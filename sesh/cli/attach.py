@@ -167,7 +167,7 @@ def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
 
     Return its exit code; None to attach. Raises Refused if the person wants nothing.
     """
-    if not cli.can_ask or cli.json or not _is_there(cli, name):
+    if name not in words or not cli.can_ask or cli.json or not _is_there(cli, name):
         return None
     answers = (("r", f"Run {parser.line_of(words)}"), ("a", "Attach"), ("n", "Nothing"))
     question = f"{subject(name)} already runs"

@@ -362,8 +362,11 @@ def no_verb(word: str, form: str) -> UsageError:
 
 
 def verbs_near(word: str) -> list[str]:
-    """Return the verb that a word looks like, if any; the dashes, which they all have, prove nothing."""
+    """Return the verb that a word begins or looks like, if any; the dashes, which they all have, prove nothing."""
     name = word.lstrip("-")
+    longer = [row.name for row in VERBS if row.name.startswith(f"--{name}")] if len(name) > 2 else []
+    if len(longer) == 1:
+        return longer
     matches = get_close_matches(name, [row.name[2:] for row in VERBS if row.name], 1, _NEAR)
     return [f"--{match}" for match in matches if match[:1] == name[:1]]
 

@@ -227,7 +227,8 @@ class Waiter:
         elif self._caller.hears_questions:
             if self._output is not None:
                 self._output.leave_line()
-            line = f"{name} waits{f': {question}' if question else ''}; answer it: $sesh {self._stream.name}"
+            asked = f": {question}" if question else ""
+            line = f"{name} waits{asked}; answer it in another terminal: $sesh {self._stream.name}"
             self._caller.tell_question(line, passing=self._output is None)
 
     def _pass_on(self, signals: bytes) -> None:

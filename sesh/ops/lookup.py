@@ -476,7 +476,7 @@ def ended_elsewhere(caller: Caller, name: str, verb: str) -> str:
     if not hosts or near(name, paths.names()):
         return ""
     host = hosts[0] if len(hosts) == 1 else "HOST"
-    return f"if it ended on a host, write: {CALLED} @{host} {verb} {name}"
+    return f"`{CALLED}` lists them; if it ended on a host: {CALLED} @{host} {verb} {name}"
 
 
 def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str | None:

@@ -153,6 +153,7 @@ def absent(name: str) -> NotFound:
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
         error.message += f"; it {errors.ENDS.get(reason, 'ended')} {moments.span(passed)} ago{code}"
         lacking = 'its output was not kept; --exec keeps it, or keep = "always" in the config'
+        lacking = "what is killed leaves no output" if reason in errors.ENDS else lacking
         error.hint = f"its output: $sesh --logs {name}" if end.get("job") else lacking
     elif meant := near(name, paths.names()):
         error.hint = f"did you mean {meant[0]}?"

@@ -55,7 +55,7 @@ def test_who_waits_for_jobs_on_several_hosts_hears_what_they_ask(home: Home, far
     asks = 'printf "Go? "; read answer; [ "$answer" = y ]'
     waiting = home.terminal("@one", "@other", "--exec", "job", option, "--", "sh", "-c", asks)
     for host in (one, other):
-        waiting.wait_for(f"{host.word}: job waits: Go?; answer it: sesh @{host.word} job")
+        waiting.wait_for(f"{host.word}: job waits: Go?; answer it in another terminal: sesh @{host.word} job")
         assert host.sesh("--send", "job", "y", "--enter").code == 0
     assert waiting.exit_code() == 0
     assert waiting.text().count("job waits") == 2

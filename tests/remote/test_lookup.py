@@ -275,7 +275,7 @@ def test_a_job_that_has_ended_on_a_host_is_asked_for_there(home: Home, farm: Far
     assert home.sesh(far.at, "--exec", "build", "--", "echo", "built").code == 0
     for verb in ("--logs", "--status"):
         missing = home.sesh(verb, "build")
-        assert f"no session build; if it ended on a host, write: sesh @box {verb} build" in missing.stderr
+        assert f"no session build; `sesh` lists them; if it ended on a host: sesh @box {verb} build" in missing.stderr
     assert home.sesh("@box", "--logs", "build").stdout == "built\n"
 
 

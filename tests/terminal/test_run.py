@@ -480,7 +480,7 @@ def test_who_waits_for_a_command_hears_that_it_asks_something(home: Home) -> Non
     """Nothing was shown, however long it asked."""
     home.sesh("--open", "work")
     waiting = home.terminal("--run", "work", "--", 'printf "Name? "; read name; echo "hi $name"')
-    waiting.wait_for("work waits: Name?; answer it: sesh work")
+    waiting.wait_for("work waits: Name?; answer it in another terminal: sesh work")
     home.sesh("--send", "work", "Ada", "--enter")
     waiting.wait_for("hi Ada")
     assert waiting.exit_code() == 0
@@ -507,7 +507,7 @@ def test_a_question_is_told_though_another_stood_before_it(home: Home) -> None:
     home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
     wait_until(lambda: home.summary("work")["activity"]["question"] == "old news")
     waiting = home.terminal("--run", "work", "--", 'printf "Name? "; read name')
-    waiting.wait_for("work waits: Name?; answer it: sesh work")
+    waiting.wait_for("work waits: Name?; answer it in another terminal: sesh work")
     assert "old news" not in waiting.text()
 
 
@@ -515,7 +515,7 @@ def test_a_command_behind_one_that_asks_tells_of_that(home: Home) -> None:
     home.sesh("--open", "work")
     home.sesh("--run", "work", "--no-wait", "--", 'printf "Name? "; read name')
     wait_until(lambda: home.summary("work")["activity"]["question"] == "Name?")
-    home.terminal("--run", "work", "--", "true").wait_for("work waits: Name?; answer it: sesh work")
+    home.terminal("--run", "work", "--", "true").wait_for("work waits: Name?; answer it in another terminal: sesh work")
 
 
 def test_an_answer_typed_where_nobody_takes_it_is_no_command_for_the_shell(home: Home) -> None:

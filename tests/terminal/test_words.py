@@ -30,6 +30,7 @@ SAID = [
     ("undeploy", 1, "attaching needs a terminal; did you mean sesh --undeploy @HOST?"),
     ("--bogus", 2, "there is no verb or option --bogus; see `sesh --help`"),
     ("-ls", 2, "there is no verb or option -ls; did you mean sesh --list?"),
+    ("--hist work", 2, "there is no verb or option --hist; did you mean sesh --history work?"),
     ("-list", 2, "there is no verb or option -list; did you mean sesh --list?"),
     ("-kill work", 2, "there is no verb or option -kill; did you mean sesh --kill work?"),
     ("-S work", 2, "there is no verb or option -S; did you mean sesh work?"),
