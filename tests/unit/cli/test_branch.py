@@ -206,7 +206,7 @@ def test_a_child_that_does_not_heed_its_end_is_ended_by_force(monkeypatch: pytes
         os.write(1, b"ready")
         return sleeps()
 
-    monkeypatch.setattr(branch, "_PATIENCE", 0.05)
+    monkeypatch.setattr(branch, "_PATIENCE", 1.0)
     one, other = host("box", stays), host("other", sleeps)
     with Branches([one, other]) as running:
         pids = [one.pid, other.pid]
