@@ -61,6 +61,21 @@ def test_the_shared_connection_to_a_forgotten_host_ends_once_nobody_uses_it(home
     assert "reconnect" not in attached.text()
 
 
+def test_connections_with_another_identity_end_too_when_their_host_is_forgotten(home: Home, farm: Farm) -> None:
+    """They stayed for eight hours."""
+    farm.host("box")
+    farm.host("other")
+    assert home.sesh("@other", "--list").code == 0
+    kept = farm.masters()
+    assert home.sesh("@box", "--list").code == 0
+    home.env["SESH_IDENTITY"] = farm.ground.identity
+    assert home.sesh("@box", "--list").code == 0
+    del home.env["SESH_IDENTITY"]
+    assert len(farm.masters()) == len(kept) + 2
+    assert home.sesh("--forget", "@box").code == 0
+    wait_until(lambda: farm.masters() == kept, 20)
+
+
 def test_uninstalling_ends_the_shared_connections_that_are_left(home: Home, farm: Farm) -> None:
     """They stayed for eight hours, and to remove ~/.sesh took away their sockets."""
     farm.host("one"), farm.host("two")
@@ -84,6 +99,6 @@ def test_two_at_once_forget_one_host(home: Home, farm: Farm) -> None:
         race = Race(home, number)
         race.run(*[("--forget", "@box")] * 3)
         assert 0 in race.codes, race.story
-        said = [(each.code, "no known remote" in each.stderr) for each in race.results]
+        said = [(each.code, "not a known remote" in each.stderr) for each in race.results]
         assert set(said) <= {(0, False), (1, True)}, race.story
         assert kept(home) == []
