@@ -37,12 +37,26 @@ def directory_of(pid: int) -> str:
     return next((line[1:] for line in listed.splitlines() if line.startswith("n")), "")
 
 
+_DASHED = ("tcsh", "bsd-csh")
+"""Programs that write a dash over the first letter of their own first word."""
+
+
 def command_of(pid: int) -> list[str]:
     """The words that a process was started with, as many of them as 64 KiB hold; empty if unknown."""
     if platform.LINUX:
         words = identity.content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
+        if words[0][:1] == b"-" and (name := _program(pid)) in _DASHED:
+            words[0] = name.encode()
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
     return identity.printed("ps", "-o", "args=", "-p", str(pid)).split()
+
+
+def _program(pid: int) -> str:
+    """The name of the file that a process runs; empty if it is unknown."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return ""
 
 
 def command_of_group(group: int, shell: int) -> list[str]:

@@ -277,9 +277,8 @@ class RunQueue:
             raise Refused(f"the program of {self.name} has ended")
         drained = not pump.take()
         shell = shells.foreground(pty)
-        if shell is not None and shell.other_user:
-            hint = f"type into it: $sesh --send {self.name} TEXT"
-            raise Busy(f"the shell in {self.name} is another user's", hint=hint)
+        if shell is not None:
+            shells.check_runs(shell, self.name)
         if shell is not None and shell.ready and drained and not pump.input:
             self.prompted = True
             if pump.line_begun:

@@ -6,13 +6,26 @@ import os
 
 from sesh import identity, proc
 from sesh.daemon.pty import syscalls
+from sesh.errors import Busy, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.daemon.pty.pty import Pty
 
-BASH, ZSH, FISH, DASH, ASH = "bash", "zsh", "fish", "dash", "ash"
-_KINDS = {"bash": BASH, "rbash": BASH, "zsh": ZSH, "fish": FISH, "dash": DASH, "sh": DASH, "ash": ASH, "busybox": ASH}
+BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
+_KINDS = {
+    "bash": BASH,
+    "rbash": BASH,
+    "zsh": ZSH,
+    "fish": FISH,
+    "dash": DASH,
+    "sh": DASH,
+    "ash": ASH,
+    "busybox": ASH,
+    "csh": CSH,
+    "tcsh": CSH,
+    "bsd-csh": CSH,
+}
 _READ_OF_ONE = 1
 _VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))
 """Options of shells behind which their value stands, beside those that end in `o`."""
@@ -39,6 +52,15 @@ def foreground(pty: Pty) -> Shell | None:
     except OSError:
         other_user = False
     return Shell(pid, kind, ready=_ready(pty, pid, kind), other_user=other_user)
+
+
+def check_runs(shell: Shell, name: str) -> None:
+    """Raises Busy, Refused if `--run` can run nothing in the shell of a session."""
+    hint = f"type into it: $sesh --send {name} TEXT"
+    if shell.other_user:
+        raise Busy(f"the shell in {name} is another user's", hint=hint)
+    if shell.kind == CSH:
+        raise Refused(f"--run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
 
 
 def _in_foreground(pty: Pty) -> tuple[int, str]:

@@ -208,10 +208,13 @@ def close(destination: Destination, *, cuts: bool = True) -> None:
 
 
 def retire(destination: Destination) -> None:
-    """Have sesh's own control masters to a host end, each once no session uses it: none is cut. The user's own stay."""
+    """Have sesh's own control masters to a host end, each once no session uses it: none is cut. The user's own stay.
+
+    Those with another identity or jump host (`SESH_IDENTITY`) end too.
+    """
     if destination.via is not None or not ssh.owns_control_path(destination):
         return
-    for path in ssh.control_sockets(ssh.control_name(destination)):
+    for path in ssh.control_sockets(ssh.control_name(destination), any_way=True):
         _stop(path)
 
 

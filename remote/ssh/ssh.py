@@ -98,8 +98,8 @@ kill "$PPID"
 """Run by an ssh that would ask where nobody can be asked. It asks at a terminal that a program like sshpass has made;
 else it ends that ssh: BatchMode does not reach that of a jump host, which would answer with empty words, three wrong
 passwords (OpenSSH: readpass.c). A key is only passed over."""
-_SOCKET_NAME, _HOST_PART = 24, 16
-"""Characters of a socket's name, hashes; how many of them stand for the host and the way to it."""
+_SOCKET_NAME, _WAY_PART, _HOST_PART = 24, 16, 8
+"""Characters of a socket's name, hashes; how many of them stand for the host and the way to it, and for the host."""
 
 
 class AuthenticationFailed(LoginRefused):
@@ -213,12 +213,13 @@ def control_path(destination: Destination) -> str:
     return os.path.join(folder, name)
 
 
-def control_sockets(name: str = "") -> list[str]:
-    """The paths of sesh's own control sockets: of the host with this `control_name`, whichever agent each forwards, or
-    of all. Raises Refused (unsafe directory)."""
+def control_sockets(name: str = "", *, any_way: bool = False) -> list[str]:
+    """The paths of sesh's own control sockets: of the host with this `control_name`, whichever agent each forwards and,
+    with `any_way`, however it leads there; or of all. Raises Refused (unsafe directory)."""
+    part = _HOST_PART if any_way else _WAY_PART
     folder = control_directory()
     named = [entry for entry in os.listdir(folder) if len(entry) == _SOCKET_NAME and entry.isalnum()]
-    return [os.path.join(folder, entry) for entry in named if entry[:_HOST_PART] == name[:_HOST_PART] or not name]
+    return [os.path.join(folder, entry) for entry in named if entry[:part] == name[:part] or not name]
 
 
 def _accepts(path: str) -> bool:
@@ -244,8 +245,9 @@ def control_name(destination: Destination) -> str:
     """A name of its own for each host, each way to it, each identity there, and each agent that is forwarded."""
     own = [value for keyword in _LOGIN_KEYWORDS + _CARRIED_KEYWORDS for value in destination.settings.get(keyword, [])]
     identity = _hash("\0".join((destination.key, *own, *environment_options(), program())))
+    identity = _hash(destination.key)[:_HOST_PART] + identity[_HOST_PART:]
     agent = _forwarded_agent(destination)
-    return identity[:_HOST_PART] + _hash(agent)[_HOST_PART:] if agent else identity
+    return identity[:_WAY_PART] + _hash(agent)[_WAY_PART:] if agent else identity
 
 
 def _hash(text: str) -> str:

@@ -59,8 +59,7 @@ def undeploy(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     try:
         answer = cli.target_of(host).call(undeploy.remove)
     except NotDeployed as missing:
-        missing.hint = f"to forget the host: {CALLED} --forget @{host}"
-        _retire_connections(cli, {host})
+        missing.hint = "it is forgotten" if _forgotten(cli, host) else ""
         raise
     _forgotten(cli, host)
     if not cli.json:

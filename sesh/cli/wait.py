@@ -112,7 +112,8 @@ def _wait_for_several(
         cli.value(answers)
     for answer in answers if not cli.json else ():
         if "error" in answer:
-            cli.note(answer["error"]["message"])
+            at = f"@{wording.plain(answer['host'])}: " if answer["host"] is not None else ""
+            cli.note(f"{at}{answer['error']['message']}")
         else:
             session = wording.title((answer["host"], answer["session"]))
             _print(cli, answer, session, f"{session}: ")

@@ -61,6 +61,21 @@ def test_the_shared_connection_to_a_forgotten_host_ends_once_nobody_uses_it(home
     assert "reconnect" not in attached.text()
 
 
+def test_connections_with_another_identity_end_too_when_their_host_is_forgotten(home: Home, farm: Farm) -> None:
+    """They stayed for eight hours."""
+    farm.host("box")
+    farm.host("other")
+    assert home.sesh("@other", "--list").code == 0
+    kept = farm.masters()
+    assert home.sesh("@box", "--list").code == 0
+    home.env["SESH_IDENTITY"] = farm.ground.identity
+    assert home.sesh("@box", "--list").code == 0
+    del home.env["SESH_IDENTITY"]
+    assert len(farm.masters()) == len(kept) + 2
+    assert home.sesh("--forget", "@box").code == 0
+    wait_until(lambda: farm.masters() == kept, 20)
+
+
 def test_uninstalling_ends_the_shared_connections_that_are_left(home: Home, farm: Farm) -> None:
     """They stayed for eight hours, and to remove ~/.sesh took away their sockets."""
     farm.host("one"), farm.host("two")

@@ -50,7 +50,7 @@ def test_a_host_without_sessions_is_left_as_if_sesh_had_never_been_there(home: H
     assert home.sesh("--list").code == 0
     assert len(farm.connections()) == calls
     gone = home.sesh("--undeploy", "@box")
-    assert (gone.code, gone.stderr) == (1, "sesh: box has no sesh; to forget the host: sesh --forget @box\n")
+    assert (gone.code, gone.stderr) == (1, "sesh: box has no sesh\n")
     wait_until(lambda: not farm.masters(), what="the end of that which looked")
 
 
@@ -68,6 +68,20 @@ def test_what_sesh_did_not_install_stays(home: Home, farm: Farm) -> None:
     done = home.sesh("--undeploy", "@ours")
     assert (done.code, "stays: sesh did not install it" in done.stderr) == (0, True)
     assert left(ours) == ["./.local/bin/sesh"]
+
+
+def test_another_name_of_a_host_that_was_left_is_forgotten_with_its_sessions(home: Home, farm: Farm) -> None:
+    """With another port or address it counts as a host of its own: it stayed in lists, with a session that was gone."""
+    far = deployed(home, farm, "box")
+    farm.host("inner", same_user=far, proxied=True)
+    assert home.sesh("@box", "--open", "work").code == 0
+    for words in (["@inner", "--list"], ["@box", "--list"], ["--list"]):
+        assert "work" in home.sesh(*words).stdout
+    assert home.sesh("@box", "--kill", "work").code == 0
+    assert home.sesh("--undeploy", "@box").code == 0
+    gone = home.sesh("--undeploy", "@inner")
+    assert (gone.code, gone.stderr) == (1, "sesh: inner has no sesh; it is forgotten\n")
+    assert "inner" not in home.sesh("--list").stdout
 
 
 def test_of_several_hosts_each_is_tried(home: Home, farm: Farm) -> None:

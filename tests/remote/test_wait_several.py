@@ -35,6 +35,15 @@ def test_sessions_of_several_hosts_are_waited_for_by_name_and_by_label(home: Hom
     assert (done.code, done.stdout) == (7, "@one a: exit: 0\n@other a: exit: 7\n")
 
 
+def test_a_failure_names_its_host_first(home: Home, farm: Farm) -> None:
+    """It stood at the end, in what to do."""
+    one, other = farm.host("one"), farm.host("other")
+    assert home.sesh(one.at, "--open", "a", "--", "true").code == 0
+    done = home.sesh(one.at, other.at, "--wait", "a")
+    assert done.stdout == "@one a: exit: 0\n"
+    assert done.stderr.startswith("sesh: @other: no session a"), done
+
+
 def test_names_of_several_sessions_are_found_wherever_they_are(home: Home, farm: Farm) -> None:
     one = farm.host("one")
     assert home.sesh(one.at, "--open", "far", "--", "sh", "-c", "exit 4").code == 0

@@ -532,3 +532,19 @@ def test_an_answer_typed_where_nobody_takes_it_is_no_command_for_the_shell(home:
     shell.wait_for("last")
     assert "mistyped" not in shell.text()
     assert "what was typed here meanwhile was dropped: the command did not get it" in shell.text()
+
+
+def test_tcsh_is_idle_at_its_prompt_and_a_run_there_is_refused_with_the_shells_that_it_works_in(home: Home) -> None:
+    """It counted as waiting for the user, as if it had a question, and its name lacked the first letter."""
+    from tests.support import need
+
+    tcsh = need("tcsh")
+    for words in ([tcsh], ["tcsh", "-f"]):
+        assert home.sesh("--open", "t", "--", *words).code == 0
+        wait_until(lambda: home.sesh("--list", "--json").json()[0]["activity"]["why"] == "prompt")
+        (row,) = home.sesh("--list", "--json").json()
+        assert (row["activity"]["state"], row["foreground"]["command"][0]) == ("idle", "tcsh")
+        done = home.sesh("--run", "t", "--", "true")
+        said = "--run works in bash, zsh, fish, dash and ash, and t has a csh; type into it: sesh --send t TEXT"
+        assert (done.code, said in done.stderr) == (125, True), done
+        assert home.sesh("--kill", "t").code == 0
