@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from sesh import moments
+from sesh import moments, writing
 from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
@@ -219,8 +219,7 @@ def test_a_result_without_a_name_is_no_session(sesh: Sesh, home: Home) -> None:
         ended = {"exit_code": 3, "ended": time.time(), "duration": 0.0, "events": 5}
         for content in (ended, {**ended, "name": "named"}):
             path = os.path.join(home.directory, ".results", ("0f" if "name" in content else "0e") * 8 + ".json")
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-                json.dump(content, file)
+            writing.write_whole(path, json.dumps(content).encode())
     assert {event["session"] for event in seen} == {"marker", "named", "last"}
 
 

@@ -72,7 +72,7 @@ def test_keys_typed_ahead_reach_the_session(home: Home, daemon: FakeDaemon) -> N
 
 def test_a_refusal_is_raised_and_the_terminal_untouched(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
-        before = terminal.termios()
+        before = terminal.first_termios
         peer = daemon.accept()
         peer.tell(protocol.RESPONSE, id=0, error={"code": "refused", "message": "not now", "exit": 1})
         assert terminal.exit_code() == 1
@@ -114,7 +114,7 @@ def test_the_hello_of_a_client_is_what_its_type_says(home: Home, daemon: FakeDae
 
 def test_the_detach_key_leaves_and_gives_the_terminal_back(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
-        before = terminal.termios()
+        before = terminal.first_termios
         peer = daemon.accept()
         peer.welcome(PROMPT + b"\x1b[?2004h\x1b[?1000;1006h\x1b[>1u\x1b[?25l\x1b=")
         terminal.wait_for("$")
@@ -177,7 +177,7 @@ def test_answers_to_open_queries_are_not_left_for_the_shell(home: Home, daemon: 
 )
 def test_the_programs_end_is_one_line(home: Home, daemon: FakeDaemon, end: dict[str, object], line: str) -> None:
     with client(home) as terminal:
-        before = terminal.termios()
+        before = terminal.first_termios
         peer = daemon.accept()
         peer.welcome(PROMPT)
         peer.output(0, b"exit\r\n")
@@ -209,7 +209,7 @@ def test_leaving_below_a_line_that_was_taken_in_adds_no_blank_row(home: Home, da
 
 def test_a_daemon_that_dies_leaves_a_tidy_terminal(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
-        before = terminal.termios()
+        before = terminal.first_termios
         peer = daemon.accept()
         peer.welcome(PROMPT + b"\x1b[?1049h\x1b[?1000h\x1b[Hfull screen\x1b]2;half a ti")
         terminal.wait_for("full screen")
@@ -227,7 +227,7 @@ def test_a_daemon_that_dies_leaves_a_tidy_terminal(home: Home, daemon: FakeDaemo
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
 def test_r12_a_signal_gives_the_terminal_back(home: Home, daemon: FakeDaemon, number: int) -> None:
     with client(home) as terminal:
-        before = terminal.termios()
+        before = terminal.first_termios
         peer = daemon.accept()
         peer.welcome(PROMPT + b"\x1b[?1049h\x1b[?2004h")
         terminal.wait_until(lambda: 2004 in terminal.modes)
@@ -250,7 +250,7 @@ def test_r13_a_window_that_closes_ends_the_client_alone(home: Home, daemon: Fake
 
 def test_rubbish_from_the_daemon_is_an_error_and_the_terminal_comes_back(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
-        before = terminal.termios()
+        before = terminal.first_termios
         peer = daemon.accept()
         peer.welcome(PROMPT + b"\x1b[?1h")
         terminal.wait_for("$")
@@ -441,7 +441,7 @@ def test_many_megabytes_of_output_arrive_byte_for_byte(home: Home, daemon: FakeD
 
 def test_a_terminal_that_does_not_read_can_be_left(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
-        before = terminal.termios()
+        before = terminal.first_termios
         peer = daemon.accept()
         peer.welcome(PROMPT)
         terminal.wait_for("$")
@@ -598,7 +598,7 @@ def test_what_was_missed_is_a_line_of_its_own_before_the_screen(home: Home, daem
 def test_a_switch_shows_the_other_session_and_comes_back_to_where_it_was(home: Home, daemon: FakeDaemon) -> None:
     other = FakeDaemon(home, "other")
     with client(home) as terminal:
-        before = terminal.termios()
+        before = terminal.first_termios
         first = daemon.accept()
         first.welcome(PROMPT + b"\x1b[?2004h", position=10, id="one")
         first.output(10, b"sesh other\r\n")
