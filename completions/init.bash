@@ -40,7 +40,8 @@ __sesh_preexec() {
   local line text
   line=$(HISTTIMEFORMAT='' builtin history 1 2>/dev/null)
   text=$line
-  if [[ $line == "$__sesh_line" && ${HISTCONTROL-} != *ignoredups* && ${HISTCONTROL-} != *ignoreboth* ]]; then
+  # An unchanged history: the command stood there already, or the shell keeps it out as it begins with a space.
+  if [[ $line == "$__sesh_line" && ( ${HISTCONTROL-} != *ignoredups* || ${HISTCONTROL-} == *ignorespace* ) ]]; then
     text=
   fi
   if [[ $text =~ ^[[:space:]]*[0-9]+\*?\ \ (.*)$ ]]; then text=${BASH_REMATCH[1]}; else text=; fi

@@ -276,6 +276,8 @@ class InputQueue:
 _LONGEST_LINE = 4096
 """Bytes typed at once that are counted, the last ones."""
 _LINE_ENDS = frozenset(b"\r\n\x03\x15")  # Enter, Ctrl-J, Ctrl-C, Ctrl-U
+_FLUSHES = frozenset(b"\x04\x1a\x1c")
+"""Ctrl-D, Ctrl-Z, Ctrl-\\: the kernel hands over or drops what it holds of a line, if the program reads lines."""
 _ERASES = frozenset(b"\x7f\x08")
 _RECALLS = frozenset(b"\x0e\x10\x12\x19")  # Ctrl-N, Ctrl-P, Ctrl-R, Ctrl-Y
 _ESCAPE = "u", 27, 0
@@ -309,6 +311,8 @@ class TypedLine:
             reader = pty.reader()
             if self._foreground != reader[0]:
                 self.length = 0
+        if self.length and pty is not None and not _FLUSHES.isdisjoint(data):
+            self._raw = pty.raw()
         if len(data) == 1 and 0x20 <= data[0] < 0x7F:
             self.length += 1
             self.drafted_at = time.monotonic() if attended else self.drafted_at
@@ -355,7 +359,7 @@ class TypedLine:
             index += 1
             if self._pasting or (byte >= 0x20 and byte not in _ERASES):
                 length, self.drafted_at = length + 1, now
-            elif byte in _LINE_ENDS:
+            elif byte in _LINE_ENDS or (byte in _FLUSHES and not self._raw):
                 length, self.drafted_at = 0, self.drafted_at if byte == 0x0A else 0.0
             elif byte in _ERASES:
                 length = max(0, length - 1)

@@ -129,6 +129,21 @@ def test_no_mark_of_a_command_that_is_run_names_the_one_before(sesh: Sesh, home:
     assert named == [b"echo one", b"", b"echo three"]
 
 
+def test_a_command_behind_a_space_is_in_no_history_of_a_bash_that_ignores_both(sesh: Sesh, home: Home) -> None:
+    """It was recorded under the text of the command before it, with its own output."""
+    home.write(".bashrc", f"HISTCONTROL=ignoreboth\n{BASH}")
+    home.env["SHELL"] = shutil.which("bash") or ""
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    terminal.type("echo one\r")
+    wait_until(lambda: len(history(sesh)) == 1)
+    terminal.type(" echo topsecret\r")
+    terminal.wait_for("\ntopsecret")
+    terminal.type("echo three\r")
+    wait_until(lambda: history(sesh)[-1]["command"] == ["echo three"])
+    assert [row["command"] for row in history(sesh)] == [["echo one"], ["echo three"]]
+
+
 def test_a_shell_takes_over_the_display_and_the_new_name_before_its_next_prompt(
     sesh: Sesh, home: Home, shell: str
 ) -> None:

@@ -123,6 +123,22 @@ def test_what_an_editor_took_is_no_part_of_the_line_at_the_prompt_behind_it() ->
     assert not line.unfinished(pty)
 
 
+@pytest.mark.parametrize("key", [b"\x04", b"\x1a", b"\x1c"])
+@pytest.mark.parametrize("raw", [False, True])
+def test_what_the_kernel_held_is_gone_with_the_key_that_ends_or_stops_a_program(key: bytes, raw: bool) -> None:
+    """The prompt behind it was said to hold an unfinished line, and `--run` was refused."""
+
+    class Lines(Foreground):
+        def raw(self) -> bool:
+            return raw
+
+    pty: Any = Lines()
+    line = TypedLine()
+    line.add(b"xy", pty)
+    line.add(key, pty)
+    assert bool(line.length) == raw
+
+
 def test_a_line_that_is_entered_costs_no_question_to_the_terminal() -> None:
     """Each key asked it twice, also where nothing was left that could be anybody's unfinished line."""
 
