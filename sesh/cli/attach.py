@@ -487,9 +487,12 @@ def _check_loop(cli: Invocation, name: str) -> None:
     if cli.json or (connection := find.running(name)) is None:
         return
     connection.close()
-    question = f"this terminal is shown in {name} itself, it seems (tmux or script runs in it)"
-    if not cli.agrees(f"{question}; attach all the same?"):
+    if not cli.agrees(f"{_looped(name)}; attach all the same?"):
         raise Refused("nothing was done")
+
+
+def _looped(name: str) -> str:
+    return f"this terminal is shown in {name} itself, it seems (tmux or script runs in it)"
 
 
 def _named_host(cli: Invocation, name: str) -> str:
@@ -544,6 +547,8 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
     from sesh.client.attach import attach as run_client
 
     def connect(name: str, host: str | None) -> Connection:
+        if host is None and os.environ.get("SESH_SESSION") == name:
+            raise Refused(f"{_looped(name)}; go to it from another terminal")
         connection = cli.target_of(host).connect(name, attaches=True)
         attached_last.remember(name, host)
         return connection

@@ -116,3 +116,7 @@ def test_a_session_is_not_attached_in_itself_through_tmux_unless_the_person_want
     terminal.type(f"clear; {home.path}/bin/sesh -\r")
     wait_until(lambda: home.summary("beta")["attached"] == 1)
     assert home.summary("work")["attached"] == 1
+    terminal.type("clear; sesh work\r")  # in beta, which this client shows
+    terminal.wait_for("this terminal is shown in work itself")
+    assert home.summary("work")["attached"] == 1
+    assert home.summary("beta")["attached"] == 1
