@@ -153,7 +153,10 @@ def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool)
     if session is None:
         raise find.absent(name)
     if session["state"] == "exited":
-        raise Refused(find.how(session), hint=f"`$sesh --open {name}` starts it again")
+        hint = f"`$sesh --open {name}` starts it again"
+        if find.dormant(name) is None:  # a job of --exec --keep
+            hint = f"`$sesh --kill {name}` frees the name"
+        raise Refused(find.how(session), hint=hint)
     created = session["state"] == "lost"
     try:
         if created:
