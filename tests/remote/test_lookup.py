@@ -245,7 +245,7 @@ def test_who_only_watches_is_not_asked_whether_to_create_the_session(home: Home,
     far.proxy.silence()
     terminal = home.terminal("-r", "work", columns=100)
     assert terminal.exit_code() == 1
-    assert "no session work here; box does not answer" in terminal.text()
+    assert "no session work here; @box does not answer" in terminal.text()
     assert "create" not in terminal.text().lower()
 
 

@@ -372,7 +372,7 @@ def test_a_session_that_has_ended_here_is_said_to_have(home: Home) -> None:
     home.sesh("--open", "q2", "--", "sleep", "1000")
     home.sesh("--kill", "q2")
     assert re.match(
-        r"sesh: no session q2; it was killed \d+ s ago; what is killed leaves no output$",
+        r"sesh: no session q2; it was killed \d+ s ago; `sesh` lists them$",
         home.sesh("--screen", "q2").stderr.strip(),
     )
 
