@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import isinf
 
 from bench.figures import LINES, OURS, Row, Standing
@@ -15,23 +15,25 @@ Pairs = list[tuple[Row, Standing]]
 
 def six_lines(rows: Iterable[Row]) -> list[str]:
     """A line of Markdown for each subject."""
-    rows = list(rows)
-    return [
-        f"{number}. **{line}.** {_verdict([row for row in rows if row.line == line and OURS in row.medians])}"
-        for number, line in enumerate(LINES, 1)
-    ]
+    return _by_subject(rows, _verdict)
 
 
 def headlines(rows: Iterable[Row]) -> list[str]:
     """A line of Markdown for each subject: the best and the worst figure beside a peer, and the goals missed."""
-    rows = [row for row in rows if row.short and OURS in row.medians]
+    return _by_subject(rows, _ends)
+
+
+def _by_subject(rows: Iterable[Row], text: Callable[[list[Row]], str]) -> list[str]:
+    """A numbered line for each subject, with the text that its rows make."""
+    measured = [row for row in rows if OURS in row.medians]
     return [
-        f"{number}. **{line}.** {_ends([row for row in rows if row.line == line])}"
+        f"{number}. **{line}.** {text([row for row in measured if row.line == line])}"
         for number, line in enumerate(LINES, 1)
     ]
 
 
 def _ends(rows: list[Row]) -> str:
+    rows = [row for row in rows if row.short]
     pairs = [(row, standing) for row in rows if (standing := row.beside_best())]
     if not pairs:
         return "Not measured."

@@ -7,7 +7,7 @@ import re
 import signal
 from collections.abc import Callable
 
-from tests.support import PROMPT, Home, Result, wait_until, warm
+from tests.support import PROMPT, Home, Result, Terminal, wait_until, warm
 
 Sesh = Callable[..., Result]
 
@@ -154,25 +154,26 @@ def test_enter_opens_the_text_there(home: Home, sesh: Sesh) -> None:
     assert "work:300:300" in terminal.text()
 
 
-def test_after_the_list_its_lines_stay_and_what_was_typed_is_the_shell_s(home: Home, sesh: Sesh) -> None:
-    """The list took the keys behind `q` with it."""
+def listing_shell(home: Home, sesh: Sesh) -> Terminal:
+    """A shell's terminal with the list of one line that was found."""
     printing(sesh, "work", "echo needle")
     wait_until(lambda: "needle" in sesh("--logs", "work").stdout)
     shell = home.terminal(command=["bash"])
     shell.wait_for(PROMPT)
     shell.type("sesh --grep '^needle'\r")
     shell.wait_for("1 of 1 for ^needle")
+    return shell
+
+
+def test_after_the_list_its_lines_stay_and_what_was_typed_is_the_shell_s(home: Home, sesh: Sesh) -> None:
+    """The list took the keys behind `q` with it."""
+    shell = listing_shell(home, sesh)
     shell.type("qecho ty''ped\r")
     shell.wait_for(re.compile(r"\nwork:\d+:needle.*\n.*\ntyped\n", re.DOTALL))
 
 
 def test_ctrl_z_stops_the_list_and_fg_brings_it_back(home: Home, sesh: Sesh) -> None:
-    printing(sesh, "work", "echo needle")
-    wait_until(lambda: "needle" in sesh("--logs", "work").stdout)
-    shell = home.terminal(command=["bash"])
-    shell.wait_for(PROMPT)
-    shell.type("sesh --grep '^needle'\r")
-    shell.wait_for("1 of 1 for ^needle")
+    shell = listing_shell(home, sesh)
     shell.type("\x1a")
     shell.wait_for("Stopped")
     shell.type("fg\r")
