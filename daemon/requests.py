@@ -327,7 +327,7 @@ def submit(daemon: Requests, request: Request) -> None:
         typing_checks.check_gate(session)
         if not typing_checks.reads_lines(session):
             typing_checks.check_question(session)
-        if not typing_checks.reads_lines(session) or session.pump.line_begun:
+        if not typing_checks.reads_lines(session) or session.pump.check_line_begun():
             typing_checks.check_draft(session)
     _submit(daemon, request)
 

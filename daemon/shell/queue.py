@@ -281,7 +281,7 @@ class RunQueue:
             shells.check_runs(shell, self.name)
         if shell is not None and shell.ready and drained and not pump.input:
             self.prompted = True
-            if pump.line_begun:
+            if pump.check_line_begun():
                 hint = f"enter it, or clear it: $sesh --send {self.name} --key C-c"
                 raise Busy(f"there is an unfinished line at the prompt of {self.name}", hint=hint)
             if run.connection.begin(run.request):

@@ -18,7 +18,8 @@ from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.events import Missed
 from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import StdinPipe, TypedLine
+from sesh.daemon.pty.pump import StdinPipe
+from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.requests import SendTaken
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session

@@ -31,8 +31,8 @@ from sesh.daemon import session
 from sesh.daemon.activity import program_status, question
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.pty.pump import TypedLine
 from sesh.daemon.pty.queries import QUERIES, QueryScanner
+from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.screen.simple_output import replay_safe
 from sesh.daemon.shell import history, wrapper

@@ -548,3 +548,27 @@ def test_tcsh_is_idle_at_its_prompt_and_a_run_there_is_refused_with_the_shells_t
         said = "--run works in bash, zsh, fish, dash and ash, and t has a csh; type into it: sesh --send t TEXT"
         assert (done.code, said in done.stderr) == (125, True), done
         assert home.sesh("--kill", "t").code == 0
+
+
+@pytest.mark.parametrize("keys", [("Up", "Down"), ("C-r", "C-g")], ids=" ".join)
+def test_a_line_that_was_recalled_and_discarded_is_no_unfinished_one(home: Home, keys: tuple[str, str]) -> None:
+    """The prompt was bare, and `--run` was refused until somebody pressed Enter."""
+    opened(home, "bash", prompt="ready> ")
+    assert ran(home, "echo one") == (0, "one\n")
+    for key in keys:
+        assert home.sesh("--send", "t", "--key", key).code == 0
+        home.sesh("--wait", "t", "--idle", "0.2")
+    assert ran(home, "echo two") == (0, "two\n")
+    assert home.sesh("--send", "t", "x").code == 0
+    refused = home.sesh("--run", "t", "--", "true")
+    assert (refused.code, "unfinished line" in refused.stderr) == (125, True)
+
+
+def test_a_key_that_a_builtin_read_is_no_unfinished_line(home: Home) -> None:
+    """`read -n1` takes its key in the shell itself, without Enter; the prompt behind it was said to hold a line."""
+    opened(home, "bash", prompt="ready> ")
+    assert ran(home, "true") == (0, "")
+    assert home.sesh("--send", "t", "read -n1 -p 'ok? ' answer; echo", "--enter").code == 0
+    assert home.sesh("--wait", "t", "--waiting").code == 0
+    assert home.sesh("--send", "t", "y", "--if-waiting", "ok").code == 0
+    assert ran(home, "echo $answer") == (0, "y\n")
