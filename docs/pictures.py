@@ -234,7 +234,7 @@ def tour(home: Home, farm: Farm) -> Picture:
         scene.now("your terminal", "Leave. It goes on working.").follow(" $ ", 0.3).hold(0.4).see("$", 0, 3.5)
         scene.caption = "All sessions, here and on other machines"
         scene.write("sesh").terminal.type("\r")
-        scene.see().shoot(2.2)
+        scene.see().shoot(1.8)
         scene.caption = "Who waits for you?"
         scene.write("sesh --watch").terminal.type("\r")
         scene.now("sesh --watch", "Who waits for you? Answer right here.").see("waiting for you", rest=1.2).shoot(2.0)
@@ -247,12 +247,12 @@ def tour(home: Home, farm: Farm) -> Picture:
         scene.write("sesh @gpu train").terminal.type("\r")
         scene.see("epoch", rest=0.8).now("train on gpu", scene.caption).shoot(1.0)
         back = _cut(scene, far, _OFF)
-        scene.now("train on gpu", "The link is lost. The session goes on there.").shoot(2.0, "network off")
+        scene.now("train on gpu", "The link is lost. The session goes on there.").shoot(1.7, "network off")
         missed = back()
-        scene.now("train on gpu", f"Back after {_OFF} s, with all lines").shoot(2.2, "network on", missed)
+        scene.now("train on gpu", f"Back after {_OFF} s, with all lines").shoot(1.9, "network on", missed)
         scene.type(DETACH, "detached").see().type("clear").wait(left + _LONG)
         scene.now("your terminal", "Come back, from any terminal").write("sesh api").terminal.type("\r")
-        scene.now("api", "Back, and the last row says what you missed").see("away", rest=0.5).shoot(2.4)
+        scene.now("api", "Back, and the last row says what you missed").see("away", rest=0.5).shoot(2.0)
         last = "Ctrl-\\ leaves, and everything keeps running"
         card = Shot(scene.shots[-1].screen, "", last, card=("sesh NAME", "That is all."), seconds=2.0)
         scene.type(DETACH, "detached")
