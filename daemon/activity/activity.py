@@ -14,8 +14,8 @@ from sesh.daemon.activity import rules
 from sesh.daemon.activity.asked import Asked
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, Said, Seen, Standing
 from sesh.daemon.activity.turn import Turn
-from sesh.daemon.pty.queries import REPLAYED
 from sesh.moments import STEADY
+from sesh.queries import REPLAYED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import time
 
 from sesh import typed
 from sesh.daemon.pty.pty import TURN
-from sesh.daemon.pty.queries import QueryScanner
 from sesh.keynames import CTRL
 from sesh.lean import OrderedDict, deque
 from sesh.moments import STEADY
+from sesh.queries import QueryScanner
 from sesh.typed import PASTE, PASTE_END
 
 TYPE_CHECKING = False

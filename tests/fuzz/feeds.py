@@ -32,7 +32,6 @@ from sesh.daemon.activity import program_status, question
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import TypedLine
-from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.screen.simple_output import replay_safe
 from sesh.daemon.shell import history, wrapper
@@ -42,6 +41,7 @@ from sesh.ops import enter, layout, matching, search, shell
 from sesh.ops.events import log as event_log
 from sesh.ops.matching import Pattern
 from sesh.ops.recording import Cast
+from sesh.queries import QUERIES, QueryScanner
 from sesh.reach.caller import Caller
 from sesh.remote import known
 from sesh.remote.deploy import deploy, survey
