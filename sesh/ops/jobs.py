@@ -325,6 +325,16 @@ def result(_caller: Caller, name: str) -> JobOutput:
     return {**last, "output": results.output(last)}
 
 
+@op("jobs.ended", reads=True)
+def ended(_caller: Caller, labels: dict[str, str]) -> list[str]:
+    """The names of jobs that have ended, are gone, and had all of these labels; a session of the name supersedes."""
+    from sesh import paths
+    from sesh.store import results
+
+    names = {*paths.names()}
+    return [name for name in results.labelled(labels) if name not in names]
+
+
 class StdinForwarder:
     """Feeds a job from our stdin, one chunk at a time.
 
