@@ -286,7 +286,7 @@ class Session:
     def _on_event(self, event: Event) -> None:
         kind = event["event"]
         if not self.clients:
-            self.missed.note(event)
+            self.missed.note(event, by_request=self.activity.ends_by_interrupt)
         if kind == "command_started":
             self.activity.began()
         if kind != "exited" or not self.end.by_request:

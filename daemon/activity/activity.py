@@ -143,6 +143,7 @@ class Activity:
     def began(self) -> None:
         """Notes that the shell has begun with a command: what was asked, or had ended, before it is over."""
         self.report(lambda reports, head: reports.seen(head, by_key=False))
+        self._interrupted_at = None
         said = self._said
         if said is not None and said.by != rules.REPORT and said.state == "waiting":
             self._said = None

@@ -245,7 +245,7 @@ def _dormant(name: str, record: Record) -> Summary:
     summary["title"] = header.get("title") or None
     summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
     if ended:
-        state = "failed" if record.get("exit_code") else "done"
+        state = record.get("state") or ("failed" if record.get("exit_code") else "done")  # an older sesh said none
         since = record.get("ended")
         summary["activity"] = {"state": state, "why": "exit", "since": since, "question": None, "kind": None}
         summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
