@@ -74,13 +74,16 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         )
     if sink is not None:
         printing.write(sink.pending)
+    stopped = interrupts.typed and cli.watched and not cli.json
+    if stopped:
+        printing.fresh_line()  # behind the terminal's ^C
+    elif sink is not None and _cut_short(result):
+        sink.leave_line()
     try:
-        code = report(cli, name, result, retained, printed=printed)
+        code = report(cli, name, result, retained, printed=printed, stopped=stopped)
     except Refused as error:
         error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
         raise
-    if code == ExitCode.INTERRUPTED and cli.watched and not cli.json:
-        printing.fresh_line()  # behind the terminal's ^C
     binary = sink.binary if sink is not None else printed and b"\0" in retained
     if binary and not cli.json and not os.isatty(printing.STDOUT):
         cli.note(f"{subject(name)} printed binary data, and its terminal may have changed some; {_EXACT}")
@@ -127,8 +130,13 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
     return report_session(cli, name, created=True)
 
 
-def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
-    """Print the output of a job that has ended, if it is wanted, and its result; return the exit code."""
+def report(
+    cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool, stopped: bool = False
+) -> int:
+    """Print the output of a job that has ended, if it is wanted, and its result; return the exit code.
+
+    `stopped`: a person has pressed Ctrl-C.
+    """
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
@@ -139,6 +147,8 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
     elif printed:
         remover = _query_remover()
         printing.write(output if remover is None else remover.take(output))
+        if remover is not None and (stopped or _cut_short(result)) and output[-1:] not in (b"", b"\n"):
+            printing.write(b"\n")  # what follows on the terminal begins a line of its own
         if result.get("truncated"):
             missing = max((result.get("position") or 0) - len(retained), 0)  # 0: an older sesh does not say
             size = _about(missing * len(output) / max(len(retained), 1))  # less the carriage returns, by their share

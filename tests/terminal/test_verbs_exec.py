@@ -288,6 +288,17 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     wait_until(lambda: home.names() == [])
 
 
+@pytest.mark.parametrize("options", [[], ["--follow"], ["--print"]])
+def test_a_person_who_ends_a_tied_job_is_told_so_on_a_line_of_its_own(home: Home, options: list[str]) -> None:
+    """The line, or the prompt, stood behind the output and the terminal's ^C."""
+    terminal = home.terminal("--exec", "job", "--tie", *options, "--", "sh", "-c", "printf 'ready> '; exec sleep 60")
+    wait_until(lambda: home.names() == ["job"])
+    assert home.sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
+    terminal.type(b"\x03")
+    assert terminal.exit_code() == 128 + signal.SIGHUP
+    assert bytes(terminal.raw).endswith(b"\r\nsesh: job was killed\r\n")
+
+
 def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> None:
     """`echo hi | sesh --exec -- cat` hung without a word."""
     process = home.start("--exec", "job", "--", "cat", stdin=subprocess.PIPE)
