@@ -152,7 +152,9 @@ class Waiter:
         raise AssertionError  # frames come without end
 
     def _timed_out(self) -> errors.TimedOut:
-        return errors.TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
+        name = self._stream.name
+        message = f"{subject(name)} timed out, but its daemon does not answer, so the job may still run"
+        return errors.TimedOut(message, hint=f"end it: $sesh --kill {name}")
 
     def _ask(self) -> None:
         """Asks for the job's end, and for the output after the last byte that came."""
