@@ -11,7 +11,7 @@ import select
 import stat
 import time
 
-from sesh import errors, gate, protocol, wire
+from sesh import errors, gate, paths, protocol, wire
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.lean import signal
 from sesh.names import subject
@@ -330,7 +330,6 @@ def result(_caller: Caller, name: str) -> JobOutput:
 @op("jobs.ended", reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[str]:
     """The names of jobs that have ended, are gone, and had all of these labels; a session of the name supersedes."""
-    from sesh import paths
     from sesh.store import results
 
     names = {*paths.names()}
