@@ -123,6 +123,7 @@ def record(session: Session) -> Record:
         "signal": end.signal,
         "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
         "reason": facts.get("reason"),
+        "state": session.activity.standing().state if end.code is not None else None,
         "version": __version__,
         "marked": records.moment_of_writing(_identity()["boot"]),
     }

@@ -238,6 +238,7 @@ class Ending:
             "id": facts["id"],
             "command": facts["command"],
             "directory": facts["directory"],
+            "labels": facts["labels"],
             "ended": STEADY.told(session.end.at or STEADY.now()),
             "position": log.head,
             "columns": session.model.columns,

@@ -127,8 +127,8 @@ class Missed:
     def __init__(self) -> None:
         self.begin(0)
 
-    def note(self, event: Event) -> None:
-        """Counts an event that no client has seen."""
+    def note(self, event: Event, *, by_request: bool = False) -> None:
+        """Counts an event that no client has seen. `by_request`: an end that comes now is a person's wish."""
         kind = event["event"]
         if kind == "bell":
             self.bells += 1
@@ -137,7 +137,7 @@ class Missed:
             self.text = str(event.get("text") or "")
         elif kind == "command_ended":
             self.commands += 1
-            self.failed += event.get("exit_code") not in (0, None)
+            self.failed += event.get("exit_code") not in (0, None) and not by_request
 
     def begin(self, position: int) -> None:
         """Counts from now on: the last client has left, and has seen the output up to `position`."""

@@ -654,6 +654,7 @@ def run(daemon: Requests, request: Request) -> None:
 def run_interrupt(daemon: Requests, request: Request) -> None:
     """Interrupts the commands that this connection waits for."""
     if daemon.session.runs is not None:
+        daemon.session.activity.interrupted()
         daemon.session.runs.interrupt(request.connection)
     request.respond()
 

@@ -15,13 +15,13 @@ from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
 from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
 from sesh.daemon.pty.pump import CHECKPOINT_AFTER, MAX_ANSWERS, Pump
-from sesh.daemon.pty.queries import QUERIES
 from sesh.daemon.screen.model import UNLOADED_LAG, Model
 from sesh.errors import SIGNAL_BASE
 from sesh.lean import deque
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.moments import STEADY, stamp
+from sesh.queries import QUERIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ class Session:
     def _on_event(self, event: Event) -> None:
         kind = event["event"]
         if not self.clients:
-            self.missed.note(event)
+            self.missed.note(event, by_request=self.activity.ends_by_interrupt)
         if kind == "command_started":
             self.activity.began()
         if kind != "exited" or not self.end.by_request:

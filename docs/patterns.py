@@ -32,8 +32,8 @@ def expressions() -> list[bytes]:
     from sesh import sre
 
     with mock.patch.object(sre, "compile") as taken:
+        from sesh import queries
         from sesh.client import hint, ledger  # noqa: F401 (as `shell`)
-        from sesh.daemon.pty import queries
         from sesh.daemon.screen import simple_output
         from sesh.ops import shell  # noqa: F401 (it compiles when it is loaded)
 

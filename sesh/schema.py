@@ -405,6 +405,7 @@ class JobResult(Outcome, total=False):
     id: str
     command: list[str]
     directory: str
+    labels: dict[str, str]
     ended: float
     position: int
     columns: int

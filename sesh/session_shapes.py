@@ -87,7 +87,7 @@ RUN: dict[str, Shape] = {**FACTS, "exit_code": optional(marked_code), "started":
 ENDED: dict[str, Shape] = {
     **FACTS,
     "id": word(64), "directory": text, "cpu": optional(number), "memory": optional(natural), "job": flag,
-    "run": optional(table(RUN)), **keys("columns rows", _size), "state": optional_tag,
+    "run": optional(table(RUN)), "labels": labels, **keys("columns rows", _size), "state": optional_tag,
 }  # fmt: skip
 ended = table(ENDED, ("exit_code",))
 """A session's result."""

@@ -11,7 +11,7 @@ from sesh.schema import Moment, RunFacts
 
 
 class Record(TypedDict, total=False):
-    """The file NAME.json of a session: facts that need no daemon."""
+    """The file NAME.json of a session: facts that need no daemon. `state`: done or failed, once it has ended."""
 
     name: str
     id: str
@@ -40,6 +40,7 @@ class Record(TypedDict, total=False):
     signal: int | None
     ended: Moment | None
     reason: str | None
+    state: str | None
     version: str
     found_lost: bool
     marked: str

@@ -90,6 +90,13 @@ def activity(session: Summary) -> str:
     return plain("quiet" if standing.get("why") == "quiet" else standing["state"]) if standing else ""
 
 
+def ended_badly(session: Summary) -> bool:
+    """Returns whether a session has ended with a code that is not 0, unless a person has interrupted its program."""
+    standing = session.get("activity")
+    done = standing is not None and standing["state"] == "done"
+    return session["state"] == "exited" and bool(session.get("exit_code")) and not done
+
+
 def asks(session: Summary) -> str:
     """The question that the program in a session asks a person; empty if it asks none, or its words are not known."""
     standing = session.get("activity")

@@ -14,8 +14,8 @@ from sesh.daemon.activity import rules
 from sesh.daemon.activity.asked import Asked
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, Said, Seen, Standing
 from sesh.daemon.activity.turn import Turn
-from sesh.daemon.pty.queries import REPLAYED
 from sesh.moments import STEADY
+from sesh.queries import REPLAYED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,6 +143,7 @@ class Activity:
     def began(self) -> None:
         """Notes that the shell has begun with a command: what was asked, or had ended, before it is over."""
         self.report(lambda reports, head: reports.seen(head, by_key=False))
+        self._interrupted_at = None
         said = self._said
         if said is not None and said.by != rules.REPORT and said.state == "waiting":
             self._said = None

@@ -10,10 +10,10 @@ import os
 import time
 
 from sesh.daemon.pty.pty import TURN
-from sesh.daemon.pty.queries import QueryScanner
 from sesh.daemon.pty.typed_line import LONGEST_PROMPT, TypedLine, draws_prompt
 from sesh.lean import OrderedDict, deque
 from sesh.moments import STEADY
+from sesh.queries import QueryScanner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import time
 from collections import deque
 
 from sesh import proc
-from sesh.daemon.pty.queries import REPLAYED
 from sesh.errors import NotFound, SeshError, rebuild
+from sesh.queries import REPLAYED
 from sesh.wording import plain
 
 TYPE_CHECKING = False

@@ -114,8 +114,8 @@ def _preload() -> None:
     import sesh.daemon.upgrade.reload
     import sesh.daemon.waits
     import sesh.vt.emulator  # noqa: F401
-    from sesh.daemon.pty.queries import QueryScanner
     from sesh.daemon.screen.simple_output import replay_safe
+    from sesh.queries import QueryScanner
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.replay import replay
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
+    from sesh.queries import QueryRemover
     from sesh.schema import JobResult, JobSpec
 
 _EXACT = "for exact bytes: $sesh --exec --print -- sh -c 'CMD | base64' | base64 -d"
@@ -73,13 +74,16 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         )
     if sink is not None:
         printing.write(sink.pending)
+    stopped = interrupts.typed and cli.watched and not cli.json
+    if stopped:
+        printing.fresh_line()  # behind the terminal's ^C
+    elif sink is not None and _cut_short(result):
+        sink.leave_line()
     try:
-        code = report(cli, name, result, retained, printed=printed)
+        code = report(cli, name, result, retained, printed=printed, stopped=stopped)
     except Refused as error:
         error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
         raise
-    if code == ExitCode.INTERRUPTED and cli.watched and not cli.json:
-        printing.fresh_line()  # behind the terminal's ^C
     binary = sink.binary if sink is not None else printed and b"\0" in retained
     if binary and not cli.json and not os.isatty(printing.STDOUT):
         cli.note(f"{subject(name)} printed binary data, and its terminal may have changed some; {_EXACT}")
@@ -126,8 +130,13 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
     return report_session(cli, name, created=True)
 
 
-def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
-    """Print the output of a job that has ended, if it is wanted, and its result; return the exit code."""
+def report(
+    cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool, stopped: bool = False
+) -> int:
+    """Print the output of a job that has ended, if it is wanted, and its result; return the exit code.
+
+    `stopped`: a person has pressed Ctrl-C.
+    """
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
@@ -136,7 +145,10 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
         facts = command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output)
         cli.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
     elif printed:
-        printing.write(output)
+        remover = _query_remover()
+        printing.write(output if remover is None else remover.take(output))
+        if remover is not None and (stopped or _cut_short(result)) and output[-1:] not in (b"", b"\n"):
+            printing.write(b"\n")  # what follows on the terminal begins a line of its own
         if result.get("truncated"):
             missing = max((result.get("position") or 0) - len(retained), 0)  # 0: an older sesh does not say
             size = _about(missing * len(output) / max(len(retained), 1))  # less the carriage returns, by their share
@@ -157,8 +169,20 @@ def _about(size: float) -> str:
     return f"about {rounded / factor:g} {unit}"
 
 
+def _query_remover() -> QueryRemover | None:
+    """Return what takes queries out of the output, if stdout is a terminal: its answers would be typed at the shell."""
+    if not os.isatty(printing.STDOUT):
+        return None
+    from sesh.queries import QueryRemover
+
+    return QueryRemover()
+
+
 class FollowedOutput:
-    """The program's output on its way to stdout: `\\r\\n` becomes `\\n`; with `lines` each line an object of JSON."""
+    """The program's output on its way to stdout: `\\r\\n` becomes `\\n`; with `lines` each line an object of JSON.
+
+    A terminal gets no queries.
+    """
 
     descriptor = printing.STDOUT
 
@@ -167,6 +191,7 @@ class FollowedOutput:
         self.binary = False
         """True if a NUL has come: it is no text."""
         self._lines = lines
+        self._remover = None if lines else _query_remover()
         self._held = b""
         self._begun = False
         """True if the last line that came has no end yet."""
@@ -174,7 +199,7 @@ class FollowedOutput:
     def take(self, data: bytes) -> None:
         """Take output; a last `\\r` is held until the next byte, an unfinished line of JSON until its end."""
         self.binary = self.binary or b"\0" in data
-        data = self._held + data
+        data = self._held + (data if self._remover is None else self._remover.take(data))
         if self._lines:
             *rows, begun = data.split(b"\n")
             self.pending += b"".join(_object(row.removesuffix(b"\r")) for row in rows)

@@ -158,7 +158,7 @@ def colour(session: Summary) -> str:
     if session.get("machine"):
         return "36"
     if session["state"] == "exited":
-        return "31" if session.get("exit_code") else "2"
+        return "31" if wording.ended_badly(session) else "2"
     if session["state"] != "running" or session.get("responding") is False:
         return "33"
     return "32" if session.get("attached") else ""

@@ -16,7 +16,7 @@ _LINES = 300
 
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
-    """`--screen [NAME] [--format FORMAT]`: print the visible rows."""
+    """`--screen [NAME] [--format FORMAT]`: print the visible rows; as text, up to the last one that is not empty."""
     name = cli.session(name)
     views.check_format(form)
     target = cli.target
@@ -26,7 +26,8 @@ def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> i
     drawn = views.drawn(target, name, form)
     if cli.json:
         return cli.value({**head, **drawn})
-    printing.write(drawn["text"].encode("utf-8", "replace") + (b"\n" if "lines" in drawn else b""))
+    text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]
+    printing.write(text.encode("utf-8", "replace") + (b"\n" if text and "lines" in drawn else b""))
     return 0
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from sesh import bounds, wording
+from sesh import bounds, paths, wording
 from sesh.cli import printing
 from sesh.errors import MEMORY_REASONS, NotFound, UsageError, rebuild
-from sesh.names import printable, subject
+from sesh.names import check_label, printable, subject
 from sesh.ops import matching
 from sesh.ops.wait import after_end, for_end, met
 from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
     from sesh.cli.invocation import Invocation
     from sesh.ops.wait import Conditions
@@ -96,7 +97,7 @@ def _wait_for_several(
     from sesh.cli.branch import Branch
 
     def work(name: str) -> int:
-        cli.sought = name if cli.host is None else None
+        cli.sought = name if cli.host is None and name in names else None
         return _wait_for(cli, name, conditions)
 
     hosts: Sequence[str | None] = cli.hosts or [None]
@@ -123,21 +124,47 @@ def _wait_for_several(
 def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[tuple[str | None, str]]:
     """Return the sessions that have the labels, each behind its host: on the hosts of the line, else as `--list` does.
 
-    `kept`: also those that have ended and are kept. Raises the error of a host that is named, NotFound. A child asks
-    known remotes, as that takes threads: this process forks afterwards.
+    `kept`: also those that have ended and are kept, and jobs that have ended. Raises the error of a host that is named,
+    NotFound. A child asks known remotes, as that takes threads: this process forks afterwards.
     """
     from sesh.cli import fanout
     from sesh.cli.list import list_
     from sesh.ops import lookup
 
-    rows = fanout.rows(fanout.gather(fanout.branches_of(cli, {"label": list(label)}, list_)))
-    for row in rows:
+    def listed(function: Callable[..., int]) -> list[Any]:
+        return fanout.rows(fanout.gather(fanout.branches_of(cli, {"label": list(label)}, function)))
+
+    rows = listed(list_)
+    ended = listed(_ended_jobs) if kept else []
+    for row in [*rows, *ended]:
         if "error" in row:
             raise rebuild(row["error"])
     for host, reason in {row["host"]: row["stale"]["reason"] for row in rows if "stale" in row}.items():
         cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
     places = [(row["host"], row["name"]) for row in rows if row["state"] in states and "stale" not in row]
+    places += [(row["host"], row["name"]) for row in ended]
     if not places:
         raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint="see: $sesh --list")
     return places
+
+
+def _ended_jobs(cli: Invocation, *, label: Sequence[str]) -> int:
+    """Print the ended jobs that had the labels, as places: here and on known remotes that answer, or on the line's
+    host."""
+    from sesh.ops import lookup
+
+    labels = dict(map(check_label, label))
+    hosts = [cli.host]
+    if cli.host is None and not cli.local and paths.knows_remotes():
+        hosts += [host for host, _, reason in lookup.lists(cli) if not reason]
+    return cli.value([{"host": host, "name": name} for host in hosts for name in _ended_on(cli, host, labels)])
+
+
+def _ended_on(cli: Invocation, host: str | None, labels: dict[str, str]) -> list[str]:
+    from sesh.ops import jobs
+
+    try:
+        return cli.target_of(host).call(jobs.ended, labels=labels)
+    except UsageError:
+        return []  # an older sesh there, which keeps no labels

@@ -11,7 +11,7 @@ import select
 import stat
 import time
 
-from sesh import errors, gate, protocol, wire
+from sesh import errors, gate, paths, protocol, wire
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.lean import signal
 from sesh.names import subject
@@ -152,7 +152,9 @@ class Waiter:
         raise AssertionError  # frames come without end
 
     def _timed_out(self) -> errors.TimedOut:
-        return errors.TimedOut(f"{self._stream.name}: timed out; its daemon does not say how it ended")
+        name = self._stream.name
+        message = f"{subject(name)} timed out, but its daemon does not answer, so the job may still run"
+        return errors.TimedOut(message, hint=f"end it: $sesh --kill {name}")
 
     def _ask(self) -> None:
         """Asks for the job's end, and for the output after the last byte that came."""
@@ -323,6 +325,15 @@ def result(_caller: Caller, name: str) -> JobOutput:
     if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint="`$sesh` lists the sessions")
     return {**last, "output": results.output(last)}
+
+
+@op("jobs.ended", reads=True)
+def ended(_caller: Caller, labels: dict[str, str]) -> list[str]:
+    """The names of jobs that have ended, are gone, and had all of these labels; a session of the name supersedes."""
+    from sesh.store import results
+
+    names = {*paths.names()}
+    return [name for name in results.labelled(labels) if name not in names]
 
 
 class StdinForwarder:

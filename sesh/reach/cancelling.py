@@ -46,6 +46,8 @@ class Interrupts(Stop):
         self._replaced: list[tuple[int, Any]] = []
         """The signals whose effect was another one, and that effect."""
         self._wakes = False
+        self.typed = False
+        """True once a Ctrl-C has been taken: a terminal has printed `^C` then."""
         self.terminal = -1
         """With `--tie`: the terminal, to see that its window closes: SIGHUP may reach another process alone (su)."""
         self.inbound, self._wakeup = os.pipe()
@@ -99,9 +101,11 @@ class Interrupts(Stop):
     def taken(self) -> bytes:
         """Reads the numbers of the signals that have come."""
         try:
-            return os.read(self.inbound, 64)
+            signals = os.read(self.inbound, 64)
         except BlockingIOError:
             return b""
+        self.typed = self.typed or signal.SIGINT in signals
+        return signals
 
     def stop(self) -> None:
         """Presses Ctrl-C from another thread; nothing sleeps any more."""

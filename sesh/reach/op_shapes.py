@@ -141,6 +141,7 @@ _SHAPES: dict[str, Shape] = {
     "follow.ended": optional(_met),
     "follow.sessions": rows(session_shapes.session),
     "follow.log": complete({"path": text, "events": rows(table(session_shapes.LOGGED))}),
+    "jobs.ended": items(session_name),
     "jobs.result": table({**session_shapes.ENDED, "output": octets}, ("exit_code", "output")),
     **keys("dormant.restore layout.make", rows(_made)),
     "layout.sessions": rows(_entry),

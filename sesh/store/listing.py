@@ -245,7 +245,7 @@ def _dormant(name: str, record: Record) -> Summary:
     summary["title"] = header.get("title") or None
     summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
     if ended:
-        state = "failed" if record.get("exit_code") else "done"
+        state = record.get("state") or ("failed" if record.get("exit_code") else "done")  # an older sesh said none
         since = record.get("ended")
         summary["activity"] = {"state": state, "why": "exit", "since": since, "question": None, "kind": None}
         summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
@@ -268,8 +268,8 @@ def of_job(name: str) -> Summary | None:
     ended = stamp(at)
     summary: Summary = {**dict.fromkeys(KEYS)}  # type: ignore[typeddict-item]  # most is not known any more
     return {
-        **summary, "name": name, "state": "exited", "attached": 0, "current": False, "labels": {}, "shell": False,
-        "created": stamp(max(0.0, at - duration)), "last_activity": ended, "ended": ended,
+        **summary, "name": name, "state": "exited", "attached": 0, "current": False, "labels": job.get("labels") or {},
+        "shell": False, "created": stamp(max(0.0, at - duration)), "last_activity": ended, "ended": ended,
         "cwd": job.get("directory"), "command": job.get("command"), "exit_code": job.get("exit_code"),
         "reason": job.get("reason"), "columns": job.get("columns"), "rows": job.get("rows"),
         "activity": {

@@ -27,7 +27,7 @@ _LARGEST = 4 << 20
 """Bytes: a command may be long."""
 _FIELDS = {
     **keys("machine machine_name boot daemon_start created last_activity ended", system_line),
-    **keys("cwd tty version reason marked", system_line),
+    **keys("cwd tty version reason state marked", system_line),
     **keys("daemon_pid pid", process), **keys("columns rows terminals", exact_natural), "tty_number": exact,
     **keys("keep shell job", flag), **keys("exit_code signal", code),
     "id": shapes.session_id, "command": files.words, "resume": files.resume, "env": files.words, "labels": files.labels,

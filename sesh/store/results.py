@@ -11,7 +11,7 @@ import time
 
 from sesh import paths, protocol, reading, writing
 from sesh.errors import Refused
-from sesh.names import is_id
+from sesh.names import is_id, is_name
 from sesh.shapes import code, exact_natural, flag, keys, loose, moment, number, session_id, system_line
 from sesh.store import files
 
@@ -31,6 +31,7 @@ _FIELDS = {
     **keys("duration cpu", number), **keys("timed_out truncated job", flag),
     **keys("name directory reason state", system_line),
     "id": session_id, "command": files.words, "ended": moment, "run": loose(files.RUN),
+    "labels": files.labels,
 }  # fmt: skip
 
 
@@ -85,7 +86,12 @@ def newest(name: str) -> JobResult | None:
 
 
 def _last(results: Iterable[JobResult]) -> JobResult | None:
-    return max(results, key=lambda result: float(result.get("ended") or 0), default=None)
+    return max(results, key=_end, default=None)
+
+
+def _end(result: JobResult) -> float:
+    """The moment of an end, to sort by it."""
+    return float(result.get("ended") or 0)
 
 
 def ids() -> set[str]:
@@ -100,6 +106,15 @@ def ids() -> set[str]:
 def of_job(name: str) -> JobResult | None:
     """The result of the job of this name that ended last; other sessions of it keep no output."""
     return _last(result for result in every() if result.get("name") == name and result.get("job"))
+
+
+def labelled(labels: dict[str, str]) -> list[str]:
+    """The names of jobs that have all of these labels, in the order of their ends. Of each name the newest result
+    counts: an older job, and one before a later session of its name, is superseded."""
+    newest = {result.get("name", ""): result for result in sorted(every(), key=_end)}
+    jobs = (result for result in newest.values() if result.get("job"))
+    having = (result for result in jobs if labels.items() <= (result.get("labels") or {}).items())
+    return [result["name"] for result in sorted(having, key=_end) if is_name(result.get("name", ""))]
 
 
 def every() -> list[JobResult]:

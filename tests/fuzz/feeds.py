@@ -31,7 +31,6 @@ from sesh.daemon import session
 from sesh.daemon.activity import program_status, question
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.screen.simple_output import replay_safe
@@ -42,6 +41,7 @@ from sesh.ops import enter, layout, matching, search, shell
 from sesh.ops.events import log as event_log
 from sesh.ops.matching import Pattern
 from sesh.ops.recording import Cast
+from sesh.queries import QUERIES, QueryScanner
 from sesh.reach.caller import Caller
 from sesh.remote import known
 from sesh.remote.deploy import deploy, survey

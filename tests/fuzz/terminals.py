@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from unittest import mock
 
 from sesh.client.ledger import Ledger
-from sesh.daemon.pty.queries import LONGEST_STRING, QueryScanner
+from sesh.queries import LONGEST_STRING, QueryScanner
 from sesh.vt import tokenizer
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.export import export

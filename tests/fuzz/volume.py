@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from sesh.daemon.pty.queries import QueryScanner
 from sesh.daemon.screen.model import STEP_TIME
+from sesh.queries import QueryScanner
 from sesh.vt.emulator import Emulator
 from tests.faults.daemons import resident
 from tests.fuzz import frames, grammar, loop, terminals

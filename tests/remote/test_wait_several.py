@@ -35,6 +35,15 @@ def test_sessions_of_several_hosts_are_waited_for_by_name_and_by_label(home: Hom
     assert (done.code, done.stdout) == (7, "@one a: exit: 0\n@other a: exit: 7\n")
 
 
+def test_jobs_that_ended_on_a_host_are_waited_for_by_their_label(home: Home, farm: Farm) -> None:
+    one = farm.host("one")
+    assert home.sesh(one.at, "--exec", "bad", "--label", "batch=7", "--", "sh", "-c", "exit 3").code == 3
+    assert home.sesh("--exec", "good", "--label", "batch=7", "--", "true").code == 0
+    for hosts, code in (((), 3), ((one.at,), 3), (("--local",), 0)):
+        done = home.sesh(*hosts, "--wait", "--label", "batch=7", "--exit", timeout=30)
+        assert done.code == code, (hosts, done)
+
+
 def test_a_failure_names_its_host_first(home: Home, farm: Farm) -> None:
     """It stood at the end, in what to do."""
     one, other = farm.host("one"), farm.host("other")

@@ -28,7 +28,7 @@ _GATE = "TEST_GATE"
 _LATE = (
     ("sesh.client.ledger", "_patterns"),
     ("sesh.daemon.pty.program", "load_ptyprocess"),
-    ("sesh.daemon.pty.queries", "_patterns"),
+    ("sesh.queries", "_patterns"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable
 
@@ -58,6 +59,18 @@ def test_who_comes_back_is_told_in_one_line_what_rang_and_what_was_said(sesh: Se
     again.type("echo again $((1+1))\r")
     again.wait_for("again 2")
     assert b"away" not in again.raw, "nothing has happened since"
+
+
+def test_a_command_that_a_person_interrupts_has_not_failed(sesh: Sesh, home: Home) -> None:
+    left(home)
+    run = home.start("--run", "work", "--", "sh", "-c", "echo begun; exec sleep 1000")
+    assert run.stdout is not None
+    assert run.stdout.readline() == b"begun\n"
+    run.send_signal(signal.SIGINT)
+    assert run.wait(10) == 130
+    assert home.summary("work")["unseen"]["failed"] == 0
+    assert sesh("--run", "work", "--", "false").code == 1
+    assert home.summary("work")["unseen"]["failed"] == 1, "the next command is another matter"
 
 
 def test_each_return_shows_what_was_missed_with_the_screen(sesh: Sesh, home: Home) -> None:

@@ -27,6 +27,8 @@ def work(sesh: Sesh) -> None:
 @pytest.mark.usefixtures("work")
 def test_every_format_shows_the_screen(sesh: Sesh) -> None:
     assert sesh("--screen", "work").stdout.splitlines()[0] == "grün 日本 │ <tag>"
+    assert sesh("--screen", "work").stdout[-2:-1] not in ("", "\n"), "empty rows below the last are not printed"
+    assert sesh("--screen", "work", "--json").json()["lines"][-1] == ""
     assert sesh("--screen", "work", "--format", "ansi").stdout.splitlines()[0] == "\x1b[0;1;32mgrün\x1b[m 日本 │ <tag>"
     answer = sesh("--screen", "work", "--format", "json").json()
     assert (answer["session"], answer["format"], answer["columns"], answer["rows"]) == ("work", "json", 80, 24)

@@ -45,6 +45,17 @@ def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
     assert (home.names(), home.sesh("--screen", "srv").code) == ([], 1)
 
 
+def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
+    """It was listed as failed, and told as such by --watch, like one that needs somebody."""
+    home.sesh("--open", "srv", "--", "sh", "-c", "trap 'exit 130' INT; echo up; while :; do sleep 0.05; done")
+    assert home.sesh("--wait", "srv", "--for", "up", "--since-start", "--timeout", "10").code == 0
+    assert home.sesh("--send", "srv", "--key", "C-c").code == 0
+    ended(home, "srv")
+    (row,) = wait_until(lambda: [row for row in home.sesh("--list", "--json").json() if row["state"] == "exited"])
+    assert (row["exit_code"], row["activity"]["state"]) == (130, "done")
+    assert not re.search("failed", home.sesh("--list").stdout)
+
+
 def test_its_last_words_are_kept_though_somebody_looked_before(home: Home) -> None:
     """Once the emulator was loaded, what came right before the end was in no checkpoint."""
     home.sesh("--open", "srv", "--", "sh", "-c", "echo start; read x; echo the last; exit 3")

@@ -78,6 +78,18 @@ def test_output_that_is_no_text_is_said_with_the_way_to_exact_bytes(sesh: Sesh, 
     assert base64.b64decode(exact.stdout) == bytes(range(256)) * 100 + b"\0\033[c\033[5n"
 
 
+@pytest.mark.parametrize("option", ["--print", "--follow"])
+def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home, option: str) -> None:
+    """Its answers (`R1;2c`) stood at the shell's prompt after the job, as if typed."""
+    asked = r"\033[6n\033[c\033[>c\033[?2026$p\033]11;?\007\033P+q436f\033\\\033[>q\033[?u"
+    job = ["--", "sh", "-c", f"stty -echo; printf '\\033[1mbegun\\033[6'; printf 'n{asked}ended\\n'"]
+    shown = home.terminal("--exec", option, *job)
+    assert shown.exit_code() == 0
+    assert bytes(shown.raw).replace(b"\x1b\\", b"").endswith(b"\x1b[1mbegunended\r\n")
+    piped = home.sesh("--exec", option, *job).raw
+    assert piped.startswith(b"\x1b[1mbegun\x1b[6n\x1b[6n\x1b[c"), "what goes elsewhere stays as it is"
+
+
 def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None:
     """As from cron: a job, a session of the zygote, and a hook of each, after `--reload` too."""
     home.write("bin/beside", "#!/bin/sh\necho found\n", 0o755)
@@ -274,6 +286,17 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     process.communicate(timeout=10)
     assert process.returncode == 128 + signal.SIGHUP
     wait_until(lambda: home.names() == [])
+
+
+@pytest.mark.parametrize("options", [[], ["--follow"], ["--print"]])
+def test_a_person_who_ends_a_tied_job_is_told_so_on_a_line_of_its_own(home: Home, options: list[str]) -> None:
+    """The line, or the prompt, stood behind the output and the terminal's ^C."""
+    terminal = home.terminal("--exec", "job", "--tie", *options, "--", "sh", "-c", "printf 'ready> '; exec sleep 60")
+    wait_until(lambda: home.names() == ["job"])
+    assert home.sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
+    terminal.type(b"\x03")
+    assert terminal.exit_code() == 128 + signal.SIGHUP
+    assert bytes(terminal.raw).endswith(b"\r\nsesh: job was killed\r\n")
 
 
 def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> None:

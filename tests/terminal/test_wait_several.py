@@ -85,6 +85,24 @@ def test_sessions_are_waited_for_by_their_label(sesh: Sesh, home: Home) -> None:
     assert (none.code, none.stderr.startswith("sesh: no session has the label team=y")) == (1, True)
 
 
+def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh) -> None:
+    """They were left out, and 0 was returned though one of them had failed."""
+    label = ["--label", "batch=7"]
+    for name, code in [("again", 4), ("bad", 3), ("other", 5), ("later", 6)]:
+        words = label if name != "other" else ["--label", "batch=8"]
+        assert sesh("--exec", name, *words, "--", "sh", "-c", f"exit {code}").code == code
+    assert sesh("--exec", "again", *label, "--", "true").code == 0, "a job supersedes an older one of its name"
+    assert sesh("--status", "bad", "--json").json()["labels"] == {"batch": "7"}
+    opened(sesh, "later")
+    assert sesh("--exec", "runs", *label, "-d", "--", "sh", "-c", "read code; exit $code").code == 0
+    typed(sesh, runs=0)
+    done = sesh("--wait", *label, "--exit", "--json")
+    codes = {answer["session"]: answer["exit_code"] for answer in done.json()}
+    assert (done.code, codes) == (3, {"again": 0, "bad": 3, "runs": 0})
+    none = sesh("--wait", "--label", "batch=8", "--idle", "0.1")
+    assert (none.code, none.stderr.startswith("sesh: no session has the label")) == (1, True), "its end is no condition"
+
+
 def test_words_that_make_no_sense_for_several_are_refused(sesh: Sesh) -> None:
     assert sesh("--wait", "--exit").code == 2
     assert sesh("--wait", "a", "b", "--from", "3").code == 2

@@ -14,7 +14,7 @@ _MADE = f"""
 import sys
 sys.path.insert(0, {ROOT!r})
 from sesh.client import hint, ledger
-from sesh.daemon.pty import queries
+from sesh import queries
 from sesh.daemon.screen import simple_output
 from sesh.ops import shell
 made = [*ledger._patterns(), shell._SEQUENCES, shell._UNFINISHED]

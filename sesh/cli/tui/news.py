@@ -89,7 +89,7 @@ def _identity(key: Key, session: Summary) -> Identity:
 def _sign(session: Summary) -> Sign:
     """Return what a session needs a person for, as its daemon would tell it."""
     state, since, question = standing(session)
-    if session["state"] == "exited" and session.get("exit_code"):
+    if wording.ended_badly(session):
         return "failed", str(session.get("ended")), f"exited {session['exit_code']}"
     return (state, since, question) if state in ("waiting", "failed") else _NOTHING
 

@@ -14,8 +14,8 @@ from sesh.about import __version__
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.answers import answer, answer_of_new, needs_terminal
 from sesh.daemon.pty.pump import MAX_ANSWERS
-from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.session import Session
+from sesh.queries import QUERIES, QueryScanner
 from sesh.vt.emulator import Emulator
 from tests.support.data import daemon_facts
 from tests.support.scale import rounds

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.pty.queries import QUERIES
+from sesh.queries import QUERIES
 
 ANSWERS = [
     ("da1", b"\x1b[?62;4;22c"),

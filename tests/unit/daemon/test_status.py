@@ -90,7 +90,7 @@ sys.path += {warm.PATHS!r}
 import socket
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.pty.queries import QueryScanner
+from sesh.queries import QueryScanner
 from tests.unit.daemon.sessions import session
 own = session()
 own.log.append(b"a line\\r\\n\\x1b[?2004h$ ")

@@ -92,6 +92,8 @@ def test_what_is_looked_at_muted_or_this_very_session_is_not_told(told: Told) ->
 def test_a_failure_is_told_with_its_code_and_a_rename_tells_nothing_again(told: Told) -> None:
     told(session())
     ended = {"state": "exited", "exit_code": 3, "ended": "now", "activity": None}
+    done = {"activity": {"state": "done", "why": "exit", "since": "now", "question": None, "kind": None}}
+    assert told({**session(), **ended, **done}) == [], "a person has interrupted it"  # type: ignore[typeddict-item]
     assert told({**session(), **ended}) == ["job@box failed: exited 3"]  # type: ignore[typeddict-item]
     assert told({**session("other"), **ended}) == []  # type: ignore[typeddict-item]
 

@@ -57,6 +57,7 @@ REPLAYED = b";sesh=replay"
 
 _ESCAPE = 0x1B
 _OPENERS = b"]P_X^"
+_ST, _ENQUIRY = b"\x1b\\", b"\x05"
 _GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no known string begins with it
 
 
@@ -158,6 +159,36 @@ class QueryScanner:
         whole = carry + more
         fits = whole[2:3] != _GIVEN_UP and len(whole) - len(half) <= LONGEST_STRING
         self.carry = whole if fits else whole[:2] + _GIVEN_UP + half
+
+
+class QueryRemover:
+    """Takes queries out of output for a terminal whose answers nobody reads: a shell would take them for typed text.
+
+    A string terminator stands in place of each, so that what is around it does not become another one. A sequence that
+    has not ended is held back, and is lost if it never does.
+    """
+
+    def __init__(self) -> None:
+        self._scanner = QueryScanner()
+        self._held = b""
+
+    def take(self, block: bytes) -> bytes:
+        """The output that can be shown now, without what a terminal answers."""
+        block = block.replace(_ENQUIRY, b"")
+        before, data = len(self._held), self._held + block
+        parts, start = [], 0
+        for kind, _, behind in self._scanner.find(block):
+            end = before + behind
+            if end == start or not (kind in QUERIES or kind == "status query"):  # several colours have one end
+                continue
+            last = end - len(_ST) if data.endswith(_ST, start, end) else end
+            parts += [data[start : data.rfind(_ST[:1], start, last)], _ST]
+            start = end
+        carry = self._scanner.carry
+        held = len(carry) - (2 + len(_GIVEN_UP) if carry[2:3] == _GIVEN_UP else 0)  # a string that is too long passes
+        parts.append(data[start : len(data) - held])
+        self._held = data[len(data) - held :]
+        return b"".join(parts)
 
 
 def _terminator(data: bytes, end: int) -> bytes | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon.pty.queries import LONGEST_STRING, QUERIES, QueryScanner
+from sesh.queries import LONGEST_STRING, QUERIES, QueryRemover, QueryScanner
 
 ASKED = [
     (b"\x1b[c", "da1", b"c"),
@@ -225,3 +225,33 @@ def test_bytes_that_come_singly_within_a_long_string_do_not_cost_its_square() ->
         watch.find(b"y")
     assert time.process_time() - began < 2
     assert watch.find(b"\x07")[0][0] == "title"
+
+
+@pytest.mark.parametrize("query", [data for data, _, _ in ASKED] + [b"\x1b]7501;?\x07", b"\x1b]11;?;?\x1b\\"], ids=repr)
+def test_a_query_is_taken_out_of_what_is_shown_at_any_border_of_blocks(query: bytes) -> None:
+    data = b"\x1b[1mbefore" + query + b"\x1b]0;title\x07after\r\n"
+    for cut in range(len(data)):
+        remover = QueryRemover()
+        shown = remover.take(data[:cut]) + remover.take(data[cut:])
+        assert shown == b"\x1b[1mbefore\x1b\\\x1b]0;title\x07after\r\n", cut
+
+
+@settings(max_examples=150)
+@example([b"\x1b[", b"\x1b[6n", b"6n"], [])
+@example([b"\x1b[6", b"\x05", b"n"], [])
+@given(st.lists(PIECES, max_size=12), st.lists(st.integers(0, 200), max_size=12))
+def test_what_is_shown_holds_no_query(pieces: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(pieces)
+    places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
+    remover = QueryRemover()
+    shown = b"".join(remover.take(data[start:end]) for start, end in itertools.pairwise(places))
+    assert b"\x05" not in shown
+    assert QUERIES.isdisjoint(kind for kind, _ in kinds(shown))
+
+
+def test_what_is_no_query_is_shown_as_it_is() -> None:
+    for data in [*PASSED_BY[:-3], *(data for data, kind, _ in TOLD if kind != "status query")]:
+        assert QueryRemover().take(data) == data
+    image = b"\x1bPq" + b"~" * 3 * LONGEST_STRING + b"\x1b\\shown"
+    remover = QueryRemover()
+    assert b"".join(remover.take(image[at : at + 1000]) for at in range(0, len(image), 1000)) == image
