@@ -250,6 +250,10 @@ class Invocation(Caller):
         error.host = error.host or self.host
         if isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
+        elif isinstance(error, errors.InvalidName) and self.verb:
+            from sesh.cli import misread
+
+            misread.complete(error, self.line)
         elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
             error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
 

@@ -46,8 +46,10 @@ def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> 
 
 def report_session(cli: Invocation, name: str, *, created: bool) -> int:
     """Print as JSON the session that is there now; return 0. A new name that looks like a verb is remarked on."""
-    if created and (other := parser.other_line(name)):
-        cli.note(f"{name} is a session now; did you mean: {other}?")
+    if created and name in parser.UNLIKELY:
+        from sesh.cli import misread
+
+        cli.note(f"{name} is a session now; {misread.remark(name)}")
     return cli.done(name=name, session=name, host=cli.host, created=created)
 
 
