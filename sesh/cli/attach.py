@@ -24,6 +24,7 @@ from sesh.names import is_name, subject
 from sesh.ops import enter
 from sesh.quitkey import quit_key
 from sesh.reach import find
+from sesh.reach.caller import NOTHING
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -187,7 +188,7 @@ def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
         return None
     from sesh.cli import misread
 
-    answers = (("r", f"Run {misread.line_of(words)}"), ("a", "Attach"), ("n", "Nothing"))
+    answers = (("r", f"Run {misread.line_of(words)}"), ("a", "Attach"), NOTHING)
     question = f"{subject(name)} already runs"
     answer = cli.ask(question, answers, "r" if _ENDING.isdisjoint(words) else "a")
     if answer == "r":
@@ -239,7 +240,7 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         if not words:
             said = misread.missing(name)
         run = [("r", f"Run {line}")] if not said else []
-        answers = (*run, ("c", f'Create a session "{name}"'), ("n", "Nothing"))
+        answers = (*run, ("c", f'Create a session "{name}"'), NOTHING)
         question = f"there is no session {name}{f'; {said}' if said else ''}"
         answer = cli.ask(question, answers, "r" if run and _ENDING.isdisjoint(words) else "n")
         if answer == "c":
@@ -477,7 +478,7 @@ def _attach_terminal(
         return 0
     if current is not None:
         _check_switch(current, view, cli.host, name)
-    elif os.environ.get("SESH_SESSION") == name and not creates and cli.host is None:
+    elif os.environ.get("SESH_SESSION") == name and (view.get("join") or not creates) and cli.host is None:
         _check_loop(cli, name)
     if not view.get("join"):
         target.sync()
@@ -583,6 +584,8 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
         return links.back(cli, attempt.session, attempt)
 
     attached_last.remember(name, target.host)
+    if options.read_only:
+        cli.remember("read-only: you watch, and keys are not passed on")
     options.first_notice = cli.greeting
     target.log_attached(name)
     outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)

@@ -9,7 +9,7 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
 from sesh.names import LONG_ENOUGH, differ_by_one, near
-from sesh.reach.caller import Block, Caller
+from sesh.reach.caller import NOTHING, Block, Caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,9 +204,9 @@ class Invocation(Caller):
         if (meant := lookup.near_elsewhere(self, name, running=True)) is None:
             return name
         other, host = meant
-        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"))
+        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"), NOTHING)
         answer = self.ask(f"{other} runs on @{host}; attach to it, or create {name} here?", answers, "a")
-        if not answer:
+        if answer not in ("a", "c"):
             raise Refused("nothing was done")
         if answer != "a":
             return name
