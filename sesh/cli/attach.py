@@ -533,13 +533,9 @@ def _without_terminal(cli: Invocation, name: str, *, exists: bool, meant: Sequen
     elif meant or name in parser.UNLIKELY or parser.verb_like(name):
         from sesh.cli import misread
 
-        verb, lacking = parser.verb_like(name), ""
-        words = [verb, *(["--", *cli.tail] if cli.tail and verb in BY_NAME and BY_NAME[verb].command else [])]
-        if not meant:
-            inside = cli.host is None and listing.current() is not None
-            lacking = misread.line_to_write([*(f"@{host}" for host in cli.hosts), *words], inside=inside)
-        said = "" if meant else misread.missing(name)
-        instead = said or f"did you mean {lacking or misread.line_of(meant or words)}?"
+        inside = cli.host is None and listing.current() is not None
+        line = misread.line_of(meant) or misread.line_for(name, cli.hosts, cli.tail, inside=inside)
+        instead = f"did you mean {line}?" if line else misread.missing(name)
     elif host := _named_host(cli, name):
         instead = f"did you mean $sesh @{host}?"
     return Refused("attaching needs a terminal", hint=instead)

@@ -168,6 +168,17 @@ def instead(line: parser.CommandLine, name: str) -> list[str]:
     return [*line.words[:at], verb, *line.words[at + 1 :]]
 
 
+def line_for(name: str, hosts: Sequence[str], tail: Sequence[str] | None, *, inside: bool) -> str:
+    """Return the line to write for a name alone that looks like a verb; empty for other names.
+
+    `inside`: see `line_to_write`.
+    """
+    if not (verb := parser.verb_like(name)):
+        return ""
+    words = [verb, *(["--", *tail] if tail and verb in BY_NAME and BY_NAME[verb].command else [])]
+    return line_to_write([*(f"@{host}" for host in hosts), *words], inside=inside) or line_of(words)
+
+
 def missing(name: str) -> str:
     """Return what to do instead of a command of tmux for what sesh does not have; empty for other names."""
     things = (thing for thing, words in parser.MISSING.items() if name in words)
