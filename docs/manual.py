@@ -1,6 +1,6 @@
 """The manual page, generated from the verbs' own help: `make man` writes docs/sesh.1.
 
-The rest is here: the description, keys, exit codes, variables and files.
+The rest is here: the description, keys, variables and files.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 
 from sesh import config
 from sesh.about import __version__
-from sesh.cli.verb_texts import EVERYWHERE, GROUPS
+from sesh.cli.verb_texts import CODES, EVERYWHERE, GROUPS
 from sesh.cli.verbs import VERBS, Verb
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
@@ -38,17 +38,6 @@ _KEYS = (
         "Ctrl-C",
         "While sesh waits for a job: send SIGINT to the job. The third within 2 s stops waiting; the job goes on.",
     ),
-)
-_CODES = (
-    ("0", "Success, also after you detach."),
-    ("1", "Refused, or not found."),
-    ("2", "Wrong usage, or an invalid name or host."),
-    ("124", "Timed out."),
-    ("125", "The command of --exec or --run did not run, and will not."),
-    ("126, 127", "The command is not executable, or was not found."),
-    ("128+N", "Ended by signal N."),
-    ("255", "It began, or may have, and how it ended is not known; the message says how to look."),
-    ("other", "The command's own exit code."),
 )
 _VARIABLES = (
     ("SESH_DIR", "Directory for sockets and session records; must be yours, mode 0700. Default: ~/.sesh."),
@@ -117,7 +106,7 @@ def page() -> str:
     parts += [".SH WITH EVERY VERB", *_terms(EVERYWHERE)]
     for title, rows in (
         ("KEYS", _KEYS),
-        ("EXIT STATUS", _CODES),
+        ("EXIT STATUS", CODES),
         ("ENVIRONMENT", _VARIABLES),
         ("FILES", _FILES),
         ("EXAMPLES", _EXAMPLES),

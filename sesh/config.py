@@ -171,7 +171,11 @@ class Config:
         self._warnings.sort(key=lambda warning: warning[0])
 
     def _unknown(self, names: tuple[str, ...], *key: str) -> None:
-        self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(names)}", *key)
+        from difflib import get_close_matches  # only for a mistake
+
+        match = get_close_matches(key[-1], names, 1)
+        more = f"did you mean {match[0]}?" if match else f"known: {', '.join(names)}"
+        self.warn(f"unknown key {printable(key[-1])}; {more}", *key)
 
     def _take_groups(self, name: str, members: object) -> None:
         if not self._is_host(name, "groups", name):

@@ -24,6 +24,7 @@ from sesh.names import is_name, subject
 from sesh.ops import enter
 from sesh.quitkey import quit_key
 from sesh.reach import find
+from sesh.reach.caller import NOTHING
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -116,7 +117,9 @@ def go(
     """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: list the sessions; or attach to one, created if missing."""
     if not words:
         if cli.tail is not None or env or label or view or cli.line.create:
-            instead = f"$sesh --label NAME {parser.written(label[:1])}" if label else "$sesh NAME"
+            from sesh.cli import misread
+
+            instead = f"$sesh --label NAME {misread.written(label[:1])}" if label else "$sesh NAME"
             raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
         return _list(cli)
     name, directory = words[0], words[1] if len(words) > 1 else None
@@ -132,25 +135,39 @@ def go(
     if view.get("read_only") and directory is None and cli.tail is None:
         cli.sought = None if cli.hosts else name
         return attach_to(cli, name, view)  # there is nothing to watch in a new shell
-    slip = parser.instead(cli.line, name)  # it may be a verb without its dashes
+    slip, unlikely = _slip(cli, name, directory)
     behind = _verb_behind(cli, name, directory)
     meant = _meant(cli, name, directory, behind) if directory else ""
     if cli.host is None and printing.on_terminal():
         described = directory is not None or cli.tail is not None
         name = cli.look_for(name, creates=True, described=described and not behind)
         if name != words[0]:  # a session of a host, one letter off
-            slip, behind = [], _verb_behind(cli, name, directory)
+            slip, unlikely, behind = [], False, _verb_behind(cli, name, directory)
         if len(words) == 1 and cli.tail is None and paths.knows_remotes() and (host := _named_host(cli, name)):
-            slip = [f"@{host}"]
-    if slip and (code := _instead(cli, name, slip, directory, meant)) is not None:
+            slip, unlikely = [f"@{host}"], True
+    if unlikely and (code := _instead(cli, name, slip, directory, meant)) is not None:
         return code
     if behind and (code := _behind(cli, name, behind)) is not None:
         return code
     if cli.host is None:
         return _go_here(cli, name, view, spec, meant)
     if not printing.on_terminal():
-        raise _without_terminal(cli, name, exists=_exists(cli.target, name), meant=parser.line_of(behind))
+        raise _without_terminal(cli, name, exists=_exists(cli.target, name), meant=behind)
     return _attach_terminal(cli, name, view, lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant))
+
+
+def _slip(cli: Invocation, name: str, directory: str | None) -> tuple[list[str], bool]:
+    """Return the line that was probably meant by a name that looks like a verb, and whether it does, or is a command
+    of tmux for what sesh does not have. Raises UsageError for such a command with further words."""
+    if name not in parser.UNLIKELY or cli.line.create:
+        return [], False
+    from sesh.cli import misread
+
+    said = misread.missing(name)
+    if said and directory and not os.path.isdir(directory):
+        raise UsageError(f"{name} is a session name; {said}")
+    slip = misread.instead(cli.line, name)
+    return slip, bool(slip or said)
 
 
 def _verb_behind(cli: Invocation, name: str, directory: str | None) -> list[str]:
@@ -169,7 +186,9 @@ def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
     """
     if name not in words or not cli.can_ask or cli.json or not _is_there(cli, name):
         return None
-    answers = (("r", f"Run {parser.line_of(words)}"), ("a", "Attach"), ("n", "Nothing"))
+    from sesh.cli import misread
+
+    answers = (("r", f"Run {misread.line_of(words)}"), ("a", "Attach"), NOTHING)
     question = f"{subject(name)} already runs"
     answer = cli.ask(question, answers, "r" if _ENDING.isdisjoint(words) else "a")
     if answer == "r":
@@ -181,21 +200,22 @@ def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
 
 def _meant(cli: Invocation, name: str, directory: str, behind: list[str]) -> str:
     """Return what to propose if DIR does not exist; empty for the command that it may be."""
-    if parser.verb_like(name):
-        from sesh.cli import misread
+    host = "" if os.path.isdir(directory) else _named_host(cli, name)
+    if not (parser.verb_like(name) or behind or host or name == "ssh"):
+        return ""
+    from sesh.cli import misread
 
+    if parser.verb_like(name):
         return misread.guess([name, directory], cli.tail)
     if behind:
         from shutil import which
 
-        command = parser.line_of([name, "--", directory]) if which(directory) and cli.tail is None else ""
-        return ", or ".join(filter(None, (parser.line_of(behind), command)))
-    if not os.path.isdir(directory) and (host := _named_host(cli, name)):
-        return parser.line_of([f"@{host}", directory, *parser.ending(cli.line)])
-    if name == "ssh":
-        run = ["--exec", "--print"] if cli.tail else []
-        return parser.line_of([f"@{directory}", *run, *parser.ending(cli.line)])
-    return ""
+        command = misread.line_of([name, "--", directory]) if which(directory) and cli.tail is None else ""
+        return ", or ".join(filter(None, (misread.line_of(behind), command)))
+    if host:
+        return misread.line_of([f"@{host}", directory, *misread.ending(cli.line)])
+    run = ["--exec", "--print"] if cli.tail else []
+    return misread.line_of([f"@{directory}", *run, *misread.ending(cli.line)])
 
 
 def _instead(cli: Invocation, name: str, words: list[str], directory: str | None, meant: str) -> int | None:
@@ -208,23 +228,26 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         return None
     if cli.host is None:
         enter.check_directory(cli, name, directory, meant)
-    whole = [*words, *parser.ending(cli.line)]
-    line = parser.line_of(whole)
+    from sesh.cli import misread
+
+    whole = [*words, *misread.ending(cli.line)]
+    line = misread.line_of(whole)
     person = cli.can_ask and not cli.json
     if person:
-        from sesh.cli import misread
-
         inside = cli.host is None and listing.current() is not None
         lacking = misread.line_to_write([*(f"@{host}" for host in cli.hosts), *whole], inside=inside)
-        run = [("r", f"Run {line}")] if not lacking else []
-        answers = (*run, ("c", f'Create a session "{name}"'), ("n", "Nothing"))
-        question = f"there is no session {name}{f'; to run the verb, write: {lacking}' if lacking else ''}"
+        said = f"to run the verb, write: {lacking}" if lacking else ""
+        if not words:
+            said = misread.missing(name)
+        run = [("r", f"Run {line}")] if not said else []
+        answers = (*run, ("c", f'Create a session "{name}"'), NOTHING)
+        question = f"there is no session {name}{f'; {said}' if said else ''}"
         answer = cli.ask(question, answers, "r" if run and _ENDING.isdisjoint(words) else "n")
         if answer == "c":
             return None
         if answer != "r":
             raise Refused("nothing was done")
-    elif len(words) > 1 or cli.tail is not None or not _ENDING.isdisjoint(words):
+    elif len(words) != 1 or cli.tail is not None or not _ENDING.isdisjoint(words):
         return None
     return _run(cli, whole, "" if person else f"there is no session {name}; this is {line}")
 
@@ -263,7 +286,7 @@ def _go_here(cli: Invocation, name: str, view: ViewWords, spec: Spec, meant: str
     runs = entry.connection is not None
     if not printing.on_terminal():
         behind = _verb_behind(cli, name, spec.get("directory"))
-        raise _without_terminal(cli, name, exists=runs, meant=parser.line_of(behind))
+        raise _without_terminal(cli, name, exists=runs, meant=behind)
     if entry.tells and not (runs or entry.dormant or spec["env"] or spec["label"]):
         code = _of_job(cli, entry)
         if code is not None:
@@ -455,7 +478,7 @@ def _attach_terminal(
         return 0
     if current is not None:
         _check_switch(current, view, cli.host, name)
-    elif os.environ.get("SESH_SESSION") == name and not creates and cli.host is None:
+    elif os.environ.get("SESH_SESSION") == name and (view.get("join") or not creates) and cli.host is None:
         _check_loop(cli, name)
     if not view.get("join"):
         target.sync()
@@ -502,20 +525,17 @@ def _named_host(cli: Invocation, name: str) -> str:
     return find.host_named(name)
 
 
-def _without_terminal(cli: Invocation, name: str, *, exists: bool, meant: str = "") -> Refused:
+def _without_terminal(cli: Invocation, name: str, *, exists: bool, meant: Sequence[str] = ()) -> Refused:
     """Return the error without a terminal; its hint is the line that was `meant`, or names commands that need none."""
     instead = f"`$sesh --open {name}` creates a session without attaching"
-    if meant:
-        instead = f"did you mean {meant}?"
-    elif exists:
+    if exists and not meant:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
-    elif verb := parser.verb_like(name):
+    elif meant or name in parser.UNLIKELY or parser.verb_like(name):
         from sesh.cli import misread
 
-        words = [verb, *(["--", *cli.tail] if cli.tail and verb in BY_NAME and BY_NAME[verb].command else [])]
         inside = cli.host is None and listing.current() is not None
-        lacking = misread.line_to_write([*(f"@{host}" for host in cli.hosts), *words], inside=inside)
-        instead = f"did you mean {lacking or parser.line_of(words)}?"
+        line = misread.line_of(meant) or misread.line_for(name, cli.hosts, cli.tail, inside=inside)
+        instead = f"did you mean {line}?" if line else misread.missing(name)
     elif host := _named_host(cli, name):
         instead = f"did you mean $sesh @{host}?"
     return Refused("attaching needs a terminal", hint=instead)
@@ -560,6 +580,8 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
         return links.back(cli, attempt.session, attempt)
 
     attached_last.remember(name, target.host)
+    if options.read_only:
+        cli.remember("read-only: you watch, and keys are not passed on")
     options.first_notice = cli.greeting
     target.log_attached(name)
     outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)

@@ -9,7 +9,7 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
 from sesh.names import LONG_ENOUGH, differ_by_one, near
-from sesh.reach.caller import Block, Caller
+from sesh.reach.caller import NOTHING, Block, Caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,9 +204,9 @@ class Invocation(Caller):
         if (meant := lookup.near_elsewhere(self, name, running=True)) is None:
             return name
         other, host = meant
-        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"))
+        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"), NOTHING)
         answer = self.ask(f"{other} runs on @{host}; attach to it, or create {name} here?", answers, "a")
-        if not answer:
+        if answer not in ("a", "c"):
             raise Refused("nothing was done")
         if answer != "a":
             return name
@@ -250,6 +250,10 @@ class Invocation(Caller):
         error.host = error.host or self.host
         if isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
+        elif isinstance(error, errors.InvalidName) and self.verb:
+            from sesh.cli import misread
+
+            misread.complete(error, self.line)
         elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
             error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
 

@@ -6,9 +6,8 @@ import os
 
 from sesh import bounds, errors
 from sesh.cli import printing
-from sesh.cli.parser import takes_value, written
 from sesh.errors import ENDS, ExitCode, Refused, SeshError, UsageError
-from sesh.names import is_name, subject
+from sesh.names import subject
 from sesh.ops import jobs
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
@@ -47,12 +46,13 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     Any other failure is 125, save a bad word (2), a missing DIR (1) and a command that cannot start (126, 127).
     """
     if not cli.tail:
-        raise _without_command(cli, words)
+        from sesh.cli import misread
+
+        raise misread.without_command(cli.line, words)
     if len(words) > 1:
-        directed = written([words[0], "-C", words[1]])
-        raise UsageError(
-            "too many arguments before --", hint=f"give the directory with -C: $sesh --exec {directed} -- …"
-        )
+        from sesh.cli import misread
+
+        raise misread.too_many_before(words)
     if printed and follow:
         raise UsageError("--print and --follow cannot be combined")
     if detached and (printed or follow or tie or stdin):
@@ -95,20 +95,6 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 def _cut_short(result: JobResult) -> bool:
     """Return whether the job did not end by itself: then its reason was printed."""
     return result.get("reason") != "exited"
-
-
-def _without_command(cli: Invocation, words: Sequence[str]) -> UsageError:
-    """Return the error for a line without a command; it shows the line with the options that were typed."""
-    begin, rest = ["--exec"], list(reversed(cli.line.words))
-    while rest:
-        word = rest.pop()
-        if word[:1] == "-":
-            begin += [word, rest.pop()] if rest and takes_value(cli.line.verb, word) else [word]
-    command = ["sh", "-c", *words] if len(words) == 1 and " " in words[0] else words or ["CMD"]
-    meant = f"$sesh {written([*begin, '--', *command])}"
-    if words and is_name(words[0]):
-        meant = f"$sesh {written([*begin, words[0], '--', *(words[1:] or ['CMD'])])}, or {meant}"
-    return UsageError(f"write the command after --: {meant}")
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:

@@ -1,21 +1,19 @@
-"""A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`; and slips.
+"""A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`.
 
 Pure, and lean. A host, a name and an option's value are never taken for one another. `misread` words the error for a
-line that `parse` refuses. A slip: a verb without its dashes, a command in the place of a directory.
+line that `parse` refuses, and deals with names that look like verbs.
 """
 
 from __future__ import annotations
 
 import os
 
-from sesh.about import CALLED
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, SPELLINGS, VALUE, Verb
-from sesh.errors import UsageError
 from sesh.names import check_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sesh.cli.verbs import Option
 
@@ -26,15 +24,57 @@ if TYPE_CHECKING:
 
 _FOREIGN = {
     "ls": "--list", "ps": "--list", "rm": "--kill", "stop": "--kill", "create": "--new", "start": "--new",
-    "connect": "--attach", "last": "-", "man": "--help",
-    "attach-session": "--attach", "capture-pane": "--screen", "detach-client": "--detach", "kill-server": "--kill-all",
-    "kill-session": "--kill", "list-sessions": "--list", "new-session": "--new", "rename-session": "--rename",
-    "send-keys": "--send", "switch-client": "--attach", "has-session": "--status",
+    "connect": "--attach", "last": "-", "man": "--help", "stat": "--status", "tail": "--logs", "search": "--grep",
+    "find": "--grep", "execute": "--exec", "restart": "--restore", "leave": "--detach", "delete": "--kill",
+    "remove": "--kill", "close": "--kill", "end": "--kill", "exit": "--kill", "quit": "--kill",
+    # tmux's, and their aliases
+    "attach-session": "--attach", "switch-client": "--attach", "switchc": "--attach", "switch": "--attach",
+    "detach-client": "--detach", "kill-session": "--kill", "kill-server": "--kill-all", "new-session": "--new",
+    "rename-session": "--rename", "has-session": "--status", "has": "--status", "list-clients": "--status",
+    "lsc": "--status", "list-sessions": "--list", "choose-session": "--pick", "choose-tree": "--pick",
+    "choose-client": "--pick", "send-keys": "--send", "display-message": "--message", "display": "--message",
+    "capture-pane": "--screen", "capturep": "--screen", "pipe-pane": "--logs", "pipep": "--logs",
+    "find-window": "--grep", "findw": "--grep", "show-messages": "--events", "showmsgs": "--events",
+    "wait-for": "--wait", "run-shell": "--exec", "list-commands": "--help", "lscm": "--help", "list-keys": "--help",
+    "lsk": "--help",
+    # screen's
+    "stuff": "--send", "hardcopy": "--screen", "sessionname": "--rename", "wipe": "--sweep",
 }  # fmt: skip
 """The verbs for words of other programs."""
-_UNLIKELY = frozenset((
+MISSING = {
+    "windows": (
+        "break-pane", "breakp", "choose-window", "display-panes", "displayp", "join-pane", "joinp", "kill-pane",
+        "killp", "kill-window", "killw", "last-pane", "lastp", "last-window", "link-window", "linkw", "list-panes",
+        "lsp", "list-windows", "lsw", "move-pane", "movep", "move-window", "movew", "new-window", "neww",
+        "next-layout", "nextl", "next-window", "previous-layout", "prevl", "previous-window", "rename-window",
+        "renamew", "resize-pane", "resizep", "resize-window", "resizew", "respawn-pane", "respawnp",
+        "respawn-window", "respawnw", "rotate-window", "rotatew", "select-layout", "selectl", "select-pane",
+        "selectp", "select-window", "selectw", "split-window", "splitw", "swap-pane", "swapp", "swap-window",
+        "swapw", "unlink-window", "unlinkw",
+    ),
+    "buffers": (
+        "choose-buffer", "clear-history", "clearhist", "copy-mode", "delete-buffer", "deleteb", "list-buffers", "lsb",
+        "load-buffer", "loadb", "paste-buffer", "pasteb", "save-buffer", "saveb", "set-buffer", "setb",
+        "show-buffer", "showb",
+    ),
+    "commands for settings": (
+        "bind-key", "unbind-key", "customize-mode", "set-environment", "setenv", "set-hook", "set-option",
+        "set-window-option", "setw", "show-environment", "showenv", "show-hooks", "show-options",
+        "show-window-options", "showw", "source-file",
+    ),
+    "such command": (
+        "clear-prompt-history", "clearphist", "clock-mode", "command-prompt", "confirm-before", "display-menu",
+        "display-popup", "if-shell", "lock-client", "lockc", "lock-server", "lock-session", "locks", "refresh-client",
+        "send-prefix", "server-access", "show-prompt-history", "showphist", "start-server", "suspend-client",
+        "suspendc",
+    ),
+}  # fmt: skip
+"""The commands of tmux for what sesh does not have."""
+UNLIKELY = frozenset((
     "ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last", "detach", "version", "man", "exec",
-    "doctor", "kill-all", "shell-init", "completions", "undeploy", *(word for word in _FOREIGN if "-" in word),
+    "doctor", "kill-all", "shell-init", "completions", "undeploy", "switchc", "lsc", "lscm", "lsk", "capturep",
+    "pipep", "findw", "showmsgs", "exit", "quit", "hardcopy", "sessionname",
+    *(word for word in _FOREIGN if "-" in word), *(word for words in MISSING.values() for word in words),
 ))  # fmt: skip
 """Names that somebody who types them hardly wants for a session."""
 _FREE = ("text*", "texts+", "file", "file?", "hosts*")
@@ -195,10 +235,7 @@ def pieces(line: CommandLine) -> Iterator[Piece]:
 
 
 def parse(line: CommandLine) -> Options | None:
-    """Return the options and plain words of a line; None if the verb does not take them (see `misread.error`).
-
-    Raises UsageError for a host that stands behind the name.
-    """
+    """Return the options and plain words of a line; None if the verb does not take them (see `misread.error`)."""
     if line.behind:
         return None
     row = line.row
@@ -215,13 +252,8 @@ def parse(line: CommandLine) -> Options | None:
         else:
             options[option.key] = option.kind == FLAG or value or ""
     options.update(many)
-    last = len(row.words) - 1
-    if hosts := [
-        word
-        for index, word in enumerate(plain)
-        if word[:1] == "@" and not (row.words and row.words[min(index, last)] in _FREE)
-    ]:
-        raise _hosts_last(line, hosts)
+    if hosts_among(row, plain):
+        return None
     if line.tail is not None and not row.command:
         plain += line.tail
     for key in (f"{row.gather}*",) if row.gather else row.words:
@@ -235,62 +267,17 @@ def parse(line: CommandLine) -> Options | None:
     return None if plain else options
 
 
-def _hosts_last(line: CommandLine, hosts: Sequence[str]) -> UsageError:
-    """Return the error for hosts behind the name; it shows the line as it is to be written."""
-    first = [f"@{host}" for host in (*line.hosts, *(check_host(word[1:]) for word in hosts))]
-    verb = [line.verb] if line.verb else ["-A"] if line.create else []
-    slip = instead(line, line.words[0])
-    if not verb and (meant := verb_like(line.words[0])) in BY_NAME and BY_NAME[meant].words == ("hosts*",):
-        slip = [meant, *line.words[1:]]
-    if not verb and line.words[0] == "ssh":
-        slip = line.words[1:]
-    words = [word for word in slip or [*verb, *line.words] if word not in hosts]
-    return UsageError(f"@host comes first: {CALLED} {written([*first, *words, *ending(line)])}")
-
-
-def ending(line: CommandLine) -> list[str]:
-    """Return what ends a line as it is to be written: `--json`, `--local`, the command behind `--`."""
-    words = [word for word, given in (("--json", line.json), ("--local", line.local)) if given]
-    return words if line.tail is None else [*words, "--", *line.tail]
-
-
-def written(words: Iterable[str]) -> str:
-    """Return the words of a line as a person is to type them: quoted where a shell would split or expand them."""
-    from sesh.wording import shell_word
-
-    return " ".join(map(shell_word, words))
-
-
-def line_of(words: Sequence[str]) -> str:
-    """Return a line as a person is to type it; empty without words."""
-    return f"$sesh {written(words)}" if words else ""
+def hosts_among(row: Verb, plain: Sequence[str]) -> list[str]:
+    """Return the hosts among a verb's plain words, where none belongs."""
+    last = len(row.words) - 1
+    return [
+        word
+        for index, word in enumerate(plain)
+        if word[:1] == "@" and not (row.words and row.words[min(index, last)] in _FREE)
+    ]
 
 
 def verb_like(name: str) -> str:
     """Return the verb that a name looks like, empty for none."""
     verb = f"--{name}"
     return verb if name and verb in BY_NAME else _FOREIGN.get(name, "")
-
-
-def comment() -> UsageError:
-    """Return the error for a comment that the shell has passed on as words."""
-    return UsageError("the comment came as words", hint="zsh leaves comments out after: setopt interactivecomments")
-
-
-def instead(line: CommandLine, name: str) -> list[str]:
-    """Return the words that were probably meant by a line of a session whose name looks like a verb; else none."""
-    if line.verb or line.create or name not in _UNLIKELY:
-        return []
-    at, verb = line.words.index(name), verb_like(name)
-    if line.tail is not None and not (verb in BY_NAME and BY_NAME[verb].command):
-        return []
-    return [*line.words[:at], verb, *line.words[at + 1 :]]
-
-
-def other_line(name: str) -> str:
-    """Return the line that was probably meant by a session's name that looks like a verb; empty for other names."""
-    if name not in _UNLIKELY:
-        return ""
-    verb = verb_like(name)
-    names = verb in BY_NAME and verb != "--new" and "".join(BY_NAME[verb].words).startswith("name")
-    return f"$sesh {verb}{' NAME' if names else ''}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sesh import errors
 from sesh.cli import parser, printing
 from sesh.errors import NotFound, Refused, SeshError, UsageError
-from sesh.names import check_label
+from sesh.names import check_label, check_name
 from sesh.ops import sessions
 from sesh.reach import find
 
@@ -46,8 +46,10 @@ def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> 
 
 def report_session(cli: Invocation, name: str, *, created: bool) -> int:
     """Print as JSON the session that is there now; return 0. A new name that looks like a verb is remarked on."""
-    if created and (other := parser.other_line(name)):
-        cli.note(f"{name} is a session now; did you mean: {other}?")
+    if created and name in parser.UNLIKELY:
+        from sesh.cli import misread
+
+        cli.note(f"{name} is a session now; {misread.remark(name)}")
     return cli.done(name=name, session=name, host=cli.host, created=created)
 
 
@@ -98,7 +100,7 @@ def rename(cli: Invocation, name: str, new: str | None = None) -> int:
     old, new = (None, name) if new is None else (name, new)
     if old is None:
         cli.sought = None  # NEW is nowhere yet
-    find.checked(new, "--rename")
+    check_name(new)
     return cli.done(**cli.target.call(sessions.rename, name=old, new=new))
 
 
@@ -144,15 +146,15 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     hints = {error.hint: error for error in refused if error.hint}
     if len(hints) == 1:  # what is to be done is the same for all
         (last,) = hints.values()
-        said = [error.message for error in refused if error is not last]
-        whole = "; ".join([*ended, *said, last.line(cli.host)])
+        lines = [*ended, *(error.message for error in refused if error is not last), last.line(cli.host)]
     else:
-        whole = "; ".join([*ended, *(error.line(cli.host) for error in refused)])
+        lines = [*ended, *(error.line(cli.host) for error in refused)]
     if cli.json:
-        error = {"code": refused[0].code, "message": wording.one_line(whole)}
+        error = {"code": refused[0].code, "message": wording.one_line("; ".join(lines))}
         printing.value({"ok": False, key: list(done), "error": error})
     else:
-        cli.note(whole)
+        for line in lines if len(refused) > 1 else ["; ".join(lines)]:
+            cli.note(line)
     return 1
 
 

@@ -59,7 +59,8 @@ def _write_overview(formatter: _click.HelpFormatter) -> None:
     for group in GROUPS:
         _write_group(formatter, group, [(f"{v.shown:<{widest}}", v.summary) for v in VERBS if v.group == group])
     _write_group(formatter, "With every verb", EVERYWHERE[:-1])
-    for title, text in (("Exit codes", CODES), ("Environment", VARIABLES)):
+    codes = "; ".join(f"{code} {meaning[0].lower()}{meaning[1:-1]}" for code, meaning in CODES)
+    for title, text in (("Exit codes", f"{codes}."), ("Environment", VARIABLES)):
         formatter.write_text(f"{title}: {text}")
 
 

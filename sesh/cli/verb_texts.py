@@ -544,7 +544,17 @@ EVERYWHERE = (
     ("--help, -h", "Show this help."),
 )
 """The words that every verb takes."""
-CODES = """0 success; 1 refused or not found; 2 usage; 124 timed out; 125 the command of --exec or --run did not run;
-126 it cannot be executed; 127 it was not found; 128+N ended by signal N; 255 not known; else that of the command."""
+CODES = (
+    ("0", "Success, also after you detach."),
+    ("1", "Refused, or not found."),
+    ("2", "Wrong usage, or an invalid name or host."),
+    ("124", "Timed out."),
+    ("125", "The command of --exec or --run did not run, and will not."),
+    ("126, 127", "The command is not executable, or was not found."),
+    ("128+N", "Ended by signal N."),
+    ("255", "It began, or may have, and how it ended is not known: the message says how to look."),
+    ("other", "The command's own exit code."),
+)
+"""The exit codes and what they mean."""
 VARIABLES = """SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON, SESH_DEBUG, SESH_SSH, SESH_IDENTITY,
 SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""

@@ -12,6 +12,7 @@ from sesh import bounds, paths
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import LONG_ENOUGH, is_name, near, printable, printable_path, subject
 from sesh.reach import find
+from sesh.reach.caller import NOTHING
 from sesh.reach.op import op
 
 TYPE_CHECKING = False
@@ -163,9 +164,9 @@ def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
             continue  # a list names it
         if summary is None or summary["state"] != "running" or "machine" in summary:
             continue
-        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"))
+        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"), NOTHING)
         answer = caller.ask(f"session {other} exists; attach to it, or create {name}?", answers, "a")
-        if not answer:
+        if answer not in ("a", "c"):
             raise Refused("nothing was done")
         return (other, find.required(other)) if answer == "a" else (name, None)
     return name, None

@@ -25,7 +25,7 @@ from sesh.errors import (
     silent_host,
 )
 from sesh.names import natural, near
-from sesh.reach.caller import Caller
+from sesh.reach.caller import NOTHING, Caller
 from sesh.remote import known
 from sesh.stop import Stop
 from sesh.store import listing
@@ -483,13 +483,13 @@ def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str
     """Waits for a silent host, or goes there at once to log in, if the person wants that; returns it, or None to create
     the session here."""
     ago, login = moments.ago(time.time() - seen), why.startswith(WANTS_LOGIN)
-    answers = (("l", "Log in") if login else ("w", "Wait"), ("h", "Create here"))
+    answers = (("l", "Log in") if login else ("w", "Wait"), ("h", "Create here"), NOTHING)
     answer = caller.ask(f"@{host} {absence(host, why)}; {name} was there {ago}", answers, answers[0][0])
     if answer == "l":
         return host
     if answer == "h":
         return None
-    if not answer:
+    if answer != "w":
         raise Refused("nothing was done")
     caller.note(f"waiting for @{host}; Ctrl-C stops")
 

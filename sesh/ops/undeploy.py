@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from sesh import paths, proc, reading, writing
 from sesh.about import PROGRAM, ZYGOTE
 from sesh.errors import Refused
+from sesh.names import subject
 from sesh.ops import end
 from sesh.reach.op import op
 from sesh.store import listing, records
@@ -85,7 +86,7 @@ def remove(caller: Caller) -> Removed:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names)} {'runs' if len(names) == 1 else 'run'}"
+    return f"{subject(names[0])} runs" if len(names) == 1 else f"{', '.join(names)} run"
 
 
 def _forget(caller: Caller, kept: Sequence[str]) -> None:

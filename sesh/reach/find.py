@@ -35,16 +35,19 @@ def checked(name: str, verb: str = "") -> str:
     """`name` itself if it may name a session.
 
     Raises InvalidName, without a verb with the line for a directory; UsageError, with the words to type, for
-    `user@host` and `name@host` without a verb: first those for a session if `host` alone is one that the user has.
+    `user@host` and `name@host` without a verb: first those for a session if `host` alone is one that the user has. The
+    same for `host:port` and `host:name`.
     """
-    if "@" in name.strip("@"):
-        session, _, host = name.rpartition("@")
+    host, session = placed(name)
+    if host:
         verb = f"{verb} " if verb else ""
         kind = errors.InvalidName if verb else UsageError
         whole = f"for the host: {CALLED} @{printable(name)}"
         names = hosts()
         there = f"{CALLED} @{printable(host)} {verb}{printable(session)}"
-        if host in names and name not in names:
+        if name == f"{host}:{session}" and not session.isdigit():
+            ways = f"for a session on {printable(host)}: {there}"
+        elif host in names and name not in names:
             ways = f"for a session on {printable(host)}: {there}, {whole}"
         else:
             ways = f"{whole}, for a session on it: {there}"
@@ -55,6 +58,15 @@ def checked(name: str, verb: str = "") -> str:
         line = f"$sesh --here {shell_word(name.rstrip('/') or name)}"
         raise errors.InvalidName(f"{printable(name)} is a directory, not a session name", hint=f"to enter it: {line}")
     return check_name(name)
+
+
+def placed(name: str) -> tuple[str, str]:
+    """The host and the session in `NAME@HOST` or `HOST:NAME`; both empty for any other name."""
+    host, _, session = name.rpartition(":")
+    if is_name(session) and is_name(host.replace("@", "")) and not ("@" in host and session.isdigit()):
+        return host, session
+    session, _, host = name.rpartition("@") if "@" in name.strip("@") else ("", "", "")
+    return host, session
 
 
 def hosts() -> list[str]:

@@ -28,6 +28,10 @@ def left(far: Far) -> list[str]:
 def test_a_host_without_sessions_is_left_as_if_sesh_had_never_been_there(home: Home, farm: Farm) -> None:
     far = deployed(home, farm, "box")
     far.write(".config/sesh/config.toml", "keep = 'always'\n")
+    assert home.sesh("@box", "--open", "1").code == 0
+    refused = home.sesh("--undeploy", "@box")
+    assert refused.stderr == "sesh: session 1 runs; nothing was removed; end it: sesh @box --kill 1\n"
+    assert home.sesh("@box", "--kill", "1").code == 0
     for name in ("a", "b", "c", "d"):  # so many have a process that they are forked from
         assert home.sesh("@box", "--open", name).code == 0
     before = left(far)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import PROMPT, Home, Result, Terminal
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -51,6 +51,33 @@ def test_escape_declines_and_ctrl_c_interrupts(home: Home, keys: str, code: int)
     opened.wait_for(re.compile(rf"code={code}\n{PROMPT}"))
     with open(f"{home.path}/before") as before, open(f"{home.path}/after") as after:
         assert before.read() == after.read()
+
+
+@pytest.mark.parametrize("no", ["n", "q", "\x1b"])
+def test_a_question_names_its_way_out_and_rings_at_a_key_that_is_no_answer(home: Home, no: str) -> None:
+    """`[A/c]` showed no way out, and swallowed n and q; the c typed next created a session."""
+    home.sesh("--open", "train", "--", "sleep", "60")
+    opened = home.terminal("trian")
+    opened.wait_for("[A/c/n]")
+    opened.wait_for("Nothing")
+    opened.type("z")
+    opened.wait_until(lambda: opened.raw.endswith(b"\a"))
+    opened.type(no)
+    assert opened.exit_code() == 1
+    opened.wait_for("nothing was done")
+    assert home.names() == ["train"]
+
+
+@pytest.mark.parametrize(("name", "shown"), [("train", "[S/n/c/q]"), ("kill-window", "[c/N]")])
+def test_each_question_about_a_name_takes_q_for_no(home: Home, name: str, shown: str) -> None:
+    home.sesh("--open", "train", "--", "false")
+    wait_until(lambda: home.summary("train")["state"] == "exited")
+    opened = home.terminal(name)
+    opened.wait_for(shown)
+    opened.type("q")
+    assert opened.exit_code() == 1
+    opened.wait_for("nothing was done")
+    assert home.names() == ["train"]
 
 
 def test_a_key_split_over_reads_is_one_key(home: Home) -> None:

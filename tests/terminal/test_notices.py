@@ -43,10 +43,11 @@ def _shows(terminal: Terminal, text: str) -> Callable[[], bool]:
 
 
 def counted(terminal: Terminal, last: int) -> None:
-    """Waits for the last numbered line; each stands there once, whole and in order, and nothing else does."""
-    terminal.wait_until(lambda: re.search(rf"^L{last}$", terminal.text(), re.MULTILINE), 30, f"L{last}")
-    lines = [line for line in terminal.text().splitlines() if line]
-    assert lines[-last:] == [f"L{number}" for number in range(1, last + 1)]
+    """Waits for all numbered lines, each once, whole and in order, and for no line of sesh to be left."""
+    whole = [f"L{number}" for number in range(1, last + 1)]
+    terminal.wait_until(
+        lambda: [line for line in terminal.text().splitlines() if line][-last:] == whole, 30, "the lines"
+    )
 
 
 @pytest.mark.parametrize("watches", [True, False])

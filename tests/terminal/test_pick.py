@@ -154,17 +154,21 @@ def test_a_dumb_terminal_gets_a_numbered_question_that_says_how_to_leave(home: H
     attached(home, "two", "one")
     for leaves in ("q\r", "\x04"):
         opened = home.terminal("--pick", env={"TERM": "dumb"})
-        opened.wait_for(re.compile(r"1\) two\n +2\) one\nnumber, or q to leave \[1\]:"))
+        opened.wait_for(re.compile(r"1\) two  detached.*\n +2\) one  detached.*\nnumber or name, or q to leave \[1\]:"))
         opened.type("3\r")
-        opened.wait_for("3 is none of the answers\nnumber, or q to leave [1]:")
-        opened.type("22\r")
-        opened.wait_for("22 is none of the answers\nnumber, or q to leave [1]:")
+        opened.wait_for("3 is none of the answers\nnumber or name, or q to leave [1]:")
+        opened.type("Two\r")
+        opened.wait_for("Two is none of the answers\nnumber or name, or q to leave [1]:")
         opened.type(leaves)
         assert opened.exit_code() == 1
-    opened = home.terminal("--pick", env={"TERM": "dumb"})
-    opened.wait_for("number, or q to leave [1]:")
-    opened.type("2\r")
-    opened.wait_for("this is one")
+    for chosen in ("2\r", "one\r"):
+        opened = home.terminal("--pick", env={"TERM": "dumb"})
+        opened.wait_for("number or name, or q to leave [1]:")
+        opened.type(chosen)
+        opened.wait_for("this is one")
+        opened.type("\x1c")
+        assert opened.exit_code() == 0
+        attached(home, "two")
 
 
 def test_rows_of_directories_show_what_tells_them_apart(terminal: Open, sesh: Sesh, home: Home) -> None:

@@ -253,6 +253,7 @@ NAMES = rows(
     ("--status café", "café, letters"),
     ("--new '' -d", "empty, letters"),
     ("--rename w a:b", "a:b, letters"),
+    ("--rename w a@b", "a@b, letters"),
     (f"--open {LONG}", "at most 64, 65"),
 ) + rows(
     2,
@@ -518,12 +519,12 @@ def test_a_mistake_in_the_settings_is_said_with_its_place(stage: Home, content: 
     assert complaints(text.replace(stage.path, "~"), gist) == []
 
 
-def test_of_several_sessions_it_says_which_were_ended(stage: Home) -> None:
+def test_of_several_sessions_it_says_which_were_ended_and_has_a_line_for_each_that_was_not(stage: Home) -> None:
     stage.sesh("--open", "one", "--", "sleep", "600")
     done = stage.sesh("--kill", "one", "nosuch", "missing")
     assert (done.code, done.stderr) == (
         1,
-        "sesh: ended one; no session nosuch; no session missing; `sesh` lists them\n",
+        "sesh: ended one\nsesh: no session nosuch\nsesh: no session missing; `sesh` lists them\n",
     )
 
 

@@ -252,6 +252,10 @@ def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: H
     for words in (["--kill"], ["--detach"], ["--rename", "x"]):
         assert sesh(*words, env={"SESH_SESSION": "work"}).code == 2
     home.env["SESH_SESSION"] = "work"
+    joined = terminal("--new", "work", "--join")
+    joined.wait_for("this terminal is shown in work itself")
+    joined.type("n")
+    assert joined.exit_code() == 1
     opened = terminal("work")
     opened.wait_for("this terminal is shown in work itself")
     opened.type("y")
@@ -487,10 +491,10 @@ def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Ope
     terminal("kept", "--no-detach-key", "--", "sleep", "9").wait_for("new session kept · sesh --detach leaves")
 
 
-def test_a_client_that_only_watches_says_so_once(terminal: Open, sesh: Sesh) -> None:
+def test_a_client_that_only_watches_says_so_as_it_attaches_and_at_the_first_key(terminal: Open, sesh: Sesh) -> None:
     sesh("--open", "work", "--", "cat")
     watching = terminal("work", "--read-only")
-    watching.wait_until(lambda: sesh("--status", "work", "--json").json()["attached"] == 1)
+    watching.wait_for("read-only: you watch, and keys are not passed on")
     watching.type("a")
     watching.wait_for("this client only watches")
     left(watching, "work")

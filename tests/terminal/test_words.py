@@ -18,11 +18,27 @@ def sessions(home: Home) -> Home:
     return home
 
 
+NO_WINDOWS = "sesh has no windows: use sessions; `sesh NAME` starts one, `sesh --pick` goes to one"
 SAID = [
     ("--status nobody", 1, "no session nobody; `sesh` lists them"),
     ("--status othre", 1, "no session othre; did you mean other?"),
     ("ls", 0, "there is no session ls; this is sesh --list"),
     ("list-sessions", 0, "there is no session list-sessions; this is sesh --list"),
+    ("switchc", 2, "there is no session switchc; this is sesh --attach: missing NAME; write: sesh --attach NAME"),
+    ("kill-window", 1, f"attaching needs a terminal; {NO_WINDOWS}"),
+    ("new-window top", 2, f"new-window is a session name; {NO_WINDOWS}"),
+    ("--open neww -- sleep 9", 0, f"neww is a session now; {NO_WINDOWS}"),
+    ("box:train", 2, "box:train is not a session name; for a session on box: sesh @box train"),
+    (
+        "--run box:train -- a|b",
+        2,
+        "box:train is not a session name; for a session on box: sesh @box --run train -- 'a|b'",
+    ),
+    (
+        "--message w@box hi",
+        2,
+        "w@box is not a session name; for the host: sesh @w@box, for a session on it: sesh @box --message w hi",
+    ),
     ("version", 0, "there is no session version; this is sesh --version"),
     ("kill", 1, "attaching needs a terminal; did you mean sesh --kill NAME?"),
     ("kill-all", 1, "attaching needs a terminal; did you mean sesh --kill-all?"),

@@ -1,7 +1,8 @@
 r"""The terminal in sesh's own lists and questions: keys by name, a screen drawn row by row, a marked row, answers.
 
-The answers of a question stand beside each other; the letter of one chooses it, or the arrow keys and Enter. Escape
-declines, Ctrl-C and Ctrl-\ interrupt. A terminal that cannot move its cursor gets a numbered question.
+The answers of a question stand beside each other; the letter of one chooses it, or the arrow keys and Enter. Escape,
+q, and n if it stands for no answer, decline; Ctrl-C and Ctrl-\ interrupt; any other key rings. A terminal that cannot
+move its cursor gets a numbered question.
 """
 
 from __future__ import annotations
@@ -267,37 +268,43 @@ _MENU_STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1
 
 
 def ask(question: str, answers: Answers, default: str) -> str:
-    r"""Return the letter of the chosen answer, empty for none (Escape, end of input).
+    r"""Return the letter of the chosen answer, empty for none (Escape, q, n, end of input).
 
     `answers`: a small letter or digit and its meaning, each; `default`: the letter that Enter takes. Whatever is typed
     after the answer stays for the next reader. Raises Interrupted upon Ctrl-C and Ctrl-\.
     """
     if printing.dumb():
-        return _numbered(question, answers, default)
+        return numbered(question, answers, default)
     outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
     with terminals.RawTerminal(0, outbound) as terminal:
         return _menu(terminal, question, answers, default)
 
 
-def _numbered(question: str, answers: Answers, default: str) -> str:
-    """Print numbered answers and read a line: a number, or a letter; q leaves. Ask again for anything else."""
+def numbered(question: str, answers: Answers, default: str, names: Mapping[str, str] | None = None) -> str:
+    """Print numbered answers and read a line: a number, a letter, or one of `names`, which stands for a letter; q
+    leaves. Ask again for anything else."""
     by_number = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
     lines = [f"  {number}) {label}\n" for number, (_, label) in enumerate(answers, 1)]
     printing.write(printing.encoded(f"{question}\n{''.join(lines)}"), printing.STDERR)
     prompt = next(number for number, letter in by_number.items() if letter == default)
+    what = "number or name" if names else "number"
     while True:
-        printing.write(f"number, or q to leave [{prompt}]: ".encode(), printing.STDERR)
+        printing.write(f"{what}, or q to leave [{prompt}]: ".encode(), printing.STDERR)
         data = os.read(0, 1024)
         if not data:
             printing.write(b"\n", printing.STDERR)
             return ""
-        answer = data.decode("utf-8", "replace").strip().lower()
-        letter = by_number.get(answer, (answer[:1] if answer.isalpha() else answer) or default)
+        typed = data.decode("utf-8", "replace").strip()
+        answer = typed.lower()
+        letter = by_number.get(answer) or (names or {}).get(typed, "")
+        if not letter and not names:
+            letter = answer[:1] if answer.isalpha() else answer
+        letter = letter or ("" if typed else default)
         if letter in by_number.values():
             return letter
-        if answer in ("q", "quit"):
+        if answer in ("q", "quit", "n", "no"):
             return ""
-        printing.write(printing.encoded(f"{printable(answer)} is none of the answers\n"), printing.STDERR)
+        printing.write(printing.encoded(f"{printable(typed)} is none of the answers\n"), printing.STDERR)
 
 
 def _menu(terminal: RawTerminal, question: str, answers: Answers, default: str) -> str:
@@ -328,7 +335,7 @@ def _menu(terminal: RawTerminal, question: str, answers: Answers, default: str) 
             if key == "resume":
                 draw()
             letter = marked.mark if key in ("enter", "C-j") else key.lower()
-            if key in ("escape", "C-d", "hangup"):
+            if key in ("escape", "C-d", "hangup") or (letter in ("q", "n") and letter not in labels):
                 return ""
             if key in ("C-c", "C-\\"):
                 raise Interrupted("interrupted")
@@ -337,6 +344,8 @@ def _menu(terminal: RawTerminal, question: str, answers: Answers, default: str) 
             if letter in labels or marked.press(key):
                 write(f"\x1b[{len(labels) - 1}A" if stacked else "")
                 draw()
+            elif key not in ("", "resize", "resume"):
+                write("\a")
             if letter in labels:
                 return str(letter)
     finally:

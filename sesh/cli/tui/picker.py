@@ -77,14 +77,23 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
         if printing.dumb():
             summaries, recent = entries(index, wanted), enter.recent()
             keys.sort(key=lambda key: _rank(recent, key, summaries[key]))
-            answers = [(str(number), title(key)) for number, key in enumerate(keys, 1)]
-            others = [number for number, key in enumerate(keys, 1) if not summaries[key].get("current")]
-            answer = console.ask("attach to which session?", answers, str(next(iter(others), 1)))
+            numbers = {key: str(number) for number, key in enumerate(keys, 1)}
+            widest = max(len(title(key)) for key in keys)
+            answers = [(numbers[key], f"{title(key):<{widest}}  {_standing(summaries[key])}") for key in keys]
+            named = {key[1]: numbers[key] for key in keys} | {title(key): numbers[key] for key in keys}
+            others = [numbers[key] for key in keys if not summaries[key].get("current")]
+            answer = console.numbered("attach to which session?", answers, next(iter(others), "1"), named)
             chosen = keys[int(answer) - 1] if answer else None
         else:
             with RawTerminal() as terminal, Stage(terminal) as stage, LiveSessions(index, wanted) as live:
                 chosen = _Picker(stage, live, hosts, directories).chosen()
         return chosen, {str(session["name"]) for session in index.here if session["state"] == "running"}
+
+
+def _standing(session: Summary) -> str:
+    """Return the state of a session, what its program does, and what it asks."""
+    activity, asks = wording.activity(session), wording.asks(session)
+    return ", ".join(filter(None, (wording.state(session), f"{activity}: {asks}" if asks else activity)))
 
 
 def match_cost(query: str, name: str, host: str | None, *more: str) -> int | None:

@@ -18,7 +18,8 @@ from typer.main import get_command
 from sesh.cli import misread, parser
 from sesh.cli.parser import CommandLine, parse, split, wants_json
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VERBS, Verb
-from sesh.errors import InvalidHost, SeshError, UsageError
+from sesh.errors import InvalidHost, InvalidName, SeshError, UsageError
+from sesh.reach import find
 
 
 @cache
@@ -276,6 +277,40 @@ PROPOSALS = [
     ("--kil w3", "--kill w3"),
     ("ls -a", "--list"),
     ("pick -a", "--pick"),
+    ("display-message -t w3 hello", "--message w3 hello"),
+    ("display-message -p -t w3 #S", "--status w3"),
+    ("list-clients -t w3", "--status w3"),
+    ("pipe-pane -t w3 cat", "--logs w3 --follow"),
+    ("switch -t w3", "--attach w3"),
+    ("switch-client -l", "-"),
+    ("switch-client -n", "--pick"),
+    ("attach -d -t w3", "--attach w3 --replace"),
+    ("attach-session -rt w3", "--attach w3 --read-only"),
+    ("send-keys -t w3 C-c", "--send w3 --key C-c"),
+    ("logs -n 5 w3", "--logs w3 5"),
+    ("tail -f w3", "--logs -f w3"),
+    ("-S w3 -X quit", "--kill w3"),
+    ("-S w3 -p 0 -X stuff ls", "--send w3 ls"),
+    ("-wipe", "--sweep"),
+    ("--stat w3", "--status w3"),
+    ("--tail w3", "--logs w3"),
+    ("--delete w3", "--kill w3"),
+    ("--remove w3", "--kill w3"),
+    ("--exit w3", "--kill w3"),
+    ("--close w3", "--kill w3"),
+    ("--end w3", "--kill w3"),
+    ("--search w3", "--grep w3"),
+    ("--find w3", "--grep w3"),
+    ("--execute w3 -- ls", "--exec w3 -- ls"),
+    ("--restart w3", "--restore w3"),
+    ("--leave w3", "--detach w3"),
+    ("train@gpu --exec -- true", "@gpu --exec train -- true"),
+    ("gpu:train --exec -- true", "@gpu --exec train -- true"),
+    ("train@gpu --send hi", "@gpu --send train hi"),
+    ("--kil train@gpu", "@gpu --kill train"),
+    ("-d train@gpu", "@gpu --replace train"),
+    ("--run train@gpu make", "@gpu --run train -- make"),
+    ("run train@gpu make -j8", "@gpu --run train -- make -j8"),
 ]
 """A wrong line, and the one that is proposed."""
 
@@ -286,10 +321,31 @@ def test_a_wrong_line_is_answered_with_the_one_that_was_meant(words: str, meant:
     assert f"{error.message}; {error.hint}".endswith((f"did you mean $sesh {meant}?", f": $sesh {meant}; "))
 
 
+@pytest.mark.parametrize(
+    ("words", "thing"),
+    [
+        ("select-window -t w3", "windows"),
+        ("new-window -n w3", "windows"),
+        ("splitw -b", "windows"),
+        ("--kill-window", "windows"),
+        ("paste-buffer -t w3", "buffers"),
+        ("set-option -g x on", "commands for settings"),
+        ("display-popup -E", "such command"),
+    ],
+)
+def test_a_command_of_tmux_for_what_sesh_does_not_have_is_answered_with_what_to_do_instead(
+    words: str, thing: str
+) -> None:
+    hint = misread.error(split(words.split())).hint or ""
+    assert hint.startswith(f"sesh has no {thing}: ")
+    assert hint.count("`") >= 2
+
+
 HABITS = st.sampled_from([
     *(word for verb in VERBS for word in (verb.name, verb.name[2:])),
     "ls", "rm", "new-session", "a", "-S", "-s", "-dmS", "-d", "-A", "-n", "-t", "-f", "-e", "-k", "-x", "-C", "-j8",
-    "-la", "--exit", "--bad", "w3", "make", "5", "@gpu", "a=b",
+    "-la", "--exit", "--bad", "w3", "make", "5", "@gpu", "a=b", "w3@gpu", "gpu:w3", "kill-window",
+    "switch-client", "-l", "attach-session", "display-message", "pipe-pane", "-X",
 ])  # fmt: skip
 """Words of verbs and of other programs."""
 
@@ -301,20 +357,62 @@ def test_no_line_is_proposed_that_would_be_refused(words: list[str], tail: list[
         line = split([*words, *tail])
         if parse(line) is not None:
             return
-        error = misread.error(line)
-    except UsageError:
-        return  # a host in the wrong place
+    except InvalidHost:
+        return
+    assert_accepted(misread.error(line))
+
+
+def assert_accepted(error: SeshError) -> None:
+    """The lines that an error proposes are taken by the parser, and each names its session as sesh wants it."""
     text = f"{error.message}?{error.hint}"
-    for mark in ("did you mean $sesh ", "before the name: $sesh ", "after --: $sesh "):
-        meant = text.partition(mark)[2].partition("?")[0]
+    for mark in (
+        "did you mean $sesh ", "before the name: $sesh ", "after --: $sesh ", "comes first: sesh ", "session: $sesh ",
+        "a session on gpu: sesh ", "on it: sesh ", "write: $sesh ", "command: $sesh ",
+    ):  # fmt: skip
+        meant = text.partition(mark)[2].partition("?")[0].partition(", for the host")[0].partition(", or $sesh")[0]
         again = shlex.split(meant)
-        if meant and not {"NAME", "CMD", "TEXT", "@HOST", "FILE", "REGEX", "K=V"} & set(again):
+        if meant and not {"NAME", "CMD", "TEXT", "@HOST", "FILE", "REGEX", "K=V", "…"} & set(again):
             taken = split(again)
             options = parse(taken)
             assert options is not None, text
             gathered = options.get(taken.row.gather)
             assert not isinstance(gathered, list) or len(gathered) <= len(taken.row.words), text
             assert taken.tail or taken.verb not in ("--exec", "--run"), text
+            if taken.row.words and taken.row.words[0].startswith("name"):
+                name = next((value for option, _, value in parser.pieces(taken) if option is None), "w3")
+                assert name == "-" or not find.placed(name or "")[0], text
+
+
+OF_VERBS = {
+    "--rename": "new", "--send": "text", "--message": "text", "--label": "a=b", "--record": "file", "--wait": "--exit",
+    "--run": "-- make", "--exec": "-- make", "--open": "dir -- make", "--resume-with": "-- make", "--logs": "5",
+}  # fmt: skip
+"""The words behind NAME, of the verbs that may have such."""
+
+
+OF_SESSIONS = [verb for verb in VERBS if verb.name and "".join(verb.words).startswith("name")]
+
+
+@pytest.mark.parametrize("verb", OF_SESSIONS, ids=lambda verb: verb.name)
+@pytest.mark.parametrize("name", ["w3@gpu", "gpu:w3"])
+def test_each_line_that_is_proposed_for_name_at_host_is_accepted_whole(verb: Verb, name: str) -> None:
+    """Wherever NAME@HOST stands, and whatever stands behind it, the verb, the host and all other words are kept."""
+    rest = OF_VERBS.get(verb.name, "").split()
+    whole = " ".join(["@gpu", verb.name, "w3", *rest])
+    for words in ([name, verb.name, *rest], [verb.name, name, *rest]):
+        line = split(words)
+        if not line.verb and not line.behind:
+            continue  # --label K=V is an option too
+        if parse(line) is None:
+            error = misread.error(line)
+            assert f"$sesh {whole}" in f"{error.message} {error.hint}"
+        else:
+            with pytest.raises(InvalidName) as raised:
+                find.checked(name, verb.name)
+            error = raised.value
+            misread.complete(error, line)
+            assert f"sesh {whole}" in error.message
+        assert_accepted(error)
 
 
 def test_a_line_that_typer_would_take_is_refused_in_words() -> None:
