@@ -208,6 +208,8 @@ def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
     with _alone(caller.session_id):
         if caller.session_id:  # it may be there already, or its result: this request has come before then
             if (session := _by_id(caller.session_id)) is not None:
+                if agent := os.environ.get("SSH_AUTH_SOCK"):  # that of the link over which it began may be gone
+                    records.link_agent(caller.session_id, agent)
                 return {"name": session[0], "session_id": caller.session_id}, b"", session[1]
             if (ended := _ended(caller.session_id)) is not None:
                 return ended

@@ -451,6 +451,18 @@ def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: H
             one.close()
 
 
+def test_what_began_over_a_link_that_was_replaced_has_the_agent_of_the_next_one(home: Home) -> None:
+    """A job kept the agent's socket of the connection that had ended."""
+    words: dict[str, Any] = {"op": "enter.job", "arguments": {"spec": {"command": ["cat"]}}, "session_id": "c0ffee"}
+    for agent in ("/first", "/second"):
+        own = Bridge(home, env={"SSH_AUTH_SOCK": agent})
+        try:
+            own.greeted().request("enter", deadline=deadline(), **words)
+        finally:
+            own.close()
+        assert os.readlink(os.path.join(home.directory, ".agent.c0ffee")) == agent
+
+
 def test_without_a_greeting_the_daemon_hears_what_this_side_says(home: Home, far_end: Bridge) -> None:
     home.sesh("--open", "work", "--", "cat")
     connection = far_end.greeted()
