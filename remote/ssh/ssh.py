@@ -209,7 +209,7 @@ def control_path(destination: Destination) -> str:
     if destination.setting("forwardagent") not in ("", "no") and not forwarded_agent(destination):
         sockets = control_sockets(name)
         if os.path.join(folder, name) not in sockets:
-            return max(filter(_accepts, sockets), default=os.path.join(folder, name))
+            return max(filter(accepts, sockets), default=os.path.join(folder, name))
     return os.path.join(folder, name)
 
 
@@ -222,7 +222,7 @@ def control_sockets(name: str = "", *, any_way: bool = False) -> list[str]:
     return [os.path.join(folder, entry) for entry in named if entry[:part] == name[:part] or not name]
 
 
-def _accepts(path: str) -> bool:
+def accepts(path: str) -> bool:
     """Return whether a process listens at a socket: a control master that was killed leaves its own behind."""
     probe = socket.socket(socket.AF_UNIX)
     try:
