@@ -354,6 +354,33 @@ def test_bytes_pass_both_ways_until_the_other_side_has_gone() -> None:
         os.close(each)
 
 
+def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_meanwhile() -> None:
+    """A client whose window was closed while the network was down stayed attached."""
+    near_in, near = os.pipe()
+    back, near_out = os.pipe()
+    daemon, ours = socket.socketpair()
+    descriptor = ours.detach()
+
+    def output() -> None:
+        try:
+            while True:
+                daemon.sendall(b"output")
+                os.read(back, 1 << 16)
+        except OSError:
+            os.close(back)
+
+    writer = threading.Thread(target=output)
+    writer.start()
+    ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
+    assert bridge._splice(*ends, patience=0.5) == 1
+    os.close(near_out)  # as the bridge does when it ends
+    writer.join(10)
+    assert not writer.is_alive()
+    daemon.close()
+    for each in (near_in, near):
+        os.close(each)
+
+
 GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
