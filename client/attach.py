@@ -210,7 +210,7 @@ class _Client:
         # Of several attempts that succeed at once, the last to greet the daemon would take the place of the others.
         alone = len(link.state.attempts) <= 1
         hello = _introduction(self.display.terminal, self.options, host, more) if alone else None
-        return LostSession(attachment.name, host, session_id, position, link.state.heard_at, hello)
+        return LostSession(attachment.name, host, session_id, position, link.state.heard_at, hello, attached=True)
 
     def _greeting(self, connection: wire.Connection, host: str | None, **more: Unpack[Hello]) -> bytes:
         """Return HELLO; for a daemon that was told that, RESIZE if the size has changed since, else nothing."""

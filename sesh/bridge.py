@@ -13,7 +13,8 @@ It answers HELLO with WELCOME (`version`, `home`, the time `now`, what it `can`)
   another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
 
 `enter` and `connect` may bring a `greeting`, the words of a HELLO: if they lead to a daemon, that is told it at once,
-with the agent and the display that the link forwards, and the answer says `greeted`.
+with the agent and the display that the link forwards, and the answer says `greeted`. With `pings` the other side asks
+for a sign of life at least once a minute: it is gone if nothing comes from it for two, and the link ends.
 
 PING is answered with PONG at any time, also while an op runs.
 """
@@ -27,6 +28,7 @@ import signal
 import time
 from binascii import a2b_base64
 from contextlib import contextmanager
+from math import inf
 
 from sesh import attached_last, bounds, gate, log, paths, protocol, wire, writing
 from sesh.about import CALLED, __version__
@@ -78,6 +80,8 @@ _ENTERING = ".entering"
 """The file in the directory of sessions with a lock for each id that is asked for; it has no content."""
 _FOR_A_SHELL = "run: chmod ", "run: $there chmod "
 """A remedy for this machine, and the same for who reads it on another (see `errors.for_host`)."""
+_SILENT = 120.0
+"""Seconds after which another side of which nothing comes is gone, if it `pings`."""
 _ATTEMPTS = 5
 """Tries to find a session that is renamed again and again meanwhile."""
 
@@ -127,9 +131,10 @@ def serve() -> int:
             elif kind == protocol.REQUEST:
                 if near.gone():
                     return 0  # nobody waits for it any more: it is not begun
-                daemon = _request(near, origin, protocol.parse(payload))
+                request = protocol.parse(payload)
+                daemon = _request(near, origin, request)
                 if daemon is not None:
-                    return _splice(near, daemon)
+                    return _splice(near, daemon, _SILENT if request.get("pings") is True else inf)
     except Unreachable:
         return 0  # the other side has gone, as it may at any time
 
@@ -208,6 +213,8 @@ def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
     with _alone(caller.session_id):
         if caller.session_id:  # it may be there already, or its result: this request has come before then
             if (session := _by_id(caller.session_id)) is not None:
+                if agent := os.environ.get("SSH_AUTH_SOCK"):  # that of the link over which it began may be gone
+                    records.link_agent(caller.session_id, agent)
                 return {"name": session[0], "session_id": caller.session_id}, b"", session[1]
             if (ended := _ended(caller.session_id)) is not None:
                 return ended
@@ -410,11 +417,13 @@ def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, 
         near.send(_refusal(number, unknown))
 
 
-def _splice(near: wire.Connection, daemon: wire.Connection) -> int:
-    """Passes bytes both ways until either side closes; returns the exit code, 0 if all has passed.
+def _splice(near: wire.Connection, daemon: wire.Connection, patience: float = inf) -> int:
+    """Passes bytes both ways until either side closes, or nothing has come from the other side for `patience` seconds;
+    returns the exit code, 0 if all has passed.
 
     All that the daemon said before it closed still passes, and all that it has said when the other side gives up.
     """
+    heard_at = time.monotonic()
     with daemon:
         back, forth = (daemon.inbound, near.outbound), (near.inbound, daemon.outbound)
         held = {back: b"", forth: b""}
@@ -425,7 +434,11 @@ def _splice(near: wire.Connection, daemon: wire.Connection) -> int:
             for direction, block in held.items():
                 end, event = (direction[1], select.POLLOUT) if block else (direction[0], select.POLLIN)
                 wanted[end] = wanted.get(end, 0) | event
-            wire.polled(wanted.items(), None)
+            ready = wire.polled(wanted.items(), None if patience == inf else heard_at + patience)
+            if near.inbound in ready or near.inbound not in wanted:
+                heard_at = time.monotonic()
+            elif time.monotonic() >= heard_at + patience:
+                return 1
             for direction in list(held):
                 try:
                     held[direction] = _pass_on(direction, held[direction])

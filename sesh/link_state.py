@@ -13,6 +13,8 @@ from __future__ import annotations
 
 QUIET, SILENT, LOST_AFTER = 2.0, 4.0, 12.0
 """Seconds of silence before a question: after output, and after an answer. And before the link counts as lost."""
+ANYWAY = 60.0
+"""Seconds after which a link is asked although output comes over it: else the host would take this side for gone."""
 ANSWER_TIME = 0.3
 """Seconds, beside 1.2 round trips, in which a question has to be answered before another link is opened."""
 SIGN_TIME = 0.06
@@ -66,6 +68,7 @@ class LinkState:
         """When to call `act`."""
         self._patience = QUIET
         self._asked_at, self._ask_at, self._answer_by = 0.0, _NEVER, _NEVER
+        self._ask_anyway = now + ANYWAY
         self.begun_at = -_NEVER
         """When the newest attempt began."""
         self._next, self._number = _NEVER, 0
@@ -166,9 +169,10 @@ class LinkState:
             if now >= self.heard_at + self._unasked:
                 self._lose(now, now)
             return False
-        asks = min(self._ask_at, _NEVER if self._asked_at else self.heard_at + self._patience) <= now
+        unasked = min(self.heard_at + self._patience, self._ask_anyway)
+        asks = min(self._ask_at, _NEVER if self._asked_at else unasked) <= now
         if asks:
-            self._asked_at, self._ask_at = now, _NEVER
+            self._asked_at, self._ask_at, self._ask_anyway = now, _NEVER, now + ANYWAY
             self._answer_by = min(self._answer_by, now + ANSWER_TIME + 1.2 * self.round_trip)
         elif self._asked_at and now >= self.heard_at + LOST_AFTER:
             self._lose(now, now)

@@ -74,8 +74,8 @@ class Words(_Positions, total=False):
 
     `from`, `since`: a position, or `head`, `sent`, `start`; `since` of `events` is a number, of `answer` a moment.
     `else`: the position that stands for `sent` if nothing was sent. `probe`: only say what would be done. `lasts`:
-    carry it out even if the asker gives up. `name`, `session_id`, `passing`, `op`, `arguments`, `asks`, `answers` and
-    `greeting` are the bridge's.
+    carry it out even if the asker gives up. `name`, `session_id`, `passing`, `op`, `arguments`, `asks`, `answers`,
+    `greeting` and `pings` are the bridge's.
     """
 
     name: str
@@ -127,6 +127,7 @@ class Words(_Positions, total=False):
     asks: bool
     answers: Sequence[str]
     greeting: Introduction
+    pings: bool
 
 
 class TimedWords(Words, total=False):

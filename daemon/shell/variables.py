@@ -73,17 +73,6 @@ def use_agent(session_id: str, name: str, sockets: Iterable[str]) -> None:
     if not socket:
         return
     is_first = not os.path.islink(link)
-    link_agent(link, socket)
+    records.link_agent(session_id, socket)
     if is_first:
         update(session_id, name, {"SSH_AUTH_SOCK": link})
-
-
-def link_agent(link: str, target: str) -> None:
-    """Makes `link` a symbolic link to `target`, in one step."""
-    temporary = f"{link}.{os.getpid()}"
-    try:
-        os.symlink(target, temporary)
-        os.replace(temporary, link)
-    except OSError:
-        if os.path.islink(temporary):
-            os.unlink(temporary)

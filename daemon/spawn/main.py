@@ -215,8 +215,13 @@ def _start_session(spec: LaunchSpec) -> Session:
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     created, ended_for_memory = STEADY.now(), system.ended_for_memory()
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
+    if creator.get("SSH_AUTH_SOCK"):  # before the program, which may ask the agent at once
+        records.link_agent(session_id, creator["SSH_AUTH_SOCK"])
     try:
         pty = Pty.spawn(Program(program, argv, spec["directory"], variables, size, spec["umask"], inbound))
+    except BaseException:
+        records.unlink_agent(session_id)
+        raise
     finally:
         if inbound >= 0:
             os.close(inbound)
@@ -241,10 +246,6 @@ def _start_session(spec: LaunchSpec) -> Session:
         "ended_for_memory": ended_for_memory,
         "reason": None,
     }
-    if creator.get("SSH_AUTH_SOCK"):
-        from sesh.daemon.shell.variables import link_agent
-
-        link_agent(records.agent_path(session_id), creator["SSH_AUTH_SOCK"])
     session = Session(facts, size, pty)
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))

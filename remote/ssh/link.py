@@ -507,13 +507,16 @@ def _open(  # noqa: PLR0913 (so many ways to open one)
     """Open the link. `detached`: the process that carries it has no terminal, and gets none of its signals.
     `stop`: ends the attempt. `alone`: it has an ssh connection of its own. `along`: as in `Link.start`; it does not go
     early if login files have read a part of such before, nor, unless it may come twice, where a command leads to the
-    host, of which nothing is known. `stale_after`: as `Link` has it.
+    host, of which nothing is known; nor, if ssh forwards an agent and the connection may be found to be stale, what
+    starts a program, which would have the agent of the connection that ends. `stale_after`: as `Link` has it.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     deadline = time.monotonic() + timeout
-    if along is not None and (destination.host in _swallowing or (along.changes and destination.via is not None)):
-        along.early = False
+    if along is not None:
+        waits = destination.via is not None or (stale_after > 0 and ssh.forwarded_agent(destination))
+        if destination.host in _swallowing or (along.changes and waits):
+            along.early = False
     argv = ssh.command(
         destination,
         starting.line(destination, along.frames if along and along.public else b""),

@@ -91,7 +91,9 @@ def ensure(
                 raise failure
             if ssh.owns_control_path(destination) and os.path.lexists(path := _path(destination)):
                 os.unlink(path)  # that of a killed control master; a new one would find it taken
-            return _open(destination, ask, deadline, lock if lingers and not ask else None, stop or Stop())
+            asked = _open(destination, ask, deadline, lock if lingers and not ask else None, stop or Stop())
+            _replace_agents(destination)
+            return asked
     return None
 
 
@@ -155,8 +157,8 @@ def _noted(destination: Destination, since: float) -> tuple[str, float] | None:
 def _path(destination: Destination) -> str:
     """The path of the control socket that is this process's to open, if sesh owns that, and of the files beside it.
 
-    `.lock`: see `locked`. `.failed`: of the newest login, the agent's socket and what ssh printed, if it failed and
-    others should know. `.login`: the same of one that goes on alone.
+    `.agent`: see `_replace_agents`. `.lock`: see `locked`. `.failed`: of the newest login, the agent's socket and what
+    ssh printed, if it failed and others should know. `.login`: the same of one that goes on alone.
     """
     return os.path.join(ssh.control_directory(), ssh.control_name(destination))
 
@@ -218,6 +220,31 @@ def retire(destination: Destination) -> None:
         _stop(path)
 
 
+def _replace_agents(destination: Destination) -> None:
+    """Have those connections to the host end as `retire` does whose agent is gone, as another agent has one now.
+
+    A link beside the socket of each leads to its agent.
+    """
+    agent, own = ssh.forwarded_agent(destination), _path(destination)
+    if not agent or not ssh.owns_control_path(destination):
+        return
+    for path in ssh.control_sockets(ssh.control_name(destination)):
+        if path != own and os.path.islink(f"{path}.agent") and not ssh.accepts(f"{path}.agent"):
+            _stop(path)
+    _unlink_agent(own)
+    try:
+        os.symlink(agent, f"{own}.agent")
+    except OSError:
+        return  # a full disk: the connection stays for as long as others do
+
+
+def _unlink_agent(path: str) -> None:
+    try:
+        os.unlink(f"{path}.agent")
+    except FileNotFoundError:
+        pass  # it forwards none
+
+
 def retire_all() -> int:
     """Have all control masters of sesh's own end as `retire` does; return how many there were. Raises Refused."""
     return sum(map(_stop, ssh.control_sockets()))
@@ -228,6 +255,7 @@ def _stop(path: str) -> bool:
 
     OpenSSH: clientloop.c, client_stop_mux.
     """
+    _unlink_agent(path)
     argv = [program(), "-F", "none", "-O", "stop", *ssh.control_path_option(path), "--", "sesh"]  # asks no host
     return _wait(_start(argv, subprocess.DEVNULL, ask=False), _CONTROL_TIMEOUT, ask=False) == 0
 

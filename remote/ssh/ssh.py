@@ -206,10 +206,10 @@ def control_path(destination: Destination) -> str:
     if not owns_control_path(destination):
         return destination.setting("controlpath")
     folder, name = control_directory(), control_name(destination)
-    if destination.setting("forwardagent") not in ("", "no") and not _forwarded_agent(destination):
+    if destination.setting("forwardagent") not in ("", "no") and not forwarded_agent(destination):
         sockets = control_sockets(name)
         if os.path.join(folder, name) not in sockets:
-            return max(filter(_accepts, sockets), default=os.path.join(folder, name))
+            return max(filter(accepts, sockets), default=os.path.join(folder, name))
     return os.path.join(folder, name)
 
 
@@ -222,7 +222,7 @@ def control_sockets(name: str = "", *, any_way: bool = False) -> list[str]:
     return [os.path.join(folder, entry) for entry in named if entry[:part] == name[:part] or not name]
 
 
-def _accepts(path: str) -> bool:
+def accepts(path: str) -> bool:
     """Return whether a process listens at a socket: a control master that was killed leaves its own behind."""
     probe = socket.socket(socket.AF_UNIX)
     try:
@@ -246,7 +246,7 @@ def control_name(destination: Destination) -> str:
     own = [value for keyword in _LOGIN_KEYWORDS + _CARRIED_KEYWORDS for value in destination.settings.get(keyword, [])]
     identity = _hash("\0".join((destination.key, *own, *environment_options(), program())))
     identity = _hash(destination.key)[:_HOST_PART] + identity[_HOST_PART:]
-    agent = _forwarded_agent(destination)
+    agent = forwarded_agent(destination)
     return identity[:_WAY_PART] + _hash(agent)[_WAY_PART:] if agent else identity
 
 
@@ -254,7 +254,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_SOCKET_NAME]
 
 
-def _forwarded_agent(destination: Destination) -> str:
+def forwarded_agent(destination: Destination) -> str:
     """The socket of the agent that ssh forwards to the host, by its real path; empty without one.
 
     ssh_config(5): ForwardAgent and IdentityAgent hold a path, or the name of a variable after `$`.

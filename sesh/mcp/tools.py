@@ -34,6 +34,8 @@ Size = Annotated[
 ]
 Command = str | list[str]
 
+_MOST_LINES = 10_000
+"""Lines that `logs` reads at once."""
 READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 DOING = ToolAnnotations(read_only_hint=False)
 ENDING = ToolAnnotations(read_only_hint=False, destructive_hint=True)
@@ -221,7 +223,7 @@ class Tools:
         self,
         name: Name,
         lines: Annotated[
-            int, Field(description="Number of last lines of scrollback and screen.", ge=1, le=10_000)
+            int, Field(description="Number of last lines of scrollback and screen.", ge=1, le=_MOST_LINES)
         ] = 100,
         host: Host = None,
         output_limit: Limit = CHARACTERS,
@@ -480,6 +482,10 @@ def _end(session: Session, text: str, limit: int, skip: int = 0) -> tuple[str, s
     before = text[: len(text) - len(end)]
     where = f", host={session.host}" if session.host else ""
     more = "" if before.endswith("\n") else f", output_limit={len(text)}"
-    count, skip = min(before.count("\n") + 1, 10_000), skip + end.count("\n")
-    words = f"name={session.name}{where}, lines={count}, skip={skip}{more}"
-    return end, f"{len(before):,} characters before this were left out; read them with logs: {words}"
+    count, skip = before.count("\n") + 1, skip + end.count("\n")
+    words = f"name={session.name}{where}, lines={min(count, _MOST_LINES)}, skip={skip}{more}"
+    hint = f"{len(before):,} characters before this were left out; read them with logs: {words}"
+    if count > _MOST_LINES:
+        hint += f" (then with skip={skip + _MOST_LINES}, if the session keeps so many lines; else run the command again"
+        hint += f" with output_limit={len(text)}, or into a file)"
+    return end, hint

@@ -246,8 +246,11 @@ def _has_no_user(entry: str, mode: int) -> bool:
 
 
 def _is_stale(path: str) -> bool:
-    """Returns whether a socket has no listener, a lock file no holder, or what a login has printed is old."""
+    """Returns whether a socket has no listener, an agent's link no socket beside it, a lock file no holder, or what a
+    login has printed is old."""
     mode, age, entry = os.lstat(path).st_mode, _age(path), os.path.basename(path)
+    if stat.S_ISLNK(mode):
+        return entry.endswith(".agent") and age > 1.0 and not os.path.lexists(path.removesuffix(".agent"))
     if stat.S_ISSOCK(mode):
         return age > 1.0 and _listener(path) is None
     is_left = stat.S_ISREG(mode) and entry[:1] != "." and entry.endswith((".lock", ".login", ".failed", ".refused"))

@@ -135,7 +135,7 @@ class HostTarget(Target):
 
     def _greeted(self, words: Words) -> Words:
         """The words of a request, with the greeting, if there is one."""
-        return {**words, "greeting": self.greeting} if self.greeting is not None else words
+        return {**words, "greeting": self.greeting, "pings": True} if self.greeting is not None else words
 
     def _led(self, link: Link, words: Words, deadline: float | None = None) -> tuple[Answer, bytes]:
         """Has an op lead a link to a session's daemon; returns the host's answer, and the output that comes with it.
@@ -156,7 +156,7 @@ class HostTarget(Target):
 
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """A link that was led to a session there; see `Target`. Raises NotFound."""
-        words = self._greeted({"name": name, "passing": not attaches})
+        words = self._greeted({"name": name, "passing": not attaches, "pings": attaches})
         along = links.request_along(self.destination, wire.asking("connect", 1, **words), changes=False)
         with NamingHost(self.host):
             link = self.open(deadline, along=along)

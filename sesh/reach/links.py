@@ -221,7 +221,7 @@ def _check_refusals(destination: Destination) -> None:
 
 
 def _wanted(lost: LostSession) -> Words:
-    wanted: Words = {"name": lost.name, "session_id": lost.session_id}
+    wanted: Words = {"name": lost.name, "session_id": lost.session_id, "pings": lost.attached}
     return {**wanted, "greeting": lost.hello} if lost.hello is not None else wanted
 
 

@@ -28,11 +28,13 @@ class LostSession:
         position: int,
         heard_at: float,
         hello: Introduction | None = None,
+        *,
+        attached: bool = False,
     ) -> None:
-        self.name, self.host, self.session_id = name, host, session_id
+        self.name, self.host, self.session_id, self.attached = name, host, session_id, attached
         self.position, self.heard_at, self.hello = position, heard_at, hello
         """`position`: of the first byte of output that has not come. `heard_at`: when anything came last. `hello`: goes
-        along with the request for the session."""
+        along with the request for the session. `attached`: a terminal shows it."""
 
 
 class Attempt(Stop):

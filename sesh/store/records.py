@@ -120,6 +120,24 @@ def agent_path(session_id: str) -> str:
     return os.path.join(paths.directory(), f".agent.{session_id}")
 
 
+def link_agent(session_id: str, target: str) -> None:
+    """Makes a session's agent path a symbolic link to `target`, in one step; if that fails it stays as it was."""
+    link = agent_path(session_id)
+    temporary = f"{link}.{os.getpid()}"
+    try:
+        os.symlink(target, temporary)
+        os.replace(temporary, link)
+    except OSError:
+        if os.path.islink(temporary):
+            os.unlink(temporary)
+
+
+def unlink_agent(session_id: str) -> None:
+    """Removes that link, if there is one."""
+    if os.path.islink(link := agent_path(session_id)):
+        os.unlink(link)
+
+
 def checkpoint_path(session_id: str) -> str:
     """The file of a session's checkpoint."""
     return os.path.join(paths.directory(), f".checkpoint.{session_id}")

@@ -313,6 +313,39 @@ def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) ->
     assert decoy
 
 
+def sockets(home: Home) -> list[str]:
+    """The control sockets of sesh's own."""
+    return [entry for entry in os.listdir(os.path.join(home.directory, ".control")) if "." not in entry]
+
+
+def test_a_connection_whose_agent_is_gone_ends_once_another_agent_has_one_and_nothing_uses_it(
+    home: Home, farm: Farm
+) -> None:
+    """Each login with an agent of its own left an ssh for 8 h."""
+    far = farm.host("box", config={"ForwardAgent": "yes"}, proxied=True)
+    agents = {name: started_agent(home, name) for name in ("first", "second", "third", "fourth")}
+
+    def list_with(name: str) -> None:
+        assert home.sesh("@box", "--list", env={"SSH_AUTH_SOCK": agents[name][0]}).code == 0
+
+    terminal = attached(home, "@box", "work", env={"SSH_AUTH_SOCK": agents["first"][0]})
+    list_with("second")
+    assert len(sockets(home)) == 2, "both agents run"
+    for name in ("first", "second"):
+        agents[name][1].signal(signal.SIGTERM)
+        agents[name][1].exit_code()
+    list_with("third")
+    assert len(sockets(home)) == 1
+    wait_until(lambda: far.proxy.connections == 2)  # the second has ended; the first carries the attachment still
+    terminal.type("echo he''re\r")
+    shows(terminal, "here")
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    wait_until(lambda: far.proxy.connections == 1)
+    list_with("fourth")
+    assert len(sockets(home)) == 2, "the third agent runs"
+
+
 @pytest.mark.parametrize("link", [False, True])
 def test_who_comes_back_with_another_agent_has_that_one_over_there(home: Home, farm: Farm, link: bool) -> None:
     """A shared connection keeps to the agent that it was opened with, which may have ended since."""
@@ -344,10 +377,9 @@ def test_who_comes_back_with_another_agent_has_that_one_over_there(home: Home, f
     terminal.type("clear; ssh-add -l\r")
     shows(terminal, "of-evening")
     assert home.sesh("@box", "--list").code == 0
-    connections = os.listdir(os.path.join(home.directory, ".control"))
-    assert len(connections) == 2, "one for each agent, however often it is used"
+    (standing,) = sockets(home)
     assert home.sesh("@box", "--list", env={"SSH_AUTH_SOCK": None}).code == 0
-    assert os.listdir(os.path.join(home.directory, ".control")) == connections, "without an agent any of them will do"
+    assert sockets(home) == [standing], "without an agent the one that stands will do"
     assert far.names() == ["work"]
 
 

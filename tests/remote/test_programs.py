@@ -24,6 +24,9 @@ NAMES = (
     "uv",
     "sh",
 )
+BOX, OTHER = "box.invalid", "other.invalid"
+"""Names that lead nowhere, wherever the tests run: an ssh without the test's configuration would log in there, and note
+the host's key in the user's own known_hosts."""
 
 
 @pytest.mark.usefixtures("light")
@@ -34,8 +37,8 @@ NAMES = (
     ids=lambda path: path or "empty",
 )
 def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path: str) -> None:
-    farm.host("box", config={"Compression": "no"})
-    other = farm.host("other", installed=False, config={"Ciphers": "aes128-ctr"})
+    farm.host(BOX, config={"Compression": "no"})
+    other = farm.host(OTHER, installed=False, config={"Ciphers": "aes128-ctr"})
     other.write(".local/bin/sesh", "#!/bin/sh\n", 0o755)  # refused: what would come after it is done over there
     for name in NAMES:
         for folder in ("here", "here/bin"):
@@ -44,12 +47,12 @@ def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path
     home.write("file", "pushed")
     env = {"PATH": path.format(home.env["PATH"])}
     where = os.path.join(home.path, "here")
-    reached = "{}" in path  # else there is no ssh that knows these hosts
+    reached = "{}" in path  # else the system's ssh runs, which does not know these hosts
     for words in (
-        ("@box", "--list"),
-        ("@box", "--open", "work"),
-        ("@box", "--kill", "work"),
-        ("--deploy", "@other"),
+        (f"@{BOX}", "--list"),
+        (f"@{BOX}", "--open", "work"),
+        (f"@{BOX}", "--kill", "work"),
+        ("--deploy", f"@{OTHER}"),
         ("--doctor",),
         ("--open", "here"),
         ("--sweep", "--dry-run"),
@@ -59,5 +62,5 @@ def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path
         refused = words[0] == "--deploy" and "--force replaces it" in done.stderr
         assert done.code == 0 or not reached or refused or words[0] in ("--doctor", "--complete"), (words, done.stderr)
     by_autossh = {**env, "SESH_SSH": "autossh", "SESH_CTRL_DIR": f"{home.path}/control"}
-    home.sesh("@box", "--list", env=by_autossh, cwd=where)
+    home.sesh(f"@{BOX}", "--list", env=by_autossh, cwd=where)
     assert not os.path.exists(os.path.join(home.path, "ran"))

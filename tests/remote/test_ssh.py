@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from sesh import wire
 from sesh.errors import Refused, Unreachable
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.link import Along, open_link
 from tests.remote.farm import Far, Farm
 from tests.support import Home, processes, wait_until
 
@@ -169,6 +171,22 @@ def test_who_has_no_agent_passes_over_the_socket_of_a_killed_connection(
     master.ensure(box, ask=False)
     assert (ssh.control_path(box), master.is_alive(box)) == (alone, True)
     assert all(map(os.path.exists, before))
+
+
+def test_what_starts_a_program_waits_for_the_host_if_it_takes_the_forwarded_agent_along(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent at once over a connection that was then found to be stale, it was begun with the agent of that one."""
+    farm.host("box", config={"ForwardAgent": "yes"})
+    box = Destination("box")
+    for agent, early in ((here.write("agent", ""), False), ("/nobody/listens", True)):
+        monkeypatch.setenv("SSH_AUTH_SOCK", agent)
+        for stood, expected in ((False, True), (True, early)):
+            along = Along(wire.asking("op", 1, op="sessions.summaries", asks=False, answers=[]), changes=True)
+            open_link(box, {}, ask=False, along=along, stale_after=10.0).close()
+            assert along.early == expected, (agent, stood)
+        processes.kill(farm.masters())
+        wait_until(lambda: not master.is_alive(box))
 
 
 def test_a_forwarded_port_and_variables_are_those_of_the_alias_that_was_typed(home: Home, farm: Farm) -> None:

@@ -140,6 +140,22 @@ def test_what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> 
     driven(home, story)
 
 
+def test_the_hint_for_output_of_more_lines_than_logs_reads_at_once_leads_to_the_rest(home: Home) -> None:
+    """It named `logs` with 10,000 lines, and the lines before those could not be read."""
+    lines = [str(number) for number in range(1, 12_001)]
+
+    async def story(agent: Agent) -> None:
+        await agent.call("open", name="work")
+        ran = await agent.call("run", name="work", command="seq 1 12000", output_limit=50)
+        first, then = map(int, re.findall(r"skip=(\d+)", ran["hint"]))
+        assert then == first + 10_000
+        (limit,) = re.findall(r"output_limit=(\d+)", ran["hint"])
+        again = await agent.call("run", name="work", command="seq 1 12000", output_limit=int(limit))
+        assert (again["output"].splitlines(), again["hint"]) == (lines, None)
+
+    driven(home, story)
+
+
 def test_a_list_is_filtered_by_labels_and_costs_no_indents(home: Home) -> None:
     """A hundred sessions were 96 KB of indented JSON, and there was no way to ask for some."""
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -146,6 +147,21 @@ def test_what_a_killed_process_did_not_finish_is_swept(sesh: Sesh, home: Home) -
     again = left_behind(home, f".b.json.{dead}")
     sesh("--exec", "--", "true")
     assert not os.path.exists(again), "the next one that writes there takes it away"
+
+
+def test_a_link_to_the_agent_of_a_connection_that_has_ended_is_swept(sesh: Sesh, home: Home) -> None:
+    os.makedirs(os.path.join(home.path, ".local/state/sesh/remotes"), mode=0o700)
+    os.makedirs(folder := os.path.join(home.directory, ".control"), mode=0o700)
+    old = time.time() - HOURS
+    links = [os.path.join(folder, f"{letter * 24}.agent") for letter in "ab"]
+    for link in links:
+        os.symlink("/nowhere", link)
+        os.utime(link, (old, old), follow_symlinks=False)
+    with socket.socket(socket.AF_UNIX) as standing:
+        standing.bind(links[1].removesuffix(".agent"))
+        standing.listen()
+        assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "1 of 1 cleared"
+    assert [os.path.lexists(link) for link in links] == [False, True]
 
 
 def test_what_an_older_sesh_left_of_a_session_is_swept_and_what_a_lost_one_needs_stays(sesh: Sesh, home: Home) -> None:

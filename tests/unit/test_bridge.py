@@ -354,6 +354,33 @@ def test_bytes_pass_both_ways_until_the_other_side_has_gone() -> None:
         os.close(each)
 
 
+def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_meanwhile() -> None:
+    """A client whose window was closed while the network was down stayed attached."""
+    near_in, near = os.pipe()
+    back, near_out = os.pipe()
+    daemon, ours = socket.socketpair()
+    descriptor = ours.detach()
+
+    def output() -> None:
+        try:
+            while True:
+                daemon.sendall(b"output")
+                os.read(back, 1 << 16)
+        except OSError:
+            os.close(back)
+
+    writer = threading.Thread(target=output)
+    writer.start()
+    ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
+    assert bridge._splice(*ends, patience=0.5) == 1
+    os.close(near_out)  # as the bridge does when it ends
+    writer.join(10)
+    assert not writer.is_alive()
+    daemon.close()
+    for each in (near_in, near):
+        os.close(each)
+
+
 GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
@@ -449,6 +476,18 @@ def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: H
     finally:
         for one in both:
             one.close()
+
+
+def test_what_began_over_a_link_that_was_replaced_has_the_agent_of_the_next_one(home: Home) -> None:
+    """A job kept the agent's socket of the connection that had ended."""
+    words: dict[str, Any] = {"op": "enter.job", "arguments": {"spec": {"command": ["cat"]}}, "session_id": "c0ffee"}
+    for agent in ("/first", "/second"):
+        own = Bridge(home, env={"SSH_AUTH_SOCK": agent})
+        try:
+            own.greeted().request("enter", deadline=deadline(), **words)
+        finally:
+            own.close()
+        assert os.readlink(os.path.join(home.directory, ".agent.c0ffee")) == agent
 
 
 def test_without_a_greeting_the_daemon_hears_what_this_side_says(home: Home, far_end: Bridge) -> None:

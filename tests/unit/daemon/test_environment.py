@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from sesh import paths
+from sesh.daemon.pty.pty import Pty
+from sesh.daemon.spawn import main
 from sesh.daemon.spawn.environment import environment, find_program, shell_words
+from sesh.errors import CannotStart
 from sesh.programs import shell
 from sesh.store import records
 from sesh.system import has_terminfo
@@ -202,3 +205,20 @@ def test_the_program_by_which_ssh_asks_nobody_is_not_the_session_s() -> None:
     assert made({**CREATOR, **asking}).items() >= asking.items()
     left = made({**CREATOR, "SSH_ASKPASS": "/home/ann/.sesh/.decline-1", "SSH_ASKPASS_REQUIRE": "force"})
     assert not left.keys() & asking.keys()
+
+
+def test_a_program_finds_its_agent_from_its_first_moment_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ssh-add -l` as a job: `Error connecting to agent: No such file or directory`, on a busy machine."""
+    monkeypatch.setenv("SESH_DIR", str(tmp_path))
+    led: list[str] = []
+
+    def spawn(_: object) -> None:
+        led.append(os.readlink(records.agent_path("0123")))
+        raise CannotStart("it does not start")
+
+    monkeypatch.setattr(Pty, "spawn", spawn)
+    facts = {"name": "work", "directory": "/", "command": ["/bin/cat"], "umask": 0o022, "id": "0123"}
+    with pytest.raises(CannotStart):
+        main._start_session({**facts, "environment": CREATOR | {"SSH_AUTH_SOCK": "/agent"}})  # type: ignore[typeddict-item]
+    assert led == ["/agent"]
+    assert os.listdir(tmp_path) == [], "no link is left of what did not start"

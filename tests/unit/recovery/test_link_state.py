@@ -75,6 +75,17 @@ def test_a_link_that_answers_is_asked_seldom_and_nothing_is_tried() -> None:
     assert clock.times(BEGIN) == []
 
 
+def test_a_link_over_which_output_comes_without_end_is_asked_once_a_minute() -> None:
+    """The host takes a client of which nothing comes for gone."""
+    clock = Clock()
+    for _ in range(int(25 * link_state.ANYWAY)):
+        clock.run(0.1)
+        clock.state.heard(clock.now)
+    first, second = clock.times(ASK)
+    assert link_state.ANYWAY <= second - first <= link_state.ANYWAY + SILENT
+    assert clock.times(BEGIN) == []
+
+
 def test_a_key_into_silence_is_asked_about_at_once_and_any_other_after_a_round_trip_without_an_answer() -> None:
     clock = Clock()
     clock.state.round_trip = 0.1
