@@ -10,7 +10,7 @@ from sesh import gate, protocol
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.client.predict.round_trip import RoundTrip
-    from sesh.schema import Welcome
+    from sesh.messages import Welcome
     from sesh.wire import Connection
 
 _READ_SIZE = 32 << 10

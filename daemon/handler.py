@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from sesh.bounds import Size
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.session import Session
-    from sesh.messages import Message
-    from sesh.schema import Welcome
+    from sesh.messages import Message, Welcome
 
 HOLD = 0.1
 """Seconds for which the unfinished reply of a terminal is held back."""

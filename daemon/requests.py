@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from sesh.daemon.session import Session
     from sesh.daemon.submission import Outcome, Submissions
     from sesh.daemon.waits import Sought
-    from sesh.messages import Message
-    from sesh.schema import Answer
+    from sesh.messages import Answer, Message
 
     RequestFunction = Callable[["Requests", "Request"], None]
 

@@ -10,7 +10,7 @@ from sesh.errors import Busy, ExitCode, Refused
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.daemon.session import Session
-    from sesh.schema import Answer
+    from sesh.messages import Answer
 
 MOST_READS = 16
 """Reads of the terminal before an answer; a program that prints more than that at once does not wait."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pump import Pump
     from sesh.loop.timers import Timers
-    from sesh.schema import Answer
+    from sesh.messages import Answer
 
     class Sought(TypedDict):
         """Conditions of a request beside the session's end. `idle`: in seconds. `since`: the position that output must

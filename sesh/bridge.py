@@ -45,10 +45,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from sesh.messages import Hello
+    from sesh.messages import Answer, Hello, Welcome
     from sesh.reach.caller import Answers
     from sesh.reach.op import Op
-    from sesh.schema import Answer, Welcome
 
     Entered = tuple[Answer, bytes, wire.Connection | None]
     """The answer, the output of a session that has ended, and a connection to one that runs."""

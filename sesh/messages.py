@@ -1,4 +1,4 @@
-"""Types of the JSON in frames other than WELCOME and RESPONSE, which are `Welcome` and `Answer` in `sesh.schema`.
+"""Types of the JSON in frames.
 
 They describe the frames that this sesh sends. Those that come may be of another sesh, or of none: a daemon checks each
 value that it takes, and an asker lets its frames through the gate. Loaded under `TYPE_CHECKING` only.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
+
+from sesh.schema import ErrorFacts, From, JobResult, Moment, RunFacts, Status
 
 
 class Near(TypedDict, total=False):
@@ -154,3 +156,99 @@ class Message(TypedDict, total=False):
     rows_below: int | None
     queries: bool
     host: str | None
+
+
+class Welcome(TypedDict, total=False):
+    """The first message of a daemon or a link's far end. `can`: abilities beyond its version; `now`: the time there."""
+
+    protocol: int
+    version: str
+    id: str
+    name: str
+    position: int
+    last_input: int
+    new: bool
+    events: int
+    can: list[str]
+    home: str
+    now: float
+    auth_sock: str
+    display: str
+
+
+class CursorPlace(TypedDict):
+    """Row and column of a cursor, from 0."""
+
+    row: int
+    column: int
+
+
+class Answer(From, total=False):
+    """A RESPONSE: the `id` of its request, an `error`, or the answer: the keys of all requests.
+
+    `notes`: lines for the person, and whether each is shown again on the first screen. `question`: a decision for the
+    person, with `answers` (letter, meaning), a `default` and text `above` it. `session`: a creator is told its name
+    alone. `greeted`: the session's daemon was told the `greeting` of the request. `record`: see `records.believed`.
+    """
+
+    id: int | None
+    ok: bool
+    greeted: bool
+    error: ErrorFacts
+    record: str
+    notes: list[tuple[str, bool]]
+    question: str
+    answers: list[tuple[str, str]]
+    default: str
+    above: str
+    session: Status
+    name: str
+    session_id: str
+    result: JobResult
+    run: RunFacts | None
+    met: str
+    signal: int | None
+    reason: str | None
+    daemon_pid: int | None
+    lines: int
+    first: int
+    older: bool
+    columns: int
+    rows: int
+    title: str
+    open: bool
+    blank: int
+    column: int
+    alternate: bool
+    unfinished: str
+    cursor: bool | CursorPlace
+    continued: list[int]
+    line: bool
+    waits: bool
+    labels: dict[str, str]
+    clients: int
+    detached: int
+    received: int
+    switched: bool
+    at: float | None
+    watched: bool
+    told: bool
+    since: Moment | None
+    hides: bool
+    submitted: bool | None
+    version: str
+    exit_code: int | None
+    duration: float | None
+    timed_out: bool
+    truncated: bool
+    output_bytes: int
+    position: int | None
+    n: int
+    command: list[str]
+    cwd: str | None
+    started: float
+    key: str
+    output_lost: bool
+    session_ended: bool
+    cpu: float | None
+    memory: int | None

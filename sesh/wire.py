@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from sesh.link_state import LinkState
-    from sesh.messages import Hello, Introduction, TimedWords, Words
-    from sesh.schema import Answer, Welcome
+    from sesh.messages import Answer, Hello, Introduction, TimedWords, Welcome, Words
 
 _READ = 1 << 18
 """Bytes of one read."""

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.errors import SeshError
     from sesh.lean import socket
-    from sesh.schema import Answer, AttachedClient
+    from sesh.messages import Answer
+    from sesh.schema import AttachedClient
     from sesh.vt.render.viewport import Viewport
     from sesh.vt.screen import Stacks
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.daemon.pty.pty import Pty
     from sesh.loop.timers import Timers
-    from sesh.schema import Answer
+    from sesh.messages import Answer
 
     Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
 

@@ -35,9 +35,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from sesh.messages import Near, Words
+    from sesh.messages import Answer, Near, Welcome, Words
     from sesh.remote.ssh.destination import Destination
-    from sesh.schema import Answer, Welcome
 
 START_TIMEOUT = 14.0
 """Seconds for the bridge to start, once ssh is connected."""

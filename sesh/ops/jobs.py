@@ -23,12 +23,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from sesh.messages import Words
+    from sesh.messages import Answer, Words
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.stream import Stream, Watched
     from sesh.reach.target import Target
-    from sesh.schema import Answer, JobOutput, JobResult, JobSpec
+    from sesh.schema import JobOutput, JobResult, JobSpec
 
     class Sink(Protocol):
         """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""

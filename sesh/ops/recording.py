@@ -20,10 +20,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh.messages import Words
+    from sesh.messages import Answer, Welcome, Words
     from sesh.reach.stream import Stream, Watched
     from sesh.reach.target import Target
-    from sesh.schema import Answer, Event, Welcome
+    from sesh.schema import Event
 
 _WAIT, _EVENTS = 1, 9
 _ANSWER_TIMEOUT = 10.0

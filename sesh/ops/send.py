@@ -14,10 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sesh.messages import Words
+    from sesh.messages import Answer, Words
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
-    from sesh.schema import Answer, Sent
+    from sesh.schema import Sent
     from sesh.wire import Connection
 
 _TIMEOUT = 30.0

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from sesh.messages import Words
+    from sesh.messages import Answer, Words
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
-    from sesh.schema import Answer, Command, CommandOutput, RunFacts
+    from sesh.schema import Command, CommandOutput, RunFacts
     from sesh.stop import Stop
 
     Ran = tuple[RunFacts, bytes]

@@ -14,11 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh.messages import Words
+    from sesh.messages import Answer, Words
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
-    from sesh.schema import Answer, Overview, Status, Summary
+    from sesh.schema import Overview, Status, Summary
     from sesh.vt.lines import Line, LineReader
     from sesh.vt.render.screen_data import Picture, Screen, ScreenText
 

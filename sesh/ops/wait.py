@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from sesh.errors import NotFound
-    from sesh.messages import TimedWords
+    from sesh.messages import Answer, TimedWords
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
-    from sesh.schema import Answer, Condition
+    from sesh.schema import Condition
     from sesh.vt.lines import LineReader
 
     class Conditions(TypedDict):

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from sesh.messages import Answer
     from sesh.reach.caller import Caller
     from sesh.remote.ssh.link import Link
-    from sesh.schema import Answer
 
 _REQUEST = 1
 

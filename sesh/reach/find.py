@@ -14,8 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.messages import Answer, Welcome
     from sesh.reach.caller import Caller
-    from sesh.schema import Answer, JobResult, Summary, Welcome
+    from sesh.schema import JobResult, Summary
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, or answers a PING, whatever else it does."""

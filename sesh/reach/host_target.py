@@ -39,14 +39,13 @@ from sesh.remote.sync import sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.messages import Words
+    from sesh.messages import Answer, Words
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.op import Arguments, Entered, Op, Result
     from sesh.reach.stream import Stream
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Along
-    from sesh.schema import Answer
     from sesh.stop import Stop
     from sesh.wire import Connection
 

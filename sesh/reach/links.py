@@ -22,10 +22,9 @@ from sesh.stop import Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.messages import Near, Words
+    from sesh.messages import Answer, Near, Words
     from sesh.reach.caller import Caller
     from sesh.recovery.attempts import Attempt, LostSession
-    from sesh.schema import Answer
 
 _LOOK = 2.0
 """Seconds for looking whether a host has created a session that nobody waits for any more."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sesh.errors import Ended
-    from sesh.schema import Welcome
+    from sesh.messages import Welcome
     from sesh.wire import Connection
 
     Frame = tuple[int, int, bytes]

@@ -13,7 +13,7 @@ from typing import Any
 
 from sesh import identity, protocol, wire
 from sesh.errors import SeshError, TimedOut, Unreachable, rebuild
-from sesh.schema import Answer
+from sesh.messages import Answer
 from sesh.store import records
 from tests.support import ROOT, Home, processes, wait_until, warm
 

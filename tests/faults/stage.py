@@ -21,7 +21,7 @@ from typing import Any
 
 from sesh import protocol, wire
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
-from sesh.schema import Answer
+from sesh.messages import Answer
 from sesh.store import records, results
 from tests.faults.daemons import Client, Creator, running
 from tests.support import ROOT, Home, processes

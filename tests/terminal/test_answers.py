@@ -14,11 +14,10 @@ import pytest
 from sesh import wire
 from sesh.api import Session
 from sesh.errors import Refused, TimedOut
-from sesh.messages import Words
+from sesh.messages import Welcome, Words
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from sesh.schema import Welcome
 from tests.support import PROMPT, Home, Result, Terminal, wait_until, warm
 from tests.terminal.test_grep import IMPATIENT
 

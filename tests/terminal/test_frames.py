@@ -14,8 +14,8 @@ import pytest
 from sesh import protocol, wire
 from sesh.api import Session
 from sesh.daemon.requests import REQUESTS
-from sesh.messages import Message, TimedWords
-from sesh.schema import Answer, Event, RunFacts, Welcome
+from sesh.messages import Answer, Message, TimedWords, Welcome
+from sesh.schema import Event, RunFacts
 from tests.support import Home, Result, wait_until
 from tests.support.typed import differences
 

@@ -127,7 +127,11 @@ _OTHERWISE = {
 
 @pytest.mark.parametrize(
     ("kind", "type_"),
-    [(protocol.WELCOME, schema.Welcome), (protocol.RESPONSE, schema.Answer), (protocol.DATA, schema.Event)],
+    [
+        (protocol.WELCOME, messages.Welcome),
+        (protocol.RESPONSE, messages.Answer),
+        (protocol.DATA, schema.Event),
+    ],
 )
 def test_what_the_gate_lets_in_of_a_frame_is_what_its_type_says(kind: int, type_: Any) -> None:
     name, shape = {**gate._messages, **gate.messages_of_sessions()}[kind]
