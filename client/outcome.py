@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh.about import CALLED
-from sesh.errors import ENDS, MEMORY_REASONS
+from sesh.errors import ENDS, MEMORY_REASONS, TERMINATED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Outcome:
             return f"detached from {self.name}{f'@{self.host}' if self.host else ''}{why}"
         if self.reason == "killed":
             return f"{self.name} ended by --kill"
-        if self.reason == "terminated":
+        if self.reason == TERMINATED:
             return f"{self.name} {ENDS[self.reason]}"
         why = f" ({self.reason})" if self.reason in ("timed out", *MEMORY_REASONS) else ""
         if self.signal:

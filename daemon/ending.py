@@ -13,7 +13,7 @@ from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.pty.output_log import IN_MEMORY, OF_JOB
 from sesh.daemon.shell import variables
-from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, Refused
+from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, TERMINATED, Refused
 from sesh.lean import signal
 from sesh.moments import STEADY
 from sesh.store import records, results
@@ -203,14 +203,19 @@ class Ending:
         self._finish()
 
     def _outlives(self) -> bool:
-        """Returns whether the session stays listed: nobody was attached or asked for its end (see `Config.keep`)."""
+        """Returns whether the session stays listed: nobody was attached or asked for its end (see `Config.keep`).
+
+        A signal to its daemon is nobody's wish: a machine that goes down sends it.
+        """
         session, facts = self.session, self.session.facts
-        if facts["job"] or facts["keep"] or self.killed or session.clients:
+        outlive = facts.get("outlive")
+        if facts["job"] or facts["keep"] or outlive == "never":
             return False
-        failed, outlive = bool(session.end.code), facts.get("outlive")
-        if outlive == "always":
-            return failed or not facts.get("shell")
-        return failed and outlive != "never"
+        if self._asked_by == TERMINATED:
+            return bool(facts.get("persist"))
+        if self.killed or session.clients:
+            return False
+        return bool(session.end.code) or (outlive == "always" and not facts.get("shell"))
 
     def _reason(self) -> str:
         """The reason of the end in a word or two, shown to people as it is.
@@ -336,7 +341,7 @@ class Ending:
         if client.mode == DRAWN:
             self.session.relay.draw()
         session = self.session
-        if self.unseen:  # its creator attaches only now, and sees it
+        if self.unseen and self._asked_by != TERMINATED:  # its creator attaches only now, and sees it
             self.unseen = False
             session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
         end = session.end

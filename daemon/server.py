@@ -13,7 +13,7 @@ from sesh.daemon.passing import Passing
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.screen.model import Packer
-from sesh.errors import ProtocolError, Refused, SeshError
+from sesh.errors import TERMINATED, ProtocolError, Refused, SeshError
 from sesh.lean import signal
 from sesh.loop.poller import READ, WRITE, Poller
 from sesh.moments import STEADY
@@ -258,14 +258,15 @@ class Server:
     def _signalled(self, numbers: bytes) -> None:
         session = self.session
         if signal.SIGTERM in numbers:
-            if session.facts.get("persist") and session.running and system.shutting_down():
-                # Left behind as lost, to be read and started again later.
+            kept = self.ending.done and session.facts["keep"]
+            if session.facts.get("persist") and (kept or (session.running and system.shutting_down())):
+                # Left behind, to be read, and started again later; one that ran is lost.
                 session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
                 self._stopping = True
             elif self.ending.late and self.ending.unseen:
                 self.ending.leave()
             else:
-                self.ending.begin(reason="terminated")
+                self.ending.begin(reason=TERMINATED)
         if signal.SIGCHLD in numbers:
             self.ending.child_ended()
             if session.hooks is not None:

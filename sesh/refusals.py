@@ -35,9 +35,11 @@ SIGNAL_BASE = 128
 """A program ended by signal N makes its waiter exit with 128+N, as a shell would say it."""
 MEMORY_REASONS = ("killed for memory", "killed, perhaps for memory")
 """The `reason` of an end by a SIGKILL that sesh did not send: the kernel counted one of its own, or nobody knows."""
+TERMINATED = "terminated"
+"""The `reason` of an end by a signal to the daemon, as a machine that goes down sends it to all processes."""
 ENDS = {
     "killed": "was killed",
-    "terminated": "was ended by SIGTERM to its daemon",
+    TERMINATED: "was ended by SIGTERM to its daemon",
     "timed out": "timed out and was ended",
     **{reason: f"was {reason}" for reason in MEMORY_REASONS},
 }

@@ -10,7 +10,7 @@ import os
 import time
 
 from sesh import errors, moments, paths, shapes, wording, writing
-from sesh.errors import Exists, NotFound, Refused, SeshError
+from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
 from sesh.reach.op import op
@@ -127,16 +127,16 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 @op("dormant.restore")
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
-    """Starts lost sessions again, without names all of them; returns a row for each, in the order of lists.
+    """Starts sessions again that were lost or ended by a signal to their daemons, without names all of them.
 
-    Only their own commands wait for Enter, unless `yes`. The one that was used last is started last, so that lists by
-    last use keep their order. Raises the error of a single name.
+    Returns a row for each, in the order of lists. Only their own commands wait for Enter, unless `yes`. The one
+    that was used last is started last, so that lists by last use keep their order. Raises the error of a single name.
     """
     chosen = [find.checked(name, "--restore") for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
     if not chosen:
         find.note_damage(caller)
-        chosen = [name for name, session in sessions.items() if session["state"] == "lost"]
+        chosen = [name for name, session in sessions.items() if _restorable(session)]
     used = {name: session["last_activity"] or "" for name, session in sessions.items()}
     rows: dict[str, Made] = {}
     for name in sorted(chosen, key=lambda name: used.get(name, "")):
@@ -149,15 +149,20 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
     return [rows[name] for name in chosen]
 
 
+def _restorable(session: Summary) -> bool:
+    return session["state"] == "lost" or (session["state"] == "exited" and session.get("reason") == TERMINATED)
+
+
 def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool) -> Made:
     if session is None:
         raise find.absent(name)
-    if session["state"] == "exited":
+    restorable = _restorable(session)
+    if session["state"] == "exited" and not restorable:
         hint = f"`$sesh --open {name}` starts it again"
         if find.dormant(name) is None:  # a job of --exec --keep
             hint = f"`$sesh --kill {name}` frees the name"
         raise Refused(find.how(session), hint=hint)
-    created = session["state"] == "lost"
+    created = restorable
     try:
         if created:
             start_again(caller, create.launch_spec(caller), name, session, gate=gate).close()

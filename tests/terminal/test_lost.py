@@ -401,20 +401,31 @@ def test_without_a_terminal_a_lost_session_is_made_anew(sesh: Sesh, home: Home) 
 
 
 @pytest.mark.skipif(not platform.LINUX, reason="asks systemd")
-@pytest.mark.parametrize(("state", "left"), [("stopping", ["web"]), ("running", [])])
-def test_a_machine_that_goes_down_leaves_its_sessions_lost(home: Home, state: str, left: list[str]) -> None:
-    """A shutdown ends all processes by SIGTERM, which otherwise ends a session for good."""
+@pytest.mark.parametrize(("state", "listed"), [("stopping", "lost"), ("running", "exited")])
+def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(home: Home, state: str, listed: str) -> None:
+    """A shutdown ends all processes by SIGTERM. Where systemd did not report it, that ended a session for good."""
     home.write("bin/systemctl", f"#!/bin/sh\necho {state}\n", mode=0o755)
     mine = home.command
     home.command = warm.changed("from sesh import system; system._SYSTEMD = '/'")
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
+    home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "echo there; exit 3")
+    home.sesh("--exec", "job", "-d", "--", "sleep", "100")
     home.command = mine
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # with the end of the line
-    daemon = int(str(record(home, "web")["daemon_pid"]))
-    os.kill(daemon, signal.SIGTERM)
-    wait_until(lambda: not identity.start_time(daemon))
-    assert home.names() == left
-    wait_until(lambda: [home.sesh("--logs", name).stdout for name in left] == ["here\n"] * len(left))
+    for name in ("web", "kept", "job") if state == "running" else ("web", "kept"):
+        daemon = int(str(record(home, name)["daemon_pid"]))
+        os.kill(daemon, signal.SIGTERM)
+        wait_until(lambda daemon=daemon: not identity.start_time(daemon))  # type: ignore[misc]
+    states = {
+        session["name"]: session["state"]
+        for session in json.loads(home.sesh("--list", "--json").stdout)
+        if session["name"] != "job"
+    }
+    assert states == {"web": listed, "kept": "exited"}
+    wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")
+    assert home.sesh("--logs", "kept").stdout == "there\n"
+    assert home.sesh("--restore").stdout == "web waits for Enter to run again: sh -c 'echo here; read x'\n"
+    assert ("job" in home.names()) == (state == "stopping")
 
 
 READ_ONLY = 'mount --bind "$SESH_DIR" "$SESH_DIR" && mount -o remount,ro,bind "$SESH_DIR" && exec "$@"'
