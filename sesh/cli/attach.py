@@ -24,7 +24,7 @@ from sesh.names import is_name, subject
 from sesh.ops import enter
 from sesh.quitkey import quit_key
 from sesh.reach import find
-from sesh.reach.caller import NOTHING
+from sesh.reach.caller import CANCEL, NOTHING
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -242,7 +242,7 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         run = [("r", f"Run {line}")] if not said else []
         answers = (*run, ("c", f'Create a session "{name}"'), NOTHING)
         question = f"there is no session {name}{f'; {said}' if said else ''}"
-        answer = cli.ask(question, answers, "r" if run and _ENDING.isdisjoint(words) else "n")
+        answer = cli.ask(question, answers, "r" if run and _ENDING.isdisjoint(words) else NOTHING[0])
         if answer == "c":
             return None
         if answer != "r":
@@ -314,7 +314,7 @@ def _of_job(cli: Invocation, entry: enter.Entry) -> int | None:
     from sesh import moments
     from sesh.cli import main
 
-    answers = [("o", "See its output"), ("n", "New session"), ("c", "Cancel")]
+    answers = [("o", "See its output"), ("n", "New session"), CANCEL]
     if job.get("command"):
         answers.insert(1, ("r", "Run it again"))
     code, ago = job.get("exit_code"), moments.span(passed)

@@ -12,6 +12,7 @@ from sesh.errors import Exists, Refused, SeshError
 from sesh.names import subject
 from sesh.ops import create, end, enter
 from sesh.reach import find
+from sesh.reach.caller import CANCEL
 from sesh.reach.op import op
 
 TYPE_CHECKING = False
@@ -89,7 +90,7 @@ def _choice(caller: Caller, name: str, connection: Connection, *, asks: bool) ->
 
 
 def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
-    answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), ("c", "Cancel"))
+    answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
     choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
     if choice is None:
         raise Refused("nothing was done")

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Answers = Sequence[tuple[str, str]]
 
 YES_NO = (("y", "Yes"), ("n", "No"))
-NOTHING = ("n", "Nothing")
-"""The answer that declines; each question has such a one."""
+NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")
+"""The answer that declines; each question has one of these, or No."""
 
 
 class Block:

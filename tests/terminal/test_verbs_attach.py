@@ -318,7 +318,7 @@ def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, 
     pid = sesh("--status", "work", "--json").json()["pid"]
     opened = terminal("--new", "work")
     opened.wait_for(
-        re.compile(r"work already runs \(detached, .*\[J/r/n/c\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL)
+        re.compile(r"work already runs \(detached, .*\[J/r/n/q\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL)
     )
     opened.type(answer if answer == "\r" else answer + "\r")
     left(inside(opened), name)
@@ -339,7 +339,7 @@ def test_replace_is_proposed_where_the_daemon_does_not_answer(terminal: Open, se
     pid = sesh("--status", "work", "--json").json()["daemon_pid"]
     os.kill(pid, signal.SIGSTOP)
     opened = terminal("--new", "work")
-    opened.wait_for(re.compile(r"does not answer \[j/R/n/c\].*Cancel", re.DOTALL))
+    opened.wait_for(re.compile(r"does not answer \[j/R/n/q\].*Cancel", re.DOTALL))
     opened.type("c\r")
     assert opened.exit_code() == 1
     os.kill(pid, signal.SIGCONT)
