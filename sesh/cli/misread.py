@@ -6,8 +6,10 @@ verb without its dashes, a word of tmux or screen, a command in the place of a d
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from itertools import takewhile
+from shutil import which
 
 from sesh.about import CALLED
 from sesh.cli import parser
@@ -270,15 +272,18 @@ def _first_taken(verb: str, words: Sequence[str], tail: Sequence[str] | None, *,
 
 
 def _with_dashes(verb: str, words: Sequence[str], *, named: bool = False) -> list[str]:
-    """Return the words behind a verb with `--` before its command: behind the name, which --exec seldom has."""
+    """Return the words behind a verb with `--` before its command: behind the name, which --exec seldom has, and a
+    directory."""
     row = _row(verb)
     names = 1 if named or row.name != "--exec" else 0
+    directory = row.words[-1:] == ("directory?",)
     index = 0
     while row.command and index < len(words):
         if words[index][:1] != "-" or len(words[index]) == 1:
-            if not names:
+            if not names and not (directory and os.path.isdir(words[index])):
                 return [*words[:index], "--", *words[index:]]
-            names -= 1
+            directory = directory and names > 0
+            names = max(0, names - 1)
         elif parser.takes_value(row.name, words[index]):
             index += 1
         index += 1
@@ -383,7 +388,7 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         return UsageError(f"{spelling} takes no value", hint=f"write: {spelling}")
     if verb in ("--send", "--message"):
         hint = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
-    elif proposal := _run_with_dashes(line):
+    elif proposal := _lacking_dashes(line, word):
         return UsageError(f"write the command after --: {proposal}")
     elif (verb, spelling) in _FROM_HABIT:
         hint = _FROM_HABIT[verb, spelling]
@@ -459,7 +464,7 @@ def _missing(line: parser.CommandLine, word: str, plain: Sequence[str]) -> Usage
 def _too_many(line: parser.CommandLine, plain: Sequence[str]) -> UsageError:
     """Return the error for a line with more words than the verb takes."""
     verb = line.verb
-    if proposal := _run_with_dashes(line):
+    if proposal := _lacking_dashes(line):
         return UsageError(f"write the command after --: {proposal}")
     usage = _usage(line.row)
     extra = printable(plain[min(len(line.row.words), len(plain) - 1)])
@@ -528,9 +533,22 @@ def verbs_near(word: str) -> list[str]:
     return [f"--{match}" for match in matches if match[:1] == name[:1]]
 
 
-def _run_with_dashes(line: parser.CommandLine) -> str:
-    """Return the line that was meant by a `--run` without `--` before its command; empty for any other line."""
-    return _line(line.verb, line.words) if line.verb == "--run" and line.tail is None else ""
+def _lacking_dashes(line: parser.CommandLine, unknown: str = "") -> str:
+    """Return the line that was meant by a command without `--` before it; empty for any other line.
+
+    `unknown`: the first word that only looks like an option of the verb: the command stands before it.
+    """
+    row = line.row
+    if not row.command or not row.name or line.tail is not None:
+        return ""
+    before = takewhile(lambda piece: not unknown or piece[1] != unknown, parser.pieces(line))
+    plain = [value for option, _, value in before if option is None and value]
+    directed = row.words[-1] == "directory?" and len(plain) > 1 and os.path.isdir(plain[1])
+    if len(plain) > (2 if directed else 1):
+        return _line(row.name, line.words, named=True)
+    if row.name == "--exec" and plain and unknown[:2] != "--" and which(plain[0]):
+        return _line(row.name, line.words)
+    return ""
 
 
 def _hosts_last(line: parser.CommandLine, hosts: Sequence[str]) -> UsageError:

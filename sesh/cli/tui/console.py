@@ -1,8 +1,8 @@
 r"""The terminal in sesh's own lists and questions: keys by name, a screen drawn row by row, a marked row, answers.
 
 The answers of a question stand beside each other; the letter of one chooses it, or the arrow keys and Enter. Escape,
-q, and n and c if they stand for no answer, decline; Ctrl-C and Ctrl-\ interrupt; any other key rings. A terminal that cannot
-move its cursor gets a numbered question.
+q, and n and c if they stand for no answer, decline; Ctrl-C and Ctrl-\ interrupt; any other key rings. A terminal that
+cannot move its cursor gets a numbered question.
 """
 
 from __future__ import annotations
