@@ -67,6 +67,7 @@ _FOR_ONE = {
 """What to write for a word behind a verb that takes none."""
 _FROM_HABIT = {
     ("--logs", "-n"): "write the number of lines behind NAME: $sesh --logs NAME 5",
+    ("--logs", "--lines"): "write the number of lines behind NAME: $sesh --logs NAME 5",
     ("--label", "--remove"): "to remove it: $sesh --label NAME KEY=",
     ("", "--hosts"): "the hosts that sesh knows: $sesh --forget, without a host, names them",
     ("--kill", "--all"): "to end all sessions: $sesh --kill-all",
@@ -423,8 +424,8 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
 def _verb_near(line: parser.CommandLine, word: str) -> str:
     """Return the line that was meant by a word with the dashes of a verb that is none; empty if none is like it."""
     spelling = word.partition("=")[0]
-    verb = parser.verb_like(word[2:]) if word[:2] == "--" else ""
-    verb = verb or next(iter(verbs_near(spelling)), "")
+    name = spelling[2:].lower() if spelling[:2] == "--" else ""
+    verb = parser.verb_like(name) or next(iter(verbs_near(name or spelling)), "")
     if not verb:
         return ""
     others = [other for other in line.words if other != word]
@@ -509,6 +510,8 @@ def without_command(line: parser.CommandLine, words: Sequence[str]) -> UsageErro
 
 def _no_words(verb: str, extra: str) -> UsageError:
     """Return the error for a word of a line whose verb takes none."""
+    if "=" in extra and "--label" in BY_NAME[verb].spelled:
+        return UsageError(f"{verb} takes no words", hint=f"write: $sesh {verb} --label {shell_word(extra)}")
     hint = _FOR_ONE.get(verb, f"write: $sesh {verb}")
     extra = "NAME" if extra[:1] == "-" else extra
     host, (name,) = _apart(BY_NAME["--attach"], [extra]) if "@{}" not in hint else ([], [extra])
