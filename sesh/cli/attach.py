@@ -7,6 +7,7 @@ import time
 
 from sesh import attached_last, paths
 from sesh.cli import parser, printing
+from sesh.cli.invocation import LOOPED
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
 from sesh.errors import (
@@ -478,8 +479,8 @@ def _attach_terminal(
         return 0
     if current is not None:
         _check_switch(current, view, cli.host, name)
-    elif os.environ.get("SESH_SESSION") == name and (view.get("join") or not creates) and cli.host is None:
-        _check_loop(cli, name)
+    elif not creates and cli.host is None:
+        cli.joining(name)
     if not view.get("join"):
         target.sync()
     if current is None and target.host is not None:
@@ -499,23 +500,6 @@ def _attach_terminal(
     elif not _switch(current, name, cli.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
-
-
-def _check_loop(cli: Invocation, name: str) -> None:
-    """Ask before attaching to the session whose variable this terminal has; it is not the terminal of that session.
-
-    In a tmux that runs in the session, the client would show the session in itself, which prints for ever. Raises
-    Refused if the person declines.
-    """
-    if cli.json or (connection := find.running(name)) is None:
-        return
-    connection.close()
-    if not cli.agrees(f"{_looped(name)}; attach all the same?"):
-        raise Refused("nothing was done")
-
-
-def _looped(name: str) -> str:
-    return f"this terminal is shown in {name} itself, it seems (tmux or script runs in it)"
 
 
 def _named_host(cli: Invocation, name: str) -> str:
@@ -568,7 +552,7 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
 
     def connect(name: str, host: str | None) -> Connection:
         if host is None and os.environ.get("SESH_SESSION") == name:
-            raise Refused(f"{_looped(name)}; go to it from another terminal")
+            raise Refused(f"{LOOPED.format(name)}; go to it from another terminal")
         connection = cli.target_of(host).connect(name, attaches=True)
         attached_last.remember(name, host)
         return connection
