@@ -17,6 +17,9 @@ import running
 from sesh import paths, proc, writing
 from sesh.errors import SeshError
 
+OWN = ("sesh --completions", "sesh --shell-init", "sesh-pick", "sesh-next", "SESH_")
+"""What a line in a shell's start file has that is there for sesh."""
+
 
 def unused(package: str) -> bool:
     """Whether no process runs from a package; one that is just ending has 2 s."""
@@ -61,16 +64,17 @@ def end_connections() -> None:
 
 
 def tell_of_start_files() -> None:
-    """Names the shells' start files that still call sesh: a new shell would miss it."""
+    """Names the shells' start files that have lines for sesh: a new shell would miss it."""
     for file in (".bashrc", ".bash_profile", ".profile", ".zshrc", ".config/fish/config.fish"):
         path = os.path.join(os.path.expanduser("~"), file)
         try:
             with open(path, encoding="utf-8", errors="replace") as lines:
-                calls = any("sesh --completions" in line or "sesh --shell-init" in line for line in lines)
+                count = sum(any(word in line for word in OWN) for line in lines)
         except OSError:
             continue
-        if calls:
-            print(f"stays: a line in {path} that calls sesh; delete it")
+        if count:
+            what = "a line for sesh" if count == 1 else f"{count} lines for sesh"
+            print(f"stays: {what} in {path}; delete {'it' if count == 1 else 'them'}")
 
 
 def main(venv: str, force: str = "") -> None:

@@ -17,6 +17,7 @@ from sesh import platform, system
 from sesh.errors import CannotStart, ExitCode, Refused, limit_hint, no_process
 from sesh.lean import signal
 from sesh.names import printable
+from sesh.wording import joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 _SHELL = frozenset(" \t\n|&;<>()$`\\\"'*?[]{}!=")
 """Characters that a shell reads as its own, and names of programs hardly have."""
+_BUILTINS = frozenset((
+    "alias", "bg", "cd", "command", "eval", "exec", "exit", "export", "fg", "getopts", "hash", "jobs", "read",
+    "readonly", "set", "shift", "source", "trap", "type", "ulimit", "umask", "unalias", "unset", "wait",
+))  # fmt: skip
+"""Commands of a shell itself."""
 _SHOWN = 80
 """Characters of a line of shell that a hint repeats."""
 
@@ -210,6 +216,9 @@ def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart
         hint = "check the spelling and PATH"
         if len(words) == 1 and not _SHELL.isdisjoint(word):
             hint = f"for a line of shell: sh -c {_quoted(word)}"
+        elif word in _BUILTINS:
+            line = joined(["." if word == "source" else word, *words[1:]])
+            hint = f"it is the shell's own; write: sh -c {_quoted(line)}"
         return CannotStart(f"{printable(word)}: command not found", hint=hint)
     why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
     return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")

@@ -7,6 +7,7 @@ import time
 
 from sesh import attached_last, paths
 from sesh.cli import parser, printing
+from sesh.cli.invocation import LOOPED
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
 from sesh.errors import (
@@ -24,7 +25,7 @@ from sesh.names import is_name, subject
 from sesh.ops import enter
 from sesh.quitkey import quit_key
 from sesh.reach import find
-from sesh.reach.caller import NOTHING
+from sesh.reach.caller import CANCEL, NOTHING
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -242,7 +243,7 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         run = [("r", f"Run {line}")] if not said else []
         answers = (*run, ("c", f'Create a session "{name}"'), NOTHING)
         question = f"there is no session {name}{f'; {said}' if said else ''}"
-        answer = cli.ask(question, answers, "r" if run and _ENDING.isdisjoint(words) else "n")
+        answer = cli.ask(question, answers, "r" if run and _ENDING.isdisjoint(words) else NOTHING[0])
         if answer == "c":
             return None
         if answer != "r":
@@ -314,7 +315,7 @@ def _of_job(cli: Invocation, entry: enter.Entry) -> int | None:
     from sesh import moments
     from sesh.cli import main
 
-    answers = [("o", "See its output"), ("n", "New session"), ("c", "Cancel")]
+    answers = [("o", "See its output"), ("n", "New session"), CANCEL]
     if job.get("command"):
         answers.insert(1, ("r", "Run it again"))
     code, ago = job.get("exit_code"), moments.span(passed)
@@ -478,8 +479,8 @@ def _attach_terminal(
         return 0
     if current is not None:
         _check_switch(current, view, cli.host, name)
-    elif os.environ.get("SESH_SESSION") == name and (view.get("join") or not creates) and cli.host is None:
-        _check_loop(cli, name)
+    elif not creates and cli.host is None:
+        cli.joining(name)
     if not view.get("join"):
         target.sync()
     if current is None and target.host is not None:
@@ -499,23 +500,6 @@ def _attach_terminal(
     elif not _switch(current, name, cli.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
-
-
-def _check_loop(cli: Invocation, name: str) -> None:
-    """Ask before attaching to the session whose variable this terminal has; it is not the terminal of that session.
-
-    In a tmux that runs in the session, the client would show the session in itself, which prints for ever. Raises
-    Refused if the person declines.
-    """
-    if cli.json or (connection := find.running(name)) is None:
-        return
-    connection.close()
-    if not cli.agrees(f"{_looped(name)}; attach all the same?"):
-        raise Refused("nothing was done")
-
-
-def _looped(name: str) -> str:
-    return f"this terminal is shown in {name} itself, it seems (tmux or script runs in it)"
 
 
 def _named_host(cli: Invocation, name: str) -> str:
@@ -568,7 +552,7 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
 
     def connect(name: str, host: str | None) -> Connection:
         if host is None and os.environ.get("SESH_SESSION") == name:
-            raise Refused(f"{_looped(name)}; go to it from another terminal")
+            raise Refused(f"{LOOPED.format(name)}; go to it from another terminal")
         connection = cli.target_of(host).connect(name, attaches=True)
         attached_last.remember(name, host)
         return connection

@@ -6,8 +6,10 @@ verb without its dashes, a word of tmux or screen, a command in the place of a d
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from itertools import takewhile
+from shutil import which
 
 from sesh.about import CALLED
 from sesh.cli import parser
@@ -65,6 +67,7 @@ _FOR_ONE = {
 """What to write for a word behind a verb that takes none."""
 _FROM_HABIT = {
     ("--logs", "-n"): "write the number of lines behind NAME: $sesh --logs NAME 5",
+    ("--logs", "--lines"): "write the number of lines behind NAME: $sesh --logs NAME 5",
     ("--label", "--remove"): "to remove it: $sesh --label NAME KEY=",
     ("", "--hosts"): "the hosts that sesh knows: $sesh --forget, without a host, names them",
     ("--kill", "--all"): "to end all sessions: $sesh --kill-all",
@@ -270,15 +273,18 @@ def _first_taken(verb: str, words: Sequence[str], tail: Sequence[str] | None, *,
 
 
 def _with_dashes(verb: str, words: Sequence[str], *, named: bool = False) -> list[str]:
-    """Return the words behind a verb with `--` before its command: behind the name, which --exec seldom has."""
+    """Return the words behind a verb with `--` before its command: behind the name, which --exec seldom has, and a
+    directory."""
     row = _row(verb)
     names = 1 if named or row.name != "--exec" else 0
+    directory = row.words[-1:] == ("directory?",)
     index = 0
     while row.command and index < len(words):
         if words[index][:1] != "-" or len(words[index]) == 1:
-            if not names:
+            if not names and not (directory and os.path.isdir(words[index])):
                 return [*words[:index], "--", *words[index:]]
-            names -= 1
+            directory = directory and names > 0
+            names = max(0, names - 1)
         elif parser.takes_value(row.name, words[index]):
             index += 1
         index += 1
@@ -383,7 +389,7 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         return UsageError(f"{spelling} takes no value", hint=f"write: {spelling}")
     if verb in ("--send", "--message"):
         hint = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
-    elif proposal := _run_with_dashes(line):
+    elif proposal := _lacking_dashes(line, word):
         return UsageError(f"write the command after --: {proposal}")
     elif (verb, spelling) in _FROM_HABIT:
         hint = _FROM_HABIT[verb, spelling]
@@ -418,8 +424,8 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
 def _verb_near(line: parser.CommandLine, word: str) -> str:
     """Return the line that was meant by a word with the dashes of a verb that is none; empty if none is like it."""
     spelling = word.partition("=")[0]
-    verb = parser.verb_like(word[2:]) if word[:2] == "--" else ""
-    verb = verb or next(iter(verbs_near(spelling)), "")
+    name = spelling[2:].lower() if spelling[:2] == "--" else ""
+    verb = parser.verb_like(name) or next(iter(verbs_near(name or spelling)), "")
     if not verb:
         return ""
     others = [other for other in line.words if other != word]
@@ -459,7 +465,7 @@ def _missing(line: parser.CommandLine, word: str, plain: Sequence[str]) -> Usage
 def _too_many(line: parser.CommandLine, plain: Sequence[str]) -> UsageError:
     """Return the error for a line with more words than the verb takes."""
     verb = line.verb
-    if proposal := _run_with_dashes(line):
+    if proposal := _lacking_dashes(line):
         return UsageError(f"write the command after --: {proposal}")
     usage = _usage(line.row)
     extra = printable(plain[min(len(line.row.words), len(plain) - 1)])
@@ -504,6 +510,8 @@ def without_command(line: parser.CommandLine, words: Sequence[str]) -> UsageErro
 
 def _no_words(verb: str, extra: str) -> UsageError:
     """Return the error for a word of a line whose verb takes none."""
+    if "=" in extra and "--label" in BY_NAME[verb].spelled:
+        return UsageError(f"{verb} takes no words", hint=f"write: $sesh {verb} --label {shell_word(extra)}")
     hint = _FOR_ONE.get(verb, f"write: $sesh {verb}")
     extra = "NAME" if extra[:1] == "-" else extra
     host, (name,) = _apart(BY_NAME["--attach"], [extra]) if "@{}" not in hint else ([], [extra])
@@ -528,9 +536,22 @@ def verbs_near(word: str) -> list[str]:
     return [f"--{match}" for match in matches if match[:1] == name[:1]]
 
 
-def _run_with_dashes(line: parser.CommandLine) -> str:
-    """Return the line that was meant by a `--run` without `--` before its command; empty for any other line."""
-    return _line(line.verb, line.words) if line.verb == "--run" and line.tail is None else ""
+def _lacking_dashes(line: parser.CommandLine, unknown: str = "") -> str:
+    """Return the line that was meant by a command without `--` before it; empty for any other line.
+
+    `unknown`: the first word that only looks like an option of the verb: the command stands before it.
+    """
+    row = line.row
+    if not row.command or not row.name or line.tail is not None:
+        return ""
+    before = takewhile(lambda piece: not unknown or piece[1] != unknown, parser.pieces(line))
+    plain = [value for option, _, value in before if option is None and value]
+    directed = row.words[-1] == "directory?" and len(plain) > 1 and os.path.isdir(plain[1])
+    if len(plain) > (2 if directed else 1):
+        return _line(row.name, line.words, named=True)
+    if row.name == "--exec" and plain and unknown[:2] != "--" and which(plain[0]):
+        return _line(row.name, line.words)
+    return ""
 
 
 def _hosts_last(line: parser.CommandLine, hosts: Sequence[str]) -> UsageError:

@@ -27,6 +27,7 @@ _FOREIGN = {
     "connect": "--attach", "last": "-", "man": "--help", "stat": "--status", "tail": "--logs", "search": "--grep",
     "find": "--grep", "execute": "--exec", "restart": "--restore", "leave": "--detach", "delete": "--kill",
     "remove": "--kill", "close": "--kill", "end": "--kill", "exit": "--kill", "quit": "--kill",
+    "info": "--status",
     # tmux's, and their aliases
     "attach-session": "--attach", "switch-client": "--attach", "switchc": "--attach", "switch": "--attach",
     "detach-client": "--detach", "kill-session": "--kill", "kill-server": "--kill-all", "new-session": "--new",

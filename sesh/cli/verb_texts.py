@@ -211,7 +211,7 @@ TEXTS = {
         "only; meanwhile `sesh NAME` shows it. That is the output of a terminal, also in a pipe: stderr is part of it, "
         "and programs may colour it or fit it to the columns (--size). Without NAME the session gets the lowest free "
         "number.\n\n"
-        "Its result is kept for a week: --wait, --status and --logs read it.\n\n"
+        "Its result is kept for a week, also without --keep: --wait, --status and --logs read it.\n\n"
         "Ctrl-C sends SIGINT to CMD. The third within 2 s, Ctrl-\\, and any other end of sesh leave it running.",
         "sesh --exec build -f -- make -j8", "sesh --exec --print --timeout 5m -- ./check.sh",
         "sesh -e test -d -- make test",
@@ -219,7 +219,7 @@ TEXTS = {
             "-C": "Run it in DIR.",
             "--print": "Print its output when it ends; of more than 32 MiB only the end.",
             **_FOLLOW,
-            "--keep": "Keep the ended session readable until --kill.",
+            "--keep": "Leave it in the list once it has ended: sesh NAME shows its last screen, until --kill.",
             "--timeout": f"End it after {_TIME}, with exit code 124.",
             "--stdin": "Feed it the standard input of sesh.",
             "--tie": "End it, as --kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes.",
@@ -301,7 +301,8 @@ TEXTS = {
     "--logs": Texts(
         SEE, "Print the last lines of output; -f follows",
         "[NAME [N]] {}",
-        "Print the last N lines of scrollback and screen (300); without NAME, those of the session that you are in.",
+        "Print the last N lines of scrollback and screen (300); without NAME, those of the session that you are in.\n\n"
+        "What `clear` or Ctrl-L erases in a session is no longer there; --history NAME N may still have it.",
         "sesh --logs work 50", "sesh --logs work -f", "sesh --logs work --ansi | less -R",
         options={
             **_FOLLOW,

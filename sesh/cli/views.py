@@ -8,7 +8,7 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import NotFound, Refused, UsageError, for_host
-from sesh.names import printable
+from sesh.names import is_name, printable
 from sesh.ops import views
 
 _LINES = 300
@@ -49,7 +49,8 @@ def logs(
         from sesh import bounds
 
         if not bounds.is_decimal(count) or not (int(count) or follow):
-            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
+            order = f"{count} {name}" if bounds.is_decimal(name) and is_name(count) else f"{name} 100"
+            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {order}")
         limit = int(count)
     if follow:
         _check_loop(cli, name)

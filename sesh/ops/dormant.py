@@ -13,6 +13,7 @@ from sesh import errors, moments, paths, shapes, wording, writing
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
+from sesh.reach.caller import NOTHING
 from sesh.reach.op import op
 from sesh.store import checkpoints, files, listing, records, results
 
@@ -32,7 +33,7 @@ _MOST_ABOVE = 8 << 20
 """Characters of the old output that stand above a session that is started again."""
 _WHOLE = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}
 """The keys of a command that the history of a session goes on with; damage may have taken some."""
-_ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for good"), ("q", "Nothing"))
+_ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for good"), NOTHING)
 
 
 def screen(name: str, form: str) -> tuple[bytes, list[int]]:
@@ -98,14 +99,14 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     """The session for a person who wants to attach: started again, or a new one, as they say.
 
     `plain`: whether they gave neither DIR nor CMD; otherwise they want a new one. Raises Refused if they decline, with
-    its exit code if they close it, and as `create.start`.
+    its exit code if they close it, which is asked again, and as `create.start`.
     """
     if not (plain and caller.can_ask):
         return start(caller, launch_spec, name, summary, again=False)
     session_id = _record(name).get("id")
     above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(summary), _ANSWERS, "s", above)
-    if answer == "c":
+    if answer == "c" and caller.agrees(f"{name}: its screen and scrollback go; close it?"):
         if not end.forget(name, str(session_id)):
             raise Refused(f"{name} is in use again; nothing was closed")
         code = summary.get("exit_code")

@@ -25,7 +25,7 @@ from sesh.errors import (
     silent_host,
 )
 from sesh.names import natural, near
-from sesh.reach.caller import NOTHING, Caller
+from sesh.reach.caller import CANCEL, NOTHING, Caller
 from sesh.remote import known
 from sesh.stop import Stop
 from sesh.store import listing
@@ -417,7 +417,7 @@ class Whereabouts:
         here = [("h", "Create here")] if creates else []
         where = "several hosts" if len(hosts) > 1 else f"@{hosts[0]}, where a directory or command is ignored"
         question = f"{name} runs on {where}:"
-        answer = caller.ask(question, [*answers, *here, ("c", "Cancel")], "h" if described else "1")
+        answer = caller.ask(question, [*answers, *here, CANCEL], "h" if described else "1")
         if answer == "h":
             return None
         if not answer.isdecimal():

@@ -12,6 +12,7 @@ from sesh.errors import Exists, Refused, SeshError
 from sesh.names import subject
 from sesh.ops import create, end, enter
 from sesh.reach import find
+from sesh.reach.caller import CANCEL
 from sesh.reach.op import op
 
 TYPE_CHECKING = False
@@ -30,7 +31,11 @@ def new(
     caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", asks: bool = True
 ) -> Entered:
     """A session that was not there; see `made`."""
-    name, connection, _ = made(caller, name, spec or {}, choice, asks=asks)
+    name, connection, created = made(caller, name, spec or {}, choice, asks=asks)
+    if not created:
+        connection.close()  # a person has time to answer
+        caller.joining(name)
+        connection = find.required(name)
     return name, connection
 
 
@@ -89,7 +94,7 @@ def _choice(caller: Caller, name: str, connection: Connection, *, asks: bool) ->
 
 
 def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
-    answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), ("c", "Cancel"))
+    answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
     choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
     if choice is None:
         raise Refused("nothing was done")

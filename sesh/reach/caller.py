@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     Answers = Sequence[tuple[str, str]]
 
 YES_NO = (("y", "Yes"), ("n", "No"))
-NOTHING = ("n", "Nothing")
-"""The answer that declines; each question has such a one."""
+NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")
+"""The answer that declines; each question has one of these, or No."""
 
 
 class Block:
@@ -87,6 +87,9 @@ class Caller:
         """Notes a line, and has it said again on the first screen of the session."""
         self.note(line)
         self.remember(line)
+
+    def joining(self, name: str) -> None:
+        """Asks before a terminal joins the session that it is shown in. Raises Refused if the person declines."""
 
     def settings(self) -> Config:
         """The user's settings. Faults of their file are noted once; the other settings hold."""

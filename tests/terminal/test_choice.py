@@ -41,7 +41,7 @@ def test_one_key_or_arrows_and_enter_choose(home: Home, keys: str, said: str) ->
 
 @pytest.mark.parametrize(
     ("keys", "code"),
-    [("C", 1), ("\x1b", 1), ("\x04", 1), ("\x1b[D\r", 1), ("\x03", 130)],
+    [("C", 1), ("q", 1), ("\x1b", 1), ("\x04", 1), ("\x1b[D\r", 1), ("\x03", 130)],
 )
 def test_escape_declines_and_ctrl_c_interrupts(home: Home, keys: str, code: int) -> None:
     opened = asked(home)
@@ -58,7 +58,7 @@ def test_a_question_names_its_way_out_and_rings_at_a_key_that_is_no_answer(home:
     """`[A/c]` showed no way out, and swallowed n and q; the c typed next created a session."""
     home.sesh("--open", "train", "--", "sleep", "60")
     opened = home.terminal("trian")
-    opened.wait_for("[A/c/n]")
+    opened.wait_for("[A/c/q]")
     opened.wait_for("Nothing")
     opened.type("z")
     opened.wait_until(lambda: opened.raw.endswith(b"\a"))
@@ -68,7 +68,7 @@ def test_a_question_names_its_way_out_and_rings_at_a_key_that_is_no_answer(home:
     assert home.names() == ["train"]
 
 
-@pytest.mark.parametrize(("name", "shown"), [("train", "[S/n/c/q]"), ("kill-window", "[c/N]")])
+@pytest.mark.parametrize(("name", "shown"), [("train", "[S/n/c/q]"), ("kill-window", "[c/Q]")])
 def test_each_question_about_a_name_takes_q_for_no(home: Home, name: str, shown: str) -> None:
     home.sesh("--open", "train", "--", "false")
     wait_until(lambda: home.summary("train")["state"] == "exited")
@@ -110,6 +110,7 @@ def test_on_a_narrow_terminal_the_answers_stand_below_each_other(home: Home) -> 
         ("3\r", "code=0", "dumb"),
         ("n\r", "code=0", ""),
         ("9\rcancel\r", "code=1", "dumb"),
+        ("9\rc\r", "code=1", "dumb"),
         ("9\rq\r", "code=1", "dumb"),
     ],
 )

@@ -124,3 +124,5 @@ def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_
         assert [os.path.exists(os.path.join(home.path, path)) for path in second] == [action == "install"] * 2
     with open(mine) as kept:
         assert kept.read() == "# mine\n"
+    left = [folder for folder, *inside in os.walk(home.path) if not any(inside) and "share" in folder]
+    assert left == []

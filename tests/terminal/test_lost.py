@@ -344,12 +344,30 @@ def test_a_lost_session_asks_as_an_ended_one_does(home: Home) -> None:
     for name, code in (("lost", 1), ("ended", 3)):
         person = home.terminal(name)
         person.wait_for("Close")
-        asked.append([row for row in person.screen() if "[S/n/c]" in row or "Close" in row][-1])
+        asked.append([row for row in person.screen() if "Close" in row][-1])
         person.type("c")
+        person.wait_for("close it? [y/N]")
+        person.type("y")
         assert person.exit_code() == code
         person.wait_for(f"sesh: {name} is closed")
     assert asked[0] == asked[1]
     assert home.names() == []
+
+
+@pytest.mark.parametrize("key", ["c", "\r", "n"])
+def test_no_single_key_closes_a_session_for_good(home: Home, key: str) -> None:
+    """`c` cancels other questions: pressed to get out of this one, it deleted the session."""
+    home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
+    wait_until(lambda: kept(home, "here"))
+    lose(home, "web")
+    person = home.terminal("web")
+    person.wait_for("Close for good")
+    person.type("c")
+    person.wait_for("web: its screen and scrollback go; close it? [y/N]")
+    person.type(key)
+    assert person.exit_code() == 1
+    person.wait_for("nothing was done")
+    assert home.sesh("--logs", "web").stdout == "here\n"
 
 
 def test_all_that_were_lost_are_started_again_by_an_export_and_an_import(home: Home) -> None:

@@ -86,7 +86,20 @@ def test_uninstalling_names_a_start_file_that_calls_sesh(home: Home) -> None:
     assert ".bashrc" not in ci(home, "uninstall.py", f"{home.path}/venv").stdout
     home.write(".bashrc", 'eval "$(~/.local/bin/sesh --completions bash)"\n')
     said = ci(home, "uninstall.py", f"{home.path}/venv").stdout
-    assert f"stays: a line in {home.path}/.bashrc that calls sesh; delete it\n" in said
+    assert f"stays: a line for sesh in {home.path}/.bashrc; delete it\n" in said
+
+
+def test_uninstalling_counts_the_lines_for_the_prompt_and_the_keys_too(home: Home) -> None:
+    """A Ctrl-G that called what was gone, and an error at each login, stayed unnamed."""
+    lines = (
+        'eval "$(sesh --shell-init bash)"',
+        "PS1='${SESH_SESSION:+[$SESH_SESSION] }'$PS1",
+        "bind -x '\"\\C-g\": sesh-pick'",
+        "alias ll='ls -l'",
+    )
+    home.write(".bashrc", "\n".join(lines))
+    said = ci(home, "uninstall.py", f"{home.path}/venv").stdout
+    assert f"stays: 3 lines for sesh in {home.path}/.bashrc; delete them\n" in said
 
 
 def test_uninstalling_names_the_cache_by_a_whole_path(home: Home) -> None:

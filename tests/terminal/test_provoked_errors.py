@@ -146,8 +146,8 @@ USAGE = rows(
     # too many words
     ("w a b", "sesh w -- a b"),
     ("--attach w x", "x, too many, --attach NAME"),
-    ("--open w /tmp x", "x, too many, --open NAME [DIR]"),
-    ("--new a b c", "c, too many, --new [NAME] [DIR]"),
+    ("--open w /tmp x", "after --, sesh --open w /tmp -- x"),
+    ("--new a b c", "after --, sesh --new a -- b c"),
     ("--list foo", "no name, sesh --status foo"),
     ("--watch foo", "no name, sesh --status foo"),
     ("--pick foo", "no name, sesh --attach foo"),

@@ -173,6 +173,8 @@ def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     closing = home.terminal("srv")
     closing.wait_for("Close")
     closing.type("c")
+    closing.wait_for("srv: its screen and scrollback go; close it? [y/N]")
+    closing.type("y")
     assert closing.exit_code() == 3
     assert home.names() == []
 

@@ -223,6 +223,15 @@ def test_a_session_that_is_not_there_cannot_be_watched(terminal: Open, home: Hom
     assert home.names() == []
 
 
+def test_a_label_that_is_set_on_the_way_in_is_told_of(terminal: Open, sesh: Sesh) -> None:
+    """`sesh --label team=data notes`, which lacks the name in front, attached without a word."""
+    sesh("--open", "notes")
+    opened = terminal("--label", "team=data", "notes")
+    opened.wait_for("labels set: team=data")
+    left(opened, "notes")
+    assert sesh("--status", "notes", "--json").json()["labels"] == {"team": "data"}
+
+
 def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = inside(terminal("one"))
     opened.type("sesh\n")
@@ -256,6 +265,12 @@ def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: H
     joined.wait_for("this terminal is shown in work itself")
     joined.type("n")
     assert joined.exit_code() == 1
+    chosen = terminal("--new", "work")
+    chosen.wait_for("Join")
+    chosen.type("j")
+    chosen.wait_for("this terminal is shown in work itself")
+    chosen.type("n")
+    assert chosen.exit_code() == 1
     opened = terminal("work")
     opened.wait_for("this terminal is shown in work itself")
     opened.type("y")
@@ -318,7 +333,7 @@ def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, 
     pid = sesh("--status", "work", "--json").json()["pid"]
     opened = terminal("--new", "work")
     opened.wait_for(
-        re.compile(r"work already runs \(detached, .*\[J/r/n/c\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL)
+        re.compile(r"work already runs \(detached, .*\[J/r/n/q\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL)
     )
     opened.type(answer if answer == "\r" else answer + "\r")
     left(inside(opened), name)
@@ -339,7 +354,7 @@ def test_replace_is_proposed_where_the_daemon_does_not_answer(terminal: Open, se
     pid = sesh("--status", "work", "--json").json()["daemon_pid"]
     os.kill(pid, signal.SIGSTOP)
     opened = terminal("--new", "work")
-    opened.wait_for(re.compile(r"does not answer \[j/R/n/c\].*Cancel", re.DOTALL))
+    opened.wait_for(re.compile(r"does not answer \[j/R/n/q\].*Cancel", re.DOTALL))
     opened.type("c\r")
     assert opened.exit_code() == 1
     os.kill(pid, signal.SIGCONT)

@@ -301,7 +301,7 @@ def test_questions_come_back_as_answers(home: Home, far_end: Bridge) -> None:
         ["j", "Join"],
         ["r", "Replace"],
         ["n", "New: work-2"],
-        ["c", "Cancel"],
+        ["q", "Cancel"],
     ]
     assert asked["default"] == "j"
     answer, _ = connection.request("enter", deadline=deadline(), answers=["n"], **words)

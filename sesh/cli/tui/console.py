@@ -1,8 +1,8 @@
 r"""The terminal in sesh's own lists and questions: keys by name, a screen drawn row by row, a marked row, answers.
 
 The answers of a question stand beside each other; the letter of one chooses it, or the arrow keys and Enter. Escape,
-q, and n if it stands for no answer, decline; Ctrl-C and Ctrl-\ interrupt; any other key rings. A terminal that cannot
-move its cursor gets a numbered question.
+q, and n and c if they stand for no answer, decline; Ctrl-C and Ctrl-\ interrupt; any other key rings. A terminal that
+cannot move its cursor gets a numbered question.
 """
 
 from __future__ import annotations
@@ -264,11 +264,13 @@ def hint(hints: Sequence[str], width: int) -> str:
     return wording.cut(next((text for text in hints if wording.columns(text) <= width), hints[-1]), width)
 
 
+_DECLINING = ("q", "n", "c")
+"""Letters that decline a question of which they are no answer: those of Quit, No and Cancel."""
 _MENU_STEPS = {"right": 1, "down": 1, "tab": 1, "left": -1, "up": -1, "btab": -1}
 
 
 def ask(question: str, answers: Answers, default: str) -> str:
-    r"""Return the letter of the chosen answer, empty for none (Escape, q, n, end of input).
+    r"""Return the letter of the chosen answer, empty for none (Escape, n, c, end of input).
 
     `answers`: a small letter or digit and its meaning, each; `default`: the letter that Enter takes. Whatever is typed
     after the answer stays for the next reader. Raises Interrupted upon Ctrl-C and Ctrl-\.
@@ -297,12 +299,14 @@ def numbered(question: str, answers: Answers, default: str, names: Mapping[str, 
         typed = data.decode("utf-8", "replace").strip()
         answer = typed.lower()
         letter = by_number.get(answer) or (names or {}).get(typed, "")
+        if not letter and answer in ("quit", "no", "cancel"):
+            return ""
         if not letter and not names:
             letter = answer[:1] if answer.isalpha() else answer
         letter = letter or ("" if typed else default)
         if letter in by_number.values():
             return letter
-        if answer in ("q", "quit", "n", "no"):
+        if answer in _DECLINING:
             return ""
         printing.write(printing.encoded(f"{printable(typed)} is none of the answers\n"), printing.STDERR)
 
@@ -335,7 +339,7 @@ def _menu(terminal: RawTerminal, question: str, answers: Answers, default: str) 
             if key == "resume":
                 draw()
             letter = marked.mark if key in ("enter", "C-j") else key.lower()
-            if key in ("escape", "C-d", "hangup") or (letter in ("q", "n") and letter not in labels):
+            if key in ("escape", "C-d", "hangup") or (letter in _DECLINING and letter not in labels):
                 return ""
             if key in ("C-c", "C-\\"):
                 raise Interrupted("interrupted")
