@@ -317,7 +317,7 @@ def _of_job(cli: Invocation, entry: enter.Entry) -> int | None:
     answers = [("o", "See its output"), ("n", "New session"), ("c", "Cancel")]
     if job.get("command"):
         answers.insert(1, ("r", "Run it again"))
-    code, ago = job.get("exit_code"), moments.span(passed)
+    code, ago = job.get("exit_code"), moments.short(passed)
     answer = cli.ask(f"job {entry.name} ended {ago} ago: exit code {code}", answers, "o")
     if answer == "o":
         return main.run(["--logs", entry.name])
