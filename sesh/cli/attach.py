@@ -201,6 +201,8 @@ def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
 def _meant(cli: Invocation, name: str, directory: str, behind: list[str]) -> str:
     """Return what to propose if DIR does not exist; empty for the command that it may be."""
     host = "" if os.path.isdir(directory) else _named_host(cli, name)
+    if name in ("a", "at") and not host and cli.tail is None and is_name(directory):  # tmux's
+        behind = ["--attach", directory]
     if not (parser.verb_like(name) or behind or host or name == "ssh"):
         return ""
     from sesh.cli import misread

@@ -264,6 +264,10 @@ class Invocation(Caller):
             from sesh.cli import misread
 
             misread.complete(error, self.line)
+        elif self.verb in ("--open", "--new") and isinstance(error, Refused):
+            from sesh.cli import misread
+
+            misread.propose_command(error, self.line)
         elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
             error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
 
