@@ -287,7 +287,7 @@ class Attachment:
                 self._handle_input(event[1])
             elif not self._read_only_notified:
                 self._read_only_notified = True
-                self.overlays.show_notice("this client only watches (-r): keys are not passed on")
+                self.overlays.show_notice(f"read-only: keys are not passed on; {self.options.detaches}")
             else:
                 self.overlays.clear_notice()
 
@@ -395,14 +395,14 @@ class Attachment:
             self.overlays.show_output(position, data)
 
     def _handle_welcome(self) -> None:
-        welcome, key = self.channel.welcome, self.options.detach_key
+        welcome = self.channel.welcome
         self._timers.clear("welcome")
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
         if not self._resuming:
             self._on_welcome()
             if welcome.get("new") is True and not self.options.read_only:
-                self.overlays.begin_hint(self.name, key.name if key is not None else "")
+                self.overlays.begin_hint(self.name, self.options.detaches)
         self._show_title("")
         self.channel.tell_focus(self.display.focused)
         if self._resuming:

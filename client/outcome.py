@@ -37,6 +37,11 @@ class AttachOptions:
         self.first_notice = ""
 
     @property
+    def detaches(self) -> str:
+        """What leaves a session, in words."""
+        return f"{self.detach_key.name if self.detach_key is not None else f'{CALLED} --detach'} leaves"
+
+    @property
     def leaves(self) -> str:
         """What leaves a session that has no link, in words."""
         return f"{self.detach_key.name if self.detach_key is not None else 'Ctrl-C'} leaves"

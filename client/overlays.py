@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 
 from sesh import protocol
-from sesh.about import CALLED
 from sesh.client.display import BELL, LONGEST_TELLING, notification
 
 TYPE_CHECKING = False
@@ -106,12 +105,12 @@ class Overlays:
 
     # -- the hint
 
-    def begin_hint(self, name: str, key: str) -> None:
-        """Have the first screen, if it is blank, say which session it is and by which `key` to leave, if any."""
+    def begin_hint(self, name: str, detaches: str) -> None:
+        """Have the first screen, if it is blank, say which session it is and what `detaches` from it."""
         from sesh.client.hint import Hint, joined
 
         columns, rows = self._display.terminal.grid()
-        text = joined(self.greeting or f"new session {name}", f"{key or f'{CALLED} --detach'} leaves", columns)
+        text = joined(self.greeting or f"new session {name}", detaches, columns)
         self._hint = Hint(text, columns, rows)
 
     def end_hint(self) -> None:

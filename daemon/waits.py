@@ -172,5 +172,6 @@ class Waits:
     def _time_out(self, wait: Wait) -> None:
         if wait.pending:
             del wait.connection.waits[wait.request]
-            wait.connection.refuse(wait.request, TimedOut("timed out"))
+            hint = self._activity.seen_hint if wait.sought["waiting"] else ""
+            wait.connection.refuse(wait.request, TimedOut("timed out", hint=hint))
         self._prune()

@@ -9,6 +9,7 @@ _DAYS_TO_EPOCH = 719468
 _END_OF_TIME = 1 << 50
 """Seconds since the epoch that no clock shows."""
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
+_UNITS = (_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")
 _SINCE_BOOT = getattr(clock, "CLOCK_BOOTTIME", clock.CLOCK_MONOTONIC)
 """A clock that nobody sets, and that goes on while the machine sleeps (macOS: its monotonic one does)."""
 
@@ -105,37 +106,35 @@ def on_a_clock(moment: float) -> str:
 def age(moment: object, now: float) -> str:
     """The time since an RFC 3339 moment: 40s, 3m, 2h, 4d. Empty if the moment is unknown."""
     then = seconds(moment)
-    return "" if then is None else short(max(0, int(now - then)))
+    return "" if then is None else short(now - then)
 
 
-def short(passed: int) -> str:
+def short(passed: float) -> str:
     """Seconds in their largest whole unit: 40s, 3m, 2h, 4d."""
-    count, unit = _largest(passed, "d", "h", "m", "s")
+    count, unit = _largest(passed)
     return f"{count}{unit}"
 
 
 def span(passed: float) -> str:
-    """Seconds in their largest whole unit: 40 s, 3 min, 2 h, 4 d."""
-    count, unit = _largest(max(0.0, passed), "d", "h", "min", "s")
-    return f"{count} {unit}"
+    """A length of time, not an age, in its largest whole unit: 40 s, 3 min, 2 h, 4 d."""
+    count, unit = _largest(passed)
+    return f"{count} {'min' if unit == 'm' else unit}"
 
 
 def ago(passed: float) -> str:
-    """Seconds since something, in words: `just now`, `3 min ago`, `2 h ago`, `4 days ago`."""
-    if _DAY <= passed < 2 * _DAY:
-        return f"{int(passed // _HOUR)} h ago"
-    return "just now" if passed < _MINUTE else f"{' '.join(map(str, _largest(passed, 'days', 'h', 'min', '')))} ago"
+    """Seconds since something, in words: `just now`, `3m ago`, `2h ago`, `4d ago`."""
+    return "just now" if passed < _MINUTE else f"{short(passed)} ago"
 
 
-def _largest(passed: float, *units: str) -> tuple[int, str]:
+def _largest(passed: float) -> tuple[int, str]:
     """The count and the unit: the largest of days, hours, minutes and seconds that has passed whole."""
-    for unit, size in zip(units, (_DAY, _HOUR, _MINUTE), strict=False):
+    for size, unit in _UNITS:
         if passed >= size:
             return int(passed // size), unit
-    return int(passed), units[-1]
+    return max(0, int(passed)), "s"
 
 
 def exact(passed: float) -> str:
     """Seconds as a person writes them: in the largest unit of which they are a whole number (90m, 7d), else 0.5s."""
-    size, unit = next((row for row in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")) if not passed % row[0]), (1, "s"))
+    size, unit = next((row for row in _UNITS if not passed % row[0]), (1, "s"))
     return f"{passed / size:.12g}{unit}"

@@ -233,6 +233,15 @@ class Activity:
         return said or (not self._due and self._standing.state == "waiting")
 
     @property
+    def seen_hint(self) -> str:
+        """Why a program that reads keys does not wait, and what to do all the same; empty if no person has seen it."""
+        if self._due or (self._standing.state, self._standing.why) != (rules.IDLE, rules.READ):
+            return ""
+        name = self._facts["name"]
+        ways = f"to answer all the same: $sesh --send {name} TEXT, to look: $sesh --screen {name}"
+        return f"it reads keys, and a person has seen what it shows and left; {ways}"
+
+    @property
     def blocked(self) -> Said | None:
         """The word of a program that says itself, by OSC 7501 or `--state`, that it waits; None for any other, as for
         one that has sent a notification."""

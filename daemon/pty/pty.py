@@ -33,7 +33,7 @@ _FULL = 2048
 """Bytes of a read below which nothing is left: the kernel hands a pty's output over in pieces of some 4 KB."""
 TURN = 1 << 16
 """Bytes read from the pty in one turn of the loop."""
-_OUTPUT_FLAGS, _LOCAL_FLAGS = 1, 3
+_INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
 """Indexes into the list that `tcgetattr` returns."""
 
 
@@ -104,6 +104,10 @@ class Pty:
     def echoes(self) -> bool:
         """Returns whether the terminal shows what is typed."""
         return bool(self._modes(_LOCAL_FLAGS) & termios.ECHO)
+
+    def maps_enter(self) -> bool:
+        """Returns whether Enter reaches the program as LF."""
+        return bool(self._modes(_INPUT_FLAGS, termios.ICRNL) & termios.ICRNL)
 
     def flags(self) -> int:
         """ECHO and ICANON, as ECHOED carries them; 0 if the terminal is gone."""

@@ -120,7 +120,8 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
     """Returns whether the shell reads a command line.
 
     All shells but dash edit the line themselves, on a raw terminal. On a canonical one dash reads a block, and its
-    `read` builtin a single byte.
+    `read` builtin a single byte. Bash selects before it reads a key, which its `read` builtin does not; but it may
+    hang in the read if Ctrl-C has flushed the input in between. Only at its prompt it takes Enter as it is typed.
     """
     edits = pty.raw()
     if not edits and kind != DASH:
@@ -137,7 +138,7 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
     reads = kinds[call[0]] == syscalls.READ
     if kind == DASH and not edits:
         return reads and call[1] == 0 and call[3] > _READ_OF_ONE
-    return kind != BASH or not reads
+    return kind != BASH or not reads or not pty.maps_enter()
 
 
 def at_prompt(pty: Pty) -> bool:

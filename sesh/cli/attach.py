@@ -202,6 +202,8 @@ def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
 def _meant(cli: Invocation, name: str, directory: str, behind: list[str]) -> str:
     """Return what to propose if DIR does not exist; empty for the command that it may be."""
     host = "" if os.path.isdir(directory) else _named_host(cli, name)
+    if name in ("a", "at") and not host and cli.tail is None and is_name(directory):  # tmux's
+        behind = ["--attach", directory]
     if not (parser.verb_like(name) or behind or host or name == "ssh"):
         return ""
     from sesh.cli import misread
@@ -318,7 +320,7 @@ def _of_job(cli: Invocation, entry: enter.Entry) -> int | None:
     answers = [("o", "See its output"), ("n", "New session"), CANCEL]
     if job.get("command"):
         answers.insert(1, ("r", "Run it again"))
-    code, ago = job.get("exit_code"), moments.span(passed)
+    code, ago = job.get("exit_code"), moments.short(passed)
     answer = cli.ask(f"job {entry.name} ended {ago} ago: exit code {code}", answers, "o")
     if answer == "o":
         return main.run(["--logs", entry.name])

@@ -5,6 +5,7 @@ What a child prints stands under its host, as it comes or in the order of the ho
 
 from __future__ import annotations
 
+import os
 import signal
 from itertools import cycle
 
@@ -76,7 +77,11 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     follows = cli.verb == "--events" or "follow" in options
     branches = branches_of(cli, options, as_json=as_json)
     _choose_sinks(cli, branches, follows=follows, as_json=as_json)
-    with Branches(branches, reads="stdin" in options or options.get("text") == ["-"]) as running:
+    reads = "stdin" in options or options.get("text") == ["-"]
+    if cli.verb in _AS_IT_COMES and not reads and printing.from_pipe():
+        for branch in branches:
+            branch.stdin = os.dup(0)  # not to read it, but to tell that a command does not get it
+    with Branches(branches, reads=reads) as running:
         silent = follows or as_json or cli.verb in _AS_IT_COMES  # where nothing comes there may be nothing to say
         running.run(status=bool if silent else cli.status)
     codes = {branch.code for branch in branches}

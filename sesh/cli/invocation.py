@@ -55,8 +55,8 @@ class Invocation(Caller):
         if line.hosts:
             self.hosts = self.settings().hosts_of(line.hosts)
         self._questioned = False
-        self.branched = False
-        """True in a child for one of several hosts whose notes a person sees."""
+        self.branched = self.overseen = False
+        """True in a child for one of several hosts; and if a person sees the notes of that."""
         self.sought: str | None = None
         """The one session that the line names, until `target` has looked for it."""
         self._looked = False
@@ -76,13 +76,23 @@ class Invocation(Caller):
 
     @property
     def hears_questions(self) -> bool:  # type: ignore[override]
-        """True if a person sees notes at once, or one of several hosts' jobs runs for such a person."""
-        return self.watched or self.branched
+        """True if a person sees notes at once, or one of several hosts' jobs runs for such a person; or if input waits
+        that the command does not get."""
+        return self.watched or self.overseen or self.piped
 
-    def tell_question(self, line: str, *, passing: bool = False) -> None:
+    @property
+    def piped(self) -> bool:  # type: ignore[override]
+        """True if stdin is a pipe in which bytes wait, and notes are wanted."""
+        if self.json or not printing.from_pipe():
+            return False
+        from sesh import system
+
+        return system.unread(0) > 0
+
+    def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
         """Print what a command asks; an empty line has the process that gathers notes of several hosts print it now."""
         self._questioned = True
-        super().tell_question(line, passing=passing and self.watched)
+        super().tell_question(name, question, feeding, passing=passing and self.watched)
         if self.branched:
             printing.write(b"\n", printing.STDERR)
 
@@ -272,6 +282,10 @@ class Invocation(Caller):
             from sesh.cli import misread
 
             misread.complete(error, self.line)
+        elif self.verb in ("--open", "--new") and isinstance(error, Refused):
+            from sesh.cli import misread
+
+            misread.propose_command(error, self.line)
         elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
             error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
 

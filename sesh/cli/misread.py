@@ -144,7 +144,9 @@ def guess(words: Sequence[str], tail: Sequence[str] | None = None) -> str:
     first = _plain(words)[:1]
     verb = parser.verb_like(words[first[0]]) if first else ""
     others = [word for index, word in enumerate(words) if index not in first]
-    return (verb and _line(verb, others, tail)) or _by_habit(words, tail)
+    if verb and (line := _line(verb, others, tail) or _line(verb, ["NAME", *others] if others else [], tail)):
+        return line
+    return _by_habit(words, tail)
 
 
 def behind_name(words: Sequence[str], tail: Sequence[str] | None = None) -> list[str]:
@@ -204,6 +206,17 @@ def complete(error: SeshError, line: parser.CommandLine) -> None:
     if hosts and takes(whole):
         name = next(word for word in words if word[:1] != "-")
         error.message = error.message.replace(written([*hosts, line.verb, name]), written(whole))
+
+
+def propose_command(error: SeshError, line: parser.CommandLine) -> None:
+    """Have the error for a DIR that does not exist show the line for a command, if there is one of that name."""
+    from shutil import which
+
+    from sesh.ops.create import ABSENT
+
+    words = _with_dashes(line.verb, line.words, named=True)
+    if error.hint == ABSENT and line.tail is None and "--" in words and which(words[words.index("--") + 1]):
+        error.hint = f"to run a command: {line_of([*(f'@{host}' for host in line.hosts), line.verb, *words])}"
 
 
 def ending(line: parser.CommandLine) -> list[str]:

@@ -179,6 +179,16 @@ def on_terminal() -> bool:
     return os.isatty(0) and os.isatty(1)
 
 
+def from_pipe() -> bool:
+    """Return whether stdin is a pipe."""
+    import stat
+
+    try:
+        return stat.S_ISFIFO(os.fstat(0).st_mode)
+    except OSError:
+        return False  # it is closed
+
+
 def dumb() -> bool:
     """Return whether TERM is of a terminal that can neither move its cursor nor show colours."""
     return os.environ.get("TERM", "") in ("", "dumb", "unknown")

@@ -33,8 +33,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
     live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
 
     def tell(question: str) -> None:
-        asked = f": {question}" if question else ""
-        cli.tell_question(f"{subject(name)} waits{asked}; answer it in another terminal: $sesh {name}")
+        cli.tell_question(name, question, "--run passes none on, --exec --stdin does")
 
     left = f"the command goes on in {name}; watch it: $sesh {name}"
     with (

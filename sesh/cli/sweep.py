@@ -98,9 +98,9 @@ def _agrees(cli: Invocation, rows: list[LeftoverFacts], machine: str) -> bool:
 
 def _show(rows: list[LeftoverFacts], prefix: str) -> None:
     """Print leftovers for a person; `prefix` stands before each description."""
-    width = max((len(moments.short(int(row["age"]))) for row in rows), default=0)
+    width = max((len(moments.short(row["age"])) for row in rows), default=0)
     for row in rows:
-        age, kind = moments.short(int(row["age"])), _KINDS.get(row["kind"], str(row["kind"]))
+        age, kind = moments.short(row["age"]), _KINDS.get(row["kind"], str(row["kind"]))
         printing.text(wording.plain(f"{age:>{width}}  {kind:<16}  {prefix}{row['what']}"))
 
 

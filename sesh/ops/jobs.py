@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import stat
 import time
 
 from sesh import errors, gate, paths, protocol, wire
@@ -223,15 +222,10 @@ class Waiter:
 
     def _tell_of_question(self, question: str) -> None:
         self.tells_of_questions = False
-        name = subject(self._stream.name)
-        if _has_input():
-            self._caller.note(f"{name} waits for input on its terminal; to feed it this input, use --stdin")
-        elif self._caller.hears_questions:
-            if self._output is not None:
-                self._output.leave_line()
-            asked = f": {question}" if question else ""
-            line = f"{name} waits{asked}; answer it in another terminal: $sesh {self._stream.name}"
-            self._caller.tell_question(line, passing=self._output is None)
+        if self._output is not None:
+            self._output.leave_line()
+        feeding = "to feed it this input, use --stdin"
+        self._caller.tell_question(self._stream.name, question, feeding, passing=self._output is None)
 
     def _pass_on(self, signals: bytes) -> None:
         for number in signals:
@@ -285,7 +279,7 @@ def run(
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
             waiter = Waiter(stream, interrupts, target.caller, forwarder=forwarder)
-            waiter.tells_of_questions = not stdin and (target.caller.hears_questions or _has_input())
+            waiter.tells_of_questions = not stdin and target.caller.hears_questions
             if sink is None:
                 target.caller.status(f"{subject(stream.name)} runs; watch it: $sesh {stream.name}")
             try:
@@ -302,18 +296,6 @@ def run(
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.UNKNOWN if begun else ExitCode.SESH_FAILED
         raise
-
-
-def _has_input() -> bool:
-    """Returns whether our stdin is a pipe in which bytes wait."""
-    try:
-        if not stat.S_ISFIFO(os.fstat(STDIN).st_mode):
-            return False
-        from sesh import system
-
-        return system.unread(STDIN) > 0
-    except OSError:
-        return False  # it is closed
 
 
 @op("jobs.result", reads=True)

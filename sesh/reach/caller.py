@@ -7,6 +7,7 @@ the command line's prints notes and asks on the terminal; the bridge's carries b
 from __future__ import annotations
 
 from sesh.errors import SeshError
+from sesh.names import subject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class Caller:
     watched = False
     """True if a person sees notes at once."""
     hears_questions = False
-    """True if a person who waits for a job is told what it asks."""
+    """True if who waits for a command is told that it asks something."""
+    piped = False
+    """True if our stdin is a pipe in which bytes wait."""
     audience = -1
     """The descriptor that followed output goes to, negative if unknown; following ends when its reader closes it."""
     local = False
@@ -54,8 +57,14 @@ class Caller:
     def note(self, line: str) -> None:
         """Tells the person something, in one line; commands in it are written as `$sesh --verb`."""
 
-    def tell_question(self, line: str, *, passing: bool = False) -> None:
-        """Tells the person at once what a command asks that they wait for. `passing`: no more than while it runs."""
+    def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
+        """Tells at once what a command asks that is waited for. `feeding`: how it would get our stdin, if that is
+        `piped`; `passing`: the line stands no longer than the command runs."""
+        if self.piped:
+            self.note(f"{subject(name)} waits for input on its terminal; {feeding}")
+            return
+        asked = f": {question}" if question else ""
+        line = f"{subject(name)} waits{asked}; answer it in another terminal: $sesh {name}"
         if passing:
             self.status(line)
         else:

@@ -164,11 +164,11 @@ def absent(name: str) -> NotFound:
 
         reason, passed = end.get("reason") or "", time.time() - float(end.get("ended") or 0)
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
-        error.message += f"; it {errors.ENDS.get(reason, 'ended')} {moments.span(passed)} ago{code}"
+        error.message += f"; it {errors.ENDS.get(reason, 'ended')} {moments.short(passed)} ago{code}"
         if end.get("job"):
             error.hint = f"its output: $sesh --logs {name}"
         elif code:  # what is killed is never kept: there is nothing to advise
-            error.hint = 'its output was not kept; --exec keeps it, or keep = "always" in the config'
+            error.hint = "its output is gone; --exec keeps a command's for a week"
     elif meant := near(name, paths.names()):
         error.hint = f"did you mean {meant[0]}?"
     return error

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from tests.remote.farm import Far, Farm
-from tests.support import Home, Terminal, processes, rounds, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, rounds, wait_until
 
 
 def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, farm: Farm) -> None:
@@ -59,6 +59,33 @@ def test_who_waits_for_jobs_on_several_hosts_hears_what_they_ask(home: Home, far
         assert host.sesh("--send", "job", "y", "--enter").code == 0
     assert waiting.exit_code() == 0
     assert waiting.text().count("job waits") == 2
+
+
+@pytest.mark.parametrize("form", ["script", "person"])
+def test_jobs_on_several_hosts_that_wait_beside_a_pipe_are_said_not_to_get_that(
+    home: Home, farm: Farm, form: str
+) -> None:
+    """A script heard nothing, and a person to answer in another terminal."""
+    one, other = farm.host("one"), farm.host("other")
+    hint = "job waits for input on its terminal; to feed it this input, use --stdin"
+    words = ["@one", "@other", "--exec", "job", "--print", "--", "cat"]
+    if form == "person":
+        shell = home.terminal("outer", columns=120)
+        shell.wait_for(PROMPT)
+        shell.type(f"echo hi | sesh {' '.join(words)}\r")
+        for host in (one, other):
+            shell.wait_for(f"{host.word}: {hint}")
+    else:
+        reading, writing = os.pipe()
+        os.write(writing, b"hi\n")
+        process = home.start(*words, stdin=reading)
+        os.close(reading)
+        assert process.stderr is not None
+        lines = {process.stderr.readline(), process.stderr.readline()}
+        assert lines == {f"sesh: {host.word}: {hint}\n".encode() for host in (one, other)}
+        os.close(writing)
+    for host in (one, other):
+        host.sesh("--kill", "job")
 
 
 def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, farm: Farm) -> None:

@@ -12,7 +12,7 @@ from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
 LEAVE = b"\x1c"
-WATCHES = "this client only watches"
+WATCHES = "read-only: keys are not passed on"
 
 # What a program leaves behind that changes how a line over the last row is drawn, or ends within.
 STATES = {

@@ -487,6 +487,25 @@ def test_who_waits_for_a_command_hears_that_it_asks_something(home: Home) -> Non
     assert home.sesh("--run", "work", "--", 'echo "$name"').stdout == "Ada\n"
 
 
+def test_a_command_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> None:
+    """`echo hi | sesh --run work -- cat` in a script hung without a word."""
+    home.sesh("--open", "work")
+    reading, writing = os.pipe()
+    os.write(writing, b"hi\n")
+    process = home.start("--run", "work", "--", "cat", stdin=reading)
+    assert process.stderr is not None
+    said = b"sesh: work waits for input on its terminal; --run passes none on, --exec --stdin does\n"
+    assert process.stderr.readline() == said
+    home.sesh("--send", "work", "--key", "C-d")
+    assert process.communicate(timeout=10) == (b"", b"")
+    process = home.start("--run", "work", "--json", "--", "cat", stdin=reading)
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "waiting")
+    home.sesh("--send", "work", "--key", "C-d")
+    assert process.communicate(timeout=10)[1] == b""
+    os.close(reading)
+    os.close(writing)
+
+
 def test_what_was_asked_before_a_command_is_not_said_of_it(home: Home) -> None:
     """An old notification was reported by each --run, and what was typed ahead at the terminal was dropped."""
     home.sesh("--open", "work")

@@ -511,7 +511,7 @@ def test_a_client_that_only_watches_says_so_as_it_attaches_and_at_the_first_key(
     watching = terminal("work", "--read-only")
     watching.wait_for("read-only: you watch, and keys are not passed on")
     watching.type("a")
-    watching.wait_for("this client only watches")
+    watching.wait_for("read-only: keys are not passed on")
     left(watching, "work")
 
 

@@ -356,7 +356,7 @@ def test_who_begins_a_job_and_leaves_it_is_told_where_its_end_is(home: Home) -> 
     assert begun.exit_code() == 0
     assert home.sesh("--wait", "job", "--exit").code == 4
     looked = home.terminal("job")
-    looked.wait_for(re.compile(r"job job ended \d+ s ago: exit code 4"))
+    looked.wait_for(re.compile(r"job job ended \d+s ago: exit code 4"))
     looked.type("\r")
     looked.wait_for("lost")
     assert (looked.exit_code(), home.names()) == (0, [])
@@ -377,7 +377,7 @@ def test_an_old_job_of_the_name_is_told_of_in_the_new_session(home: Home) -> Non
     content = json.loads(result.read_text())
     result.write_text(json.dumps({**content, "ended": content["ended"] - 3 * 86400}))
     looked = home.terminal("job", columns=120)
-    looked.wait_for("job job ended 3 days ago: 4; once this session has ended: sesh --logs job · Ctrl-\\ leaves")
+    looked.wait_for("job job ended 3d ago: 4; once this session has ended: sesh --logs job · Ctrl-\\ leaves")
     looked.type("exit\r")
     assert looked.exit_code() == 0
     assert home.sesh("--logs", "job").stdout == "lost\n"
@@ -389,13 +389,20 @@ def test_a_session_that_has_ended_here_is_said_to_have(home: Home) -> None:
     wait_until(lambda: home.names() == [])
     done = home.sesh("--logs", "q1")
     assert done.code == 1
-    assert re.match(
-        r"sesh: no session q1; it ended \d+ s ago: 0; its output was not kept; --exec keeps it, or", done.stderr
-    )
+    gone = r"sesh: no session q1; it ended \d+s ago: 0; its output is gone; --exec keeps a command's for a week$"
+    assert re.match(gone, done.stderr.strip())
+    home.write(".config/sesh/config.toml", 'keep = "always"\n')
+    home.sesh("--open", "q3")
+    home.sesh("--run", "q3", "--", "exit 3")
+    home.sesh("--open", "q4", "--", "sh", "-c", "exit 4")
+    wait_until(lambda: home.names() == ["q4"] and home.summary("q4")["state"] == "exited")
+    home.sesh("--kill", "q4")
+    for name, code in (("q3", 3), ("q4", 4)):  # it was kept, or never would be: the config was said to help
+        assert re.match(gone.replace("q1", name).replace(": 0", f": {code}"), home.sesh("--logs", name).stderr.strip())
     home.sesh("--open", "q2", "--", "sleep", "1000")
     home.sesh("--kill", "q2")
     assert re.match(
-        r"sesh: no session q2; it was killed \d+ s ago; `sesh` lists them$",
+        r"sesh: no session q2; it was killed \d+s ago; `sesh` lists them$",
         home.sesh("--screen", "q2").stderr.strip(),
     )
 

@@ -118,6 +118,13 @@ def test_a_verb_without_its_dashes_is_carried_out_where_nobody_can_be_asked(sesh
     [
         ("kill web", 1, "did you mean sesh --kill web?"),
         ("build make", 1, "to run a command: sesh build -- make"),
+        ("a work", 1, "did you mean sesh --attach work?"),
+        ("at make", 1, "did you mean sesh --attach make, or sesh at -- make?"),
+        ("switch work", 1, "did you mean sesh --attach work?"),
+        ("display-message hi", 1, "did you mean sesh --message NAME hi?"),
+        ("--open build make", 1, "there is no directory make; to run a command: sesh --open build -- make"),
+        ("--new build -d make", 1, "to run a command: sesh --new build -d -- make"),
+        ("--open build nosuch", 1, "there is no directory nosuch; create it first, or name another"),
         ("build make all", 2, "to run a command: sesh build -- make all"),
         ("send web hello", 2, "did you mean sesh --send web hello?"),
         ("user@host", 2, "sesh @user@host"),

@@ -79,10 +79,21 @@ def test_every_shell_has_a_prompt(sesh: Sesh, shell: str) -> None:
 
 
 @pytest.mark.usefixtures("work")
-@pytest.mark.parametrize("program", ["cat", "read x", "python3", "sh -c 'read x'"])
+@pytest.mark.parametrize("program", ["cat", "read x", "read -sn1 x", "python3", "sh -c 'read x'"])
 def test_another_program_that_reads_is_no_prompt(sesh: Sesh, program: str) -> None:
     typed(sesh, program)
     assert sesh("--wait", "work", "--prompt", "--timeout", "1").code == 124
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+@pytest.mark.usefixtures("work")
+def test_a_bash_that_hangs_in_the_read_of_a_key_is_at_its_prompt(sesh: Sesh) -> None:
+    """If Ctrl-C flushed the input between its select and its read, `--run` was busy and `--wait` timed out for good.
+
+    Here bash reads so with the terminal's modes of its prompt; its `read -n` sets others.
+    """
+    typed(sesh, "stty -icanon -icrnl -echo; read x")
+    assert sesh("--wait", "work", "--prompt", "--timeout", "10").stdout == "prompt\n"
 
 
 @pytest.mark.usefixtures("work")

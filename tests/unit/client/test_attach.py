@@ -541,8 +541,8 @@ def test_who_only_watches_asks_the_daemon_to_send_nothing_below_the_line(home: H
         text = protocol.parse(peer.expect(protocol.NOTICE))["text"]
         peer.output(0, b"what is on its way\r\n")
         peer.tell(protocol.NOTICE, text=text, hold=True)
-        terminal.wait_for("this client only watches")
-        assert lines(terminal) == ["$ what is on its way", " this client only watches (-r): keys are not passed on"]
+        terminal.wait_for("read-only: keys are not passed on")
+        assert lines(terminal) == ["$ what is on its way", " read-only: keys are not passed on; Ctrl-\\ leaves"]
 
 
 @pytest.mark.parametrize("part", ["", "\x1b[3", "\N{BOX DRAWINGS LIGHT HORIZONTAL}"])
@@ -557,11 +557,11 @@ def test_output_of_an_older_daemon_finds_the_row_below_a_line_as_it_was(
         peer.output(0, f"{rows}\x1b[31mred".encode() + begun)
         terminal.wait_for("red")
         terminal.type(b"x")
-        terminal.wait_for("this client only watches")
+        terminal.wait_for("read-only: keys are not passed on")
         peer.output(len(rows) + 8 + len(begun), b"\r\n".join(b"more-%d" % number for number in range(60)))
         terminal.wait_for("more-59")
         text = terminal.text()
-        assert "watches" not in text
+        assert "read-only" not in text
         assert text.count("red") == 1
         for number in range(1, 60):
             assert f"row-{number}\n" in text

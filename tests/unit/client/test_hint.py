@@ -65,7 +65,7 @@ def test_it_is_drawn_again_where_a_prompt_has_erased_it() -> None:
 
 def test_the_key_that_leaves_stays_whole_in_any_width() -> None:
     """At 90 columns its name was cut in the middle."""
-    told, leaves = "job build ended 3 min ago: 2; see: sesh --logs build", "Ctrl-\\ leaves"
+    told, leaves = "job build ended 3m ago: 2; see: sesh --logs build", "Ctrl-\\ leaves"
     assert joined(told, leaves, 100) == f"{told} · {leaves}"
-    assert joined(told, leaves, 60) == f"job build ended 3 min ago: 2; see: sesh… · {leaves}"
+    assert joined(told, leaves, 60) == f"job build ended 3m ago: 2; see: sesh… · {leaves}"
     assert joined(told, leaves, 20) == leaves

@@ -134,20 +134,20 @@ def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
     told("late", summary(name="work"))
     told("other", summary(name="gone"))
     for _ in range(2):
-        with pytest.raises(NotFound, match=r"here; @late does not answer \(no\); work was there 5 min ago"):
+        with pytest.raises(NotFound, match=r"here; @late does not answer \(no\); work was there 5m ago"):
             lookup.host_of(CALLER, "work")
     assert lookup.host_of(CALLER, "gone") is None
     world.hosts = {**world.hosts, "third": ["work"]}
     noting = Noting()
     assert lookup.host_of(noting, "work") == "third"
-    assert noting.notes == ["@late does not answer (no); work was there 5 min ago"], "it may be the one that is meant"
+    assert noting.notes == ["@late does not answer (no); work was there 5m ago"], "it may be the one that is meant"
     assert world.asked.count("late") == 4, "it may be back at any moment"
 
 
 def test_of_a_host_that_is_not_asked_it_is_not_said_that_it_does_not_answer(world: World) -> None:
     world.hosts = {"box": LoginRefused("no")}
     told("box", summary(name="work"))
-    words = r"no session work here; @box is not asked until \d\d:\d\d:\d\d \(no\); work was there 5 min ago"
+    words = r"no session work here; @box is not asked until \d\d:\d\d:\d\d \(no\); work was there 5m ago"
     for _ in range(2):  # the second time it is not asked
         with pytest.raises(NotFound, match=words) as error:
             lookup.host_of(CALLER, "work")
