@@ -92,6 +92,10 @@ def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> N
         ("~/./.ssh//.", "holds credentials"),
         (".ssh/config", "holds credentials"),
         (".SSH/id_ed25519", "holds credentials"),
+        ("dots/.ssh", "holds credentials"),
+        ("dots/.AWS/credentials", "holds credentials"),
+        ("dots/home/.config/gh/hosts.yml", "holds credentials"),
+        ("dots/.netrc", "holds credentials"),
         (".Config/GH/hosts.yml", "holds credentials"),
         (".ssh/../.ssh", "outside HOME"),
         ("keys", "holds credentials"),
@@ -400,6 +404,44 @@ def test_credentials_are_left_out_where_links_lead_from_their_usual_place(home: 
     for line in ("dotfiles/ssh", "dotfiles/config/gh/hosts.yml", "dotfiles/netrc"):
         with pytest.raises(Refused, match="holds credentials"):
             HomeDirectory(str(home)).tree(line)
+
+
+@pytest.mark.parametrize("line", ["dots", "way"])
+def test_credentials_are_left_out_at_any_depth_and_do_not_count_as_a_change(home: Path, line: str) -> None:
+    (home / "way").symlink_to("dots")
+    others = [".vimrc", "a.ssh", "home/.config/gh.txt", "home/credentials"]
+    secret = [".AWS/credentials", ".ssh/id_ed25519", "home/.Netrc", "home/.config/gh/hosts.yml"]
+    for name in others + secret:
+        write(home / "dots" / name)
+    found = tree(home, line)
+    assert sorted(found.left_out) == [".AWS", ".ssh", "home/.Netrc", "home/.config/gh"]
+    for name in secret:
+        write(home / "dots" / name, "another content")
+    assert tree(home, line).matches(found.seal())
+    archive = io.BytesIO()
+    push.pack([found], archive)
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as packed:
+        files = [member.name for member in packed.getmembers() if member.isreg()]
+    assert sorted(files) == sorted(f"{line}/{name}" for name in others)
+
+
+@pytest.mark.parametrize("line", ["dots/.config", "way"])
+def test_credentials_are_left_out_of_a_directory_that_their_path_begins_above(home: Path, line: str) -> None:
+    (home / "way").symlink_to("dots/.config")
+    for name in ("gh/hosts.yml", "git/credentials", "git/config"):
+        write(home / "dots/.config" / name)
+    assert sorted(tree(home, line).left_out) == ["gh", "git/credentials"]
+
+
+def test_the_settings_of_sesh_in_a_listed_directory_stay_here(home: Path) -> None:
+    for name in ("config.toml", "sync", "sesh.toml"):
+        write(home / ".config/sesh" / name)
+    archive = io.BytesIO()
+    push.pack([tree(home, ".config")], archive)
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as packed:
+        assert packed.getnames() == [".config", ".config/sesh", ".config/sesh/sesh.toml"]
 
 
 def test_another_command_than_ssh_gets_no_credentials_and_keeps_its_own(
