@@ -69,7 +69,10 @@ _FIELDS: dict[str, Fields] = {
     },
     _FAILED: {"reason": system_line, "refused": flag},
     _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
-    SYNCED: {"paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words}))},
+    SYNCED: {
+        "paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words})),
+        "told": mapping(system_text, system_text),
+    },
 }  # fmt: skip
 """The shape of each file, by its suffix."""
 _entries: dict[str, str] = {}

@@ -313,14 +313,41 @@ def test_the_line_that_says_most_is_told(code: int, stderr: str, reason: str) ->
 def test_a_path_that_cannot_be_pushed_is_told_and_tried_again(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(home / ".config/sesh/sync", "d\nmissing")
     write(home / "d/file")
-    for _ in range(2):
+    first = ["sesh: missing is not synced to box: does not exist"]
+    for said in (first, []):
         result = sync.sync(Destination("box", via=["sh", "-c", "echo no such box >&2; exit 3", "-"]))
         assert result.failed == {"missing": "does not exist", "d": "no such box"}
         assert capfd.readouterr().err.splitlines() == [
-            "sesh: missing is not synced to box: does not exist",
+            *said,
             "sesh: syncing files to box …",
             "sesh: d is not synced to box: no such box",
         ]
+
+
+def test_a_line_that_is_at_fault_is_said_once_per_host_and_again_after_a_change(
+    home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(host: str = "box") -> list[str]:
+        result = sync.sync(Destination(host, via=["env"]))
+        assert ".ssh" in result.failed
+        return capfd.readouterr().err.splitlines()
+
+    ssh = "sesh: .ssh is not synced to box: .ssh holds credentials, which are never copied"
+    absent = "sesh: absent is not synced to box: does not exist"
+    write(home / ".config/sesh/sync", ".ssh\nabsent\n")
+    with monkeypatch.context() as patch:
+        patch.setenv("SESH_EVENT_LOG", str(home / "events"))
+        assert said() == []
+    assert said() == [ssh, absent]
+    assert said() == []
+    assert said("other") == [line.replace("box", "other") for line in (ssh, absent)]
+    (home / "absent").symlink_to("/nowhere")
+    assert said() == ["sesh: absent is not synced to box: a symbolic link in it points outside HOME"]
+    write(home / ".config/sesh/sync", ".ssh\n")
+    assert said() == []
+    (home / "absent").unlink()
+    write(home / ".config/sesh/sync", ".ssh\nabsent\n")
+    assert said() == [absent]
 
 
 def test_another_command_than_ssh_gets_the_files(home: Path, tmp_path: Path) -> None:
