@@ -185,7 +185,7 @@ class Branch:
         """Do the work, in the child; return the exit code. What fails is reported as by a process of its own."""
         cli = self._cli
         cli.json = cli.json or self._as_json
-        cli.branched = watched
+        cli.gathered, cli.branched = True, watched
         try:
             child.end_with(lifeline)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)

@@ -54,6 +54,8 @@ class Invocation(Caller):
         if line.hosts:
             self.hosts = self.settings().hosts_of(line.hosts)
         self._questioned = False
+        self.gathered = False
+        """True in a child for one of several hosts: what it notes is printed behind its host's name."""
         self.branched = False
         """True in a child for one of several hosts whose notes a person sees."""
         self.sought: str | None = None
@@ -78,11 +80,21 @@ class Invocation(Caller):
         """True if a person sees notes at once, or one of several hosts' jobs runs for such a person."""
         return self.watched or self.branched
 
+    def tell_link(self, line: str) -> None:
+        """Print what became of a link, the host's name once."""
+        self.note(line.replace(f" to @{self.host}", "", 1) if self.gathered else line)
+        self._hand_over()
+
     def tell_question(self, line: str, *, passing: bool = False) -> None:
-        """Print what a command asks; an empty line has the process that gathers notes of several hosts print it now."""
+        """Print what a command asks."""
         self._questioned = True
         super().tell_question(line, passing=passing and self.watched)
         if self.branched:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Have the process that gathers notes of several hosts print the last one now: an empty line does that."""
+        if self.gathered:
             printing.write(b"\n", printing.STDERR)
 
     def drop_misdirected(self) -> None:

@@ -54,6 +54,10 @@ class Caller:
     def note(self, line: str) -> None:
         """Tells the person something, in one line; commands in it are written as `$sesh --verb`."""
 
+    def tell_link(self, line: str) -> None:
+        """Tells the person at once that a link was lost, or is back."""
+        self.note(line)
+
     def tell_question(self, line: str, *, passing: bool = False) -> None:
         """Tells the person at once what a command asks that they wait for. `passing`: no more than while it runs."""
         if passing:
