@@ -69,7 +69,10 @@ _FIELDS: dict[str, Fields] = {
     },
     _FAILED: {"reason": system_line, "refused": flag},
     _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
-    SYNCED: {"paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words}))},
+    SYNCED: {
+        "paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words})),
+        "told": mapping(system_text, system_text),
+    },
 }  # fmt: skip
 """The shape of each file, by its suffix."""
 _entries: dict[str, str] = {}
@@ -322,10 +325,24 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
     return _keep(host, rows, time.time())
 
 
+def _drop_elsewhere(host: str, ids: set[str]) -> None:
+    """Drop sessions that a host no longer has from what other remotes have told, which may be other names of it."""
+    for remote in all():
+        (at, rows), asked, path = last_told(remote.host), asked_at(remote.host), path_of(remote.host, _TOLD)
+        left = [row for row in rows if row.get("id") not in ids]
+        if remote.host != host and len(left) < len(rows):
+            write(path, {"word": remote.host, "at": at, "sessions": left})
+            try:
+                os.utime(path, (asked, asked))
+            except OSError:
+                continue  # it was not written, or the host was forgotten
+
+
 def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float) -> bool:
     """Keep sessions of a host by its name in lists."""
     kept: list[KeptSession] = []
-    size = _HEAD
+    size, rows = _HEAD, list(rows)
+    gone = {row["id"] for row in last_told(host)[1] if "id" in row} - {row.get("id") for row in rows}
     for each in rows:
         row = _kept(each)
         if not is_name(row.get("name") or ""):
@@ -336,6 +353,8 @@ def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float) -> bool:
         kept.append(row)
     written = write(path_of(host, _TOLD), {"word": host, "at": at, "sessions": kept})
     forget_unless_known(host)
+    if gone:
+        _drop_elsewhere(host, gone)
     return written
 
 

@@ -1,4 +1,4 @@
-"""Paths in HOME that hold credentials (keys, tokens, logins): sync neither sends nor deletes them.
+"""Paths that hold credentials (keys, tokens, logins): sync neither sends nor deletes them, at any depth in HOME.
 
 A copy of a private key on each host is a loss that nobody notices, and a mirrored `.ssh` locks its owner out.
 """
@@ -69,25 +69,43 @@ PATHS = (
 """In lower case: on some file systems `.SSH` is the same directory."""
 
 
+_BY_NAME: dict[str, list[str]] = {}
+for _path in PATHS:
+    _BY_NAME.setdefault(_path.rpartition("/")[2], []).append(_path)
+
+
+def at_end(path: str) -> str:
+    """Return the one of PATHS that a path in lower case ends with, such as `dots/.ssh`; "" for none."""
+    named = _BY_NAME.get(path.rpartition("/")[2], ())
+    return next((entry for entry in named if f"/{path}".endswith(f"/{entry}")), "")
+
+
 def places(top: str) -> dict[str, str]:
-    """PATHS by their locations in HOME (`top`, a real path), in lower case: as they stand, and where links lead."""
-    holders = {path: path for path in PATHS}
+    """PATHS by the locations in HOME (`top`, a real path) to which links lead from them, in lower case."""
     inside = f"{top.rstrip('/')}/"
-    for path in PATHS:
-        real = os.path.realpath(inside + path)
-        if real.startswith(inside):
-            holders.setdefault(real[len(inside) :].casefold(), path)
-    return holders
+    real = {path: os.path.realpath(inside + path) for path in PATHS}
+    return {location[len(inside) :].casefold(): path for path, location in real.items() if location.startswith(inside)}
 
 
 def holder(path: str, protected: Mapping[str, str]) -> str:
-    """Return the protected path that a path in HOME is or lies in, in any case of letters; "" for none."""
-    folded = path.casefold()
-    holders = (location for location in protected if folded == location or folded.startswith(f"{location}/"))
-    return next((protected[location] for location in holders), "")
+    """Return the protected path that a path in HOME is or lies in, in any case of letters; "" for none.
+
+    `protected`: more of them, by their locations in HOME.
+    """
+    parts = path.casefold().split("/")
+    above = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    return next((entry for location in above if (entry := protected.get(location) or at_end(location))), "")
 
 
 def below(path: str, protected: Mapping[str, str]) -> dict[str, str]:
-    """Return the protected paths below a path in HOME, by their names relative to it in lower case."""
+    """Return the protected paths that begin at or above a path in HOME and end below it, by their names relative to it
+    in lower case. `at_end` finds the others below it.
+    """
     folded = f"{path.casefold()}/"
-    return {location[len(folded) :]: entry for location, entry in protected.items() if location.startswith(folded)}
+    found = {location[len(folded) :]: entry for location, entry in protected.items() if location.startswith(folded)}
+    for entry in PATHS:
+        parts = entry.split("/")
+        for count in range(1, len(parts)):
+            if f"/{folded}".endswith(f"/{'/'.join(parts[:count])}/"):
+                found["/".join(parts[count:])] = entry
+    return found

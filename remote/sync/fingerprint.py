@@ -32,7 +32,14 @@ if TYPE_CHECKING:
         content: str
 
 
-OWN = (".sesh", ".local/bin/sesh", ".local/share/sesh", ".local/state/sesh")
+OWN = (
+    ".sesh",
+    ".config/sesh/config.toml",
+    ".config/sesh/sync",
+    ".local/bin/sesh",
+    ".local/share/sesh",
+    ".local/state/sesh",
+)
 """Paths in HOME that belong to sesh: neither sent nor deleted."""
 
 _FORMAT = b"1"
@@ -46,7 +53,8 @@ class Tree:
 
     `path`: relative to HOME. `source`: its real, absolute path; `linked`: whether a symbolic link leads there.
     `directory`: whether it is one. `bytes`: of all files. `excluded`: paths of sesh's own and of credentials, by
-    their names relative to the path in lower case; `left_out`: those of them that are there, by their names. `digest`:
+    their names relative to the path in lower case (besides those that `credentials.at_end` finds at any depth);
+    `left_out`: those that are there, by their names. `digest`:
     the fingerprint. `settles`: the time (monotonic) from which on each further change shows.
     """
 
@@ -160,7 +168,8 @@ def entries(tree: Tree) -> Iterator[Entry]:
             continue
         for entry in listed:
             name = prefix + entry.name
-            if (holder := tree.excluded.get(name.casefold())) is not None:
+            folded = name.casefold()
+            if holder := tree.excluded.get(folded) or credentials.at_end(folded):
                 tree.left_out[name] = holder
                 continue
             try:

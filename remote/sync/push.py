@@ -24,7 +24,7 @@ from sesh import programs
 from sesh.errors import ProtocolError, Refused, silent_host
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.exchange import Printed, exchange, piped
-from sesh.remote.sync import fingerprint, quiet
+from sesh.remote.sync import credentials, fingerprint, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -173,7 +173,7 @@ class Push:
 
     def _rsync(self, trees: list[Tree]) -> PushResult:
         argv = ["--relative", "--no-implied-dirs", "--files-from=-", "--from0"]
-        argv += [_exclude(f"{tree.path}/{name}") for tree in trees for name in tree.excluded]
+        argv += [_exclude(f"/{tree.path}/{name}") for tree in trees for name in tree.excluded]
         return self._run_rsync(
             trees, [*argv, "--", f"{self.top}/"], f"{self._remote_home}/", "\0".join(tree.path for tree in trees)
         )
@@ -183,7 +183,7 @@ class Push:
         tree = trees[0]
         target = os.path.join(self._remote_home, tree.path)
         if tree.directory:
-            argv = [_exclude(name) for name in tree.excluded]
+            argv = [_exclude(f"/{name}") for name in tree.excluded]
             return self._run_rsync(trees, [*argv, "--", f"{tree.source}/"], f"{target}/")
         argv = ["--copy-links", "--", os.path.join(self.top, tree.path)]
         return self._run_rsync(trees, argv, f"{os.path.dirname(target)}/")
@@ -196,6 +196,7 @@ class Push:
             mark = f"sesh-{uuid.uuid4().hex}"
             shell, host = [sys.executable, "-IS", quiet.__file__, mark, *shell], f"echo {mark}; {host}"
         options = ["-rlpt", "--delete", "--force", "-q", "-e", " ".join(map(_quoted, shell))]
+        options += map(_exclude, credentials.PATHS)
         if sum(tree.bytes for tree in trees) <= CHECKSUM_LIMIT:
             options.append("--checksum")
         if not _PLAIN.fullmatch(target):
@@ -250,8 +251,11 @@ class Push:
 
 
 def _exclude(path: str) -> str:
-    """rsync's option that neither sends nor deletes a path, in whatever case its letters are."""
-    return "--exclude=/" + "".join(
+    """rsync's option that neither sends nor deletes a path, in whatever case its letters are.
+
+    One that begins with a slash is at the top of what is sent, others are at any depth.
+    """
+    return "--exclude=" + "".join(
         f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in path
     )
 

@@ -3,7 +3,8 @@
 Blank lines and lines that begin with `#` are ignored. A path is pushed if it has changed since it was last pushed to
 that remote; without changes there is no connection. rsync makes the copy the same, which also deletes files; tar
 (without rsync, and for hosts that another command than ssh reaches) only adds and replaces. Credentials are never sent
-nor deleted (`credentials`).
+nor deleted (`credentials`). A line that is refused or not there is said once for each remote, and again if the reason
+changes.
 """
 
 from __future__ import annotations
@@ -85,26 +86,33 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
         else:
             trees.setdefault(tree.path, tree)
     state = known.path_of(destination.key, known.SYNCED)
-    before = known.read(state).get("paths")
-    sealed = before if isinstance(before, dict) else {}
+    content = known.read(state)
+    before, told = content.get("paths") or {}, content.get("told") or {}
+    sealed: dict[str, Seal] = before
     result.skipped = [path for path, tree in trees.items() if tree.matches(sealed.get(path))]
     sealed = {path: sealed[path] for path in result.skipped}
     changed = [tree for path, tree in trees.items() if path not in sealed]
+    faults = dict(result.failed)
     if changed:
         connect(destination)
     try:
         if changed or result.failed:
-            _Sync(destination, home.top, result, sealed).run(changed)
+            _Sync(destination, home.top, result, sealed, told).run(changed)
     finally:
-        if sealed != before:  # also after Ctrl-C, for what was pushed before
-            known.write(state, {"key": destination.key, "paths": sealed})
+        now_told = told if eventlog.wanted() else faults
+        if (sealed, now_told) != (before, told):  # also after Ctrl-C, for what was pushed before
+            known.write(state, {"key": destination.key, "paths": sealed, "told": now_told})
     return result
 
 
 class _Sync:
-    def __init__(self, destination: Destination, top: str, result: SyncResult, sealed: dict[str, Seal]) -> None:
+    """One run. `told`: why lines of the list failed the last time; a person is not told that again."""
+
+    def __init__(
+        self, destination: Destination, top: str, result: SyncResult, sealed: dict[str, Seal], told: dict[str, str]
+    ) -> None:
         self.destination, self.top, self.host = destination, top, destination.host
-        self.result, self.sealed = result, sealed
+        self.result, self.sealed, self.told = result, sealed, told
         self._reported: set[str] = set()
 
     def run(self, changed: list[Tree]) -> None:
@@ -112,7 +120,7 @@ class _Sync:
         done = False
         try:
             for path, reason in self.result.failed.items():
-                self._fail(path, reason)
+                self._fail(path, reason, told=self.told.get(path) == reason)
             if changed:
                 eventlog.prose(f"syncing files to {self.host} …")
                 self._push(changed)
@@ -150,10 +158,11 @@ class _Sync:
             for name in left_out:
                 eventlog.prose(f"{printable(name, 4096)} is not synced to {self.host}: it holds credentials")
 
-    def _fail(self, path: str, reason: str, code: int | None = None, stderr: str = "") -> None:
+    def _fail(self, path: str, reason: str, code: int | None = None, stderr: str = "", *, told: bool = False) -> None:
         self.result.failed[path] = reason
         eventlog.log("sync_path_failed", host=self.host, path=path, exit_code=code, stderr=stderr or reason)
-        eventlog.prose(f"{printable(path, 4096)} is not synced to {self.host}: {reason}")
+        if not told:
+            eventlog.prose(f"{printable(path, 4096)} is not synced to {self.host}: {reason}")
 
     def _missing(self, tool: str, side: str, path: str) -> None:
         eventlog.log("tool_missing", host=self.host, tool=tool, path=path, where=side)

@@ -61,6 +61,7 @@ def undeploy(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     except NotDeployed as missing:
         missing.hint = "it is forgotten" if _forgotten(cli, host) else ""
         raise
+    known.keep(host, ())  # other names of it have no sessions any more either
     _forgotten(cli, host)
     if not cli.json:
         if answer["forgotten"]:

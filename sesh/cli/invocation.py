@@ -89,10 +89,19 @@ class Invocation(Caller):
 
         return system.unread(0) > 0
 
+    def tell_link(self, line: str) -> None:
+        """Print what became of a link, the host's name once."""
+        self.note(line.replace(f" to @{self.host}", "", 1) if self.branched else line)
+        self._hand_over()
+
     def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
         """Print what a command asks; an empty line has the process that gathers notes of several hosts print it now."""
         self._questioned = True
         super().tell_question(name, question, feeding, passing=passing and self.watched)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Have the process that gathers notes of several hosts print the last one now: an empty line does that."""
         if self.branched:
             printing.write(b"\n", printing.STDERR)
 

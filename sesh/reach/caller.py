@@ -57,6 +57,10 @@ class Caller:
     def note(self, line: str) -> None:
         """Tells the person something, in one line; commands in it are written as `$sesh --verb`."""
 
+    def tell_link(self, line: str) -> None:
+        """Tells the person at once that a link was lost, or is back."""
+        self.note(line)
+
     def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
         """Tells at once what a command asks that is waited for. `feeding`: how it would get our stdin, if that is
         `piped`; `passing`: the line stands no longer than the command runs."""

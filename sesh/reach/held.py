@@ -97,7 +97,7 @@ def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, pa
         eventlog.log("disconnect", host=host, session=None, reason="lost")
     if lost is not None:
         lost()
-    caller.note(f"lost the link to @{host}; reconnecting")
+    caller.tell_link(f"lost the link to @{host}; reconnecting")
 
     def attempt(ending: Attempt) -> Link:
         nonlocal drops
@@ -115,6 +115,6 @@ def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, pa
     assert isinstance(link, Link)  # noqa: S101 (see `attempt`)
     if not passing:
         eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
-    caller.note(f"reconnected to @{host}")
+    caller.tell_link(f"reconnected to @{host}")
     calls.check_version(link)
     return link

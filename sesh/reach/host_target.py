@@ -173,13 +173,13 @@ class HostTarget(Target):
         """A new link to the same session, by its id, for a lost one. Raises Ended, and as `Monitor.wait`."""
         name, host, state = stream.name, str(self.host), stream.link_state
         lost = LostSession(name, host, stream.session_id, stream.position or 0, state.heard_at)
-        self.caller.note(f"lost the link to @{host}; {subject(name)} keeps running, reconnecting")
+        self.caller.tell_link(f"lost the link to @{host}; {subject(name)} keeps running, reconnecting")
         attempt = partial(links.back, self.caller, lost, deadline=stream.deadline)
         link = Monitor(state, attempt).wait(host, stream.sleep, stream.deadline)
         assert isinstance(link, Link)  # noqa: S101 (which `links.back` gives)
         stream.name, link.session_id = link.session_name, lost.session_id  # the host does not say the id again
         renamed = f"; {name} is now called {stream.name}" if stream.name != name else ""
-        self.caller.note(f"reconnected to @{host}{renamed}")
+        self.caller.tell_link(f"reconnected to @{host}{renamed}")
         return link
 
     def _ended(self, stream: Stream) -> Ended | None:
@@ -210,7 +210,7 @@ class HostTarget(Target):
                 answer, output = self._led(link, words, deadline)
             except Lost:
                 lost = True
-                self.caller.note(
+                self.caller.tell_link(
                     f"lost the link to @{self.host} before the job was known to have started; reconnecting"
                 )
                 continue

@@ -527,6 +527,27 @@ def test_a_host_that_is_gone_holds_nothing_up_where_nobody_reads_any_more(home: 
     assert gone.names() == ["job"]
 
 
+@pytest.mark.parametrize("words", [("--exec", "job"), ("--exec", "job", "--follow"), ("--exec", "job", "--json")])
+def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
+    home: Home, farm: Farm, words: tuple[str, ...]
+) -> None:
+    """The host fell silent; `reconnected` stood in the summary, as the reason why the job had failed."""
+    one, other = farm.host("one", proxied=True), farm.host("other")
+    script = "touch begun; until [ -e go ]; do sleep 0.02; done; exit 3"
+    jobs = home.start("@one", "@other", *words, "--", "sh", "-c", script)
+    wait_until(lambda: one.exists("begun") and other.exists("begun"))
+    one.proxy.cut()
+    assert jobs.stderr is not None
+    assert jobs.stderr.readline() == b"sesh: one: lost the link; job keeps running, reconnecting\n"
+    assert jobs.stderr.readline() == b"sesh: one: reconnected\n"
+    for host in (one, other):
+        host.write("go", "")
+    summary = jobs.communicate(timeout=20)[1].decode().splitlines()
+    assert [line.split() for line in summary] == (
+        [] if "--json" in words else [["one", "failed", "(3)"], ["other", "failed", "(3)"]]
+    )
+
+
 def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: Home, farm: Farm) -> None:
     gone, one = farm.host("gone", proxied=True), farm.host("one")
     for host in (gone, one):

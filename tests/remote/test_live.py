@@ -175,6 +175,21 @@ def test_a_key_has_a_host_asked_that_would_be_passed_over(home: Home, farm: Farm
     assert opened.exit_code() == 0
 
 
+def test_until_a_key_is_pressed_the_first_row_is_marked_whoever_answers_first(home: Home, farm: Farm) -> None:
+    """The mark stood below an older question of a host that had answered later."""
+    far = farm.host("box")
+    known(home, far)
+    for ask, name in ((far.sesh, "older"), (home.sesh, "newer")):
+        ask("--open", name, "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
+        assert ask("--wait", name, "--waiting", "--timeout", "15").code == 0
+    opened = home.terminal("--watch", columns=100)
+    opened.wait_for(re.compile(r"> older@box .*\n  newer "))
+    opened.type("\x1b[B")
+    opened.wait_for(re.compile(r"  older@box .*\n> newer "))
+    opened.type("q")
+    opened.exit_code()
+
+
 def test_a_host_that_is_forgotten_meanwhile_stays_forgotten(
     home: Home, farm: Farm, watch: Callable[..., Watched]
 ) -> None:

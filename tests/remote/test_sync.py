@@ -481,11 +481,30 @@ def test_credentials_are_neither_sent_nor_deleted(
     assert all("credentials" in reason for reason in result.failed.values())
     found = {f"{path}/{name}" for name, (mode, _) in tree(f"{far.home}/{path}").items() if stat.S_ISREG(mode)}
     old = set() if not missing else {f"{path}/tool/old"}
-    shells = {name for name in found if name.startswith((f"{path}/fish/", f"{path}/sesh/"))}
+    shells = {name for name in found if name.startswith(f"{path}/fish/")}
     assert found - shells == (theirs - {".ssh/authorized_keys"}) | {f"{path}/tool/new"} | old
     assert {far.read(name) for name in theirs} == {"theirs"}
     (event,) = [event for event in events() if event["event"] == "sync_path_pushed"]
     assert event["left_out"] == [f"{path}/gh", f"{path}/git/credentials"]
+
+
+@pytest.mark.needs("rsync")
+@pytest.mark.parametrize("line", ["dots", "way"])
+def test_credentials_in_a_directory_of_dotfiles_are_neither_sent_nor_deleted(
+    farm: Farm, here: Home, listing: Listing, events: Callable[[], list[dict[str, Any]]], line: str
+) -> None:
+    """At any depth; a link is sent by another run of rsync."""
+    far = farm.host("box", installed=False)
+    os.symlink("dots", os.path.join(here.path, "way"))
+    far.write(f"{line}/deep/.AWS/credentials", "theirs")
+    for name in (".ssh/id_ed25519", "home/.netrc", "home/.config/gh/hosts.yml", "home/.config/tool", "deep/a"):
+        here.write(f"dots/{name}", "mine")
+    listing(line)
+    pushed(far)
+    found = [name for name, (mode, _) in tree(f"{far.home}/{line}").items() if stat.S_ISREG(mode)]
+    assert sorted(found) == ["deep/.AWS/credentials", "deep/a", "home/.config/tool"]
+    (event,) = [event for event in events() if event["event"] == "sync_path_pushed"]
+    assert sorted(event["left_out"]) == [f"{line}/{name}" for name in (".ssh", "home/.config/gh", "home/.netrc")]
 
 
 @pytest.mark.needs("rsync")

@@ -88,6 +88,21 @@ def test_another_name_of_a_host_that_was_left_is_forgotten_with_its_sessions(hom
     assert "inner" not in home.sesh("--list").stdout
 
 
+def test_sessions_that_were_ended_by_another_name_of_a_host_are_in_no_list(home: Home, farm: Farm) -> None:
+    """The host was not asked for its sessions between their end and its own."""
+    far = deployed(home, farm, "box")
+    inner = farm.host("inner", same_user=far, proxied=True)
+    assert home.sesh("@box", "--open", "work").code == 0
+    for words in (["@inner", "--list"], ["@box", "--list"]):
+        assert "work" in home.sesh(*words).stdout
+    assert home.sesh("@box", "--kill-all", "-y").code == 0
+    assert home.sesh("--undeploy", "@box").code == 0
+    assert home.sesh("--list").stdout == "@inner  not deployed; install it with: sesh --deploy @inner\n"
+    processes.kill(farm.masters())
+    inner.proxy.refuse()
+    assert "work" not in home.sesh("--list").stdout
+
+
 def test_of_several_hosts_each_is_tried(home: Home, farm: Farm) -> None:
     busy, free = deployed(home, farm, "busy"), deployed(home, farm, "free")
     assert home.sesh("@busy", "--open", "work").code == 0

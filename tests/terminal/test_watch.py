@@ -280,6 +280,27 @@ def test_after_the_mark_moved_by_itself_a_key_answers_nothing(terminal: Open, se
 
 
 @tells
+def test_the_mark_stays_at_a_session_that_was_answered_as_it_may_ask_again(home: Home) -> None:
+    """A program that worked for half a second between two questions lost the mark to another session."""
+    home.command = warm.changed("from sesh.cli.tui import watcher; watcher._STAYS_FOR = 60.0")
+    gate = "until [ -e next ]; do sleep 0.02; done"
+    asking(home.sesh, "one", f"printf 'push it? '; read x; {gate}; printf 'really? '; read x; sleep 60")
+    asking(home.sesh, "two", ASKS)
+    opened = home.terminal("--watch")
+    opened.wait_for(re.compile(r"> one .*\n  two "))
+    opened.type("y")
+    opened.wait_for(re.compile(r"waiting for you\n  two "))
+    home.write("next", "")
+    opened.wait_for(re.compile(r"\n  two .*\n> one +\d+s  really\?"))
+    opened.type("y")
+    opened.wait_for(re.compile(r"waiting for you\n  two "))
+    opened.type("\x1b[B")
+    opened.wait_for(re.compile(r"waiting for you\n> two "))
+    opened.type("n")
+    opened.wait_until(lambda: "got=n" in home.sesh("--screen", "two").stdout)
+
+
+@tells
 def test_who_leaves_as_the_mark_moves_leaves(home: Home) -> None:
     """While it was not known whether the program echoes, `q` was taken for an answer that came too soon."""
     home.command = warm.changed(

@@ -224,10 +224,11 @@ class MarkedList:
         self.rows = rows
         self.mark: Any = next(iter(rows), None)
 
-    def show(self, rows: Sequence[Any], instead: Iterable[Any] = ()) -> None:
-        """Set the rows. If the marked one is gone, mark the first of `instead`, else the first row."""
+    def show(self, rows: Sequence[Any], instead: Iterable[Any] = (), *, stays: bool = False) -> None:
+        """Set the rows. If the marked one is gone, mark the first of `instead`, else the first row; none if the mark
+        `stays`."""
         self.rows = rows
-        if self.mark not in rows:
+        if self.mark not in rows and not stays:
             self.mark = next(iter(instead), next(iter(rows), None))
 
     def press(self, key: str, page: int = 0) -> bool:
@@ -235,7 +236,8 @@ class MarkedList:
         paging = {"pageup": -page, "pagedown": page, "home": -len(self.rows), "end": len(self.rows)} if page else {}
         if (key not in self._steps and key not in paging) or not self.rows:
             return False
-        index = self._index() + (self._steps.get(key) or paging.get(key, 0))
+        step = self._steps.get(key) or paging.get(key, 0)
+        index = self._index() + (step if self.mark in self.rows or step < 0 else step - 1)
         if self._around and key in self._steps:
             index %= len(self.rows)
         self.mark = self.rows[min(max(0, index), len(self.rows) - 1)]

@@ -54,6 +54,8 @@ _SHOWN_FOR = 2.0
 """Seconds for which the outcome of an answer is shown."""
 _DEAF_FOR = 1.0
 """Seconds for which keys answer nothing after the mark has moved by itself, unless the person moves it."""
+_STAYS_FOR = 1.5
+"""Seconds after an answer for which the mark stays at its session, which may ask again."""
 _BURST = 0.4
 """The most seconds between two keys of one burst: the end of one that began while keys were dropped is dropped too."""
 _YOUNG = 2.0
@@ -98,6 +100,10 @@ class _Watcher:
         self._list = MarkedList({"up": -1, "down": 1}, list(self._needing()), around=True)
         self._mark = mark
         """The session to mark once it is there, unless a key has moved the mark before."""
+        self._touched = False
+        """True once a key was pressed: until then the first row is marked, whichever host answers first."""
+        self._stays: tuple[Key | None, float] = None, 0.0
+        """The session that was answered last, and until when the mark stays there (monotonic)."""
         self._deaf_until = self._dropped_at = 0.0
         """The end of the time in which keys answer nothing, as the mark has moved by itself (monotonic)."""
         self._line: tuple[Asked, str] | None = None
@@ -123,7 +129,8 @@ class _Watcher:
             self._update()
             stage.draw(self._picture(*stage.size))
             self._tell(stage)
-            keys = self._live.wait(stage, min(self._news.due, _YOUNG if self._some_young else float("inf")))
+            young = _YOUNG if self._some_young else float("inf")
+            keys = self._live.wait(stage, min(self._news.due, young, self._stay() or float("inf")))
             self._live.take()
             self._take([*self._released(), *keys])
         return self._chosen
@@ -150,6 +157,7 @@ class _Watcher:
         return held
 
     def _take(self, keys: Sequence[str]) -> None:
+        self._touched = self._touched or bool(keys)
         for key in keys:
             if self._leaving:
                 return
@@ -243,6 +251,7 @@ class _Watcher:
 
     def _answer(self, asked: Asked, text: str, *, single: bool = False) -> None:
         key, since, question = asked
+        self._stays = key, float("inf")
 
         def answer(target: Target) -> None:
             words = text
@@ -253,6 +262,8 @@ class _Watcher:
             self._answered[key] = since, time.monotonic() + _SETTLING
 
         def tell(_: object, problem: str) -> None:
+            if self._stays[0] == key:
+                self._stays = key, 0.0 if problem else time.monotonic() + _STAYS_FOR
             self._say(problem or f"{_title(key)} was answered")
             self._live.index.refresh()
 
@@ -269,9 +280,11 @@ class _Watcher:
         self._shown = self._needing()
         before = self._list.mark
         if self._line is None or before in self._shown:
-            self._list.show(list(self._shown))
+            self._list.show(list(self._shown), stays=self._stay() > 0)
             if self._mark in self._shown:
-                self._list.mark, self._mark = self._mark, None
+                self._list.mark, self._mark, self._touched = self._mark, None, True
+            elif not self._touched:
+                self._list.mark = next(iter(self._shown), None)
         if self._list.mark != before:
             self._deaf_until = time.monotonic() + _DEAF_FOR
         asked = self._asked()
@@ -280,6 +293,12 @@ class _Watcher:
             self._ask_echo(asked)
         if self._message != _BUSY and time.monotonic() >= self._message_until:
             self._message = ""
+
+    def _stay(self) -> float:
+        """Return for how many seconds the mark stays where it is, as an answer was given there; infinity while it is
+        on its way."""
+        key, until = self._stays
+        return max(0.0, until - time.monotonic()) if key is not None and key == self._list.mark else 0.0
 
     def _picture(self, width: int, height: int) -> list[str]:
         above, below = self.needing(width, marked=self._list.mark), self.rest(width)

@@ -327,6 +327,23 @@ def test_a_session_that_is_created_makes_what_its_host_told_before_look_no_fresh
     assert known.asked_at("box") == 0, "completion asks for the others"
 
 
+def test_what_has_ended_on_a_host_is_dropped_under_its_other_names_too() -> None:
+    """Sessions that were ended by one name stayed in lists under the other, which did not answer any more."""
+    for number, word in enumerate(("lan", "vpn", "other")):
+        known.record(there(word, port=str(number)))
+    first, second, foreign = ({"name": name, "id": name * 8, "state": "running"} for name in "abc")
+    for word, rows in (("lan", [first, second]), ("vpn", [first, second]), ("other", [foreign])):
+        known.keep(word, rows)
+    path = known.path_of("vpn", ".names")
+    os.utime(path, (7, 7))
+    at = known.last_told("vpn")[0]
+    known.keep("lan", [second])
+    assert known.last_told("vpn") == (at, [second])
+    assert known.asked_at("vpn") == 7
+    known.keep("lan", [])
+    assert [known.last_told(word)[1] for word in ("vpn", "other")] == [[], [foreign]]
+
+
 def test_a_remote_can_be_forgotten() -> None:
     known.record(there("box"))
     known.keep("box", [{"name": "work", "state": "running", "cwd": "/"}])
@@ -386,7 +403,7 @@ def test_an_answer_reads_the_record_of_its_host_alone(monkeypatch: pytest.Monkey
     monkeypatch.setattr(files, "read", reading)
     known.keep("h7", [{"name": "work"}])
     record = known.path_of("me@10.0.0.7:22", ".json")
-    assert set(opened) == {record}
+    assert set(opened) == {record, known.path_of("h7", ".names")}
     assert known.last_told("h7")[1] == [{"name": "work"}]
     os.unlink(record)
     known.keep("h7", [{"name": "work"}])

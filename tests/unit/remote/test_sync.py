@@ -92,6 +92,10 @@ def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> N
         ("~/./.ssh//.", "holds credentials"),
         (".ssh/config", "holds credentials"),
         (".SSH/id_ed25519", "holds credentials"),
+        ("dots/.ssh", "holds credentials"),
+        ("dots/.AWS/credentials", "holds credentials"),
+        ("dots/home/.config/gh/hosts.yml", "holds credentials"),
+        ("dots/.netrc", "holds credentials"),
         (".Config/GH/hosts.yml", "holds credentials"),
         (".ssh/../.ssh", "outside HOME"),
         ("keys", "holds credentials"),
@@ -309,14 +313,41 @@ def test_the_line_that_says_most_is_told(code: int, stderr: str, reason: str) ->
 def test_a_path_that_cannot_be_pushed_is_told_and_tried_again(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(home / ".config/sesh/sync", "d\nmissing")
     write(home / "d/file")
-    for _ in range(2):
+    first = ["sesh: missing is not synced to box: does not exist"]
+    for said in (first, []):
         result = sync.sync(Destination("box", via=["sh", "-c", "echo no such box >&2; exit 3", "-"]))
         assert result.failed == {"missing": "does not exist", "d": "no such box"}
         assert capfd.readouterr().err.splitlines() == [
-            "sesh: missing is not synced to box: does not exist",
+            *said,
             "sesh: syncing files to box …",
             "sesh: d is not synced to box: no such box",
         ]
+
+
+def test_a_line_that_is_at_fault_is_said_once_per_host_and_again_after_a_change(
+    home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(host: str = "box") -> list[str]:
+        result = sync.sync(Destination(host, via=["env"]))
+        assert ".ssh" in result.failed
+        return capfd.readouterr().err.splitlines()
+
+    ssh = "sesh: .ssh is not synced to box: .ssh holds credentials, which are never copied"
+    absent = "sesh: absent is not synced to box: does not exist"
+    write(home / ".config/sesh/sync", ".ssh\nabsent\n")
+    with monkeypatch.context() as patch:
+        patch.setenv("SESH_EVENT_LOG", str(home / "events"))
+        assert said() == []
+    assert said() == [ssh, absent]
+    assert said() == []
+    assert said("other") == [line.replace("box", "other") for line in (ssh, absent)]
+    (home / "absent").symlink_to("/nowhere")
+    assert said() == ["sesh: absent is not synced to box: a symbolic link in it points outside HOME"]
+    write(home / ".config/sesh/sync", ".ssh\n")
+    assert said() == []
+    (home / "absent").unlink()
+    write(home / ".config/sesh/sync", ".ssh\nabsent\n")
+    assert said() == [absent]
 
 
 def test_another_command_than_ssh_gets_the_files(home: Path, tmp_path: Path) -> None:
@@ -400,6 +431,44 @@ def test_credentials_are_left_out_where_links_lead_from_their_usual_place(home: 
     for line in ("dotfiles/ssh", "dotfiles/config/gh/hosts.yml", "dotfiles/netrc"):
         with pytest.raises(Refused, match="holds credentials"):
             HomeDirectory(str(home)).tree(line)
+
+
+@pytest.mark.parametrize("line", ["dots", "way"])
+def test_credentials_are_left_out_at_any_depth_and_do_not_count_as_a_change(home: Path, line: str) -> None:
+    (home / "way").symlink_to("dots")
+    others = [".vimrc", "a.ssh", "home/.config/gh.txt", "home/credentials"]
+    secret = [".AWS/credentials", ".ssh/id_ed25519", "home/.Netrc", "home/.config/gh/hosts.yml"]
+    for name in others + secret:
+        write(home / "dots" / name)
+    found = tree(home, line)
+    assert sorted(found.left_out) == [".AWS", ".ssh", "home/.Netrc", "home/.config/gh"]
+    for name in secret:
+        write(home / "dots" / name, "another content")
+    assert tree(home, line).matches(found.seal())
+    archive = io.BytesIO()
+    push.pack([found], archive)
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as packed:
+        files = [member.name for member in packed.getmembers() if member.isreg()]
+    assert sorted(files) == sorted(f"{line}/{name}" for name in others)
+
+
+@pytest.mark.parametrize("line", ["dots/.config", "way"])
+def test_credentials_are_left_out_of_a_directory_that_their_path_begins_above(home: Path, line: str) -> None:
+    (home / "way").symlink_to("dots/.config")
+    for name in ("gh/hosts.yml", "git/credentials", "git/config"):
+        write(home / "dots/.config" / name)
+    assert sorted(tree(home, line).left_out) == ["gh", "git/credentials"]
+
+
+def test_the_settings_of_sesh_in_a_listed_directory_stay_here(home: Path) -> None:
+    for name in ("config.toml", "sync", "sesh.toml"):
+        write(home / ".config/sesh" / name)
+    archive = io.BytesIO()
+    push.pack([tree(home, ".config")], archive)
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as packed:
+        assert packed.getnames() == [".config", ".config/sesh", ".config/sesh/sesh.toml"]
 
 
 def test_another_command_than_ssh_gets_no_credentials_and_keeps_its_own(
