@@ -91,6 +91,8 @@ class _Client:
                 outcome.early = True
             elif outcome.host is not None:
                 outcome.round_trip = attachment.round_trip.smoothed
+            if self._previous is None:
+                outcome.undelivered = _undelivered(attachment)
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, farewell)
@@ -224,6 +226,12 @@ class _Client:
         if connection.displays is not None:
             hello["displays"] = connection.displays
         return protocol.message(protocol.HELLO, hello)
+
+
+def _undelivered(attachment: Attachment) -> str:
+    """What becomes of keys that wait for a link when the session is left, in words; empty if there are none."""
+    link, fate = attachment.link, attachment.input.fate
+    return f"what was typed since {link.since} {fate}" if fate and link is not None and not attachment.farewell else ""
 
 
 def _token() -> str:

@@ -61,6 +61,8 @@ class Outcome:
         """The host's own words for a session that is not there any more, in place of a line that is made here."""
         self.round_trip = 0.0
         self.early = False
+        self.undelivered = ""
+        """What became of keys that the session has not acknowledged, in words; empty if there are none."""
 
     @classmethod
     def ended(cls, name: str, host: str | None, code: object, signal: object, reason: object = "") -> Outcome:
@@ -72,6 +74,9 @@ class Outcome:
 
     def line(self) -> str:
         """Return the closing line, without its brackets."""
+        return f"{self._line()}; {self.undelivered}" if self.undelivered else self._line()
+
+    def _line(self) -> str:
         if self.said:
             return self.said
         if self.kind == "lost":
