@@ -89,8 +89,8 @@ class _Client:
                 outcome.name, outcome.host = self._previous.name, self._previous.host
             elif outcome.kind == "detached" and not outcome.reason and not attachment.session_id:
                 outcome.early = True
-            elif outcome.host is not None:
-                outcome.round_trip = attachment.round_trip.smoothed
+            elif attachment.link is not None:
+                outcome.round_trip, outcome.heard_at = attachment.round_trip.smoothed, attachment.link.heard_at
             if self._previous is None:
                 outcome.undelivered = _undelivered(attachment)
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell

@@ -49,6 +49,7 @@ class Outcome:
     broke); "signal" (this process got `signal`); "switch" (the daemon sends the client to another session, so it goes
     on). `reason`: as the daemon gives it. `early`: the person left before the daemon had answered. `name`, `host`: the
     session that was left, after any switch. `round_trip`: of the link to it, in seconds; 0 if that was not measured.
+    `heard_at`: when anything came last over that link (seconds since the epoch); 0 without one.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Outcome:
         self.signal, self.reason = signal, reason
         self.said = ""
         """The host's own words for a session that is not there any more, in place of a line that is made here."""
-        self.round_trip = 0.0
+        self.round_trip = self.heard_at = 0.0
         self.early = False
         self.undelivered = ""
         """What became of keys that the session has not acknowledged, in words; empty if there are none."""

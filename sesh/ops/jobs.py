@@ -306,6 +306,8 @@ def run(
                 result, output = waiter.result(sink, wanted=wanted)
             finally:
                 target.caller.status("")
+            if not data.get("keep"):
+                target.note_ended(stream.name)
             return stream.name, result, output
     except errors.Ended as ended:  # before anybody could wait for it
         if sink is not None:
