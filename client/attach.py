@@ -89,8 +89,10 @@ class _Client:
                 outcome.name, outcome.host = self._previous.name, self._previous.host
             elif outcome.kind == "detached" and not outcome.reason and not attachment.session_id:
                 outcome.early = True
-            elif outcome.host is not None:
-                outcome.round_trip = attachment.round_trip.smoothed
+            elif attachment.link is not None:
+                outcome.round_trip, outcome.heard_at = attachment.round_trip.smoothed, attachment.link.heard_at
+            if self._previous is None:
+                outcome.undelivered = _undelivered(attachment)
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, farewell)
@@ -224,6 +226,12 @@ class _Client:
         if connection.displays is not None:
             hello["displays"] = connection.displays
         return protocol.message(protocol.HELLO, hello)
+
+
+def _undelivered(attachment: Attachment) -> str:
+    """What becomes of keys that wait for a link when the session is left, in words; empty if there are none."""
+    link, fate = attachment.link, attachment.input.fate
+    return f"what was typed since {link.since} {fate}" if fate and link is not None and not attachment.farewell else ""
 
 
 def _token() -> str:

@@ -67,9 +67,14 @@ class LinkWatch(Monitor):
         return time.monotonic() >= self.state.begun_at + _TAKEN_OVER
 
     @property
+    def heard_at(self) -> float:
+        """When anything came last over the link (seconds since the epoch)."""
+        return time.time() - time.monotonic() + self.state.heard_at
+
+    @property
     def since(self) -> str:
-        """When anything came last over the link, as on a clock."""
-        return moments.time_of_day(time.time() - time.monotonic() + self.state.heard_at)
+        """The same, as on a clock."""
+        return moments.time_of_day(self.heard_at)
 
     def wait_time(self, left: float | None) -> float | None:
         """Seconds to wait until `look_after` is due, `left` at most."""

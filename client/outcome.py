@@ -54,6 +54,7 @@ class Outcome:
     broke); "signal" (this process got `signal`); "switch" (the daemon sends the client to another session, so it goes
     on). `reason`: as the daemon gives it. `early`: the person left before the daemon had answered. `name`, `host`: the
     session that was left, after any switch. `round_trip`: of the link to it, in seconds; 0 if that was not measured.
+    `heard_at`: when anything came last over that link (seconds since the epoch); 0 without one.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Outcome:
         self.signal, self.reason = signal, reason
         self.said = ""
         """The host's own words for a session that is not there any more, in place of a line that is made here."""
-        self.round_trip = 0.0
+        self.round_trip = self.heard_at = 0.0
         self.early = False
+        self.undelivered = ""
+        """What became of keys that the session has not acknowledged, in words; empty if there are none."""
 
     @classmethod
     def ended(cls, name: str, host: str | None, code: object, signal: object, reason: object = "") -> Outcome:
@@ -77,6 +80,9 @@ class Outcome:
 
     def line(self) -> str:
         """Return the closing line, without its brackets."""
+        return f"{self._line()}; {self.undelivered}" if self.undelivered else self._line()
+
+    def _line(self) -> str:
         if self.said:
             return self.said
         if self.kind == "lost":

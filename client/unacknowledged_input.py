@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sesh import protocol
+from sesh.typed import FOCUS
 
 WINDOW = 256 << 10
 """Bytes of input in flight: sent and not acknowledged."""
@@ -28,6 +29,14 @@ class UnacknowledgedInput:
         self.dropping = False
         """True if input was dropped, and so is all behind it: without the lost bytes it may mean something else."""
         self._dropped_at = 0.0
+
+    @property
+    def fate(self) -> str:
+        """What becomes of it if nothing is sent any more, in words; empty if no key is left."""
+        sent = b"".join(data for _, data in self._in_flight)
+        if _keys(sent):
+            return "may not have arrived"
+        return "was not delivered" if self.dropping or _keys(bytes(self._unsent)) else ""
 
     @property
     def full(self) -> bool:
@@ -95,3 +104,8 @@ class UnacknowledgedInput:
         self._in_flight.append((self.number, data))
         self._bytes_in_flight += len(data)
         return protocol.numbered(protocol.INPUT, self.number, data)
+
+
+def _keys(typed: bytes) -> bytes:
+    """What was typed without the terminal's reports of its focus."""
+    return typed.replace(FOCUS[0], b"").replace(FOCUS[1], b"")

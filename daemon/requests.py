@@ -332,7 +332,7 @@ def submit(daemon: Requests, request: Request) -> None:
 
 
 def _begun_before(daemon: Requests, request: Request) -> bool:
-    """Returns whether a submission was asked for before, over another link: then its outcome is this request's."""
+    """Returns whether what has this key was asked for before, over another link: its outcome is this request's."""
     submissions, key = daemon.submissions, request.text("key")
     if submissions is None or not key:
         return False
@@ -570,11 +570,15 @@ def _teller(daemon: Requests) -> Client | None:
 
 @_request
 def interrupt(daemon: Requests, request: Request) -> None:
-    """Sends SIGINT to the foreground process group."""
-    pty = daemon.session.pty
+    """Sends SIGINT to the foreground process group; `key` as of `submit`."""
+    pty, key = daemon.session.pty, request.text("key")
+    if _begun_before(daemon, request):
+        return
     if pty is not None and daemon.session.running:
         daemon.session.activity.interrupted()
         pty.signal_foreground(signal.SIGINT)
+    if key:
+        daemon.get_submissions().keep(key, (True, ""))
     request.respond()
 
 

@@ -3,8 +3,8 @@
 The files lie in `sesh/remotes` of `XDG_STATE_HOME` (`~/.local/state`); the directory has mode 0700, the files 0600.
 Their names are hashes. HASH.json, of a destination's key, is the record; HASH.synced what sync has pushed there.
 HASH.failed, of a host as typed, shows by its age when that host last failed, and says why, and whether it `refused` a
-login. HASH.names, also of a host as typed, holds its sessions as it last told them, and when (`at`); its age shows when
-the host was last *asked*, which is later if it has not answered.
+login. HASH.names, also of a host as typed, holds its sessions as it last told them, and when (`at`), with what was
+learnt of single ones since; its age shows when the host was last *asked*, which is later if it has not answered.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from sesh.remote.ssh.destination import Destination
@@ -59,7 +59,7 @@ _HEAD = 1 << 10
 _RECORD, _FAILED, _TOLD, SYNCED = ".json", ".failed", ".names", ".synced"
 _KEPT: Fields = {
     **keys("name id state cwd created last_activity home", system_text), **keys("pid exit_code", natural),
-    "clock": number, "command": items(system_text), "labels": mapping(system_text, system_text),
+    **keys("clock seen", number), "command": items(system_text), "labels": mapping(system_text, system_text),
 }  # fmt: skip
 """What is kept of a session."""
 _FIELDS: dict[str, Fields] = {
@@ -358,21 +358,72 @@ def _keep(host: str, rows: Iterable[Mapping[str, object]], at: float) -> bool:
     return written
 
 
-def add_name(host: str, name: str) -> bool:
-    """Note one more session of a host, which was just attached or created; False if that cannot be written.
+def add(host: str, name: str, **facts: object) -> bool:
+    """Note a session of a host that was just attached or created, with what is known of it, unless the host has told
+    it, by its `id`; False if that cannot be written."""
+    row: KeptSession = {**_kept(facts), "name": name, "state": "running"}
+
+    def change(rows: dict[str, KeptSession]) -> None:
+        if name not in rows or row.get("id") not in (None, rows[name].get("id")):
+            rows[name] = row
+
+    return _revise(host, change)
+
+
+def saw(host: str, name: str, at: float) -> bool:
+    """Note when a session of a host was last known to run (seconds since the epoch); False if that cannot be
+    written."""
+
+    def change(rows: dict[str, KeptSession]) -> None:
+        rows[name] = {**rows.get(name, {}), "name": name, "state": "running", "seen": at}
+
+    return _revise(host, change)
+
+
+def drop(host: str, names: Iterable[str], *, running: bool = False) -> bool:
+    """Note that sessions of a host are gone; False if that cannot be written. `running`: they have just ended, so one
+    that had ended before is kept there."""
+
+    def change(rows: dict[str, KeptSession]) -> None:
+        for name in names:
+            if name in rows and not (running and rows[name].get("state") != "running"):
+                del rows[name]
+
+    return _revise(host, change)
+
+
+def rename(host: str, old: str, new: str) -> bool:
+    """Note that a session of a host has another name; False if that cannot be written."""
+
+    def change(rows: dict[str, KeptSession]) -> None:
+        if (row := rows.pop(old, None)) is not None:
+            rows[new] = {**row, "name": new}
+
+    return _revise(host, change)
+
+
+def _revise(host: str, change: Callable[[dict[str, KeptSession]], object]) -> bool:
+    """Have `change` put other rows in the place of those of a host, by name.
 
     The host was not asked for the others, and has not told them: both times stay.
     """
     host = name_of(host)
     (at, rows), asked, path = last_told(host), asked_at(host), path_of(host, _TOLD)
-    if name in [row["name"] for row in rows]:
+    revised = {row["name"]: row for row in rows}
+    change(revised)
+    if [*revised.values()] == rows:
         return True
-    written = _keep(host, [*rows, {"name": name, "state": "running"}], at if rows else time.time())
+    written = _keep(host, revised.values(), at if rows else time.time())
     try:
         os.utime(path, (asked, asked))
     except OSError:
         pass  # it was not written, or the host was forgotten
     return written
+
+
+def seen(at: float, row: KeptSession) -> float:
+    """When a session was last known to be there, if its host told it `at` that moment (seconds since the epoch)."""
+    return max(at, row.get("seen", 0.0))
 
 
 def last_told(host: str) -> Told:

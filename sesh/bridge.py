@@ -75,6 +75,8 @@ _BLOCK = 1 << 16
 """Bytes of one read of a child's answer."""
 _LARGEST_BLOCK = 1 << 20
 """Bytes of one read of a session's bytes."""
+_LONGEST_COMMAND = 1024
+"""Characters of a command that the other side keeps; of a longer one it is the program alone."""
 _ENTERING = ".entering"
 """The file in the directory of sessions with a lock for each id that is asked for; it has no content."""
 _FOR_A_SHELL = "run: chmod ", "run: $there chmod "
@@ -223,7 +225,7 @@ def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
             return {**_question(question), "notes": caller.notes}, b"", None
     if op != "enter.job":
         attached_last.remember(name)
-    return {"name": name, "notes": caller.notes, "session_id": _session_id(name)}, b"", connection
+    return {**_described(name), "notes": caller.notes}, b"", connection
 
 
 @contextmanager
@@ -343,6 +345,14 @@ def _checked_id(value: object) -> str:
 def _session_id(name: str) -> str:
     """The id in a session's record; empty if the session has just ended."""
     return str((records.readable(name) or {}).get("id") or "")
+
+
+def _described(name: str) -> Answer:
+    """What the other side keeps of a session that it goes to: its name and id, and where and with what it began."""
+    record = records.readable(name) or {}
+    command = record.get("command") or []
+    told: Answer = {"name": name, "session_id": str(record.get("id") or ""), "cwd": record.get("cwd")}
+    return {**told, "command": command if sum(map(len, command)) <= _LONGEST_COMMAND else command[:1]}
 
 
 def _connected(caller: LinkCaller, name: str, session_id: str, *, passing: bool) -> Entered:

@@ -17,6 +17,8 @@ ANYWAY = 60.0
 """Seconds after which a link is asked although output comes over it: else the host would take this side for gone."""
 ANSWER_TIME = 0.3
 """Seconds, beside 1.2 round trips, in which a question has to be answered before another link is opened."""
+WATCHED_TIME = 1.5
+"""The same for a link that a list holds: after it its rows are said to be old. Such a link is asked after `QUIET`."""
 SIGN_TIME = 0.06
 """The same after a sign that the link may be dead, whatever the round trip: the link is asked meanwhile."""
 _STALE = 0.05
@@ -48,11 +50,13 @@ class LinkState:
 
     `beside`: whether attempts are made while the link may still live. `at_once`: attempts that run at the same time
     and wait for the server; with 1 there is no other before one has failed. `unasked`: nothing may be asked over
-    the link yet, and so many seconds of silence end it; 0 for a link that is asked.
+    the link yet, and so many seconds of silence end it; 0 for a link that is asked. `watched`: a list holds the link.
     """
 
     def __init__(self, now: float, *, beside: bool = True, at_once: int = 4, unasked: float = 0.0) -> None:
         self.beside, self.at_once, self._unasked = beside, at_once, unasked
+        self.watched = self.late = False
+        """`late`: the newest question was not answered in time."""
         self.heard_at = self.trouble_at = now
         """When something came last; since when the host does not answer, once that is so."""
         self.round_trip = 0.0
@@ -91,7 +95,7 @@ class LinkState:
     def answered(self) -> None:
         """The answer to the newest question came: call `heard` first."""
         if not self.lost:
-            self._patience = SILENT
+            self._patience = QUIET if self.watched else SILENT
             self._lives()
 
     def typed(self, now: float) -> None:
@@ -173,11 +177,12 @@ class LinkState:
         asks = min(self._ask_at, _NEVER if self._asked_at else unasked) <= now
         if asks:
             self._asked_at, self._ask_at, self._ask_anyway = now, _NEVER, now + ANYWAY
-            self._answer_by = min(self._answer_by, now + ANSWER_TIME + 1.2 * self.round_trip)
+            answer_time = WATCHED_TIME if self.watched else ANSWER_TIME
+            self._answer_by = min(self._answer_by, now + answer_time + 1.2 * self.round_trip)
         elif self._asked_at and now >= self.heard_at + LOST_AFTER:
             self._lose(now, now)
         if self._answer_by <= now:
-            self._answer_by = _NEVER
+            self._answer_by, self.late = _NEVER, True
             if self.beside:
                 self._begin_trouble(now)
                 self._try_from(now, PACE)
@@ -217,6 +222,8 @@ class LinkState:
             self._try_from(first, self._pause(now))
 
     def _lives(self) -> None:
+        if self.late:
+            self.late, self.due = False, 0.0  # the next question is not due when the link would have been lost
         self._asked_at, self._ask_at, self._answer_by, self.refused = 0.0, _NEVER, _NEVER, False
         self._end_attempts()
 

@@ -138,7 +138,10 @@ class RemoteRecord(TypedDict, total=False):
 
 
 class KeptSession(TypedDict, total=False):
-    """What is kept of a session of a remote: keys of Summary."""
+    """What is kept of a session of a remote: keys of Summary.
+
+    `seen`: when it was last known to run, if that was after its host told it (seconds since the epoch).
+    """
 
     name: str
     id: str
@@ -150,5 +153,6 @@ class KeptSession(TypedDict, total=False):
     pid: int
     exit_code: int
     clock: float
+    seen: float
     command: list[str]
     labels: dict[str, str]

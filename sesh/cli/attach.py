@@ -571,7 +571,7 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
     options.first_notice = cli.greeting
     target.log_attached(name)
     outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
-    target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip)
+    target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip, outcome.heard_at)
     return code(outcome)
 
 

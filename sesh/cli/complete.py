@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.cli.parser import CommandLine
     from sesh.schema import Summary
+    from sesh.stored import KeptSession
 
     Completion = tuple[str, dict[str, str]]
     Offers = dict[str, str]
@@ -251,11 +252,14 @@ def _here() -> list[Summary]:
 def _cached(host: str) -> Offers:
     """Return what a host told last of its sessions: when, if that is long ago, and why it does not answer now."""
     at, rows = known.last_told(host)
-    seen = time.time() - at
     why = known.failure(host)
-    old = f"seen {moments.ago(seen)}" if why or seen > _OLD else ""
+
+    def state(row: KeptSession) -> str:
+        passed = time.time() - known.seen(at, row)
+        return f"seen {moments.ago(passed)}" if why or passed > _OLD else str(row.get("state") or "")
+
     return {
-        row["name"]: _described(old or str(row.get("state") or ""), row.get("cwd"), host, row.get("home"), why)
+        row["name"]: _described(state(row), row.get("cwd"), host, row.get("home"), why)
         for row in sorted(rows, key=lambda row: natural(row["name"]))
     }
 

@@ -74,6 +74,11 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     as_json = cli.json or options.get("form") == "json"
     if options.get("form") in ("svg", "html") and not as_json:
         raise UsageError("pictures of several hosts come in a list only; add --json")
+    if cli.verb == "--exec":
+        from sesh.cli import jobs
+
+        given: Any = options
+        jobs.check(cli, **given)  # once: 2 from a branch may be its job's own code
     follows = cli.verb == "--events" or "follow" in options
     branches = branches_of(cli, options, as_json=as_json)
     _choose_sinks(cli, branches, follows=follows, as_json=as_json)

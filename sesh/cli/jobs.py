@@ -45,18 +45,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
     Any other failure is 125, save a bad word (2), a missing DIR (1) and a command that cannot start (126, 127).
     """
-    if not cli.tail:
-        from sesh.cli import misread
-
-        raise misread.without_command(cli.line, words)
-    if len(words) > 1:
-        from sesh.cli import misread
-
-        raise misread.too_many_before(words)
-    if printed and follow:
-        raise UsageError("--print and --follow cannot be combined")
-    if detached and (printed or follow or tie or stdin):
-        raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
+    check(cli, words, printed=printed, follow=follow, tie=tie, detached=detached, timeout=timeout, stdin=stdin)
     data: JobSpec = {
         "name": find.checked(words[0], "--exec") if words else None,
         "spec": cli.spec(directory, env, label, size),
@@ -90,6 +79,36 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     elif (code or result.get("position")) and cli.watched and not (printed or follow or cli.json or _cut_short(result)):
         cli.note(f"{subject(name)} ended: {code}; see what it printed: $sesh --logs {name}")
     return code
+
+
+def check(
+    cli: Invocation,
+    words: Sequence[str] = (),
+    *,
+    printed: bool = False,
+    follow: bool = False,
+    tie: bool = False,
+    detached: bool = False,
+    timeout: str | None = None,
+    stdin: bool = False,
+    **_others: object,
+) -> None:
+    """Raise UsageError or InvalidName for words and options of `--exec` that are wrong on any machine."""
+    if not cli.tail:
+        from sesh.cli import misread
+
+        raise misread.without_command(cli.line, words)
+    if len(words) > 1:
+        from sesh.cli import misread
+
+        raise misread.too_many_before(words)
+    if printed and follow:
+        raise UsageError("--print and --follow cannot be combined")
+    if detached and (printed or follow or tie or stdin):
+        raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
+    if words:
+        find.checked(words[0], "--exec")
+    bounds.parse_seconds(timeout)
 
 
 def _cut_short(result: JobResult) -> bool:

@@ -34,15 +34,17 @@ _KEPT_FOR = 10.0
 
 
 class HostLinks:
-    """Links that are held to hosts. `standing`: the hosts whose link stands, and says what changes.
+    """Links that are held to hosts. `standing`: the hosts whose link stands, and says what changes; `late`: those whose
+    link does not answer.
 
     Wait for `inbound` to be readable, then call `take`; a context manager, whose exit lets all links go.
     """
 
     def __init__(self, caller: Caller) -> None:
         self.standing: set[str] = set()
+        self.late: set[str] = set()
         self._caller = caller
-        self._workers: Workers[str, Told | None] | None = None
+        self._workers: Workers[str, Told | bool] | None = None
         """None until a host has answered: what it takes is loaded then."""
         self._pauses: dict[str, float] = {}
         """By host whose link has ended: the moment from which one is held again (monotonic)."""
@@ -81,14 +83,16 @@ class HostLinks:
                 self._workers.end(host)
 
     def take(self) -> dict[str, Told]:
-        """What was said since the last time, by host; `standing` is up to date then."""
+        """What was said since the last time, by host; `standing` and `late` are up to date then."""
         news: dict[str, Told] = {}
         for host, said in self._workers.take() if self._workers is not None else ():
             if isinstance(said, tuple):
                 news[host] = said
                 self.standing.add(host)
+                self.late.discard(host)
                 continue
             self.standing.discard(host)
+            (self.late.add if said is True else self.late.discard)(host)
             if isinstance(said, SeshError):
                 older = isinstance(said, UsageError)
                 self._pauses[host] = time.monotonic() + (_LONG_PAUSE if older else _PAUSE)
@@ -99,8 +103,9 @@ class HostLinks:
         """The remark on a host that is only asked now and then, empty for the others."""
         return _OLDER if host in self._older else ""
 
-    def _follow(self, workers: Workers[str, Told | None], host: str, stop: Stop) -> Iterator[Told | None]:
-        """The sessions of a host each time that they have changed. Called in a thread of its own."""
+    def _follow(self, workers: Workers[str, Told | bool], host: str, stop: Stop) -> Iterator[Told | bool]:
+        """The sessions of a host each time that they have changed, and whether the link does not answer, if it does not
+        or is lost. Called in a thread of its own."""
         from sesh.reach import held
         from sesh.reach.host_target import HostTarget
 
@@ -115,11 +120,20 @@ class HostLinks:
 
         def lost() -> None:
             sessions.keep()
-            workers.put(host, stop, None)
+            workers.put(host, stop, False)
+
+        def doubted(late: bool) -> None:
+            if late:
+                sessions.keep()
+                workers.put(host, stop, True)
+            elif sessions.told:
+                workers.put(host, stop, (sessions.whole(), remark))
 
         target = HostTarget(caller, host)
         try:
-            for changed in held.items(target, local_index.follow, begin, stop, lost=lost, passing=True):
+            for changed in held.items(
+                target, local_index.follow, begin, stop, lost=lost, doubted=doubted, passing=True
+            ):
                 if changed:
                     sessions.change(changed)
                 else:
@@ -144,13 +158,15 @@ class _Sessions:
         self._states: list[tuple[str, str]] | None = None
         """Names and states that are kept."""
         self._kept_at = 0.0
+        self.told = False
+        """True once the link has told all of them."""
 
     def begin(self, link: Link) -> None:
         """Begins anew with a link, which tells all of them."""
         self._home, self._clock = link.home, link.clock
         self._rows.clear()
         self._sizes.clear()
-        self._states = None  # that it answers is noted at once
+        self._states, self.told = None, False  # that it answers is noted at once
 
     def change(self, rows: list[Summary]) -> None:
         """Takes in what has changed. Raises ProtocolError if the host has more to say than it may answer."""
@@ -168,6 +184,7 @@ class _Sessions:
 
     def whole(self) -> list[Summary]:
         """All of them, as this is how all stand now."""
+        self.told = True
         self._unkept = rows = [self._rows[name] for name in sorted(self._rows, key=natural)]
         states = [(row["name"], row["state"]) for row in rows]
         if states != self._states or time.monotonic() >= self._kept_at + _KEPT_FOR:

@@ -30,8 +30,9 @@ _SHARE = 0.002
 """Share of a processor for asking other hosts."""
 _AT_ONCE = 20
 """Hosts that are asked at the same time while links are held: a hundred of them are no hundred logins in one breath."""
-_LOST = 1.0
-"""Seconds after which a host is asked whose link was lost and is not back."""
+_LOST, _EAGER = 1.0, 60.0
+"""Seconds after which a host is asked whose link was lost and is not back, and for which that is done again and again,
+whatever it costs."""
 
 
 class SessionIndex:
@@ -60,6 +61,8 @@ class SessionIndex:
         self._turns: Turns | None = None
         """Those of the hosts that are asked, for a list that holds links."""
         self._next_there = 0.0
+        self._eager_until = 0.0
+        """The end of the time in which hosts whose link was lost are asked often (monotonic)."""
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
         self._passes_over = hosts is None
@@ -157,7 +160,7 @@ class SessionIndex:
         self.there |= {host: why for host, why in passed.items() if host not in standing}
         refreshed, self._refreshed = self._refreshed, False
         before, self._spent = self._spent, _spent_by_children()
-        pause = 0.0 if refreshed else (self._spent - before) / _SHARE
+        pause = 0.0 if refreshed or now < self._eager_until else (self._spent - before) / _SHARE
         self._next_there = now + min(ELSEWHERE[1], max(ELSEWHERE[0], pause))
         if unasked := [host for host in asked if host not in standing]:
             self._askings.append(Asking(self._caller, unasked, self._turns, anew=anew))
@@ -195,7 +198,9 @@ class SessionIndex:
         before = set(self._links.standing)
         for host, (rows, remark) in self._links.take().items():
             self.there[host], self.remarks[host] = rows, remark
+        self.there |= dict.fromkeys(before & self._links.late, Late.reason)
         if before - self._links.standing:
+            self._eager_until = time.monotonic() + _EAGER
             self._next_there = min(self._next_there, time.monotonic() + _LOST)
 
 

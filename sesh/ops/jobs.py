@@ -98,7 +98,9 @@ class Waiter:
         self._output: Sink | None = None
         self._collected: Collected | None = None
         self._ending = False
-        """True if the job is to be killed over the next connection."""
+        """True if the job is to be killed, over each further connection too."""
+        self._unanswered: list[str] = []
+        """The keys of each Ctrl-C that the daemon has not answered: another link sends it again, and it counts once."""
         self.tells_of_questions = False
         """True if it is to be said that the job waits for a person: what is typed here does not reach it."""
         self._set_message()
@@ -161,7 +163,7 @@ class Waiter:
         words: Words = {"exit": True, "follow": self._output is not None or self._collected is not None}
         if position:
             words["from"] = position
-        asked = wire.asking("kill", _SIGNAL, lasts=True) if self._ending else b""
+        asked = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))
         if self.tells_of_questions:
             asked += wire.asking("wait", _QUESTION, waiting=True)
         connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + asked)
@@ -211,6 +213,8 @@ class Waiter:
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED:
             self._forwarder.answered(response)
+        elif response.get("id") == _SIGNAL:
+            del self._unanswered[:1]  # answers come in order
         elif response.get("id") == _QUESTION:
             if response.get("met") == "waiting":
                 self._tell_of_question(str(response.get("question") or ""))
@@ -230,10 +234,12 @@ class Waiter:
     def _pass_on(self, signals: bytes) -> None:
         for number in signals:
             if self._interrupts.tie:
-                self._send("kill")
+                self._ending = True
+                self._send(_end())
             elif number == signal.SIGINT:
                 self._interrupts.pressed(time.monotonic())
-                self._send("interrupt")
+                self._unanswered.append(os.urandom(8).hex() if self._stream.host is not None else "")
+                self._send(_interrupt(self._unanswered[-1]))
 
     def _while_lost(self, _number: int) -> None:
         """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot be told.
@@ -246,12 +252,20 @@ class Waiter:
             raise errors.Interrupted(self._interrupts.message)
         self._ending = True
 
-    def _send(self, verb: str) -> None:
+    def _send(self, asked: bytes) -> None:
         """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
         try:
-            self._stream.connection.send(wire.asking(verb, _SIGNAL, lasts=True), time.monotonic() + 1)
+            self._stream.connection.send(asked, time.monotonic() + 1)
         except (errors.TimedOut, errors.Unreachable):
             return
+
+
+def _interrupt(key: str) -> bytes:
+    return wire.asking("interrupt", _SIGNAL, lasts=True, key=key)
+
+
+def _end() -> bytes:
+    return wire.asking("kill", _SIGNAL, lasts=True)
 
 
 def run(
@@ -286,6 +300,8 @@ def run(
                 result, output = waiter.result(sink, wanted=wanted)
             finally:
                 target.caller.status("")
+            if not data.get("keep"):
+                target.note_ended(stream.name)
             return stream.name, result, output
     except errors.Ended as ended:  # before anybody could wait for it
         if sink is not None:

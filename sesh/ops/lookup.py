@@ -34,10 +34,11 @@ _EVER = float("inf")
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from sesh.config import Config
     from sesh.reach.workers import Turns
-    from sesh.schema import Summary
+    from sesh.schema import Staleness, Summary
 
     HostAnswer = tuple[str, list[Summary] | SeshError]
     """A host, and its sessions or the error in their place."""
@@ -105,12 +106,13 @@ def _not_asked(host: str) -> str:
 def last_known(host: str, why: str) -> list[Summary]:
     """The sessions of a host that does not answer, as it told them last."""
     at, rows = known.last_told(host)
-    stale = {"since": moments.stamp(at), "reason": why}
     plain: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # which is filled in
-    return [
-        {**plain, "current": False, "labels": {}, **row, "host": host, "stale": stale}  # type: ignore[typeddict-item]
-        for row in rows
-    ]
+    sessions: list[Summary] = []
+    for row in rows:
+        facts: Any = {key: value for key, value in row.items() if key != "seen"}
+        stale: Staleness = {"since": moments.stamp(known.seen(at, row)), "reason": why}
+        sessions.append({**plain, "current": False, "labels": {}, **facts, "host": host, "stale": stale})
+    return sessions
 
 
 def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
@@ -527,11 +529,13 @@ def located(
     rows = {host: answer for host, answer in answers.items() if not isinstance(answer, SeshError)}
     rows |= {host: last_known(host, why) for host, why in failures.items()}
     for host, sessions in once(rows).items():
-        for name in whereabouts.keys() & {session["name"] for session in sessions}:
-            if host in failures:
-                whereabouts[name].silent.append((host, known.last_told(host)[0], failures[host]))
+        for session in sessions:
+            if (found := whereabouts.get(session["name"])) is None:
+                continue
+            if "stale" in session:
+                found.silent.append((host, moments.seconds(session["stale"]["since"]) or 0.0, failures[host]))
             else:
-                whereabouts[name].hosts.append(host)
+                found.hosts.append(host)
     for place in whereabouts.values():
         had = [host for host, _, _ in place.silent]
         place.unknown = {host: why for host, why in sorted(failures.items()) if host not in had}

@@ -44,14 +44,16 @@ def items(
     stop: Stop | None = None,
     *,
     lost: Callable[[], None] | None = None,
+    doubted: Callable[[bool], object] | None = None,
     passing: bool = False,
 ) -> Iterator[Item]:
     """The items of an op that a host yields, without end, over as many links as it takes.
 
     `words`: the op's arguments, asked for with each link. `stop`: ends it from another thread, by Interrupted. `lost`
-    is called when a link is lost. `passing`: nobody has named the host, so it is not recorded as used, nor the links
-    logged, and an ssh connection that others share is not given up before it is silent. Raises Unreachable if no link
-    can be opened at first, LoginRefused if one cannot come back without a person, the op's errors.
+    is called when a link is lost, `doubted` as `Stream` has it. `passing`: nobody has named the host, so it is not
+    recorded as used, nor the links logged, and an ssh connection that others share is not given up before it is silent.
+    Raises Unreachable if no link can be opened at first, LoginRefused if one cannot come back without a person, the
+    op's errors.
     """
     host, stop = str(target.host), stop or Stop()
     asked: Mapping[str, object] = {}
@@ -69,6 +71,7 @@ def items(
     again = partial(_another, target, stop, lost, passing)
     with Stream(link, "", host=host, again=again, sleep=stop.sleep, logged=not passing) as stream:
         stream.audience, stream.link_state.at_once = target.caller.audience, 1
+        stream.doubted, stream.link_state.watched = doubted, doubted is not None
         stop.add(stream.cut)
         try:
             for kind, _, payload in stream.frames(ask):

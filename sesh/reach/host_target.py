@@ -39,6 +39,8 @@ from sesh.remote.sync import sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from sesh.messages import Answer, Words
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
@@ -91,7 +93,20 @@ class HostTarget(Target):
             with link:
                 self.clock = link.clock
                 result: Result = calls.request(self.caller, link, op.wire_name, data)
+            if isinstance(result, dict):
+                self._note_changes(op.wire_name, result)
         return result
+
+    def _note_changes(self, name: str, result: dict[str, Any]) -> None:
+        """Corrects what is kept of the host's sessions after an op that has ended or renamed some."""
+        if name in ("sessions.kill", "sessions.kill_all"):
+            known.drop(self.destination.host, result["killed"])
+        elif name == "sessions.rename":
+            known.rename(self.destination.host, result["renamed_from"], result["name"])
+
+    def note_ended(self, name: str) -> None:
+        """Corrects what is kept of the host's sessions after one has ended."""
+        known.drop(self.destination.host, [name], running=True)
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Has the host carry out an op that leads to a session; the connection is the link.
@@ -107,7 +122,7 @@ class HostTarget(Target):
                 link = self.open(along=along)
                 asked = True
                 answer, _ = self._led(link, words)
-                known.add_name(self.destination.host, str(answer["name"]))
+                self._keep(link, answer)
             except KeyboardInterrupt:
                 asked = asked or (along is not None and along.reached)
                 if not (session_id and asked):
@@ -115,6 +130,18 @@ class HostTarget(Target):
                 name = str(data.get("name") or "NAME")
                 raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
         return str(answer["name"]), link
+
+    def _keep(self, link: Link, answer: Answer) -> None:
+        """Keeps what a list shows of the session that a link was led to, for times when the host does not answer."""
+        command = answer.get("command")
+        known.add(
+            self.destination.host,
+            str(answer["name"]),
+            id=answer.get("session_id") or None,
+            cwd=answer.get("cwd"),
+            command=command if isinstance(command, list) else None,
+            home=link.home or None,
+        )
 
     def _entering(self, op: Op[..., Entered], data: dict[str, object], session_id: str) -> tuple[Words, Along | None]:
         """The words of a request that leads to a session; and the request itself, if it may go along with HELLO."""
@@ -253,9 +280,13 @@ class HostTarget(Target):
         """Logs that a terminal is attached to a session there."""
         eventlog.log("connect", host=self.destination.host, session=name)
 
-    def log_left(self, name: str, host: str | None, kind: str, round_trip: float) -> None:
-        """Logs the end of that, and the link's round trip."""
+    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
+        """Logs the end of that, and the link's round trip; keeps when the session was last known to run."""
         eventlog.log("disconnect", host=host or self.destination.host, session=name, reason=kind)
+        if kind == "ended":
+            known.drop(host or self.destination.host, [name], running=True)
+        elif heard_at:
+            known.saw(host or self.destination.host, name, heard_at)
         if host == self.destination.host and round_trip:
             known.record_round_trip(self.destination, round_trip)
 

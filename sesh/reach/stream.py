@@ -59,7 +59,9 @@ class Stream:
         """Bytes of output that came too fast to be read, or were not kept."""
         self.audience = -1
         """The descriptor that output goes to, negative if unknown: `frames` ends when its reader has closed it."""
-        self.reconnecting = self._cut = False
+        self.doubted: Callable[[bool], object] | None = None
+        """Called if the link does not answer in time, and once it does again: whether it is so."""
+        self.reconnecting = self._cut = self._late = False
         self._again, self._ended = again, ended
         if host is not None:
             from sesh.link_state import LinkState
@@ -146,6 +148,9 @@ class Stream:
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
         connection, frames = self.connection, self.connection.leftovers()
+        if self.doubted is not None and self.link_state.late != self._late:
+            self._late = not self._late
+            self.doubted(self._late)
         if until is not None and time.monotonic() >= until:
             yield LATE, 0, b""
         if not frames:

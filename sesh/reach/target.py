@@ -104,5 +104,9 @@ class Target:
     def log_attached(self, name: str) -> None:
         """Logs that a terminal is attached to a session of a host."""
 
-    def log_left(self, name: str, host: str | None, kind: str, round_trip: float) -> None:
-        """Logs the end of that. `name`, `host`: the session that it was attached to last; `round_trip`: in seconds."""
+    def log_left(self, name: str, host: str | None, kind: str, round_trip: float, heard_at: float) -> None:
+        """Logs the end of that. `name`, `host`: the session that it was attached to last; `round_trip`: in seconds;
+        `heard_at`: when it was last heard of over a link (seconds since the epoch), 0 if it was not."""
+
+    def note_ended(self, name: str) -> None:
+        """Notes that a job has ended, for lists that a host does not answer; nothing to do here."""

@@ -335,7 +335,7 @@ def _remotes() -> Iterator[Check]:
             assert all(line.isprintable() for line in Table(80).lines(rows, time.time()))
             json_line(rows)
             known.paused_until("box")
-            known.add_name("box", "third")
+            known.add("box", "third")
             sealed = known.read(paths_of[2]).get("paths") or {}
             fingerprint.HomeDirectory(home.path).tree("dir").matches(sealed.get("dir"))
             _outcome(layout.sessions, Caller())

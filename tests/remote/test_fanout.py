@@ -595,3 +595,14 @@ def test_fifty_hosts_at_once_answer_in_their_order_and_one_that_fails_is_named(h
     assert [row[:2] for row in rows(said.decode())] == [[name, "failed" if name == "h2" else "ok"] for name in names]
     assert running.returncode == 1
     wait_until(lambda: set(home.processes()) == set(farm.masters()))
+
+
+@pytest.mark.parametrize(
+    "words", [("x1", "d", "--", "true"), ("x1",), ("-x/", "--", "true"), ("--timeout", "soon", "--", "true")]
+)
+def test_a_mistake_behind_exec_is_told_once_and_no_host_is_asked(
+    home: Home, farm: Farm, words: tuple[str, ...]
+) -> None:
+    """It was told for each host, and the code was 1."""
+    done = home.sesh("@one", "@other", "--exec", *words)
+    assert (done.code, len(done.stderr.splitlines()), farm.calls()) == (2, 1, []), done.stderr

@@ -242,3 +242,43 @@ def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home:
     opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
     opened.type("\x1c")
     assert opened.exit_code() == 0
+
+
+def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_back_with_the_network(
+    home: Home, farm: Farm, watch: Callable[..., Watched]
+) -> None:
+    """For eleven seconds its rows looked as if they were of now."""
+    patch(
+        home,
+        "from sesh import link_state\nlink_state.QUIET, link_state.WATCHED_TIME, link_state.LOST_AFTER = 0.5, 1, 99\n",
+    )
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    watched = watch()
+    watched.until(label(far, "before"))
+    wait_until(lambda: held(farm, far), what="a link is held")
+    for _ in range(2):
+        far.proxy.silence()
+        (row,) = watched.until(lambda rows: rows and "stale" in rows[0])
+        assert (row["labels"], row["stale"]["reason"]) == ({"n": "before"}, "no answer yet")
+        far.proxy.restore()
+        watched.until(lambda rows: rows and "stale" not in rows[0])
+
+
+def test_an_answer_that_does_not_reach_its_host_is_said_not_to_be_given(home: Home, farm: Farm) -> None:
+    """A lone `…` stood there for twelve seconds, and then why the host could not be reached."""
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    far.sesh("--open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; echo got:$x; sleep 60")
+    opened = home.terminal("--watch", columns=100)
+    opened.wait_for(re.compile(r"> agent@box +\d+s +push it\?"))
+    opened.type("/y")
+    opened.wait_for("answer agent@box: y_")  # not hidden: the host has said so
+    far.proxy.silence()
+    opened.type("\r")
+    opened.wait_for("answering agent@box …")
+    far.proxy.refuse()
+    far.proxy.cut()
+    opened.wait_for("agent@box was not answered: cannot reach box", timeout=30)
+    opened.type("q")
+    assert opened.exit_code() == 0

@@ -89,3 +89,28 @@ def test_what_follows_dropped_input_is_dropped_as_well_and_said(there: There) ->
     kept = there.typed()[: -len(b"anew\r")]
     assert 5000 <= len(kept) < len(b"".join(PIECES))
     assert b"".join(PIECES).startswith(kept)
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [(b"\x1c", "[detached from work@there; what was typed"), (b"\x03", "work may still run there; what was typed")],
+)
+def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(
+    there: There, key: bytes, line: str
+) -> None:
+    """They were gone without a word."""
+    terminal = there.attach()
+    there.cut(terminal)
+    typed_in_pieces(terminal, b"echo one\r", key)
+    terminal.exit_code()
+    assert line in terminal.text()
+    assert "was not delivered]" in terminal.text()
+    assert there.typed() == b""
+
+
+def test_who_leaves_without_a_link_and_has_typed_nothing_hears_of_no_keys(there: There) -> None:
+    terminal = there.attach()
+    there.cut(terminal)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    assert "[detached from work@there]" in terminal.text()

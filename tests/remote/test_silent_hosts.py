@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import glob
+import json
 import os
 import re
+import time
+from pathlib import Path
 
 import pytest
 
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch, patch_host
 from tests.remote.test_lookup import known
-from tests.support import PROMPT, Home, processes, wait_until
+from tests.support import Home, processes, wait_until
 
 AHEAD = """
 import time
@@ -43,19 +47,70 @@ def lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines()]
 
 
-def test_what_is_not_known_of_a_session_is_blank(home: Home, farm: Farm) -> None:
-    """The command was a pair of quotes."""
+def stale_rows(home: Home) -> list[str]:
+    return [line for line in lines(home.sesh("--list").stdout) if line.startswith("?")]
+
+
+def test_a_session_that_was_created_just_now_is_listed_with_its_directory_and_its_program(
+    home: Home, farm: Farm
+) -> None:
+    """Nothing but its name was known."""
     far = farm.host("gone", proxied=True)
     known(home, far)
-    terminal = home.terminal("@gone", "fresh")
-    terminal.wait_for(PROMPT)
+    terminal = home.terminal("@gone", "fresh", "--", "sh", "-c", "echo ready; exec cat")
+    terminal.wait_for("ready")
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
     processes.kill(farm.masters())
     far.proxy.refuse()
-    rows = [line for line in lines(home.sesh("--list").stdout) if line.startswith("?")]
-    assert len(rows) == 1
-    assert re.fullmatch(r"\? fresh +seen just now", rows[0])
+    (row,) = stale_rows(home)
+    assert re.fullmatch(r"\? fresh +seen just now +~ +sh -c 'echo ready; exec cat'", row)
+
+
+def test_a_session_that_a_terminal_has_just_left_was_seen_then(home: Home, farm: Farm) -> None:
+    """`seen 4 min ago`, of a session that one had left ten seconds ago."""
+    far = farm.host("gone", proxied=True)
+    far.sesh("--open", "work", "--", "cat")
+    known(home, far)
+    terminal = home.terminal("@gone", "work", "--", "cat")
+    terminal.wait_until(lambda: far.has_attached("work"), 20)
+    (path,) = glob.glob(os.path.join(home.path, ".local/state/sesh/remotes/*.names"))
+    told = json.loads(Path(path).read_text(encoding="utf-8"))
+    home.write(path, json.dumps({**told, "at": time.time() - 240}), 0o600)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    processes.kill(farm.masters())
+    far.proxy.refuse()
+    (row,) = stale_rows(home)
+    assert re.fullmatch(r"\? work +seen just now +\ds +~ +cat", row)
+
+
+@pytest.mark.parametrize("end", ["--kill", "--kill-all", "--rename", "--exec", "attached"])
+def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, farm: Farm, end: str) -> None:
+    """A session that one had just killed was `seen just now`."""
+    far = farm.host("gone", proxied=True)
+    for name in ("job", "other"):
+        if (name, end) != ("job", "--exec"):
+            far.sesh("--open", name, "--", "cat")
+    job = home.start("@gone", "--exec", "job", "--", "cat") if end == "--exec" else None
+    wait_until(lambda: far.names() == ["job", "other"])
+    known(home, far)
+    assert home.sesh("--list", "--json").code == 0
+    if job is not None:
+        assert far.sesh("--kill", "job").code == 0
+        job.communicate(timeout=20)
+    elif end == "attached":
+        terminal = home.terminal("@gone", "job")
+        terminal.wait_until(lambda: far.has_attached("job"), 20)
+        terminal.type(b"\x04")
+        assert terminal.exit_code() == 0
+    else:
+        words = {"--kill": ["job"], "--kill-all": ["-y"], "--rename": ["job", "new"]}[end]
+        assert home.sesh("@gone", end, *words).code == 0
+    processes.kill(farm.masters())
+    far.proxy.refuse()
+    left = {"--kill-all": set(), "--rename": {"new", "other"}}.get(end, {"other"})
+    assert {row.split()[1] for row in stale_rows(home)} == left
 
 
 def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(home: Home, farm: Farm) -> None:

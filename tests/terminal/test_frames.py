@@ -52,7 +52,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("run_interrupt", {}, b"", set()),
     ("history", {"n": 1}, b"", {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}),
     ("history", {}, b"", set()),
-    ("interrupt", {}, b"", set()),
+    ("interrupt", {"key": "00ee"}, b"", set()),
     ("rename", {"to": "play"}, b"", {"name"}),
     ("detach", {"which": "all"}, b"", {"detached"}),
     ("reload", {"python": sys.executable, "path": HERE}, b"", {"name", "version"}),

@@ -14,6 +14,7 @@ from sesh.cli.tui.live import LiveSessions, since, standing
 from sesh.cli.tui.news import News
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
+from sesh.errors import Lost, Unknown, Unreachable
 from sesh.moments import age
 from sesh.names import natural
 from sesh.ops import send, views
@@ -60,8 +61,6 @@ _BURST = 0.4
 """The most seconds between two keys of one burst: the end of one that began while keys were dropped is dropped too."""
 _YOUNG = 2.0
 """Seconds of work after which the last line of a session is shown: the list stands still while somebody types."""
-_BUSY = "…"
-"""The message while an answer is typed."""
 _HEADS = {"waiting": "waiting for you", "failed": "failed"}
 """The states that stand above the list, with their headings."""
 _ASKING, _ECHO_OFF, _ECHO_ON, _UNKNOWN = "asking", "off", "on", "unknown"
@@ -258,7 +257,12 @@ class _Watcher:
             if single and text in _SPELLED and _spells_out(question):
                 modes = target.call(views.status, name=key[1]).get("modes")
                 words = _SPELLED[text] if modes and modes["canonical"] else text
-            send.answer(target, key[1], words, since, question, single=single)
+            try:
+                send.answer(target, key[1], words, since, question, single=single)
+            except Unreachable as error:
+                if not isinstance(error, (Lost, Unknown)):  # else it may have been typed
+                    error.message = f"{_title(key)} was not answered: {error.message}"
+                raise
             self._answered[key] = since, time.monotonic() + _SETTLING
 
         def tell(_: object, problem: str) -> None:
@@ -267,7 +271,8 @@ class _Watcher:
             self._say(problem or f"{_title(key)} was answered")
             self._live.index.refresh()
 
-        self._say(_BUSY)
+        self._say(f"answering {_title(key)} …")
+        self._message_until = float("inf")
         self._live.ask(key, answer, tell)
 
     def _say(self, message: str) -> None:
@@ -291,7 +296,7 @@ class _Watcher:
         probed = self._probe[0] if self._probe is not None else None
         if asked is not None and asked != probed and self._line is None and not self._held:
             self._ask_echo(asked)
-        if self._message != _BUSY and time.monotonic() >= self._message_until:
+        if time.monotonic() >= self._message_until:
             self._message = ""
 
     def _stay(self) -> float:

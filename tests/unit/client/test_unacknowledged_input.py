@@ -96,3 +96,16 @@ def test_dropping_what_is_held_ends_the_gap() -> None:
     typed.hold(b"secret", 0.0)
     assert typed.drop()
     assert not typed.resume(0, 0.0)
+
+
+def test_what_was_sent_may_have_arrived_and_what_was_not_has_not() -> None:
+    typed = UnacknowledgedInput()
+    assert typed.fate == ""
+    typed.hold(b"\x1b[I", 1.0)
+    assert typed.fate == "", "a window that gets the focus is no key"
+    typed.hold(b"a", 1.0)
+    assert typed.fate == "was not delivered"
+    typed.resume(0, 2.0)
+    assert typed.fate == "may not have arrived"
+    typed.acknowledge(typed.number)
+    assert typed.fate == ""

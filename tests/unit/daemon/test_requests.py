@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,3 +104,16 @@ def test_what_was_printed_before_a_look_is_shown_where_the_emulator_is_nearly_th
 def test_a_request_whose_number_is_none_is_answered_as_number_0(server: Server, link: Link, number: object) -> None:
     found = answer(server, link, verb="summary", id=number)
     assert (found["id"], found["session"]["name"]) == (0, "work")
+
+
+def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_once(
+    server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    monkeypatch.setattr(Session, "pty", SimpleNamespace(signal_foreground=sent.append))
+    monkeypatch.setattr(Session, "running", True)
+    again = Link()
+    for each, key in ((link, "5ec1"), (again, "5ec1"), (again, "5ec2")):
+        assert answer(server, each, verb="interrupt", key=key)["ok"] is True
+    again.close()
+    assert sent == [signal.SIGINT] * 2

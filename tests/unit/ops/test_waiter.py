@@ -238,3 +238,50 @@ def test_a_tied_job_is_ended_as_soon_as_the_link_stands_again(links: list[Daemon
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
     thread.join(10)
     assert [request["verb"] for request in requests] == ["wait", "kill"]
+
+
+def pressed_in_a_cut(links: list[Daemon], *, tie: bool, answered: bool) -> list[list[dict[str, Any]]]:
+    """What is asked over each of three links: a Ctrl-C over the first, which breaks; the second breaks too."""
+    asked: list[list[dict[str, Any]]] = [[], [], []]
+    rest = iter(links[1:])
+
+    def story() -> None:
+        links[0].welcome()
+        os.kill(os.getpid(), signal.SIGINT)
+        asked[0].append(links[0].next()[1])
+        links[0].end.shutdown(socket.SHUT_RDWR)
+        links[1].welcome()
+        asked[1].append(links[1].next()[1])
+        if answered:
+            links[1].say(protocol.RESPONSE, id=asked[1][0]["id"], ok=True)
+        links[1].end.shutdown(socket.SHUT_RDWR)
+        links[2].welcome()
+        links[2].say(protocol.PING)
+        while (frame := links[2].next())[0] == protocol.REQUEST:
+            asked[2].append(frame[1])
+        links[2].ended(130)
+
+    thread = beside(story)
+    with waiting(links[0].connection, interrupts(tie=tie), lambda _: next(rest).connection) as waiter:
+        assert waiter.result(None, wanted=False)[0]["exit_code"] == 130
+    thread.join(10)
+    return asked
+
+
+def test_a_ctrl_c_that_a_lost_link_has_swallowed_is_sent_over_the_next_ones_until_it_is_answered(
+    links: list[Daemon],
+) -> None:
+    """The job went on: nobody had heard of it, and the person saw `^C`."""
+    first, second, third = pressed_in_a_cut(links, tie=False, answered=False)
+    assert [each["verb"] for each in first] == ["interrupt"]
+    assert first[0]["key"]
+    assert first == second == third
+
+
+def test_a_ctrl_c_that_was_answered_is_not_sent_again(links: list[Daemon]) -> None:
+    assert pressed_in_a_cut(links, tie=False, answered=True)[2] == []
+
+
+def test_the_end_of_a_tied_job_that_a_lost_link_has_swallowed_is_asked_for_again(links: list[Daemon]) -> None:
+    first, second, _ = pressed_in_a_cut(links, tie=True, answered=False)
+    assert [each["verb"] for each in first + second] == ["kill", "kill"]

@@ -104,7 +104,7 @@ def test_ctrl_c_once_the_host_has_answered_still_says_whether_the_session_is_the
 
     link: Any = SimpleNamespace(remote_info={"can": ["op"]}, open_session=lambda *_, **__: ({"name": "work"}, b""))
     monkeypatch.setattr(HostTarget, "open", lambda _, **__: link)
-    monkeypatch.setattr(known, "add_name", pressed)
+    monkeypatch.setattr(HostTarget, "_keep", pressed)
     monkeypatch.setattr(links, "left_behind", lambda *_: "work is there")
     with pytest.raises(KeyboardInterrupt, match="work is there"):
         HostTarget(Caller(), "box").enter(enter.go, "work")

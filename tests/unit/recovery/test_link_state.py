@@ -391,3 +391,17 @@ class Links(RuleBasedStateMachine):
 
 Links.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestLinks = Links.TestCase
+
+
+def test_a_link_that_a_list_holds_is_known_to_be_late_within_four_seconds_and_again_after_it_was_back() -> None:
+    clock = Clock(beside=False, at_once=1)
+    clock.state.watched = True
+    late: list[bool] = []
+    for seconds in (QUIET + link_state.WATCHED_TIME - 0.1, 0.2, LOST_AFTER - 5) * 2:
+        clock.run(seconds)
+        late.append(clock.state.late)
+        if late[-2:] == [True, True]:
+            assert not clock.state.lost
+            clock.answer()
+            late.append(clock.state.late)
+    assert late == [False, True, True, False] * 2

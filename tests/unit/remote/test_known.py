@@ -289,7 +289,7 @@ def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() 
     for broken in (["x", {"name": 3}], [{"state": "running"}], [{"name": None}]):
         Path(known.path_of("box", ".names")).write_text(json.dumps({"sessions": broken}))
         assert known.last_told("box")[1] == []
-        assert known.add_name("box", "third")
+        assert known.add("box", "third")
 
 
 def test_what_a_list_shows_of_a_session_is_kept_with_the_time_and_being_asked_changes_neither() -> None:
@@ -314,14 +314,14 @@ def test_a_session_that_is_created_makes_what_its_host_told_before_look_no_fresh
     path = known.path_of("box", ".names")
     known.write(path, {"word": "box", "at": 5.0, "sessions": [{"name": "old", "state": "running"}]})
     os.utime(path, (7, 7))
-    assert known.add_name("box", "new")
+    assert known.add("box", "new")
     assert known.last_told("box") == (
         5.0,
         [{"name": "old", "state": "running"}, {"name": "new", "state": "running"}],
     )
     assert known.asked_at("box") == 7
     os.unlink(path)
-    assert known.add_name("box", "first")
+    assert known.add("box", "first")
     at, rows = known.last_told("box")
     assert (abs(at - time.time()) < 60, rows) == (True, [{"name": "first", "state": "running"}])
     assert known.asked_at("box") == 0, "completion asks for the others"
@@ -342,6 +342,34 @@ def test_what_has_ended_on_a_host_is_dropped_under_its_other_names_too() -> None
     assert known.asked_at("vpn") == 7
     known.keep("lan", [])
     assert [known.last_told(word)[1] for word in ("vpn", "other")] == [[], [foreign]]
+
+
+def test_what_is_learnt_of_one_session_changes_its_row_and_neither_time() -> None:
+    """A killed session was listed on as `seen just now`, and one that was just left as it was seen minutes ago."""
+    known.record(there("box"))
+    path = known.path_of("box", ".names")
+    rows = [
+        {"name": name, "state": state} for name, state in (("one", "running"), ("two", "running"), ("old", "exited"))
+    ]
+    known.write(path, {"word": "box", "at": 5.0, "sessions": rows})
+    os.utime(path, (7, 7))
+    assert known.drop("box", ["one", "none"])
+    assert known.drop("box", ["old"], running=True), "it has ended before, and is kept"
+    assert known.rename("box", "two", "three")
+    assert known.rename("box", "none", "four")
+    assert known.saw("box", "three", 9.0)
+    assert known.add("box", "work", id="1", cwd="/src", command=["make"], home=None)
+    assert known.add("box", "work", id="1", cwd="/", command=["sh"]), "the host may have told more since"
+    at, told = known.last_told("box")
+    assert (at, known.asked_at("box")) == (5.0, 7)
+    assert told == [
+        {"name": "old", "state": "exited"},
+        {"name": "three", "state": "running", "seen": 9.0},
+        {"name": "work", "state": "running", "id": "1", "cwd": "/src", "command": ["make"]},
+    ]
+    assert [known.seen(at, row) for row in told] == [5.0, 9.0, 5.0]
+    assert known.add("box", "work", id="2")
+    assert known.last_told("box")[1][-1] == {"name": "work", "state": "running", "id": "2"}
 
 
 def test_a_remote_can_be_forgotten() -> None:
