@@ -416,6 +416,8 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         pass
     elif not verb and (words := behind_name(line.words, line.tail)):
         hint = f"did you mean $sesh {written(words)}?"
+    elif not verb and len(names := [w for w in line.words if w[:1] != "-"]) > 1 and which(names[1]):
+        return UsageError(f"write the command after --: {_line('', line.words, named=True)}")
     elif spelling == "-C":
         row = f"{verb} NAME" if verb else "NAME"
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")

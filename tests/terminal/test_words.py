@@ -154,6 +154,7 @@ SAID = [
     ("--nonsense work", 2, "there is no verb or option --nonsense; see `sesh --help`"),
     ("--open work --bad", 2, "--open has no option --bad; see `sesh --open --help`"),
     ("--exec zz ls -la", 2, "write the command after --: sesh --exec zz -- ls -la"),
+    ("zz ls -la", 2, "write the command after --: sesh zz -- ls -la"),
     ("--exec --print zz ls -l", 2, "write the command after --: sesh --exec --print zz -- ls -l"),
     ("--exec zz -f sh -V", 2, "write the command after --: sesh --exec zz -f -- sh -V"),
     ("--exec sh -c ls", 2, "write the command after --: sesh --exec -- sh -c ls"),
