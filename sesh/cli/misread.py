@@ -416,8 +416,6 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         pass
     elif not verb and (words := behind_name(line.words, line.tail)):
         hint = f"did you mean $sesh {written(words)}?"
-    elif not verb and len(names := [w for w in line.words if w[:1] != "-"]) > 1 and which(names[1]):
-        return UsageError(f"write the command after --: {_line('', line.words, named=True)}")
     elif spelling == "-C":
         row = f"{verb} NAME" if verb else "NAME"
         return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
@@ -557,10 +555,12 @@ def _lacking_dashes(line: parser.CommandLine, unknown: str = "") -> str:
     `unknown`: the first word that only looks like an option of the verb: the command stands before it.
     """
     row = line.row
-    if not row.command or not row.name or line.tail is not None:
+    if not row.command or line.tail is not None:
         return ""
     before = takewhile(lambda piece: not unknown or piece[1] != unknown, parser.pieces(line))
     plain = [value for option, _, value in before if option is None and value]
+    if not row.name and (len(plain) < 2 or not which(plain[1]) or guess(line.words) or behind_name(line.words)):
+        return ""
     directed = row.words[-1] == "directory?" and len(plain) > 1 and os.path.isdir(plain[1])
     if len(plain) > (2 if directed else 1):
         return _line(row.name, line.words, named=True)

@@ -55,7 +55,7 @@ _SHOWN_FOR = 2.0
 """Seconds for which the outcome of an answer is shown."""
 _DEAF_FOR = 1.0
 """Seconds for which keys answer nothing after the mark has moved by itself, unless the person moves it."""
-_STAYS_FOR = 1.5
+_STAYS_FOR = 0.8
 """Seconds after an answer for which the mark stays at its session, which may ask again."""
 _BURST = 0.4
 """The most seconds between two keys of one burst: the end of one that began while keys were dropped is dropped too."""
