@@ -210,8 +210,6 @@ def complete(error: SeshError, line: parser.CommandLine) -> None:
 
 def propose_command(error: SeshError, line: parser.CommandLine) -> None:
     """Have the error for a DIR that does not exist show the line for a command, if there is one of that name."""
-    from shutil import which
-
     from sesh.ops.create import ABSENT
 
     words = _with_dashes(line.verb, line.words, named=True)
