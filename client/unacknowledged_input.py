@@ -35,7 +35,7 @@ class UnacknowledgedInput:
         """What becomes of it if nothing is sent any more, in words; empty if no key is left."""
         sent = b"".join(data for _, data in self._in_flight)
         if _keys(sent):
-            return "may not have arrived"
+            return "may or may not arrive"
         return "was not delivered" if self.dropping or _keys(bytes(self._unsent)) else ""
 
     @property

@@ -45,7 +45,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
     Any other failure is 125, save a bad word (2), a missing DIR (1) and a command that cannot start (126, 127).
     """
-    check(cli, words, printed=printed, follow=follow, tie=tie, detached=detached, timeout=timeout, stdin=stdin)
+    check(cli, words, timeout, printed=printed, follow=follow, tie=tie, detached=detached, stdin=stdin)
     data: JobSpec = {
         "name": find.checked(words[0], "--exec") if words else None,
         "spec": cli.spec(directory, env, label, size),
@@ -81,19 +81,9 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     return code
 
 
-def check(
-    cli: Invocation,
-    words: Sequence[str] = (),
-    *,
-    printed: bool = False,
-    follow: bool = False,
-    tie: bool = False,
-    detached: bool = False,
-    timeout: str | None = None,
-    stdin: bool = False,
-    **_others: object,
-) -> None:
+def check(cli: Invocation, words: Sequence[str] = (), timeout: str | None = None, **options: object) -> None:
     """Raise UsageError or InvalidName for words and options of `--exec` that are wrong on any machine."""
+    given = {key for key, value in options.items() if value}
     if not cli.tail:
         from sesh.cli import misread
 
@@ -102,9 +92,9 @@ def check(
         from sesh.cli import misread
 
         raise misread.too_many_before(words)
-    if printed and follow:
+    if {"printed", "follow"} <= given:
         raise UsageError("--print and --follow cannot be combined")
-    if detached and (printed or follow or tie or stdin):
+    if "detached" in given and given & {"printed", "follow", "tie", "stdin"}:
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     if words:
         find.checked(words[0], "--exec")

@@ -39,7 +39,7 @@ from sesh.remote.sync import sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
 
     from sesh.messages import Answer, Words
     from sesh.reach.caller import Caller
@@ -97,12 +97,13 @@ class HostTarget(Target):
                 self._note_changes(op.wire_name, result)
         return result
 
-    def _note_changes(self, name: str, result: dict[str, Any]) -> None:
+    def _note_changes(self, name: str, result: Mapping[str, object]) -> None:
         """Corrects what is kept of the host's sessions after an op that has ended or renamed some."""
-        if name in ("sessions.kill", "sessions.kill_all"):
-            known.drop(self.destination.host, result["killed"])
+        killed = result.get("killed")
+        if name in ("sessions.kill", "sessions.kill_all") and isinstance(killed, list):
+            known.drop(self.destination.host, killed)
         elif name == "sessions.rename":
-            known.rename(self.destination.host, result["renamed_from"], result["name"])
+            known.rename(self.destination.host, str(result.get("renamed_from")), str(result.get("name")))
 
     def note_ended(self, name: str) -> None:
         """Corrects what is kept of the host's sessions after one has ended."""
