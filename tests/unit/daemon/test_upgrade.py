@@ -19,7 +19,8 @@ from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.requests import REQUESTS, Request, SendTaken
+from sesh.daemon.request import Request
+from sesh.daemon.requests import REQUESTS, SendTaken
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade import state

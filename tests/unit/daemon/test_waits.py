@@ -10,7 +10,8 @@ import pytest
 from sesh import protocol
 from sesh.daemon import waits as module
 from sesh.daemon.clients.connection import Reader
-from sesh.daemon.requests import Request, sought
+from sesh.daemon.request import Request
+from sesh.daemon.requests import sought
 from sesh.daemon.session import Session
 from sesh.errors import UsageError
 from tests.support import wait_until
