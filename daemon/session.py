@@ -415,12 +415,15 @@ class Session:
     def _mark_is_of_run(self) -> bool:
         return self.runs is not None and (self.runs.active is not None or self.runs.was_active)
 
+    def _runs_command(self) -> bool:
+        return self.runs is not None and self.runs.active is not None
+
     def get_waits(self) -> Waits:
         """The requests that wait for more than the end."""
         if self.waits is None:
             from sesh.daemon.waits import Waits
 
-            self.waits = Waits(self.pump, self.timers, self.activity)
+            self.waits = Waits(self.pump, self.timers, self.activity, self._runs_command)
         return self.waits
 
     def get_hooks(self) -> Hooks:

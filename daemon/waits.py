@@ -13,6 +13,7 @@ from sesh.errors import TimedOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal, TypedDict
 
     from sesh.daemon.activity.activity import Activity
@@ -63,10 +64,10 @@ class Wait:
 
 
 class Waits:
-    """The pending waits of one session."""
+    """The pending waits of one session. `runs` tells whether a `--run` has not ended: its end comes before a prompt."""
 
-    def __init__(self, pump: Pump, timers: Timers, activity: Activity) -> None:
-        self._pump, self._timers, self._activity = pump, timers, activity
+    def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: Callable[[], bool]) -> None:
+        self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
         self.all: list[Wait] = []
         self._active_at = 0.0
         """Time (monotonic) at which the program last printed, or was sent something."""
@@ -130,7 +131,7 @@ class Waits:
             return  # the next output comes back here
         from sesh.daemon.shell.shells import at_prompt
 
-        if not pump.input and at_prompt(pump.pty):
+        if not pump.input and at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
             waits = [wait for wait in possible if not self._answer(wait, "prompt")]
             self._pause = FED
         if waits:

@@ -566,8 +566,6 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
         return links.back(cli, attempt.session, attempt)
 
     attached_last.remember(name, target.host)
-    if options.read_only:
-        cli.remember("read-only: you watch, and keys are not passed on")
     options.first_notice = cli.greeting
     target.log_attached(name)
     outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)

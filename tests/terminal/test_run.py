@@ -591,3 +591,12 @@ def test_a_key_that_a_builtin_read_is_no_unfinished_line(home: Home) -> None:
     assert home.sesh("--wait", "t", "--waiting").code == 0
     assert home.sesh("--send", "t", "y", "--if-waiting", "ok").code == 0
     assert ran(home, "echo $answer") == (0, "y\n")
+
+
+def test_the_prompt_that_is_waited_for_stands_behind_the_end_of_a_run(home: Home) -> None:
+    """What was typed at once after it counted as a part of the run that Ctrl-C had ended, and the next one waited."""
+    opened(home, "bash", prompt="ready> ")
+    assert home.sesh("--run", "t", "--timeout", "0.3", "--", "sleep 50").code == 124
+    assert home.sesh("--send", "t", "--key", "C-c").code == 0
+    assert home.sesh("--wait", "t", "--prompt", "--timeout", "20", timeout=30).code == 0
+    assert [row["exit_code"] for row in json.loads(home.sesh("--history", "t", "--json").stdout)] == [130]
