@@ -73,8 +73,10 @@ MISSING = {
 """The commands of tmux for what sesh does not have."""
 UNLIKELY = frozenset((
     "ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last", "detach", "version", "man", "exec",
-    "doctor", "kill-all", "shell-init", "completions", "undeploy", "switchc", "lsc", "lscm", "lsk", "capturep",
-    "pipep", "findw", "showmsgs", "exit", "quit", "hardcopy", "sessionname",
+    "status", "logs", "history", "rename", "restore", "sweep", "reload", "upgrade", "deploy", "forget", "grep",
+    "pick", "watch", "screen", "wait", "send", "doctor", "kill-all", "shell-init", "completions", "undeploy",
+    "switchc", "lsc", "lscm", "lsk", "capturep", "pipep", "findw", "showmsgs", "exit", "quit", "hardcopy",
+    "sessionname",
     *(word for word in _FOREIGN if "-" in word), *(word for words in MISSING.values() for word in words),
 ))  # fmt: skip
 """Names that somebody who types them hardly wants for a session."""

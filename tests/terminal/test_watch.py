@@ -300,6 +300,19 @@ def test_the_mark_stays_at_a_session_that_was_answered_as_it_may_ask_again(home:
     opened.wait_until(lambda: "got=n" in home.sesh("--screen", "two").stdout)
 
 
+def test_a_word_that_is_typed_without_its_slash_sends_nothing(terminal: Open, sesh: Sesh) -> None:
+    """Its letters were passed over in silence, an `n` among them answered, and Enter sent an empty line."""
+    asking(sesh, "job", "printf 'Name of the sample: '; read x; echo got=$x; sleep 60")
+    opened = terminal("--watch")
+    opened.wait_for("> job ")
+    opened.wait_for("Name of the sample:")
+    opened.type("son7\r")
+    opened.wait_for("/ begins an answer; nothing was sent")
+    assert "got=" not in sesh("--screen", "job").stdout
+    opened.type("/son7\r")
+    opened.wait_until(lambda: "got=son7" in sesh("--screen", "job").stdout)
+
+
 @tells
 def test_who_leaves_as_the_mark_moves_leaves(home: Home) -> None:
     """While it was not known whether the program echoes, `q` was taken for an answer that came too soon."""

@@ -59,6 +59,9 @@ _STAYS_FOR = 0.8
 """Seconds after an answer for which the mark stays at its session, which may ask again."""
 _BURST = 0.4
 """The most seconds between two keys of one burst: the end of one that began while keys were dropped is dropped too."""
+_WORD = 2.0
+"""Seconds after a key that answers nothing in which the next ones are taken for the same word."""
+_BEGINS = "/ begins an answer; nothing was sent"
 _YOUNG = 2.0
 """Seconds of work after which the last line of a session is shown: the list stands still while somebody types."""
 _HEADS = {"waiting": "waiting for you", "failed": "failed"}
@@ -111,6 +114,8 @@ class _Watcher:
         """The question for which the echo was asked last, and the echo."""
         self._held: list[str] = []
         """Keys that wait for the echo: the first may be an answer, or the beginning of a secret."""
+        self._word: tuple[Asked | None, float] = None, 0.0
+        """The question at which a key was pressed that answers nothing, and when (monotonic)."""
         self._answered: dict[Key, tuple[str, float]] = {}
         """The last answer by session: the time since when it had waited, and the end of its `_SETTLING` (monotonic)."""
         self._message, self._message_until = "", 0.0
@@ -180,8 +185,23 @@ class _Watcher:
         elif key == "a" and self._list.mark in self._shown:
             if not self._drop_burst():
                 self._leaving, self._chosen = True, self._list.mark
-        elif key in ("/", "enter", *_ANSWER_KEYS):
+        elif key == "/" or (key in ("enter", *_ANSWER_KEYS) and not self._drop_of_word(key)):
             self._press_answer(key)
+        elif len(key) == 1 and key.isprintable() and (asked := self._asked()) is not None:
+            self._word = asked, time.monotonic()
+            self._say(_BEGINS)
+
+    def _drop_of_word(self, key: str) -> bool:
+        """Drop a key behind one that answers nothing, as both are typed for a line; return whether it did.
+
+        Enter would send an empty line, whenever it comes.
+        """
+        asked, at = self._word
+        drops = asked is not None and asked == self._asked() and (key == "enter" or time.monotonic() < at + _WORD)
+        self._word = (None if key == "enter" else asked), at
+        if drops:
+            self._say(_BEGINS)
+        return drops
 
     def _may_begin_secret(self, key: str) -> bool:
         """Return whether a key begins a line that is not shown, or may do so as the echo is not known yet."""
