@@ -56,7 +56,7 @@ $(VENV)-%/.installed: pyproject.toml setup.py .ci/venv.sh
 	@touch $@
 
 run: $(RUNS)
-	@if [ -t 0 ] && [ -t 1 ]; then env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS -u MAKE_TERMOUT -u MAKE_TERMERR $(BIN)/sesh main || exit; \
+	@if [ -t 0 ] && [ -t 1 ]; then env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS -u MAKE_TERMOUT -u MAKE_TERMERR $(BIN)/sesh main; \
 	    if $(BIN)/sesh --local --status main >/dev/null 2>&1; then \
 	        echo '`make run` goes back to it; `make install` gives you the command sesh'; fi; \
 	else exec sh docs/tour.sh; fi
@@ -142,9 +142,9 @@ uninstall:
 	    if [ "$$(readlink "$$link")" = '$(DATA)/venv/bin/sesh' ]; then rm -f "$$link"; fi; done
 	@sh .ci/completions.sh uninstall
 	@sh .ci/manual.sh uninstall
-	@rm -rf '$(DATA)/venv'
+	@if [ -e '$(DATA)/venv' ]; then rm -rf '$(DATA)/venv'; echo 'removed: $(DATA)/venv and its link'; \
+	else echo 'sesh is not installed in $(DATA)'; fi
 	@rmdir '$(DATA)' 2>/dev/null || true
-	@echo 'removed: $(DATA)/venv and its link'
 
 clean:
 	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build dist bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -254,7 +254,11 @@ def load(path: str | None = None) -> Config:
         from sesh import wording
 
         reason = wording.one_line(str(error)).rstrip(".")
-        config.warn(f"not TOML ({reason[:1].lower()}{reason[1:]}); the whole file is ignored", place=error.place)
+        line = text.split("\n")[error.place[0] - 1]
+        quoting = "; a value with a backslash goes in single quotes" if "\\" in line.partition('"')[2] else ""
+        config.warn(
+            f"not TOML ({reason[:1].lower()}{reason[1:]}{quoting}); the whole file is ignored", place=error.place
+        )
     except ImportError:
         config.warn("reading it needs Python 3.11 or the package tomli; using the defaults")
     else:

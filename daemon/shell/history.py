@@ -94,6 +94,11 @@ class History:
         self.count += 1
         return self.count
 
+    def give_back(self, number: int) -> None:
+        """Gives the number of a command that did not begin to the next one, if none has a later one."""
+        if self.count == number:
+            self.count -= 1
+
     def add(
         self, number: int, words: list[str], cwd: str, started: float, duration: float, code: int | None, output: bytes
     ) -> None:

@@ -11,6 +11,7 @@ from sesh.cli.invocation import LOOPED
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
 from sesh.errors import (
+    ENDS,
     SIGNAL_BASE,
     Exists,
     ExitCode,
@@ -320,8 +321,9 @@ def _of_job(cli: Invocation, entry: enter.Entry) -> int | None:
     answers = [("o", "See its output"), ("n", "New session"), CANCEL]
     if job.get("command"):
         answers.insert(1, ("r", "Run it again"))
-    code, ago = job.get("exit_code"), moments.short(passed)
-    answer = cli.ask(f"job {entry.name} ended {ago} ago: exit code {code}", answers, "o")
+    how, ago = ENDS.get(job.get("reason") or ""), moments.short(passed)
+    end = f"{how} {ago} ago" if how else f"ended {ago} ago: exit code {job.get('exit_code')}"
+    answer = cli.ask(f"job {entry.name} {end}", answers, "o")
     if answer == "o":
         return main.run(["--logs", entry.name])
     if answer == "r":

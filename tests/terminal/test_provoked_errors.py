@@ -494,6 +494,7 @@ def test_inside_a_session_an_error_says_the_same(stage: Home, line: str, code: i
     ("content", "gist"),
     [
         ("detach_key = C-b", "config.toml:1:14, not TOML, ignored"),
+        ('detach_key = "C-\\"', "config.toml:1:, not TOML, single quotes, ignored"),
         ("x = [", "config.toml:1:, not TOML, ignored"),
         ("[a\nb = 1", "config.toml:1:, not TOML, ignored"),
         ("scrollback = 'x'", "config.toml:1:1, scrollback, number, 1000000"),

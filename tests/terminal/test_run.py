@@ -600,3 +600,13 @@ def test_the_prompt_that_is_waited_for_stands_behind_the_end_of_a_run(home: Home
     assert home.sesh("--send", "t", "--key", "C-c").code == 0
     assert home.sesh("--wait", "t", "--prompt", "--timeout", "20", timeout=30).code == 0
     assert [row["exit_code"] for row in json.loads(home.sesh("--history", "t", "--json").stdout)] == [130]
+
+
+def test_a_refused_run_has_no_number_in_the_history(home: Home) -> None:
+    opened(home, "bash", prompt="ready> ")
+    assert home.sesh("--send", "t", "cat", "--enter").code == 0
+    wait_until(lambda: home.sesh("--run", "t", "--", "true").code == 125)
+    home.sesh("--send", "t", "--key", "C-c")
+    assert home.sesh("--wait", "t", "--prompt").code == 0
+    assert ran(home, "true") == (0, "")
+    assert [row["n"] for row in json.loads(home.sesh("--history", "t", "--json").stdout)] == [1]
