@@ -28,7 +28,7 @@ _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
 _FIELDS = {
     **keys("exit_code signal", code), **keys("memory position events columns rows", exact_natural),
-    **keys("duration cpu", number), **keys("timed_out truncated job", flag),
+    **keys("duration cpu", number), **keys("timed_out truncated job shell", flag),
     **keys("name directory reason state", system_line),
     "id": session_id, "command": files.words, "ended": moment, "run": loose(files.RUN),
     "labels": files.labels,
