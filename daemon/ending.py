@@ -252,6 +252,7 @@ class Ending:
             "state": session.activity.standing().state,
             "run": session.runs.history.last if session.runs is not None else None,
             "job": facts["job"],
+            "shell": bool(facts.get("shell") or facts.get("resumed")),
         }
         results.keep(result, log.bytes(first) if facts["job"] else None)
 

@@ -399,7 +399,7 @@ class RunFacts(_RunFacts, From, total=False):
 
 class JobResult(Outcome, total=False):
     """The result of a session, kept for a week. `columns`, `rows`: of its terminal; `state`: done or failed; `run`: the
-    command of `--run` that ended with it."""
+    command of `--run` that ended with it; `shell`: whether its program was the person's shell."""
 
     name: str
     id: str
@@ -414,6 +414,7 @@ class JobResult(Outcome, total=False):
     state: str | None
     run: RunFacts | None
     job: bool
+    shell: bool
 
 
 class JobOutput(JobResult):

@@ -223,6 +223,8 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
             continue
 
 
+TIMED_OUT = "timed out"
+"""The reason of the end of a job whose time was up."""
 BETWEEN_TELLINGS = 60.0
 """Seconds between two tellings of one session, at the least; a bell never uses up the minute of a question."""
 _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}
@@ -233,7 +235,14 @@ def muted(labels: Mapping[str, str] | None) -> bool:
     return (labels or {}).get("mute") == "1"
 
 
+def failure(reason: object, code: object) -> str:
+    """How a program has failed, in two words."""
+    return TIMED_OUT if reason == TIMED_OUT else f"exited {code}"
+
+
 def needs(name: str, state: str, question: str | None, host: str | None = None) -> str:
     """The line that tells a person of a session that needs one."""
     session = f"{name}@{host}" if host else name
+    if (state, question) == ("failed", TIMED_OUT):
+        return f"{session} {TIMED_OUT}"
     return f"{session} {_NEEDS.get(state, state)}" + (f": {one_line(question)}" if question else "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from sesh.wording import BETWEEN_TELLINGS, muted
+from sesh.wording import BETWEEN_TELLINGS, failure, muted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ class Telling:
             state = "done" if code == 0 else "failed"
             if state == "done":  # which no terminal is told of
                 self._tell_bell()
-            question = f"exited {code}" if code is not None else f"ended by signal {event.get('signal')}"
+            question = f"ended by signal {event.get('signal')}"
+            if code is not None:
+                question = failure(event.get("reason"), code)
             if not self._silent:
                 self._tell({**event, "state": state, "why": "exit", "question": question})
 

@@ -472,8 +472,8 @@ def _attach_terminal(
 ) -> int:
     """Attach this terminal to the session that `obtain` finds or creates; return the exit code.
 
-    Typed in a session, its client is switched to the other one instead. `creates`: for `--new`, which wants another
-    session even if the current one is called NAME.
+    Typed in a session, its client is switched to the other one instead, but not to one that has ended, as the client
+    would end with it. `creates`: for `--new`, which wants another session even if the current one is called NAME.
     """
     target = cli.target
     options = _options(cli, view)
@@ -498,12 +498,24 @@ def _attach_terminal(
     quit_key.disarm()
     if current is None:
         return _run_client(cli, target, name, connection, options)
+    if _has_ended(cli, name):
+        from sesh.cli import views
+
+        return code(views.ended(cli, name, connection))
     connection.close()
     if cli.host is None and current["name"] == name:
         cli.note(f"you are already in {name}")
     elif not _switch(current, name, cli.host):
         raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
     return 0
+
+
+def _has_ended(cli: Invocation, name: str) -> bool:
+    if cli.host is None:
+        return find.ended(name)
+    from sesh.ops import views
+
+    return cli.target.call(views.status, name=name)["state"] == "exited"
 
 
 def _named_host(cli: Invocation, name: str) -> str:

@@ -47,6 +47,8 @@ _VALUES = {
 }
 """The values of an option or a plain word, by its key."""
 _PATHS = {"directory": "directories", "file": "files"}
+_OF_ENDED = ("--logs", "--screen", "--status", "--wait")
+"""Verbs that also read the kept result of a job that is gone."""
 _CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
 
 
@@ -157,6 +159,8 @@ def _names(line: CommandLine, plain: list[str], current: str) -> Offers:
             names |= sessions_on(host)
     else:
         names = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
+        if line.verb in _OF_ENDED:
+            names = {**names, **{name: said for name, said in ended_jobs().items() if name not in names}}
         if not current and not plain:
             names |= hosts()
     return {name: description for name, description in names.items() if name not in plain}
@@ -182,6 +186,21 @@ def sessions(*, elsewhere: bool = True) -> Offers:
             for name, description in _cached(host).items():
                 names.setdefault(name, description)
     return names
+
+
+def ended_jobs() -> Offers:
+    """Return the jobs that have ended, are gone, and whose result is kept, the last one first."""
+    from sesh.store import results
+
+    try:
+        jobs = results.jobs()
+    except (SeshError, OSError):
+        return {}
+    now = time.time()
+    return {
+        job["name"]: f"ended {moments.ago(now - float(job.get('ended') or 0))}: {job.get('exit_code')}"
+        for job in reversed(jobs)
+    }
 
 
 def sessions_on(host: str) -> Offers:

@@ -125,10 +125,10 @@ TEXTS = {
         SEE, "Keep the list on screen; answer sessions that wait",
         "{}",
         "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you "
-        "come first, with their question, then running ones whose program reports a failure; one that has ended stays "
-        "in the list, and sesh NAME shows its last screen. Select one with the arrow keys: y, n, a digit or Enter "
-        "answers it, / begins a line of text, a attaches (leaving it brings the list back, except in a session: there "
-        "the terminal switches to the other one), r refreshes the list. "
+        "come first, with their question, then running ones whose program reports a failure; one that has failed "
+        "unseen stays in the list (a job of --exec: with --keep), and sesh NAME shows its last screen. Select one with "
+        "the arrow keys: y, n, a digit or Enter answers it, / begins a line of text, a attaches (leaving it brings the "
+        "list back, except in a session: there the terminal switches to the other one), r refreshes the list. "
         "If a session begins to wait, fails or rings meanwhile, the terminal rings and shows a notification.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options={
@@ -314,7 +314,8 @@ TEXTS = {
         SEE, "Search what sessions have printed",
         "REGEX [NAME…] {}",
         "Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too; exits "
-        "with 1 if nothing was found. Without NAME it searches all of them, or the session that you are in.\n\nOn a "
+        "with 1 if nothing was found. Without NAME it searches all of them, or the session that you are in; a job of "
+        "--exec that is gone only with its NAME.\n\nOn a "
         "terminal it opens a list of the lines: Enter opens the selected one in $PAGER, q leaves and prints them. "
         "Into a pipe or a file it prints them at once.",
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",

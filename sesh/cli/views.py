@@ -11,6 +11,11 @@ from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.names import is_name, printable
 from sesh.ops import views
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.client.outcome import Outcome
+    from sesh.wire import Connection
+
 _LINES = 300
 """Lines of `--logs` without N."""
 
@@ -29,6 +34,17 @@ def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> i
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]
     printing.write(text.encode("utf-8", "replace") + (b"\n" if text and "lines" in drawn else b""))
     return 0
+
+
+def ended(cli: Invocation, name: str, connection: Connection) -> Outcome:
+    """Print the last screen of a job that has ended and is kept, and its end, which is returned."""
+    from sesh.client.outcome import Outcome
+
+    end, _ = connection.only("wait", exit=True)
+    screen(cli, name)
+    outcome = Outcome.ended(name, cli.host, end.get("exit_code"), end.get("signal"), end.get("reason"))
+    printing.text(f"[{outcome.line()}]")
+    return outcome
 
 
 def logs(

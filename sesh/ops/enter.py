@@ -9,7 +9,7 @@ import os
 import time
 
 from sesh import bounds, paths
-from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
+from sesh.errors import ENDS, Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import LONG_ENOUGH, is_name, near, printable, printable_path, subject
 from sesh.reach import find
 from sesh.reach.caller import NOTHING
@@ -82,7 +82,7 @@ class Entry:
                     return name, dormant.enter(self._caller, launch_spec, name, summary, plain=self._plain)
                 connection = create.start(launch_spec, name)
                 if self.tells:
-                    self._tell_of_job()
+                    self._tell_of_end()
                 return name, connection
             except Exists:
                 if (connection := find.running(name)) is not None:  # another process has created it meanwhile
@@ -90,16 +90,23 @@ class Entry:
                     return name, connection
                 time.sleep(create.PAUSE)  # it is just ending
 
-    def _tell_of_job(self) -> None:
-        """Tells a person who may have looked for a job of this name that it has failed, and where its output is."""
+    def _tell_of_end(self) -> None:
+        """Tells a person who may have looked for a job of this name that it has failed, and where its output is; of a
+        program that was the session of this name before, how it ended."""
         if not self._caller.can_ask:
             return
         from sesh import moments
         from sesh.store import results
 
-        job = results.of_job(self.name)
-        if job is not None and (code := job.get("exit_code")):
-            passed = moments.ago(time.time() - float(job.get("ended") or 0))
+        end = results.newest(self.name)
+        if end is not None and not end.get("job") and (end.get("shell") is not False or end.get("reason") in ENDS):
+            end = results.of_job(self.name)  # of a shell, or of what was ended, there is nothing to say
+        if end is None:
+            return
+        passed, code = moments.ago(time.time() - float(end.get("ended") or 0)), end.get("exit_code")
+        if not end.get("job"):
+            self._caller.remember(f"new session {self.name}; the one before ended {passed}: {code}")
+        elif code:
             line = f"$sesh --logs {self.name}"
             self._caller.remember(f"job {self.name} ended {passed}: {code}; once this session has ended: {line}")
 

@@ -107,7 +107,8 @@ class Waiter:
 
     def _set_message(self) -> None:
         name = self._stream.name
-        self._interrupts.message = f"{subject(name)} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
+        ways = f"watch it: $sesh {name}, end it: $sesh --kill {name}, for a week after its end: $sesh --logs {name}"
+        self._interrupts.message = f"{subject(name)} goes on; {ways}"
 
     def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
         """Waits for the job's end; returns the daemon's account of it, and the output if it is `wanted`, or its end.

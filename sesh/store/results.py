@@ -28,7 +28,7 @@ _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
 _FIELDS = {
     **keys("exit_code signal", code), **keys("memory position events columns rows", exact_natural),
-    **keys("duration cpu", number), **keys("timed_out truncated job", flag),
+    **keys("duration cpu", number), **keys("timed_out truncated job shell", flag),
     **keys("name directory reason state", system_line),
     "id": session_id, "command": files.words, "ended": moment, "run": loose(files.RUN),
     "labels": files.labels,
@@ -108,13 +108,16 @@ def of_job(name: str) -> JobResult | None:
     return _last(result for result in every() if result.get("name") == name and result.get("job"))
 
 
-def labelled(labels: dict[str, str]) -> list[str]:
-    """The names of jobs that have all of these labels, in the order of their ends. Of each name the newest result
-    counts: an older job, and one before a later session of its name, is superseded."""
+def jobs() -> list[JobResult]:
+    """The results of jobs in the order of their ends. Of each name the newest result counts: an older job, and one
+    before a later session of its name, is superseded."""
     newest = {result.get("name", ""): result for result in sorted(every(), key=_end)}
-    jobs = (result for result in newest.values() if result.get("job"))
-    having = (result for result in jobs if labels.items() <= (result.get("labels") or {}).items())
-    return [result["name"] for result in sorted(having, key=_end) if is_name(result.get("name", ""))]
+    return sorted((job for name, job in newest.items() if job.get("job") and is_name(name)), key=_end)
+
+
+def labelled(labels: dict[str, str]) -> list[str]:
+    """The names of the jobs that have all of these labels, in the order of their ends."""
+    return [job["name"] for job in jobs() if labels.items() <= (job.get("labels") or {}).items()]
 
 
 def every() -> list[JobResult]:

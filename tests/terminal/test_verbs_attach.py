@@ -292,6 +292,16 @@ def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: 
     assert home.names() == ["one"]
 
 
+def test_inside_a_session_a_kept_job_is_shown_and_nothing_is_left(terminal: Open, sesh: Sesh) -> None:
+    """The client switched to it, ended with it, and the person was thrown out of the session."""
+    sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
+    opened = inside(terminal("one"))
+    opened.type("sesh build; echo code-$?\n")
+    opened.wait_for(re.compile(r"\nover\n\[build ended: 5\]\ncode-5\n"))
+    assert _attached(sesh) == {"build": 0, "one": 1}
+    left(opened, "one")
+
+
 def test_new_inside_a_session_switches_to_what_it_created(terminal: Open, sesh: Sesh) -> None:
     opened = inside(terminal("one"))
     opened.type("sesh --new\n")

@@ -383,6 +383,18 @@ def test_an_old_job_of_the_name_is_told_of_in_the_new_session(home: Home) -> Non
     assert home.sesh("--logs", "job").stdout == "lost\n"
 
 
+def test_the_end_of_the_program_before_is_told_of_in_the_new_session_and_no_shell_s(home: Home) -> None:
+    """A night's computation was over, and its name led to an empty shell without a word."""
+    home.sesh("--open", "al", "--", "sh", "-c", "true")
+    wait_until(lambda: home.names() == [])
+    looked = home.terminal("al", columns=120)
+    looked.wait_for(re.compile(r"new session al; the one before ended (\d+s ago|just now): 0 · Ctrl-\\ leaves"))
+    looked.type("exit\r")
+    assert looked.exit_code() == 0
+    again = home.terminal("al", columns=120)
+    again.wait_for("new session al · Ctrl-\\ leaves")
+
+
 def test_a_session_that_has_ended_here_is_said_to_have(home: Home) -> None:
     """It might have ended on a host, the hint said."""
     home.sesh("--open", "q1", "--", "sh", "-c", "true")

@@ -26,7 +26,9 @@ _NOTHING = ("", "", "")
 class News:
     """The news of sessions that nobody looks at: that they wait, fail, or ring.
 
-    What stands so when a machine is first seen is none. `due`: seconds until what came too soon may be told.
+    What stands so when a machine is first seen is none. `due`: seconds until what came too soon may be told. `ended`:
+    the lines of those that have ended. `gone`: the sessions that ran, unseen, when `lines` was called before, and are
+    not there any more.
     """
 
     def __init__(self) -> None:
@@ -37,14 +39,23 @@ class News:
         """Bells of each session that were told, or need not be."""
         self._told: dict[tuple[Identity, str], float] = {}
         """When (monotonic) a session was told of in the last minute, by whether it was for a bell."""
+        self._running: dict[Identity, Key] = {}
+        """The sessions that ran, and were not looked at."""
         self.due = float("inf")
+        self.ended: list[str] = []
+        self.gone: list[Key] = []
 
     def lines(self, sessions: Iterable[tuple[Key, Summary]], answered: set[str | None]) -> list[str]:
         """Return a line for each news. `answered`: the machines that have said which sessions they have."""
         news: list[str] = []
-        self.due = float("inf")
+        self.due, self.ended = float("inf"), []
         known, self._machines = self._machines, self._machines | answered
         rows = {_identity(key, row): (key, row) for key, row in sessions}
+        self.gone = [key for identity, key in self._running.items() if key[0] in answered and identity not in rows]
+        self._running = {identity: key for identity, key in self._running.items() if key[0] not in answered}
+        for identity, (key, session) in rows.items():
+            if session["state"] == "running" and not _unwanted(session):
+                self._running[identity] = key
         for identity, (key, session) in rows.items():
             if key[0] not in answered:
                 continue
@@ -56,6 +67,7 @@ class News:
             state, _, question = sign
             if sign != self._signs.setdefault(identity, _NOTHING) and self._due(identity, state):
                 news += [wording.needs(key[1], state, question, key[0])] if state else []
+                self.ended += news[-1:] if state and session["state"] == "exited" else []
                 self._signs[identity] = sign
                 self._bells[identity] = bells if state else self._bells.get(identity, 0)
             if bells > self._bells.setdefault(identity, 0) and self._due(identity, "bell"):
@@ -90,7 +102,7 @@ def _sign(session: Summary) -> Sign:
     """Return what a session needs a person for, as its daemon would tell it."""
     state, since, question = standing(session)
     if wording.ended_badly(session):
-        return "failed", str(session.get("ended")), f"exited {session['exit_code']}"
+        return "failed", str(session.get("ended")), wording.failure(session.get("reason"), session["exit_code"])
     return (state, since, question) if state in ("waiting", "failed") else _NOTHING
 
 

@@ -14,7 +14,7 @@ from sesh.cli.tui.live import LiveSessions, since, standing
 from sesh.cli.tui.news import News
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
-from sesh.errors import Lost, Unknown, Unreachable
+from sesh.errors import Lost, NotFound, Unknown, Unreachable
 from sesh.moments import age
 from sesh.names import natural
 from sesh.ops import send, views
@@ -53,6 +53,8 @@ _SETTLING = 3.0
 """Seconds after an answer for which its session is not shown as waiting."""
 _SHOWN_FOR = 2.0
 """Seconds for which the outcome of an answer is shown."""
+_FAILURE_FOR = 10.0
+"""Seconds for which it is shown that a session has failed, which may be listed no more."""
 _DEAF_FOR = 1.0
 """Seconds for which keys answer nothing after the mark has moved by itself, unless the person moves it."""
 _STAYS_FOR = 0.8
@@ -118,6 +120,8 @@ class _Watcher:
         """The question at which a key was pressed that answers nothing, and when (monotonic)."""
         self._answered: dict[Key, tuple[str, float]] = {}
         """The last answer by session: the time since when it had waited, and the end of its `_SETTLING` (monotonic)."""
+        self._failures: list[str] = []
+        """What is to be told of sessions that have failed, and are not listed any more."""
         self._message, self._message_until = "", 0.0
         """The outcome of the last answer, and the time until which it is shown (monotonic)."""
         self._some_young = False
@@ -131,8 +135,8 @@ class _Watcher:
         while not self._leaving:
             self._take(stage.typed())  # they came before the picture that is drawn now
             self._update()
-            stage.draw(self._picture(*stage.size))
             self._tell(stage)
+            stage.draw(self._picture(*stage.size))
             young = _YOUNG if self._some_young else float("inf")
             keys = self._live.wait(stage, min(self._news.due, young, self._stay() or float("inf")))
             self._live.take()
@@ -140,13 +144,35 @@ class _Watcher:
         return self._chosen
 
     def _tell(self, stage: Stage) -> None:
-        """Ring, and have the terminal tell the person what is new; not in quiet hours."""
+        """Ring, and have the terminal tell the person what is new, not in quiet hours; say who has failed."""
         index = self._live.index
         answered = {None, *(host for host, rows in index.there.items() if not isinstance(rows, str))}
-        lines = self._news.lines(self._live.all().items(), answered)
+        lines, self._failures = [*self._failures, *self._news.lines(self._live.all().items(), answered)], []
+        for line in self._news.ended:
+            self._say(line, _FAILURE_FOR)
+        for key in self._news.gone:
+            self._ask_end(key)
         if lines and not config.in_quiet_hours(self._caller.settings().quiet):
             told = [notification(line, os.environ) for line in lines]
             stage.terminal.write_all(BELL + b"".join(data for data in told if data != BELL), 2.0)
+
+    def _ask_end(self, key: Key) -> None:
+        """Say if a session has failed that is not listed any more, as a job of `--exec`."""
+
+        def failure(target: Target) -> str:
+            try:
+                session = target.call(views.status, name=key[1])
+            except NotFound:
+                return ""
+            how = wording.failure(session.get("reason"), session.get("exit_code"))
+            return wording.needs(key[1], "failed", how, key[0]) if wording.ended_badly(session) else ""
+
+        def tell(line: str | None, _problem: str) -> None:
+            if line:
+                self._failures.append(line)
+                self._say(line, _FAILURE_FOR)
+
+        self._live.ask(key, failure, tell)
 
     # -- keys
 
@@ -295,8 +321,8 @@ class _Watcher:
         self._message_until = float("inf")
         self._live.ask(key, answer, tell)
 
-    def _say(self, message: str) -> None:
-        self._message, self._message_until = message, time.monotonic() + _SHOWN_FOR
+    def _say(self, message: str, seconds: float = _SHOWN_FOR) -> None:
+        self._message, self._message_until = message, time.monotonic() + seconds
 
     # -- the picture
 

@@ -12,7 +12,9 @@ from sesh.cli.verbs import VERBS
 from sesh.ops import child
 from sesh.remote import known
 from sesh.remote.ssh import destination
+from sesh.store import results
 from tests.support import Home
+from tests.support.data import job_result
 
 
 @pytest.fixture
@@ -22,6 +24,7 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(complete, "sessions_on", lambda host: {f"on-{host}": "running"})
     monkeypatch.setattr(complete, "hosts", lambda: {"@gpu": "known", "@box": "ssh_config"})
     monkeypatch.setattr(complete, "labels", lambda: {"team=web": "work"})
+    monkeypatch.setattr(complete, "ended_jobs", lambda: {"work": "ended", "done": "ended"})
 
 
 @pytest.mark.usefixtures("filled")
@@ -40,6 +43,10 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--kill work |", "words", ["play"]),
         ("-k pl|", "words", ["play"]),
         ("--status work |", "words", []),
+        ("--status |", "words", ["work", "play", "done", "@gpu", "@box"]),
+        ("--logs d|", "words", ["done"]),
+        ("--wait work |", "words", ["play", "done"]),
+        ("@gpu --logs |", "words", ["on-gpu"]),
         ("--open x |", "directories", []),
         ("--exec -C |", "directories", []),
         ("--exec -C /tmp j|", "words", []),
@@ -87,6 +94,15 @@ def test_verbs_and_options_say_what_they_do() -> None:
     assert complete.answer(["--exec", "--pr"])[1] == {
         "--print": "Print its output when it ends; of more than 32 MiB only the end"
     }
+
+
+@pytest.mark.usefixtures("sessions")
+def test_jobs_that_have_ended_are_offered_with_their_codes_the_last_one_first() -> None:
+    now = time.time()
+    results.keep(job_result(id="a1", name="build", exit_code=3, ended=now - 7200, job=True), b"")
+    results.keep(job_result(id="a2", name="fail", exit_code=9, ended=now - 60, job=True), b"")
+    results.keep(job_result(id="a3", name="shell", exit_code=0, ended=now, job=False), None)
+    assert list(complete.ended_jobs().items()) == [("fail", "ended 1m ago: 9"), ("build", "ended 2h ago: 3")]
 
 
 def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+from sesh import wording
 from sesh.daemon.activity import telling as module
 from sesh.daemon.activity.telling import RINGS_AFTER, Telling
 from sesh.loop import timers
@@ -98,3 +99,9 @@ def test_a_bell_at_the_end_is_told_before_the_end_unless_that_is_a_failure(world
     world.rings()
     world.telling.event({"event": "exited", "ts": "", "exit_code": 3})
     assert world.told == ["bell", "exited 0", "exited 3"]
+
+
+def test_a_job_whose_time_was_up_timed_out(world: World) -> None:
+    """It had failed: exited 129."""
+    world.telling.event({"event": "exited", "ts": "", "exit_code": 129, "reason": "timed out"})
+    assert [wording.needs("t1", "failed", question) for question in world.told] == ["t1 timed out"]

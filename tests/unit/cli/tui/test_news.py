@@ -95,6 +95,7 @@ def test_a_failure_is_told_with_its_code_and_a_rename_tells_nothing_again(told: 
     done = {"activity": {"state": "done", "why": "exit", "since": "now", "question": None, "kind": None}}
     assert told({**session(), **ended, **done}) == [], "a person has interrupted it"  # type: ignore[typeddict-item]
     assert told({**session(), **ended}) == ["job@box failed: exited 3"]  # type: ignore[typeddict-item]
+    assert told.news.ended == ["job@box failed: exited 3"]
     assert told({**session("other"), **ended}) == []  # type: ignore[typeddict-item]
 
 
@@ -116,3 +117,14 @@ def test_of_sessions_that_are_gone_nothing_is_kept_for_longer_than_a_minute(told
     told.now += 60
     told()
     assert held() == 0
+
+
+def test_what_is_gone_was_there_and_nobody_looked_at_it(told: Told) -> None:
+    told(session("job", pid=1), session("seen", pid=2, attached=1), session("old", pid=3, state="idle"))
+    assert told.news.gone == []
+    told(session("renamed", pid=3))
+    assert told.news.gone == [(BOX, "job")]
+    told(answered=False)
+    assert told.news.gone == []
+    told()
+    assert told.news.gone == [(BOX, "renamed")]
