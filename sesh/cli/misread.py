@@ -394,7 +394,7 @@ def _help_for(name: str) -> str:
 def _unknown(line: parser.CommandLine, word: str) -> UsageError:
     """Return the error for a word that only looks like an option of the verb."""
     verb = line.verb
-    spelling = word.partition("=")[0] if word[:2] == "--" else word[:2]
+    spelling = word.partition("=")[0] if word[:2] == "--" or word[1:].isdigit() else word[:2]
     option = line.row.spelled.get(spelling)
     if (option is not None and option.kind == FLAG) or (spelling != word and spelling in _COMMON):
         return UsageError(f"{spelling} takes no value", hint=f"write: {spelling}")
@@ -402,8 +402,8 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         hint = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
     elif proposal := _lacking_dashes(line, word):
         return UsageError(f"write the command after --: {proposal}")
-    elif (verb, spelling) in _FROM_HABIT:
-        hint = _FROM_HABIT[verb, spelling]
+    elif hint := _from_habit(line, spelling):
+        pass
     elif not verb and (proposal := guess(line.words, line.tail)):
         first = next(name for name in (*line.words, "") if name[:1] != "-")
         guessed_verb = parser.verb_like(first)
@@ -430,6 +430,15 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         hint = f"see `$sesh {verb} --help`" if verb else _help_for(next((w for w in line.words if w[:1] != "-"), ""))
     text = printable(spelling if verb else word.partition("=")[0])
     return UsageError(f"{verb} has no option {text}" if verb else f"there is no verb or option {text}", hint=hint)
+
+
+def _from_habit(line: parser.CommandLine, spelling: str) -> str:
+    """Return what to write for an option of other tools, such as tail's `-50`; empty for any other."""
+    if line.verb == "--logs" and spelling[1:].isdigit():
+        others = [word for word in line.words if word != spelling]
+        named = [] if _plain(others, line.verb) else ["NAME"]
+        return f"write: {_line(line.verb, [*named, *others, spelling[1:]]) or '$sesh --logs NAME N'}"
+    return _FROM_HABIT.get((line.verb, spelling), "")
 
 
 def _verb_near(line: parser.CommandLine, word: str) -> str:
