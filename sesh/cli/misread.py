@@ -71,6 +71,7 @@ _FROM_HABIT = {
     ("--label", "--remove"): "to remove it: $sesh --label NAME KEY=",
     ("", "--hosts"): "the hosts that sesh knows: $sesh --forget, without a host, names them",
     ("--kill", "--all"): "to end all sessions: $sesh --kill-all",
+    ("", "--restart"): "Ctrl-R in `$sesh --pick` restarts one, or `$sesh --kill NAME` and `$sesh --open NAME -- CMD`",
 }
 """What to write for an option that other tools have and a verb has not."""
 
@@ -436,8 +437,8 @@ def _from_habit(line: parser.CommandLine, spelling: str) -> str:
     """Return what to write for an option of other tools, such as tail's `-50`; empty for any other."""
     if line.verb == "--logs" and spelling[1:].isdigit():
         others = [word for word in line.words if word != spelling]
-        named = [] if _plain(others, line.verb) else ["NAME"]
-        return f"write: {_line(line.verb, [*named, *others, spelling[1:]]) or '$sesh --logs NAME N'}"
+        words = [*(others if _plain(others, line.verb) else ["NAME", *others]), spelling[1:]]
+        return f"write: {_line(line.verb, words) or '$sesh --logs NAME N'}"
     return _FROM_HABIT.get((line.verb, spelling), "")
 
 

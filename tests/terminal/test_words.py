@@ -87,7 +87,12 @@ SAID = [
     ("--delete work", 2, "there is no verb or option --delete; did you mean sesh --kill work?"),
     ("--tail work", 2, "there is no verb or option --tail; did you mean sesh --logs work?"),
     ("--info work", 2, "there is no verb or option --info; did you mean sesh --status work?"),
-    ("--restart work", 2, "there is no verb or option --restart; did you mean sesh --restore work?"),
+    (
+        "--restart work",
+        2,
+        "there is no verb or option --restart; "
+        "Ctrl-R in `sesh --pick` restarts one, or `sesh --kill NAME` and `sesh --open NAME -- CMD`",
+    ),
     ("--Kill work", 2, "there is no verb or option --Kill; did you mean sesh --kill work?"),
     ("--kil work", 2, "there is no verb or option --kil; did you mean sesh --kill work?"),
     ("work detach", 1, "attaching needs a terminal; did you mean sesh --detach work?"),
