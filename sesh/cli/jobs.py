@@ -94,7 +94,7 @@ def check(cli: Invocation, words: Sequence[str] = (), timeout: str | None = None
     if len(words) > 1:
         from sesh.cli import misread
 
-        raise misread.too_many_before(words)
+        raise misread.too_many_before(cli.line, words)
     if {"printed", "follow"} <= given:
         raise UsageError("--print and --follow cannot be combined")
     if "detached" in given and given & {"printed", "follow", "tie", "stdin"}:

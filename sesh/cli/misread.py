@@ -7,6 +7,7 @@ verb without its dashes, a word of tmux or screen, a command in the place of a d
 from __future__ import annotations
 
 import os
+import re
 from difflib import get_close_matches
 from itertools import takewhile
 from shutil import which
@@ -507,8 +508,11 @@ def too_many(words: Sequence[str]) -> UsageError:
     return UsageError("too many arguments", hint=f"to run a command: {_line('', words[:1], words[1:])}")
 
 
-def too_many_before(words: Sequence[str]) -> UsageError:
+def too_many_before(line: parser.CommandLine, words: Sequence[str]) -> UsageError:
     """Return the error for an `--exec` with more plain words than NAME."""
+    unit_apart = r"(--timeout[ =][\d.]+) ([smhdw])(?:ec(?:ond)?|in(?:ute)?|(?:ou)?r|ay|eek)?s?(?= |$)"
+    if time := re.search(unit_apart, " ".join(line.words)):
+        return UsageError("too many arguments before --", hint=f"write the time as one word: {time[1]}{time[2]}")
     host, words = _apart(BY_NAME["--exec"], words)
     directed = written([*host, "--exec", words[0], "-C", words[1]])
     return UsageError("too many arguments before --", hint=f"give the directory with -C: $sesh {directed} -- …")

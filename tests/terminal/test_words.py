@@ -90,8 +90,10 @@ SAID = [
     (
         "--restart work",
         2,
-        "there is no verb or option --restart; "
-        "Ctrl-R in `sesh --pick` restarts one, or `sesh --kill NAME` and `sesh --open NAME -- CMD`",
+        (
+            "there is no verb or option --restart; "
+            "Ctrl-R in `sesh --pick` restarts one, or `sesh --kill NAME` and `sesh --open NAME -- CMD`"
+        ),
     ),
     ("--Kill work", 2, "there is no verb or option --Kill; did you mean sesh --kill work?"),
     ("--kil work", 2, "there is no verb or option --kil; did you mean sesh --kill work?"),
@@ -161,6 +163,13 @@ SAID = [
     ),
     ("--nonsense work", 2, "there is no verb or option --nonsense; see `sesh --help`"),
     ("--open work --bad", 2, "--open has no option --bad; see `sesh --open --help`"),
+    ("--exec a --timeout 5 minutes -- ls", 2, "too many arguments before --; write the time as one word: --timeout 5m"),
+    ("--exec a --timeout=1.5 h -- ls", 2, "too many arguments before --; write the time as one word: --timeout=1.5h"),
+    (
+        "--exec a --timeout 5 src -- ls",
+        2,
+        "too many arguments before --; give the directory with -C: sesh --exec a -C src -- …",
+    ),
     ("--exec zz ls -la", 2, "write the command after --: sesh --exec zz -- ls -la"),
     ("zz ls -la", 2, "write the command after --: sesh zz -- ls -la"),
     ("--exec --print zz ls -l", 2, "write the command after --: sesh --exec --print zz -- ls -l"),
