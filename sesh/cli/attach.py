@@ -121,8 +121,6 @@ def go(
             from sesh.cli import misread
 
             if label and not (cli.tail or env or view or cli.line.create):
-                from sesh.store import listing
-
                 named = (None if cli.hosts else listing.current()) or {"name": "NAME"}
                 raise UsageError(f"no NAME given; write: $sesh --label {named['name']} {misread.written(label)}")
             raise UsageError("no NAME given; write: $sesh NAME, or $sesh --new for the lowest free number")

@@ -50,6 +50,7 @@ _COMMON = ("--json", "--local", "--help")
 """Options of every verb."""
 _NEAR = 0.75
 """The likeness of two words from which on one may be a slip for the other."""
+_UNIT_APART = re.compile(r"(--timeout[ =][\d.]+) ([smhdw])(?:ec(?:ond)?|in(?:ute)?|(?:ou)?r|ay|eek)?s?(?= |$)")
 _FEW = 2
 """Verbs that an error lists."""
 _OF_ALL = ("--events", "--restore", "--reload")
@@ -510,8 +511,7 @@ def too_many(words: Sequence[str]) -> UsageError:
 
 def too_many_before(line: parser.CommandLine, words: Sequence[str]) -> UsageError:
     """Return the error for an `--exec` with more plain words than NAME."""
-    unit_apart = r"(--timeout[ =][\d.]+) ([smhdw])(?:ec(?:ond)?|in(?:ute)?|(?:ou)?r|ay|eek)?s?(?= |$)"
-    if time := re.search(unit_apart, " ".join(line.words)):
+    if time := _UNIT_APART.search(" ".join(line.words)):
         return UsageError("too many arguments before --", hint=f"write the time as one word: {time[1]}{time[2]}")
     host, words = _apart(BY_NAME["--exec"], words)
     directed = written([*host, "--exec", words[0], "-C", words[1]])
