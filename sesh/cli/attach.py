@@ -121,8 +121,10 @@ def go(
         if cli.tail is not None or env or label or view or cli.line.create:
             from sesh.cli import misread
 
-            instead = f"$sesh --label NAME {misread.written(label[:1])}" if label else "$sesh NAME"
-            raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
+            if label and not (cli.tail or env or view or cli.line.create):
+                named = (None if cli.hosts else listing.current()) or {"name": "NAME"}
+                raise UsageError(f"no NAME given; write: $sesh --label {named['name']} {misread.written(label)}")
+            raise UsageError("no NAME given; write: $sesh NAME, or $sesh --new for the lowest free number")
         return _list(cli)
     name, directory = words[0], words[1] if len(words) > 1 else None
     if len(words) > 2:

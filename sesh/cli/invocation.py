@@ -36,6 +36,9 @@ _CHANGES = {
 _OF_ENDED = ("--logs", "--screen", "--status", "--wait", "--history")
 """The verbs that read the result of a job that has ended; no other machine than the one where it ran has it."""
 
+_NUMBERED = ("--logs", "--history")
+"""The verbs of NAME and a number behind it."""
+
 
 class Invocation(Caller):
     """The first argument of a verb's function, before its options; the caller of the ops that it uses.
@@ -285,7 +288,9 @@ class Invocation(Caller):
     def explain(self, error: SeshError) -> None:
         """Give an error its host, and as its hint what was probably meant, as far as known remotes tell."""
         error.host = error.host or self.host
-        if isinstance(error, NotFound) and self.meant:
+        if isinstance(error, NotFound) and (named := self._named()):
+            error.hint = f"write: {named}"
+        elif isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
         elif isinstance(error, errors.InvalidName) and self.verb:
             from sesh.cli import misread
@@ -297,6 +302,17 @@ class Invocation(Caller):
             misread.propose_command(error, self.line)
         elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
             error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
+
+    def _named(self) -> str:
+        """Return the line with the session it is typed in before N, if the line has only N; else empty."""
+        plain = [word for word in self.line.words if word[:1] != "-"]
+        if self.verb not in _NUMBERED or self.hosts or len(plain) != 1:
+            return ""
+        from sesh import bounds
+        from sesh.store import listing
+
+        current = listing.current() if bounds.is_decimal(plain[0]) else None
+        return " ".join(["$sesh", self.verb, str(current["name"]), *self.line.words]) if current is not None else ""
 
     @property
     def target(self) -> Target:

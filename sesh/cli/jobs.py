@@ -54,6 +54,9 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     }
     if detached:
         return _detached(cli, data)
+    if cli.watched and not (printed or follow or cli.json) and (kind := printing.into()):
+        what = subject(words[0]) if words else "the job"
+        cli.note(f"{what} prints nothing into this {kind}; to get its output here: --print, or --follow as it comes")
     started = "may have started" if cli.host is None else "may or may not have started"
     left = f"the job {started}; check with: $sesh"
     sink = FollowedOutput(lines=cli.json) if follow else None
@@ -91,7 +94,7 @@ def check(cli: Invocation, words: Sequence[str] = (), timeout: str | None = None
     if len(words) > 1:
         from sesh.cli import misread
 
-        raise misread.too_many_before(words)
+        raise misread.too_many_before(cli.line, words)
     if {"printed", "follow"} <= given:
         raise UsageError("--print and --follow cannot be combined")
     if "detached" in given and given & {"printed", "follow", "tie", "stdin"}:

@@ -7,6 +7,7 @@ verb without its dashes, a word of tmux or screen, a command in the place of a d
 from __future__ import annotations
 
 import os
+import re
 from difflib import get_close_matches
 from itertools import takewhile
 from shutil import which
@@ -49,6 +50,7 @@ _COMMON = ("--json", "--local", "--help")
 """Options of every verb."""
 _NEAR = 0.75
 """The likeness of two words from which on one may be a slip for the other."""
+_UNIT_APART = re.compile(r"(--timeout[ =][\d.]+) ([smhdw])(?:ec(?:ond)?|in(?:ute)?|(?:ou)?r|ay|eek)?s?(?= |$)")
 _FEW = 2
 """Verbs that an error lists."""
 _OF_ALL = ("--events", "--restore", "--reload")
@@ -71,6 +73,7 @@ _FROM_HABIT = {
     ("--label", "--remove"): "to remove it: $sesh --label NAME KEY=",
     ("", "--hosts"): "the hosts that sesh knows: $sesh --forget, without a host, names them",
     ("--kill", "--all"): "to end all sessions: $sesh --kill-all",
+    ("", "--restart"): "Ctrl-R in `$sesh --pick` restarts one, or `$sesh --kill NAME` and `$sesh --open NAME -- CMD`",
 }
 """What to write for an option that other tools have and a verb has not."""
 
@@ -394,7 +397,7 @@ def _help_for(name: str) -> str:
 def _unknown(line: parser.CommandLine, word: str) -> UsageError:
     """Return the error for a word that only looks like an option of the verb."""
     verb = line.verb
-    spelling = word.partition("=")[0] if word[:2] == "--" else word[:2]
+    spelling = word.partition("=")[0] if word[:2] == "--" or word[1:].isdigit() else word[:2]
     option = line.row.spelled.get(spelling)
     if (option is not None and option.kind == FLAG) or (spelling != word and spelling in _COMMON):
         return UsageError(f"{spelling} takes no value", hint=f"write: {spelling}")
@@ -402,8 +405,8 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         hint = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
     elif proposal := _lacking_dashes(line, word):
         return UsageError(f"write the command after --: {proposal}")
-    elif (verb, spelling) in _FROM_HABIT:
-        hint = _FROM_HABIT[verb, spelling]
+    elif hint := _from_habit(line, spelling):
+        pass
     elif not verb and (proposal := guess(line.words, line.tail)):
         first = next(name for name in (*line.words, "") if name[:1] != "-")
         guessed_verb = parser.verb_like(first)
@@ -430,6 +433,15 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         hint = f"see `$sesh {verb} --help`" if verb else _help_for(next((w for w in line.words if w[:1] != "-"), ""))
     text = printable(spelling if verb else word.partition("=")[0])
     return UsageError(f"{verb} has no option {text}" if verb else f"there is no verb or option {text}", hint=hint)
+
+
+def _from_habit(line: parser.CommandLine, spelling: str) -> str:
+    """Return what to write for an option of other tools, such as tail's `-50`; empty for any other."""
+    if line.verb == "--logs" and spelling[1:].isdigit():
+        others = [word for word in line.words if word != spelling]
+        words = [*(others if _plain(others, line.verb) else ["NAME", *others]), spelling[1:]]
+        return f"write: {_line(line.verb, words) or '$sesh --logs NAME N'}"
+    return _FROM_HABIT.get((line.verb, spelling), "")
 
 
 def _verb_near(line: parser.CommandLine, word: str) -> str:
@@ -497,8 +509,10 @@ def too_many(words: Sequence[str]) -> UsageError:
     return UsageError("too many arguments", hint=f"to run a command: {_line('', words[:1], words[1:])}")
 
 
-def too_many_before(words: Sequence[str]) -> UsageError:
+def too_many_before(line: parser.CommandLine, words: Sequence[str]) -> UsageError:
     """Return the error for an `--exec` with more plain words than NAME."""
+    if time := _UNIT_APART.search(" ".join(line.words)):
+        return UsageError("too many arguments before --", hint=f"write the time as one word: {time[1]}{time[2]}")
     host, words = _apart(BY_NAME["--exec"], words)
     directed = written([*host, "--exec", words[0], "-C", words[1]])
     return UsageError("too many arguments before --", hint=f"give the directory with -C: $sesh {directed} -- …")

@@ -181,12 +181,22 @@ def on_terminal() -> bool:
 
 def from_pipe() -> bool:
     """Return whether stdin is a pipe."""
+    return _kind(0) == "pipe"
+
+
+def into() -> str:
+    """Return `file` or `pipe` if stdout is one; empty for a terminal or a device."""
+    return _kind(STDOUT)
+
+
+def _kind(descriptor: int) -> str:
     import stat
 
     try:
-        return stat.S_ISFIFO(os.fstat(0).st_mode)
+        mode = os.fstat(descriptor).st_mode
     except OSError:
-        return False  # it is closed
+        return ""  # it is closed
+    return "pipe" if stat.S_ISFIFO(mode) else "file" if stat.S_ISREG(mode) else ""
 
 
 def dumb() -> bool:

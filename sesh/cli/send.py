@@ -41,7 +41,23 @@ def send(cli: Invocation, *, if_waiting: str | None = None, force: bool = False,
     sent = type_into(
         cli.target, name, text, before=before, after=after, enter=enter, force=force, if_waiting=if_waiting
     )
+    if not (before or after or enter) and len(texts) > 1 and cli.watched and not cli.json:
+        _note_key(cli, texts[-1])
     return cli.done(name=name, **sent)
+
+
+def _note_key(cli: Invocation, word: str) -> None:
+    """Note that the last word was typed as text, if it is the name of a key with a capital, as tmux takes it."""
+    from sesh.keynames import Key
+
+    if len(word) < 2 or not word[0].isupper():
+        return
+    try:
+        Key.parse(word)
+    except UsageError:
+        return
+    option = "--enter" if word in ("Enter", "C-m") else f"--key {word}"
+    cli.note(f"typed the word {word}; for the key: {option}")
 
 
 def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[str], bool]:

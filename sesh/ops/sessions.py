@@ -149,7 +149,9 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
 
         here = listing.current()
         if here is None:
-            raise UsageError(f"no session given; write: $sesh --rename OLD {find.checked(new, '--rename')}")
+            if find.is_here(find.checked(new, "--rename")):
+                raise UsageError(f"no new name given; write: $sesh --rename {new} NEW")
+            raise UsageError(f"no session given; write: $sesh --rename OLD {new}")
         name = str(here["name"])
     old, new = find.checked(name, "--rename"), find.checked(new, "--rename")
     if old == new:

@@ -111,7 +111,8 @@ USAGE = rows(
     ("--attach", "missing NAME, sesh --attach NAME"),
     ("--open", "missing NAME, sesh --open NAME"),
     ("--rename", "missing NEW, --rename [OLD] NEW"),
-    ("--rename w", "--rename OLD w"),
+    ("--rename w", "no new name, --rename w NEW"),
+    ("--rename nobody", "no session given, --rename OLD nobody"),
     ("--run", "missing NAME, --run NAME -- CMD"),
     ("--run w", "after --, --run w -- CMD"),
     ("--run w ls -l", "after --, sesh --run w -- ls -l"),
@@ -488,6 +489,28 @@ def test_inside_a_session_an_error_says_the_same(stage: Home, line: str, code: i
     assert done.code == code, done
     text = done.stdout.removeprefix("sesh: ").removesuffix("\n")
     assert (complaints(text, gist), done.stdout[:6]) == ([], "sesh: "), done
+
+
+def test_a_number_alone_is_answered_inside_a_session_with_the_line_that_has_its_name(stage: Home) -> None:
+    """`sesh --logs 5` was told to look for a session 5 in the list."""
+    inside = ("--run", "w", "--timeout", "15", "--")
+    for line, named in (
+        ("--logs 5", "--logs w 5"),
+        ("--history 99", "--history w 99"),
+        ("--logs 5 -f", "--logs w 5 -f"),
+    ):
+        assert stage.sesh(*inside, f"sesh {line}").stdout.endswith(f"; write: sesh {named}\n"), line
+        assert stage.sesh(*line.split()).stderr.endswith("; `sesh` lists them\n"), "outside there is none to propose"
+    for line in ("--logs nobody", "--status 5"):
+        assert stage.sesh(*inside, f"sesh {line}").stdout.endswith("; `sesh` lists them\n"), line
+
+
+def test_labels_without_a_name_are_answered_with_the_line_that_has_it_and_no_other(stage: Home) -> None:
+    """The hint ended with `or sesh --new for the lowest free number`, and did not know the session it was typed in."""
+    assert stage.sesh("--label", "a=b").stderr == "sesh: no NAME given; write: sesh --label NAME a=b\n"
+    inside = stage.sesh("--run", "w", "--timeout", "15", "--", "sesh --label a=b")
+    assert inside.stdout == "sesh: no NAME given; write: sesh --label w a=b\n"
+    assert "write: sesh NAME, or sesh --new" in stage.sesh("--label", "a=b", "--", "ls").stderr
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -39,6 +40,26 @@ def test_a_person_is_told_where_the_output_of_a_failed_job_is(home: Home) -> Non
         quiet = home.terminal("--exec", *line)
         quiet.exit_code()
         assert "ended" not in quiet.text()
+
+
+def test_a_person_is_told_at_once_that_a_quiet_job_prints_nothing_into_a_file_or_a_pipe(home: Home) -> None:
+    """After eight hours the file was empty, and nothing had been said."""
+    line = "{} --exec r1 {} -- sh -c 'echo out; read held' {}"
+    for into, kind in ((">out.txt", "file"), ("| cat", "pipe")):
+        told = home.terminal(command=["sh", "-c", line.format(shlex.join(home.command), "", into)])
+        told.wait_for(f"sesh: r1 prints nothing into this {kind}; to get its output here: --print")
+        wait_until(lambda: "r1" in home.names())
+        home.sesh("--send", "r1", "--enter")
+        assert told.exit_code() == 0
+    quiet = [("", ">/dev/null"), ("", ""), ("", ">out.txt 2>said"), ("--print", ">out.txt"), ("--follow", "| cat")]
+    for option, into in [*quiet, ("--json", ">out.txt"), ("-d", ">out.txt")]:
+        silent = home.terminal(command=["sh", "-c", line.format(shlex.join(home.command), option, into)])
+        wait_until(lambda: "r1" in home.names())
+        home.sesh("--send", "r1", "--enter")
+        assert silent.exit_code() == 0
+        assert "prints nothing" not in silent.text(), (option, into)
+        home.sesh("--wait", "r1", "--exit")
+    assert Path(home.path, "said").read_text() == ""
 
 
 def test_the_code_does_not_come_from_the_screen(sesh: Sesh) -> None:

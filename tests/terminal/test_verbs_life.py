@@ -163,6 +163,24 @@ def test_what_is_sent_is_typed_and_seen(sesh: Sesh) -> None:
     wait_until(lambda: "--kill" + PROMPT in sesh("--screen", "web").stdout)
 
 
+def test_a_person_is_told_that_the_name_of_a_key_was_typed_as_a_word(sesh: Sesh, home: Home) -> None:
+    """`sesh --send z ls Enter`, as with tmux, typed `ls Enter` without a word."""
+    sesh("--open", "web", "--", "cat")
+
+    def said(*words: str) -> str:
+        typing = home.terminal("--send", "web", *words)
+        assert typing.exit_code() == 0
+        return typing.text().strip()
+
+    assert said("ls", "Enter") == "sesh: typed the word Enter; for the key: --enter"
+    wait_until(lambda: "ls Enter" in sesh("--screen", "web").stdout)
+    assert said("a", "b", "C-m") == "sesh: typed the word C-m; for the key: --enter"
+    assert said("a", "b", "C-u") == "sesh: typed the word C-u; for the key: --key C-u"
+    for words in (("press", "enter"), ("Enter",), ("press Enter",), ("ls", "Enter", "--key", "C-u"), ("plan", "B")):
+        assert said(*words) == "", words
+    assert sesh("--send", "web", "ls", "Enter").stderr == "", "a script is told nothing"
+
+
 def test_a_large_stdin_is_sent_whole(sesh: Sesh, home: Home) -> None:
     count = "import os,signal,sys,tty\ntty.setraw(0)\nprint('ready', flush=True)\nn = 0\n"
     count += "while n < 3000000: n += len(os.read(0, 65536))\nprint('got', n, flush=True)\nsignal.pause()"

@@ -77,6 +77,9 @@ SAID = [
         2,
         "--logs has no option --lines; write the number of lines behind NAME: sesh --logs NAME 5",
     ),
+    ("--logs work -50", 2, "--logs has no option -50; write: sesh --logs work 50"),
+    ("--logs -50 work -f", 2, "--logs has no option -50; write: sesh --logs work -f 50"),
+    ("--logs -5", 2, "--logs has no option -5; write: sesh --logs NAME 5"),
     ("--logs 50 work", 2, "work is not a number of lines; write: sesh --logs work 50"),
     ("--logs work x", 2, "x is not a number of lines; write: sesh --logs work 100"),
     ("--list team=data", 2, "--list takes no words; write: sesh --list --label team=data"),
@@ -84,7 +87,14 @@ SAID = [
     ("--delete work", 2, "there is no verb or option --delete; did you mean sesh --kill work?"),
     ("--tail work", 2, "there is no verb or option --tail; did you mean sesh --logs work?"),
     ("--info work", 2, "there is no verb or option --info; did you mean sesh --status work?"),
-    ("--restart work", 2, "there is no verb or option --restart; did you mean sesh --restore work?"),
+    (
+        "--restart work",
+        2,
+        (
+            "there is no verb or option --restart; "
+            "Ctrl-R in `sesh --pick` restarts one, or `sesh --kill NAME` and `sesh --open NAME -- CMD`"
+        ),
+    ),
     ("--Kill work", 2, "there is no verb or option --Kill; did you mean sesh --kill work?"),
     ("--kil work", 2, "there is no verb or option --kil; did you mean sesh --kill work?"),
     ("work detach", 1, "attaching needs a terminal; did you mean sesh --detach work?"),
@@ -153,6 +163,13 @@ SAID = [
     ),
     ("--nonsense work", 2, "there is no verb or option --nonsense; see `sesh --help`"),
     ("--open work --bad", 2, "--open has no option --bad; see `sesh --open --help`"),
+    ("--exec a --timeout 5 minutes -- ls", 2, "too many arguments before --; write the time as one word: --timeout 5m"),
+    ("--exec a --timeout=1.5 h -- ls", 2, "too many arguments before --; write the time as one word: --timeout=1.5h"),
+    (
+        "--exec a --timeout 5 src -- ls",
+        2,
+        "too many arguments before --; give the directory with -C: sesh --exec a -C src -- …",
+    ),
     ("--exec zz ls -la", 2, "write the command after --: sesh --exec zz -- ls -la"),
     ("zz ls -la", 2, "write the command after --: sesh zz -- ls -la"),
     ("--exec --print zz ls -l", 2, "write the command after --: sesh --exec --print zz -- ls -l"),

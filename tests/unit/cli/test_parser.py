@@ -302,7 +302,6 @@ PROPOSALS = [
     ("--search w3", "--grep w3"),
     ("--find w3", "--grep w3"),
     ("--execute w3 -- ls", "--exec w3 -- ls"),
-    ("--restart w3", "--restore w3"),
     ("--leave w3", "--detach w3"),
     ("train@gpu --exec -- true", "@gpu --exec train -- true"),
     ("gpu:train --exec -- true", "@gpu --exec train -- true"),
