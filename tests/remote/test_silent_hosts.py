@@ -273,7 +273,7 @@ def test_one_account_under_two_names_lists_each_session_once(home: Home, twins: 
     rows = home.sesh("--list", "--json").json()
     assert [(row["name"], row["host"]) for row in rows] == [("work", "lan")]
     listed = home.sesh("--list").stdout
-    assert (len(re.findall(r"^ work ", listed, re.MULTILINE)), "@vpn" in listed) == (1, False), listed
+    assert (len(re.findall(r"^  work ", listed, re.MULTILINE)), "@vpn" in listed) == (1, False), listed
     opened = home.terminal("--watch", columns=100)
     opened.wait_for(re.compile(r"^@lan\n +work", re.MULTILINE))
     opened.type("q")
