@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh import protocol
-from sesh.typed import FOCUS
+from sesh.typed import has_keys
 
 WINDOW = 256 << 10
 """Bytes of input in flight: sent and not acknowledged."""
@@ -34,9 +34,9 @@ class UnacknowledgedInput:
     def fate(self) -> str:
         """What becomes of it if nothing is sent any more, in words; empty if no key is left."""
         sent = b"".join(data for _, data in self._in_flight)
-        if _keys(sent):
+        if has_keys(sent):
             return "may or may not arrive"
-        return "was not delivered" if self.dropping or _keys(bytes(self._unsent)) else ""
+        return "was not delivered" if self.dropping or has_keys(bytes(self._unsent)) else ""
 
     @property
     def full(self) -> bool:
@@ -104,8 +104,3 @@ class UnacknowledgedInput:
         self._in_flight.append((self.number, data))
         self._bytes_in_flight += len(data)
         return protocol.numbered(protocol.INPUT, self.number, data)
-
-
-def _keys(typed: bytes) -> bytes:
-    """What was typed without the terminal's reports of its focus."""
-    return typed.replace(FOCUS[0], b"").replace(FOCUS[1], b"")

@@ -20,6 +20,8 @@ FOCUS = (b"\x1b[I", b"\x1b[O")
 PRESS, REPEAT, RELEASE = 1, 2, 3
 LONGEST = 128
 """Bytes from which on a control sequence is neither a key nor a reply."""
+_STRINGS = (b"\x1b]", b"\x1bP", b"\x1b_G")
+"""What a string begins with, by which a terminal answers: OSC, DCS, APC of images."""
 _LOCKS = 64 | 128
 _SHIFT = 1
 
@@ -93,7 +95,39 @@ def is_report(sequence: bytes) -> bool:
     if sequence[:2] != b"\x1b[":
         return False
     introduced = len(sequence) > 2 and sequence[2] in b"<=>?M"
-    return introduced or sequence[-1] in b"IOcnty" or len(sequence) >= LONGEST
+    return introduced or sequence[-1] in b"IMOcntxy" or len(sequence) >= LONGEST
+
+
+def has_keys(data: bytes) -> bool:
+    """Return whether any of it was typed or pasted: what a terminal reports, or answers a program, is no key."""
+    start = 0
+    while start < len(data):
+        end = _string_end(data, start)
+        if not end:
+            end, _ = token(data, start)
+            sequence = data[start:end]
+            if not is_report(sequence) and not _is_position(sequence):
+                return True
+        start = end
+    return False
+
+
+def _string_end(data: bytes, start: int) -> int:
+    """Return the index behind the whole string that begins at `start`; 0 if none does."""
+    if not data.startswith(_STRINGS, start):
+        return 0
+    end = start + 2
+    while end < len(data) and data[end] >= 0x20 and data[end] != 0x7F:
+        end += 1
+    return end + 1 if data[end : end + 1] == b"\x07" else end + 2 if data.startswith(b"\x1b\\", end) else 0
+
+
+def _is_position(sequence: bytes) -> bool:
+    """Return whether a control sequence is the position of the cursor, and not F3 with modifiers."""
+    row, _, column = sequence[2:-1].partition(b";")
+    if sequence[:2] != b"\x1b[" or sequence[-1:] != b"R" or not row.isdigit() or not column.isdigit():
+        return False
+    return int(row) != 1 or not 2 <= int(column) <= 16
 
 
 def paste_end(data: bytes, start: int) -> tuple[int, int]:

@@ -41,11 +41,11 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         sessions = [lookup.placed(row, cli.host, overview["home"], target.clock) for row in overview["sessions"]]
         known.keep(cli.host, sessions)
         rows = [session for session in sessions if bears(session, wanted)]
-    table = _table() if not cli.json else None
     asks_remotes = cli.host is None and not cli.local and paths.knows_remotes()
+    table = _table(marks=asks_remotes) if not cli.json else None
+    if table is not None and asks_remotes:
+        _measure_remotes(table, wanted)
     if table is not None and rows:
-        if asks_remotes:
-            _measure_remotes(table, wanted)
         printing.text("\n".join(table.lines(rows, time.time())))
     if table is not None and cli.host is None:
         _tell_of_lost(cli, overview["sessions"])
@@ -81,12 +81,19 @@ def _tell_of_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
 
 
 def _measure_remotes(table: Table, wanted: dict[str, str]) -> None:
-    """Make the columns wide enough for the sessions of the known remotes, as these told them last."""
+    """Make the columns wide enough for the sessions of the known remotes, as these told them last.
+
+    They are measured both as they are listed if their host is silent, and if it answers. When a session ended is not
+    kept: its last activity was about then.
+    """
     from sesh.ops import lookup
     from sesh.remote import known
 
-    rows = [row for remote in known.all() for row in lookup.last_known(remote.host, "") if bears(row, wanted)]
-    table.measure(rows, time.time())
+    stale = [row for remote in known.all() for row in lookup.last_known(remote.host, "") if bears(row, wanted)]
+    told: list[Summary] = [{**row, "ended": row["last_activity"]} for row in stale]
+    for row in told:
+        del row["stale"]
+    table.measure([*stale, *told], time.time())
 
 
 def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -> list[Summary]:
@@ -144,8 +151,8 @@ def _print_group(table: Table, host: str, sessions: Sequence[Summary], reason: s
     printing.text("\n".join(lines))
 
 
-def _table() -> Table:
+def _table(*, marks: bool = False) -> Table:
     from sesh.cli.table import Table
 
     columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
-    return Table(columns, coloured=printing.coloured())
+    return Table(columns, coloured=printing.coloured(), marks=marks)

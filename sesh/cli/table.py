@@ -55,12 +55,12 @@ def mark(session: Summary) -> str:
 class Table:
     """The list for a terminal of `limit` columns, None for any width; rows that come later keep its columns.
 
-    `coloured`: True if states have colours.
+    `coloured`: True if states have colours. `marks`: True if the column of the marks stands though it may be empty.
     """
 
-    def __init__(self, limit: int | None, *, coloured: bool = False) -> None:
+    def __init__(self, limit: int | None, *, coloured: bool = False, marks: bool = False) -> None:
         self._limit, self._coloured = limit, coloured
-        self._widths = [0] * len(HEADINGS)
+        self._widths = [int(marks), *[0] * (len(HEADINGS) - 1)]
         self._headed = False
         self._measured: dict[int, tuple[Summary, tuple[str, ...]]] = {}
         """The sessions that were measured with their cells, by `id`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 
 import pytest
 
@@ -110,6 +111,16 @@ def test_a_guess_goes_when_the_user_leaves(slow: Slow) -> None:
         terminal.type(b"\x1c")
         terminal.wait_for(re.compile(r"\[detached from work@slow; what was typed since [0-9:]+ may or may not"))
         assert "secondguess" not in terminal.text()
+
+
+def test_a_signal_over_a_good_link_tells_of_no_keys(home: Home) -> None:
+    """They `may or may not arrive`, over a link that carried them before it said goodbye."""
+    terminal = predicting(Slow(home, 600))
+    terminal.type("secondguess")
+    terminal.wait_for("secondguess")
+    terminal.signal(signal.SIGTERM)
+    terminal.wait_for("[detached from work@slow]")
+    assert terminal.exit_code() == 128 + signal.SIGTERM
 
 
 def test_a_paste_waits_for_its_echo(slow: Slow) -> None:

@@ -273,7 +273,7 @@ def test_one_account_under_two_names_lists_each_session_once(home: Home, twins: 
     rows = home.sesh("--list", "--json").json()
     assert [(row["name"], row["host"]) for row in rows] == [("work", "lan")]
     listed = home.sesh("--list").stdout
-    assert (len(re.findall(r"^ work ", listed, re.MULTILINE)), "@vpn" in listed) == (1, False), listed
+    assert (len(re.findall(r"^  work ", listed, re.MULTILINE)), "@vpn" in listed) == (1, False), listed
     opened = home.terminal("--watch", columns=100)
     opened.wait_for(re.compile(r"^@lan\n +work", re.MULTILINE))
     opened.type("q")
@@ -328,3 +328,23 @@ def test_a_host_whose_login_files_read_what_is_sent_early_is_listed(home: Home, 
     far.write(".bashrc", f"read -r -t 0.3 -N {count}\n")
     rows = home.sesh("--list", "--json").json()
     assert [(row["name"], "stale" in row) for row in rows] == [("work", False)]
+
+
+def test_the_columns_of_all_hosts_line_up_if_no_session_runs_here(home: Home, farm: Farm) -> None:
+    """A mark, a long name or a program that had failed shifted the rows of its host against the headings."""
+    one, two = farm.host("one"), farm.host("two")
+    known(home, one, two)
+    one.sesh("--open", "calm", "--", "cat")
+    two.sesh("--open", "bell", "--", "sh", "-c", r"printf '\a'; exec cat")
+    wait_until(lambda: "! bell" in two.sesh("--list").stdout)
+
+    def places() -> set[int]:
+        heading, *rows = home.sesh("--list").stdout.splitlines()
+        return {heading.index("DIRECTORY"), *(row.index(" ~ ") + 1 for row in rows if not row.startswith("@"))}
+
+    assert len(places()) == 1
+    two.sesh("--open", "a-long-name-of-a-session", "--", "cat")
+    two.sesh("--open", "broken", "--", "sh", "-c", "exit 3")
+    wait_until(lambda: "exited 3" in two.sesh("--list").stdout)
+    places()
+    assert len(places()) == 1

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.client import unacknowledged_input
+from sesh.client.attach import _undelivered
+from sesh.client.outcome import Outcome
 from sesh.client.unacknowledged_input import GAP, LIMIT, WINDOW, UnacknowledgedInput
 
 
@@ -109,3 +114,25 @@ def test_what_was_sent_may_arrive_and_what_was_not_will_not() -> None:
     assert typed.fate == "may or may not arrive"
     typed.acknowledge(typed.number)
     assert typed.fate == ""
+
+
+def test_what_the_terminal_answers_is_nothing_that_was_typed() -> None:
+    """`what was typed may or may not arrive`, though vi had asked the terminal and nobody had touched a key."""
+    typed = UnacknowledgedInput()
+    typed.add(b"\x1b[?62;4c\x1b]11;rgb:0000/0000/0000\x1b\\\x1b[2;2R")
+    assert typed.fate == ""
+    typed.add(b"\x1b[A")
+    assert typed.fate == "may or may not arrive"
+
+
+@pytest.mark.parametrize(
+    ("kind", "silent", "told"),
+    [("signal", True, True), ("signal", False, False), ("detached", True, True), ("detached", False, True)],
+)
+def test_a_signal_tells_of_keys_only_if_the_link_is_silent(kind: str, silent: bool, told: bool) -> None:
+    """It waits for no acknowledgement, so any key of the last moment was `may or may not arrive`."""
+    typed = UnacknowledgedInput()
+    typed.add(b"a")
+    link = SimpleNamespace(since="12:00:00", state=SimpleNamespace(doubted=silent))
+    attachment: Any = SimpleNamespace(link=link, farewell={}, input=typed)
+    assert bool(_undelivered(attachment, Outcome(kind, "work", "gpu"))) == told
