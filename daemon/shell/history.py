@@ -13,6 +13,7 @@ import time
 from collections import deque
 
 from sesh import proc
+from sesh.daemon.shell.run import WAITING
 from sesh.errors import NotFound, SeshError, rebuild
 from sesh.queries import REPLAYED
 from sesh.wording import plain
@@ -94,11 +95,6 @@ class History:
         self.count += 1
         return self.count
 
-    def give_back(self, number: int) -> None:
-        """Gives the number of a command that did not begin to the next one, if none has a later one."""
-        if self.count == number:
-            self.count -= 1
-
     def add(
         self, number: int, words: list[str], cwd: str, started: float, duration: float, code: int | None, output: bytes
     ) -> None:
@@ -122,7 +118,9 @@ class History:
                 self._entries[index] = (entry, b"")
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
-        """Remembers the first answer to a command that has a key."""
+        """Remembers the first answer to a command that has a key. One that did not begin leaves its number to others."""
+        if run.state == WAITING and run.number == self.count:
+            self.count -= 1
         if run.key and all(key != run.key for key, _, _ in self._answers):
             self._answers.append((run.key, run.number, answer))
 

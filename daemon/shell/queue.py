@@ -445,8 +445,6 @@ class RunQueue:
 
     def _leave(self, run: Run) -> None:
         """Drops a run, and goes on with the next one."""
-        if run.state == WAITING:
-            self.history.give_back(run.number)
         run.remove_files()
         run.connection, run.live, run.state = None, None, DONE
         self.timers.clear(("run", run.number))
