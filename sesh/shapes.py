@@ -403,7 +403,7 @@ reason = optional(word(100))
 signal_number = optional(whole(0, 127))
 FACTS: dict[str, Shape] = {
     **keys("daemon_pid output_bytes n position events from", optional(natural)),
-    **keys("timed_out truncated output_lost session_ended", optional(flag)),
+    **keys("timed_out truncated output_lost session_ended shell", optional(flag)),
     **keys("match question", optional(line)),
     **keys("started ended", optional(either(date, moment))), "duration": optional(number),
     "name": optional(session_name), "session_id": date, "key": optional(date), "met": optional_tag,
