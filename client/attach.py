@@ -92,7 +92,7 @@ class _Client:
             elif attachment.link is not None:
                 outcome.round_trip, outcome.heard_at = attachment.round_trip.smoothed, attachment.link.heard_at
             if self._previous is None:
-                outcome.undelivered = _undelivered(attachment, outcome)
+                outcome.undelivered = undelivered(attachment, outcome)
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, farewell)
@@ -228,7 +228,7 @@ class _Client:
         return protocol.message(protocol.HELLO, hello)
 
 
-def _undelivered(attachment: Attachment, outcome: Outcome) -> str:
+def undelivered(attachment: Attachment, outcome: Outcome) -> str:
     """What becomes of keys that wait for a link when the session is left, in words; empty if there are none.
 
     A signal waits for no acknowledgement: what was sent before it arrives if the link answers.

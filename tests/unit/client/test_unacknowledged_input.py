@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.client import unacknowledged_input
-from sesh.client.attach import _undelivered
+from sesh.client.attach import undelivered
 from sesh.client.outcome import Outcome
 from sesh.client.unacknowledged_input import GAP, LIMIT, WINDOW, UnacknowledgedInput
 
@@ -135,4 +135,4 @@ def test_a_signal_tells_of_keys_only_if_the_link_is_silent(kind: str, silent: bo
     typed.add(b"a")
     link = SimpleNamespace(since="12:00:00", state=SimpleNamespace(doubted=silent))
     attachment: Any = SimpleNamespace(link=link, farewell={}, input=typed)
-    assert bool(_undelivered(attachment, Outcome(kind, "work", "gpu"))) == told
+    assert bool(undelivered(attachment, Outcome(kind, "work", "gpu"))) == told
