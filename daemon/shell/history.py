@@ -118,7 +118,7 @@ class History:
                 self._entries[index] = (entry, b"")
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
-        """Remembers the first answer to a command that has a key. One that did not begin leaves its number to others."""
+        """Remembers the first answer to a command that has a key. One that did not begin gives its number back."""
         if run.state == WAITING and run.number == self.count:
             self.count -= 1
         if run.key and all(key != run.key for key, _, _ in self._answers):
