@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sesh.remote.deploy.unpack import Order
     from sesh.remote.ssh.destination import Destination
     from sesh.shapes import Shape
+    from sesh.stop import Stop
 
 Progress = Callable[[str, int, int], None]
 """Called with a step, and how much of it is done: bytes of the upload, else 0 or 1 of 1."""
@@ -114,15 +115,15 @@ def deploy(
     return deployment
 
 
-def connect(destination: Destination, *, ask: bool = False) -> Carrier:
+def connect(destination: Destination, *, ask: bool = False, stop: Stop | None = None) -> Carrier:
     """Take the first step: connect over a control master that runs, else by fabric, else by ssh (if fabric must not
     or cannot log in) or by the host's own command. Raises DeployError, InvalidHost.
 
-    `ask`: ssh may prompt; by itself nothing but ssh ever does.
+    `ask`: ssh may prompt; by itself nothing but ssh ever does. `stop`: ends a login by ssh.
     """
     try:
         quiet = None if ask else connect_by_master(destination) or _connect_by_fabric(destination)
-        return quiet or connect_by_ssh(destination, ask=ask)
+        return quiet or connect_by_ssh(destination, ask=ask, stop=stop)
     except InvalidHost:
         raise
     except SeshError as error:

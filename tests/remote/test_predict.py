@@ -108,9 +108,7 @@ def test_a_guess_goes_when_the_user_leaves(slow: Slow) -> None:
         terminal.type("secondguess")
         terminal.wait_for("secondguess")
         terminal.type(b"\x1c")
-        terminal.wait_for(
-            re.compile(r"\[detached from work@slow; what was typed since [0-9:]+ may or may not")
-        )
+        terminal.wait_for(re.compile(r"\[detached from work@slow; what was typed since [0-9:]+ may or may not"))
         assert "secondguess" not in terminal.text()
 
 
