@@ -81,7 +81,8 @@ class DeployError(SeshError):
 @dataclass
 class Deployment:
     """The state of the host after a deploy. `python`, `path`: the interpreter that runs it, and its directory; `bytes`:
-    uploaded; `changed`: whether anything was missing before."""
+    uploaded; `changed`: whether anything was missing before; `replaced`: whether another sesh was there, from which
+    sessions may still run."""
 
     version: str
     python: str
@@ -90,6 +91,7 @@ class Deployment:
     path: str = ""
     bytes: int = 0
     changed: bool = False
+    replaced: bool = False
     seconds: float = 0.0
 
 
@@ -109,7 +111,7 @@ def deploy(
         raise
     deployment.seconds = time.monotonic() - began
     facts = asdict(deployment)
-    del facts["python_version"]
+    del facts["python_version"], facts["replaced"]
     eventlog.log("deploy_done", host=destination.host, **{**facts, "seconds": round(deployment.seconds, 3)})
     known.record(destination, deployment.version)
     return deployment
@@ -242,7 +244,7 @@ class _Deploy:
             self.begin("upload")
             order |= {"size": len(archive), "unpacked": package.size, "sha256": hashlib.sha256(archive).hexdigest()}
             self._execute(carrier, python, {**order, "action": "install"}, _INSTALLED, archive)
-        deployment.changed = True
+        deployment.changed, deployment.replaced = True, present["program"] != "missing"
 
     def _execute(
         self, carrier: Carrier, python: survey.Python, order: Order, shape: Shape, archive: bytes = b""
