@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from abc import ABC, abstractmethod
 
@@ -13,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.exchange import OnOutput, OnSent
+    from sesh.stop import Stop
 
 TIMEOUT = 180.0
 """Seconds without a byte either way after which a host counts as gone."""
@@ -100,15 +102,21 @@ class SshCarrier(Carrier):
             master.close(self.destination)
 
 
-PROBE_TIMEOUT = 15.0
-"""Seconds for a running control master to answer; one that takes longer has gone silent."""
+PROBE_TIMEOUT, LOGIN_TIMEOUT = 5.0, 15.0
+"""Seconds for sshd to answer over a control master, and for a login shell there; one that takes longer is silent."""
 
 
 def connect_by_master(destination: Destination) -> Carrier | None:
     """Connect over a control master that runs, so that nobody logs in; None without one, or if it is of no use."""
     if destination.via is not None or not master.is_alive(destination):
         return None
-    carrier = SshCarrier(destination, silence=PROBE_TIMEOUT)
+    try:
+        with master.asked(destination) as question:
+            question.wait(PROBE_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        master.close(destination, cuts=False)  # sessions over it go on, should it come back
+        return None
+    carrier = SshCarrier(destination, silence=LOGIN_TIMEOUT)
     try:
         carrier.run("exec true")
     except HostSilent:
@@ -119,8 +127,8 @@ def connect_by_master(destination: Destination) -> Carrier | None:
     return SshCarrier(destination)
 
 
-def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
-    """Connect by ssh, or by the destination's own command. Raises Unreachable, Refused.
+def connect_by_ssh(destination: Destination, *, ask: bool, stop: Stop | None = None) -> Carrier:
+    """Connect by ssh, or by the destination's own command. Raises Unreachable, Refused, Interrupted.
 
     ssh asks for passwords and the like here and nowhere else: the commands that follow go over the control master.
     """
@@ -134,5 +142,5 @@ def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
         return carrier
     if not shared:
         destination = destination.sharing()
-    master.ensure(destination, ask=ask, timeout=None if ask else TIMEOUT)
+    master.ensure(destination, ask=ask, timeout=None if ask else TIMEOUT, stop=stop)
     return SshCarrier(destination, own_master=not shared)

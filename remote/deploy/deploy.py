@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sesh.remote.deploy.unpack import Order
     from sesh.remote.ssh.destination import Destination
     from sesh.shapes import Shape
+    from sesh.stop import Stop
 
 Progress = Callable[[str, int, int], None]
 """Called with a step, and how much of it is done: bytes of the upload, else 0 or 1 of 1."""
@@ -80,7 +81,8 @@ class DeployError(SeshError):
 @dataclass
 class Deployment:
     """The state of the host after a deploy. `python`, `path`: the interpreter that runs it, and its directory; `bytes`:
-    uploaded; `changed`: whether anything was missing before."""
+    uploaded; `changed`: whether anything was missing before; `replaced`: whether another sesh was there, from which
+    sessions may still run."""
 
     version: str
     python: str
@@ -89,6 +91,7 @@ class Deployment:
     path: str = ""
     bytes: int = 0
     changed: bool = False
+    replaced: bool = False
     seconds: float = 0.0
 
 
@@ -108,21 +111,21 @@ def deploy(
         raise
     deployment.seconds = time.monotonic() - began
     facts = asdict(deployment)
-    del facts["python_version"]
+    del facts["python_version"], facts["replaced"]
     eventlog.log("deploy_done", host=destination.host, **{**facts, "seconds": round(deployment.seconds, 3)})
     known.record(destination, deployment.version)
     return deployment
 
 
-def connect(destination: Destination, *, ask: bool = False) -> Carrier:
+def connect(destination: Destination, *, ask: bool = False, stop: Stop | None = None) -> Carrier:
     """Take the first step: connect over a control master that runs, else by fabric, else by ssh (if fabric must not
     or cannot log in) or by the host's own command. Raises DeployError, InvalidHost.
 
-    `ask`: ssh may prompt; by itself nothing but ssh ever does.
+    `ask`: ssh may prompt; by itself nothing but ssh ever does. `stop`: ends a login by ssh.
     """
     try:
         quiet = None if ask else connect_by_master(destination) or _connect_by_fabric(destination)
-        return quiet or connect_by_ssh(destination, ask=ask)
+        return quiet or connect_by_ssh(destination, ask=ask, stop=stop)
     except InvalidHost:
         raise
     except SeshError as error:
@@ -241,7 +244,7 @@ class _Deploy:
             self.begin("upload")
             order |= {"size": len(archive), "unpacked": package.size, "sha256": hashlib.sha256(archive).hexdigest()}
             self._execute(carrier, python, {**order, "action": "install"}, _INSTALLED, archive)
-        deployment.changed = True
+        deployment.changed, deployment.replaced = True, present["program"] != "missing"
 
     def _execute(
         self, carrier: Carrier, python: survey.Python, order: Order, shape: Shape, archive: bytes = b""

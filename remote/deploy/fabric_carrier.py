@@ -10,11 +10,13 @@ import functools
 import logging
 import os
 import pwd
+import socket
 import time
 import warnings
 
-from sesh.errors import Unreachable
+from sesh.errors import Unreachable, silent_host
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
+from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import BLOCK, Printed
 
@@ -29,8 +31,8 @@ with warnings.catch_warnings():
     import fabric
     import paramiko
 
-CONNECT_TIMEOUT, LOGIN_TIMEOUT = 8, 15
-"""Seconds to connect, and for each step of logging in."""
+LOGIN_TIMEOUT = 15
+"""Seconds for each step of logging in."""
 KEEPALIVE = 15
 """Seconds between keepalives."""
 _TICK = 0.25
@@ -124,20 +126,36 @@ def _sent(channel: paramiko.Channel, rest: memoryview) -> int:
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
-    """A connection by fabric; None if it must not or cannot log in: then ssh tries, and says why it fails."""
+    """A connection by fabric; None if it must not or cannot log in: then ssh tries, and says why it fails.
+
+    Raises Unreachable for a host that is silent for as long as ssh would wait for it: it would wait once more.
+    """
     if not is_plain(destination):
         return None
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks would go to stderr
     logging.getLogger("paramiko").propagate = False
-    connection = None
+    connection = sock = None
+    seconds = ssh.connect_timeout(destination)
     try:
-        connection = _connection(destination)
+        connection = _connection(destination, seconds)
         load_known_hosts(connection.client, destination)
+        began = time.monotonic()
+        try:
+            sock = socket.create_connection((connection.host, connection.port), seconds)
+        except TimeoutError:
+            raise silent_host(destination.host) from None
+        connection.connect_kwargs["sock"] = sock
         connection.open()
         connection.transport.set_keepalive(KEEPALIVE)
     except (OSError, EOFError, ValueError, paramiko.SSHException, NotPlain):
+        transport = connection and connection.client.get_transport()
+        said_nothing = transport and not transport.remote_version and time.monotonic() >= began + seconds
         if connection is not None:
             connection.client.close()
+        if sock is not None:
+            sock.close()
+        if said_nothing:
+            raise silent_host(destination.host) from None
         return None
     return FabricCarrier(destination, connection)
 
@@ -157,8 +175,11 @@ def ssh_defaults() -> dict[str, list[str]]:
     return resolve(Destination("localhost"), "-F", "none")
 
 
-def _connection(destination: Destination) -> fabric.Connection:
-    """The connection as `ssh -G` describes it, not yet opened. fabric's own files are not read."""
+def _connection(destination: Destination, seconds: float) -> fabric.Connection:
+    """The connection as `ssh -G` describes it, not yet opened. fabric's own files are not read.
+
+    `seconds`: for the host's first words.
+    """
     identities = [_expanded(path) for path in destination.settings.get("identityfile", []) if path != "none"]
     agent = destination.setting("identityagent") != "none" and destination.setting("identitiesonly") != "yes"
     return fabric.Connection(
@@ -167,12 +188,12 @@ def _connection(destination: Destination) -> fabric.Connection:
         port=int(destination.setting("port") or 22),
         config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
         forward_agent=False,
-        connect_timeout=CONNECT_TIMEOUT,
+        connect_timeout=LOGIN_TIMEOUT,
         connect_kwargs={
             "key_filename": [path for path in identities if os.path.isfile(path)],
             "allow_agent": agent,
             "look_for_keys": False,
-            "banner_timeout": LOGIN_TIMEOUT,
+            "banner_timeout": seconds,
             "auth_timeout": LOGIN_TIMEOUT,
             "channel_timeout": LOGIN_TIMEOUT,
             "transport_factory": _Transport,

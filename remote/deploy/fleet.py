@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,10 @@ from sesh.errors import Interrupted, SeshError
 from sesh.remote import eventlog
 from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, connect, deploy
 from sesh.remote.ssh import ssh
+from sesh.stop import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sesh.remote.deploy.carrier import Carrier
     from sesh.remote.deploy.deploy import Progress
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MAX_AT_ONCE = 16
 _STDERR = 2
+_CONNECTING = "connecting …"
+_GRACE = 0.25
+"""Seconds for an ssh that asks to give the terminal back after Ctrl-C."""
 
 
 @dataclass
@@ -53,41 +57,65 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     """Deploy to several hosts in parallel; return the results in their order. A failure on one stops no other.
 
     Each host has a line on stderr when it is done or has failed, and until then a progress bar if that is a terminal
-    and no program reads the events. Those that must ask are connected one after the other, before the bars are drawn.
+    and no program reads the events. Hosts for which ssh must ask are connected one after the other, without the bars.
     """
-    carriers = _connect_all(destinations)
     drawn = _Bars(destinations) if os.isatty(_STDERR) and not eventlog.wanted() else None
-    stop = threading.Event()
+    screen = threading.Lock()  # held while ssh asks, or a result is printed
+    carriers: list[Carrier] = []
+    stop = Stop()
+
+    def ask(destination: Destination) -> Carrier:
+        with screen, drawn.hidden() if drawn else nullcontext():
+            stop.check()
+            eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
+            return connect(destination, ask=True, stop=stop)
 
     def deploy_one(index: int) -> HostResult:
         def progress(step: str, done: int, total: int) -> None:
-            if stop.is_set():
-                raise Interrupted("interrupted")
+            stop.check()
             if drawn:
                 drawn.update(index, step, done, total)
 
-        result = _deploy_one(destinations[index], carriers[index], force, progress)
-        if stop.is_set() and result.error is not None:  # its connection was closed, which ends nothing over there
+        destination = destinations[index]
+        carrier = _connected(destination, ask, stop)
+        if not isinstance(carrier, SeshError):
+            carriers.append(carrier)
+        result = _deploy_one(destination, carrier, force, progress)
+        if stop.stopped and result.error is not None:  # its connection was closed, which ends nothing over there
             result.error = Interrupted("interrupted; the step that had begun may still be carried out there")
-        if drawn:
-            drawn.finish(index, result)
-        else:
-            eventlog.prose(str(result), failed=result.error is not None)
+        with screen:
+            if drawn:
+                drawn.finish(index, result)
+            else:
+                eventlog.prose(str(result), failed=result.error is not None)
         return result
 
-    with drawn.bars if drawn else nullcontext(), _pool(destinations) as pool:
+    with drawn.bars if drawn else nullcontext(), ThreadPoolExecutor(MAX_AT_ONCE) as pool:
         try:
             futures = [pool.submit(deploy_one, index) for index in range(len(destinations))]
             return [future.result() for future in futures]
-        except KeyboardInterrupt:
-            stop.set()  # and closing the connections ends what waits for a host
+        except BaseException:
+            if screen.acquire(timeout=_GRACE):
+                screen.release()
+            stop.stop()  # and closing the connections ends what waits for a host
             raise
         finally:
-            _close_all(carriers)
+            for carrier in carriers:
+                carrier.close()
 
 
-def _pool(destinations: Sequence[Destination]) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations))))
+def _connected(destination: Destination, ask: Callable[[Destination], Carrier], stop: Stop) -> Carrier | SeshError:
+    """The connection to a host, without prompts, else with those of ssh if they may help; or why there is none."""
+    try:
+        stop.check()
+        try:
+            return connect(destination, stop=stop)
+        except DeployError as error:
+            if not (error.prompt_may_help and ssh.can_prompt()):
+                raise
+        return ask(destination)
+    except SeshError as error:
+        return error
 
 
 def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: bool, progress: Progress) -> HostResult:
@@ -101,37 +129,6 @@ def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: b
         return HostResult(destination, error=error)
 
 
-def _connect_all(destinations: Sequence[Destination]) -> list[Carrier | SeshError]:
-    """Connect to all hosts: first in parallel without prompts, then one by one if a prompt of ssh may help."""
-
-    def connect_quietly(destination: Destination) -> Carrier | SeshError:
-        try:
-            return connect(destination)
-        except SeshError as error:
-            return error
-
-    with _pool(destinations) as pool:
-        carriers = list(pool.map(connect_quietly, destinations))
-    ask = ssh.can_prompt()
-    for index, (destination, carrier) in enumerate(zip(destinations, carriers, strict=True)):
-        if ask and isinstance(carrier, DeployError) and carrier.prompt_may_help:
-            eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
-            try:
-                carriers[index] = connect(destination, ask=True)
-            except SeshError as error:
-                carriers[index] = error
-            except BaseException:
-                _close_all(carriers)
-                raise
-    return carriers
-
-
-def _close_all(carriers: Sequence[Carrier | SeshError]) -> None:
-    for carrier in carriers:
-        if not isinstance(carrier, SeshError):
-            carrier.close()
-
-
 class _Bars:
     """A bar for each host: the steps, and within the upload its bytes. In the end a line takes its place."""
 
@@ -140,15 +137,31 @@ class _Bars:
         from rich.progress import BarColumn, Progress, TextColumn
 
         host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
-        self.bars = Progress(host, BarColumn(), step, console=Console(stderr=True, highlight=False))
+        console = Console(stderr=True, highlight=False)
+        self.bars = Progress(host, BarColumn(), step, console=console, transient=True)
         self._tasks = [
-            self.bars.add_task("connect", total=len(STEPS), host=destination.host) for destination in destinations
+            self.bars.add_task(_CONNECTING, total=len(STEPS), host=destination.host) for destination in destinations
         ]
 
     def update(self, index: int, step: str, done: int, total: int) -> None:
         share = done / total if total else 1.0
         text = f"{step} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else step.replace("_", " ")
+        text = _CONNECTING if step == STEPS[0] else text
         self.bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """No bars within a block; the lines that they took are free."""
+        shown = [task.id for task in self.bars.tasks if task.visible]
+        for task in shown:
+            self.bars.update(task, visible=False)
+        self.bars.stop()
+        try:
+            yield
+        finally:
+            for task in shown:
+                self.bars.update(task, visible=True)
+            self.bars.start()
 
     def finish(self, index: int, result: HostResult) -> None:
         self.bars.update(self._tasks[index], visible=False)

@@ -169,6 +169,12 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
     return chosen
 
 
+def connect_timeout(destination: Destination) -> int:
+    """The seconds for which ssh waits for a host that does not answer: the user's own setting, else ours."""
+    seconds = destination.setting("connecttimeout")
+    return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
+
+
 def command(destination: Destination, remote: str, *, ask: bool = False, alone: bool = False) -> list[str]:
     """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
 

@@ -211,7 +211,8 @@ class Branch:
 
     def _print_reason(self) -> None:
         if self.reason.strip():
-            printing.note(f"{self.title}: {self.reason}" if self.title else self.reason)
+            named = not self.title or f" {self.title} " in self.reason.replace(":", " ") + " "
+            printing.note(self.reason if named else f"{self.title}: {self.reason}")
 
     def finish(self) -> None:
         """Wait for its end; print the rest of its notes, and of its output if it is printed in lines."""

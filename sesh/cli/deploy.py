@@ -113,8 +113,10 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgra
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
     if cli.json:
         printing.value({"ok": not failed, "hosts": rows})
-    elif upgrading and (changed := [f"@{row['host']}" for row in rows if row.get("changed")]):
-        cli.note(f"running sessions keep their old version until: {CALLED} {changed[0]} --reload")
+    elif older := " ".join(
+        f"@{each.destination.host}" for each in results if each.deployment and each.deployment.replaced
+    ):
+        cli.note(f"running sessions keep their old version until: {CALLED} {older} --reload")
     return 1 if failed else 0
 
 

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sesh import config, identity, paths, platform, programs, system, writing
+from sesh import config, identity, paths, platform, proc, programs, system, writing
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
@@ -217,14 +217,22 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
     names = paths.names()
-    others = {}
+    others, builds = {}, []
     for name in names:
         record = records.readable(name)
         if record is None or not (records.here(record) and records.alive(record)):
             continue
         if (version := str(record.get("version"))) != __version__:
             others[name] = printable(version)
-    everywhere = not others
+        elif _is_other_build(record["daemon_pid"]):
+            builds.append(name)
+    everywhere = not others and not builds
+    if builds:
+        what = f"another build of sesh {__version__} than what is installed here"
+        if len(builds) == 1:
+            yield row("versions", WARNING, f"{builds[0]} runs on {what}", f"$sesh --reload {builds[0]}")
+        else:
+            yield row("versions", WARNING, f"{len(builds)} sessions run on {what}", "$sesh --reload")
     if others:
         what = f"sesh {', '.join(sorted({*others.values()}))}, this is {__version__}"
         if len(others) == 1:
@@ -241,6 +249,13 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
         yield row("versions", OK, f"sesh {__version__} everywhere")
     if len(names) > _MANY:
         yield row("sessions", WARNING, f"{len(names)} sessions", "$sesh --sweep clears those that have ended")
+
+
+def _is_other_build(pid: int) -> bool:
+    """Returns whether a daemon holds another package than this one, or this one as it was before it was replaced (see
+    `writing.hold_package`); False if that is not known."""
+    held = proc.open_paths(pid)
+    return bool(held) and os.path.realpath(os.path.dirname(writing.__file__)) not in held
 
 
 def _ssh(_caller: Caller) -> Iterator[Finding]:

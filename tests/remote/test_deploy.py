@@ -249,6 +249,24 @@ def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
     assert lines[3].startswith(f"sesh: installed sesh {__version__} on two with Python 3.")
 
 
+@pytest.mark.usefixtures("light")
+def test_a_host_that_is_silent_holds_up_no_other_and_is_given_up_after_one_timeout(home: Home, farm: Farm) -> None:
+    """The others began once several attempts at it had failed, and nothing was shown till then."""
+    farm.host("box", installed=False)
+    gone = farm.host("gone", installed=False, proxied=True, config={"ConnectTimeout": "5"})
+    assert home.sesh("--deploy", "@gone", timeout=60).code == 0
+    assert home.sesh("@gone", "--list").code == 0
+    gone.proxy.silence()
+    before = gone.proxy.accepted
+    terminal = home.terminal("--deploy", "@box", "@gone", columns=100)
+    terminal.wait_for(re.compile(r"gone.*connecting …"), timeout=30)
+    assert terminal.exit_code(60) == 1
+    lines = [line for line in terminal.text().splitlines() if line]
+    assert lines[0].startswith("sesh: installed sesh"), lines
+    assert lines[1:] == ["sesh: gone failed (connect): does not answer"]
+    assert gone.proxy.accepted - before == 1
+
+
 def test_nobody_is_asked_for_a_password_without_a_terminal(here: Home, farm: Farm) -> None:
     farm.host("box", installed=False, config={"IdentityFile": "/nonexistent"})
     ended = threading.Event()

@@ -92,3 +92,30 @@ def test_the_doctor_names_another_sesh_on_a_host_with_or_without_this_one(home: 
     assert row["remedy"] == "install this one too: sesh --deploy @bare"
     assert not both.exists("ran")
     assert not bare.exists("ran")
+
+
+@pytest.mark.usefixtures("light")
+def test_each_host_whose_sesh_was_replaced_is_named_and_the_doctor_there_names_sessions_that_run_on(
+    home: Home, farm: Farm
+) -> None:
+    """`--upgrade` named the first host only, `--deploy` none, and the doctor looked at the version's number alone."""
+    hosts = [farm.host(word, installed=False) for word in ("one", "two", "new")]
+    words = [f"@{far.word}" for far in hosts]
+    assert home.sesh("--deploy", *words[:2], timeout=60).code == 0
+    for word in words[:2]:
+        assert home.sesh(word, "--open", "work").code == 0
+    assert "everywhere" in home.sesh("@one", "--doctor").stdout
+    for far in hosts[:2]:
+        far.run("rm .local/share/sesh/versions/*/start.py")
+    done = home.sesh("--deploy", *words, timeout=60)
+    *installed, hint = done.stderr.splitlines()
+    assert (done.code, len(installed)) == (0, 3)
+    assert hint == "sesh: running sessions keep their old version until: sesh @one @two --reload"
+    message = f"work runs on another build of sesh {__version__} than what is installed here"
+    for state, moves in (("warning", True), ("ok", False)):
+        found = home.sesh("@one", "--doctor", "--json").json()["checks"]
+        (row,) = (each for each in found if each["check"] == "versions")
+        assert row["state"] == state, row
+        if moves:
+            assert (row["message"], row["remedy"]) == (message, "sesh @one --reload work")
+            assert home.sesh("@one", "--reload", "work").code == 0

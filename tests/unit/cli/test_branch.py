@@ -310,3 +310,16 @@ def test_more_than_can_run_at_once_are_refused_before_the_first_starts() -> None
             Branches([host("box")] * 21).__enter__()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_note_that_names_its_host_is_printed_without_the_name_before_it(capfd: pytest.CaptureFixture[str]) -> None:
+    """The host was named twice in each line about a file that is not synced."""
+    web = host("web1")
+    web.follows = True
+    web.note(b"sesh: nothere is not synced to web1: does not exist\nsesh: syncing files to web1 \xe2\x80\xa6\n")
+    web.note(b"sesh: work of web10 is gone\n")
+    assert capfd.readouterr().err.splitlines() == [
+        "sesh: nothere is not synced to web1: does not exist",
+        "sesh: syncing files to web1 …",
+        "sesh: web1: work of web10 is gone",
+    ]

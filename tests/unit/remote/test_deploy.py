@@ -296,7 +296,7 @@ def test_who_stops_a_deploy_is_not_told_that_the_host_stopped_answering(
         raise carrier.HostSilent(f"{destination.host} stopped answering")
 
     monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
-    monkeypatch.setattr(fleet, "connect", lambda _: Connected())
+    monkeypatch.setattr(fleet, "connect", lambda *_, **__: Connected())
     monkeypatch.setattr(fleet, "deploy", stopped)
     with pytest.raises(KeyboardInterrupt):
         fleet.deploy_all([Destination("box")])
