@@ -92,7 +92,7 @@ USAGE = rows(
     ("--events w --bad", "--events, --bad, --help"),
     ("--screen w --bad", "--screen, --bad, --help"),
     ("--logs w --bad", "--logs, --bad, --help"),
-    ("--logs w -3", "--logs, -3, --help"),
+    ("--logs w -3", "--logs, -3, write: sesh --logs w 3"),
     ("--grep x --bad", "--grep, --bad, --help"),
     ("--history w --bad", "--history, --bad, --help"),
     ("--status --bad", "--status, --bad, --help"),
