@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh.about import CALLED
-from sesh.errors import ENDS, MEMORY_REASONS, TERMINATED
+from sesh.errors import ENDS, MEMORY_REASONS, TERMINATED, TIMED_OUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Outcome:
             return f"{self.name} ended by --kill"
         if self.reason == TERMINATED:
             return f"{self.name} {ENDS[self.reason]}"
-        why = f" ({self.reason})" if self.reason in ("timed out", *MEMORY_REASONS) else ""
+        why = f" ({self.reason})" if self.reason in (TIMED_OUT, *MEMORY_REASONS) else ""
         if self.signal:
             return f"{self.name} ended by {_signal_name(self.signal)}{why}"
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"

@@ -13,7 +13,7 @@ from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.pty.output_log import IN_MEMORY, OF_JOB
 from sesh.daemon.shell import variables
-from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, TERMINATED, Refused
+from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, TERMINATED, TIMED_OUT, Refused
 from sesh.lean import signal
 from sesh.moments import STEADY
 from sesh.store import records, results
@@ -224,7 +224,7 @@ class Ending:
         """
         end = self.session.end
         if end.timed_out or self.killed:
-            return "timed out" if end.timed_out else self._asked_by
+            return TIMED_OUT if end.timed_out else self._asked_by
         if end.code != SIGNAL_BASE + signal.SIGKILL:
             return "exited"
         before, now = self.session.facts.get("ended_for_memory"), system.ended_for_memory()

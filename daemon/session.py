@@ -413,7 +413,7 @@ class Session:
         return self.marks
 
     def _mark_is_of_run(self) -> bool:
-        return self.runs is not None and (self.runs.active is not None or self.runs.was_active)
+        return self._runs_command() or (self.runs is not None and self.runs.was_active)
 
     def _runs_command(self) -> bool:
         return self.runs is not None and self.runs.active is not None

@@ -36,6 +36,7 @@ from sesh.refusals import (
     MEMORY_REASONS,
     SIGNAL_BASE,
     TERMINATED,
+    TIMED_OUT,
     Exists,
     ExitCode,
     NotFound,
@@ -77,11 +78,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "ENDS", "MEMORY_REASONS", "SIGNAL_BASE", "TERMINATED", "WANTS_LOGIN", "Busy", "CannotStart", "DaemonDied",
-    "Ended", "Exists", "ExitCode", "InternalError", "Interrupted", "InvalidHost", "InvalidName", "Late", "LocalFault",
-    "LoginRefused", "Lost", "NamingHost", "NotDeployed", "NotFound", "NotSubmitted", "ProtocolError", "Refused",
-    "SeshError", "Silent", "TimedOut", "Unknown", "Unreachable", "UsageError", "for_host", "limit_hint", "no_process",
-    "rebuild", "silent_daemon", "silent_host",
+    "ENDS", "MEMORY_REASONS", "SIGNAL_BASE", "TERMINATED", "TIMED_OUT", "WANTS_LOGIN", "Busy", "CannotStart",
+    "DaemonDied", "Ended", "Exists", "ExitCode", "InternalError", "Interrupted", "InvalidHost", "InvalidName", "Late",
+    "LocalFault", "LoginRefused", "Lost", "NamingHost", "NotDeployed", "NotFound", "NotSubmitted", "ProtocolError",
+    "Refused", "SeshError", "Silent", "TimedOut", "Unknown", "Unreachable", "UsageError", "for_host", "limit_hint",
+    "no_process", "rebuild", "silent_daemon", "silent_host",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # a checker would take any name for one of this module

@@ -37,10 +37,12 @@ MEMORY_REASONS = ("killed for memory", "killed, perhaps for memory")
 """The `reason` of an end by a SIGKILL that sesh did not send: the kernel counted one of its own, or nobody knows."""
 TERMINATED = "terminated"
 """The `reason` of an end by a signal to the daemon, as a machine that goes down sends it to all processes."""
+TIMED_OUT = "timed out"
+"""The `reason` of an end of a job whose time was up."""
 ENDS = {
     "killed": "was killed",
     TERMINATED: "was ended by SIGTERM to its daemon",
-    "timed out": "timed out and was ended",
+    TIMED_OUT: "timed out and was ended",
     **{reason: f"was {reason}" for reason in MEMORY_REASONS},
 }
 """How a program ended that did not end by itself, in words, by its `reason`."""

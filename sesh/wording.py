@@ -6,6 +6,7 @@ import os
 import time
 
 from sesh import moments
+from sesh.errors import TIMED_OUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -223,8 +224,6 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
             continue
 
 
-TIMED_OUT = "timed out"
-"""The reason of the end of a job whose time was up."""
 BETWEEN_TELLINGS = 60.0
 """Seconds between two tellings of one session, at the least; a bell never uses up the minute of a question."""
 _NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}

@@ -6,7 +6,7 @@ import os
 
 from sesh import bounds, errors
 from sesh.cli import printing
-from sesh.errors import ENDS, ExitCode, Refused, SeshError, UsageError
+from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
 from sesh.names import subject
 from sesh.ops import jobs
 from sesh.reach import find
@@ -153,7 +153,7 @@ def report(
             without = f", without {size}" if missing else ""
             cli.note(f"{subject(name)} wrote more; only the end was kept{without}; --follow prints all")
     timed_out = result.get("timed_out")
-    how = ENDS.get("timed out" if timed_out else result.get("reason") or "")
+    how = ENDS.get(TIMED_OUT if timed_out else result.get("reason") or "")
     if how and not cli.json:
         cli.note(f"{subject(name)} {how}")
     return ExitCode.TIMED_OUT if timed_out else int(result["exit_code"] or 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import bounds, paths, wording
 from sesh.cli import printing
-from sesh.errors import MEMORY_REASONS, NotFound, UsageError, rebuild
+from sesh.errors import MEMORY_REASONS, TIMED_OUT, NotFound, UsageError, rebuild
 from sesh.names import check_label, printable, subject
 from sesh.ops import matching
 from sesh.ops.wait import after_end, for_end, met
@@ -83,7 +83,7 @@ def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -
     printing.text(f"{prefix}{answer['met']}: {more}" if more else f"{prefix}{answer['met']}")
     if (reason := answer.get("reason")) in MEMORY_REASONS:
         cli.note(f"{subject(session)} was {reason}")
-    elif reason == "timed out":
+    elif reason == TIMED_OUT:
         cli.note(f"{subject(session)} {reason}")
 
 
