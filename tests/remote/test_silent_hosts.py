@@ -70,10 +70,10 @@ def test_a_session_that_was_created_just_now_is_listed_with_its_directory_and_it
 def test_a_session_that_a_terminal_has_just_left_was_seen_then(home: Home, farm: Farm) -> None:
     """`seen 4 min ago`, of a session that one had left ten seconds ago."""
     far = farm.host("gone", proxied=True)
-    far.sesh("--open", "work", "--", "cat")
+    far.sesh("--open", "work", "--", "sh", "-c", "echo ready; exec cat")
     known(home, far)
-    terminal = home.terminal("@gone", "work", "--", "cat")
-    terminal.wait_until(lambda: far.has_attached("work"), 20)
+    terminal = home.terminal("@gone", "work")
+    terminal.wait_for("ready", 20)
     (path,) = glob.glob(os.path.join(home.path, ".local/state/sesh/remotes/*.names"))
     told = json.loads(Path(path).read_text(encoding="utf-8"))
     home.write(path, json.dumps({**told, "at": time.time() - 240}), 0o600)
@@ -82,7 +82,7 @@ def test_a_session_that_a_terminal_has_just_left_was_seen_then(home: Home, farm:
     processes.kill(farm.masters())
     far.proxy.refuse()
     (row,) = stale_rows(home)
-    assert re.fullmatch(r"\? work +seen just now +\ds +~ +cat", row)
+    assert re.fullmatch(r"\? work +seen just now +\ds +~ +sh -c 'echo ready; exec cat'", row)
 
 
 @pytest.mark.parametrize("end", ["--kill", "--kill-all", "--rename", "--exec", "attached"])

@@ -517,8 +517,9 @@ def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Ope
 
 
 def test_a_client_that_only_watches_says_so_at_the_first_key(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "work", "--", "cat")
+    sesh("--open", "work", "--", "sh", "-c", "echo ready; exec cat")
     watching = terminal("work", "--read-only")
+    watching.wait_for("ready")
     watching.type("a")
     watching.wait_for("read-only: keys are not passed on")
     left(watching, "work")
