@@ -41,7 +41,7 @@ def send(cli: Invocation, *, if_waiting: str | None = None, force: bool = False,
     sent = type_into(
         cli.target, name, text, before=before, after=after, enter=enter, force=force, if_waiting=if_waiting
     )
-    if not (before or after or enter) and len(texts) > 1 and cli.watched and not cli.json:
+    if texts and not (before or after or enter) and cli.watched and not cli.json:
         _note_key(cli, texts[-1])
     return cli.done(name=name, **sent)
 

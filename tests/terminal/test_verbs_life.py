@@ -176,7 +176,8 @@ def test_a_person_is_told_that_the_name_of_a_key_was_typed_as_a_word(sesh: Sesh,
     wait_until(lambda: "ls Enter" in sesh("--screen", "web").stdout)
     assert said("a", "b", "C-m") == "sesh: typed the word C-m; for the key: --enter"
     assert said("a", "b", "C-u") == "sesh: typed the word C-u; for the key: --key C-u"
-    for words in (("press", "enter"), ("Enter",), ("press Enter",), ("ls", "Enter", "--key", "C-u"), ("plan", "B")):
+    assert said("Enter") == "sesh: typed the word Enter; for the key: --enter"
+    for words in (("press", "enter"), ("press Enter",), ("ls", "Enter", "--key", "C-u"), ("plan", "B")):
         assert said(*words) == "", words
     assert sesh("--send", "web", "ls", "Enter").stderr == "", "a script is told nothing"
 
