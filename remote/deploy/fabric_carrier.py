@@ -35,6 +35,8 @@ LOGIN_TIMEOUT = 15
 """Seconds for each step of logging in."""
 KEEPALIVE = 15
 """Seconds between keepalives."""
+UNACKNOWLEDGED = 30
+"""Seconds after which a connection ends whose packets the host does not acknowledge (TCP_USER_TIMEOUT of Linux)."""
 _TICK = 0.25
 
 _ONLY_SSH = (
@@ -144,6 +146,8 @@ def connect(destination: Destination) -> FabricCarrier | None:
             sock = socket.create_connection((connection.host, connection.port), seconds)
         except TimeoutError:
             raise silent_host(destination.host) from None
+        if timeout := getattr(socket, "TCP_USER_TIMEOUT", 0):
+            sock.setsockopt(socket.IPPROTO_TCP, timeout, UNACKNOWLEDGED * 1000)
         connection.connect_kwargs["sock"] = sock
         connection.open()
         connection.transport.set_keepalive(KEEPALIVE)
