@@ -7,7 +7,7 @@ import select
 import time
 from math import inf
 
-from sesh.cli import attach, printing
+from sesh.cli import attach, go, printing
 from sesh.cli.tui.live import await_change, entries, since, standing
 from sesh.errors import ExitCode, NotFound, Refused, SeshError
 from sesh.names import check_label, natural
@@ -53,13 +53,13 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
         return ExitCode.FAILED
     host, name = chosen
     if host == picker.DIRECTORY:
-        return attach.into_directory(cli, name, **view)
+        return go.into_directory(cli, name, **view)
     if host == picker.NEW:
         host = cli.hosts[0] if cli.hosts else None
     cli.set_host(host)
     if host is None and name in running:
         return attach.attach_to(cli, name, view)
-    return attach.go(cli, [name], **view)
+    return go.go(cli, [name], **view)
 
 
 def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:

@@ -293,13 +293,13 @@ class Invocation(Caller):
         elif isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
         elif isinstance(error, errors.InvalidName) and self.verb:
-            from sesh.cli import misread
+            from sesh.cli import slips
 
-            misread.complete(error, self.line)
+            slips.complete(error, self.line)
         elif self.verb in ("--open", "--new") and isinstance(error, Refused):
-            from sesh.cli import misread
+            from sesh.cli import slips
 
-            misread.propose_command(error, self.line)
+            slips.propose_command(error, self.line)
         elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
             error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
 

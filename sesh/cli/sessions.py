@@ -47,9 +47,9 @@ def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> 
 def report_session(cli: Invocation, name: str, *, created: bool) -> int:
     """Print as JSON the session that is there now; return 0. A new name that looks like a verb is remarked on."""
     if created and name in parser.UNLIKELY:
-        from sesh.cli import misread
+        from sesh.cli import slips
 
-        cli.note(f"{name} is a session now; {misread.remark(name)}")
+        cli.note(f"{name} is a session now; {slips.remark(name)}")
     return cli.done(name=name, session=name, host=cli.host, created=created)
 
 

@@ -154,7 +154,7 @@ _ATTACHING = f"{_JOIN} --replace {_VIEW}"
 
 # Name, short form, function, plain words, options, hosts, marks.
 _TYPED: tuple[Row, ...] = (
-    ("", "", "attach.go", "name? directory?", f"{_ATTACHING} {_ENV} {_LABEL}", ONE, GATHERS | COMMAND | ATTACHES),
+    ("", "", "go.go", "name? directory?", f"{_ATTACHING} {_ENV} {_LABEL}", ONE, GATHERS | COMMAND | ATTACHES),
     ("--attach", "-a", "attach.attach", "name", _ATTACHING, ONE, SESSION | ATTACHES),
     ("--open", "", "sessions.open_", "name directory?", _CREATING, EACH, COMMAND),
     (
@@ -166,7 +166,7 @@ _TYPED: tuple[Row, ...] = (
     ("--watch", "", "choose.watch", "", _LABEL, ALL, 0),
     ("--pick", "", "choose.pick", "", f"{_ATTACHING} {_LABEL}", ALL, ATTACHES),
     ("--next", "", "choose.next_", "", f"{_ATTACHING} {_LABEL}", ALL, ATTACHES),
-    ("--here", "", "attach.here", "directory?", _ATTACHING, ONE, ATTACHES),
+    ("--here", "", "go.here", "directory?", _ATTACHING, ONE, ATTACHES),
     ("--detach", "-x", "sessions.detach", "name?", "", ONE, SESSION),
     ("--kill", "-k", "sessions.kill", "names*", _LABEL, EACH, SESSION),
     ("--kill-all", "-K", "sessions.kill_all", "", "yes:-y", EACH, 0),

@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from sesh.cli import misread, parser
+from sesh.cli import misread, parser, slips
 from sesh.cli.parser import CommandLine, parse, split, wants_json
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VERBS, Verb
 from sesh.errors import InvalidHost, InvalidName, SeshError, UsageError
@@ -409,7 +409,7 @@ def test_each_line_that_is_proposed_for_name_at_host_is_accepted_whole(verb: Ver
             with pytest.raises(InvalidName) as raised:
                 find.checked(name, verb.name)
             error = raised.value
-            misread.complete(error, line)
+            slips.complete(error, line)
             assert f"sesh {whole}" in error.message
         assert_accepted(error)
 
