@@ -75,10 +75,14 @@ def logs(
         except KeyboardInterrupt:
             return printing.interrupted()
         return 0
-    lines = cli.target.call(views.logs, name=name, lines=limit, ansi=ansi)
+    asks_more = count is None and cli.watched and not cli.json
+    lines = cli.target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
     if cli.json:
         return cli.value({"session": name, "host": cli.host, "lines": lines})
-    _print_lines(lines)
+    _print_lines(lines[-limit:])
+    if len(lines) > limit:
+        command = for_host(f"$sesh --logs {name}", cli.host)
+        cli.note(f"the last {limit} lines; more: {command} N; all: {command} --pager")
     return 0
 
 

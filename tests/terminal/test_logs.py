@@ -186,3 +186,20 @@ def test_a_session_does_not_follow_itself(sesh: Sesh) -> None:
     assert lines.count("code=1") == 2
     typed(sesh, "sesh --logs -f | head -n 1; echo pi''ped")
     assert "piped" in sesh("--logs", "work").stdout.splitlines()
+
+
+def test_a_person_is_told_that_there_are_more_lines_than_the_300_printed(sesh: Sesh, home: Home) -> None:
+    """`sesh --logs big > file` wrote the last 300 lines of 2,500 without a word."""
+    sesh("--exec", "big", "--", "seq", "301")
+    sesh("--exec", "less", "--", "seq", "300")
+    said = "sesh: the last 300 lines; more: sesh --logs big N; all: sesh --logs big --pager"
+
+    def printed(*words: str) -> list[str]:
+        reading = home.terminal("--logs", *words, rows=50)
+        assert reading.exit_code() == 0
+        return reading.text().split()
+
+    assert " ".join(printed("big")) == " ".join([*map(str, range(2, 302)), said])
+    assert printed("less") == [str(number) for number in range(1, 301)]
+    assert printed("big", "300") == [str(number) for number in range(2, 302)]
+    assert sesh("--logs", "big").stderr == "", "a script is told nothing"
