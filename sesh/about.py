@@ -1,4 +1,4 @@
-"""The names of this program, and its version."""
+"""The names of this program, its version, and its files."""
 
 from __future__ import annotations
 
@@ -22,3 +22,17 @@ def launcher() -> str:
     if os.path.basename(path) not in (PROGRAM, DISTRIBUTION):  # a program that calls the API
         path = os.path.join(os.path.dirname(sys.executable), PROGRAM)
     return os.path.abspath(path)
+
+
+def files(package: str = os.path.dirname(os.path.abspath(__file__))) -> dict[str, bytes]:
+    """The files of this package, or of another copy of it, with the rooms behind its links, without caches."""
+    contents: dict[str, bytes] = {}
+    for folder, folders, names in os.walk(package, followlinks=True):
+        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if name.startswith(".") or name.endswith((".pyc", "~")) or not os.path.isfile(path):
+                continue
+            with open(path, "rb") as file:
+                contents[os.path.join("sesh", os.path.relpath(path, package))] = file.read()
+    return contents

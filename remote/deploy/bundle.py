@@ -126,7 +126,7 @@ def build(platform: Platform, python: Python) -> Bundle:
     key = (str(platform), python.version)
     with _building:
         if key not in _bundles:
-            files = {f"lib/{path}": data for path, data in {**_dependencies(platform, python), **_sesh_files()}.items()}
+            files = {f"lib/{path}": data for path, data in {**_dependencies(platform, python), **about.files()}.items()}
             _bundles[key] = Bundle(files)
         return _bundles[key]
 
@@ -138,21 +138,6 @@ def is_native(platform: Platform, python: Python) -> bool:
         for package in _closure(platform.environment(python))
         if isinstance(package, importlib.metadata.Distribution) and canonicalize_name(package.name) not in PURE_FALLBACK
     )
-
-
-def _sesh_files() -> dict[str, bytes]:
-    """The package sesh itself, with the rooms behind its links, without caches."""
-    top = os.path.dirname(os.path.abspath(about.__file__))
-    files: dict[str, bytes] = {}
-    for folder, folders, names in os.walk(top, followlinks=True):
-        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            if name.startswith(".") or name.endswith((".pyc", "~")) or not os.path.isfile(path):
-                continue
-            with open(path, "rb") as file:
-                files[os.path.join("sesh", os.path.relpath(path, top))] = file.read()
-    return files
 
 
 def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:

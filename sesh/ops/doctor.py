@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from sesh import config, identity, paths, platform, proc, programs, system, writing
+from sesh import about, config, identity, paths, platform, proc, programs, system, writing
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
@@ -253,9 +253,18 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
 
 def _is_other_build(pid: int) -> bool:
     """Returns whether a daemon holds another package than this one, or this one as it was before it was replaced (see
-    `writing.hold_package`); False if that is not known."""
+    `writing.hold_package`); False if that is not known, or for a copy, as a checkout that was installed is."""
     held = proc.open_paths(pid)
-    return bool(held) and os.path.realpath(os.path.dirname(writing.__file__)) not in held
+    package = os.path.realpath(os.path.dirname(writing.__file__))
+    if not held or package in held:
+        return False
+    name, modules = os.path.basename(package), _modules(package)
+    return not any(os.path.basename(path) == name and _modules(path) == modules for path in held)
+
+
+def _modules(package: str) -> dict[str, bytes]:
+    """Returns the modules of a package by their paths in it."""
+    return {path: data for path, data in about.files(package).items() if path.endswith(".py")}
 
 
 def _ssh(_caller: Caller) -> Iterator[Finding]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from sesh import about
 from sesh.about import __version__
 from tests.support import Home, Result
 
@@ -78,6 +80,20 @@ def test_daemons_of_another_version_are_named(sesh: Sesh, home: Home) -> None:
     (row,) = older("web", "0.0.8")
     said = f"2 sessions run on sesh 0.0.8, 0.0.9, this is {__version__}"
     assert (row["message"], row["remedy"]) == (said, "sesh --reload")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has open is not told here")
+def test_a_session_of_a_copy_is_of_this_build_and_one_of_another_source_is_not(sesh: Sesh, home: Home) -> None:
+    """`make run` and then `make install`, as README has it: the doctor warned of the session of the checkout."""
+    for path, data in about.files().items():
+        home.write(f"copy/{path}", data)
+    code = f"import sys; sys.path.insert(0, {home.path + '/copy'!r}); from sesh.__main__ import start; start()"
+    ours, home.command = home.command, [sys.executable, "-c", code]
+    assert home.sesh("--open", "work", "--", "cat").code == 0
+    home.command = ours
+    assert rows(sesh("--doctor", "--json"))["versions"]["state"] == "ok"
+    home.write("copy/sesh/moments.py", "")
+    assert rows(sesh("--doctor", "--json"))["versions"]["remedy"] == "sesh --reload work"
 
 
 @pytest.mark.parametrize(
