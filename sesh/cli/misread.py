@@ -220,6 +220,8 @@ def too_many(words: Sequence[str]) -> UsageError:
         return UsageError(f"too many arguments; did you mean {proposal}?")
     if said := slips.missing(words[0]):
         return UsageError(f"too many arguments; {said}")
+    if which(words[0]) and not which(words[1]):
+        return UsageError("too many arguments", hint=f"to run a command: {slips.line_of(['NAME', '--', *words])}")
     return UsageError("too many arguments", hint=f"to run a command: {slips.proposal('', words[:1], words[1:])}")
 
 

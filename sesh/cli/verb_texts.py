@@ -65,8 +65,9 @@ TEXTS = {
         GO, "Go to NAME, or start it; - goes to the last session",
         "[DIR] {} [-- CMD…]",
         "Attach to NAME, here or on a known remote; if there is none, create it here, in DIR with CMD or your shell. "
+        "A session with CMD ends when CMD does, and its output is gone if CMD succeeds: --exec keeps a job's output. "
         "`sesh -` returns to the session attached last; `sesh -A NAME` is the same as `sesh NAME`.",
-        "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
+        "sesh work", "sesh dev ~/project", "sesh db -- sqlite3 shop.db", "sesh -",
         options={
             **_ATTACHING,
             **_ENV,

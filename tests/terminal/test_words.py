@@ -111,6 +111,8 @@ SAID = [
             "did you mean sesh --kill nobody, or sesh nobody -- kill?"
         ),
     ),
+    ("cat align.txt 5", 2, "too many arguments; to run a command: sesh NAME -- cat align.txt 5"),
+    ("align cat 5", 2, "too many arguments; to run a command: sesh align -- cat 5"),
     ("nobody logs 5", 2, "too many arguments; did you mean sesh --logs nobody 5?"),
     ("--help lst", 2, "there is no verb lst; did you mean sesh --list --help?"),
     ("--help foo", 2, "there is no verb foo; see `sesh --help`"),
