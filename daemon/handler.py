@@ -188,6 +188,9 @@ class ClientHandler:
         if kind == protocol.RESIZE:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
+            if client.creator and self._keeps_no_output():
+                text = f"if its command succeeds, nothing is left of {self._session.name}; --exec keeps a job's output"
+                client.connection.queue(protocol.message(protocol.NOTICE, {"text": text}))
             self.detach(client, "detached")
         elif kind == protocol.NOTICE:
             self._relay.hold(client, str(protocol.parse(payload).get("text") or ""))
@@ -218,6 +221,15 @@ class ClientHandler:
         self._clients.fit()
         if changed and client.mode == RAW:
             client.need(REPAINT)
+
+    def _keeps_no_output(self) -> bool:
+        """Returns whether a command runs that prints what nobody can read later: no shell, no full-screen program."""
+        from sesh.daemon.shell.shells import kind_of
+
+        facts = self._session.facts
+        self._model.catch_up()
+        kept = facts["keep"] or facts["job"] or facts.get("outlive") == "always"
+        return not (kept or kind_of(int(facts["pid"])) or self._model.emulator.alternate)
 
     def detach(self, client: Client, reason: str) -> None:
         """Detaches a client: tells it the reason, and the facts by which it leaves its terminal tidy."""

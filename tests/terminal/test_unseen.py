@@ -240,3 +240,20 @@ def test_after_a_week_it_is_forgotten(home: Home) -> None:
     crashed(home, "newest")
     wait_until(lambda: home.names() == ["newest", "recent"], what="its daemon forgets the oldest as it ends")
     assert len([each for each in os.listdir(home.directory) if each.startswith(".checkpoint")]) == 2
+
+
+def test_the_first_to_leave_a_command_learns_that_its_output_stays_only_if_it_fails(home: Home) -> None:
+    """`sesh NAME -- CMD` that succeeded in the night left nothing, and nobody had said so."""
+    said = "[if its command succeeds, nothing is left of {}; --exec keeps a job's output]"
+    for name, words, told in (
+        ("job", ["sh", "-c", "echo ready; sleep 60; true"], True),
+        ("shell", ["bash", "--norc", "-i", "-c", "echo ready; exec bash --norc"], False),
+        ("full", ["sh", "-c", "printf '\\033[?1049hready'; sleep 60; true"], False),
+    ):
+        for first in (True, False):
+            window = home.terminal(name, *(["--", *words] if first else []))
+            window.wait_for("ready")
+            window.type("\x1c")
+            assert window.exit_code() == 0
+            assert f"[detached from {name}]" in window.text()
+            assert (said.format(name) in window.text()) is (told and first), window.text()
