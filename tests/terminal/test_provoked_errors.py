@@ -145,7 +145,7 @@ USAGE = rows(
     ("w --label a=b --env C", "C, not a variable, --env NAME=VALUE"),
     ("--new x --env", "--env, value, K=V"),
     # too many words
-    ("w a b", "sesh w -- a b"),
+    ("web a b", "sesh web -- a b"),
     ("--attach w x", "x, too many, --attach NAME"),
     ("--open w /tmp x", "after --, sesh --open w /tmp -- x"),
     ("--new a b c", "after --, sesh --new a -- b c"),
