@@ -118,17 +118,38 @@ def last_known(host: str, why: str) -> list[Summary]:
 def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
     """The sessions of several hosts without those that come twice, as one account has two names; by name of the host.
 
-    What is known for sure goes before what was last known, then a plain name before `user@host:port`.
+    What is known for sure goes before what was last known, then a plain name before `user@host:port`, then the name
+    that was used first.
     """
-    seen: dict[tuple[str, str], str] = {}
-    for stale in (False, True):
-        for host in sorted(answers, key=lambda host: ("@" in host or ":" in host, natural(host))):
-            for row in answers[host]:
-                if ("stale" in row) == stale:
-                    seen.setdefault(_identity(host, row), host)
+    having: dict[tuple[str, str], list[tuple[bool, str]]] = {}
+    for host in sorted(answers, key=natural):
+        for row in answers[host]:
+            having.setdefault(_identity(host, row), []).append(("stale" in row, host))
+    seen = {
+        each: min(hosts, key=lambda had: (had[0], _rank(had[1])))[1] if len(hosts) > 1 else hosts[0][1]
+        for each, hosts in having.items()
+    }
     return {
         host: [row for row in answers[host] if seen[_identity(host, row)] == host]
         for host in sorted(answers, key=natural)
+    }
+
+
+def _rank(host: str) -> tuple[bool, str]:
+    """What says which of several names of one account goes first: the smaller one."""
+    return "@" in host or ":" in host, known.first_used(host)
+
+
+def _going_before(hosts: Sequence[str]) -> dict[str, list[str]]:
+    """For each of these hosts the others whose sessions are listed in place of the same ones of that host: as far as is
+    known they lead to the same account, or have told the same sessions."""
+    accounts = {remote.host: remote.account for remote in known.all()}
+    told = {host: {row["id"] for row in known.last_told(host)[1] if "id" in row} for host in hosts}
+    marks = {host: ids | {accounts.get(host, "")} for host, ids in told.items()}
+    ranks = {host: (_rank(host), natural(host)) for host in hosts}
+    return {
+        host: [other for other in hosts if (marks[other] & marks[host]) - {""} and ranks[other] < ranks[host]]
+        for host in hosts
     }
 
 
@@ -271,6 +292,8 @@ def sessions_of(
         rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
     if named:
         links.record(destination, opened)
+    elif account := opened.remote_info.get("account"):
+        known.note(destination, account=account)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 
@@ -355,18 +378,20 @@ def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
     """Each known remote in the order of their names, as soon as it and those before it have answered or are late.
 
     Its sessions, and an empty text; or what it told last, and why it does not answer. Such rows come once all others
-    have answered: the same sessions may be theirs, under another name of one account.
+    have answered: the same sessions may be theirs, under another name of one account. For the same reason a host waits
+    for the name of its account that goes first.
     """
     hosts, failures = known_hosts(caller)
     answers = {host: last_known(host, why) for host, why in failures.items()}
     failures = {host: f"{why}{_not_asked(host)}" for host, why in failures.items()}
     queue = sorted([*hosts, *failures], key=natural)
-    count = len(queue)
+    count, before = len(queue), _going_before(queue)
 
     def ready() -> Iterator[tuple[str, list[Summary], str]]:
         while queue and queue[0] in answers:
             host = queue[0]
-            if host in failures and answers[host] and len(answers) < count:
+            waits = len(answers) < count if host in failures else not answers.keys() >= {*before[host]}
+            if answers[host] and waits:
                 return
             yield queue.pop(0), once(answers)[host], failures.get(host, "")
 

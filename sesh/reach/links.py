@@ -86,8 +86,9 @@ def opened(
 def record(destination: Destination, link: Link) -> None:
     """Record what a link has shown of a host that was named."""
     told = link.remote_info
-    can = told.get("can") or []
-    known.record(destination, str(told.get("version") or ""), asks=link.asked, can=can, swallows=link.swallowed)
+    can, account = told.get("can") or [], told.get("account") or ""
+    version = str(told.get("version") or "")
+    known.record(destination, version, asks=link.asked, can=can, swallows=link.swallowed, account=account)
 
 
 def request_along(
