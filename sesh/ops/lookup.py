@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from sesh.config import Config
     from sesh.reach.workers import Turns
+    from sesh.remote.ssh.link import Link
     from sesh.schema import Staleness, Summary
 
     HostAnswer = tuple[str, list[Summary] | SeshError]
@@ -261,7 +262,24 @@ class Asking:
 def sessions_of(
     caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False, anew: bool = False
 ) -> list[Summary]:
-    """The sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic).
+    """The sessions of one host, without a prompt. Raises as `asked`; the words are the same."""
+    rows: list[Summary]
+    rows, opened = asked(caller, host, "sessions.summaries", deadline, stop, named=named, anew=anew)
+    return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
+
+
+def asked(
+    caller: Caller,
+    host: str,
+    op: str,
+    deadline: float,
+    stop: Stop | None = None,
+    *,
+    named: bool = False,
+    anew: bool = False,
+) -> tuple[Any, Link]:
+    """What one host answers to an op without arguments, without a prompt, and the link, which is closed. Raises the
+    host's error, Late at the deadline (monotonic).
 
     `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used. `anew`: a
     refusal of a moment ago does not count.
@@ -272,7 +290,7 @@ def sessions_of(
     destination = links.destination_of(caller, host)
     if anew:
         master.forget_refusal(destination)
-    timeout, op, stop = deadline - time.monotonic(), "sessions.summaries", stop or Stop()
+    timeout, stop = deadline - time.monotonic(), stop or Stop()
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
     can, early = known.abilities(destination)
     along, near = link.Along(question, early=early, lookup=True, public="asked" in can), links.origin(destination)
@@ -289,12 +307,12 @@ def sessions_of(
         stop.calling(opened.abort),
         NamingHost(host),
     ):
-        rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
+        answer = calls.request(caller, opened, op, {}, deadline)
     if named:
         links.record(destination, opened)
     elif account := opened.remote_info.get("account"):
         known.note(destination, account=account)
-    return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
+    return answer, opened
 
 
 def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sesh import moments
 from sesh.errors import Late, LoginRefused, NotFound, Refused, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import lookup
@@ -220,7 +221,7 @@ def test_one_account_is_listed_under_the_name_that_was_used_first(
 ) -> None:
     """It was the first in the alphabet: a name used once renamed a host in all lists."""
     for number, word in enumerate(("me@web", "web", "jump")):
-        monkeypatch.setattr(known.moments, "stamp", lambda number=number: f"2026-03-01T12:00:0{number}Z")
+        monkeypatch.setattr(moments, "stamp", lambda number=number: f"2026-03-01T12:00:0{number}Z")
         world.hosts = {word: [summary(name="work", id="0f")]}
     world.hosts = {word: [summary(name="work", id="0f")] for word in ("jump", "web", "me@web")}
     assert lookup.located(CALLER, ["work"])["work"].hosts == ["web"]
