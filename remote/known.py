@@ -64,7 +64,7 @@ _KEPT: Fields = {
 """What is kept of a session."""
 _FIELDS: dict[str, Fields] = {
     _RECORD: {
-        **keys("word user hostname port first_used last_used version", system_line), "key": system_text,
+        **keys("word user hostname port first_used last_used version account", system_line), "key": system_text,
         "asks": flag, **keys("round_trip swallows", number), **keys("aliases can", items(system_line)),
     },
     _FAILED: {"reason": system_line, "refused": flag},
@@ -87,8 +87,8 @@ class KnownRemote:
     """The record of one remote.
 
     `host`: its name in lists, without `@`: as first typed, see `record`. `aliases`: other names that were typed. `key`:
-    see `Destination.key`. `user`, `hostname`, `port`: as ssh resolves them, empty for a host that another command than
-    ssh reaches. `first_used`, `last_used`: RFC 3339, UTC. `version`: of sesh there, empty for unknown.
+    see `Destination.key`. `account`: see `named`. `user`, `hostname`, `port`: as ssh resolves them, empty for a host
+    that another command than ssh reaches. `first_used`, `last_used`: RFC 3339, UTC. `version`: of sesh there, or empty.
     """
 
     def __init__(self, record: RemoteRecord) -> None:
@@ -96,7 +96,7 @@ class KnownRemote:
         self.user, self.hostname = record.get("user") or "", record.get("hostname") or ""
         self.port, self.version = record.get("port") or "", record.get("version") or ""
         self.first_used, self.last_used = record.get("first_used") or "", record.get("last_used") or ""
-        self.aliases = record.get("aliases") or []
+        self.aliases, self.account = record.get("aliases") or [], record.get("account") or ""
 
 
 def changed_at() -> int:
@@ -116,9 +116,10 @@ def record(
     asks: bool | None = None,
     can: list[str] | None = None,
     swallows: bool = False,
+    account: str | None = None,
 ) -> bool:
     """Record that the destination was reached just now, the version of sesh there, and whether somebody is asked to log
-    in, if that is known; what the sesh there can, and that login files read what is sent early.
+    in, if that is known; what the sesh there can, that login files read what is sent early, and the `account`.
 
     It keeps the name in lists that it was given first: a script that uses another one once renames nothing. But one
     that leads elsewhere now gives way; so does one that leads another way, by which the host did not answer the last
@@ -144,6 +145,7 @@ def record(
         "version": version or before.get("version") or "",
         "asks": bool(before.get("asks")) if asks is None else asks,
         "can": before.get("can") or [] if can is None else can,
+        "account": before.get("account") or "" if account is None else account,
     }
     if swallows:
         content["swallows"] = time.time()
@@ -173,12 +175,12 @@ def _stays(word: str, destination: Destination) -> bool:
     except SeshError:
         return False
     other = [keyword for keyword in _WAY if settings.get(keyword) != destination.settings.get(keyword)]
-    if set(other) & {*_PLACE} or (other and _unanswered(word)):
+    if set(other) & {*_PLACE} or (other and unanswered(word)):
         return False
     return not _is_address(word) or destination.host not in ssh_names.aliases()
 
 
-def _unanswered(host: str) -> bool:
+def unanswered(host: str) -> bool:
     """Return whether a host has not answered when it was last asked for its sessions."""
     return asked_at(host) > last_told(host)[0] + _SOON
 
@@ -201,8 +203,18 @@ def name_of(host: str) -> str:
 
 def _is_listed(host: str) -> bool:
     """Return whether a host is known by this name."""
-    place = os.path.join(paths.remotes_directory(), _entries.get(host, "."))
-    return read(place).get("word") == host or any(remote.host == host for _, remote in _records())
+    return bool(_listed(host)) or any(remote.host == host for _, remote in _records())
+
+
+def first_used(host: str) -> str:
+    """When a host was used first, by its name in lists (RFC 3339, UTC); empty if it is not known."""
+    return _listed(host).get("first_used") or ""
+
+
+def _listed(host: str) -> RemoteRecord:
+    """The record of a host by its name in lists, without a look at those of others; empty if none was read before."""
+    content: RemoteRecord = read(os.path.join(paths.remotes_directory(), _entries.get(host, ".")))
+    return content if content.get("word") == host else {}
 
 
 def asks(destination: Destination) -> bool:
@@ -230,11 +242,11 @@ def answered_just_now(destination: Destination) -> bool:
     return 0 <= time.time() - max(used or 0.0, last_told(destination.host)[0]) < _JUST_NOW
 
 
-def record_round_trip(destination: Destination, seconds: float) -> bool:
-    """Record the round-trip time of a remote that is known; False if that cannot be written."""
+def note(destination: Destination, **facts: object) -> bool:
+    """Record facts of a remote that is known (`RemoteRecord`); False if that cannot be written."""
     path = path_of(destination.key, _RECORD)
-    before: RemoteRecord = read(path)
-    return bool(before) and write(path, {**before, "round_trip": round(seconds, 4)})
+    before = read(path)
+    return bool(before) and (before.items() >= facts.items() or write(path, {**before, **facts}))
 
 
 def near(destination: Destination) -> bool:
@@ -251,15 +263,24 @@ def all() -> list[KnownRemote]:  # noqa: A001 - read as known.all()
     return list(remotes.values())
 
 
+def named(host: str) -> list[KnownRemote]:
+    """The records of a host as typed, and those of the same machine and account under other names, which have the same
+    `account`. Raises Refused (unsafe directory)."""
+    host, remotes = name_of(host), [remote for _, remote in _records()]
+    accounts = {remote.account for remote in remotes if remote.host == host} - {""}
+    return [remote for remote in remotes if remote.host == host or remote.account in accounts]
+
+
 def forget(host: str) -> bool:
-    """Remove all that is known of a host as typed; False if nothing was. Raises Refused (unsafe directory)."""
-    host = name_of(host)
-    keys = [remote.key for _, remote in _records() if remote.host == host]
-    for key in keys:
+    """Remove all that is known of a host as typed, by all of its names; False if nothing was. Raises Refused (unsafe
+    directory)."""
+    remotes = named(host)
+    for remote in remotes:
         for suffix in (_RECORD, SYNCED):
-            _remove(path_of(key, suffix))
-    _forget_answers(host)
-    return bool(keys)
+            _remove(path_of(remote.key, suffix))
+    for name in {name_of(host), *(remote.host for remote in remotes)}:
+        _forget_answers(name)
+    return bool(remotes)
 
 
 def forget_unless_known(host: str) -> None:

@@ -30,7 +30,7 @@ from binascii import a2b_base64
 from contextlib import contextmanager
 from math import inf
 
-from sesh import attached_last, bounds, gate, log, paths, protocol, wire, writing
+from sesh import attached_last, bounds, gate, identity, lean, log, paths, protocol, wire, writing
 from sesh.about import CALLED, __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.names import LONGEST_ID, is_id, printable
@@ -148,13 +148,22 @@ def _welcome(near: wire.Connection) -> Origin:
     described = protocol.parse(payload).get("near")
     can = ["session_id", "op", "begun", "size", "asked"]
     facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home(), "can": can}
-    facts["now"] = time.time()
+    facts["now"], facts["account"] = time.time(), _account()
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     if display := os.environ.get("DISPLAY"):
         facts["display"] = display
     near.send(protocol.message(protocol.WELCOME, facts))
     return Origin(described if isinstance(described, dict) else {})
+
+
+def _account() -> str:
+    """A text for this machine and account, the same by whatever name they are reached; it tells nothing of them."""
+    try:
+        facts = identity.machine(), os.uname().nodename, os.getuid(), paths.directory(), os.stat(paths.home()).st_ino
+    except OSError:
+        return ""
+    return lean.sha256(repr(facts).encode())[:32]
 
 
 def _forwarded() -> Hello:

@@ -66,7 +66,7 @@ _messages: dict[int, tuple[str, Shape]] = {
         "WELCOME",
         table(
             {
-                **keys("version id", word(64)), **keys("position last_input events", natural), "now": number,
+                **keys("version id account", word(64)), **keys("position last_input events", natural), "now": number,
                 **keys("home auth_sock display", text), "name": session_name, "new": flag, "can": items(word(64), 100),
             }
         ),

@@ -159,7 +159,8 @@ class Message(TypedDict, total=False):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon or a link's far end. `can`: abilities beyond its version; `now`: the time there."""
+    """The first message of a daemon or a link's far end. `can`: abilities beyond its version; `now`: the time there;
+    `account`: a text for that machine and account, by which they are known under another name."""
 
     protocol: int
     version: str
@@ -174,6 +175,7 @@ class Welcome(TypedDict, total=False):
     now: float
     auth_sock: str
     display: str
+    account: str
 
 
 class CursorPlace(TypedDict):

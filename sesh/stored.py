@@ -119,7 +119,7 @@ class RemoteRecord(TypedDict, total=False):
     """The file of a known remote; see `KnownRemote`.
 
     `word`: its host. `round_trip`: seconds. `can`: what the sesh there can, as WELCOME says it. `swallows`: when login
-    files have read what was sent before the bridge had begun (seconds since the epoch).
+    files have read what was sent before the bridge had begun (seconds since the epoch). `account`: see `Welcome`.
     """
 
     word: str
@@ -135,6 +135,7 @@ class RemoteRecord(TypedDict, total=False):
     round_trip: float
     can: list[str]
     swallows: float
+    account: str
 
 
 class KeptSession(TypedDict, total=False):

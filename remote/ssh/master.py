@@ -491,7 +491,8 @@ def locked(
             pass  # another process just had it
         os.close(descriptor)
         if deadline is not None and time.monotonic() >= deadline:
-            raise Late(f"{destination.host} does not answer: another sesh is still trying to reach it")
+            message = f"{destination.host} does not answer: another sesh command is still connecting to it"
+            raise Late(message, hint="try again in a few seconds")
         sleep(0.02)
     lock = Lock(descriptor)
     try:

@@ -142,6 +142,8 @@ def _relative(line: str) -> str:
     path = line.removeprefix("~/")
     if path.startswith("/"):
         raise Refused("absolute; write it relative to HOME")
+    if path.startswith(("$HOME/", "${HOME}/")):
+        raise Refused("variables are not read; write it relative to HOME")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts or "\0" in path:
         raise Refused("outside HOME; write it relative to HOME, without ..")

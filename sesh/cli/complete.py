@@ -93,7 +93,7 @@ def _offers(line: CommandLine, tail: list[str] | None, current: str) -> Completi
         kind, values = _values(line.row.spelled[spelling].key)
         return kind, {f"{spelling}={word}": description for word, description in values.items()}
     if current[:1] == "@" and not plain:
-        return "words", hosts()
+        return "words", _more_hosts(line)
     if current[:1] == "-":
         return "words", _options(line, plain, given)
     return _plain_word(line, plain, current)
@@ -143,8 +143,13 @@ def _plain_word(line: CommandLine, plain: list[str], current: str) -> Completion
     if key in ("name", "names"):
         return "words", _names(line, plain, current)
     if line.verb in ("--deploy", "--undeploy", "--forget", "--sweep", "--doctor") and not current:
-        return "words", hosts()
+        return "words", _more_hosts(line)
     return _values(key)
+
+
+def _more_hosts(line: CommandLine) -> Offers:
+    """Return the groups and hosts that are not on the line yet."""
+    return {word: source for word, source in hosts().items() if word[1:] not in line.hosts}
 
 
 def _names(line: CommandLine, plain: list[str], current: str) -> Offers:
@@ -224,16 +229,18 @@ def sessions_on(host: str) -> Offers:
 
 
 def hosts() -> Offers:
-    """Return the groups, the known remotes and the hosts of ssh_config, each with its source."""
+    """Return the groups, then known remotes and hosts of ssh_config by name, each with its source."""
     from sesh.remote.ssh import destination
 
     settings = config.load()
     offers = {name: "group: " + " ".join(f"@{host}" for host in members) for name, members in settings.groups.items()}
     named = [name for name in settings.remotes if not config.is_pattern(name)]
     sources = (named, "config.toml"), (remotes(), "known"), (destination.aliases(), "ssh_config")
+    others: Offers = {}
     for names, source in sources:
         for name in names:
-            offers.setdefault(name, source)
+            others.setdefault(name, source)
+    offers |= {name: others[name] for name in sorted(others, key=natural) if name not in offers}
     return {f"@{name}": description for name, description in offers.items()}
 
 

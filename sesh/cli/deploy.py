@@ -6,7 +6,7 @@ from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import InvalidHost, NotDeployed, NotFound, SeshError, UsageError
-from sesh.names import printable
+from sesh.names import natural, printable
 from sesh.remote import known
 
 TYPE_CHECKING = False
@@ -31,12 +31,24 @@ def upgrade(cli: Invocation) -> int:
             "--upgrade takes no host: it deploys to all known remotes",
             hint=f"for one: {CALLED} --deploy @{cli.line.hosts[0]}",
         )
-    hosts = [remote.host for remote in known.all()]
+    hosts = _machines()
     if not hosts:
         if not cli.json:
             cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
         return cli.done(hosts=[])
     return _deploy(cli, cli.settings().hosts_of(hosts), upgrading=True)
+
+
+def _machines() -> list[str]:
+    """Return the known remotes, each machine and account by one name.
+
+    Of those by which it has answered when it was asked last, it is the one that was used first.
+    """
+    remotes = known.all()
+    chosen: dict[str, str] = {}
+    for remote in sorted(remotes, key=lambda each: (known.unanswered(each.host), each.first_used)):
+        chosen.setdefault(remote.account or remote.key, remote.host)
+    return [remote.host for remote in remotes if remote.host in chosen.values()]
 
 
 def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
@@ -71,11 +83,14 @@ def undeploy(cli: Invocation, hosts: Sequence[str] = ()) -> int:
 
 
 def _forgotten(cli: Invocation, host: str) -> bool:
-    """Forget a host, and end the shared connections to it that no session uses; return whether it was known."""
-    name = known.name_of(host)
-    aliases = [alias for remote in known.all() if remote.host == name for alias in remote.aliases]
+    """Forget a host, by all of its names, and end the shared connections to it that no session uses; return whether it
+    was known."""
+    name, remotes = known.name_of(host), known.named(host)
+    others = sorted({remote.host for remote in remotes} - {name}, key=natural)
     was_known = known.forget(host)
-    _retire_connections(cli, {host, name, *aliases})
+    if others and not cli.json:
+        cli.note(f"the same machine is forgotten by its other names too: {', '.join(f'@{other}' for other in others)}")
+    _retire_connections(cli, {host, name, *others, *(alias for remote in remotes for alias in remote.aliases)})
     return was_known
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, reading
+from sesh import errors, paths, reading
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import Refused, SeshError, for_host
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.table import Table
-    from sesh.schema import Summary
+    from sesh.schema import Overview, Summary
 
 
 def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) -> int:
@@ -29,8 +29,12 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     wanted = dict(map(check_label, label))
     if len(cli.hosts) > 1:
         return _list_hosts(cli, wanted)
-    target = cli.target
-    overview = target.call(views.overview)
+    try:
+        overview, clock = _overview(cli)
+    except (errors.TimedOut, errors.Unreachable) as error:
+        if cli.host is not None and not cli.json:
+            _print_last_known(cli.host, wanted, error)
+        raise
     rows: list[Summary] = [session for session in overview["sessions"] if bears(session, wanted)]
     for reason in overview["refusals"]:
         cli.note(reason)
@@ -38,7 +42,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         from sesh.ops import lookup
         from sesh.remote import known
 
-        sessions = [lookup.placed(row, cli.host, overview["home"], target.clock) for row in overview["sessions"]]
+        sessions = [lookup.placed(row, cli.host, overview["home"], clock) for row in overview["sessions"]]
         known.keep(cli.host, sessions)
         rows = [session for session in sessions if bears(session, wanted)]
     asks_remotes = cli.host is None and not cli.local and paths.knows_remotes()
@@ -58,6 +62,41 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `$sesh NAME` creates one"
         printing.text(for_host(none, cli.host))
     return 0
+
+
+def _overview(cli: Invocation) -> tuple[Overview, float]:
+    """Return what is listed of the machine, and by how many seconds its clock is ahead. Raises its error.
+
+    A person is not kept waiting for a host longer than by a list of all, if its sessions are known.
+    """
+    host = cli.host
+    if host is not None and cli.watched and not cli.json:
+        from sesh.ops import lookup
+        from sesh.reach import links
+        from sesh.remote import known
+
+        if known.last_told(host)[1] and not known.asks(links.destination_of(cli, host)):
+            try:
+                with cli.connecting(host):
+                    until = time.monotonic() + lookup.PATIENCE
+                    overview, link = lookup.asked(cli, host, "views.overview", until, named=True, anew=True)
+                return overview, link.clock
+            except (errors.LoginRefused, errors.NotDeployed, OSError):
+                pass  # the person may log in, or have sesh deployed there
+    target = cli.target
+    return target.call(views.overview), target.clock
+
+
+def _print_last_known(host: str, wanted: dict[str, str], error: SeshError) -> None:
+    """Print what a host that does not answer told last, if it told of sessions."""
+    from sesh.ops import lookup
+
+    reason = lookup.reason(error)
+    if rows := [row for row in lookup.last_known(host, reason) if bears(row, wanted)]:
+        table, now = _table(), time.time()
+        table.measure(rows, now)
+        printing.text("\n".join(table.lines([], now)))  # the headings
+        _print_group(table, host, rows, reason, now)
 
 
 def _tell_of_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:

@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack
 from math import inf
 
-from sesh.errors import Late, SeshError
+from sesh.errors import Late, LoginRefused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.ops.host_links import HostLinks
 from sesh.ops.local_index import LocalIndex
 from sesh.ops.lookup import Asking, known_hosts, reason
@@ -33,6 +33,8 @@ _AT_ONCE = 20
 _LOST, _EAGER = 1.0, 60.0
 """Seconds after which a host is asked whose link was lost and is not back, and for which that is done again and again,
 whatever it costs."""
+_BACKOFF = 0.1
+"""Share of the time for which a host has been silent that passes until it is asked again, at the most."""
 
 
 class SessionIndex:
@@ -63,6 +65,8 @@ class SessionIndex:
         self._next_there = 0.0
         self._eager_until = 0.0
         """The end of the time in which hosts whose link was lost are asked often (monotonic)."""
+        self._silent: dict[str, float] = {}
+        """By host that does not answer, and may be back at any moment: since when (seconds since the epoch)."""
         self._refreshed = False
         """True if a session was changed since other hosts were asked: then they are asked at once."""
         self._passes_over = hosts is None
@@ -139,7 +143,7 @@ class SessionIndex:
         self._take_answers(ready)
         if self._local is not None:
             self._local.take(ready)
-        if not self.pending and (self._refreshed or time.monotonic() >= self._next_there):
+        if not self.pending and (self._refreshed or time.monotonic() >= self._next_there or self._told_another()):
             self._ask_hosts()
 
     def _ask_hosts(self) -> None:
@@ -160,10 +164,20 @@ class SessionIndex:
         self.there |= {host: why for host, why in passed.items() if host not in standing}
         refreshed, self._refreshed = self._refreshed, False
         before, self._spent = self._spent, _spent_by_children()
+        self._silent = {host: since for host, since in self._silent.items() if host in asked}
         pause = 0.0 if refreshed or now < self._eager_until else (self._spent - before) / _SHARE
+        if self._silent:  # somebody looks at it
+            pause = min(pause, (time.time() - max(self._silent.values())) * _BACKOFF)
         self._next_there = now + min(ELSEWHERE[1], max(ELSEWHERE[0], pause))
         if unasked := [host for host in asked if host not in standing]:
             self._askings.append(Asking(self._caller, unasked, self._turns, anew=anew))
+
+    def _told_another(self) -> bool:
+        """Whether a silent host has answered another sesh since: then it is asked at once."""
+        back = [host for host, since in self._silent.items() if known.last_told(host)[0] > since]
+        for host in back:
+            del self._silent[host]
+        return bool(back)
 
     def _rests(self, known_at: int) -> bool:
         """Whether there is nobody to ask: the links of all hosts stand, and no other host is known since."""
@@ -175,7 +189,8 @@ class SessionIndex:
             if asking.inbound in ready:
                 for host, answer in asking.take():
                     self._take_answer(host, answer)
-            self.there |= {host: Late.reason for host in asking.give_up() if host not in self._links.standing}
+            for host in asking.give_up():
+                self._take_answer(host, silent_host(host))
             if asking.finished:
                 self._askings.remove(asking)
                 asking.close()
@@ -187,7 +202,13 @@ class SessionIndex:
             return  # its link has said more since
         if isinstance(answer, SeshError):
             self.there[host], self.remarks[host] = reason(answer), ""
+            if not isinstance(answer, (TimedOut, Unreachable)) or isinstance(answer, LoginRefused):
+                self._silent.pop(host, None)
+            elif host not in self._silent:
+                self._silent[host] = time.time()
+                self._next_there = min(self._next_there, time.monotonic() + ELSEWHERE[0])
             return
+        self._silent.pop(host, None)
         rows, remark = answer
         if self._holds:
             self._links.hold(host)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from sesh.config import Config
     from sesh.reach.workers import Turns
+    from sesh.remote.ssh.link import Link
     from sesh.schema import Staleness, Summary
 
     HostAnswer = tuple[str, list[Summary] | SeshError]
@@ -118,17 +119,38 @@ def last_known(host: str, why: str) -> list[Summary]:
 def once(answers: Mapping[str, list[Summary]]) -> dict[str, list[Summary]]:
     """The sessions of several hosts without those that come twice, as one account has two names; by name of the host.
 
-    What is known for sure goes before what was last known, then a plain name before `user@host:port`.
+    What is known for sure goes before what was last known, then a plain name before `user@host:port`, then the name
+    that was used first.
     """
-    seen: dict[tuple[str, str], str] = {}
-    for stale in (False, True):
-        for host in sorted(answers, key=lambda host: ("@" in host or ":" in host, natural(host))):
-            for row in answers[host]:
-                if ("stale" in row) == stale:
-                    seen.setdefault(_identity(host, row), host)
+    having: dict[tuple[str, str], list[tuple[bool, str]]] = {}
+    for host in sorted(answers, key=natural):
+        for row in answers[host]:
+            having.setdefault(_identity(host, row), []).append(("stale" in row, host))
+    seen = {
+        each: min(hosts, key=lambda had: (had[0], _rank(had[1])))[1] if len(hosts) > 1 else hosts[0][1]
+        for each, hosts in having.items()
+    }
     return {
         host: [row for row in answers[host] if seen[_identity(host, row)] == host]
         for host in sorted(answers, key=natural)
+    }
+
+
+def _rank(host: str) -> tuple[bool, str]:
+    """What says which of several names of one account goes first: the smaller one."""
+    return "@" in host or ":" in host, known.first_used(host)
+
+
+def _going_before(hosts: Sequence[str]) -> dict[str, list[str]]:
+    """For each of these hosts the others whose sessions are listed in place of the same ones of that host: as far as is
+    known they lead to the same account, or have told the same sessions."""
+    accounts = {remote.host: remote.account for remote in known.all()}
+    told = {host: {row["id"] for row in known.last_told(host)[1] if "id" in row} for host in hosts}
+    marks = {host: ids | {accounts.get(host, "")} for host, ids in told.items()}
+    ranks = {host: (_rank(host), natural(host)) for host in hosts}
+    return {
+        host: [other for other in hosts if (marks[other] & marks[host]) - {""} and ranks[other] < ranks[host]]
+        for host in hosts
     }
 
 
@@ -240,7 +262,24 @@ class Asking:
 def sessions_of(
     caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False, anew: bool = False
 ) -> list[Summary]:
-    """The sessions of one host, without a prompt. Raises the host's error, Late at the deadline (monotonic).
+    """The sessions of one host, without a prompt. Raises as `asked`; the words are the same."""
+    rows: list[Summary]
+    rows, opened = asked(caller, host, "sessions.summaries", deadline, stop, named=named, anew=anew)
+    return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
+
+
+def asked(
+    caller: Caller,
+    host: str,
+    op: str,
+    deadline: float,
+    stop: Stop | None = None,
+    *,
+    named: bool = False,
+    anew: bool = False,
+) -> tuple[Any, Link]:
+    """What one host answers to an op without arguments, without a prompt, and the link, which is closed. Raises the
+    host's error, Late at the deadline (monotonic).
 
     `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used. `anew`: a
     refusal of a moment ago does not count.
@@ -251,7 +290,7 @@ def sessions_of(
     destination = links.destination_of(caller, host)
     if anew:
         master.forget_refusal(destination)
-    timeout, op, stop = deadline - time.monotonic(), "sessions.summaries", stop or Stop()
+    timeout, stop = deadline - time.monotonic(), stop or Stop()
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
     can, early = known.abilities(destination)
     along, near = link.Along(question, early=early, lookup=True, public="asked" in can), links.origin(destination)
@@ -268,10 +307,12 @@ def sessions_of(
         stop.calling(opened.abort),
         NamingHost(host),
     ):
-        rows: list[Summary] = calls.request(caller, opened, op, {}, deadline)
+        answer = calls.request(caller, opened, op, {}, deadline)
     if named:
         links.record(destination, opened)
-    return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
+    elif account := opened.remote_info.get("account"):
+        known.note(destination, account=account)
+    return answer, opened
 
 
 def placed(session: Summary, host: str | None, home: str, clock: float) -> Summary:
@@ -355,18 +396,20 @@ def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:
     """Each known remote in the order of their names, as soon as it and those before it have answered or are late.
 
     Its sessions, and an empty text; or what it told last, and why it does not answer. Such rows come once all others
-    have answered: the same sessions may be theirs, under another name of one account.
+    have answered: the same sessions may be theirs, under another name of one account. For the same reason a host waits
+    for the name of its account that goes first.
     """
     hosts, failures = known_hosts(caller)
     answers = {host: last_known(host, why) for host, why in failures.items()}
     failures = {host: f"{why}{_not_asked(host)}" for host, why in failures.items()}
     queue = sorted([*hosts, *failures], key=natural)
-    count = len(queue)
+    count, before = len(queue), _going_before(queue)
 
     def ready() -> Iterator[tuple[str, list[Summary], str]]:
         while queue and queue[0] in answers:
             host = queue[0]
-            if host in failures and answers[host] and len(answers) < count:
+            waits = len(answers) < count if host in failures else not answers.keys() >= {*before[host]}
+            if answers[host] and waits:
                 return
             yield queue.pop(0), once(answers)[host], failures.get(host, "")
 

@@ -289,7 +289,7 @@ class HostTarget(Target):
         elif heard_at:
             known.saw(host or self.destination.host, name, heard_at)
         if host == self.destination.host and round_trip:
-            known.record_round_trip(self.destination, round_trip)
+            known.note(self.destination, round_trip=round(round_trip, 4))
 
     def _connect(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):

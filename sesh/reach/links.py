@@ -86,8 +86,9 @@ def opened(
 def record(destination: Destination, link: Link) -> None:
     """Record what a link has shown of a host that was named."""
     told = link.remote_info
-    can = told.get("can") or []
-    known.record(destination, str(told.get("version") or ""), asks=link.asked, can=can, swallows=link.swallowed)
+    can, account = told.get("can") or [], told.get("account") or ""
+    version = str(told.get("version") or "")
+    known.record(destination, version, asks=link.asked, can=can, swallows=link.swallowed, account=account)
 
 
 def request_along(
@@ -184,11 +185,12 @@ def back(caller: Caller, lost: LostSession, attempt: Attempt, *, deadline: float
     if not shared:
         master.forget_refusal(destination)
         threading.Thread(target=ssh_link.renew_master, args=(destination,), daemon=True).start()
+    gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
+    name = link.session_name or lost.name
+    eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
     if "result" in answer:
         link.close()
         raise Ended(f"{lost.name} has ended", answer["result"], output)
-    gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
-    eventlog.log("reconnect", host=lost.host, session=link.session_name, gap=gap, since=lost.position, joined=joined)
     return link
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -465,6 +466,26 @@ def test_what_happens_to_a_link_is_told_to_programs(home: Home, farm: Farm) -> N
     assert [each.get("reason") for each in events] == [None, "lost", None, "detached"]
 
 
+def test_a_job_that_ends_while_the_link_is_down_is_told_to_programs_with_the_gap(home: Home, farm: Farm) -> None:
+    """There were two disconnects, and nothing between them."""
+    brisk(home)
+    far = farm.host("box", proxied=True)
+    log = home.env["SESH_EVENT_LOG"] = os.path.join(home.path, "events")
+    job = running(home, far, script=GO)
+    far.proxy.refuse()
+    far.proxy.cut()
+    wait_until(lambda: "lost" in Path(log).read_text(encoding="utf-8"))
+    far.write("go", "")
+    wait_until(lambda: not far.names())
+    far.proxy.restore()
+    job.communicate(timeout=30)
+    events = [json.loads(line) for line in Path(log).read_text(encoding="utf-8").splitlines()]
+    own = [each for each in events if each.get("session") == "job"]
+    assert [each["event"] for each in own] == ["connect", "disconnect", "reconnect", "disconnect"]
+    assert own[2]["gap"] > 0
+    assert own[2]["joined"] is None
+
+
 # -- jobs
 
 
@@ -653,6 +674,8 @@ def test_a_tied_job_ends_with_its_waiter_also_over_a_link_that_comes_back(home: 
     assert job.stderr is not None
     assert b"lost the link" in job.stderr.readline()
     job.send_signal(signal.SIGTERM)
+    said = job.stderr.readline()  # it was as if the signal had been lost
+    assert said == b"sesh: job ends once the link to @box is back; Ctrl-C stops waiting for that\n"
     far.proxy.restore()
     job.communicate(timeout=30)
     assert job.returncode == 129

@@ -161,7 +161,7 @@ def test_what_went_wrong_long_before_is_told_to_nobody(home: Home, farm: Farm) -
 
 
 def test_who_comes_next_waits_for_a_login_that_goes_on_alone(stuck: Destination, farm: Farm) -> None:
-    with pytest.raises(Late, match="another sesh is still trying"):
+    with pytest.raises(Late, match="another sesh command is still connecting"):
         master.ensure(stuck, ask=False, timeout=0.2, lingers=True)
     assert len(farm.masters()) == 1
 
@@ -179,7 +179,7 @@ def test_ctrl_c_leaves_a_login_alone_with_its_lock(here: Home, farm: Farm) -> No
         asking.send_signal(signal.SIGINT)
         assert b"KeyboardInterrupt" in asking.communicate(timeout=20)[1]
     waiting = master.locked(Destination("box"), time.monotonic() + 0.2)
-    with pytest.raises(Late, match="another sesh is still trying"), waiting:
+    with pytest.raises(Late, match="another sesh command is still connecting"), waiting:
         pass
     far.proxy.restore()
     wait_until(lambda: master.is_alive(Destination("box")))

@@ -136,6 +136,29 @@ def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(home: H
     assert "stale" not in home.sesh("--list", "--json").json()[1], "it is asked again each time"
 
 
+def test_the_list_of_one_host_that_does_not_answer_shows_what_was_last_known(home: Home, farm: Farm) -> None:
+    """It was an error alone; a person waited fourteen seconds for it."""
+    far = farm.host("gone", proxied=True)
+    known(home, far)
+    far.sesh("--open", "build", "--label", "team=mine", "--", "cat")
+    assert home.sesh("@gone", "--list").code == 0
+    processes.kill(farm.masters())
+    far.proxy.silence()
+    opened = home.terminal("@gone")
+    opened.wait_for("connecting to gone")
+    assert opened.exit_code() == 1
+    assert re.search(r"@gone +no answer yet\n\? build +seen just now", opened.text()), opened.text()
+    far.proxy.refuse()
+    processes.kill(farm.masters())
+    listed = home.sesh("@gone", "--list")
+    assert listed.code == 1
+    assert "? build " in listed.stdout
+    assert listed.stderr.startswith("sesh: cannot reach gone: ")
+    assert home.sesh("@gone", "--list", "--label", "team=none").stdout == ""
+    failed = home.sesh("@gone", "--list", "--json")
+    assert (failed.code, failed.json()["error"]["code"]) == (1, "unreachable")
+
+
 def test_the_rows_of_all_machines_stand_below_the_same_headings(home: Home, farm: Farm) -> None:
     """Rows that came later were wider: no column stood below its heading."""
     far, other = farm.host("slow", proxied=True), farm.host("alpha")

@@ -469,11 +469,11 @@ def test_ssh_compresses_unless_the_host_is_near(here: Home, farm: Farm, monkeypa
         return after(ssh.options(box, ask=True), "Compression")
 
     assert compression() == ["yes"]
-    assert not known.record_round_trip(box, 0.001), "a host that is not known is not made known by that"
+    assert not known.note(box, round_trip=0.001), "a host that is not known is not made known by that"
     known.record(box)
-    assert known.record_round_trip(box, 0.05)
+    assert known.note(box, round_trip=0.05)
     assert compression() == ["yes"]
-    known.record_round_trip(box, 0.01)
+    known.note(box, round_trip=0.01)
     known.record(box)
     assert compression() == []
     monkeypatch.setenv("SESH_COMPRESSION", "yes")

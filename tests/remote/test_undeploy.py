@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import glob
+import json
+import os
+from pathlib import Path
+
 import pytest
 
 from sesh.cli.printed import PrintedUndeployed
@@ -19,6 +24,11 @@ def deployed(home: Home, farm: Farm, word: str) -> Far:
     far = farm.host(word, installed=False)
     assert home.sesh("--deploy", far.at, timeout=60).code == 0
     return far
+
+
+def records(home: Home) -> list[str]:
+    """The records of known remotes."""
+    return glob.glob(os.path.join(home.path, ".local/state/sesh/remotes/*.json"))
 
 
 def left(far: Far) -> list[str]:
@@ -82,10 +92,22 @@ def test_another_name_of_a_host_that_was_left_is_forgotten_with_its_sessions(hom
     for words in (["@inner", "--list"], ["@box", "--list"], ["--list"]):
         assert "work" in home.sesh(*words).stdout
     assert home.sesh("@box", "--kill", "work").code == 0
-    assert home.sesh("--undeploy", "@box").code == 0
+    done = home.sesh("--undeploy", "@box")
+    assert (done.code, done.stderr) == (0, "sesh: the same machine is forgotten by its other names too: @inner\n")
+    assert home.sesh("--list").stdout == ""
+    assert "no known remotes" in home.sesh("--upgrade").stderr
+    assert not far.exists(".local/bin/sesh")
     gone = home.sesh("--undeploy", "@inner")
-    assert (gone.code, gone.stderr) == (1, "sesh: inner has no sesh; it is forgotten\n")
-    assert "inner" not in home.sesh("--list").stdout
+    assert (gone.code, gone.stderr) == (1, "sesh: inner has no sesh\n")
+
+
+def test_a_machine_of_two_names_is_upgraded_once(home: Home, farm: Farm) -> None:
+    """Two deployments to one account ran at the same time."""
+    far = deployed(home, farm, "box")
+    farm.host("inner", same_user=far)
+    for word in ("@inner", "@box"):
+        assert home.sesh(word, "--list").code == 0
+    assert [row["host"] for row in home.sesh("--upgrade", "--json", timeout=60).json()["hosts"]] == ["box"]
 
 
 def test_sessions_that_were_ended_by_another_name_of_a_host_are_in_no_list(home: Home, farm: Farm) -> None:
@@ -96,6 +118,9 @@ def test_sessions_that_were_ended_by_another_name_of_a_host_are_in_no_list(home:
     for words in (["@inner", "--list"], ["@box", "--list"]):
         assert "work" in home.sesh(*words).stdout
     assert home.sesh("@box", "--kill-all", "-y").code == 0
+    (inner_record,) = (path for path in records(home) if '"inner"' in Path(path).read_text(encoding="utf-8"))
+    record = json.loads(Path(inner_record).read_text(encoding="utf-8"))
+    home.write(inner_record, json.dumps({**record, "account": ""}), 0o600)  # as an older sesh wrote it
     assert home.sesh("--undeploy", "@box").code == 0
     assert home.sesh("--list").stdout == "@inner  not deployed; install it with: sesh --deploy @inner\n"
     processes.kill(farm.masters())

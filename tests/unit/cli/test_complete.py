@@ -34,7 +34,8 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> None:
         ("|", "words", ["work", "play", "@gpu", "@box"]),
         ("w|", "words", ["work"]),
         ("@|", "words", ["@gpu", "@box"]),
-        ("@gpu @b|", "words", ["@box"]),
+        ("@gpu @|", "words", ["@box"]),
+        ("--deploy @box |", "words", ["@gpu"]),
         ("@gpu |", "words", ["on-gpu"]),
         ("@gpu on|", "words", ["on-gpu"]),
         ("@gpu --kill |", "words", ["on-gpu"]),
@@ -112,6 +113,14 @@ def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monk
     home.write(".ssh/conf.d/a", "Include conf.d/a config\nHost six\n\tHost\tseven\nHost -bad $(evil) a/b\n")
     home.write("extra", 'HOST eight\nHostName nine\nHost "ten\n')
     assert destination.aliases() == ["one", "two", "four", "six", "seven", "eight", "everywhere"]
+
+
+def test_hosts_are_offered_by_name_wherever_they_are_from(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They came in the order of their last use, and those of ssh_config behind them."""
+    monkeypatch.setenv("HOME", home.path)
+    monkeypatch.setattr(destination, "SYSTEM_CONFIG", home.write("ssh_config", "Host web10 box\n"))
+    monkeypatch.setattr(complete, "remotes", lambda: ["web2", "gpu"])
+    assert list(complete.hosts()) == ["@box", "@gpu", "@web2", "@web10"]
 
 
 def test_a_host_that_does_not_answer_costs_tab_next_to_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import socket
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from sesh import wire
-from sesh.errors import Unreachable
+from sesh.errors import SeshError, Unreachable, silent_host
 from sesh.ops import index as indexes
 from sesh.ops import local_index, lookup
 from sesh.ops.index import SessionIndex
@@ -106,6 +107,53 @@ def test_after_an_answer_other_hosts_are_asked_at_once_and_once_more_soon(monkey
         assert passes(20) == [18], "asking is dear"
         index.refresh()
         assert passes(20) == [0, 3]
+
+
+def test_a_silent_host_is_asked_again_soon_whatever_it_costs_and_at_once_when_it_has_answered_another_sesh(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A list that was begun while a host was away showed it up to fifty seconds after it was back."""
+    now, spent, told = [1000.0], [0.0], [0.0]
+    asked: list[float] = []
+
+    class Silent:
+        waiting, inbound, finished = frozenset[str](), 99, True
+
+        def __init__(self, *_: object, anew: bool) -> None:
+            asked.append(now[0])
+            spent[0] += 0.5
+
+        def take(self) -> list[tuple[str, SeshError]]:
+            return [("box", silent_host("box"))]
+
+        def give_up(self) -> list[str]:
+            return []
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    monkeypatch.setattr(indexes, "_spent_by_children", lambda: spent[0])
+    monkeypatch.setattr(indexes, "Asking", Silent)
+    monkeypatch.setattr(known, "last_told", lambda _host: (told[0], []))
+    with SessionIndex(Caller(), ["box"]) as index:
+
+        def longest_pause(seconds: float) -> float:
+            """The longest time between two questions while so much time passed."""
+            until, before = now[0] + seconds, len(asked) - 1
+            while now[0] < until:
+                index.take({99})
+                now[0] += max(0.001, min(index.due, 1.0))
+            return max(later - earlier for earlier, later in itertools.pairwise(asked[before:]))
+
+        assert longest_pause(30) < 4
+        assert longest_pause(120) < 20
+        assert 40 < longest_pause(1000) < 52, "nobody waits for a host that is off"
+        told[0] = now[0]
+        index.take({99})
+        assert asked[-1] == now[0]
+        assert longest_pause(30) < 4
 
 
 @pytest.fixture

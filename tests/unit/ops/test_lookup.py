@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sesh import moments
 from sesh.errors import Late, LoginRefused, NotFound, Refused, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import lookup
@@ -213,6 +214,18 @@ def test_one_account_under_two_names_has_each_session_once(world: World) -> None
     assert lookup.once({"lan": [stale], "vpn": [other]}) == {"lan": [], "vpn": [other]}, "what is sure goes first"
     world.hosts = {"vpn": ["work"], "lan": ["work"]}
     assert lookup.located(CALLER, ["work"])["work"].hosts == ["lan", "vpn"], "two that look alike"
+
+
+def test_one_account_is_listed_under_the_name_that_was_used_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was the first in the alphabet: a name used once renamed a host in all lists."""
+    for number, word in enumerate(("me@web", "web", "jump")):
+        monkeypatch.setattr(moments, "stamp", lambda number=number: f"2026-03-01T12:00:0{number}Z")
+        world.hosts = {word: [summary(name="work", id="0f")]}
+    world.hosts = {word: [summary(name="work", id="0f")] for word in ("jump", "web", "me@web")}
+    assert lookup.located(CALLER, ["work"])["work"].hosts == ["web"]
+    assert [host for host, rows, _ in lookup.lists(CALLER) if rows] == ["web"]
 
 
 def test_what_a_silent_host_told_last_is_not_listed_beside_the_same_sessions_of_another_name(world: World) -> None:

@@ -381,6 +381,24 @@ def test_a_remote_can_be_forgotten() -> None:
     assert not known.forget("box")
 
 
+def test_a_machine_is_forgotten_by_all_names_that_lead_to_one_account_there() -> None:
+    """It stayed in lists under its other name, and --upgrade installed sesh there again."""
+    for word, hostname, account in (("box", "box", "a1"), ("abox", "10.0.0.1", "a1"), ("web", "web", "b2")):
+        known.record(there(word, hostname), account=account)
+    for word, hostname in (("old", "old"), ("older", "older")):
+        known.record(there(word, hostname))
+    assert known.note(there("old", "old"), account="")
+    known.record(there("abox", "10.0.0.1"), "1.2")
+    for word in ("abox", "box"):
+        known.keep(word, [{"name": "work", "id": word}])
+    assert sorted(remote.host for remote in known.named("box")) == ["abox", "box"]
+    assert known.forget("box")
+    assert sorted(words()) == ["old", "older", "web"]
+    assert [known.last_told(word) for word in ("abox", "box")] == [(0, []), (0, [])]
+    assert known.forget("old"), "of which no account is known"
+    assert sorted(words()) == ["older", "web"]
+
+
 @pytest.mark.thorough  # megabytes of names
 def test_names_of_any_length_can_be_read_again() -> None:
     """In JSON a character may take twelve bytes."""

@@ -78,6 +78,7 @@ def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> N
     [
         ("/etc/passwd", "absolute"),
         ("~//etc", "absolute"),
+        ("$HOME/.vimrc", "write it relative to HOME"),
         ("..", "outside HOME"),
         ("a/../b", "outside HOME"),
         (".config/../../other", "outside HOME"),
