@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     Frames = list[tuple[int, bytes]]
     Handlers = tuple[Callable[[bytes | None], None], Callable[[int, bytes], None], Callable[[Frames | None], None]]
 
-_HELLO_TIMEOUT = 10.0
-"""Seconds for the daemon to answer HELLO."""
+HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0
+"""Seconds for the daemon to answer HELLO, here and over a link."""
 _FLUSH_TIMEOUT = 0.2
 """Seconds for the terminal to take pending output."""
 _RESIZED_AFTER = 0.1
@@ -107,7 +107,7 @@ class Attachment:
         self.display.on_link = host is not None
         self.channel = Channel(connection, self.round_trip, on_link=host is not None)
         self.channel.send(hello)
-        self._timers.set("welcome", _HELLO_TIMEOUT, self._unanswered)
+        self._timers.set("welcome", HELLO_TIMEOUT if host is None else _OVER_LINK, self._unanswered)
         predictor: Predictor | None = None
         if host is not None and predict != "never" and not self.options.read_only:
             from sesh.client.predict.predictor import Predictor

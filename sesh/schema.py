@@ -284,10 +284,11 @@ class _Made(TypedDict):
 
 
 class Made(_Made, total=False):
-    """The result for a session of a layout, or for a lost one. `command`: what a restored session runs; `awaits_enter`:
-    it waits for Enter first."""
+    """The result for a session of a layout, or for a lost one. `again`: it was there, had ended or was lost, and was
+    started again; `command`: what a restored session runs; `awaits_enter`: it waits for Enter first."""
 
     host: str | None
+    again: bool
     command: list[str] | None
     awaits_enter: bool
     error: ErrorFacts | PrintedError

@@ -116,5 +116,7 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
         elif row.get("awaits_enter"):
             printing.text(f"{name} waits for Enter to run again{command}")
         else:
-            printing.text(f"{done} {name}{command}" if row["created"] else f"{name} already runs")
+            again = " again" if row.get("again") else ""
+            words = f"{'started' if again else done} {name}{again}{command}"
+            printing.text(words if row["created"] else f"{name} already runs")
     return int(failed)

@@ -339,7 +339,8 @@ TEXTS = {
     "--status": Texts(
         SEE, "Show everything known about a session",
         "[NAME]",
-        "Print everything known about a session; without NAME, the one that you are in.",
+        "Print everything known about a session; without NAME, the one that you are in.\n\n"
+        "The exit code is 0 also for one that has ended or is lost, and 1 if there is none; --json has its state.",
         "sesh --status work", "sesh --status work --json",
     ),
     "--state": Texts(
@@ -411,7 +412,8 @@ TEXTS = {
     "--import": Texts(
         KEEP, "Create the sessions of an --export that are missing",
         "[FILE]",
-        "Create the sessions of an --export that are missing; without FILE, or with -, it reads stdin.",
+        "Create the sessions of an --export that are missing, and start those again that have ended or are lost; "
+        "without FILE, or with -, it reads stdin.",
         "sesh --import sessions.json", "sesh --import - < sessions.json", "sesh @gpu --import - < sessions.json",
     ),
     "--sweep": Texts(

@@ -283,11 +283,11 @@ class Tools:
         others: Annotated[
             bool,
             Field(
-                description="Also sessions that you did not open: every one on that machine, including people's own."
+                description="Also sessions that you did not create: every one on that machine, including people's own."
             ),
         ] = False,
     ) -> Closed:
-        """End the sessions that were opened through this server, here and on all hosts, or only those of one host. Use
+        """End the sessions that were created through this server, here and on all hosts, or only those of one host. Use
         it when your work is done; others=true ends people's sessions too."""
         ends: dict[UsedSession, Callable[[], None]] = {}
         if others:

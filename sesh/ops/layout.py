@@ -202,6 +202,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
         launch_spec["resume"] = entry.get("resume")
         if (summary := find.dormant(name)) is not None:
             dormant.start(caller, launch_spec, name, summary, again=True).close()
+            row["again"] = True
         else:
             create.start(launch_spec, name).close()
     except SeshError as error:

@@ -132,7 +132,14 @@ _leftover = complete(
 )
 _finding = complete({"check": word(100), "state": word(20), "message": line, "remedy": optional(line)})
 _name_and_created: dict[str, Shape] = {"name": session_name, "created": flag}
-_made = complete(_name_and_created, host=optional(line), command=optional(command), awaits_enter=flag, **_row_error)
+_made = complete(
+    _name_and_created,
+    host=optional(line),
+    again=flag,
+    command=optional(command),
+    awaits_enter=flag,
+    **_row_error,
+)
 _killed = complete({"killed": items(session_name), "failed": _errors})
 
 _SHAPES: dict[str, Shape] = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, need
+from tests.support import Home, Result, need, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -36,6 +36,19 @@ def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Hom
     again = sesh("--import", "-", "--json", input=exported.raw)
     assert again.json()["ok"] is True
     assert [each["created"] for each in again.json()["sessions"]] == [False, False]
+
+
+def test_one_that_has_ended_is_said_to_be_started_again(sesh: Sesh, home: Home) -> None:
+    """`started again` stood above `created web`."""
+    sesh("--open", "web", "--", "sh", "-c", "test -e up && exec cat; exit 3")
+    wait_until(lambda: home.summary("web")["state"] == "exited")
+    layout = sesh("--import", input='[{"name": "web"}]')
+    assert (layout.code, layout.stdout) == (0, "started web again\n")
+    assert "web exited 3" in layout.stderr
+    wait_until(lambda: home.summary("web")["state"] == "exited")
+    home.write("up", "")
+    row = sesh("--import", "--json", input='[{"name": "web"}, {"name": "new"}]').json()["sessions"]
+    assert [(each["created"], each.get("again")) for each in row] == [(True, True), (True, None)]
 
 
 def test_only_the_shell_of_the_person_is_written_as_none(sesh: Sesh, home: Home) -> None:

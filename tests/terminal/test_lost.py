@@ -21,7 +21,7 @@ from sesh.reach.caller import Caller
 from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
 from sesh.stored import Record
-from tests.support import Home, Result, find, need, wait_until, warm
+from tests.support import ROOT, Home, Result, find, need, wait_until, warm
 
 Sesh = Callable[..., Result]
 
@@ -500,3 +500,21 @@ def test_a_restored_session_still_knows_what_was_run_in_it(home: Home) -> None:
     lost = home.sesh("--history", "work", "1")
     assert (lost.code, lost.stdout) == (1, "")
     assert "the output of command 1 is not kept any more; see: sesh --logs work" in lost.stderr
+
+
+def test_the_line_for_tmux_has_session_holds_only_for_one_that_runs(sesh: Sesh, home: Home) -> None:
+    """The page said that `--status` is it, whose exit code is 0 for one that has ended or is lost, too."""
+    need("jq")
+    with open(os.path.join(ROOT, "docs", "COMING-FROM.md"), encoding="utf-8") as page:
+        row = next(line for line in page if line.startswith("| `tmux has-session -t work` |"))
+    line = row.split("`")[3].replace("\\|", "|").replace("sesh ", f"{shlex.join(home.command)} ")
+    states = {"runs": "running", "ended": "exited", "dead": "lost", "none": None}
+    for name, command in (("runs", "cat"), ("ended", "exit 3"), ("dead", "cat")):
+        assert sesh("--open", name, "--", "sh", "-c", command).code == 0
+    wait_until(lambda: home.summary("ended")["state"] == "exited")
+    lose(home, "dead")
+    for name, state in states.items():
+        assert sesh("--status", name, "--json").json().get("state") == state
+        words = ["sh", "-c", line.replace("work", name)]
+        done = subprocess.run(words, env=home.env, cwd=home.path, capture_output=True, timeout=60, check=False)
+        assert (done.returncode == 0) == (name == "runs"), done

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from sesh.client import attachment
 from sesh.reach import find
 from tests.support import Home, warm
 
@@ -39,6 +40,23 @@ def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, words
         assert (done.code, done.stdout) == (code, "")
         assert "the daemon of work does not answer" in done.stderr
         assert "sesh --status work" in done.stderr
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+
+
+def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home: Home) -> None:
+    """The terminal stayed blank for ten seconds; the page says five."""
+    assert attachment.HELLO_TIMEOUT <= 5
+    home.command = warm.changed("from sesh.client import attachment; attachment.HELLO_TIMEOUT = 0.5")
+    assert home.sesh("--open", "work", "--", "cat").code == 0
+    daemon = home.summary("work")["daemon_pid"]
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        window = home.terminal("work")
+        assert window.exit_code() == 1
+        assert time.monotonic() - began < 5
+        assert "the daemon of work does not answer; `sesh --status work` shows its pid" in window.text()
     finally:
         os.kill(daemon, signal.SIGCONT)
 

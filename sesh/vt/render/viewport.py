@@ -1,7 +1,8 @@
 """The bytes for a terminal of another size: a clipped part of the screen, drawn row by row.
 
 Only rows that have changed since the last time are sent. The part contains the cursor and moves only when it must; it
-returns to the first column, where prompts and output begin, as soon as the cursor fits there.
+returns to the first column, where prompts and output begin, as soon as the cursor fits there, and up to the first row
+as far as it would show blank rows at its end.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Viewport:
     def draw(self, emulator: Emulator) -> bytes:
         """Return the bytes that bring the terminal up to date; b"" if nothing has changed."""
         screen = emulator.screen
-        self._follow(*emulator.cursor, screen.columns, screen.lines)
+        self._follow(*emulator.cursor, screen)
         out: list[str] = []
         if self._sent is None:
             out.append((clean_screen(self.columns, self.rows) if self._clear else CANCEL + NEUTRAL).decode())
@@ -72,11 +73,17 @@ class Viewport:
             self._cursor = cursor
         return "".join(out).encode()
 
-    def _follow(self, row: int, column: int, columns: int, rows: int) -> None:
-        """Move the part so that it contains the cursor, and reaches no further over the screen's edge than it must."""
-        self.top = min(max(self.top, row - self.rows + 1), row, max(0, rows - self.rows))
+    def _follow(self, row: int, column: int, screen: Screen) -> None:
+        """Move the part so that it contains the cursor, and reaches no further over the screen's edge, or over the end
+        of what is written, than it must."""
+        least = max(0, row - self.rows + 1)
+        self.top = min(max(self.top, least), row)
+        if self.top > least:
+            rows = screen.rows
+            end = next((y + 1 for y in range(len(rows) - 1, row, -1) if rows[y].line(trimmed=True)), row + 1)
+            self.top = min(self.top, max(least, end - self.rows))
         left = self.left if column >= self.columns else 0
-        self.left = min(max(left, column - self.columns + 1), column, max(0, columns - self.columns))
+        self.left = min(max(left, column - self.columns + 1), column, max(0, screen.columns - self.columns))
 
     def _text(self, row: Row) -> str:
         """The visible part of a row from its first column, with the default pen before and after it."""

@@ -162,6 +162,7 @@ def test_a_difference_is_seen() -> None:
         {"name": shapes.optional(shapes.line), "created": shapes.line, "new": shapes.flag}, ("name", "new")
     )
     assert list(differences(shape, schema.Made, "x")) == [
+        "x.again: not checked",
         "x.awaits_enter: not checked",
         "x.command: not checked",
         "x.created: word, <class 'bool'>",

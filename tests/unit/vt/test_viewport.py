@@ -42,6 +42,23 @@ def test_the_view_is_back_at_the_first_column_as_soon_as_the_cursor_fits_there()
     assert shown(view, client, emulator)[2].endswith(" /srv")
 
 
+def test_the_view_goes_back_up_when_no_text_is_left_below_it() -> None:
+    """After vim, less or htop in a larger terminal a smaller one showed the prompt alone, and blank rows below it."""
+    emulator = fed("one\r\ntwo\r\n$ ")
+    view, client = Viewport(20, 4), Emulator(20, 4)
+    assert shown(view, client, emulator) == ["one", "two", "$", ""]
+    emulator.feed(b"\x1b[?1049h\x1b[H" + b"\r\n".join([b"~"] * 5) + b"\r\n:q")
+    assert shown(view, client, emulator) == ["~", "~", "~", ":q"]
+    emulator.feed(b"\x1b[?1049l")
+    assert shown(view, client, emulator) == ["one", "two", "$", ""]
+    emulator.feed(b"\r\n3\r\n4\r\n5\x1b[3;1H")
+    assert shown(view, client, emulator) == ["one", "two", "$", "3"]
+    emulator.feed(b"\x1b[6;2H")
+    assert shown(view, client, emulator) == ["$", "3", "4", "5"]
+    emulator.feed(b"\x1b[5;1H\x1b[J")
+    assert shown(view, client, emulator) == ["two", "$", "3", ""], "as much as fits, with the cursor"
+
+
 def test_a_larger_terminal_sees_everything_at_its_top_left() -> None:
     emulator = fed("one\r\ntwo", 5, 2)
     view, client = Viewport(10, 4), Emulator(10, 4)
