@@ -40,9 +40,8 @@ _READING, _STALLED = 30.0, 3.0
 """Seconds for a program to read a text; and seconds in which it has to read anything."""
 _STANDS = 0.1
 """Seconds for which the end of the text stands, and for which it is gone, before that counts."""
-_HIDDEN, _UNTOUCHED = 1.0, 3.0
-"""Seconds after it was read until the Enter for a text that is not shown; and until none for one that a program with a
-hidden cursor has taken no notice of: a menu, however it is drawn."""
+_HIDDEN = 1.0
+"""Seconds after it was read until the Enter for a text that is not shown."""
 _RESTLESS = 10.0
 """Seconds in which the text has to stand still."""
 _AGAIN, _JUDGED = 1.0, 2.0
@@ -145,7 +144,8 @@ class Submissions:
             return False, "it reads lines now, and got no Enter"
         if self._asks_anew(question):
             return False, "it asks something now, and got no Enter"
-        if not submission.cells and (why := self._unfit(shown)):
+        if not submission.cells and (shown.seen or self._shows_menu()):
+            why = "the text is gone from its screen" if shown.seen else "it shows a menu, and not the text"
             return False, f"{why}, and it got no Enter"
         self._note(b"\r" + submission.after)
         for keys in filter(None, (b"\r", submission.after)):
@@ -165,7 +165,7 @@ class Submissions:
                     return True
             elif now - seen_at >= _STANDS:  # some clear the screen before they draw it
                 submission.cells = []
-                if now - read_at >= (_UNTOUCHED if self._ignores(shown) else _HIDDEN):
+                if now - read_at >= _HIDDEN:
                     return True
         return False
 
@@ -228,20 +228,12 @@ class Submissions:
         """Returns whether a person has typed meanwhile, so that Enter would submit that too."""
         return self._pump.attended_at > submission.began
 
-    def _unfit(self, shown: TextEnd) -> str:
-        """Why a screen without the text is to get no Enter; empty if it may. In a menu Enter would pick an entry."""
+    def _shows_menu(self) -> bool:
+        """Returns whether the screen shows a menu; Enter would pick its entry."""
         from sesh.daemon.activity import question
 
-        if shown.seen:
-            return "the text is gone from its screen"
         rows = self._rows()
-        if question.offers(list(map(question.words_of, rows))) or question.lists_entries(rows):
-            return "it shows a menu, and not the text"
-        return "it shows neither the text nor a cursor, as a menu does" if self._ignores(shown) else ""
-
-    def _ignores(self, shown: TextEnd) -> bool:
-        """Returns whether the program hides the cursor, and its screen is as it was before the text."""
-        return shown.untouched(self._rows()) and not self._model.emulator.cursor_visible
+        return question.offers(list(map(question.words_of, rows))) or question.lists_entries(rows)
 
     def _rows(self) -> list[str]:
         self._model.catch_up()

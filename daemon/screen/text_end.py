@@ -44,10 +44,6 @@ class TextEnd:
             start = solid.rfind(self._end, 0, start + len(self._end) - 1)
         return []
 
-    def untouched(self, rows: Sequence[str]) -> bool:
-        """Returns whether a text that has an end left the screen as it was."""
-        return self._end != "" and list(rows) == list(self._before)
-
     def empty_below(self, rows: Sequence[str]) -> bool:
         """Returns whether the end is shown, and the row below it bears no words, as after a swallowed Enter."""
         cells = self.find(rows)

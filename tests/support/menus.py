@@ -22,7 +22,6 @@ MENUS = {
     "questionary": "? What do you want to do?  (Use arrow keys)\n » Order a pizza\n   Make a reservation",
     "survey": "? Choose a color:  [Use arrows to move, type to filter]\n> red\n  blue",
     "dialoguer": "? Pick your flavor ›\n  Ice Cream\n❯ Vanilla Cupcake",
-    "unknown": "Pick one\n■ red\n□ blue",
 }
 """What each menu shows."""
 
