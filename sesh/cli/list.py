@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sesh.cli.table import Table
     from sesh.schema import Overview, Summary
 
+_PATIENCE = 5.0
+"""Seconds for the one host that is listed; a list of all waits for less."""
+
 
 def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) -> int:
     """`--list [--label K=V]… [--watch]`: the sessions that have all of the labels, here and on known remotes."""
@@ -67,7 +70,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
 def _overview(cli: Invocation) -> tuple[Overview, float]:
     """Return what is listed of the machine, and by how many seconds its clock is ahead. Raises its error.
 
-    A person is not kept waiting for a host longer than by a list of all, if its sessions are known.
+    A person is not kept waiting for a host as long as ssh waits, if its sessions are known.
     """
     host = cli.host
     if host is not None and cli.watched and not cli.json:
@@ -78,7 +81,7 @@ def _overview(cli: Invocation) -> tuple[Overview, float]:
         if known.last_told(host)[1] and not known.asks(links.destination_of(cli, host)):
             try:
                 with cli.connecting(host):
-                    until = time.monotonic() + lookup.PATIENCE
+                    until = time.monotonic() + _PATIENCE
                     overview, link = lookup.asked(cli, host, "views.overview", until, named=True, anew=True)
                 return overview, link.clock
             except (errors.LoginRefused, errors.NotDeployed, OSError):

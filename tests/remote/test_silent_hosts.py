@@ -91,7 +91,7 @@ def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, 
     far = farm.host("gone", proxied=True)
     for name in ("job", "other"):
         if (name, end) != ("job", "--exec"):
-            far.sesh("--open", name, "--", "cat")
+            far.sesh("--open", name, "--", "sh", "-c", "echo ready; exec cat")
     job = home.start("@gone", "--exec", "job", "--", "cat") if end == "--exec" else None
     wait_until(lambda: far.names() == ["job", "other"])
     known(home, far)
@@ -101,7 +101,7 @@ def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, 
         job.communicate(timeout=20)
     elif end == "attached":
         terminal = home.terminal("@gone", "job")
-        terminal.wait_until(lambda: far.has_attached("job"), 20)
+        terminal.wait_for("ready", 20)
         terminal.type(b"\x04")
         assert terminal.exit_code() == 0
     else:
