@@ -135,6 +135,8 @@ def test_ssh_with_the_command_of_the_recipe_is_in_the_session(home: Home, farm: 
     home.write(".ssh/config", "\n".join([alias, *own, both]), 0o600)
     terminal = home.terminal(command=["ssh", "gpu-work"])
     terminal.wait_until(lambda: far.has_attached("work"))
+    terminal.type("echo seen-$((40+2))\r")
+    terminal.wait_for("seen-42")  # until then its keys are those of a terminal that is not raw
     terminal.type("\x1c")
     assert terminal.exit_code() == 0
     assert far.names() == ["work"]
