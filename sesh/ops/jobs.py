@@ -107,8 +107,9 @@ class Waiter:
 
     def _set_message(self) -> None:
         name = self._stream.name
-        ways = f"watch it: $sesh {name}, end it: $sesh --kill {name}, for a week after its end: $sesh --logs {name}"
-        self._interrupts.message = f"{subject(name)} goes on; {ways}"
+        ways = f"watch it: $sesh {name}; end it: $sesh --kill {name}"
+        output = f"its output, for a week after its end: $sesh --logs {name}"
+        self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
 
     def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
         """Waits for the job's end; returns the daemon's account of it, and the output if it is `wanted`, or its end.

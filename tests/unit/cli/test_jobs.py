@@ -71,7 +71,7 @@ def test_three_presses_of_ctrl_c_stop_the_waiting_and_the_job_goes_on(ends: tupl
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = played(daemon, part)
-    ways = "watch it: sesh job, end it: sesh --kill job, for a week after its end: sesh --logs job"
+    ways = "watch it: sesh job; end it: sesh --kill job; its output, for a week after its end: sesh --logs job"
     with (
         waiting(connection, interrupts(tie=False)) as waiter,
         pytest.raises(Interrupted, match=f"job goes on; {ways}$"),
