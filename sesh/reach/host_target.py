@@ -253,6 +253,7 @@ class HostTarget(Target):
             if "result" in answer:
                 link.close()
                 raise Ended(str(answer["name"]), answer["result"], output)
+            self._keep(link, answer)
             return str(answer["name"]), link
 
     def _unknown_start(self) -> Interrupted:

@@ -67,6 +67,21 @@ def test_a_session_that_was_created_just_now_is_listed_with_its_directory_and_it
     assert re.fullmatch(r"\? fresh +seen just now +~ +sh -c 'echo ready; exec cat'", row)
 
 
+def test_a_job_that_runs_is_listed_of_a_host_that_was_cut_off_right_after(home: Home, farm: Farm) -> None:
+    """It was in no list until the host had told of it, though somebody waited for it in the next window."""
+    far = farm.host("gone", proxied=True)
+    known(home, far)
+    job = home.start("@gone", "--exec", "job", "--follow", "--", "sh", "-c", "echo ready; exec cat")
+    assert job.stdout is not None
+    assert job.stdout.readline().strip() == b"ready"
+    far.proxy.refuse()
+    far.proxy.cut()
+    (row,) = stale_rows(home)
+    assert re.fullmatch(r"\? job +seen just now +~ +sh -c 'echo ready; exec cat'", row)
+    processes.kill([job.pid])
+    job.communicate()
+
+
 def test_a_session_that_a_terminal_has_just_left_was_seen_then(home: Home, farm: Farm) -> None:
     """`seen 4 min ago`, of a session that one had left ten seconds ago."""
     far = farm.host("gone", proxied=True)
