@@ -596,7 +596,7 @@ def test_a_layout_carries_the_resume_command(home: Home) -> None:
     assert home.summary("a")["resume"] == ["agent", "--resume", "a"]
     lose(home, "a")
     assert home.sesh("--export").json()["sessions"] == [entry], "a lost one too"
-    assert home.sesh("--import", input=layout).stdout == "created a\n"
+    assert home.sesh("--import", input=layout).stdout == "started a again\n"
     started(home, "agent --resume a in ~")
     none = json.dumps([{**entry, "name": "d", "resume": []}])
     assert home.sesh("--import", input=none).stdout == "created d\n", "as an empty command is none"

@@ -212,7 +212,7 @@ def test_ctrl_c_ends_the_waiting_for_a_link(links: list[Daemon]) -> None:
     beside(pressed)
     with (
         waiting(links[0].connection, interrupts(tie=False), stuck(over, tried)) as waiter,
-        pytest.raises(Interrupted, match=r"sesh job, .*sesh --kill job"),
+        pytest.raises(Interrupted, match=r"sesh job; .*sesh --kill job"),
     ):
         waiter.result(None, wanted=False)
     over.set()
