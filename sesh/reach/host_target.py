@@ -250,6 +250,8 @@ class HostTarget(Target):
                 if not error.answered and (link is not None or (along is not None and along.reached)):
                     error.exit_code = ExitCode.UNKNOWN  # it has been asked for
                 raise
+            if lost:
+                self.caller.tell_link(f"reconnected to @{self.host}")
             if "result" in answer:
                 link.close()
                 raise Ended(str(answer["name"]), answer["result"], output)

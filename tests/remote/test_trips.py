@@ -88,6 +88,8 @@ def test_a_job_begins_once_wherever_its_link_is_cut(home: Home, far: Far, number
     script = "echo x >>ran; echo done; exit 7"
     done = home.sesh("@box", "--exec", "--follow", *name, "--", "sh", "-c", script, timeout=60)
     assert (done.code, done.stdout, far.read("ran")) == (7, "done\n", "x\n"), done.stderr
+    if "before the job was known to have started; reconnecting" in done.stderr:
+        assert "reconnected to @box" in done.stderr, "nothing told that the link was back"
 
 
 @pytest.mark.parametrize("number", range(1, 6))
