@@ -10,6 +10,7 @@ import pytest
 
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
+from tests.remote.patches import patch
 from tests.support import PROMPT, Home, processes, wait_until
 
 HALF = 0.02
@@ -88,8 +89,28 @@ def test_a_job_begins_once_wherever_its_link_is_cut(home: Home, far: Far, number
     script = "echo x >>ran; echo done; exit 7"
     done = home.sesh("@box", "--exec", "--follow", *name, "--", "sh", "-c", script, timeout=60)
     assert (done.code, done.stdout, far.read("ran")) == (7, "done\n", "x\n"), done.stderr
-    if "before the job was known to have started; reconnecting" in done.stderr:
-        assert "reconnected to @box" in done.stderr, "nothing told that the link was back"
+
+
+ANSWER_LOST = """
+from sesh.errors import Lost
+from sesh.reach import calls
+answered = calls.answered
+def lost(*words):
+    calls.answered = answered
+    answered(*words)
+    raise Lost("the link was lost")
+calls.answered = lost
+"""
+
+
+def test_a_job_whose_link_was_lost_with_the_answer_tells_that_it_is_back(home: Home, far: Far) -> None:
+    """`reconnecting` was the last word of it."""
+    patch(home, ANSWER_LOST)
+    done = home.sesh("@box", "--exec", "--follow", "job", "--", "sh", "-c", "echo x >>ran; echo done", timeout=60)
+    assert (done.code, done.stdout, far.read("ran")) == (0, "done\n", "x\n"), done.stderr
+    lost, back = done.stderr.splitlines()
+    assert lost.endswith("before the job was known to have started; reconnecting")
+    assert back == "sesh: reconnected to @box"
 
 
 @pytest.mark.parametrize("number", range(1, 6))
