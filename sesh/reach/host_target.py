@@ -95,6 +95,7 @@ class HostTarget(Target):
                 result: Result = calls.request(self.caller, link, op.wire_name, data)
             if isinstance(result, dict):
                 self._note_changes(op.wire_name, result)
+            self._note_created(op.wire_name, data, result)
         return result
 
     def _note_changes(self, name: str, result: Mapping[str, object]) -> None:
@@ -104,6 +105,20 @@ class HostTarget(Target):
             known.drop(self.destination.host, killed)
         elif name == "sessions.rename":
             known.rename(self.destination.host, str(result.get("renamed_from")), str(result.get("name")))
+
+    def _note_created(self, op: str, data: Mapping[str, object], result: object) -> None:
+        """Keeps that the host has the session that an op has made sure of, for times when it does not answer."""
+        name: object = None
+        if op == "sessions.open_":
+            name = data.get("name")
+        elif op == "sessions.job":
+            name = result
+        elif op == "sessions.new" and isinstance(result, dict):
+            name = result.get("name")
+        if isinstance(name, str):
+            spec = data.get("spec")
+            command = spec.get("command") if isinstance(spec, dict) else None
+            known.add(self.destination.host, name, command=command if isinstance(command, list) else None)
 
     def note_ended(self, name: str) -> None:
         """Corrects what is kept of the host's sessions after one has ended."""

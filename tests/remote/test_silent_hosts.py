@@ -82,6 +82,24 @@ def test_a_job_that_runs_is_listed_of_a_host_that_was_cut_off_right_after(home: 
     job.communicate()
 
 
+@pytest.mark.parametrize(
+    "words", [("--open", "job"), ("--new", "job", "-d"), ("--exec", "job", "-d")], ids=lambda w: w[0]
+)
+def test_a_session_that_nobody_attached_to_is_known_of_a_host_that_was_cut_off_right_after(
+    home: Home, farm: Farm, words: tuple[str, ...]
+) -> None:
+    """`sesh job` created a session here without a question, as no list had shown the one there yet."""
+    far = farm.host("gone", proxied=True)
+    known(home, far)
+    assert home.sesh("@gone", *words, "--", "cat").code == 0
+    processes.kill(farm.masters())
+    far.proxy.refuse()
+    (row,) = stale_rows(home)
+    assert re.fullmatch(r"\? job +seen just now +cat", row), row
+    terminal = home.terminal("job")
+    terminal.wait_for("job was there just now")
+
+
 def test_a_session_that_a_terminal_has_just_left_was_seen_then(home: Home, farm: Farm) -> None:
     """`seen 4 min ago`, of a session that one had left ten seconds ago."""
     far = farm.host("gone", proxied=True)
