@@ -22,7 +22,7 @@ from sesh.remote.ssh.destination import program
 from sesh.store import listing, records, results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sesh.reach.caller import Caller
     from sesh.schema import Finding
@@ -217,29 +217,25 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
 
 def _versions(_caller: Caller) -> Iterator[Finding]:
     names = paths.names()
-    others, builds = {}, []
+    others, daemons = {}, {}
     for name in names:
         record = records.readable(name)
         if record is None or not (records.here(record) and records.alive(record)):
             continue
         if (version := str(record.get("version"))) != __version__:
             others[name] = printable(version)
-        elif _is_other_build(record["daemon_pid"]):
-            builds.append(name)
+        else:
+            daemons[name] = record["daemon_pid"]
+    builds = _on_other_builds(daemons)
     everywhere = not others and not builds
-    if builds:
-        what = f"another build of sesh {__version__} than what is installed here"
-        if len(builds) == 1:
-            yield row("versions", WARNING, f"{builds[0]} runs on {what}", f"$sesh --reload {builds[0]}")
-        else:
-            yield row("versions", WARNING, f"{len(builds)} sessions run on {what}", "$sesh --reload")
-    if others:
-        what = f"sesh {', '.join(sorted({*others.values()}))}, this is {__version__}"
-        if len(others) == 1:
-            (name,) = others
-            yield row("versions", WARNING, f"{name} runs on {what}", f"$sesh --reload {name}")
-        else:
-            yield row("versions", WARNING, f"{len(others)} sessions run on {what}", "$sesh --reload")
+    for sessions, what in (
+        (builds, f"another build of sesh {__version__} than what is installed here"),
+        ([*others], f"sesh {', '.join(sorted({*others.values()}))}, this is {__version__}"),
+    ):
+        if len(sessions) == 1:
+            yield row("versions", WARNING, f"{sessions[0]} runs on {what}", f"$sesh --reload {sessions[0]}")
+        elif sessions:
+            yield row("versions", WARNING, f"{len(sessions)} sessions run on {what}", "$sesh --reload")
     for remote in known.all():
         if remote.version not in ("", __version__):
             everywhere = False
@@ -251,15 +247,21 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
         yield row("sessions", WARNING, f"{len(names)} sessions", "$sesh --sweep clears those that have ended")
 
 
-def _is_other_build(pid: int) -> bool:
-    """Returns whether a daemon holds another package than this one, or this one as it was before it was replaced (see
-    `writing.hold_package`); False if that is not known, or for a copy, as a checkout that was installed is."""
-    held = proc.open_paths(pid)
+def _on_other_builds(daemons: Mapping[str, int]) -> list[str]:
+    """Returns the sessions, of these with their daemons' pids, that run on another package than this one, or on this
+    one as it was before it was replaced (see `writing.hold_package`).
+
+    A copy is none, as a checkout that was installed is; nor is one of which that is not known.
+    """
     package = os.path.realpath(os.path.dirname(writing.__file__))
-    if not held or package in held:
-        return False
-    name, modules = os.path.basename(package), _modules(package)
-    return not any(os.path.basename(path) == name and _modules(path) == modules for path in held)
+    held = {name: proc.open_paths(pid) for name, pid in daemons.items()}
+    elsewhere = {name: opened for name, opened in held.items() if opened and package not in opened}
+    if not elsewhere:
+        return []
+    modules, called = _modules(package), os.path.basename(package)
+    places = {path for opened in elsewhere.values() for path in opened if os.path.basename(path) == called}
+    copies = {path for path in places if _modules(path) == modules}
+    return [name for name, opened in elsewhere.items() if not opened & copies]
 
 
 def _modules(package: str) -> dict[str, bytes]:

@@ -93,32 +93,23 @@ class HostTarget(Target):
             with link:
                 self.clock = link.clock
                 result: Result = calls.request(self.caller, link, op.wire_name, data)
-            if isinstance(result, dict):
-                self._note_changes(op.wire_name, result)
-            self._note_created(op.wire_name, data, result)
+            self._note_changes(op.wire_name, data, result)
         return result
 
-    def _note_changes(self, name: str, result: Mapping[str, object]) -> None:
-        """Corrects what is kept of the host's sessions after an op that has ended or renamed some."""
-        killed = result.get("killed")
-        if name in ("sessions.kill", "sessions.kill_all") and isinstance(killed, list):
-            known.drop(self.destination.host, killed)
-        elif name == "sessions.rename":
-            known.rename(self.destination.host, str(result.get("renamed_from")), str(result.get("name")))
-
-    def _note_created(self, op: str, data: Mapping[str, object], result: object) -> None:
-        """Keeps that the host has the session that an op has made sure of, for times when it does not answer."""
-        name: object = None
-        if op == "sessions.open_":
-            name = data.get("name")
-        elif op == "sessions.job":
-            name = result
-        elif op == "sessions.new" and isinstance(result, dict):
-            name = result.get("name")
-        if isinstance(name, str):
+    def _note_changes(self, op: str, data: Mapping[str, object], result: object) -> None:
+        """Corrects what is kept of the host's sessions after an op that has ended, renamed or made sure of some."""
+        host, facts = self.destination.host, result if isinstance(result, dict) else {}
+        killed = facts.get("killed")
+        if op in ("sessions.kill", "sessions.kill_all") and isinstance(killed, list):
+            known.drop(host, killed)
+        elif op == "sessions.rename":
+            known.rename(host, str(facts.get("renamed_from")), str(facts.get("name")))
+        elif op in ("sessions.open_", "sessions.new", "sessions.job"):
+            name = {"sessions.open_": data.get("name"), "sessions.new": facts.get("name")}.get(op, result)
             spec = data.get("spec")
             command = spec.get("command") if isinstance(spec, dict) else None
-            known.add(self.destination.host, name, command=command if isinstance(command, list) else None)
+            if isinstance(name, str):
+                known.add(host, name, command=command if isinstance(command, list) else None)
 
     def note_ended(self, name: str) -> None:
         """Corrects what is kept of the host's sessions after one has ended."""
