@@ -12,6 +12,7 @@ from sesh.daemon import description
 from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.pty.output_log import IN_MEMORY, OF_JOB
+from sesh.daemon.screen.model import UNLOADED_LAG
 from sesh.daemon.shell import variables
 from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, TERMINATED, TIMED_OUT, Refused
 from sesh.lean import signal
@@ -119,7 +120,7 @@ class Ending:
         self.unseen = False
         """True if it ended while nobody was attached, so that its files stay when the daemon is gone."""
         self.late = False
-        """True while the last checkpoint, and what comes behind it, waits for an emulator that is far behind."""
+        """True while the last checkpoint, and what comes behind it, waits for an emulator that is `_far_behind`."""
         self.requests: list[tuple[Connection, int]] = []
         """Those that are answered when nothing of the session is left."""
         self._since = 0.0
@@ -264,7 +265,7 @@ class Ending:
         kept = session.facts["keep"] or self.unseen
         if kept:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        self.late = bool(kept and session.facts.get("persist")) and session.model.lag >= IN_MEMORY
+        self.late = bool(kept and session.facts.get("persist")) and self._far_behind
         if not self.late:
             self.leave()
         self.done = True
@@ -287,6 +288,12 @@ class Ending:
         elif not session.facts["keep"]:
             session.faults.guard(lambda: self._files.release(remove=True), "the release")
 
+    @property
+    def _far_behind(self) -> bool:
+        """True if the emulator has more to read than takes a moment, in which the daemon would answer nobody."""
+        model = self.session.model
+        return model.has_work and model.lag > UNLOADED_LAG
+
     def due(self) -> bool:
         """Returns whether `tell` has anybody to tell. Asked each turn, as a finished screen does not wake the loop."""
         return self.done and (
@@ -305,7 +312,7 @@ class Ending:
     def tell(self) -> None:
         """Answers those who wait for the end, and sends EXIT to the clients; each once it has all of the output."""
         session = self.session
-        if self.late and session.model.lag < IN_MEMORY:
+        if self.late and not self._far_behind:
             self.leave()
         if self.killed and session.model.lag >= IN_MEMORY:  # who ends a session does not wait for all its screens
             for client in session.clients.all:

@@ -12,7 +12,7 @@ import time
 
 from sesh import identity, paths, wire
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.names import natural
+from sesh.names import is_name, natural
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -307,6 +307,16 @@ def _recovered(name: str, record: Record) -> bool:
     return False
 
 
+def _await_record(name: str) -> None:
+    """Waits for the record of a session that has just begun: its program may be faster than its daemon, which writes
+    the record once the program is there."""
+    deadline = time.monotonic() + PATIENCE
+    while is_name(name) and time.monotonic() < deadline:
+        if os.path.exists(paths.record_path(name)) or not os.path.exists(paths.socket_path(name)):
+            return
+        time.sleep(0.005)
+
+
 def _front() -> int:
     """The process group in front of the caller's terminal; 0 without one. A program of a session may have given its
     terminal to another process session, which then has it in front."""
@@ -330,6 +340,7 @@ def current(tty: int | None = None, others: Collection[str] = ()) -> Record | No
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """
     tty = identity.controlling_tty() if tty is None else tty
+    _await_record(os.environ.get("SESH_SESSION", ""))
     readable = (records.readable(name) for name in paths.names() if name not in others) if tty else ()
     return next((record for record in readable if record is not None and holds(record, tty)), None)
 

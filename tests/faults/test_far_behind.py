@@ -98,6 +98,15 @@ def test_an_end_amid_it_is_told_at_once_and_what_is_kept_is_whole(behind: Daemon
     assert exact(home.sesh("--logs", "work", "3001").stdout)
 
 
+def test_one_that_ends_less_far_behind_answers_before_its_screen_is_drawn(daemons: Daemons, home: Home) -> None:
+    """It drew up to 16 MiB first, several seconds in which it answered nobody."""
+    pid = flooded(daemons, home, "exit 3")
+    assert daemons.ask("work", "wait")["exit_code"] == 3
+    assert os.path.exists(f"{home.directory}/work.sock"), "what it leaves is written already"
+    gone(pid, timeout=30)
+    assert exact(home.sesh("--logs", "work", "3001").stdout)
+
+
 def test_nothing_lies_on_disk_for_a_session_that_is_to_leave_nothing_there(behind: Daemons, home: Home) -> None:
     pid = behind.quiet("work", f"read go; {FLOOD}; : >done; exec cat", directory=home.path, persist=False)
     behind.ask("work", "send", b"\n")

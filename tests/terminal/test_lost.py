@@ -507,7 +507,7 @@ def test_the_line_for_tmux_has_session_holds_only_for_one_that_runs(sesh: Sesh, 
     need("jq")
     with open(os.path.join(ROOT, "docs", "COMING-FROM.md"), encoding="utf-8") as page:
         row = next(line for line in page if line.startswith("| `tmux has-session -t work` |"))
-    line = row.split("`")[3].replace("\\|", "|").replace("sesh ", f"{shlex.join(home.command)} ")
+    line = row.split("`")[3].replace("\\|", "|")
     states = {"runs": "running", "ended": "exited", "dead": "lost", "none": None}
     for name, command in (("runs", "cat"), ("ended", "exit 3"), ("dead", "cat")):
         assert sesh("--open", name, "--", "sh", "-c", command).code == 0
@@ -515,6 +515,6 @@ def test_the_line_for_tmux_has_session_holds_only_for_one_that_runs(sesh: Sesh, 
     lose(home, "dead")
     for name, state in states.items():
         assert sesh("--status", name, "--json").json().get("state") == state
-        words = ["sh", "-c", line.replace("work", name)]
+        words = ["sh", "-c", line.replace("work", name).replace("sesh ", f"{shlex.join(home.command)} ")]
         done = subprocess.run(words, env=home.env, cwd=home.path, capture_output=True, timeout=60, check=False)
         assert (done.returncode == 0) == (name == "runs"), done
