@@ -7,25 +7,24 @@ import time
 
 from sesh import bounds, names, paths, protocol, wording
 from sesh.about import CALLED, __version__
-from sesh.daemon import description, typing_checks
+from sesh.daemon import description
 from sesh.daemon.activity.rules import HOOK, TYPED
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
+from sesh.daemon.typing_requests import TypingRequests
 from sesh.errors import InternalError, Refused, SeshError, UsageError
-from sesh.lean import signal
 from sesh.moments import STEADY
 from sesh.shapes import fits
 from sesh.store import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from sesh.daemon.clients.connection import Client, Connection
     from sesh.daemon.ending import Ending, SessionFiles
     from sesh.daemon.handler import ClientHandler
     from sesh.daemon.session import Session
-    from sesh.daemon.submission import Outcome, Submissions
     from sesh.daemon.waits import Sought
     from sesh.messages import Answer, Message
 
@@ -75,7 +74,7 @@ class Requests:
         self.session, self.handler, self.ending, self.files, self.reload = session, handler, ending, files, reload
         self.deferred: list[tuple[int, float, RequestFunction, Request]] = []
         """Requests that wait for the emulator: the position, since when (monotonic), the function, the request."""
-        self.submissions: Submissions | None = None
+        self.typing = TypingRequests(session)
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
@@ -94,12 +93,8 @@ class Requests:
                 f"this session's daemon (sesh {__version__}) does not know that request",
                 hint=f"reload it with the new sesh: $sesh --reload {session.name}",
             )
-        typing = name in TYPING and not request.flag("probe")
-        if (
-            typing
-            and self.submissions is not None
-            and self.submissions.defer(request.text("key"), lambda: self._guard(Requests._begin, request))
-        ):
+        types = name in TYPING and not request.flag("probe")
+        if types and self.typing.defer(request, lambda: self._guard(Requests._begin, request)):
             return
         if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
             if not session.model.loaded:
@@ -115,26 +110,7 @@ class Requests:
     @property
     def pending(self) -> bool:
         """True if a request waits for the emulator, or for a program that is to take a text."""
-        active = self.submissions is not None and self.submissions.active is not None
-        return bool(self.deferred) or active
-
-    def get_submissions(self) -> Submissions:
-        """The texts whose Enter is still to come."""
-        if self.submissions is None:
-            from sesh.daemon.submission import Submissions
-
-            session = self.session
-            self.submissions = Submissions(session.pump, session.model, session.activity, session.timers, session.sent)
-        return self.submissions
-
-    def outcomes(self) -> list[tuple[str, Outcome]]:
-        """The last outcomes of submissions by their keys, as plain data."""
-        return list(self.submissions.outcomes.items()) if self.submissions is not None else []
-
-    def restore(self, outcomes: Sequence[tuple[str, Outcome]]) -> None:
-        """Goes on from what `outcomes` returned."""
-        for key, (submitted, why) in outcomes:
-            self.get_submissions().keep(key, (submitted, why))
+        return bool(self.deferred) or self.typing.pending
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
@@ -236,143 +212,20 @@ def rename(daemon: Requests, request: Request) -> None:
 
 @_action
 def send(daemon: Requests, request: Request) -> None:
-    """Types bytes into the program as one unit; the answer comes once there is room for more."""
-    session, pump, data = daemon.session, daemon.session.pump, request.data
-    more = request.flag("more")
-    typing_checks.check_room(session, data, more=more)
-    if not more:
-        pump.sent_at = session.log.head
-    session.sent(data)
-    writer = ("send", request.number, request.connection.descriptor)
-    taken = SendTaken(session, request.connection, request.number, pump.sent_at)
-    if pump.input.size + len(data) <= protocol.CHUNK:
-        pump.type(writer, data)
-        taken(True)
-    else:
-        pump.type(writer, data, taken)
+    """Types bytes."""
+    daemon.typing.send(request)
 
 
 @_action
 def answer(daemon: Requests, request: Request) -> None:
-    """Types as `send` does, if the session waits and still asks what is answered; `probe`: only returns the question.
-
-    It is one step: the program's output so far is read, the session looked at anew, and the answer typed, before
-    anything else can happen. `enter`: as `submit`.
-    """
-    if _begun_before(daemon, request):
-        return
-    question = request.text("question") if "question" in request.words else None
-    asked = typing_checks.asked(daemon.session, request.text("since"), question)
-    if request.flag("probe"):
-        request.respond(**asked)
-        return
-    enters = _check_answer(daemon.session, request)
-    (_submit if enters else send)(daemon, request)
-    if not enters and request.text("key"):
-        daemon.get_submissions().keep(request.text("key"), (True, ""))
+    """Types if the session still asks what is answered."""
+    daemon.typing.answer(request)
 
 
 @_action
 def submit(daemon: Requests, request: Request) -> None:
-    """Types a text and Enter so that the program takes both; answers whether it has `submitted` it (see `submission`).
-
-    `key`: the asker's name for it; asked for again over another link, it is not typed again. `before`, `after`: keys.
-    `force`: also into a draft, and where the program asks something.
-    """
-    session = daemon.session
-    if _begun_before(daemon, request):
-        return
-    if not request.flag("force"):
-        typing_checks.check_gate(session)
-        if not typing_checks.reads_lines(session):
-            typing_checks.check_question(session)
-        if not typing_checks.reads_lines(session) or session.pump.check_line_begun():
-            typing_checks.check_draft(session)
-    _submit(daemon, request)
-
-
-def _begun_before(daemon: Requests, request: Request) -> bool:
-    """Returns whether what has this key was asked for before, over another link: its outcome is this request's."""
-    submissions, key = daemon.submissions, request.text("key")
-    if submissions is None or not key:
-        return False
-    if submissions.active is not None and submissions.active.key == key:
-        submissions.active.told = _told(daemon.session, request)
-    elif key in submissions.outcomes:
-        _told(daemon.session, request)(*submissions.outcomes[key])
-    else:
-        return False
-    return True
-
-
-def _submit(daemon: Requests, request: Request) -> None:
-    """Types keys, the text, Enter and keys: in one step where a line is read, else as `submission` does."""
-    session, text = daemon.session, request.data
-    before, after = (request.text(key).encode("latin-1") for key in ("before", "after"))
-    submissions = daemon.get_submissions()
-    if typing_checks.reads_lines(session):
-        from sesh.daemon.shell import shells
-        from sesh.daemon.submission import unmarked
-
-        if b"\x1b" in text and session.pty is not None and shells.reads_next(session.pty):
-            text = unmarked(text)  # the shell would take a mark for the begin of a paste, and Enter for a part of it
-        request.data = before + text + b"\r" + after
-        send(daemon, request)
-        submissions.keep(request.text("key"), (True, ""))
-        return
-    typing_checks.check_room(session, text)
-    session.pump.sent_at = session.log.head
-    submissions.begin(request.text("key"), before, text, after, _told(session, request))
-
-
-def _told(session: Session, request: Request) -> Callable[[bool | None, str], None]:
-    """Returns a function that answers with the outcome of a submission."""
-
-    def tell(submitted: bool | None, why: str) -> None:
-        if not request.connection.closed:
-            request.respond(position=session.pump.sent_at, submitted=submitted, reason=why)
-
-    return tell
-
-
-def _check_answer(session: Session, request: Request) -> bool:
-    """Returns whether Enter follows an answer that `typing_checks.asked` has let pass.
-
-    `whole`: it is complete, and gets its Enter if the program reads lines, or if it is more than a key. `single`: one
-    key that was pressed alone, and may be the first of a secret. Raises Refused for such a key if the session hides it,
-    and if a line that somebody has begun stands there, which the answer would enter with itself; Busy for a draft.
-    """
-    if request.flag("single") and session.hides:
-        raise Refused(f"{session.name} does not show what is typed, so the answer must be a line; nothing was typed")
-    if session.activity.line_begun:
-        raise Refused(
-            f"{session.name} is waiting, but somebody has begun to type a line there; nothing was typed",
-            hint=f"enter or erase it: $sesh {session.name}",
-        )
-    text, pty = request.data, session.pty
-    if text.strip().lower() not in (b"", b"y") and not request.flag("force"):
-        typing_checks.check_gate(session)
-    is_key = len(text.decode("utf-8", "replace")) == 1 and pty is not None and pty.raw()
-    enters = request.flag("enter") or (request.flag("whole") and not is_key)
-    if enters and not request.flag("force"):
-        typing_checks.check_draft(session)
-    return enters
-
-
-class SendTaken:
-    """Answers `send` when the program has taken what was sent, or has ended before."""
-
-    __slots__ = ("_session", "connection", "number", "position")
-
-    def __init__(self, session: Session, connection: Connection, number: int, position: int | None) -> None:
-        self._session, self.connection, self.number, self.position = session, connection, number, position
-
-    def __call__(self, whole: bool) -> None:
-        if whole:
-            self.connection.respond(self.number, position=self.position)
-            return
-        message = f"the program of {self._session.name} ended before it read all its input"
-        self.connection.refuse(self.number, Refused(message))
+    """Types a text and Enter so that the program takes both."""
+    daemon.typing.submit(request)
 
 
 @_request
@@ -530,16 +383,8 @@ def _teller(daemon: Requests) -> Client | None:
 
 @_request
 def interrupt(daemon: Requests, request: Request) -> None:
-    """Sends SIGINT to the foreground process group; `key` as of `submit`."""
-    pty, key = daemon.session.pty, request.text("key")
-    if _begun_before(daemon, request):
-        return
-    if pty is not None and daemon.session.running:
-        daemon.session.activity.interrupted()
-        pty.signal_foreground(signal.SIGINT)
-    if key:
-        daemon.get_submissions().keep(key, (True, ""))
-    request.respond()
+    """Sends SIGINT to the foreground process group."""
+    daemon.typing.interrupt(request)
 
 
 @_request

@@ -20,12 +20,12 @@ from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import StdinPipe
 from sesh.daemon.pty.typed_line import TypedLine
-from sesh.daemon.requests import SendTaken
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import RUNNING, LiveOutput, Run
 from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import Wrapper
+from sesh.daemon.typing_requests import SendTaken
 from sesh.lean import socket
 from sesh.moments import STEADY
 
@@ -118,7 +118,7 @@ def dump(server: Server) -> State:
         "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
         "typed_line": _attributes(pump.typed_line, TypedLine.STATE) if pump.typed_line is not None else None,
         "drafted_at": pump.typed_line.drafted_at if pump.typed_line is not None else 0.0,
-        "submitted": server.requests.outcomes(),
+        "submitted": server.requests.typing.outcomes(),
         "faults": session.faults.lines(),
         "checkpoint": session.timers.remaining("checkpoint"),
     }
@@ -158,7 +158,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
         session.pump.typed_line = TypedLine()
         _set_attributes(session.pump.typed_line, TypedLine.STATE, state["typed_line"])
         session.pump.typed_line.drafted_at = state.get("drafted_at", 0.0)
-    server.requests.restore(state.get("submitted", ()))
+    server.requests.typing.restore(state.get("submitted", ()))
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
     for index, request, seconds, conditions in state["waits"]:

@@ -20,9 +20,10 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.request import Request
-from sesh.daemon.requests import REQUESTS, SendTaken
+from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
+from sesh.daemon.typing_requests import SendTaken
 from sesh.daemon.upgrade import state
 from sesh.daemon.upgrade.reload import load_begin
 from sesh.errors import Refused, rebuild
