@@ -13,8 +13,9 @@ from tests.support import Home, Terminal, need, processes, rounds, wait_until
 from tests.support.load import loaded
 from tests.support.slow import Slow
 
-TRIP, QUIET, JUDGED = 100, 0.12, 0.6
-"""Milliseconds of round trip; seconds without a stir; and after them, in which the last guess is judged."""
+TRIP, QUIET, JUDGED = 100, 0.12, 3
+"""Milliseconds of round trip; seconds without a stir; and after them, in which the last guess is judged, which takes a
+second on a busy machine."""
 
 _LEFT, _RIGHT, _UP, _DOWN, _ERASE = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x1b[B", b"\x7f"
 _TEXT = [bytes((each,)) for each in b"qzjxkv  "]

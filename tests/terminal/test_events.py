@@ -189,9 +189,11 @@ def followed(sesh: Sesh, home: Home) -> Iterator[list[dict[str, Any]]]:
     sesh("--open", "marker")
     seen = [json.loads(process.stdout.readline())]
     yield seen
-    sesh("--exec", "last", "--", "true")
-    while (seen[-1]["session"], seen[-1]["event"]) != ("last", "exited"):
-        seen.append(json.loads(process.stdout.readline()))
+    for name in ("last", "behind"):  # what results tell comes after the events of `last`, and before those of `behind`
+        sesh("--exec", name, "--", "true")
+        while (seen[-1]["session"], seen[-1]["event"]) != (name, "exited"):
+            seen.append(json.loads(process.stdout.readline()))
+    seen[:] = [event for event in seen if event["session"] != "behind"]
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
 
