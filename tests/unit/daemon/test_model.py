@@ -67,7 +67,8 @@ def test_one_who_looks_is_not_kept_waiting_for_what_takes_the_emulator_minutes()
 @pytest.mark.parametrize(
     "line", ["a line of text\r\n", "\x1b[31mred\x1b[m and \x1b[1;44mblue\x1b[m\r\n", "中文 한국어 👩\r\n"]
 )
-def test_nothing_is_left_out_of_a_flood_of_any_script(line: str) -> None:
+def test_nothing_is_left_out_of_a_flood_of_any_script(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setattr(models, "TOO_LONG", 3 * models.TOO_LONG)  # a processor that others share is slower
     log, behind = model()
     data = line.encode() * ((1 << 20) // len(line.encode()))
     while log.head < IN_MEMORY - len(data):
