@@ -155,8 +155,9 @@ class Waiter:
         raise AssertionError  # frames come without end
 
     def _timed_out(self) -> errors.TimedOut:
-        name = self._stream.name
-        message = f"{subject(name)} timed out, but its daemon does not answer, so the job may still run"
+        name, host = self._stream.name, self._stream.host
+        silent = f"@{host}" if host else "its daemon"
+        message = f"{subject(name)} timed out, but {silent} does not answer, so the job may still run"
         return errors.TimedOut(message, hint=f"end it: $sesh --kill {name}")
 
     def _ask(self) -> None:

@@ -15,6 +15,7 @@ from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch, patch_host
 from tests.remote.test_lookup import known
 from tests.support import Home, processes, wait_until
+from tests.support.slow import Slow
 
 AHEAD = """
 import time
@@ -404,3 +405,16 @@ def test_the_columns_of_all_hosts_line_up_if_no_session_runs_here(home: Home, fa
     wait_until(lambda: "exited 3" in two.sesh("--list").stdout)
     places()
     assert len(places()) == 1
+
+
+def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(home: Home) -> None:
+    """It blamed the job's daemon, which had ended the job on time."""
+    slow = Slow(home)
+    job = home.start("@slow", "--exec", "job", "--timeout", "3", "--", "sleep", "600")
+    wait_until(lambda: "job" in home.names())
+    with slow.stopped():
+        _, said = job.communicate(timeout=60)
+    assert (job.returncode, said.decode()) == (
+        124,
+        "sesh: job timed out, but @slow does not answer, so the job may still run; end it: sesh @slow --kill job\n",
+    )
