@@ -79,9 +79,23 @@ def check_host(text: str) -> str:
     number = rest.rpartition(":")[2]
     if host_ok and user_ok and not port_ok and number.isdecimal():
         raise errors.InvalidHost(f"{printable(number)} is not a port: write a number from 1 to 65535")
+    if meant := _places(text):
+        raise errors.InvalidHost(f"{printable(text)} is not a host", hint=meant)
     raise errors.InvalidHost(
         f"{printable(text)} is not a host: write [user@]host[:port], or a Host from your ssh_config"
     )
+
+
+def _places(text: str) -> str:
+    """The words for several hosts (`web1,web2`), or for a host and a session (`web1:name`, `web1/name`), that were
+    written as one; empty if they are none of these."""
+    hosts = text.split(",")
+    if len(hosts) > 1 and all(host and host[0] not in "-." and _HOST.issuperset(host) for host in hosts):
+        return f"for several: {' '.join(['$sesh', *(f'@{host}' for host in hosts)])}"
+    host, _, name = text.replace("/", ":").partition(":")
+    if host and host[0] not in "-." and _HOST.issuperset(host) and is_name(name):
+        return f"for a session on it: $sesh @{host} {name}"
+    return ""
 
 
 def _is_port(text: str) -> bool:

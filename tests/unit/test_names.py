@@ -104,6 +104,23 @@ def test_an_ipv6_address_is_to_stand_in_brackets(word: str, meant: str) -> None:
     assert check_host(meant) == meant
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("web1,web2", "for several: $sesh @web1 @web2"),
+        ("gpu:train", "for a session on it: $sesh @gpu train"),
+        ("gpu/train", "for a session on it: $sesh @gpu train"),
+        ("-x,web2", ""),
+        ("ssh://host", ""),
+        ("../gpu", ""),
+    ],
+)
+def test_several_hosts_and_a_session_in_one_word_are_told_apart(word: str, meant: str) -> None:
+    with pytest.raises(InvalidHost) as caught:
+        check_host(word)
+    assert (caught.value.hint or "") == meant
+
+
 @settings(max_examples=150)
 @given(st.text(st.sampled_from("ab1-@:[]%.\\ \n\0$;='/"), max_size=16))
 def test_no_host_begins_like_an_option_or_holds_what_a_shell_reads(word: str) -> None:
