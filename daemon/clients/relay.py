@@ -220,8 +220,9 @@ class Relay:
         if screen and client.mode == RAW:
             client.connection.queue_screen(client.position, screen)
 
-    def _uncover_later(self, client: Client) -> None:
-        """Has the line go by itself: it may cover the prompt."""
+    def _laid(self, client: Client) -> None:
+        """Has the line that was just laid over the last row go by itself: it may cover the prompt."""
+        client.shown_notice, client.notice = client.notice, ""
 
         def uncover() -> None:
             if client in self.clients.all:
@@ -241,8 +242,10 @@ class Relay:
     def hold(self, client: Client, text: str) -> None:
         """Shows a client a line of sesh's own, after which it gets what the program printed meanwhile.
 
-        One that waits for a screen gets the line with it.
+        One that waits for a screen gets the line with it. One that lies there already comes first.
         """
+        if client.shown_notice and (client.uncover or (client.viewport is not None and client.viewport.covered)):
+            text, client.shown_notice = f"{client.shown_notice}; {text}", ""
         text = text[:MAX_NOTICE]
         if client.needs:
             client.notice = (f"{client.notice}; {text}" if client.notice else text)[:MAX_NOTICE]
@@ -337,8 +340,8 @@ class Relay:
             model.mark(client.position)
         elif client.notice:
             screen += overlay(client.notice, client.size[0])
-            client.notice, client.uncover = "", repaint(emulator, status=status)
-            self._uncover_later(client)
+            client.uncover = repaint(emulator, status=status)
+            self._laid(client)
         client.connection.queue_screen(model.position, screen)
         client.connection.feed(self.log)
 
@@ -371,8 +374,7 @@ class Relay:
         client.reported = self.model.position
         if client.notice:
             screen += client.viewport.cover(client.notice)
-            client.notice = ""
-            self._uncover_later(client)
+            self._laid(client)
         client.position = self.model.position
         if screen:
             client.connection.queue_screen(self.model.position, screen)

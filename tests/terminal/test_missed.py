@@ -61,6 +61,17 @@ def test_who_comes_back_is_told_in_one_line_what_rang_and_what_was_said(sesh: Se
     assert b"away" not in again.raw, "nothing has happened since"
 
 
+def test_what_happened_is_told_beside_a_line_of_the_client(sesh: Sesh, home: Home) -> None:
+    """A fault of the settings took the row, and what had failed was told nowhere."""
+    left(home)
+    assert sesh("--run", "work", "--", "false").code == 1
+    home.write(".config/sesh/config.toml", 'kep = "x"\n')
+    terminal = home.terminal("work")
+    terminal.wait_for("away a moment: 1 command (1 failed); config.toml has errors")
+    wait_until(lambda: "away" not in last_row(terminal))
+    terminal.wait_for(PROMPT)
+
+
 def test_a_command_that_a_person_interrupts_has_not_failed(sesh: Sesh, home: Home) -> None:
     left(home)
     run = home.start("--run", "work", "--", "sh", "-c", "echo begun; exec sleep 1000")
