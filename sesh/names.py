@@ -47,6 +47,8 @@ def check_name(name: str) -> str:
         rule = "the session name is empty"
     elif len(name) > LONGEST_NAME:
         rule = f"a session name has at most {LONGEST_NAME} characters, not {len(name)}"
+    elif verb := name.lstrip("\u2013\u2014") if name[0] in "\u2013\u2014" else "":
+        raise errors.InvalidName(f"{printable(name)} begins with a long dash", hint=f"write --{printable(verb)}")
     else:
         rule = f"{printable(name)} is not a valid session name"
     allowed = "use ASCII letters, digits, '.', '_', '+', '-', and begin with a letter, digit or '_'"

@@ -213,7 +213,7 @@ def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart
     """The error for a program that does not start: 127 if there is no such file, 126 if it cannot be executed."""
     word = words[0]
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
-        hint = "check the spelling and PATH"
+        hint = "check the spelling" if "/" in word else "check the spelling and PATH"
         if len(words) == 1 and not _SHELL.isdisjoint(word):
             hint = f"for a line of shell: sh -c {_quoted(word)}"
         elif word in _BUILTINS:
@@ -221,6 +221,7 @@ def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart
             hint = f"it is the shell's own; write: sh -c {_quoted(line)}"
         return CannotStart(f"{printable(word)}: command not found", hint=hint)
     why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
+    why = "it is a directory" if os.path.isdir(program) else why
     return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
 
 

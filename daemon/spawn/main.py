@@ -271,7 +271,8 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
         return shell, shell_words(shell, login=bool(spec.get("login"))), own
     path, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
     if path is None:
-        raise cannot_start(command, "" if exit_code == 127 else command[0], ENOENT if exit_code == 127 else EACCES)
+        there = os.path.join(spec["directory"], command[0]) if exit_code == 126 else ""
+        raise cannot_start(command, there, EACCES if there else ENOENT)
     if spec.get("gate"):  # a shell that executes it after Enter; Ctrl-C and Ctrl-D end that
         from sesh.daemon.session import GATE
 

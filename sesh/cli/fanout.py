@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _AS_IT_COMES = ("--exec", "--run")
 """Verbs whose output is printed while they run; others print when their host's turn has come, if they do not follow."""
+_ONCE = (*_AS_IT_COMES, "--send", "--kill")
+"""Verbs that a host of two names must not get twice."""
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
 
@@ -79,6 +81,7 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
 
         given: Any = options
         jobs.check(cli, **given)  # once: 2 from a branch may be its job's own code
+    cli.hosts = _by_one_name(cli)
     follows = cli.verb == "--events" or "follow" in options
     branches = branches_of(cli, options, as_json=as_json)
     _choose_sinks(cli, branches, follows=follows, as_json=as_json)
@@ -108,6 +111,31 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     if running.ended_by:
         return SIGNAL_BASE + running.ended_by
     return ExitCode.USAGE if misspelt else int(any(codes))
+
+
+def _by_one_name(cli: Invocation) -> list[str]:
+    """Return the hosts of the line, each by the first of its names there if the verb is one of `_ONCE`.
+
+    ssh is asked what the names mean if one is new, or if two have led to the same host before.
+    """
+    if cli.verb not in _ONCE:
+        return cli.hosts
+    from sesh.reach import links
+    from sesh.remote import known
+
+    records = known.all()
+    places = {host: [n for n, each in enumerate(records) if host in (each.host, *each.aliases)] for host in cli.hosts}
+    if len({n for found in places.values() for n in found[:1]}) == len(cli.hosts):
+        return cli.hosts
+    first: dict[str, str] = {}
+    for host in cli.hosts:
+        try:
+            key = links.destination_of(cli, host).key
+        except SeshError:
+            key = host  # its branch says why
+        if first.setdefault(key, host) != host:
+            cli.note(f"@{host} is @{first[key]}, which gets the command once")
+    return list(first.values())
 
 
 def _choose_sinks(cli: Invocation, branches: Sequence[Branch], *, follows: bool, as_json: bool) -> None:

@@ -223,7 +223,7 @@ class Invocation(Caller):
             self.remember(f"{name} on @{host}")
             self.set_host(host)
         elif creates:
-            if host is None and self.can_ask and len(name) >= LONG_ENOUGH:
+            if host is None and self.can_ask and len(name) >= LONG_ENOUGH and not described:
                 return self._near_elsewhere(name)
         else:
             from sesh.store import results

@@ -46,8 +46,18 @@ _FOR_ONE = {
 _FROM_HABIT = {
     ("--logs", "-n"): "write the number of lines behind NAME: $sesh --logs NAME 5",
     ("--logs", "--lines"): "write the number of lines behind NAME: $sesh --logs NAME 5",
+    ("--logs", "--tail"): "write the number of lines behind NAME: $sesh --logs NAME 5",
+    ("--exec", "--detach"): "-d returns at once: $sesh --exec NAME -d -- CMD",
+    ("--exec", "--background"): "-d returns at once: $sesh --exec NAME -d -- CMD",
+    ("--exec", "--wait"): "without -d it waits for the end; for that of one that runs: $sesh --wait NAME --exit",
+    ("--grep", "-A"): "-C N shows N lines around each match",
+    ("--grep", "-B"): "-C N shows N lines around each match",
+    ("--grep", "--ignore-case"): "did you mean -i?",
     ("--label", "--remove"): "to remove it: $sesh --label NAME KEY=",
     ("", "--hosts"): "the hosts that sesh knows: $sesh --forget, without a host, names them",
+    ("", "--update"): "`$sesh --upgrade` gives hosts this sesh; here: git pull and make install",
+    ("", "--quit"): "Ctrl-\\ leaves a session, `$sesh --kill NAME` ends one",
+    ("", "--dir"): "DIR follows NAME: $sesh NAME DIR",
     ("--kill", "--all"): "to end all sessions: $sesh --kill-all",
     ("", "--restart"): "Ctrl-R in `$sesh --pick` restarts one, or `$sesh --kill NAME` and `$sesh --open NAME -- CMD`",
 }
@@ -114,12 +124,12 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
     option = line.row.spelled.get(spelling)
     if (option is not None and option.kind == FLAG) or (spelling != word and spelling in _COMMON):
         return UsageError(f"{spelling} takes no value", hint=f"write: {spelling}")
-    if verb in ("--send", "--message"):
+    if hint := _from_habit(line, spelling):
+        pass
+    elif verb in ("--send", "--message"):
         hint = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
     elif proposal := _lacking_dashes(line, word):
         return UsageError(f"write the command after --: {proposal}")
-    elif hint := _from_habit(line, spelling):
-        pass
     elif not verb and (proposal := slips.guess(line.words, line.tail)):
         first = next(name for name in (*line.words, "") if name[:1] != "-")
         guessed_verb = parser.verb_like(first)
@@ -149,7 +159,9 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
 
 
 def _from_habit(line: parser.CommandLine, spelling: str) -> str:
-    """Return what to write for an option of other tools, such as tail's `-50`; empty for any other."""
+    """Return what to write for an option of other tools, such as tail's `-50`, or in capitals; empty for any other."""
+    if spelling[:2] == "--" and spelling.lower() in line.row.spelled:
+        return f"did you mean {spelling.lower()}?"
     if line.verb == "--logs" and spelling[1:].isdigit():
         others = [word for word in line.words if word != spelling]
         words = [*(others if slips.plain_places(others, line.verb) else ["NAME", *others]), spelling[1:]]

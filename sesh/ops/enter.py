@@ -65,7 +65,7 @@ class Entry:
     def enter(self) -> Entered:
         """The session, created if it does not exist; `check` comes first. Raises Refused if the person declines."""
         name, connection = self.name, self.connection
-        if connection is None and not self.dormant:
+        if connection is None and not self.dormant and self._plain:  # a DIR or CMD is for a new one
             name, connection = _near(self._caller, name)
         if connection is not None:
             apply(self._caller, name, self._spec)

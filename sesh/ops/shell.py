@@ -10,6 +10,7 @@ from sesh import sre as re
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.reach import find
 from sesh.reach.op import op
+from sesh.store import listing
 from sesh.vt import grammar
 
 TYPE_CHECKING = False
@@ -90,6 +91,8 @@ def run(
     if stream.deadline is not None:
         request.deadline = stream.deadline
     with RunErrors():
+        if stream.host is None and listing.in_front(name):  # it would wait for itself
+            raise errors.Busy(f"{name} runs this very command", hint="write it there without --run")
         try:
             while True:
                 try:

@@ -345,6 +345,12 @@ def current(tty: int | None = None, others: Collection[str] = ()) -> Record | No
     return next((record for record in readable if record is not None and holds(record, tty)), None)
 
 
+def in_front(name: str) -> bool:
+    """Returns whether the caller is part of what runs in front in a session, so that its shell is not at its prompt."""
+    here = current() if os.environ.get("SESH_SESSION") else None
+    return here is not None and here["name"] == name and os.getpgrp() == _front()
+
+
 def holds(record: Record, tty: int) -> bool:
     """Returns whether a session's terminal is this one (see `identity.controlling_tty`), and its daemon lives."""
     return (

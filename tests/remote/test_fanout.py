@@ -27,6 +27,21 @@ def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, farm: Farm) -> 
     assert "\x1b" not in done.stdout
 
 
+def test_a_host_of_two_names_gets_the_command_once(home: Home, farm: Farm) -> None:
+    """It ran as often as the host had names on the line."""
+    one, other = farm.host("one"), farm.host("other")
+    with open(farm.config, encoding="utf-8") as file:
+        home.write(".ssh/config", file.read().replace("Host one\n", "Host one again\n"))
+    words = ["--exec", "--", "sh", "-c", "echo once >>once"]
+    for _ in range(2):  # when the names are new, and when they are known
+        done = home.sesh("@one", "@again", "@other", *words)
+        assert (done.code, done.stdout) == (0, "")
+        assert done.stderr.splitlines()[0] == "sesh: @again is @one, which gets the command once"
+        assert [line.split() for line in done.stderr.splitlines()[1:]] == [["one", "ok"], ["other", "ok"]]
+    for far in (one, other):
+        assert far.read("once") == "once\n" * 2
+
+
 def test_each_host_has_a_colour_on_a_terminal(home: Home, farm: Farm) -> None:
     farm.host("one")
     farm.host("other")

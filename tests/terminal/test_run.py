@@ -610,3 +610,15 @@ def test_a_refused_run_has_no_number_in_the_history(home: Home) -> None:
     assert home.sesh("--wait", "t", "--prompt").code == 0
     assert ran(home, "true") == (0, "")
     assert [row["n"] for row in json.loads(home.sesh("--history", "t", "--json").stdout)] == [1]
+
+
+def test_a_command_that_runs_in_the_session_cannot_have_it_run_another(home: Home) -> None:
+    """It waited for itself, and every later one waited behind it."""
+    home.sesh("--open", "work")
+    inner = home.sesh("--run", "work", "--timeout", "20", "--", "sesh --run work -- echo inner; echo code=$?")
+    assert "work runs this very command; write it there without --run" in inner.stdout
+    assert inner.stdout.endswith("code=125\n")
+    later = home.sesh("--run", "work", "--", "sesh --run work -- echo behind >said & echo begun")
+    assert later.stdout.endswith("begun\n")
+    said = Path(home.path, "said")
+    wait_until(lambda: said.read_text(encoding="utf-8") == "behind\n")
