@@ -492,7 +492,8 @@ def locked(
         os.close(descriptor)
         if deadline is not None and time.monotonic() >= deadline:
             message = f"{destination.host} does not answer: another sesh command is still connecting to it"
-            raise Late(message, hint="try again in a few seconds")
+            tries = "--watch and attached sessions go on trying by themselves"
+            raise Late(message, hint=f"{tries}; see why: ssh {destination.host}")
         sleep(0.02)
     lock = Lock(descriptor)
     try:
