@@ -65,6 +65,12 @@ def check_question(session: Session) -> None:
 def check_draft(session: Session) -> None:
     """Raises Busy if an attached person has typed something into a raw program, a shell's prompt too, that nobody has
     entered."""
+    if session.pump.drafted and not session.clients.all:
+        raise Busy(
+            f"somebody has typed in {session.name} and not pressed Enter; nothing was typed",
+            hint=f"enter or erase it: $sesh {session.name}, or type behind it with --force",
+            exit_code=ExitCode.FAILED,
+        )
     if session.pump.drafted:
         raise Busy(
             f"somebody is typing in {session.name} and has not pressed Enter; nothing was typed",

@@ -8,7 +8,7 @@ set -u
 [ $# -gt 0 ] || { echo "usage: watched-build.sh COMMAND…" >&2; exit 2; }
 name=${NAME:-build}
 
-echo "to watch: sesh ${HOST:-} $name" >&2
+echo "to watch: sesh ${HOST:+$HOST }$name" >&2
 sesh ${HOST:+"$HOST"} --exec "$name" -C "$PWD" --label kind=build --timeout "${LIMIT:-3600}" --print -- "$@"
 code=$?
 

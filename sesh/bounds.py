@@ -82,6 +82,8 @@ def parse_seconds(word: str | None, option: str = "--timeout", *, least: float =
         time = float(number) * _UNITS[unit]
         if is_seconds(time) and time >= least:
             return time
+        if time < least:
+            raise UsageError(f"{option} takes a time above 0")
     raise UsageError(f"{printable(word)} is not a time: {option} takes seconds, or a time like 90s, 5m, 2h, 7d")
 
 

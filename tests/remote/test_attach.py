@@ -247,6 +247,14 @@ def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, farm: Farm)
     assert far.names() == ["1", "1-2", "server"]
 
 
+def test_with_a_command_a_name_one_letter_off_is_a_new_session(home: Home) -> None:
+    """It asked, and Enter, or a key typed ahead, went to the other session."""
+    home.sesh("--open", "zwork", "--", "cat")
+    terminal = home.terminal("work", "--", "sh", "-c", "echo new; cat")
+    terminal.wait_for("new")
+    assert sorted(home.names()) == ["work", "zwork"]
+
+
 def test_the_session_attached_last_may_be_on_a_host(home: Home, farm: Farm) -> None:
     farm.host("box")
     here = attached(home, "here")

@@ -184,7 +184,7 @@ USAGE = rows(
     ("--exec --size 9999999x1 -- true", "size, COLUMNSxROWS"),
     ("--exec --timeout x -- true", "x, not a time, --timeout"),
     ("--run w --timeout -1 -- true", "-1, not a time, --timeout"),
-    ("--wait w --timeout 0", "0, not a time"),
+    ("--wait w --timeout 0", "--timeout, above 0"),
     ("--wait w --idle x", "x, not a time, --idle"),
     ("--sweep --older 3x", "3x, not a time, --older"),
     ("--wait w --for '('", "(, not a regular expression"),

@@ -151,6 +151,24 @@ def test_a_draft_of_a_person_is_not_submitted(sesh: Sesh, terminal: Open, compos
     assert taken() == ["dear colleagues", "run the tests"]
 
 
+def test_a_draft_that_a_person_has_left_is_to_be_entered_or_erased(
+    sesh: Sesh, terminal: Open, composer: Composer
+) -> None:
+    """It was to be tried again later, though nobody was there any more."""
+    composer(0)
+    opened = terminal("agent")
+    opened.wait_for("ready")
+    opened.type("half")
+    opened.wait_for("> half")
+    opened.type(b"\x1c")
+    assert opened.exit_code() == 0
+    refused = sesh("--send", "agent", "x y z", "--enter")
+    said = (
+        "somebody has typed in agent and not pressed Enter; nothing was typed; enter or erase it: sesh agent, or type"
+    )
+    assert (refused.code, said in refused.stderr) == (1, True), refused
+
+
 @pytest.mark.parametrize("discard", [b"\x03", b"\x15", b"\x1b", b"\r"])
 def test_a_draft_is_over_once_it_is_entered_or_discarded(
     sesh: Sesh, terminal: Open, composer: Composer, discard: bytes

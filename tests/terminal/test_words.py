@@ -161,7 +161,7 @@ SAID = [
     ("--rename other job", 1, "job has ended, but is kept; `sesh --kill job` frees the name"),
     ("--exec -- ''", 127, "'': command not found; check the spelling and PATH"),
     ("--exec -- ./absent", 127, "./absent: command not found; check the spelling"),
-    ("--exec -- ..", 126, "cannot execute ..: it is a directory"),
+    ("--exec -- ./..", 126, "cannot execute ./..: it is a directory"),
     ("--exec -- exit;", 127, "exit;: command not found; for a line of shell: sh -c 'exit;'"),
     ("--open new -- echo>$A", 127, "echo>$A: command not found; for a line of shell: sh -c 'echo>$A'"),
     ("--new new -d -- a|b", 127, "a|b: command not found; for a line of shell: sh -c 'a|b'"),
