@@ -378,7 +378,7 @@ class Client(ClientTerminal):
 
     __slots__ = (
         "creator", "flow", "last_input", "last_typed", "left_at", "lines", "mode", "needed_at", "needs", "notice",
-        "replies", "reported", "shown", "shown_notice", "unacknowledged", "uncover", "viewport", "wants_screen",
+        "replies", "reported", "shown", "unacknowledged", "uncover", "viewport", "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
@@ -407,8 +407,6 @@ class Client(ClientTerminal):
         """The position up to which a drawn client has the program's reports; -1 for none."""
         self.notice = ""
         """A line of sesh's own, to be laid over the last row of its next screen."""
-        self.shown_notice = ""
-        """The last such line that was laid there."""
         self.uncover = b""
         """Bytes that draw the screen without such a line, while one lies there."""
         self.wants_screen = False

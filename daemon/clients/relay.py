@@ -60,6 +60,8 @@ class Relay:
         self._drawn_at = 0.0
         self._slow: dict[int, Size] = {}
         """The session's size when clients were set aside that had fallen behind, by their numbers."""
+        self._lines: dict[int, str] = {}
+        """The lines of sesh's own that lie over the last rows of clients, by the clients' numbers."""
 
     def deliver(self, block: bytes = b"") -> bool:
         """Passes on what was appended to the log, raw clients and followers first. `block`: the last of it.
@@ -214,6 +216,7 @@ class Relay:
 
     def uncover(self, client: Client) -> None:
         """Takes a line of sesh's own off a client's last row; `flush` or the next output sends that."""
+        self._lines.pop(client.number, None)
         if client.mode == DRAWN and client.viewport is not None and client.viewport.covered:
             self.timers.ensure("draw", 0, self.draw)
         screen, client.uncover = client.uncover, b""
@@ -222,9 +225,10 @@ class Relay:
 
     def _laid(self, client: Client) -> None:
         """Has the line that was just laid over the last row go by itself: it may cover the prompt."""
-        client.shown_notice, client.notice = client.notice, ""
+        self._lines[client.number], client.notice = client.notice, ""
 
         def uncover() -> None:
+            self._lines.pop(client.number, None)
             if client in self.clients.all:
                 self.uncover(client)
                 client.connection.flush()
@@ -244,8 +248,8 @@ class Relay:
 
         One that waits for a screen gets the line with it. One that lies there already comes first.
         """
-        if client.shown_notice and (client.uncover or (client.viewport is not None and client.viewport.covered)):
-            text, client.shown_notice = f"{client.shown_notice}; {text}", ""
+        if laid := self._lines.pop(client.number, ""):
+            text = f"{laid}; {text}"
         text = text[:MAX_NOTICE]
         if client.needs:
             client.notice = (f"{client.notice}; {text}" if client.notice else text)[:MAX_NOTICE]
@@ -303,6 +307,7 @@ class Relay:
         need, client.needs = client.needs, ""
         left_at, client.left_at = client.left_at, -1
         covered, client.uncover = client.uncover, b""
+        self._lines.pop(client.number, None)
         since = -1 if need == ATTACH else client.position if left_at < 0 else left_at
         if client.mode == DRAWN:
             if need == ENTER:  # it was raw until now, so its terminal is on the screen of its position

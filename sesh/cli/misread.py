@@ -270,7 +270,7 @@ def _no_words(verb: str, extra: str) -> UsageError:
     host, (name,) = slips.host_apart(BY_NAME["--attach"], [extra]) if "@{}" not in hint else ([], [extra])
     hint = hint.replace("$sesh", " ".join(["$sesh", *host])).format(name)
     if host and extra.endswith(host[0]):
-        hint += f"; the host: $sesh @{extra} {verb}"
+        hint += f", for the host: $sesh @{extra} {verb}"
     return UsageError(f"{verb} takes no name" if verb in _FOR_ONE else f"{verb} takes no words", hint=hint)
 
 

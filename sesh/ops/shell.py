@@ -10,7 +10,6 @@ from sesh import sre as re
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.reach import find
 from sesh.reach.op import op
-from sesh.store import listing
 from sesh.vt import grammar
 
 TYPE_CHECKING = False
@@ -91,8 +90,8 @@ def run(
     if stream.deadline is not None:
         request.deadline = stream.deadline
     with RunErrors():
-        if stream.host is None and listing.in_front(name):  # it would wait for itself
-            raise errors.Busy(f"{name} runs this very command", hint="write it there without --run")
+        if stream.host is None and os.environ.get("SESH_SESSION"):
+            _check_not_in_front(name)
         try:
             while True:
                 try:
@@ -112,6 +111,14 @@ def run(
             if error.answered:
                 raise
             raise request.failed(stream.connection, name, error) from None
+
+
+def _check_not_in_front(name: str) -> None:
+    """Raises Busy if the caller is part of what the session's shell runs in front: it would wait for itself."""
+    from sesh.store import listing
+
+    if listing.in_front(name):
+        raise errors.Busy(f"{name} runs this very command", hint="write it there without --run")
 
 
 def _answered(connection: wire.Connection, request: _RunRequest, stop: Stop) -> Ran:

@@ -347,7 +347,7 @@ def current(tty: int | None = None, others: Collection[str] = ()) -> Record | No
 
 def in_front(name: str) -> bool:
     """Returns whether the caller is part of what runs in front in a session, so that its shell is not at its prompt."""
-    here = current() if os.environ.get("SESH_SESSION") else None
+    here = current()
     return here is not None and here["name"] == name and os.getpgrp() == _front()
 
 

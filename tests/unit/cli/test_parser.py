@@ -152,7 +152,7 @@ def test_a_verb_behind_the_name_is_a_slip_that_changes_nothing(argv: str) -> Non
     assert "write the verb before the name: sesh --" in str(misread.error(line))
     assert str(misread.error(split(["web", "--run", "--", "ls"]))).endswith(": sesh --run web -- ls")
     assert str(misread.error(split(["web", "--list"]))) == "--list takes no name; one session: sesh --status web"
-    said = "--list takes no name; one session: sesh @web --status me; the host: sesh @me@web --list"
+    said = "--list takes no name; one session: sesh @web --status me, for the host: sesh @me@web --list"
     assert str(misread.error(split(["me@web", "--list"]))) == said
 
 
