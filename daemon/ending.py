@@ -120,7 +120,7 @@ class Ending:
         self.unseen = False
         """True if it ended while nobody was attached, so that its files stay when the daemon is gone."""
         self.late = False
-        """True while the last checkpoint, and what comes behind it, waits for an emulator that is `_far_behind`."""
+        """True while the last checkpoint, and what comes behind it, waits for an emulator that is `_is_behind`."""
         self.requests: list[tuple[Connection, int]] = []
         """Those that are answered when nothing of the session is left."""
         self._since = 0.0
@@ -265,7 +265,7 @@ class Ending:
         kept = session.facts["keep"] or self.unseen
         if kept:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        self.late = bool(kept and session.facts.get("persist")) and self._far_behind
+        self.late = bool(kept and session.facts.get("persist")) and self._is_behind
         if not self.late:
             self.leave()
         self.done = True
@@ -289,7 +289,7 @@ class Ending:
             session.faults.guard(lambda: self._files.release(remove=True), "the release")
 
     @property
-    def _far_behind(self) -> bool:
+    def _is_behind(self) -> bool:
         """True if the emulator has more to read than takes a moment, in which the daemon would answer nobody."""
         model = self.session.model
         return model.has_work and model.lag > UNLOADED_LAG
@@ -312,7 +312,7 @@ class Ending:
     def tell(self) -> None:
         """Answers those who wait for the end, and sends EXIT to the clients; each once it has all of the output."""
         session = self.session
-        if self.late and not self._far_behind:
+        if self.late and not self._is_behind:
             self.leave()
         if self.killed and session.model.lag >= IN_MEMORY:  # who ends a session does not wait for all its screens
             for client in session.clients.all:

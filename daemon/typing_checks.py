@@ -65,16 +65,13 @@ def check_question(session: Session) -> None:
 def check_draft(session: Session) -> None:
     """Raises Busy if an attached person has typed something into a raw program, a shell's prompt too, that nobody has
     entered."""
-    if session.pump.drafted and not session.clients.all:
-        raise Busy(
-            f"somebody has typed in {session.name} and not pressed Enter; nothing was typed",
-            hint=f"enter or erase it: $sesh {session.name}, or type behind it with --force",
-            exit_code=ExitCode.FAILED,
-        )
     if session.pump.drafted:
+        who, way = f"is typing in {session.name} and has", "try again later"
+        if not session.clients.all:
+            who, way = f"has typed in {session.name} and", f"enter or erase it: $sesh {session.name}"
         raise Busy(
-            f"somebody is typing in {session.name} and has not pressed Enter; nothing was typed",
-            hint="try again later, or type behind it with --force",
+            f"somebody {who} not pressed Enter; nothing was typed",
+            hint=f"{way}, or type behind it with --force",
             exit_code=ExitCode.FAILED,
         )
 

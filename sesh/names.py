@@ -92,12 +92,16 @@ def _places(text: str) -> str:
     """The words for several hosts (`web1,web2`), or for a host and a session (`web1:name`, `web1/name`), that were
     written as one; empty if they are none of these."""
     hosts = text.split(",")
-    if len(hosts) > 1 and all(host and host[0] not in "-." and _HOST.issuperset(host) for host in hosts):
+    if len(hosts) > 1 and all(map(_is_plain_host, hosts)):
         return f"for several: {' '.join(['$sesh', *(f'@{host}' for host in hosts)])}"
     host, _, name = text.replace("/", ":").partition(":")
-    if host and host[0] not in "-." and _HOST.issuperset(host) and is_name(name):
+    if _is_plain_host(host) and is_name(name):
         return f"for a session on it: $sesh @{host} {name}"
     return ""
+
+
+def _is_plain_host(text: str) -> bool:
+    return bool(text) and text[0] not in "-." and _HOST.issuperset(text)
 
 
 def _is_port(text: str) -> bool:

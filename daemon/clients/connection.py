@@ -427,6 +427,11 @@ class Client(ClientTerminal):
         return protocol.CHUNK if self.flow is None else self.flow.room
 
     @property
+    def covered(self) -> bool:
+        """True if a line of sesh's own lies over its last row."""
+        return bool(self.uncover) or (self.viewport is not None and self.viewport.covered)
+
+    @property
     def link_full(self) -> bool:
         """True if as much is on its way over its link as may be."""
         return self.flow is not None and not self.flow.room

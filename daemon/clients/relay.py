@@ -61,7 +61,8 @@ class Relay:
         self._slow: dict[int, Size] = {}
         """The session's size when clients were set aside that had fallen behind, by their numbers."""
         self._lines: dict[int, str] = {}
-        """The lines of sesh's own that lie over the last rows of clients, by the clients' numbers."""
+        """The last line of sesh's own that was laid over each client's last row, by the clients' numbers; for
+        `LINE_TIME`."""
 
     def deliver(self, block: bytes = b"") -> bool:
         """Passes on what was appended to the log, raw clients and followers first. `block`: the last of it.
@@ -216,7 +217,6 @@ class Relay:
 
     def uncover(self, client: Client) -> None:
         """Takes a line of sesh's own off a client's last row; `flush` or the next output sends that."""
-        self._lines.pop(client.number, None)
         if client.mode == DRAWN and client.viewport is not None and client.viewport.covered:
             self.timers.ensure("draw", 0, self.draw)
         screen, client.uncover = client.uncover, b""
@@ -248,7 +248,7 @@ class Relay:
 
         One that waits for a screen gets the line with it. One that lies there already comes first.
         """
-        if laid := self._lines.pop(client.number, ""):
+        if (laid := self._lines.pop(client.number, "")) and client.covered:
             text = f"{laid}; {text}"
         text = text[:MAX_NOTICE]
         if client.needs:
@@ -307,7 +307,6 @@ class Relay:
         need, client.needs = client.needs, ""
         left_at, client.left_at = client.left_at, -1
         covered, client.uncover = client.uncover, b""
-        self._lines.pop(client.number, None)
         since = -1 if need == ATTACH else client.position if left_at < 0 else left_at
         if client.mode == DRAWN:
             if need == ENTER:  # it was raw until now, so its terminal is on the screen of its position

@@ -220,8 +220,10 @@ def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart
             line = joined(["." if word == "source" else word, *words[1:]])
             hint = f"it is the shell's own; write: sh -c {_quoted(line)}"
         return CannotStart(f"{printable(word)}: command not found", hint=hint)
-    why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
-    why = "it is a directory" if os.path.isdir(program) else why
+    if os.path.isdir(program):
+        why = "it is a directory"
+    else:
+        why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
     return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
 
 

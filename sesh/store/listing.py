@@ -297,24 +297,19 @@ def _recovered(name: str, record: Record) -> bool:
     """Returns whether a live daemon whose socket was removed has made it again; SIGUSR1 asks it to."""
     if os.path.exists(paths.socket_path(name)) or not records.wake(record):
         return False
-    deadline = time.monotonic() + 0.5
+    return _appears(paths.socket_path(name), beside=paths.record_path(name), seconds=0.5)
+
+
+def _appears(path: str, *, beside: str, seconds: float) -> bool:
+    """Waits for a file of a session while its other one, `beside`, is there; returns whether it has come."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if os.path.exists(paths.socket_path(name)):
+        if os.path.exists(path):
             return True
-        if not os.path.exists(paths.record_path(name)):
+        if not os.path.exists(beside):
             return False
         time.sleep(0.005)
     return False
-
-
-def _await_record(name: str) -> None:
-    """Waits for the record of a session that has just begun: its program may be faster than its daemon, which writes
-    the record once the program is there."""
-    deadline = time.monotonic() + PATIENCE
-    while is_name(name) and time.monotonic() < deadline:
-        if os.path.exists(paths.record_path(name)) or not os.path.exists(paths.socket_path(name)):
-            return
-        time.sleep(0.005)
 
 
 def _front() -> int:
@@ -340,8 +335,12 @@ def current(tty: int | None = None, others: Collection[str] = ()) -> Record | No
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """
     tty = identity.controlling_tty() if tty is None else tty
-    _await_record(os.environ.get("SESH_SESSION", ""))
-    readable = (records.readable(name) for name in paths.names() if name not in others) if tty else ()
+    if not tty:
+        return None
+    own = os.environ.get("SESH_SESSION", "")
+    if is_name(own):  # its program may be faster than its daemon, which writes the record once the program is there
+        _appears(paths.record_path(own), beside=paths.socket_path(own), seconds=PATIENCE)
+    readable = (records.readable(name) for name in paths.names() if name not in others)
     return next((record for record in readable if record is not None and holds(record, tty)), None)
 
 
