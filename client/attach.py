@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sesh import names, protocol, wire
 from sesh.client.attachment import Attachment
 from sesh.client.display import Display
-from sesh.client.outcome import Outcome
+from sesh.client.link_watch import LinkWatch
+from sesh.client.outcome import AttachOptions, Outcome
+from sesh.client.reconnect import Reconnect, Reconnector
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
+from sesh.messages import Hello, Introduction, Message
 from sesh.quitkey import KEY, quit_key
+from sesh.recovery.attempts import LostSession
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Unpack
 
-    from sesh.client.link_watch import LinkWatch
-    from sesh.client.outcome import AttachOptions
-    from sesh.client.reconnect import Reconnect
-    from sesh.messages import Hello, Introduction, Message
-    from sesh.recovery.attempts import LostSession
 
-    Connect = Callable[[str, str | None], wire.Connection]
+Connect = Callable[[str, str | None], wire.Connection]
 
 
 def attach(
@@ -136,7 +134,6 @@ class _Client:
             return outcome
         if link.replacement is None and link.stood and not attachment.channel.connection.broken():
             return attachment.outcome("lost", reason="died")
-        from sesh.client.reconnect import Reconnector
 
         reconnector = Reconnector(attachment, link)
         result = reconnector.run()
@@ -181,9 +178,6 @@ class _Client:
         if old is not None:
             self.display.suspend(old.farewell)
             self._close(old)
-        if self._attachment.host is not None:  # a lost link may come with no descriptor left, or replaced files
-            import sesh.client.reconnect
-            import sesh.vt.render.overlay  # noqa: F401
         since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
             self.display.rule(f"── {self._attachment.label}, since {since} ──")
@@ -195,7 +189,6 @@ class _Client:
         greeting = self._greeting(connection, host, **more)
         attachment = Attachment(self.display, name, host, self.options, self._welcomed)
         if host is not None and (reconnect := self._reconnect) is not None:
-            from sesh.client.link_watch import LinkWatch
 
             def describe() -> LostSession:
                 return self._lost_session(attachment, link)
@@ -205,8 +198,6 @@ class _Client:
         return attachment
 
     def _lost_session(self, attachment: Attachment, link: LinkWatch) -> LostSession:
-        from sesh.recovery.attempts import LostSession
-
         position, host, session_id = attachment.position, attachment.host or "", attachment.session_id
         more: Hello = {"client": self._token, "id": session_id, "since": position - self.display.unfinished()}
         # Of several attempts that succeed at once, the last to greet the daemon would take the place of the others.

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import select
+import signal
 import time
+from collections.abc import Callable, Container
 
-from sesh import protocol
+from sesh import protocol, wording
 from sesh.client.channel import Channel
-from sesh.client.display import MAX_PENDING
-from sesh.client.keys import FLUSH_DELAY, KeyParser
-from sesh.client.outcome import Outcome
+from sesh.client.display import MAX_PENDING, Display
+from sesh.client.keys import FLUSH_DELAY, Event, KeyParser
+from sesh.client.link_watch import LinkWatch
+from sesh.client.outcome import AttachOptions, Outcome
 from sesh.client.overlays import Overlays
+from sesh.client.predict.predictor import Predictor
 from sesh.client.predict.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
-from sesh.lean import signal
 from sesh.loop.timers import Timers
+from sesh.messages import Message
 from sesh.paths import lacks_descriptors
 from sesh.typed import FOCUS
+from sesh.wire import Connection
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container
-
-    from sesh.client.display import Display
-    from sesh.client.keys import Event
-    from sesh.client.link_watch import LinkWatch
-    from sesh.client.outcome import AttachOptions
-    from sesh.client.predict.predictor import Predictor
-    from sesh.messages import Message
-    from sesh.wire import Connection
-
-    Frames = list[tuple[int, bytes]]
-    Handlers = tuple[Callable[[bytes | None], None], Callable[[int, bytes], None], Callable[[Frames | None], None]]
+Frames = list[tuple[int, bytes]]
+Handlers = tuple[Callable[[bytes | None], None], Callable[[int, bytes], None], Callable[[Frames | None], None]]
 
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0
 """Seconds for the daemon to answer HELLO, here and over a link."""
@@ -110,8 +103,6 @@ class Attachment:
         self._timers.set("welcome", HELLO_TIMEOUT if host is None else _OVER_LINK, self._unanswered)
         predictor: Predictor | None = None
         if host is not None and predict != "never" and not self.options.read_only:
-            from sesh.client.predict.predictor import Predictor
-
             always = predict == "always"
             predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
         self.overlays = Overlays(self.display, self.channel, self._timers, predictor)
@@ -598,7 +589,5 @@ class _Passing(_Poller):
 
 def _news(message: Message, host: str | None) -> str:
     """The line on a session that needs the person, in a TELL."""
-    from sesh import wording  # most clients are never told
-
     name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
     return wording.needs(name, state, question, host)

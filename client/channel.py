@@ -6,12 +6,9 @@ import os
 import time
 
 from sesh import gate, protocol
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.client.predict.round_trip import RoundTrip
-    from sesh.messages import Welcome
-    from sesh.wire import Connection
+from sesh.client.predict.round_trip import RoundTrip
+from sesh.messages import Welcome
+from sesh.wire import Connection
 
 _READ_SIZE = 32 << 10
 _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05

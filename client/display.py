@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from sesh.about import CALLED
 from sesh.client.ledger import Ledger
+from sesh.client.terminal import RawTerminal
+from sesh.messages import Message
 from sesh.shapes import plain
+from sesh.vt.render.clean_screen import clean_screen, fresh_row
+from sesh.vt.render.overlay import CLEAR, overlay, own_row
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sesh.client.last_row import LastRow
-    from sesh.client.terminal import RawTerminal
-    from sesh.messages import Message
+
 
 MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
@@ -129,7 +131,7 @@ class Display:
                 self._tail_whole = False
         self.draw(before + data + after if before or after else data)
         little = len(data) <= _LITTLE and not (self.unread or self.on_link)
-        if data and little and (b"\x1b" not in data or self._ledger.prepared()):
+        if data and little:
             self._ledger.feed(data)
         elif data:
             self._unread.append(data)
@@ -194,8 +196,6 @@ class Display:
         `held`: a SCREEN comes next. Otherwise the row is restored if it can be told from the newest output; else it
         stays blank until there is a SCREEN.
         """
-        from sesh.vt.render.overlay import CLEAR, overlay, own_row
-
         self._covered = columns, rows = self.terminal.grid()
         row = None if held else self._last_row(columns, rows)
         self.row_lost = row is None
@@ -220,8 +220,6 @@ class Display:
 
     def _removal(self, *, leaving: bool = False) -> bytes:
         """Return the bytes that remove the notice. `leaving`: no SCREEN will come."""
-        from sesh.vt.render.overlay import CLEAR
-
         uncover, self._uncover, lost, self.row_lost = self._uncover, b"", self.row_lost, False
         if (leaving and self._queue) or self.terminal.grid() != self._covered:
             return CLEAR
@@ -235,10 +233,8 @@ class Display:
         end = len(tail) - (ledger.unfinished or unfinished_character(tail))
         if not (whole or ledger.draws_plainly) or end < 0:
             return None
-        try:
-            from sesh.client.last_row import Known, last_row
-        except OSError:  # no descriptor is left
-            return None
+        from sesh.client.last_row import Known, last_row  # loads pyte
+
         known = Known(whole, ledger.draws_plainly, ledger.margins, ledger.default_pen)
         return last_row(bytes(tail[-_TAIL_SIZE:end]), columns, rows, known)
 
@@ -292,8 +288,6 @@ class Display:
 
     def rule(self, text: str) -> None:
         """Print a line above the output that follows, on a terminal that does not show the session."""
-        from sesh.vt.render.clean_screen import fresh_row
-
         columns, _ = self.terminal.grid()
         line = f"{plain(text)[:columns]}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
@@ -344,8 +338,6 @@ class Display:
 
     def resume(self) -> None:
         """Make room for the SCREEN that comes next: the rows on the terminal go to its scrollback."""
-        from sesh.vt.render.clean_screen import clean_screen
-
         self.show(b"\x1b[?1049h" if self._alternate else clean_screen(*self.terminal.grid()))
 
 

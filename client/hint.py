@@ -7,7 +7,8 @@ have wrapped, the cursor's row is known, so that the saved cursor (DECSC) is not
 
 from __future__ import annotations
 
-from sesh import sre as re
+import re
+
 from sesh.client.display import unfinished_character
 from sesh.vt.render.overlay import CLEAR, DIM, fitted, own_row
 

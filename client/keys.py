@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sesh import typed
+from sesh.keynames import Chord, DetachKey, Key
 from sesh.typed import ESCAPE, FOCUS, PASTE, PRESS, RELEASE
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Literal
-
-    from sesh.keynames import Chord, DetachKey, Key
-
-    Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]] | tuple[Literal["focus"], bytes]
+Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]] | tuple[Literal["focus"], bytes]
 
 FLUSH_DELAY = 0.05
 """Seconds after which `flush` is due while `holding` is true; nobody must feel the delay of a lone Escape."""
@@ -29,8 +26,6 @@ class KeyParser:
     def __init__(self, key: DetachKey | None) -> None:
         self._detaches = key is not None
         if key is None:
-            from sesh.keynames import DetachKey, Key
-
             key = DetachKey(Key(("", 0, 0)))  # which nobody can press
         self._key = key
         self._lead_as_escape = bytes.maketrans(key.lead, ESCAPE)

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from sesh.client.ledger import Ledger
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.patch import redrawable, restored
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TIME = 0.2
 """Seconds of processor time, after which the row counts as unknown."""

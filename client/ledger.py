@@ -6,11 +6,10 @@ output, cheap enough to follow every byte. Sources: ECMA-48, XTerm ctlseqs, kitt
 
 from __future__ import annotations
 
-from sesh import sre as re
+import re
+from re import Match
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from re import Match, Pattern
+from sesh.vt import grammar
 
 _ON = (b"?7", b"?25", b"12")
 """Modes that are on by default: auto-wrap, the cursor, no local echo. All others here are off."""
@@ -48,6 +47,19 @@ _DRAWING = (_ORIGIN, _WRAP, *_CHARACTERS, _LEFT_RIGHT, _TABS, _UTF_8, _LINK, _MO
 """Those of what changes the effect of text, margins aside."""
 _SOFT = (_MARGINS, _KEYPAD, *(_MODES[mode] for mode in (b"?1", b"?6", b"?7", b"?25", b"?66", b"?69", b"2", b"4")))
 """Those of what DECSTR resets by itself."""
+
+_CHANGE = re.compile(
+    rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnov-z`]|\()"  # rule out the most frequent others first: it is faster
+    rb"(?:\[(?:(?P<mode>\?[0-9;]*[hlrs]|[0-9;]*[hl])|(?P<keyboard>[<=>][0-9:;]*[ufmn])"
+    rb"|(?P<control>[0-9;]*(?:[rgstu]| q))|(?P<soft>!p))"
+    rb"|\](?P<command>(?:[0-24589]|1[0-9]|22|10[45]|11[0-9]|7501)(?:;[^\x07\x1b\x18\x1a]*|(?=[\x07\x1b])))"
+    rb"|(?P<charset>[)*+./\-][ -/]*[0-~])|%(?P<coding>[@G])|(?P<escape>[=>78Hcno]))"
+)
+"""A change of a mode or of other state."""
+_PEN, _COLOURED = re.compile(rb"\x1b\[([0-9;:]*)m"), re.compile(rb"\x1b\[[0;:]*[1-9][0-9;:]*m")
+"""An SGR, and one that is not a reset."""
+_UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[\x00-\x17\x19\x1c-\x1f -/]*|[\]PX^_][^\x07\x1b\x18\x1a]*)\Z")
+"""An incomplete sequence at the end of a block."""
 
 _MAX_SEQUENCE = 8192
 """Bytes of an unfinished sequence that are kept; no sequence that matters here is longer."""
@@ -142,11 +154,6 @@ class Ledger:
 
     # -- following the stream
 
-    @staticmethod
-    def prepared() -> bool:
-        """Return whether nothing has to be loaded to follow a block with sequences."""
-        return bool(_compiled)
-
     def feed(self, block: bytes) -> None:
         """Follow a block of the stream; blocks may split a sequence anywhere."""
         data = self._carry + block
@@ -160,14 +167,13 @@ class Ledger:
             if b"\x0e" in data or b"\x0f" in data:
                 self._follow_shift(data)
             return
-        change, pen, coloured, unfinished = _patterns()
-        end = _unfinished_at(data, unfinished)
+        end = _unfinished_at(data)
         if end < len(data):
             self._carry = data[end:] if len(data) - end <= _MAX_SEQUENCE else b""
             self._in_string = 0 if self._carry else len(data) - end
             data = data[:end]
         followed = 0
-        for match in change.finditer(data):
+        for match in _CHANGE.finditer(data):
             single = _SINGLE.get(match[1])
             if single is not None:  # a mode alone, which saves no cursor
                 undo, self._changed[undo] = single
@@ -176,11 +182,11 @@ class Ledger:
             else:
                 if match.start() > followed:
                     self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now,
-                    self._follow_pen(data[followed : match.start()], pen, coloured)  # and with the pen
+                    self._follow_pen(data[followed : match.start()])  # and with the pen
                 followed = match.end()
                 self._change(match)
         self._follow_charsets(data[followed:])
-        self._follow_pen(data[followed:], pen, coloured)
+        self._follow_pen(data[followed:])
 
     def _follow_charsets(self, data: bytes) -> None:
         """Note the last charset designated as G0, and the last shift; they come too often to look at each."""
@@ -198,10 +204,10 @@ class Ledger:
         if out != back:
             self._changed[_SHIFT_IN] = out > back
 
-    def _follow_pen(self, data: bytes, pen: Pattern[bytes], coloured: Pattern[bytes]) -> None:
+    def _follow_pen(self, data: bytes) -> None:
         """Note whether the pen (SGR) is not the default after `data`. It changes often, so look from the end."""
         if not self._ever_coloured:
-            self._ever_coloured = coloured.search(data) is not None
+            self._ever_coloured = _COLOURED.search(data) is not None
             if not self._ever_coloured:
                 return
         start = len(data)
@@ -209,7 +215,7 @@ class Ledger:
             start = data.rfind(b"\x1b[", 0, start)
             if start < 0:
                 return
-            match = pen.match(data, start)
+            match = _PEN.match(data, start)
             if match:
                 self._pen = bool(match[1].strip(b"0;"))
                 return
@@ -368,8 +374,6 @@ class Ledger:
             self._title_stack.append((which, self._title))
             del self._title_stack[:-_MAX_PUSHES]
         elif operation == 23 and which <= 2:
-            from sesh.vt import grammar
-
             for part in (grammar.ICON, grammar.WINDOW) if which == grammar.BOTH else (which,):
                 saved = grammar.pop(self._title_stack, part)
                 self._title = self._title if saved is None else saved
@@ -448,33 +452,11 @@ def _numbers(parameters: bytes) -> list[int]:
     return [int(part) for part in parameters.split(b";") if part.isdigit() and len(part) < 6]
 
 
-def _unfinished_at(data: bytes, unfinished: Pattern[bytes]) -> int:
+def _unfinished_at(data: bytes) -> int:
     """Return the index of an incomplete sequence at the end of the block; the block's length without one."""
     last = data.rfind(b"\x1b")
     if last == len(data) - 1:  # maybe the first half of ST, which ends a string
         before = data.rfind(b"\x1b", 0, last)
         in_string = before >= 0 and data[before + 1 : before + 2] in (b"]", b"P", b"X", b"^", b"_")
-        return before if in_string and unfinished.match(data[before:last]) else last
-    return last if unfinished.match(data, last) else len(data)
-
-
-_compiled: list[Pattern[bytes]] = []
-
-
-def _patterns() -> list[Pattern[bytes]]:
-    """Return the patterns of a mode change, an SGR, an SGR that is not a reset, and an incomplete sequence at the end.
-
-    Made when the first sequence comes.
-    """
-    if not _compiled:
-        change = (
-            rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnov-z`]|\()"  # rule out the most frequent others first: it is faster
-            rb"(?:\[(?:(?P<mode>\?[0-9;]*[hlrs]|[0-9;]*[hl])|(?P<keyboard>[<=>][0-9:;]*[ufmn])"
-            rb"|(?P<control>[0-9;]*(?:[rgstu]| q))|(?P<soft>!p))"
-            rb"|\](?P<command>(?:[0-24589]|1[0-9]|22|10[45]|11[0-9]|7501)(?:;[^\x07\x1b\x18\x1a]*|(?=[\x07\x1b])))"
-            rb"|(?P<charset>[)*+./\-][ -/]*[0-~])|%(?P<coding>[@G])|(?P<escape>[=>78Hcno]))"
-        )
-        pen, coloured = rb"\x1b\[([0-9;:]*)m", rb"\x1b\[[0;:]*[1-9][0-9;:]*m"
-        unfinished = rb"\x1b(?:\[[0-?]*[ -/]*|[\x00-\x17\x19\x1c-\x1f -/]*|[\]PX^_][^\x07\x1b\x18\x1a]*)\Z"
-        _compiled.extend(map(re.compile, (change, pen, coloured, unfinished)))
-    return _compiled
+        return before if in_string and _UNFINISHED.match(data[before:last]) else last
+    return last if _UNFINISHED.match(data, last) else len(data)

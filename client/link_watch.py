@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Container
 
 from sesh import moments
+from sesh.client.channel import Channel
+from sesh.client.display import Display
+from sesh.client.keys import Event
+from sesh.client.overlays import Overlays
 from sesh.errors import Late
 from sesh.link_state import LinkState
+from sesh.recovery.attempts import LostSession, OpenLink, Result
 from sesh.recovery.monitor import Monitor
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container
-
-    from sesh.client.channel import Channel
-    from sesh.client.display import Display
-    from sesh.client.keys import Event
-    from sesh.client.overlays import Overlays
-    from sesh.recovery.attempts import LostSession, OpenLink, Result
-
-    Describe = Callable[[], LostSession]
+Describe = Callable[[], LostSession]
 
 _TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before it is told: one that is back sooner costs not even a redraw."""

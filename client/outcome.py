@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 from sesh.about import CALLED
 from sesh.errors import ENDS, MEMORY_REASONS, TERMINATED, TIMED_OUT
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.keynames import DetachKey
+from sesh.keynames import DetachKey
 
 
 class AttachOptions:
@@ -105,8 +104,6 @@ class Outcome:
 
 
 def _signal_name(number: int) -> str:
-    import signal
-
     try:
         return signal.Signals(number).name
     except ValueError:

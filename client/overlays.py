@@ -10,15 +10,11 @@ from __future__ import annotations
 import os
 
 from sesh import protocol
-from sesh.client.display import BELL, LONGEST_TELLING, notification
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.client.channel import Channel
-    from sesh.client.display import Display
-    from sesh.client.hint import Hint
-    from sesh.client.predict.predictor import Predictor
-    from sesh.loop.timers import Timers
+from sesh.client.channel import Channel
+from sesh.client.display import BELL, LONGEST_TELLING, Display, notification
+from sesh.client.hint import Hint, joined
+from sesh.client.predict.predictor import Predictor
+from sesh.loop.timers import Timers
 
 _NOTICE_TIME = 3.0
 """Seconds that a notice stays, unless a key is pressed."""
@@ -107,8 +103,6 @@ class Overlays:
 
     def begin_hint(self, name: str, detaches: str) -> None:
         """Have the first screen, if it is blank, say which session it is and what `detaches` from it."""
-        from sesh.client.hint import Hint, joined
-
         columns, rows = self._display.terminal.grid()
         text = joined(self.greeting or f"new session {name}", detaches, columns)
         self._hint = Hint(text, columns, rows)

@@ -6,27 +6,20 @@ A host that lets nobody in without a person is logged in to in place.
 from __future__ import annotations
 
 import select
+import signal
 import time
+from collections.abc import Callable
 
 from sesh import wire
-from sesh.client.attachment import extended
-from sesh.client.link_watch import ENTER
+from sesh.client.attachment import Attachment, extended
+from sesh.client.link_watch import ENTER, LinkWatch
 from sesh.client.outcome import Outcome
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable
-from sesh.lean import signal
-from sesh.recovery.attempts import Attempt
+from sesh.recovery.attempts import Attempt, Result
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.client.attachment import Attachment
-    from sesh.client.link_watch import LinkWatch
-    from sesh.recovery.attempts import Result
-
-    Reconnect = Callable[[Attempt], wire.Connection]
-    """One attempt at a new connection to a session; it may block. Raises Ended if the session has ended."""
+Reconnect = Callable[[Attempt], wire.Connection]
+"""One attempt at a new connection to a session; it may block. Raises Ended if the session has ended."""
 
 
 class Reconnector:

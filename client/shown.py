@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import identity, paths, reading, writing
+from sesh import identity, moments, paths, reading, writing
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.shapes import exact_natural, fits, moment
@@ -47,7 +47,6 @@ class Shown:
         _, left_at = self._sessions.get((host or _HERE, session), (0, 0))
         if not left_at:
             return ""
-        from sesh import moments
 
         return moments.on_a_clock(left_at)
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import select
+import signal
 import termios
 import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 from sesh import platform, wire
 from sesh.errors import Refused
-from sesh.lean import signal
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-    from typing import Any
-
-    Handler = Callable[[int, FrameType | None], object] | int | None
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals that end the client: it restores the terminal and exits with 128 plus the signal's number."""

@@ -8,16 +8,12 @@ import os
 from sesh import identity, paths, proc, writing
 from sesh.about import __version__
 from sesh.daemon.events import Missed
-from sesh.daemon.session import shorten
+from sesh.daemon.session import Session, shorten
 from sesh.errors import Refused
 from sesh.moments import STEADY, stamp
+from sesh.schema import Outcome, Status
 from sesh.store import records
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.daemon.session import Session
-    from sesh.schema import Outcome, Status
-    from sesh.stored import Record
+from sesh.stored import Record
 
 _marks: dict[str, str] = {}
 """The mark of the record that this process has written of a session, by the session's id."""

@@ -4,31 +4,26 @@ socket and record under its name, given back then."""
 from __future__ import annotations
 
 import os
+import signal
 import time
+from collections.abc import Callable
 
 from sesh import proc, protocol, system
 from sesh.about import PROGRAM
 from sesh.daemon import description
-from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
+from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client, Connection
+from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.registry import STALLED
+from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import IN_MEMORY, OF_JOB
 from sesh.daemon.screen.model import UNLOADED_LAG
+from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
 from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, TERMINATED, TIMED_OUT, Refused
-from sesh.lean import signal
+from sesh.messages import Message
 from sesh.moments import STEADY
+from sesh.schema import JobResult
 from sesh.store import records, results
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.clients.listener import Listener
-    from sesh.daemon.handler import ClientHandler
-    from sesh.daemon.session import Session
-    from sesh.messages import Message
-    from sesh.schema import JobResult
 
 KILL_AFTER = 2.0
 """Seconds between SIGHUP and SIGKILL."""

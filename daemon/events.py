@@ -11,18 +11,17 @@ that somebody typed is among them.
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sesh import moments, protocol, wording
-from sesh.lean import deque
+from sesh.daemon.clients.connection import Connection
+from sesh.schema import Event, Unseen
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Unpack
 
-    from sesh.daemon.clients.connection import Connection
-    from sesh.schema import Event, Unseen
 
 KEPT = 1000
 """Events that are kept for followers that come later, or read slowly."""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Mapping
 
 from sesh import bounds, protocol
 from sesh.about import __version__
-from sesh.bounds import clamp_size
-from sesh.daemon.clients.connection import HELD, RAW, REPAINT, RESYNC, Client
+from sesh.bounds import Size, clamp_size
+from sesh.daemon.clients.connection import HELD, RAW, REPAINT, RESYNC, Client, Connection
 from sesh.daemon.pty.pump import WINDOW
+from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
-from sesh.lean import signal
+from sesh.daemon.shell.shells import kind_of
+from sesh.messages import Message, Welcome
 from sesh.moments import STEADY
 from sesh.typed import FOCUS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sesh.bounds import Size
-    from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.session import Session
-    from sesh.messages import Message, Welcome
 
 HOLD = 0.1
 """Seconds for which the unfinished reply of a terminal is held back."""
@@ -224,8 +219,6 @@ class ClientHandler:
 
     def _keeps_no_output(self) -> bool:
         """Returns whether a command runs that prints what nobody can read later: no shell, no full-screen program."""
-        from sesh.daemon.shell.shells import kind_of
-
         facts = self._session.facts
         self._model.catch_up()
         kept = facts["keep"] or facts["job"] or facts.get("outlive") == "always"

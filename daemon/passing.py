@@ -7,30 +7,25 @@ of an echo costs time. It makes no decision of its own: whatever is more than pa
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
-from sesh.daemon.clients.connection import RAW, READ_SIZE
+from sesh.daemon.clients.connection import RAW, READ_SIZE, Client, Connection
 from sesh.daemon.clients.relay import TRIM_FROM
+from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.pty import TURN
-from sesh.loop.poller import READ
+from sesh.daemon.session import Session
+from sesh.loop.poller import READ, Poller
 from sesh.protocol import HEADER, INPUT
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
+Ready = list[tuple[int, int]]
 
-    from sesh.daemon.clients.connection import Client, Connection
-    from sesh.daemon.handler import ClientHandler
-    from sesh.daemon.session import Session
-    from sesh.loop.poller import Poller
 
-    Ready = list[tuple[int, int]]
+class Keeper(Protocol):
+    """The server, to which a connection's other frames, and its faults, are left."""
 
-    class Keeper(Protocol):
-        """The server, to which a connection's other frames, and its faults, are left."""
+    def serve(self, connection: Connection, events: int, data: bytes | None = None) -> bool: ...
 
-        def serve(self, connection: Connection, events: int, data: bytes | None = None) -> bool: ...
-
-        def failed(self, connection: Connection, error: Exception) -> None: ...
+    def failed(self, connection: Connection, error: Exception) -> None: ...
 
 
 _INPUT = bytes((INPUT,))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from sesh import bounds
+from sesh.daemon.clients.connection import Connection
 from sesh.errors import UsageError
+from sesh.messages import Answer
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from typing_extensions import Unpack
-
-    from sesh.daemon.clients.connection import Connection
-    from sesh.messages import Answer
 
 
 class Request:

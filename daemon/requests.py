@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping
 
 from sesh import bounds, names, paths, protocol, wording
 from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.rules import HOOK, TYPED
-from sesh.daemon.clients.connection import Reader
+from sesh.daemon.clients.connection import Client, Connection, Reader
+from sesh.daemon.ending import Ending, SessionFiles
+from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request import Request
+from sesh.daemon.session import Session
+from sesh.daemon.shell.run import Run
 from sesh.daemon.typing_requests import TypingRequests
+from sesh.daemon.waits import Sought
 from sesh.errors import InternalError, Refused, SeshError, UsageError
+from sesh.messages import Answer, Message
 from sesh.moments import STEADY
 from sesh.shapes import fits
 from sesh.store import files
+from sesh.vt.render.export import continued, export, follow_state
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from sesh.daemon.clients.connection import Client, Connection
-    from sesh.daemon.ending import Ending, SessionFiles
-    from sesh.daemon.handler import ClientHandler
-    from sesh.daemon.session import Session
-    from sesh.daemon.waits import Sought
-    from sesh.messages import Answer, Message
-
-    RequestFunction = Callable[["Requests", "Request"], None]
+RequestFunction = Callable[["Requests", "Request"], None]
 
 MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
@@ -238,7 +235,6 @@ def screen(daemon: Requests, request: Request) -> None:
     model.catch_up(0)
     emulator = model.emulator
     row, column = emulator.cursor
-    from sesh.vt.render.export import continued, export
 
     request.respond(
         export(emulator, form),
@@ -285,8 +281,6 @@ def logs(daemon: Requests, request: Request) -> None:
     if first is not None:
         state["first"], state["older"] = first, first > model.emulator.scrollback.first
     if request.flag("end"):
-        from sesh.vt.render.export import follow_state
-
         state = {**state, **follow_state(model.emulator)}
     request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
 
@@ -445,8 +439,6 @@ def events(daemon: Requests, request: Request) -> None:
 @_request
 def run(daemon: Requests, request: Request) -> None:
     """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
-    from sesh.daemon.shell.run import Run
-
     session = daemon.session
     if not session.running:
         raise Refused(f"the program of {session.name} has ended; it cannot run commands")

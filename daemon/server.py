@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import time
+from collections.abc import Callable
 
 from sesh import protocol, system
 from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.passing import Passing
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.screen.model import Packer
+from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, ProtocolError, Refused, SeshError
-from sesh.lean import signal
 from sesh.loop.poller import READ, WRITE, Poller
 from sesh.moments import STEADY
 from sesh.store import results
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.daemon.clients.listener import Listener
-    from sesh.daemon.session import Session
-    from sesh.lean import socket
-
-    Reload = Callable[["Server", Connection, int, str, list[str]], None]
+Reload = Callable[["Server", Connection, int, str, list[str]], None]
 
 HELLO_TIMEOUT = 10.0
 """Seconds in which a connection has to say HELLO."""
@@ -45,8 +41,6 @@ CROWDED = 0.2
 """Seconds for which no connection is accepted after the process ran out of descriptors."""
 STRANGER = 60.0
 """Seconds after which the log of faults names another user's attempt to connect again."""
-PRELOAD_AFTER = 1.0
-"""Seconds after its start in which a daemon loads what carries out a reload."""
 AGAIN = 0.1
 """Seconds until a step of the loop that failed is tried again."""
 
@@ -54,12 +48,10 @@ AGAIN = 0.1
 class Server:
     """Serves one session until it has ended and everybody knows.
 
-    `creator` is the creator's connection. `load_reload` loads and returns what carries out `reload` requests.
+    `creator` is the creator's connection. `reload` carries out `reload` requests.
     """
 
-    def __init__(
-        self, session: Session, listener: Listener, creator: socket.socket | None, load_reload: Callable[[], Reload]
-    ) -> None:
+    def __init__(self, session: Session, listener: Listener, creator: socket.socket | None, reload: Reload) -> None:
         self._poller = Poller()
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
@@ -72,7 +64,7 @@ class Server:
         self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
         self._passing = Passing(session, self.handler, self._poller, self)
         self._packer = Packer(session.log, session.model, session.timers)
-        self._load_reload = load_reload
+        self._reload = reload
         self._stopping = False
         """True if the machine shuts down; then the session is left behind as lost."""
         self._frames_left = False
@@ -111,7 +103,6 @@ class Server:
         deadline = self.session.facts.get("deadline")
         if deadline is not None and self.session.running:
             self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), self.ending.time_out)
-        self.session.timers.set("preload", PRELOAD_AFTER, self._load_reload)
         self.ending.child_ended()  # it may have ended before there was a handler
 
     @property
@@ -429,4 +420,4 @@ class Server:
 
     def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None:
         """Goes on as another sesh. Raises Busy, Refused."""
-        self._load_reload()(self, connection, number, python, path)
+        self._reload(self, connection, number, python, path)

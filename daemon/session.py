@@ -4,43 +4,42 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sesh import paths, platform, proc, protocol, system, wording
-from sesh.bounds import SCROLLBACK
+from sesh.bounds import SCROLLBACK, Size
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.asked import Shown
+from sesh.daemon.activity.hooks import Hooks
 from sesh.daemon.activity.telling import Telling
+from sesh.daemon.activity.turn import Drawn
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
+from sesh.daemon.pty.answers import answer, answer_of_new, needs_terminal
 from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import CHECKPOINT_AFTER, MAX_ANSWERS, Pump
+from sesh.daemon.screen.checkpoint import Checkpointer
 from sesh.daemon.screen.model import UNLOADED_LAG, Model
+from sesh.daemon.shell.history import CommandMarks, History
+from sesh.daemon.shell.queue import RunQueue
+from sesh.daemon.waits import Waits
 from sesh.errors import SIGNAL_BASE
-from sesh.lean import deque
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.moments import STEADY, stamp
 from sesh.queries import QUERIES
+from sesh.schema import Event, Foreground
+from sesh.stored import CheckpointHeader, Facts
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Unpack
 
-    from sesh.bounds import Size
-    from sesh.daemon.activity.hooks import Hooks
-    from sesh.daemon.activity.turn import Drawn
-    from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.screen.checkpoint import Checkpointer
-    from sesh.daemon.shell.history import CommandMarks, History
-    from sesh.daemon.shell.queue import RunQueue
-    from sesh.daemon.waits import Waits
-    from sesh.schema import Event, Foreground
-    from sesh.stored import CheckpointHeader, Facts
 
-    EndState = tuple[int | None, int | None, float | None, bool, float | None, int | None]
+EndState = tuple[int | None, int | None, float | None, bool, float | None, int | None]
 
 GATE = 'IFS= read -r _ && exec "$@"'
 """What a shell does in the place of a command that begins only after Enter."""
@@ -259,8 +258,6 @@ class Session:
 
     def _answer(self) -> None:
         """Answers queries in their order. One that the emulator has not come to yet waits, and all after it."""
-        from sesh.daemon.pty.answers import answer, answer_of_new, needs_terminal
-
         while self._unanswered:
             kind, body, position = self._unanswered[0]
             terminal = None
@@ -391,24 +388,18 @@ class Session:
     def get_history(self) -> History:
         """The commands that were run or typed."""
         if self.history is None:
-            from sesh.daemon.shell.history import History
-
             self.history = History()
         return self.history
 
     def get_runs(self) -> RunQueue:
         """The commands for the live shell."""
         if self.runs is None:
-            from sesh.daemon.shell.queue import RunQueue
-
             self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit)
         return self.runs
 
     def get_marks(self) -> CommandMarks:
         """The commands that people type, by the shell's integration."""
         if self.marks is None:
-            from sesh.daemon.shell.history import CommandMarks
-
             self.marks = CommandMarks(self.facts, self.pump, self.get_history(), self.emit, self._mark_is_of_run)
         return self.marks
 
@@ -421,24 +412,18 @@ class Session:
     def get_waits(self) -> Waits:
         """The requests that wait for more than the end."""
         if self.waits is None:
-            from sesh.daemon.waits import Waits
-
             self.waits = Waits(self.pump, self.timers, self.activity, self._runs_command)
         return self.waits
 
     def get_hooks(self) -> Hooks:
         """The user's hooks."""
         if self.hooks is None:
-            from sesh.daemon.activity.hooks import Hooks
-
             self.hooks = Hooks(self.facts, self.faults, self.clients.__len__)
         return self.hooks
 
     def get_checkpointer(self) -> Checkpointer:
         """The part that writes the session's checkpoints."""
         if self._checkpointer is None:
-            from sesh.daemon.screen.checkpoint import Checkpointer
-
             self._checkpointer = Checkpointer(
                 self.facts["id"], self.log, self.model, self.timers, self._checkpoint_header
             )

@@ -8,27 +8,24 @@ a spinner prints all the time. What counts is the kernel's count of unread bytes
 from __future__ import annotations
 
 import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Generator
 
-from sesh.daemon.screen.text_end import TextEnd
+from sesh.daemon.activity import question
+from sesh.daemon.activity.activity import Activity
+from sesh.daemon.activity.rules import Said
+from sesh.daemon.pty.pump import Pump
+from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.text_end import Cell, TextEnd
+from sesh.daemon.shell import shells
 from sesh.errors import Busy
-from sesh.lean import OrderedDict, deque
+from sesh.loop.timers import Timers
 from sesh.typed import PASTE, PASTE_END
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from sesh.daemon.activity.activity import Activity
-    from sesh.daemon.activity.rules import Said
-    from sesh.daemon.pty.pump import Pump
-    from sesh.daemon.screen.model import Model
-    from sesh.daemon.screen.text_end import Cell
-    from sesh.loop.timers import Timers
-
-    Outcome = tuple[bool | None, str]
-    """Whether the text was submitted, None if that cannot be known; and why not."""
-    Steps = Generator[None, None, Outcome]
-    Asker = Callable[[bool | None, str], object]
+Outcome = tuple[bool | None, str]
+"""Whether the text was submitted, None if that cannot be known; and why not."""
+Steps = Generator[None, None, Outcome]
+Asker = Callable[[bool | None, str], object]
 
 POLL = 0.02
 """Seconds between two looks while a text is on its way: right after a write the kernel may say that nothing waits."""
@@ -230,8 +227,6 @@ class Submissions:
 
     def _shows_menu(self) -> bool:
         """Returns whether the screen shows a menu; Enter would pick its entry."""
-        from sesh.daemon.activity import question
-
         rows = self._rows()
         return question.offers(list(map(question.words_of, rows))) or question.lists_entries(rows)
 
@@ -249,8 +244,6 @@ class Submissions:
 
     def _commands(self, text: bytes) -> bool:
         """Returns whether a text may be commands of an editor."""
-        from sesh.daemon.shell import shells
-
         pty = self._pump.pty
         return b"\n" not in text and pty is not None and shells.foreground_name(pty) in _MODAL
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from sesh import platform, proc, wording
 from sesh.daemon.pty.pump import LIMIT
-from sesh.daemon.session import is_gate
+from sesh.daemon.session import Session, is_gate
 from sesh.errors import Busy, ExitCode, Refused
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.daemon.session import Session
-    from sesh.messages import Answer
+from sesh.messages import Answer
 
 MOST_READS = 16
 """Reads of the terminal before an answer; a program that prints more than that at once does not wait."""

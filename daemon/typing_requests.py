@@ -3,19 +3,17 @@ that interrupts it."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable, Sequence
+
 from sesh import protocol
 from sesh.daemon import typing_checks
+from sesh.daemon.clients.connection import Connection
+from sesh.daemon.request import Request
+from sesh.daemon.session import Session
+from sesh.daemon.shell import shells
+from sesh.daemon.submission import Outcome, Submissions, unmarked
 from sesh.errors import Refused
-from sesh.lean import signal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.request import Request
-    from sesh.daemon.session import Session
-    from sesh.daemon.submission import Outcome, Submissions
 
 
 class TypingRequests:
@@ -45,8 +43,6 @@ class TypingRequests:
 
     def _get_submissions(self) -> Submissions:
         if self._submissions is None:
-            from sesh.daemon.submission import Submissions
-
             session = self._session
             self._submissions = Submissions(session.pump, session.model, session.activity, session.timers, session.sent)
         return self._submissions
@@ -133,9 +129,6 @@ class TypingRequests:
         before, after = (request.text(key).encode("latin-1") for key in ("before", "after"))
         submissions = self._get_submissions()
         if typing_checks.reads_lines(session):
-            from sesh.daemon.shell import shells
-            from sesh.daemon.submission import unmarked
-
             if b"\x1b" in text and session.pty is not None and shells.reads_next(session.pty):
                 # The shell would take a mark for the begin of a paste, and Enter for a part of it.
                 text = unmarked(text)

@@ -8,30 +8,28 @@ else chose must not block the daemon's loop.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Literal, TypedDict
 
+from sesh.daemon.activity.activity import Activity
+from sesh.daemon.clients.connection import Connection
+from sesh.daemon.pty.pump import Pump
+from sesh.daemon.shell.shells import at_prompt
 from sesh.errors import TimedOut
+from sesh.loop.timers import Timers
+from sesh.messages import Answer
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Literal, TypedDict
 
-    from sesh.daemon.activity.activity import Activity
-    from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.pty.pump import Pump
-    from sesh.loop.timers import Timers
-    from sesh.messages import Answer
+class Sought(TypedDict):
+    """Conditions of a request beside the session's end. `idle`: in seconds. `since`: the position that output must
+    have come to before a prompt counts. A shell at its prompt has read what was typed, whatever that printed.
+    `stale`: since when the question has stood that counts no more; None if each counts."""
 
-    class Sought(TypedDict):
-        """Conditions of a request beside the session's end. `idle`: in seconds. `since`: the position that output must
-        have come to before a prompt counts. A shell at its prompt has read what was typed, whatever that printed.
-        `stale`: since when the question has stood that counts no more; None if each counts."""
-
-        prompt: bool
-        waiting: bool
-        stale: float | None
-        idle: float | None
-        since: int | None
+    prompt: bool
+    waiting: bool
+    stale: float | None
+    idle: float | None
+    since: int | None
 
 
 QUIET = 0.1
@@ -129,7 +127,6 @@ class Waits:
         possible = [wait for wait in waits if (since := wait.sought["since"]) is None or head >= since]
         if not possible:
             return  # the next output comes back here
-        from sesh.daemon.shell.shells import at_prompt
 
         if not pump.input and at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
             waits = [wait for wait in possible if not self._answer(wait, "prompt")]

@@ -20,20 +20,18 @@ Keys are only ever added.
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
 
-from sesh import lean, moments, paths, reading, wording, writing
+from sesh import moments, paths, reading, wording, writing
 from sesh.about import CALLED
 from sesh.errors import Refused
 from sesh.log import write
 from sesh.names import printable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    Event = dict[str, object]
-    """An entry of the log; an older sesh may have written it."""
+Event = dict[str, object]
+"""An entry of the log; an older sesh may have written it."""
 
 _STDERR = 2
 _ROTATED = ".1"
@@ -69,8 +67,6 @@ def read(session: str | None = None) -> list[Event]:
 
 def _events(path: str) -> Iterator[Event]:
     """The events of one file, in their order; other lines, as one cut short by a full disk, are passed over."""
-    import json
-
     try:
         content = reading.read_regular(path, _LARGEST)
     except FileNotFoundError:
@@ -93,11 +89,13 @@ def log(event: str, **fields: object) -> None:
     """
     if event in _FAULTS or fields.get("reason") == "lost":
         facts = {key: value for key, value in fields.items() if key != "stderr"}  # which a program printed
-        write("link", f"{event} {lean.to_json(facts, ascii_only=True)}")
+        write("link", f"{event} {json.dumps(facts)}")
     name = path()
     if not wanted() and not _prepare(name):
         return
-    line = lean.to_json({"ts": moments.stamp(), "event": event, **fields}) + "\n"
+    line = (
+        json.dumps({"ts": moments.stamp(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":")) + "\n"
+    )
     # File names that are not UTF-8 hold surrogates here; they become U+FFFD in the log.
     data = line.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     try:

@@ -9,28 +9,26 @@ learnt of single ones since; its age shows when the host was last *asked*, which
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from threading import Lock
+from typing import Any
 
-from sesh import errors, lean, moments, paths, reading
+from sesh import errors, moments, paths, reading, writing
 from sesh.errors import Refused, SeshError
-from sesh.lean import Lock
 from sesh.names import check_host, is_name
-from sesh.shapes import flag, items, keys, loose, mapping, natural, number, system_line, system_text
+from sesh.remote.ssh import destination as ssh_names
+from sesh.remote.ssh.destination import Destination
+from sesh.shapes import Fields, flag, items, keys, loose, mapping, natural, number, system_line, system_text
 from sesh.store import files
+from sesh.stored import KeptSession, RemoteRecord
 from sesh.wording import plain
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Any
-
-    from sesh.remote.ssh.destination import Destination
-    from sesh.shapes import Fields
-    from sesh.stored import KeptSession, RemoteRecord
-
-    Told = tuple[float, list[KeptSession]]
-    """When a host last told its sessions, in seconds since the epoch, 0 for never; and these."""
+Told = tuple[float, list[KeptSession]]
+"""When a host last told its sessions, in seconds since the epoch, 0 for never; and these."""
 
 FAILURE_PAUSE = 60.0
 """Seconds for which a host that refused a login is not asked again, and a failure is recent."""
@@ -106,7 +104,9 @@ def changed_at() -> int:
 
 def path_of(key: str, suffix: str) -> str:
     """The path of the file for a destination's key, or for a host as typed."""
-    return os.path.join(paths.remotes_directory(), lean.sha256(key.encode("utf-8", "surrogateescape"))[:24] + suffix)
+    return os.path.join(
+        paths.remotes_directory(), hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24] + suffix
+    )
 
 
 def record(
@@ -168,8 +168,6 @@ def record(
 
 def _stays(word: str, destination: Destination) -> bool:
     """Return whether a host keeps its name although another was typed; see `record`."""
-    from sesh.remote.ssh import destination as ssh_names
-
     try:
         settings = ssh_names.Destination(word).settings
     except SeshError:
@@ -541,8 +539,6 @@ def write(path: str, content: Mapping[str, object], *, durable: bool = False) ->
     What is so large that it could not be read again is not written. `durable`: a loss of power leaves the old or the
     new one; what only saves a question later needs no such wait.
     """
-    from sesh import writing
-
     folder, data = os.path.dirname(path), _encoded(content) + b"\n"
     if len(data) > _LARGEST:
         return False
@@ -556,7 +552,7 @@ def write(path: str, content: Mapping[str, object], *, durable: bool = False) ->
 
 
 def _encoded(content: Mapping[str, object]) -> bytes:
-    return lean.to_json(dict(content), ascii_only=True).encode()
+    return json.dumps(dict(content)).encode()
 
 
 def _modified(path: str) -> int:

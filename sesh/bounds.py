@@ -5,17 +5,15 @@ JSON as Python reads it has NaN, infinity, integers of any length, and True, whi
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.protocol import MOST
 from sesh.shapes import is_number
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TypeGuard
-
-    Size = tuple[int, int, int, int]
-    """Columns, rows, and width and height in pixels (0 if unknown)."""
+Size = tuple[int, int, int, int]
+"""Columns, rows, and width and height in pixels (0 if unknown)."""
 
 LONGEST = 1e9
 """Seconds, some thirty years: every time is shorter."""

@@ -22,35 +22,31 @@ PING is answered with PONG at any time, also while an op runs.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import select
 import signal
 import time
 from binascii import a2b_base64
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
+from typing import Any
 
-from sesh import attached_last, bounds, gate, identity, lean, log, paths, protocol, wire, writing
+from sesh import attached_last, bounds, gate, identity, log, paths, protocol, wire, writing
 from sesh.about import CALLED, __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
+from sesh.messages import Answer, Hello, Welcome
 from sesh.names import LONGEST_ID, is_id, printable
 from sesh.ops import child
 from sesh.reach import arguments, calls, find
-from sesh.reach.caller import Caller, Question
+from sesh.reach.caller import Answers, Caller, Question
+from sesh.reach.op import Op
 from sesh.reach.origin import Origin
 from sesh.store import records, results
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
-
-    from sesh.messages import Answer, Hello, Welcome
-    from sesh.reach.caller import Answers
-    from sesh.reach.op import Op
-
-    Entered = tuple[Answer, bytes, wire.Connection | None]
-    """The answer, the output of a session that has ended, and a connection to one that runs."""
+Entered = tuple[Answer, bytes, wire.Connection | None]
+"""The answer, the output of a session that has ended, and a connection to one that runs."""
 
 MODULES = {
     "checks": "doctor",
@@ -163,7 +159,7 @@ def _account() -> str:
         facts = identity.machine(), os.uname().nodename, os.getuid(), paths.directory(), os.stat(paths.home()).st_ino
     except OSError:
         return ""
-    return lean.sha256(repr(facts).encode())[:32]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
 def _forwarded() -> Hello:

@@ -6,20 +6,19 @@ docs/CONFIG.md shows such a file.
 from __future__ import annotations
 
 import os
+import shlex
 import time
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 
-from sesh import paths, reading
+from sesh import paths, reading, toml_positions, wording
 from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
 from sesh.errors import InvalidHost, Refused, UsageError
+from sesh.keynames import DetachKey
 from sesh.names import check_host, printable, printable_path
-from sesh.shapes import choice, fits, flag, line, simple, system_text, whole
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sesh.shapes import Shape
-    from sesh.toml_positions import Path, Place
+from sesh.shapes import Shape, choice, fits, flag, line, simple, system_text, whole
+from sesh.toml_positions import Path, Place
 
 REPLAY_LINES = 1_000
 MOST_REPLAY_LINES = 1_000_000
@@ -34,8 +33,6 @@ HOOKS = (
 
 def _detach_key_error(keys: str) -> str:
     """The reason why this is no detach key; empty if it is one."""
-    from sesh.keynames import DetachKey  # few files set one
-
     try:
         DetachKey.parse(keys)
     except UsageError as error:
@@ -133,8 +130,6 @@ class Config:
         """The words of the command that reaches a host, None for ssh: those of its name, else of the first pattern."""
         words = self.remotes.get(host)
         if words is None and (patterns := [name for name in self.remotes if is_pattern(name)]):
-            from fnmatch import fnmatchcase
-
             words = next((self.remotes[pattern] for pattern in patterns if fnmatchcase(host, pattern)), None)
         return words and [word.replace("{name}", host) for word in words]
 
@@ -171,8 +166,6 @@ class Config:
         self._warnings.sort(key=lambda warning: warning[0])
 
     def _unknown(self, names: tuple[str, ...], *key: str) -> None:
-        from difflib import get_close_matches  # only for a mistake
-
         match = get_close_matches(key[-1], names, 1)
         more = f"did you mean {match[0]}?" if match else f"known: {', '.join(names)}"
         self.warn(f"unknown key {printable(key[-1])}; {more}", *key)
@@ -246,13 +239,10 @@ def load(path: str | None = None) -> Config:
         place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
         config.warn("not UTF-8 here; using the defaults", place=place)
         return config
-    from sesh import toml_positions
 
     try:
         tables, places = toml_positions.read(text)
     except toml_positions.InvalidToml as error:
-        from sesh import wording
-
         reason = wording.one_line(str(error)).rstrip(".")
         line = text.split("\n")[error.place[0] - 1]
         quoting = "; a value with a backslash goes in single quotes" if "\\" in line.partition('"')[2] else ""
@@ -293,8 +283,6 @@ def in_quiet_hours(text: str, minute: int | None = None) -> bool:
 
 def _split(command: object) -> list[str]:
     """The words of a command; none if it is not a command."""
-    import shlex
-
     if not isinstance(command, str) or "\0" in command:
         return []
     try:

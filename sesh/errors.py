@@ -24,74 +24,284 @@ SeshError                      what happened and what to do, in one line
 ├── NotDeployed                1    not_deployed
 ├── ProtocolError              1    protocol
 └── InternalError              125  internal
-
-Loading a class takes as long as loading a small module. Those of what was asked stand in `refusals`; the others stand
-in `failures`, which is loaded when one of them is first taken from here: a verb that succeeds needs none.
 """
 
 from __future__ import annotations
 
-from sesh.refusals import (
-    ENDS,
-    MEMORY_REASONS,
-    SIGNAL_BASE,
-    TERMINATED,
-    TIMED_OUT,
-    Exists,
-    ExitCode,
-    NotFound,
-    Refused,
-    SeshError,
-    UsageError,
-    for_host,
-)
+from enum import IntEnum
+from errno import EAGAIN, EMFILE, ENFILE
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.failures import (
-        WANTS_LOGIN,
-        Busy,
-        CannotStart,
-        DaemonDied,
-        Ended,
-        InternalError,
-        Interrupted,
-        InvalidHost,
-        InvalidName,
-        Late,
-        LocalFault,
-        LoginRefused,
-        Lost,
-        NamingHost,
-        NotDeployed,
-        NotSubmitted,
-        ProtocolError,
-        Silent,
-        TimedOut,
-        Unknown,
-        Unreachable,
-        limit_hint,
-        no_process,
-        rebuild,
-        silent_daemon,
-        silent_host,
-    )
+from sesh.about import CALLED
+from sesh.schema import ErrorFacts, JobResult
 
-__all__ = [
-    "ENDS", "MEMORY_REASONS", "SIGNAL_BASE", "TERMINATED", "TIMED_OUT", "WANTS_LOGIN", "Busy", "CannotStart",
-    "DaemonDied", "Ended", "Exists", "ExitCode", "InternalError", "Interrupted", "InvalidHost", "InvalidName", "Late",
-    "LocalFault", "LoginRefused", "Lost", "NamingHost", "NotDeployed", "NotFound", "NotSubmitted", "ProtocolError",
-    "Refused", "SeshError", "Silent", "TimedOut", "Unknown", "Unreachable", "UsageError", "for_host", "limit_hint",
-    "no_process", "rebuild", "silent_daemon", "silent_host",
-]  # fmt: skip
 
-if not TYPE_CHECKING:  # a checker would take any name for one of this module
+class ExitCode(IntEnum):
+    """The exit codes of sesh itself; any other is the program's own."""
 
-    def __getattr__(name: str) -> object:
-        """Load the errors in `failures` when the first of them is needed."""
-        if name[:2] != "__":  # as `import` asks for `__path__`
-            from sesh import failures
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    TIMED_OUT = 124
+    SESH_FAILED = 125
+    NOT_EXECUTABLE = 126
+    COMMAND_NOT_FOUND = 127
+    INTERRUPTED = 130
+    UNKNOWN = 255
 
-            if name in vars(failures):
-                return getattr(failures, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+_LONGEST = 4096
+"""Characters of an error that go over the wire."""
+SIGNAL_BASE = 128
+"""A program ended by signal N makes its waiter exit with 128+N, as a shell would say it."""
+MEMORY_REASONS = ("killed for memory", "killed, perhaps for memory")
+"""The `reason` of an end by a SIGKILL that sesh did not send: the kernel counted one of its own, or nobody knows."""
+TERMINATED = "terminated"
+"""The `reason` of an end by a signal to the daemon, as a machine that goes down sends it to all processes."""
+TIMED_OUT = "timed out"
+"""The `reason` of an end of a job whose time was up."""
+ENDS = {
+    "killed": "was killed",
+    TERMINATED: "was ended by SIGTERM to its daemon",
+    TIMED_OUT: "timed out and was ended",
+    **{reason: f"was {reason}" for reason in MEMORY_REASONS},
+}
+"""How a program ended that did not end by itself, in words, by its `reason`."""
+
+
+kinds: dict[str, type[SeshError]] = {}
+"""The class of an error by its `code`."""
+
+
+class SeshError(Exception):
+    """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
+
+    `message` says what happened; `hint`, if there is one, what to do about it. A command of sesh stands in both as
+    `$sesh --verb …`. `host`: the one that such a command has to name if the error is shown here; None if it names none.
+    """
+
+    code = "internal"
+    """The kind of the error, for programs. The first class that is given one stands for it on the wire."""
+    exit_code: int = ExitCode.FAILED
+    typed = False
+    """True if something was typed, and has not had its effect."""
+    answered = False
+    """True if the other side of a connection answered with it; False if the connection failed."""
+    host: str | None = None
+
+    def __init_subclass__(cls, *, code: str | None = None, exit_code: int | None = None) -> None:
+        super().__init_subclass__()
+        if code is not None:
+            cls.code = code
+            kinds.setdefault(code, cls)
+        if exit_code is not None:
+            cls.exit_code = exit_code
+
+    def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+        if exit_code is not None:
+            self.exit_code = exit_code
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        return self.line()
+
+    def line(self, host: str | None = None) -> str:
+        """The whole error in one line; `host` is used if the error names none itself."""
+        return for_host(f"{self.message}; {self.hint}" if self.hint else self.message, self.host or host)
+
+    def facts(self) -> ErrorFacts:
+        """The error as it goes over the wire; `message` is the whole line, for peers that know no other key."""
+        return {
+            "code": self.code,
+            "message": self.line()[:_LONGEST],
+            "exit": int(self.exit_code),
+            "what": self.message[:_LONGEST],
+            "hint": self.hint[:_LONGEST],
+        }
+
+
+def for_host(text: str, host: str | None) -> str:
+    """`text` with each `$sesh` as the command to type here: `sesh`, or `sesh @HOST` for another host; and with each
+    `$there` before a command of a shell there."""
+    if "$there " in text:
+        text = text.replace("$there ", f"ssh {host} " if host else "")
+    return text.replace("$sesh", f"{CALLED} @{host}" if host else CALLED) if "$sesh" in text else text
+
+
+class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
+    """The words of the command line make no sense together."""
+
+
+class NotFound(SeshError, code="not_found"):
+    """There is no such session. `dormant`: it is here, and has no daemon."""
+
+    dormant = False
+
+
+class Exists(SeshError, code="exists"):
+    """The name is taken by a session that runs."""
+
+
+class Refused(SeshError, code="refused"):
+    """The action is possible, and is not done for the reason in the message."""
+
+
+class NamingHost:
+    """A context that gives the errors which leave it a host, if they name none yet and `host` is not None."""
+
+    def __init__(self, host: str | None) -> None:
+        self._host = host
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, SeshError):
+            error.host = error.host or self._host
+
+
+class InvalidName(UsageError, code="invalid_name"):
+    """A word that can be no session's name."""
+
+
+class InvalidHost(UsageError, code="invalid_host"):
+    """A word that can be no host."""
+
+
+class Ended(NotFound):
+    """The session has ended in the meantime: its `result`, and a job's `output`, were kept."""
+
+    def __init__(self, message: str, result: JobResult | None = None, output: bytes = b"") -> None:
+        super().__init__(message)
+        nothing: JobResult = {}  # type: ignore[typeddict-item]
+        self.result = result or nothing
+        self.output = output
+
+
+class NotSubmitted(Refused):
+    """A text was typed, and the program has not taken it: every other `Refused` means that nothing was typed."""
+
+    typed = True
+
+
+def no_process(error: OSError) -> Refused:
+    """The error if the system starts no other process."""
+    return Refused(f"cannot start a process: {error.strerror or error}", hint=limit_hint(error))
+
+
+def limit_hint(error: OSError) -> str:
+    """The hint for an error that says that a limit is reached; empty for another one."""
+    if error.errno == EAGAIN:
+        return "end some processes, or raise the limit (ulimit -u)"
+    return "close some files, or raise the limit (ulimit -n)" if error.errno in (EMFILE, ENFILE) else ""
+
+
+class Busy(SeshError, code="busy", exit_code=ExitCode.SESH_FAILED):
+    """The session is doing something else just now."""
+
+
+class TimedOut(SeshError, code="timeout", exit_code=ExitCode.TIMED_OUT):
+    """The given time has passed."""
+
+
+class Interrupted(SeshError, code="interrupted", exit_code=ExitCode.INTERRUPTED):
+    """A person stopped it. `typed`: by a key that the terminal has shown, as `^C`."""
+
+    typed = False
+
+
+class CannotStart(SeshError, code="not_found", exit_code=ExitCode.COMMAND_NOT_FOUND):
+    """The program of a new session could not be started: 127 if there is none, 126 if it cannot be executed."""
+
+
+class Unreachable(SeshError, code="unreachable"):
+    """The host or the daemon does not answer. `reason`: why, in a few words for a list; empty if that is not known.
+    `at`: when another process found that out (time.time), 0 if this one did."""
+
+    reason = ""
+    at = 0.0
+
+
+class Late(Unreachable):
+    """The host has not answered in time. It may be slow: another attempt may succeed."""
+
+    reason = "no answer yet"
+
+
+WANTS_LOGIN = "asks for "
+"""Begins the `reason` of a host that lets a person in who types a password or a second factor."""
+
+
+class LoginRefused(Unreachable):
+    """The host lets nobody in without a person, or ssh does not trust its key: another attempt would fail alike.
+
+    `asks`: True if the host asks for a password or a second factor.
+    """
+
+    asks = False
+
+
+class LocalFault(Unreachable):
+    """This machine lacks a descriptor, a process or room on a disk for a link. `reason`: the system's words."""
+
+
+class Lost(Unreachable):
+    """The link to another host broke: the session there may still run."""
+
+
+class Silent(Unreachable):
+    """The session's daemon lives and does not answer: it is stopped, or stuck."""
+
+
+def silent_host(host: str) -> Late:
+    """The error for a host that does not answer."""
+    return Late(f"{host} does not answer")
+
+
+def silent_daemon(name: str) -> Silent:
+    """The error for a daemon that does not answer."""
+    return Silent(f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` shows its pid")
+
+
+class DaemonDied(Unreachable):
+    """The daemon of a followed session died, and nothing is known of the session's end."""
+
+
+class Unknown(Unreachable, exit_code=ExitCode.UNKNOWN):
+    """Something began, or may have begun, and its end is not known."""
+
+
+class NotDeployed(SeshError, code="not_deployed"):
+    """The host has no sesh."""
+
+
+class ProtocolError(SeshError, code="protocol"):
+    """The other side speaks another version, or no protocol at all."""
+
+
+class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
+    """A fault of sesh's own."""
+
+
+def rebuild(facts: object) -> SeshError:
+    """The exception for an error that came over the wire, as `SeshError.facts` gives it; `answered` is set."""
+    if not isinstance(facts, dict):
+        error: SeshError = ProtocolError("the other side refused without giving a reason")
+    else:
+        code, number = str(facts.get("code")), facts.get("exit")
+        exit_code = number if isinstance(number, int) else None
+        kind = kinds.get(code, InternalError)
+        if exit_code in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
+            kind = CannotStart
+        elif exit_code == ExitCode.UNKNOWN:
+            kind = Unknown
+        error = kind(
+            str(facts.get("what") or facts.get("message")),
+            hint=str(facts.get("hint") or ""),
+            exit_code=exit_code,
+            code=None if kind is InternalError else code,  # a newer sesh may have more codes
+        )
+    error.answered = True
+    return error

@@ -10,9 +10,16 @@ The shapes of sessions, results and events stand in `sesh.session_shapes`: most 
 
 from __future__ import annotations
 
-from sesh import errors, lean, protocol, shapes
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sesh import errors, protocol, session_shapes, shapes
 from sesh.shapes import (
     FACTS,
+    Check,
+    Shape,
     code,
     either,
     flag,
@@ -32,13 +39,6 @@ from sesh.shapes import (
     whole,
     word,
 )  # fmt: skip
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    from sesh.shapes import Check, Shape
 
 LARGEST = 40 << 20
 """Bytes of DATA with one answer: the output of a run (32 MiB) and a whole scrollback as JSON are below it."""
@@ -102,8 +102,6 @@ def _tells(kind: int, values: Mapping[str, object]) -> bool:
 def messages_of_sessions() -> dict[int, tuple[str, Shape]]:
     """The names and shapes of frames that tell of a session, a result or an event."""
     if not _of_sessions:
-        from sesh import session_shapes
-
         answer = table({**_ANSWER, **session_shapes.ANSWER})
         _of_sessions.update({protocol.RESPONSE: ("RESPONSE", answer), protocol.DATA: ("event", session_shapes.event)})
     return _of_sessions
@@ -125,13 +123,11 @@ def carry(held: bytearray, payload: bytes) -> None:
 def value(data: bytes | bytearray) -> Any:
     """The value of some JSON. Raises ProtocolError if it is no JSON, or has more than `MOST_VALUES` values."""
     if _marks(data) > shapes.MOST_VALUES:
-        import re
-
         without_texts = re.sub(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', b"", bytes(data), flags=re.DOTALL)
         if _marks(without_texts) > shapes.MOST_VALUES:
             raise errors.ProtocolError(f"the other side sent more than {shapes.MOST_VALUES} values in one answer")
     try:
-        return lean.parse_json(data.decode("utf-8", "surrogateescape"))
+        return json.loads(data.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         raise errors.ProtocolError("the other side sent an answer that is not JSON") from error
 

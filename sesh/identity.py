@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
-from sesh import platform
+from sesh import platform, programs
 
 
 def content(path: str, most: int | None = None, *, once: bool = False) -> bytes:
@@ -35,10 +36,6 @@ def read_proc(path: str, most: int | None = None, *, once: bool = False) -> byte
 
 def printed(*words: str) -> str:
     """The stdout of a program, such as `ps` on systems without /proc. Raises OSError."""
-    import subprocess
-
-    from sesh import programs
-
     return subprocess.run(words, capture_output=True, text=True, env=programs.environment(), check=False).stdout
 
 

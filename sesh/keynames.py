@@ -8,14 +8,12 @@ protocol.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sesh.errors import UsageError
 from sesh.names import printable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Chord = tuple[str, int, int]
+Chord = tuple[str, int, int]
 
 SHIFT, ALT, CTRL = 1, 2, 4
 _MODIFIERS = {"C-": CTRL, "M-": ALT, "S-": SHIFT}

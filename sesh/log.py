@@ -7,20 +7,16 @@ typed, or that a program printed. Daemons inherit the variable from the process 
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from sesh import moments, paths, writing
 from sesh.errors import CannotStart, Exists, Interrupted, NotFound, ProtocolError, SeshError, Unreachable, UsageError
-from sesh.lean import deque
+from sesh.wording import one_line
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeVar
-
-    from typing_extensions import TypeVarTuple, Unpack
-
-    Result = TypeVar("Result")
-    Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 KEPT = 50
 """Lines that a daemon keeps in memory."""
@@ -42,7 +38,6 @@ def write(part: str, text: str) -> None:
     """Adds a line to the file, if there is to be one and it is the user's own. Never raises."""
     if not (file := path()):
         return
-    from sesh.wording import one_line
 
     line = f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST]}\n"
     try:
@@ -82,10 +77,12 @@ class FaultLog:
         if error is not None and self.on_fault is not None:
             self.on_fault(error)
 
-    def guard(self, call: Callable[[Unpack[Arguments]], Result], part: str, *args: Unpack[Arguments]) -> Result | None:
+    def guard(
+        self, call: Callable[Arguments, Result], part: str, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result | None:
         """Calls `call`. A fault in it is noted and costs this step, not the session; the result is None then."""
         try:
-            return call(*args)
+            return call(*args, **kwargs)
         except Exception as error:
             self.note(f"a fault in {part}", error)
             return None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TypeGuard
+
 from sesh import errors
 from sesh.errors import UsageError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import TypeGuard
 
 LONGEST_NAME = 64
 """Bytes; a name is a file name, and its socket's path must fit the platform's limit in any directory."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import pwd
 import stat
 
+from sesh import sharing
 from sesh.errors import Exists, NotFound, Refused
 from sesh.names import check_name, is_name, subject
 from sesh.platform import LINUX, LONGEST_SOCKET_PATH
@@ -18,8 +21,6 @@ _MOST_LINKS = 40
 
 def lacks_descriptors(error: OSError) -> bool:
     """Returns whether an error says that this process, or this machine, can open nothing more."""
-    import errno
-
     return error.errno in (errno.EMFILE, errno.ENFILE)
 
 
@@ -28,7 +29,6 @@ def home() -> str:
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return named.rstrip("/") or "/"
-    import pwd
 
     try:
         return pwd.getpwuid(os.geteuid()).pw_dir
@@ -68,8 +68,6 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); set {variable} to a directory of yours")
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
-        from sesh import sharing
-
         unshared = sharing.is_unshared(path, mode, home())
         fix = f"run: chmod 700 {path}" if unshared else f"set {variable} to a directory of its own"
         raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
@@ -103,8 +101,6 @@ def check_safe_path(path: str, variable: str) -> None:
                 continue
             links += 1
             if links > _MOST_LINKS:
-                import errno
-
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             target = os.readlink(step)
             reached = "/" if target[:1] == "/" else reached
@@ -121,7 +117,6 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
     free = stat.S_ISLNK(mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(mode))
     if status.st_uid in (0, os.geteuid()) and (free or not mode & 0o022):
         return
-    from sesh import sharing
 
     sharing.check_writers(path, status, variable)
 

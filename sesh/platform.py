@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import socket
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.lean import socket
+import termios
 
 LINUX = sys.platform.startswith("linux")
 LONGEST_SOCKET_PATH = 107 if LINUX else 103
@@ -35,9 +34,6 @@ def window_size(terminal: int) -> tuple[int, int, int, int]:
 
     Raises OSError if the descriptor is no terminal.
     """
-    import fcntl
-    import termios
-
     packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
     rows, columns, width, height = memoryview(packed).cast("H")
     return columns, rows, width, height

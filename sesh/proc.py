@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import socket
 import sys
+from collections.abc import Iterator
 
 from sesh import identity, platform
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sesh.lean import socket
 _SO_ACCEPTCON = 1 << 16
 """The flag of listening sockets in /proc/net/unix."""
 _LONGEST_COMMAND = 64 << 10
@@ -101,8 +99,6 @@ def _argument_memory() -> tuple[int, int]:
     if platform.LINUX:
         start, end = (int(field) for field in identity.stat_of("self")[45:47])  # arg_start, arg_end
     else:
-        import ctypes
-
         library = ctypes.CDLL(None)
         library._NSGetArgc.restype = ctypes.POINTER(ctypes.c_int)
         library._NSGetArgv.restype = ctypes.POINTER(ctypes.POINTER(ctypes.c_void_p))
@@ -123,8 +119,6 @@ def _overwrite(address: int, data: bytes) -> None:
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             os.pwrite(memory.fileno(), data, address)
     except OSError:
-        import ctypes
-
         ctypes.memmove(address, data, len(data))
 
 

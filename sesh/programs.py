@@ -7,12 +7,11 @@ What the user runs in a session is looked up as a shell does it (`daemon/spawn/e
 from __future__ import annotations
 
 import os
+import pwd
+import subprocess
+from collections.abc import Mapping
 
 from sesh.errors import LocalFault, Unreachable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def search_path() -> str:
@@ -47,8 +46,6 @@ def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
 
 def printed(*words: str, timeout: float) -> str | None:
     """The stdout of a program, or else its stderr; None if it cannot be run, or takes longer than `timeout` seconds."""
-    import subprocess
-
     try:
         done = subprocess.run(
             words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, env=environment(), check=False
@@ -63,7 +60,6 @@ def shell(creator: Mapping[str, str]) -> str:
     path = creator.get("SHELL", "")
     if os.path.isabs(path) and is_program(path):
         return path
-    import pwd
 
     try:
         path = pwd.getpwuid(os.getuid()).pw_shell

@@ -43,12 +43,11 @@ to the requests `op`, `enter` and `connect` (see `sesh.bridge`); OUTPUT then car
 
 from __future__ import annotations
 
-from sesh import errors, lean
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+from sesh import errors
 
 PROTOCOL = 1
 """The major version: another one is refused in one line, and harms nothing."""
@@ -140,28 +139,14 @@ def message(kind: int, values: Mapping[str, object]) -> bytes:
 
 
 def encode(values: Mapping[str, object]) -> bytes:
-    """JSON in UTF-8 that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
-    text = lean.to_json(values)
-    try:
-        payload = text.encode("utf-8", "surrogateescape")
-        if text.isascii() or payload.decode("utf-8", "surrogateescape") == text:
-            return payload
-    except UnicodeEncodeError:
-        pass
-    # Surrogates that stand for no byte, or whose bytes would be read as a character: only JSON's own escapes, which a
-    # peer may send, give them back. But two escapes in a row would be read as one character: the second goes as a byte.
-    parts, after_first_half = [], False
-    for char in text:
-        escaped = "\ud800" <= char <= "\udfff" and not (after_first_half and "\udc80" <= char <= "\udcff")
-        parts.append(f"\\u{ord(char):04x}" if escaped else char)
-        after_first_half = "\ud800" <= char <= "\udbff"
-    return "".join(parts).encode("utf-8", "surrogateescape")
+    """JSON that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
+    return json.dumps(values, separators=(",", ":")).encode()
 
 
 def parse(payload: bytes) -> dict[str, Any]:
     """The JSON object of a payload. Raises ProtocolError if it is none."""
     try:
-        values = lean.parse_json(payload.decode("utf-8", "surrogateescape"))
+        values = json.loads(payload.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         raise errors.ProtocolError("the other side sent a message that is not JSON") from error
     if not isinstance(values, dict):

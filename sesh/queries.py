@@ -14,11 +14,11 @@ notification, `D;0` of a mark, `1;50` of a progress. A string that queries sever
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+import binascii
+import re
+from collections.abc import Iterator
 
-    Finding = tuple[str, bytes, int]
+Finding = tuple[str, bytes, int]
 
 LONGEST_REPORT = 4096
 """Bytes of an OSC 7501, its terminator included; a longer one is ignored."""
@@ -61,29 +61,11 @@ _ST, _ENQUIRY = b"\x1b\\", b"\x05"
 _GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no known string begins with it
 
 
-class _Patterns:
-    """The compiled expressions, created for the first block that needs them: the daemon's start needs none."""
-
-    __slots__ = ("audible", "osc_end", "silent", "string_end", "unfinished")
-
-    def __init__(self) -> None:
-        from sesh import sre as re
-
-        self.silent = re.compile(_SEQUENCES).search
-        self.audible = re.compile(_SEQUENCES + rb"|\x07()").search
-        self.osc_end = re.compile(rb"[\x07\x18\x1a\x1b]").search
-        self.string_end = re.compile(rb"[\x18\x1a\x1b]").search
-        self.unfinished = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z").match
-
-
-_compiled: list[_Patterns] = []
-
-
-def _patterns() -> _Patterns:
-    """The expressions, compiled once in a process."""
-    if not _compiled:
-        _compiled.append(_Patterns())
-    return _compiled[0]
+_SILENT = re.compile(_SEQUENCES)
+_AUDIBLE = re.compile(_SEQUENCES + rb"|\x07()")
+_OSC_END = re.compile(rb"[\x07\x18\x1a\x1b]")
+_STRING_END = re.compile(rb"[\x18\x1a\x1b]")
+_UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z")
 
 
 class QueryScanner:
@@ -109,8 +91,7 @@ class QueryScanner:
             return self._scan(carry + block, 0, len(carry))  # a control sequence, or its first byte alone
         if len(carry) > 2 and carry[-1] == _ESCAPE:  # its terminator, or another sequence, has begun
             carry, block, offset = carry[:-1], b"\x1b" + block, 1
-        patterns = _patterns()
-        match = (patterns.osc_end if carry[1] == _OPENERS[0] else patterns.string_end)(block)
+        match = (_OSC_END if carry[1] == _OPENERS[0] else _STRING_END).search(block)
         terminator = _terminator(block, match.start()) if match is not None else None
         if match is None or terminator is None:
             self._carry_string(carry, block)
@@ -123,8 +104,7 @@ class QueryScanner:
     def _scan(self, data: bytes, start: int, offset: int) -> list[Finding]:
         """The findings of `data` from `start` on; the block begins at `offset`, behind the bytes that were carried."""
         self.carry = b""
-        patterns = _patterns()
-        search = patterns.audible if data.find(b"\x07", start) >= 0 else patterns.silent
+        search = _AUDIBLE.search if data.find(b"\x07", start) >= 0 else _SILENT.search
         findings: list[Finding] = []
         bells = 0
         end = start
@@ -135,7 +115,7 @@ class QueryScanner:
                 findings.append(("bell", b"", end - offset))
                 bells += 1
                 if bells == _MAX_BELLS:  # a flood of bells must not slow the relay down
-                    search = patterns.silent
+                    search = _SILENT.search
             elif group < _OSC:
                 findings.append((_KINDS[group], data[start + 2 : end], end - offset))
             else:
@@ -149,7 +129,7 @@ class QueryScanner:
                     findings += _parse_string(string, terminator, end - offset)
         # The last bytes may be the beginning of a control sequence.
         start = data.rfind(b"\x1b", end)
-        if start >= 0 and len(data) - start <= _LONGEST_CONTROL and patterns.unfinished(data, start):
+        if start >= 0 and len(data) - start <= _LONGEST_CONTROL and _UNFINISHED.match(data, start):
             self.carry = data[start:]
         return findings
 
@@ -254,8 +234,6 @@ def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
     if keys.get(b"p", b"title") not in (b"title", b"body"):
         return "", b""  # a question, an icon, a button
     if keys.get(b"e") == b"1":
-        import binascii
-
         try:
             payload = binascii.a2b_base64(payload)
         except binascii.Error:

@@ -6,14 +6,11 @@ raw, it leaves the session as soon as that is attached; once the terminal is raw
 
 from __future__ import annotations
 
-from sesh.lean import signal
+import signal
+from collections.abc import Callable
+from types import FrameType
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-
-    Handler = Callable[[int, FrameType | None], object] | int | None
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 KEY = b"\x1c"
 

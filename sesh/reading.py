@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+from collections.abc import Callable
 
 from sesh import paths
 from sesh.errors import Refused
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 _TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _BLOCK = 1 << 16
 
@@ -41,8 +40,6 @@ def read_regular(path: str, largest: int) -> bytes:
 
 def _check_regular(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        import errno
-
         raise OSError(errno.EINVAL, "not a regular file", path)
 
 
@@ -71,8 +68,6 @@ def _content(
     finally:
         os.close(descriptor)
     if whole and len(content) > largest:
-        import errno
-
         raise OSError(errno.EFBIG, f"larger than {largest} bytes")
     return bytes(content[:largest])
 

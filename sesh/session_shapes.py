@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sesh.shapes import (
     FACTS,
+    Shape,
     any_command,
     code,
     command,
@@ -32,9 +33,6 @@ from sesh.shapes import (
     word,
 )
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.shapes import Shape
 MOST_NOTES, MOST_QUESTIONS = 100, 20
 """Notes with one answer, and questions before it."""
 

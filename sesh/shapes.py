@@ -7,17 +7,18 @@ A shape is a function that takes a `Check` and a value, and returns the value or
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeGuard
+
+from sesh import wording
 from sesh.names import is_id, is_name
 from sesh.protocol import MOST
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TypeGuard
-
-    Shape = Callable[["Check", object], Any]
-    Fields = Mapping[str, Shape]
-    """The shape of an object's value by its key."""
+Shape = Callable[["Check", object], Any]
+Fields = Mapping[str, Shape]
+"""The shape of an object's value by its key."""
 
 MOST_VALUES = 500_000
 """Values in one answer: each costs some hundred bytes of memory, however short it is."""
@@ -195,8 +196,6 @@ system_line = simple(
 
 def octets(_check: Check, value: object) -> bytes:
     """Bytes, as `{"$bytes": base64}`."""
-    from base64 import b64decode
-
     if isinstance(value, dict) and value.keys() == {"$bytes"} and isinstance(value["$bytes"], str):
         try:
             return b64decode(value["$bytes"])
@@ -420,7 +419,6 @@ def plain(text: str) -> str:
     """Text as `wording.plain` returns it; that is loaded only if there is something to take out."""
     if text.isprintable():
         return text
-    from sesh import wording
 
     return wording.plain(text)
 
@@ -434,6 +432,5 @@ def without_controls(text: str) -> str:
     """Text with nothing but characters, SGR and links."""
     if text.isprintable():
         return text
-    import re
 
     return re.sub(f"{_STYLES}|{_CONTROLS}", r"\1", text)

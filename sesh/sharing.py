@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import stat
 
 from sesh import identity, platform
@@ -51,9 +53,6 @@ def _is_alone_in(group: int) -> bool:
     It is so if each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
     """
     if group not in _own_groups:
-        import grp
-        import pwd
-
         try:
             own = {"root", pwd.getpwuid(os.geteuid()).pw_name}
             members = {*grp.getgrgid(group).gr_mem}

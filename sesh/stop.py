@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Lock
+
 from sesh import errors
 from sesh.errors import SeshError
-from sesh.lean import Lock
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Way = Callable[[], object]
+Way = Callable[[], object]
 
 _GOES_ON = "stopped waiting; the session goes on"
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import array
+import ctypes
+import fcntl
 import os
-import sys
+import termios
+from collections.abc import Mapping
 
-from sesh import identity, lean, platform
+from sesh import identity, platform, programs
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
 """Beginnings of the names of network file systems."""
 _IN_MEMORY = ("tmpfs", "ramfs")
@@ -57,7 +58,6 @@ def shutting_down() -> bool:
     """Returns whether systemd is shutting the machine down or restarting it; waits a second at most."""
     if not (platform.LINUX and os.path.isdir(_SYSTEMD)):
         return False
-    from sesh import programs
 
     state = programs.printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
     return (state or "").strip() == "stopping"
@@ -138,8 +138,6 @@ def ended_for_memory() -> int | None:
 
 def give_back() -> None:
     """Gives unused memory of the process back to the system (malloc_trim(3), if there is one)."""
-    import ctypes
-
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except AttributeError:
@@ -148,10 +146,6 @@ def give_back() -> None:
 
 def unread(descriptor: int) -> int:
     """Bytes in a pipe, or in a terminal, that its reader has not taken yet. Raises OSError."""
-    import array
-    import fcntl
-    import termios
-
     count = array.array("i", [0])
     fcntl.ioctl(descriptor, termios.FIONREAD, count)
     return count[0]
@@ -161,7 +155,6 @@ def watch_directory(path: str) -> int:
     """A descriptor that becomes readable when a name appears in a directory (inotify); -1 if there is none."""
     if not platform.LINUX:
         return -1
-    import ctypes
 
     library = ctypes.CDLL(None, use_errno=True)
     descriptor: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -171,22 +164,6 @@ def watch_directory(path: str) -> int:
         os.close(descriptor)
         return -1
     return descriptor
-
-
-_CALLS = {"x86_64": (250, 252), "aarch64": (219, 31)}
-"""The numbers of keyctl and ioprio_get (syscalls(2)) by the kind of machine."""
-_GET_KEYRING_ID, _SESSION_KEYRING, _OF_PROCESS = 0, -3, 1
-
-
-def keyring_and_io_priority() -> tuple[int, int]:
-    """This process's session keyring (keyctl_get_keyring_ID(3)) and I/O priority (ioprio_get(2)); -1 if unknown.
-
-    No file in /proc tells of them.
-    """
-    if not platform.LINUX or sys.maxsize < 1 << 32 or (numbers := _CALLS.get(os.uname().machine)) is None:
-        return -1, -1
-    keyring = lean.system_call(numbers[0], _GET_KEYRING_ID, _SESSION_KEYRING, 0)
-    return keyring, lean.system_call(numbers[1], _OF_PROCESS, 0)
 
 
 def has_terminfo(term: str, env: Mapping[str, str]) -> bool:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    Path = tuple[str, ...]
-    Place = tuple[int, int]
+Path = tuple[str, ...]
+Place = tuple[int, int]
 
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$")
 _END = " (at end of document)"

@@ -7,11 +7,9 @@ kitty's keyboard protocol.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from collections.abc import Iterator
 
-    from sesh.keynames import Chord
+from sesh.keynames import Chord
 
 ESCAPE = b"\x1b"
 PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
+import socket
 import stat
 import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from sesh import errors, gate, paths, platform, protocol
 from sesh.about import __version__
 from sesh.errors import ExitCode, Refused
-from sesh.lean import socket
+from sesh.link_state import LinkState
+from sesh.messages import Answer, Hello, Introduction, TimedWords, Welcome, Words
 from sesh.names import check_name
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
-
     from typing_extensions import Unpack
 
-    from sesh.link_state import LinkState
-    from sesh.messages import Answer, Hello, Introduction, TimedWords, Welcome, Words
 
 _READ = 1 << 18
 """Bytes of one read."""
@@ -465,8 +464,6 @@ def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[i
 def heard_out(ready: list[int], audience: int) -> None:
     """Raises BrokenPipeError if `audience`, polled for no events, is ready: nobody reads it any more."""
     if audience in ready:
-        import errno
-
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 

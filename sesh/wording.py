@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wcwidth import wcswidth, wcwidth
 
 from sesh import moments
 from sesh.errors import TIMED_OUT
+from sesh.schema import ReportFacts, Summary
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
-    from sesh.schema import ReportFacts, Summary
-
-_UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-")
+_ZWJ, _FLAG_HALF = "\u200d", "\U0001f1e6\U0001f1ff"
+"""The character that joins emoji; the first and the last of those of which two make a flag."""
 _LONGEST_NOTIFICATION = 30
 """Columns of a notification in a list."""
 _LONGEST_TEXT = 4096
@@ -142,21 +142,11 @@ def command_line(command: Sequence[str]) -> str:
 
 
 def shell_word(word: str) -> str:
-    """A word, quoted for a shell if it has to be; shlex takes longer to load than a list to draw.
-
-    One with line feeds or other controls is written as `$'…'`, which bash, zsh and ksh read.
-    """
-    if word and word.isprintable():
-        if word.isalnum() or _UNQUOTED.issuperset(word):
-            return word
-        return "'" + word.replace("'", "'\"'\"'") + "'"
-    return "$'" + "".join(map(_escaped, word)) + "'" if word else "''"
-
-
-def joined(words: Sequence[str]) -> str:
-    """Words as `shlex.join` joins them."""
-    safe = _UNQUOTED.issuperset
-    return " ".join(word if word and safe(word) else "'" + word.replace("'", "'\"'\"'") + "'" for word in words)
+    """A word, quoted for a shell if it has to be. One with controls is written as `$'…'`, which bash, zsh and ksh
+    read."""
+    if word.isprintable():
+        return word if word.isalnum() else shlex.quote(word)
+    return "$'" + "".join(map(_escaped, word)) + "'"
 
 
 def _escaped(character: str) -> str:
@@ -193,7 +183,6 @@ def columns(text: str) -> int:
     """The number of columns of a terminal that a text takes."""
     if text.isascii():
         return len(text)
-    from wcwidth import wcswidth
 
     width: int = wcswidth(text)
     return width if width >= 0 else columns(plain(text))  # controls take none
@@ -207,11 +196,10 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
         return text
     if limit < 1:
         return ""
-    from wcwidth import iter_graphemes, iter_graphemes_reverse
 
     clusters: list[str] = []
     room = limit - len(mark)
-    for cluster in iter_graphemes_reverse(text) if keeps_end else iter_graphemes(text):
+    for cluster in reversed(_clusters(text)) if keeps_end else _clusters(text):
         room -= columns(cluster)
         if room < 0:
             break
@@ -222,6 +210,19 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
             return part
         while clusters and not columns(clusters.pop()):  # stray marks may take more together than one by one
             continue
+
+
+def _clusters(text: str) -> list[str]:
+    """A text in pieces that belong together: a character with its marks, joined emoji, both halves of a flag."""
+    clusters: list[str] = []
+    for char in text:
+        last = clusters[-1] if clusters else ""
+        flag = len(last) == 1 and _FLAG_HALF[0] <= last <= _FLAG_HALF[1] and _FLAG_HALF[0] <= char <= _FLAG_HALF[1]
+        if last and (flag or last[-1] == _ZWJ or wcwidth(char) == 0):
+            clusters[-1] += char
+        else:
+            clusters.append(char)
+    return clusters
 
 
 BETWEEN_TELLINGS = 60.0

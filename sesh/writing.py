@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import time
@@ -55,8 +56,6 @@ class locked:  # noqa: N801
         self._descriptor = -1
 
     def __enter__(self) -> None:
-        import fcntl
-
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
         except FileNotFoundError:
@@ -86,8 +85,6 @@ def hold_package() -> None:
 
     A daemon loads some modules late, and its command line does not show their directory.
     """
-    import fcntl
-
     try:
         descriptor = os.open(os.path.dirname(os.path.abspath(__file__)), os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -97,8 +94,6 @@ def hold_package() -> None:
 
 def held(path: str) -> bool:
     """Returns whether a process holds a lock on a file or a directory; True if unknown."""
-    import fcntl
-
     mode = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR
     try:
         descriptor = os.open(path, mode | os.O_CLOEXEC | os.O_NOFOLLOW)

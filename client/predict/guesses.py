@@ -11,32 +11,30 @@ so it counts for them only once they are acknowledged.
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from sesh.typed import tokens
 from sesh.vt.graphemes import NARROW
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
+Effect = tuple[int, dict[int, str]]
 
-    Effect = tuple[int, dict[int, str]]
 
-    class View(Protocol):
-        """The screen as the session's output has made it."""
+class View(Protocol):
+    """The screen as the session's output has made it."""
 
-        @property
-        def columns(self) -> int:
-            """Width of the screen."""
+    @property
+    def columns(self) -> int:
+        """Width of the screen."""
 
-        @property
-        def cursor(self) -> tuple[int, int]:
-            """Row and column of the cursor, from 0."""
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """Row and column of the cursor, from 0."""
 
-        def grapheme(self, row: int, column: int) -> str:
-            """Return the text of a cell; empty for the right half of a wide character."""
+    def grapheme(self, row: int, column: int) -> str:
+        """Return the text of a cell; empty for the right half of a wide character."""
 
-        def before(self, row: int, column: int) -> str:
-            """Return something that is the same as long as the text before this column is."""
+    def before(self, row: int, column: int) -> str:
+        """Return something that is the same as long as the text before this column is."""
 
 
 MOST_IN_FLIGHT = 64

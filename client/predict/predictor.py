@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sesh import protocol
+from sesh.client.predict.guesses import Guesses
+from sesh.client.predict.round_trip import RoundTrip
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.client.predict.guesses import Guesses
     from sesh.client.predict.replica import Replica
-    from sesh.client.predict.round_trip import RoundTrip
+
 
 _ASK_EVERY = 0.25
 """Seconds between two requests for a model."""
@@ -92,10 +92,6 @@ class Predictor:
         if self._model is None and self._wanted and not self._asked and now - self._asked_at >= _ASK_EVERY:
             self._asked, self._asked_at = True, now
             self._send(protocol.frame(protocol.MODEL))
-            try:  # loaded while the answer is on its way
-                from sesh.client.predict import guesses, replica  # noqa: F401
-            except OSError:
-                self._outdated = True  # no descriptor is left: the next answer may find one
 
     def _take_model(self, position: int, screen: bytes) -> None:
         """Take the model of the screen at `position`, as bytes; none if the daemon could not make it.
@@ -117,8 +113,6 @@ class Predictor:
 
     def build(self) -> None:
         """Work on the model that the daemon sent, for some milliseconds."""
-        from sesh.client.predict.guesses import Guesses
-
         model = self._model
         try:
             if model is None or not model.build():

@@ -8,41 +8,39 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from typing import TypedDict
 
 from sesh import platform
 from sesh.daemon.activity import rules
-from sesh.daemon.activity.asked import Asked
-from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, Said, Seen, Standing
-from sesh.daemon.activity.turn import Turn
+from sesh.daemon.activity.asked import Asked, AskedState, Shown
+from sesh.daemon.activity.program_status import Reports, ReportsState, parse
+from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, Said, SaidState, Seen, Standing, StandingState
+from sesh.daemon.activity.turn import Drawn, Turn, TurnState
+from sesh.daemon.pty import syscalls
+from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.pump import Pump
+from sesh.daemon.pty.syscalls import Foreground
+from sesh.daemon.shell import shells
+from sesh.daemon.shell.shells import at_prompt
+from sesh.loop.timers import Timers
 from sesh.moments import STEADY
 from sesh.queries import REPLAYED
+from sesh.stored import Facts
+from sesh.wording import one_line
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypedDict
 
-    from sesh.daemon.activity.asked import AskedState, Shown
-    from sesh.daemon.activity.program_status import Reports, ReportsState
-    from sesh.daemon.activity.rules import SaidState, StandingState
-    from sesh.daemon.activity.turn import Drawn, TurnState
-    from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.pty.pump import Pump
-    from sesh.daemon.pty.syscalls import Foreground
-    from sesh.loop.timers import Timers
-    from sesh.stored import Facts
+class ActivityState(TypedDict, total=False):
+    """The standing, the program's own word and what the shell said, in a tuple whose length any sesh knows; the
+    question that was answered last; the position that the last person who left has seen; when it stirred last
+    (monotonic); the program's reports, and whose word `Said` is; whether its turn is over."""
 
-    class ActivityState(TypedDict, total=False):
-        """The standing, the program's own word and what the shell said, in a tuple whose length any sesh knows; the
-        question that was answered last; the position that the last person who left has seen; when it stirred last
-        (monotonic); the program's reports, and whose word `Said` is; whether its turn is over."""
-
-        activity: tuple[StandingState, SaidState | None, int, int]
-        asked: AskedState
-        seen_to: int
-        stirred_at: float
-        reports: tuple[ReportsState | None, str]
-        shown_turn: TurnState
+    activity: tuple[StandingState, SaidState | None, int, int]
+    asked: AskedState
+    seen_to: int
+    stirred_at: float
+    reports: tuple[ReportsState | None, str]
+    shown_turn: TurnState
 
 
 FRESH = 1.0
@@ -169,8 +167,6 @@ class Activity:
     def say(self, state: str, question: str = "", *, bound: bool = True, progress: bool = False, by: str = "") -> None:
         """Takes the program's own word for its state, unless its reports stand above that. `bound`: that it works holds
         for its job alone. `progress`, `by`: as in `Said`, or HOOK for an agent's hook."""
-        from sesh.wording import one_line
-
         if by != rules.TYPED and self.reports is not None and self.reports.speaks:
             return
         if not by and self.blocked is not None:  # a notice says less than the question that stands
@@ -182,8 +178,6 @@ class Activity:
     def reported(self, text: bytes, position: int) -> None:
         """Takes a report of the program's (OSC 7501); one that is invalid changes nothing. `text`: all behind `7501;`;
         `position`: behind it in the log."""
-        from sesh.daemon.activity.program_status import Reports, parse
-
         report, group = parse(text), self._group()
         if report is not None:
             self.reports, self._said = self.reports or Reports(), None  # it says more than a word before it
@@ -257,7 +251,6 @@ class Activity:
         group = pty.foreground()
         if group == self._prompted or not platform.LINUX:
             return self._stands_at_prompt(pty, group, raw=True)
-        from sesh.daemon.shell import shells
 
         return bool(shells.kind_of(group))
 
@@ -311,8 +304,6 @@ class Activity:
         if self._said is not None:
             self._said.by = by
         if reports is not None:
-            from sesh.daemon.activity.program_status import Reports
-
             self.reports = Reports(reports)
             self.report(lambda *_: None)
         self.seen_to = state.get("seen_to", self.seen_to)
@@ -387,8 +378,6 @@ class Activity:
 
     def _seen(self, silent: float) -> Seen:
         """Asks the terminal and the kernel."""
-        from sesh.daemon.pty import syscalls
-
         pump = self._pump
         pty, leader = pump.pty, self._facts["pid"]
         now, seen = time.monotonic(), Seen(silent)
@@ -425,7 +414,6 @@ class Activity:
             return True
         if not platform.LINUX:  # without /proc only the session's own shell is known to be one
             return raw and group == self._facts["pid"] and bool(self._facts.get("shell"))
-        from sesh.daemon.shell.shells import at_prompt
 
         return at_prompt(pty)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
-    from sesh.daemon.pty.pump import Pump
+from sesh.daemon.activity import question
+from sesh.daemon.pty.pump import Pump
 
-    AskedState = tuple[int, int, str, str]
+AskedState = tuple[int, int, str, str]
 
 _TAILS = 4 << 10, 128 << 10
 """Bytes of the output in which a question is looked for; the more if the fewer hold no whole line."""
@@ -127,22 +126,16 @@ class Asked:
 
     def _with_menu(self, words: str) -> str:
         """The question, or the menu that stood before if there is nothing but its mark: it did not take the answer."""
-        from sesh.daemon.activity import question
-
         self._bare_mark = question.bare_mark(self._printed(_TAILS[:1])[0])
         return self._before[0] if words and words == self._bare_mark == self._before[1] else words
 
     def last_row(self) -> str:
         """The last row of the output that says anything, without a line that somebody has begun to type."""
-        from sesh.daemon.activity import question
-
         whole = self._pump.line_begun
         tail, start = self._tail(ends=b"\n" if whole else b"\r\n")
         return question.last_row(tail, cut=start > 0 and b"\n" in tail, whole=whole)
 
     def _in_output(self, *, line: bool) -> str | None:
-        from sesh.daemon.activity import question
-
         tail, lines = self._printed(ends=b"\n" if line else b"\r\n")
         cut = lines is None and b"\n" in tail
         return question.in_output(tail.split(b"\n", lines or 0)[-1], line=line, cut=cut)
@@ -150,8 +143,6 @@ class Asked:
     def _printed(self, sizes: tuple[int, ...] = _TAILS, ends: bytes = b"\n") -> tuple[bytes, int | None]:
         """The output since lines were entered, and how many of them end in it; None if it is only the end of that.
         `sizes` and `ends`: as for `_tail`."""
-        from sesh.daemon.activity import question
-
         position, lines = self._entered
         tail, start = self._tail(position, sizes, ends)
         fresh = question.fresh_part(tail)
@@ -171,8 +162,6 @@ class Asked:
         return tail, start
 
     def _on_screen(self, *, typed: bool) -> str | None:
-        from sesh.daemon.activity import question
-
         shown = self._screen()
         if shown is None:
             return None

@@ -8,21 +8,17 @@ second, events run none.
 from __future__ import annotations
 
 import os
+import signal
 import time
+from collections.abc import Callable
+from typing import NoReturn
 
-from sesh import paths, reading
+from sesh import config, paths, reading, wire
 from sesh.errors import SeshError
-from sesh.lean import signal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import NoReturn
-
-    from sesh.log import FaultLog
-    from sesh.messages import Words
-    from sesh.schema import Event
-    from sesh.stored import Facts
+from sesh.log import FaultLog
+from sesh.messages import Words
+from sesh.schema import Event
+from sesh.stored import Facts
 
 KINDS = {
     "bell": "on_bell",
@@ -127,7 +123,6 @@ def _mentioned(kind: str) -> bool:
     """Returns whether the settings may have a hook of this kind: the file contains its name. Costs next to nothing."""
     if not os.path.exists(paths.settings_file()):
         return False
-    from sesh import config
 
     try:
         return kind.encode() in reading.read_regular(paths.settings_file(), config.LARGEST)
@@ -140,8 +135,6 @@ def _become(kind: str, variables: dict[str, str], directory: str, message: Words
 
     A `message` is shown on a terminal instead, if one can do that; in the settings' quiet hours nothing is done.
     """
-    from sesh import config
-
     try:
         _detach()
         settings = config.load()
@@ -167,8 +160,6 @@ def _tell_on_terminal(message: Words) -> bool:
 
     It need not if somebody has come to look at the session meanwhile.
     """
-    from sesh import wire
-
     typed: list[tuple[float, str]] = []
     for name in paths.names():
         try:

@@ -9,23 +9,19 @@ from __future__ import annotations
 import os
 import re
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Collection
 
 from sesh.daemon.activity import rules
 from sesh.daemon.activity.rules import MAX_QUESTION, Said
 from sesh.moments import STEADY
+from sesh.schema import ReportFacts
 from sesh.wording import of_report, one_line
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from sesh.schema import ReportFacts
-
-    Report = dict[str, str]
-    """The pairs of a valid report that have a meaning, as they came."""
-    Record = tuple[Report, int, float]
-    """A report, the position behind it in the log, and when it came (seconds since the epoch)."""
-    ReportsState = tuple[list[tuple[str, Record]], int, int, bool]
+Report = dict[str, str]
+"""The pairs of a valid report that have a meaning, as they came."""
+Record = tuple[Report, int, float]
+"""A report, the position behind it in the log, and when it came (seconds since the epoch)."""
+ReportsState = tuple[list[tuple[str, Record]], int, int, bool]
 
 STATES = {
     "blocked": rules.WAITING, "error": rules.FAILED, "working": rules.WORKING, "done": rules.DONE, "idle": rules.IDLE,

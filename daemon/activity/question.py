@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from sesh.daemon.activity.rules import MAX_QUESTION
+from sesh.vt.graphemes import clusters
 
 _MOST_ROWS, _GAP = 8, 2
 """Rows of a question, and the empty ones that end it."""
@@ -136,7 +137,6 @@ def _wraps_of_part(text: str, columns: int, most: int) -> int:
         return max(0, len(text) - 1) // columns
     if 8 * len(text) <= columns:  # a tab takes no more
         return 0
-    from sesh.vt.graphemes import clusters
 
     rows = column = 0
     for piece in _PIECE.findall(text):

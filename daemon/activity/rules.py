@@ -7,13 +7,10 @@ here knows a program, and nothing is read from the screen but the words of a que
 from __future__ import annotations
 
 from sesh import moments, protocol
+from sesh.schema import ActivityFacts
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.schema import ActivityFacts
-
-    StandingState = tuple[str, str, float, str]
-    SaidState = tuple[str, float, str, int, bool]
+StandingState = tuple[str, str, float, str]
+SaidState = tuple[str, float, str, int, bool]
 
 WORKING, WAITING, IDLE, DONE, FAILED = STATES = protocol.STATES
 HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"

@@ -7,18 +7,14 @@ terminal was typed in last, so that nothing here waits, and at that moment once 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from sesh.daemon.activity.hooks import Hooks
+from sesh.daemon.clients.registry import Clients
+from sesh.loop.timers import Timers
+from sesh.schema import Event
+from sesh.stored import Facts
 from sesh.wording import BETWEEN_TELLINGS, failure, muted
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.daemon.activity.hooks import Hooks
-    from sesh.daemon.clients.registry import Clients
-    from sesh.loop.timers import Timers
-    from sesh.schema import Event
-    from sesh.stored import Facts
 
 RINGS_AFTER = 0.5
 """Seconds that a bell waits for the question that it is rung for, which then is told instead."""

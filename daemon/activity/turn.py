@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import operator
 import time
+from collections.abc import Callable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from sesh.daemon.activity.question import in_new_rows, offers, words_of
+from sesh.vt.cell import Cell
 
-    from sesh.vt.cell import Cell
-
-    Drawn = tuple[list[list[Cell]], int]
-    """The cells of a screen, and the row of its cursor, -1 for a hidden one."""
-    TurnState = tuple[bool, bool, float, int, list[str]]
+Drawn = tuple[list[list[Cell]], int]
+"""The cells of a screen, and the row of its cursor, -1 for a hidden one."""
+TurnState = tuple[bool, bool, float, int, list[str]]
 
 WORKED, OVER = 3.0, 3.0
 """Seconds of change that show that it works, and seconds without any after which its turn is over."""
@@ -89,20 +87,14 @@ class Turn:
     def _spins_beside_menu(self) -> bool:
         """Returns whether the one row that has changed is a spinner's, beside the menu by which the program asks."""
         if self._worked and self._offers is None:
-            from sesh.daemon.activity.question import offers
-
             self._offers = offers(self._words(), self._known)
         return self._worked and self._offers is True
 
     def _words(self) -> list[str]:
-        from sesh.daemon.activity.question import words_of
-
         return [words_of("".join([cell.data for cell in row])) for row in self._drawn[0]]
 
     def question(self) -> str | None:
         """What it asks now that its turn is over; None as long as the emulator is behind."""
-        from sesh.daemon.activity.question import in_new_rows
-
         drawn = self._show(lambda: True)
         if drawn is None:
             return None

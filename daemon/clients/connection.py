@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from collections import deque
+from collections.abc import Mapping
 from errno import EAGAIN
+from typing import TYPE_CHECKING, TypedDict
 
 from sesh import bounds, moments, protocol, wire
 from sesh.bounds import clamp_size
+from sesh.daemon.clients.flow import Flow
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.lean import deque
+from sesh.daemon.pty.output_log import OutputLog
+from sesh.errors import SeshError
+from sesh.messages import Answer
+from sesh.schema import AttachedClient
+from sesh.vt.render.viewport import Viewport
+from sesh.vt.screen import Stacks
 from sesh.wording import plain
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import TypedDict
-
     from typing_extensions import Unpack
 
-    from sesh.daemon.clients.flow import Flow
-    from sesh.daemon.pty.output_log import OutputLog
-    from sesh.errors import SeshError
-    from sesh.lean import socket
-    from sesh.messages import Answer
-    from sesh.schema import AttachedClient
-    from sesh.vt.render.viewport import Viewport
-    from sesh.vt.screen import Stacks
 
-    class Wanted(TypedDict):
-        """Contents of the answer to a request at the session's end."""
+class Wanted(TypedDict):
+    """Contents of the answer to a request at the session's end."""
 
-        output: bool
+    output: bool
 
 
 READ_SIZE = 1 << 16
@@ -386,8 +384,6 @@ class Client(ClientTerminal):
         self.flow: Flow | None = None
         """Bytes that may be on their way over its link, if it says how many it has got."""
         if self.remote and hello.get("got") is True:
-            from sesh.daemon.clients.flow import Flow
-
             self.flow = Flow()
         self.creator = connection.creator
         """True if the session was just made for it."""

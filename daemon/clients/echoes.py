@@ -11,19 +11,15 @@ from __future__ import annotations
 
 import re
 import time
+from collections import deque
+from collections.abc import Callable
 
 from sesh import protocol
-from sesh.daemon.clients.connection import RAW
-from sesh.lean import deque
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.daemon.clients.connection import Client, Connection
-    from sesh.daemon.pty.output_log import OutputLog
-    from sesh.daemon.screen.model import Model
-    from sesh.loop.timers import Timers
+from sesh.daemon.clients.connection import RAW, Client, Connection
+from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.screen.model import Model
+from sesh.loop.timers import Timers
+from sesh.vt.render.replay import replay
 
 ECHO_TIME = 0.05
 """Seconds in which a program should have echoed a key (mosh's figure)."""
@@ -62,8 +58,6 @@ class Echoes:
 
     def model(self, client: Client) -> None:
         """Sends a model of the screen to a client that predicts from now on; an empty one if that cannot be had now."""
-        from sesh.vt.render.replay import replay
-
         model = self._model
         taken = self._taken.setdefault(client, deque())
         screen = b""

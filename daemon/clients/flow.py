@@ -8,7 +8,7 @@ argument.
 
 from __future__ import annotations
 
-from sesh.lean import deque
+from collections import deque
 
 START, LEAST, MOST = 64 << 10, 16 << 10, 8 << 20
 """Bytes of the window: at first, at least, at most."""

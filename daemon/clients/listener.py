@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import time
+from collections.abc import Callable
+from typing import TypedDict
 
-from sesh import lean, paths, platform, wire, writing
+from sesh import paths, platform, wire, writing
 from sesh.errors import Refused
-from sesh.lean import socket
 from sesh.store import records
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypedDict
 
-    class ListenerState(TypedDict):
-        """The listener, for a process that has its descriptor."""
+class ListenerState(TypedDict):
+    """The listener, for a process that has its descriptor."""
 
-        name: str
-        folder: str
-        descriptor: int
-        identity: tuple[int, int]
+    name: str
+    folder: str
+    descriptor: int
+    identity: tuple[int, int]
 
 
 BACKLOG = 128
@@ -75,7 +73,7 @@ class Listener:
     def accept(self) -> socket.socket | None:
         """A new connection of the same user; None if there is none. Raises Refused if it is another user's."""
         try:
-            opened = lean.accept(self.socket)
+            opened, _ = self.socket.accept()
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
             return None
         user = platform.peer_uid(opened)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
+from collections.abc import Callable
 
-from sesh.daemon.clients.connection import ASIDE, DRAWN, ENTER, HELD, MAX_LINES, RAW, REPAINT, RESYNC
-from sesh.lean import OrderedDict
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.bounds import Size
-    from sesh.daemon.clients.connection import Client
-    from sesh.daemon.pty.output_log import OutputLog
+from sesh.bounds import Size
+from sesh.daemon.clients.connection import ASIDE, DRAWN, ENTER, HELD, MAX_LINES, RAW, REPAINT, RESYNC, Client
+from sesh.daemon.pty.output_log import OutputLog
 
 CLIENT_LAG = 1 << 20
 """Bytes that a client may be behind. Beyond it the program waits for the leader; others are set aside."""

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from sesh import protocol
-from sesh.daemon.clients.connection import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC
-from sesh.daemon.clients.registry import CLIENT_LAG, STALLED
-from sesh.daemon.pty.output_log import IN_MEMORY
-from sesh.daemon.screen.model import CATCH_UP_TIME, UNLOADED_LAG
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.bounds import Size
-    from sesh.daemon.clients.connection import Client, Reader
-    from sesh.daemon.clients.echoes import Echoes
-    from sesh.daemon.clients.registry import Clients
-    from sesh.daemon.pty.output_log import OutputLog
-    from sesh.daemon.screen.model import Model
-    from sesh.loop.timers import Timers
+from sesh.bounds import Size
+from sesh.daemon.clients.connection import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC, Client, Reader
+from sesh.daemon.clients.echoes import Echoes
+from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
+from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
+from sesh.daemon.screen.model import CATCH_UP_TIME, UNLOADED_LAG, Model
+from sesh.daemon.screen.simple_output import REPLAY_SAFE_LIMIT, replay_safe
+from sesh.loop.timers import Timers
+from sesh.vt.render.clean_screen import clean_screen
+from sesh.vt.render.overlay import overlay
+from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
+from sesh.vt.render.viewport import Viewport
 
 FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
@@ -100,8 +97,6 @@ class Relay:
     def get_echoes(self) -> Echoes:
         """The echoes of what clients that predict type."""
         if self.echoes is None:
-            from sesh.daemon.clients.echoes import Echoes
-
             self.echoes = Echoes(self.log, self.model, self.timers, self._flags)
         return self.echoes
 
@@ -272,15 +267,12 @@ class Relay:
             return False
         if client.creator:
             return True
-        from sesh.daemon.screen.simple_output import REPLAY_SAFE_LIMIT, replay_safe
 
         columns, rows = client.size[:2]
         return self.log.head <= REPLAY_SAFE_LIMIT and replay_safe(self.log.bytes(0), columns, rows + client.lines)
 
     def _send_from_start(self, client: Client) -> None:
         """Sends a clean screen, then the log from its first byte on."""
-        from sesh.vt.render.clean_screen import clean_screen
-
         self.seen = True
         client.needs, client.position = "", 0
         client.connection.queue_screen(0, clean_screen(*client.size[:2]))
@@ -293,10 +285,6 @@ class Relay:
         screen that the terminal is known to show, REPAINT leaves an alternate screen to the program. A raw client needs
         nothing then, unless the emulator is behind or in an image: a RESYNC from the new position follows.
         """
-        from sesh.vt.render.clean_screen import clean_screen
-        from sesh.vt.render.overlay import overlay
-        from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
-
         if client.mode == RAW and client.connection.unsent > CLIENT_LAG:
             self._set_aside(client)  # it requests screens and takes none
             return
@@ -367,8 +355,6 @@ class Relay:
 
         `clear`: the terminal shows something else, which is scrolled away first.
         """
-        from sesh.vt.render.viewport import Viewport
-
         if client.viewport is None:
             client.viewport = Viewport(*client.size[:2], clear=clear)
         if not client.connection.flush() or client.link_full:

@@ -11,12 +11,12 @@ Reports that a program has switched on come without a query and are not replies:
 
 from __future__ import annotations
 
-from sesh import typed
-from sesh.typed import PASTE
+from re import Match
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from re import Match
+from sesh import typed
+from sesh.daemon.clients import reply_forms as forms
+from sesh.daemon.clients.reply_forms import CUT, KEY, KINDS
+from sesh.typed import PASTE
 
 QUERY_TIMEOUT = 5.0
 """Seconds for which a query is open."""
@@ -129,8 +129,6 @@ class ReplyFilter:
 
     def _copied(self, data: bytes, start: int, passes: bool) -> tuple[int, bool]:
         """The end of a clipboard's content. It may be too long to hold, so it is passed on or dropped as it comes."""
-        from sesh.daemon.clients.reply_forms import CUT
-
         control = CUT.search(data, start)
         if control is None:
             return len(data), passes
@@ -146,8 +144,6 @@ class ReplyFilter:
 
     def _control(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
         """A control sequence: a key, a report, the start of a paste, or a reply."""
-        from sesh.daemon.clients import reply_forms as forms
-
         end, complete = typed.token(data, start)
         sequence = data[start:end]
         if not complete:
@@ -164,8 +160,6 @@ class ReplyFilter:
 
     def _expected(self, reply: Match[bytes], now: float) -> bool:
         """Returns whether a control sequence that looks like a reply passes: it was asked for, or is a key."""
-        from sesh.daemon.clients.reply_forms import KEY, KINDS
-
         kind = KINDS[reply.lastindex or 0]
         if self._close(kind, now):
             return True
@@ -176,8 +170,6 @@ class ReplyFilter:
 
     def _string(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
         """An OSC, DCS or APC that may be a reply, the key Alt with `]`, `P` or `_`, or a lone Escape."""
-        from sesh.daemon.clients import reply_forms as forms
-
         if data.startswith(_CLIPBOARD, start):
             self._clipboard = self._close("clipboard", now)
             return start + len(_CLIPBOARD), self._clipboard

@@ -8,32 +8,31 @@ forms are those of XTerm's control sequences, DEC's manuals and kitty's keyboard
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Protocol
 
 from sesh.about import __version__
+from sesh.vt.modes import KEYPAD, SCREENS, initial
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Protocol
 
-    class Terminal(Protocol):
-        """The emulator, as answers read it. `cursor` (row, column) and `margins` (top, bottom, left, right) count from
-        0."""
+class Terminal(Protocol):
+    """The emulator, as answers read it. `cursor` (row, column) and `margins` (top, bottom, left, right) count from
+    0."""
 
-        @property
-        def columns(self) -> int: ...
-        @property
-        def rows(self) -> int: ...
-        @property
-        def cursor(self) -> tuple[int, int]: ...
-        @property
-        def margins(self) -> tuple[int, int, int, int]: ...
-        @property
-        def kitty_flags(self) -> int: ...
-        @property
-        def cursor_style(self) -> int: ...
-        def mode(self, number: int, private: bool = True) -> bool | None: ...
-        def pen_sgr(self) -> str: ...
+    @property
+    def columns(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def cursor(self) -> tuple[int, int]: ...
+    @property
+    def margins(self) -> tuple[int, int, int, int]: ...
+    @property
+    def kitty_flags(self) -> int: ...
+    @property
+    def cursor_style(self) -> int: ...
+    def mode(self, number: int, private: bool = True) -> bool | None: ...
+    def pen_sgr(self) -> str: ...
 
 
 _ST = b"\x1b\\"
@@ -96,7 +95,6 @@ def answer_of_new(kind: str, body: bytes, output: bytes) -> bytes:
         return b"" if _FLAGS.search(output) else b"\x1b[?0u"
     if kind != "decrqm":
         return b""
-    from sesh.vt.modes import KEYPAD, SCREENS, initial
 
     private, number = _mode_of(body)
     if number > 65535 or number in SCREENS or number == KEYPAD:

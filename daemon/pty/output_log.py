@@ -5,13 +5,10 @@ from __future__ import annotations
 import errno
 import time
 from bisect import bisect_right
+from collections.abc import Callable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.daemon.pty.backlog import Backlog
-    from sesh.vt.packed import Packed
+from sesh.daemon.pty.backlog import Backlog
+from sesh.vt.packed import PIECE, Packed
 
 RETAINED, OF_JOB = 256 << 10, 1 << 20
 """Bytes that stay although every reader has passed them, for clients that come back; of a job for its result, too."""
@@ -85,8 +82,6 @@ class OutputLog:
 
     def _move_oldest(self) -> None:
         """Moves the oldest blocks from memory to disk. If that fails they stay, and it is tried again later."""
-        from sesh.daemon.pty.backlog import Backlog
-
         try:
             if self._backlog is None:
                 self._backlog = Backlog(self._starts[0], LARGEST)
@@ -142,8 +137,6 @@ class OutputLog:
 
     def pack(self) -> None:
         """Compresses the whole log, in pieces; `read` unpacks the pieces that it needs."""
-        from sesh.vt.packed import PIECE, Packed
-
         pieces: list[bytearray | Packed] = []
         starts: list[int] = []
         for start, block in zip(self._starts, self._blocks, strict=True):

@@ -7,22 +7,20 @@ long. Where it cannot have the program lead a session (macOS, a Python made for 
 from __future__ import annotations
 
 import os
-import sys
+import shlex
+import signal
+from collections.abc import Sequence
 from errno import EACCES, EAGAIN, EIO, EMFILE, ENFILE, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOTDIR, ENXIO
 from fcntl import ioctl
 from sys import byteorder
 from termios import TIOCSWINSZ
+from typing import Any
+
+from ptyprocess import PtyProcess
 
 from sesh import platform, system
 from sesh.errors import CannotStart, ExitCode, Refused, limit_hint, no_process
-from sesh.lean import signal
 from sesh.names import printable
-from sesh.wording import joined
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
 
 _SHELL = frozenset(" \t\n|&;<>()$`\\\"'*?[]{}!=")
 """Characters that a shell reads as its own, and names of programs hardly have."""
@@ -94,7 +92,7 @@ class Program:
 
     def _fork(self) -> tuple[int, int, int]:
         try:
-            process = load_ptyprocess().spawn(
+            process = PtyProcess.spawn(
                 [self._path],
                 preexec_fn=self._become,
                 dimensions=(self._size[1], self._size[0]),
@@ -171,24 +169,6 @@ def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) 
             raise
 
 
-def load_ptyprocess() -> Any:
-    """Loads the class of ptyprocess, without the modules that take most of its load time and are never used here.
-
-    These are shutil with the compressors, which look for programs (it is given a path here), and the enums of signal,
-    of which it uses four numbers.
-    """
-    stand_ins = {"shutil": None, "signal": signal}
-    absent = [name for name in stand_ins if name not in sys.modules]
-    for name in absent:
-        sys.modules[name] = stand_ins[name]  # type: ignore[assignment]  # None: "cannot be imported"
-    try:
-        from ptyprocess import PtyProcess
-    finally:
-        for name in absent:
-            del sys.modules[name]
-    return PtyProcess
-
-
 def _no_directory(directory: str, number: int) -> Refused:
     """The error for a directory that the program cannot start in."""
     return Refused(f"cannot enter {printable(directory)}: {os.strerror(number)}")
@@ -217,7 +197,7 @@ def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart
         if len(words) == 1 and not _SHELL.isdisjoint(word):
             hint = f"for a line of shell: sh -c {_quoted(word)}"
         elif word in _BUILTINS:
-            line = joined(["." if word == "source" else word, *words[1:]])
+            line = shlex.join(["." if word == "source" else word, *words[1:]])
             hint = f"it is the shell's own; write: sh -c {_quoted(line)}"
         return CannotStart(f"{printable(word)}: command not found", hint=hint)
     if os.path.isdir(program):

@@ -6,26 +6,22 @@ import os
 import termios
 from errno import EAGAIN
 from fcntl import ioctl
+from resource import struct_rusage
 from sys import byteorder
+from typing import TypedDict
 
 from sesh import identity, platform, proc, protocol
-from sesh.daemon.pty.program import set_size
+from sesh.daemon.pty.program import Program, set_size
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from resource import struct_rusage
-    from typing import TypedDict
 
-    from sesh.daemon.pty.program import Program
+class PtyState(TypedDict):
+    """The pty of a daemon for the next process that has its descriptors."""
 
-    class PtyState(TypedDict):
-        """The pty of a daemon for the next process that has its descriptors."""
-
-        descriptor: int
-        slave: int
-        pid: int
-        path: str
-        device: int
+    descriptor: int
+    slave: int
+    pid: int
+    path: str
+    device: int
 
 
 _READ = 1 << 14

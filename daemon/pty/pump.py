@@ -8,38 +8,37 @@ from __future__ import annotations
 
 import os
 import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Protocol
 
-from sesh.daemon.pty.pty import TURN
+from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.pty import TURN, Pty
 from sesh.daemon.pty.typed_line import LONGEST_PROMPT, TypedLine, draws_prompt
-from sesh.lean import OrderedDict, deque
+from sesh.loop.timers import Timers
+from sesh.messages import Answer
 from sesh.moments import STEADY
 from sesh.queries import QueryScanner
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-    from typing import Protocol
-
     from typing_extensions import Unpack
 
-    from sesh.daemon.pty.output_log import OutputLog
-    from sesh.daemon.pty.pty import Pty
-    from sesh.loop.timers import Timers
-    from sesh.messages import Answer
 
-    Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
+Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
 
-    class Output(Protocol):
-        """The connection of a client that has all output so far."""
 
-        def send_output(self, block: bytes) -> bool: ...
+class Output(Protocol):
+    """The connection of a client that has all output so far."""
 
-    class Feeder(Protocol):
-        """The connection that a job's standard input comes from."""
+    def send_output(self, block: bytes) -> bool: ...
 
-        closed: bool
 
-        def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None: ...
+class Feeder(Protocol):
+    """The connection that a job's standard input comes from."""
+
+    closed: bool
+
+    def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None: ...
 
 
 WINDOW = 256 << 10

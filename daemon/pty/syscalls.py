@@ -8,13 +8,10 @@ says which descriptor a process reads.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from sys import byteorder
 
 from sesh import identity, platform
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 READ, _POLL, _PPOLL, _SELECT, _EPOLL, _EPOLL2 = range(6)
 _CALLS = {

@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 
 from sesh import typed
+from sesh.daemon.pty.pty import Pty
 from sesh.keynames import CTRL
 from sesh.typed import PASTE, PASTE_END
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.daemon.pty.pty import Pty
+from sesh.vt.emulator import Emulator
 
 LONGEST_PROMPT = 2048
 """Bytes of the last row of a prompt that are looked at."""
@@ -38,8 +36,6 @@ def draws_prompt(row: bytes, prompt: bytes, columns: int, rows: int) -> bool:
 
 
 def _drawn(output: bytes, columns: int, rows: int) -> tuple[list[str], tuple[int, int]]:
-    from sesh.vt.emulator import Emulator
-
     emulator = Emulator(columns, rows, max_lines=0)
     emulator.feed(output)
     return emulator.text(), emulator.cursor

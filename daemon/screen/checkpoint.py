@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import errno
 import time
+from collections.abc import Callable, Generator, Iterable
 
 from sesh.bounds import scrollback_bytes
 from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.screen.model import Model
+from sesh.loop.timers import Timers
 from sesh.store import checkpoints
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
-
-    from sesh.loop.timers import Timers
-    from sesh.stored import CheckpointHeader, ModelState, ScrolledOff
+from sesh.stored import CheckpointHeader, ModelState, ScrolledOff
+from sesh.vt.render.replay import replay, scrolled
 
 PAUSE = 4.0
 """Seconds from the beginning of a checkpoint to that of the next while output comes in: with the time that it takes, a
@@ -187,8 +184,6 @@ class Checkpointer:
     def _lines(self) -> _Content:
         """The lines of the scrollback, and the bytes that show the screen once an emulator has them: where this one is
         behind, the rest of the output stands at their end, whose lines scroll off then."""
-        from sesh.vt.render.replay import replay, scrolled
-
         emulator = self._model.emulator
         emulator.screen.settle_scrollback()
         scrollback, columns = emulator.scrollback, emulator.columns

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from collections import deque
+from collections.abc import Callable
 
 from sesh import system
 from sesh.bounds import SCROLLBACK, scrollback_bytes
-from sesh.daemon.pty.output_log import IN_MEMORY
+from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.pty.pty import TURN
-from sesh.lean import deque, signal
+from sesh.daemon.screen.simple_output import leaves_nothing_below, scrolls_nothing
+from sesh.loop.timers import Timers
+from sesh.stored import ModelState
+from sesh.vt.emulator import Emulator
+from sesh.vt.screen import Stacks
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.daemon.pty.output_log import OutputLog
-    from sesh.loop.timers import Timers
-    from sesh.stored import ModelState
-    from sesh.vt.emulator import Emulator
-    from sesh.vt.screen import Stacks
-
-    Snapshot = tuple[int, bool, Stacks, int]
-    """The number of scrolled lines, True for the alternate screen, what was pushed, and the cursor's row."""
-    Measured = tuple[int, int, bool, bool]
-    """Lines and bytes of the scrollback, True for the alternate screen, and for bracketed paste."""
+Snapshot = tuple[int, bool, Stacks, int]
+"""The number of scrolled lines, True for the alternate screen, what was pushed, and the cursor's row."""
+Measured = tuple[int, int, bool, bool]
+"""Lines and bytes of the scrollback, True for the alternate screen, and for bracketed paste."""
 
 BURST = 12 << 20
 """While output comes in, the emulator leaves the processor to the relay up to this lag."""
@@ -126,8 +123,6 @@ class Model:
     def emulator(self) -> Emulator:
         """The emulator at `position`; loaded when it is first needed."""
         if self._emulator is None:
-            from sesh.vt.emulator import Emulator
-
             max_bytes = scrollback_bytes(self.max_lines)
             self._emulator = Emulator(*self._initial_size, max_lines=self.max_lines, max_bytes=max_bytes)
             self._emulator.set_cell(self._cell)
@@ -357,9 +352,6 @@ class Model:
         self._resizes = deque((start, columns, rows) for start, columns, rows in state["resizes"])
         self._marks = dict.fromkeys(position for position, _ in state["marks"])
         if state["emulator"] is not None:
-            from sesh.vt.emulator import Emulator
-            from sesh.vt.screen import Stacks
-
             self._emulator = Emulator.from_state(state["emulator"])
             for position, seen in state["marks"]:
                 if seen is not None:
@@ -392,8 +384,6 @@ class Model:
 
     def shown_at(self, position: int) -> tuple[bool, Stacks]:
         """True for the alternate screen at `position`, and the stacks of modes and titles there."""
-        from sesh.vt.screen import Stacks
-
         state = self._state_at(position)
         return state[1:3] if state else (False, Stacks())
 
@@ -433,7 +423,6 @@ class Model:
         """Returns whether the output is so little and simple that no line can have left the screen."""
         if self._log.base or self._resizes or self._log.head > UNLOADED_LAG:
             return self._log.head == 0
-        from sesh.daemon.screen.simple_output import scrolls_nothing
 
         return scrolls_nothing(self._log.bytes(0), *self._initial_size)
 
@@ -444,7 +433,6 @@ class Model:
         little = not self._log.base and self._log.head <= UNLOADED_LAG and len(self._resizes) <= _MOST_RESIZES
         if self.loaded or not little:
             return False
-        from sesh.daemon.screen.simple_output import leaves_nothing_below
 
         return leaves_nothing_below(self._log.bytes(0), self._initial_size[0], (start for start, *_ in self._resizes))
 

@@ -1,13 +1,9 @@
-"""Output so little and simple that what it does to a screen is known without an emulator, and without loading `re`.
-
-`re` would be a MiB, and ten milliseconds of the first attachment to a session at whose output nobody has looked yet.
-"""
+"""Output so little and simple that what it does to a screen is known without an emulator."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+import re
+from collections.abc import Iterable
 
 REPLAY_SAFE_LIMIT = 64 << 10
 """Bytes of output up to which `replay_safe` may be asked."""
@@ -15,36 +11,17 @@ REPLAY_SAFE_LIMIT = 64 << 10
 # Text in UTF-8 without C1, SGR, the cursor, EL, ED 0, DECCKM, DECAWM, modes of cursor and paste, the keypad, ASCII, and
 # OSC 0, 1, 2 and 7: what has the same effect whenever it is shown. No byte can be matched in two ways, so that the time
 # is linear.
-_REPLAY_SAFE = (
+_REPLAY_SAFE = re.compile(
     rb"(?:[\x20-\x7e\t\b\r\n]+(?![\x20-\x7e\t\b\r\n])|\xc2[\xa0-\xbf]|[\xc3-\xf4][\x80-\xbf]{1,3}"
     rb"|\x1b\[(?:[0-9;:]*m|[0-9;]*[ABCDGHKdf]|0?J|\?(?:1|7|12|25|2004)[hl])"
     rb"|\x1b[=>]|\x1b\(B|\x1b\](?:0|1|2|7);[\x20-\x7e\x80-\xff]*(?:\x07|\x1b\\))*"
 )
 
 
-class _Patterns:
-    """The compiled expressions, created when they are first needed."""
-
-    __slots__ = ("back", "background", "down", "safe", "up")
-
-    def __init__(self) -> None:
-        from sesh import sre as re
-
-        self.safe = re.compile(_REPLAY_SAFE).fullmatch
-        self.down = re.compile(rb"\x1b\[[0-9;]*[BHdf]").search  # CUD, CUP, VPA, HVP
-        self.up = re.compile(rb"\x1b\[[0-9;]*[AHJdf]").search
-        self.background = re.compile(rb"\x1b\[[0-9;:]*(?:4[0-8]|10[0-7])").search
-        self.back = re.compile(rb"[\b\r]|\x1b\[[0-9;]*[DG]").search
-
-
-_compiled: list[_Patterns] = []
-
-
-def _patterns() -> _Patterns:
-    """The expressions, compiled once in a process."""
-    if not _compiled:
-        _compiled.append(_Patterns())
-    return _compiled[0]
+_DOWN = re.compile(rb"\x1b\[[0-9;]*[BHdf]")  # CUD, CUP, VPA, HVP
+_UP = re.compile(rb"\x1b\[[0-9;]*[AHJdf]")
+_BACKGROUND = re.compile(rb"\x1b\[[0-9;:]*(?:4[0-8]|10[0-7])")
+_BACK = re.compile(rb"[\b\r]|\x1b\[[0-9;]*[DG]")
 
 
 def replay_safe(data: bytes, columns: int, rows: int) -> bool:
@@ -54,22 +31,22 @@ def replay_safe(data: bytes, columns: int, rows: int) -> bool:
     """
     if data.count(b"\n") + len(data) // max(columns, 1) >= rows:
         return False
-    return _patterns().safe(data) is not None
+    return _REPLAY_SAFE.fullmatch(data) is not None
 
 
 def scrolls_nothing(data: bytes, columns: int, rows: int) -> bool:
     """Returns whether no line can have left the screen: the cursor does not jump down, where a line feed may follow in
     the last row."""
-    return _patterns().down(data) is None and replay_safe(data, columns, rows)
+    return _DOWN.search(data) is None and replay_safe(data, columns, rows)
 
 
 def leaves_nothing_below(data: bytes, columns: int, resizes: Iterable[int]) -> bool:
     """Returns whether nothing stands below the cursor: the output never moves the cursor up or erases what is below,
     and was at the end of a line at each of the positions `resizes`, where the size changed: that may wrap the line, as
     it may a blank one that has a background."""
-    patterns, ends = _patterns(), [*resizes, len(data)]
-    if patterns.up(data) or (len(ends) > 1 and patterns.background(data)):
+    ends = [*resizes, len(data)]
+    if _UP.search(data) or (len(ends) > 1 and _BACKGROUND.search(data)):
         return False
-    if any(patterns.back(data[data.rfind(b"\n", 0, end) + 1 : end]) for end in ends):
+    if any(_BACK.search(data[data.rfind(b"\n", 0, end) + 1 : end]) for end in ends):
         return False
     return replay_safe(data, columns, data.count(b"\n") + len(data) // max(columns, 1) + 1)

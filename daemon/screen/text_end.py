@@ -6,13 +6,10 @@ Blanks, box drawing and the breaks of rows do not count: composers frame a text,
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    Cell = tuple[int, int]
-    """Row and column of a character, from 0."""
+Cell = tuple[int, int]
+"""Row and column of a character, from 0."""
 
 _LENGTH, _DISTINCT = 12, 6
 """Characters of the end of a text that are looked for; and of one that may be a part of other words."""

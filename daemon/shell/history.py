@@ -11,24 +11,19 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from sesh import proc
-from sesh.daemon.shell.run import WAITING
+from sesh.daemon.pty.pump import Pump
+from sesh.daemon.shell.run import WAITING, Run
 from sesh.errors import NotFound, SeshError, rebuild
 from sesh.queries import REPLAYED
+from sesh.schema import RunFacts
+from sesh.stored import Facts
 from sesh.wording import plain
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
-    from sesh.daemon.pty.pump import Pump
-    from sesh.daemon.shell.run import Run
-    from sesh.schema import RunFacts
-    from sesh.stored import Facts
-
-    Begun = tuple[int, float, float, str | None, str]
+Begun = tuple[int, float, float, str | None, str]
 
 MAX_ENTRIES = 100
 """Commands, and answers, that are remembered."""

@@ -11,24 +11,20 @@ import os
 import signal
 import time
 from collections import deque
+from collections.abc import Callable
 
 from sesh import proc
+from sesh.daemon.clients.connection import Connection
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
+from sesh.daemon.shell.history import History
 from sesh.daemon.shell.run import DONE, PROBED, RUNNING, TYPED, WAITING, LiveOutput, Run
+from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import MarkFilter, Wrapper, shown, source
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown
+from sesh.loop.timers import Timers
 from sesh.moments import STEADY
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.pty.pump import Pump
-    from sesh.daemon.shell.history import History
-    from sesh.daemon.shell.shells import Shell
-    from sesh.loop.timers import Timers
-    from sesh.stored import Facts
+from sesh.stored import Facts
 
 MAX_RUNS = 100
 """Runs that may wait."""

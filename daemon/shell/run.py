@@ -10,16 +10,13 @@ from __future__ import annotations
 import time
 
 from sesh import protocol
+from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.output_log import OutputLog
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.shell.shells import Shell
-    from sesh.daemon.shell.wrapper import Wrapper
-    from sesh.errors import SeshError
-    from sesh.schema import RunFacts
+from sesh.daemon.pty.pty import Pty
+from sesh.daemon.shell.shells import Shell
+from sesh.daemon.shell.wrapper import Wrapper
+from sesh.errors import SeshError
+from sesh.schema import RunFacts
 
 WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
 """The states of a run, which waits for: its turn and the prompt; the shell; the command's end; its code; nothing."""

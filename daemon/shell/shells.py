@@ -6,11 +6,8 @@ import os
 
 from sesh import identity, proc
 from sesh.daemon.pty import syscalls
+from sesh.daemon.pty.pty import Pty
 from sesh.errors import Busy, Refused
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.daemon.pty.pty import Pty
 
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
 _KINDS = {

@@ -8,14 +8,11 @@ environment.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 
 from sesh import reading, writing
 from sesh.errors import Refused
 from sesh.store import records
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 """The variables of the screen that the newest client on this machine sits at."""

@@ -12,14 +12,13 @@ and move no cursor.
 from __future__ import annotations
 
 import os
+import re
+import shlex
+from collections.abc import Callable, Sequence
 
 from sesh import paths, writing
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
 from sesh.wording import blanked
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 _KEEP_OUT_OF_HISTORY = (
     "__sesh_history() { emulate -L zsh; [[ $1 != ' \\. '*.run$'\\n' ]]; }; "
@@ -30,8 +29,6 @@ _KEEP_OUT_OF_HISTORY = (
 
 def quoted(word: str, kind: str) -> str:
     """A word, quoted for a shell."""
-    import shlex
-
     text = shlex.quote(word)
     if kind == FISH and text != word:
         return "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -153,8 +150,6 @@ class MarkFilter:
 
     def drop(self) -> bytes:
         """Ends the holding; returns the sequences that set the terminal's modes, without the text."""
-        import re
-
         return re.sub(_NAMED, b"", b"".join(re.findall(_MODES, self.release())))
 
     def release(self) -> bytes:

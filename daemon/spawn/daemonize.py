@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
+import signal
 import sys
 
 from sesh import errors, paths
-from sesh.lean import signal
 
 HELD = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Signals that a daemon's loop handles or ignores; blocked from before its birth until the loop does."""
@@ -56,8 +58,6 @@ def detach(channel: int, lifetime_pipe: int = -1) -> None:
     os.environ["SESH_DIR"] = paths.directory()  # a relative one would be read from / now
     os.chdir("/")
     if lifetime_pipe >= 0:
-        import fcntl
-
         lifetime_pipe = fcntl.fcntl(lifetime_pipe, fcntl.F_DUPFD_CLOEXEC, _LIFETIME_PIPE + 1)  # 3 is the channel's
     if channel != CHANNEL:  # it is 0, 1 or 2 if the caller has closed its standard streams
         os.dup2(channel, CHANNEL)
@@ -68,7 +68,6 @@ def detach(channel: int, lifetime_pipe: int = -1) -> None:
     for descriptor in (0, 1, 2):
         if null != descriptor:
             os.dup2(null, descriptor)
-    import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = 1 << 20

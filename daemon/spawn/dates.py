@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 
@@ -46,3 +47,8 @@ def hold(dates: Dates) -> bool:
 
 def _date(status: os.stat_result) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
+
+
+def mark(dates: Dates) -> str:
+    """Returns a hash of the dates."""
+    return hashlib.sha256(repr(sorted(dates.items())).encode("utf-8", "surrogateescape")).hexdigest()

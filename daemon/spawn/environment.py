@@ -6,11 +6,8 @@ import os
 import sys
 
 from sesh import paths, programs, system
+from sesh.schema import LaunchSpec
 from sesh.store import records
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.schema import LaunchSpec
 
 FALLBACK_TERM = "xterm-256color"
 """A type that all terminals in use understand, and whose terminfo every system has."""

@@ -1,29 +1,25 @@
 """Starts a daemon for a new session, and learns at once that it serves or why it cannot.
 
 The daemon is, in this order, the child of systemd-run if it needs a scope of its own (it would otherwise end with the
-terminal or the login that it was started from), a fork of the zygote if there is one, a fork of this process if few
-modules are loaded here, or else an interpreter of its own.
+terminal or the login that it was started from), a fork of the zygote if there is one, or else an interpreter of its
+own.
 """
 
 from __future__ import annotations
 
-import gc
+import json
 import os
+import socket
 import sys
 import time
 
-from sesh import errors, lean, names, paths, platform, system, wire, writing
-from sesh.daemon.spawn.daemonize import HELD, fork, python, reap
+from sesh import errors, names, paths, platform, programs, system, wire, writing
+from sesh.daemon.spawn import zygote
+from sesh.daemon.spawn.daemonize import HELD, python, reap
 from sesh.errors import ExitCode, Refused, SeshError
-from sesh.lean import socket
 from sesh.quitkey import quit_key
+from sesh.schema import LaunchSpec
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.schema import LaunchSpec
-
-_HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
-"""A process that has loaded one of these does not fork: its memory, or its threads, would live on in the daemon."""
 _START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
 """Seconds for a daemon to start; the least for a job, whose own timeout bounds it."""
 _ZYGOTE_FROM = 3
@@ -62,42 +58,16 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
         except errors.Unreachable:
             pass  # systemd-run does not work for this user: the daemon starts where its creator is
     if os.path.isdir(paths.zygote_directory()):
-        from sesh.daemon.spawn import zygote
-
         forked = zygote.connect()
         if forked is not None:
             return _await_daemon(forked, spec, deadline)
-    heavy = any(module in sys.modules for module in _HEAVY)
-    connection = _spawn(spec, [], deadline) if heavy else _fork(spec, deadline)
+    connection = _spawn(spec, [], deadline)
     try:
-        if not (heavy or spec.get("job")) and len(paths.names()) >= _ZYGOTE_FROM:
-            from sesh.daemon.spawn import forking
-
-            forking.start(_ZYGOTE_FROM)
+        if not spec.get("job") and len(paths.names()) >= _ZYGOTE_FROM:
+            zygote.start(_ZYGOTE_FROM)
     except (OSError, Refused):
         pass  # it is for later sessions
     return connection
-
-
-def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
-    """The daemon as a fork of this process: the fastest way while few modules are loaded."""
-    from sesh.daemon.spawn.main import run
-
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        child = fork()
-    except Refused:
-        ours.close()
-        theirs.close()
-        raise
-    if child == 0:
-        ours.close()  # else the daemon, which asks whether its creator is gone, could see this process's copy of it
-        # Collecting the parent's garbage could close descriptors whose numbers are in use again.
-        gc.freeze()
-        gc.disable()
-        run(theirs.fileno(), spec)
-    theirs.close()
-    return _await_daemon(wire.adopt(ours), spec, deadline, child, has_spec=True)
 
 
 def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connection:
@@ -119,7 +89,7 @@ def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connect
 
 
 def _await_daemon(
-    connection: wire.Connection, spec: LaunchSpec, deadline: float | None, child: int = -1, *, has_spec: bool = False
+    connection: wire.Connection, spec: LaunchSpec, deadline: float | None, child: int = -1
 ) -> wire.Connection:
     """Sends a new daemon its spec, and waits for the report that it serves. Raises the error that it reports instead.
 
@@ -129,8 +99,7 @@ def _await_daemon(
     """
     answered = False
     try:
-        if not has_spec:
-            connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()), deadline)
+        connection.send(wire.asking("start", 1, json.dumps(spec).encode()), deadline)
         connection.answer(0, deadline)
         answered = True
         quit_key.disarm()
@@ -193,7 +162,6 @@ def own_scope() -> list[str]:
         return []
     if not scope.endswith(".scope") or (scope.startswith("session-") and not system.logind_kills()):
         return []
-    from sesh import programs
 
     runner = programs.find("systemd-run")
     return [runner, "--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"] if runner else []

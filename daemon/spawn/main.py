@@ -8,27 +8,32 @@ creator sends; with `persist` the daemon writes checkpoints.
 from __future__ import annotations
 
 import gc
+import json
 import os
+import signal
+import socket
 import time
+import traceback
+from collections.abc import Mapping
 from errno import EACCES, ENOENT
 
-from sesh import bounds, lean, loading, paths, proc, protocol, system, wire, writing
+from sesh import bounds, log, paths, proc, programs, protocol, system, wire, writing
 from sesh.about import PROGRAM
+from sesh.daemon.clients.listener import Listener
+from sesh.daemon.description import write_record
+from sesh.daemon.pty.program import Program, cannot_start
+from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.pump import StdinPipe
+from sesh.daemon.server import Server
+from sesh.daemon.session import GATE, Session
 from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
+from sesh.daemon.spawn.environment import environment, find_program, shell_words
+from sesh.daemon.upgrade.reload import begin
 from sesh.errors import InternalError, Interrupted, Refused, SeshError
-from sesh.lean import signal, socket
+from sesh.moments import STEADY
+from sesh.schema import LaunchSpec
 from sesh.store import records
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sesh.daemon.clients.listener import Listener
-    from sesh.daemon.server import Reload
-    from sesh.daemon.session import Session
-    from sesh.schema import LaunchSpec
-    from sesh.stored import Facts
-
+from sesh.stored import Facts
 
 _SPEC_TIMEOUT = 10.0
 """Seconds that a fork of the zygote waits for its spec."""
@@ -54,8 +59,9 @@ def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
         connection.send(protocol.frame(protocol.PONG, b""))
         spec = _receive_spec(connection, time.monotonic() + _SPEC_TIMEOUT)
         directory = paths.directory()
-        # A plain dict: os.environ would call putenv(3) for each, which costs a page of memory each; no C code reads it.
-        os.environ = {**spec["environment"], "SESH_DIR": directory}  # type: ignore[assignment]  # noqa: B003
+        os.environ.clear()
+        os.environ.update(spec["environment"])
+        os.environ["SESH_DIR"] = directory
     except BaseException:
         os._exit(1)  # the creator did not wait and started its daemon without the zygote
     run(channel, spec, lifetime_pipe)
@@ -69,7 +75,7 @@ def _receive_spec(connection: wire.Connection, deadline: float | None) -> Launch
         if kind == protocol.DATA:
             data += payload
         elif kind == protocol.REQUEST:
-            spec: LaunchSpec = lean.parse_json(data.decode())
+            spec: LaunchSpec = json.loads(data.decode())
             return spec
 
 
@@ -116,27 +122,21 @@ def run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
 
 
 def _note_crash(error: BaseException) -> None:
-    from sesh import log
-
     log.write_error("daemon", error)
     if os.environ.get("SESH_DEBUG"):
-        import traceback
-
         text = "".join(traceback.format_exception(error))
         writing.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
 
 
 def _serve(session: Session, listener: Listener, creator: socket.socket | None) -> None:
-    """Serves the session to its end. Imports the server only now: the creator has its answer and need not wait.
+    """Serves the session to its end.
 
     The program runs already, so an error for lack of descriptors or memory is no end: it is tried again for a while.
     """
     until = time.monotonic() + _PATIENCE
     while True:
         try:
-            from sesh.daemon.server import Server
-
-            server = Server(session, listener, creator, _load_reload)
+            server = Server(session, listener, creator, begin)
             break
         except BaseException as error:
             if not isinstance(error, OSError) or time.monotonic() > until:
@@ -144,17 +144,8 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
                 raise
             time.sleep(_PAUSE)
     gc.freeze()  # what has been loaded by now lives as long as the daemon
-    gc.enable()
-    gc.set_threshold(*loading.USUAL)
     server.begin()
     server.run()
-
-
-def _load_reload() -> Reload:
-    """The function that carries out `--reload`; imported soon after the start, before its files may be replaced."""
-    from sesh.daemon.upgrade.reload import begin
-
-    return begin
 
 
 def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listener]:
@@ -164,9 +155,6 @@ def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listen
     """
     listener = None
     try:
-        from sesh.daemon.clients.listener import Listener
-        from sesh.daemon.description import write_record
-
         listener = Listener.claim(spec["name"], lambda: _begin(creator, spec))
         session = _start_session(spec)
         write_record(session)
@@ -202,12 +190,6 @@ def refusal(error: OSError) -> Refused:
 
 def _start_session(spec: LaunchSpec) -> Session:
     """Starts the program, and returns the session. Raises CannotStart, Refused, OSError."""
-    from sesh.daemon.pty.program import Program
-    from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.session import Session
-    from sesh.daemon.spawn.environment import environment
-    from sesh.moments import STEADY
-
     creator = spec["environment"]
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
@@ -252,18 +234,12 @@ def _start_session(spec: LaunchSpec) -> Session:
     if earlier := spec.get("history"):
         session.get_history().restore(max(run["n"] for run in earlier), None, [(run, b"") for run in earlier], [])
     if outbound >= 0:
-        from sesh.daemon.pty.pump import StdinPipe
-
         session.pump.stdin = StdinPipe(outbound)
     return session
 
 
 def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
     """The path of the program, its argv, and the command for the record. Raises CannotStart."""
-    from sesh import programs
-    from sesh.daemon.pty.program import cannot_start
-    from sesh.daemon.spawn.environment import find_program, shell_words
-
     command = spec.get("command")
     shell = programs.shell(spec["environment"])
     own, command = list(command or [shell]), spec.get("resume") if spec.get("resumes") else command
@@ -274,7 +250,5 @@ def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[
         there = os.path.join(spec["directory"], command[0]) if exit_code == 126 else ""
         raise cannot_start(command, there, EACCES if there else ENOENT)
     if spec.get("gate"):  # a shell that executes it after Enter; Ctrl-C and Ctrl-D end that
-        from sesh.daemon.session import GATE
-
         return "/bin/sh", ["sh", "-c", GATE, "sh", path, *command[1:]], own
     return path, list(command), own

@@ -8,16 +8,12 @@ of the process itself, as by `os._exit`, cannot be undone: the trial has to find
 from __future__ import annotations
 
 import errno
+import signal
+from collections.abc import Callable
+from types import FrameType
 
+from sesh.daemon.server import Server
 from sesh.errors import SeshError
-from sesh.lean import signal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-
-    from sesh.daemon.server import Server
 
 ANSWER_AFTER = 0.05
 """Seconds of turns after which the request is answered: an error before that is its answer."""

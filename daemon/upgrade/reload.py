@@ -13,24 +13,23 @@ not change.
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
 import time
+from collections.abc import Callable, Iterator
 
 from sesh import proc, protocol, system, writing
 from sesh.about import PROGRAM, __version__
+from sesh.daemon.clients.connection import Connection
 from sesh.daemon.description import write_record
+from sesh.daemon.server import Server
+from sesh.daemon.upgrade import probation
 from sesh.daemon.upgrade import state as states
+from sesh.daemon.upgrade.shape import State
+from sesh.daemon.upgrade.trial import run
 from sesh.errors import Busy, ExitCode, Refused, SeshError
-from sesh.lean import signal, socket
 from sesh.names import printable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.server import Reload, Server
-    from sesh.daemon.upgrade.shape import State
 
 POLL = 0.01
 """Seconds between two checks of the trial."""
@@ -73,11 +72,6 @@ def begin(server: Server, connection: Connection, number: int, python: str, path
 
     next(steps)
     timers.set("reload", POLL, go_on)
-
-
-def load_begin() -> Reload:
-    """Returns `begin`: the function with which a server loads its reload."""
-    return begin
 
 
 class _Reload:
@@ -239,9 +233,7 @@ def _read_memory(memory: int) -> State:
 
 def trial() -> None:
     """The trial's process: tries this sesh with the state on descriptor 0, and reports on descriptor 1."""
-    from sesh.daemon.upgrade.trial import run
-
-    why = run(_read_memory(0), load_begin)
+    why = run(_read_memory(0), begin)
     os.write(1, f"{why}\n".encode("utf-8", "replace") if why else PASSED + b"\n")
     os._exit(1 if why else 0)
 
@@ -260,12 +252,10 @@ class _Adopted:
     """A daemon that this process has taken over. Of the state, which is large, it keeps what the way back needs."""
 
     def __init__(self, memory: int, failed: str) -> None:
-        from sesh.daemon.upgrade import probation
-
         state = _read_memory(memory)
         self._memory, self._failed = memory, failed
         """The descriptor of the state as the old sesh wrote it, and the argument of `adopt`."""
-        self._server, connections = states.load(state, load_begin)
+        self._server, connections = states.load(state, begin)
         self._format, self._back = state["format"], state.get("back")  # an older sesh does not write `back`
         """The old sesh's format, and what executes that sesh."""
         self._descriptors = states.descriptors(state)

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.daemon.clients.connection import Wanted
-    from sesh.daemon.clients.listener import ListenerState
-    from sesh.daemon.pty.pty import PtyState
-    from sesh.daemon.shell.history import Begun
-    from sesh.daemon.waits import Sought
-    from sesh.schema import Event, RunFacts
-    from sesh.stored import Facts, ModelState
+from sesh.daemon.clients.connection import Wanted
+from sesh.daemon.clients.listener import ListenerState
+from sesh.daemon.pty.pty import PtyState
+from sesh.daemon.shell.history import Begun
+from sesh.daemon.waits import Sought
+from sesh.schema import Event, RunFacts
+from sesh.stored import Facts, ModelState
 
-    History = tuple[int, RunFacts | None, list[tuple[RunFacts, str]], list[list[Any]]]
-    """The number of commands, the last answer, the commands with their output, the answers by their keys."""
+History = tuple[int, RunFacts | None, list[tuple[RunFacts, str]], list[list[Any]]]
+"""The number of commands, the last answer, the commands with their output, the answers by their keys."""
 
 Done = tuple[str, int, int, int | None]
 """The answer that is due once a unit of input is taken: `input` or `send`, the connection, the request's number, and

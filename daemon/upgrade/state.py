@@ -7,12 +7,15 @@ files may already be those of the newer sesh.
 
 from __future__ import annotations
 
+import socket
 import time
 from binascii import a2b_base64 as unpack
 from binascii import b2a_base64
+from collections.abc import Callable, Mapping
 
 from sesh import protocol
 from sesh.daemon.clients.connection import DRAWN, HANDED_OVER, Client, Connection, Reader
+from sesh.daemon.clients.flow import Flow
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.events import Missed
@@ -20,33 +23,27 @@ from sesh.daemon.handler import InputTaken
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import StdinPipe
 from sesh.daemon.pty.typed_line import TypedLine
-from sesh.daemon.server import Server
+from sesh.daemon.server import Reload, Server
 from sesh.daemon.session import Session
+from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.shell.run import RUNNING, LiveOutput, Run
 from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import Wrapper
 from sesh.daemon.typing_requests import SendTaken
-from sesh.lean import socket
+from sesh.daemon.upgrade.shape import (
+    Attributes,
+    ConnectionState,
+    Done,
+    RunsState,
+    RunState,
+    SessionState,
+    State,
+    StdinState,
+)
 from sesh.moments import STEADY
+from sesh.vt.screen import Stacks
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from sesh.daemon.server import Reload
-    from sesh.daemon.shell.queue import RunQueue
-    from sesh.daemon.upgrade.shape import (
-        Attributes,
-        ConnectionState,
-        Done,
-        RunsState,
-        RunState,
-        SessionState,
-        State,
-        StdinState,
-    )
-
-    Indexes = Mapping[object, int]
+Indexes = Mapping[object, int]
 
 FORMAT = 2
 _RUN = (
@@ -124,7 +121,7 @@ def dump(server: Server) -> State:
     }
 
 
-def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[Connection]]:
+def load(state: State, reload: Reload) -> tuple[Server, list[Connection]]:
     """The daemon that `dump` described, on descriptors that this process has, and its connections in their order.
 
     Raises ValueError for another format, KeyError and TypeError for invalid data.
@@ -132,7 +129,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     check_format(state)
     _load_clock(state["session"])
     session = load_session(state["session"], Pty(state["pty"]) if state["pty"] is not None else None)
-    server = Server(session, Listener.adopt(state["listener"]), None, load_reload)
+    server = Server(session, Listener.adopt(state["listener"]), None, reload)
     session.pump.open, server.ending.done = state["open"], state["done"]
     connections = [_load_connection(row) for row in state["connections"]]
     for connection in connections:
@@ -248,13 +245,9 @@ def _dump_client(client: Client) -> Attributes:
 def _load_client(connection: Connection, state: Attributes) -> Client:
     replies, flow = state.pop("replies"), state.pop("flow", None)
     if flow is not None:
-        from sesh.daemon.clients.flow import Flow
-
         flow = Flow(*flow)
     client = Client(connection, state["number"], {})
     if state["shown"] is not None:
-        from sesh.vt.screen import Stacks
-
         alternate, (main_flags, alternate_flags, titles) = state["shown"]
         state["shown"] = alternate, Stacks(main_flags, alternate_flags, tuple(titles))
     state["size"] = tuple(state["size"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import tempfile
 import time
 
@@ -17,25 +18,18 @@ from sesh import protocol, wire
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.program import Program
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.server import Server
+from sesh.daemon.server import Reload, Server
 from sesh.daemon.upgrade import state as states
 from sesh.daemon.upgrade.probation import damning, reason
+from sesh.daemon.upgrade.shape import State
 from sesh.errors import ProtocolError, SeshError, TimedOut
-from sesh.lean import socket
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.daemon.server import Reload
-    from sesh.daemon.upgrade.shape import State
-    from sesh.stored import Facts
+from sesh.stored import Facts
 
 LIMIT = 10.0
 """Seconds in which the copy must have served and ended."""
 
 
-def run(state: State, load_reload: Callable[[], Reload]) -> str:
+def run(state: State, reload: Reload) -> str:
     """The reason why this sesh cannot take over the daemon that `state` describes; empty if it can."""
     states.check_format(state)
     deadline = time.monotonic() + LIMIT
@@ -45,7 +39,7 @@ def run(state: State, load_reload: Callable[[], Reload]) -> str:
         report, report_end = os.pipe()
         child = os.fork()
         if not child:
-            _serve(state, load_reload, listener, report_end)
+            _serve(state, reload, listener, report_end)
         os.close(report_end)
         listener.close()
         client_error = _use(listener.name, state, deadline)
@@ -64,7 +58,7 @@ def run(state: State, load_reload: Callable[[], Reload]) -> str:
 # -- the copy
 
 
-def _serve(state: State, load_reload: Callable[[], Reload], listener: Listener, report_end: int) -> None:
+def _serve(state: State, reload: Reload, listener: Listener, report_end: int) -> None:
     """Loads the state and serves the copy to its end, or reports the error; never returns."""
 
     def fail(error: BaseException) -> None:
@@ -73,9 +67,9 @@ def _serve(state: State, load_reload: Callable[[], Reload], listener: Listener, 
 
     try:
         copy = _copy(state)
-        whole = states.load(copy, load_reload)  # kept until the end: its descriptors must not be closed
+        whole = states.load(copy, reload)  # kept until the end: its descriptors must not be closed
         pty = Pty(copy["pty"]) if copy["pty"] is not None else None
-        server = Server(states.load_session(copy["session"], pty), listener, None, load_reload)
+        server = Server(states.load_session(copy["session"], pty), listener, None, reload)
         server.ending.done = state["done"]
         server.session.faults.on_fault = lambda error: fail(error) if damning(error) else None
         server.begin()

@@ -19,8 +19,9 @@ import tarfile
 import tempfile
 import threading
 import zipfile
+from collections.abc import Iterable, Iterator
 from email.parser import HeaderParser
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
 
 from packaging import tags
 from packaging.requirements import Requirement
@@ -30,11 +31,7 @@ from packaging.utils import canonicalize_name
 from sesh import about, paths, programs
 from sesh.about import __version__
 from sesh.errors import Refused
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sesh.remote.deploy.survey import Platform, Python
+from sesh.remote.deploy.survey import Platform, Python
 
 REQUIRED = (
     "ptyprocess>=0.7,<0.8",
@@ -308,8 +305,6 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
 
 def _pip() -> list[str]:
     """The command of pip: this environment's; uv makes environments without one, then another that is in PATH."""
-    from importlib.util import find_spec
-
     if find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
     pip = programs.find("pip3") or programs.find("pip")

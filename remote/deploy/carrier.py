@@ -8,13 +8,9 @@ from abc import ABC, abstractmethod
 
 from sesh.errors import SeshError, Unreachable
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.exchange import check_words, exchange, piped
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.remote.ssh.destination import Destination
-    from sesh.remote.ssh.exchange import OnOutput, OnSent
-    from sesh.stop import Stop
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.exchange import OnOutput, OnSent, check_words, exchange, piped
+from sesh.stop import Stop
 
 TIMEOUT = 180.0
 """Seconds without a byte either way after which a host counts as gone."""

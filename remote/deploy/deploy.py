@@ -9,23 +9,20 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
 from sesh import gate, shapes
 from sesh.about import PROGRAM
 from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
-from sesh.remote.deploy.carrier import connect_by_master, connect_by_ssh
+from sesh.remote.deploy.carrier import Carrier, connect_by_master, connect_by_ssh
+from sesh.remote.deploy.unpack import Order
 from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
-
-if TYPE_CHECKING:
-    from sesh.remote.deploy.carrier import Carrier
-    from sesh.remote.deploy.unpack import Order
-    from sesh.remote.ssh.destination import Destination
-    from sesh.shapes import Shape
-    from sesh.stop import Stop
+from sesh.shapes import Shape
+from sesh.stop import Stop
 
 Progress = Callable[[str, int, int], None]
 """Called with a step, and how much of it is done: bytes of the upload, else 0 or 1 of 1."""

@@ -13,18 +13,13 @@ import pwd
 import socket
 import time
 import warnings
+from typing import NoReturn
 
 from sesh.errors import Unreachable, silent_host
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
-from sesh.remote.ssh.exchange import BLOCK, Printed
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
-
-    from sesh.remote.ssh.exchange import OnOutput, OnSent
+from sesh.remote.ssh.exchange import BLOCK, OnOutput, OnSent, Printed
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about old ciphers that paramiko still offers

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sesh import wording
 from sesh.about import CALLED
 from sesh.errors import Interrupted, SeshError
 from sesh.remote import eventlog
-from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, connect, deploy
+from sesh.remote.deploy.carrier import Carrier
+from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, Progress, connect, deploy
 from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import Destination
 from sesh.stop import Stop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from sesh.remote.deploy.carrier import Carrier
-    from sesh.remote.deploy.deploy import Progress
-    from sesh.remote.ssh.destination import Destination
 
 MAX_AT_ONCE = 16
 _STDERR = 2

@@ -24,27 +24,25 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn, TypedDict
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-    from typing import NoReturn, TypedDict
 
-    class Order(TypedDict, total=False):
-        """An order: `action` is `look`, `switch`, or `install`, which needs the last three keys."""
+class Order(TypedDict, total=False):
+    """An order: `action` is `look`, `switch`, or `install`, which needs the last three keys."""
 
-        token: str
-        action: str
-        name: str
-        version: str
-        manifest: str
-        python: str
-        program: str
-        force: bool
-        size: int
-        unpacked: int
-        sha256: str
+    token: str
+    action: str
+    name: str
+    version: str
+    manifest: str
+    python: str
+    program: str
+    force: bool
+    size: int
+    unpacked: int
+    sha256: str
 
 
 SILENCE = 120

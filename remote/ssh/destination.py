@@ -9,14 +9,12 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Callable, Iterator
+from glob import glob
 
 from sesh import paths, programs
 from sesh.errors import InvalidHost, Unreachable
 from sesh.names import check_host, printable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 TIMEOUT = 5.0
 """Seconds for `ssh -G`, which only reads files."""
@@ -161,7 +159,6 @@ def _aliases_in(path: str, folder: str, read: set[str]) -> Iterator[str]:
             lines = file.read(_MAX_BYTES).splitlines()
     except OSError:
         return
-    from glob import glob
 
     for line in lines:
         keyword, words = _parse_line(line)

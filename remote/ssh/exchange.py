@@ -8,20 +8,16 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess
+import threading
 import time
+from collections.abc import Callable
 
 from sesh.errors import ProtocolError
 from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import Destination
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
-
-    from sesh.remote.ssh.destination import Destination
-
-    OnSent = Callable[[int], None]
-    OnOutput = Callable[[bytes], None]
+OnSent = Callable[[int], None]
+OnOutput = Callable[[bytes], None]
 
 MOST_STDOUT, MOST_STDERR = 1 << 20, 16 << 20
 """Bytes that a command may print."""

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING
 
 from sesh import gate, programs, protocol, system, wire
 from sesh.about import CALLED, __version__
@@ -24,19 +25,16 @@ from sesh.errors import (
     Unreachable,
     silent_host,
 )
+from sesh.messages import Answer, Near, Welcome, Words
 from sesh.recovery.attempts import Attempt
 from sesh.remote.ssh import master, ssh, starting
+from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import REACHED, NotStarted, Stale
 from sesh.stop import Stop
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
-
     from typing_extensions import Unpack
 
-    from sesh.messages import Answer, Near, Welcome, Words
-    from sesh.remote.ssh.destination import Destination
 
 START_TIMEOUT = 14.0
 """Seconds for the bridge to start, once ssh is connected."""

@@ -10,21 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import IO
 
 from sesh import paths, programs, reading, writing
 from sesh.errors import Interrupted, Late, LoginRefused, Refused, Unreachable, silent_host
 from sesh.identity import start_time
 from sesh.names import printable
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import alone, ssh
 from sesh.remote.ssh.destination import Destination, program
 from sesh.stop import Stop
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import IO
 
 PERSIST = "8h"
 """ControlPersist, if the user sets none."""
@@ -389,8 +386,6 @@ def _open_alone(destination: Destination, deadline: float | None, lock: Lock) ->
 
     Raises Late at the deadline, and if a person took over; Unreachable.
     """
-    from sesh.remote.ssh import alone
-
     path, began = _path(destination), time.time() - 1  # the clock of files may be behind
     argv = [sys.executable, "-IS", alone.__file__, str(LONGEST_LOGIN), path, *_login(destination, ask=False)]
     descriptor = os.open(

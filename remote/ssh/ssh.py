@@ -9,17 +9,14 @@ import hashlib
 import os
 import re
 import shlex
+import socket
 import sys
 import time
+from typing import IO
 
 from sesh import paths, programs, writing
 from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Refused, SeshError, Unreachable
-from sesh.lean import socket
 from sesh.remote.ssh.destination import Destination, environment_options, program
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import IO
 
 KEEPALIVE, CONNECT_TIMEOUT = "30", 10
 """Seconds between keepalives, and to connect, if the user's configuration sets none."""

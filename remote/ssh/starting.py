@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
+from typing import IO
 
 from sesh import protocol, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM
 from sesh.errors import Late, NotDeployed, SeshError, Unreachable
 from sesh.names import printable
 from sesh.remote.ssh import ssh
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import IO
-
-    from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.destination import Destination
 
 REACHED = "sesh is looked for"
 """What the line says on stderr first: without it the login files have ended the shell, or a command in place of ssh has

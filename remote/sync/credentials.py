@@ -6,10 +6,7 @@ A copy of a private key on each host is a loss that nobody notices, and a mirror
 from __future__ import annotations
 
 import os
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
 
 PATHS = (
     # keys, and where they are kept

@@ -11,25 +11,23 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Iterator, Mapping
+from typing import TypedDict
 
 from sesh.about import CALLED
 from sesh.errors import NotFound, Refused
 from sesh.remote.sync import credentials
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import TypedDict
+Entry = tuple[str, str, os.stat_result]
 
-    Entry = tuple[str, str, os.stat_result]
 
-    class Seal(TypedDict):
-        """A fingerprint as it is stored. `young`, `content`: of an older sesh, which compared the content of files as
-        recent as a tick; empty from this one."""
+class Seal(TypedDict):
+    """A fingerprint as it is stored. `young`, `content`: of an older sesh, which compared the content of files as
+    recent as a tick; empty from this one."""
 
-        digest: str
-        young: list[str]
-        content: str
+    digest: str
+    young: list[str]
+    content: str
 
 
 OWN = (

@@ -15,25 +15,21 @@ import tarfile
 import tempfile
 import threading
 import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import IO
 
 from sesh import programs
 from sesh.errors import ProtocolError, Refused, silent_host
 from sesh.remote.ssh import master, ssh
+from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import Printed, exchange, piped
 from sesh.remote.sync import credentials, fingerprint, quiet
+from sesh.remote.sync.fingerprint import Tree
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import IO
-
-    from sesh.remote.ssh.destination import Destination
-    from sesh.remote.sync.fingerprint import Tree
-
-    Method = Callable[[list[Tree]], "PushResult"]
+Method = Callable[[list[Tree]], "PushResult"]
 
 PREPARE_TIMEOUT = 15.0
 """Seconds for the host to run the preparing script; a connection that takes longer has gone silent."""

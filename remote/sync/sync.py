@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from sesh import config, paths, reading
 from sesh.errors import NotFound, ProtocolError, Refused
 from sesh.names import printable
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.remote.ssh.destination import Destination
-    from sesh.remote.sync.fingerprint import Seal, Tree
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.sync import credentials, fingerprint
+from sesh.remote.sync.fingerprint import Seal, Tree
+from sesh.remote.sync.push import Push
 
 
 class SyncResult:
@@ -74,7 +72,6 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
     lines = listed() if wanted() else []
     if not lines:
         return result
-    from sesh.remote.sync import fingerprint
 
     home = fingerprint.HomeDirectory(paths.home())
     trees: dict[str, Tree] = {}
@@ -129,9 +126,6 @@ class _Sync:
             eventlog.log("sync_done", host=self.host, ok=done and self.result.ok)
 
     def _push(self, changed: list[Tree]) -> None:
-        from sesh.remote.sync import credentials
-        from sesh.remote.sync.push import Push
-
         push = Push(self.destination, self.top, self._missing)
         try:
             push.prepare(changed)

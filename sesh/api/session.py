@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, overload
 from sesh import bounds, wording
 from sesh.errors import Busy, ExitCode, NotFound, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
-from sesh.ops import events, jobs, matching, send, shell, views, wait
+from sesh.ops import events, jobs, lookup, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.reach import target_of
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
+from sesh.reach.target import Target
 from sesh.schema import Command, Event, JobResult, JobSpec, RunFacts, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
@@ -26,7 +27,6 @@ from sesh.vt.render.screen_data import Screen
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from sesh.reach.target import Target
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -441,8 +441,6 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
     target = _target(host)
     rows: list[Summary] = [{**row, "host": target.host} for row in target.call(session_ops.summaries)]
     if remotes and host is None:
-        from sesh.ops import lookup
-
         for _, own, _ in lookup.lists(Caller()):
             rows += own
     return rows

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from typing import get_args
 
+from sesh import json_schema
 from sesh.about import CALLED, PROGRAM
-from sesh.cli import printing
+from sesh.cli import misread, printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.printed import PRINTS, PrintedFailure
 from sesh.cli.verbs import VERBS, Verb
 
 
@@ -15,8 +19,6 @@ def skill(cli: Invocation) -> int:
     with open(os.path.join(os.path.dirname(__file__), "skill.md"), encoding="utf-8") as file:
         text = file.read()
     if CALLED != PROGRAM:
-        import re
-
         text = re.sub(rf"\b{PROGRAM} (?=[-@])", f"{CALLED} ", text)
     if cli.json:
         return cli.value({"skill": text})
@@ -26,14 +28,10 @@ def skill(cli: Invocation) -> int:
 
 def schema(cli: Invocation, verb: str | None = None) -> int:
     """`--schema [VERB]`: print the JSON Schema of what VERB prints, or all verbs; its dashes may be missing."""
-    from sesh import json_schema
-
     name = f"--{(verb or '').lstrip('-')}"
     defs: dict[str, dict[str, object]] = {}
     shown = {row.name: _printed(row, defs) for row in VERBS if row.name and (not verb or name == row.name)}
     if verb and not shown:
-        from sesh.cli import misread
-
         raise misread.no_verb(verb, "$sesh --schema {}")
     body = shown[name] if verb else {"type": "object", "properties": shown}
     title = f"{PROGRAM} {name if verb else '--VERB'} --json"
@@ -42,11 +40,6 @@ def schema(cli: Invocation, verb: str | None = None) -> int:
 
 def _printed(row: Verb, defs: dict[str, dict[str, object]]) -> dict[str, object]:
     """The schema of what a verb prints: a value, a failure, or for several hosts a list of both."""
-    from typing import get_args
-
-    from sesh import json_schema
-    from sesh.cli.printed import PRINTS, PrintedFailure
-
     kind = PRINTS.get(row.name)
     forms = [json_schema.of(each, defs) for each in (kind, PrintedFailure) if each]
     if row.several:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypedDict
 
 from sesh import attached_last
-from sesh.cli import parser, printing
-from sesh.cli.invocation import LOOPED
+from sesh.cli import parser, printing, slips, views
+from sesh.cli.invocation import LOOPED, Invocation
+from sesh.cli.sessions import new_detached
+from sesh.client.attach import attach as run_client
+from sesh.client.attach import introduction
+from sesh.client.outcome import AttachOptions, Outcome
 from sesh.config import PREDICT
 from sesh.errors import (
     SIGNAL_BASE,
@@ -17,38 +23,34 @@ from sesh.errors import (
     Unreachable,
     UsageError,
 )
+from sesh.keynames import DetachKey
 from sesh.names import is_name
-from sesh.ops import enter
+from sesh.ops import enter, sessions
+from sesh.ops import views as view_ops
+from sesh.ops.new import new as new_session
 from sesh.quitkey import quit_key
-from sesh.reach import find
+from sesh.reach import find, links
+from sesh.reach.op import Entered
+from sesh.reach.target import Target
+from sesh.recovery.attempts import Attempt
 from sesh.store import listing
+from sesh.stored import Record
+from sesh.wire import Connection
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import TypedDict
-
     from typing_extensions import Unpack
 
-    from sesh.cli.invocation import Invocation
-    from sesh.client.outcome import AttachOptions, Outcome
-    from sesh.keynames import DetachKey
-    from sesh.reach.op import Entered
-    from sesh.reach.target import Target
-    from sesh.recovery.attempts import Attempt
-    from sesh.stored import Record
-    from sesh.wire import Connection
 
-    class ViewWords(TypedDict, total=False):
-        """The attach options of the command line. With `join` the user's files are not pushed to a host before."""
+class ViewWords(TypedDict, total=False):
+    """The attach options of the command line. With `join` the user's files are not pushed to a host before."""
 
-        join: bool
-        replace: bool
-        read_only: bool
-        replay: bool
-        no_replay: bool
-        no_detach_key: bool
-        predict: str | None
+    join: bool
+    replace: bool
+    read_only: bool
+    replay: bool
+    no_replay: bool
+    no_detach_key: bool
+    predict: str | None
 
 
 _DETACH_KEY = "C-\\"
@@ -67,8 +69,6 @@ def check(view: ViewWords) -> None:
 
 def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
     """Return the client's options."""
-    from sesh.client.outcome import AttachOptions  # no more of the client: a daemon that is forked now would carry it
-
     settings = cli.settings()
     return AttachOptions(
         read_only=view.get("read_only", False),
@@ -87,8 +87,6 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
     A `SESH_DETACH_KEY` that is not a key is noted and passed over.
     """
-    from sesh.keynames import DetachKey
-
     if named := os.environ.get("SESH_DETACH_KEY"):
         try:
             return DetachKey.parse(named)
@@ -174,13 +172,10 @@ def new(  # noqa: PLR0913 (a session has that many options)
     choice = "join" if view.get("join") else "replace" if replace else "new" if new_name else ""
     spec = cli.spec(directory, env, label, size)
     if detached or (cli.json and cli.verb == "--new"):
-        from sesh.cli.sessions import new_detached
-
         return new_detached(cli, name, spec, choice)
     if not printing.on_terminal():
         exists = cli.host is not None and runs_or_is_kept(cli.target, name or "NAME")
         raise without_terminal(cli, name or "NAME", exists=exists)
-    from sesh.ops.new import new as new_session
 
     def create_it(target: Target) -> Entered:
         if asks or target.host is not None:  # an older sesh there does not know the word
@@ -216,8 +211,6 @@ def attach_terminal(
     if not view.get("join"):
         target.sync()
     if current is None and target.host is not None:
-        from sesh.client.attach import introduction
-
         target.greeting = introduction(target.host, options)
     try:
         name, connection = obtain(target)
@@ -227,8 +220,6 @@ def attach_terminal(
     if current is None:
         return _run_client(cli, target, name, connection, options)
     if _has_ended(cli, name):
-        from sesh.cli import views
-
         return code(views.ended(cli, name, connection))
     connection.close()
     if cli.host is None and current["name"] == name:
@@ -241,9 +232,8 @@ def attach_terminal(
 def _has_ended(cli: Invocation, name: str) -> bool:
     if cli.host is None:
         return find.ended(name)
-    from sesh.ops import views
 
-    return cli.target.call(views.status, name=name)["state"] == "exited"
+    return cli.target.call(view_ops.status, name=name)["state"] == "exited"
 
 
 def named_host(cli: Invocation, name: str) -> str:
@@ -259,8 +249,6 @@ def without_terminal(cli: Invocation, name: str, *, exists: bool, meant: Sequenc
     if exists and not meant:
         instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
     elif meant or name in parser.UNLIKELY or parser.verb_like(name):
-        from sesh.cli import slips
-
         inside = cli.host is None and listing.current() is not None
         line = slips.line_of(meant) or slips.line_for(name, cli.hosts, cli.tail, inside=inside)
         instead = f"did you mean {line}?" if line else slips.missing(name)
@@ -271,8 +259,6 @@ def without_terminal(cli: Invocation, name: str, *, exists: bool, meant: Sequenc
 
 def runs_or_is_kept(target: Target, name: str, *, required: bool = False) -> bool:
     """Return whether a session runs, or is kept. Raises NotFound if it is `required`."""
-    from sesh.ops import sessions
-
     return target.call(sessions.there, name=name, required=required)
 
 
@@ -292,8 +278,6 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
 
 
 def _run_client(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
-    from sesh.client.attach import attach as run_client
-
     def connect(name: str, host: str | None) -> Connection:
         if host is None and os.environ.get("SESH_SESSION") == name:
             raise Refused(f"{LOOPED.format(name)}; go to it from another terminal")
@@ -302,8 +286,6 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
         return connection
 
     def reconnect(attempt: Attempt) -> Connection:
-        from sesh.reach import links
-
         assert attempt.session is not None  # noqa: S101 (which the attachment gives)
         return links.back(cli, attempt.session, attempt)
 

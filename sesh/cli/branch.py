@@ -8,22 +8,18 @@ import select
 import signal
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
+from types import FrameType
+from typing import Any
 
 from sesh import wire, writing
 from sesh.about import CALLED
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import SIGNAL_BASE, ExitCode, Refused, SeshError
 from sesh.ops import child
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from types import FrameType
-    from typing import Any
-
-    from sesh.cli.invocation import Invocation
 
 _BLOCK = 1 << 16
 _MOST = 256

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Sequence
 from math import inf
+from typing import TYPE_CHECKING
 
 from sesh.cli import attach, go, printing
-from sesh.cli.tui.live import await_change, entries, since, standing
+from sesh.cli.attach import ViewWords
+from sesh.cli.invocation import Invocation
+from sesh.cli.tui import picker, watcher
+from sesh.cli.tui.live import Key, await_change, entries, since, standing
 from sesh.errors import ExitCode, NotFound, Refused, SeshError
 from sesh.names import check_label, natural
 from sesh.ops import enter, lookup, sessions
@@ -16,18 +21,12 @@ from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
 from sesh.quitkey import quit_key
 from sesh.reach.cancelling import Interrupts
+from sesh.schema import Summary
 from sesh.store import listing
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from typing_extensions import Unpack
 
-    from sesh.cli.attach import ViewWords
-    from sesh.cli.invocation import Invocation
-    from sesh.cli.tui.live import Key
-    from sesh.schema import Summary
 
 _PATIENCE = 2.0
 """Seconds that hosts have to answer `--next`."""
@@ -42,8 +41,6 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
 
     1 if nothing is chosen. Raises Refused without a terminal, NotFound if there is nothing to choose from.
     """
-    from sesh.cli.tui import picker
-
     wanted = dict(map(check_label, label))
     attach.check(view)
     if not printing.on_terminal():
@@ -147,8 +144,6 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
     Sessions that wait can be answered, or attached to: after that the list is there again, unless the terminal was
     switched to it. q, Escape, Ctrl-C leave; the last list stays. Raises Refused without a terminal.
     """
-    from sesh.cli.tui import watcher
-
     wanted = dict(map(check_label, label))
     if cli.json:
         return _follow(cli, wanted)

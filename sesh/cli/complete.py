@@ -12,30 +12,30 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 
 from sesh import config, moments, paths, wording
 from sesh.cli import parser, printing
+from sesh.cli.invocation import Invocation
+from sesh.cli.parser import CommandLine
 from sesh.cli.scripts import SHELLS
+from sesh.cli.verb_texts import EVERYWHERE
 from sesh.cli.verbs import MANY, VALUE, VERBS
 from sesh.errors import SeshError
+from sesh.keynames import CHORDS
 from sesh.names import natural
+from sesh.ops import child, lookup
 from sesh.protocol import STATES
 from sesh.reach.caller import Caller
 from sesh.remote import known
-from sesh.store import listing
+from sesh.remote.ssh import destination
+from sesh.schema import Summary
+from sesh.store import listing, results
+from sesh.stored import KeptSession
 from sesh.wording import plain
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.invocation import Invocation
-    from sesh.cli.parser import CommandLine
-    from sesh.schema import Summary
-    from sesh.stored import KeptSession
-
-    Completion = tuple[str, dict[str, str]]
-    Offers = dict[str, str]
+Completion = tuple[str, dict[str, str]]
+Offers = dict[str, str]
 
 _VALUES = {
     "agent": ("claude", "codex", "gemini"),
@@ -105,8 +105,6 @@ def _values(key: str) -> Completion:
     if key in ("label", "labels"):
         words = labels()
     elif key == "key":
-        from sesh.keynames import CHORDS
-
         words = dict.fromkeys((*_CONTROLS, *CHORDS), "")
     elif key == "env":
         words = {f"{name}=": "" for name in sorted(os.environ)}
@@ -117,8 +115,6 @@ def _values(key: str) -> Completion:
 
 def _options(line: CommandLine, plain: list[str], given: set[str]) -> Offers:
     """Return the options of the verb that were not given yet; before any verb and name the verbs too."""
-    from sesh.cli.verb_texts import EVERYWHERE
-
     offers: Offers = {}
     if not line.verb and not plain:
         offers |= {verb.name: verb.summary for verb in VERBS if verb.name}
@@ -195,8 +191,6 @@ def sessions(*, elsewhere: bool = True) -> Offers:
 
 def ended_jobs() -> Offers:
     """Return the jobs that have ended, are gone, and whose result is kept, the last one first."""
-    from sesh.store import results
-
     try:
         jobs = results.jobs()
     except (SeshError, OSError):
@@ -210,8 +204,6 @@ def ended_jobs() -> Offers:
 
 def sessions_on(host: str) -> Offers:
     """Return the cached sessions of a host, which a child renews if they are old; the first answer is waited for."""
-    from sesh.ops import child
-
     try:
         typed, host = host, known.name_of(host)
         before = known.asked_at(host)
@@ -230,8 +222,6 @@ def sessions_on(host: str) -> Offers:
 
 def hosts() -> Offers:
     """Return the groups, then known remotes and hosts of ssh_config by name, each with its source."""
-    from sesh.remote.ssh import destination
-
     settings = config.load()
     offers = {name: "group: " + " ".join(f"@{host}" for host in members) for name, members in settings.groups.items()}
     named = [name for name in settings.remotes if not config.is_pattern(name)]
@@ -263,8 +253,6 @@ def remotes() -> list[str]:
 
 def ask(host: str) -> int:
     """Ask a host for its sessions, for the next Tab; print nothing. Return the exit code."""
-    from sesh.ops import lookup
-
     return 1 if any(isinstance(answer, SeshError) for _, answer in lookup.summaries(Caller(), [host])) else 0
 
 

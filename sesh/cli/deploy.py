@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
+from sesh.cli.printed import DeployedHost, PrintedDeployError
 from sesh.errors import InvalidHost, NotDeployed, NotFound, SeshError, UsageError
 from sesh.names import natural, printable
+from sesh.ops import undeploy as undeploy_op
+from sesh.reach import links
 from sesh.remote import known
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.invocation import Invocation
-    from sesh.cli.printed import DeployedHost, PrintedDeployError
-    from sesh.remote.deploy.fleet import HostResult
+from sesh.remote.deploy import fleet
+from sesh.remote.deploy.fleet import HostResult
+from sesh.remote.ssh import master
 
 
 def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
@@ -64,12 +65,10 @@ def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
 
 def undeploy(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     """`--undeploy @HOST`: remove sesh from a host on which no session runs, and forget the host. Raises Refused."""
-    from sesh.ops import undeploy
-
     _check_hosts(cli, hosts)
     host = cli.hosts[0]
     try:
-        answer = cli.target_of(host).call(undeploy.remove)
+        answer = cli.target_of(host).call(undeploy_op.remove)
     except NotDeployed as missing:
         missing.hint = "it is forgotten" if _forgotten(cli, host) else ""
         raise
@@ -96,9 +95,6 @@ def _forgotten(cli: Invocation, host: str) -> bool:
 
 def _retire_connections(cli: Invocation, names: set[str]) -> None:
     """End the shared connections to the host of these names, as far as none of them is in use."""
-    from sesh.reach import links
-    from sesh.remote.ssh import master
-
     for name in names:
         try:
             master.retire(links.destination_of(cli, name))
@@ -120,9 +116,6 @@ def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts, print each result as JSON (a person has seen it already); return the exit code."""
-    from sesh.reach import links
-    from sesh.remote.deploy import fleet
-
     results = fleet.deploy_all([links.destination_of(cli, host) for host in hosts], force=force)
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]

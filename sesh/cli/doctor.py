@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from sesh import moments, wording
 from sesh.about import CALLED, __version__
-from sesh.cli import printing
+from sesh.cli import fanout, printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import SeshError, UsageError, for_host
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
+from sesh.ops.report import gather
 from sesh.remote import known
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.cli.invocation import Invocation
-    from sesh.schema import Finding
+from sesh.schema import Finding
 
 _CLOCKS = 30.0
 """Seconds between two clocks that are told of; a slow link takes some."""
@@ -27,7 +25,6 @@ def doctor(cli: Invocation, *, report: bool = False) -> int:
         return _report_checks(cli, {None: cli.target_of(None).call(all_)})
     if len(cli.hosts) == 1:
         return _report_checks(cli, {cli.host: _check_host(cli, cli.hosts[0])})
-    from sesh.cli import fanout
 
     answers = fanout.gather(fanout.branches_of(cli, {}))
     failed = {host: [error_row("link", SeshError(reason))] for host, reason in fanout.failures(answers).items()}
@@ -39,7 +36,6 @@ def _report(cli: Invocation) -> int:
     """`--doctor --report`: the exit code is that of `--doctor`."""
     if cli.hosts:
         raise UsageError("--report is of this machine", hint="type it there: ssh -t HOST sesh --doctor --report")
-    from sesh.ops.report import gather
 
     gathered = gather(cli.target_of(None).call(all_))
     works = all(finding["state"] != ERROR for finding in gathered["checks"])

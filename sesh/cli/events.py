@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from sesh import bounds, moments, paths, wording
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable, printable_path
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
 from sesh.reach import find
 from sesh.remote import known
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
-    from sesh.cli.invocation import Invocation
-    from sesh.schema import Event
+from sesh.schema import Event
 
 _LOG_HEADINGS = ("WHEN", "HOST", "EVENT", "")
 

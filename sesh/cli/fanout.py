@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 from sesh import wording
 from sesh.about import CALLED
-from sesh.cli import printing
+from sesh.cli import jobs, printing
 from sesh.cli.branch import Branch, Branches, Lines, Values
+from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS
 from sesh.errors import SIGNAL_BASE, ExitCode, SeshError, UsageError, rebuild
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
-
-    from sesh.cli.invocation import Invocation
+from sesh.reach import links
+from sesh.remote import known
 
 _AS_IT_COMES = ("--exec", "--run")
 """Verbs whose output is printed while they run; others print when their host's turn has come, if they do not follow."""
@@ -37,8 +35,6 @@ def branches_of(
 
     `function`: carries it out, by default the verb's own. `as_json`: what it prints is JSON, whatever the person wants.
     """
-    import sesh.reach.host_target  # noqa: F401 (loaded once, and not by every child)
-
     carried = function or cli.line.row.function()
     hosts: Sequence[str | None] = cli.hosts or [None]
     return [Branch(cli, host or "", {"host": host}, lambda: carried(cli, **options), as_json=as_json) for host in hosts]
@@ -77,8 +73,6 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     if options.get("form") in ("svg", "html") and not as_json:
         raise UsageError("pictures of several hosts come in a list only; add --json")
     if cli.verb == "--exec":
-        from sesh.cli import jobs
-
         given: Any = options
         jobs.check(cli, **given)  # once: 2 from a branch may be its job's own code
     cli.hosts = _by_one_name(cli)
@@ -120,8 +114,6 @@ def _by_one_name(cli: Invocation) -> list[str]:
     """
     if cli.verb not in _ONCE:
         return cli.hosts
-    from sesh.reach import links
-    from sesh.remote import known
 
     records = known.all()
     places = {host: [n for n, each in enumerate(records) if host in (each.host, *each.aliases)] for host in cli.hosts}

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from shutil import which
+from typing import TYPE_CHECKING
 
-from sesh import paths
-from sesh.cli import attach, parser, printing
+from sesh import moments, paths
+from sesh.cli import attach, main, misread, parser, printing, slips
+from sesh.cli.attach import ViewWords
+from sesh.cli.invocation import Invocation
+from sesh.cli.list import list_
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import ENDS, Exists, NotFound, Refused, SeshError, Unreachable, UsageError
 from sesh.names import is_name, subject
-from sesh.ops import enter
+from sesh.ops import create, enter, places, views
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, NOTHING
-from sesh.store import listing
+from sesh.reach.op import Entered
+from sesh.reach.target import Target
+from sesh.schema import Spec
+from sesh.store import listing, results
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from typing_extensions import Unpack
 
-    from sesh.cli.attach import ViewWords
-    from sesh.cli.invocation import Invocation
-    from sesh.reach.op import Entered
-    from sesh.reach.target import Target
-    from sesh.schema import Spec
 
 _ENDING = frozenset(("--kill", "--kill-all", "--undeploy"))
 """Verbs that end or remove something: only a person can have meant one by a name, and never by Enter alone."""
@@ -46,8 +47,6 @@ def go(
         return _without_name(cli, env, label, view)
     name, directory = words[0], words[1] if len(words) > 1 else None
     if len(words) > 2:
-        from sesh.cli import misread
-
         raise misread.too_many(words)
     attach.check(view)
     if name == "-":
@@ -87,8 +86,6 @@ def _without_name(cli: Invocation, env: Sequence[str], label: Sequence[str], vie
     if cli.tail is None and not (env or label or view or cli.line.create):
         return _list(cli)
     if label and not (cli.tail or env or view or cli.line.create):
-        from sesh.cli import slips
-
         named = (None if cli.hosts else listing.current()) or {"name": "NAME"}
         raise UsageError(f"no NAME given; write: $sesh --label {named['name']} {slips.written(label)}")
     raise UsageError("no NAME given; write: $sesh NAME, or $sesh --new for the lowest free number")
@@ -99,7 +96,6 @@ def _slip(cli: Invocation, name: str, directory: str | None) -> tuple[list[str],
     of tmux for what sesh does not have. Raises UsageError for such a command with further words."""
     if name not in parser.UNLIKELY or cli.line.create:
         return [], False
-    from sesh.cli import slips
 
     said = slips.missing(name)
     if said and directory and not os.path.isdir(directory):
@@ -112,7 +108,6 @@ def _verb_behind(cli: Invocation, name: str, directory: str | None) -> list[str]
     """Return the line that was probably meant by a DIR that looks like a verb, and is no directory; else none."""
     if not directory or not parser.verb_like(directory) or parser.verb_like(name) or os.path.isdir(directory):
         return []
-    from sesh.cli import slips
 
     return slips.behind_name([name, directory], cli.tail)
 
@@ -124,7 +119,6 @@ def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
     """
     if name not in words or not cli.can_ask or cli.json or not _is_there(cli, name):
         return None
-    from sesh.cli import slips
 
     answers = (("r", f"Run {slips.line_of(words)}"), ("a", "Attach"), NOTHING)
     question = f"{subject(name)} already runs"
@@ -143,13 +137,10 @@ def _meant(cli: Invocation, name: str, directory: str, behind: list[str]) -> str
         behind = ["--attach", directory]
     if not (parser.verb_like(name) or behind or host or name == "ssh"):
         return ""
-    from sesh.cli import slips
 
     if parser.verb_like(name):
         return slips.guess([name, directory], cli.tail)
     if behind:
-        from shutil import which
-
         command = slips.line_of([name, "--", directory]) if which(directory) and cli.tail is None else ""
         return ", or ".join(filter(None, (slips.line_of(behind), command)))
     if host:
@@ -168,7 +159,6 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         return None
     if cli.host is None:
         enter.check_directory(cli, name, directory, meant)
-    from sesh.cli import slips
 
     whole = [*words, *slips.ending(cli.line)]
     line = slips.line_of(whole)
@@ -194,8 +184,6 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
 
 def _run(cli: Invocation, words: list[str], remark: str = "") -> int:
     """Carry out another line on the same hosts; return its exit code. `remark`: what is said of it."""
-    from sesh.cli import main
-
     try:
         code = main.run([*(f"@{host}" for host in cli.hosts), *words])
     except SeshError as error:
@@ -210,7 +198,6 @@ def _is_there(cli: Invocation, name: str) -> bool:
     """Return whether there is a session of this name, or what is kept of one."""
     if cli.host is None:
         return find.is_here(name)
-    from sesh.ops import views
 
     try:
         cli.target.call(views.status, name=name)
@@ -245,14 +232,10 @@ def _of_job(cli: Invocation, entry: enter.Entry) -> int | None:
 
     None if no such result is kept, or a new session is wanted. Raises Refused if the person wants nothing.
     """
-    from sesh.store import results
-
     job = results.of_job(entry.name)
     passed = time.time() - float(job.get("ended") or 0) if job is not None else _ASKED_OF
     if job is None or passed >= _ASKED_OF:
         return None
-    from sesh import moments
-    from sesh.cli import main
 
     answers = [("o", "See its output"), ("n", "New session"), CANCEL]
     if job.get("command"):
@@ -277,7 +260,6 @@ def _list(cli: Invocation) -> int:
             return BY_NAME["--pick"].function()(cli)
         except NotFound:
             pass  # the list says so
-    from sesh.cli.list import list_
 
     return list_(cli)
 
@@ -285,16 +267,12 @@ def _list(cli: Invocation) -> int:
 def here(cli: Invocation, directory: str | None = None, **view: Unpack[ViewWords]) -> int:
     """`--here [DIR] [OPTIONS]`: attach to the session of a directory's repository, which is created if missing."""
     if directory is None:
-        from sesh.ops import create
-
         directory = create.checked_directory(cli, ".")
     return into_directory(cli, directory, **view)
 
 
 def into_directory(cli: Invocation, directory: str, **view: Unpack[ViewWords]) -> int:
     """Attach to the session of a directory, created there if missing; return the exit code."""
-    from sesh.ops import places
-
     while True:
         session = cli.target.call(places.here, directory=directory)
         if session["there"]:

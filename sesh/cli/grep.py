@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sesh import bounds, errors, moments, paths, wording
-from sesh.cli import printing
+from sesh.cli import fanout, printing
+from sesh.cli.invocation import Invocation
+from sesh.cli.tui import console, pager
+from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
+from sesh.client.terminal import RawTerminal
 from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.ops import search
+from sesh.reach.target import Target
+from sesh.schema import ErrorFacts, Hit
 from sesh.store import listing
 from sesh.wording import title
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.invocation import Invocation
-    from sesh.reach.target import Target
-    from sesh.schema import ErrorFacts, Hit
 
 
 def grep(
@@ -31,8 +31,6 @@ def grep(
     if not names and not cli.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
     if len(cli.hosts) > 1:
-        from sesh.cli import fanout
-
         words = {"pattern": pattern, "names": list(names), "context": context, "ignore_case": ignore_case}
         rows = fanout.rows(fanout.gather(fanout.branches_of(cli, words, grep)))
         hits: list[Hit] = [row for row in rows if "error" not in row]
@@ -88,10 +86,6 @@ def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
 
     Whatever is typed behind `q` stays for the shell.
     """
-    from sesh.cli.tui import console, pager
-    from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
-    from sesh.client.terminal import RawTerminal
-
     shown = MarkedList({**STEPS, "k": -1, "j": 1}, range(len(hits)))
     with RawTerminal() as terminal, console.Stage(terminal, single=True) as stage:
         while True:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Sequence
 
+from sesh import programs
+from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import UsageError
 from sesh.names import printable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.invocation import Invocation
+from sesh.ops import agent_hook
+from sesh.ops import integrate as hooks
+from sesh.wording import plain
 
 _LARGEST = 16 << 20
 """Bytes of an event: it has what the agent is about to write to a file."""
@@ -25,8 +27,6 @@ codex's shared server runs hooks without a terminal, where they do nothing; star
 
 def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
     """`--integrate AGENT [--remove]`: 1 if its settings cannot be changed."""
-    from sesh.ops import integrate as hooks
-
     if cli.hosts:
         hint = f"type it there: ssh -t {cli.hosts[0]} sesh --integrate {agent}"
         raise UsageError("--integrate is for this machine", hint=hint)
@@ -34,10 +34,6 @@ def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
         raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
     path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
     if not cli.json:
-        from sesh import programs
-        from sesh.cli import printing
-        from sesh.wording import plain
-
         if remove:
             done = "removed the hooks of sesh from" if changed else "nothing to do: no hooks of sesh in"
         else:
@@ -54,13 +50,9 @@ def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
 
 def hook(cli: Invocation, agent: Sequence[str] = ()) -> int:  # noqa: ARG001 (it prints nothing)
     """`--hook AGENT`: prints nothing, and soon succeeds in any case: the agent waits, and may take 2 for a veto."""
-    from sesh.lean import signal
-
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
-        from sesh.ops import agent_hook
-
         agent_hook.take(agent[0], "" if os.isatty(0) else sys.stdin.buffer.read(_LARGEST).decode())
     except Exception:
         return 0  # whatever it is, the agent goes on

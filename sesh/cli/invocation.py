@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
+import termios
+from collections.abc import Callable, Mapping, Sequence
 
-from sesh import errors, reach
+from sesh import bounds, errors, paths, reach, system
 from sesh.about import CALLED
-from sesh.cli import printing
+from sesh.cli import printing, slips
+from sesh.cli.parser import CommandLine
+from sesh.cli.tui import console
+from sesh.cli.waiting import WaitingLine
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
 from sesh.names import LONG_ENOUGH, differ_by_one, near
-from sesh.reach.caller import NOTHING, Block, Caller
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from sesh.cli.parser import CommandLine
-    from sesh.cli.waiting import WaitingLine
-    from sesh.reach.caller import Answers
-    from sesh.reach.target import Target
-    from sesh.schema import ErrorFacts, Spec
+from sesh.ops import lookup
+from sesh.reach import find
+from sesh.reach.caller import NOTHING, Answers, Block, Caller
+from sesh.reach.target import Target
+from sesh.schema import ErrorFacts, Spec
+from sesh.store import listing, results
 
 LOOPED = "this terminal is shown in {} itself, it seems (tmux or script runs in it)"
 _REMEMBERED = 3
@@ -88,7 +88,6 @@ class Invocation(Caller):
         """True if stdin is a pipe in which bytes wait, and notes are wanted."""
         if self.json or not printing.from_pipe():
             return False
-        from sesh import system
 
         return system.unread(0) > 0
 
@@ -112,9 +111,6 @@ class Invocation(Caller):
         """Drop what was typed at this terminal, which a command that asked did not get: no shell is to run it."""
         if not self._questioned or not os.isatty(0):
             return
-        import termios
-
-        from sesh import system
 
         try:
             if os.tcgetpgrp(0) != os.getpgrp():
@@ -149,8 +145,6 @@ class Invocation(Caller):
 
     def _line(self) -> WaitingLine:
         if self._waiting is None:
-            from sesh.cli.waiting import WaitingLine
-
             self._waiting = WaitingLine()
         return self._waiting
 
@@ -166,8 +160,6 @@ class Invocation(Caller):
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person; return the letter of the answer, empty for none."""
-        from sesh.cli.tui import console
-
         self.status("")
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
@@ -182,8 +174,6 @@ class Invocation(Caller):
         """
         if os.environ.get("SESH_SESSION") != name or self.json:
             return
-        from sesh.reach import find
-        from sesh.store import listing
 
         if listing.current() is not None or (connection := find.running(name)) is None:
             return  # a client that is attached here is switched to it; or it is new
@@ -206,15 +196,11 @@ class Invocation(Caller):
         `creates`: the session is created if there is none, unless the person meant one there whose name is returned
         then; `described`: with a DIR or CMD. Raises NotFound, and Refused if that cannot be known.
         """
-        from sesh.reach import find
-
         if find.is_here(name, ended=self.verb == "--history"):
             return name
-        from sesh import paths
 
         if creates and not paths.knows_remotes():
             return name
-        from sesh.ops import lookup
 
         verb, brief = "" if creates else self.verb, self.verb not in _CHANGES
         host = lookup.host_of(self, name, verb, creates=creates, described=described, brief=brief)
@@ -226,8 +212,6 @@ class Invocation(Caller):
             if host is None and self.can_ask and len(name) >= LONG_ENOUGH and not described:
                 return self._near_elsewhere(name)
         else:
-            from sesh.store import results
-
             if results.newest(name) is not None:
                 return name  # it ended here
             if near_one := lookup.near_elsewhere(self, name):
@@ -239,8 +223,6 @@ class Invocation(Caller):
     def _near_elsewhere(self, name: str) -> str:
         """Return the name of the session of a known remote that the person meant by a new name, and set the target to
         that remote; else the name itself. Raises Refused if they decline."""
-        from sesh.ops import lookup
-
         if (meant := lookup.near_elsewhere(self, name, running=True)) is None:
             return name
         other, host = meant
@@ -261,7 +243,6 @@ class Invocation(Caller):
         absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
         if not absent or self.hosts or self._looked:
             return
-        from sesh.ops import lookup
 
         places = lookup.located(self, absent)
         lookup.note_unknown(self, places.values())
@@ -293,12 +274,8 @@ class Invocation(Caller):
         elif isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
         elif isinstance(error, errors.InvalidName) and self.verb:
-            from sesh.cli import slips
-
             slips.complete(error, self.line)
         elif self.verb in ("--open", "--new") and isinstance(error, Refused):
-            from sesh.cli import slips
-
             slips.propose_command(error, self.line)
         elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
             error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
@@ -308,8 +285,6 @@ class Invocation(Caller):
         plain = [word for word in self.line.words if word[:1] != "-"]
         if self.verb not in _NUMBERED or self.hosts or len(plain) != 1:
             return ""
-        from sesh import bounds
-        from sesh.store import listing
 
         current = listing.current() if bounds.is_decimal(plain[0]) else None
         return " ".join(["$sesh", self.verb, str(current["name"]), *self.line.words]) if current is not None else ""
@@ -343,13 +318,10 @@ class Invocation(Caller):
 
     def session(self, name: str | None) -> str:
         """Return the session that the line means: NAME, else the one it is typed in. Raises UsageError, InvalidName."""
-        from sesh.reach import find
-
         if name is not None:
             return find.checked(name, self.verb)
         if self.host is not None:
             raise UsageError(f"no session given; write: {CALLED} @{self.host} {self.verb} NAME")
-        from sesh.store import listing
 
         return listing.required(self.verb)
 
@@ -364,8 +336,6 @@ class Invocation(Caller):
 
         `unresolved`: nobody knows the name, so a short one may be a slip too.
         """
-        from sesh.reach import find
-
         hosts = find.hosts()
         if host in hosts:
             return ""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from sesh import bounds, errors
-from sesh.cli import printing
+from sesh.cli import misread, printing
+from sesh.cli.invocation import Invocation
+from sesh.cli.sessions import report_session
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
 from sesh.names import subject
-from sesh.ops import jobs
+from sesh.ops import jobs, sessions
+from sesh.queries import QueryRemover
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.invocation import Invocation
-    from sesh.queries import QueryRemover
-    from sesh.schema import JobResult, JobSpec
+from sesh.schema import JobResult, JobSpec
+from sesh.store.results import command_json
 
 _EXACT = "for exact bytes: $sesh --exec --print -- sh -c 'CMD | base64' | base64 -d"
 _PIECE = 4096
@@ -88,12 +86,8 @@ def check(cli: Invocation, words: Sequence[str] = (), timeout: str | None = None
     """Raise UsageError or InvalidName for words and options of `--exec` that are wrong on any machine."""
     given = {key for key, value in options.items() if value}
     if not cli.tail:
-        from sesh.cli import misread
-
         raise misread.without_command(cli.line, words)
     if len(words) > 1:
-        from sesh.cli import misread
-
         raise misread.too_many_before(cli.line, words)
     if {"printed", "follow"} <= given:
         raise UsageError("--print and --follow cannot be combined")
@@ -110,9 +104,6 @@ def _cut_short(result: JobResult) -> bool:
 
 
 def _detached(cli: Invocation, data: JobSpec) -> int:
-    from sesh.cli.sessions import report_session
-    from sesh.ops import sessions
-
     target = cli.target
     try:
         target.sync()
@@ -138,7 +129,6 @@ def report(
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
-        from sesh.store.results import command_json
 
         facts = command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output)
         cli.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
@@ -171,7 +161,6 @@ def _query_remover() -> QueryRemover | None:
     """Return what takes queries out of the output, if stdout is a terminal: its answers would be typed at the shell."""
     if not os.isatty(printing.STDOUT):
         return None
-    from sesh.queries import QueryRemover
 
     return QueryRemover()
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 
-from sesh import errors, lean, wording
+from sesh import errors, wording
 from sesh.about import CALLED
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
 from sesh.ops import dormant, layout
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.invocation import Invocation
-    from sesh.schema import Layout, LayoutEntry, Made
+from sesh.schema import Layout, LayoutEntry, Made
 
 LARGEST = 1 << 20
 """The most bytes of a layout."""
@@ -31,19 +28,8 @@ def export(cli: Invocation) -> int:
     whole: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.json:
         return cli.value(whole)
-    printing.text(indented(wording.encodable(whole)))
+    printing.text(json.dumps(wording.encodable(whole), indent=2))
     return 0
-
-
-def indented(data: object, margin: str = "\n") -> str:
-    """Return the JSON text of a value in several lines, as `json.dumps` indents it by 2; that takes long to load."""
-    inner = f"{margin}  "
-    if isinstance(data, dict) and data:
-        pairs = (f"{lean.to_json(key, ascii_only=True)}: {indented(value, inner)}" for key, value in data.items())
-        return f"{{{inner}{f',{inner}'.join(pairs)}{margin}}}"
-    if isinstance(data, list) and data:
-        return f"[{inner}{f',{inner}'.join(indented(item, inner) for item in data)}{margin}]"
-    return lean.to_json(data, ascii_only=True)
 
 
 def import_(cli: Invocation, file: str | None = None) -> int:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 
-from sesh import errors, paths, reading
+from sesh import errors, paths, reading, writing
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
+from sesh.cli.table import Table
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import Refused, SeshError, for_host
 from sesh.names import check_label
-from sesh.ops import views
+from sesh.ops import lookup, views
 from sesh.ops.views import bears
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.invocation import Invocation
-    from sesh.cli.table import Table
-    from sesh.schema import Overview, Summary
+from sesh.reach import links
+from sesh.remote import known
+from sesh.schema import Overview, Summary
 
 _PATIENCE = 5.0
 """Seconds for the one host that is listed; a list of all waits for less."""
@@ -42,9 +40,6 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     for reason in overview["refusals"]:
         cli.note(reason)
     if cli.host is not None:
-        from sesh.ops import lookup
-        from sesh.remote import known
-
         sessions = [lookup.placed(row, cli.host, overview["home"], clock) for row in overview["sessions"]]
         known.keep(cli.host, sessions)
         rows = [session for session in sessions if bears(session, wanted)]
@@ -73,27 +68,21 @@ def _overview(cli: Invocation) -> tuple[Overview, float]:
     A person is not kept waiting for a host as long as ssh waits, if its sessions are known.
     """
     host = cli.host
-    if host is not None and cli.watched and not cli.json:
-        from sesh.ops import lookup
-        from sesh.reach import links
-        from sesh.remote import known
-
-        if known.last_told(host)[1] and not known.asks(links.destination_of(cli, host)):
-            try:
-                with cli.connecting(host):
-                    until = time.monotonic() + _PATIENCE
-                    overview, link = lookup.asked(cli, host, "views.overview", until, named=True, anew=True)
-                return overview, link.clock
-            except (errors.LoginRefused, errors.NotDeployed, OSError):
-                pass  # the person may log in, or have sesh deployed there
+    watched = host is not None and cli.watched and not cli.json
+    if host is not None and watched and known.last_told(host)[1] and not known.asks(links.destination_of(cli, host)):
+        try:
+            with cli.connecting(host):
+                until = time.monotonic() + _PATIENCE
+                overview, link = lookup.asked(cli, host, "views.overview", until, named=True, anew=True)
+            return overview, link.clock
+        except (errors.LoginRefused, errors.NotDeployed, OSError):
+            pass  # the person may log in, or have sesh deployed there
     target = cli.target
     return target.call(views.overview), target.clock
 
 
 def _print_last_known(host: str, wanted: dict[str, str], error: SeshError) -> None:
     """Print what a host that does not answer told last, if it told of sessions."""
-    from sesh.ops import lookup
-
     reason = lookup.reason(error)
     if rows := [row for row in lookup.last_known(host, reason) if bears(row, wanted)]:
         table, now = _table(), time.time()
@@ -112,7 +101,6 @@ def _tell_of_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
     try:
         if taken <= {*(reading.read_own(path, 1 << 20, whole=False) or b"").decode("utf-8", "replace").split()}:
             return
-        from sesh import writing
 
         writing.write_whole(path, " ".join(sorted(taken)).encode())
     except (OSError, Refused):
@@ -128,9 +116,6 @@ def _measure_remotes(table: Table, wanted: dict[str, str]) -> None:
     They are measured both as they are listed if their host is silent, and if it answers. When a session ended is not
     kept: its last activity was about then.
     """
-    from sesh.ops import lookup
-    from sesh.remote import known
-
     stale = [row for remote in known.all() for row in lookup.last_known(remote.host, "") if bears(row, wanted)]
     told: list[Summary] = [{**row, "ended": row["last_activity"]} for row in stale]
     for row in told:
@@ -143,8 +128,6 @@ def _remote_rows(cli: Invocation, wanted: dict[str, str], table: Table | None) -
 
     Of one that does not answer it is what was last known.
     """
-    from sesh.ops import lookup
-
     rows: list[Summary] = []
     for host, sessions, reason in lookup.lists(cli):
         group = [session for session in sessions if bears(session, wanted)]
@@ -159,8 +142,6 @@ def _list_hosts(cli: Invocation, wanted: dict[str, str]) -> int:
 
     Of such a one it is the error, and what was last known.
     """
-    from sesh.ops import lookup
-
     answers = dict(lookup.summaries(cli, cli.hosts, named=True))
     reasons: dict[str, str] = {}
     rows: list[object] = []
@@ -194,7 +175,5 @@ def _print_group(table: Table, host: str, sessions: Sequence[Summary], reason: s
 
 
 def _table(*, marks: bool = False) -> Table:
-    from sesh.cli.table import Table
-
     columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
     return Table(columns, coloured=printing.coloured(), marks=marks)

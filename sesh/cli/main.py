@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 
+from sesh import bridge as far_end
 from sesh import protocol
 from sesh.about import PROGRAM, __version__
-from sesh.cli import parser, printing
+from sesh.cli import fanout, misread, parser, printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.parser import Options
 from sesh.cli.verbs import ALL
 from sesh.errors import SeshError
 from sesh.quitkey import quit_key
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.cli.parser import Options
 
 
 def run(argv: list[str]) -> int:
@@ -29,8 +27,6 @@ def run(argv: list[str]) -> int:
             return help_(line)
         options = parser.parse(line)
         if options is None:
-            from sesh.cli import misread
-
             raise misread.error(line)
         return carry_out(Invocation(line), options)
     except SeshError as error:
@@ -43,8 +39,6 @@ def carry_out(cli: Invocation, options: Options) -> int:
     verb = cli.line.row
     bare = not (verb.name or cli.tail or any(options.values()))  # lists the sessions
     if len(cli.hosts) > 1 and verb.hosts != ALL and not bare:
-        from sesh.cli import fanout
-
         return fanout.run(cli, options)
     names = options.get("names") or options.get("name")
     if isinstance(names, list) and len(names) == 1:
@@ -62,7 +56,7 @@ def carry_out(cli: Invocation, options: Options) -> int:
 
 def help_(line: parser.CommandLine) -> int:
     """`--help`: print the help of the line's verb, or of the whole. `run` calls it before it looks for a verb."""
-    from sesh.cli import misread, typer_app
+    from sesh.cli import typer_app
 
     if line.topic and not parser.verb_like(line.topic):
         raise misread.no_verb(line.topic, "$sesh {} --help")
@@ -86,8 +80,6 @@ def version(cli: Invocation) -> int:
 
 def bridge(cli: Invocation) -> int:
     """`--bridge`: serve the far end of a link."""
-    from sesh import bridge as far_end
-
     if os.isatty(0) or os.isatty(1):
         cli.note("--bridge is for sesh on another machine; it reads frames from stdin")
     return far_end.serve()

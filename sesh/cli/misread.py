@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from shutil import which
@@ -18,11 +19,6 @@ from sesh.errors import UsageError
 from sesh.names import check_host, is_name, printable
 from sesh.reach import find
 from sesh.wording import shell_word
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 _COMMON = ("--json", "--local", "--help")
 """Options of every verb."""

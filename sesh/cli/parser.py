@@ -7,20 +7,15 @@ line that `parse` refuses, and deals with names that look like verbs.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 
-from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, SPELLINGS, VALUE, Verb
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, SPELLINGS, VALUE, Option, Verb
 from sesh.names import check_host
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from sesh.cli.verbs import Option
-
-    Options = dict[str, str | bool | list[str]]
-    """The options and plain words of a verb by their keys: the arguments of its function."""
-    Piece = tuple[Option | None, str, str | None]
-    """One piece of a line: its option, the word as it was typed, its value."""
+Options = dict[str, str | bool | list[str]]
+"""The options and plain words of a verb by their keys: the arguments of its function."""
+Piece = tuple[Option | None, str, str | None]
+"""One piece of a line: its option, the word as it was typed, its value."""
 
 _FOREIGN = {
     "ls": "--list", "ps": "--list", "rm": "--kill", "stop": "--kill", "create": "--new", "start": "--new",

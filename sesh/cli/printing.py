@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import select
+import stat
+import traceback
+from collections.abc import Sequence
 
-from sesh import errors
+from sesh import bounds, errors, log, wording
 from sesh.about import CALLED
+from sesh.cli.verbs import BY_NAME
 from sesh.errors import ExitCode, Refused, SeshError, for_host
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.schema import PrintedError
+from sesh.schema import PrintedError
 
 STDOUT, STDERR = 1, 2
 LONGEST = 1 << 16
@@ -30,8 +32,6 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
         try:
             view = view[os.write(descriptor, view) :]
         except BlockingIOError:
-            import select
-
             poll = select.poll()
             poll.register(descriptor, select.POLLOUT)
             poll.poll()
@@ -65,8 +65,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def note(line: str, host: str | None = None) -> None:
     """Print one line of sesh's own on stderr, its commands for `host`; it is lost if stderr is closed."""
-    from sesh import wording
-
     try:
         write(encoded(f"{CALLED}: {wording.one_line(for_host(line, host))}\n"), STDERR)
     except (BrokenPipeError, Refused):
@@ -92,9 +90,7 @@ def value(thing: object) -> None:
 
 def json_line(thing: object) -> bytes:
     """Return a line of JSON in UTF-8; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
-    from sesh import lean, wording
-
-    return lean.to_json(wording.encodable(thing), spaced=True).translate(_C1).encode() + b"\n"
+    return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
 
 
 def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:
@@ -117,14 +113,9 @@ def report(cause: BaseException, words: Sequence[str], *, json: bool, host: str 
     else:
         error = _unforeseen(cause, waits=not {"--exec", "-e", "--run"}.isdisjoint(words))
     if os.environ.get("SESH_LOG"):
-        from sesh import log
-        from sesh.cli.verbs import BY_NAME
-
         verbs = [word for word in words if word[:2] == "--" and word in BY_NAME]
         log.write_error(" ".join(["command", *verbs[:1]]), cause)
     if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
-        import traceback
-
         traceback.print_exception(type(cause), cause, cause.__traceback__)
     try:
         if isinstance(error, errors.Interrupted) and error.typed:
@@ -141,8 +132,6 @@ def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
     `waits`: True for --exec and --run, whose exit code is that of their command: 125 if it did not run, 255 if it may
     have.
     """
-    import errno
-
     code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
     number = cause.errno if isinstance(cause, OSError) else None
     if number in (errno.EMFILE, errno.ENFILE):
@@ -158,8 +147,6 @@ def _unforeseen(cause: BaseException, *, waits: bool) -> SeshError:
 
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
     """Return an error as JSON shows it."""
-    from sesh import wording
-
     facts: PrintedError = {"code": error.code, "message": wording.one_line(error.line(host))}
     return {**facts, "typed": True} if error.typed else facts
 
@@ -169,8 +156,6 @@ def encoded(line: str) -> bytes:
     try:
         return line.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half a pair, from JSON's own escapes
-        from sesh import wording
-
         return str(wording.encodable(line)).encode()
 
 
@@ -190,8 +175,6 @@ def into() -> str:
 
 
 def _kind(descriptor: int) -> str:
-    import stat
-
     try:
         mode = os.fstat(descriptor).st_mode
     except OSError:
@@ -210,12 +193,10 @@ def coloured() -> bool:
 
 
 def width(terminal: int) -> int:
-    """Return the columns of a terminal, COLUMNS first. Not by shutil, which also loads the compressors."""
-    if wanted := os.environ.get("COLUMNS"):
-        from sesh import bounds
-
-        if bounds.is_decimal(wanted) and int(wanted) > 0:
-            return min(int(wanted), 10_000)
+    """Return the columns of a terminal, COLUMNS first."""
+    wanted = os.environ.get("COLUMNS", "")
+    if bounds.is_decimal(wanted) and int(wanted) > 0:
+        return min(int(wanted), 10_000)
     try:
         return os.get_terminal_size(terminal).columns or 80
     except OSError:

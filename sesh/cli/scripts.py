@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 
+from sesh import completions as package
 from sesh.about import CALLED, PROGRAM
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -35,7 +36,6 @@ def shell_init(cli: Invocation, shell: str) -> int:
 def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
     if shell not in SHELLS:
         raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(SHELLS)}")
-    from sesh import completions as package
 
     with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 
 from sesh.about import CALLED
 from sesh.cli import parser
+from sesh.cli.invocation import Invocation
+from sesh.cli.parser import CommandLine
 from sesh.errors import UsageError
+from sesh.keynames import Key, bytes_of
 from sesh.names import printable
+from sesh.ops import inside
+from sesh.ops.send import type_into
 from sesh.protocol import CHUNK
 from sesh.reach import find
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from sesh.cli.invocation import Invocation
-    from sesh.cli.parser import CommandLine
 
 _STDIN = "-"
 
@@ -31,12 +30,9 @@ def send(cli: Invocation, *, if_waiting: str | None = None, force: bool = False,
     if not texts and not before and not after:
         raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
     if before or after:
-        from sesh.keynames import bytes_of
-
         for key in (*before, *after):
             bytes_of(key)  # raises for an unknown key before anything is typed
     text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
-    from sesh.ops.send import type_into
 
     sent = type_into(
         cli.target, name, text, before=before, after=after, enter=enter, force=force, if_waiting=if_waiting
@@ -48,8 +44,6 @@ def send(cli: Invocation, *, if_waiting: str | None = None, force: bool = False,
 
 def _note_key(cli: Invocation, word: str) -> None:
     """Note that the last word was typed as text, if it is the name of a key with a capital, as tmux takes it."""
-    from sesh.keynames import Key
-
     if len(word) < 2 or not word[0].isupper():
         return
     try:
@@ -100,6 +94,5 @@ def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:
     if cli.hosts:
         hint = f"attach to it, and type there: {CALLED} --state STATE"
         raise UsageError("--state works only inside a session, also one of a host", hint=hint)
-    from sesh.ops import inside
 
     return cli.done(name=inside.state(state, " ".join(text)), state=state)

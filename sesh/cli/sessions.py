@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from sesh import errors
-from sesh.cli import parser, printing
+from collections.abc import Sequence
+
+from sesh import errors, wording
+from sesh.cli import parser, printing, slips
+from sesh.cli.invocation import Invocation
 from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
+from sesh.ops.views import bears
 from sesh.reach import find
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.invocation import Invocation
-    from sesh.schema import ErrorFacts, Spec
+from sesh.schema import ErrorFacts, Spec
 
 
 def open_(
@@ -47,8 +45,6 @@ def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> 
 def report_session(cli: Invocation, name: str, *, created: bool) -> int:
     """Print as JSON the session that is there now; return 0. A new name that looks like a verb is remarked on."""
     if created and name in parser.UNLIKELY:
-        from sesh.cli import slips
-
         cli.note(f"{name} is a session now; {slips.remark(name)}")
     return cli.done(name=name, session=name, host=cli.host, created=created)
 
@@ -77,8 +73,6 @@ def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = (
 
 def _labelled(cli: Invocation, labels: Sequence[str]) -> list[str]:
     """Return the sessions of the target that have the labels; a person is asked. Raises NotFound, Refused."""
-    from sesh.ops.views import bears
-
     wanted = dict(map(check_label, labels))
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
@@ -140,7 +134,6 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     if not failed:
         return cli.done(**{key: list(done)})
     refused = list(failed.values())
-    from sesh import wording
 
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
     hints = {error.hint: error for error in refused if error.hint}
@@ -161,7 +154,6 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
 def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:
     """`--message NAME TEXT`: show a line to the attached clients."""
     find.checked(name, "--message")
-    from sesh import wording
 
     text = wording.one_line(" ".join(texts))
     if not text:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+
+from sesh import bounds, moments
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import ENDS, UsageError
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.cli.invocation import Invocation
-    from sesh.schema import Command, RunFacts
+from sesh.schema import Command, RunFacts
+from sesh.store.results import command_json
+from sesh.wording import one_line
 
 
 def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
@@ -27,8 +29,6 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
         raise UsageError("a command may not hold a NUL")
     seconds = None
     if timeout is not None:
-        from sesh import bounds
-
         seconds = bounds.parse_seconds(timeout)
     live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
 
@@ -55,8 +55,6 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         cli.note(f"{name} and the command ended while the link was down; the output is lost")
     code = facts.get("exit_code")
     if cli.json:
-        from sesh.store.results import command_json
-
         cli.value(command_json(name, cli.host, cli.tail, facts, output))
     elif waited:
         printing.write(output)
@@ -81,7 +79,6 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
     name = cli.session(name)
     if number is None:
         return _print_history(cli, name, cli.target.call(shell.history, name=name))
-    from sesh import bounds
 
     if not bounds.is_decimal(number):
         raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: $sesh --history {name}")
@@ -94,9 +91,6 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
 
 
 def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
-    from sesh import moments
-    from sesh.wording import joined, one_line
-
     if cli.json:
         return cli.value(commands)
     if not commands:
@@ -107,7 +101,7 @@ def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
     for command, began in zip(commands, times, strict=True):
         code = "-" if command["exit_code"] is None else command["exit_code"]
         words = command["command"] or []  # a single one is shell source
-        first, _, rest = (words[0] if len(words) == 1 else joined(words)).strip().partition("\n")
+        first, _, rest = (words[0] if len(words) == 1 else shlex.join(words)).strip().partition("\n")
         line = f"{one_line(first)} …" if rest else one_line(first)  # lines made into one mean something else
         printing.text(f"{command['n']:>4}  {began:>{width}}  {code:>3}  {command['duration']:>8.2f}s  {line}")
     return 0

@@ -7,20 +7,16 @@ Loaded only then. A line is proposed only if the parser takes it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from shutil import which
 
 from sesh.cli import parser
-from sesh.cli.verbs import BY_NAME
+from sesh.cli.verbs import BY_NAME, Verb
 from sesh.errors import SeshError
+from sesh.ops.create import ABSENT
 from sesh.reach import find
 from sesh.wording import shell_word
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from sesh.cli.verbs import Verb
 
 _OF_OTHERS = frozenset("SRDdrmtspAn")
 """The letters of the options by which screen and tmux start a session, or go back to one."""
@@ -163,8 +159,6 @@ def complete(error: SeshError, line: parser.CommandLine) -> None:
 
 def propose_command(error: SeshError, line: parser.CommandLine) -> None:
     """Have the error for a DIR that does not exist show the line for a command, if there is one of that name."""
-    from sesh.ops.create import ABSENT
-
     words = _with_dashes(line.verb, line.words, named=True)
     if error.hint == ABSENT and line.tail is None and "--" in words and which(words[words.index("--") + 1]):
         error.hint = f"to run a command: {line_of([*(f'@{host}' for host in line.hosts), line.verb, *words])}"

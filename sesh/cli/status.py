@@ -6,13 +6,10 @@ import time
 
 from sesh import moments, wording
 from sesh.cli import printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import for_host
 from sesh.ops import views
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.cli.invocation import Invocation
-    from sesh.schema import ActivityFacts, Status, Summary
+from sesh.schema import ActivityFacts, Status, Summary
 
 _REASONS = {
     "hook": "it says so",

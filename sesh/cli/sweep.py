@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from sesh import bounds, moments, wording
-from sesh.cli import printing
+from sesh.cli import fanout, printing
+from sesh.cli.invocation import Invocation
 from sesh.errors import SeshError, rebuild
 from sesh.ops.sweep import clear, leftovers
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.cli.invocation import Invocation
-    from sesh.schema import LeftoverFacts, Swept
+from sesh.schema import LeftoverFacts, Swept
 
 _UNASKED = 7 * 86400.0
 """Seconds of `--older` if nobody can be asked."""
@@ -39,8 +36,6 @@ def sweep(
     if seconds is None:
         seconds = 0.0 if asks else _UNASKED
     if len(cli.hosts) > 1 and not asks:
-        from sesh.cli import fanout
-
         words = {"older": older, "all_": all_, "yes": yes, "dry_run": dry_run}
         return fanout.run(cli, words)
     if len(cli.hosts) < 2:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from sesh import wording
 from sesh.moments import age
+from sesh.schema import Summary
 from sesh.wording import at_home, columns, cut, plain, state
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.schema import Summary
 
 HEADINGS = ("", "NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
 _NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from typer.core import TyperCommand
@@ -13,9 +14,8 @@ from sesh.cli.verb_texts import CODES, EVERYWHERE, GROUPS, START, VARIABLES
 from sesh.cli.verbs import BY_NAME, VERBS, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from typer import _click
+
 
 _COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= -| @| NAME|`)")
 """A command of sesh in a text of help."""

@@ -7,15 +7,13 @@ loaded whenever sesh starts, so it holds plain data and imports nothing that is 
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
-    from sesh.cli.verb_texts import Texts
+from sesh.cli.verb_texts import TEXTS, Texts
 
-    Row = tuple[str, str, str, str, str, int, int]
-    VERBS: tuple[Verb, ...]
-    """All verbs that a person types, in the order of the help."""
+Row = tuple[str, str, str, str, str, int, int]
+VERBS: tuple[Verb, ...]
+"""All verbs that a person types, in the order of the help."""
 
 FLAG, VALUE, MANY, MAYBE = range(4)
 """Kinds of options: without a value; with one; with one, any number of times; with one or without."""
@@ -136,8 +134,6 @@ class Verb:
 
 
 def _texts(verb: str) -> Texts:
-    from sesh.cli.verb_texts import TEXTS
-
     return TEXTS[verb]
 
 

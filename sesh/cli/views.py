@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 
+from sesh import bounds
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.tui.pager import page
+from sesh.client.outcome import Outcome
 from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.names import is_name, printable
 from sesh.ops import views
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.client.outcome import Outcome
-    from sesh.wire import Connection
+from sesh.ops.search import MOST_LINES
+from sesh.store import listing
+from sesh.wire import Connection
 
 _LINES = 300
 """Lines of `--logs` without N."""
@@ -38,8 +39,6 @@ def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> i
 
 def ended(cli: Invocation, name: str, connection: Connection) -> Outcome:
     """Print the last screen of a job that has ended and is kept, and its end, which is returned."""
-    from sesh.client.outcome import Outcome
-
     end, _ = connection.only("wait", exit=True)
     screen(cli, name)
     outcome = Outcome.ended(name, cli.host, end.get("exit_code"), end.get("signal"), end.get("reason"))
@@ -62,8 +61,6 @@ def logs(
         return _paged(cli, name)
     limit = _LINES
     if count is not None:
-        from sesh import bounds
-
         if not bounds.is_decimal(count) or not (int(count) or follow):
             order = f"{count} {name}" if bounds.is_decimal(name) and is_name(count) else f"{name} 100"
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {order}")
@@ -90,7 +87,6 @@ def _check_loop(cli: Invocation, name: str) -> None:
     """Raise Refused if followed output would be printed in the session that it comes from, and come again."""
     if cli.host is not None or not os.isatty(printing.STDOUT):
         return
-    from sesh.store import listing
 
     current = listing.current()
     if current is not None and current["name"] == name:
@@ -121,9 +117,6 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
 
 
 def _paged(cli: Invocation, name: str) -> int:
-    from sesh.cli.tui.pager import page
-    from sesh.ops.search import MOST_LINES
-
     if not printing.on_terminal():
         raise UsageError("--pager needs a terminal", hint=f"write: {CALLED} --logs {name} --ansi | less -R")
     page(cli.target.call(views.logs, name=name, lines=MOST_LINES, ansi=True), "+G")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
 from sesh import bounds, paths, wording
-from sesh.cli import printing
+from sesh.cli import fanout, printing
+from sesh.cli.branch import Branch
+from sesh.cli.invocation import Invocation
+from sesh.cli.list import list_
 from sesh.errors import MEMORY_REASONS, TIMED_OUT, NotFound, UsageError, rebuild
 from sesh.names import check_label, printable, subject
-from sesh.ops import matching
-from sesh.ops.wait import after_end, for_end, met
+from sesh.ops import jobs, lookup, matching
+from sesh.ops.wait import Conditions, after_end, for_end, met
 from sesh.reach import find
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
-
-    from sesh.cli.invocation import Invocation
-    from sesh.ops.wait import Conditions
-    from sesh.schema import Condition
+from sesh.schema import Condition
 
 
 def wait(  # noqa: PLR0913 (so many conditions)
@@ -91,10 +90,6 @@ def _wait_for_several(
     cli: Invocation, names: Sequence[str], label: Sequence[str], conditions: Conditions, *, first: bool
 ) -> int:
     """Wait for all of the sessions, each in a child; or for the first whose condition holds."""
-    from functools import partial
-
-    from sesh.cli import fanout
-    from sesh.cli.branch import Branch
 
     def work(name: str) -> int:
         cli.sought = name if cli.host is None and name in names else None
@@ -127,9 +122,6 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[tupl
     `kept`: also those that have ended and are kept, and jobs that have ended. Raises the error of a host that is named,
     NotFound. A child asks known remotes, as that takes threads: this process forks afterwards.
     """
-    from sesh.cli import fanout
-    from sesh.cli.list import list_
-    from sesh.ops import lookup
 
     def listed(function: Callable[..., int]) -> list[Any]:
         return fanout.rows(fanout.gather(fanout.branches_of(cli, {"label": list(label)}, function)))
@@ -152,8 +144,6 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[tupl
 def _ended_jobs(cli: Invocation, *, label: Sequence[str]) -> int:
     """Print the ended jobs that had the labels, as places: here and on known remotes that answer, or on the line's
     host."""
-    from sesh.ops import lookup
-
     labels = dict(map(check_label, label))
     hosts = [cli.host]
     if cli.host is None and not cli.local and paths.knows_remotes():
@@ -162,8 +152,6 @@ def _ended_jobs(cli: Invocation, *, label: Sequence[str]) -> int:
 
 
 def _ended_on(cli: Invocation, host: str | None, labels: dict[str, str]) -> list[str]:
-    from sesh.ops import jobs
-
     try:
         return cli.target_of(host).call(jobs.ended, labels=labels)
     except UsageError:

@@ -6,13 +6,13 @@ It stands in the row below the cursor, so that a prompt of ssh, which comes unan
 from __future__ import annotations
 
 import os
+import signal
 import termios
 import threading
 import time
 
 from sesh.cli import printing
 from sesh.errors import Refused
-from sesh.lean import signal
 from sesh.reach.caller import Block
 
 _CONNECTING_AFTER, _STILL_AFTER = 0.5, 5.0

@@ -5,16 +5,13 @@ Each event has `hook_event_name` and `session_id`, the id of the conversation. T
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 
-from sesh import identity, lean, proc, system, wire
+from sesh import identity, proc, system, wire
 from sesh.store import listing
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from sesh.stored import Record
+from sesh.stored import Record
 
 _RESUME = {"claude": ["claude", "--resume"], "codex": ["codex", "resume"], "gemini": ["gemini", "--resume"]}
 _STATES = {
@@ -29,7 +26,7 @@ _DETAILS = ("command", "file_path", "filePath", "url", "prompt", "query", "descr
 
 def take(agent: str, text: str) -> None:
     """Passes on one event. Raises anything for what is none, and SeshError. Its caller bounds the time."""
-    told, record = lean.parse_json(text), _session(agent)
+    told, record = json.loads(text), _session(agent)
     event, kind = told["hook_event_name"], told.get("notification_type", "permission_prompt")
     state = _STATES.get(kind if event == "Notification" else event)
     if record is None or state is None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from threading import Thread
 
 from sesh.errors import no_process
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def fork(
@@ -61,7 +59,6 @@ def end_with(lifeline: int) -> None:
 
     A thread waits for that, and takes none of the signals: they are to interrupt what the main thread waits for.
     """
-    from threading import Thread
 
     def watch() -> None:
         os.read(lifeline, 1)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from threading import Lock
 
 from sesh import bounds, paths, platform
 from sesh.about import launcher
+from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, UsageError
-from sesh.lean import Lock
 from sesh.names import check_label, check_variable, is_name, printable_path
 from sesh.reach import find
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.reach.caller import Caller
-    from sesh.schema import LaunchSpec, Spec
-    from sesh.stored import Record
-    from sesh.wire import Connection
-
+from sesh.reach.caller import Caller
+from sesh.schema import LaunchSpec, Spec
+from sesh.stored import Record
+from sesh.wire import Connection
 
 ABSENT = "create it first, or name another"
 """What to do if DIR does not exist."""
@@ -162,8 +158,6 @@ def start(launch_spec: LaunchSpec, name: str) -> Connection:
 
     Raises Exists, CannotStart, Refused.
     """
-    from sesh.daemon.spawn import launch
-
     try:
         with _starting:
             return launch.start_daemon({**launch_spec, "name": name})

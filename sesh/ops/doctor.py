@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 from sesh import about, config, identity, paths, platform, proc, programs, system, writing
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
@@ -14,20 +15,16 @@ from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
 from sesh.names import printable, printable_path
 from sesh.ops import integrate
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
 from sesh.remote import known
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import program
+from sesh.schema import Finding
 from sesh.store import listing, records, results
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from sesh.reach.caller import Caller
-    from sesh.schema import Finding
-
-    Check = Callable[[Caller], Iterator[Finding]]
+Check = Callable[[Caller], Iterator[Finding]]
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 _ROOM = 16 << 20
@@ -178,8 +175,6 @@ def _path(caller: Caller) -> Iterator[Finding]:
 
 def _program(_caller: Caller) -> Iterator[Finding]:
     """The programs named `sesh` in PATH: a session picker for tmux, among others, has the same name."""
-    import shutil
-
     seen: set[str] = set()
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         path = shutil.which(PROGRAM, path=folder) if os.path.isabs(folder) else None

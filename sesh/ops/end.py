@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
+from collections.abc import Sequence
 
-from sesh import errors, paths, wire
+from sesh import errors, paths, proc, wire, writing
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.reach import find
 from sesh.store import listing, records
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.stored import Record
+from sesh.stored import Record
 
 _END_TIMEOUT = 5.0
 """Seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine."""
@@ -119,9 +116,6 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
     """
     if record is None or not records.here(record):
         return records.read(name) is None
-    import signal
-
-    from sesh import proc
 
     groups = proc.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     try:
@@ -143,8 +137,6 @@ def forget(name: str, session_id: str = "") -> bool:
 
     Raises Refused if they cannot be removed.
     """
-    from sesh import writing
-
     folder = paths.directory()
     try:
         if not paths.trusted(folder) or find.dormant(name) is None:

@@ -8,19 +8,16 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import bounds, paths
+from sesh import attached_last, bounds, moments, paths
 from sesh.errors import ENDS, Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import LONG_ENOUGH, is_name, near, printable, printable_path, subject
+from sesh.ops import create, dormant
 from sesh.reach import find
-from sesh.reach.caller import NOTHING
-from sesh.reach.op import op
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.reach.caller import Caller
-    from sesh.reach.op import Entered
-    from sesh.schema import LaunchSpec, Spec
-    from sesh.wire import Connection
+from sesh.reach.caller import NOTHING, Caller
+from sesh.reach.op import Entered, op
+from sesh.schema import LaunchSpec, Spec
+from sesh.store import listing, records, results
+from sesh.wire import Connection
 
 
 @op("enter.go", creates=True)
@@ -55,8 +52,6 @@ class Entry:
     def check(self) -> None:
         """Raises the errors of the options; also of those that a running session ignores."""
         if self.connection is None:
-            from sesh.ops import create
-
             check_directory(self._caller, self.name, self._spec.get("directory"), self._meant)
             self._launch_spec = create.launch_spec(self._caller, **self._spec)
         else:
@@ -72,13 +67,10 @@ class Entry:
             return name, connection
         launch_spec = self._launch_spec
         assert launch_spec is not None  # noqa: S101 (`check` has made it)
-        from sesh.ops import create
 
         while True:
             try:
                 if (summary := find.dormant(name)) is not None:
-                    from sesh.ops import dormant
-
                     return name, dormant.enter(self._caller, launch_spec, name, summary, plain=self._plain)
                 connection = create.start(launch_spec, name)
                 if self.tells:
@@ -95,8 +87,6 @@ class Entry:
         program that was the session of this name before, how it ended."""
         if not self._caller.can_ask:
             return
-        from sesh import moments
-        from sesh.store import results
 
         end = results.newest(self.name)
         if end is not None and not end.get("job") and (end.get("shell") is not False or end.get("reason") in ENDS):
@@ -138,15 +128,12 @@ def _labels(spec: Spec) -> dict[str, str]:
     """
     if not (spec.get("env") or spec.get("label")):
         return {}
-    from sesh.ops import create
 
     return create.check_words(spec)[1]
 
 
 def check_directory(caller: Caller, name: str, directory: str | None, meant: str = "") -> None:
     """Raises Refused if a new session's DIR does not exist; `meant`: the line to propose."""
-    from sesh.ops import create
-
     path = create.mapped(caller, directory or "")
     if not directory or os.path.isdir(path.replace("\0", "/")):
         return
@@ -163,7 +150,6 @@ def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
     """
     if not caller.can_ask or len(name) < LONG_ENOUGH:
         return name, None
-    from sesh.store import listing
 
     for other in near(name, paths.names()):
         try:
@@ -195,7 +181,6 @@ def attach(_caller: Caller, name: str) -> Entered:
 def recent() -> list[tuple[str, str]]:
     """Host (empty for this machine) and name of the sessions attached last, the newest first."""
     paths.trusted(paths.directory())
-    from sesh import attached_last
 
     entries = [entry.rpartition(" ") for entry in attached_last.recent()]
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
@@ -217,7 +202,6 @@ def job(
     name = find.checked(name, "--exec") if name is not None else None
     if timeout is not None:
         timeout = bounds.seconds(timeout, "timeout")
-    from sesh.ops import create
 
     try:
         launch_spec = create.launch_spec(caller, **(spec or {}))
@@ -226,8 +210,6 @@ def job(
             return create.start_numbered(launch_spec)
         if (summary := find.dormant(name)) is None:
             return name, create.start(launch_spec, name)
-        from sesh.ops import dormant
-        from sesh.store import records
 
         # A job that was lost is replaced, for what runs it each night; no other session is.
         if (records.readable(name) or {}).get("job") is not True:

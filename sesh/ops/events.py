@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Callable, Generator, Iterator
 
 from sesh import moments, paths, protocol, system, wire, writing
 from sesh.errors import Ended, SeshError, Unreachable
-from sesh.reach import find
+from sesh.reach import find, held
+from sesh.reach.caller import Caller
+from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
+from sesh.reach.stream import Stream
+from sesh.reach.target import Target
+from sesh.remote import eventlog
+from sesh.schema import Event, JobResult, RemoteLog
+from sesh.stop import Stop
 from sesh.store import records, results
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
-
-    from sesh.reach.caller import Caller
-    from sesh.reach.stream import Stream
-    from sesh.reach.target import Target
-    from sesh.schema import Event, JobResult, RemoteLog
-    from sesh.stop import Stop
 
 _SCAN_INTERVAL = 1.0
 """Seconds between two looks for new sessions, if the kernel does not report them."""
@@ -228,8 +226,6 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
                 item.pop("id", None)
                 yield item
         return
-    from sesh.reach import held
-    from sesh.reach.host_target import HostTarget
 
     assert isinstance(target, HostTarget)  # noqa: S101 (it has a host)
     since: dict[str, int] = {}
@@ -259,6 +255,4 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
 @op("follow.log")
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
     """The `events` in this machine's log of remotes, only those of session `name` if given; the `path` of the log."""
-    from sesh.remote import eventlog
-
     return {"path": eventlog.path(), "events": eventlog.read(name)}

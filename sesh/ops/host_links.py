@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from functools import partial
 
 from sesh import gate
@@ -10,20 +11,17 @@ from sesh.errors import SeshError, Unreachable, UsageError
 from sesh.names import natural
 from sesh.ops import local_index
 from sesh.ops.local_index import GONE
-from sesh.ops.lookup import Gathering, placed
+from sesh.ops.lookup import Gathering, Told, placed
+from sesh.reach import held
+from sesh.reach.caller import Caller
+from sesh.reach.host_target import HostTarget
+from sesh.reach.op_shapes import SMALL
+from sesh.reach.workers import Workers
 from sesh.remote import known
+from sesh.remote.ssh.link import Link
+from sesh.schema import Summary
 from sesh.shapes import MOST_ROWS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sesh.ops.lookup import Told
-    from sesh.reach.caller import Caller
-    from sesh.reach.workers import Workers
-    from sesh.remote.ssh.link import Link
-    from sesh.schema import Summary
-    from sesh.stop import Stop
+from sesh.stop import Stop
 
 _PAUSE, _LONG_PAUSE = 30.0, 300.0
 """Seconds until a link is held again to a host that has ended it; and to one whose sesh is too old for it."""
@@ -69,8 +67,6 @@ class HostLinks:
         if time.monotonic() < self._pauses.get(host, 0.0):
             return
         if self._workers is None:
-            from sesh.reach.workers import Workers
-
             self._workers = Workers()
         if host not in self._workers.running:
             self._workers.begin(host, partial(self._follow, self._workers, host))
@@ -106,9 +102,6 @@ class HostLinks:
     def _follow(self, workers: Workers[str, Told | bool], host: str, stop: Stop) -> Iterator[Told | bool]:
         """The sessions of a host each time that they have changed, and whether the link does not answer, if it does not
         or is lost. Called in a thread of its own."""
-        from sesh.reach import held
-        from sesh.reach.host_target import HostTarget
-
         caller, sessions, remark = Gathering(self._caller), _Sessions(host), ""
 
         def begin(link: Link) -> dict[str, object]:
@@ -170,8 +163,6 @@ class _Sessions:
 
     def change(self, rows: list[Summary]) -> None:
         """Takes in what has changed. Raises ProtocolError if the host has more to say than it may answer."""
-        from sesh.reach.op_shapes import SMALL
-
         for row in rows:
             if row["state"] == GONE:
                 self._rows.pop(row["name"], None)

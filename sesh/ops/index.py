@@ -14,15 +14,11 @@ from math import inf
 from sesh.errors import Late, LoginRefused, SeshError, TimedOut, Unreachable, silent_host
 from sesh.ops.host_links import HostLinks
 from sesh.ops.local_index import LocalIndex
-from sesh.ops.lookup import Asking, known_hosts, reason
+from sesh.ops.lookup import Asking, Told, known_hosts, reason
+from sesh.reach.caller import Caller
+from sesh.reach.workers import Turns
 from sesh.remote import known
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.ops.lookup import Told
-    from sesh.reach.caller import Caller
-    from sesh.reach.workers import Turns
-    from sesh.schema import Summary
+from sesh.schema import Summary
 
 ELSEWHERE = (3.0, 50.0)
 """Seconds between the answers of other hosts and the next question to them, at least and if asking costs much."""
@@ -76,8 +72,6 @@ class SessionIndex:
 
     def __enter__(self) -> SessionIndex:
         if self._holds:
-            from sesh.reach.workers import Turns  # loaded late, as by `Asking`
-
             self._turns = Turns(_AT_ONCE)
         with ExitStack() as stack:
             if self._local is not None:

@@ -9,10 +9,7 @@ from sesh.errors import Refused, UsageError
 from sesh.names import is_name, printable
 from sesh.protocol import STATES
 from sesh.store import listing, records
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.stored import Record
+from sesh.stored import Record
 
 
 def state(state: str, question: str) -> str:

@@ -17,14 +17,12 @@ import os
 import re
 import shlex
 import stat
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from sesh import paths, programs, reading, writing
 from sesh.about import DISTRIBUTION, PROGRAM, launcher
 from sesh.errors import Refused
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Stop", "SessionEnd")
 AGENTS = {

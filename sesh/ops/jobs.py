@@ -8,44 +8,41 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
+from typing import Protocol
 
 from sesh import errors, gate, paths, protocol, wire
 from sesh.errors import ExitCode, NotFound, SeshError
-from sesh.lean import signal
+from sesh.messages import Answer, Words
 from sesh.names import subject
 from sesh.ops import enter
+from sesh.reach.caller import Caller
+from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import op
-from sesh.reach.stream import LATE, READY
+from sesh.reach.stream import LATE, READY, Stream, Watched
+from sesh.reach.target import Target
+from sesh.schema import JobOutput, JobResult, JobSpec
+from sesh.store import results
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Protocol
 
-    from sesh.messages import Answer, Words
-    from sesh.reach.caller import Caller
-    from sesh.reach.cancelling import Interrupts
-    from sesh.reach.stream import Stream, Watched
-    from sesh.reach.target import Target
-    from sesh.schema import JobOutput, JobResult, JobSpec
+class Sink(Protocol):
+    """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
 
-    class Sink(Protocol):
-        """The receiver of a job's output while it runs: `descriptor` is polled for room while `pending` is set."""
+    descriptor: int
+    pending: bytes
 
-        descriptor: int
-        pending: bytes
+    def take(self, data: bytes) -> None:
+        """Takes more output."""
 
-        def take(self, data: bytes) -> None:
-            """Takes more output."""
+    def end(self) -> None:
+        """Ends the output."""
 
-        def end(self) -> None:
-            """Ends the output."""
+    def write(self) -> None:
+        """Writes some of the pending output; called when there is room."""
 
-        def write(self) -> None:
-            """Writes some of the pending output; called when there is room."""
-
-        def leave_line(self) -> None:
-            """Leaves a line that has begun on a terminal, for a note; called when nothing is pending."""
+    def leave_line(self) -> None:
+        """Leaves a line that has begun on a terminal, for a note; called when nothing is pending."""
 
 
 COLLECTED = 32 << 20
@@ -322,8 +319,6 @@ def run(
 @op("jobs.result", reads=True)
 def result(_caller: Caller, name: str) -> JobOutput:
     """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
-    from sesh.store import results
-
     last = results.of_job(name)
     if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint="`$sesh` lists the sessions")
@@ -333,8 +328,6 @@ def result(_caller: Caller, name: str) -> JobOutput:
 @op("jobs.ended", reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[str]:
     """The names of jobs that have ended, are gone, and had all of these labels; a session of the name supersedes."""
-    from sesh.store import results
-
     names = {*paths.names()}
     return [name for name in results.labelled(labels) if name not in names]
 

@@ -6,22 +6,19 @@ A layout is `{"version": 1, "sessions": […]}`, each session `{"name", "host", 
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping, Sequence
 
-from sesh import lean, programs, shapes, wording
+from sesh import programs, shapes, wording
 from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, near, printable
 from sesh.ops import create, dormant, lookup
 from sesh.reach import find
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.schema import LayoutEntry, Made, Summary
 from sesh.store import files, listing
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sesh.reach.caller import Caller
-    from sesh.schema import LayoutEntry, Made, Summary
 
 VERSION = 1
 _KEYS = ("name", "host", "directory", "command", "resume", "labels")
@@ -71,7 +68,7 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
     """
     try:
         text = data.decode("utf-8-sig")
-        whole = lean.parse_json(text)
+        whole = json.loads(text)
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -87,8 +84,6 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
 
 def _place(text: str) -> str:
     """The line and column where a text is not JSON any more, as they stand behind the file's name; empty if unknown."""
-    import json
-
     try:
         json.loads(text)
     except json.JSONDecodeError as error:

@@ -9,19 +9,15 @@ import os
 import select
 import sys
 import time
+from collections.abc import Iterator
 
 from sesh import paths, system, wire, writing
 from sesh.errors import SeshError
 from sesh.ops.resting import Quiet
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.schema import Summary
 from sesh.store import listing
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sesh.reach.caller import Caller
-    from sesh.schema import Summary
 
 HERE = (2.0, 10.0)
 """Seconds after which the sessions are asked again without an event: at least, and if asking costs much."""

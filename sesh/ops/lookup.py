@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from sesh import moments, paths, wire
 from sesh.about import CALLED
+from sesh.config import Config
 from sesh.errors import (
     WANTS_LOGIN,
     Late,
@@ -25,26 +28,23 @@ from sesh.errors import (
     silent_host,
 )
 from sesh.names import natural, near
+from sesh.reach import calls, links
 from sesh.reach.caller import CANCEL, NOTHING, Caller
+from sesh.reach.workers import Turns, Workers
 from sesh.remote import known
+from sesh.remote.ssh import link, master
+from sesh.remote.ssh.link import Link
+from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
 from sesh.store import listing
 
 _EVER = float("inf")
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from typing import Any
 
-    from sesh.config import Config
-    from sesh.reach.workers import Turns
-    from sesh.remote.ssh.link import Link
-    from sesh.schema import Staleness, Summary
 
-    HostAnswer = tuple[str, list[Summary] | SeshError]
-    """A host, and its sessions or the error in their place."""
-    Told = tuple[list[Summary], str]
-    """The sessions of a host, and a note on them, such as that some were left out."""
+HostAnswer = tuple[str, list[Summary] | SeshError]
+"""A host, and its sessions or the error in their place."""
+Told = tuple[list[Summary], str]
+"""The sessions of a host, and a note on them, such as that some were left out."""
 
 PATIENCE = 2.0
 """Seconds for a host to answer; all are asked at once, unless a list stays open."""
@@ -205,7 +205,6 @@ class Asking:
         named: bool = False,
         anew: bool = False,
     ) -> None:
-        from sesh.reach.workers import Turns, Workers  # who has loaded `threading` forks for no new session
 
         self.waiting = set(hosts)
         self._until = {} if turns else dict.fromkeys(hosts, time.monotonic() + PATIENCE)
@@ -284,9 +283,6 @@ def asked(
     `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used. `anew`: a
     refusal of a moment ago does not count.
     """
-    from sesh.reach import calls, links
-    from sesh.remote.ssh import link, master
-
     destination = links.destination_of(caller, host)
     if anew:
         master.forget_refusal(destination)

@@ -8,17 +8,17 @@ none.
 from __future__ import annotations
 
 import os
+import re
+import signal
+import socket
 import sys
 import time
+from collections.abc import Iterator, Sequence
 
 from sesh import errors, wire, wording
 from sesh.errors import Refused, UsageError
-from sesh.lean import signal, socket
 from sesh.names import printable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from sesh.ops import searching
 
 LONGEST = 10_000
 """Characters of a pattern."""
@@ -85,8 +85,6 @@ class Pattern:
         return numbers
 
     def _ask(self, text: str, deadline: float | None) -> str:
-        from sesh.ops import searching
-
         began, texts = time.monotonic(), [text]
         if self._socket is None:
             self._socket, texts = self._start(), [self.text, text]
@@ -163,7 +161,6 @@ def checked(text: str) -> str:
         raise UsageError(f"a regular expression of {len(text):,} characters is too long; {LONGEST:,} are the limit")
     if _SPECIAL.isdisjoint(text):
         return text
-    import re
 
     try:
         re.compile(text)

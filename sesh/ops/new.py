@@ -10,17 +10,12 @@ import time
 from sesh import moments, wording
 from sesh.errors import Exists, Refused, SeshError
 from sesh.names import subject
-from sesh.ops import create, end, enter
+from sesh.ops import create, dormant, end, enter
 from sesh.reach import find
-from sesh.reach.caller import CANCEL
-from sesh.reach.op import op
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.reach.caller import Caller
-    from sesh.reach.op import Entered
-    from sesh.schema import Spec, Summary
-    from sesh.wire import Connection
+from sesh.reach.caller import CANCEL, Caller
+from sesh.reach.op import Entered, op
+from sesh.schema import Spec, Summary
+from sesh.wire import Connection
 
 _PATIENCE = 1.5
 """Seconds for a daemon to answer a question."""
@@ -73,8 +68,6 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
         if choice == "new":
             return *create.start_numbered(launch_spec, f"{name}-", 2), True
         if summary is not None:
-            from sesh.ops import dormant
-
             return name, dormant.start(caller, launch_spec, name, summary, again=False), True
         end.end_for(name, "replace")
         return name, create.start(launch_spec, name), True

@@ -13,13 +13,10 @@ from sesh.errors import Refused, SeshError
 from sesh.names import LONGEST_NAME, is_name
 from sesh.ops import create
 from sesh.reach import find
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.schema import SessionHere
 from sesh.store import records, results
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.reach.caller import Caller
-    from sesh.schema import SessionHere
 
 MOST = 500
 """Directories that are proposed at most."""

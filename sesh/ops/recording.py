@@ -10,20 +10,15 @@ import codecs
 import os
 import select
 import time
+from collections.abc import Callable
 
 from sesh import protocol, wire
 from sesh.errors import Ended, NotFound, Unreachable
+from sesh.messages import Answer, Welcome, Words
 from sesh.reach import find
-from sesh.reach.stream import READY
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.messages import Answer, Welcome, Words
-    from sesh.reach.stream import Stream, Watched
-    from sesh.reach.target import Target
-    from sesh.schema import Event
+from sesh.reach.stream import READY, Stream, Watched
+from sesh.reach.target import Target
+from sesh.schema import Event
 
 _WAIT, _EVENTS = 1, 9
 _ANSWER_TIMEOUT = 10.0

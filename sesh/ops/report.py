@@ -6,22 +6,19 @@ messages.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 
-from sesh import config, lean, log, paths, reading
+from sesh import config, log, paths, reading
 from sesh.about import __version__
 from sesh.errors import Refused, SeshError
 from sesh.names import printable
 from sesh.reach import find
 from sesh.remote import known
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sesh.schema import Finding, Report
+from sesh.schema import Finding, Report
 
 _VARIABLES = ("SESH_", "XDG_", "NO_COLOR", "COLORTERM", "TERM")
 """Beginnings of the names of variables that change what sesh does."""
@@ -96,7 +93,7 @@ def _logged() -> Iterator[str]:
 
 def _facts(text: str) -> str:
     try:
-        facts = lean.parse_json(text)
+        facts = json.loads(text)
     except ValueError:
         return ""  # it was cut
     return "".join(f" {key}={facts[key]}" for key in _FACTS if key in facts)

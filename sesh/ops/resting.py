@@ -11,18 +11,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 
 from sesh import identity, moments, platform, proc
+from sesh.schema import Summary
 from sesh.store import records
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from sesh.schema import Summary
-
-    Signs = tuple[str, str, list[str]]
-    """The directory, the foreground process group, and the words of its command."""
+Signs = tuple[str, str, list[str]]
+"""The directory, the foreground process group, and the words of its command."""
 
 _STEP = 8
 """Seconds in which the kernel notes the time of a terminal only once."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator, Sequence
+
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.ops import sessions, shell, views
 from sesh.ops.matching import Pattern
 from sesh.reach import find
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.wording import joined
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from sesh.reach.caller import Caller
-    from sesh.schema import Command, Hit, Hits
-    from sesh.vt.render.screen_data import ScreenText
+from sesh.schema import Command, Hit, Hits
+from sesh.vt.render.screen_data import ScreenText
 
 MOST_LINES = 1_000_000
 MOST_HITS = 10_000
@@ -81,7 +78,7 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
     typed = []
     for entry in reversed(entries):
         words = [str(word) for word in entry.get("command") or []]
-        text = (words[0] if len(words) == 1 else joined(words)).rstrip()
+        text = (words[0] if len(words) == 1 else shlex.join(words)).rstrip()
         if text:
             typed.append((text.splitlines()[-1], entry))
     return typed

@@ -7,19 +7,15 @@ that matches and the match, or with the numbers of all lines that match if the t
 from __future__ import annotations
 
 import os
+import re
 import select
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import re
-    from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable
 
 
 def main(patience: float) -> None:
     """Answers on descriptor 0; the kernel ends it after `patience` seconds of one search. Raises EOFError."""
-    import re
-    import signal
-
     pattern = re.compile(received(0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     while True:
@@ -69,8 +65,6 @@ def send(descriptor: int, text: str, wait: Callable[[int], object] = bool) -> No
 
 
 if __name__ == "__main__":
-    import sys
-
     try:
         main(float(sys.argv[1]))
     except EOFError:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Iterator, Sequence
 
-from sesh import errors
+from sesh import errors, wording
 from sesh.errors import Refused, UsageError
+from sesh.keynames import bytes_of, is_cursor
+from sesh.messages import Answer, Words
 from sesh.names import printable
+from sesh.ops import matching
 from sesh.protocol import CHUNK
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from sesh.messages import Answer, Words
-    from sesh.reach.stream import Stream
-    from sesh.reach.target import Target
-    from sesh.schema import Sent
-    from sesh.wire import Connection
+from sesh.reach.stream import Stream
+from sesh.reach.target import Target
+from sesh.schema import Sent
+from sesh.wire import Connection
 
 _TIMEOUT = 30.0
 """Seconds for a program to take in one chunk."""
@@ -100,16 +98,12 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
     The daemon is asked for the question, the pattern is searched for here, and the daemon types if that very question
     still stands.
     """
-    from sesh.ops import matching
-
     if not pattern:
         return {}
     with matching.Pattern(pattern) as expression:
         reply = connection.request("answer", deadline=_soon(), probe=True)[0]
         words: Words = {"since": str(reply.get("since")), "question": str(reply.get("question"))}
         if expression.search([words["question"]], _soon()) is None:
-            from sesh import wording
-
             shown = wording.plain(words["question"])
             raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')
     return words
@@ -172,8 +166,6 @@ def _greeted(stream: Stream, *, answers: bool = False) -> Connection:
 def _check_keys(*groups: Sequence[str]) -> None:
     """Raises UsageError for what is not a key."""
     if any(groups):
-        from sesh.keynames import bytes_of
-
         for keys in groups:
             for key in keys:
                 bytes_of(key)
@@ -182,7 +174,6 @@ def _check_keys(*groups: Sequence[str]) -> None:
 def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:
     if not any(groups):
         return [b"" for _ in groups]
-    from sesh.keynames import bytes_of, is_cursor
 
     application = any(is_cursor(key) for keys in groups for key in keys) and _application_mode(connection)
     return [b"".join(bytes_of(key, application=application) for key in keys) for keys in groups]

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 
-from sesh import errors, wire
+from sesh import attached_last, errors, wire, writing
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
+from sesh.ops import create, dormant, end, enter, inside
+from sesh.ops.new import made
 from sesh.reach import find
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.reach.caller import Caller
-    from sesh.schema import Created, Detached, ErrorFacts, Killed, Named, Reloaded, Renamed, Spec, Summary
+from sesh.schema import Created, Detached, ErrorFacts, Killed, Named, Reloaded, Renamed, Spec, Summary
+from sesh.store import listing, records
 
 _ANSWER_TIMEOUT = 5.0
 """Seconds for a daemon to answer, whatever else it does."""
@@ -29,8 +28,6 @@ _RELOAD_TIMEOUT = 45.0
 @op("sessions.summaries", reads=True)
 def summaries(_caller: Caller) -> list[Summary]:
     """The sessions of this machine, as `listing.summaries` gives them."""
-    from sesh.store import listing
-
     return listing.summaries()
 
 
@@ -54,16 +51,12 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     A dormant one is started again, unless DIR or CMD is given. Raises Exists for one that has ended and is kept,
     CannotStart, Refused, UsageError, Unreachable.
     """
-    from sesh.ops import create
-
     spec = spec or {}
     deadline = time.monotonic() + _ANSWER_TIMEOUT
     while (session := _summary(name)) is None:
         launch_spec = create.launch_spec(caller, **spec)
         try:
             if (summary := find.dormant(name)) is not None:
-                from sesh.ops import dormant
-
                 plain = spec.get("directory") is None and spec.get("command") is None
                 dormant.start(caller, launch_spec, name, summary, again=plain).close()
             else:
@@ -75,7 +68,6 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
             time.sleep(create.PAUSE)
     if session["state"] == "exited":
         raise find.taken(name)
-    from sesh.ops import enter
 
     enter.apply(caller, name, spec)
     return False
@@ -98,8 +90,6 @@ def new(
 
     `choice`: for a name that is taken, see `new.made`. `quiet`: the person is not asked for it.
     """
-    from sesh.ops.new import made
-
     name, connection, created = made(caller, name, spec or {}, choice, asks=not quiet)
     connection.close()
     return {"name": name, "created": created}
@@ -114,8 +104,6 @@ def job(
     timeout: float | None = None,
 ) -> str:
     """Begins a job that nothing waits for; returns the name of its session."""
-    from sesh.ops import enter
-
     name, connection = enter.job(caller, name, spec, keep, timeout)
     connection.close()
     return name
@@ -132,8 +120,6 @@ def detach(_caller: Caller, name: str | None = None, others: bool = False) -> De
     """
     which = "others" if others else "all" if name is not None else "last"
     if name is None:
-        from sesh.store import listing
-
         name = listing.required("--detach")
     else:
         name = find.checked(name, "--detach")
@@ -145,8 +131,6 @@ def detach(_caller: Caller, name: str | None = None, others: bool = False) -> De
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Renames a session; without a name the one that the caller types in. Raises NotFound, Exists."""
     if name is None:
-        from sesh.store import listing
-
         here = listing.current()
         if here is None:
             if find.is_here(find.checked(new, "--rename")):
@@ -164,15 +148,12 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
             if find.dormant(new) is not None:
                 raise Exists(new)
             if find.dormant(old) is not None:
-                from sesh.ops import dormant
-
                 dormant.rename(old, new)
             else:
                 find.ask(old, "rename", to=new)
         except Exists:
             occupant = find.dormant(new)
             raise find.taken(new) if occupant is None else find.occupied(occupant) from None
-        from sesh import attached_last, writing
 
         if old in (recent := attached_last.recent()):
             lines = "".join(f"{new if name == old else name}\n" for name in recent if name != new)
@@ -195,13 +176,9 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     """Keeps the command by which a session is started again, forgets it without words; without a name that of the
     session that the caller runs in. A dormant one's is kept in its record. Raises NotFound, Refused."""
     if name is None:
-        from sesh.ops import inside
-
         name = inside.session("--resume-with", " -- CMD…")
     find.checked(name, "--resume-with")
     if find.dormant(name) is not None:
-        from sesh.ops import dormant
-
         dormant.resume_with(name, command)
         return {"name": name}
     try:
@@ -240,8 +217,6 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
 
 def of_this_machine() -> list[str]:
     """The names of this machine's sessions, without those that run on another one in the same home directory."""
-    from sesh.store import listing
-
     return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
@@ -266,13 +241,8 @@ def restart(caller: Caller, name: str) -> Named:
     A shell starts in the directory that it is in now. The environment is the caller's. Errors that are known before are
     raised before it is ended: no such directory, the session that the caller types in.
     """
-    from sesh.ops import create, end
-    from sesh.store import records
-
     launch_spec = create.launch_spec(caller)
     if (summary := find.dormant(find.checked(name))) is not None:
-        from sesh.ops import dormant
-
         dormant.start(caller, launch_spec, name, summary, again=True).close()
         return {"name": name}
     session, record = _summary(name), records.read(name)
@@ -295,12 +265,8 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
 
     Raises the error of a single session; Refused if the person does not want to end the one they are in.
     """
-    from sesh.ops import end
-
     chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)]
     if not chosen:
-        from sesh.store import listing
-
         chosen = [listing.required("--kill")]
         if caller.can_ask and not caller.agrees(f"end {chosen[0]}, this session, and all that runs in it?"):
             raise Refused("no session was ended")
@@ -311,8 +277,6 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
 @op("sessions.kill_all")
 def kill_all(caller: Caller, ask: bool = True) -> Killed:
     """Ends all sessions of this machine, as `kill`; `ask`: only if the person agrees. Raises Refused if not."""
-    from sesh.ops import end
-
     chosen = of_this_machine()
     find.note_damage(caller)
     if chosen and ask and caller.can_ask:

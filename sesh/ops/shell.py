@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from sesh import errors, protocol, wire
-from sesh import sre as re
+from sesh import errors, moments, protocol, wire
 from sesh.errors import ExitCode, NotFound, SeshError
+from sesh.messages import Answer, Words
+from sesh.ops import dormant
 from sesh.reach import find
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.reach.stream import Stream
+from sesh.schema import Command, CommandOutput, RunFacts
+from sesh.stop import Stop
+from sesh.store import listing, results
 from sesh.vt import grammar
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
-
-    from sesh.messages import Answer, Words
-    from sesh.reach.caller import Caller
-    from sesh.reach.stream import Stream
-    from sesh.schema import Command, CommandOutput, RunFacts
-    from sesh.stop import Stop
-
-    Ran = tuple[RunFacts, bytes]
-    """A daemon's account of a command, and its output."""
+Ran = tuple[RunFacts, bytes]
+"""A daemon's account of a command, and its output."""
 
 _GRACE, _FAR_GRACE = 0.5, 1.0
 """Seconds by which a daemon here, and one on a host, may be late to say that the time is up."""
@@ -115,8 +113,6 @@ def run(
 
 def _check_not_in_front(name: str) -> None:
     """Raises Busy if the caller is part of what the session's shell runs in front: it would wait for itself."""
-    from sesh.store import listing
-
     if listing.in_front(name):
         raise errors.Busy(f"{name} runs this very command", hint="write it there without --run")
 
@@ -276,8 +272,6 @@ def history(_caller: Caller, name: str) -> list[Command]:
     except NotFound:
         commands, job = (), _job(name)
         if job is None:
-            from sesh.ops import dormant
-
             commands = dormant.history(name)
     return [_dated(facts) for facts in ([job[0]] if job is not None else commands)]
 
@@ -305,8 +299,6 @@ def _commands(name: str) -> list[dict[str, Any]]:
 
 def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
     """The command of the last job of this name, and its output; None if nothing is kept of one."""
-    from sesh.store import results
-
     result = results.of_job(name)
     if result is None:
         return None
@@ -326,8 +318,6 @@ def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
 
 def _dated(facts: Mapping[str, object]) -> Command:
     """A daemon's account of a command, with its start as a stamp, as in all JSON."""
-    from sesh import moments
-
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

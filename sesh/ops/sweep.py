@@ -11,26 +11,25 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import signal
+import socket
 import stat
 import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 
 from sesh import identity, moments, paths, platform, proc, programs, reading, system, writing
 from sesh.about import DISTRIBUTION, PROGRAM, ZYGOTE
 from sesh.errors import NotFound, Refused, SeshError
-from sesh.lean import signal, socket
 from sesh.names import is_name
 from sesh.ops import end
 from sesh.reach import find
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.remote.ssh import ssh
+from sesh.schema import LeftoverFacts
 from sesh.store import listing, records, results
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from sesh.reach.caller import Caller
-    from sesh.schema import LeftoverFacts
 
 _TERM_TIMEOUT = 4.0
 """Seconds between SIGTERM and SIGKILL: a daemon gives the programs of its session two."""
@@ -316,8 +315,6 @@ def _zygotes(package: str) -> list[int]:
 
 
 def _remove_version(path: str) -> bool:
-    import shutil
-
     for pid in _zygotes(os.path.join(path, "lib", "sesh")):
         _end(pid, identity.start_time(pid))
     if _is_run(path):
@@ -416,8 +413,6 @@ def _orphaned_bridges() -> list[int]:
 
 def _control_directory() -> str | None:
     """The directory of the control sockets; None if no host was ever reached, or it is not trusted."""
-    from sesh.remote.ssh import ssh
-
     try:
         return ssh.control_directory() if paths.knows_remotes() else None
     except Refused:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Sequence
+from typing import TypedDict
 
 from sesh import paths, proc, reading, writing
 from sesh.about import PROGRAM, ZYGOTE
 from sesh.errors import Refused
 from sesh.names import subject
 from sesh.ops import end
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.remote.deploy.unpack import SIGNATURE
 from sesh.store import listing, records
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.reach.caller import Caller
 
 
 class Removed(TypedDict):
@@ -39,8 +38,6 @@ def remove(caller: Caller) -> Removed:
     asked is asked. Raises Refused, having removed nothing, if a daemon runs that is not of a kept session, if sesh was
     not deployed, or if the person does not agree; also the error of a kept session that cannot be ended.
     """
-    import shutil
-
     sessions = listing.summaries()
     if others := [session["name"] for session in sessions if "machine" in session]:
         raise Refused(f"{_listed(others)} on another machine that shares this home directory")
@@ -123,8 +120,6 @@ def _is_used(package: str, own: set[int]) -> bool:
 
 
 def _is_ours(launcher: str, versions: str) -> bool:
-    from sesh.remote.deploy.unpack import SIGNATURE
-
     if os.path.islink(launcher):
         return os.path.realpath(launcher).startswith(os.path.realpath(versions) + os.sep)
     try:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from sesh import errors, gate, paths, protocol, wire
+from collections.abc import Callable
+
+from sesh import errors, gate, identity, paths, protocol, wire, wording
 from sesh.errors import NotFound, Refused, SeshError, UsageError
+from sesh.messages import Answer, Words
 from sesh.names import printable
+from sesh.ops import dormant
 from sesh.protocol import parse
 from sesh.reach import find
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.reach.stream import Stream
+from sesh.reach.target import Target
+from sesh.remote import known
+from sesh.schema import Overview, Status, Summary
 from sesh.shapes import MOST_VALUES
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.messages import Answer, Words
-    from sesh.reach.caller import Caller
-    from sesh.reach.stream import Stream
-    from sesh.reach.target import Target
-    from sesh.schema import Overview, Status, Summary
-    from sesh.vt.lines import Line, LineReader
-    from sesh.vt.render.screen_data import Picture, Screen, ScreenText
+from sesh.store import listing, records
+from sesh.vt.lines import Line, LineReader
+from sesh.vt.render import pictures
+from sesh.vt.render.screen_data import Picture, Screen, ScreenText
 
 _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
 """The formats of a screen, each with the one that the daemon is asked for."""
@@ -42,12 +43,8 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 @op("views.overview", reads=True)
 def overview(caller: Caller) -> Overview:
     """The `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
-    from sesh.store import listing
-
     sessions, refusals = listing.overview()
     if caller.origin is None and not caller.local and paths.knows_remotes():
-        from sesh.remote import known
-
         refusals += known.damage()
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
 
@@ -62,17 +59,12 @@ def status(caller: Caller, name: str) -> Status:
         summary = _unanswered(name, error)
     session: Status = dict(summary)  # type: ignore[assignment]  # more is known of one that runs
     if "daemon_pid" not in session:
-        from sesh.store import records
-
         record = records.read(name) or {}
         session["clients"], session["scrollback"], session["link"] = [], None, None
         session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
-    from sesh import identity
 
     session["current"] = False
     if tty := identity.controlling_tty():
-        from sesh.store import listing
-
         here = listing.current(tty)
         session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:
@@ -82,8 +74,6 @@ def status(caller: Caller, name: str) -> Status:
 
 def _unanswered(name: str, error: SeshError) -> Summary:
     """The summary of a session whose daemon has not answered. Raises NotFound."""
-    from sesh.store import listing
-
     if not isinstance(error, NotFound):
         if (summary := listing.unanswered(name)) is None:
             raise find.absent(name) from None
@@ -109,8 +99,6 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
         answer, data = find.ask(name, "screen", timeout=_SCREEN_TIMEOUT, format=_FORMATS[form], patience=_PATIENCE)
         continued = answer.get("continued")
     except NotFound:
-        from sesh.ops import dormant
-
         data, continued = dormant.screen(name, _FORMATS[form])
     if _FORMATS[form] != "json":
         text = data.decode("utf-8", "replace")
@@ -139,9 +127,6 @@ def drawn(target: Target, name: str, form: str) -> ScreenText | Picture:
 
 
 def _picture(cells: Screen, form: str) -> Picture:
-    from sesh import wording
-    from sesh.vt.render import pictures
-
     return {"text": wording.encodable(pictures.svg(cells) if form == "svg" else pictures.html(cells))}
 
 
@@ -167,8 +152,6 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
     try:
         texts, answer = in_turns(ask, lines)
     except NotFound:
-        from sesh.ops import dormant
-
         return dormant.last_lines(name, lines, ansi=ansi)
     return texts, answer.get("alternate") is True
 
@@ -245,8 +228,6 @@ class LiveLog:
                 elif kind == protocol.RESPONSE and self._answered(data):
                     return
         except errors.Ended as ended:  # while the link was down, or before its answer: its kept output comes at once
-            from sesh.vt.lines import LineReader
-
             position, data = self._stream.rest(ended)
             lines = self._lines or LineReader(position, 80)
             self._take(lines, position, data)
@@ -297,7 +278,6 @@ class LiveLog:
         """Writes the existing lines; returns the reader of new ones. One that the cursor stands on is unfinished."""
         if not answer.keys() >= _FOLLOWED:
             raise errors.ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
-        from sesh.vt.lines import LineReader
 
         unfinished = lines.pop() if answer["open"] and lines else ""
         self._write_last([*lines, *[""] * int(answer["blank"])])

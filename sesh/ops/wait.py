@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import time
+from typing import TypedDict
 
 from sesh import protocol, wire
-from sesh.errors import DaemonDied, Ended, Refused, TimedOut
+from sesh.errors import DaemonDied, Ended, NotFound, Refused, TimedOut
+from sesh.messages import Answer, TimedWords
 from sesh.ops.matching import Pattern
+from sesh.ops.views import in_turns
 from sesh.reach import find
+from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.reach.stream import LATE
+from sesh.reach.stream import LATE, Stream
+from sesh.reach.target import Target
+from sesh.schema import Condition
+from sesh.vt.lines import LineReader
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TypedDict
 
-    from sesh.errors import NotFound
-    from sesh.messages import Answer, TimedWords
-    from sesh.reach.caller import Caller
-    from sesh.reach.stream import Stream
-    from sesh.reach.target import Target
-    from sesh.schema import Condition
-    from sesh.vt.lines import LineReader
+class Conditions(TypedDict):
+    """The conditions that a wait ends with.
 
-    class Conditions(TypedDict):
-        """The conditions that a wait ends with.
+    `waiting`: the program waits for a person; its question is the `match`. `idle`: seconds without output.
+    `pattern`: a line matches it. `begin`: the position from which output counts, `sent` for that of the last
+    `--send`, `start` for all that is kept. `limit`: seconds.
+    """
 
-        `waiting`: the program waits for a person; its question is the `match`. `idle`: seconds without output.
-        `pattern`: a line matches it. `begin`: the position from which output counts, `sent` for that of the last
-        `--send`, `start` for all that is kept. `limit`: seconds.
-        """
-
-        exit_: bool
-        prompt: bool
-        waiting: bool
-        idle: float | None
-        pattern: str | None
-        begin: int | str
-        limit: float | None
+    exit_: bool
+    prompt: bool
+    waiting: bool
+    idle: float | None
+    pattern: str | None
+    begin: int | str
+    limit: float | None
 
 
 _GRACE = 0.5
@@ -171,8 +167,6 @@ class _Wait:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
             if self._begin == "start" and self._lines is None:
-                from sesh.ops.views import in_turns
-
                 lines, answer = in_turns(self._lines_before, _ALL_LINES)
                 position = int(answer.get("position") or 0)
                 self._test([(text, position) for text in lines])
@@ -193,8 +187,6 @@ class _Wait:
     def _search(self, position: int, data: bytes) -> None:
         """Searches output; bytes that were searched before are passed over."""
         if self._lines is None:
-            from sesh.vt.lines import LineReader
-
             # A daemon of an older sesh sends all that it keeps if output has not come so far.
             begin = self._begin if isinstance(self._begin, int) else position
             self._lines = LineReader(max(position, begin), self._columns)

@@ -11,18 +11,14 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.reach.caller import Caller
-    from sesh.reach.target import Target
+from sesh.reach.caller import Caller
+from sesh.reach.host_target import HostTarget
+from sesh.reach.target import Target
 
 
 def target_of(caller: Caller, host: str | None, *, offer: bool = False) -> Target:
     """The target for a host, None for this machine; `offer`: see `HostTarget`. Raises InvalidHost."""
     if host is None:
-        from sesh.reach.target import Target
-
         return Target(caller)
-    from sesh.reach.host_target import HostTarget
 
     return HostTarget(caller, host, offer=offer)

@@ -5,18 +5,26 @@ The other end may be any sesh, or none. An op declares its arguments by annotati
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sesh.about import CALLED, __version__
 from sesh.errors import UsageError
-from sesh.shapes import exact, exact_natural, fits, flag, integer, items, keys, loose, mapping, number, system_text
+from sesh.reach.op import Op
+from sesh.shapes import (
+    Shape,
+    exact,
+    exact_natural,
+    fits,
+    flag,
+    integer,
+    items,
+    keys,
+    loose,
+    mapping,
+    number,
+    system_text,
+)
 from sesh.store.files import labels, words
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sesh.reach.op import Op
-    from sesh.shapes import Shape
-
 
 KINDS: dict[str, Shape] = {
     "str": system_text,

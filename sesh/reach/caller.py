@@ -6,17 +6,15 @@ the command line's prints notes and asks on the terminal; the bridge's carries b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from sesh import config
+from sesh.config import Config
 from sesh.errors import SeshError
 from sesh.names import subject
+from sesh.reach.origin import Origin
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.config import Config
-    from sesh.reach.origin import Origin
-
-    Answers = Sequence[tuple[str, str]]
+Answers = Sequence[tuple[str, str]]
 
 YES_NO = (("y", "Yes"), ("n", "No"))
 NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")
@@ -106,8 +104,6 @@ class Caller:
 
     def settings(self) -> Config:
         """The user's settings. Faults of their file are noted once; the other settings hold."""
-        from sesh import config
-
         settings = config.load()
         self.warn(settings)
         return settings

@@ -6,21 +6,21 @@ result. Questions and notes for the person come back with the answer, and are as
 
 from __future__ import annotations
 
+import json
 import time
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sesh import gate, session_shapes, shapes, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, silent_host
+from sesh.link_state import LinkState
+from sesh.messages import Answer
+from sesh.reach import op_shapes
+from sesh.reach.caller import Caller
 from sesh.reach.op import needed
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
-
-    from sesh.messages import Answer
-    from sesh.reach.caller import Caller
-    from sesh.remote.ssh.link import Link
+from sesh.remote.ssh.link import Link
 
 _REQUEST = 1
 
@@ -30,9 +30,6 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
-    from sesh.link_state import LinkState
-    from sesh.reach import op_shapes
-
     host = link.destination.host
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
@@ -113,15 +110,11 @@ def check_version(link: Link, *needed: str) -> None:
 
 def encoded(result: Any) -> bytes:
     """A result as JSON; bytes in it as `{"$bytes": base64}`."""
-    import json
-
     return json.dumps(result, default=_packed, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def decoded(data: bytes) -> Any:
     """The result that `encoded` turned into these bytes. Raises ValueError for anything else."""
-    import json
-
     try:
         return json.loads(data, object_hook=_unpacked)
     except (RecursionError, TypeError) as error:
@@ -131,7 +124,6 @@ def decoded(data: bytes) -> Any:
 def _packed(value: object) -> dict[str, str]:
     if not isinstance(value, bytes):
         raise TypeError(f"a {type(value).__name__} does not go over a link")
-    from binascii import b2a_base64
 
     return {"$bytes": b2a_base64(value, newline=False).decode()}
 
@@ -139,7 +131,6 @@ def _packed(value: object) -> dict[str, str]:
 def _unpacked(value: dict[str, Any]) -> Any:
     if value.keys() != {"$bytes"}:
         return value
-    from binascii import a2b_base64
 
     return a2b_base64(value["$bytes"])
 

@@ -6,19 +6,14 @@ Signals are noted from the start: a Ctrl-C that comes before the request is out 
 from __future__ import annotations
 
 import os
+import signal
 import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
 
 from sesh import errors
-from sesh.lean import signal
-from sesh.stop import Stop
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-    from typing import Any, NoReturn
-
-    from sesh.stop import Way
+from sesh.stop import Stop, Way
 
 _AGAIN = 2.0
 """Seconds within which another Ctrl-C counts as a further one; after them it is a first one again."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
-from sesh import errors, gate, paths, wire
+from sesh import config, errors, gate, moments, paths, wire, wording
 from sesh.about import CALLED
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
+from sesh.messages import Answer, Welcome
 from sesh.names import check_name, is_name, near, printable, subject
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from sesh.messages import Answer, Welcome
-    from sesh.reach.caller import Caller
-    from sesh.schema import JobResult, Summary
+from sesh.reach.caller import Caller
+from sesh.remote import known
+from sesh.remote.ssh import destination
+from sesh.schema import JobResult, Summary
+from sesh.store import listing, records, results
+from sesh.wording import shell_word
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, or answers a PING, whatever else it does."""
@@ -26,8 +26,6 @@ _DYING = 0.5
 
 def note_damage(caller: Caller) -> None:
     """Notes the files of sessions that are not trusted, each with the fix; the other sessions work."""
-    from sesh.store import listing
-
     for reason in listing.refusals():
         caller.note(reason)
 
@@ -54,8 +52,6 @@ def checked(name: str, verb: str = "") -> str:
             ways = f"{whole}, for a session on it: {there}"
         raise kind(f"{printable(name)} is not a session name; {ways}")
     if not verb and not is_name(name) and os.path.isdir(name):
-        from sesh.wording import shell_word
-
         line = f"$sesh --here {shell_word(name.rstrip('/') or name)}"
         raise errors.InvalidName(f"{printable(name)} is a directory, not a session name", hint=f"to enter it: {line}")
     return check_name(name)
@@ -73,10 +69,6 @@ def placed(name: str) -> tuple[str, str]:
 def hosts() -> list[str]:
     """The names of the user's hosts: known remotes and their aliases, the groups and remotes of the settings, and the
     aliases of ssh_config."""
-    from sesh import config
-    from sesh.remote import known
-    from sesh.remote.ssh import destination
-
     try:
         remotes = known.all()
     except Refused:
@@ -110,7 +102,6 @@ def is_here(name: str, *, ended: bool = False) -> bool:
             return True
     if not ended:
         return False
-    from sesh.store import results
 
     return results.of_job(name) is not None
 
@@ -135,7 +126,6 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
         until = until or time.monotonic() + min(patience, _DYING)
         if not os.path.lexists(paths.record_path(name)):
             return None
-        from sesh.store import listing  # a session that answers needs no record
 
         summary = listing.unanswered(name)  # has a daemon that lives make its socket again
         if summary is None or summary["state"] != "running":
@@ -156,12 +146,8 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
 def absent(name: str) -> NotFound:
     """The error for a session that is not here: how the last one of the name ended, or the name that was probably
     meant, else what to do."""
-    from sesh.store import results
-
     error, end = paths.absent(name), results.newest(name)
     if end is not None:
-        from sesh import moments
-
         reason, passed = end.get("reason") or "", time.time() - float(end.get("ended") or 0)
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
         error.message += f"; it {errors.ENDS.get(reason, 'ended')} {moments.short(passed)} ago{code}"
@@ -218,7 +204,6 @@ def dormant(name: str) -> Summary | None:
     """The summary of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
     if not os.path.lexists(paths.record_path(name)):
         return None
-    from sesh.store import listing
 
     summary = listing.unanswered(name)
     return summary if summary is not None and summary["state"] in ("lost", "exited") else None
@@ -228,8 +213,6 @@ def how(session: Summary) -> str:
     """The end of a dormant session, in words."""
     name = subject(session["name"])
     if session["state"] == "exited":
-        from sesh import wording
-
         return f"{name} {wording.state(session)}"
     if session["lost"]["reason"] == "reboot":
         return f"{name} was lost when its machine restarted"  # also told elsewhere
@@ -271,16 +254,12 @@ def taken(name: str) -> Exists:
 
 def result(name: str) -> JobResult | None:
     """The result of the session of this name, if it has no daemon any more; None if that is unknown."""
-    from sesh.store import results
-
     session = dormant(name)
     return results.newest(name) if session is None or session["state"] == "exited" else None
 
 
 def ended(name: str) -> bool:
     """Returns whether the session's program has ended, and the session is kept."""
-    from sesh.store import records
-
     record = records.readable(name)
     return record is not None and record.get("exit_code") is not None
 

@@ -6,30 +6,26 @@ It comes back with back-off if it is lost. No more than a few are opened at once
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import TypeVar
 
 from sesh import shapes, wire
 from sesh.errors import DaemonDied, Late, TimedOut, Unreachable
 from sesh.protocol import DATA
 from sesh.reach import calls, links, op_shapes
+from sesh.reach.host_target import HostTarget
+from sesh.reach.op import Op
 from sesh.reach.stream import Stream
 from sesh.reach.workers import Turns
+from sesh.recovery.attempts import Attempt
 from sesh.recovery.monitor import Monitor
 from sesh.remote import eventlog
 from sesh.remote.ssh import master
 from sesh.remote.ssh.link import Link
 from sesh.stop import Stop
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import TypeVar
-
-    from sesh.reach.host_target import HostTarget
-    from sesh.reach.op import Op
-    from sesh.recovery.attempts import Attempt
-
-    Item = TypeVar("Item")
+Item = TypeVar("Item")
 
 _opening = Turns(8)
 """Links of this kind that are opened at once: a hundred hosts are no hundred logins in one breath."""

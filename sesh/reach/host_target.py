@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from functools import partial
 
 from sesh import wire
@@ -24,32 +25,24 @@ from sesh.errors import (
     Unreachable,
 )
 from sesh.link_state import LinkState
+from sesh.messages import Answer, Words
 from sesh.names import subject
 from sesh.reach import calls, links
-from sesh.reach.caller import Block
-from sesh.reach.op import named, needed
+from sesh.reach.caller import Block, Caller
+from sesh.reach.cancelling import Interrupts
+from sesh.reach.op import Arguments, Entered, Op, Result, named, needed
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.recovery.attempts import Attempt, LostSession
 from sesh.recovery.monitor import Monitor
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master
-from sesh.remote.ssh.link import SESSION_TIMEOUT, Link
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.link import SESSION_TIMEOUT, Along, Link
 from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.sync import sync
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sesh.messages import Answer, Words
-    from sesh.reach.caller import Caller
-    from sesh.reach.cancelling import Interrupts
-    from sesh.reach.op import Arguments, Entered, Op, Result
-    from sesh.reach.stream import Stream
-    from sesh.remote.ssh.destination import Destination
-    from sesh.remote.ssh.link import Along
-    from sesh.stop import Stop
-    from sesh.wire import Connection
+from sesh.stop import Stop
+from sesh.wire import Connection
 
 
 class HostTarget(Target):

@@ -11,20 +11,17 @@ from sesh import paths, platform
 from sesh.about import CALLED
 from sesh.errors import Ended, LocalFault, Lost, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
 from sesh.link_state import LinkState
-from sesh.reach.caller import YES_NO
+from sesh.messages import Answer, Near, Words
+from sesh.reach.caller import YES_NO, Caller
+from sesh.recovery.attempts import Attempt, LostSession
 from sesh.remote import eventlog, known
+from sesh.remote.deploy import fleet
 from sesh.remote.ssh import link as ssh_link
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Along, Link
 from sesh.remote.ssh.ssh import AuthenticationFailed, seconds_left
 from sesh.stop import Stop
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.messages import Answer, Near, Words
-    from sesh.reach.caller import Caller
-    from sesh.recovery.attempts import Attempt, LostSession
 
 _LOOK = 2.0
 """Seconds for looking whether a host has created a session that nobody waits for any more."""
@@ -149,7 +146,6 @@ def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> N
     question = f"@{destination.host} has no sesh; deploy it there?"
     if caller.ask(question, YES_NO, "y") != "y":
         raise missing
-    from sesh.remote.deploy import fleet
 
     for result in fleet.deploy_all([destination]):
         if result.error is not None:

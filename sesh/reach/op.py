@@ -5,32 +5,31 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from types import CodeType
-    from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-    from sesh.reach.caller import Caller
-    from sesh.wire import Connection
+from sesh.reach.caller import Caller
+from sesh.wire import Connection
 
-    Arguments = ParamSpec("Arguments")
-    Result = TypeVar("Result")
-    Result_co = TypeVar("Result_co", covariant=True)
-    Entered = tuple[str, Connection]
-    """The answer of an op that leads to a session: its name, and a connection to its daemon."""
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
+Entered = tuple[str, Connection]
+"""The answer of an op that leads to a session: its name, and a connection to its daemon."""
 
-    class Op(Protocol[Arguments, Result_co]):
-        """A function marked by `op`."""
 
-        wire_name: str
-        creates: bool
-        reads: bool
-        __code__: CodeType
-        __defaults__: tuple[object, ...] | None
-        __kwdefaults__: dict[str, object] | None
+class Op(Protocol[Arguments, Result_co]):
+    """A function marked by `op`."""
 
-        def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
+    wire_name: str
+    creates: bool
+    reads: bool
+    __code__: CodeType
+    __defaults__: tuple[object, ...] | None
+    __kwdefaults__: dict[str, object] | None
+
+    def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
 
 
 _LATER = {"spec": {"size"}}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sesh import bounds, gate, session_shapes
 from sesh.shapes import (
     FACTS,
+    Check,
     Malformed,
+    Shape,
     anything,
     command,
     complete,
@@ -30,13 +35,6 @@ from sesh.shapes import (
     whole,
     word,
 )  # fmt: skip
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
-    from sesh.shapes import Check, Shape
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
 SMALL = 4 << 20

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import locale as library
 import os
+from typing import Any
 
 from sesh import bounds, paths, shapes
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _LONGEST = 64
 """Characters of a variable, and of its value."""
@@ -71,7 +69,6 @@ def locale_exists(locale: str) -> bool:
     """Returns whether this machine has a locale, by the C library; the process's own locale stays as it was."""
     if locale in ("C", "POSIX"):
         return True
-    import locale as library
 
     before = library.setlocale(library.LC_CTYPE)
     try:

@@ -9,23 +9,20 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Callable, Iterator
 
 from sesh import errors, protocol, wire
-from sesh.errors import SeshError
+from sesh.errors import Ended, SeshError
+from sesh.link_state import LinkState
+from sesh.messages import Welcome
 from sesh.reach import find
+from sesh.remote import eventlog
+from sesh.wire import Connection
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from sesh.errors import Ended
-    from sesh.messages import Welcome
-    from sesh.wire import Connection
-
-    Frame = tuple[int, int, bytes]
-    """The kind of a frame, a number (of OUTPUT the position of its first byte, of READY a descriptor), the data."""
-    Watched = tuple[list[tuple[int, int]], bool]
-    """Descriptors to poll too, each with its events, and whether the connection is read meanwhile."""
+Frame = tuple[int, int, bytes]
+"""The kind of a frame, a number (of OUTPUT the position of its first byte, of READY a descriptor), the data."""
+Watched = tuple[list[tuple[int, int]], bool]
+"""Descriptors to poll too, each with its events, and whether the connection is read meanwhile."""
 
 READY, LATE = -1, -2
 """Kinds that are no frames: another descriptor is ready; the time is over, and goes on being so."""
@@ -64,8 +61,6 @@ class Stream:
         self.reconnecting = self._cut = self._late = False
         self._again, self._ended = again, ended
         if host is not None:
-            from sesh.link_state import LinkState
-
             self.link_state = LinkState(time.monotonic(), beside=False)
         self._logged = logged and host is not None
         self._log("connect")
@@ -82,8 +77,6 @@ class Stream:
 
     def _log(self, event: str, **facts: object) -> None:
         if self._logged:
-            from sesh.remote import eventlog
-
             eventlog.log(event, host=self.host, session=self.name or None, **facts)
 
     def _take(self, connection: Connection) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from sesh import errors
+from sesh.messages import Introduction
 from sesh.reach import find
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.messages import Introduction
-    from sesh.reach.caller import Caller
-    from sesh.reach.cancelling import Interrupts
-    from sesh.reach.op import Arguments, Entered, Op, Result
-    from sesh.reach.stream import Stream
-    from sesh.wire import Connection
+from sesh.reach.caller import Caller
+from sesh.reach.cancelling import Interrupts
+from sesh.reach.op import Arguments, Entered, Op, Result, named
+from sesh.reach.stream import Stream
+from sesh.store import results
+from sesh.wire import Connection
 
 
 class Target:
@@ -60,7 +57,6 @@ class Target:
     def _stream(
         self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
     ) -> Stream:
-        from sesh.reach.stream import Stream
 
         again, ended = self._again, self._ended
         return Stream(connection, name, host=self.host, again=again, ended=ended, deadline=deadline, sleep=sleep)
@@ -69,8 +65,6 @@ class Target:
 
     def _ended(self, stream: Stream) -> errors.Ended | None:
         """The end of a stream's session, found by its name if the daemon has not said its id; None if unknown."""
-        from sesh.store import results
-
         session_id = stream.session_id
         result = results.by_id(session_id) if session_id else find.result(stream.name)
         return errors.Ended(stream.name, result, results.output(result)) if result is not None else None
@@ -88,8 +82,6 @@ class Target:
 
         Raises Ended (with the name in it) if it has ended meanwhile, TimedOut past the deadline (monotonic).
         """
-        from sesh.reach.op import named
-
         name, connection = self._begun(op, named(op, args, kwargs), interrupts, deadline)
         return self._stream(connection, name, deadline, interrupts.sleep)
 

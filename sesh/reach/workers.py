@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from sesh.errors import InternalError, Interrupted, LocalFault, SeshError
 from sesh.stop import Stop
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from sesh import wire
+from sesh.messages import Introduction
 from sesh.stop import Stop
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sesh.messages import Introduction
-
-    OpenLink = Callable[["Attempt"], wire.Connection]
-    Result = wire.Connection | Exception
+OpenLink = Callable[["Attempt"], wire.Connection]
+Result = wire.Connection | Exception
 
 
 class LostSession:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections.abc import Callable, Container
 from functools import partial
 
 from sesh import wire
 from sesh.errors import Ended, LocalFault, LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link_state import LinkState
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container
-
-    from sesh.recovery.attempts import Attempt, LostSession, OpenLink, Result
-    from sesh.recovery.wake import Wake
+from sesh.recovery.attempts import Attempt, LostSession, OpenLink, Result
+from sesh.recovery.wake import Wake
 
 _LONGEST_WAIT = 0.25
 """Seconds between two looks whether who waits is to stop."""
@@ -58,10 +54,6 @@ class Monitor:
     def watch(self) -> None:
         """Take notice of signs that links may be dead from now on."""
         if self._wake is None:
-            try:
-                from sesh.recovery.wake import Wake
-            except OSError:
-                return  # no descriptor is left to load it: the next look tries again
             self._wake = Wake()
 
     def run(self, ready: Container[int]) -> Result | None:
@@ -168,8 +160,6 @@ class Monitor:
                 self.state.failed(number, now, _reason(error))
 
     def _begin(self, number: int) -> None:
-        from sesh.recovery.attempts import Attempt
-
         self._results = self._results or os.pipe()
         attempt = Attempt(lost=self.state.lost, session=self.session())
         attempt.begin(self.open_link, partial(os.write, self._results[1], b"."))

@@ -7,15 +7,13 @@ routing socket (route(4)); there waking shows as a change of routes. Nothing is 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import time
+from collections.abc import Callable, Container
 
 from sesh import platform
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container
 
 _ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same of IPv6
 _AF_ROUTE = 17
@@ -95,11 +93,9 @@ def _clock_timer() -> tuple[int, Callable[[], object]]:
     By ctypes, since `os` has timers only from Python 3.13 on.
     """
     try:
-        import ctypes
-
         library = ctypes.CDLL(None)
         timer: int = library.timerfd_create(time.CLOCK_REALTIME, os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, AttributeError, ImportError):
+    except (OSError, AttributeError):
         return -1, lambda: None
     expiry = (ctypes.c_long * 4)(0, 0, _FAR, 0)  # struct itimerspec: interval, first expiry
 

@@ -15,11 +15,8 @@ from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.shapes import exact_natural, items, keys, loose, system_line, whole
 from sesh.store import files, records
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.stored import CheckpointHeader, ScrolledOff
-    from sesh.vt.emulator import Emulator
+from sesh.stored import CheckpointHeader, ScrolledOff
+from sesh.vt.emulator import Emulator
 
 FORMAT = 1
 """The same since what scrolled off has a file of its own: an older sesh reads the screen all the same, though an empty
@@ -129,8 +126,6 @@ def _told(data: bytes, size: int) -> bytes:
 
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
     """The terminal that a checkpoint describes. Raises ValueError if the checkpoint makes no sense."""
-    from sesh.vt.emulator import Emulator
-
     try:
         model = header["model"]
         born, size = _sides(*model["born"]), _sides(*model["size"])

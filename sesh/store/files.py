@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from sesh import errors, protocol, reading, shapes
 from sesh.shapes import (
+    Fields,
     either,
     exact,
     exact_natural,
@@ -19,12 +21,6 @@ from sesh.shapes import (
     system_line,
     system_text,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from sesh.shapes import Fields
 
 words = items(system_text)
 """A command."""

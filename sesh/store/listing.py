@@ -9,18 +9,15 @@ import os
 import select
 import stat
 import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sesh import identity, paths, wire
 from sesh.errors import Refused, SeshError, UsageError
+from sesh.moments import stamp
 from sesh.names import is_name, natural
-from sesh.store import records
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from sesh.schema import Summary
-    from sesh.stored import Record
+from sesh.schema import Summary
+from sesh.store import checkpoints, records, results
+from sesh.stored import Record
 
 _ANSWER = 1 << 14
 """Bytes of one read: an answer is shorter, mostly, and the memory for many would come from the system each time."""
@@ -236,8 +233,6 @@ def _elsewhere(name: str, record: Record) -> Summary:
 
 def _dormant(name: str, record: Record) -> Summary:
     """The summary of a session without a daemon, by its record and its checkpoint: it has ended, or is lost."""
-    from sesh.store import checkpoints
-
     ended = record.get("exit_code") is not None
     summary = _recorded(name, record, "exited" if ended else "lost")
     header = checkpoints.header(record.get("id"))
@@ -258,9 +253,6 @@ def _dormant(name: str, record: Record) -> Summary:
 
 def of_job(name: str) -> Summary | None:
     """The summary of the last job of a name, which has ended and is gone, by its result; None if none is kept."""
-    from sesh.moments import stamp
-    from sesh.store import results
-
     job = results.of_job(name)
     if job is None:
         return None

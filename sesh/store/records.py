@@ -6,18 +6,15 @@ One with an exit_code and no daemon is that of a session that ended unseen.
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import time
 
-from sesh import identity, paths, protocol, reading, shapes
+from sesh import identity, moments, paths, protocol, reading, shapes, writing
 from sesh.errors import Refused
 from sesh.shapes import code, exact, exact_natural, flag, keys, process, system_line
 from sesh.store import files
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.stored import Record
-
+from sesh.stored import Record
 
 OLDEST = 7 * 86400.0
 """Seconds for which a session that ended unseen is kept."""
@@ -47,8 +44,6 @@ def read(name: str) -> Record | None:
 
 def write(record: Record, *, durable: bool = False) -> str:
     """Puts a session's record in place, 0600, in one step; returns its mark. See `writing.write_whole`, `believed`."""
-    from sesh import writing
-
     return _mark(writing.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable))
 
 
@@ -65,8 +60,6 @@ def _mark(status: os.stat_result) -> str:
 
 def moment_of_writing(boot: str) -> str:
     """The moment at which a record is written, for `age`: boot, uptime, wall clock."""
-    from sesh import moments
-
     return f"{boot} {moments.uptime():.0f} {time.time():.0f}"
 
 
@@ -75,8 +68,6 @@ def age(record: Record) -> float:
 
     A file whose date is not that of its writing (it was copied, or touched) counts from its date.
     """
-    from sesh import moments
-
     written = os.lstat(paths.record_path(record["name"])).st_mtime
     boot, *when = str(record.get("marked") or "").split(" ")
     if len(when) == 2 and all(part.isdecimal() and len(part) < 16 for part in when):
@@ -106,7 +97,6 @@ def wake(record: Record) -> bool:
     """Has a live daemon make its socket and record again if they are gone. Returns False if it does not live."""
     if not (here(record) and alive(record)):
         return False
-    import signal
 
     try:
         os.kill(record["daemon_pid"], signal.SIGUSR1)
@@ -182,8 +172,6 @@ def forget(name: str, session_id: str) -> None:
 
     Raises OSError, Refused.
     """
-    from sesh import writing
-
     with writing.locked(paths.directory()):
         if (readable(name) or {}).get("id") == session_id:
             remove(name, session_id)

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import os
 import time
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
 
 from sesh import paths, protocol, reading, writing
 from sesh.errors import Refused
 from sesh.names import is_id, is_name
+from sesh.schema import JobResult, RunFacts, RunResult
 from sesh.shapes import code, exact_natural, flag, keys, loose, moment, number, session_id, system_line
 from sesh.store import files
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sesh.schema import JobResult, RunFacts, RunResult
 
 NEWEST = 100
 OLDEST = 7 * 24 * 3600.0
@@ -202,8 +199,6 @@ def command_json(
         "truncated": bool(facts.get("truncated")),
     }
     if decoded.encode() != output:
-        from base64 import b64encode
-
         result["output_base64"] = b64encode(output).decode()
     if facts.get("session_ended"):
         result["session_ended"], result["reason"] = True, facts.get("reason")

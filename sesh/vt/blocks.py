@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, apply_sgr, encode
 from sesh.vt.grammar import SGR_PARAMETERS
 from sesh.vt.graphemes import CLUSTER_LIMIT, OTHER, WIDTH, ZWJ, attaches, clusters, columns, has_stand_ins
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sesh.vt.packed import Packed
+from sesh.vt.packed import Packed
 
 END = b"\r\n"
 _SGR = re.compile(SGR_PARAMETERS)
@@ -67,8 +63,6 @@ class LineBlock:
     def pack(self) -> None:
         """Use less memory until somebody reads."""
         if isinstance(self._data, bytes):
-            from sesh.vt.packed import Packed
-
             self._data = Packed(self._data)
 
     def drop(self, count: int) -> None:

@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable
 from itertools import groupby, islice
 from operator import add, attrgetter, eq, itemgetter
+from typing import NamedTuple
 
 from sesh.vt.grammar import (
     CLUSTER,
@@ -44,7 +45,6 @@ from sesh.vt.graphemes import (
     joined,
     joined_by_unicode,
 )
-from sesh.vt.named import NamedTuple
 
 PENS, LINKED = 2048, 128
 ENTRIES = 16384

@@ -6,6 +6,8 @@ encoded texts (see `cell`), which are canonical; pens are SGR parameters and a l
 
 from __future__ import annotations
 
+from typing import Any
+
 from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, plain, with_link
 from sesh.vt.images import CELL, begins
 from sesh.vt.logical import decoded
@@ -15,10 +17,6 @@ from sesh.vt.row import Row, row_of
 from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 VERSION = 4
 """`from_state` also takes versions 2 and 3, which knew less."""

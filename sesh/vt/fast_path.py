@@ -17,11 +17,8 @@ from sesh.vt.blocks import END, LONGEST_SGR, PARTING, SGR_BYTES, UNDERLINE_COLOU
 from sesh.vt.cell import DEFAULT, apply_sgr
 from sesh.vt.graphemes import text_presentation
 from sesh.vt.grid import default_tab_stops
+from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LINE_LIMIT
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.vt.screen import Screen
 
 SMALLEST = 4096
 """Bytes below which a block is not looked at."""

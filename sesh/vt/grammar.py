@@ -15,11 +15,9 @@ The stack of titles (XTWINOPS 22 and 23) is here too: the screen and the client'
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TypeVar
+from typing import TypeVar
 
-    T = TypeVar("T")
+T = TypeVar("T")
 
 CSI_START = r"\[[\x20-?]*"
 OSC_START = r"\][^\x07\x18\x1a\x1b]*"

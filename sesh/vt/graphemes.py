@@ -13,17 +13,14 @@ from bisect import bisect_right
 from codecs import utf_16_le_decode, utf_32_le_encode
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 from unicodedata import category
 
 from sesh.vt.breaks import KINDS, STARTS, VIRAMAS
+from sesh.vt.column_widths import NARROWED, WIDENED, WIDTHS
+from sesh.vt.column_widths import STARTS as FIRST
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TypeVar
-
-    V = TypeVar("V")
-else:
-    V = object
+V = TypeVar("V")
 
 ZWJ = "\u200d"
 
@@ -119,8 +116,6 @@ def _width(char: str) -> int:
     plain = RUNS.match(char)
     if plain is not None and not plain[3]:
         return 1 if plain[1] else 2
-    from sesh.vt.column_widths import STARTS as FIRST  # only for a character outside the ranges above
-    from sesh.vt.column_widths import WIDTHS
 
     return _AS_XTERM_AND_KITTY.get(char, int(WIDTHS[bisect_right(FIRST, char) - 1]))
 
@@ -136,8 +131,6 @@ _SPACING = frozenset(",ELS")
 @lru_cache(2)
 def _emoji_changed_by(selector: str) -> frozenset[str]:
     """The narrow emoji that U+FE0F makes wide, or the wide ones that U+FE0E makes narrow."""
-    from sesh.vt.column_widths import NARROWED, WIDENED
-
     return frozenset(WIDENED if selector == "\ufe0f" else NARROWED)
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 
+from pyte.screens import Cursor
+from pyte.screens import Screen as PyteScreen
+
 from sesh.vt.cell import DEFAULT, Pen
 from sesh.vt.marks import within_line
-from sesh.vt.pyte_screen import Cursor
-from sesh.vt.pyte_screen import Screen as PyteScreen
 from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 

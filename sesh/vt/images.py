@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from binascii import Error, a2b_base64
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    ImagesState = tuple[list[int], str | None, list[int], dict[str, list[int]]]
-    """The size of a cell, the image that is loading, its place, and the sizes of images by number."""
+ImagesState = tuple[list[int], str | None, list[int], dict[str, list[int]]]
+"""The size of a cell, the image that is loading, its place, and the sizes of images by number."""
 
 CELL = (10, 20)
 """Width and height of a cell in pixels if the terminal does not tell: a guess."""

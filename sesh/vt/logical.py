@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from itertools import chain, compress, count, islice, pairwise
 from operator import is_not, ne
+from typing import TypeVar
 
 from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, data_of, decode, pen_of_cell, sequence_of
 from sesh.vt.graphemes import GRAPHEMES, SEAM, columns, is_narrow, text_presentation
+from sesh.vt.marks import Mark
 
 _SGR = re.compile(r"(\x1b\[(?:0;[0-9;:]+)?m)")
 """The SGR of a pen, as encoded texts have it (see `cell`)."""
@@ -19,13 +21,7 @@ _ERASED = re.compile(r"(?:\x1b\[(?:0;(?:4[0-7]|10[0-7]|48;5;[0-9]+|48;2;[0-9]+;[
 """SGRs of pens that erasing leaves: a background at most."""
 
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TypeVar
-
-    from sesh.vt.marks import Mark
-
-    T = TypeVar("T")
+T = TypeVar("T")
 
 
 class Sequences(list[str]):

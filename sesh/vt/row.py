@@ -11,10 +11,7 @@ from sesh.vt import marks as prompt_marks
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, data_of, pen_of_cell
 from sesh.vt.graphemes import GRAPHEMES, OTHER, SEAM, STUB, character, expanded, text_presentation
 from sesh.vt.logical import LogicalLine, Sequences, joined, of_cells, pen_of_sequence
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.vt.marks import Mark, Marks
+from sesh.vt.marks import Mark, Marks
 
 
 class Row(list[Cell]):

@@ -7,6 +7,7 @@ is that of the terminal.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
@@ -24,13 +25,9 @@ from sesh.vt.modes import (
     SYNCHRONIZED_OUTPUT,
     USER_DEFAULT,
 )
-from sesh.vt.named import NamedTuple
 from sesh.vt.reflow import crop, reflow
+from sesh.vt.row import Row
 from sesh.vt.text import ASCII, Printing
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.vt.row import Row
 
 STACK_LIMIT = 16
 """Pushes that are kept of the kitty keyboard stack and of the title stack."""

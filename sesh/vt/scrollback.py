@@ -8,27 +8,25 @@ comes as blocks of lines that are rendered when they are read (see `fast_path`, 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from itertools import groupby
+from typing import TypedDict
 
 from sesh.vt.blocks import END, LineBlock
 from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, decode, with_link
 from sesh.vt.row import Row, Wrapped, is_spacer
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import TypedDict
 
-    class ScrollbackState(TypedDict):
-        """A scrollback as plain data. `open`: the line that may go on; `maybe_spacer`: the pen of a last blank cell."""
+class ScrollbackState(TypedDict):
+    """A scrollback as plain data. `open`: the line that may go on; `maybe_spacer`: the pen of a last blank cell."""
 
-        max_lines: int
-        max_bytes: int
-        scrolled: int
-        taken_back: int
-        lines: list[str]
-        open: str | None
-        maybe_spacer: list[str] | None
+    max_lines: int
+    max_bytes: int
+    scrolled: int
+    taken_back: int
+    lines: list[str]
+    open: str | None
+    maybe_spacer: list[str] | None
 
 
 LINE_LIMIT = 65536

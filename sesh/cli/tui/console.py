@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sesh import keynames, typed, wording
 from sesh.cli import printing
 from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
+from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted
-from sesh.lean import signal
 from sesh.names import printable
 from sesh.wording import columns
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
-
-    from sesh.client.terminal import RawTerminal
-
-    Answers = Sequence[tuple[str, str]]
+Answers = Sequence[tuple[str, str]]
 
 
 class Keys:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from sesh import moments, reach, wire, wording
+from sesh.cli.tui.console import Stage
 from sesh.errors import SeshError
+from sesh.ops.index import SessionIndex
 from sesh.ops.lookup import last_known, once
 from sesh.ops.views import bears
 from sesh.reach.caller import Caller
+from sesh.reach.target import Target
+from sesh.reach.workers import Workers
+from sesh.schema import Summary
+from sesh.stop import Stop
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
-
-    from sesh.cli.tui.console import Stage
-    from sesh.ops.index import SessionIndex
-    from sesh.reach.target import Target
-    from sesh.schema import Summary
-    from sesh.stop import Stop
-
-    Key = tuple[str | None, str]
-    """A session: its host, None for this machine, and its name."""
+Key = tuple[str | None, str]
+"""A session: its host, None for this machine, and its name."""
 
 
 class LiveSessions:
@@ -34,8 +31,6 @@ class LiveSessions:
         self._ready: set[int] = set()
 
     def __enter__(self) -> LiveSessions:
-        from sesh.reach.workers import Workers
-
         self._asked: Workers[Callable[[Any, str], None], Any] = Workers()
         """The requests, by who is told of the outcome."""
         return self

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from sesh import wording
-from sesh.cli.tui.live import standing
+from sesh.cli.tui.live import Key, standing
+from sesh.schema import Summary
 from sesh.wording import BETWEEN_TELLINGS, muted
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sesh.cli.tui.live import Key
-    from sesh.schema import Summary
-
-    Identity = tuple[str | None, int | None, str | None]
-    """A session, whatever its name: its host, its program's pid, the moment of its creation."""
-    Sign = tuple[str, str, str]
-    """A state that needs a person, since when, and the question; empty strings for none."""
+Identity = tuple[str | None, int | None, str | None]
+"""A session, whatever its name: its host, its program's pid, the moment of its creation."""
+Sign = tuple[str, str, str]
+"""A state that needs a person, since when, and the question; empty strings for none."""
 
 _NOTHING = ("", "", "")
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
+import subprocess
+from collections.abc import Sequence
 
 from sesh import programs
+from sesh.cli.tui.console import Stage
 from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.ops import views
 from sesh.ops.search import MOST_LINES
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.tui.console import Stage
-    from sesh.reach.target import Target
+from sesh.reach.target import Target
 
 _PAGER = "less"
 
@@ -35,9 +33,6 @@ def read(stage: Stage, target: Target, name: str, start: str) -> None:
 
 def page(lines: Sequence[str], start: str) -> None:
     """Show lines in `$PAGER`, else in less. `start`: the position in less (`+G`: the end). Raises UsageError."""
-    import signal
-    import subprocess
-
     command = os.environ.get("PAGER") or _PAGER
     try:
         words = shlex.split(command)

@@ -8,30 +8,25 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from sesh import moments, wording
 from sesh.cli import printing, table
-from sesh.cli.tui import console
+from sesh.cli.tui import console, pager
 from sesh.cli.tui.console import STEPS, MarkedList, Stage, edited, hint
-from sesh.cli.tui.live import LiveSessions, await_change, entries, target_of
+from sesh.cli.tui.live import Key, LiveSessions, await_change, entries, target_of
 from sesh.cli.tui.preview import Previews, drawn
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import LONGEST_NAME, is_name
 from sesh.ops import enter, lookup, places, sessions
 from sesh.ops.index import SessionIndex
+from sesh.reach.caller import Caller
+from sesh.reach.target import Target
+from sesh.schema import Summary
+from sesh.vt.render.screen_data import Screen
 from sesh.wording import title
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from sesh.cli.tui.live import Key
-    from sesh.reach.caller import Caller
-    from sesh.reach.target import Target
-    from sesh.schema import Summary
-    from sesh.vt.render.screen_data import Screen
 
 DIRECTORY, NEW = "/", "+"
 """Keys in the place of a host, for a directory and for a typed name. No host is spelled like that."""
@@ -262,8 +257,6 @@ class _Picker:
         self._question = f"{verb} {title(key)}? [y/N]", None, lambda _: self._act(key, ask, f"{title(key)} was {done}")
 
     def _read(self, key: Key) -> None:
-        from sesh.cli.tui import pager  # with the modules of --grep; the list comes sooner without them
-
         try:
             pager.read(self._stage, target_of(key[0]), key[1], "+G")
         except (SeshError, OSError) as error:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sesh import wording
+from sesh.cli.tui.live import Key
 from sesh.ops.views import cells
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
-
-    from sesh.cli.tui.live import Key
-    from sesh.reach.target import Target
-    from sesh.vt.render.screen_data import Run, Screen
+from sesh.reach.target import Target
+from sesh.vt.render.screen_data import Run, Screen
 
 FRESH = (1.0, 4.0)
 """Seconds after which the screen of a session here, and of one on a host, is fetched again while it is shown."""

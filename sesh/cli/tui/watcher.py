@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 
 from sesh import config, wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.table import SIGNALS, Table, painted
 from sesh.cli.tui.console import LEAVING, MarkedList, Stage, edited, hint
-from sesh.cli.tui.live import LiveSessions, since, standing
+from sesh.cli.tui.live import Key, LiveSessions, since, standing
 from sesh.cli.tui.news import News
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
@@ -19,19 +20,13 @@ from sesh.moments import age
 from sesh.names import natural
 from sesh.ops import send, views
 from sesh.ops.index import SessionIndex
+from sesh.reach.caller import Caller
+from sesh.reach.target import Target
+from sesh.schema import Summary
 from sesh.wording import cut, plain
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sesh.cli.tui.live import Key
-    from sesh.reach.caller import Caller
-    from sesh.reach.target import Target
-    from sesh.schema import Summary
-
-    Asked = tuple[Key, str, str]
-    """A question: its session, the time since when it is asked, its text."""
+Asked = tuple[Key, str, str]
+"""A question: its session, the time since when it is asked, its text."""
 
 _ANSWER_KEYS = ("y", "n", *"123456789")
 """Keys that are an answer by themselves."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from operator import attrgetter
 
-from sesh import lean
+from sesh.vt.cell import Style
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
+from sesh.vt.row import Row
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.vt.cell import Style
-    from sesh.vt.emulator import Emulator
-    from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
-    from sesh.vt.row import Row
-
-    Attributes = dict[str, int | str | bool]
+Attributes = dict[str, int | str | bool]
 
 _FLAGS = {
     "bold": "bold", "dim": "dim", "italic": "italics", "strike": "strikethrough", "reverse": "reverse",
@@ -28,7 +25,7 @@ _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 def export(emulator: Emulator, form: str) -> bytes:
     """The screen as `text`, `ansi` or `json`."""
     if form == "json":
-        return lean.to_json(screen_data(emulator)).encode()
+        return json.dumps(screen_data(emulator), ensure_ascii=False, separators=(",", ":")).encode()
     text = screen_ansi(emulator) if form == "ansi" else "\n".join(emulator.text())
     return text.encode("utf-8", "replace")
 

@@ -6,14 +6,11 @@ For terminals that show exactly what the emulator holds.
 from __future__ import annotations
 
 from sesh.vt.cell import Encoder, apply_sgr, with_link
+from sesh.vt.emulator import Emulator
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT
 from sesh.vt.render.replay import put_cursor
+from sesh.vt.screen import Screen
 from sesh.vt.text import ASCII
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.vt.emulator import Emulator
-    from sesh.vt.screen import Screen
 
 
 def patchable(emulator: Emulator) -> bool:

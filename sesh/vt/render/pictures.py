@@ -12,12 +12,9 @@ from html import escape
 from unicodedata import name
 
 from sesh.vt.graphemes import clusters
+from sesh.vt.render.screen_data import Run, Screen
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.vt.render.screen_data import Run, Screen
-
-    Piece = tuple[int, int, str]
+Piece = tuple[int, int, str]
 
 WIDTH, HEIGHT = 9, 18
 """The size of a cell in pixels."""

@@ -11,21 +11,16 @@ from __future__ import annotations
 import re
 
 from sesh.vt.cell import DEFAULT, Cell, Encoder, closed, plain, with_link
+from sesh.vt.emulator import Emulator
 from sesh.vt.grammar import CLUSTERS_OFF, CLUSTERS_ON
 from sesh.vt.grid import default_tab_stops
 from sesh.vt.logical import decoded
-from sesh.vt.marks import to_replay, write
+from sesh.vt.marks import Mark, to_replay, write
 from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import Row, Wrapped
-from sesh.vt.screen import SavedCursor, Stacks
+from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.text import ASCII
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.vt.emulator import Emulator
-    from sesh.vt.marks import Mark
-    from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")

@@ -7,16 +7,13 @@ as far as it would show blank rows at its end.
 
 from __future__ import annotations
 
+from sesh.vt.emulator import Emulator
 from sesh.vt.modes import MOUSE_ENCODING, MOUSE_TRACKING
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.render.overlay import overlay
 from sesh.vt.render.replay import kitty_flags
 from sesh.vt.row import Row
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.vt.emulator import Emulator
-    from sesh.vt.screen import Screen
+from sesh.vt.screen import Screen
 
 _INPUT_MODES = (1, 1004, 2004, *MOUSE_TRACKING, *MOUSE_ENCODING)
 """Modes that change the terminal's input: cursor keys, focus, bracketed paste, mouse."""
