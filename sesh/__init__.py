@@ -3,9 +3,11 @@
 `from sesh import Session, sessions` is the Python API; see `sesh.api`.
 """
 
-from sesh import api
-from sesh.about import __version__
-from sesh.api import Met, Result, Sent, SeshError, Session, Stop, execute, sessions
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sesh.about import __version__
+    from sesh.api import Met, Result, Sent, SeshError, Session, Stop, execute, sessions
 
 __all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__", "execute", "sessions"]
 
@@ -13,7 +15,11 @@ __all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__
 def __getattr__(name: str) -> object:
     """Load a name on first use: attaching needs none, and the error of an import here would be a traceback."""
     if name == "__version__":
+        from sesh.about import __version__
+
         return __version__
     if name in __all__:
+        from sesh import api
+
         return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -30,6 +30,7 @@ import time
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from math import inf
 from typing import Any
 
@@ -251,7 +252,7 @@ def _alone(session_id: str | None) -> Iterator[None]:
 def op_named(wire_name: str) -> Op[..., Any]:
     """The op of this name. Raises UsageError if this sesh has none."""
     module = MODULES.get(wire_name) or MODULES.get(wire_name.partition(".")[0])
-    functions = vars(__import__(f"sesh.ops.{module}", fromlist=["*"])).values() if module else ()
+    functions = vars(import_module(f"sesh.ops.{module}")).values() if module else ()
     for function in functions:
         if getattr(function, "wire_name", "") == wire_name:
             op: Op[..., Any] = function

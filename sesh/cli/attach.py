@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from sesh import attached_last
-from sesh.cli import parser, printing, slips, views
+from sesh.cli import parser, printing, slips, verbs
 from sesh.cli.invocation import LOOPED, Invocation
 from sesh.cli.sessions import new_detached
 from sesh.client.attach import attach as run_client
@@ -25,8 +25,7 @@ from sesh.errors import (
 )
 from sesh.keynames import DetachKey
 from sesh.names import is_name
-from sesh.ops import enter, sessions
-from sesh.ops import views as view_ops
+from sesh.ops import enter, sessions, views
 from sesh.ops.new import new as new_session
 from sesh.quitkey import quit_key
 from sesh.reach import find, links
@@ -220,7 +219,7 @@ def attach_terminal(
     if current is None:
         return _run_client(cli, target, name, connection, options)
     if _has_ended(cli, name):
-        return code(views.ended(cli, name, connection))
+        return code(verbs.load("views.ended")(cli, name, connection))
     connection.close()
     if cli.host is None and current["name"] == name:
         cli.note(f"you are already in {name}")
@@ -233,7 +232,7 @@ def _has_ended(cli: Invocation, name: str) -> bool:
     if cli.host is None:
         return find.ended(name)
 
-    return cli.target.call(view_ops.status, name=name)["state"] == "exited"
+    return cli.target.call(views.status, name=name)["state"] == "exited"
 
 
 def named_host(cli: Invocation, name: str) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-from sesh import bridge as far_end
 from sesh import protocol
 from sesh.about import PROGRAM, __version__
-from sesh.cli import fanout, misread, parser, printing
+from sesh.cli import parser, printing, verbs
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import Options
 from sesh.cli.verbs import ALL
@@ -27,7 +24,7 @@ def run(argv: list[str]) -> int:
             return help_(line)
         options = parser.parse(line)
         if options is None:
-            raise misread.error(line)
+            raise verbs.load("misread.error")(line)
         return carry_out(Invocation(line), options)
     except SeshError as error:
         error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)
@@ -39,7 +36,7 @@ def carry_out(cli: Invocation, options: Options) -> int:
     verb = cli.line.row
     bare = not (verb.name or cli.tail or any(options.values()))  # lists the sessions
     if len(cli.hosts) > 1 and verb.hosts != ALL and not bare:
-        return fanout.run(cli, options)
+        return int(verbs.load("fanout.run")(cli, options))
     names = options.get("names") or options.get("name")
     if isinstance(names, list) and len(names) == 1:
         names = names[0]
@@ -56,13 +53,11 @@ def carry_out(cli: Invocation, options: Options) -> int:
 
 def help_(line: parser.CommandLine) -> int:
     """`--help`: print the help of the line's verb, or of the whole. `run` calls it before it looks for a verb."""
-    from sesh.cli import typer_app
-
     if line.topic and not parser.verb_like(line.topic):
-        raise misread.no_verb(line.topic, "$sesh {} --help")
+        raise verbs.load("misread.no_verb")(line.topic, "$sesh {} --help")
     if not line.verb and line.words and line.words[0][:1] == "-" and parser.parse(line) is None:
-        raise misread.error(line)
-    text = typer_app.help_of(line)
+        raise verbs.load("misread.error")(line)
+    text = verbs.load("typer_app.help_of")(line)
     if line.json:
         printing.value({"help": text})
     else:
@@ -76,10 +71,3 @@ def version(cli: Invocation) -> int:
         return cli.value({"version": __version__, "protocol": protocol.PROTOCOL})
     printing.text(f"{PROGRAM} {__version__}")
     return 0
-
-
-def bridge(cli: Invocation) -> int:
-    """`--bridge`: serve the far end of a link."""
-    if os.isatty(0) or os.isatty(1):
-        cli.note("--bridge is for sesh on another machine; it reads frames from stdin")
-    return far_end.serve()

@@ -14,7 +14,7 @@ from shutil import which
 from sesh.cli import parser
 from sesh.cli.verbs import BY_NAME, Verb
 from sesh.errors import SeshError
-from sesh.ops.create import ABSENT
+from sesh.paths import ABSENT
 from sesh.reach import find
 from sesh.wording import shell_word
 

@@ -8,6 +8,8 @@ loaded whenever sesh starts, so it holds plain data and imports nothing that is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 from sesh.cli.verb_texts import TEXTS, Texts
 
@@ -128,9 +130,14 @@ class Verb:
 
     def function(self) -> Callable[..., int]:
         """Return the function that carries the verb out; only its module is loaded."""
-        module, _, name = self.run.rpartition(".")
-        function: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
+        function: Callable[..., int] = load(self.run)
         return function
+
+
+def load(place: str) -> Any:
+    """Return a function of this room, as `module.function`; its module is loaded now."""
+    module, _, name = place.rpartition(".")
+    return getattr(import_module(f"sesh.cli.{module}"), name)
 
 
 def _texts(verb: str) -> Texts:
@@ -211,7 +218,7 @@ _TYPED: tuple[Row, ...] = (
 )  # fmt: skip
 _HIDDEN: tuple[Row, ...] = (
     ("--hook", "", "integrate.hook", "agent*", "", ONE, 0),
-    ("--bridge", "", "main.bridge", "", "", ONE, 0),
+    ("--bridge", "", "far_end.bridge", "", "", ONE, 0),
     ("--complete", "", "complete.complete", "shell*", "", ONE, COMMAND),
 )  # fmt: skip
 """Verbs that nobody types: of agents' hooks, of a link from another host, and of the completion scripts."""

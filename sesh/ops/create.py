@@ -17,8 +17,6 @@ from sesh.schema import LaunchSpec, Spec
 from sesh.stored import Record
 from sesh.wire import Connection
 
-ABSENT = "create it first, or name another"
-"""What to do if DIR does not exist."""
 PAUSE = 0.01
 """Seconds between two tries to take a name."""
 _starting = Lock()
@@ -115,7 +113,7 @@ def checked_directory(caller: Caller, directory: str) -> str:
     except FileNotFoundError:
         raise Refused("the current directory was removed; change to another one first") from None
     if "\0" in path or not os.path.isdir(path):
-        raise Refused(no_directory(directory), hint=ABSENT)
+        raise Refused(no_directory(directory), hint=paths.ABSENT)
     if not os.access(path, os.X_OK):
         raise Refused(f"you have no access to {printable_path(directory)}; choose another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)

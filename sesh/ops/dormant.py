@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sesh import errors, moments, paths, shapes, wording, writing
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
@@ -19,9 +20,10 @@ from sesh.reach.op import op
 from sesh.schema import LaunchSpec, Made, RunFacts, Summary
 from sesh.store import checkpoints, files, listing, records, results
 from sesh.stored import CheckpointHeader, Record
-from sesh.vt.emulator import Emulator
-from sesh.vt.render.export import continued, export, screen_ansi
 from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.vt.emulator import Emulator
 
 Checkpoint = tuple[CheckpointHeader, bytes]
 
@@ -35,6 +37,8 @@ _ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for go
 def screen(name: str, form: str) -> tuple[bytes, list[int]]:
     """The last screen, and its continued rows, as its daemon would have sent them. Raises NotFound if nothing was
     kept."""
+    from sesh.vt.render.export import continued, export
+
     terminal = _required(name)
     return export(terminal, form), continued(terminal)
 
@@ -47,7 +51,7 @@ def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
 
 def _required(name: str) -> Emulator:
     if find.dormant(name) is None and (job := results.of_job(name)) is not None:
-        terminal = Emulator(job.get("columns") or 80, job.get("rows") or 24)
+        terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24)
         terminal.feed(results.output(job))
         return terminal
     error = find.without_daemon(_summary(name))
@@ -240,6 +244,8 @@ def _last_of(emulator: Emulator) -> list[str]:
 
 def _alternate(emulator: Emulator) -> list[str]:
     """What the alternate screen shows: what a full-screen program had not saved is nowhere else."""
+    from sesh.vt.render.export import screen_ansi
+
     return screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else []
 
 

@@ -19,9 +19,10 @@ from sesh.remote import known
 from sesh.schema import Overview, Status, Summary
 from sesh.shapes import MOST_VALUES
 from sesh.store import listing, records
-from sesh.vt.lines import Line, LineReader
-from sesh.vt.render import pictures
 from sesh.vt.render.screen_data import Picture, Screen, ScreenText
+
+if TYPE_CHECKING:
+    from sesh.vt.lines import Line, LineReader  # whose tables take as long to load as a list to draw
 
 _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
 """The formats of a screen, each with the one that the daemon is asked for."""
@@ -127,6 +128,8 @@ def drawn(target: Target, name: str, form: str) -> ScreenText | Picture:
 
 
 def _picture(cells: Screen, form: str) -> Picture:
+    from sesh.vt.render import pictures
+
     return {"text": wording.encodable(pictures.svg(cells) if form == "svg" else pictures.html(cells))}
 
 
@@ -229,6 +232,8 @@ class LiveLog:
                     return
         except errors.Ended as ended:  # while the link was down, or before its answer: its kept output comes at once
             position, data = self._stream.rest(ended)
+            from sesh.vt.lines import LineReader
+
             lines = self._lines or LineReader(position, 80)
             self._take(lines, position, data)
             self._write_unfinished(lines)
@@ -282,6 +287,8 @@ class LiveLog:
         unfinished = lines.pop() if answer["open"] and lines else ""
         self._write_last([*lines, *[""] * int(answer["blank"])])
         column = int(answer["column"]) if unfinished else 0
+        from sesh.vt.lines import LineReader
+
         reader = LineReader(int(answer["position"] or 0), int(answer["columns"]), unfinished, column)
         reader.alternate = bool(answer["alternate"])
         reader.resume(str(answer["unfinished"]).encode("latin-1"))

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from sesh.reach.caller import Caller
-from sesh.reach.host_target import HostTarget
 from sesh.reach.target import Target
 
 
@@ -20,5 +19,6 @@ def target_of(caller: Caller, host: str | None, *, offer: bool = False) -> Targe
     """The target for a host, None for this machine; `offer`: see `HostTarget`. Raises InvalidHost."""
     if host is None:
         return Target(caller)
+    from sesh.reach.host_target import HostTarget  # ssh, sync and links, of which a session here needs nothing
 
     return HostTarget(caller, host, offer=offer)

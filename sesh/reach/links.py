@@ -15,7 +15,6 @@ from sesh.messages import Answer, Near, Words
 from sesh.reach.caller import YES_NO, Caller
 from sesh.recovery.attempts import Attempt, LostSession
 from sesh.remote import eventlog, known
-from sesh.remote.deploy import fleet
 from sesh.remote.ssh import link as ssh_link
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
@@ -146,6 +145,7 @@ def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> N
     question = f"@{destination.host} has no sesh; deploy it there?"
     if caller.ask(question, YES_NO, "y") != "y":
         raise missing
+    from sesh.remote.deploy import fleet  # loads rich, fabric and packaging
 
     for result in fleet.deploy_all([destination]):
         if result.error is not None:

@@ -9,6 +9,7 @@ output that no emulator has read. They grow, and now and then the other file tak
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from sesh import bounds, protocol, reading, writing
 from sesh.errors import Refused
@@ -16,7 +17,9 @@ from sesh.names import is_id
 from sesh.shapes import exact_natural, items, keys, loose, system_line, whole
 from sesh.store import files, records
 from sesh.stored import CheckpointHeader, ScrolledOff
-from sesh.vt.emulator import Emulator
+
+if TYPE_CHECKING:
+    from sesh.vt.emulator import Emulator
 
 FORMAT = 1
 """The same since what scrolled off has a file of its own: an older sesh reads the screen all the same, though an empty
@@ -124,6 +127,13 @@ def _told(data: bytes, size: int) -> bytes:
     return data if missing <= 0 else data[: data.rfind(b"\n") + 1] + _MISSING % missing
 
 
+def new_terminal(columns: int, rows: int, lines: int = bounds.SCROLLBACK) -> Emulator:
+    """A blank terminal with a scrollback of so many lines. Outside of daemons, only who needs one loads pyte: here."""
+    from sesh.vt.emulator import Emulator
+
+    return Emulator(columns, rows, max_lines=lines, max_bytes=bounds.scrollback_bytes(lines))
+
+
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
     """The terminal that a checkpoint describes. Raises ValueError if the checkpoint makes no sense."""
     try:
@@ -133,7 +143,7 @@ def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
         if model["position"] != 0 or model["emulator"] is not None:
             raise ValueError("not from the beginning")
         lines = scrolled_off(header)["lines"]
-        terminal, fed = Emulator(*born, max_lines=lines, max_bytes=bounds.scrollback_bytes(lines)), 0
+        terminal, fed = new_terminal(*born, lines), 0
         for position, sides in resizes:
             if position > len(data):
                 break

@@ -33,7 +33,7 @@ NEWBORN = """
 import os, sys
 from sesh import wire
 from sesh.daemon.spawn import daemonize, launch, main, zygote
-from sesh.lean import socket
+import socket
 from tests.faults.creator import SPEC
 
 numbers = [int(word) for word in sys.argv[1:]]

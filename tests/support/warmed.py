@@ -14,6 +14,7 @@ import ctypes
 import fcntl
 import gc
 import importlib
+import json
 import os
 import socket
 import sys
@@ -25,11 +26,6 @@ _CLONE_PARENT, _SIGCHLD = 0x8000, 17
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _SET_DUMPABLE = 4  # prctl(2)
 _GATE = "TEST_GATE"
-_LATE = (
-    ("sesh.client.ledger", "_patterns"),
-    ("sesh.daemon.pty.program", "load_ptyprocess"),
-    ("sesh.queries", "_patterns"),
-)
 
 
 def _fork() -> int:
@@ -52,8 +48,6 @@ def _areas() -> list[tuple[int, int]]:
 
 def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """Forks for each request; returns in the children, with the request and its descriptors."""
-    from sesh.lean import parse_json
-
     while True:
         data, ancillary, _, _ = channel.recvmsg(1 << 20, socket.CMSG_SPACE(3 * 4))
         if not data:
@@ -61,7 +55,7 @@ def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
         descriptors = [int.from_bytes(part[at : at + 4], sys.byteorder) for *_, part in ancillary for at in (0, 4, 8)]
         child = _fork()
         if child == 0:
-            return parse_json(data.decode()), descriptors
+            return json.loads(data), descriptors
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -116,13 +110,6 @@ def _wait(gate: str, late: str) -> None:
         pass
 
 
-def _fill() -> None:
-    """What clients and daemons load and compile once they run."""
-    for module, function in _LATE:
-        if module in sys.modules:
-            getattr(sys.modules[module], function)()
-
-
 def _use_typer() -> None:
     """Typer loads more when it shows help."""
     from sesh.cli import parser, typer_app
@@ -152,7 +139,6 @@ if __name__ == "__main__":
     if channel_at:
         room = _areas()
         channel, reply = socket.socket(fileno=int(channel_at)), int(reply_at)
-        _fill()
         if "typer" in sys.modules:
             _use_typer()
         gc.collect()

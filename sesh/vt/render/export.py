@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from itertools import groupby
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from sesh.vt.cell import Style
-from sesh.vt.emulator import Emulator
 from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
 from sesh.vt.row import Row
+
+if TYPE_CHECKING:
+    from sesh.vt.emulator import Emulator  # which loads pyte
 
 Attributes = dict[str, int | str | bool]
 
