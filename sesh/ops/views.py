@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sesh import errors, gate, identity, paths, protocol, wire, wording
 from sesh.errors import NotFound, Refused, SeshError, UsageError
