@@ -14,7 +14,7 @@ from typing import Literal, TypedDict
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell.shells import at_prompt
+from sesh.daemon.shell import shells
 from sesh.errors import TimedOut
 from sesh.loop.timers import Timers
 from sesh.messages import Answer
@@ -128,7 +128,7 @@ class Waits:
         if not possible:
             return  # the next output comes back here
 
-        if not pump.input and at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
+        if not pump.input and shells.at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
             waits = [wait for wait in possible if not self._answer(wait, "prompt")]
             self._pause = FED
         if waits:

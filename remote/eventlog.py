@@ -89,7 +89,7 @@ def log(event: str, **fields: object) -> None:
     """
     if event in _FAULTS or fields.get("reason") == "lost":
         facts = {key: value for key, value in fields.items() if key != "stderr"}  # which a program printed
-        write("link", f"{event} {json.dumps(facts)}")
+        write("link", f"{event} {json.dumps(facts, separators=(',', ':'))}")
     name = path()
     if not wanted() and not _prepare(name):
         return

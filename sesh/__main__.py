@@ -4,8 +4,6 @@ import os
 import signal
 import sys
 
-from sesh.cli import parser, printing
-from sesh.cli.main import run
 from sesh.quitkey import quit_key
 
 _SIGPIPE = 128 + 13
@@ -16,10 +14,14 @@ def main() -> int:
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
+        from sesh.cli.main import run  # within the try: Ctrl-C while modules load would print a traceback
+
         return run(argv)
     except BrokenPipeError:
         return _SIGPIPE  # as silent as any program that nobody reads from
     except (Exception, KeyboardInterrupt) as error:
+        from sesh.cli import parser, printing
+
         return printing.report(error, parser.divided(argv)[0], json=parser.wants_json(argv))
 
 

@@ -22,7 +22,6 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.pty.syscalls import Foreground
 from sesh.daemon.shell import shells
-from sesh.daemon.shell.shells import at_prompt
 from sesh.loop.timers import Timers
 from sesh.moments import STEADY
 from sesh.queries import REPLAYED
@@ -415,7 +414,7 @@ class Activity:
         if not platform.LINUX:  # without /proc only the session's own shell is known to be one
             return raw and group == self._facts["pid"] and bool(self._facts.get("shell"))
 
-        return at_prompt(pty)
+        return shells.at_prompt(pty)
 
     def _computed(self, program: Foreground, elapsed: float) -> bool:
         """Returns whether the foreground has used the processor since the last look, or is made up of others now."""

@@ -10,6 +10,7 @@ import glob
 import gzip
 import hashlib
 import importlib.metadata
+import importlib.util
 import io
 import os
 import re
@@ -21,7 +22,6 @@ import threading
 import zipfile
 from collections.abc import Iterable, Iterator
 from email.parser import HeaderParser
-from importlib.util import find_spec
 
 from packaging import tags
 from packaging.requirements import Requirement
@@ -36,8 +36,8 @@ from sesh.remote.deploy.survey import Platform, Python
 REQUIRED = (
     "ptyprocess>=0.7,<0.8",
     "pyte>=0.8.2,<0.9",
-    "typer>=0.29,<0.30",
-    "wcwidth>=0.8,<0.10",
+    "typer>=0.26,<0.29",
+    "wcwidth>=0.2.13,<0.3",
     "rich>=13",
     "packaging>=24.1",
     "tomli>=2; python_version < '3.11'",
@@ -305,7 +305,7 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
 
 def _pip() -> list[str]:
     """The command of pip: this environment's; uv makes environments without one, then another that is in PATH."""
-    if find_spec("pip") is not None:
+    if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
     pip = programs.find("pip3") or programs.find("pip")
     return [pip] if pip else ["uv", "tool", "run", "pip"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from sesh import config, toml_positions
 from sesh.config import Config
 from sesh.daemon.activity import hooks
 from sesh.errors import UsageError
-from tests.support import ROOT
 
 FULL = """\
 # mine
@@ -217,14 +215,6 @@ def test_windows_files_are_read(place: Path) -> None:
     found = loaded(place, b"\xef\xbb\xbfpersist = false\r\n\r\nbad = 1\r\n")
     assert not found.persist
     assert warnings(found)[0].startswith("3:1: ")
-
-
-def test_without_a_file_nothing_is_loaded(place: Path) -> None:
-    """A session shows at once: what reads TOML loads only where there is a file."""
-    heavy = "{'re', 'tomllib', 'shlex'}"
-    code = f"import sys; sys.path.insert(0, {ROOT!r}); from sesh import config; config.load()"
-    words = [sys.executable, "-ISc", f"{code}; print(sorted({heavy} & {{*sys.modules}}))"]
-    assert subprocess.check_output(words, text=True).strip() == "[]"
 
 
 PLACES = """\

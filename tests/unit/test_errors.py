@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sesh import errors, failures
+from sesh import errors
 from sesh.errors import (
     CannotStart,
     DaemonDied,
@@ -31,7 +31,7 @@ CODES = {
 def every() -> list[type[SeshError]]:
     return [
         kind
-        for kind in {**vars(errors), **vars(failures)}.values()
+        for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, SeshError) and kind is not SeshError
     ]
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
-import os
-import sys
 import time
 
 import pytest
 
 from sesh import protocol
-from sesh.client import predict
 from sesh.client.predict.predictor import Predictor
 from sesh.client.predict.replica import PATIENCE, Replica
 from sesh.client.predict.round_trip import RoundTrip
@@ -74,32 +70,6 @@ class Person:
 @pytest.fixture
 def person() -> Person:
     return Person()
-
-
-class NoDescriptor:
-    """A finder of modules that can open none."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), name)
-
-
-def test_without_a_descriptor_nothing_is_predicted_until_there_is_one(
-    person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The client ended: it could not load what guesses."""
-    with monkeypatch.context() as without:
-        without.delattr(predict, "guesses", raising=False)
-        without.delitem(sys.modules, "sesh.client.predict.guesses", raising=False)
-        without.setattr(sys, "meta_path", [NoDescriptor()])
-        person.asks()
-        person.gets(b"$ ")
-        assert not person.predictor.building
-    later = time.monotonic() + 60
-    monkeypatch.setattr("time.monotonic", lambda: later)
-    person.asks()
-    person.gets(b"$ ")
-    assert person.built() >= 1
-    assert person.predicts()
 
 
 def test_a_model_that_was_asked_for_is_taken_in_when_idle(person: Person) -> None:

@@ -12,7 +12,7 @@ from sesh.daemon.clients.connection import ASIDE, RAW
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.server import Server
-from sesh.daemon.upgrade.reload import load_begin
+from sesh.daemon.upgrade.reload import begin
 from tests.unit.daemon.connections import Link
 from tests.unit.daemon.sessions import session
 
@@ -22,7 +22,7 @@ class Host:
 
     def __init__(self) -> None:
         self.session = session()
-        self.server = Server(self.session, Listener.claim("work"), None, load_begin)
+        self.server = Server(self.session, Listener.claim("work"), None, begin)
         self.handler, self.ending = self.server.handler, self.server.ending
         self.link = Link()
         self.server.admit(self.link.connection)

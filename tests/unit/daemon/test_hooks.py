@@ -16,7 +16,7 @@ from sesh.daemon.pty.program import Program
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.upgrade.reload import load_begin
+from sesh.daemon.upgrade.reload import begin
 from tests.support import wait_until
 from tests.support.data import daemon_facts
 
@@ -29,7 +29,7 @@ def server(sessions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     (tmp_path / "config" / "sesh" / "config.toml").write_text('[hooks]\non_exit = "true"\non_bell = "true"\n')
     pty = Pty.spawn(Program("/bin/sh", ["sh", "-c", "read x; exit 3"], "/", {}, (80, 24, 0, 0), 0o022))
     facts = daemon_facts(outlive="never", pid=pty.pid)
-    own = Server(Session(facts, (80, 24, 0, 0), pty), Listener.claim("work"), None, load_begin)
+    own = Server(Session(facts, (80, 24, 0, 0), pty), Listener.claim("work"), None, begin)
     yield own
     if own.session.running:
         os.kill(pty.pid, signal.SIGKILL)

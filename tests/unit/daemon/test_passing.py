@@ -19,7 +19,7 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.screen.model import LITTLE
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.upgrade.reload import load_begin
+from sesh.daemon.upgrade.reload import begin
 from tests.support.data import daemon_facts
 from tests.support.waiting import wait_until
 from tests.unit.daemon.connections import Link
@@ -67,7 +67,7 @@ class Host:
         state = {"descriptor": master, "slave": -1, "pid": os.getpid(), "path": "", "device": 0}
         self.pty = Pty(cast("Any", state))
         self.session = Session(daemon_facts(pid=os.getpid()), (80, 24, 0, 0), self.pty)
-        self.server = Server(self.session, Listener.claim("work"), None, load_begin)
+        self.server = Server(self.session, Listener.claim("work"), None, begin)
         self.people: list[Person] = []
         self.turns = 0
 

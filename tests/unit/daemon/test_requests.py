@@ -15,7 +15,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.upgrade.reload import load_begin
+from sesh.daemon.upgrade.reload import begin
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
@@ -33,7 +33,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("SESH_DIR", str(folder))
     listener = Listener.claim("work")
-    yield Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, load_begin)
+    yield Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, begin)
     listener.socket.close()
 
 

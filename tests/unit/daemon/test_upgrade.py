@@ -25,7 +25,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.typing_requests import SendTaken
 from sesh.daemon.upgrade import state
-from sesh.daemon.upgrade.reload import load_begin
+from sesh.daemon.upgrade.reload import begin
 from sesh.errors import Refused, rebuild
 from sesh.moments import STEADY
 from sesh.ops import sessions
@@ -39,7 +39,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("SESH_DIR", str(folder))
     listener = Listener.claim("work")
-    own = Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, load_begin)
+    own = Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, begin)
     yield own
     close(own)
     for each in _OPENED:
@@ -79,7 +79,7 @@ def handed(server: Server) -> Iterator[tuple[dict[str, Any], Server, list[Connec
     copied = json.loads(json.dumps(dumped))
     for place in [copied["listener"], *copied["connections"]]:
         place["descriptor"] = os.dup(place["descriptor"])
-    other, connections = state.load(copied, load_begin)
+    other, connections = state.load(copied, begin)
     try:
         yield dumped, other, connections
     finally:
@@ -142,13 +142,13 @@ def test_moments_are_told_the_same_to_the_millisecond_and_an_older_sesh_can_read
     assert dumped["session"]["facts"]["deadline"] == pytest.approx(time.time() + 60, abs=5)
     dumped["listener"]["descriptor"] = os.dup(dumped["listener"]["descriptor"])
     STEADY.origin, STEADY.step = STEADY.origin + 3600, 0.0
-    other, _ = state.load(dumped, load_begin)
+    other, _ = state.load(dumped, begin)
     close(other)
     assert STEADY.told(1000.0) == told
     assert other.session.facts["deadline"] == pytest.approx(STEADY.now() + 60, abs=5)
     dumped["session"]["clock"] = [1]
     with pytest.raises(TypeError):
-        state.load(dumped, load_begin)
+        state.load(dumped, begin)
 
 
 def test_those_who_typed_or_sent_are_answered_when_the_program_has_it(server: Server) -> None:
@@ -219,7 +219,7 @@ def test_what_was_run_is_remembered(server: Server) -> None:
 def test_another_format_is_refused(server: Server) -> None:
     dumped = state.dump(server)
     with pytest.raises(ValueError, match="format 99"):
-        state.load({**dumped, "format": 99}, load_begin)
+        state.load({**dumped, "format": 99}, begin)
 
 
 @pytest.mark.parametrize("path", [None, "a", [1]])

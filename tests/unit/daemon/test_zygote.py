@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sesh import paths, platform, system
+from sesh import paths, platform
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.spawn import dates, forking, zygote
+from sesh.daemon.spawn import dates, forking
 from tests.support import ROOT
 
 PRINT = [sys.executable, "-c", "from sesh.daemon.spawn.zygote import fingerprint; print(fingerprint())"]
@@ -32,33 +32,6 @@ def fingerprint(*before: str, **env: str) -> str:
 def test_it_is_equal_whatever_the_environment() -> None:
     assert len(fingerprint()) == 16
     assert fingerprint(HOME="/elsewhere", TERM="dumb") == fingerprint()
-
-
-NEW_KEYRING = """
-import ctypes, os, sys
-number = {"x86_64": 250, "aarch64": 219}[os.uname().machine]
-if ctypes.CDLL(None).syscall(number, 1, None) < 0:  # keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL)
-    sys.exit("no keyring")
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
-@pytest.mark.needs("ionice")
-def test_it_differs_where_the_io_priority_does() -> None:
-    assert fingerprint("ionice", "-c", "3") != fingerprint()
-    assert fingerprint("ionice", "-c", "2", "-n", "7") != fingerprint("ionice", "-c", "2", "-n", "6")
-
-
-@pytest.mark.skipif(system.keyring_and_io_priority()[0] < 0, reason="this machine lets nobody ask for keyrings")
-def test_it_differs_for_another_login() -> None:
-    """A session that was forked from a zygote of another login had that one's keys."""
-    assert fingerprint(sys.executable, "-c", NEW_KEYRING) != fingerprint()
-
-
-def test_it_is_made_where_neither_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system, "_CALLS", {})
-    assert system.keyring_and_io_priority() == (-1, -1)
-    assert len(zygote.fingerprint()) == 16
 
 
 def scored(score: int) -> tuple[str, ...]:
@@ -136,31 +109,3 @@ def test_on_a_host_bytecode_in_the_place_of_a_source_has_a_date(tmp_path: Path) 
         source.unlink()
     code = "from sesh.daemon.spawn import dates, forking; forking._preload(); dates.of_loaded(dates.of_files())"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
-
-
-FILL = """
-from sesh.daemon.spawn import forking
-
-many = [bytes(size) for size in (30, 100, 400) for _ in range(1000)]
-del many[::2]  # every second place is free
-forking.fill_holes()
-for size in (30, 100, 400):
-    places = [id(place) for place in [bytes(size) for _ in range(200)]]
-    print(sum(0 < after - before < size + 49 for before, after in zip(places, places[1:])))
-"""
-
-
-def side_by_side(**env: str) -> list[int]:
-    """How many of 200 new objects of three sizes lie right behind the one before, where there were holes before."""
-    words = [sys.executable, "-c", FILL]
-    output = subprocess.check_output(words, cwd=ROOT, env={**os.environ, **env}, text=True)
-    return [int(count) for count in output.split()]
-
-
-@pytest.mark.skipif(sys.implementation.name != "cpython", reason="this is about CPython's memory")
-def test_new_objects_lie_side_by_side_once_holes_are_filled() -> None:
-    assert min(side_by_side()) > 150
-
-
-def test_filling_ends_under_another_allocator() -> None:
-    assert len(side_by_side(PYTHONMALLOC="malloc")) == 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -229,24 +228,3 @@ def test_an_attempt_that_the_server_has_answered_is_known(there: wire.Connection
     until(watch, lambda: True in watch.state.attempts.values())
     go.set()
     assert until(watch, bool) is there
-
-
-class Closed:
-    """A finder that has no descriptor left to load one module."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == "sesh.recovery.wake":
-            raise OSError(24, "Too many open files")
-
-
-def test_without_a_descriptor_the_module_that_watches_is_loaded_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An attached client took it for the end of its terminal, and left."""
-    monkeypatch.delitem(sys.modules, "sesh.recovery.wake", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [Closed(), *sys.meta_path])
-    monitor, watching = Monitor(LinkState(time.monotonic()), ways()), []
-    for _ in range(2):
-        monitor.watch()
-        watching.append(monitor.watching)
-        monkeypatch.undo()
-    monitor.close()
-    assert watching == [False, True]

@@ -102,7 +102,7 @@ def test_many_writers_share_one_log(log: Path) -> None:
         f"import sys; sys.path.insert(0, {ROOT!r}); from sesh.remote import eventlog\n"
         "for n in range(300): eventlog.log('connect', host='h' * 500, n=n)"
     )
-    writers = [subprocess.Popen([sys.executable, "-ISc", code], env={"SESH_EVENT_LOG": str(log)}) for _ in range(4)]
+    writers = [subprocess.Popen([sys.executable, "-Ic", code], env={"SESH_EVENT_LOG": str(log)}) for _ in range(4)]
     assert [writer.wait(30) for writer in writers] == [0] * 4
     numbers = [json.loads(line)["n"] for line in log.read_text().splitlines()]
     assert sorted(numbers) == sorted([*range(300)] * 4)
