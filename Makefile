@@ -95,7 +95,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/patterns.py docs/pictures.py docs/film.py setup.py
+	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/pictures.py docs/film.py setup.py
 	$(BIN)/pytest -q -m '$(QUICK)' tests/house
 
 bench: $(STAMP)
@@ -108,8 +108,6 @@ bench-quick: $(STAMP)
 
 man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py
-	@for python in $(BIN)/python python3.10 python3.11 python3.12 python3.13; do \
-	    if $$python -c '' 2>/dev/null; then $$python docs/patterns.py; fi; done
 
 pictures: $(STAMP)
 	@sh tests/packages.sh
@@ -123,7 +121,6 @@ install:
 	@sh .ci/venv.sh '$(DATA)/venv'
 	@rm -rf build  # setuptools would install what an older build left there
 	'$(DATA)/venv/bin/python' $(PIP) install -q '.$(EXTRAS:%=[%])'
-	@'$(DATA)/venv/bin/python' .ci/launcher.py
 	@rm -rf build
 	@rm -f '$(PROGRAM)' && ln -s '$(DATA)/venv/bin/sesh' '$(PROGRAM)'
 	@if [ ! -e '$(SECOND)' ] && [ ! -L '$(SECOND)' ]; then ln -s '$(DATA)/venv/bin/sesh' '$(SECOND)'; fi

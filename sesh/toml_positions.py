@@ -6,6 +6,12 @@ The reader decides what is TOML and what it means; then the text is walked once 
 from __future__ import annotations
 
 import re
+import sys
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 Path = tuple[str, ...]
 Place = tuple[int, int]
@@ -43,7 +49,7 @@ def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
     the package tomli.
     """
     try:
-        tables = _loads(text)
+        tables = tomllib.loads(text)
     except RecursionError as error:
         raise InvalidToml("nested too deeply", (1, 1)) from error
     except ValueError as error:
@@ -54,16 +60,6 @@ def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
         reason = f"{message[: -len(_END)]} at the end of the file" if message.endswith(_END) else message
         raise InvalidToml(reason, (len(lines), len(lines[-1]) + 1)) from error
     return tables, _places(text)
-
-
-def _loads(text: str) -> dict[str, object]:
-    """The tables of a TOML text, as tomllib has them, or the package tomli, from which that was taken."""
-    try:
-        from tomllib import loads
-    except ImportError:
-        from tomli import loads
-    tables: dict[str, object] = loads(text)
-    return tables
 
 
 def _places(text: str) -> dict[Path, Place]:
@@ -105,5 +101,5 @@ def _places(text: str) -> dict[Path, Place]:
 
 def _key(token: str) -> str:
     if token[:1] == '"' and "\\" in token:
-        return str(_loads(f"key = {token}")["key"])
+        return str(tomllib.loads(f"key = {token}")["key"])
     return token.strip("\"'")

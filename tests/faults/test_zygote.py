@@ -113,16 +113,6 @@ def test_a_creator_with_other_limits_does_without_the_zygote(daemons: Daemons) -
     assert "up to 200 files" in daemons.wait_for("four", "files")
 
 
-@pytest.mark.needs("ionice")
-def test_a_session_has_its_creators_io_priority_and_not_the_zygotes(daemons: Daemons) -> None:
-    start_zygote(daemons)
-    creator = daemons.creator("ionice -c 3")
-    creator.create("four", "/bin/sh", "-c", "echo priority: $(ionice); exec sleep 100")
-    creator.outcome()
-    assert not forked(daemons, "four")
-    assert "priority: idle" in daemons.wait_for("four", "priority: ")
-
-
 def test_a_zygote_that_hangs_or_dies_keeps_no_session_from_starting_or_going_on(daemons: Daemons) -> None:
     parent = start_zygote(daemons)
     daemons.start("four", *SLEEP)

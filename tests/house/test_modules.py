@@ -173,7 +173,7 @@ def test_every_file_that_a_page_of_the_house_names_is_there(page: str) -> None:
         *(path.removesuffix(".py") for path in paths),
         *folders,
         "tests/house/test_arrows",
-        "tests/terminal/test_lean",
+        "tests/house/test_imports",
     ]
     assert [name for name in named if not any(f"/{end}".endswith(f"/{name}") for end in ends)] == []
 

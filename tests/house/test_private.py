@@ -13,10 +13,8 @@ _TABLE = "tables are compared with the types key by key"
 _PART = "a parser of foreign text is fed by itself, by the thousand"
 _STAND_IN = "another machine, program or moment is put in the place of the real one"
 REASONS = {
-    "tests/faults/test_birth.py": "the modules that a birth must not load, from the table itself",
     "tests/fuzz/feeds.py": _PART,
     "tests/fuzz/files.py": _PART,
-    "tests/house/patterns.py": _TABLE,
     "tests/remote/conftest.py": _STAND_IN,
     "tests/remote/light.py": _STAND_IN,
     "tests/terminal/test_sweep.py": _BOUND,
