@@ -59,7 +59,7 @@ MAX_UNANSWERED = 1000
 _MOST_PARTS = 8
 """Parts of a notification (OSC 99)."""
 _WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
-"""Events that may have a hook: those of `hooks.KINDS`, a module that is loaded only then."""
+"""Events that may have a hook: those of `hooks.KINDS`."""
 _MAX_COMMAND = 32 << 10
 """Characters of a command in a list."""
 MAX_HISTORY = 32 << 10

@@ -249,8 +249,6 @@ def load(path: str | None = None) -> Config:
         config.warn(
             f"not TOML ({reason[:1].lower()}{reason[1:]}{quoting}); the whole file is ignored", place=error.place
         )
-    except ImportError:
-        config.warn("reading it needs Python 3.11 or the package tomli; using the defaults")
     else:
         config.take(tables, places)
     return config

@@ -167,7 +167,7 @@ def state_directory() -> str:
 
 
 def knows_remotes() -> bool:
-    """Returns whether there may be known remotes. If not, modules that ask them need not be loaded."""
+    """Returns whether there may be known remotes."""
     return os.path.isdir(remotes_directory())
 
 

@@ -114,7 +114,7 @@ def _argument_memory() -> tuple[int, int]:
 
 
 def _overwrite(address: int, data: bytes) -> None:
-    """Writes into this process's memory; through /proc if there is one, for ctypes takes long to load."""
+    """Writes into this process's memory; through /proc if there is one."""
     try:
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             os.pwrite(memory.fileno(), data, address)

@@ -1,4 +1,4 @@
-"""The shapes of sessions, of their results and of events, for the gate: loaded for what holds one of these."""
+"""The shapes of sessions, of their results and of events, for the gate."""
 
 from __future__ import annotations
 

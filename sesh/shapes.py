@@ -416,10 +416,7 @@ FACTS: dict[str, Shape] = {
 
 
 def plain(text: str) -> str:
-    """Text as `wording.plain` returns it; that is loaded only if there is something to take out."""
-    if text.isprintable():
-        return text
-
+    """Text as `wording.plain` returns it."""
     return wording.plain(text)
 
 

@@ -1,4 +1,4 @@
-"""Forms of terminals' replies, and of the keys and reports that look like them. Loaded when the first escape comes."""
+"""Forms of terminals' replies, and of the keys and reports that look like them."""
 
 from __future__ import annotations
 

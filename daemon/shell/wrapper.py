@@ -121,10 +121,9 @@ _MAX_MARK = 96
 """Bytes of a mark."""
 _MAX_HELD = 64 << 10
 """Bytes that are held back; an echo is shorter."""
-# `re` is loaded with the first run: every daemon loads this module, for `--reload`, and most never run anything.
-_MODES = rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]"
+_MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]")
 """The private modes, keyboard modes, strings and queries in an echo (ECMA-48 5.4, XTerm ctlseqs)."""
-_NAMED = rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*"
+_NAMED = re.compile(rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*")
 """The command that a mark names. Where a shell keeps lines with a leading blank out of its history, it is not ours but
 the one before."""
 
@@ -150,7 +149,7 @@ class MarkFilter:
 
     def drop(self) -> bytes:
         """Ends the holding; returns the sequences that set the terminal's modes, without the text."""
-        return re.sub(_NAMED, b"", b"".join(re.findall(_MODES, self.release())))
+        return _NAMED.sub(b"", b"".join(_MODES.findall(self.release())))
 
     def release(self) -> bytes:
         """Ends the holding; returns all held output."""

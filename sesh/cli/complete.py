@@ -1,4 +1,4 @@
-"""`--complete`: the words that may stand at the cursor, for the completion scripts. Lean: a person waits for it.
+"""`--complete`: the words that may stand at the cursor, for the completion scripts.
 
 `sesh --complete SHELL -- WORDS…` gets the words behind `sesh` up to the cursor, the last one unfinished or empty. The
 first line of the answer says what the shell is to offer: `words` (those that follow), `directories`, `files`, or

@@ -1,6 +1,6 @@
 """A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`.
 
-Pure, and lean. A host, a name and an option's value are never taken for one another. `misread` words the error for a
+Pure. A host, a name and an option's value are never taken for one another. `misread` words the error for a
 line that `parse` refuses, and deals with names that look like verbs.
 """
 

@@ -1,7 +1,7 @@
 """The types that `--json` prints and no op answers as they are, and what each verb prints.
 
-`--schema` and docs/JSON.md are made from them and from `sesh.schema`; no other verb loads this module. A class named
-`_X` holds the keys that are always there, `X` adds those that may be missing.
+`--schema` and docs/JSON.md are made from them and from `sesh.schema`. A class named `_X` holds the keys that are
+always there, `X` adds those that may be missing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The help of each verb: its line in the overview, how it is typed, what it does, examples, a line for each option.
 
-See the table in `verbs`. Users see all of these texts. They are loaded for help, completion and errors alone.
+See the table in `verbs`. Users see all of these texts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The verb table: the syntax of each verb of the command line, defined once; its help is in `verb_texts`.
 
-The parser, help, errors, completion in three shells and the manual page are all made from it. It is
-loaded whenever sesh starts, so it holds plain data and imports nothing that is not loaded anyway: a row becomes a
-`Verb` when it is asked for.
+The parser, help, errors, completion in three shells and the manual page are all made from it. The module of a verb is
+imported when the verb is called.
 """
 
 from __future__ import annotations

@@ -93,9 +93,7 @@ def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _settings(caller: Caller) -> LaunchSpec:
-    """The settings for what is kept of a session; without a file no settings are loaded."""
-    if not os.path.exists(paths.settings_file()):
-        return {"persist": True, "outlive": "failed"}
+    """The settings for what is kept of a session."""
     settings = caller.settings()
     return {"persist": settings.persist, "outlive": settings.keep, "scrollback": settings.scrollback}
 

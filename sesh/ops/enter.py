@@ -122,13 +122,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
 
 def _labels(spec: Spec) -> dict[str, str]:
-    """The labels of the options. Raises UsageError for an invalid variable or label.
-
-    A client that enters a session which runs need not load what creates one.
-    """
-    if not (spec.get("env") or spec.get("label")):
-        return {}
-
+    """The labels of the options. Raises UsageError for an invalid variable or label."""
     return create.check_words(spec)[1]
 
 

@@ -43,7 +43,7 @@ class HostLinks:
         self.late: set[str] = set()
         self._caller = caller
         self._workers: Workers[str, Told | bool] | None = None
-        """None until a host has answered: what it takes is loaded then."""
+        """None until a host has answered."""
         self._pauses: dict[str, float] = {}
         """By host whose link has ended: the moment from which one is held again (monotonic)."""
         self._older: set[str] = set()

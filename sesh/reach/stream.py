@@ -126,8 +126,6 @@ class Stream:
                 ask()
                 while True:
                     yield from self._turn(others, until)
-            except GeneratorExit:  # nobody takes more of them: it is none of these errors, which are not loaded then
-                return
             except errors.Lost:
                 self.reconnect()
             except errors.Silent:

@@ -1,7 +1,7 @@
 r"""The grammar of control functions (ECMA-48 5.2 to 5.6, ISO 2022), as pieces of regular expressions.
 
-They are plain strings, so that this module loads no `re`; `.encode()` makes them fit for bytes. Output is UTF-8:
-controls are the seven-bit ones, and C1 (0x80 to 0x9f) has no meaning.
+They are plain strings; `.encode()` makes them fit for bytes. Output is UTF-8: controls are the seven-bit ones, and C1
+(0x80 to 0x9f) has no meaning.
 
     control sequence   ESC [  parameters 0x30-0x3f  intermediates 0x20-0x2f  final 0x40-0x7e
     control string     ESC ] (OSC), P (DCS), X (SOS), ^ (PM), _ (APC), and k (the title of screen(1))

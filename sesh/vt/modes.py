@@ -1,4 +1,4 @@
-"""The modes that a terminal remembers, and how they are at first. Light: it loads nothing."""
+"""The modes that a terminal remembers, and how they are at first."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The bytes that bring a terminal to an empty screen, whatever it shows, and destroy nothing.
-
-A session that has printed nothing, or little that is plain, needs no emulator; so this module loads none, nor `re`.
-"""
+"""The bytes that bring a terminal to an empty screen, whatever it shows, and destroy nothing."""
 
 from __future__ import annotations
 
