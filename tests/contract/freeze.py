@@ -1,0 +1,96 @@
+"""Freezes what sesh shows from outside: `python -m tests.contract.freeze` writes the fixtures of `test_contract`.
+
+Whoever has added something on purpose runs it, and reads the difference before the commit: lines may be added. A line
+that goes is a change that users see; it stands in `dropped.json` if it is meant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from tests.contract import gathering
+from tests.support import Home
+
+Found = TypeVar("Found")
+OTHERS = {
+    "detach_key": '"C-b d"',
+    "replay_lines": "0",
+    "replay": '"all"',
+    "scrollback": "1000000",
+    "persist": "false",
+    "keep": '"never"',
+    "pick": "true",
+    "title": "true",
+    "quiet": '"22:00-07:00"',
+    "predict": '"always"',
+}
+"""An allowed value of each setting that is not its default."""
+
+
+def in_order(spellings: set[str]) -> list[str]:
+    """Return the long form before the short ones."""
+    return sorted(spellings, key=lambda word: (-len(word), word))
+
+
+def options(home: Home) -> dict[str, dict[str, object]]:
+    """Return the names of each verb in the overview, and the options that its help lists."""
+    overview = [spellings for spellings, _ in gathering.rows(gathering.help_of(home))]
+    verbs = [in_order(names) for names in overview if not names & {"--json", "--local"}]
+    found: dict[str, dict[str, object]] = {}
+    for names in [["NAME", "-A"], *verbs]:
+        taken = gathering.options(gathering.help_of(home, names[0]))
+        listed = {", ".join(in_order(spellings)): kind for spellings, kind in taken}
+        found[names[0]] = {"names": names, "options": listed}
+    gone = set(gathering.fixture("options")) - set(found) - set(gathering.fixture("dropped")["verbs"])
+    assert not gone, f"the overview is no longer read as it is printed: {gone}"
+    return found
+
+
+def settings() -> dict[str, object]:
+    """Return each setting with its default and another value, the tables of settings, and the variables."""
+    values, tables = gathering.settings()
+    return {
+        "values": {name: [value, OTHERS[name]] for name, value in values.items()},
+        "tables": tables,
+        "variables": gathering.sections("docs/CONFIG.md")["Environment"],
+    }
+
+
+def at_home(gather: Callable[[Home], Found]) -> Found:
+    """Return what is gathered in a home of its own."""
+    home = Home()
+    try:
+        return gather(home)
+    finally:
+        home.close()
+
+
+def written(content: Mapping[str, object]) -> str:
+    """Return a fixture as JSON, a line for each entry, for each place of a structure."""
+    entries = []
+    for name, entry in content.items():
+        text = json.dumps(entry, ensure_ascii=False)
+        if isinstance(entry, dict) and "$" in entry:
+            text = json.dumps(entry, indent=2).replace("\n}", "\n }")
+        entries.append(f" {json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(entries) + "\n}\n"
+
+
+def main() -> None:
+    """Write all fixtures."""
+    found: dict[str, Mapping[str, object]] = {
+        "options": at_home(options),
+        "answers": at_home(gathering.answers),
+        "outcomes": at_home(gathering.outcomes),
+        "keys": gathering.sections("docs/JSON.md"),
+        "settings": settings(),
+    }
+    for name, content in found.items():
+        Path(gathering.FIXTURES, f"{name}.json").write_text(written(content), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,319 @@
+"""What sesh shows to whoever uses it: options in its help, the shapes of its JSON, exit codes, what its pages name.
+
+`freeze` writes it down; `test_contract` asks again, and holds the two against each other. Nothing here looks into sesh:
+it reads what a command prints, and the pages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from tests.support import PROMPT, ROOT, Home, Result, wait_until
+
+Structure = dict[str, str]
+"""The kinds of what stands at each place of a JSON value, joined by `|`; `$` is the whole value."""
+FIXTURES = Path(__file__).parent
+EVERYWHERE = {"--json", "--local", "--help"}
+"""Options of every verb."""
+
+_OPTION = re.compile(r"--?[A-Za-z][\w-]*")
+_METAVAR = re.compile(r"(?!A\b|I\b)[\[<]?[A-Z][A-Z=|]*(xROWS)?[\]>]?…?|<.+>|\[.+\]")
+_KINDS = {dict: "object", list: "list", str: "str", bool: "bool", int: "number", float: "number", type(None): "null"}
+
+
+def fixture(name: str) -> Any:
+    """Return what is frozen under a name."""
+    return json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))
+
+
+# -- options
+
+
+def rows(listed: str) -> Iterator[tuple[set[str], str]]:
+    """Yield the spellings of each option in a list, and whether it is a "flag" or takes a "value"."""
+    for line in listed.splitlines():
+        words = line.strip(" │*").replace(",", " ").split()
+        spellings = list(takewhile(_OPTION.fullmatch, words))
+        if spellings:
+            following = words[len(spellings) : len(spellings) + 1]
+            yield set(spellings), "value" if any(map(_METAVAR.fullmatch, following)) else "flag"
+
+
+def help_of(home: Home, *words: str) -> str:
+    """Return the help of a verb, or the overview; empty if it is refused."""
+    done = home.sesh(*words, "--help", env={"COLUMNS": "200"})
+    return done.stdout if done.code == 0 else ""
+
+
+def options(page: str) -> list[tuple[set[str], str]]:
+    """Return the options that the help of a verb lists, without those of every verb."""
+    return [row for row in rows(page.partition("Options")[2]) if not row[0] & EVERYWHERE]
+
+
+# -- JSON
+
+
+def structure(values: Iterable[object]) -> Structure:
+    """Return what stands where in any of some values."""
+    found: dict[str, set[str]] = {}
+
+    def walk(value: object, at: str) -> None:
+        found.setdefault(at, set()).add(_KINDS[type(value)])
+        if isinstance(value, dict):
+            for key, each in value.items():
+                walk(each, f"{at}.{key}")
+        elif isinstance(value, list):
+            for each in value:
+                walk(each, f"{at}[*]")
+
+    for value in values:
+        walk(value, "$")
+    return {at: "|".join(sorted(kinds)) for at, kinds in found.items()}
+
+
+def lost(frozen: Structure, now: Structure) -> list[str]:
+    """Return each place of a frozen structure that is no longer there, or has another kind.
+
+    Null stands for any kind, and more places are no loss.
+    """
+    found = []
+    for at, kinds in frozen.items():
+        before, after = (set(each.split("|")) - {"null", ""} for each in (kinds, now.get(at, "")))
+        if at not in now and not any(now.get(above) == "null" for above in _above(at)):
+            found.append(f"{at} is gone: {kinds}")
+        elif before and after - before:
+            found.append(f"{at} was {kinds}, is {now[at]}")
+    return found
+
+
+def _above(at: str) -> Iterator[str]:
+    while at != "$":
+        at = re.sub(r"(\.[^.\[]*|\[\*\])$", "", at)
+        yield at
+
+
+_FILES = {
+    "bin/rings": "#!/bin/sh\nprintf '\\a\\033]9;hello\\a\\033]2;title\\a'\n",
+    "bin/asks": "#!/bin/sh\nprintf '\\033]7501;state=blocked:kind=question:app=x\\a'; exec cat\n",
+    "layout.json": json.dumps(
+        {
+            "version": 1,
+            "sessions": [
+                {"name": name, "host": None, "directory": where, "command": ["cat"], "resume": None, "labels": {}}
+                for name, where in (("work", "~"), ("more", "~"), ("not", "/no/such"))
+            ],
+        }
+    ),
+}
+"""What a home holds for the commands: a program that rings, one that asks, and a layout."""
+_ANSWERS = (
+    "--open asks -- asks",
+    "--new -d",
+    "--list",
+    "--status work",
+    "--detach work",
+    "--exec kept --keep -- sh -c 'exit 3'",
+    "--exec -- printf '\\377'",
+    "--exec loose -d -- true",
+    "--exec -f -- echo line",
+    "--run work -- 'echo true'",
+    "--open ends",
+    "--wait ends --prompt --timeout 20",
+    "--run ends -- exit",
+    "--logs work -f",
+    "--run work --no-wait -- true",
+    "--run work -- 'sesh --state idle --json'",
+    "--send work --enter",
+    "--send work --key C-c",
+    "--run work -- rings",
+    "--history work",
+    "--history work 1",
+    "--wait work nosuch --prompt --timeout 20",
+    "--wait asks --waiting --timeout 20",
+    "--status asks",
+    "--wait kept",
+    "--screen work",
+    "--screen work --format ansi",
+    "--screen work --format json",
+    "--logs work",
+    "--grep true work -C 1",
+    "--label asks team=web",
+    "--resume-with asks -- agent",
+    "--integrate claude",
+    "--export",
+    "--import layout.json",
+    "--reload asks",
+    "--status kept",
+    "--sweep --dry-run --older 0s",
+    "--status lost",
+    "--restore lost asks nosuch",
+    "--doctor",
+    "--shell-init bash",
+    "--completions bash",
+    "--skill",
+    "--help",
+    "--version",
+    "@near --open far -- cat",
+    "@near --status far",
+    "@near @gone --list",
+    "--list",
+    "@near --kill far",
+    "--forget @near",
+    "--watch",
+    "--deploy @gone",
+    "--upgrade",
+    "--rename work play",
+    "--kill play nosuch",
+)
+"""Commands that print JSON, in this order."""
+_FOLLOWED = {"--watch", "--logs work -f"}
+"""Those of them that print a value at once, and go on."""
+
+
+def answers(home: Home) -> dict[str, Structure]:
+    """Return the structure of what each command prints; of the events of a session, that of each kind of event."""
+    _prepare(home)
+    home.sesh("--open", "work", "--label", "team=web")
+    home.sesh("--wait", "work", "--prompt", "--timeout", "20")
+    home.sesh("--open", "lost", "--", "cat")
+    os.kill(home.sesh("--status", "lost", "--json").json()["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: home.sesh("--status", "lost", "--json").json()["state"] == "lost")
+    events = home.start("--events", "work", "--since", "0", "--json")
+    home.terminal("work").wait_for(PROMPT)
+    printed = {line: _first(home, line) if line in _FOLLOWED else _run(home, line).raw for line in _ANSWERS}
+    found = {line: structure(_values(text)) for line, text in printed.items()}
+    told = _values(events.communicate(timeout=20)[0])
+    for kind in sorted({event["event"] for event in told}):
+        found[f"--events ({kind})"] = structure(event for event in told if event["event"] == kind)
+    return found
+
+
+def _prepare(home: Home) -> None:
+    """Give the home its programs, and hosts: `near`, which is another home here, `gone` and `bare`."""
+    there = os.path.join(home.root, "there")
+    os.makedirs(os.path.join(there, ".sesh"), mode=0o700)
+    home.write("../there/.local/bin/sesh", Path(home.command[-1]).read_bytes(), 0o755)
+    near = f"env HOME={there} SESH_DIR={there}/.sesh PATH={os.environ['PATH']}"
+    hosts = {"near": near, "gone": "false", "bare": "env -i PATH=/usr/bin:/bin HOME=/nonexistent"}
+    lines = [f"[remotes.{host}]\nvia = {json.dumps(via)}\n" for host, via in hosts.items()]
+    for name, content in {**_FILES, ".config/sesh/config.toml": "".join(lines)}.items():
+        home.write(name, content, 0o755 if name.startswith("bin/") else 0o644)
+
+
+def _run(home: Home, line: str) -> Result:
+    words = shlex.split(line)
+    return home.sesh(*words if "--json" in line else ("--json", *words))
+
+
+def _first(home: Home, line: str) -> bytes:
+    with home.start(*shlex.split(line), "--json") as following:
+        assert following.stdout is not None
+        printed: bytes = following.stdout.readline()
+        following.terminate()
+    return printed
+
+
+def _values(printed: bytes) -> list[Any]:
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+# -- exit codes, and the codes of errors
+
+_OUTCOMES = (
+    "--exec -- true",
+    "--exec -- sh -c 'exit 3'",
+    "--exec -- sh -c 'kill -TERM $$'",
+    "--exec -- sh -c 'kill -KILL $$'",
+    "--exec -- /no/such",
+    "--exec -- /",
+    "--exec --timeout 0.2 -- cat",
+    "--exec",
+    "--exec work -- true",
+    "--exec job --keep -- sh -c 'exit 4'",
+    "--wait job",
+    "--wait job --exit",
+    "--wait work --prompt --timeout 20",
+    "--wait asks --timeout 0.1",
+    "--wait asks --for nothing --timeout 0.1",
+    "--wait nosuch",
+    "--wait",
+    "--wait asks --idle soon",
+    "--status work",
+    "--status job",
+    "--status nosuch",
+    "--status",
+    "--run work -- '(exit 5)'",
+    "--run work -- false",
+    "--run work --timeout 0.5 -- cat",
+    "--run asks -- true",
+    "--run nosuch -- true",
+    "--grep nothing",
+    "--send nosuch text",
+    "--kill nosuch",
+    "--attach nosuch",
+    "--new -d asks",
+    "--rename asks job",
+    "--open a/b",
+    "--list --nonsense",
+    "--import nosuch.json",
+    "--state idle",
+    "--forget @nosuch",
+    "@-x --list",
+    "@gone --list",
+    "@bare --list",
+)
+"""Commands that succeed or fail, in this order."""
+
+
+def outcomes(home: Home) -> dict[str, list[int | str]]:
+    """Return the exit code of each command, and the code of the error that it prints, empty if it prints none."""
+    _prepare(home)
+    for name, command in (("work", ()), ("asks", ("--", "asks"))):
+        home.sesh("--open", name, *command)
+    return {line: [done.code, error_code(done)] for line in _OUTCOMES for done in [_run(home, line)]}
+
+
+def error_code(done: Result) -> str:
+    """Return the code of the error that is all that a command has printed; empty if it has printed something else."""
+    for value in _values(done.raw):
+        if isinstance(value, dict) and isinstance(error := value.get("error"), dict):
+            return str(error["code"]) if error["message"] else "an error without words"
+    return ""
+
+
+# -- pages and settings
+
+
+def sections(page: str) -> dict[str, list[str]]:
+    """Return the words that the tables of a page explain, by section, with those of the section that one refers to."""
+    parts = re.split(r"^##+ (.+)\n", (Path(ROOT) / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found: dict[str, list[str]] = {}
+    for name, text in zip(parts[1::2], parts[2::2], strict=True):
+        base = re.findall(r"^All keys of \[(.+?)\]", text, re.MULTILINE)
+        cells = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+        found[name] = [word for each in base for word in found[each]] + re.findall(r"`([\w-]+)`", " ".join(cells))
+    return {name: words for name, words in found.items() if words}
+
+
+def settings() -> tuple[dict[str, str], list[str]]:
+    """Return the settings of one value that the page of settings shows, with their defaults, and its tables."""
+    text = (Path(ROOT) / "docs/CONFIG.md").read_text(encoding="utf-8")
+    first, *tables = re.findall(r"^```toml\n(.+?)\n```", text, re.MULTILINE | re.DOTALL)[0].split("\n\n")
+    return dict(re.findall(r"^(\w+) = (.+?) +#", first, re.MULTILINE)), tables
+
+
+def faults(home: Home, text: str) -> list[str]:
+    """Return what `--doctor`, and a command that starts a session, say of a file of settings."""
+    home.write(".config/sesh/config.toml", text)
+    checks = home.sesh("--doctor", "--json").json()["checks"]
+    said = [check["message"] for check in checks if check["state"] != "ok"]
+    said += home.sesh("--exec", "--", "true").stderr.splitlines()
+    return [line for line in said if "config.toml" in line]

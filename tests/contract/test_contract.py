@@ -1,0 +1,116 @@
+"""sesh shows from outside what it showed when the fixtures were frozen, save for what `dropped.json` lists.
+
+More may be shown. What is dropped may be there or not.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.contract import gathering
+from tests.contract.gathering import fixture, lost, structure
+from tests.support import Home
+
+DROPPED = fixture("dropped")
+
+
+def test_every_verb_answers_to_its_names_and_lists_its_options(home: Home) -> None:
+    overview = gathering.help_of(home)
+    missing = []
+    for verb, frozen in fixture("options").items():
+        if verb in DROPPED["verbs"]:
+            continue
+        if not re.search(rf"^\W*{verb.lstrip('-')}\b", overview, re.MULTILINE):
+            missing.append(f"{verb} in the overview")
+        for name in {*frozen["names"], verb.removeprefix("--")}:
+            page = gathering.help_of(home, name)
+            if not page:
+                missing.append(f"{name} --help")
+            shown = gathering.options(page)
+            for spelled, kind in frozen["options"].items():
+                option = set(spelled.split(", "))
+                if option & set(DROPPED["options"].get(verb, ())):
+                    continue
+                if not any(option <= spellings and kind == taken for spellings, taken in shown):
+                    missing.append(f"{name} {spelled} ({kind})")
+    assert not missing, "\n".join(missing)
+
+
+@pytest.mark.parametrize("option", sorted(gathering.EVERYWHERE))
+def test_the_overview_lists_the_options_of_every_verb(home: Home, option: str) -> None:
+    assert any(option in spellings for spellings, _ in gathering.rows(gathering.help_of(home)))
+
+
+def test_every_answer_has_its_keys_and_their_kinds(home: Home) -> None:
+    now = gathering.answers(home)
+    missing = []
+    for line, frozen in fixture("answers").items():
+        kept = {at: kinds for at, kinds in frozen.items() if at.rpartition(".")[2] not in DROPPED["keys"]}
+        missing += [f"{line}: {each}" for each in lost(kept, now.get(line, {}))]
+    assert not missing, "\n".join(missing)
+
+
+def test_every_outcome_has_its_exit_code_and_error(home: Home) -> None:
+    assert gathering.outcomes(home) == fixture("outcomes")
+
+
+def test_the_page_of_json_explains_every_key() -> None:
+    now = gathering.sections("docs/JSON.md")
+    gone = {*DROPPED["keys"], *DROPPED["verbs"]}
+    missing = {
+        name: sorted(set(words) - set(now.get(name, ())) - gone)
+        for name, words in fixture("keys").items()
+        if name not in DROPPED["types"]
+    }
+    assert {name: words for name, words in missing.items() if words} == {}
+
+
+def test_the_page_of_settings_shows_every_setting_with_its_default_and_every_variable() -> None:
+    frozen = fixture("settings")
+    values, _ = gathering.settings()
+    kept = {name: both[0] for name, both in frozen["values"].items() if name not in DROPPED["settings"]}
+    assert {name: values.get(name) for name in kept} == kept
+    variables = set(gathering.sections("docs/CONFIG.md")["Environment"])
+    assert set(frozen["variables"]) - variables <= set(DROPPED["variables"])
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["defaults", "others"])
+def test_every_setting_is_taken(home: Home, which: int) -> None:
+    frozen = fixture("settings")
+    lines = [f"{name} = {both[which]}" for name, both in frozen["values"].items() if name not in DROPPED["settings"]]
+    tables = [
+        text for text in frozen["tables"] if not text.startswith(tuple(f"[{name}" for name in DROPPED["settings"]))
+    ]
+    assert gathering.faults(home, "\n".join([*lines, *tables, ""])) == []
+
+
+def test_an_unknown_setting_is_a_fault(home: Home) -> None:
+    said = gathering.faults(home, 'keep = "failed"\nrelay = 1\n')
+    assert len(said) == 2, "by --doctor, and on stderr"
+    assert all("relay" in line for line in said)
+
+
+def test_what_is_lost_is_seen() -> None:
+    frozen = structure([{"a": 1, "b": [{"c": "x"}], "d": None}, {"a": None, "b": [], "d": None}])
+    assert frozen == {
+        "$": "object", "$.a": "null|number", "$.b": "list", "$.b[*]": "object", "$.b[*].c": "str", "$.d": "null"
+    }  # fmt: skip
+    for now, found in (
+        ({"a": 2.5, "b": [{"c": "y", "more": 1}], "d": "z"}, []),
+        ({"a": None, "b": None, "d": {}}, []),
+        ({"a": "1", "b": [{"c": "y"}], "d": 1}, ["$.a was null|number, is str"]),
+        ({"a": 1, "b": [{}]}, ["$.b[*].c is gone: str", "$.d is gone: null"]),
+    ):
+        assert lost(frozen, structure([now])) == found
+    assert len(lost(frozen, {})) == len(frozen)
+
+
+def test_options_are_read_as_any_help_lists_them() -> None:
+    for listed in (
+        "  -f, --follow   Print what\n                 --ever comes.\n  --label K=V  A label.\n  -n\n",
+        "╭─ Options ───╮\n│ --follow  -f         Print it. │\n│ *  --label   TEXT  A label. │\n│    -n  It is │\n",
+    ):
+        found = [(spellings, kind) for spellings, kind in gathering.rows(listed) if "--ever" not in spellings]
+        assert found == [({"-f", "--follow"}, "flag"), ({"--label"}, "value"), ({"-n"}, "flag")]
