@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 
@@ -94,8 +93,6 @@ class Requests:
         if types and self.typing.defer(request, lambda: self._guard(Requests._begin, request)):
             return
         if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
-            if not session.model.loaded:
-                raise self._fault("the session's emulator cannot be loaded now; try again")
             request.data = b""  # none of these takes any
             self.deferred.append((session.log.head, time.monotonic(), function, request))
             return
@@ -142,17 +139,8 @@ class Requests:
             request.connection.refuse(request.number, error)
         except Exception as error:
             self.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
-            failure = self._fault("the session's daemon failed", hint="see `$sesh --status`")
+            failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
             request.connection.refuse(request.number, failure)
-
-    def _fault(self, message: str, hint: str = "") -> InternalError:
-        """A fault of this daemon, or of whoever has removed the modules that it would load."""
-        if os.path.exists(__file__):
-            return InternalError(message, hint=hint)
-        name = self.session.name
-        return InternalError(
-            f"the sesh that {name} runs from was removed", hint=f"move it to this one: $sesh --reload {name}"
-        )
 
 
 def _request(function: RequestFunction) -> RequestFunction:

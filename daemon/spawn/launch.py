@@ -20,6 +20,8 @@ from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
 
+PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.main import run_spawned; run_spawned({channel})"
+"""The program of a daemon's interpreter: it finds sesh where its creator does."""
 _START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
 """Seconds for a daemon to start; the least for a job, whose own timeout bounds it."""
 _ZYGOTE_FROM = 3
@@ -75,8 +77,7 @@ def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connect
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     channel = theirs.fileno()
     os.set_inheritable(channel, True)
-    code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.spawn.main import run_spawned"
-    words = [*prefix, *python(), "-c", f"{code}; run_spawned({channel})"]
+    words = [*prefix, *python(), "-c", PROGRAM.format(path=sys.path, channel=channel)]
     try:
         # systemd-run may have to be interrupted: the daemon blocks its signals itself then.
         child = os.posix_spawn(words[0], words, os.environ, setsigmask=() if prefix else HELD)

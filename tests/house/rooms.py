@@ -15,8 +15,10 @@ from typing import NamedTuple
 
 from tests.support import ROOT
 
-FOLDERS = ("sesh/cli", "sesh/tui", "sesh/api", "sesh/mcp", "sesh/ops", "sesh/reach", "sesh/recovery", "sesh/store",
-           "sesh/vt", "sesh/loop", "daemon", "client", "remote", "completions", "bench", "docs", ".ci", "tests")  # fmt: skip
+FOLDERS = (
+    "sesh/cli", "sesh/tui", "sesh/api", "sesh/mcp", "sesh/ops", "sesh/reach", "sesh/recovery", "sesh/store",
+    "sesh/vt", "sesh/loop", "daemon", "client", "remote", "completions", "bench", "docs", ".ci", "tests",
+)  # fmt: skip
 PRODUCT = ("sesh/", "sesh/*", "daemon", "client", "remote", "completions")
 NO_CODE = (
     tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.COMMENT,

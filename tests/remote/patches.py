@@ -7,10 +7,10 @@ from tests.support import Home, warm
 
 
 def patched(launcher: str, code: str) -> str:
-    """The text of a launcher that runs `code` before sesh begins."""
+    """The text of a launcher that runs `code` before sesh begins, and before the daemons that it starts."""
     before, begins, rest = launcher.partition(warm.BEGINS)
     assert begins, launcher
-    return f"{before}{code}\n{begins}{rest}"
+    return f"{before}{code}\n{warm.in_daemons(code)}\n{begins}{rest}"
 
 
 def command(home: Home, code: str) -> list[str]:

@@ -69,9 +69,17 @@ def gated(words: list[str]) -> list[str]:
 
 
 def changed(code: str) -> list[str]:
-    """The command of a sesh in which something is changed before it starts."""
-    words = f"import sys; sys.path += {PATHS!r}; {code}; from sesh.__main__ import start; start()"
+    """The command of a sesh in which something is changed before it starts, and before the daemons that it starts."""
+    words = f"import sys; sys.path += {PATHS!r}; {code}; {in_daemons(code)}; from sesh.__main__ import start; start()"
     return [sys.executable, "-IS", "-c", words]
+
+
+def in_daemons(code: str) -> str:
+    """What a launcher does so that a change is made in the daemons that it starts, too."""
+    text = f"exec({code!r}); ".replace("{", "{{").replace("}", "}}")
+    begins = "from sesh.daemon.spawn.main"
+    replaced = f"launch.PROGRAM.replace({begins!r}, {text + begins!r})"
+    return f"from sesh.daemon.spawn import launch; launch.PROGRAM = {replaced}"
 
 
 _RUN = f"""import sys; sys.path += {PATHS!r}; import runpy; del sys.argv[0]

@@ -252,11 +252,7 @@ def test_a_daemon_that_dies_is_an_error_and_not_silence() -> None:
     work.kill()
 
 
-def test_importing_sesh_loads_no_more_than_before() -> None:
-    code = "import sys, sesh; print(*(m for m in ('sesh.api', 'dataclasses', 'typing', 'socket') if m in sys.modules))"
-    run = subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
-                         capture_output=True, text=True, check=True, timeout=20)  # fmt: skip
-    assert run.stdout.strip() == ""
+def test_the_api_loads_no_heavy_package() -> None:
     code = "import sys; from sesh import Session; print(*(m for m in ('fabric', 'typer', 'pyte') if m in sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20)
     assert run.stdout.strip() == ""
