@@ -133,8 +133,8 @@ install:
 	       echo '  export PATH="$$HOME/.local/bin:$$PATH"' ;; esac
 
 uninstall:
-	@for python in '$(DATA)/venv/bin/python' python3; do \
-	    if "$$python" -c '' 2>/dev/null; then "$$python" -IS .ci/uninstall.py '$(DATA)/venv' $(FORCE:%='%'); exit; fi; done
+	@if '$(DATA)/venv/bin/python' -c '' 2>/dev/null; then \
+	    '$(DATA)/venv/bin/python' -I .ci/uninstall.py '$(DATA)/venv' $(FORCE:%='%'); fi
 	@for link in '$(PROGRAM)' '$(SECOND)'; do \
 	    if [ "$$(readlink "$$link")" = '$(DATA)/venv/bin/sesh' ]; then rm -f "$$link"; fi; done
 	@sh .ci/completions.sh uninstall
