@@ -19,6 +19,8 @@ import gc, json, os, signal
 CODE
 import sesh.cli.jobs, sesh.cli.sessions, sesh.daemon.spawn.launch, sesh.daemon.spawn.main, sesh.ops.end, sesh.ops.enter
 from sesh.__main__ import main
+from tests.births import fork_daemons
+fork_daemons()
 
 def reap(*_):
     try:

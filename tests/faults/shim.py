@@ -12,6 +12,7 @@ import errno
 import os
 import select
 import signal
+import socket
 import stat
 import sys
 from collections.abc import Callable
@@ -47,7 +48,6 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "fstat": ("EIO", "ENOMEM"),
     "fsync": ("EIO", "ENOSPC"),
     "getsid": ("ESRCH",),
-    "import": ("EMFILE", "EIO", "ENOMEM"),
     "ioctl": ("EIO", "EINTR"),
     "kill": ("ESRCH", "EPERM"),
     "killpg": ("ESRCH", "EPERM"),
@@ -86,7 +86,7 @@ _BY_DESCRIPTOR = {
     "sendmsg": _WRITE_ERRORS,
 }  # fmt: skip
 _BY_DESCRIPTOR["sendall"] = {"socket": ("EPIPE", "ECONNRESET")}  # it goes on by itself after a short write
-_SHARED = ("sesh/paths.py", "sesh/lean.py", "sesh/wire.py", "sesh/platform.py", "sesh/loop/", "daemon/pty/pty.py")
+_SHARED = ("sesh/paths.py", "sesh/wire.py", "sesh/platform.py", "sesh/loop/", "daemon/pty/pty.py")
 """Modules that many call: a site in one of them names its caller too."""
 _LOST_ANYWAY = ("close",)
 """What the kernel has done although it reports an error."""
@@ -94,7 +94,7 @@ _LOST_ANYWAY = ("close",)
 _write, _open, _close, _fstat, _getpid, _kill, _exit = (
     os.write, os.open, os.close, os.fstat, os.getpid, os.kill, os._exit
 )  # fmt: skip
-_get_blocking, _dup = os.get_blocking, os.dup
+_get_blocking, _dup, _real_socket = os.get_blocking, os.dup, socket.socket
 
 
 class Fault:
@@ -111,7 +111,7 @@ class Fault:
         self.nth: int = plan.get("nth", 1)
         self.after: int = plan.get("after", 0)
         self.error: str = plan["error"]
-        self.left: int = plan.get("times", 2 if self.site.startswith("import ") else 1)
+        self.left: int = plan.get("times", 1)
         self._seen = 0
 
     def due(self, name: str, site: str, possible: tuple[str, ...], fired: int) -> str:
@@ -247,14 +247,12 @@ def _kind(descriptor: int) -> str:
 
 def _break(broken: Any) -> None:
     """A connection that reports that it is broken stays so, for both sides."""
-    import _socket
-
     try:
         if not isinstance(broken, int):
-            broken.shutdown(_socket.SHUT_RDWR)
+            broken.shutdown(socket.SHUT_RDWR)
         elif _kind(broken) == "socket":
-            copy = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, _dup(broken))
-            copy.shutdown(_socket.SHUT_RDWR)
+            copy = _real_socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, _dup(broken))
+            copy.shutdown(socket.SHUT_RDWR)
             copy.close()
     except OSError:
         return  # it is broken already
@@ -364,13 +362,11 @@ def _ending(status: int) -> Any:
 
 def install() -> None:
     """Takes the place of the functions, in this process and those forked from it."""
-    import _io
-    import _socket
     import builtins
     import fcntl
     import termios
 
-    apart = ("accept", "bind", "connect", "epoll_create", "epoll_ctl", "epoll_wait", "fork", "forkpty", "import",
+    apart = ("accept", "bind", "connect", "epoll_create", "epoll_ctl", "epoll_wait", "fork", "forkpty",
              "ioctl", "fcntl", "flock", "listen", "poll", "socket", "socketpair", "tcgetattr", "tcsetattr")  # fmt: skip
     for name in [*ERRORS, "read", "write"]:
         if name not in apart:
@@ -382,22 +378,21 @@ def install() -> None:
     for name in ("tcgetattr", "tcsetattr"):
         _wrap(termios, name)
     _wrap(builtins, "open")
-    _wrap(_io, "open_code", "import")
     os._exit = _ending
     poll, epoll = select.poll, getattr(select, "epoll", None)
     select.poll = lambda: _Poll(poll(), "poll", "")  # type: ignore[assignment, misc, return-value]
     if epoll is not None:
         created: Any = lambda *args: _Poll(shim.call("epoll_create", epoll, args, {}), "epoll_wait", "epoll_ctl")  # noqa: E731
         select.epoll = created  # type: ignore[misc]
-    own = _socket_class(_socket.socket)
-    pair = _socket.socketpair
+    own = _socket_class(socket.socket)
+    pair = socket.socketpair
 
     def socketpair(*args: Any) -> Any:
         ends = shim.call("socketpair", pair, args, {})
-        return tuple(own(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, end.detach()) for end in ends)
+        return tuple(own(socket.AF_UNIX, socket.SOCK_STREAM, 0, end.detach()) for end in ends)
 
-    _socket.socket = own  # type: ignore[misc]
-    _socket.socketpair = socketpair
+    socket.socket = own  # type: ignore[misc]
+    socket.socketpair = socketpair
 
 
 SIGCHLD, SIGWINCH = int(signal.SIGCHLD), int(signal.SIGWINCH)

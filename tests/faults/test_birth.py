@@ -26,16 +26,17 @@ from tests.support import ROOT, Home, wait_until
 SECRET = "TOKEN=hunter2"  # noqa: S105
 SLEEP = ("/bin/sleep", "100")
 EARLY = (signal.SIGHUP, signal.SIGINT)
-HEAVY = "threading:TIMEOUT_MAX=9"
-"""With threading loaded a creator forks no daemon, but starts an interpreter for it."""
-PATIENT = "sesh.daemon.spawn.zygote:ANSWER_TIMEOUT=9"
+INTERPRETER = {"TEST_FORKS": "0"}
+PATIENT = {"TEST_PATCH": "sesh.daemon.spawn.zygote:ANSWER_TIMEOUT=9"}
 NEWBORN = """
 import os, sys
 from sesh import wire
 from sesh.daemon.spawn import daemonize, launch, main, zygote
 import socket
+from tests.births import fork_daemons
 from tests.faults.creator import SPEC
 
+fork_daemons()
 numbers = [int(word) for word in sys.argv[1:]]
 
 def struck(module, name):
@@ -93,7 +94,7 @@ def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home) -
 
 @linux
 def test_a_daemon_in_an_interpreter_of_its_own_shows_its_name_too(daemons: Daemons) -> None:
-    creator = daemons.creator(TEST_PATCH=HEAVY)
+    creator = daemons.creator(**INTERPRETER)
     creator.create("work", *SLEEP, extra={"TOKEN": "hunter2"})
     creator.outcome()
     assert words(daemons.pid("work")) == "sesh: work sesh: work"
@@ -151,9 +152,9 @@ def test_a_newborn_daemon_that_is_told_to_end_ends_in_order(daemons: Daemons, ho
     assert daemons.litter() == []
 
 
-@pytest.mark.parametrize("patch", [PATIENT, HEAVY], ids=["fork and zygote", "interpreter"])
-def test_daemons_that_are_signalled_as_soon_as_their_pid_is_known_live(daemons: Daemons, patch: str) -> None:
-    creator = daemons.creator(TEST_PATCH=patch)
+@pytest.mark.parametrize("env", [PATIENT, INTERPRETER], ids=["fork and zygote", "interpreter"])
+def test_daemons_that_are_signalled_as_soon_as_their_pid_is_known_live(daemons: Daemons, env: dict[str, str]) -> None:
+    creator = daemons.creator(**env)
     for turn in range(6):
         name = f"work{turn}"
         creator.create(name, *SLEEP)
@@ -266,15 +267,10 @@ def test_a_program_that_lacks_a_descriptor_was_not_run(monkeypatch: pytest.Monke
         spawn()
 
 
-@pytest.mark.parametrize("heavy", [(), ("threading",)], ids=["fork", "interpreter"])
-def test_without_a_process_for_the_daemon_the_error_says_so(
-    home: Home, monkeypatch: pytest.MonkeyPatch, heavy: tuple[str, ...]
-) -> None:
+def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was an internal error."""
     monkeypatch.setenv("SESH_DIR", home.directory)
-    monkeypatch.setattr(launch, "_HEAVY", heavy)
-    for name in ("fork", "posix_spawn"):
-        monkeypatch.setattr(os, name, failing(errno.EAGAIN))
+    monkeypatch.setattr(os, "posix_spawn", failing(errno.EAGAIN))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with pytest.raises(Refused, match="cannot start a process: Resource temporarily unavailable; end some processes"):
         launch.start_daemon({**SPEC, "environment": {}, "name": "work", "command": ["/bin/true"]})

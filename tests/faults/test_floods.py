@@ -31,7 +31,7 @@ class Flood:
         home.env |= {"PYTHONPATH": ROOT, "ATTEMPTS": self.gone, "SESH_NO_SYNC": "1", "TERM": "xterm-kitty"}
 
     def attach(self, attack: str) -> Terminal:
-        words = f"{sys.executable} -S -m tests.faults.bridges {attack}"
+        words = f"{sys.executable} -m tests.faults.bridges {attack}"
         self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {json.dumps(words)}\n")
         return self.home.terminal("@evil", "work")
 

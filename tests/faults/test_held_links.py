@@ -37,7 +37,7 @@ class Host:
 
     def does(self, attack: str, *words: str) -> None:
         """Has it do this; hosts named `mute1` and so on say nothing."""
-        line = f"{sys.executable} -S -m tests.faults.bridges"
+        line = f"{sys.executable} -m tests.faults.bridges"
         via = {"evil": " ".join([line, attack, *words]), "mute*": f"{line} mute"}
         settings = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in via.items())
         self.home.write(".config/sesh/config.toml", settings)

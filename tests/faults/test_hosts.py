@@ -27,7 +27,7 @@ class Evil:
         home.env |= {"PYTHONPATH": ROOT, "ATTEMPTS": self.attempts, "SESH_NO_SYNC": "1"}
 
     def does(self, attack: str) -> None:
-        words = f"{sys.executable} -S -m tests.faults.bridges {attack}"
+        words = f"{sys.executable} -m tests.faults.bridges {attack}"
         self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {json.dumps(words)}\n")
 
     def sesh(self, attack: str, *words: str) -> Result:

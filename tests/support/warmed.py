@@ -136,6 +136,7 @@ if __name__ == "__main__":
     sys.argv = ["sesh"]
     for module in modules.split():
         importlib.import_module(module)
+    births = importlib.import_module("tests.births")
     if channel_at:
         room = _areas()
         channel, reply = socket.socket(fileno=int(channel_at)), int(reply_at)
@@ -145,6 +146,7 @@ if __name__ == "__main__":
         gc.freeze()
         request, streams = _serve(channel)
         try:
+            births.fork_daemons()
             _become(request, streams, room)
         except OSError as error:
             os.write(reply, f"{error}\n".encode())
