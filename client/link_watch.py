@@ -50,7 +50,13 @@ class LinkWatch(Monitor):
         """When to call `look_after` (monotonic); at once if signs are not watched yet."""
         if not self.watching:
             return 0.0
-        return min(self.state.due, self._tell_at) if self._tell_at and not self._told else self.state.due
+        tells = self._tell_at and not self._told and self._may_tell
+        return min(self.state.due, self._tell_at) if tells else self.state.due
+
+    @property
+    def _may_tell(self) -> bool:
+        """False while the rest of a sequence or a character may still come: a line between would break it."""
+        return self.state.lost or not self._display.unfinished()
 
     @property
     def in_use(self) -> bool:
@@ -91,7 +97,7 @@ class LinkWatch(Monitor):
             self._tell_at = 0.0
         elif not self._tell_at:
             self._tell_at = now + _TELL_AFTER
-        elif now >= self._tell_at and (self.state.lost or not self._display.unfinished()):
+        elif now >= self._tell_at and self._may_tell:
             self._tell(dropping)
         return self.state.lost or self.replacement is not None
 
