@@ -303,17 +303,14 @@ class Attachment:
 
     def _handle_signals(self) -> None:
         signals = self.terminal.take_signals()
-        for number in EXIT_SIGNALS:
-            if number in signals:
-                self.channel.send(protocol.message(protocol.DETACH, {}))
-                self._end(self.outcome("signal", number=number), at_once=True)
-                return
+        if self._ended_by(signals):
+            return
         if signal.SIGTSTP in signals:
             self.overlays.take_back()
             self.display.suspend()
             self.terminal.suspend()
-            self.terminal.take_signals()
-            self._redisplay()
+            if not self._ended_by(self.terminal.take_signals()):
+                self._redisplay()
         elif signal.SIGCONT in signals:
             if self.link is not None:
                 self.link.state.changed(time.monotonic())
@@ -325,6 +322,14 @@ class Attachment:
         elif signal.SIGWINCH in signals:
             self.overlays.take_guesses_back()
             self._timers.set("resize", _RESIZED_AFTER, self._resize)
+
+    def _ended_by(self, signals: set[int]) -> bool:
+        """Return whether one of these signals ends the client, which is begun then."""
+        number = next((number for number in EXIT_SIGNALS if number in signals), None)
+        if number is not None:
+            self.channel.send(protocol.message(protocol.DETACH, {}))
+            self._end(self.outcome("signal", number=number), at_once=True)
+        return number is not None
 
     def _redisplay(self) -> None:
         """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""

@@ -290,6 +290,22 @@ def test_r12_stopping_gives_the_terminal_back_for_the_while(home: Home, daemon: 
         assert 1049 not in terminal.modes
 
 
+def test_a_signal_that_comes_while_it_is_stopped_ends_the_client(home: Home, daemon: FakeDaemon) -> None:
+    home.write("client.sh", f"exec {shlex.join(command('work'))}\n")
+    with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path) as terminal:
+        terminal.wait_for("ready>")
+        terminal.type(b"sh client.sh\n")
+        peer = daemon.accept()
+        pid = peer.hello["pid"]
+        peer.welcome(PROMPT + b"full screen")
+        terminal.wait_for("full screen")
+        os.kill(pid, signal.SIGTSTP)
+        terminal.wait_for(re.compile("Stopped.*\nready>"))
+        os.kill(pid, signal.SIGTERM)
+        terminal.type(b"fg; echo code=$?\n")
+        terminal.wait_for("code=143")
+
+
 def test_being_continued_after_an_unseen_stop_draws_anew(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
         peer = daemon.accept()
