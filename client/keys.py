@@ -123,7 +123,7 @@ class KeyParser:
         if self._prefix:  # any key must stay behind the first one
             return not typed.is_report(unfinished)
         if unfinished[:2] == b"\x1bO":
-            return key.first.legacy.startswith(b"\x1bO")
+            return key.first.application.startswith(b"\x1bO")
         return not unfinished[2:].strip(b"0123456789:;")
 
     @staticmethod
@@ -134,7 +134,7 @@ class KeyParser:
         if len(sequence) > 1 and sequence[:1] == ESCAPE and sequence[1:2] != b"[":
             late = start < passed  # a flush has passed the Escape on: what follows came too late to belong to it
             control = sequence[1] < 0x20 or sequence[1] == 0x7F
-            if late or (control and sequence not in (key.first.legacy, key.second and key.second.legacy)):
+            if late or (control and sequence not in (key.first.application, key.second and key.second.application)):
                 return start + 1, True
         return end, whole
 
@@ -169,4 +169,4 @@ class KeyParser:
 
 def _matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
     """Return whether a token is `key`, at any event."""
-    return sequence == key.legacy if chord is None else chord == key.chord
+    return sequence == key.application if chord is None else chord == key.chord
