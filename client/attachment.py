@@ -19,10 +19,11 @@ from sesh.client.predict.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
+from sesh.keynames import Key
 from sesh.loop.timers import Timers
 from sesh.messages import Message
 from sesh.paths import lacks_descriptors
-from sesh.typed import FOCUS
+from sesh.typed import FOCUS, pressed
 from sesh.wire import Connection
 
 Frames = list[tuple[int, bytes]]
@@ -34,8 +35,7 @@ _FLUSH_TIMEOUT = 0.2
 """Seconds for the terminal to take pending output."""
 _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
-_CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
-"""The key in each form that terminals send."""
+_CTRL_C = Key.parse("C-c")
 _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
 _IDLE_MS = 10
@@ -155,7 +155,7 @@ class Attachment:
                     return self.outcome("detached")
                 if event[0] == "focus" and not self._focus(event[1]):
                     continue
-                if event[1].endswith(_CTRL_C):
+                if pressed(event[1], _CTRL_C):
                     return self.outcome("lost")
                 take(event[1])
         return self._ending

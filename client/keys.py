@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sesh import typed
-from sesh.keynames import Chord, DetachKey, Key
+from sesh.keynames import DetachKey, Key
 from sesh.typed import ESCAPE, FOCUS, PASTE, PRESS, RELEASE
 
 Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]] | tuple[Literal["focus"], bytes]
@@ -153,20 +153,15 @@ class KeyParser:
                 self._input += rest  # mouse and other reports do not break up the two keys
             elif event == RELEASE or (chord is not None and chord[1] in _MODIFIER_KEYS):
                 self._prefix += rest
-            elif second is not None and _matches(second, sequence, chord):
+            elif second is not None and typed.matches(second, sequence, chord):
                 self._prefix = b""
                 self._detach()
             else:
                 prefix, self._prefix = self._prefix, b""
-                self._input += rest if _matches(first, sequence, chord) else prefix + rest
-        elif not _matches(first, sequence, chord) or (event == RELEASE and second is not None):
+                self._input += rest if typed.matches(first, sequence, chord) else prefix + rest
+        elif not typed.matches(first, sequence, chord) or (event == RELEASE and second is not None):
             self._input += rest
         elif second is not None:
             self._prefix = rest
         elif event != RELEASE:  # the release of the key that detaches is no input either
             self._detach()
-
-
-def _matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
-    """Return whether a token is `key`, at any event."""
-    return sequence == key.application if chord is None else chord == key.chord

@@ -11,9 +11,11 @@ from sesh.client.display import Display
 from sesh.client.keys import Event
 from sesh.client.overlays import Overlays
 from sesh.errors import Late
+from sesh.keynames import Key
 from sesh.link_state import LinkState
 from sesh.recovery.attempts import LostSession, OpenLink, Result
 from sesh.recovery.monitor import Monitor
+from sesh.typed import pressed
 
 Describe = Callable[[], LostSession]
 
@@ -21,7 +23,7 @@ _TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before it is told: one that is back sooner costs not even a redraw."""
 _TAKEN_OVER = 20.0
 """Seconds after the beginning of an attempt in which it may still reach the daemon."""
-ENTER = b"\r", b"\n"
+ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
 class LinkWatch(Monitor):
@@ -114,7 +116,7 @@ class LinkWatch(Monitor):
         """Keys were typed."""
         now = time.monotonic()
         self.state.typed(now)
-        if any(len(event) > 1 and event[1].endswith(ENTER) for event in events):
+        if self.state.doubted and any(pressed(event[1], *ENTER) for event in events if event[0] == "input"):
             self.state.wished(now)
 
     def _question(self) -> None:

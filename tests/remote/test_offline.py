@@ -93,7 +93,12 @@ def test_what_follows_dropped_input_is_dropped_as_well_and_said(there: There) ->
 
 @pytest.mark.parametrize(
     ("key", "line"),
-    [(b"\x1c", "[detached from work@there; what was typed"), (b"\x03", "work may still run there; what was typed")],
+    [
+        (b"\x1c", "[detached from work@there; what was typed"),
+        (b"\x03", "work may still run there; what was typed"),
+        (b"\x1b[99;133u", "work may still run there; what was typed"),  # kitty's, with Num Lock
+        (b"\x03x", "work may still run there; what was typed"),
+    ],
 )
 def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(
     there: There, key: bytes, line: str
