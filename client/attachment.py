@@ -36,6 +36,9 @@ _FLUSH_TIMEOUT = 0.2
 _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = Key.parse("C-c")
+_HALF_AFTER = 0.05
+"""Seconds without output after which the daemon is asked whether it has sent all, so that an incomplete character that
+the display holds back is shown: its answer comes behind all output."""
 _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
 _IDLE_MS = 10
@@ -365,7 +368,9 @@ class Attachment:
                 return
             if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.MORE):
                 self._handle_output(kind, payload)
-            elif not self.channel.welcome:
+                continue
+            self.display.release()
+            if not self.channel.welcome:
                 if self.channel.connection.accept(kind, payload):
                     self._handle_welcome()
             elif kind == protocol.ACK:
@@ -389,6 +394,10 @@ class Attachment:
         else:
             self.position = position + len(data)
             self.overlays.show_output(position, data)
+        if self.display.holding:
+            self._timers.set("half", _HALF_AFTER, self.channel.ask)
+        else:
+            self._timers.clear("half")
 
     def _handle_welcome(self) -> None:
         welcome = self.channel.welcome

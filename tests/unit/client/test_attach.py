@@ -525,6 +525,20 @@ def test_a_title_that_the_programs_pop_brought_back_gives_way_to_sesh_s(home: Ho
 # -- notices
 
 
+def test_the_last_byte_of_a_link_s_output_is_shown_in_any_charset(home: Home, daemon: FakeDaemon) -> None:
+    r"""`printf 'caf\xe9'` showed `caf` until more came."""
+    with client(home, "host=box") as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT)
+        terminal.wait_for("$")
+        start = len(terminal.raw)
+        peer.output(0, b"caf\xe9")
+        while (frame := peer.next())[0] != protocol.PING:
+            assert frame[0] == protocol.GOT
+        peer.send(protocol.PONG, frame[1])
+        terminal.wait_for_raw(b"caf\xe9", start=start)
+
+
 def test_a_notice_lies_over_the_last_row_until_a_key_is_pressed(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
         peer = daemon.accept()
