@@ -111,6 +111,7 @@ class Attachment:
         self.overlays = Overlays(self.display, self.channel, self._timers, predictor)
         handlers = self._handle_typed, self._handle_output, self._handle_received
         self._poller = _Passing(self, self._keys, self._timers, predictor, handlers)
+        self._flush_soon()
         if self.link is not None:
             self.link.begin(self.channel, self.overlays)
 
@@ -260,6 +261,10 @@ class Attachment:
         if self._timers.is_set("resize"):
             self._resize()
         self._handle_keys(self._keys.feed(data))
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        """Pass on what the parser of keys holds back, unless more of it comes."""
         if self._keys.holding:
             self._timers.set("keys", FLUSH_DELAY, lambda: self._handle_keys(self._keys.flush()))
         else:

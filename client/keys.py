@@ -10,8 +10,8 @@ from sesh.typed import ESCAPE, FOCUS, PASTE, PRESS, RELEASE
 
 Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]] | tuple[Literal["focus"], bytes]
 
-FLUSH_DELAY = 0.05
-"""Seconds after which `flush` is due while `holding` is true; nobody must feel the delay of a lone Escape."""
+FLUSH_DELAY = 0.01
+"""Seconds after which `flush` is due while `holding` is true: a lone Escape waits no longer, which nobody feels."""
 _MODIFIER_KEYS = range(57441, 57455)
 
 

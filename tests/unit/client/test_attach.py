@@ -354,6 +354,32 @@ def test_a_lone_escape_is_not_kept(home: Home, daemon: FakeDaemon) -> None:
         assert peer.keys(1) == b"\x1b"
 
 
+RELINKED = """
+import functools
+from sesh.client import attachment
+attachment.FLUSH_DELAY = 0.3
+wire.Connection.broken = lambda _: True
+attach = functools.partial(attach, reconnect=lambda _: wire.connect("work"))
+"""
+"""A client whose link is replaced, and that awaits the rest of a key for longer."""
+
+
+def test_an_escape_that_is_held_while_a_link_is_replaced_reaches_the_session(home: Home, daemon: FakeDaemon) -> None:
+    """It waited for the next key."""
+    with Terminal(command("work", "host=box", before=RELINKED), env=home.env, cwd=home.path) as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT)
+        terminal.wait_for("$")
+        terminal.type(b"x\x1b")
+        peer.connection.close()
+        peer = daemon.accept()
+        peer.welcome()
+        typed = b""
+        while b"\x1b" not in typed:
+            kind, payload = peer.next()
+            typed += protocol.split_number(payload)[1] if kind == protocol.INPUT else b""
+
+
 def test_one_who_only_watches_sends_no_keys_and_can_leave(home: Home, daemon: FakeDaemon) -> None:
     with client(home, "read_only=yes") as terminal:
         peer = daemon.accept()
