@@ -33,6 +33,7 @@ from sesh.reach.caller import CANCEL, NOTHING, Caller
 from sesh.reach.workers import Turns, Workers
 from sesh.remote import known
 from sesh.remote.ssh import link, master
+from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
@@ -260,13 +261,14 @@ def sessions_of(
 ) -> list[Summary]:
     """The sessions of one host, without a prompt. Raises as `asked`; the words are the same."""
     rows: list[Summary]
-    rows, opened = asked(caller, host, "sessions.summaries", deadline, stop, named=named, anew=anew)
+    destination = links.destination_of(caller, host)
+    rows, opened = asked(caller, destination, "sessions.summaries", deadline, stop, named=named, anew=anew)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 
 def asked(
     caller: Caller,
-    host: str,
+    destination: Destination,
     op: str,
     deadline: float,
     stop: Stop | None = None,
@@ -280,7 +282,6 @@ def asked(
     `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used. `anew`: a
     refusal of a moment ago does not count.
     """
-    destination = links.destination_of(caller, host)
     if anew:
         master.forget_refusal(destination)
     timeout, stop = deadline - time.monotonic(), stop or Stop()
@@ -298,7 +299,7 @@ def asked(
             stale_after=known.stale_after(destination),
         ) as opened,
         stop.calling(opened.abort),
-        NamingHost(host),
+        NamingHost(destination.host),
     ):
         answer = calls.request(caller, opened, op, {}, deadline)
     if named:
