@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 Connect = Callable[[str, str | None], wire.Connection]
+_ORDERLY = 0.05
+"""Seconds for the command of a link that has ended to say that the daemon's end ended it; no key is read meanwhile."""
 
 
 def attach(
@@ -132,7 +134,7 @@ class _Client:
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
             return outcome
-        if link.replacement is None and link.stood and not attachment.channel.connection.broken():
+        if link.replacement is None and link.stood and not attachment.channel.connection.broken(_ORDERLY):
             return attachment.outcome("lost", reason="died")
 
         reconnector = Reconnector(attachment, link)

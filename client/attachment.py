@@ -19,10 +19,11 @@ from sesh.client.predict.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
+from sesh.keynames import Key
 from sesh.loop.timers import Timers
 from sesh.messages import Message
 from sesh.paths import lacks_descriptors
-from sesh.typed import FOCUS
+from sesh.typed import FOCUS, pressed
 from sesh.wire import Connection
 
 Frames = list[tuple[int, bytes]]
@@ -34,8 +35,10 @@ _FLUSH_TIMEOUT = 0.2
 """Seconds for the terminal to take pending output."""
 _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
-_CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")
-"""The key in each form that terminals send."""
+_CTRL_C = Key.parse("C-c")
+_HALF_AFTER = 0.05
+"""Seconds without output after which the daemon is asked whether it has sent all, so that an incomplete character that
+the display holds back is shown: its answer comes behind all output."""
 _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
 _IDLE_MS = 10
@@ -108,6 +111,7 @@ class Attachment:
         self.overlays = Overlays(self.display, self.channel, self._timers, predictor)
         handlers = self._handle_typed, self._handle_output, self._handle_received
         self._poller = _Passing(self, self._keys, self._timers, predictor, handlers)
+        self._flush_soon()
         if self.link is not None:
             self.link.begin(self.channel, self.overlays)
 
@@ -155,7 +159,7 @@ class Attachment:
                     return self.outcome("detached")
                 if event[0] == "focus" and not self._focus(event[1]):
                     continue
-                if event[1].endswith(_CTRL_C):
+                if pressed(event[1], _CTRL_C):
                     return self.outcome("lost")
                 take(event[1])
         return self._ending
@@ -257,6 +261,10 @@ class Attachment:
         if self._timers.is_set("resize"):
             self._resize()
         self._handle_keys(self._keys.feed(data))
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        """Pass on what the parser of keys holds back, unless more of it comes."""
         if self._keys.holding:
             self._timers.set("keys", FLUSH_DELAY, lambda: self._handle_keys(self._keys.flush()))
         else:
@@ -303,17 +311,14 @@ class Attachment:
 
     def _handle_signals(self) -> None:
         signals = self.terminal.take_signals()
-        for number in EXIT_SIGNALS:
-            if number in signals:
-                self.channel.send(protocol.message(protocol.DETACH, {}))
-                self._end(self.outcome("signal", number=number), at_once=True)
-                return
+        if self._ended_by(signals):
+            return
         if signal.SIGTSTP in signals:
             self.overlays.take_back()
             self.display.suspend()
             self.terminal.suspend()
-            self.terminal.take_signals()
-            self._redisplay()
+            if not self._ended_by(self.terminal.take_signals()):
+                self._redisplay()
         elif signal.SIGCONT in signals:
             if self.link is not None:
                 self.link.state.changed(time.monotonic())
@@ -325,6 +330,14 @@ class Attachment:
         elif signal.SIGWINCH in signals:
             self.overlays.take_guesses_back()
             self._timers.set("resize", _RESIZED_AFTER, self._resize)
+
+    def _ended_by(self, signals: set[int]) -> bool:
+        """Return whether one of these signals ends the client, which is begun then."""
+        number = next((number for number in EXIT_SIGNALS if number in signals), None)
+        if number is not None:
+            self.channel.send(protocol.message(protocol.DETACH, {}))
+            self._end(self.outcome("signal", number=number), at_once=True)
+        return number is not None
 
     def _redisplay(self) -> None:
         """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
@@ -360,7 +373,9 @@ class Attachment:
                 return
             if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.MORE):
                 self._handle_output(kind, payload)
-            elif not self.channel.welcome:
+                continue
+            self.display.release()
+            if not self.channel.welcome:
                 if self.channel.connection.accept(kind, payload):
                     self._handle_welcome()
             elif kind == protocol.ACK:
@@ -384,6 +399,10 @@ class Attachment:
         else:
             self.position = position + len(data)
             self.overlays.show_output(position, data)
+        if self.display.holding:
+            self._timers.set("half", _HALF_AFTER, self.channel.ask)
+        else:
+            self._timers.clear("half")
 
     def _handle_welcome(self) -> None:
         welcome = self.channel.welcome

@@ -121,6 +121,20 @@ class Display:
             data = self._half + data
             end = len(data) - unfinished_character(data)
             data, self._half = data[:end], data[end:]
+        self._show(data, before, after)
+
+    def release(self) -> None:
+        """Show the incomplete character that was held back: its rest is not on its way, or it is in another charset."""
+        half, self._half = self._half, b""
+        if half:
+            self._show(half)
+
+    @property
+    def holding(self) -> bool:
+        """True if an incomplete character is held back."""
+        return bool(self._half)
+
+    def _show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
         if self._uncover:
             before = self._removal() + before
         if data:
@@ -198,7 +212,7 @@ class Display:
         """
         self._covered = columns, rows = self.terminal.grid()
         row = None if held else self._last_row(columns, rows)
-        self.row_lost = row is None
+        self.row_lost = row is None or unfinished_character(self._tail) > 0  # the line breaks a character
         if row is None:
             self._uncover = CLEAR
             line = overlay(text, columns, modes=not held)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from sesh import typed
-from sesh.keynames import Chord, DetachKey, Key
+from sesh.keynames import DetachKey, Key
 from sesh.typed import ESCAPE, FOCUS, PASTE, PRESS, RELEASE
 
 Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]] | tuple[Literal["focus"], bytes]
 
-FLUSH_DELAY = 0.05
-"""Seconds after which `flush` is due while `holding` is true; nobody must feel the delay of a lone Escape."""
+FLUSH_DELAY = 0.01
+"""Seconds after which `flush` is due while `holding` is true: a lone Escape waits no longer, which nobody feels."""
 _MODIFIER_KEYS = range(57441, 57455)
 
 
@@ -123,7 +123,7 @@ class KeyParser:
         if self._prefix:  # any key must stay behind the first one
             return not typed.is_report(unfinished)
         if unfinished[:2] == b"\x1bO":
-            return key.first.legacy.startswith(b"\x1bO")
+            return key.first.application.startswith(b"\x1bO")
         return not unfinished[2:].strip(b"0123456789:;")
 
     @staticmethod
@@ -134,7 +134,7 @@ class KeyParser:
         if len(sequence) > 1 and sequence[:1] == ESCAPE and sequence[1:2] != b"[":
             late = start < passed  # a flush has passed the Escape on: what follows came too late to belong to it
             control = sequence[1] < 0x20 or sequence[1] == 0x7F
-            if late or (control and sequence not in (key.first.legacy, key.second and key.second.legacy)):
+            if late or (control and sequence not in (key.first.application, key.second and key.second.application)):
                 return start + 1, True
         return end, whole
 
@@ -153,20 +153,15 @@ class KeyParser:
                 self._input += rest  # mouse and other reports do not break up the two keys
             elif event == RELEASE or (chord is not None and chord[1] in _MODIFIER_KEYS):
                 self._prefix += rest
-            elif second is not None and _matches(second, sequence, chord):
+            elif second is not None and typed.matches(second, sequence, chord):
                 self._prefix = b""
                 self._detach()
             else:
                 prefix, self._prefix = self._prefix, b""
-                self._input += rest if _matches(first, sequence, chord) else prefix + rest
-        elif not _matches(first, sequence, chord) or (event == RELEASE and second is not None):
+                self._input += rest if typed.matches(first, sequence, chord) else prefix + rest
+        elif not typed.matches(first, sequence, chord) or (event == RELEASE and second is not None):
             self._input += rest
         elif second is not None:
             self._prefix = rest
         elif event != RELEASE:  # the release of the key that detaches is no input either
             self._detach()
-
-
-def _matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
-    """Return whether a token is `key`, at any event."""
-    return sequence == key.legacy if chord is None else chord == key.chord

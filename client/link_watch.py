@@ -11,9 +11,11 @@ from sesh.client.display import Display
 from sesh.client.keys import Event
 from sesh.client.overlays import Overlays
 from sesh.errors import Late
+from sesh.keynames import Key
 from sesh.link_state import LinkState
 from sesh.recovery.attempts import LostSession, OpenLink, Result
 from sesh.recovery.monitor import Monitor
+from sesh.typed import pressed
 
 Describe = Callable[[], LostSession]
 
@@ -21,7 +23,7 @@ _TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before it is told: one that is back sooner costs not even a redraw."""
 _TAKEN_OVER = 20.0
 """Seconds after the beginning of an attempt in which it may still reach the daemon."""
-ENTER = b"\r", b"\n"
+ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
 class LinkWatch(Monitor):
@@ -50,7 +52,13 @@ class LinkWatch(Monitor):
         """When to call `look_after` (monotonic); at once if signs are not watched yet."""
         if not self.watching:
             return 0.0
-        return min(self.state.due, self._tell_at) if self._tell_at and not self._told else self.state.due
+        tells = self._tell_at and not self._told and self._may_tell
+        return min(self.state.due, self._tell_at) if tells else self.state.due
+
+    @property
+    def _may_tell(self) -> bool:
+        """False while the rest of a sequence or a character may still come: a line between would break it."""
+        return self.state.lost or not self._display.unfinished()
 
     @property
     def in_use(self) -> bool:
@@ -91,7 +99,7 @@ class LinkWatch(Monitor):
             self._tell_at = 0.0
         elif not self._tell_at:
             self._tell_at = now + _TELL_AFTER
-        elif now >= self._tell_at and (self.state.lost or not self._display.unfinished()):
+        elif now >= self._tell_at and self._may_tell:
             self._tell(dropping)
         return self.state.lost or self.replacement is not None
 
@@ -108,7 +116,7 @@ class LinkWatch(Monitor):
         """Keys were typed."""
         now = time.monotonic()
         self.state.typed(now)
-        if any(len(event) > 1 and event[1].endswith(ENTER) for event in events):
+        if self.state.doubted and any(pressed(event[1], *ENTER) for event in events if event[0] == "input"):
             self.state.wished(now)
 
     def _question(self) -> None:

@@ -17,6 +17,7 @@ from sesh.client.outcome import Outcome
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable
 from sesh.recovery.attempts import Attempt, Result
+from sesh.typed import pressed
 
 Reconnect = Callable[[Attempt], wire.Connection]
 """One attempt at a new connection to a session; it may block. Raises Ended if the session has ended."""
@@ -115,7 +116,7 @@ class Reconnector:
         watched = [(terminal.inbound, select.POLLIN), (terminal.signals, select.POLLIN)]
         typed: list[bytes] = []
         self._say(reason)
-        while not any(enter in keys for enter in ENTER for keys in typed):
+        while not any(pressed(keys, *ENTER) for keys in typed):
             typed.clear()
             outcome = self._attachment.serve_offline(wire.polled(watched, None), typed.append)
             if outcome is not None:

@@ -201,12 +201,17 @@ class RawTerminal:
         self.signalled = True
 
     def take_signals(self) -> set[int]:
-        """Return the numbers of the signals that have come since the last call."""
+        """Return the numbers of the signals that have come since the last call.
+
+        Of SIGTSTP and SIGCONT it is only the later one: who was continued already would stop for good.
+        """
         self.signalled = False
         try:
-            return set(os.read(self.signals, 4096))
+            signals = os.read(self.signals, 4096)
         except BlockingIOError:
             return set()
+        continued = signals.rfind(signal.SIGCONT) > signals.rfind(signal.SIGTSTP)
+        return set(signals) - {signal.SIGTSTP if continued else signal.SIGCONT}
 
 
 def _close(descriptor: int) -> None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 
 from sesh import moments, paths, reading, wording, writing
@@ -101,7 +102,8 @@ def log(event: str, **fields: object) -> None:
     try:
         writing.append(name, data, through_links=wanted())  # one that the user has named may be /dev/stderr
     except OSError as error:
-        if wanted() and name not in _warned:
+        tells = threading.current_thread() is threading.main_thread()  # no other one knows what the terminal shows
+        if tells and wanted() and name not in _warned:
             _warned.add(name)
             _print(f"cannot write events to SESH_EVENT_LOG={name}: {error.strerror}")
 

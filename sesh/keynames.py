@@ -8,8 +8,6 @@ protocol.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sesh.errors import UsageError
 from sesh.names import printable
 
@@ -37,53 +35,74 @@ _NAMES = {chord: name.lower() for name, chord in CHORDS.items()} | {
     ("~", 1): "home", ("~", 4): "end", ("~", 7): "home", ("~", 8): "end",  # VT220, rxvt
     ("u", 8): "bspace",
 }  # fmt: skip
-_ALIAS = {"IC": "Insert", "DC": "Delete", "PgUp": "PageUp", "PPage": "PageUp", "PgDn": "PageDown", "NPage": "PageDown"}
-_SEND_ALIAS = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
-"""Names that `--send` takes in addition; it takes all of them in any case."""
+_ALIASES = {
+    "ic": "Insert", "dc": "Delete", "pgup": "PageUp", "ppage": "PageUp", "pgdn": "PageDown", "npage": "PageDown",
+    "return": "Enter", "esc": "Escape", "backspace": "BSpace",
+}  # fmt: skip
+_SPELLINGS = {name.lower(): name for name in CHORDS} | _ALIASES
+_CONTROLS = {" ": 0, "2": 0, "6": 0x1E, "/": 0x1F, "?": 0x7F}
+"""What terminals send for Ctrl with a character that ECMA-48 has no control character for."""
 
 
 class Key:
-    """One key: its chord, and its form that is no CSI sequence, as terminals without a protocol send it, if any."""
+    """One key: its chord, and the bytes that a terminal without a keyboard protocol sends for it.
 
-    __slots__ = ("chord", "legacy")
+    `application`: these bytes while the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
+    """
 
-    def __init__(self, chord: Chord, legacy: bytes = b"") -> None:
-        self.chord, self.legacy = chord, legacy
+    __slots__ = ("application", "chord", "sent")
+
+    def __init__(self, chord: Chord, sent: bytes = b"", application: bytes = b"") -> None:
+        self.chord, self.sent, self.application = chord, sent, application or sent
 
     @classmethod
     def parse(cls, name: str) -> Key:
-        """Return the key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
+        """Return the key by tmux's name, in any case: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`.
+
+        Raises UsageError for what is no key, and for a key that such a terminal does not tell from others.
+        """
         modifiers, key = _split(name)
-        kind, number = CHORDS.get(_ALIAS.get(key, key), ("", 0))
+        kind, number = CHORDS.get(_SPELLINGS.get(key.lower(), ""), ("", 0))
+        if (kind, number) == ("u", 9) and modifiers & SHIFT:
+            kind, number, modifiers = "Z", 1, modifiers & ~SHIFT
+        if kind in ("", "u"):
+            return _character(name, chr(number) if kind else key, modifiers, named=kind != "")
+        chord = kind, number, modifiers
+        if kind == "Z":
+            if modifiers & (SHIFT | CTRL):
+                raise _no_key(name)
+            return cls(chord, _behind_alt(b"\x1b[Z", modifiers))
         if kind == "~":
-            return cls((kind, number, modifiers))
-        if kind not in ("", "u"):
-            return cls((kind, number, modifiers), b"" if modifiers else b"\x1bO" + kind.encode())
-        character = chr(number) if kind else key
-        if len(character) != 1 or (not kind and not 0x20 < ord(character) < 0x7F) or (modifiers & SHIFT and not kind):
-            what = f"{printable(name)} is not a key: use tmux's names, such as C-b, M-x, F12, Space"
-            raise UsageError(what, hint=_meant(name, cls.parse))
-        if modifiers & CTRL and character.isalpha():
-            character = character.lower()
-        return cls(("u", ord(character), modifiers), _legacy(character, modifiers))
+            return cls(chord, f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode())
+        if modifiers:
+            return cls(chord, f"\x1b[1;{modifiers + 1}{kind}".encode())
+        normal = b"\x1b[" if kind in CURSOR.values() else b"\x1bO"
+        return cls(chord, normal + kind.encode(), b"\x1bO" + kind.encode())
 
 
-def _legacy(character: str, modifiers: int) -> bytes:
-    """Return the bytes of a character with Ctrl or Alt without a keyboard protocol; empty if there are none."""
-    code: int | None = ord(character)
-    if modifiers & CTRL:
-        code = {"6": 0x1E, "/": 0x1F}.get(character, _control(character))
-    if modifiers & SHIFT or code is None:
-        return b""
-    return (b"\x1b" if modifiers & ALT else b"") + bytes((code,))
+def _character(name: str, character: str, modifiers: int, *, named: bool) -> Key:
+    """Return the key of a character; `named`: it has a name, and so no other one with Shift."""
+    if modifiers & SHIFT and not named and not modifiers & CTRL:
+        character, modifiers = character.upper(), modifiers & ~SHIFT
+    if modifiers & SHIFT or len(character) != 1 or (modifiers and not character.isascii()):
+        raise _no_key(name)
+    if not modifiers & CTRL:
+        sent = character.encode("utf-8", "surrogateescape")
+        return Key(("u", ord(character), modifiers), _behind_alt(sent, modifiers))
+    code = _control(character)
+    if code is None:
+        raise _no_key(name)
+    return Key(("u", ord(character.lower()), modifiers), _behind_alt(bytes((code,)), modifiers))
+
+
+def _behind_alt(sent: bytes, modifiers: int) -> bytes:
+    return b"\x1b" + sent if modifiers & ALT else sent
 
 
 def _control(character: str) -> int | None:
-    """Return the control character of Ctrl and a character (ECMA-48's C0: its column less four, `?` is DEL)."""
-    if character in (" ", "?"):
-        return 0x7F if character == "?" else 0
+    """Return the control character of Ctrl and a character (ECMA-48's C0: its column less four), None without one."""
     upper = character.upper()
-    return ord(upper) & 0x1F if len(upper) == 1 and "@" <= upper <= "_" else None
+    return ord(upper) & 0x1F if "@" <= upper <= "_" else _CONTROLS.get(character)
 
 
 class DetachKey:
@@ -96,7 +115,7 @@ class DetachKey:
 
     def __init__(self, first: Key, second: Key | None = None, name: str = "") -> None:
         self.first, self.second, self.name = first, second, name
-        self.lead = first.legacy[:1] or b"\x1b"
+        self.lead = first.sent[:1] or b"\x1b"
 
     @classmethod
     def parse(cls, text: str) -> DetachKey | None:
@@ -134,57 +153,29 @@ def is_cursor(name: str) -> bool:
 
 
 def bytes_of(name: str, *, application: bool = False) -> bytes:
-    """Return the bytes that a key sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
-
-    `application`: the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
-    Raises UsageError for a name of no key.
-    """
-    modifiers, key = _split(name, any_case=True)
-    names = {spelling.lower(): spelling for spelling in (*CHORDS, *_ALIAS)} | _SEND_ALIAS
-    tmux_name = names.get(key.lower(), "")
-    kind, number = CHORDS.get(_ALIAS.get(tmux_name, tmux_name), ("", 0))
-    if kind == "~":
-        return f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode()
-    if kind not in ("", "u", "Z"):
-        if modifiers:
-            return f"\x1b[1;{modifiers + 1}{kind}".encode()
-        return (b"\x1b[" if kind in CURSOR.values() and not application else b"\x1bO") + kind.encode()
-    if kind == "Z" or (kind, number, modifiers & SHIFT) == ("u", 9, SHIFT):
-        if kind == "Z" and modifiers & CTRL:
-            raise _unknown(name)
-        sent = b"\x1b[Z"
-    elif modifiers & CTRL:
-        code = 0 if key == "2" else _control(" " if key.lower() == "space" else key)
-        if code is None:
-            raise _unknown(name)
-        sent = bytes((code,))
-    elif kind:
-        sent = bytes((number,))
-    elif len(key) == 1:
-        sent = (key.upper() if modifiers & SHIFT else key).encode("utf-8", "surrogateescape")
-    else:
-        raise _unknown(name)
-    return b"\x1b" + sent if modifiers & ALT else sent
+    """Return the bytes that a key sends; `application`: as `Key` has it. Raises UsageError for a name of no key."""
+    key = Key.parse(name)
+    return key.application if application else key.sent
 
 
-def _split(name: str, *, any_case: bool = False) -> tuple[int, str]:
+def _split(name: str) -> tuple[int, str]:
     """Return the modifiers before a key, and the key."""
     if len(name) == 2 and name[0] == "^":
         return CTRL, name[1]
     modifiers = 0
-    while len(name) > 2 and (modifier := _MODIFIERS.get(name[:2].upper() if any_case else name[:2], 0)):
+    while len(name) > 2 and (modifier := _MODIFIERS.get(name[:2].upper(), 0)):
         modifiers |= modifier
         name = name[2:]
     return modifiers, name
 
 
-def _unknown(name: str) -> UsageError:
+def _no_key(name: str) -> UsageError:
     what = f"{printable(name)} is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character"
-    return UsageError(what, hint=_meant(name, bytes_of))
+    return UsageError(what, hint=_meant(name))
 
 
-def _meant(name: str, parse: Callable[[str], object]) -> str:
-    """Return the hint for a key that is spelled in another way (`ctrl+q`): tmux's spelling, if `parse` takes it."""
+def _meant(name: str) -> str:
+    """Return the hint for a key that is spelled in another way (`ctrl+q`): tmux's spelling, if that is a key."""
     *modifiers, key = name.lower().replace("^", "ctrl-", 1).replace("+", "-").split("-")
     if not modifiers or not all(modifier in _OTHERWISE for modifier in modifiers):
         return ""
@@ -193,7 +184,7 @@ def _meant(name: str, parse: Callable[[str], object]) -> str:
     if meant == name:
         return ""
     try:
-        parse(meant)
+        Key.parse(meant)
     except UsageError:
         return ""
     return f"did you mean {meant}?"

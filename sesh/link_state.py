@@ -62,8 +62,8 @@ class LinkState:
         self.round_trip = 0.0
         """Seconds, as far as known."""
         self.lost = False
-        self.refused = False
-        """True if no attempt can succeed without a person, as far as known."""
+        self.refusal: Exception | None = None
+        """The error of an attempt that says that none can succeed without a person; None as far as known."""
         self.reason = ""
         """Why the attempt that failed last did."""
         self.attempts: dict[int, bool] = {}
@@ -135,12 +135,12 @@ class LinkState:
             self.attempts[number] = True
             self._next, self.trouble_at = now + _PROGRESS + _LOGIN_TRIPS * self.round_trip, now
 
-    def failed(self, number: int, now: float, reason: str, *, refused: bool = False) -> None:
-        """An attempt failed; `refused`: as any other would."""
+    def failed(self, number: int, now: float, reason: str, *, refusal: Exception | None = None) -> None:
+        """An attempt failed; `refusal`: its error, if any other attempt would fail alike."""
         if self.attempts.pop(number, None) is None:
             return
-        self.reason, self.refused = reason, refused or self.refused
-        if self.refused:
+        self.reason, self.refusal = reason, refusal or self.refusal
+        if self.refusal is not None:
             self._end_attempts()
         elif True not in self.attempts.values():
             self._next = min(self._next, max(now, self.begun_at + self._pause(now)))
@@ -149,7 +149,7 @@ class LinkState:
     def restored(self, now: float) -> None:
         """Another link has taken the place of this one."""
         self.heard_at = self._restored_at = now
-        self.lost, self.reason, self._patience = False, "", QUIET
+        self.lost, self._patience = False, QUIET
         self._lives()
         self.due = now + QUIET
 
@@ -165,7 +165,8 @@ class LinkState:
         if self._next <= now and (was_lost or self.beside):
             self._attempt(now)
         silence = self.heard_at + (self._unasked or (LOST_AFTER if self._asked_at else self._patience))
-        self.due = min(self._next, self._answer_by, self._ask_at, _NEVER if self.lost else silence)
+        attempt = self._next if self.lost or self.beside else _NEVER
+        self.due = min(attempt, self._answer_by, self._ask_at, _NEVER if self.lost else silence)
         return asks
 
     def _question(self, now: float) -> bool:
@@ -207,7 +208,7 @@ class LinkState:
         self._try_from(now, pause)
 
     def _try_from(self, moment: float, pause: float) -> None:
-        if not self.refused and (self.at_once > 1 or not self.attempts):
+        if self.refusal is None and (self.at_once > 1 or not self.attempts):
             self._next = min(self._next, max(moment, self.begun_at + pause))
             self.due = min(self.due, self._next)
 
@@ -224,7 +225,8 @@ class LinkState:
     def _lives(self) -> None:
         if self.late:
             self.late, self.due = False, 0.0  # the next question is not due when the link would have been lost
-        self._asked_at, self._ask_at, self._answer_by, self.refused = 0.0, _NEVER, _NEVER, False
+        self._asked_at, self._ask_at, self._answer_by = 0.0, _NEVER, _NEVER
+        self.reason, self.refusal = "", None
         self._end_attempts()
 
     def _end_attempts(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sesh.keynames import Chord
+from sesh.keynames import Chord, Key
 
 ESCAPE = b"\x1b"
 PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"
@@ -86,6 +86,30 @@ def _mouse(data: bytes, end: int) -> tuple[int, bool]:
         if not whole:
             return end, False
     return end, True
+
+
+def matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
+    """Return whether a token, of this chord if it has one, is `key`, at any event."""
+    return sequence == key.application if chord is None else chord == key.chord
+
+
+def pressed(data: bytes, *keys: Key) -> bool:
+    """Return whether one of these keys is pressed in `data`, in whatever form; a paste has no keys."""
+    start = 0
+    while start < len(data):
+        end, _ = token(data, start)
+        if end == start + 2 and data[start] == 0x1B and data[start + 1] < 0x20:
+            end = start + 1  # Escape, and a key behind it
+        sequence = data[start:end]
+        if sequence == PASTE:
+            end, _ = paste_end(data, end)
+            if end < 0:
+                return False
+        form, event = chord(sequence) or (None, PRESS)
+        if event != RELEASE and any(matches(key, sequence, form) for key in keys):
+            return True
+        start = end
+    return False
 
 
 def is_report(sequence: bytes) -> bool:

@@ -97,8 +97,11 @@ class Connection:
             except OSError:
                 continue  # it is closed even so, and nothing that was sent depends on it
 
-    def broken(self) -> bool:
-        """Returns whether the link broke, which may be opened again, and not the daemon's end."""
+    def broken(self, _patience: float = 0.0) -> bool:
+        """Returns whether the link broke, which may be opened again, and not the daemon's end.
+
+        `_patience`: seconds to wait for what tells; without it the link broke.
+        """
         return False
 
     def send(self, data: bytes, deadline: float | None = None) -> None:

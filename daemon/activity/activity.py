@@ -22,10 +22,12 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.pty.syscalls import Foreground
 from sesh.daemon.shell import shells
+from sesh.keynames import Key
 from sesh.loop.timers import Timers
 from sesh.moments import STEADY
 from sesh.queries import REPLAYED
 from sesh.stored import Facts
+from sesh.typed import LONGEST, pressed
 from sesh.wording import one_line
 
 
@@ -60,7 +62,7 @@ _DOZE = 0.4
 """Seconds between two looks at a program that works, whose output is read only then if it is little and nobody is
 connected."""
 _CTRL_C = b"\x03"
-_CANCELS = b"\x1b", _CTRL_C
+_CANCELS = Key.parse("Escape"), Key.parse("C-c")
 """Keys after which the program may work no more, and not say so."""
 _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 """States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
@@ -128,7 +130,7 @@ class Activity:
         if self._asked.typed(keys, attended=attended):
             self._prompted = 0
         said = self._said
-        if said is not None and said.by != rules.REPORT and (said.state != "working" or keys in _CANCELS):
+        if said is not None and said.by != rules.REPORT and (said.state != "working" or _cancels(keys)):
             self._said = None
             self._asked.note_answer()
         if self.reports is not None:
@@ -421,3 +423,8 @@ class Activity:
         (ticks, members), self._used = self._used, (program.ticks, program.members)
         seconds = (program.ticks - ticks) / os.sysconf("SC_CLK_TCK")
         return program.runs or program.members != members or seconds > _COMPUTES * elapsed
+
+
+def _cancels(keys: bytes) -> bool:
+    """Return whether keys end what the program does. Text of any length is no key, and is not read through."""
+    return len(keys) < LONGEST and pressed(keys, *_CANCELS)

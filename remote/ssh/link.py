@@ -262,10 +262,10 @@ class Link(wire.Connection):
             self._process.wait()
         self._stderr.close()
 
-    def broken(self) -> bool:
+    def broken(self, patience: float = _EXIT_TIMEOUT) -> bool:
         """Return whether the link itself ended (ssh failed, or is silent), as against the program at its other end."""
         try:
-            return self._process.wait(_EXIT_TIMEOUT) not in (0, -signal.SIGTERM)
+            return self._process.wait(patience) not in (0, -signal.SIGTERM)
         except subprocess.TimeoutExpired:
             return True
 
@@ -591,10 +591,10 @@ def renew_master(destination: Destination) -> None:
 
     A link that came back over a connection of its own carries no forwards.
     """
-    drop_master(destination)
-    if any(destination.setting(keyword) for keyword in ssh.FORWARDS):
-        try:
+    try:
+        drop_master(destination)
+        if any(destination.setting(keyword) for keyword in ssh.FORWARDS):
             master.ensure(destination, ask=False, timeout=START_TIMEOUT)
-        except SeshError:
-            return  # the next link opens it, and says why not
-        _masters[destination.host] = master.identity(destination)
+            _masters[destination.host] = master.identity(destination)
+    except (SeshError, OSError):
+        return  # the next link opens it, and says why not

@@ -277,16 +277,22 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
 
 
 def _run_client(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
+    destinations = {target.host: target.destination}
+
     def connect(name: str, host: str | None) -> Connection:
         if host is None and os.environ.get("SESH_SESSION") == name:
             raise Refused(f"{LOOPED.format(name)}; go to it from another terminal")
-        connection = cli.target_of(host).connect(name, attaches=True)
+        other = cli.target_of(host)
+        connection = other.connect(name, attaches=True)
+        destinations[host] = other.destination
         attached_last.remember(name, host)
         return connection
 
     def reconnect(attempt: Attempt) -> Connection:
         assert attempt.session is not None  # noqa: S101 (which the attachment gives)
-        return links.back(cli, attempt.session, attempt)
+        destination = destinations[attempt.session.host]
+        assert destination is not None  # noqa: S101 (a link leads to a host)
+        return links.back(destination, attempt.session, attempt)
 
     attached_last.remember(name, target.host)
     options.first_notice = cli.greeting

@@ -15,7 +15,6 @@ from sesh.errors import Refused, SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import lookup, views
 from sesh.ops.views import bears
-from sesh.reach import links
 from sesh.remote import known
 from sesh.schema import Overview, Summary
 
@@ -67,17 +66,16 @@ def _overview(cli: Invocation) -> tuple[Overview, float]:
 
     A person is not kept waiting for a host as long as ssh waits, if its sessions are known.
     """
-    host = cli.host
-    watched = host is not None and cli.watched and not cli.json
-    if host is not None and watched and known.last_told(host)[1] and not known.asks(links.destination_of(cli, host)):
+    target = cli.target
+    host, watched = target.destination, cli.watched and not cli.json
+    if host is not None and watched and known.last_told(host.host)[1] and not known.asks(host):
         try:
-            with cli.connecting(host):
+            with cli.connecting(host.host):
                 until = time.monotonic() + _PATIENCE
                 overview, link = lookup.asked(cli, host, "views.overview", until, named=True, anew=True)
             return overview, link.clock
         except (errors.LoginRefused, errors.NotDeployed, OSError):
             pass  # the person may log in, or have sesh deployed there
-    target = cli.target
     return target.call(views.overview), target.clock
 
 

@@ -13,7 +13,6 @@ from sesh.ops import local_index
 from sesh.ops.local_index import GONE
 from sesh.ops.lookup import Gathering, Told, placed
 from sesh.reach import held
-from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op_shapes import SMALL
 from sesh.reach.workers import Workers
@@ -38,10 +37,9 @@ class HostLinks:
     Wait for `inbound` to be readable, then call `take`; a context manager, whose exit lets all links go.
     """
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self) -> None:
         self.standing: set[str] = set()
         self.late: set[str] = set()
-        self._caller = caller
         self._workers: Workers[str, Told | bool] | None = None
         """None until a host has answered."""
         self._pauses: dict[str, float] = {}
@@ -102,7 +100,7 @@ class HostLinks:
     def _follow(self, workers: Workers[str, Told | bool], host: str, stop: Stop) -> Iterator[Told | bool]:
         """The sessions of a host each time that they have changed, and whether the link does not answer, if it does not
         or is lost. Called in a thread of its own."""
-        caller, sessions, remark = Gathering(self._caller), _Sessions(host), ""
+        caller, sessions, remark = Gathering(), _Sessions(host), ""
 
         def begin(link: Link) -> dict[str, object]:
             nonlocal remark

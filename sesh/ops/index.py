@@ -50,7 +50,7 @@ class SessionIndex:
         """Notes on a host's answer, by host, such as rows that were left out."""
         self._caller, self._named, self._holds = caller, hosts, holds
         self._local = LocalIndex(at_once=at_once) if hosts is None else None
-        self._links = HostLinks(caller)
+        self._links = HostLinks()
         self._hosts: set[str] | None = None
         """The hosts that are shown, None before the first question."""
         self._known_at = 0
@@ -164,7 +164,7 @@ class SessionIndex:
             pause = min(pause, (time.time() - max(self._silent.values())) * _BACKOFF)
         self._next_there = now + min(ELSEWHERE[1], max(ELSEWHERE[0], pause))
         if unasked := [host for host in asked if host not in standing]:
-            self._askings.append(Asking(self._caller, unasked, self._turns, anew=anew))
+            self._askings.append(Asking(unasked, self._turns, anew=anew))
 
     def _told_another(self) -> bool:
         """Whether a silent host has answered another sesh since: then it is asked at once."""

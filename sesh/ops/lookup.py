@@ -33,6 +33,7 @@ from sesh.reach.caller import CANCEL, NOTHING, Caller
 from sesh.reach.workers import Turns, Workers
 from sesh.remote import known
 from sesh.remote.ssh import link, master
+from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
@@ -174,19 +175,17 @@ def _note_failure(host: str, error: SeshError) -> None:
 
 
 class Gathering(Caller):
-    """The caller of the questions to one host: it gathers notes for a caller that may show them."""
+    """The caller of the questions to one host, asked in a thread: it gathers notes for a caller that may show them."""
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    def __init__(self) -> None:
         self.notes: list[str] = []
 
     def note(self, line: str) -> None:
         """Gathers a line."""
         self.notes.append(line)
 
-    def settings(self) -> Config:
-        """The person's settings."""
-        return self._caller.settings()
+    def warn(self, settings: Config) -> None:
+        """Drops the faults of the settings, which are no host's."""
 
 
 class Asking:
@@ -198,7 +197,6 @@ class Asking:
 
     def __init__(
         self,
-        caller: Caller,
         hosts: list[str],
         turns: Turns | None = None,
         *,
@@ -210,7 +208,7 @@ class Asking:
         self._until = {} if turns else dict.fromkeys(hosts, time.monotonic() + PATIENCE)
         """By host whose turn has come: the moment at which it is late (monotonic)."""
         self._turns = turns or Turns(len(hosts))
-        self._caller, self._named, self._anew = caller, named, named or anew
+        self._named, self._anew = named, named or anew
         self._workers: Workers[str, Told] = Workers()
         self.inbound, self.close = self._workers.inbound, self._workers.close
         for host in hosts:
@@ -221,7 +219,7 @@ class Asking:
 
     def _answer(self, host: str, stop: Stop) -> Iterator[Told]:
         """What a host tells, noted even if nobody waits for it any more. Called in a thread of its own."""
-        caller = Gathering(self._caller)
+        caller = Gathering()
         try:
             with self._turns:
                 stop.check()
@@ -263,13 +261,14 @@ def sessions_of(
 ) -> list[Summary]:
     """The sessions of one host, without a prompt. Raises as `asked`; the words are the same."""
     rows: list[Summary]
-    rows, opened = asked(caller, host, "sessions.summaries", deadline, stop, named=named, anew=anew)
+    destination = links.destination_of(caller, host)
+    rows, opened = asked(caller, destination, "sessions.summaries", deadline, stop, named=named, anew=anew)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 
 def asked(
     caller: Caller,
-    host: str,
+    destination: Destination,
     op: str,
     deadline: float,
     stop: Stop | None = None,
@@ -283,7 +282,6 @@ def asked(
     `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used. `anew`: a
     refusal of a moment ago does not count.
     """
-    destination = links.destination_of(caller, host)
     if anew:
         master.forget_refusal(destination)
     timeout, stop = deadline - time.monotonic(), stop or Stop()
@@ -301,7 +299,7 @@ def asked(
             stale_after=known.stale_after(destination),
         ) as opened,
         stop.calling(opened.abort),
-        NamingHost(host),
+        NamingHost(destination.host),
     ):
         answer = calls.request(caller, opened, op, {}, deadline)
     if named:
@@ -345,7 +343,8 @@ def summaries(
     """
     if not hosts:
         return
-    asking = Asking(caller, hosts, named=named)
+    caller.settings()  # notes their faults once
+    asking = Asking(hosts, named=named)
     watched = [(asking.inbound, select.POLLIN), *([(0, select.POLLIN)] if skippable else [])]
     speaks, speak_at = bool(names) and caller.watched, time.monotonic() + _QUIET
     missing, ends_at = set(names), _EVER
@@ -534,7 +533,7 @@ def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str
         raise Refused("nothing was done")
     caller.note(f"waiting for @{host}; Ctrl-C stops")
 
-    while (sessions := _asked_again(caller, host)) is None:
+    while (sessions := _asked_again(host)) is None:
         time.sleep(_PACE)
     if name in [session.get("name") for session in sessions]:
         return host
@@ -542,9 +541,9 @@ def _awaited(caller: Caller, name: str, host: str, seen: float, why: str) -> str
     return None
 
 
-def _asked_again(caller: Caller, host: str) -> list[Summary] | None:
+def _asked_again(host: str) -> list[Summary] | None:
     try:
-        return sessions_of(Gathering(caller), host, time.monotonic() + _ATTEMPT)
+        return sessions_of(Gathering(), host, time.monotonic() + _ATTEMPT)
     except (Unreachable, TimedOut):  # among these LoginRefused: a person may log in meanwhile
         return None
 

@@ -105,7 +105,7 @@ def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, pa
             stop.check()
             until, stood = time.monotonic() + _ATTEMPT, master.identity(destination)
             try:
-                return links.reopened(caller, destination, until, passing=passing, drops=dropping, stop=ending)
+                return links.reopened(destination, until, passing=passing, drops=dropping, stop=ending)
             except (Late, TimedOut):
                 drops = drops or master.identity(destination) != stood  # the host may only be slow to start its sesh
                 raise

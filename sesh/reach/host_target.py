@@ -201,7 +201,7 @@ class HostTarget(Target):
         name, host, state = stream.name, str(self.host), stream.link_state
         lost = LostSession(name, host, stream.session_id, stream.position or 0, state.heard_at)
         self.caller.tell_link(f"lost the link to @{host}; {subject(name)} keeps running, reconnecting")
-        attempt = partial(links.back, self.caller, lost, deadline=stream.deadline)
+        attempt = partial(links.back, self.destination, lost, deadline=stream.deadline)
         link = Monitor(state, attempt).wait(host, stream.sleep, stream.deadline)
         assert isinstance(link, Link)  # noqa: S101 (which `links.back` gives)
         stream.name, link.session_id = link.session_name, lost.session_id  # the host does not say the id again
@@ -265,7 +265,7 @@ class HostTarget(Target):
         host = self.destination.host
 
         def attempt(stop: Attempt) -> Link:
-            return links.reopened(self.caller, self.destination, deadline, stop=stop)
+            return links.reopened(self.destination, deadline, stop=stop)
 
         try:
             with interrupts.at_first():

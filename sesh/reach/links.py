@@ -152,21 +152,21 @@ def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> N
             raise result.error
 
 
-def back(caller: Caller, lost: LostSession, attempt: Attempt, *, deadline: float | None = None) -> Link:
+def back(destination: Destination, lost: LostSession, attempt: Attempt, *, deadline: float | None = None) -> Link:
     """One attempt to come back to a session by its id, over an ssh connection that shares nothing with the lost one.
 
-    If the host asks somebody to log in, it is the shared connection, where that stands. `deadline`: for the attempt
-    (monotonic). Raises Ended if the session has ended meanwhile, LoginRefused if another attempt would fail alike,
-    Refused if the link may live and somebody would be asked, Interrupted, Unreachable if this one failed.
+    It may run in a thread beside a raw terminal, so it has no caller to print notes. If the host asks somebody to log
+    in, it is the shared connection, where that stands. `deadline`: for the attempt (monotonic). Raises Ended if the
+    session has ended meanwhile, LoginRefused if another attempt would fail alike, Refused if the link may live and
+    somebody would be asked, Interrupted, Unreachable if this one failed.
     """
-    destination = destination_of(caller, lost.host)
     shared = attempt.asks or known.asks(destination) is True
     if attempt.lost:
         _note_loss(lost)
     elif shared:
         raise Refused("nobody is asked to log in again while a link may still live")
     if shared:
-        link = reopened(caller, destination, deadline, ask=attempt.asks, stop=attempt)
+        link = reopened(destination, deadline, ask=attempt.asks, stop=attempt)
     else:
         link = _opened_alone(destination, attempt, _wanted(lost))
     try:
@@ -236,7 +236,6 @@ def connected(link: Link, wanted: Words, deadline: float | None) -> tuple[Answer
 
 
 def reopened(
-    caller: Caller,
     destination: Destination,
     deadline: float | None = None,
     *,
@@ -246,13 +245,13 @@ def reopened(
     along: Along | None = None,
     stop: Stop | None = None,
 ) -> Link:
-    """One attempt at a new link for a lost one. `drops`: the ssh connection that carried it is not used again, which
-    cuts other links over it. Raises as `opened`."""
+    """One attempt at a new link for a lost one, without a caller as `back`. `drops`: the ssh connection that carried it
+    is not used again, which cuts other links over it. Raises as `opened`."""
     if drops:
         ssh_link.drop_master(destination)
     if not ask:
         _check_refusals(destination)
-    return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, along=along, stop=stop)
+    return opened(Caller(), destination, ask=ask, deadline=deadline, passing=passing, along=along, stop=stop)
 
 
 def left_behind(caller: Caller, destination: Destination, name: str, session_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sesh import errors
 from sesh.messages import Introduction
@@ -15,6 +16,9 @@ from sesh.reach.stream import Stream
 from sesh.store import results
 from sesh.wire import Connection
 
+if TYPE_CHECKING:
+    from sesh.remote.ssh.destination import Destination
+
 
 class Target:
     """This machine."""
@@ -22,6 +26,8 @@ class Target:
     host: str | None = None
     greeting: Introduction | None = None
     """The HELLO for the session to which `enter` or `connect` leads on a host, if it may go along with the request."""
+    destination: Destination | None = None
+    """The host as ssh knows it."""
     clock = 0.0
     """Seconds by which the clock there was ahead of this one at the last call."""
 

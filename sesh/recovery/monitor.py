@@ -38,8 +38,6 @@ class Monitor:
         self._results: tuple[int, int] | None = None
         """A pipe that is readable once an attempt has a result."""
         self._wake: Wake | None = None
-        self._refusal: LoginRefused | None = None
-        """Why a person has to log in, from the moment when an attempt has met that."""
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -74,7 +72,7 @@ class Monitor:
                 elif attempt.reached():
                     state.reached(number, now)
         if state.lost and result is None:
-            result = self._refusal
+            result = state.refusal
         if result is None and now >= state.due and state.act(now):
             self._ask()
         if result is None and state.doubted:
@@ -111,7 +109,6 @@ class Monitor:
 
     def restored(self) -> None:
         """Watch the connection that has taken the place of the link."""
-        self._refusal = None
         self.state.restored(time.monotonic())
         self.end_attempts()
 
@@ -138,8 +135,7 @@ class Monitor:
                 return outcome
             outcome.close()
         elif isinstance(outcome, LoginRefused):
-            self._refusal = outcome
-            state.failed(number, now, outcome.reason, refused=True)
+            state.failed(number, now, outcome.reason, refusal=outcome)
         elif isinstance(outcome, (Unreachable, TimedOut, OSError)):
             state.failed(number, now, _reason(outcome))
         elif state.lost or isinstance(outcome, Ended) or not isinstance(outcome, SeshError):

@@ -32,7 +32,7 @@ class Host:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.links = HostLinks(Caller())
+        self.links = HostLinks()
         self.others = set(processes.descendants(os.getpid()))
 
     def does(self, attack: str, *words: str) -> None:

@@ -125,6 +125,18 @@ def test_a_line_for_the_end_outlasts_an_outage(home: Home, farm: Farm) -> None:
     assert "work is called other now" in terminal.text()
 
 
+def test_ssh_says_once_how_it_reaches_the_host_of_an_attachment(home: Home, farm: Farm) -> None:
+    """Each attempt at another link asked it first."""
+    brisk(home)
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    for number in range(2):
+        outage(far, terminal.wait_until)
+        terminal.type(f"echo back''-{number}\r")
+        shows(terminal, f"back-{number}")
+    assert sum("-G" in call for call in farm.calls()) == 1
+
+
 def long_outage(terminal: Terminal, far: Far) -> None:
     """Lasts for over a second: until the person is told of it, or all that was on its way shows."""
     far.proxy.refuse()

@@ -64,9 +64,11 @@ def test_the_list_of_one_host_fits_the_terminal_here(home: Home, farm: Farm) -> 
     known(home, far)
     far.sesh("--open", "work", "--", "sh", "-c", "sleep 60 # which is longer than the terminal is wide")
     for words in (("@box",), ("@box", "--list")):
+        calls = len(farm.calls())
         listed = home.terminal(*words, columns=60)
         listed.wait_for(re.compile(r"^ NAME .*\n work +detached .*…$", re.MULTILINE))
         assert listed.exit_code() == 0
+        assert sum("-G" in call for call in farm.calls()[calls:]) == 1
     assert "wide" in home.sesh("@box").stdout, "a pipe gets all of it"
     empty = home.terminal("@box", "--list", "--label", "a=b")
     assert empty.exit_code() == 0

@@ -18,6 +18,21 @@ unacknowledged_input.LIMIT = 5000
 """
 
 
+SLOW_END = """
+from sesh.remote.ssh import link
+link._EXIT_TIMEOUT = 1000.0
+"""
+LINGERING = """#!/bin/sh
+[ -e {} ] && exit 1
+exec 3<&0
+"$@" <&3 &
+echo $! >pid
+wait
+exec >&- sleep 1000
+"""
+"""A way to the host that goes on after the link."""
+
+
 class There:
     """`@there`: this machine, by a command that can be made to fail."""
 
@@ -93,7 +108,12 @@ def test_what_follows_dropped_input_is_dropped_as_well_and_said(there: There) ->
 
 @pytest.mark.parametrize(
     ("key", "line"),
-    [(b"\x1c", "[detached from work@there; what was typed"), (b"\x03", "work may still run there; what was typed")],
+    [
+        (b"\x1c", "[detached from work@there; what was typed"),
+        (b"\x03", "work may still run there; what was typed"),
+        (b"\x1b[99;133u", "work may still run there; what was typed"),  # kitty's, with Num Lock
+        (b"\x03x", "work may still run there; what was typed"),
+    ],
 )
 def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(
     there: There, key: bytes, line: str
@@ -114,3 +134,26 @@ def test_who_leaves_without_a_link_and_has_typed_nothing_hears_of_no_keys(there:
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
     assert "[detached from work@there]" in terminal.text()
+
+
+def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(there: There) -> None:
+    """The client waited for its end, and read no key meanwhile."""
+    patch(there.home, SLOW_END)
+    there.home.write("bin/reach", LINGERING.format(there.down), 0o755)
+    terminal = there.attach()
+    there.cut(terminal)
+    os.unlink(there.down)
+    terminal.type(b"typed")
+    wait_until(lambda: there.typed() == b"typed", 20)
+
+
+def test_a_fault_of_the_settings_is_not_written_over_the_session_by_an_attempt_at_a_link(there: There) -> None:
+    terminal = there.attach()
+    path = os.path.join(there.home.path, ".config/sesh/config.toml")
+    with open(path, encoding="utf-8") as file:
+        there.home.write(".config/sesh/config.toml", "relay = 5\n" + file.read())
+    there.cut(terminal)
+    os.unlink(there.down)
+    terminal.type(b"typed")
+    wait_until(lambda: there.typed() == b"typed", 20)
+    assert b"config.toml" not in terminal.raw

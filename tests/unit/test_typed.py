@@ -8,7 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.typed import LONGEST, PASTE, PASTE_END, PRESS, RELEASE, REPEAT, chord, has_keys, is_report, paste_end, tokens
+from sesh.keynames import Key
+from sesh.typed import (
+    LONGEST,
+    PASTE,
+    PASTE_END,
+    PRESS,
+    RELEASE,
+    REPEAT,
+    chord,
+    has_keys,
+    is_report,
+    paste_end,
+    pressed,
+    tokens,
+)
 
 WHOLE = [
     b"a", b"\r", b"\x7f", b"\x00", "é".encode(), "日".encode(), "😀".encode(), b"\x1bx", b"\x1b\r", b"\x1b]", b"\x1bP",
@@ -128,3 +142,17 @@ def test_what_a_terminal_answers_or_reports_is_no_key(data: bytes) -> None:
 )  # fmt: skip
 def test_a_key_among_answers_is_one(key: bytes) -> None:
     assert all(has_keys(data) for data in (key, b"\x1b[?62;4c" + key, b"\x1b]11;rgb:0/0/0\x07" + key))
+
+
+@pytest.mark.parametrize(
+    ("data", "press"),
+    [
+        (b"\x03", True), (b"ab\x03c", True), (b"\x1b\x03", True), (b"\x1b[99;5u", True), (b"\x1b[99;133u", True),
+        (b"\x1b[99;5:2u", True), (b"\x1b[27;5;99~", True), (b"\x1b[1089::99;5u", True),
+        (PASTE + b"\x03" + PASTE_END + b"\x03", True),
+        (b"\x1b[99;5:3u", False), (b"\x1b[99;6u", False), (b"c", False), (b"", False),
+        (PASTE + b"\x03" + PASTE_END, False), (PASTE + b"\x03", False),
+    ],
+)  # fmt: skip
+def test_a_key_is_pressed_in_whatever_form_the_terminal_sends_it(data: bytes, press: bool) -> None:
+    assert pressed(data, Key.parse("Enter"), Key.parse("C-c")) is press

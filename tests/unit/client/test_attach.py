@@ -290,6 +290,22 @@ def test_r12_stopping_gives_the_terminal_back_for_the_while(home: Home, daemon: 
         assert 1049 not in terminal.modes
 
 
+def test_a_signal_that_comes_while_it_is_stopped_ends_the_client(home: Home, daemon: FakeDaemon) -> None:
+    home.write("client.sh", f"exec {shlex.join(command('work'))}\n")
+    with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path) as terminal:
+        terminal.wait_for("ready>")
+        terminal.type(b"sh client.sh\n")
+        peer = daemon.accept()
+        pid = peer.hello["pid"]
+        peer.welcome(PROMPT + b"full screen")
+        terminal.wait_for("full screen")
+        os.kill(pid, signal.SIGTSTP)
+        terminal.wait_for(re.compile("Stopped.*\nready>"))
+        os.kill(pid, signal.SIGTERM)
+        terminal.type(b"fg; echo code=$?\n")
+        terminal.wait_for("code=143")
+
+
 def test_being_continued_after_an_unseen_stop_draws_anew(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
         peer = daemon.accept()
@@ -336,6 +352,32 @@ def test_a_lone_escape_is_not_kept(home: Home, daemon: FakeDaemon) -> None:
         terminal.wait_for("$")
         terminal.type(b"\x1b")
         assert peer.keys(1) == b"\x1b"
+
+
+RELINKED = """
+import functools
+from sesh.client import attachment
+attachment.FLUSH_DELAY = 0.3
+wire.Connection.broken = lambda _: True
+attach = functools.partial(attach, reconnect=lambda _: wire.connect("work"))
+"""
+"""A client whose link is replaced, and that awaits the rest of a key for longer."""
+
+
+def test_an_escape_that_is_held_while_a_link_is_replaced_reaches_the_session(home: Home, daemon: FakeDaemon) -> None:
+    """It waited for the next key."""
+    with Terminal(command("work", "host=box", before=RELINKED), env=home.env, cwd=home.path) as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT)
+        terminal.wait_for("$")
+        terminal.type(b"x\x1b")
+        peer.connection.close()
+        peer = daemon.accept()
+        peer.welcome()
+        typed = b""
+        while b"\x1b" not in typed:
+            kind, payload = peer.next()
+            typed += protocol.split_number(payload)[1] if kind == protocol.INPUT else b""
 
 
 def test_one_who_only_watches_sends_no_keys_and_can_leave(home: Home, daemon: FakeDaemon) -> None:
@@ -507,6 +549,20 @@ def test_a_title_that_the_programs_pop_brought_back_gives_way_to_sesh_s(home: Ho
 
 
 # -- notices
+
+
+def test_the_last_byte_of_a_link_s_output_is_shown_in_any_charset(home: Home, daemon: FakeDaemon) -> None:
+    r"""`printf 'caf\xe9'` showed `caf` until more came."""
+    with client(home, "host=box") as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT)
+        terminal.wait_for("$")
+        start = len(terminal.raw)
+        peer.output(0, b"caf\xe9")
+        while (frame := peer.next())[0] != protocol.PING:
+            assert frame[0] == protocol.GOT
+        peer.send(protocol.PONG, frame[1])
+        terminal.wait_for_raw(b"caf\xe9", start=start)
 
 
 def test_a_notice_lies_over_the_last_row_until_a_key_is_pressed(home: Home, daemon: FakeDaemon) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sesh.client.keys import KeyParser
 from sesh.errors import UsageError
-from sesh.keynames import DetachKey
+from sesh.keynames import CHORDS, DetachKey, bytes_of
 
 DETACH = ("detach",)
 
@@ -221,6 +221,24 @@ def test_keys_are_called_by_tmuxs_names(name: str, sequence: bytes) -> None:
 def test_what_is_no_key_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError):
         DetachKey.parse(text)
+
+
+@pytest.mark.parametrize("modifiers", ["", "C-", "M-", "S-", "C-M-", "M-S-", "C-S-"])
+def test_a_key_is_what_a_terminal_without_a_protocol_sends_for_it_or_none(modifiers: str) -> None:
+    """`C-6` and `C-/` detached and could not be sent; `C-3` and `C-Enter` detach keys, which no terminal sent."""
+    keys = []
+    for key in (*CHORDS, *map(chr, range(0x21, 0x7F))):
+        try:
+            sent = bytes_of(modifiers + key)
+        except UsageError:
+            with pytest.raises(UsageError):
+                DetachKey.parse(f"C-] {modifiers}{key}")
+        else:
+            if sent != b"\x1d" and not sent.startswith(b"\x1b\x1b"):  # two Escapes are two keys
+                assert run([b"\x1d", sent], f"C-] {modifiers}{key}") == [None], key
+            keys.append(key)
+    assert {"3", "Enter", "Tab"}.isdisjoint(keys) == ("C-" in modifiers)
+    assert {"6", "/", "2", "Space"} <= {*keys} or modifiers in ("S-", "M-S-", "C-S-")
 
 
 KEYS = ["C-\\", "C-b d", "M-x", "F12", "C-] C-]", "C-a \\"]

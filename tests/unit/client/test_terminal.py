@@ -112,6 +112,17 @@ def test_signals_become_bytes_to_wait_for(line: tuple[int, int]) -> None:
         assert terminal.take_signals() == {signal.SIGTERM, signal.SIGWINCH}
 
 
+@pytest.mark.parametrize("stops", [True, False])
+def test_of_being_stopped_and_continued_the_later_one_counts(line: tuple[int, int], stops: bool) -> None:
+    """Continued before it had stopped, the client stopped, and nobody continued it any more."""
+    _, slave = line
+    signals = [signal.SIGTSTP, signal.SIGCONT]
+    with RawTerminal(slave, slave) as terminal:
+        for number in reversed(signals) if stops else signals:
+            os.kill(os.getpid(), number)
+        assert terminal.take_signals() == {signals[not stops]}
+
+
 def test_a_signal_is_known_of_before_its_byte_is_seen(line: tuple[int, int]) -> None:
     """A poll that a key ends tells nothing of the signal that came with it: keys overtook the new size before them."""
     _, slave = line

@@ -446,6 +446,16 @@ def test_typing_ahead_does_not_end_the_word_that_it_works() -> None:
         assert here.stands == ("working", "hook")
 
 
+@pytest.mark.parametrize("keys", [b"\x1b", b"\x03", b"\x1b[27u", b"\x1b[99;133u"])
+def test_a_key_that_cancels_ends_the_word_that_it_works_in_whatever_form_it_comes(keys: bytes) -> None:
+    with world() as here:
+        here.runs()
+        here.activity.say("working")
+        here.activity.typed(keys)
+        here.passes(60)
+        assert here.stands != ("working", "hook")
+
+
 @pytest.mark.parametrize(("bound", "then"), [(True, ("idle", "prompt")), (False, ("working", "hook"))])
 def test_that_it_works_holds_for_its_job(bound: bool, then: tuple[str, str]) -> None:
     with world() as here:

@@ -210,7 +210,7 @@ def test_while_all_links_stand_no_host_is_asked_and_no_record_read_until_one_has
     class Answered:
         waiting, inbound, finished = frozenset[str](), -1, True
 
-        def __init__(self, _caller: Caller, hosts: list[str], _turns: object, *, anew: bool) -> None:
+        def __init__(self, hosts: list[str], _turns: object, *, anew: bool) -> None:
             asked.append(hosts)
 
         def give_up(self) -> list[str]:

@@ -104,6 +104,29 @@ def test_the_one_host_that_has_it_is_found(world: World) -> None:
     assert lookup.host_of(local, "work") is None
 
 
+def test_faults_of_the_settings_are_noted_once_and_by_no_thread(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread wrote them over the list that was shown."""
+
+    def asked(caller: Caller, *_: object, **__: object) -> list[Summary]:
+        caller.settings()
+        return []
+
+    class Where(Noting):
+        def note(self, line: str) -> None:
+            super().note(threading.current_thread().name)
+
+    folder = tmp_path / ".config" / "sesh"
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text("relay = 5\n")
+    monkeypatch.setattr(lookup, "sessions_of", asked)
+    world.hosts = {"a": [], "b": []}
+    caller = Where()
+    assert len(list(lookup.summaries(caller, ["a", "b"]))) == 2
+    assert caller.notes == [threading.main_thread().name]
+
+
 def test_several_names_cost_one_question_a_host(world: World) -> None:
     world.hosts = {"a": ["one"], "b": ["two", "one"]}
     whereabouts = lookup.located(CALLER, ["one", "two", "three"])

@@ -27,6 +27,7 @@ from sesh.reach.stream import LATE, READY, Stream
 from sesh.reach.target import Target
 from sesh.recovery.attempts import Attempt, LostSession
 from sesh.remote.ssh import link as ssh_link
+from sesh.remote.ssh.destination import Destination
 from sesh.stop import Stop
 from sesh.store import results
 from tests.support import wait_until
@@ -280,7 +281,7 @@ def test_a_session_is_come_back_to_by_its_id_also_before_its_daemon_has_answered
     lost.session_id, other.session_name = "early", "renamed"
     asked: list[LostSession] = []
 
-    def back(_caller: Caller, session: LostSession, _attempt: Attempt, **_: object) -> wire.Connection:
+    def back(_destination: Destination, session: LostSession, _attempt: Attempt, **_: object) -> wire.Connection:
         asked.append(session)
         if len(asked) < 3:
             raise Unreachable("not yet")
@@ -331,7 +332,7 @@ def test_the_output_of_a_job_that_ended_meanwhile_may_take_longer_than_any_limit
 
     threading.Thread(target=story, daemon=True).start()
     with pytest.raises(Ended) as ended:
-        links.back(Caller(), LostSession("work", "box", "abc", 0, time.monotonic()), Attempt(lost=True))
+        links.back(Destination("box"), LostSession("work", "box", "abc", 0, time.monotonic()), Attempt(lost=True))
     assert (ended.value.result["exit_code"], len(ended.value.output)) == (3, 80)
     daemon.close()
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sesh import link_state
+from sesh.errors import LoginRefused
 from sesh.link_state import LOST_AFTER, QUIET, SILENT, LinkState
 
 START = 1000.0
@@ -206,7 +207,7 @@ def test_a_refused_login_ends_all() -> None:
     clock.state.closed(clock.now)
     clock.run(1.5)
     assert len(clock.state.attempts) == 2
-    clock.state.failed(1, clock.now, "login refused", refused=True)
+    clock.state.failed(1, clock.now, "login refused", refusal=LoginRefused("no"))
     clock.state.changed(clock.now)
     clock.state.wished(clock.now)
     clock.state.typed(clock.now)
@@ -218,11 +219,21 @@ def test_a_refused_login_ends_all() -> None:
 def test_a_refusal_counts_until_the_link_answers() -> None:
     clock = Clock()
     clock.run(QUIET + 0.5)
-    clock.state.failed(1, clock.now, "login refused", refused=True)
+    clock.state.failed(1, clock.now, "login refused", refusal=LoginRefused("no"))
     clock.answer()
-    assert not clock.state.refused
+    assert (clock.state.refusal, clock.state.reason) == (None, "")
     clock.run(SILENT + 1)
     assert len(clock.times(BEGIN)) == 2
+
+
+def test_nothing_is_due_while_no_attempt_may_be_made_beside_a_link() -> None:
+    """The client turned without end until the link was lost."""
+    clock = Clock()
+    clock.run(QUIET + 0.5)
+    clock.state.beside = False
+    clock.state.failed(1, clock.now, "somebody would be asked")
+    clock.run(LOST_AFTER)
+    assert clock.times(BEGIN)[1] == LOST_AFTER
 
 
 def test_links_that_die_at_once_are_opened_at_most_once_a_second() -> None:
@@ -333,7 +344,7 @@ class Links(RuleBasedStateMachine):
         if answers:
             self.state.answered()
             self.refused = False
-        self.refused = self.refused and self.state.refused
+        self.refused = self.refused and self.state.refusal is not None
         self.carry_out(lives=True)
 
     @rule()
@@ -372,7 +383,7 @@ class Links(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.running)))
         del self.running[number]
         self.refused = self.refused or refused == 0
-        self.state.failed(number, self.now, "", refused=refused == 0)
+        self.state.failed(number, self.now, "", refusal=LoginRefused("no") if refused == 0 else None)
         self.carry_out()
 
     @rule()
@@ -385,7 +396,7 @@ class Links(RuleBasedStateMachine):
 
     @invariant()
     def a_lost_link_is_always_tried_for(self) -> None:
-        if self.state.lost and not self.state.refused:
+        if self.state.lost and self.state.refusal is None:
             assert self.state.due <= max(self.now, self.begun[-1] if self.begun else 0) + link_state.LONGEST_PACE + 60
 
 

@@ -117,7 +117,7 @@ def test_of_two_that_succeed_at_once_one_is_closed(there: wire.Connection) -> No
     watch = monitor(attempt)
     watch.state.closed(time.monotonic())
     until(watch, lambda: len(watch.state.attempts) == 2)
-    watch.state.refused = True  # no third
+    watch.state.refusal = LoginRefused("box asks")  # no third
     go.wait(10)
     wait_until(lambda: all(attempt.result is not None for attempt in watch._attempts.values()))
     won = watch.run(readable(watch))
@@ -189,9 +189,19 @@ def test_where_somebody_would_be_asked_a_link_is_not_replaced_before_it_is_lost(
 def test_a_refusal_beside_a_silent_link_is_the_last_word_once_that_is_lost() -> None:
     refusal = LoginRefused("box asks")
     watch = monitor(ways(refusal, ZeroDivisionError()))
-    until(watch, lambda: watch.state.refused)
+    until(watch, lambda: watch.state.refusal)
     watch.state.closed(time.monotonic())
     assert until(watch, bool) is refusal
+
+
+def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(there: wire.Connection) -> None:
+    """When the link was lost an hour later the client asked for a login, without an attempt."""
+    watch = monitor(ways(LoginRefused("the agent is locked"), there))
+    until(watch, lambda: watch.state.refusal)
+    watch.state.heard(time.monotonic())
+    watch.state.answered()
+    watch.state.closed(time.monotonic())
+    assert until(watch, bool) is there
 
 
 def test_the_end_of_the_session_replaces_a_link_that_may_live_too() -> None:

@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,19 @@ def test_a_log_that_cannot_be_written_is_told_of_once(
     message = capfd.readouterr().err
     assert message.count("\n") == 1
     assert "No such file or directory" in message
+
+
+def test_a_thread_writes_nothing_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A session is shown there while another link is opened."""
+    monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "none" / "log"))
+    thread = threading.Thread(target=eventlog.log, args=("reconnect",))
+    thread.start()
+    thread.join()
+    assert capfd.readouterr().err == ""
+    eventlog.log("disconnect")
+    assert "cannot write events" in capfd.readouterr().err
 
 
 def test_a_fifo_that_nobody_reads_holds_nothing_up(

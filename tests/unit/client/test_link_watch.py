@@ -1,0 +1,88 @@
+"""A link that is doubted, as the client's loop sees it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sesh import link_state, wire
+from sesh.client import link_watch
+from sesh.client.channel import Channel
+from sesh.client.display import Display
+from sesh.client.link_watch import LinkWatch
+from sesh.client.overlays import Overlays
+from sesh.client.predict.round_trip import RoundTrip
+from sesh.errors import Unreachable
+from sesh.loop.timers import Timers
+from sesh.recovery.attempts import Attempt, LostSession
+
+
+class Terminal:
+    """A terminal that takes all."""
+
+    def write(self, data: bytes) -> int:
+        return len(data)
+
+    def grid(self) -> tuple[int, int]:
+        return 80, 24
+
+
+class Watched:
+    """A link of which nothing comes, and the terminal that shows its session."""
+
+    def __init__(self) -> None:
+        self.display = Display(Terminal())  # type: ignore[arg-type]  # what of it is called
+        self.display.on_link = True
+        self.connection = wire.Connection(*os.pipe())
+        self.connection.welcome = {"id": "abc"}
+        channel = Channel(self.connection, RoundTrip(), on_link=True)
+        session = LostSession("work", "box", "abc", 0, time.time())
+        self.watch = LinkWatch(self.display, "box", "Ctrl-\\ leaves", _unreachable, lambda: session)
+        self.watch.begin(channel, Overlays(self.display, channel, Timers(), None))
+
+    def turns_until_lost(self) -> int:
+        turns = 0
+        while not self.watch.look_after(()):
+            turns += 1
+            left = self.watch.wait_time(None)
+            wire.polled([], time.monotonic() + (left or 0.0))
+        return turns
+
+
+def _unreachable(_: Attempt) -> wire.Connection:
+    raise Unreachable("no")
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    for name, seconds in {"QUIET": 0.01, "ANSWER_TIME": 0.01, "LOST_AFTER": 0.5}.items():
+        monkeypatch.setattr(link_state, name, seconds)
+    monkeypatch.setattr(link_watch, "_TELL_AFTER", 0.01)
+    made = Watched()
+    with made.connection:
+        yield made
+        made.watch.close()
+
+
+@pytest.mark.parametrize("output", [b"\x1b]0;a title", "caf\u00e9".encode()[:-1]])
+def test_output_that_breaks_off_within_a_sequence_or_character_keeps_no_processor_busy(
+    watched: Watched, output: bytes
+) -> None:
+    """The line that was due and could not be drawn had the client turn without end."""
+    watched.display.show(output)
+    assert watched.turns_until_lost() < 20
+    assert watched.display.covered
+
+
+@pytest.mark.parametrize(("keys", "wishes"), [(b"\r", True), (b"\x1b[13;129u", True), (b"\rx", True), (b"x", False)])
+def test_enter_has_a_doubted_link_tried_again_in_whatever_form_it_comes(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, keys: bytes, wishes: bool
+) -> None:
+    watched.turns_until_lost()
+    wished: list[float] = []
+    monkeypatch.setattr(watched.watch.state, "wished", wished.append)
+    watched.watch.typed([("input", keys)])
+    assert bool(wished) is wishes
