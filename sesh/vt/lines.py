@@ -9,6 +9,7 @@ no effect, and the alternate screen has no lines. Grammar, SGR, widths and the f
 from __future__ import annotations
 
 import re
+from codecs import utf_8_decode
 from collections.abc import Iterator
 
 from sesh.vt.cell import BLANK, DEFAULT, Cell, apply_sgr, data_of, decode, encode
@@ -25,7 +26,6 @@ _FINAL, _CONTROL, _UNFINISHED = 4, 5, 6
 """Groups of a token: the final byte of a control sequence; a control; an unfinished sequence."""
 _ENDS = (re.compile(CSI_END.encode()), re.compile(STRING_END.encode()))
 """The end of a control sequence, and of a string."""
-_PARTIAL_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
 _C1 = re.compile("[\x80-\x9f]")
 _ALTERNATE_SCREEN = {"47", "1047", "1049"}
 _LINE_ENDS = frozenset((b"\n", b"\x0b", b"\x0c", b"\r", b"\r\n"))
@@ -100,7 +100,7 @@ class LineReader:
         start = 0
         for token in _TOKEN.finditer(data):
             if token.start() > start:
-                self._print(data[start : token.start()])
+                self._print(data[start : token.start()].decode("utf-8", "replace"))
             start = token.end()
             kind = token.lastindex
             if kind == _CONTROL:
@@ -123,43 +123,39 @@ class LineReader:
                     self._control_sequence(prefix, parameters.decode("ascii"), final)
             elif kind == _UNFINISHED:
                 self._pending = token[_UNFINISHED][:LIMIT]
-        rest = data[start:]
-        if partial := _PARTIAL_CHARACTER.search(rest):
-            rest, self._pending = rest[: partial.start()], partial[0]
-        if rest:
-            self._print(rest)
+        text, taken = utf_8_decode(data[start:], "replace")  # not what the end begins of a character
+        if text:
+            self._print(text)
+        self._pending = self._pending or data[start + taken :]
         self.position = base + len(data)
 
-    def _print(self, data: bytes) -> None:
+    def _print(self, text: str) -> None:
         if self.alternate:
             return
-        text = data.decode("utf-8", "replace")
-        pen = self._pen
-        if self._at > len(self._cells):
-            self._cells += [BLANK] * (min(self._at, LIMIT) - len(self._cells))
+        pen, start = self._pen, self._at
+        if start > len(self._cells):
+            self._cells += [BLANK] * (start - len(self._cells))
         if text.isascii():
             new = list(map(pen.cell, text))
         else:
             new = []
-            for cluster, width in clusters(self._take_last_grapheme() + _C1.sub("", text)):
+            start, before = self._last_grapheme()
+            for cluster, width in clusters(before + _C1.sub("", text)):
                 new.append(pen.cell(cluster))
                 new += [pen.stub] * (width - 1)
-        end = self._at + len(new)
-        if end <= LIMIT:
-            self._cells[self._at : end] = new
-            self._at = end
-            self._pending_wrap = bool(new) and end % self._columns == 0
+        del new[LIMIT - start :]
+        end = start + len(new)
+        self._cells[start : max(self._at, end)] = new
+        self._at = end
+        self._pending_wrap = bool(new) and end % self._columns == 0
 
-    def _take_last_grapheme(self) -> str:
-        """Remove the grapheme before the cursor and return it, if what comes may join it."""
+    def _last_grapheme(self) -> tuple[int, str]:
+        """Return column and text of the grapheme before the cursor, if what comes may join it."""
         cells = self._cells
         if self._at != len(cells) or not cells or cells[-1].pen is not self._pen:
-            return ""
+            return self._at, ""
         width = 1 if cells[-1].data else 2
-        self._at -= width
-        last = cells[-width].data
-        del cells[-width:]
-        return last
+        return self._at - width, cells[-width].data
 
     def _carriage_return(self) -> None:
         """Go to the first column of the row with the cursor; a line that wrapped has several rows."""

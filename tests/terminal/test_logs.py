@@ -102,6 +102,14 @@ def test_a_line_that_wraps_is_one_line_also_when_it_is_typed(sesh: Sesh, home: H
     assert "x" * 200 in lines
 
 
+@pytest.mark.usefixtures("work")
+def test_output_without_a_line_end_is_printed_whole(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "echo be''fore")
+    process = followed(home)
+    sesh("--send", "work", "exec printf 'caf\\303\\251'", "--enter")
+    assert ended(process)[-1] == "café"
+
+
 def test_a_kept_session_is_printed_and_that_is_all(sesh: Sesh) -> None:
     sesh("--exec", "job", "--keep", "--", "seq", "5")
     done = sesh("--logs", "job", "-f")

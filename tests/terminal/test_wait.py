@@ -104,6 +104,13 @@ def test_text_is_found_without_its_colours_and_over_pieces(sesh: Sesh) -> None:
 
 
 @pytest.mark.usefixtures("work")
+def test_a_character_beyond_ascii_at_the_end_of_the_output_is_found(sesh: Sesh) -> None:
+    """The last one was withheld: a prompt that ends so was never found."""
+    typed(sesh, r"printf 'done \342\234\224'; sleep 30")
+    assert sesh("--wait", "work", "--for", "✔", "--timeout", "10").stdout == "for: ✔\n"
+
+
+@pytest.mark.usefixtures("work")
 def test_text_counts_from_the_last_send_or_from_a_position(sesh: Sesh) -> None:
     first = typed(sesh, "echo fi''rst")
     assert sesh("--wait", "work", "--for", "^first$", "--timeout", "10").code == 0

@@ -120,3 +120,15 @@ def test_an_insertion_is_told_from_a_sequence_with_an_intermediate() -> None:
     """CSI Ps SP @ is SL, not ICH."""
     (line,) = (each for each in LineReader(0, 80).feed(b"ab\x1b[1G\x1b[2 @\n") if each.final)
     assert line.text == "ab"
+
+
+@pytest.mark.parametrize("text", ["é", "中"])
+def test_what_comes_behind_the_longest_line_takes_nothing_from_it(text: str) -> None:
+    lines = LineReader(0, 80)
+    list(lines.feed(b"x" * LIMIT))
+    list(lines.feed(text.encode() + b"\x1b[m"))
+    assert len(lines.current.cells) == LIMIT
+
+
+def test_the_start_of_too_long_a_line_is_kept_however_it_comes() -> None:
+    assert [len(line.text) for line in LineReader(0, 80).feed(b"x" * (LIMIT + 1) + b"\n")] == [LIMIT]
