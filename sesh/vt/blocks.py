@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, apply_sgr, encode
 from sesh.vt.grammar import SGR_PARAMETERS
-from sesh.vt.graphemes import CLUSTER_LIMIT, OTHER, WIDTH, ZWJ, attaches, clusters, columns, has_stand_ins
+from sesh.vt.graphemes import CLUSTER_LIMIT, OTHER, WIDTH, ZWJ, attaches, clusters, columns, stand_ins_left
 from sesh.vt.packed import Packed
 
 END = b"\r\n"
@@ -177,7 +177,7 @@ def _with_sgr(line: str, pen: Pen) -> tuple[str, Pen]:
 def _with_joining(line: str, pen: Pen) -> tuple[str, Pen]:
     """Render a line with characters that may join or have any width, as `text` prints them into blank rows: words that
     come again are not looked at again."""
-    if ZWJ in line and not has_stand_ins():
+    if ZWJ in line and not stand_ins_left():
         return _by_cells(line, pen)
     now, pens, texts = pen, [], []
     for index, part in enumerate(_SGR.split(line)):

@@ -131,8 +131,10 @@ class Pen(dict[str, Cell]):
             self._erased = None if plain == style else pen_of(plain)
 
     def __missing__(self, data: str) -> Cell:
+        if data in GRAPHEMES and data != STUB:
+            return self.cell(GRAPHEMES[data])  # it may stand for another one later
         _count_entry(self)
-        cell = self[data] = self.stub if data == STUB else Cell(GRAPHEMES.get(data, data), *self.style, self)
+        cell = self[data] = self.stub if data == STUB else Cell(data, *self.style, self)
         return cell
 
     @property

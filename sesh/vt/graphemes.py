@@ -42,9 +42,11 @@ STUB = "\0"
 STAND_INS = 1024
 """Rows hold a character for each column (see `row`). The right half of a wide one is STUB. A grapheme of several code
 points has a stand-in, a surrogate, which cannot come from UTF-8. There are up to STAND_INS of each kind: high
-surrogates for graphemes that may join their neighbours or are written `apart`, low ones for all others."""
+surrogates for graphemes that may join their neighbours or are written `apart`, low ones for all others. Those that no
+row holds any more are given away again (`screen.free_stand_ins`)."""
 _stand_ins: dict[str, str] = {"": STUB}
-_next = {True: 0xD800, False: 0xDC00}
+_free = {True: list(map(chr, range(0xD800, 0xDC00))), False: list(map(chr, range(0xDC00, 0xE000)))}
+"""Stand-ins that no grapheme has, of the first and of the second kind."""
 _JOINING_END = re.compile(f"[{ZWJ}{VIRAMAS}]")
 _LOW_VIRAMAS = "".join(char for char in VIRAMAS if char < "\U00010000")
 _HIGH_VIRAMAS = VIRAMAS[len(_LOW_VIRAMAS) :]
@@ -65,17 +67,23 @@ def character(grapheme: str) -> str:
     stand_in = _stand_ins.get(grapheme, "")
     if not stand_in:
         joins = "\U0001f3fb" <= grapheme[0] <= "\U0001f3ff" or bool(_JOINING_END.match(grapheme[-1])) or apart(grapheme)
-        code = _next[joins]
-        if code % STAND_INS < STAND_INS - 1:
-            _next[joins] += 1
-            stand_in = _stand_ins[grapheme] = chr(code)
+        if _free[joins]:
+            stand_in = _stand_ins[grapheme] = _free[joins].pop()
             GRAPHEMES[stand_in] = grapheme
     return stand_in
 
 
-def has_stand_ins() -> bool:
-    """Return whether any grapheme may still get a stand-in."""
-    return all(code % STAND_INS < STAND_INS - 1 for code in _next.values())
+def stand_ins_left() -> int:
+    """Return how many graphemes may still get a stand-in, whatever their kind."""
+    return min(map(len, _free.values()))
+
+
+def keep_stand_ins(held: set[str]) -> None:
+    """Free all stand-ins but those among `held`, the characters that rows hold."""
+    for stand_in in GRAPHEMES.keys() - held - {STUB}:
+        del _stand_ins[GRAPHEMES.pop(stand_in)]
+        _free[stand_in < "\udc00"].append(stand_in)
+    _layouts.clear()
 
 
 def expanded(text: str) -> str:

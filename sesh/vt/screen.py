@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from weakref import WeakSet
 
 from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
+from sesh.vt.graphemes import keep_stand_ins
 from sesh.vt.grid import default_tab_stops
 from sesh.vt.images import Images
 from sesh.vt.marks import parsed, with_mark
@@ -26,7 +28,8 @@ from sesh.vt.modes import (
     USER_DEFAULT,
 )
 from sesh.vt.reflow import crop, reflow
-from sesh.vt.row import Row
+from sesh.vt.row import Row, uniform
+from sesh.vt.scrollback import Scrollback
 from sesh.vt.text import ASCII, Printing
 
 STACK_LIMIT = 16
@@ -324,6 +327,10 @@ def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
 class Screen(Modes):
     """A pyte Screen that remembers everything a terminal does."""
 
+    def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
+        super().__init__(columns, lines, scrollback)
+        _screens.add(self)
+
     def reset(self) -> None:
         """RIS: everything empty and at its default, the scrollback too, but not the titles (xterm)."""
         super().reset()
@@ -486,3 +493,16 @@ class Screen(Modes):
         """Return a saved cursor of the alternate screen cut to another size; a pending wrap stays one."""
         column = columns if saved.column >= self.columns else min(saved.column, columns)
         return saved._replace(row=min(saved.row, lines - 1), column=column)
+
+
+_screens: WeakSet[Screen] = WeakSet()
+
+
+def free_stand_ins() -> None:
+    """Free the stand-ins that no row of any screen holds."""
+    uniform.cache_clear()
+    held: set[str] = set()
+    for screen in _screens:
+        for row in (*screen.rows, *(screen.main or ()), *(screen.alternate_rows or ())):
+            held.update(row.text or "")
+    keep_stand_ins(held)

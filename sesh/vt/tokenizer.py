@@ -37,7 +37,8 @@ from sesh.vt.grammar import (
     UNFINISHED,
     parameter,
 )
-from sesh.vt.screen import Screen
+from sesh.vt.graphemes import STAND_INS, stand_ins_left
+from sesh.vt.screen import Screen, free_stand_ins
 from sesh.vt.text import G_SETS
 
 _CSI = re.compile(rf"{CSI_PARTS}\Z")
@@ -311,6 +312,8 @@ class Tokenizer:
         """Act on `data` in pieces, at least on one: a block of short sequences would be millions of tokens at once."""
         start = 0
         while start < len(data):
+            if stand_ins_left() < STAND_INS // 2:
+                free_stand_ins()
             piece = data[start : start + PIECE]
             if until is not None:
                 piece = piece[: self._most(piece)]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import subprocess
-import sys
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -251,9 +249,3 @@ def test_a_pending_wrap_survives() -> None:
     client = fed(replay(fed(b"x" * 20)))
     client.feed(b"y")
     assert client.text()[:2] == ["x" * 20, "y"]
-
-
-def test_the_clean_screen_needs_no_emulator() -> None:
-    loaded = "any(name in sys.modules for name in ('pyte', 're', 'typing'))"
-    code = f"import sys, sesh.vt.render.clean_screen; sys.exit({loaded})"
-    assert subprocess.run([sys.executable, "-S", "-c", code], check=False).returncode == 0

@@ -6,9 +6,10 @@ import random
 
 import pytest
 
-from sesh.vt import cell, graphemes
+from sesh.vt import cell, graphemes, logical, row, text
 from sesh.vt.emulator import Emulator
 from sesh.vt.row import Row
+from sesh.vt.screen import Screen
 from tests.support.scale import rounds
 from tests.unit.vt.streams import piece
 from tests.unit.vt.test_fast_path import SCRIPTS
@@ -58,24 +59,54 @@ def test_rows_of_text_and_rows_of_cells_come_out_the_same() -> None:
         assert fed(size, stream, cells=False).state() == fed(size, stream, cells=True).state(), seed
 
 
-def test_where_no_stand_in_is_left_graphemes_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def limit(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let only so many graphemes of each kind have a stand-in at a time."""
+    known = {graphemes.STUB: ""}
+    for module in (graphemes, cell, logical, row, text):
+        monkeypatch.setattr(module, "GRAPHEMES", known)
+    monkeypatch.setattr(graphemes, "_stand_ins", {"": graphemes.STUB})
+    monkeypatch.setattr(graphemes, "_free", {kind: free[:count] for kind, free in graphemes._free.items()})
+    monkeypatch.setattr(graphemes, "_layouts", graphemes._Known(graphemes._laid_out, 4096))
+    row.uniform.cache_clear()
+
+
+@pytest.mark.parametrize("count", [0, 3, 20])
+def test_however_few_stand_ins_there_are_graphemes_come_out_the_same(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
     streams = [(rng.choice(SIZES), pieces(rng)) for rng in map(random.Random, range(rounds(30, 60)))]
     states = [fed(*each, cells=False).state() for each in streams]
-    monkeypatch.setattr(graphemes, "_stand_ins", {"": graphemes.STUB})
-    monkeypatch.setattr(graphemes, "STAND_INS", 1)
-    monkeypatch.setattr(graphemes, "_layouts", graphemes._Known(graphemes._laid_out, 4096))
-    assert not graphemes.character("e\u0301")
+    limit(monkeypatch, count)
+    assert count or not graphemes.character("e\u0301")
     assert [fed(*each, cells=False).state() for each in streams] == states
+    row.uniform.cache_clear()
 
 
-def test_a_stand_in_is_made_once_and_only_so_many_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graphemes, "_stand_ins", {"": graphemes.STUB})
-    monkeypatch.setattr(graphemes, "GRAPHEMES", {graphemes.STUB: ""})
-    monkeypatch.setattr(graphemes, "_next", {True: 0xD800, False: 0xDC00})
-    made = [graphemes.character(f"a\u0301{chr(0x4E00 + number)}") for number in range(3000)]
-    assert len(set(made)) == graphemes.STAND_INS  # those, and that there is none
-    assert graphemes.character("a\u0301\u4e00") == made[0]
-    assert graphemes.expanded(f"x{made[1]}y") == "xa\u0301\u4e01y"
+def test_after_thousands_of_graphemes_text_is_as_quick_and_as_right_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once all stand-ins were taken, all other graphemes were printed one by one, for as long as the session lived."""
+    letters = [chr(code) for code in range(0x915, 0x93A)]
+    words = [a + "\u094d" + b + mark for a in letters for b in letters for mark in ("", "\u0940", "\u0941")]
+    hidden, busy = Emulator(20, 2), Emulator(20, 2)
+    for each in (hidden, busy):
+        each.feed("e\u0301 क\u094dष \x1b[2HA\u0308\x1b[?47hx\u0301\x1b[?47l".encode())
+    before = hidden.state()
+    joined = 0
+    print_joining = Screen._print_joining
+
+    def counted(screen: Screen, char: str) -> None:
+        nonlocal joined
+        joined += 1
+        print_joining(screen, char)
+
+    monkeypatch.setattr(Screen, "_print_joining", counted)
+    busy.feed(b"\x1b[?1049h")
+    for start in range(0, len(words), 3):
+        busy.feed(("\x1b[H\x1b[K" + " ".join(words[start : start + 3])).encode())
+    assert joined == 0
+    assert busy.text()[0] == " ".join(words[-(len(words) % 3 or 3) :])
+    busy.feed(b"\x1b[?1049l")
+    assert busy.text() == hidden.text() == ["e\u0301 क\u094dष", "A\u0308"]
+    assert hidden.state() == before
 
 
 def test_text_in_any_script_makes_no_cells(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,10 +115,10 @@ def test_text_in_any_script_makes_no_cells(monkeypatch: pytest.MonkeyPatch) -> N
     made = 0
     settle = Row.settle
 
-    def counted(row: Row) -> None:
+    def counted(each: Row) -> None:
         nonlocal made
-        made += row.stale
-        settle(row)
+        made += each.stale
+        settle(each)
 
     monkeypatch.setattr(Row, "settle", counted)
     monkeypatch.setattr(cell.Encoder, "cells", None)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 
 import pyte
@@ -15,7 +13,6 @@ from hypothesis import strategies as st
 from sesh.vt.cell import Cell
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
-from tests.support import warm
 from tests.unit.vt.streams import stream
 
 
@@ -37,31 +34,10 @@ def test_pyte_is_the_screen_model() -> None:
     assert cell(emulator, 0, 0)[:9] == ("x", "1", "2", True, True, True, True, True, True)
 
 
-LEAN = f"""
-import sys
-sys.path += {warm.PATHS!r}
-from sesh.vt.emulator import Emulator
-from sesh.vt.render.replay import replay
-emulator = Emulator(20, 5)
-emulator.feed(b"one line\\r\\n\\x1b[1m" * 1000)
-replay(emulator)
-print([name for name in ("contextlib", "copy", "json", "typing", "wcwidth", "weakref") if name in sys.modules])
-import io
-import pyte
-screen, shown = pyte.HistoryScreen(10, 3), io.StringIO()
-pyte.Stream(screen).feed("a\\x1b7\\r\\n\\x1b[1mb\\x1b8\\u4e2d")
-pyte.Stream(pyte.DebugScreen(to=shown)).feed("\\x1b[5A")
-print(screen.display, screen.buffer[1][0], shown.getvalue(), end="")
-"""
-
-
-def test_a_screen_loads_pyte_without_what_only_its_other_classes_need() -> None:
-    """That took 1.1 MiB in each daemon that shows a screen. The other classes work all the same, as in a program that
-    uses pyte itself."""
-    done = subprocess.run([sys.executable, "-ISc", LEAN], capture_output=True, text=True, check=False)
-    bold = pyte.screens.Char("b", bold=True)
-    assert done.stderr == ""
-    assert done.stdout == f"[]\n['a中       ', 'b         ', '          '] {bold} [\"cursor_up\", [5], {{}}]\n"
+@pytest.mark.xfail(strict=True, reason="issue 49: all of pyte's interface holds on the screen")
+@pytest.mark.parametrize("text", ["\u2764\ufe0f ok", "\U0001f469\u200d\U0001f469\u200d\U0001f467 ok"])
+def test_pyte_shows_rows_with_graphemes_of_several_code_points(text: str) -> None:
+    assert fed(text).screen.display[0].rstrip() == text
 
 
 # -- text ------------------------------------------------------------------------------------------------------
