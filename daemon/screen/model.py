@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sesh import system
 from sesh.bounds import SCROLLBACK, scrollback_bytes
@@ -489,6 +489,8 @@ class Packer:
 
     def __init__(self, log: OutputLog, model: Model, timers: Timers) -> None:
         self._log, self._model, self._timers = log, model, timers
+        self._steps: Iterator[None] | None = None
+        """The rest of the work on the scrollback, while that goes on."""
         self.due_at = PACK_GAIN
         """Sum of `log.head` and `model.position` from which on packing gains something."""
 
@@ -499,10 +501,17 @@ class Packer:
     def _pack_if_quiet(self) -> None:
         left = self._log.appended_at + PACK_AFTER - time.monotonic()
         if left > 0 or self._model.has_work:
+            self._steps = None
             self._timers.set("pack", max(left, 1.0), self._pack_if_quiet)
             return
+        if self._steps is None:
+            self._log.pack()
+            self._steps = self._model.emulator.scrollback.pack() if self._model.loaded else iter(())
+        until = time.monotonic() + STEP_TIME
+        for _ in self._steps:
+            if time.monotonic() >= until:
+                self._timers.set("pack", 0, self._pack_if_quiet)
+                return
+        self._steps = None
         self.due_at = self._log.head + self._model.position + PACK_GAIN
-        self._log.pack()
-        if self._model.loaded:
-            self._model.emulator.scrollback.pack()
         system.give_back()

@@ -47,11 +47,20 @@ class LineBlock:
         return self._data if isinstance(self._data, bytes) else self._data.unpacked()
 
     @property
+    def rendered(self) -> bool:
+        """True if it holds lines as a scrollback keeps them."""
+        return self._pen is None
+
+    @property
     def size(self) -> int:
         """Bytes of the lines as a scrollback keeps them."""
         if self._size < 0:
             self._size = sum(map(len, self.last(self.count)))
         return self._size
+
+    def render(self) -> None:
+        """Keep the lines as a scrollback keeps them."""
+        self._set(END.join([*self.last(self.count), b""]), self.count, None)
 
     def copy(self) -> LineBlock:
         """Return one from which lines may be dropped and taken without a change of this one."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import groupby
 from typing import TypedDict
 
 from sesh.vt.blocks import END, LineBlock
@@ -38,6 +37,10 @@ ENCODED_TOGETHER = 4096
 """Cells of a long line that are encoded at once."""
 TAKEN_TOGETHER = 256
 """Lines of a block that are taken from it at once."""
+
+MOST_RAW = 4 << 20
+"""Bytes that raw lines may become when they are rendered. For more they are rendered at once, which takes some
+milliseconds, and for all of a large scrollback would take seconds."""
 
 PORTION = 256
 """Lines that are read at once."""
@@ -76,8 +79,8 @@ class Scrollback:
         """Changed when lines go otherwise than as the oldest: what was read of them may have come anew."""
         self._taken_back = 0
         """Lines that a resize took back onto the screen: they were counted already when they scroll off again."""
-        self._line_bytes = self._max_block_bytes = 0
-        """Bytes of the single lines, and the bound of those of the blocks."""
+        self._line_bytes = self._max_raw_bytes = 0
+        """Bytes of all lines but raw ones, and what those of raw ones are at most."""
         self._open: _OpenLine | None = None
 
     @property
@@ -98,8 +101,9 @@ class Scrollback:
     @property
     def bytes(self) -> int:
         """Bytes of all lines, without the overhead of Python's objects."""
-        blocks = sum(entry.size for entry in self._ring if not isinstance(entry, Line))
-        return self._line_bytes + blocks + (self._open.length if self._open else 0)
+        blocks = self._ring if self._max_raw_bytes else ()
+        raw = sum(entry.size for entry in blocks if not isinstance(entry, Line) and not entry.rendered)
+        return self._line_bytes + raw + (self._open.length if self._open else 0)
 
     @property
     def open(self) -> bool:
@@ -114,7 +118,7 @@ class Scrollback:
     def clear(self) -> None:
         """ED 3."""
         self._ring.clear()
-        self._finished = self._line_bytes = self._max_block_bytes = 0
+        self._finished = self._line_bytes = self._max_raw_bytes = 0
         self._open = None
         self._taken_back = 0
         self.revision += 1
@@ -230,7 +234,7 @@ class Scrollback:
         self._count(block.count)
         self._ring.append(block)
         self._finished += block.count
-        self._max_block_bytes += block.max_size
+        self._max_raw_bytes += block.max_size
         self._evict()
 
     def settle(self, following: Row) -> bool:
@@ -279,63 +283,74 @@ class Scrollback:
             self._ring.extend([line] * count)
         self._line_bytes += len(line) * count
         self._finished += count
-        if self._finished > self.max_lines or self._line_bytes + self._max_block_bytes > self.max_bytes:
+        if self._finished > self.max_lines or self._line_bytes + self._max_raw_bytes > self.max_bytes:
             self._evict()
 
     # -- bounds -------------------------------------------------------------------------------------------
 
     def _evict(self) -> None:
         """Drop the oldest lines until the bounds are met."""
-        ring = self._ring
         while (over := self._finished - self.max_lines) > 0:
-            first = ring[0]
-            if isinstance(first, Line):
-                self._line_bytes -= len(first)
-                self._finished -= 1
-                ring.popleft()
-            elif over < first.count:
-                before = first.max_size
-                first.drop(over)
-                self._max_block_bytes += first.max_size - before
-                self._finished -= over
-            else:
-                self._max_block_bytes -= first.max_size
-                self._finished -= first.count
-                ring.popleft()
-        if self._line_bytes + self._max_block_bytes > self.max_bytes:
-            self._render_blocks()
+            self._drop_oldest(over)
+        if self._max_raw_bytes > MOST_RAW or self._line_bytes + self._max_raw_bytes > self.max_bytes:
+            self._render_raw()
             while self._line_bytes > self.max_bytes and self._ring:
-                self._line_bytes -= len(self._ring.popleft())  # type: ignore[arg-type]  # they are single lines now
-                self._finished -= 1
+                self._drop_oldest(1)
 
-    def _render_blocks(self) -> None:
-        """Make single lines of all blocks, for exact sizes."""
-        if self._max_block_bytes:
-            self._ring = deque(self._newest(self._finished))
-            self._line_bytes = sum(map(len, self._ring))  # type: ignore[arg-type]
-            self._max_block_bytes = 0
+    def _drop_oldest(self, most: int) -> None:
+        """Drop the oldest single line, or up to `most` lines of the oldest block."""
+        first = self._ring.popleft()
+        if isinstance(first, Line):
+            self._line_bytes -= len(first)
+            self._finished -= 1
+        elif first.rendered:
+            self._ring.extendleft(reversed(first.last(first.count)))
+        else:
+            gone = min(most, first.count)
+            self._max_raw_bytes -= first.max_size
+            self._finished -= gone
+            if gone < first.count:
+                first.drop(gone)
+                self._max_raw_bytes += first.max_size
+                self._ring.appendleft(first)
 
-    def pack(self) -> None:
-        """Use less memory until somebody reads: pack the blocks, and the single lines as new ones."""
+    def _render_raw(self) -> None:
+        """Render the blocks of raw lines, for exact sizes."""
+        for entry in reversed(self._ring):
+            if not self._max_raw_bytes:
+                return
+            if not isinstance(entry, Line) and not entry.rendered:
+                self._max_raw_bytes -= entry.max_size
+                entry.render()
+                self._line_bytes += entry.max_size
+
+    def pack(self) -> Iterator[None]:
+        """Use less memory until somebody reads: pack the blocks, and the single lines as new ones. It goes on in short
+        steps, and ends as soon as other lines have come or gone since the last one."""
+        before = self._version
         ring: deque[Line | LineBlock] = deque()
-        for single, group in groupby(self._ring, lambda entry: isinstance(entry, Line)):
-            if not single:
-                ring.extend(group)
-                continue
-            lines: list[Line] = list(group)  # type: ignore[arg-type]  # they are single lines
-            for start in range(0, len(lines), PACKED_TOGETHER):
-                some = lines[start : start + PACKED_TOGETHER]
-                if len(some) < PACKED_TOGETHER or any(END in line for line in some):
-                    ring.extend(some)  # too few to be worth it, or not separable again
-                    continue
-                block = LineBlock(END.join([*some, b""]), len(some))
-                self._line_bytes -= block.max_size
-                self._max_block_bytes += block.max_size
-                ring.append(block)
-        for entry in ring:
+        lines: list[Line] = []
+        for entry in self._ring:
             if not isinstance(entry, Line):
                 entry.pack()
-        self._ring = ring
+            elif END not in entry:  # else it could not be told from several
+                lines.append(entry)
+                if len(lines) < PACKED_TOGETHER:
+                    continue
+                entry = LineBlock(END.join([*lines, b""]), len(lines))
+                entry.pack()
+                lines = []
+            ring += [*lines, entry]
+            lines = []
+            yield
+            if self._version != before:
+                return
+        self._ring = ring + deque(lines)
+
+    @property
+    def _version(self) -> tuple[int, int, int]:
+        """Another one as soon as lines come or go."""
+        return self.completed, self._finished, self.revision
 
     # -- lines that are read ------------------------------------------------------------------------------
 
@@ -378,13 +393,14 @@ class Scrollback:
         elif self._ring:
             raw = self._ring.pop()
             if not isinstance(raw, Line):
-                self._max_block_bytes -= raw.max_size
+                rendered, before = raw.rendered, raw.max_size
                 newest = raw.take(min(raw.count, TAKEN_TOGETHER))
                 if raw.count:
                     self._ring.append(raw)
-                    self._max_block_bytes += raw.max_size
+                if not rendered:
+                    self._max_raw_bytes += (raw.max_size if raw.count else 0) - before
+                    self._line_bytes += sum(map(len, newest))
                 self._ring.extend(newest)
-                self._line_bytes += sum(map(len, newest))
                 raw = self._ring.pop()
             self._line_bytes -= len(raw)  # type: ignore[arg-type]  # it is a line now
             self._finished -= 1

@@ -268,7 +268,7 @@ def _pictured(emulator: Emulator) -> None:
 
 
 def _packed(emulator: Emulator) -> None:
-    emulator.scrollback.pack()
+    list(emulator.scrollback.pack())
     emulator.last_lines(10_000)
 
 

@@ -157,7 +157,7 @@ def check_views(case: bytes) -> None:
         data = json.loads(export(emulator, "json"))
         assert svg(data).startswith("<svg")
         assert "<script" not in html(data)
-    emulator.scrollback.pack()
+    list(emulator.scrollback.pack())
     assert all("\n" not in line for line in emulator.last_lines(50))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.pty.output_log import RETAINED, OutputLog
+from sesh.daemon.screen import model as models
 from sesh.daemon.screen.model import PACK_AFTER, PACK_GAIN, Model, Packer
 from sesh.loop.timers import Timers
 from sesh.vt.blocks import LineBlock
@@ -57,8 +60,8 @@ def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
         for each in (plain, small):
             each.feed(b"".join(colour + LINE % (number + at) for at in range(7 if slow else 700)))
         if number % 3500 == 0:
-            small.scrollback.pack()
-    small.scrollback.pack()
+            list(small.scrollback.pack())
+    list(small.scrollback.pack())
     for count in (1, 3, 500, 10_000):
         assert small.scrollback.last(count) == plain.scrollback.last(count)
     assert (small.scrollback.lines, small.scrollback.bytes) == (plain.scrollback.lines, plain.scrollback.bytes)
@@ -67,6 +70,21 @@ def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
         each.feed(LINE * 5000)
     assert small.last_lines(12_000) == plain.last_lines(12_000)
     assert small.text() == plain.text()
+
+
+@pytest.mark.parametrize("more", [LINE % 9, b"\x1b[3J", b"\x1b[1;5r\x1b[5H\n", b"x" * 200])
+def test_lines_may_come_and_go_between_two_steps_of_packing(more: bytes) -> None:
+    plain, small = Emulator(80, 24), Emulator(80, 24)
+    for number in range(0, 2_000, 7):
+        for each in (plain, small):
+            each.feed(b"".join(LINE % (number + at) for at in range(7)))
+    steps = small.scrollback.pack()
+    list(islice(steps, 4))
+    for each in (plain, small):
+        each.feed(more)
+    list(steps)
+    assert small.state() == plain.state()
+    assert small.scrollback.bytes == plain.scrollback.bytes
 
 
 def test_packed_lines_forget_the_oldest() -> None:
@@ -94,6 +112,25 @@ def test_text_becomes_much_less() -> None:
     assert len(small) == len(data)
     assert small.unpacked() == data
     assert len(small._data) * 4 < len(data)
+
+
+def test_a_session_packs_a_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a large scrollback was packed in one step of the daemon, which took a tenth of a second and more."""
+    monkeypatch.setattr(models, "STEP_TIME", 0.0)
+    log, timers = OutputLog(), Timers()
+    model = Model(log, 80, 24)
+    packer = Packer(log, model, timers)
+    for number in range(0, 3_000, 7):
+        log.append(b"".join(LINE % (number + at) for at in range(7)))
+        model.step()
+    log.appended_at -= PACK_AFTER
+    steps, before = 0, model.emulator.state()
+    while not steps or timers.is_set("pack"):
+        timers.clear("pack")
+        packer._pack_if_quiet()
+        steps += 1
+    assert steps > 3_000 // 256
+    assert model.emulator.state() == before
 
 
 def test_a_session_packs_once_when_its_output_has_gone_quiet() -> None:

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from sesh.vt.blocks import LineBlock
 from sesh.vt.emulator import Emulator
 from sesh.vt.scrollback import LINE_LIMIT
 from tests.unit.vt.streams import piece
@@ -83,6 +84,28 @@ def test_it_is_bounded_in_bytes() -> None:
     emulator = fed(numbered(500), max_bytes=100)
     assert emulator.scrollback.bytes <= 100
     assert emulator.scrollback.last(1) == ["line 496"]
+
+
+def test_few_lines_of_a_flood_are_rendered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the bound was reached all of them were, in one step of the daemon: seconds, if the scrollback was large."""
+    rendered = 0
+    last = LineBlock.last
+
+    def counted(block: LineBlock, count: int) -> list[bytes]:
+        nonlocal rendered
+        rendered += count
+        return last(block, count)
+
+    monkeypatch.setattr(LineBlock, "last", counted)
+    lines = ("".join(f"\x1b[{31 + number % 7}mab" for number in range(48)) + "\x1b[m\r\n").encode() * 200
+    emulator = Emulator(80, 24, max_lines=100_000, max_bytes=16 << 20)
+    most = 0
+    for _ in range(60):
+        rendered = 0
+        emulator.feed(lines)
+        most = max(most, rendered)
+    assert emulator.scrollback.lines > 10_000
+    assert 0 < most < 3_000
 
 
 def test_a_line_without_end_is_bounded() -> None:
