@@ -53,16 +53,15 @@ def summary(session: Session) -> Status:
 
 
 def status(session: Session) -> Status:
-    """Everything known of the session."""
-    lines, size, alternate, pastes = session.model.measured()
-    pty = session.pty
+    """Everything known of the session; of the screen as far as the emulator comes in a moment."""
+    pastes, emulator, pty = session.model.pastes(), session.model.emulator, session.pty
     return {
         **summary(session),
         "clients": [client.as_status() for client in session.clients.all],
-        "scrollback": {"lines": lines, "bytes": size},
+        "scrollback": {"lines": emulator.scrollback.lines, "bytes": emulator.scrollback.bytes},
         "modes": {
             "bracketed_paste": pastes,
-            "alternate_screen": alternate,
+            "alternate_screen": emulator.alternate,
             "canonical": pty is not None and not pty.raw(),
             "echo": pty is not None and pty.echoes(),
         },

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,7 +10,7 @@ from sesh import system
 from sesh.bounds import SCROLLBACK, scrollback_bytes
 from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.pty.pty import TURN
-from sesh.daemon.screen.simple_output import leaves_nothing_below, scrolls_nothing
+from sesh.daemon.screen.simple_output import leaves_nothing_below
 from sesh.loop.timers import Timers
 from sesh.stored import ModelState
 from sesh.vt.emulator import Emulator
@@ -20,8 +18,6 @@ from sesh.vt.screen import Stacks
 
 Snapshot = tuple[int, bool, Stacks, int]
 """The number of scrolled lines, True for the alternate screen, what was pushed, and the cursor's row."""
-Measured = tuple[int, int, bool, bool]
-"""Lines and bytes of the scrollback, True for the alternate screen, and for bracketed paste."""
 
 BURST = 12 << 20
 """While output comes in, the emulator leaves the processor to the relay up to this lag."""
@@ -69,8 +65,6 @@ _RARE = 64
 _MOST_RESIZES = 16
 """Resizes whose lines `nothing_below` looks at."""
 _BRACKETED_PASTE = 2004
-MEASURE_TIME = 0.5
-"""Seconds that the child process that measures may take."""
 
 
 class Model:
@@ -111,8 +105,6 @@ class Model:
         """Bytes of the last slices, and the processor time in seconds that they took; older ones count less."""
         self._examined, self._not_plain = log.base, 0
         """The position up to which bytes that are not plain text were counted, and their number."""
-        self._told: tuple[tuple[int, int, int], Measured | None] | None = None
-        """What a child process told last, and the head and size that it is for."""
 
     @property
     def loaded(self) -> bool:
@@ -224,14 +216,11 @@ class Model:
     def step(self, end: int | None = None) -> None:
         """Feeds the emulator one slice, as long as it takes in a few milliseconds, up to position `end` at most.
 
-        An error of the emulator costs that slice, so that it cannot block the program forever. Raises OSError if the
-        emulator cannot be loaded now; that costs nothing, and the program waits.
+        An error of the emulator costs that slice, so that it cannot block the program forever.
         """
         try:
             emulator = self.emulator
             self._apply_resizes()
-        except OSError:
-            raise
         except Exception:
             self.position = self._log.head
             raise
@@ -270,8 +259,6 @@ class Model:
 
     def reach(self, position: int, seconds: float) -> bool:
         """Feeds the emulator up to `position` at most, for at most `seconds`; returns whether it has come there."""
-        if seconds and self.position < position:
-            _ = self.emulator  # loaded before the time counts: a slow machine would have none left for the output
         until = time.monotonic() + seconds
         while self.position < position and time.monotonic() < until:
             self.step(position)
@@ -398,33 +385,10 @@ class Model:
             _, columns, rows = self._resizes.popleft()
             self._emulator.resize(columns, rows)
 
-    def measured(self) -> Measured:
-        """The scrollback's size, and modes. Does not load the emulator: a child process loads one and tells.
-
-        An emulator's modules never leave a process again, and they are most of a small session's memory.
-        """
-        if self._emulator is None:
-            if self._nothing_scrolled() and (pastes := _last_setting(self._log.bytes(0))) is not None:
-                return 0, 0, False, pastes
-            state = (self._log.head, self.columns, self.rows)
-            if self._told is None or self._told[0] != state:
-                self._told = state, self._measure_apart()
-            if self._told[1] is not None:
-                return self._told[1]
-        self.catch_up()
-        return _measured(self.emulator)
-
     def pastes(self) -> bool:
         """Returns whether the program has asked for marks around pastes (bracketed paste, mode 2004)."""
         self.catch_up()
         return self.emulator.mode(_BRACKETED_PASTE) is True
-
-    def _nothing_scrolled(self) -> bool:
-        """Returns whether the output is so little and simple that no line can have left the screen."""
-        if self._log.base or self._resizes or self._log.head > UNLOADED_LAG:
-            return self._log.head == 0
-
-        return scrolls_nothing(self._log.bytes(0), *self._initial_size)
 
     def nothing_below(self) -> bool:
         """Returns whether the output shows without an emulator that nothing stands below the cursor: it is little and
@@ -435,48 +399,6 @@ class Model:
             return False
 
         return leaves_nothing_below(self._log.bytes(0), self._initial_size[0], (start for start, *_ in self._resizes))
-
-    def _measure_apart(self) -> Measured | None:
-        """What `measured` returns, by a child process; None without one, or if it takes too long."""
-        ends: list[int] = []
-        try:
-            ends += os.pipe()
-            child = os.fork()
-            if not child:
-                self._report_measured(ends[1])
-            os.close(ends.pop())
-            counts = os.read(ends[0], 64).split()  # empty if the child has ended without a word
-            os.waitpid(child, 0)
-        except OSError:
-            return None
-        finally:
-            for end in ends:
-                os.close(end)
-        return (int(counts[0]), int(counts[1]), counts[2] == b"1", counts[3] == b"1") if counts else None
-
-    def _report_measured(self, descriptor: int) -> None:
-        """The child process: writes what `measured` returns, unless that takes too long; never returns."""
-        try:
-            signal.set_wakeup_fd(-1)  # its signals are not the daemon's
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, MEASURE_TIME)
-            if self.reach(self._log.head, MEASURE_TIME):
-                os.write(descriptor, b"%d %d %d %d" % _measured(self.emulator))
-        finally:
-            os._exit(0)
-
-
-def _last_setting(data: bytes) -> bool | None:
-    """Returns whether output leaves bracketed paste on; None if it sets it together with other modes."""
-    on, off = b"\x1b[?%dh" % _BRACKETED_PASTE, b"\x1b[?%dl" % _BRACKETED_PASTE
-    if data.count(b"%d" % _BRACKETED_PASTE) != data.count(on) + data.count(off):
-        return None
-    return data.rfind(on) > max(data.rfind(off), data.rfind(b"\x1bc"))
-
-
-def _measured(emulator: Emulator) -> Measured:
-    scrollback = emulator.scrollback
-    return scrollback.lines, scrollback.bytes, emulator.alternate, emulator.mode(_BRACKETED_PASTE) is True
 
 
 def _snapshot(emulator: Emulator) -> Snapshot:

@@ -18,7 +18,6 @@ _REPLAY_SAFE = re.compile(
 )
 
 
-_DOWN = re.compile(rb"\x1b\[[0-9;]*[BHdf]")  # CUD, CUP, VPA, HVP
 _UP = re.compile(rb"\x1b\[[0-9;]*[AHJdf]")
 _BACKGROUND = re.compile(rb"\x1b\[[0-9;:]*(?:4[0-8]|10[0-7])")
 _BACK = re.compile(rb"[\b\r]|\x1b\[[0-9;]*[DG]")
@@ -32,12 +31,6 @@ def replay_safe(data: bytes, columns: int, rows: int) -> bool:
     if data.count(b"\n") + len(data) // max(columns, 1) >= rows:
         return False
     return _REPLAY_SAFE.fullmatch(data) is not None
-
-
-def scrolls_nothing(data: bytes, columns: int, rows: int) -> bool:
-    """Returns whether no line can have left the screen: the cursor does not jump down, where a line feed may follow in
-    the last row."""
-    return _DOWN.search(data) is None and replay_safe(data, columns, rows)
 
 
 def leaves_nothing_below(data: bytes, columns: int, resizes: Iterable[int]) -> bool:

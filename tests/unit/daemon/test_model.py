@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -196,27 +194,6 @@ def test_what_is_little_waits_for_more_until_the_program_has_ended() -> None:
     assert loaded.catch_up(10)
 
 
-def test_a_machine_that_loads_the_emulator_slowly_catches_up_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time was used up by the loading: who came back was not told how many lines had gone by."""
-    now = 1000.0
-
-    class Slow(Emulator):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            nonlocal now
-            now += 2 * models.CATCH_UP_TIME
-            super().__init__(*arguments, **options)
-
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    monkeypatch.setattr("sesh.vt.emulator.Emulator", Slow)
-    log, unloaded = model()
-    log.append(b"ready> ")
-    unloaded.mark(log.head)
-    left = log.head
-    log.append(b"line\r\n" * 40)
-    assert unloaded.catch_up()
-    assert unloaded.scrolled_since(left) == 17
-
-
 def test_little_that_has_waited_long_makes_no_burst_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its seconds counted: of the burst behind them each turn fed the emulator."""
     now = 1000.0
@@ -359,16 +336,6 @@ def test_a_step_is_short_whatever_the_bytes_and_the_model_goes_on_where_it_stopp
     whole = Emulator(200, 60)
     whole.feed(output)
     assert behind.emulator.state() == whole.state()
-
-
-def test_an_emulator_that_cannot_be_loaded_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    log, bare = model()
-    log.append(bytes(UNLOADED_LAG + 1))
-    monkeypatch.setitem(sys.modules, "sesh.vt.emulator", None)
-    with pytest.raises(ImportError):
-        bare.step()
-    assert bare.lag == 0
-    assert not bare.has_work
 
 
 class Clock:
