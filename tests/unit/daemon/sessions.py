@@ -5,18 +5,11 @@ from __future__ import annotations
 import os
 
 from sesh.daemon.session import Session
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.stored import Facts
+from sesh.stored import Facts
 
 
 def session() -> Session:
-    """The session `work`, of 80 x 24, which has printed nothing yet.
-
-    Not with the facts of `tests.support.data`: a test of what a daemon loads cannot have that package, as it draws, nor
-    `typing`.
-    """
+    """The session `work`, of 80 x 24, which has printed nothing yet."""
     facts: Facts = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
         "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "scrollback": 10_000,
