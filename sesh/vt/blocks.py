@@ -27,10 +27,11 @@ class LineBlock:
     """Finished lines, trimmed from the front.
 
     `raw` holds `count` lines, each ended by CR LF: those that `fast_path.split` lets through, the first of which begins
-    with `pen`; or, if `pen` is None, lines as a scrollback keeps them. `max_size` is an upper bound of `size`.
+    with `pen`; or, if `pen` is None, rendered lines, as a scrollback keeps them. `size`: their bytes as they are held;
+    `max_size`: an upper bound of their bytes once they are rendered.
     """
 
-    __slots__ = ("_columns", "_data", "_pen", "_size", "_skipped", "count", "max_size")
+    __slots__ = ("_columns", "_data", "_pen", "_skipped", "count", "max_size", "size")
 
     def __init__(self, raw: bytes, count: int, pen: Pen | None = None, columns: int = 0) -> None:
         self._columns = columns
@@ -39,8 +40,9 @@ class LineBlock:
     def _set(self, raw: bytes, count: int, pen: Pen | None) -> None:
         self._data: bytes | Packed = raw
         self.count, self._pen = count, pen
-        self._skipped, self._size = 0, -1
-        self.max_size = len(raw) - len(END) * count if pen is None else _max_size(raw, count, pen)
+        self._skipped = 0
+        self.size = len(raw) - len(END) * count
+        self.max_size = self.size if pen is None else _max_size(raw, count, pen)
 
     @property
     def _raw(self) -> bytes:
@@ -50,13 +52,6 @@ class LineBlock:
     def rendered(self) -> bool:
         """True if it holds lines as a scrollback keeps them."""
         return self._pen is None
-
-    @property
-    def size(self) -> int:
-        """Bytes of the lines as a scrollback keeps them."""
-        if self._size < 0:
-            self._size = sum(map(len, self.last(self.count)))
-        return self._size
 
     def render(self) -> None:
         """Keep the lines as a scrollback keeps them."""
@@ -78,7 +73,6 @@ class LineBlock:
         """Forget the oldest lines; fewer than there are."""
         self._skipped += count
         self.count -= count
-        self._size = -1
         if self._skipped > self.count:
             before, rest = self._split(self.count)
             self._set(rest + END, self.count, self._pen_after(before))

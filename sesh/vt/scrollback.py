@@ -38,9 +38,9 @@ ENCODED_TOGETHER = 4096
 TAKEN_TOGETHER = 256
 """Lines of a block that are taken from it at once."""
 
-MOST_RAW = 4 << 20
-"""Bytes that raw lines may become when they are rendered. For more they are rendered at once, which takes some
-milliseconds, and for all of a large scrollback would take seconds."""
+MOST_RAW = 8 << 20
+"""Bytes that raw lines may become when they are rendered. For more the oldest are rendered as others come: once the
+scrollback is full all have to be, and that takes some milliseconds."""
 
 PORTION = 256
 """Lines that are read at once."""
@@ -73,6 +73,8 @@ class Scrollback:
         self.max_lines = max(0, max_lines)
         self.max_bytes = max(0, max_bytes)
         self._ring: deque[Line | LineBlock] = deque()
+        self._raw: deque[LineBlock] = deque()
+        """The blocks of raw lines among these."""
         self._finished = 0
         self.scrolled = 0
         self.revision = 0
@@ -100,9 +102,8 @@ class Scrollback:
 
     @property
     def bytes(self) -> int:
-        """Bytes of all lines, without the overhead of Python's objects."""
-        blocks = self._ring if self._max_raw_bytes else ()
-        raw = sum(entry.size for entry in blocks if not isinstance(entry, Line) and not entry.rendered)
+        """Bytes of all lines as they are held, without the overhead of Python's objects."""
+        raw = sum(block.size for block in self._raw)
         return self._line_bytes + raw + (self._open.length if self._open else 0)
 
     @property
@@ -118,6 +119,7 @@ class Scrollback:
     def clear(self) -> None:
         """ED 3."""
         self._ring.clear()
+        self._raw.clear()
         self._finished = self._line_bytes = self._max_raw_bytes = 0
         self._open = None
         self._taken_back = 0
@@ -233,6 +235,7 @@ class Scrollback:
         self.close()
         self._count(block.count)
         self._ring.append(block)
+        self._raw.append(block)
         self._finished += block.count
         self._max_raw_bytes += block.max_size
         self._evict()
@@ -292,9 +295,10 @@ class Scrollback:
         """Drop the oldest lines until the bounds are met."""
         while (over := self._finished - self.max_lines) > 0:
             self._drop_oldest(over)
-        if self._max_raw_bytes > MOST_RAW or self._line_bytes + self._max_raw_bytes > self.max_bytes:
-            self._render_raw()
-            while self._line_bytes > self.max_bytes and self._ring:
+        while self._max_raw_bytes > MOST_RAW or self._line_bytes + self._max_raw_bytes > self.max_bytes:
+            if self._raw:
+                self._render(self._raw.popleft())
+            else:
                 self._drop_oldest(1)
 
     def _drop_oldest(self, most: int) -> None:
@@ -309,20 +313,18 @@ class Scrollback:
             gone = min(most, first.count)
             self._max_raw_bytes -= first.max_size
             self._finished -= gone
-            if gone < first.count:
+            if gone == first.count:
+                self._raw.popleft()
+            else:
                 first.drop(gone)
                 self._max_raw_bytes += first.max_size
                 self._ring.appendleft(first)
 
-    def _render_raw(self) -> None:
-        """Render the blocks of raw lines, for exact sizes."""
-        for entry in reversed(self._ring):
-            if not self._max_raw_bytes:
-                return
-            if not isinstance(entry, Line) and not entry.rendered:
-                self._max_raw_bytes -= entry.max_size
-                entry.render()
-                self._line_bytes += entry.max_size
+    def _render(self, block: LineBlock) -> None:
+        """Render a block of raw lines, for its exact size."""
+        self._max_raw_bytes -= block.max_size
+        block.render()
+        self._line_bytes += block.max_size
 
     def pack(self) -> Iterator[None]:
         """Use less memory until somebody reads: pack the blocks, and the single lines as new ones. It goes on in short
@@ -393,13 +395,11 @@ class Scrollback:
         elif self._ring:
             raw = self._ring.pop()
             if not isinstance(raw, Line):
-                rendered, before = raw.rendered, raw.max_size
+                if not raw.rendered:
+                    self._render(self._raw.pop())
                 newest = raw.take(min(raw.count, TAKEN_TOGETHER))
                 if raw.count:
                     self._ring.append(raw)
-                if not rendered:
-                    self._max_raw_bytes += (raw.max_size if raw.count else 0) - before
-                    self._line_bytes += sum(map(len, newest))
                 self._ring.extend(newest)
                 raw = self._ring.pop()
             self._line_bytes -= len(raw)  # type: ignore[arg-type]  # it is a line now

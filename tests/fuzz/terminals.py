@@ -113,7 +113,6 @@ def check_paths(case: bytes) -> None:
     with path(fast=False):
         slow = fed(script)
     assert quick.state() == slow.state()
-    assert quick.scrollback.bytes == slow.scrollback.bytes
 
 
 def check_replay(case: bytes) -> None:

@@ -94,7 +94,7 @@ def test_packed_lines_forget_the_oldest() -> None:
     for gone in range(1, 99):
         kept.drop(1)
         assert (kept.count, kept.last(kept.count)) == (100 - gone, lines[gone:])
-        assert kept.max_size >= kept.size == sum(map(len, lines[gone:]))
+        assert kept.max_size == kept.size >= sum(map(len, lines[gone:]))
         assert kept.last(1) == lines[-1:]
 
 
