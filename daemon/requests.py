@@ -108,14 +108,20 @@ class Requests:
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
-        for late in [late for late in self.deferred if self._due(late[0], late[1], late[3])]:
-            self.deferred.remove(late)
+        due: list[tuple[int, float, RequestFunction, Request]] = []
+        later: list[tuple[int, float, RequestFunction, Request]] = []
+        for late in self.deferred:
+            (due if self._due(late[0], late[1], late[3]) else later).append(late)
+        self.deferred = later
+        for late in due:
             self._guard(*late[2:])
 
     def flush(self) -> None:
         """Carries out all deferred requests now."""
         while self.deferred:
-            self._guard(*self.deferred.pop(0)[2:])
+            due, self.deferred = self.deferred, []
+            for late in due:
+                self._guard(*late[2:])
 
     def _due(self, position: int, since: float, request: Request) -> bool:
         """Returns whether the emulator has come to `position`, or takes too long."""
