@@ -21,6 +21,7 @@ OWN = [
     ("sesh --kill play w", "sesh --kill play work"),
     ("sesh --list --label no", r"sesh --list --label note=a\ \$\(b\)"),
     ("sesh new proj", "sesh new projects/"),
+    ("sesh new onl", r"sesh new only\*/"),
     ("sesh new -- ./runnable/sessp", "sesh new -- ./runnable/sessprogram"),
     ("sesh @me@gp", "sesh @me@gp"),
     ("sesh @far.example.com --list --label=te", "sesh @far.example.com --list --label=team=web"),
@@ -66,6 +67,8 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     home.sesh("--open", "work", "--label", "team=web")
     home.sesh("--open", "play", "--label", "note=a $(b)")
     os.makedirs(os.path.join(home.path, "projects/deep"))
+    os.makedirs(os.path.join(home.path, "only*"))
+    home.write("only1", "")
     home.write(".ssh/config", "Host gpubox other*\nHost=far.example.com\nInclude more/*\n")
     home.write(".ssh/more/1", "Host boxed !not\n")
     home.write("runnable/sessprogram", "#!/bin/sh\n", mode=0o755)
