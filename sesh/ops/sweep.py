@@ -348,7 +348,10 @@ def _end(pid: int, start: str) -> bool:
     for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, 1.0)):
         if not lives():
             return True
-        os.kill(pid, number)
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return True  # it has ended since that look
         until = time.monotonic() + timeout
         while lives() and time.monotonic() < until:
             time.sleep(0.02)  # it is not a child of ours, and no event tells of its end
