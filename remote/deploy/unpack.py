@@ -164,9 +164,10 @@ class Installer:
         """Remove what killed deploys left behind."""
         for name in os.listdir(self.versions):
             path = os.path.join(self.versions, name)
-            if name.startswith(_TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
-                with contextlib.suppress(OSError), _locked(path, wait=False):  # locked, or not a folder
-                    shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):  # locked, not a folder, or just removed by the deploy that made it
+                if name.startswith(_TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
+                    with _locked(path, wait=False):
+                        shutil.rmtree(path, ignore_errors=True)
 
     def _receive(self, path: str) -> str:
         size, left, digest = self.order["size"], self.order["size"], hashlib.sha256()

@@ -182,11 +182,10 @@ def forget_ended() -> None:
     old = time.time() - OLDEST
     for name in paths.names():
         try:
-            written = os.lstat(paths.record_path(name)).st_mtime
+            record = readable(name) if os.lstat(paths.record_path(name)).st_mtime < old else None
+            if record is None or record.get("exit_code") is None or not here(record) or alive(record):
+                continue
+            if age(record) > OLDEST:
+                forget(name, str(record.get("id")))
         except FileNotFoundError:
-            continue
-        record = readable(name) if written < old else None
-        if record is None or record.get("exit_code") is None or not here(record) or alive(record):
-            continue
-        if age(record) > OLDEST:
-            forget(name, str(record.get("id")))
+            continue  # another daemon forgets the same ones
