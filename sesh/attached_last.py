@@ -8,7 +8,7 @@ from sesh.errors import Refused
 from sesh.names import check_host, check_name
 from sesh.paths import directory
 from sesh.reading import read_own
-from sesh.writing import write_whole
+from sesh.writing import locked, write_whole
 
 _RECENT = ".recent"
 _MOST_RECENT = 32
@@ -31,10 +31,11 @@ def remember(name: str, host: str | None = None) -> None:
     if host is not None:
         check_host(host)
     entry = name if host is None else f"@{host} {name}"
-    lines = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
     try:
-        write_whole(recent_path(), "".join(f"{line}\n" for line in lines).encode())
-    except OSError:
+        with locked(directory()):  # two terminals may attach at once
+            lines = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
+            write_whole(recent_path(), "".join(f"{line}\n" for line in lines).encode())
+    except (OSError, Refused):
         return
 
 

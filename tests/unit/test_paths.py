@@ -8,6 +8,8 @@ import os
 import pwd
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from sesh.platform import LONGEST_SOCKET_PATH
 from sesh.remote import known
 from sesh.remote.ssh import ssh
 from sesh.remote.sync import sync
+from tests.support import ROOT
 
 
 @pytest.fixture
@@ -520,6 +523,18 @@ def test_the_sessions_attached_last_are_remembered_the_newest_first(ready: Path)
     assert attached_last.recent()[:2] == ["@box n38", "n38"]
     Path(attached_last.recent_path()).write_bytes(b"\xff\xfe")
     assert attached_last.recent() == []
+
+
+def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
+    """Each of several processes wrote the list that it had read, without what another one had added meanwhile."""
+    code = (
+        f"import sys; sys.path.insert(0, {ROOT!r}); from sesh import attached_last\n"
+        "for n in range(8): attached_last.remember(f'{sys.argv[1]}{n}')"
+    )
+    words = [sys.executable, "-Ic", code]
+    writers = [subprocess.Popen([*words, letter], env={"SESH_DIR": str(ready)}) for letter in "abcd"]
+    assert [writer.wait(30) for writer in writers] == [0] * 4
+    assert sorted(attached_last.recent()) == [f"{letter}{number}" for letter in "abcd" for number in range(8)]
 
 
 def test_what_cannot_be_remembered_keeps_nobody_from_attaching(ready: Path) -> None:
