@@ -183,7 +183,7 @@ def _files() -> Iterator[Leftover]:
     _ids.cache_clear()
     for folder, kind, is_left in (
         (paths.directory(), "file", _is_unused),
-        (results.directory(), "file", writing.is_abandoned),
+        (results.directory(), "file", results.is_left),
         (paths.remotes_directory(), "file", writing.is_abandoned),
         (paths.zygote_directory(), "file", _is_stale),
         (_control_directory(), "connection", _is_stale),
