@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from sesh.errors import Refused
 from sesh.names import check_host, check_name
@@ -31,10 +32,21 @@ def remember(name: str, host: str | None = None) -> None:
     if host is not None:
         check_host(host)
     entry = name if host is None else f"@{host} {name}"
+    _change(lambda entries: [entry, *(other for other in entries if other != entry)])
+
+
+def rename(old: str, new: str) -> None:
+    """Notes that a session of this machine has another name."""
+    if old in recent():
+        _change(lambda entries: [new if entry == old else entry for entry in entries if entry != new])
+
+
+def _change(change: Callable[[list[str]], list[str]]) -> None:
+    """Puts other entries in place; two terminals may do that at once. If it fails they stay as they were."""
     try:
-        with locked(directory()):  # two terminals may attach at once
-            lines = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
-            write_whole(recent_path(), "".join(f"{line}\n" for line in lines).encode())
+        with locked(directory()):
+            entries = change(recent())[:_MOST_RECENT]
+            write_whole(recent_path(), "".join(f"{entry}\n" for entry in entries).encode())
     except (OSError, Refused):
         return
 

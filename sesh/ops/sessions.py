@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from sesh import attached_last, errors, wire, writing
+from sesh import attached_last, errors, wire
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.ops import create, dormant, end, enter, inside
 from sesh.ops.new import made
@@ -154,13 +154,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         except Exists:
             occupant = find.dormant(new)
             raise find.taken(new) if occupant is None else find.occupied(occupant) from None
-
-        if old in (recent := attached_last.recent()):
-            lines = "".join(f"{new if name == old else name}\n" for name in recent if name != new)
-            try:
-                writing.write_whole(attached_last.recent_path(), lines.encode())
-            except OSError:
-                pass  # the sessions attached last are then those of the old names
+        attached_last.rename(old, new)
     return {"name": new, "renamed_from": old}
 
 
