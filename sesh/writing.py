@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import stat
 import time
 
@@ -15,6 +16,8 @@ from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 _LOCK = ".lock"
 SETTLED = 600.0
 """Seconds after which a temporary file is left over, even one of another machine's process."""
+UNFINISHED = re.compile(r"\..+\.(\d+)\.sesh")
+"""The name of a file that is not in its place yet, with the pid of the process that writes it; nobody else has such."""
 
 
 def ready_directory() -> str:
@@ -137,7 +140,7 @@ def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OW
 
     `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk.
     """
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
+    temporary = unfinished(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(temporary, flags, OWN)
     try:
@@ -150,7 +153,7 @@ def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OW
         finally:
             os.close(descriptor)  # a file system on a network may find only now that it has no room
         os.replace(temporary, path)
-    except OSError:
+    except BaseException:  # Ctrl-C too
         os.unlink(temporary)
         raise
     if durable:
@@ -158,10 +161,15 @@ def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OW
     return status
 
 
+def unfinished(path: str) -> str:
+    """The path under which this process makes a file before it is put in its place."""
+    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.sesh")
+
+
 def unnamed_file() -> int:
     """The descriptor of a new file in the directory of sessions that has no name any more: it goes with the process, or
     with `close`. Raises OSError."""
-    path = os.path.join(directory(), f".unnamed.file.{os.getpid()}")
+    path = unfinished(os.path.join(directory(), "unnamed"))
     if os.path.lexists(path):
         os.unlink(path)  # left by a process of this number that was killed right here
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
@@ -220,15 +228,15 @@ def _is_own_file(status: os.stat_result) -> bool:
 
 
 def is_abandoned(path: str) -> bool:
-    """Returns whether a file is the temporary one of a `write_whole` whose process was killed, some time ago."""
-    target, _, pid = os.path.basename(path).rpartition(".")
-    if not (target[:1] == "." and "." in target[1:] and pid.isdecimal()):
+    """Returns whether a file was never put in its place, as its process was killed some time ago."""
+    match = UNFINISHED.fullmatch(os.path.basename(path))
+    if match is None:
         return False
     try:
         age = time.time() - os.lstat(path).st_mtime
     except FileNotFoundError:
         return False
-    return age > SETTLED and start_time(int(pid)) == ""
+    return age > SETTLED and start_time(int(match[1])) == ""
 
 
 def sync(path: str) -> None:

@@ -113,7 +113,7 @@ def agent_path(session_id: str) -> str:
 def link_agent(session_id: str, target: str) -> None:
     """Makes a session's agent path a symbolic link to `target`, in one step; if that fails it stays as it was."""
     link = agent_path(session_id)
-    temporary = f"{link}.{os.getpid()}"
+    temporary = writing.unfinished(link)
     try:
         os.symlink(target, temporary)
         os.replace(temporary, link)

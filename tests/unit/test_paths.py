@@ -450,7 +450,7 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (ready / "a.json").symlink_to(victim)
-    (ready / f".b.json.{os.getpid()}").symlink_to(victim)
+    (ready / f".b.json.{os.getpid()}.sesh").symlink_to(victim)
     (ready / ".lock").symlink_to(victim)
     writing.write_whole(str(ready / "a.json"), b"x")
     with pytest.raises(OSError, match="symbolic links"):
@@ -562,7 +562,7 @@ def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_re
 
     monkeypatch.setattr(os, "replace", renamed)
     writing.write_whole(str(ready / "a.json"), b"1", durable=True)
-    assert done == [str(ready / f".a.json.{os.getpid()}"), "rename", str(ready)]
+    assert done == [str(ready / f".a.json.{os.getpid()}.sesh"), "rename", str(ready)]
     done.clear()
     writing.write_whole(str(ready / "a.json"), b"2")
     assert done == ["rename"]
