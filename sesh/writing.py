@@ -16,7 +16,7 @@ from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 _LOCK = ".lock"
 SETTLED = 600.0
 """Seconds after which a temporary file is left over, even one of another machine's process."""
-UNFINISHED = re.compile(r"\..+\.(\d+)\.sesh")
+UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
 """The name of a file that is not in its place yet, with the pid of the process that writes it; nobody else has such."""
 
 

@@ -88,11 +88,15 @@ def remove(caller: Caller) -> Removed:
 def _clear(folder: str, made: re.Pattern[str]) -> None:
     """Removes the files that sesh has made below a directory, by their paths in it, and directories that are empty
     then. Raises OSError."""
+
+    def ours(path: str) -> bool:
+        known = made.fullmatch(os.path.relpath(path, folder)) or writing.UNFINISHED.fullmatch(os.path.basename(path))
+        return known is not None or own.is_record(path) or own.is_work_log(path)
+
     for parent, folders, files in os.walk(folder, topdown=False):
         links = [entry for entry in folders if os.path.islink(os.path.join(parent, entry))]
-        for path in [os.path.join(parent, entry) for entry in (*files, *links)]:
-            if made.fullmatch(os.path.relpath(path, folder)) or own.is_record(path) or own.is_work_log(path):
-                os.unlink(path)
+        for path in filter(ours, [os.path.join(parent, entry) for entry in (*files, *links)]):
+            os.unlink(path)
         _remove_empty(parent)
 
 

@@ -10,7 +10,6 @@ import re
 
 from sesh import paths, reading
 from sesh.errors import Refused
-from sesh.writing import UNFINISHED
 
 _NAME, _ID, _HASH = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", r"[0-9A-Za-z]{1,64}", r"[0-9a-f]{24}"
 RUN = re.compile(rf"\.[0-9a-f]{{8}}\.run|{_NAME}\.sesh-run")
@@ -23,26 +22,19 @@ CONNECTION = re.compile(rf"{_HASH}(?:\.(?:agent|lock|login|failed|\w{{16}}))?")
 """Sockets of shared connections, those that ssh has not finished, and what lies beside them."""
 ZYGOTE = re.compile(r"[0-9a-f]{16}\.(?:sock|lock)")
 """The socket and the lock of a zygote."""
-_VERSION = re.compile(r".+-[0-9a-f]{12}")
-_WORK_LOG = re.compile(rf"\d{{4}}-\d\d-\d\d-({_NAME})\.md")
-_REMOTE = rf"{_HASH}\.(?:json|failed|names|synced)"
-_HEAD = 1 << 10
-
-
-def _any(*patterns: str | re.Pattern[str]) -> re.Pattern[str]:
-    return re.compile("|".join(each if isinstance(each, str) else each.pattern for each in patterns))
-
-
-SESSIONS = _any(
-    RUN, SESSION, PROCESS, UNFINISHED, rf"{_NAME}\.sock", r"\.(?:lock|told|recent|entering|decline-1)",
-    rf"\.results/(?:{_ID}\.(?:json|out)|{UNFINISHED.pattern})", rf"\.zygote/(?:{ZYGOTE.pattern})",
-    rf"\.control/(?:{CONNECTION.pattern})",
-)  # fmt: skip
-"""The files below the directory of sessions, but for records (see `is_record`)."""
-STATE = _any(r"(?:remotes/)?\.lock", r"events\.jsonl(?:\.1)?", rf"remotes/(?:{_REMOTE}|{UNFINISHED.pattern})")
-"""The files below the directory of sesh's state, but for logs of work (see `is_work_log`)."""
+SESSIONS = re.compile(
+    rf"{RUN.pattern}|{SESSION.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|told|recent|entering|decline-1)"
+    rf"|\.results/{_ID}\.(?:json|out)|\.zygote/(?:{ZYGOTE.pattern})|\.control/(?:{CONNECTION.pattern})"
+)
+"""The files below the directory of sessions, but for records and unfinished ones."""
+STATE = re.compile(rf"(?:remotes/)?\.lock|events\.jsonl(?:\.1)?|remotes/{_HASH}\.(?:json|failed|names|synced)")
+"""The files below the directory of sesh's state, but for logs of work and unfinished ones."""
 CACHE = re.compile(r"wheels/(?:\.tmp-\w+/wheel|[^/]+)/[^/]+\.whl")
 """The files below the directory of what was fetched."""
+_VERSION = re.compile(r".+-[0-9a-f]{12}")
+_WORK_LOG = re.compile(rf"\d{{4}}-\d\d-\d\d-({_NAME})\.md")
+_HEAD = 1 << 10
+"""Bytes of a file that show whose it is."""
 
 
 def is_record(path: str) -> bool:

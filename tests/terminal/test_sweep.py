@@ -323,6 +323,21 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPa
     assert [each.pid for each in sweep.bridges()] == [10, 12]
 
 
+def test_a_process_that_ends_before_it_is_signalled_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was an error between the look whether it lives and the signal."""
+
+    def kill(_pid: int, _number: int) -> None:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(proc, "own_processes", lambda: [(10, 1, ["python3", "-m", "sesh", "--bridge"])])
+    monkeypatch.setattr(proc, "directory_of", lambda _: "/home/me")
+    monkeypatch.setattr(identity, "start_time", lambda _: "1")
+    monkeypatch.setattr(sweep, "_CLOSING_TIME", 0.0)
+    monkeypatch.setattr(os, "kill", kill)
+    (orphan,) = sweep.bridges()
+    assert orphan.clear()
+
+
 @pytest.mark.usefixtures("inside")
 def test_a_login_that_goes_on_alone_is_no_leftover(monkeypatch: pytest.MonkeyPatch) -> None:
     os.makedirs(paths.remotes_directory(), 0o700)

@@ -75,7 +75,7 @@ def test_old_logs_are_removed_and_nobody_elses_files(folder: Path) -> None:
         (folder / entry).parent.mkdir(exist_ok=True, parents=True)
         (folder / entry).write_text(text)
         (folder / entry).chmod(0o600)
-    for each in (*logs, *(folder / entry for entry in notes)):
+    for each in (*logs, *(str(folder / entry) for entry in notes)):
         os.utime(each, (1, 1))
     worklog.prune()
     left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
