@@ -117,7 +117,7 @@ def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_
         "zsh": ".local/share/zsh/site-functions/_sesh",
         "fish": ".config/fish/completions/sesh.fish",
     }
-    mine = home.write(places[shell], "# mine\n")
+    mine = home.write(places[shell], "# mine, as sesh --complete says\n")
     others = [os.path.join(home.path, place) for name, place in places.items() if name != shell]
     second = [".local/share/bash-completion/completions/sesh-mux", ".config/fish/completions/sesh-mux.fish"]
     for action in ("install", "install", "uninstall"):
@@ -126,6 +126,6 @@ def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_
         assert [os.path.exists(path) for path in others] == [action == "install"] * 2
         assert [os.path.exists(os.path.join(home.path, path)) for path in second] == [action == "install"] * 2
     with open(mine) as kept:
-        assert kept.read() == "# mine\n"
+        assert kept.read() == "# mine, as sesh --complete says\n"
     left = [folder for folder, *inside in os.walk(home.path) if not any(inside) and "share" in folder]
     assert left == []
