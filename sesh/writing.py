@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Callable
 
 from sesh.errors import Refused
 from sesh.identity import start_time
@@ -135,10 +136,13 @@ class masked:  # noqa: N801
         os.umask(self._before)
 
 
-def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OWN) -> os.stat_result:
+def write_whole(
+    path: str, data: bytes, *, durable: bool = False, mode: int = OWN, check: Callable[[], None] = lambda: None
+) -> os.stat_result:
     """Puts a file in place in one step: readers see the old content or the new, never a part. Returns its status.
 
-    `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk.
+    `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk. `check` is called
+    at the last moment; what it raises leaves the old content there.
     """
     temporary = unfinished(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -152,6 +156,7 @@ def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OW
             status = os.fstat(descriptor)
         finally:
             os.close(descriptor)  # a file system on a network may find only now that it has no room
+        check()
         os.replace(temporary, path)
     except BaseException:  # Ctrl-C too
         os.unlink(temporary)
