@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sesh import bounds, names, paths, protocol, wording
-from sesh.about import CALLED, __version__
+from sesh.about import CALLED, SESH, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.rules import HOOK, TYPED
 from sesh.daemon.clients.connection import Client, Connection, Reader
@@ -87,7 +87,7 @@ class Requests:
         if function is None:
             raise UsageError(
                 f"this session's daemon (sesh {__version__}) does not know that request",
-                hint=f"reload it with the new sesh: $sesh --reload {session.name}",
+                hint=f"reload it with the new sesh: {SESH} --reload {session.name}",
             )
         types = name in TYPING and not request.flag("probe")
         if types and self.typing.defer(request, lambda: self._guard(Requests._begin, request)):
@@ -145,7 +145,7 @@ class Requests:
             request.connection.refuse(request.number, error)
         except Exception as error:
             self.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
-            failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
+            failure = InternalError("the session's daemon failed", hint=f"see `{SESH} --status`")
             request.connection.refuse(request.number, failure)
 
 

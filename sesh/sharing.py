@@ -8,6 +8,7 @@ import pwd
 import stat
 
 from sesh import identity, platform
+from sesh.about import THERE
 from sesh.errors import Refused
 
 
@@ -20,7 +21,7 @@ def check_writers(path: str, status: os.stat_result, variable: str) -> None:
     if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
         return
     if mode & 0o002 or (mode & 0o020 and (not _is_own_group(status.st_gid) or _has_acl(path))):
-        fix = f"run: chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
+        fix = f"run: {THERE}chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
 

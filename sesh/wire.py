@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sesh import errors, gate, paths, platform, protocol
-from sesh.about import __version__
+from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.link_state import LinkState
 from sesh.messages import Answer, Hello, Introduction, TimedWords, Welcome, Words
@@ -275,7 +275,7 @@ class Connection:
                 raise
             name = self.welcome.get("name")
             message = f"the daemon of {name} began to {verb} and does not answer; it may be done or not"
-            raise errors.Unknown(message, hint=f"to look: $sesh --status {name}", exit_code=ExitCode.FAILED) from error
+            raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
     def answer(
         self,
@@ -492,4 +492,4 @@ def _shut(descriptor: int, how: int) -> None:
 
 
 def _too_late() -> errors.TimedOut:
-    return errors.TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` shows its pid")
+    return errors.TimedOut("the session's daemon did not answer in time", hint=f"`{SESH} --status` shows its pid")

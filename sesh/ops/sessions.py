@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from sesh import attached_last, errors, wire
+from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.ops import create, dormant, end, enter, inside
 from sesh.ops.new import made
@@ -134,8 +135,8 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         here = listing.current()
         if here is None:
             if find.is_here(find.checked(new, "--rename")):
-                raise UsageError(f"no new name given; write: $sesh --rename {new} NEW")
-            raise UsageError(f"no session given; write: $sesh --rename OLD {new}")
+                raise UsageError(f"no new name given; write: {SESH} --rename {new} NEW")
+            raise UsageError(f"no session given; write: {SESH} --rename OLD {new}")
         name = str(here["name"])
     old, new = find.checked(name, "--rename"), find.checked(new, "--rename")
     if old == new:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypedDict
 
 from sesh import paths, proc, reading, writing
-from sesh.about import PROGRAM, ZYGOTE
+from sesh.about import PROGRAM, SESH, ZYGOTE
 from sesh.errors import Refused
 from sesh.names import subject
 from sesh.ops import end
@@ -45,7 +45,7 @@ def remove(caller: Caller) -> Removed:
     if others := [session["name"] for session in sessions if "machine" in session]:
         raise Refused(f"{_listed(others)} on another machine that shares this home directory")
     if running := [session["name"] for session in sessions if session["state"] == "running"]:
-        hint = f"end {'it' if len(running) == 1 else 'them'}: $sesh --kill {' '.join(running)}"
+        hint = f"end {'it' if len(running) == 1 else 'them'}: {SESH} --kill {' '.join(running)}"
         raise Refused(f"{_listed(running)}; nothing was removed", hint=hint)
     data = os.path.join(paths.home(), ".local", "share", "sesh")
     versions, launcher = os.path.join(data, "versions"), os.path.join(paths.home(), ".local", "bin", PROGRAM)
@@ -142,7 +142,7 @@ def _check_unused(versions: str, kept: Sequence[str] = ()) -> None:
     deadline = time.monotonic() + _GRACE
     while any(os.path.isdir(package) and writing.held(package) and _is_used(package, own) for package in packages):
         if time.monotonic() > deadline:
-            raise Refused("a daemon still runs from what --deploy put here", hint="see: $sesh --sweep")
+            raise Refused("a daemon still runs from what --deploy put here", hint=f"see: {SESH} --sweep")
         time.sleep(0.05)  # no event tells that a lock was given back
 
 
