@@ -119,9 +119,9 @@ install:
 	    echo 'make install: $(PROGRAM) was not installed by make install and stays: remove it as it was installed (pipx uninstall sesh-mux); FORCE=1 replaces it' >&2; exit 1; fi
 	@mkdir -p '$(DATA)' '$(HOME)/.local/bin'
 	@sh .ci/venv.sh '$(DATA)/venv'
-	@rm -rf build  # setuptools would install what an older build left there
+	@rm -rf build/lib build/bdist.*  # setuptools would install what an older build left there
 	'$(DATA)/venv/bin/python' $(PIP) install -q '.$(EXTRAS:%=[%])'
-	@rm -rf build
+	@rm -rf build/lib build/bdist.*; rmdir build 2>/dev/null || true
 	@rm -f '$(PROGRAM)' && ln -s '$(DATA)/venv/bin/sesh' '$(PROGRAM)'
 	@if [ ! -e '$(SECOND)' ] && [ ! -L '$(SECOND)' ]; then ln -s '$(DATA)/venv/bin/sesh' '$(SECOND)'; fi
 	@sh .ci/completions.sh install
@@ -139,10 +139,10 @@ uninstall:
 	    if [ "$$(readlink "$$link")" = '$(DATA)/venv/bin/sesh' ]; then rm -f "$$link"; fi; done
 	@sh .ci/completions.sh uninstall
 	@sh .ci/manual.sh uninstall
-	@if [ -e '$(DATA)/venv' ]; then rm -rf '$(DATA)/venv'; echo 'removed: $(DATA)/venv and its link'; \
+	@if [ -e '$(DATA)/venv/pyvenv.cfg' ]; then rm -rf '$(DATA)/venv'; echo 'removed: $(DATA)/venv and its link'; \
 	else echo 'sesh is not installed in $(DATA)'; fi
 	@rmdir '$(DATA)' 2>/dev/null || true
 
 clean:
-	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build dist bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build/lib build/bdist.* bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")/../sesh/completions" && pwd)
 
 each() {
     script=$1 place=$2/$3
-    if [ -L "$place" ] || { [ -e "$place" ] && ! grep -q 'sesh --complete' "$place"; }; then
+    if [ -L "$place" ] || { [ -e "$place" ] && ! head -n 2 "$place" | grep -q '^# sesh: completion for '; }; then
         echo "completions: $place was not installed by sesh and stays" >&2
         return 0
     fi

@@ -9,6 +9,9 @@ fail() { echo "venv.sh: $1" >&2; exit 1; }
 
 works "$dir/bin/python" && "$dir/bin/python" -m pip --version >/dev/null 2>&1 && exit 0
 
+if [ -e "$dir" ] && [ -n "$(ls -A "$dir")" ] && [ ! -e "$dir/pyvenv.cfg" ]; then
+    fail "$dir is no environment of Python and stays: move it away"
+fi
 python=
 for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
     if works "$candidate"; then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -88,12 +89,12 @@ class Display:
         """True if the terminal shows the session."""
         self.pending = 0
         """Bytes waiting for the terminal."""
-        self._queue: list[bytes] = []
+        self._queue: deque[bytes] = deque()
         self._begun = 0
         """Bytes of the queue's first block that are written."""
         self.unread = 0
         """Bytes that the ledger has not followed yet; call `update_ledger`, best when idle."""
-        self._unread: list[bytes] = []
+        self._unread: deque[bytes] = deque()
         self._ledger = Ledger()
         self._tail, self._tail_whole = bytearray(), True
         """The newest output, and whether it is all that was shown."""
@@ -174,7 +175,7 @@ class Display:
             if written < len(first):
                 self._begun += written
                 return
-            del self._queue[0]
+            self._queue.popleft()
             self._begun = 0
 
     def unfinished(self) -> int:
@@ -194,7 +195,7 @@ class Display:
 
     def update_ledger(self) -> None:
         """Have the ledger follow the oldest block that it has not followed yet."""
-        data = self._unread.pop(0)
+        data = self._unread.popleft()
         self.unread -= len(data)
         self._ledger.feed(data)
 

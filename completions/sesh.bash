@@ -22,6 +22,12 @@ _sesh_words() {
     done
 }
 
+_sesh_matches() {
+    # What compgen prints, a line each; unquoted it would be split and expanded.
+    local match
+    while IFS= read -r match; do COMPREPLY+=("$match"); done < <(compgen "$@")
+}
+
 _sesh() {
     local IFS=$' \t\n' program=sesh kind line word description current=${COMP_WORDS[COMP_CWORD]} cut width
     local -a _sesh_typed words descriptions
@@ -63,12 +69,7 @@ _sesh() {
             ;;
         directories | files)
             type compopt >/dev/null 2>&1 && compopt -o filenames
-            local IFS=$'\n'
-            if [ "$kind" = directories ]; then
-                COMPREPLY=($(compgen -d -- "$current"))
-            else
-                COMPREPLY=($(compgen -f -- "$current"))
-            fi
+            if [ "$kind" = directories ]; then _sesh_matches -d -- "$current"; else _sesh_matches -f -- "$current"; fi
             ;;
         command*)
             if type _command_offset >/dev/null 2>&1; then
@@ -77,11 +78,10 @@ _sesh() {
                 _command_offset $((offset + 1))
             else
                 type compopt >/dev/null 2>&1 && compopt -o filenames
-                local IFS=$'\n'
                 if [ "${COMP_WORDS[COMP_CWORD - 1]}" = -- ]; then
-                    COMPREPLY=($(compgen -c -- "$current"))
+                    _sesh_matches -c -- "$current"
                 else
-                    COMPREPLY=($(compgen -f -- "$current"))
+                    _sesh_matches -f -- "$current"
                 fi
             fi
             ;;

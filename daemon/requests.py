@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from sesh import bounds, names, paths, protocol, wording
-from sesh.about import CALLED, __version__
+from sesh.about import CALLED, SESH, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.rules import HOOK, TYPED
 from sesh.daemon.clients.connection import Client, Connection, Reader
@@ -87,7 +87,7 @@ class Requests:
         if function is None:
             raise UsageError(
                 f"this session's daemon (sesh {__version__}) does not know that request",
-                hint=f"reload it with the new sesh: $sesh --reload {session.name}",
+                hint=f"reload it with the new sesh: {SESH} --reload {session.name}",
             )
         types = name in TYPING and not request.flag("probe")
         if types and self.typing.defer(request, lambda: self._guard(Requests._begin, request)):
@@ -108,14 +108,20 @@ class Requests:
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
-        for late in [late for late in self.deferred if self._due(late[0], late[1], late[3])]:
-            self.deferred.remove(late)
+        due: list[tuple[int, float, RequestFunction, Request]] = []
+        later: list[tuple[int, float, RequestFunction, Request]] = []
+        for late in self.deferred:
+            (due if self._due(late[0], late[1], late[3]) else later).append(late)
+        self.deferred = later
+        for late in due:
             self._guard(*late[2:])
 
     def flush(self) -> None:
         """Carries out all deferred requests now."""
         while self.deferred:
-            self._guard(*self.deferred.pop(0)[2:])
+            due, self.deferred = self.deferred, []
+            for late in due:
+                self._guard(*late[2:])
 
     def _due(self, position: int, since: float, request: Request) -> bool:
         """Returns whether the emulator has come to `position`, or takes too long."""
@@ -139,7 +145,7 @@ class Requests:
             request.connection.refuse(request.number, error)
         except Exception as error:
             self.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
-            failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
+            failure = InternalError("the session's daemon failed", hint=f"see `{SESH} --status`")
             request.connection.refuse(request.number, failure)
 
 

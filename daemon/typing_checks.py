@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sesh import platform, proc, wording
+from sesh.about import SESH
 from sesh.daemon.pty.pump import LIMIT
 from sesh.daemon.session import Session, is_gate
 from sesh.errors import Busy, ExitCode, Refused
@@ -44,7 +45,7 @@ def check_gate(session: Session) -> None:
         command = wording.command_line(session.facts["command"])
         raise Busy(
             f"{session.name} waits for Enter to run again: {command}; nothing was typed",
-            hint=f"start it: $sesh --send {session.name} --key Enter; --force types all the same",
+            hint=f"start it: {SESH} --send {session.name} --key Enter; --force types all the same",
             exit_code=ExitCode.FAILED,
         )
 
@@ -54,7 +55,7 @@ def check_question(session: Session) -> None:
     name, blocked = session.name, session.activity.blocked
     if blocked is not None:
         words = f'asks "{blocked.question}"' if blocked.question else "asks something"
-        hint = f"answer it: $sesh --send {name} ANSWER --enter --if-waiting, or --key KEY; --force types all the same"
+        hint = f"answer it: {SESH} --send {name} ANSWER --enter --if-waiting, or --key KEY; --force types all the same"
         raise Busy(f"{name} {words}; nothing was typed", hint=hint, exit_code=ExitCode.FAILED)
 
 
@@ -64,7 +65,7 @@ def check_draft(session: Session) -> None:
     if session.pump.drafted:
         who, way = f"is typing in {session.name} and has", "try again later"
         if not session.clients.all:
-            who, way = f"has typed in {session.name} and", f"enter or erase it: $sesh {session.name}"
+            who, way = f"has typed in {session.name} and", f"enter or erase it: {SESH} {session.name}"
         raise Busy(
             f"somebody {who} not pressed Enter; nothing was typed",
             hint=f"{way}, or type behind it with --force",

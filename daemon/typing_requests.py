@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Sequence
 
 from sesh import protocol
+from sesh.about import SESH
 from sesh.daemon import typing_checks
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.request import Request
@@ -165,7 +166,7 @@ class TypingRequests:
         if session.activity.line_begun:
             raise Refused(
                 f"{session.name} is waiting, but somebody has begun to type a line there; nothing was typed",
-                hint=f"enter or erase it: $sesh {session.name}",
+                hint=f"enter or erase it: {SESH} {session.name}",
             )
         text, pty = request.data, session.pty
         if text.strip().lower() not in (b"", b"y") and not request.flag("force"):

@@ -113,13 +113,19 @@ def _prepare(name: str) -> bool:
     if not paths.knows_remotes():
         return False
     try:
-        if os.lstat(name).st_size > _MAX_SIZE:
-            os.replace(name, name + _ROTATED)
+        if _is_full(name):
+            with writing.locked(os.path.dirname(name)):
+                if _is_full(name):  # no other process has rotated it meanwhile
+                    os.replace(name, name + _ROTATED)
     except FileNotFoundError:
         pass  # the first event makes it
-    except OSError:
+    except (OSError, Refused):
         return False
     return True
+
+
+def _is_full(name: str) -> bool:
+    return os.lstat(name).st_size > _MAX_SIZE
 
 
 def prose(text: str, *, failed: bool = False) -> None:

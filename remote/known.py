@@ -126,11 +126,20 @@ def record(
     time; and so does an address to an alias of ssh_config. Returns False if the file cannot be written, which matters
     to nobody. Raises Refused for an unsafe directory.
     """
-    path = path_of(destination.key, _RECORD)
-    now = moments.stamp()
+    typed = destination.host
+    word = read(path_of(destination.key, _RECORD)).get("word") or typed
+    name = word if word == typed or _stays(word, destination) else typed  # which may run ssh: not under the lock
+    swallowed = time.time() if swallows else None
+    facts = {"version": version or None, "asks": asks, "can": can, "account": account, "swallows": swallowed}
+    found = {key: value for key, value in facts.items() if value is not None}
+    return _exclusively(lambda: _record(destination, name, found))
+
+
+def _record(destination: Destination, name: str, facts: Mapping[str, object]) -> bool:
+    """Write the record of a destination that was reached just now, by its name in lists."""
+    path, typed, now = path_of(destination.key, _RECORD), destination.host, moments.stamp()
     before: RemoteRecord = read(path)
-    word, typed = before.get("word") or destination.host, destination.host
-    name = word if word == typed or _stays(word, destination) else typed
+    word = before.get("word") or typed
     aliases = [alias for alias in before.get("aliases") or [] if alias not in (word, typed)] + [word, typed]
     content: dict[str, object] = {
         **before,
@@ -142,13 +151,8 @@ def record(
         "port": destination.setting("port"),
         "first_used": before.get("first_used") or now,
         "last_used": now,
-        "version": version or before.get("version") or "",
-        "asks": bool(before.get("asks")) if asks is None else asks,
-        "can": before.get("can") or [] if can is None else can,
-        "account": before.get("account") or "" if account is None else account,
+        **facts,
     }
-    if swallows:
-        content["swallows"] = time.time()
     written = write(path, content, durable=True)
     for host in {name, typed}:
         end_pause(host)
@@ -243,8 +247,13 @@ def answered_just_now(destination: Destination) -> bool:
 def note(destination: Destination, **facts: object) -> bool:
     """Record facts of a remote that is known (`RemoteRecord`); False if that cannot be written."""
     path = path_of(destination.key, _RECORD)
+
+    def change() -> bool:
+        before = read(path)
+        return bool(before) and write(path, {**before, **facts})
+
     before = read(path)
-    return bool(before) and (before.items() >= facts.items() or write(path, {**before, **facts}))
+    return bool(before) and (before.items() >= facts.items() or _exclusively(change))
 
 
 def near(destination: Destination) -> bool:
@@ -341,7 +350,7 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
     """
     host = name_of(host)
     end_pause(host)
-    return _keep(host, rows, time.time())
+    return _exclusively(lambda: _keep(host, rows, time.time()))
 
 
 def _drop_elsewhere(host: str, ids: set[str]) -> None:
@@ -427,17 +436,38 @@ def _revise(host: str, change: Callable[[dict[str, KeptSession]], object]) -> bo
     The host was not asked for the others, and has not told them: both times stay.
     """
     host = name_of(host)
-    (at, rows), asked, path = last_told(host), asked_at(host), path_of(host, _TOLD)
-    revised = {row["name"]: row for row in rows}
-    change(revised)
-    if [*revised.values()] == rows:
-        return True
-    written = _keep(host, revised.values(), at if rows else time.time())
+
+    def revise() -> bool:
+        (at, rows), asked, path = last_told(host), asked_at(host), path_of(host, _TOLD)
+        revised = {row["name"]: row for row in rows}
+        change(revised)
+        if [*revised.values()] == rows:
+            return True
+        written = _keep(host, revised.values(), at if rows else time.time())
+        try:
+            os.utime(path, (asked, asked))
+        except OSError:
+            pass  # it was not written, or the host was forgotten
+        return written
+
+    return _exclusively(revise)
+
+
+def _exclusively(change: Callable[[], bool]) -> bool:
+    """Have `change` read records and write them while no other process does; False if they cannot be locked.
+
+    Raises Refused (unsafe directory).
+    """
+    folder = paths.remotes_directory()
     try:
-        os.utime(path, (asked, asked))
+        writing.make_private(folder, "XDG_STATE_HOME")
     except OSError:
-        pass  # it was not written, or the host was forgotten
-    return written
+        return False
+    try:
+        with writing.locked(folder):
+            return change()
+    except (OSError, Refused):
+        return False  # where no lock can be made, nothing can be written
 
 
 def seen(at: float, row: KeptSession) -> float:
@@ -474,10 +504,15 @@ def asked_at(host: str) -> float:
 def mark_asked(host: str) -> None:
     """Note that a host is asked for its sessions now; what it told before stays as it is."""
     path = path_of(host, _TOLD)
-    try:
-        os.utime(path)
-    except FileNotFoundError:
-        write(path, {"word": host, "at": 0, "sessions": []})
+
+    def mark() -> bool:
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return write(path, {"word": host, "at": 0, "sessions": []})
+        return True
+
+    _exclusively(mark)
 
 
 def read(path: str) -> Any:

@@ -12,6 +12,9 @@ DISTRIBUTION = "sesh-mux"
 """The name to install it by, and a second name of the command: other projects are called `sesh` too."""
 CALLED = DISTRIBUTION if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == DISTRIBUTION else PROGRAM
 """The name that this process was started by, so that commands in messages and in help can be typed as they stand."""
+SESH, THERE = "\ufdd0", "\ufdd1"
+"""Placeholders in messages, for what is typed where they are shown (`errors.for_host`): the command, and what comes
+before a shell's command for the machine that a message is from. No printable text has these characters."""
 ZYGOTE = f"{PROGRAM}: zygote"
 """The process title of the process that daemons are forked from."""
 

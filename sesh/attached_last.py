@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from sesh.errors import Refused
 from sesh.names import check_host, check_name
 from sesh.paths import directory
 from sesh.reading import read_own
-from sesh.writing import write_whole
+from sesh.writing import locked, write_whole
 
 _RECENT = ".recent"
 _MOST_RECENT = 32
@@ -31,10 +32,22 @@ def remember(name: str, host: str | None = None) -> None:
     if host is not None:
         check_host(host)
     entry = name if host is None else f"@{host} {name}"
-    lines = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
+    _change(lambda entries: [entry, *(other for other in entries if other != entry)])
+
+
+def rename(old: str, new: str) -> None:
+    """Notes that a session of this machine has another name."""
+    if old in recent():
+        _change(lambda entries: [new if entry == old else entry for entry in entries if entry != new])
+
+
+def _change(change: Callable[[list[str]], list[str]]) -> None:
+    """Puts other entries in place; two terminals may do that at once. If it fails they stay as they were."""
     try:
-        write_whole(recent_path(), "".join(f"{line}\n" for line in lines).encode())
-    except OSError:
+        with locked(directory()):
+            entries = change(recent())[:_MOST_RECENT]
+            write_whole(recent_path(), "".join(f"{entry}\n" for entry in entries).encode())
+    except (OSError, Refused):
         return
 
 

@@ -76,8 +76,6 @@ _LONGEST_COMMAND = 1024
 """Characters of a command that the other side keeps; of a longer one it is the program alone."""
 _ENTERING = ".entering"
 """The file in the directory of sessions with a lock for each id that is asked for; it has no content."""
-_FOR_A_SHELL = "run: chmod ", "run: $there chmod "
-"""A remedy for this machine, and the same for who reads it on another (see `errors.for_host`)."""
 _SILENT = 120.0
 """Seconds after which another side of which nothing comes is gone, if it `pings`."""
 _ATTEMPTS = 5
@@ -309,9 +307,7 @@ def _refusal(number: int, error: Exception) -> bytes:
     if not isinstance(error, SeshError):
         log.write_error("link", error)
         error = InternalError(f"internal error, {type(error).__name__}: {error}")
-    facts = error.facts()
-    facts["what"], facts["hint"] = (text.replace(*_FOR_A_SHELL) for text in (facts["what"], facts["hint"]))
-    return protocol.message(protocol.RESPONSE, {"id": number, "error": facts})
+    return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 
 def _question(asked: Question) -> Answer:

@@ -6,6 +6,7 @@ docs/CONFIG.md shows such a file.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ PREDICT = ("adaptive", "always", "never")
 HOOKS = (
     "on_bell", "on_exit", "on_notification", "on_command_failed", "on_waiting", "on_failed", "on_done",
 )  # fmt: skip
+_SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
+"""Two times of day."""
 
 
 def _detach_key_error(keys: str) -> str:
@@ -256,15 +259,11 @@ def load(path: str | None = None) -> Config:
 
 def quiet_span(text: str) -> tuple[int, int] | None:
     """The minutes of the day at which a span like `22:00-07:00` begins and ends; None for any other text."""
-    edges = []
-    for edge in text.split("-"):
-        hours, colon, minutes = edge.strip().partition(":")
-        if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
-            return None
-        edges.append(int(hours) * 60 + int(minutes))
-    if len(edges) != 2 or max(edges) > 24 * 60:
+    match = _SPAN.fullmatch(text.strip())
+    if match is None:
         return None
-    return edges[0], edges[1]
+    begin, end = (60 * int(match[hours]) + int(match[hours + 1]) for hours in (1, 3))
+    return (begin, end) if max(begin, end) <= 24 * 60 else None
 
 
 def in_quiet_hours(text: str, minute: int | None = None) -> bool:

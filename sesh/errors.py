@@ -31,7 +31,7 @@ from __future__ import annotations
 from enum import IntEnum
 from errno import EAGAIN, EMFILE, ENFILE
 
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH, THERE
 from sesh.schema import ErrorFacts, JobResult
 
 
@@ -76,7 +76,7 @@ class SeshError(Exception):
     """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
 
     `message` says what happened; `hint`, if there is one, what to do about it. A command of sesh stands in both as
-    `$sesh --verb …`. `host`: the one that such a command has to name if the error is shown here; None if it names none.
+    `{SESH} --verb …`. `host`: the one that such a command has to name where the error is shown; None if it names none.
     """
 
     code = "internal"
@@ -109,7 +109,8 @@ class SeshError(Exception):
 
     def line(self, host: str | None = None) -> str:
         """The whole error in one line; `host` is used if the error names none itself."""
-        return for_host(f"{self.message}; {self.hint}" if self.hint else self.message, self.host or host)
+        host, line = self.host or host, f"{self.message}; {self.hint}" if self.hint else self.message
+        return for_host(line.replace(THERE, f"ssh {host} ") if host and self.answered else line, host)
 
     def facts(self) -> ErrorFacts:
         """The error as it goes over the wire; `message` is the whole line, for peers that know no other key."""
@@ -123,11 +124,8 @@ class SeshError(Exception):
 
 
 def for_host(text: str, host: str | None) -> str:
-    """`text` with each `$sesh` as the command to type here: `sesh`, or `sesh @HOST` for another host; and with each
-    `$there` before a command of a shell there."""
-    if "$there " in text:
-        text = text.replace("$there ", f"ssh {host} " if host else "")
-    return text.replace("$sesh", f"{CALLED} @{host}" if host else CALLED) if "$sesh" in text else text
+    """`text` with the command to type here in the place of each `SESH`: `sesh`, or `sesh @HOST` for another host."""
+    return text.replace(THERE, "").replace(SESH, f"{CALLED} @{host}" if host else CALLED)
 
 
 class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
@@ -262,7 +260,7 @@ def silent_host(host: str) -> Late:
 
 def silent_daemon(name: str) -> Silent:
     """The error for a daemon that does not answer."""
-    return Silent(f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` shows its pid")
+    return Silent(f"the daemon of {name} does not answer", hint=f"`{SESH} --status {name}` shows its pid")
 
 
 class DaemonDied(Unreachable):

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sesh import errors, protocol, session_shapes, shapes
+from sesh.about import SESH
 from sesh.shapes import (
     FACTS,
     Check,
@@ -32,6 +33,7 @@ from sesh.shapes import (
     number,
     optional,
     reason,
+    sentence,
     session_name,
     signal_number,
     table,
@@ -42,7 +44,7 @@ from sesh.shapes import (
 
 LARGEST = 40 << 20
 """Bytes of DATA with one answer: the output of a run (32 MiB) and a whole scrollback as JSON are below it."""
-error = table({"code": word(40), "exit": whole(1, 255), **keys("message what hint", line)})
+error = table({"code": word(40), "exit": whole(1, 255), **keys("message what hint", sentence)})
 
 _size = whole(0, 0xFFFF)
 row_numbers = items(_size, 1000)
@@ -53,7 +55,7 @@ _ANSWER: dict[str, Shape] = {
     **keys("at cpu", optional(number)), **keys("version record", word(64)), "since": optional(word(64)),
     **keys("open older alternate line waits hides switched watched told ok greeted", flag),
     "submitted": optional(flag),
-    **keys("question title", line),
+    "question": sentence, "title": line,
     "error": error,
     "cursor": either(flag, table(keys("row column", _size))),
     "continued": row_numbers,
@@ -149,5 +151,5 @@ def malformed(name: str, reason: str) -> errors.ProtocolError:
     """The error for data that is not of its shape."""
     return errors.ProtocolError(
         f"the other side sent a malformed message: {name}{shapes.gap(reason)}{reason}",
-        hint="check with: $sesh --doctor",
+        hint=f"check with: {SESH} --doctor",
     )

@@ -12,7 +12,17 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from sesh import moments, paths, writing
-from sesh.errors import CannotStart, Exists, Interrupted, NotFound, ProtocolError, SeshError, Unreachable, UsageError
+from sesh.errors import (
+    CannotStart,
+    Exists,
+    Interrupted,
+    NotFound,
+    ProtocolError,
+    SeshError,
+    Unreachable,
+    UsageError,
+    for_host,
+)
 from sesh.wording import one_line
 
 Result = TypeVar("Result")
@@ -54,7 +64,7 @@ def write_error(part: str, error: BaseException) -> None:
     if isinstance(error, _EXPECTED):
         return
     if isinstance(error, (Unreachable, ProtocolError)):
-        write(part, f"{error.code}: {error.message}{_raised_at(error)}")
+        write(part, f"{error.code}: {for_host(error.message, None)}{_raised_at(error)}")
     elif isinstance(error, SeshError):
         write(part, f"{error.code}{_raised_at(error)}")
     else:

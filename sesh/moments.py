@@ -62,7 +62,7 @@ def exact_stamp(moment: float) -> str:
 
 
 def seconds(moment: object) -> float | None:
-    """Seconds since the epoch of `2026-01-31T12:00:00Z`, with or without a fraction; None for anything else."""
+    """Seconds since the epoch of `2026-01-31T12:00:00Z`, a fraction may follow; None for what is no date and time."""
     text = str(moment)
     if "T" not in text:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TypeGuard
 
 from sesh import errors
+from sesh.about import SESH
 from sesh.errors import UsageError
 
 LONGEST_NAME = 64
@@ -91,10 +92,10 @@ def _places(text: str) -> str:
     written as one; empty if they are none of these."""
     hosts = text.split(",")
     if len(hosts) > 1 and all(map(_is_plain_host, hosts)):
-        return f"for several: {' '.join(['$sesh', *(f'@{host}' for host in hosts)])}"
+        return f"for several: {' '.join([SESH, *(f'@{host}' for host in hosts)])}"
     host, _, name = text.replace("/", ":").partition(":")
     if _is_plain_host(host) and is_name(name):
-        return f"for a session on it: $sesh @{host} {name}"
+        return f"for a session on it: {SESH} @{host} {name}"
     return ""
 
 

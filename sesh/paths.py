@@ -8,6 +8,7 @@ import pwd
 import stat
 
 from sesh import sharing
+from sesh.about import SESH, THERE
 from sesh.errors import Exists, NotFound, Refused
 from sesh.names import check_name, is_name, subject
 from sesh.platform import LINUX, LONGEST_SOCKET_PATH
@@ -71,10 +72,10 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         unshared = sharing.is_unshared(path, mode, home())
-        fix = f"run: chmod 700 {path}" if unshared else f"set {variable} to a directory of its own"
+        fix = f"run: {THERE}chmod 700 {path}" if unshared else f"set {variable} to a directory of its own"
         raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
     if mode & PRIVATE != PRIVATE:
-        raise Refused(f"you have no access to {path} (mode {mode:04o}); run: chmod 700 {path}")
+        raise Refused(f"you have no access to {path} (mode {mode:04o}); run: {THERE}chmod 700 {path}")
     check_safe_path(os.path.dirname(path), variable)
     return True
 
@@ -143,7 +144,7 @@ def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) ->
     if status.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}); move it away")
     if stat.S_IMODE(status.st_mode) != OWN:
-        raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: chmod 600 {path}")
+        raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: {THERE}chmod 600 {path}")
 
 
 def socket_path(name: str) -> str:
@@ -239,9 +240,9 @@ class reachable:  # noqa: N801 (a context manager named as what it gives)
 
 def absent(name: str) -> NotFound:
     """The error for a session that is not there, with what to do."""
-    return NotFound(f"no session {name}", hint="`$sesh` lists them")
+    return NotFound(f"no session {name}", hint=f"`{SESH}` lists them")
 
 
 def taken(name: str) -> Exists:
     """The error for the name of a session that runs."""
-    return Exists(f"{subject(name)} already runs", hint=f"attach with `$sesh {name}`, or choose another name")
+    return Exists(f"{subject(name)} already runs", hint=f"attach with `{SESH} {name}`, or choose another name")

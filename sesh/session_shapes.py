@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sesh.shapes import (
     FACTS,
+    PLACEHOLDERS,
     Shape,
     any_command,
     code,
@@ -22,6 +23,7 @@ from sesh.shapes import (
     optional,
     optional_tag,
     reason,
+    sentence,
     session_name,
     several,
     signal_number,
@@ -105,8 +107,8 @@ event = table(
 )  # fmt: skip
 
 ANSWER: dict[str, Shape] = {
-    "notes": items(several(line, flag), MOST_NOTES),
-    "answers": items(several(word(1), word(200)), 36),
+    "notes": items(several(sentence, flag), MOST_NOTES),
+    "answers": items(several(word(1), word(200, PLACEHOLDERS)), 36),
     "default": word(1),
     "result": ended,
     "session": either(session_name, session),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from sesh import wording
+from sesh.about import SESH, THERE
 from sesh.names import is_id, is_name
 from sesh.protocol import MOST
 
@@ -139,18 +140,21 @@ def moment(check: Check, value: object) -> float:
 # -- text
 
 
-def word(longest: int = LONGEST_LINE) -> Shape:
-    """Text on one line."""
+def word(longest: int = LONGEST_LINE, keep: str = "") -> Shape:
+    """Text on one line, without what a terminal could act upon; `keep`: characters that stay all the same."""
 
     def apply(check: Check, value: object) -> str:
         text: str = _text(check, value)
-        return plain(text[:longest]) if check.far else text
+        return wording.plain(text[:longest], keep) if check.far else text
 
     _UNCHANGED[apply] = frozenset((str,))
     return apply
 
 
 line = word()
+PLACEHOLDERS = SESH + THERE
+sentence = word(keep=PLACEHOLDERS)
+"""A line of sesh's own: see `errors.for_host`."""
 
 
 def text(check: Check, value: object) -> str:

@@ -8,6 +8,7 @@ import pwd
 import stat
 
 from sesh import identity, platform
+from sesh.about import THERE
 from sesh.errors import Refused
 
 
@@ -19,8 +20,8 @@ def check_writers(path: str, status: os.stat_result, variable: str) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
         return
-    if mode & 0o002 or (mode & 0o020 and (not _is_alone_in(status.st_gid) or _has_acl(path))):
-        fix = f"run: chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
+    if mode & 0o002 or (mode & 0o020 and (not _is_own_group(status.st_gid) or _has_acl(path))):
+        fix = f"run: {THERE}chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
 
@@ -43,24 +44,16 @@ def _has_acl(path: str) -> bool:
         return False
 
 
-_own_groups: dict[int, bool] = {}
-"""The results of `_is_alone_in`, by group."""
+def _is_own_group(group: int) -> bool:
+    """Returns whether a group bears the caller's name and has no other members.
 
-
-def _is_alone_in(group: int) -> bool:
-    """Returns whether a group has members by group(5) and passwd(5), and all of them are the caller or root.
-
-    It is so if each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
+    Who has it as the group of their account is not asked: a directory server takes seconds to list all accounts.
     """
-    if group not in _own_groups:
-        try:
-            own = {"root", pwd.getpwuid(os.geteuid()).pw_name}
-            members = {*grp.getgrgid(group).gr_mem}
-        except KeyError:
-            return False
-        members |= {account.pw_name for account in pwd.getpwall() if account.pw_gid == group}
-        _own_groups[group] = bool(members) and members <= own
-    return _own_groups[group]
+    try:
+        name, own = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
+    except KeyError:
+        return False
+    return own.gr_name == name and {*own.gr_mem} <= {name}
 
 
 def is_unshared(path: str, mode: int, home: str) -> bool:

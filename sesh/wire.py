@@ -8,11 +8,12 @@ import select
 import socket
 import stat
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from sesh import errors, gate, paths, platform, protocol
-from sesh.about import __version__
+from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.link_state import LinkState
 from sesh.messages import Answer, Hello, Introduction, TimedWords, Welcome, Words
@@ -66,7 +67,7 @@ class Connection:
         """The request that was carried out last, or is: its BEGUN has come. -1 for none."""
         self.decoder = protocol.Decoder()
         """The decoder of all that comes; it holds an unfinished frame."""
-        self._frames: list[tuple[int, bytes]] = []
+        self._frames: deque[tuple[int, bytes]] = deque()
         self._requests = 0
         self._overdue: float | None = None
         """A deadline that has passed once: one more read is allowed, for bytes that came in time."""
@@ -135,7 +136,7 @@ class Connection:
                     self._overdue = deadline
             if not self.read():
                 _wait(self.inbound, select.POLLIN, deadline)
-        return self._frames.pop(0)
+        return self._frames.popleft()
 
     def read(self) -> bool:
         """Reads the next bytes, whole frames or not, for `leftovers`; returns False if none are there.
@@ -186,12 +187,13 @@ class Connection:
 
     def leftovers(self) -> list[tuple[int, bytes]]:
         """Frames that have come and were not taken yet; a reader of the descriptor itself begins with them."""
-        frames, self._frames = self._frames, []
+        frames = list(self._frames)
+        self._frames.clear()
         return frames
 
     def put_back(self, frames: list[tuple[int, bytes]]) -> None:
         """Has `receive` give these frames first: they were taken before their time."""
-        self._frames = [*frames, *self._frames]
+        self._frames.extendleft(reversed(frames))
 
     def message(self, kind: int, payload: bytes) -> Any:
         """The JSON of a frame from the other side, of the type that its kind has in `schema`. Raises ProtocolError."""
@@ -273,7 +275,7 @@ class Connection:
                 raise
             name = self.welcome.get("name")
             message = f"the daemon of {name} began to {verb} and does not answer; it may be done or not"
-            raise errors.Unknown(message, hint=f"to look: $sesh --status {name}", exit_code=ExitCode.FAILED) from error
+            raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
 
     def answer(
         self,
@@ -490,4 +492,4 @@ def _shut(descriptor: int, how: int) -> None:
 
 
 def _too_late() -> errors.TimedOut:
-    return errors.TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` shows its pid")
+    return errors.TimedOut("the session's daemon did not answer in time", hint=f"`{SESH} --status` shows its pid")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import stat
 import time
+from collections.abc import Callable
 
 from sesh.errors import Refused
 from sesh.identity import start_time
@@ -15,6 +17,8 @@ from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 _LOCK = ".lock"
 SETTLED = 600.0
 """Seconds after which a temporary file is left over, even one of another machine's process."""
+UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
+"""The name of a file that is not in its place yet, with the pid of the process that writes it; nobody else has such."""
 
 
 def ready_directory() -> str:
@@ -132,12 +136,15 @@ class masked:  # noqa: N801
         os.umask(self._before)
 
 
-def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OWN) -> os.stat_result:
+def write_whole(
+    path: str, data: bytes, *, durable: bool = False, mode: int = OWN, check: Callable[[], None] = lambda: None
+) -> os.stat_result:
     """Puts a file in place in one step: readers see the old content or the new, never a part. Returns its status.
 
-    `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk.
+    `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk. `check` is called
+    at the last moment; what it raises leaves the old content there.
     """
-    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
+    temporary = unfinished(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(temporary, flags, OWN)
     try:
@@ -149,8 +156,9 @@ def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OW
             status = os.fstat(descriptor)
         finally:
             os.close(descriptor)  # a file system on a network may find only now that it has no room
+        check()
         os.replace(temporary, path)
-    except OSError:
+    except BaseException:  # Ctrl-C too
         os.unlink(temporary)
         raise
     if durable:
@@ -158,10 +166,15 @@ def write_whole(path: str, data: bytes, *, durable: bool = False, mode: int = OW
     return status
 
 
+def unfinished(path: str) -> str:
+    """The path under which this process makes a file before it is put in its place."""
+    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.sesh")
+
+
 def unnamed_file() -> int:
     """The descriptor of a new file in the directory of sessions that has no name any more: it goes with the process, or
     with `close`. Raises OSError."""
-    path = os.path.join(directory(), f".unnamed.file.{os.getpid()}")
+    path = unfinished(os.path.join(directory(), "unnamed"))
     if os.path.lexists(path):
         os.unlink(path)  # left by a process of this number that was killed right here
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
@@ -220,15 +233,15 @@ def _is_own_file(status: os.stat_result) -> bool:
 
 
 def is_abandoned(path: str) -> bool:
-    """Returns whether a file is the temporary one of a `write_whole` whose process was killed, some time ago."""
-    target, _, pid = os.path.basename(path).rpartition(".")
-    if not (target[:1] == "." and "." in target[1:] and pid.isdecimal()):
+    """Returns whether a file was never put in its place, as its process was killed some time ago."""
+    match = UNFINISHED.fullmatch(os.path.basename(path))
+    if match is None:
         return False
     try:
         age = time.time() - os.lstat(path).st_mtime
     except FileNotFoundError:
         return False
-    return age > SETTLED and start_time(int(pid)) == ""
+    return age > SETTLED and start_time(int(match[1])) == ""
 
 
 def sync(path: str) -> None:

@@ -411,7 +411,7 @@ def _watched(t: Live) -> None:
     wait_until(lambda: "\none\n" in t.home.sesh("--logs", "t").stdout)
     log = t.home.sesh("--logs", "t").stdout
     assert "echo one\none\n" in log, log
-    assert not any(ours in log for ours in (".run", ".cmd", "7373")), log
+    assert not any(ours in log for ours in (".run", ".sesh-run", "7373")), log
 
 
 @case("inside each of the other shells")

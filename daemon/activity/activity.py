@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypedDict
 
 from sesh import platform
+from sesh.about import SESH
 from sesh.daemon.activity import rules
 from sesh.daemon.activity.asked import Asked, AskedState, Shown
 from sesh.daemon.activity.program_status import Reports, ReportsState, parse
@@ -233,7 +234,7 @@ class Activity:
         if self._due or (self._standing.state, self._standing.why) != (rules.IDLE, rules.READ):
             return ""
         name = self._facts["name"]
-        ways = f"to answer all the same: $sesh --send {name} TEXT, to look: $sesh --screen {name}"
+        ways = f"to answer all the same: {SESH} --send {name} TEXT, to look: {SESH} --screen {name}"
         return f"it reads keys, and a person has seen what it shows and left; {ways}"
 
     @property

@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from sesh import paths, platform, wire, writing
 from sesh.errors import Refused
-from sesh.store import records
+from sesh.store import own, records
 
 
 class ListenerState(TypedDict):
@@ -226,7 +226,7 @@ def _remove_stale(folder: str) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
             try:
-                of_run = entry.name.endswith((".run", ".cmd")) and entry.is_file(follow_symlinks=False)
+                of_run = own.RUN.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
                 if writing.is_abandoned(entry.path) or (of_run and entry.stat(follow_symlinks=False).st_mtime < old):
                     os.unlink(entry.path)
             except FileNotFoundError:

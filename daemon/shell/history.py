@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sesh import proc
+from sesh.about import SESH
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.run import WAITING, Run
 from sesh.errors import NotFound, SeshError, rebuild
@@ -55,9 +56,9 @@ class History:
             if entry["n"] == number:
                 if entry["output_bytes"] and not output:  # dropped for newer ones, or restored without
                     message = f"the output of command {number} is not kept any more"
-                    raise NotFound(message, hint=f"see: $sesh --logs {session}")
+                    raise NotFound(message, hint=f"see: {SESH} --logs {session}")
                 return entry, output
-        raise NotFound(f"{session} has no command {number}", hint=f"see: $sesh --history {session}")
+        raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} --history {session}")
 
     def newest(self, budget: int) -> list[RunFacts]:
         """The newest commands whose texts have at most `budget` characters together, the oldest of them first."""

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from sesh import proc
+from sesh.about import SESH
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
@@ -278,7 +279,7 @@ class RunQueue:
         if shell is not None and shell.ready and drained and not pump.input:
             self.prompted = True
             if pump.check_line_begun():
-                hint = f"enter it, or clear it: $sesh --send {self.name} --key C-c"
+                hint = f"enter it, or clear it: {SESH} --send {self.name} --key C-c"
                 raise Busy(f"there is an unfinished line at the prompt of {self.name}", hint=hint)
             if run.connection.begin(run.request):
                 self._type(run, shell)
@@ -427,7 +428,7 @@ class RunQueue:
         self.prompt = b""
         if run.connection is not None and code is None:
             message = f"the shell in {self.name} did not report the command's exit code"
-            self._refuse(run, Unknown(message, hint=f"to see what it did: $sesh --logs {self.name}"))
+            self._refuse(run, Unknown(message, hint=f"to see what it did: {SESH} --logs {self.name}"))
         else:
             self.history.add_answer(run, run.result(code, reason=reason))
             run.answer(code, reason=reason)

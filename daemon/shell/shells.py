@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import identity, proc
+from sesh.about import SESH
 from sesh.daemon.pty import syscalls
 from sesh.daemon.pty.pty import Pty
 from sesh.errors import Busy, Refused
@@ -53,7 +54,7 @@ def foreground(pty: Pty) -> Shell | None:
 
 def check_runs(shell: Shell, name: str) -> None:
     """Raises Busy, Refused if `--run` can run nothing in the shell of a session."""
-    hint = f"type into it: $sesh --send {name} TEXT"
+    hint = f"type into it: {SESH} --send {name} TEXT"
     if shell.other_user:
         raise Busy(f"the shell in {name} is another user's", hint=hint)
     if shell.kind == CSH:

@@ -59,7 +59,7 @@ class Wrapper:
         # The outer file's name is never used again: a line that is read too late finds nothing. The inner file's name
         # appears in the shell's messages about the command, so it is one that people know.
         self.outer = os.path.join(folder, f".{os.urandom(4).hex()}.run")
-        self.inner = os.path.join(folder, f"{name}.cmd")
+        self.inner = os.path.join(folder, f"{name}.sesh-run")
         self._command = command
 
     @property

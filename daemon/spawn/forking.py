@@ -21,7 +21,7 @@ from sesh.daemon.spawn.dates import Dates
 from sesh.daemon.spawn.main import run_from_zygote
 from sesh.daemon.spawn.zygote import LOCK, running
 from sesh.errors import Refused
-from sesh.store import records
+from sesh.store import own, records
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
 
@@ -111,7 +111,8 @@ def _remove_files(listener: Listener) -> None:
     for entry in os.listdir(listener.folder):
         key, suffix = os.path.splitext(entry)
         path = os.path.join(listener.folder, key)
-        if suffix == LOCK and (key == listener.name or not writing.held(path + LOCK)):
+        ours = own.ZYGOTE.fullmatch(entry) and suffix == LOCK
+        if ours and (key == listener.name or not writing.held(path + LOCK)):
             for file in (path + paths.SOCKET, path + LOCK):
                 try:
                     os.unlink(file)

@@ -14,6 +14,7 @@ import sys
 import time
 
 from sesh import errors, names, paths, platform, programs, system, wire, writing
+from sesh.about import SESH
 from sesh.daemon.spawn import zygote
 from sesh.daemon.spawn.daemonize import HELD, python, reap
 from sesh.errors import ExitCode, Refused, SeshError
@@ -118,10 +119,10 @@ def _await_daemon(
             except SeshError:
                 name = None
         if name:
-            message = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
+            message = f"interrupted; {name} is there already and goes on; `{SESH} --kill {name}` ends it"
             raise KeyboardInterrupt(message) from None
         if connection.begun == 0:
-            message = f"interrupted; {spec['name']} may have been created; `$sesh` lists the sessions"
+            message = f"interrupted; {spec['name']} may have been created; `{SESH}` lists the sessions"
             raise KeyboardInterrupt(message) from None
         raise
     finally:
@@ -136,7 +137,7 @@ def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) 
     if connection.begun == 0:
         return errors.Unknown(
             f"the daemon of {name} began to start it and does not answer",
-            hint="`$sesh` lists the sessions",
+            hint=f"`{SESH}` lists the sessions",
             exit_code=ExitCode.UNKNOWN if spec.get("job") else ExitCode.FAILED,
         )
     if not isinstance(error, errors.TimedOut):

@@ -51,7 +51,7 @@ STALE = 600.0
 """Seconds after which an unlocked temporary directory counts as left behind by a killed deploy."""
 SIGNATURE = "# sesh's launcher, written by sesh --deploy"
 """The second line of a ~/.local/bin/sesh that is ours."""
-_MANIFEST, _START, _TEMPORARY = "MANIFEST", "start.py", ".tmp-"
+_MANIFEST, _START, TEMPORARY = "MANIFEST", "start.py", ".tmp-"
 _BLOCK = 1 << 18
 _NOT_COMPILED = ("pygments", "markdown_it")  # sesh never loads them
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -164,9 +164,10 @@ class Installer:
         """Remove what killed deploys left behind."""
         for name in os.listdir(self.versions):
             path = os.path.join(self.versions, name)
-            if name.startswith(_TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
-                with contextlib.suppress(OSError), _locked(path, wait=False):  # locked, or not a folder
-                    shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):  # locked, not a folder, or just removed by the deploy that made it
+                if name.startswith(TEMPORARY) and time.time() - os.lstat(path).st_mtime >= STALE:
+                    with _locked(path, wait=False):
+                        shutil.rmtree(path, ignore_errors=True)
 
     def _receive(self, path: str) -> str:
         size, left, digest = self.order["size"], self.order["size"], hashlib.sha256()
@@ -313,7 +314,7 @@ def _scratch(parent: str) -> Iterator[str]:
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
-        path = tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent)
+        path = tempfile.mkdtemp(prefix=TEMPORARY, dir=parent)
         try:
             with _locked(path, wait=False):
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)

@@ -12,6 +12,7 @@ import shlex
 import socket
 import sys
 import time
+from threading import Lock
 from typing import IO
 
 from sesh import paths, programs, writing
@@ -95,6 +96,7 @@ kill "$PPID"
 """Run by an ssh that would ask where nobody can be asked. It asks at a terminal that a program like sshpass has made;
 else it ends that ssh: BatchMode does not reach that of a jump host, which would answer with empty words, three wrong
 passwords (OpenSSH: readpass.c). A key is only passed over."""
+_making = Lock()
 _SOCKET_NAME, _WAY_PART, _HOST_PART = 24, 16, 8
 """Characters of a socket's name, hashes; how many of them stand for the host and the way to it, and for the host."""
 
@@ -132,11 +134,9 @@ def _declining() -> dict[str, str]:
     """The variables that have an ssh which would ask a person end (see `_DECLINE`); or at least start no program."""
     try:
         path = os.path.join(writing.ready_directory(), DECLINER)
-        if not os.path.exists(path):
-            unfinished = f"{path}.{os.urandom(4).hex()}"  # threads do this at the same time
-            writing.write_whole(unfinished, _DECLINE.encode())
-            os.chmod(unfinished, paths.PRIVATE)
-            os.replace(unfinished, path)
+        with _making:
+            if not os.path.exists(path):
+                writing.write_whole(path, _DECLINE.encode(), mode=paths.PRIVATE)
         runs = os.access(path, os.X_OK)
     except (OSError, SeshError):
         runs = False

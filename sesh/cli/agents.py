@@ -7,7 +7,7 @@ import re
 from typing import get_args
 
 from sesh import json_schema
-from sesh.about import CALLED, PROGRAM
+from sesh.about import CALLED, PROGRAM, SESH
 from sesh.cli import misread, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.printed import PRINTS, PrintedFailure
@@ -32,7 +32,7 @@ def schema(cli: Invocation, verb: str | None = None) -> int:
     defs: dict[str, dict[str, object]] = {}
     shown = {row.name: _printed(row, defs) for row in VERBS if row.name and (not verb or name == row.name)}
     if verb and not shown:
-        raise misread.no_verb(verb, "$sesh --schema {}")
+        raise misread.no_verb(verb, f"{SESH} --schema {{}}")
     body = shown[name] if verb else {"type": "object", "properties": shown}
     title = f"{PROGRAM} {name if verb else '--VERB'} --json"
     return cli.value({"$schema": json_schema.DIALECT, "title": title, **body, "$defs": defs})

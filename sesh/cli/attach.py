@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from sesh import attached_last
+from sesh.about import SESH
 from sesh.cli import parser, printing, slips, verbs
 from sesh.cli.invocation import LOOPED, Invocation
 from sesh.cli.sessions import new_detached
@@ -116,7 +117,7 @@ def back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
     Raises NotFound, and UsageError if a DIR or a command was written.
     """
     if directory is not None or cli.tail is not None:
-        raise UsageError("`$sesh -` attaches to the last session, and creates no new one; omit DIR and CMD")
+        raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
     if cli.host is not None:
         return attach_to(cli, "-", view)
     current = listing.current()
@@ -140,8 +141,8 @@ def back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
             return attach_to(cli, name, view)
     cli.set_host(None)
     if current is None:
-        raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
-    hint = "if you came from another machine, leave this session, and type `$sesh -` there"
+        raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
+    hint = f"if you came from another machine, leave this session, and type `{SESH} -` there"
     raise NotFound("there is no previous session on this machine", hint=hint)
 
 
@@ -244,15 +245,15 @@ def named_host(cli: Invocation, name: str) -> str:
 
 def without_terminal(cli: Invocation, name: str, *, exists: bool, meant: Sequence[str] = ()) -> Refused:
     """Return the error without a terminal; its hint is the line that was `meant`, or names commands that need none."""
-    instead = f"`$sesh --open {name}` creates a session without attaching"
+    instead = f"`{SESH} --open {name}` creates a session without attaching"
     if exists and not meant:
-        instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
+        instead = f"`{SESH} --screen {name}` shows its screen, `{SESH} --send {name}` types into it"
     elif meant or name in parser.UNLIKELY or parser.verb_like(name):
         inside = cli.host is None and listing.current() is not None
         line = slips.line_of(meant) or slips.line_for(name, cli.hosts, cli.tail, inside=inside)
         instead = f"did you mean {line}?" if line else slips.missing(name)
     elif host := named_host(cli, name):
-        instead = f"did you mean $sesh @{host}?"
+        instead = f"did you mean {SESH} @{host}?"
     return Refused("attaching needs a terminal", hint=instead)
 
 

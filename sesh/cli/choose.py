@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
+from sesh.about import SESH
 from sesh.cli import attach, go, printing
 from sesh.cli.attach import ViewWords
 from sesh.cli.invocation import Invocation
@@ -44,7 +45,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
     wanted = dict(map(check_label, label))
     attach.check(view)
     if not printing.on_terminal():
-        raise Refused("--pick needs a terminal", hint="use `$sesh --list` and `$sesh --attach NAME`")
+        raise Refused("--pick needs a terminal", hint=f"use `{SESH} --list` and `{SESH} --attach NAME`")
     chosen, running = picker.choose(cli, cli.hosts or None, wanted)
     if chosen is None:
         return ExitCode.FAILED
@@ -67,7 +68,7 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     wanted = dict(map(check_label, label))
     attach.check(view)
     if not printing.on_terminal():
-        raise Refused("--next needs a terminal", hint="`$sesh --list --json` has the activity of each session")
+        raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     current = listing.current()
     here = (None, str(current["name"])) if current is not None else None
     recent = [(host or None, name) for host, name in enter.recent()]
@@ -81,7 +82,7 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     if chosen is None or chosen == here:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
         message += f", but {', '.join(silent)} could not be asked" if silent else ""
-        raise NotFound(message, hint="`$sesh` lists all sessions with their states")
+        raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
     cli.set_host(chosen[0])
     return attach.attach(cli, chosen[1], **view)
 
@@ -150,7 +151,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
     if not printing.on_terminal() or printing.dumb():
         raise Refused(
             "--watch needs a terminal that can move its cursor",
-            hint="use $sesh --watch --json, or $sesh --list",
+            hint=f"use {SESH} --watch --json, or {SESH} --list",
         )
     hosts = cli.hosts
     chosen: Key | None = None

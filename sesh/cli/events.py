@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sesh import bounds, moments, paths, wording
+from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import DaemonDied, UsageError
@@ -24,13 +25,13 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
     if log:
         return _log(cli, name)
     if since is not None and not bounds.is_decimal(since):
-        raise UsageError(f"{printable(since)} is not an event number", hint="write: $sesh --events NAME --since 0")
+        raise UsageError(f"{printable(since)} is not an event number", hint=f"write: {SESH} --events NAME --since 0")
     if name is None and since is not None:
-        raise UsageError("each session numbers its own events", hint="write: $sesh --events NAME --since N")
+        raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")
     try:
         if name is None:
             if cli.host is None and cli.watched and paths.knows_remotes() and known.all():
-                cli.note("these are the events of this machine; of another one: $sesh @HOST --events")
+                cli.note(f"these are the events of this machine; of another one: {SESH} @HOST --events")
             _print(cli, follow_all(cli.target))
             return 0
         find.checked(name, "--events")

@@ -9,6 +9,7 @@ from shutil import which
 from typing import TYPE_CHECKING
 
 from sesh import moments, paths
+from sesh.about import SESH
 from sesh.cli import attach, main, misread, parser, printing, slips
 from sesh.cli.attach import ViewWords
 from sesh.cli.invocation import Invocation
@@ -87,8 +88,8 @@ def _without_name(cli: Invocation, env: Sequence[str], label: Sequence[str], vie
         return _list(cli)
     if label and not (cli.tail or env or view or cli.line.create):
         named = (None if cli.hosts else listing.current()) or {"name": "NAME"}
-        raise UsageError(f"no NAME given; write: $sesh --label {named['name']} {slips.written(label)}")
-    raise UsageError("no NAME given; write: $sesh NAME, or $sesh --new for the lowest free number")
+        raise UsageError(f"no NAME given; write: {SESH} --label {named['name']} {slips.written(label)}")
+    raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
 
 
 def _slip(cli: Invocation, name: str, directory: str | None) -> tuple[list[str], bool]:

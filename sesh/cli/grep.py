@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sesh import bounds, errors, moments, paths, wording
+from sesh.about import SESH
 from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.tui import console, pager
@@ -27,7 +28,7 @@ def grep(
     Without NAME all sessions of the machines of the line are searched, here if it names none; in a session, that one.
     """
     if not bounds.is_decimal(context):
-        raise UsageError(f"{printable(context)} is not a number of lines", hint="write: $sesh --grep REGEX -C 2")
+        raise UsageError(f"{printable(context)} is not a number of lines", hint=f"write: {SESH} --grep REGEX -C 2")
     if not names and not cli.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
     if len(cli.hosts) > 1:
@@ -57,7 +58,7 @@ def grep(
     for line in failed:
         cli.note(line)
     if not (hits or names or cli.hosts or cli.json) and cli.watched and paths.knows_remotes():
-        cli.note("nothing found on this machine; to search a host: $sesh @HOST --grep REGEX")
+        cli.note(f"nothing found on this machine; to search a host: {SESH} @HOST --grep REGEX")
     return 0 if hits else 1
 
 

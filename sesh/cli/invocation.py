@@ -7,7 +7,7 @@ import termios
 from collections.abc import Callable, Mapping, Sequence
 
 from sesh import bounds, errors, paths, reach, system
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH
 from sesh.cli import printing, slips
 from sesh.cli.parser import CommandLine
 from sesh.cli.tui import console
@@ -123,7 +123,7 @@ class Invocation(Caller):
             self.note("what was typed here meanwhile was dropped: the command did not get it")
 
     def note(self, line: str) -> None:
-        """Print one line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""
+        """Print one line of sesh's own on stderr; commands in it are written as `{SESH} --verb`."""
         self.status("")
         printing.note(line, self.host)
 
@@ -287,7 +287,7 @@ class Invocation(Caller):
             return ""
 
         current = listing.current() if bounds.is_decimal(plain[0]) else None
-        return " ".join(["$sesh", self.verb, str(current["name"]), *self.line.words]) if current is not None else ""
+        return " ".join([SESH, self.verb, str(current["name"]), *self.line.words]) if current is not None else ""
 
     @property
     def target(self) -> Target:

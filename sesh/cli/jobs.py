@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from sesh import bounds, errors
+from sesh.about import SESH
 from sesh.cli import misread, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.sessions import report_session
@@ -18,7 +19,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json
 
-_EXACT = "for exact bytes: $sesh --exec --print -- sh -c 'CMD | base64' | base64 -d"
+_EXACT = f"for exact bytes: {SESH} --exec --print -- sh -c 'CMD | base64' | base64 -d"
 _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
 
@@ -56,7 +57,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         what = subject(words[0]) if words else "the job"
         cli.note(f"{what} prints nothing into this {kind}; to get its output here: --print, or --follow as it comes")
     started = "may have started" if cli.host is None else "may or may not have started"
-    left = f"the job {started}; check with: $sesh"
+    left = f"the job {started}; check with: {SESH}"
     sink = FollowedOutput(lines=cli.json) if follow else None
     with Interrupts(tie=tie, message=left) as interrupts:
         name, result, retained = jobs.run(
@@ -78,7 +79,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     if binary and not cli.json and not os.isatty(printing.STDOUT):
         cli.note(f"{subject(name)} printed binary data, and its terminal may have changed some; {_EXACT}")
     elif (code or result.get("position")) and cli.watched and not (printed or follow or cli.json or _cut_short(result)):
-        cli.note(f"{subject(name)} ended: {code}; see what it printed: $sesh --logs {name}")
+        cli.note(f"{subject(name)} ended: {code}; see what it printed: {SESH} --logs {name}")
     return code
 
 
@@ -115,7 +116,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
     if not cli.json:
         printing.text(name)
     if cli.watched and not cli.json:
-        cli.note(f"{subject(name)} runs; its end: $sesh --wait {name} --exit; its output: $sesh --logs {name}")
+        cli.note(f"{subject(name)} runs; its end: {SESH} --wait {name} --exit; its output: {SESH} --logs {name}")
     return report_session(cli, name, created=True)
 
 

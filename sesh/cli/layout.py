@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from sesh import errors, wording
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import Refused, SeshError, UsageError
@@ -61,7 +61,7 @@ def restore(cli: Invocation, names: Sequence[str] = (), *, yes: bool = False) ->
 def _read(file: str | None) -> bytes:
     """Return the bytes of a layout. Raises Refused, UsageError."""
     if file is None and os.isatty(0):
-        raise UsageError("no layout given; write: $sesh --import FILE (create it with $sesh --export > FILE)")
+        raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
     try:
         with open(0 if file is None else file, "rb", closefd=file is not None) as content:
             data = content.read(LARGEST + 1) or b""  # None from a terminal or pipe that does not block

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from sesh import errors, paths, reading, writing
+from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.table import Table
@@ -56,7 +57,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         return cli.value(rows)
     if not rows and os.isatty(printing.STDOUT):
         machine = f" on @{cli.host}" if cli.host is not None else ""
-        none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `$sesh NAME` creates one"
+        none = f"no session{machine} has these labels" if wanted else f"no sessions{machine}; `{SESH} NAME` creates one"
         printing.text(for_host(none, cli.host))
     return 0
 
@@ -105,7 +106,7 @@ def _tell_of_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
         pass  # it is told again
     if taken:
         when = " at the reboot" if {*reasons.values()} == {"reboot"} else ""
-        cli.note(f"sessions lost{when}: {len(taken)}; `$sesh --restore` starts them again")
+        cli.note(f"sessions lost{when}: {len(taken)}; `{SESH} --restore` starts them again")
 
 
 def _measure_remotes(table: Table, wanted: dict[str, str]) -> None:

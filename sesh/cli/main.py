@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh import protocol
-from sesh.about import PROGRAM, __version__
+from sesh.about import PROGRAM, SESH, __version__
 from sesh.cli import parser, printing, verbs
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import Options
@@ -54,7 +54,7 @@ def carry_out(cli: Invocation, options: Options) -> int:
 def help_(line: parser.CommandLine) -> int:
     """`--help`: print the help of the line's verb, or of the whole. `run` calls it before it looks for a verb."""
     if line.topic and not parser.verb_like(line.topic):
-        raise verbs.load("misread.no_verb")(line.topic, "$sesh {} --help")
+        raise verbs.load("misread.no_verb")(line.topic, f"{SESH} {{}} --help")
     if not line.verb and line.words and line.words[0][:1] == "-" and parser.parse(line) is None:
         raise verbs.load("misread.error")(line)
     text = verbs.load("typer_app.help_of")(line)

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from itertools import takewhile
 from shutil import which
 
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH
 from sesh.cli import parser, slips
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, SPELLINGS, VALUE, VERBS
 from sesh.errors import UsageError
@@ -28,34 +28,34 @@ _UNIT_APART = re.compile(r"(--timeout[ =][\d.]+) ([smhdw])(?:ec(?:ond)?|in(?:ute
 _FEW = 2
 """Verbs that an error lists."""
 _FOR_ONE = {
-    "--list": "one session: $sesh --status {}",
-    "--watch": "one session: $sesh --status {}",
-    "--pick": "to attach: $sesh --attach {}",
-    "--next": "to attach: $sesh --attach {}",
-    "--kill-all": "to end one session: $sesh --kill {}",
-    "--sweep": "to clear one session: $sesh --kill {}",
-    "--export": "to write a file: $sesh --export > {}",
-    "--doctor": "to check a host: $sesh @{} --doctor",
-    "--upgrade": "for one host: $sesh --deploy @{}",
+    "--list": f"one session: {SESH} --status {{}}",
+    "--watch": f"one session: {SESH} --status {{}}",
+    "--pick": f"to attach: {SESH} --attach {{}}",
+    "--next": f"to attach: {SESH} --attach {{}}",
+    "--kill-all": f"to end one session: {SESH} --kill {{}}",
+    "--sweep": f"to clear one session: {SESH} --kill {{}}",
+    "--export": f"to write a file: {SESH} --export > {{}}",
+    "--doctor": f"to check a host: {SESH} @{{}} --doctor",
+    "--upgrade": f"for one host: {SESH} --deploy @{{}}",
 }
 """What to write for a word behind a verb that takes none."""
 _FROM_HABIT = {
-    ("--logs", "-n"): "write the number of lines behind NAME: $sesh --logs NAME 5",
-    ("--logs", "--lines"): "write the number of lines behind NAME: $sesh --logs NAME 5",
-    ("--logs", "--tail"): "write the number of lines behind NAME: $sesh --logs NAME 5",
-    ("--exec", "--detach"): "-d returns at once: $sesh --exec NAME -d -- CMD",
-    ("--exec", "--background"): "-d returns at once: $sesh --exec NAME -d -- CMD",
-    ("--exec", "--wait"): "without -d it waits for the end; for that of one that runs: $sesh --wait NAME --exit",
+    ("--logs", "-n"): f"write the number of lines behind NAME: {SESH} --logs NAME 5",
+    ("--logs", "--lines"): f"write the number of lines behind NAME: {SESH} --logs NAME 5",
+    ("--logs", "--tail"): f"write the number of lines behind NAME: {SESH} --logs NAME 5",
+    ("--exec", "--detach"): f"-d returns at once: {SESH} --exec NAME -d -- CMD",
+    ("--exec", "--background"): f"-d returns at once: {SESH} --exec NAME -d -- CMD",
+    ("--exec", "--wait"): f"without -d it waits for the end; for that of one that runs: {SESH} --wait NAME --exit",
     ("--grep", "-A"): "-C N shows N lines around each match",
     ("--grep", "-B"): "-C N shows N lines around each match",
     ("--grep", "--ignore-case"): "did you mean -i?",
-    ("--label", "--remove"): "to remove it: $sesh --label NAME KEY=",
-    ("", "--hosts"): "the hosts that sesh knows: $sesh --forget, without a host, names them",
-    ("", "--update"): "`$sesh --upgrade` gives hosts this sesh; here: git pull and make install",
-    ("", "--quit"): "Ctrl-\\ leaves a session, `$sesh --kill NAME` ends one",
-    ("", "--dir"): "DIR follows NAME: $sesh NAME DIR",
-    ("--kill", "--all"): "to end all sessions: $sesh --kill-all",
-    ("", "--restart"): "Ctrl-R in `$sesh --pick` restarts one, or `$sesh --kill NAME` and `$sesh --open NAME -- CMD`",
+    ("--label", "--remove"): f"to remove it: {SESH} --label NAME KEY=",
+    ("", "--hosts"): f"the hosts that sesh knows: {SESH} --forget, without a host, names them",
+    ("", "--update"): f"`{SESH} --upgrade` gives hosts this sesh; here: git pull and make install",
+    ("", "--quit"): f"Ctrl-\\ leaves a session, `{SESH} --kill NAME` ends one",
+    ("", "--dir"): f"DIR follows NAME: {SESH} NAME DIR",
+    ("--kill", "--all"): f"to end all sessions: {SESH} --kill-all",
+    ("", "--restart"): f"Ctrl-R in `{SESH} --pick` restarts one, or `{SESH} --kill NAME`, `{SESH} --open NAME -- CMD`",
 }
 """What to write for an option that other tools have and a verb has not."""
 
@@ -92,8 +92,8 @@ def _verb_behind(line: parser.CommandLine) -> UsageError:
     if not line.hosts and not find.is_here(first) and (host := find.host_named(first)):
         words = [f"@{host}", *line.behind, *others, *([] if line.tail is None else ["--", *line.tail])]
         if slips.takes(words):
-            proposal = slips.written(words)
-            return UsageError(f"{first} without its @ is the name of a session", hint=f"did you mean $sesh {proposal}?")
+            hint = f"did you mean {slips.line_of(words)}?"
+            return UsageError(f"{first} without its @ is the name of a session", hint=hint)
     if parser.verb_like(first) and (proposal := slips.guess([*line.words, *line.behind], line.tail)):
         return UsageError(f"{first} is a session name; verbs begin with dashes", hint=f"did you mean {proposal}?")
     if first in parser.UNLIKELY:
@@ -110,7 +110,7 @@ def _verb_behind(line: parser.CommandLine) -> UsageError:
 def _help_for(name: str) -> str:
     """Return the hint for a name that looks like a verb, or is a command of tmux; else for any."""
     verb = parser.verb_like(name)
-    return slips.missing(name) or (f"see `$sesh {verb} --help`" if verb[:2] == "--" else "see `$sesh --help`")
+    return slips.missing(name) or (f"see `{SESH} {verb} --help`" if verb[:2] == "--" else f"see `{SESH} --help`")
 
 
 def _unknown(line: parser.CommandLine, word: str) -> UsageError:
@@ -123,22 +123,23 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
     if hint := _from_habit(line, spelling):
         pass
     elif verb in ("--send", "--message"):
-        hint = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
+        hint = f"write TEXT that begins with a dash after --: {SESH} {verb} NAME -- TEXT"
     elif proposal := _lacking_dashes(line, word):
         return UsageError(f"write the command after --: {proposal}")
     elif not verb and (proposal := slips.guess(line.words, line.tail)):
         first = next(name for name in (*line.words, "") if name[:1] != "-")
         guessed_verb = parser.verb_like(first)
-        if guessed_verb and proposal.startswith(f"$sesh {guessed_verb}") and parser.kind_of(None, spelling) is not None:
+        guessed = guessed_verb and proposal.startswith(f"{SESH} {guessed_verb}")
+        if guessed and parser.kind_of(None, spelling) is not None:
             return UsageError(f"{first} is a session name; verbs begin with dashes", hint=f"did you mean {proposal}?")
         hint = f"did you mean {proposal}?"
     elif not verb and (hint := slips.missing(next((name for name in line.words if name[:1] != "-"), ""))):
         pass
     elif not verb and (words := slips.behind_name(line.words, line.tail)):
-        hint = f"did you mean $sesh {slips.written(words)}?"
+        hint = f"did you mean {SESH} {slips.written(words)}?"
     elif spelling == "-C":
         row = f"{verb} NAME" if verb else "NAME"
-        return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
+        return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: {SESH} {row} DIR")
     elif match := _like(spelling, [name for name in (*line.row.spelled, *_COMMON) if name[:2] == "--"]):
         hint = f"did you mean {match}?"
     elif not verb and (hint := slips.missing(word.lstrip("-"))):
@@ -146,10 +147,10 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
     elif not verb and (proposal := _verb_near(line, word)):
         hint = f"did you mean {proposal}?"
     elif owners := _owners(spelling):
-        more = f"see `$sesh {owners[0]} --help`"
+        more = f"see `{SESH} {owners[0]} --help`"
         return UsageError(f"{spelling} is an option of {' and '.join(owners)}, not of {verb or 'NAME'}", hint=more)
     else:
-        hint = f"see `$sesh {verb} --help`" if verb else _help_for(next((w for w in line.words if w[:1] != "-"), ""))
+        hint = f"see `{SESH} {verb} --help`" if verb else _help_for(next((w for w in line.words if w[:1] != "-"), ""))
     text = printable(spelling if verb else word.partition("=")[0])
     return UsageError(f"{verb} has no option {text}" if verb else f"there is no verb or option {text}", hint=hint)
 
@@ -161,7 +162,7 @@ def _from_habit(line: parser.CommandLine, spelling: str) -> str:
     if line.verb == "--logs" and spelling[1:].isdigit():
         others = [word for word in line.words if word != spelling]
         words = [*(others if slips.plain_places(others, line.verb) else ["NAME", *others]), spelling[1:]]
-        return f"write: {slips.proposal(line.verb, words) or '$sesh --logs NAME N'}"
+        return f"write: {slips.proposal(line.verb, words) or f'{SESH} --logs NAME N'}"
     return _FROM_HABIT.get((line.verb, spelling), "")
 
 
@@ -173,7 +174,7 @@ def _verb_near(line: parser.CommandLine, word: str) -> str:
     if not verb:
         return ""
     others = [other for other in line.words if other != word]
-    return slips.proposal(verb, others, line.tail) or slips.line_to_write([verb], inside=False) or f"$sesh {verb}"
+    return slips.proposal(verb, others, line.tail) or slips.line_to_write([verb], inside=False) or f"{SESH} {verb}"
 
 
 def _like(word: str, words: Sequence[str]) -> str:
@@ -195,7 +196,7 @@ def _missing(line: parser.CommandLine, word: str, plain: Sequence[str]) -> Usage
     """Return the error for a line that ends too early; it shows the line with the words of the usage."""
     usage = slips.usage_words(line.row)
     host, plain = slips.host_apart(line.row, plain)
-    called = " ".join(["$sesh", *host])
+    called = " ".join([SESH, *host])
     words = [*map(shell_word, plain), *usage[len(plain) :]]
     if word == "K=V":
         hint = f"`{called} --status {words[0]}` shows its labels"
@@ -216,7 +217,7 @@ def _too_many(line: parser.CommandLine, plain: Sequence[str]) -> UsageError:
     extra = printable(plain[min(len(line.row.words), len(plain) - 1)])
     if not usage:
         return _no_words(verb, extra)
-    form = f"$sesh {verb} {' '.join(usage)}{slips.command_ending(line.row)}"
+    form = f"{SESH} {verb} {' '.join(usage)}{slips.command_ending(line.row)}"
     return UsageError(f"{extra} is one word too many", hint=f"write: {form}")
 
 
@@ -239,7 +240,7 @@ def too_many_before(line: parser.CommandLine, words: Sequence[str]) -> UsageErro
         return UsageError("too many arguments before --", hint=f"write the time as one word: {time[1]}{time[2]}")
     host, words = slips.host_apart(BY_NAME["--exec"], words)
     directed = slips.written([*host, "--exec", words[0], "-C", words[1]])
-    return UsageError("too many arguments before --", hint=f"give the directory with -C: $sesh {directed} -- …")
+    return UsageError("too many arguments before --", hint=f"give the directory with -C: {SESH} {directed} -- …")
 
 
 def without_command(line: parser.CommandLine, words: Sequence[str]) -> UsageError:
@@ -260,20 +261,20 @@ def without_command(line: parser.CommandLine, words: Sequence[str]) -> UsageErro
 def _no_words(verb: str, extra: str) -> UsageError:
     """Return the error for a word of a line whose verb takes none."""
     if "=" in extra and "--label" in BY_NAME[verb].spelled:
-        return UsageError(f"{verb} takes no words", hint=f"write: $sesh {verb} --label {shell_word(extra)}")
-    hint = _FOR_ONE.get(verb, f"write: $sesh {verb}")
+        return UsageError(f"{verb} takes no words", hint=f"write: {SESH} {verb} --label {shell_word(extra)}")
+    hint = _FOR_ONE.get(verb, f"write: {SESH} {verb}")
     extra = "NAME" if extra[:1] == "-" else extra
     host, (name,) = slips.host_apart(BY_NAME["--attach"], [extra]) if "@{}" not in hint else ([], [extra])
-    hint = hint.replace("$sesh", " ".join(["$sesh", *host])).format(name)
+    hint = hint.format(name).replace(SESH, " ".join([SESH, *host]))
     if host and extra.endswith(host[0]):
-        hint += f", for the host: $sesh @{extra} {verb}"
+        hint += f", for the host: {SESH} @{extra} {verb}"
     return UsageError(f"{verb} takes no name" if verb in _FOR_ONE else f"{verb} takes no words", hint=hint)
 
 
 def no_verb(word: str, form: str) -> UsageError:
     """Return the error for a word that is no verb; `form`: the line for one that was meant."""
     verbs = verbs_near(word)
-    hint = f"did you mean {form.format(verbs[0])}?" if verbs else "see `$sesh --help`"
+    hint = f"did you mean {form.format(verbs[0])}?" if verbs else f"see `{SESH} --help`"
     return UsageError(f"there is no verb {printable(word)}", hint=hint)
 
 

@@ -21,12 +21,16 @@ def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, 
     find.checked(name, "--record")
     target = cli.target
     with target.open_stream(name) as stream, Recording(target, stream) as recording:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)  # each ends the recording in good order
+        begun: list[object] = []
+        cast = Cast(begun.append)
+        recording.begin(cast, since_start=since_start)  # if it fails, a file that was there stays as it was
         descriptor = printing.STDOUT if file == _STDOUT else _open(file, force=force)
-        cast = Cast(lambda value: printing.write(printing.json_line(value), descriptor))
+        cast.write = lambda value: printing.write(printing.json_line(value), descriptor)
         try:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.default_int_handler)  # each ends the recording in good order
-            recording.begin(cast, since_start=since_start)
+            for value in begun:
+                cast.write(value)
             if os.isatty(printing.STDERR) and not cli.json:
                 cli.note(f"recording {name} into {file}; Ctrl-C stops")
             recording.follow(cast)

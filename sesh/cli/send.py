@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH
 from sesh.cli import parser
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import CommandLine
@@ -28,7 +28,7 @@ def send(cli: Invocation, *, if_waiting: str | None = None, force: bool = False,
     name, before, texts, after, enter = words_and_keys(cli.line)
     find.checked(name, "--send")
     if not texts and not before and not after:
-        raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
+        raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     if before or after:
         for key in (*before, *after):
             bytes_of(key)  # raises for an unknown key before anything is typed
@@ -75,7 +75,7 @@ def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[s
             )
     plain += line.tail or []
     if not plain:
-        raise UsageError("no session given; write: $sesh --send NAME TEXT --enter")
+        raise UsageError(f"no session given; write: {SESH} --send NAME TEXT --enter")
     if None in before and len(plain) > 1:  # --enter moves behind the text, --key Enter stays in its place
         before = [key for key in before if key is not None]
         after.insert(0, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sesh import errors, wording
+from sesh.about import SESH
 from sesh.cli import parser, printing, slips
 from sesh.cli.invocation import Invocation
 from sesh.errors import NotFound, Refused, SeshError, UsageError
@@ -77,7 +78,7 @@ def _labelled(cli: Invocation, labels: Sequence[str]) -> list[str]:
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
     if not names:
-        raise NotFound(f"no session has the label {' and '.join(labels)}", hint="`$sesh` lists the sessions")
+        raise NotFound(f"no session has the label {' and '.join(labels)}", hint=f"`{SESH}` lists the sessions")
     if cli.can_ask and not cli.json and not cli.agrees(f"end {', '.join(names)}?"):
         raise Refused("no session was ended")
     return names
@@ -108,7 +109,7 @@ def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
 def resume_with(cli: Invocation, name: str | None = None) -> int:
     """`--resume-with [NAME] -- CMD…`: keep how the session is started again; nothing behind `--` forgets it."""
     if cli.tail is None or (name is None and cli.host is not None):
-        line = "$sesh --resume-with NAME -- CMD…"
+        line = f"{SESH} --resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.tail else 'command'} given; write: {line} (-- alone forgets it)")
     answer = cli.target.call(sessions.resume_with, name=name, command=cli.tail)
     return cli.done(**answer, resume=cli.tail or None)
@@ -157,7 +158,7 @@ def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:
 
     text = wording.one_line(" ".join(texts))
     if not text:
-        raise UsageError("the message is empty", hint="write: $sesh --message NAME TEXT")
+        raise UsageError("the message is empty", hint=f"write: {SESH} --message NAME TEXT")
     clients = cli.target.call(sessions.message, name=name, text=text)
     if not clients and not cli.json:
         cli.note(f"no client is attached to {name}, so nobody saw it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from sesh import bounds, moments
+from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import ENDS, UsageError
@@ -24,7 +25,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
     """
     find.checked(name, "--run")
     if not cli.tail:
-        raise UsageError(f"write the command after --: $sesh --run {printable(name)} -- CMD")
+        raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
     if any("\0" in word for word in cli.tail):
         raise UsageError("a command may not hold a NUL")
     seconds = None
@@ -35,7 +36,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
     def tell(question: str) -> None:
         cli.tell_question(name, question, "--run passes none on, --exec --stdin does")
 
-    left = f"the command goes on in {name}; watch it: $sesh {name}"
+    left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         shell.RunErrors(),
         cli.target.open_stream(name, seconds) as stream,
@@ -63,7 +64,7 @@ def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waite
         if facts.get("session_ended") and cli.watched:
             cli.note(_ending(name, facts.get("reason")))
         if facts.get("timed_out"):
-            cli.note(f"the command goes on in {name}; to wait for it: $sesh --wait {name} --prompt")
+            cli.note(f"the command goes on in {name}; to wait for it: {SESH} --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
 
 
@@ -81,7 +82,7 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
         return _print_history(cli, name, cli.target.call(shell.history, name=name))
 
     if not bounds.is_decimal(number):
-        raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: $sesh --history {name}")
+        raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: {SESH} --history {name}")
     facts = cli.target.call(shell.history_output, name=name, number=int(number))
     output = facts["output"] if ansi else shell.plain(facts["output"])
     if cli.json:
@@ -94,7 +95,7 @@ def _print_history(cli: Invocation, name: str, commands: list[Command]) -> int:
     if cli.json:
         return cli.value(commands)
     if not commands:
-        integration = "the shell integration: $sesh --shell-init bash (zsh, fish)"
+        integration = f"the shell integration: {SESH} --shell-init bash (zsh, fish)"
         cli.note(f"no commands known of {name}; those of --run are kept, typed ones with {integration}")
     times = [moments.here(command["started"]) or "-" for command in commands]
     width = max(map(len, times), default=0)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from shutil import which
 
+from sesh.about import SESH
 from sesh.cli import parser
 from sesh.cli.verbs import BY_NAME, Verb
 from sesh.errors import SeshError
@@ -32,10 +33,10 @@ _CARRIED = {
 }
 """The option, or another verb, for an option of tmux's command for a verb."""
 _INSTEAD = {
-    "windows": "use sessions; `$sesh NAME` starts one, `$sesh --pick` goes to one",
-    "buffers": "copy in your terminal; `$sesh --logs NAME` prints what a session has shown",
-    "commands for settings": "edit ~/.config/sesh/config.toml; `$sesh NAME --env K=V` sets a variable",
-    "such command": "see `$sesh --help`",
+    "windows": f"use sessions; `{SESH} NAME` starts one, `{SESH} --pick` goes to one",
+    "buffers": f"copy in your terminal; `{SESH} --logs NAME` prints what a session has shown",
+    "commands for settings": f"edit ~/.config/sesh/config.toml; `{SESH} NAME --env K=V` sets a variable",
+    "such command": f"see `{SESH} --help`",
 }
 """What to do for want of a thing that tmux has."""
 _OF_ALL = ("--events", "--restore", "--reload")
@@ -84,7 +85,7 @@ def line_to_write(words: Sequence[str], *, inside: bool) -> str:
         return ""
     usage = [word.strip("[]") if row.session else word for word in usage_words(row)]
     arguments = [word.partition("|")[0] for word in usage if word[:1] != "["]
-    return f"$sesh {' '.join([row.name, *arguments])}{command_ending(row)}"
+    return f"{SESH} {' '.join([row.name, *arguments])}{command_ending(row)}"
 
 
 def guess(words: Sequence[str], tail: Sequence[str] | None = None) -> str:
@@ -145,7 +146,7 @@ def remark(name: str) -> str:
     if name not in parser.UNLIKELY or not verb:
         return missing(name)
     names = verb in BY_NAME and verb != "--new" and "".join(BY_NAME[verb].words).startswith("name")
-    return f"did you mean: $sesh {verb}{' NAME' if names else ''}?"
+    return f"did you mean: {SESH} {verb}{' NAME' if names else ''}?"
 
 
 def complete(error: SeshError, line: parser.CommandLine) -> None:
@@ -177,7 +178,7 @@ def written(words: Iterable[str]) -> str:
 
 def line_of(words: Sequence[str]) -> str:
     """Return a line as a person is to type it; empty without words."""
-    return f"$sesh {written(words)}" if words else ""
+    return f"{SESH} {written(words)}" if words else ""
 
 
 def host_apart(row: Verb, words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from sesh import moments, wording
+from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import for_host
@@ -98,7 +99,7 @@ def _lost(session: Summary) -> str:
     )
     saved = session["lost"]["saved"]
     left = (
-        f"its screen of {moments.here(saved)} was kept: $sesh --screen {session['name']}"
+        f"its screen of {moments.here(saved)} was kept: {SESH} --screen {session['name']}"
         if saved
         else "its screen was not kept"
     )

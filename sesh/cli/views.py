@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import bounds
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.tui.pager import page
@@ -63,7 +63,7 @@ def logs(
     if count is not None:
         if not bounds.is_decimal(count) or not (int(count) or follow):
             order = f"{count} {name}" if bounds.is_decimal(name) and is_name(count) else f"{name} 100"
-            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {order}")
+            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs {order}")
         limit = int(count)
     if follow:
         _check_loop(cli, name)
@@ -78,7 +78,7 @@ def logs(
         return cli.value({"session": name, "host": cli.host, "lines": lines})
     _print_lines(lines[-limit:])
     if len(lines) > limit:
-        command = for_host(f"$sesh --logs {name}", cli.host)
+        command = for_host(f"{SESH} --logs {name}", cli.host)
         cli.note(f"the last {limit} lines; more: {command} N; all: {command} --pager")
     return 0
 
@@ -90,7 +90,7 @@ def _check_loop(cli: Invocation, name: str) -> None:
 
     current = listing.current()
     if current is not None and current["name"] == name:
-        hint = f"follow it in another window, or write into a file: $sesh --logs {name} -f > FILE"
+        hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"
         raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
 
 
@@ -102,7 +102,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
         cli.note(f"{count} bytes were skipped: they came faster than they could be read")
 
     def shortened(count: int) -> None:
-        more = for_host(f"$sesh --logs {name} N", cli.host)
+        more = for_host(f"{SESH} --logs {name} N", cli.host)
         cli.note(f"the last {count:,} lines come before the new ones; more of them: {more}")
 
     target = cli.target

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from sesh import bounds, paths, wording
+from sesh.about import SESH
 from sesh.cli import fanout, printing
 from sesh.cli.branch import Branch
 from sesh.cli.invocation import Invocation
@@ -40,7 +41,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
     """
     names = [find.checked(name, "--wait") for name in names]
     if not names and not label:
-        raise UsageError("no session given; write: $sesh --wait NAME, or $sesh --wait --label KEY=VALUE")
+        raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
     several = any_ or bool(label) or len(names) > 1 or len(cli.hosts) > 1
     if start is not None and not bounds.is_decimal(start):
         raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
@@ -137,7 +138,7 @@ def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[tupl
     places = [(row["host"], row["name"]) for row in rows if row["state"] in states and "stale" not in row]
     places += [(row["host"], row["name"]) for row in ended]
     if not places:
-        raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint="see: $sesh --list")
+        raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint=f"see: {SESH} --list")
     return places
 
 

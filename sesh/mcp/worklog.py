@@ -13,12 +13,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape, glob
 from threading import Lock
 
 from sesh import moments, paths, wording, writing
 from sesh.api import Session
 from sesh.errors import Interrupted, NotDeployed, NotFound, Refused, SeshError, Unreachable
 from sesh.schema import Summary
+from sesh.store import own
 
 IDLE = 300.0
 """Seconds without activity after which a session counts as idle."""
@@ -153,19 +155,15 @@ def log_action(file: str | None, verb: str, command: str, ending: str, output: s
 
 
 def prune() -> None:
-    """Removes the files that nothing was added to for 30 days."""
+    """Removes logs that nothing was added to for 30 days; nobody else's file, whatever directory was named."""
     folder = directory()
-    if folder is None or not os.path.isdir(folder):
-        return
     old = time.time() - OLDEST
-    for machine, _, files in os.walk(folder):
-        for file in files:
-            path = os.path.join(machine, file)
-            try:
-                if file.endswith(".md") and os.lstat(path).st_mtime < old:
-                    os.unlink(path)
-            except OSError:
-                continue  # somebody else's, or gone already
+    for path in glob(os.path.join(escape(folder), "*", "*.md")) if folder is not None else ():
+        try:
+            if os.lstat(path).st_mtime < old and own.is_work_log(path):
+                os.unlink(path)
+        except OSError:
+            continue  # gone already, or in a directory that cannot be changed
 
 
 def _block(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 
 from sesh import about, config, identity, paths, platform, proc, programs, system, writing
-from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
+from sesh.about import CALLED, DISTRIBUTION, PROGRAM, SESH, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
 from sesh.names import printable, printable_path
@@ -228,9 +228,9 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
         ([*others], f"sesh {', '.join(sorted({*others.values()}))}, this is {__version__}"),
     ):
         if len(sessions) == 1:
-            yield row("versions", WARNING, f"{sessions[0]} runs on {what}", f"$sesh --reload {sessions[0]}")
+            yield row("versions", WARNING, f"{sessions[0]} runs on {what}", f"{SESH} --reload {sessions[0]}")
         elif sessions:
-            yield row("versions", WARNING, f"{len(sessions)} sessions run on {what}", "$sesh --reload")
+            yield row("versions", WARNING, f"{len(sessions)} sessions run on {what}", f"{SESH} --reload")
     for remote in known.all():
         if remote.version not in ("", __version__):
             everywhere = False
@@ -239,7 +239,7 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
     if everywhere:
         yield row("versions", OK, f"sesh {__version__} everywhere")
     if len(names) > _MANY:
-        yield row("sessions", WARNING, f"{len(names)} sessions", "$sesh --sweep clears those that have ended")
+        yield row("sessions", WARNING, f"{len(names)} sessions", f"{SESH} --sweep clears those that have ended")
 
 
 def _on_other_builds(daemons: Mapping[str, int]) -> list[str]:
@@ -287,7 +287,7 @@ def _ssh(_caller: Caller) -> Iterator[Finding]:
 
 def _agents(_caller: Caller) -> Iterator[Finding]:
     for agent in integrate.AGENTS:
-        path, remedy = integrate.settings(agent), f"$sesh --integrate {agent}"
+        path, remedy = integrate.settings(agent), f"{SESH} --integrate {agent}"
         try:
             there, current, enabled = integrate.standing(agent)
             if there and not enabled:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sesh import errors, moments, paths, shapes, wording, writing
+from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
 from sesh.reach import find
@@ -155,9 +156,9 @@ def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool)
         raise find.absent(name)
     restorable = _restorable(session)
     if session["state"] == "exited" and not restorable:
-        hint = f"`$sesh --open {name}` starts it again"
+        hint = f"`{SESH} --open {name}` starts it again"
         if find.dormant(name) is None:  # a job of --exec --keep
-            hint = f"`$sesh --kill {name}` frees the name"
+            hint = f"`{SESH} --kill {name}` frees the name"
         raise Refused(find.how(session), hint=hint)
     created = restorable
     try:
@@ -196,7 +197,7 @@ def start_again(
     except BaseException as error:
         _put_back(name, record, checkpoint)
         if isinstance(error, errors.CannotStart) and launch_spec["resumes"]:
-            error.hint = f"to forget how {name} resumes: $sesh --resume-with {name} --"
+            error.hint = f"to forget how {name} resumes: {SESH} --resume-with {name} --"
         raise
     for remark in remarks:
         caller.entering(f"{name}: {remark}")

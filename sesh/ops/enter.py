@@ -9,6 +9,7 @@ import os
 import time
 
 from sesh import attached_last, bounds, moments, paths
+from sesh.about import SESH
 from sesh.errors import ENDS, Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import LONG_ENOUGH, is_name, near, printable, printable_path, subject
 from sesh.ops import create, dormant
@@ -97,7 +98,7 @@ class Entry:
         if not end.get("job"):
             self._caller.remember(f"new session {self.name}; the one before ended {passed}: {code}")
         elif code:
-            line = f"$sesh --logs {self.name}"
+            line = f"{SESH} --logs {self.name}"
             self._caller.remember(f"job {self.name} ended {passed}: {code}; once this session has ended: {line}")
 
 
@@ -134,7 +135,7 @@ def check_directory(caller: Caller, name: str, directory: str | None, meant: str
     if meant:
         message = f"there is no session {name}, and no directory {printable(directory)} to start it in"
         raise Refused(message, hint=f"did you mean {meant}?")
-    raise Refused(create.no_directory(path), hint=f"to run a command: $sesh {name} -- {printable(directory)}")
+    raise Refused(create.no_directory(path), hint=f"to run a command: {SESH} {name} -- {printable(directory)}")
 
 
 def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
@@ -169,7 +170,7 @@ def attach(_caller: Caller, name: str) -> Entered:
         connection = find.running(last)
         if connection is not None:
             return last, connection
-    raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
+    raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
 
 
 def recent() -> list[tuple[str, str]]:

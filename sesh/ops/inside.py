@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import identity, paths, wire
+from sesh.about import SESH
 from sesh.errors import Refused, UsageError
 from sesh.names import is_name, printable
 from sesh.protocol import STATES
@@ -34,7 +35,7 @@ def session(verb: str, words: str) -> str:
     if (record := _session()) is None:
         raise Refused(
             f"{verb} works only inside a session",
-            hint=f'in a hook write: [ -z "$SESH_SESSION" ] || $sesh {verb}{words}',
+            hint=f'in a hook write: [ -z "$SESH_SESSION" ] || {SESH} {verb}{words}',
         )
     return str(record["name"])
 

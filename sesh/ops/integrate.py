@@ -37,12 +37,18 @@ AGENTS = {
 ms; codex stops a SessionEnd hook after 3 s."""
 _LARGEST = 4 << 20
 """Bytes of a file of settings."""
+_TRIES = 3
+"""Attempts to change a file that its agent writes meanwhile."""
 _NEW = "{\n  ", "\n}\n"
 """What stands around our hooks in a file that was not there."""
 _SILENT = "2>/dev/null || true"
 _COMMENT = re.compile(r'"(?:\\.?|[^"\\])*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _BETWEEN = re.compile(r"[\s,:]*")
 _SPACE = " \t\r\n"
+
+
+class _Changed(Exception):
+    """The settings are not those any more that were read."""
 
 
 def settings(agent: str) -> str:
@@ -61,24 +67,38 @@ def standing(agent: str) -> tuple[bool, bool, bool]:
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
     """Adds and renews the hooks, or removes them; returns whether that changed anything. Raises Refused."""
-    there, current, _ = standing(agent)
-    if not there if remove else current:
-        return False
+    for _ in range(_TRIES):
+        there, current, _ = standing(agent)
+        if not there if remove else current:
+            return False
+        with contextlib.suppress(_Changed):
+            _change(agent, remove=remove)
+            return True
+    raise Refused(f"{settings(agent)} is being changed; nothing was changed", hint="try again")
+
+
+def _change(agent: str, *, remove: bool) -> None:
+    """Puts the changed settings in place. Raises _Changed if the agent has written its own meanwhile, Refused."""
     path = os.path.realpath(settings(agent))
     before = _read(path)
     after = _without(before, agent) if remove else _with(_without(before, agent), agent)
+
+    def check() -> None:
+        if _read(path) != before:
+            raise _Changed
+
     try:
         if after is None:
+            check()
             os.unlink(path)
             with contextlib.suppress(OSError):  # the folder is not empty, or is a link
                 os.rmdir(os.path.dirname(settings(agent)))
         else:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
-            writing.write_whole(path, after.encode(), durable=True, mode=mode)
+            writing.write_whole(path, after.encode(), durable=True, mode=mode, check=check)
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
-    return True
 
 
 def installed(agent: str) -> bool:

@@ -13,6 +13,7 @@ import time
 from typing import Protocol
 
 from sesh import errors, gate, paths, protocol, wire
+from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import Answer, Words
 from sesh.names import subject
@@ -104,8 +105,8 @@ class Waiter:
 
     def _set_message(self) -> None:
         name = self._stream.name
-        ways = f"watch it: $sesh {name}; end it: $sesh --kill {name}"
-        output = f"its output, for a week after its end: $sesh --logs {name}"
+        ways = f"watch it: {SESH} {name}; end it: {SESH} --kill {name}"
+        output = f"its output, for a week after its end: {SESH} --logs {name}"
         self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
 
     def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
@@ -155,7 +156,7 @@ class Waiter:
         name, host = self._stream.name, self._stream.host
         silent = f"@{host}" if host else "its daemon"
         message = f"{subject(name)} timed out, but {silent} does not answer, so the job may still run"
-        return errors.TimedOut(message, hint=f"end it: $sesh --kill {name}")
+        return errors.TimedOut(message, hint=f"end it: {SESH} --kill {name}")
 
     def _ask(self) -> None:
         """Asks for the job's end, and for the output after the last byte that came."""
@@ -297,7 +298,7 @@ def run(
             waiter = Waiter(stream, interrupts, target.caller, forwarder=forwarder)
             waiter.tells_of_questions = not stdin and target.caller.hears_questions
             if sink is None:
-                target.caller.status(f"{subject(stream.name)} runs; watch it: $sesh {stream.name}")
+                target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
             try:
                 result, output = waiter.result(sink, wanted=wanted)
             finally:
@@ -321,7 +322,7 @@ def result(_caller: Caller, name: str) -> JobOutput:
     """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
     last = results.of_job(name)
     if last is None:
-        raise NotFound(f"there is no job {name}, and no result of one", hint="`$sesh` lists the sessions")
+        raise NotFound(f"there is no job {name}, and no result of one", hint=f"`{SESH}` lists the sessions")
     return {**last, "output": results.output(last)}
 
 

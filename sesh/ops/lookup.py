@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sesh import moments, paths, wire
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH
 from sesh.config import Config
 from sesh.errors import (
     WANTS_LOGIN,
@@ -444,7 +444,7 @@ class Whereabouts:
             host, seen, why = self.silent[0]
             where = f"@{host} {absence(host, why)}; {name} was there {moments.ago(time.time() - seen)}"
             if not hosts:
-                hint = f"`$sesh @{host}` asks it at once" if known.paused_until(host) else "try again later"
+                hint = f"`{SESH} @{host}` asks it at once" if known.paused_until(host) else "try again later"
                 raise NotFound(f"no session {name} here; {where}", hint=hint)
             caller.note(where)
         if len(hosts) < 2 and not (hosts and described and caller.can_ask):

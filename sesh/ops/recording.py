@@ -29,7 +29,7 @@ class Cast:
 
     def __init__(self, write: Callable[[object], None]) -> None:
         self.events = 0
-        self._write = write
+        self.write = write
         self._began = time.monotonic()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -38,7 +38,7 @@ class Cast:
         self._began = time.monotonic()
         env = {"SHELL": shell, "TERM": os.environ.get("TERM") or "xterm-256color"}
         facts = {"version": 2, "width": columns, "height": rows, "timestamp": int(time.time()), "title": session}
-        self._write({**facts, "env": env})
+        self.write({**facts, "env": env})
 
     def output(self, data: bytes, *, now: bool = True) -> None:
         """Adds output; `now` False: from before the recording. A character that is cut in two waits for its rest."""
@@ -63,7 +63,7 @@ class Cast:
 
     def _event(self, kind: str, data: str, *, now: bool = True) -> None:
         self.events += 1
-        self._write([self.seconds if now else 0, kind, data])
+        self.write([self.seconds if now else 0, kind, data])
 
 
 def _shown(answer: Answer, picture: bytes) -> bytes:

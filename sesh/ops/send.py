@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from sesh import errors, wording
+from sesh.about import SESH
 from sesh.errors import Refused, UsageError
 from sesh.keynames import bytes_of, is_cursor
 from sesh.messages import Answer, Words
@@ -123,7 +124,7 @@ def _submitted(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
             stream.greet(until=_soon())
     if answer.get("submitted", True) is False:
         name, why = stream.name, answer.get("reason")
-        raise errors.NotSubmitted(f"{name} has not taken the text: {why}", hint=f"look: $sesh --screen {name}")
+        raise errors.NotSubmitted(f"{name} has not taken the text: {why}", hint=f"look: {SESH} --screen {name}")
     return answer
 
 
@@ -158,7 +159,7 @@ def _greeted(stream: Stream, *, answers: bool = False) -> Connection:
         name = stream.name
         raise Refused(
             f"the daemon of {name} is an older sesh, which cannot tell what an answer is meant for; nothing was typed",
-            hint=f"reload it: $sesh --reload {name}",
+            hint=f"reload it: {SESH} --reload {name}",
         )
     return stream.connection
 

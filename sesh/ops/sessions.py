@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from sesh import attached_last, errors, wire, writing
+from sesh import attached_last, errors, wire
+from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.ops import create, dormant, end, enter, inside
 from sesh.ops.new import made
@@ -134,8 +135,8 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         here = listing.current()
         if here is None:
             if find.is_here(find.checked(new, "--rename")):
-                raise UsageError(f"no new name given; write: $sesh --rename {new} NEW")
-            raise UsageError(f"no session given; write: $sesh --rename OLD {new}")
+                raise UsageError(f"no new name given; write: {SESH} --rename {new} NEW")
+            raise UsageError(f"no session given; write: {SESH} --rename OLD {new}")
         name = str(here["name"])
     old, new = find.checked(name, "--rename"), find.checked(new, "--rename")
     if old == new:
@@ -154,13 +155,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         except Exists:
             occupant = find.dormant(new)
             raise find.taken(new) if occupant is None else find.occupied(occupant) from None
-
-        if old in (recent := attached_last.recent()):
-            lines = "".join(f"{new if name == old else name}\n" for name in recent if name != new)
-            try:
-                writing.write_whole(attached_last.recent_path(), lines.encode())
-            except OSError:
-                pass  # the sessions attached last are then those of the old names
+        attached_last.rename(old, new)
     return {"name": new, "renamed_from": old}
 
 

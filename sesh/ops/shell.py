@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sesh import errors, moments, protocol, wire
+from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import Answer, Words
 from sesh.ops import dormant
@@ -213,7 +214,7 @@ class _RunRequest:
         if self._sent and "rejoin" not in can:
             raise errors.InternalError(
                 "the link and the command's exit code were lost",
-                hint=f"to see what it did: $sesh --logs {stream.name}",
+                hint=f"to see what it did: {SESH} --logs {stream.name}",
                 exit_code=ExitCode.UNKNOWN,
             )
         self._sent = True
@@ -229,13 +230,13 @@ class _RunRequest:
         """The error for a daemon, or a link, that says nothing more: it tells whether the command may have run."""
         can = connection.welcome.get("can") or ()
         begun = connection.begun == _RUN or self.lost or (self._sent and "begun" not in can)
-        look = f"to see what it did: $sesh --logs {name}"
+        look = f"to see what it did: {SESH} --logs {name}"
         if isinstance(error, errors.TimedOut):
             if begun:
                 return errors.TimedOut(
                     f"the daemon of {name} does not answer in time; the command may go on", hint=look
                 )
-            hint = f"`$sesh --status {name}` shows its pid"
+            hint = f"`{SESH} --status {name}` shows its pid"
             return errors.TimedOut(f"the daemon of {name} does not answer in time; the command did not run", hint=hint)
         if not begun:
             if isinstance(error, errors.Silent):
@@ -287,7 +288,7 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     except NotFound:
         if job is None and find.dormant(name) is not None:
             message = f"the output of command {number} went with the daemon of {name}"
-            raise NotFound(message, hint=f"see: $sesh --logs {name}") from None
+            raise NotFound(message, hint=f"see: {SESH} --logs {name}") from None
         if job is None:
             raise
     return {**_dated(job[0]), "output": job[1]}

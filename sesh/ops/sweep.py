@@ -29,7 +29,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.ssh import ssh
 from sesh.schema import LeftoverFacts
-from sesh.store import listing, records, results
+from sesh.store import listing, own, records, results
 
 _TERM_TIMEOUT = 4.0
 """Seconds between SIGTERM and SIGKILL: a daemon gives the programs of its session two."""
@@ -37,14 +37,6 @@ _CLOSING_TIME = 1.0
 """Seconds in which a bridge ends by itself when its link is closed."""
 _LISTENER = re.compile(r"\.(\d+)\.sock")
 """A daemon's socket as the kernel lists it: it was bound under this name, then renamed."""
-_TEMPORARY = re.compile(r"\..+\.(\d+)(?:\.sock)?|\.(\d+)\.sock|.*\.tmp")
-"""Unfinished files; most have the pid of the process that makes them."""
-_RUN_FILE = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.cmd")
-"""Files that a shell reads for `--run`."""
-_SESSION_FILE = re.compile(r"\.(?:agent|checkpoint|env|scrollback[01])\.([0-9a-f]+)")
-"""Files of a session, by its id."""
-_TYPES = {paths.SOCKET: stat.S_ISSOCK, paths.RECORD: stat.S_ISREG}
-"""Checks of the types of files that bear a session's name, by suffix."""
 
 
 class Leftover:
@@ -183,7 +175,7 @@ def _files() -> Iterator[Leftover]:
     _ids.cache_clear()
     for folder, kind, is_left in (
         (paths.directory(), "file", _is_unused),
-        (results.directory(), "file", writing.is_abandoned),
+        (results.directory(), "file", results.is_left),
         (paths.remotes_directory(), "file", writing.is_abandoned),
         (paths.zygote_directory(), "file", _is_stale),
         (_control_directory(), "connection", _is_stale),
@@ -226,34 +218,35 @@ def _is_unused(path: str) -> bool:
     young = time.time() - status.st_mtime < writing.SETTLED
     if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or young:
         return False
-    if session := _SESSION_FILE.fullmatch(entry):
+    if session := own.SESSION.fullmatch(entry):
         ids = _ids()
         return ids is not None and session[1] not in ids
-    if _RUN_FILE.fullmatch(entry):
+    if own.RUN.fullmatch(entry):
         return stat.S_ISREG(status.st_mode)
     # Neither processes nor listeners of another machine that shares the directory are seen here.
-    return _has_no_user(entry, status.st_mode) and not system.network_filesystem(paths.directory())
+    return _has_no_user(path, status.st_mode) and not system.network_filesystem(paths.directory())
 
 
-def _has_no_user(entry: str, mode: int) -> bool:
-    if temporary := _TEMPORARY.fullmatch(entry):
-        pid = temporary[1] or temporary[2]
-        return not (pid and identity.start_time(int(pid)))
+def _has_no_user(path: str, mode: int) -> bool:
+    entry = os.path.basename(path)
+    if process := own.PROCESS.fullmatch(entry) or writing.UNFINISHED.fullmatch(entry):
+        return identity.start_time(int(process[process.lastindex or 0])) == ""
     name, suffix = os.path.splitext(entry)
-    is_own = is_name(name) and suffix in _TYPES and _TYPES[suffix](mode)
-    return is_own and records.readable(name) is None and _listener(paths.socket_path(name)) is None
+    is_own = stat.S_ISSOCK(mode) if suffix == paths.SOCKET else own.is_record(path)
+    return is_own and is_name(name) and records.readable(name) is None and _listener(paths.socket_path(name)) is None
 
 
 def _is_stale(path: str) -> bool:
     """Returns whether a socket has no listener, an agent's link no socket beside it, a lock file no holder, or what a
     login has printed is old."""
     mode, age, entry = os.lstat(path).st_mode, _age(path), os.path.basename(path)
+    if not (own.CONNECTION.fullmatch(entry) or own.ZYGOTE.fullmatch(entry)):
+        return False
     if stat.S_ISLNK(mode):
         return entry.endswith(".agent") and age > 1.0 and not os.path.lexists(path.removesuffix(".agent"))
     if stat.S_ISSOCK(mode):
         return age > 1.0 and _listener(path) is None
-    is_left = stat.S_ISREG(mode) and entry[:1] != "." and entry.endswith((".lock", ".login", ".failed", ".refused"))
-    return is_left and age > writing.SETTLED and not writing.held(path)
+    return stat.S_ISREG(mode) and age > writing.SETTLED and not writing.held(path)
 
 
 def _listener(path: str) -> int | None:
@@ -289,11 +282,14 @@ def _versions() -> Iterator[Leftover]:
     in_use = launcher + os.path.realpath(__file__)
     for entry in sorted(os.listdir(folder)):
         path = os.path.join(folder, entry)
-        if entry[:1] == "." or not os.path.isdir(path) or os.path.islink(path):
+        if not own.is_version(path) or _version_part(path) in in_use or _is_run(path):
             continue
-        # One that was just put there: the deploy may be about to put it into use.
-        if _version_part(path) not in in_use and not _is_run(path) and _age(path) > writing.SETTLED:
-            yield Leftover("version", path, _age(path), partial(_remove_version, path))
+        try:
+            age = _age(path)
+        except FileNotFoundError:
+            continue  # another process has removed it
+        if age > writing.SETTLED:  # one that was just put there the deploy may be about to put into use
+            yield Leftover("version", path, age, partial(_remove_version, path))
 
 
 def _version_part(path: str) -> str:
@@ -348,7 +344,10 @@ def _end(pid: int, start: str) -> bool:
     for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, 1.0)):
         if not lives():
             return True
-        os.kill(pid, number)
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return True  # it has ended since that look
         until = time.monotonic() + timeout
         while lives() and time.monotonic() < until:
             time.sleep(0.02)  # it is not a child of ours, and no event tells of its end

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypedDict
 
 from sesh import paths, proc, reading, writing
-from sesh.about import PROGRAM, ZYGOTE
+from sesh.about import PROGRAM, SESH, ZYGOTE
 from sesh.errors import Refused
 from sesh.names import subject
 from sesh.ops import end
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.remote.deploy.unpack import SIGNATURE
-from sesh.store import listing, records
+from sesh.remote.deploy.unpack import SIGNATURE, TEMPORARY
+from sesh.store import listing, own, records
 
 
 class Removed(TypedDict):
@@ -42,7 +45,7 @@ def remove(caller: Caller) -> Removed:
     if others := [session["name"] for session in sessions if "machine" in session]:
         raise Refused(f"{_listed(others)} on another machine that shares this home directory")
     if running := [session["name"] for session in sessions if session["state"] == "running"]:
-        hint = f"end {'it' if len(running) == 1 else 'them'}: $sesh --kill {' '.join(running)}"
+        hint = f"end {'it' if len(running) == 1 else 'them'}: {SESH} --kill {' '.join(running)}"
         raise Refused(f"{_listed(running)}; nothing was removed", hint=hint)
     data = os.path.join(paths.home(), ".local", "share", "sesh")
     versions, launcher = os.path.join(data, "versions"), os.path.join(paths.home(), ".local", "bin", PROGRAM)
@@ -56,30 +59,63 @@ def remove(caller: Caller) -> Removed:
         raise Refused("nothing was removed")
     _forget(caller, kept)
     _check_unused(versions)
-    own = os.path.join(paths.home(), ".sesh")
-    if paths.directory() != own:  # whatever else lies there, this may be: see FILES.md
+    sessions_directory = os.path.join(paths.home(), ".sesh")
+    if paths.directory() != sessions_directory:
         caller.note(f"{paths.directory()} (SESH_DIR) stays: it may hold other files")
+    ways: dict[str, Callable[[str], None]] = {
+        sessions_directory: partial(_clear, made=own.SESSIONS),
+        paths.state_directory(): partial(_clear, made=own.STATE),
+        paths.cache_directory(): partial(_clear, made=own.CACHE),
+        launcher: partial(_remove_launcher, versions=versions),
+        versions: _remove_versions,  # the last: this runs from one of them
+    }
     removed = []
-    # The versions come last: this runs from one of them.
-    for path in (own, paths.state_directory(), paths.cache_directory(), launcher, versions):
+    for path, clear in ways.items():
         if not os.path.lexists(path):
             continue
-        if path == launcher and not _is_ours(launcher, versions):
-            caller.note(f"{launcher} stays: sesh did not install it")
-            continue
         try:
-            if os.path.islink(path) or not os.path.isdir(path):
-                os.unlink(path)
-            else:
-                shutil.rmtree(path)
+            clear(path)
         except OSError as error:
             raise Refused(f"cannot remove {path}: {error.strerror}", hint="remove it by hand") from error
-        removed.append(path)
-    try:
-        os.rmdir(data)
-    except OSError:
-        pass  # it is not empty: not all in it is ours
+        if not os.path.lexists(path):
+            removed.append(path)
+        else:
+            caller.note(f"{path} stays: not all of it was made by sesh")
+    _remove_empty(data)
     return {"removed": removed, "forgotten": kept}
+
+
+def _clear(folder: str, made: re.Pattern[str]) -> None:
+    """Removes the files that sesh has made below a directory, by their paths in it, and directories that are empty
+    then. Raises OSError."""
+
+    def ours(path: str) -> bool:
+        known = made.fullmatch(os.path.relpath(path, folder)) or writing.UNFINISHED.fullmatch(os.path.basename(path))
+        return known is not None or own.is_record(path) or own.is_work_log(path)
+
+    for parent, folders, files in os.walk(folder, topdown=False):
+        links = [entry for entry in folders if os.path.islink(os.path.join(parent, entry))]
+        for path in filter(ours, [os.path.join(parent, entry) for entry in (*files, *links)]):
+            os.unlink(path)
+        _remove_empty(parent)
+
+
+def _remove_empty(folder: str) -> None:
+    with contextlib.suppress(OSError):  # it is not empty, or a link: not all in it is ours
+        os.rmdir(folder)
+
+
+def _remove_launcher(launcher: str, versions: str) -> None:
+    if _is_ours(launcher, versions):
+        os.unlink(launcher)
+
+
+def _remove_versions(versions: str) -> None:
+    for entry in os.listdir(versions):
+        path = os.path.join(versions, entry)
+        if own.is_version(path) or entry.startswith(TEMPORARY):
+            shutil.rmtree(path)
+    _remove_empty(versions)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -106,7 +142,7 @@ def _check_unused(versions: str, kept: Sequence[str] = ()) -> None:
     deadline = time.monotonic() + _GRACE
     while any(os.path.isdir(package) and writing.held(package) and _is_used(package, own) for package in packages):
         if time.monotonic() > deadline:
-            raise Refused("a daemon still runs from what --deploy put here", hint="see: $sesh --sweep")
+            raise Refused("a daemon still runs from what --deploy put here", hint=f"see: {SESH} --sweep")
         time.sleep(0.05)  # no event tells that a lock was given back
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sesh import errors, gate, identity, paths, protocol, wire, wording
+from sesh.about import SESH
 from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.messages import Answer, Words
 from sesh.names import printable
@@ -124,7 +125,7 @@ def drawn(target: Target, name: str, form: str) -> ScreenText | Picture:
     data = cells(target, name)
     if target.host is not None and data["columns"] * data["rows"] > _MOST_DRAWN:
         size = f"{data['columns']}x{data['rows']}"
-        raise Refused(f"{name} is too large for a picture ({size})", hint=f"use: $sesh --screen {name} --format ansi")
+        raise Refused(f"{name} is too large for a picture ({size})", hint=f"use: {SESH} --screen {name} --format ansi")
     return _picture(data, form)
 
 
@@ -143,7 +144,7 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]
         caller.note(f"only the last {fitting:,} lines of {name} come over a link")
         texts = texts[len(texts) - fitting :]
     if alternate:
-        caller.note(f"a full-screen program runs in {name}; to see it: $sesh --screen {name}")
+        caller.note(f"a full-screen program runs in {name}; to see it: {SESH} --screen {name}")
     return texts
 
 

@@ -6,6 +6,7 @@ import time
 from typing import TypedDict
 
 from sesh import protocol, wire
+from sesh.about import SESH
 from sesh.errors import DaemonDied, Ended, NotFound, Refused, TimedOut
 from sesh.messages import Answer, TimedWords
 from sesh.ops.matching import Pattern
@@ -80,7 +81,7 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
     except DaemonDied:
         raise DaemonDied(f"the daemon of {stream.name} died while you waited") from None
     except TimedOut as late:
-        hint = late.hint or f"it runs on; look: $sesh --screen {name}"
+        hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         within = "in time" if limit is None else f"within {limit:g} s"
         raise TimedOut(f"{name}: {_not_met(conditions)} {within}", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
@@ -138,7 +139,7 @@ class _Wait:
         try:
             for kind, position, data in self._stream.frames(self._ask, until=self._late):
                 if kind == LATE:  # its daemon is stopped, or stuck
-                    raise TimedOut("timed out", hint=f"`$sesh --status {self._stream.name}` shows its pid")
+                    raise TimedOut("timed out", hint=f"`{SESH} --status {self._stream.name}` shows its pid")
                 if kind == protocol.OUTPUT:
                     if self._deadline is not None and time.monotonic() > self._deadline:
                         raise TimedOut("timed out")  # more output comes than can be searched
@@ -159,7 +160,7 @@ class _Wait:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
         if conditions["waiting"] and "activity" not in (welcome.get("can") or ()):
-            raise Refused(f"{stream.name} runs an older sesh", hint=f"reload it: $sesh --reload {stream.name}")
+            raise Refused(f"{stream.name} runs an older sesh", hint=f"reload it: {SESH} --reload {stream.name}")
         words: TimedWords = {"exit": True, "idle": conditions["idle"]}
         words |= {"prompt": True} if conditions["prompt"] else {}
         words |= {"waiting": True} if conditions["waiting"] else {}

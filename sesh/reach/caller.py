@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sesh import config
+from sesh import config, wording
+from sesh.about import SESH
 from sesh.config import Config
 from sesh.errors import SeshError
 from sesh.names import subject
@@ -53,7 +54,7 @@ class Caller:
     _warned: frozenset[str] = frozenset()
 
     def note(self, line: str) -> None:
-        """Tells the person something, in one line; commands in it are written as `$sesh --verb`."""
+        """Tells the person something, in one line; commands in it are written as `{SESH} --verb`."""
 
     def tell_link(self, line: str) -> None:
         """Tells the person at once that a link was lost, or is back."""
@@ -65,8 +66,8 @@ class Caller:
         if self.piped:
             self.note(f"{subject(name)} waits for input on its terminal; {feeding}")
             return
-        asked = f": {question}" if question else ""
-        line = f"{subject(name)} waits{asked}; answer it in another terminal: $sesh {name}"
+        asked = f": {wording.plain(question)}" if question else ""
+        line = f"{subject(name)} waits{asked}; answer it in another terminal: {SESH} {name}"
         if passing:
             self.status(line)
         else:
@@ -114,7 +115,7 @@ class Caller:
             if warning not in self._warned:
                 self._warned |= {warning}
                 self.note(warning)
-                self.remember("config.toml has errors; `$sesh --doctor` shows them")
+                self.remember(f"config.toml has errors; `{SESH} --doctor` shows them")
 
 
 class Question(SeshError):

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from sesh import config, errors, gate, moments, paths, wire, wording
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.messages import Answer, Welcome
 from sesh.names import check_name, is_name, near, printable, subject
@@ -52,7 +52,7 @@ def checked(name: str, verb: str = "") -> str:
             ways = f"{whole}, for a session on it: {there}"
         raise kind(f"{printable(name)} is not a session name; {ways}")
     if not verb and not is_name(name) and os.path.isdir(name):
-        line = f"$sesh --here {shell_word(name.rstrip('/') or name)}"
+        line = f"{SESH} --here {shell_word(name.rstrip('/') or name)}"
         raise errors.InvalidName(f"{printable(name)} is a directory, not a session name", hint=f"to enter it: {line}")
     return check_name(name)
 
@@ -119,7 +119,7 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
             return wire.connect(name, patience)
         except NotFound:
             if until and time.monotonic() >= until:
-                hint = f"`$sesh --status {name}` shows its daemon's pid"
+                hint = f"`{SESH} --status {name}` shows its daemon's pid"
                 raise errors.Silent(f"{subject(name)} runs but does not answer", hint=hint) from None
         if until:
             time.sleep(0.005)
@@ -152,7 +152,7 @@ def absent(name: str) -> NotFound:
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
         error.message += f"; it {errors.ENDS.get(reason, 'ended')} {moments.short(passed)} ago{code}"
         if end.get("job"):
-            error.hint = f"its output: $sesh --logs {name}"
+            error.hint = f"its output: {SESH} --logs {name}"
         elif code:  # what is killed is never kept: there is nothing to advise
             error.hint = "its output is gone; --exec keeps a command's for a week"
     elif meant := near(name, paths.names()):
@@ -222,10 +222,10 @@ def how(session: Summary) -> str:
 def without_daemon(session: Summary) -> NotFound:
     """The error for a dormant session."""
     name = session["name"]
-    again = f"`$sesh {name}` shows it and starts it again"
+    again = f"`{SESH} {name}` shows it and starts it again"
     if session["state"] == "lost":
-        again = f"`$sesh --open {name}` starts it again, `$sesh --restore` all that are lost"
-    error = NotFound(how(session), hint=f"{again}, `$sesh --kill {name}` forgets it")
+        again = f"`{SESH} --open {name}` starts it again, `{SESH} --restore` all that are lost"
+    error = NotFound(how(session), hint=f"{again}, `{SESH} --kill {name}` forgets it")
     error.dormant = True
     return error
 
@@ -234,7 +234,7 @@ def lost(session: Summary, host: str | None) -> NotFound:
     """The error for somebody at another machine, who names this one `host`, whose session is dormant by now."""
     name, restarted = session["name"], session["state"] == "lost" and session["lost"]["reason"] == "reboot"
     what = f"{host or 'the host'} was restarted; {name} is lost" if restarted else how(session)
-    return NotFound(what, hint=f"`$sesh {name}` shows its last screen and starts it again")
+    return NotFound(what, hint=f"`{SESH} {name}` shows its last screen and starts it again")
 
 
 def occupied(session: Summary, *choices: str) -> Exists:
@@ -242,14 +242,14 @@ def occupied(session: Summary, *choices: str) -> Exists:
     if choices:
         return Exists(f"{how(session)}; choose {' or '.join(choices)}")
     name = session["name"]
-    return Exists(how(session), hint=f"`$sesh --open {name}` starts it again, `$sesh --kill {name}` frees the name")
+    return Exists(how(session), hint=f"`{SESH} --open {name}` starts it again, `{SESH} --kill {name}` frees the name")
 
 
 def taken(name: str) -> Exists:
     """The error for a name that is not free: its session runs, or has ended and is kept."""
     if not ended(name):
         return paths.taken(name)
-    return Exists(f"{subject(name)} has ended, but is kept", hint=f"`$sesh --kill {name}` frees the name")
+    return Exists(f"{subject(name)} has ended, but is kept", hint=f"`{SESH} --kill {name}` frees the name")
 
 
 def result(name: str) -> JobResult | None:

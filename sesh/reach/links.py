@@ -8,7 +8,7 @@ import time
 from math import inf
 
 from sesh import paths, platform
-from sesh.about import CALLED
+from sesh.about import CALLED, SESH
 from sesh.errors import Ended, LocalFault, Lost, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
 from sesh.link_state import LinkState
 from sesh.messages import Answer, Near, Words
@@ -135,7 +135,7 @@ def _link(
 
 def _local_fault(destination: Destination, error: OSError) -> LocalFault:
     reason = error.strerror or str(error)
-    fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint="see: $sesh --doctor")
+    fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint=f"see: {SESH} --doctor")
     fault.reason = reason
     return fault
 

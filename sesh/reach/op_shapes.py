@@ -26,6 +26,7 @@ from sesh.shapes import (
     octets,
     optional,
     rows,
+    sentence,
     session_name,
     simple,
     styled,
@@ -128,7 +129,7 @@ _leftover = complete(
     left=line,
     **_row_error,
 )
-_finding = complete({"check": word(100), "state": word(20), "message": line, "remedy": optional(line)})
+_finding = complete({"check": word(100), "state": word(20), "message": line, "remedy": optional(sentence)})
 _name_and_created: dict[str, Shape] = {"name": session_name, "created": flag}
 _made = complete(
     _name_and_created,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from sesh import errors, protocol, wire
+from sesh.about import SESH
 from sesh.errors import Ended, SeshError
 from sesh.link_state import LinkState
 from sesh.messages import Welcome
@@ -101,7 +102,7 @@ class Stream:
         """Replaces a lost connection. Raises Ended if the session has ended meanwhile."""
         self.connection.close()
         if self._again is None:
-            raise errors.Lost("lost the connection", hint=f"see: $sesh --status {self.name}")
+            raise errors.Lost("lost the connection", hint=f"see: {SESH} --status {self.name}")
         self.reconnecting = True
         try:
             self._take(self._again(self))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sesh import identity, paths, wire
+from sesh.about import SESH
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.moments import stamp
 from sesh.names import is_name, natural
@@ -357,5 +358,5 @@ def required(verb: str) -> str:
     """The name of the session that the caller is typed in. Raises UsageError outside of any."""
     record = current()
     if record is None:
-        raise UsageError(f"{verb} without a name works inside a session", hint=f"write: $sesh {verb} NAME")
+        raise UsageError(f"{verb} without a name works inside a session", hint=f"write: {SESH} {verb} NAME")
     return str(record["name"])

@@ -113,7 +113,7 @@ def agent_path(session_id: str) -> str:
 def link_agent(session_id: str, target: str) -> None:
     """Makes a session's agent path a symbolic link to `target`, in one step; if that fails it stays as it was."""
     link = agent_path(session_id)
-    temporary = f"{link}.{os.getpid()}"
+    temporary = writing.unfinished(link)
     try:
         os.symlink(target, temporary)
         os.replace(temporary, link)
@@ -182,11 +182,10 @@ def forget_ended() -> None:
     old = time.time() - OLDEST
     for name in paths.names():
         try:
-            written = os.lstat(paths.record_path(name)).st_mtime
+            record = readable(name) if os.lstat(paths.record_path(name)).st_mtime < old else None
+            if record is None or record.get("exit_code") is None or not here(record) or alive(record):
+                continue
+            if age(record) > OLDEST:
+                forget(name, str(record.get("id")))
         except FileNotFoundError:
-            continue
-        record = readable(name) if written < old else None
-        if record is None or record.get("exit_code") is None or not here(record) or alive(record):
-            continue
-        if age(record) > OLDEST:
-            forget(name, str(record.get("id")))
+            continue  # another daemon forgets the same ones

@@ -23,6 +23,7 @@ OLDEST = 7 * 24 * 3600.0
 """Seconds for which a result is kept."""
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
+_RESULT, _OUTPUT = ".json", ".out"
 _FIELDS = {
     **keys("exit_code signal", code), **keys("memory position events columns rows", exact_natural),
     **keys("duration cpu", number), **keys("timed_out truncated job shell", flag),
@@ -47,17 +48,28 @@ def keep(result: JobResult, output: bytes | None) -> None:
             pass
         if not paths.trusted(folder):
             return
-        if output is not None:
-            writing.write_whole(_path(result["id"], ".out"), output)
-        writing.write_whole(_path(result["id"], ".json"), protocol.encode(result))
+        _write(result, output)
         _prune(folder)
     except (OSError, Refused):
         return
 
 
+def _write(result: JobResult, output: bytes | None) -> None:
+    """Writes a result and its output, both or neither. Raises OSError."""
+    path = _path(result["id"], _OUTPUT)
+    if output is not None:
+        writing.write_whole(path, output)
+    try:
+        writing.write_whole(_path(result["id"], _RESULT), protocol.encode(result))
+    except OSError:
+        if output is not None:
+            os.unlink(path)
+        raise
+
+
 def sync(session_id: str) -> None:
     """Waits until the result of a session is on the disk: nobody waits for that, so it comes after the answers."""
-    for path in (_path(session_id, ".out"), _path(session_id, ".json"), directory()):
+    for path in (_path(session_id, _OUTPUT), _path(session_id, _RESULT), directory()):
         try:
             writing.sync(path)
         except OSError:
@@ -69,12 +81,12 @@ def rename(session_id: str, name: str) -> None:
     result = by_id(session_id)
     if result is not None:
         content = protocol.encode({**result, "name": name})
-        writing.write_whole(_path(session_id, ".json"), content, durable=True)
+        writing.write_whole(_path(session_id, _RESULT), content, durable=True)
 
 
 def by_id(session_id: str) -> JobResult | None:
     """The result of the session with this id. Raises Refused for a damaged one."""
-    return _read(_path(session_id, ".json")) if is_id(session_id) else None
+    return _read(_path(session_id, _RESULT)) if is_id(session_id) else None
 
 
 def newest(name: str) -> JobResult | None:
@@ -97,7 +109,7 @@ def ids() -> set[str]:
         entries = os.listdir(directory()) if paths.trusted(directory()) else []
     except FileNotFoundError:
         return set()
-    return {entry[: -len(".json")] for entry in entries if entry[:1] != "." and entry.endswith(".json")}
+    return {entry[: -len(_RESULT)] for entry in entries if entry[:1] != "." and entry.endswith(_RESULT)}
 
 
 def of_job(name: str) -> JobResult | None:
@@ -133,7 +145,7 @@ def _readings() -> Iterator[JobResult | Refused]:
     if not paths.trusted(paths.directory()) or not paths.trusted(folder):
         return
     for entry in os.listdir(folder):
-        if entry[:1] != "." and entry.endswith(".json"):
+        if entry[:1] != "." and entry.endswith(_RESULT):
             try:
                 result = _read(os.path.join(folder, entry))
             except Refused as error:
@@ -149,35 +161,47 @@ def _path(session_id: str, suffix: str) -> str:
 
 def output(result: JobResult) -> bytes:
     """The output that a job's result kept, as it came from its terminal; empty if none was kept."""
-    return reading.read_own(_path(str(result["id"]), ".out"), _LARGEST) or b""
+    return reading.read_own(_path(str(result["id"]), _OUTPUT), _LARGEST) or b""
 
 
 def _read(path: str) -> JobResult | None:
     result: JobResult | None = files.read(path, _FIELDS, _LARGEST)
     if result is None:
         return None
-    return {**result, "id": os.path.basename(path)[: -len(".json")]}  # the name of the file, which leads to the output
+    return {**result, "id": os.path.basename(path)[: -len(_RESULT)]}  # the name of the file, which leads to the output
 
 
 def _prune(folder: str) -> None:
-    """Removes results that are too old or beyond the newest ones, and unfinished files of killed processes."""
+    """Removes results that are too old or beyond the newest ones, and what killed processes left."""
     written: dict[str, float] = {}
     for entry in os.scandir(folder):
+        stem, suffix = os.path.splitext(entry.name)
         try:
-            if writing.is_abandoned(entry.path):
+            if is_left(entry.path):
                 os.unlink(entry.path)
-            elif entry.name.endswith(".json"):
-                written[entry.name[:-5]] = entry.stat(follow_symlinks=False).st_mtime
+            elif is_id(stem) and suffix == _RESULT:
+                written[stem] = entry.stat(follow_symlinks=False).st_mtime
         except FileNotFoundError:
             continue  # another session's daemon removes the same ones
     old = time.time() - OLDEST
     for index, stem in enumerate(sorted(written, key=written.__getitem__, reverse=True)):
         if index >= NEWEST or written[stem] < old:
-            for suffix in (".out", ".json"):
+            for suffix in (_OUTPUT, _RESULT):
                 try:
                     os.unlink(os.path.join(folder, stem + suffix))
                 except FileNotFoundError:
                     continue
+
+
+def is_left(path: str) -> bool:
+    """Returns whether a killed process left a file unfinished, or an output without its result.
+
+    Raises FileNotFoundError.
+    """
+    stem, suffix = os.path.splitext(path)
+    if suffix != _OUTPUT or not is_id(os.path.basename(stem)):
+        return writing.is_abandoned(path)
+    return time.time() - os.lstat(path).st_mtime > writing.SETTLED and not os.path.lexists(stem + _RESULT)
 
 
 def command_json(

@@ -255,7 +255,7 @@ def _exchange(place: str, command: str) -> None:
     os.mkdir(theirs, 0o777)
     os.chmod(theirs, 0o777)  # noqa: S103
     while True:
-        for entry in [*os.listdir(theirs), "work.cmd", ".work.run"]:
+        for entry in [*os.listdir(theirs), "work.sesh-run", ".work.run"]:
             try:
                 with open(os.path.join(theirs, entry), "w") as file:
                     file.write(command)

@@ -18,7 +18,7 @@ def spelled(module: Module) -> list[str]:
     """The texts of a module that write the program's name by themselves."""
     described = {id(node.value) for node in module.nodes if isinstance(node, ast.Expr)}
     return [
-        f"{module.path}:{node.lineno}: {node.value!r}; write $sesh, PROGRAM or CALLED"
+        f"{module.path}:{node.lineno}: {node.value!r}; write SESH, PROGRAM or CALLED"
         for node in module.nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described
         if COMMAND.search(node.value)

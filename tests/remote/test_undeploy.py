@@ -79,9 +79,19 @@ def test_what_sesh_did_not_install_stays(home: Home, farm: Farm) -> None:
     ours.write(
         ".local/bin/sesh", f"#!/bin/sh\nexec {ours.run('sed -n 3p .local/bin/sesh').stdout.partition(' ')[2]}", 0o755
     )
+    mine = [
+        ".sesh/notes.json", ".sesh/.results/mine", ".local/state/sesh/work/box/diary.md", ".cache/sesh/mine",
+        ".local/share/sesh/versions/mine/start.py",
+    ]  # fmt: skip
+    for path in mine:
+        ours.write(path, "mine\n")
+    for path in (".sesh", ".sesh/.results", ".local/state/sesh"):
+        ours.run(f"chmod 700 {path}")
     done = home.sesh("--undeploy", "@ours")
-    assert (done.code, "stays: sesh did not install it" in done.stderr) == (0, True)
-    assert left(ours) == ["./.local/bin/sesh"]
+    assert (done.code, done.stderr.count(" stays: ")) == (0, 5)
+    assert sorted(path for path in left(ours) if os.path.isfile(os.path.join(ours.home, path))) == sorted(
+        f"./{path}" for path in (".local/bin/sesh", *mine)
+    )
 
 
 def test_another_name_of_a_host_that_was_left_is_forgotten_with_its_sessions(home: Home, farm: Farm) -> None:

@@ -480,4 +480,17 @@ def test_what_mends_the_directory_of_sessions_on_a_host_can_be_run_here(home: Ho
     done = home.sesh("--list")
     os.chmod(home.directory, 0o700)
     assert "ssh" not in done.stderr
+    state = os.path.join(home.path, ".local/state/sesh/remotes")
+    os.chmod(state, 0o740)
+    done = home.sesh("@box", "--list")
+    os.chmod(state, 0o700)
+    assert (done.code, "ssh" in done.stderr) == (1, False), "nor is it one for the host of the line"
+
+
+@pytest.mark.parametrize("words", [["--open", "x", "/$sesh $there "], ["--grep", "(", "$sesh $there "]])
+def test_what_was_typed_stays_as_it_was_in_an_error_of_a_host(home: Home, farm: Farm, words: list[str]) -> None:
+    """It was taken for the place of a command, and rewritten."""
+    farm.host("box")
+    done = home.sesh("@box", *words, "--json").json()
+    assert words[-1] in done["error"]["message"]
     assert f"run: chmod 700 {home.directory}" in done.stderr

@@ -21,6 +21,7 @@ OWN = [
     ("sesh --kill play w", "sesh --kill play work"),
     ("sesh --list --label no", r"sesh --list --label note=a\ \$\(b\)"),
     ("sesh new proj", "sesh new projects/"),
+    ("sesh new onl", r"sesh new only\*/"),
     ("sesh new -- ./runnable/sessp", "sesh new -- ./runnable/sessprogram"),
     ("sesh @me@gp", "sesh @me@gp"),
     ("sesh @far.example.com --list --label=te", "sesh @far.example.com --list --label=team=web"),
@@ -66,6 +67,8 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     home.sesh("--open", "work", "--label", "team=web")
     home.sesh("--open", "play", "--label", "note=a $(b)")
     os.makedirs(os.path.join(home.path, "projects/deep"))
+    os.makedirs(os.path.join(home.path, "only*"))
+    home.write("only1", "")
     home.write(".ssh/config", "Host gpubox other*\nHost=far.example.com\nInclude more/*\n")
     home.write(".ssh/more/1", "Host boxed !not\n")
     home.write("runnable/sessprogram", "#!/bin/sh\n", mode=0o755)
@@ -114,7 +117,7 @@ def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_
         "zsh": ".local/share/zsh/site-functions/_sesh",
         "fish": ".config/fish/completions/sesh.fish",
     }
-    mine = home.write(places[shell], "# mine\n")
+    mine = home.write(places[shell], "# mine, as sesh --complete says\n")
     others = [os.path.join(home.path, place) for name, place in places.items() if name != shell]
     second = [".local/share/bash-completion/completions/sesh-mux", ".config/fish/completions/sesh-mux.fish"]
     for action in ("install", "install", "uninstall"):
@@ -123,6 +126,6 @@ def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_
         assert [os.path.exists(path) for path in others] == [action == "install"] * 2
         assert [os.path.exists(os.path.join(home.path, path)) for path in second] == [action == "install"] * 2
     with open(mine) as kept:
-        assert kept.read() == "# mine\n"
+        assert kept.read() == "# mine, as sesh --complete says\n"
     left = [folder for folder, *inside in os.walk(home.path) if not any(inside) and "share" in folder]
     assert left == []

@@ -122,3 +122,10 @@ def test_a_session_whose_package_was_replaced_still_runs_from_its_environment(tm
     finally:
         os.close(descriptor)
     assert said.stdout == "True\n"
+
+
+def test_a_directory_that_is_no_environment_is_not_cleared_for_one(home: Home) -> None:
+    mine = home.write("venv/mine", "mine")
+    command = ["sh", os.path.join(ROOT, ".ci", "venv.sh"), os.path.dirname(mine)]
+    done = subprocess.run(command, env=home.env, capture_output=True, text=True, check=False)
+    assert (done.returncode, os.listdir(os.path.dirname(mine))) == (1, ["mine"])

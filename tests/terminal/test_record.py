@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 from collections.abc import Callable
 from typing import Any
@@ -123,3 +124,23 @@ def test_a_full_screen_program_is_seen_from_the_first_moment(sesh: Sesh, home: H
     recorder.send_signal(signal.SIGTERM)
     assert recorder.wait(10) == 0
     assert played(path)[:2] == ["first", "second"]
+
+
+def test_a_recording_that_does_not_begin_leaves_the_file_that_it_was_to_replace(sesh: Sesh, home: Home) -> None:
+    """It was emptied before the session had answered."""
+    path = home.write("taken", "mine")
+    sesh("--open", "ended")
+    sesh("--kill", "ended")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.join(home.directory, "work.sock"))
+        os.chmod(os.path.join(home.directory, "work.sock"), 0o600)
+        listener.listen()
+        listener.settimeout(10)
+        recorder = home.start("--record", "work", path, "--force")
+        opened, _ = listener.accept()
+        with opened:
+            opened.recv(1)  # it has asked
+            recorder.send_signal(signal.SIGINT)
+            assert recorder.wait(10) == 130
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == "mine"

@@ -165,7 +165,7 @@ def test_watchers_see_the_command_as_if_typed(home: Home, shell: str) -> None:
     log = home.sesh("--logs", "t").stdout
     assert "echo one …\none\ntwo\n" in log
     assert "echo 'it is'\nit is\n" in log
-    for scaffold in (".run", ".cmd", "7373"):
+    for scaffold in (".run", ".sesh-run", "7373"):
         assert scaffold not in log
     terminal.close()
 
@@ -402,7 +402,7 @@ def test_a_persons_key_before_the_command_begins_breaks_it(home: Home) -> None:
     os.kill(pid, signal.SIGSTOP)
     process = home.start("--run", "t", "--json", "--", "touch ~/ran")
     try:
-        wait_until(lambda: list(Path(home.directory).glob("*.cmd")) or process.poll() is not None)
+        wait_until(lambda: list(Path(home.directory).glob("*.sesh-run")) or process.poll() is not None)
         terminal.type(b"x")
         out, _ = process.communicate(timeout=10)
     finally:
@@ -418,7 +418,7 @@ def test_a_persons_key_before_the_command_begins_breaks_it(home: Home) -> None:
 def test_nothing_is_left_on_disk(home: Home) -> None:
     opened(home, "bash")
     ran(home, "echo one")
-    assert [name for name in os.listdir(home.directory) if name.endswith((".run", ".cmd"))] == []
+    assert [name for name in os.listdir(home.directory) if name.endswith((".run", ".sesh-run"))] == []
 
 
 @two

@@ -20,6 +20,8 @@ from tests.support import ROOT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 HOURS = 2 * 3600
+OLD, NEW, NEWEST = f"1.0-{'a' * 12}", f"1.1-{'b' * 12}", f"1.2-{'c' * 12}"
+"""Versions as `--deploy` names them."""
 
 
 def daemon(home: Home, name: str) -> int:
@@ -42,7 +44,9 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     os.kill(daemon(home, "gone"), signal.SIGKILL)
     kernel_knows = daemon(home, "gone")
     wait_until(lambda: not identity.start_time(kernel_knows))
-    stale = [left_behind(home, entry) for entry in (".0123abcd.run", "gone.cmd", ".web.json.4194999", "torn.json")]
+    stale = [
+        left_behind(home, entry) for entry in (".0123abcd.run", "gone.sesh-run", ".web.json.4194999.sesh", "torn.json")
+    ]
     fresh = home.write(".sesh/.89abcdef.run", "", mode=0o600)
     dry = sesh("--sweep", "--older", "0s", "--dry-run")
     assert (dry.code, dry.stdout.splitlines()[-1]) == (0, "6 found; nothing changed")
@@ -138,15 +142,43 @@ def test_what_a_killed_process_did_not_finish_is_swept(sesh: Sesh, home: Home) -
     os.makedirs(os.path.join(home.directory, ".results"), mode=0o700)
     os.makedirs(os.path.join(home.path, ".local/state/sesh/remotes"), mode=0o700)
     dead = (1 << 22) - 1
-    left = [left_behind(home, entry) for entry in (f".a.json.{dead}", f"..recent.{dead}", f".results/.ab.json.{dead}")]
-    left.append(left_behind(home, f"../.local/state/sesh/remotes/.ab.json.{dead}"))
-    living = left_behind(home, f".results/.cd.json.{os.getpid()}")
-    fresh = home.write(f".sesh/.results/.ef.json.{dead}", "", mode=0o600)
+    left = [
+        left_behind(home, entry)
+        for entry in (f".a.json.{dead}.sesh", f"..recent.{dead}.sesh", f".results/.ab.json.{dead}.sesh")
+    ]
+    left.append(left_behind(home, f"../.local/state/sesh/remotes/.ab.json.{dead}.sesh"))
+    living = left_behind(home, f".results/.cd.json.{os.getpid()}.sesh")
+    fresh = home.write(f".sesh/.results/.ef.json.{dead}.sesh", "", mode=0o600)
     assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
     assert [os.path.exists(path) for path in (*left, living, fresh)] == [False] * 4 + [True] * 2
-    again = left_behind(home, f".b.json.{dead}")
+    again = left_behind(home, f".b.json.{dead}.sesh")
     sesh("--exec", "--", "true")
     assert not os.path.exists(again), "the next one that writes there takes it away"
+
+
+def test_what_sesh_has_not_made_is_no_leftover(sesh: Sesh, home: Home) -> None:
+    """`SESH_DIR` and `SESH_CTRL_DIR` may name directories with files of the user's own, with names much like ours."""
+    os.makedirs(os.path.join(home.path, ".local/state/sesh/remotes"), mode=0o700)
+    os.makedirs(os.path.join(home.directory, ".control"), mode=0o700)
+    others = {
+        "notes.tmp": "x", ".notes.2024": "x", ".a.b.1.sesh.txt": "x", "deploy.cmd": "x", "deploy.run": "x",
+        ".env.prod": "x", "notes.json": '{"name": "mine"}\n', "todo.json": "not JSON", ".control/yarn.lock": "",
+        ".control/x.failed": "",
+    }  # fmt: skip
+    for entry, content in others.items():
+        left_behind(home, entry, content)
+    with socket.socket(socket.AF_UNIX) as mine:
+        mine.bind(os.path.join(home.directory, ".control", "mine.sock"))
+    os.utime(os.path.join(home.directory, ".control", "mine.sock"), (0, 0))
+    assert sesh("--sweep", "--older", "0", "--all").stdout == "no leftovers\n"
+    sesh("--exec", "--", "true")
+    assert all(os.path.exists(os.path.join(home.directory, entry)) for entry in (*others, ".control/mine.sock"))
+
+
+def test_a_record_that_is_torn_is_swept(sesh: Sesh, home: Home) -> None:
+    left = left_behind(home, "torn.json", '{"name":"torn","id":"00')
+    assert sesh("--sweep", "--older", "0").stdout.splitlines()[-1] == "1 of 1 cleared"
+    assert not os.path.exists(left)
 
 
 def test_a_link_to_the_agent_of_a_connection_that_has_ended_is_swept(sesh: Sesh, home: Home) -> None:
@@ -180,13 +212,13 @@ def test_a_person_is_asked_before_a_lost_session_is_forgotten(sesh: Sesh, home: 
     pid = daemon(home, "gone")
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not identity.start_time(pid))
-    left_behind(home, "gone.cmd")
+    left_behind(home, "gone.sesh-run")
     terminal = home.terminal("--sweep")
     terminal.wait_for("forget the lost session gone?")
     terminal.type("n")
     assert terminal.exit_code() == 0
     assert home.names() == ["gone"]
-    assert not os.path.exists(os.path.join(home.directory, "gone.cmd")), "what nobody would miss is cleared"
+    assert not os.path.exists(os.path.join(home.directory, "gone.sesh-run")), "what nobody would miss is cleared"
     again = home.terminal("--sweep")
     again.wait_for("forget the lost session gone?")
     again.type("y")
@@ -212,16 +244,18 @@ def test_the_session_that_it_is_typed_in_and_another_machines_are_left(sesh: Ses
 
 def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> None:
     folder = ".local/share/sesh/versions"
-    for version in ("1.0-a", "1.1-b", "1.2-c"):
+    for version in (OLD, NEW, NEWEST, "mine"):
         home.write(f"{folder}/{version}/start.py", "import signal; signal.pause()\n")
+        if version != "mine":
+            home.write(f"{folder}/{version}/MANIFEST", "")
         then = time.time() - HOURS
         os.utime(os.path.join(home.path, folder, version), (then, then))
-    home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/1.2-c/start.py\n", mode=0o755)
-    used = home.terminal(command=["python3", f"{home.path}/{folder}/1.1-b/start.py"])
-    wait_until(lambda: any("1.1-b" in " ".join(words) for _, _, words in proc.own_processes()))
+    home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/{NEWEST}/start.py\n", mode=0o755)
+    used = home.terminal(command=["python3", f"{home.path}/{folder}/{NEW}/start.py"])
+    wait_until(lambda: any(NEW in " ".join(words) for _, _, words in proc.own_processes()))
     pieces = sesh("--sweep", "--older", "0", "--json").json()["pieces"]
-    assert [(each["kind"], os.path.basename(each["what"])) for each in pieces] == [("version", "1.0-a")]
-    assert sorted(os.listdir(os.path.join(home.path, folder))) == ["1.1-b", "1.2-c"]
+    assert [(each["kind"], os.path.basename(each["what"])) for each in pieces] == [("version", OLD)]
+    assert sorted(os.listdir(os.path.join(home.path, folder))) == [NEW, NEWEST, "mine"]
     used.close()
 
 
@@ -235,6 +269,7 @@ def deployed(home: Home, version: str) -> tuple[str, list[str]]:
         target = os.path.join(lib, *(("sesh",) if room == "sesh" else ("sesh", room)))
         shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore)
     home.write(".local/bin/sesh", "#!/bin/sh\n", mode=0o755)
+    home.write(os.path.join(versions, version, "MANIFEST"), "")
     os.utime(os.path.join(versions, version), (0, 0))
     code = f"import sys; sys.path.insert(0, {lib!r}); from sesh.__main__ import start; start()"
     return versions, [sys.executable, "-c", code]
@@ -246,11 +281,11 @@ def test_a_version_that_all_sessions_were_moved_from_is_removed_while_they_run(
 ) -> None:
     """The zygote that some of them came from held it as long as they ran."""
     ours = home.command
-    versions, home.command = deployed(home, "1.0-a")
+    versions, home.command = deployed(home, OLD)
     for name in names:
         assert home.sesh("--open", name, "--", "sleep", "100").code == 0
     assert os.path.isdir(os.path.join(home.directory, ".zygote")) == (len(names) > 1)
-    _, home.command = deployed(home, "1.1-b")
+    _, home.command = deployed(home, NEW)
     assert home.sesh("--reload").code == 0
     home.command = ours
 
@@ -258,7 +293,7 @@ def test_a_version_that_all_sessions_were_moved_from_is_removed_while_they_run(
         sesh("--sweep", "--json", "--all")
         return os.listdir(versions)
 
-    wait_until(lambda: swept() == ["1.1-b"], 20, 0.2, portrait=lambda: repr(os.listdir(versions)))
+    wait_until(lambda: swept() == [NEW], 20, 0.2, portrait=lambda: repr(os.listdir(versions)))
     assert home.names() == sorted(names)
     assert {home.summary(name)["state"] for name in names} == {"running"}
 
@@ -266,7 +301,7 @@ def test_a_version_that_all_sessions_were_moved_from_is_removed_while_they_run(
 def test_a_version_that_a_daemon_runs_from_stays(sesh: Sesh, home: Home) -> None:
     """The command line of a daemon does not show where it was loaded from: it holds a lock there."""
     ours = home.command
-    versions, home.command = deployed(home, "1.0-a")
+    versions, home.command = deployed(home, OLD)
     env = {**home.environment(), "SESH_DIR": os.path.join(home.path, "elsewhere")}
     assert home.sesh("--open", "work", "--", "sleep", "100", env=env).code == 0
     home.command, theirs = ours, home.command
@@ -286,6 +321,21 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(proc, "directory_of", lambda _: "/home/me")
     monkeypatch.setattr(sweep, "_CLOSING_TIME", 0.0)
     assert [each.pid for each in sweep.bridges()] == [10, 12]
+
+
+def test_a_process_that_ends_before_it_is_signalled_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was an error between the look whether it lives and the signal."""
+
+    def kill(_pid: int, _number: int) -> None:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(proc, "own_processes", lambda: [(10, 1, ["python3", "-m", "sesh", "--bridge"])])
+    monkeypatch.setattr(proc, "directory_of", lambda _: "/home/me")
+    monkeypatch.setattr(identity, "start_time", lambda _: "1")
+    monkeypatch.setattr(sweep, "_CLOSING_TIME", 0.0)
+    monkeypatch.setattr(os, "kill", kill)
+    (orphan,) = sweep.bridges()
+    assert orphan.clear()
 
 
 @pytest.mark.usefixtures("inside")

@@ -236,6 +236,8 @@ def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
         ("22:00-07:00", 7 * 60, False),
         ("12:00-13:00", 12 * 60, True),
         ("12:00-13:00", 13 * 60, False),
+        (" 9:00 - 10:00 ", 9 * 60, True),
+        ("00:00-24:00", 24 * 60 - 1, True),
         ("", 0, False),
     ],
 )

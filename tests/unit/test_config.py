@@ -64,6 +64,16 @@ def test_without_a_file_the_defaults_hold(place: Path) -> None:
     assert (found.groups, found.remotes, found.hooks, found.warnings) == ({}, {}, {}, [])
 
 
+@pytest.mark.parametrize(
+    ("span", "holds"),
+    [("22:00-07:00", True), ("", True), ("00:00-24:00", True)]
+    + [(span, False) for span in ("22:75-07:00", "22:00-07:60", "25:00-07:00", "24:01-07:00", "22-7", "22:00")],
+)
+def test_quiet_hours_are_two_times_of_a_day(place: Path, span: str, holds: bool) -> None:
+    found = loaded(place, f'quiet = "{span}"\n')
+    assert (found.quiet, found.warnings == []) == (span if holds else "", holds)
+
+
 def test_every_key_is_taken(place: Path) -> None:
     found = loaded(place, FULL)
     assert warnings(found) == []

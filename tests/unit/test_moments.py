@@ -20,3 +20,34 @@ def test_the_day_stands_there_where_it_is_not_today() -> None:
 @pytest.mark.parametrize(("stamp", "text"), [(None, ""), ("", ""), ("soon", "soon")])
 def test_what_is_no_moment_stays_as_it_is(stamp: object, text: str) -> None:
     assert moments.here(stamp) == text
+
+
+NO_MOMENTS = [
+    "2026-13-45T99:99:99Z",
+    "2026-02-30T00:00:00Z",
+    "2026-01-31T12:00:60Z",
+    "2026-01-31",
+    "T",
+    "1" * 5000 + "T",
+]
+
+
+@pytest.mark.parametrize("stamp", NO_MOMENTS)
+def test_what_no_calendar_or_clock_has_is_no_moment(stamp: str) -> None:
+    assert moments.seconds(stamp) is None
+    assert moments.here(stamp) == stamp
+    assert moments.age(stamp, time.time()) == ""
+
+
+@pytest.mark.parametrize("stamp", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z"])
+def test_a_moment_of_any_year_is_shown(stamp: str) -> None:
+    """A host tells its own."""
+    moment = moments.seconds(stamp)
+    assert moment is not None
+    assert moments.here(stamp) == moments.local(moment)
+    assert moments.age(stamp, time.time())
+
+
+def test_a_moment_comes_back_from_its_stamp() -> None:
+    assert moments.seconds(moments.exact_stamp(1769860800.123)) == 1769860800.123
+    assert moments.seconds(moments.stamp(1769860800)) == 1769860800

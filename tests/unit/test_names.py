@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from sesh.about import SESH
 from sesh.errors import InvalidHost, InvalidName, UsageError
 from sesh.names import (
     check_host,
@@ -107,9 +108,9 @@ def test_an_ipv6_address_is_to_stand_in_brackets(word: str, meant: str) -> None:
 @pytest.mark.parametrize(
     ("word", "meant"),
     [
-        ("web1,web2", "for several: $sesh @web1 @web2"),
-        ("gpu:train", "for a session on it: $sesh @gpu train"),
-        ("gpu/train", "for a session on it: $sesh @gpu train"),
+        ("web1,web2", f"for several: {SESH} @web1 @web2"),
+        ("gpu:train", f"for a session on it: {SESH} @gpu train"),
+        ("gpu/train", f"for a session on it: {SESH} @gpu train"),
         ("-x,web2", ""),
         ("ssh://host", ""),
         ("../gpu", ""),

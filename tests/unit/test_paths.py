@@ -8,6 +8,8 @@ import os
 import pwd
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from sesh.platform import LONGEST_SOCKET_PATH
 from sesh.remote import known
 from sesh.remote.ssh import ssh
 from sesh.remote.sync import sync
+from tests.support import ROOT
 
 
 @pytest.fixture
@@ -216,36 +219,29 @@ def test_parents_that_are_made_are_closed_to_others_under_any_umask(
 def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many systems give each user a group of their own and a umask of 002, and so does sshd of Debian."""
-    own = pwd.getpwuid(os.geteuid())
-    another = pwd.struct_passwd(("other", "x", 4711, own.pw_gid, "", "/", "/bin/sh"))
+    """Many systems give each user a group of their own and a umask of 002. All accounts are never read for it: a
+    directory server takes seconds to list them."""
+    own = pwd.getpwuid(os.geteuid()).pw_name
     parent.chmod(0o775)
-    group = parent.stat().st_gid
 
-    def members(listed: list[str], primary: list[pwd.struct_passwd]) -> None:
-        monkeypatch.setattr(sharing, "_own_groups", {})
-        monkeypatch.setattr(grp, "getgrgid", lambda _: grp.struct_group(("group", "x", group, listed)))
-        monkeypatch.setattr(pwd, "getpwall", lambda: primary)
+    def group(name: str, *members: str) -> None:
+        found = grp.struct_group((name, "x", parent.stat().st_gid, [*members]))
+        monkeypatch.setattr(grp, "getgrgid", lambda _: found)
 
-    primary = pwd.struct_passwd((own.pw_name, "x", own.pw_uid, group, "", "/", "/bin/sh"))
-    for listed, accounts in (([], [primary]), ([own.pw_name], [primary]), ([own.pw_name, "root"], [])):
-        members(listed, accounts)
+    monkeypatch.delattr(pwd, "getpwall")
+    for members in ([], [own]):
+        group(own, *members)
         assert paths.trusted(writing.ready_directory())
     os.rmdir(paths.directory())
-    for listed, accounts in (
-        (["other"], [primary]),
-        ([own.pw_name, "other"], []),
-        ([], [primary, pwd.struct_passwd((*another[:3], group, *another[4:]))]),
-        ([], []),
-    ):
-        members(listed, accounts)
+    for name, members in ((own, ["other"]), (own, [own, "other"]), ("staff", []), ("staff", [own])):
+        group(name, *members)
         unsafe(parent, rf"{parent} is writable by other users \(mode 0775\); run: chmod go-w {parent}$")
         os.rmdir(paths.directory())
-    members([own.pw_name], [primary])
+    group(own)
     monkeypatch.setattr(sharing, "_has_acl", lambda _: True)
     unsafe(parent, "is writable by other users")
+    monkeypatch.setattr(sharing, "_has_acl", lambda _: False)
     monkeypatch.setattr(grp, "getgrgid", {}.__getitem__)
-    monkeypatch.setattr(sharing, "_own_groups", {})
     with pytest.raises(Refused, match="is writable by other users"):
         paths.names()
 
@@ -454,7 +450,7 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (ready / "a.json").symlink_to(victim)
-    (ready / f".b.json.{os.getpid()}").symlink_to(victim)
+    (ready / f".b.json.{os.getpid()}.sesh").symlink_to(victim)
     (ready / ".lock").symlink_to(victim)
     writing.write_whole(str(ready / "a.json"), b"x")
     with pytest.raises(OSError, match="symbolic links"):
@@ -529,6 +525,18 @@ def test_the_sessions_attached_last_are_remembered_the_newest_first(ready: Path)
     assert attached_last.recent() == []
 
 
+def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
+    """Each of several processes wrote the list that it had read, without what another one had added meanwhile."""
+    code = (
+        f"import sys; sys.path.insert(0, {ROOT!r}); from sesh import attached_last\n"
+        "for n in range(8): attached_last.remember(f'{sys.argv[1]}{n}')"
+    )
+    words = [sys.executable, "-Ic", code]
+    writers = [subprocess.Popen([*words, letter], env={"SESH_DIR": str(ready)}) for letter in "abcd"]
+    assert [writer.wait(30) for writer in writers] == [0] * 4
+    assert sorted(attached_last.recent()) == [f"{letter}{number}" for letter in "abcd" for number in range(8)]
+
+
 def test_what_cannot_be_remembered_keeps_nobody_from_attaching(ready: Path) -> None:
     Path(attached_last.recent_path()).mkdir()
     attached_last.remember("work")
@@ -554,7 +562,7 @@ def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_re
 
     monkeypatch.setattr(os, "replace", renamed)
     writing.write_whole(str(ready / "a.json"), b"1", durable=True)
-    assert done == [str(ready / f".a.json.{os.getpid()}"), "rename", str(ready)]
+    assert done == [str(ready / f".a.json.{os.getpid()}.sesh"), "rename", str(ready)]
     done.clear()
     writing.write_whole(str(ready / "a.json"), b"2")
     assert done == ["rename"]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from sesh import moments, wording
+from sesh.about import SESH
 from sesh.cli import printing, table
 from sesh.cli.tui import console, pager
 from sesh.cli.tui.console import STEPS, MarkedList, Stage, edited, hint
@@ -68,7 +69,7 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
             missing = "no session has these labels" if wanted else "there are no sessions"
             silent = [f"@{host} ({why})" for host, why in sorted(index.there.items()) if isinstance(why, str)]
             missing += f", but {', '.join(silent)} could not be asked" if silent else ""
-            raise NotFound(missing, hint="`$sesh NAME` creates one")
+            raise NotFound(missing, hint=f"`{SESH} NAME` creates one")
         if printing.dumb():
             summaries, recent = entries(index, wanted), enter.recent()
             keys.sort(key=lambda key: _rank(recent, key, summaries[key]))

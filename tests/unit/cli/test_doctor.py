@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from sesh.about import SESH
 from sesh.cli.doctor import doctor
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
@@ -16,7 +17,7 @@ def test_a_remedy_for_a_host_is_a_command_for_that_host(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """`sesh --reload work` was advised for a session of another host, where it reloads one of this machine."""
-    row = {"check": "versions", "state": "warning", "message": "m", "remedy": "$sesh --reload work"}
+    row = {"check": "versions", "state": "warning", "message": "m", "remedy": f"{SESH} --reload work"}
     monkeypatch.setattr(host_target.HostTarget, "call", lambda *_, **__: [row])
     assert doctor(Invocation(split(["@box", "--doctor", "--json"]))) == 0
     assert json.loads(capfd.readouterr().out)["checks"][-1]["remedy"] == "sesh @box --reload work"

@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from sesh.about import SESH
 from sesh.cli import misread, parser, slips
 from sesh.cli.parser import CommandLine, parse, split, wants_json
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VERBS, Verb
@@ -319,7 +320,7 @@ PROPOSALS = [
 @pytest.mark.parametrize(("words", "meant"), PROPOSALS)
 def test_a_wrong_line_is_answered_with_the_one_that_was_meant(words: str, meant: str) -> None:
     error = misread.error(split(words.split()))
-    assert f"{error.message}; {error.hint}".endswith((f"did you mean $sesh {meant}?", f": $sesh {meant}; "))
+    assert f"{error.message}; {error.hint}".endswith((f"did you mean {SESH} {meant}?", f": {SESH} {meant}; "))
 
 
 @pytest.mark.parametrize(
@@ -367,10 +368,10 @@ def assert_accepted(error: SeshError) -> None:
     """The lines that an error proposes are taken by the parser, and each names its session as sesh wants it."""
     text = f"{error.message}?{error.hint}"
     for mark in (
-        "did you mean $sesh ", "before the name: $sesh ", "after --: $sesh ", "comes first: sesh ", "session: $sesh ",
-        "a session on gpu: sesh ", "on it: sesh ", "write: $sesh ", "command: $sesh ",
+        f"did you mean {SESH} ", f"before the name: {SESH} ", f"after --: {SESH} ", "comes first: sesh ",
+        f"session: {SESH} ", "a session on gpu: sesh ", "on it: sesh ", f"write: {SESH} ", f"command: {SESH} ",
     ):  # fmt: skip
-        meant = text.partition(mark)[2].partition("?")[0].partition(", for the host")[0].partition(", or $sesh")[0]
+        meant = text.partition(mark)[2].partition("?")[0].partition(", for the host")[0].partition(f", or {SESH}")[0]
         again = shlex.split(meant)
         if meant and not {"NAME", "CMD", "TEXT", "@HOST", "FILE", "REGEX", "K=V", "…"} & set(again):
             taken = split(again)
@@ -406,7 +407,7 @@ def test_each_line_that_is_proposed_for_name_at_host_is_accepted_whole(verb: Ver
             continue  # --label K=V is an option too
         if parse(line) is None:
             error = misread.error(line)
-            assert f"$sesh {whole}" in f"{error.message} {error.hint}"
+            assert f"{SESH} {whole}" in f"{error.message} {error.hint}"
         else:
             with pytest.raises(InvalidName) as raised:
                 find.checked(name, verb.name)

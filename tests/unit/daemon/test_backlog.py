@@ -72,7 +72,7 @@ def fill(log: OutputLog, size: int) -> bytes:
 
 
 def test_a_file_that_a_killed_daemon_of_this_number_left_is_no_obstacle(log: OutputLog, tmp_path: Path) -> None:
-    (tmp_path / f".unnamed.file.{os.getpid()}").touch()
+    (tmp_path / f".unnamed.{os.getpid()}.sesh").touch()
     for number in range(2 * MEMORY // len(LINE)):
         log.append(LINE % (1, number))
     assert log.base < log.in_memory

@@ -93,14 +93,16 @@ def test_r07_a_stale_socket_is_cleared_with_its_record_and_its_link(directory: s
 
 
 def test_what_a_killed_daemon_left_of_a_run_goes_with_the_next_birth(directory: str) -> None:
-    """The command of a `--run` stood there for good."""
-    for name, age in ((".0123abcd.run", 120), ("lost.cmd", 120), (".89abcdef.run", 0), ("busy.cmd", 0), ("notes", 120)):
+    """The command of a `--run` stood there for good. What only ends like it, or like an unfinished file, stays."""
+    others = ("deploy.run", "deploy.cmd", ".notes.2024", "notes.tmp", "notes")
+    ages = {".0123abcd.run": 120, "lost.sesh-run": 120, ".89abcdef.run": 0, "busy.sesh-run": 0}
+    for name, age in {**ages, **dict.fromkeys(others, 1 << 20)}.items():
         path = os.path.join(directory, name)
         with open(path, "w", encoding="ascii") as file:
             file.write("secret")
         os.utime(path, (time.time() - age, time.time() - age))
     Listener.claim("work").release()
-    assert sorted(os.listdir(directory)) == [".89abcdef.run", ".lock", "busy.cmd", "notes"]
+    assert sorted(os.listdir(directory)) == sorted([".89abcdef.run", ".lock", "busy.sesh-run", *others])
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "directory", "fifo"])

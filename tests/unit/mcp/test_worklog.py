@@ -55,11 +55,28 @@ def test_a_file_has_an_end_and_an_age(folder: Path, monkeypatch: pytest.MonkeyPa
     for _ in range(10):
         worklog.log_action(path, "run", "x" * 60, "exit code 0")
     assert os.path.getsize(path) < 300
-    old = folder / "local" / "2020-01-01-old.md"
-    other = folder / "local" / "mine.txt"
-    for each in (old, other):
-        each.write_text("x")
+    assert time.time() - os.stat(path).st_mtime < 60
+
+
+def test_old_logs_are_removed_and_nobody_elses_files(folder: Path) -> None:
+    """`SESH_WORK_LOG` may name a directory with notes of the user's own: all that end in `.md` were removed."""
+    logs = []
+    for name, host in (("old", None), ("old", "user@box"), ("local", "local")):
+        logs.append(worklog.path(name, host) or "")
+        worklog.log_opening(logs[-1], name, host, "created")
+    begun = worklog.path("new", None) or ""
+    worklog.log_opening(begun, "new", None, "created")
+    head = Path(logs[0]).read_text()
+    notes = {
+        "diary.md": head, "sub/thesis.md": head, "sub/2020-01-01-old.md": "# Old thoughts\n",
+        "2020-01-01-old.md": "# Old thoughts\n", "sub/2020-01-01-else.md": head, "sub/deep/2020-01-01-old.md": head,
+    }  # fmt: skip
+    for entry, text in notes.items():
+        (folder / entry).parent.mkdir(exist_ok=True, parents=True)
+        (folder / entry).write_text(text)
+        (folder / entry).chmod(0o600)
+    for each in (*logs, *(str(folder / entry) for entry in notes)):
         os.utime(each, (1, 1))
     worklog.prune()
-    assert sorted(os.listdir(folder / "local")) == sorted([os.path.basename(path), "mine.txt"])
-    assert time.time() - os.stat(path).st_mtime < 60
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert left == {*notes, os.path.relpath(begun, folder)}

@@ -341,3 +341,32 @@ def test_any_document_comes_back_byte_for_byte(value: dict[str, Any], data: st.D
     assert not integrate.integrate(agent)
     assert integrate.integrate(agent, remove=True)
     assert path.read_bytes() == text.encode()
+
+
+@pytest.mark.parametrize("remove", [False, True])
+def test_what_an_agent_writes_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch, remove: bool) -> None:
+    """It writes its settings when a person allows something: that was lost."""
+    path = put("claude", '{"a": 1}\n')
+    if remove:
+        integrate.integrate("claude")
+    fsync = os.fsync
+    writes = iter([True])
+
+    def written_meanwhile(descriptor: int) -> None:
+        fsync(descriptor)
+        if next(writes, False):
+            path.write_text(path.read_text().replace('"a": 1', '"a": 2'))
+
+    monkeypatch.setattr(os, "fsync", written_meanwhile)
+    assert integrate.integrate("claude", remove=remove)
+    assert parsed(path.read_text())["a"] == 2
+    assert integrate.standing("claude")[0] is not remove
+
+
+def test_settings_that_are_written_again_and_again_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put("claude", "{}\n")
+    monkeypatch.setattr(os, "fsync", lambda _: path.write_text(path.read_text() + "\n"))
+    with pytest.raises(Refused):
+        integrate.integrate("claude")
+    assert set(path.read_text().split()) == {"{}"}
+    assert os.listdir(path.parent) == [path.name]

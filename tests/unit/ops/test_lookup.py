@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sesh import moments
+from sesh.about import SESH
 from sesh.errors import Late, LoginRefused, NotFound, Refused, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import lookup
@@ -175,7 +176,7 @@ def test_of_a_host_that_is_not_asked_it_is_not_said_that_it_does_not_answer(worl
     for _ in range(2):  # the second time it is not asked
         with pytest.raises(NotFound, match=words) as error:
             lookup.host_of(CALLER, "work")
-        assert error.value.hint == "`$sesh @box` asks it at once"
+        assert error.value.hint == f"`{SESH} @box` asks it at once"
     assert world.asked == ["box"]
     ((_, _, why),) = lookup.lists(CALLER)
     assert re.fullmatch(r"no; not asked until \d\d:\d\d:\d\d, `sesh @box` asks at once", why)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.about import SESH
 from sesh.bridge import LinkCaller
 from sesh.errors import NotFound, SeshError
 from sesh.reach.caller import YES_NO, Caller, Question
@@ -74,12 +75,12 @@ def test_whatever_the_other_machine_says_of_itself_harms_nothing(facts: dict[str
     ("error", "here", "there"),
     [
         (
-            NotFound("no session x", hint="`$sesh` lists sessions, `$sesh x` creates it"),
+            NotFound("no session x", hint=f"`{SESH}` lists sessions, `{SESH} x` creates it"),
             "no session x; `sesh` lists sessions, `sesh x` creates it",
             "no session x; `sesh @box` lists sessions, `sesh @box x` creates it",
         ),
         (
-            SeshError("write: $sesh --kill x, or $sesh --exec -- y"),
+            SeshError(f"write: {SESH} --kill x, or {SESH} --exec -- y"),
             "write: sesh --kill x, or sesh --exec -- y",
             "write: sesh @box --kill x, or sesh @box --exec -- y",
         ),

@@ -140,6 +140,30 @@ def test_the_log_that_nobody_has_named_begins_with_the_first_remote_and_stays_sm
     assert [len(Path(path).read_text(encoding="utf-8").splitlines()) for path in eventlog.paths_of()] == [3, 1]
 
 
+def test_a_log_that_another_process_has_just_rotated_is_not_rotated_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The older file was replaced by the one that had just been begun."""
+    monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "sesh" / "remotes").mkdir(parents=True, mode=0o700)
+    eventlog.log("connect", host="box", note="x" * 200)
+    monkeypatch.setattr(eventlog, "_MAX_SIZE", 100)
+    own = eventlog.path()
+    lstat = os.lstat
+
+    def other_is_faster(path: str) -> os.stat_result:
+        status = lstat(path)
+        if path == own and status.st_size > 100:
+            os.replace(own, f"{own}.1")
+            Path(own).touch(0o600)
+        return status
+
+    monkeypatch.setattr(os, "lstat", other_is_faster)
+    eventlog.log("disconnect", host="box")
+    assert [event["event"] for event in eventlog.read()] == ["connect", "disconnect"]
+
+
 def test_the_log_that_nobody_has_named_is_not_written_through_a_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from sesh.remote import known
 from sesh.remote.ssh import destination
 from sesh.remote.ssh.destination import Destination
 from sesh.store import files
+from tests.support import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +32,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def there(word: str, hostname: str = "10.0.0.1", user: str = "me", port: str = "22") -> Destination:
     """A destination as ssh would have resolved it."""
     return Destination(word, settings={"user": [user], "hostname": [hostname], "port": [port]})
+
+
+def files_in(place: Path) -> list[str]:
+    """The files of the hosts."""
+    return [entry for entry in os.listdir(place) if entry != ".lock"]
 
 
 def words() -> list[str]:
@@ -122,7 +130,7 @@ def test_a_name_that_another_host_bears_now_leaves_nothing_behind(names: dict[st
     known.record(there("box", "10.0.0.2"))
     assert (words(), known.name_of("box")) == (["alt"], "alt")
     assert known.last_told("box")[1] == [{"name": "alt"}]
-    assert len(os.listdir(place)) == 2
+    assert len(files_in(place)) == 2
 
 
 def test_a_name_that_leads_elsewhere_now_is_no_alias_of_the_host_before(names: dict[str, str]) -> None:
@@ -177,7 +185,7 @@ def test_everything_is_private(place: Path) -> None:
         os.umask(before)
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in place.iterdir()} == {0o600}
-    assert len(list(place.iterdir())) == 3
+    assert len(files_in(place)) == 3
 
 
 def test_a_directory_that_is_not_private_is_refused_with_the_fix(place: Path) -> None:
@@ -372,6 +380,20 @@ def test_what_is_learnt_of_one_session_changes_its_row_and_neither_time() -> Non
     assert known.last_told("box")[1][-1] == {"name": "work", "state": "running", "id": "2"}
 
 
+def test_what_several_processes_learn_of_a_host_is_kept_together(tmp_path: Path) -> None:
+    """One read what was known, another one wrote, and the first put what it had read back in place."""
+    known.record(there("box"))
+    code = (
+        f"import sys; sys.path.insert(0, {ROOT!r}); from sesh.remote import known\n"
+        "for n in range(25): known.add('box', f'{sys.argv[1]}{n}')"
+    )
+    words = [sys.executable, "-Ic", code]
+    writers = [subprocess.Popen([*words, letter], env={"HOME": str(tmp_path)}) for letter in "abcd"]
+    assert [writer.wait(30) for writer in writers] == [0] * 4
+    names = {row["name"] for row in known.last_told("box")[1]}
+    assert names == {f"{letter}{number}" for letter in "abcd" for number in range(25)}
+
+
 def test_a_remote_can_be_forgotten() -> None:
     known.record(there("box"))
     known.keep("box", [{"name": "work", "state": "running", "cwd": "/"}])
@@ -425,13 +447,13 @@ def test_what_a_forgotten_host_answers_is_not_kept(place: Path) -> None:
     known.keep("box", [])
     known.record_failure("box")
     known.forget_unless_known("box")
-    assert len(os.listdir(place)) == 3
+    assert len(files_in(place)) == 3
     known.forget("box")
     known.keep("box", [])
-    assert os.listdir(place) == []
+    assert files_in(place) == []
     known.record_failure("box")
     known.forget_unless_known("box")
-    assert os.listdir(place) == []
+    assert files_in(place) == []
 
 
 def test_an_answer_reads_the_record_of_its_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:

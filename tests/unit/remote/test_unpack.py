@@ -402,6 +402,15 @@ def test_what_a_killed_deploy_left_goes_with_the_next_and_what_is_in_use_does_no
     process.communicate(timeout=20)
 
 
+def test_another_deploy_that_ends_meanwhile_fails_none(
+    host: Host, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two names of one host: the temporary folder of the other one went between two looks."""
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: [*listdir(path), ".tmp-gone"])
+    assert "done" in host.do(bundle, "install")
+
+
 def test_lines_of_login_files_are_no_part_of_the_answer(host: Host, bundle: Bundle) -> None:
     process = host.start(host.stream(bundle, "look", token="a1b2"))  # noqa: S106 (it is no secret)
     out, _ = process.communicate(timeout=20)

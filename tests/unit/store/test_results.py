@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sesh import writing
 from sesh.errors import Refused
 from sesh.schema import JobResult
 from sesh.store import results
@@ -57,6 +59,32 @@ def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> No
     os.utime(folder / kept[0], (old, old))
     results.keep(result(501), None)
     assert not (folder / kept[0]).exists()
+
+
+def test_a_disk_that_fills_behind_the_output_keeps_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to 4 MiB stayed there for good, of a result that nobody could find."""
+    write_whole = writing.write_whole
+
+    def full(path: str, data: bytes) -> os.stat_result:
+        if path.endswith(".json"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_whole(path, data)
+
+    monkeypatch.setattr(writing, "write_whole", full)
+    results.keep(result(1), b"output")
+    assert os.listdir(tmp_path / "sessions" / ".results") == []
+
+
+def test_an_output_without_its_result_goes_with_the_next_one(tmp_path: Path) -> None:
+    """That of a daemon that was killed between the two."""
+    results.keep(result(1), b"output")
+    folder = tmp_path / "sessions" / ".results"
+    for number, age in ((2, 0.0), (3, writing.SETTLED + 1)):
+        (folder / f"{number:016x}.out").write_bytes(b"output")
+        then = time.time() - age
+        os.utime(folder / f"{number:016x}.out", (then, then))
+    results.keep(result(4), None)
+    assert sorted(path.stem for path in folder.glob("*.out")) == [f"{1:016x}", f"{2:016x}"]
 
 
 def test_junk_where_a_result_should_be_is_no_result(tmp_path: Path) -> None:
