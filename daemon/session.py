@@ -31,7 +31,7 @@ from sesh.errors import SIGNAL_BASE
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.moments import STEADY, stamp
-from sesh.queries import QUERIES
+from sesh.queries import QUERIES, Finding, bounded
 from sesh.schema import Event, Foreground
 from sesh.stored import CheckpointHeader, Facts
 
@@ -120,7 +120,7 @@ class Session:
             passing=self._passing,
             deliver=self._deliver,
             stirred=self._stirred,
-            report=self._handle_finding,
+            report=self._handle_findings,
             checkpoint=self.output_settled,
         )
         self._memory_count = time.monotonic(), facts.get("ended_for_memory")
@@ -199,8 +199,13 @@ class Session:
             self.timers.set("checkpoint", CHECKPOINT_AFTER, self.output_settled)  # if it cannot even be loaded now
             self.get_checkpointer().write_if_due()
 
+    def _handle_findings(self, findings: list[Finding], start: int) -> None:
+        """Handles what the query scanner has found in a block that begins at `start` in the log."""
+        for kind, body, end in bounded(findings):
+            self._handle_finding(kind, body, start + end)
+        self._answer()
+
     def _handle_finding(self, kind: str, body: bytes, position: int) -> None:
-        """Handles a finding of the query scanner; `position`: behind it in the log."""
         if kind in QUERIES:
             self._query(kind, body, position)
         elif kind == "title":
@@ -238,11 +243,9 @@ class Session:
         if client is not None:
             client.replies.expect(kind, time.monotonic())
             return
-        if self.pump.input.waiting("answers") >= MAX_ANSWERS or (self.runs is not None and self.runs.no_answers()):
-            return
-        if len(self._unanswered) < MAX_UNANSWERED:
+        refused = self.runs is not None and self.runs.no_answers()
+        if len(self._unanswered) < MAX_UNANSWERED and not refused:
             self._unanswered.append((kind, body, position))
-        self._answer()
 
     def _answer_status(self, terminator: bytes) -> None:
         """Answers a query for OSC 7501 itself, before anybody can answer the DA1 that comes behind it: a program that
@@ -258,6 +261,7 @@ class Session:
 
     def _answer(self) -> None:
         """Answers queries in their order. One that the emulator has not come to yet waits, and all after it."""
+        until = time.monotonic() + ANSWER_TIME
         while self._unanswered:
             kind, body, position = self._unanswered[0]
             terminal = None
@@ -265,14 +269,17 @@ class Session:
             if needs_terminal(kind) and not (self.model.loaded or self.log.base) and position <= UNLOADED_LAG:
                 reply = answer_of_new(kind, body, self.log.bytes(0, position))
             if needs_terminal(kind) and not reply:
-                if not self.model.reach(position, ANSWER_TIME):
-                    self.timers.ensure("answers", 0, self._answer)
-                    return
+                if not self.model.reach(position, max(0.0, until - time.monotonic())):
+                    break
                 terminal = self.model.emulator
             self._unanswered.popleft()
             reply = reply or answer(kind, body, terminal)
-            if reply:
+            if reply and self.pump.input.waiting("answers") < MAX_ANSWERS:
                 self.pump.type("answers", reply)
+            if time.monotonic() >= until:
+                break
+        if self._unanswered:
+            self.timers.ensure("answers", 0, self._answer)
 
     # -- events, and what comes of them
 
