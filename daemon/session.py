@@ -98,7 +98,8 @@ class ProgramEnd:
 class Session:
     """The session's parts, made in the order of its bytes. Parts that few sessions need are made at their first use.
 
-    `facts` change by `description.change` alone, save `ended_for_memory`, and at the end `keep` and `reason`.
+    `facts` change by `description.change` alone, save `pid` at the start, `ended_for_memory`, and at the end `keep` and
+    `reason`.
     """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
@@ -147,6 +148,12 @@ class Session:
         self.relay.reports = self.activity.sequences
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
+    def begin(self, pty: Pty) -> None:
+        """Takes the terminal of the program, which was started just now."""
+        self.facts["pid"] = pty.pid
+        self.pump.pty, self.pump.open = pty, True
+        self.activity.stirred()
+
     @property
     def name(self) -> str:
         """The session's present name."""
@@ -159,7 +166,7 @@ class Session:
 
     @property
     def pty(self) -> Pty | None:
-        """The program's terminal; it may be closed. None if the session was loaded after its end."""
+        """The program's terminal; it may be closed. None before the start, or if the session was loaded after its end."""
         return self.pump.pty
 
     @property
