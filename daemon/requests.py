@@ -44,7 +44,7 @@ CATCH_UP, MOST_PATIENCE, CATCH_UP_PRINTING = 5, 60, 0.02
 """Seconds that a request for the screen waits for the emulator: at most, unless its asker says that it waits longer
 (`patience`); as long as that may be; and if the emulator is far behind, and the program has printed more since."""
 TYPING = frozenset(("send", "answer", "submit"))
-"""Requests that type: they wait for a text whose Enter is still to come."""
+"""Requests that type: all but keys wait for a text whose Enter is still to come."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state: it may catch up before they are carried out."""
 
@@ -89,7 +89,7 @@ class Requests:
                 f"this session's daemon (sesh {__version__}) does not know that request",
                 hint=f"reload it with the new sesh: $sesh --reload {session.name}",
             )
-        types = name in TYPING and not request.flag("probe")
+        types = name in TYPING and not (request.flag("probe") or request.flag("keys"))
         if types and self.typing.defer(request, lambda: self._guard(Requests._begin, request)):
             return
         if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):

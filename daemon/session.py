@@ -166,7 +166,7 @@ class Session:
 
     @property
     def pty(self) -> Pty | None:
-        """The program's terminal; it may be closed. None before the start, or if the session was loaded after its end."""
+        """The program's terminal; it may be closed. None before the start, and in a session loaded after its end."""
         return self.pump.pty
 
     @property
