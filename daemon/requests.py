@@ -17,7 +17,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
 from sesh.daemon.typing_requests import TypingRequests
 from sesh.daemon.waits import Sought
-from sesh.errors import InternalError, Refused, SeshError, UsageError
+from sesh.errors import Refused, SeshError, UsageError, daemon_failed
 from sesh.messages import Answer, Message
 from sesh.moments import STEADY
 from sesh.shapes import fits
@@ -135,12 +135,16 @@ class Requests:
         """Calls a function with a request, and answers with the error that it raises."""
         try:
             function(self, request)
-        except SeshError as error:
-            request.connection.refuse(request.number, error)
         except Exception as error:
-            self.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
-            failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
-            request.connection.refuse(request.number, failure)
+            self.fail(request.connection, request.number, str(request.words.get("verb")), error)
+
+    def fail(self, connection: Connection, number: int, verb: str, error: Exception) -> None:
+        """Answers a request with the error that it has raised; notes one that is no refusal."""
+        if isinstance(error, SeshError):
+            connection.refuse(number, error)
+            return
+        self.session.faults.note(f"a fault in the request {verb}", error)
+        connection.refuse(number, daemon_failed())
 
 
 def _request(function: RequestFunction) -> RequestFunction:

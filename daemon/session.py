@@ -408,7 +408,8 @@ class Session:
     def get_runs(self) -> RunQueue:
         """The commands for the live shell."""
         if self.runs is None:
-            self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit)
+            history, fault = self.get_history(), self.faults.note
+            self.runs = RunQueue(self.facts, self.pump, self.timers, history, self.emit, fault)
         return self.runs
 
     def get_marks(self) -> CommandMarks:
