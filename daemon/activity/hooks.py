@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from sesh import config, paths, reading, wire
 from sesh.errors import SeshError
 from sesh.log import FaultLog
-from sesh.messages import Words
+from sesh.messages import Answer, Words
 from sesh.schema import Event
 from sesh.stored import Facts
 
@@ -170,11 +170,7 @@ def _tell_on_terminal(message: Words) -> bool:
     It need not if somebody has come to look at the session meanwhile.
     """
     typed: list[tuple[float, str]] = []
-    for name in paths.names():
-        try:
-            answer = wire.connect(name, 1.0).only("typed", timeout=1.0)[0]
-        except (SeshError, OSError):
-            continue
+    for name, answer in _typed():
         typed_at = answer.get("at")
         if name == message["name"] and answer.get("watched") is True:
             return True
@@ -187,6 +183,26 @@ def _tell_on_terminal(message: Words) -> bool:
         except (SeshError, OSError):
             continue
     return False
+
+
+def _typed() -> Iterator[tuple[str, Answer]]:
+    """What the daemons of this machine say of who typed there last; those that say nothing in a second are left out."""
+    deadline = time.monotonic() + 1.0
+    asked: list[tuple[str, wire.Connection]] = []
+    for name in paths.names():  # first all are asked: one that is stopped must not hold the others up
+        try:
+            connection = wire.connect(name, max(0.0, deadline - time.monotonic()))
+            connection.send(wire.greeting("request") + wire.asking("typed", 1), deadline)
+        except (SeshError, OSError):
+            continue
+        asked.append((name, connection))
+    for name, connection in asked:
+        with connection:
+            try:
+                answer, _ = connection.answer(1, deadline)
+            except (SeshError, OSError):
+                continue
+        yield name, answer
 
 
 def _detach() -> None:
