@@ -1,9 +1,9 @@
-"""The events of a session, numbered: the newest are kept, and each follower reads them at its own pace.
+"""The events of a session, numbered: some are kept, and each follower reads them at its own pace.
 
 An event is `{"seq", "ts", "event", "session", …}`. `seq` counts from 1 for each session, `ts` is RFC 3339 in UTC to the
 millisecond. The events: `created attached detached command_started command_ended bell title notification renamed
-resized exited activity`, and `missed` (`count`), made for one follower: so many went by while it did not read. Nothing
-that somebody typed is among them.
+resized exited activity`, and `missed` (`count`), made for one follower: so many are not kept for it. Nothing that
+somebody typed is among them.
 
 `Missed` counts the events while no client is attached, and shows them to the next client in one line.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING
 
 from sesh import moments, protocol, wording
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 
 KEPT = 1000
-"""Events that are kept for followers that come later, or read slowly."""
+"""Events that are kept for followers that come later, or read slowly. Of more, the most frequent kind loses its oldest:
+a title that changes all the time must not push out how a command ended."""
 MAX_UNREAD = 64 << 10
 """Bytes that a follower may leave unread before it is sent no more."""
 MAX_TEXT = 1024
@@ -42,7 +44,8 @@ class Events:
         self._on_event = on_event
         self.last = 0
         """The number of the newest event, 0 before the first."""
-        self._kept: deque[Event] = deque(maxlen=KEPT)
+        self._kept: dict[str, deque[Event]] = {}
+        """The events by kind, the oldest first."""
         self._followers: dict[Connection, int] = {}
 
     def add(self, event: str, session: str, /, **facts: Unpack[Event]) -> None:
@@ -59,8 +62,18 @@ class Events:
             "session": session,
             **texts,  # type: ignore[typeddict-item]  # of which each kind of event has its own
         }
-        self._kept.append(added)
+        self._keep(added)
         self._on_event(added)
+
+    def _keep(self, event: Event) -> None:
+        self._kept.setdefault(event["event"], deque()).append(event)
+        if sum(map(len, self._kept.values())) > KEPT:
+            max(self._kept.values(), key=len).popleft()
+
+    def _after(self, seen: int) -> list[Event]:
+        """The events kept with a number above `seen`, in their order."""
+        newer = (takewhile(lambda event: event["seq"] > seen, reversed(kind)) for kind in self._kept.values())
+        return sorted(chain.from_iterable(newer), key=lambda event: event["seq"])
 
     def follow(self, connection: Connection, since: int | None) -> None:
         """Sends a connection the events after number `since`; None: from now on."""
@@ -68,12 +81,14 @@ class Events:
 
     def dump(self) -> tuple[int, list[Event], dict[Connection, int]]:
         """The newest event's number, the events kept, and the last number that each follower was sent."""
-        return self.last, list(self._kept), dict(self._followers)
+        return self.last, self._after(0), dict(self._followers)
 
     def restore(self, last: int, events: list[Event], followers: dict[Connection, int]) -> None:
         """Goes on from what `dump` returned."""
         self.last, self._followers = last, followers
-        self._kept = deque(events, maxlen=KEPT)
+        self._kept.clear()
+        for event in events:
+            self._keep(event)
 
     def forget(self, connection: Connection) -> None:
         """Forgets a follower; a connection that is not one is ignored."""
@@ -92,22 +107,20 @@ class Events:
                 self._followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: Connection, seen: int) -> int:
-        """Queues events for a follower; returns the number of the last one."""
-        oldest = self._kept[0]
-        if seen < oldest["seq"] - 1:
-            before = oldest["seq"] - 1
-            missed: Event = {
-                "seq": before,
-                "ts": moments.exact_stamp(time.time()),
-                "event": "missed",
-                "session": oldest["session"],
-                "count": before - seen,
-            }
-            connection.queue(_frame(missed))
-            seen = before
-        for event in list(self._kept)[seen - self.last :]:
+        """Queues events for a follower, and how many are missing before each; returns the number of the last one."""
+        for event in self._after(seen):
             if connection.unsent >= MAX_UNREAD:
                 break
+            before = event["seq"] - 1
+            if seen < before:
+                missed: Event = {
+                    "seq": before,
+                    "ts": moments.exact_stamp(time.time()),
+                    "event": "missed",
+                    "session": event["session"],
+                    "count": before - seen,
+                }
+                connection.queue(_frame(missed))
             connection.queue(_frame(event))
             seen = event["seq"]
         return seen

@@ -17,7 +17,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
 from sesh.daemon.typing_requests import TypingRequests
 from sesh.daemon.waits import Sought
-from sesh.errors import InternalError, Refused, SeshError, UsageError
+from sesh.errors import Refused, SeshError, UsageError, daemon_failed
 from sesh.messages import Answer, Message
 from sesh.moments import STEADY
 from sesh.shapes import fits
@@ -44,7 +44,7 @@ CATCH_UP, MOST_PATIENCE, CATCH_UP_PRINTING = 5, 60, 0.02
 """Seconds that a request for the screen waits for the emulator: at most, unless its asker says that it waits longer
 (`patience`); as long as that may be; and if the emulator is far behind, and the program has printed more since."""
 TYPING = frozenset(("send", "answer", "submit"))
-"""Requests that type: they wait for a text whose Enter is still to come."""
+"""Requests that type: all but keys wait for a text whose Enter is still to come."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state: it may catch up before they are carried out."""
 
@@ -89,7 +89,7 @@ class Requests:
                 f"this session's daemon (sesh {__version__}) does not know that request",
                 hint=f"reload it with the new sesh: {SESH} --reload {session.name}",
             )
-        types = name in TYPING and not request.flag("probe")
+        types = name in TYPING and not (request.flag("probe") or request.flag("keys"))
         if types and self.typing.defer(request, lambda: self._guard(Requests._begin, request)):
             return
         if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
@@ -141,12 +141,16 @@ class Requests:
         """Calls a function with a request, and answers with the error that it raises."""
         try:
             function(self, request)
-        except SeshError as error:
-            request.connection.refuse(request.number, error)
         except Exception as error:
-            self.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
-            failure = InternalError("the session's daemon failed", hint=f"see `{SESH} --status`")
-            request.connection.refuse(request.number, failure)
+            self.fail(request.connection, request.number, str(request.words.get("verb")), error)
+
+    def fail(self, connection: Connection, number: int, verb: str, error: Exception) -> None:
+        """Answers a request with the error that it has raised; notes one that is no refusal."""
+        if isinstance(error, SeshError):
+            connection.refuse(number, error)
+            return
+        self.session.faults.note(f"a fault in the request {verb}", error)
+        connection.refuse(number, daemon_failed())
 
 
 def _request(function: RequestFunction) -> RequestFunction:

@@ -31,7 +31,7 @@ from sesh.errors import SIGNAL_BASE
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.moments import STEADY, stamp
-from sesh.queries import QUERIES
+from sesh.queries import QUERIES, Finding, bounded
 from sesh.schema import Event, Foreground
 from sesh.stored import CheckpointHeader, Facts
 
@@ -98,7 +98,8 @@ class ProgramEnd:
 class Session:
     """The session's parts, made in the order of its bytes. Parts that few sessions need are made at their first use.
 
-    `facts` change by `description.change` alone, save `ended_for_memory`, and at the end `keep` and `reason`.
+    `facts` change by `description.change` alone, save `pid` at the start, `ended_for_memory`, and at the end `keep` and
+    `reason`.
     """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
@@ -120,7 +121,7 @@ class Session:
             passing=self._passing,
             deliver=self._deliver,
             stirred=self._stirred,
-            report=self._handle_finding,
+            report=self._handle_findings,
             checkpoint=self.output_settled,
         )
         self._memory_count = time.monotonic(), facts.get("ended_for_memory")
@@ -147,6 +148,12 @@ class Session:
         self.relay.reports = self.activity.sequences
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
+    def begin(self, pty: Pty) -> None:
+        """Takes the terminal of the program, which was started just now."""
+        self.facts["pid"] = pty.pid
+        self.pump.pty, self.pump.open = pty, True
+        self.activity.stirred()
+
     @property
     def name(self) -> str:
         """The session's present name."""
@@ -159,7 +166,7 @@ class Session:
 
     @property
     def pty(self) -> Pty | None:
-        """The program's terminal; it may be closed. None if the session was loaded after its end."""
+        """The program's terminal; it may be closed. None before the start, and in a session loaded after its end."""
         return self.pump.pty
 
     @property
@@ -199,8 +206,13 @@ class Session:
             self.timers.set("checkpoint", CHECKPOINT_AFTER, self.output_settled)  # if it cannot even be loaded now
             self.get_checkpointer().write_if_due()
 
+    def _handle_findings(self, findings: list[Finding], start: int) -> None:
+        """Handles what the query scanner has found in a block that begins at `start` in the log."""
+        for kind, body, end in bounded(findings):
+            self._handle_finding(kind, body, start + end)
+        self._answer()
+
     def _handle_finding(self, kind: str, body: bytes, position: int) -> None:
-        """Handles a finding of the query scanner; `position`: behind it in the log."""
         if kind in QUERIES:
             self._query(kind, body, position)
         elif kind == "title":
@@ -238,11 +250,9 @@ class Session:
         if client is not None:
             client.replies.expect(kind, time.monotonic())
             return
-        if self.pump.input.waiting("answers") >= MAX_ANSWERS or (self.runs is not None and self.runs.no_answers()):
-            return
-        if len(self._unanswered) < MAX_UNANSWERED:
+        refused = self.runs is not None and self.runs.no_answers()
+        if len(self._unanswered) < MAX_UNANSWERED and not refused:
             self._unanswered.append((kind, body, position))
-        self._answer()
 
     def _answer_status(self, terminator: bytes) -> None:
         """Answers a query for OSC 7501 itself, before anybody can answer the DA1 that comes behind it: a program that
@@ -258,6 +268,7 @@ class Session:
 
     def _answer(self) -> None:
         """Answers queries in their order. One that the emulator has not come to yet waits, and all after it."""
+        until = time.monotonic() + ANSWER_TIME
         while self._unanswered:
             kind, body, position = self._unanswered[0]
             terminal = None
@@ -265,14 +276,17 @@ class Session:
             if needs_terminal(kind) and not (self.model.loaded or self.log.base) and position <= UNLOADED_LAG:
                 reply = answer_of_new(kind, body, self.log.bytes(0, position))
             if needs_terminal(kind) and not reply:
-                if not self.model.reach(position, ANSWER_TIME):
-                    self.timers.ensure("answers", 0, self._answer)
-                    return
+                if not self.model.reach(position, max(0.0, until - time.monotonic())):
+                    break
                 terminal = self.model.emulator
             self._unanswered.popleft()
             reply = reply or answer(kind, body, terminal)
-            if reply:
+            if reply and self.pump.input.waiting("answers") < MAX_ANSWERS:
                 self.pump.type("answers", reply)
+            if time.monotonic() >= until:
+                break
+        if self._unanswered:
+            self.timers.ensure("answers", 0, self._answer)
 
     # -- events, and what comes of them
 
@@ -394,7 +408,8 @@ class Session:
     def get_runs(self) -> RunQueue:
         """The commands for the live shell."""
         if self.runs is None:
-            self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit)
+            history, fault = self.get_history(), self.faults.note
+            self.runs = RunQueue(self.facts, self.pump, self.timers, history, self.emit, fault)
         return self.runs
 
     def get_marks(self) -> CommandMarks:

@@ -55,6 +55,8 @@ class Submission:
         self.began = time.monotonic()
         self.pasted, self.group = False, 0
         """True if it is typed as a paste; and the process group that it is typed to."""
+        self.disturbed = False
+        """True if somebody has sent keys since."""
         self.cells: list[Cell] = []
         self.rows: list[str] = []
         """Where its end stands before the Enter, empty if it is not shown; and what the screen shows then."""
@@ -128,11 +130,13 @@ class Submissions:
         self._note(text)
         question = self._activity.blocked  # what a hook said is answered now
         text, size = (PASTE + text + PASTE_END, _PASTED_PIECE) if submission.pasted else (submission.text, _PIECE)
-        if not (yield from self._type(text, size, shown)):
-            why = "it has not read all of the text" if self._pump.running else "it has ended"
-            return False, f"{why}, and got no Enter"
-        if not (yield from self._stands(submission, shown)):
-            return False, "its screen keeps changing, so it got no Enter"
+        read = yield from self._type(text, size, shown)
+        stands = read and (yield from self._stands(submission, shown))
+        if not self._pump.running:
+            return False, "it has ended, and got no Enter"
+        if not stands:
+            why = "its screen keeps changing" if read else "it has not read all of the text"
+            return False, f"{why}, so it got no Enter"
         if self._disturbed(submission):
             return False, "somebody typed meanwhile, so it got no Enter"
         if submission.group != self._group():
@@ -152,7 +156,7 @@ class Submissions:
     def _stands(self, submission: Submission, shown: TextEnd) -> Generator[None, None, bool]:
         """Waits until the end of a text that was read stands still, or will not be shown; returns whether it does."""
         read_at = seen_at = since = now = time.monotonic()
-        while now - read_at < _RESTLESS:
+        while self._pump.running and now - read_at < _RESTLESS:
             yield
             now, rows = time.monotonic(), self._rows()
             if cells := shown.find(rows):
@@ -222,8 +226,8 @@ class Submissions:
             yield
 
     def _disturbed(self, submission: Submission) -> bool:
-        """Returns whether a person has typed meanwhile, so that Enter would submit that too."""
-        return self._pump.attended_at > submission.began
+        """Returns whether somebody has typed meanwhile, so that Enter would submit that too."""
+        return submission.disturbed or self._pump.attended_at > submission.began
 
     def _shows_menu(self) -> bool:
         """Returns whether the screen shows a menu; Enter would pick its entry."""

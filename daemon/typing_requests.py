@@ -49,10 +49,15 @@ class TypingRequests:
         return self._submissions
 
     def send(self, request: Request) -> None:
-        """Types bytes into the program as one unit; the answer comes once there is room for more."""
+        """Types bytes into the program as one unit; the answer comes once there is room for more.
+
+        `keys`: a text that is on its way gets no Enter then.
+        """
         session, pump, data = self._session, self._session.pump, request.data
         more = request.flag("more")
         typing_checks.check_room(session, data, more=more)
+        if request.flag("keys") and self._submissions is not None and self._submissions.active is not None:
+            self._submissions.active.disturbed = True
         if not more:
             pump.sent_at = session.log.head
         session.sent(data)

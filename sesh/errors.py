@@ -258,6 +258,11 @@ def silent_host(host: str) -> Late:
     return Late(f"{host} does not answer")
 
 
+def daemon_failed() -> InternalError:
+    """The answer of a daemon to a request in which it has met a fault."""
+    return InternalError("the session's daemon failed", hint=f"see `{SESH} --status`")
+
+
 def silent_daemon(name: str) -> Silent:
     """The error for a daemon that does not answer."""
     return Silent(f"the daemon of {name} does not answer", hint=f"`{SESH} --status {name}` shows its pid")

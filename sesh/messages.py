@@ -76,8 +76,8 @@ class Words(_Positions, total=False):
 
     `from`, `since`: a position, or `head`, `sent`, `start`; `since` of `events` is a number, of `answer` a moment.
     `else`: the position that stands for `sent` if nothing was sent. `probe`: only say what would be done. `lasts`:
-    carry it out even if the asker gives up. `name`, `session_id`, `passing`, `op`, `arguments`, `asks`, `answers`,
-    `greeting` and `pings` are the bridge's.
+    carry it out even if the asker gives up. `keys`: they wait for no text that is on its way. `name`, `session_id`,
+    `passing`, `op`, `arguments`, `asks`, `answers`, `greeting` and `pings` are the bridge's.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Words(_Positions, total=False):
     to: str
     host: str | None
     more: bool
+    keys: bool
     since: int | str | None
     question: str
     probe: bool

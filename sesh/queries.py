@@ -32,7 +32,11 @@ QUERIES = frozenset({
 """The kinds of finding that a terminal answers."""
 
 _LONGEST_CONTROL = 256
-_MAX_BELLS = 100
+_MOST_TOLD, _MOST_REPORTS, _MOST_OTHERS = 100, 256, 1000
+_MOST = {
+    "title": 1, "progress": 1, "ris": 1, "bell": _MOST_TOLD, "notification": _MOST_TOLD, "status": _MOST_REPORTS,
+}  # fmt: skip
+"""Findings of each kind in one block that count, the last ones; only the last of those that replace each other."""
 
 # The empty groups at the ends tell the alternatives apart and cost nothing if none matches.
 _CONTROLS = (
@@ -114,7 +118,7 @@ class QueryScanner:
             if group == _BELL:
                 findings.append(("bell", b"", end - offset))
                 bells += 1
-                if bells == _MAX_BELLS:  # a flood of bells must not slow the relay down
+                if bells == _MOST_TOLD:  # a flood of bells must not slow the relay down
                     search = _SILENT.search
             elif group < _OSC:
                 findings.append((_KINDS[group], data[start + 2 : end], end - offset))
@@ -139,6 +143,17 @@ class QueryScanner:
         whole = carry + more
         fits = whole[2:3] != _GIVEN_UP and len(whole) - len(half) <= LONGEST_STRING
         self.carry = whole if fits else whole[:2] + _GIVEN_UP + half
+
+
+def bounded(findings: list[Finding]) -> list[Finding]:
+    """Drops what a block says too often, so that a flood of it cannot hold the daemon up."""
+    left: dict[str, int] = {}
+    kept: list[Finding] = []
+    for finding in reversed(findings):
+        left[finding[0]] = more = left.get(finding[0], _MOST.get(finding[0], _MOST_OTHERS)) - 1
+        if more >= 0:
+            kept.append(finding)
+    return kept[::-1]
 
 
 class QueryRemover:

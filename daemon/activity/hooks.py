@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from sesh import config, paths, reading, wire
 from sesh.errors import SeshError
 from sesh.log import FaultLog
-from sesh.messages import Words
+from sesh.messages import Answer, Words
 from sesh.schema import Event
 from sesh.stored import Facts
 
@@ -46,13 +46,16 @@ class Hooks:
         """The hooks that run, by pid."""
         self._left, self._counted_at = float(BURST), time.monotonic()
         """Hooks that could start at the last count, and the time of that (monotonic)."""
+        self._skips = False
+        """True if the last event ran none, as too many had started."""
 
     def run(self, event: Event) -> None:
         """Starts the hook for an event, if the user has one."""
         kind = KINDS.get(event["event"], "")
-        if not kind or (kind == "on_command_failed" and event.get("exit_code") in (0, None)) or not _mentioned(kind):
+        if not kind or (kind == "on_command_failed" and event.get("exit_code") in (0, None)):
             return
-        self._fork(kind, self._variables(kind, event), None)
+        if self._may_start(kind) and _mentioned(kind):  # in this order, as a program may ring without end
+            self._fork(kind, self._variables(kind, event), None)
 
     def tell(self, kind: str, event: Event) -> None:
         """Has a terminal tell the person; if none can, starts the hook (empty: there is none).
@@ -65,17 +68,23 @@ class Hooks:
         variables = self._variables(kind, event)
         for key in ("state", "why", "question"):
             variables[f"SESH_{key.upper()}"] = str(event.get(key) or "")[:_LONGEST].replace("\0", "")
-        question = variables["SESH_QUESTION"]
-        self._fork(kind, variables, {"name": self._facts["name"], "state": event["state"], "question": question})
+        if self._may_start(kind):
+            question = variables["SESH_QUESTION"]
+            self._fork(kind, variables, {"name": self._facts["name"], "state": event["state"], "question": question})
 
-    def _fork(self, kind: str, variables: dict[str, str], message: Words | None) -> None:
-        """Starts a child for a hook, if not too many were started lately."""
+    def _may_start(self, kind: str) -> bool:
+        """Returns whether not too many hooks were started lately; notes the first that was not."""
         now = time.monotonic()
         self._left = min(float(BURST), self._left + (now - self._counted_at) * PER_SECOND)
         self._counted_at = now
-        if kind != "on_exit" and (self._left < 1 or len(self.running) >= MAX_RUNNING):
+        skipped = kind != "on_exit" and (self._left < 1 or len(self.running) >= MAX_RUNNING)
+        if skipped and not self._skips:  # a flood of lines would push all other faults out of the log
             self._faults.note(f"hook {kind} skipped: too many hooks")
-            return
+        self._skips = skipped
+        return not skipped
+
+    def _fork(self, kind: str, variables: dict[str, str], message: Words | None) -> None:
+        """Starts a child for a hook."""
         self._left -= 1
         try:
             pid = os.fork()
@@ -161,11 +170,7 @@ def _tell_on_terminal(message: Words) -> bool:
     It need not if somebody has come to look at the session meanwhile.
     """
     typed: list[tuple[float, str]] = []
-    for name in paths.names():
-        try:
-            answer = wire.connect(name, 1.0).only("typed", timeout=1.0)[0]
-        except (SeshError, OSError):
-            continue
+    for name, answer in _typed():
         typed_at = answer.get("at")
         if name == message["name"] and answer.get("watched") is True:
             return True
@@ -178,6 +183,26 @@ def _tell_on_terminal(message: Words) -> bool:
         except (SeshError, OSError):
             continue
     return False
+
+
+def _typed() -> Iterator[tuple[str, Answer]]:
+    """What the daemons of this machine say of who typed there last; those that say nothing in a second are left out."""
+    deadline = time.monotonic() + 1.0
+    asked: list[tuple[str, wire.Connection]] = []
+    for name in paths.names():  # first all are asked: one that is stopped must not hold the others up
+        try:
+            connection = wire.connect(name, max(0.0, deadline - time.monotonic()))
+            connection.send(wire.greeting("request") + wire.asking("typed", 1), deadline)
+        except (SeshError, OSError):
+            continue
+        asked.append((name, connection))
+    for name, connection in asked:
+        with connection:
+            try:
+                answer, _ = connection.answer(1, deadline)
+            except (SeshError, OSError):
+                continue
+        yield name, answer
 
 
 def _detach() -> None:

@@ -150,11 +150,10 @@ class Connection:
         """Tells the asker that a request is going to be carried out, then returns whether it still is to be.
 
         An asker that gives up shuts its end down first, and then looks for BEGUN (`wire.Connection.give_up`): either it
-        is seen here to have gone, or it sees that the request has begun.
+        is seen here to have gone, or it sees that the request has begun. One whose socket is full cannot see that.
         """
         self.queue(protocol.numbered(protocol.BEGUN, request, b""))
-        self.flush()
-        if not self.closed and wire.hung_up(self.socket.fileno()):
+        if not self.flush() or (not self.closed and wire.hung_up(self.socket.fileno())):
             self.fail()
         return not self.closed
 

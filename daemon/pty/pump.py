@@ -18,7 +18,7 @@ from sesh.daemon.pty.typed_line import LONGEST_PROMPT, TypedLine, draws_prompt
 from sesh.loop.timers import Timers
 from sesh.messages import Answer
 from sesh.moments import STEADY
-from sesh.queries import QueryScanner
+from sesh.queries import Finding, QueryScanner
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -60,8 +60,8 @@ class Pump:
 
     `passing` returns the part of a block that clients may see. `deliver` sends the block that was added to the log to
     its readers, and returns whether all of them have it. `stirred` is called when the program has written or a unit was
-    typed. `report` is called with the kind and the body of each finding of the query scanner, and the position behind
-    it. `checkpoint` is called some time after output came.
+    typed. `report` is called with the findings of the query scanner in a block, and the block's position.
+    `checkpoint` is called some time after output came.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Pump:
         passing: Callable[[bytes], bytes],
         deliver: Callable[[bytes], bool],
         stirred: Callable[[], None],
-        report: Callable[[str, bytes, int], None],
+        report: Callable[[list[Finding], int], None],
         checkpoint: Callable[[], None],
     ) -> None:
         self.pty, self.log, self.timers = pty, log, timers
@@ -127,8 +127,7 @@ class Pump:
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
         self._stirred()
         if findings:  # readers get a query only once it is noted which of them answers it
-            for kind, body, end in findings:
-                self._report(kind, body, start + end)
+            self._report(findings, start)
             self._deliver(block)
         return True
 

@@ -22,7 +22,7 @@ from sesh.daemon.shell.history import History
 from sesh.daemon.shell.run import DONE, PROBED, RUNNING, TYPED, WAITING, LiveOutput, Run
 from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import MarkFilter, Wrapper, shown, source
-from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown
+from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
 from sesh.moments import STEADY
 from sesh.stored import Facts
@@ -52,13 +52,21 @@ JUST_NOW = 1.0
 
 
 class RunQueue:
-    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event.
+    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event, `fault` a fault.
 
     It is one state machine, and long for that: marks, timers and keys each act on the whole of its state.
     """
 
-    def __init__(self, facts: Facts, pump: Pump, timers: Timers, history: History, emit: Callable[..., None]) -> None:
-        self._facts, self._pump, self._emit = facts, pump, emit
+    def __init__(
+        self,
+        facts: Facts,
+        pump: Pump,
+        timers: Timers,
+        history: History,
+        emit: Callable[..., None],
+        fault: Callable[[str, BaseException], None],
+    ) -> None:
+        self._facts, self._pump, self._emit, self._fault = facts, pump, emit, fault
         self.timers, self.history = timers, history
         self.waiting: deque[Run] = deque()
         self.active: Run | None = None
@@ -249,6 +257,9 @@ class RunQueue:
                 self._type_when_ready(run)
             except SeshError as error:
                 self._refuse(run, error)
+            except Exception as error:
+                self._fault("a fault in a run", error)
+                self._refuse(run, daemon_failed())
             return
         if run.connection is not None and run.connection.closed and not run.key:
             run.connection = None  # a client with a key may come back

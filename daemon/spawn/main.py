@@ -149,7 +149,7 @@ def _serve(session: Session, listener: Listener, creator: socket.socket | None) 
 
 
 def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listener]:
-    """Claims the name, starts the program, and writes the record. Returns the session and its listening socket.
+    """Claims the name, writes the record, and starts the program. Returns the session and its listening socket.
 
     Raises SeshError, OSError; Interrupted, and has changed nothing, if the creator has gone or has given up.
     """
@@ -157,7 +157,6 @@ def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listen
     try:
         listener = Listener.claim(spec["name"], lambda: _begin(creator, spec))
         session = _start_session(spec)
-        write_record(session)
     except BaseException as error:
         if listener is not None:
             listener.release()
@@ -189,24 +188,16 @@ def refusal(error: OSError) -> Refused:
 
 
 def _start_session(spec: LaunchSpec) -> Session:
-    """Starts the program, and returns the session. Raises CannotStart, Refused, OSError."""
+    """Starts the program, and returns the session. Raises CannotStart, Refused, OSError.
+
+    All that can fail comes before the program: one that runs without its session would be in no list.
+    """
     creator = spec["environment"]
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
-    program, argv, command = _program(spec, variables)
+    path, argv, command = _program(spec, variables)
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     created, ended_for_memory = STEADY.now(), system.ended_for_memory()
-    inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
-    if creator.get("SSH_AUTH_SOCK"):  # before the program, which may ask the agent at once
-        records.link_agent(session_id, creator["SSH_AUTH_SOCK"])
-    try:
-        pty = Pty.spawn(Program(program, argv, spec["directory"], variables, size, spec["umask"], inbound))
-    except BaseException:
-        records.unlink_agent(session_id)
-        raise
-    finally:
-        if inbound >= 0:
-            os.close(inbound)
     facts: Facts = {
         "name": spec["name"],
         "id": session_id,
@@ -224,17 +215,30 @@ def _start_session(spec: LaunchSpec) -> Session:
         "outlive": spec.get("outlive"),
         "scrollback": bounds.clamped(spec.get("scrollback"), 0, bounds.MOST_SCROLLBACK, bounds.SCROLLBACK),
         "deadline": created + limit if (limit := spec.get("timeout")) is not None else None,
-        "pid": pty.pid,
+        "pid": 0,
         "ended_for_memory": ended_for_memory,
         "reason": None,
     }
-    session = Session(facts, size, pty)
+    session = Session(facts, size, None)
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):
         session.get_history().restore(max(run["n"] for run in earlier), None, [(run, b"") for run in earlier], [])
+    inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     if outbound >= 0:
         session.pump.stdin = StdinPipe(outbound)
+    try:
+        write_record(session)
+        if creator.get("SSH_AUTH_SOCK"):  # the program may ask the agent at once
+            records.link_agent(session_id, creator["SSH_AUTH_SOCK"])
+        session.begin(Pty.spawn(Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound)))
+    except BaseException:
+        records.unlink_agent(session_id)
+        raise
+    finally:
+        if inbound >= 0:
+            os.close(inbound)
+    session.faults.guard(lambda: write_record(session), "the record")
     return session
 
 

@@ -28,7 +28,7 @@ from sesh.daemon.upgrade import probation
 from sesh.daemon.upgrade import state as states
 from sesh.daemon.upgrade.shape import State
 from sesh.daemon.upgrade.trial import run
-from sesh.errors import Busy, ExitCode, Refused, SeshError
+from sesh.errors import Busy, ExitCode, Refused
 from sesh.names import printable
 
 POLL = 0.01
@@ -67,8 +67,8 @@ def begin(server: Server, connection: Connection, number: int, python: str, path
         try:
             next(steps)
             timers.set("reload", POLL, go_on)
-        except SeshError as error:
-            connection.refuse(number, error)
+        except Exception as error:
+            server.requests.fail(connection, number, "reload", error)
 
     next(steps)
     timers.set("reload", POLL, go_on)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import socket
 import tempfile
+import threading
 import time
 
 from sesh import protocol, wire
@@ -37,9 +39,11 @@ def run(state: State, reload: Reload) -> str:
         os.environ.update(SESH_DIR=folder, HOME=folder, XDG_CONFIG_HOME=folder, XDG_STATE_HOME=folder)
         listener = Listener.claim(str(state["session"]["facts"]["name"]))
         report, report_end = os.pipe()
+        lifetime, lifetime_end = os.pipe()
         child = os.fork()
         if not child:
-            _serve(state, reload, listener, report_end)
+            os.close(lifetime_end)
+            _serve(state, reload, listener, report_end, (lifetime, folder))
         os.close(report_end)
         listener.close()
         client_error = _use(listener.name, state, deadline)
@@ -58,15 +62,25 @@ def run(state: State, reload: Reload) -> str:
 # -- the copy
 
 
-def _serve(state: State, reload: Reload, listener: Listener, report_end: int) -> None:
-    """Loads the state and serves the copy to its end, or reports the error; never returns."""
+def _serve(state: State, reload: Reload, listener: Listener, report_end: int, trial: tuple[int, str]) -> None:
+    """Loads the state and serves the copy to its end, or reports the error; never returns.
+
+    `trial`: a pipe that is closed when the trial ends, and its folder. A trial that is killed cannot clean up.
+    """
 
     def fail(error: BaseException) -> None:
         os.write(report_end, reason(error).encode("utf-8", "replace")[:4096])
         os._exit(1)
 
+    def end_with_trial() -> None:
+        lifetime, folder = trial
+        os.read(lifetime, 1)
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(1)
+
     try:
         copy = _copy(state)
+        threading.Thread(target=end_with_trial, daemon=True).start()
         whole = states.load(copy, reload)  # kept until the end: its descriptors must not be closed
         pty = Pty(copy["pty"]) if copy["pty"] is not None else None
         server = Server(states.load_session(copy["session"], pty), listener, None, reload)

@@ -42,7 +42,8 @@ def type_into(
     """Types keys, a text, Enter if wanted, and keys again.
 
     `enter`: the program is to take the text and the Enter as two; nothing is typed into a person's draft or to a
-    question, save with `force`. Without it a text in pieces is typed as they come. `if_waiting`: only if the session
+    question, save with `force`. Without it a text in pieces is typed as they come. Keys alone wait for no text of
+    others. `if_waiting`: only if the session
     waits for a person and its question matches; an empty pattern always does. Raises UsageError for what is not a key
     and for a text with Enter, or an answer, that is too long, NotFound, Refused, Busy, and NotSubmitted if the program
     has not taken what was typed.
@@ -68,11 +69,12 @@ def type_into(
             words.pop("enter", None)
             data = first + whole + last
             return _sent(len(data), connection.request("answer", data, _soon(), **words)[0].get("position"))
+        keys = not (whole or pieces)
         if not pieces:
             first, last = first + whole + last, b""
         size, position = 0, None
         for chunk in _chunks(first, pieces, last):
-            reply, _ = connection.request("send", chunk, _soon(), more=position is not None)
+            reply, _ = connection.request("send", chunk, _soon(), more=position is not None, keys=keys)
             position = reply.get("position") if position is None else position
             size += len(chunk)
     return _sent(size, position)

@@ -283,3 +283,13 @@ def test_a_daemon_that_cannot_leave_its_creator_says_why(home: Home, daemons: Da
     how += "try:\n    launch.start_daemon(spec)\nexcept launch.Refused as error:\n    assert 'no room' in str(error)\n"
     run_newborn(home, how + "else:\n    raise SystemExit(1)\n")
     assert daemons.litter() == []
+
+
+def test_no_program_runs_whose_session_cannot_be_written_down(home: Home) -> None:
+    """It was started before the record was written, ran on after the error, and was in no list."""
+    home.command = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *home.command]
+    opened = home.sesh("--open", "work", "--", "sh", "-c", "trap '' HUP; touch ran; exec sleep 100")
+    assert opened.code == 1
+    assert home.processes() == []
+    assert not os.path.exists(os.path.join(home.path, "ran"))
+    assert [each for each in os.listdir(home.directory) if each.startswith(("work", ".agent"))] == []

@@ -31,6 +31,7 @@ from sesh.daemon import session
 from sesh.daemon.activity import program_status, question
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.typed_line import TypedLine
 from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.screen.simple_output import replay_safe
@@ -59,7 +60,7 @@ from sesh.vt.render.viewport import Viewport
 from tests.fuzz.place import own_home
 from tests.fuzz.terminals import path
 from tests.support import cost
-from tests.support.data import command
+from tests.support.data import command, daemon_facts
 
 _ID = "0123456789abcdef"
 _PIECE = 4096
@@ -128,6 +129,42 @@ TERMINAL = (
     b"\xff", "中".encode(), "e\u0301".encode(), "\u0301".encode(), "👩\u200d".encode(), "🇫".encode(), b"\x1b[99G",
     b"\x1b[65535G", b"\x1b]9;x\x07", b"\x1b[22;0t", b"\x1b[>1u", b"\x1b]7373;5ec", b"\x1b[?2004l",
 )  # fmt: skip
+
+
+_TOLD = (
+    b"\x1bc", b"\x1b]9;4;1\x07", b"\x1b]9;4;2\x07", b"\x1b]99;d=0;x\x07", b"\x1b]7501;state=working\x07",
+    b"\x1b]7501;?\x07",
+    b"\x1b]7501;id=a:state=blocked\x07", b"\x1b[?u", b"\x1b[1$p", b"\x1b[c", b"\x1b]777;notify;a;b\x07",
+)  # fmt: skip
+
+
+class _Printed(Pty):
+    """A terminal whose program has printed one block."""
+
+    printed = b""
+
+    def read(self, _most: int = 0) -> tuple[bytes, bool]:
+        block, self.printed = self.printed, b""
+        return block, True
+
+
+@contextmanager
+def _session() -> Iterator[Call]:
+    """A daemon's session that reads a block, of a user who has settings."""
+    with own_home() as home:
+        home.write(".config/sesh/config.toml", b"[hooks]\n" + b"#\n" * 500)
+        master, slave = os.openpty()
+
+        def check(data: bytes) -> None:
+            pty = _Printed({"descriptor": master, "slave": slave, "pid": os.getpid(), "path": "", "device": 0})
+            pty.printed = data
+            own = session.Session(daemon_facts(), (80, 24, 0, 0), pty)
+            own.pump.take()
+            own.timers.run()
+
+        yield check
+        os.close(master)
+        os.close(slave)
 
 
 def _ledger(data: bytes) -> None:
@@ -203,6 +240,7 @@ def _grepped(data: bytes) -> None:
 PRINTED = [
     *pure("ledger", TERMINAL, _ledger, covers=("ledger",)),
     *pure("queries", TERMINAL, _scanned, covers=("queries",)),
+    Feed("session", (*TERMINAL, *_TOLD), _session, most=0.05),
     *pure("marks of --run", TERMINAL, _marked(held=False), _marked(held=True)),
     *pure("output of a command", TERMINAL, lambda data: history.own_output(data, translated=True)),
     *pure(

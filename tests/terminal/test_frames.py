@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from sesh import protocol, wire
 from sesh.api import Session
 from sesh.daemon.requests import REQUESTS
+from sesh.errors import SeshError
 from sesh.messages import Answer, Message, TimedWords, Welcome
 from sesh.schema import Event, RunFacts
 from tests.support import Home, Result, wait_until
@@ -137,6 +139,24 @@ def test_what_a_job_that_is_fed_answers_is_what_its_type_says(home: Home) -> Non
     with greeted("job") as connection:
         assert answered(connection, "feed", {"at": 0}).keys() - {"id", "ok"} == {"received", "open"}
         answered(connection, "kill", {})
+
+
+def test_an_asker_that_cannot_be_told_that_it_begins_asks_in_vain(sesh: Sesh) -> None:
+    """One whose socket was full gave up, was told that nothing was done, and its request was carried out."""
+    sesh("--open", "work", "--", "yes")
+    daemon = sesh("--status", "work", "--json").json()["daemon_pid"]
+    with greeted("work") as full, greeted("work") as other:
+        full.send(wire.asking("wait", 2, follow=True))
+        wait_until(lambda: answered(other, "logs", {"lines": 0})["position"] > 4 << 20)
+        full.send(wire.asking("label", 1, set={"k": "v"}))
+        for _ in range(3):
+            answered(other, "summary", {})
+        os.kill(daemon, signal.SIGSTOP)
+        with pytest.raises(SeshError):
+            full.answer(1, time.monotonic())
+        os.kill(daemon, signal.SIGCONT)
+        labels = answered(other, "summary", {})["session"]["labels"]
+    assert full.begun == 1 or labels == {}
 
 
 TOLD = {

@@ -11,7 +11,7 @@ import pytest
 from sesh import wire
 from sesh.api import Sent, Session
 from sesh.errors import Busy, NotSubmitted, Refused, UsageError
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Result, Terminal, wait_until, warm
 from tests.support.scale import LONG
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
@@ -299,6 +299,40 @@ def test_a_program_that_a_key_ends_is_said_to_have_ended(sesh: Sesh) -> None:
     wait_until(lambda: "Key?" in sesh("--screen", "keys").stdout)
     sent = sesh("--send", "keys", "q", "--enter")
     assert (sent.code, "it has ended, and got no Enter" in sent.stderr) == (1, True)
+
+
+def test_a_program_that_ends_after_it_has_read_the_text_is_said_to_have_ended(sesh: Sesh) -> None:
+    """Another program had the terminal, it said."""
+    asks = "stty -icanon -echo; echo Key?; read -r -N4 key; sleep 0.3"
+    assert sesh("--open", "keys", "--", "bash", "-c", asks).code == 0
+    wait_until(lambda: "Key?" in sesh("--screen", "keys").stdout)
+    sent = sesh("--send", "keys", "text", "--enter")
+    assert (sent.code, "it has ended, and got no Enter" in sent.stderr) == (1, True)
+
+
+def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(home: Home) -> None:
+    """A Ctrl-C came up to 30 s later than the text that it was to stop."""
+    patient = "submission._STALLED = submission._READING = 1000"
+    home.command = warm.changed(f"from sesh.daemon import submission; {patient}")
+    home.sesh("--open", "deaf", "--", "sh", "-c", "stty -icanon; echo ready; exec sleep 1000")
+    wait_until(lambda: "ready" in home.sesh("--screen", "deaf").stdout)
+    text = home.start("--send", "deaf", "a text", "--enter")
+    wait_until(lambda: "a text" in home.sesh("--screen", "deaf").stdout)
+    assert home.sesh("--send", "deaf", "--key", "C-c").code == 0
+    assert text.wait(20) == 1
+
+
+def test_a_text_gets_no_enter_behind_keys_that_came_meanwhile(home: Home) -> None:
+    home.command = warm.changed("from sesh.daemon import submission; submission._STANDS = 3")
+    home.sesh("--open", "raw", "--", "sh", "-c", "stty raw; echo ready; exec cat -v >out")
+    wait_until(lambda: "ready" in home.sesh("--screen", "raw").stdout)
+    text = home.start("--send", "raw", "a text", "--enter")
+    wait_until(lambda: "a text" in home.sesh("--screen", "raw").stdout)
+    assert home.sesh("--send", "raw", "--key", "x").code == 0
+    assert text.wait(20) == 1
+    assert home.sesh("--send", "raw", "--key", "y").code == 0
+    wait_until(lambda: "y" in home.sesh("--screen", "raw").stdout)
+    assert home.sesh("--screen", "raw").stdout.split() == ["ready", "a", "textxy"]
 
 
 RESTLESS = """

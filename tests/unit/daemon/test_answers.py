@@ -228,11 +228,11 @@ def test_a_shell_that_asks_at_its_start_does_not_load_the_emulator() -> None:
     asking.pump.pty = Deaf()  # type: ignore[assignment]
     for kind, body, query in (("kitty", b"?u", b"\x1b[?u"), ("decrqm", b"?2026$p", b"\x1b[?2026$p")):
         asking.log.append(query)
-        asking._handle_finding(kind, body, asking.log.head)
+        asking._handle_findings([(kind, body, 0)], asking.log.head)
     assert b"".join(view for _, view, _ in asking.pump.input.units()) == b"\x1b[?0u\x1b[?2026;2$y"
     assert not asking.model.loaded
     asking.log.append(b"\x1b[?2026h\x1b[?2026$p")
-    asking._handle_finding("decrqm", b"?2026$p", asking.log.head)
+    asking._handle_findings([("decrqm", b"?2026$p", 0)], asking.log.head)
     assert b"".join(view for _, view, _ in asking.pump.input.units()).endswith(b"\x1b[?2026;1$y")
     assert asking.model.loaded
 
@@ -242,7 +242,7 @@ def test_answers_that_the_program_does_not_read_are_dropped_beyond_some_kilobyte
     session = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
     session.pump.pty = Deaf()  # type: ignore[assignment]
     for _ in range(5000):
-        session._handle_finding("da1", b"c", 0)
+        session._handle_findings([("da1", b"c", 0)], 0)
     assert MAX_ANSWERS <= session.pump.input.size < MAX_ANSWERS + 100
     session.pump.input.add("send", b"typed")
     assert session.pump.input.waiting("send") == 5
@@ -255,8 +255,7 @@ def test_a_query_behind_much_output_waits_for_the_emulator_and_keeps_its_place(m
     session.pump.pty = Deaf()  # type: ignore[assignment]
     session.log.append(b"\x1b[K\r\n" * 40000 + b"x")
     head = session.log.head
-    session._handle_finding("cpr", b"6n", head)
-    session._handle_finding("da1", b"c", head)
+    session._handle_findings([("cpr", b"6n", 0), ("da1", b"c", 0)], head)
     assert session.timers.is_set("answers")
     assert session.pump.input.size == 0
     monkeypatch.setattr("sesh.daemon.session.ANSWER_TIME", 10.0)

@@ -74,6 +74,28 @@ def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -
     assert not events.pending(link.connection)
 
 
+def test_a_flood_of_one_kind_pushes_out_no_other(link: Link) -> None:
+    """A spinner in the title cost a reconnecting follower the command that had ended meanwhile."""
+    events = Events(lambda _: None)
+    events.add("created", "work")
+    events.add("command_ended", "work", exit_code=3)
+    for number in range(3 * module.KEPT):
+        events.add("title", "work", title=str(number))
+        if number == module.KEPT:
+            events.add("command_ended", "work", exit_code=4)
+    other = Events(lambda _: None)
+    last, kept, _ = events.dump()
+    other.restore(last, kept, {link.connection: 1})
+    found = received(other, link)
+    assert len(found) < 2 * module.KEPT
+    assert [event["exit_code"] for event in found if event["event"] == "command_ended"] == [3, 4]
+    seen = 1
+    for event in found:
+        assert event["seq"] == seen + event.get("count", 1), "a gap is told where it is"
+        seen = event["seq"]
+    assert seen == last
+
+
 def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> None:
     events = Events(lambda _: None)
     events.follow(link.connection, None)

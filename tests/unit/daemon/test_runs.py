@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import weakref
 from itertools import pairwise
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh import protocol
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import RUNNING, LiveOutput, Run
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
@@ -18,6 +21,7 @@ from sesh.daemon.shell.wrapper import MarkFilter, quoted, source
 from sesh.ops.shell import plain
 from tests.support import need
 from tests.support.data import daemon_facts
+from tests.unit.daemon.connections import Link
 
 WORDS = ["", "a b", "it's", '"', "\\", "\\'", "$HOME", "`id`", "*", "\n", "!!", "~", "#", "-n", "ä", "{a,b}", "a\\\n"]
 MARK = b"\x1b]7373;5ec.1.1;B\x07"
@@ -86,3 +90,26 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
         assert output() is None
     finally:
         gc.enable()
+
+
+def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever was no refusal left it active, without an answer, and all behind it."""
+    master, slave = os.openpty()
+    pty = Pty({"descriptor": master, "slave": slave, "pid": os.getpid(), "path": "", "device": 0})
+    os.set_blocking(master, False)
+    own, link = Session(daemon_facts(), (80, 24, 0, 0), pty), Link()
+
+    def broken(_: object) -> None:
+        raise RuntimeError("it is broken")
+
+    monkeypatch.setattr("sesh.daemon.shell.shells.foreground", broken)
+    for number in (1, 2):
+        own.get_runs().add(Run(["true"], link.connection, number, wait=True, key=""), None)
+    own.timers.run()
+    link.connection.flush()
+    answers = [protocol.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
+    assert [(answer["id"], answer["error"]["code"]) for answer in answers] == [(1, "internal"), (2, "internal")]
+    link.close()
+    pty.close()

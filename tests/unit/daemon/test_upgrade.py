@@ -254,6 +254,23 @@ def test_a_fault_in_writing_the_state_is_not_blamed_on_the_new_sesh(
     assert not server.session.timers.is_set("reload")
 
 
+def test_whatever_fails_in_a_reload_is_answered(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The asker waited for a minute."""
+
+    def steps(_: object) -> Iterator[None]:
+        yield
+        raise MemoryError
+
+    monkeypatch.setattr("sesh.daemon.upgrade.reload._Reload.steps", steps)
+    monkeypatch.setattr("sesh.daemon.upgrade.reload.POLL", 0.0)
+    refused: list[str] = []
+    monkeypatch.setattr(Connection, "refuse", lambda _self, _number, error: refused.append(error.code))
+    connection, _ = connect(server, wire.greeting("request"))
+    REQUESTS["reload"](server.requests, Request(connection, 1, {"python": sys.executable, "path": []}, b""))
+    server.session.timers.run()
+    assert refused == ["internal"]
+
+
 def test_a_daemon_too_old_to_be_taken_over_is_not_asked_to_reload(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would say that its new sesh lacks a module, which tells nobody what to do."""
     ours, theirs = socket.socketpair()
