@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from codecs import utf_16_le_decode, utf_32_le_encode
+from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
@@ -45,7 +46,7 @@ points has a stand-in, a surrogate, which cannot come from UTF-8. There are up t
 surrogates for graphemes that may join their neighbours or are written `apart`, low ones for all others. Those that no
 row holds any more are given away again (`screen.free_stand_ins`)."""
 _stand_ins: dict[str, str] = {"": STUB}
-_free = {True: list(map(chr, range(0xD800, 0xDC00))), False: list(map(chr, range(0xDC00, 0xE000)))}
+_free = {True: deque(map(chr, range(0xD800, 0xDC00))), False: deque(map(chr, range(0xDC00, 0xE000)))}
 """Stand-ins that no grapheme has, of the first and of the second kind."""
 _JOINING_END = re.compile(f"[{ZWJ}{VIRAMAS}]")
 _LOW_VIRAMAS = "".join(char for char in VIRAMAS if char < "\U00010000")
@@ -68,7 +69,7 @@ def character(grapheme: str) -> str:
     if not stand_in:
         joins = "\U0001f3fb" <= grapheme[0] <= "\U0001f3ff" or bool(_JOINING_END.match(grapheme[-1])) or apart(grapheme)
         if _free[joins]:
-            stand_in = _stand_ins[grapheme] = _free[joins].pop()
+            stand_in = _stand_ins[grapheme] = _free[joins].popleft()
             GRAPHEMES[stand_in] = grapheme
     return stand_in
 

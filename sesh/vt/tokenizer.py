@@ -312,7 +312,7 @@ class Tokenizer:
         """Act on `data` in pieces, at least on one: a block of short sequences would be millions of tokens at once."""
         start = 0
         while start < len(data):
-            if stand_ins_left() < STAND_INS // 2:
+            if stand_ins_left() < STAND_INS // 4:
                 free_stand_ins()
             piece = data[start : start + PIECE]
             if until is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import deque
+from itertools import islice
 
 import pytest
 
@@ -65,7 +67,9 @@ def limit(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     for module in (graphemes, cell, logical, row, text):
         monkeypatch.setattr(module, "GRAPHEMES", known)
     monkeypatch.setattr(graphemes, "_stand_ins", {"": graphemes.STUB})
-    monkeypatch.setattr(graphemes, "_free", {kind: free[:count] for kind, free in graphemes._free.items()})
+    monkeypatch.setattr(
+        graphemes, "_free", {kind: deque(islice(free, count)) for kind, free in graphemes._free.items()}
+    )
     monkeypatch.setattr(graphemes, "_layouts", graphemes._Known(graphemes._laid_out, 4096))
     row.uniform.cache_clear()
 
