@@ -13,6 +13,7 @@ _TABLE = "tables are compared with the types key by key"
 _PART = "a parser of foreign text is fed by itself, by the thousand"
 _STAND_IN = "another machine, program or moment is put in the place of the real one"
 REASONS = {
+    "tests/births.py": "how a daemon is started is put in the place of an interpreter's start",
     "tests/fuzz/feeds.py": _PART,
     "tests/fuzz/files.py": _PART,
     "tests/remote/conftest.py": _STAND_IN,
@@ -30,6 +31,8 @@ REASONS = {
     "tests/unit/daemon/test_activity.py": _STAND_IN,
     "tests/unit/daemon/test_answers.py": _PART,
     "tests/unit/daemon/test_environment.py": "the moment before a program starts shows nowhere else",
+    "tests/unit/client/test_link_watch.py": _BOUND,
+    "tests/unit/daemon/test_hooks.py": _STAND_IN,
     "tests/unit/daemon/test_input_queue.py": _INSIDE,
     "tests/unit/daemon/test_model.py": _BOUND,
     "tests/unit/daemon/test_output_log.py": _INSIDE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -204,12 +203,6 @@ def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
     place.unlink()
     place.write_bytes(b"#" * (config.LARGEST + 1))
     assert "larger than" in config.load().warnings[0]
-
-
-def test_a_reader_that_is_missing_is_a_warning(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tomllib", None)
-    monkeypatch.setitem(sys.modules, "tomli", None)
-    assert "tomli" in loaded(place, "persist = false").warnings[0]
 
 
 def test_a_later_warning_finds_its_place(place: Path) -> None:

@@ -358,7 +358,7 @@ RELINKED = """
 import functools
 from sesh.client import attachment
 attachment.FLUSH_DELAY = 0.3
-wire.Connection.broken = lambda _: True
+wire.Connection.broken = lambda *_: True
 attach = functools.partial(attach, reconnect=lambda _: wire.connect("work"))
 """
 """A client whose link is replaced, and that awaits the rest of a key for longer."""
