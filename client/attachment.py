@@ -36,9 +36,6 @@ _FLUSH_TIMEOUT = 0.2
 _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = Key.parse("C-c")
-_HALF_AFTER = 0.05
-"""Seconds without output after which the daemon is asked whether it has sent all, so that an incomplete character that
-the display holds back is shown: its answer comes behind all output."""
 _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
 _IDLE_MS = 10
@@ -111,7 +108,6 @@ class Attachment:
         self.overlays = Overlays(self.display, self.channel, self._timers, predictor)
         handlers = self._handle_typed, self._handle_output, self._handle_received
         self._poller = _Passing(self, self._keys, self._timers, predictor, handlers)
-        self._flush_soon()
         if self.link is not None:
             self.link.begin(self.channel, self.overlays)
 
@@ -141,10 +137,11 @@ class Attachment:
 
     def go_offline(self) -> None:
         """Send nothing until another link replaces the lost one."""
-        self.overlays.take_back()
-        self.channel.closed = True
-        self.channel.connection.close()
         self._ending, self._at_once = None, False
+        self.channel.closed = True
+        self._handle_keys(self._keys.flush())  # the timer that would do so ends with the connection
+        self.overlays.take_back()
+        self.channel.connection.close()
 
     def serve_offline(self, ready: Container[int], take: Callable[[bytes], None]) -> Outcome | None:
         """Handle keys and signals without a link: return the outcome if the person leaves; `take` gets other input."""
@@ -261,10 +258,6 @@ class Attachment:
         if self._timers.is_set("resize"):
             self._resize()
         self._handle_keys(self._keys.feed(data))
-        self._flush_soon()
-
-    def _flush_soon(self) -> None:
-        """Pass on what the parser of keys holds back, unless more of it comes."""
         if self._keys.holding:
             self._timers.set("keys", FLUSH_DELAY, lambda: self._handle_keys(self._keys.flush()))
         else:
@@ -311,14 +304,18 @@ class Attachment:
 
     def _handle_signals(self) -> None:
         signals = self.terminal.take_signals()
-        if self._ended_by(signals):
-            return
-        if signal.SIGTSTP in signals:
+        stopped = signal.SIGTSTP in signals and signals.isdisjoint(EXIT_SIGNALS)
+        if stopped:
             self.overlays.take_back()
             self.display.suspend()
             self.terminal.suspend()
-            if not self._ended_by(self.terminal.take_signals()):
-                self._redisplay()
+            signals = self.terminal.take_signals()
+        for number in signals.intersection(EXIT_SIGNALS):
+            self.channel.send(protocol.message(protocol.DETACH, {}))
+            self._end(self.outcome("signal", number=number), at_once=True)
+            return
+        if stopped:
+            self._redisplay()
         elif signal.SIGCONT in signals:
             if self.link is not None:
                 self.link.state.changed(time.monotonic())
@@ -330,14 +327,6 @@ class Attachment:
         elif signal.SIGWINCH in signals:
             self.overlays.take_guesses_back()
             self._timers.set("resize", _RESIZED_AFTER, self._resize)
-
-    def _ended_by(self, signals: set[int]) -> bool:
-        """Return whether one of these signals ends the client, which is begun then."""
-        number = next((number for number in EXIT_SIGNALS if number in signals), None)
-        if number is not None:
-            self.channel.send(protocol.message(protocol.DETACH, {}))
-            self._end(self.outcome("signal", number=number), at_once=True)
-        return number is not None
 
     def _redisplay(self) -> None:
         """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
@@ -373,9 +362,7 @@ class Attachment:
                 return
             if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.MORE):
                 self._handle_output(kind, payload)
-                continue
-            self.display.release()
-            if not self.channel.welcome:
+            elif not self.channel.welcome:
                 if self.channel.connection.accept(kind, payload):
                     self._handle_welcome()
             elif kind == protocol.ACK:
@@ -399,10 +386,6 @@ class Attachment:
         else:
             self.position = position + len(data)
             self.overlays.show_output(position, data)
-        if self.display.holding:
-            self._timers.set("half", _HALF_AFTER, self.channel.ask)
-        else:
-            self._timers.clear("half")
 
     def _handle_welcome(self) -> None:
         welcome = self.channel.welcome

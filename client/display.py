@@ -125,7 +125,7 @@ class Display:
         self._show(data, before, after)
 
     def release(self) -> None:
-        """Show the incomplete character that was held back: its rest is not on its way, or it is in another charset."""
+        """Show the incomplete character that was held back: its rest is not on its way."""
         half, self._half = self._half, b""
         if half:
             self._show(half)
@@ -341,6 +341,8 @@ class Display:
             undo += b"\x1b[%dB" % rows_below
         on_fresh_row = self._tail.endswith(_FRESH_ROW) and not rows_below and not alternate
         undo += b"\r" if on_fresh_row else b"\r\n"
+        if farewell:  # all that the session has printed has come
+            undo = self._half + undo
         self._reset()
         return self.terminal.write_all(undo, _WRITE_TIMEOUT)
 

@@ -19,7 +19,7 @@ from sesh.typed import pressed
 
 Describe = Callable[[], LostSession]
 
-_TELL_AFTER = 1.0
+TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before it is told: one that is back sooner costs not even a redraw."""
 _TAKEN_OVER = 20.0
 """Seconds after the beginning of an attempt in which it may still reach the daemon."""
@@ -98,7 +98,7 @@ class LinkWatch(Monitor):
         if not self.state.doubted:
             self._tell_at = 0.0
         elif not self._tell_at:
-            self._tell_at = now + _TELL_AFTER
+            self._tell_at = now + TELL_AFTER
         elif now >= self._tell_at and self._may_tell:
             self._tell(dropping)
         return self.state.lost or self.replacement is not None

@@ -26,7 +26,7 @@ BRISK = """
 from sesh.client import link_watch
 from sesh import link_state
 link_state.PACE, link_state.LONGEST_PACE = 0.2, 0.2
-link_watch._TELL_AFTER = %g
+link_watch.TELL_AFTER = %g
 """
 HASTY = """
 link_state.QUIET, link_state.SILENT, link_state.LOST_AFTER = 0.3, 0.3, 0.9

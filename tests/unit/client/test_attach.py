@@ -563,6 +563,10 @@ def test_the_last_byte_of_a_link_s_output_is_shown_in_any_charset(home: Home, da
             assert frame[0] == protocol.GOT
         peer.send(protocol.PONG, frame[1])
         terminal.wait_for_raw(b"caf\xe9", start=start)
+        peer.output(4, b"jos\xe9")
+        peer.tell(protocol.EXIT, code=0)
+        assert terminal.exit_code() == FAREWELL
+        assert b"jos\xe9" in terminal.raw
 
 
 def test_a_notice_lies_over_the_last_row_until_a_key_is_pressed(home: Home, daemon: FakeDaemon) -> None:

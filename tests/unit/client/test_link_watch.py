@@ -60,7 +60,7 @@ def _unreachable(_: Attempt) -> wire.Connection:
 def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     for name, seconds in {"QUIET": 0.01, "ANSWER_TIME": 0.01, "LOST_AFTER": 0.5}.items():
         monkeypatch.setattr(link_state, name, seconds)
-    monkeypatch.setattr(link_watch, "_TELL_AFTER", 0.01)
+    monkeypatch.setattr(link_watch, "TELL_AFTER", 0.01)
     made = Watched()
     with made.connection:
         yield made
