@@ -30,6 +30,7 @@ REASONS = {
     "tests/unit/daemon/test_activity.py": _STAND_IN,
     "tests/unit/daemon/test_answers.py": _PART,
     "tests/unit/daemon/test_environment.py": "the moment before a program starts shows nowhere else",
+    "tests/unit/daemon/test_hooks.py": _STAND_IN,
     "tests/unit/daemon/test_input_queue.py": _INSIDE,
     "tests/unit/daemon/test_model.py": _BOUND,
     "tests/unit/daemon/test_output_log.py": _INSIDE,

@@ -221,4 +221,4 @@ def test_a_program_finds_its_agent_from_its_first_moment_on(tmp_path: Path, monk
     with pytest.raises(CannotStart):
         main._start_session({**facts, "environment": CREATOR | {"SSH_AUTH_SOCK": "/agent"}})  # type: ignore[typeddict-item]
     assert led == ["/agent"]
-    assert os.listdir(tmp_path) == [], "no link is left of what did not start"
+    assert not os.path.lexists(records.agent_path("0123")), "no link is left of what did not start"
