@@ -234,8 +234,6 @@ class RunQueue:
         if isinstance(error, TimedOut):
             self._time_out(run)
 
-    # -- the steps of a run
-
     def step(self) -> None:
         """Takes the next step of the active run; if there is none, makes the next run active."""
         if self.active is None:
