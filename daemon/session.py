@@ -408,8 +408,7 @@ class Session:
     def get_runs(self) -> RunQueue:
         """The commands for the live shell."""
         if self.runs is None:
-            history, fault = self.get_history(), self.faults.note
-            self.runs = RunQueue(self.facts, self.pump, self.timers, history, self.emit, fault)
+            self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit)
         return self.runs
 
     def get_marks(self) -> CommandMarks:

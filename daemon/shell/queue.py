@@ -52,21 +52,13 @@ JUST_NOW = 1.0
 
 
 class RunQueue:
-    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event, `fault` a fault.
+    """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event.
 
     It is one state machine, and long for that: marks, timers and keys each act on the whole of its state.
     """
 
-    def __init__(
-        self,
-        facts: Facts,
-        pump: Pump,
-        timers: Timers,
-        history: History,
-        emit: Callable[..., None],
-        fault: Callable[[str, BaseException], None],
-    ) -> None:
-        self._facts, self._pump, self._emit, self._fault = facts, pump, emit, fault
+    def __init__(self, facts: Facts, pump: Pump, timers: Timers, history: History, emit: Callable[..., None]) -> None:
+        self._facts, self._pump, self._emit = facts, pump, emit
         self.timers, self.history = timers, history
         self.waiting: deque[Run] = deque()
         self.active: Run | None = None
@@ -129,7 +121,7 @@ class RunQueue:
         if timeout is not None:
             self.set_timeout(run, timeout)
         if self.active is None:
-            self.step()
+            self.timers.set("run", 0, self.step)
 
     def set_timeout(self, run: Run, seconds: float) -> None:
         """Answers a run's client after so many seconds."""
@@ -242,8 +234,6 @@ class RunQueue:
         if isinstance(error, TimedOut):
             self._time_out(run)
 
-    # -- the steps of a run
-
     def step(self) -> None:
         """Takes the next step of the active run; if there is none, makes the next run active."""
         if self.active is None:
@@ -257,9 +247,9 @@ class RunQueue:
                 self._type_when_ready(run)
             except SeshError as error:
                 self._refuse(run, error)
-            except Exception as error:
-                self._fault("a fault in a run", error)
+            except Exception:
                 self._refuse(run, daemon_failed())
+                raise
             return
         if run.connection is not None and run.connection.closed and not run.key:
             run.connection = None  # a client with a key may come back

