@@ -6,6 +6,7 @@ the daemon that is forked for it, from its first instruction on. `client PLAN WO
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -42,6 +43,7 @@ def _creator() -> None:
 def _client(plan: str, words: list[str]) -> None:
     sys.argv[:] = ["sesh", *words]
     shim.shim.arm({**json.loads(plan), "signal": shim.SIGWINCH})
+    atexit.register(shim.shim.report)
     from sesh.__main__ import start
 
     start()

@@ -392,7 +392,7 @@ def install() -> None:
         return tuple(own(socket.AF_UNIX, socket.SOCK_STREAM, 0, end.detach()) for end in ends)
 
     socket.socket = own  # type: ignore[misc]
-    socket.socketpair = socketpair
+    socket.socketpair = socketpair  # type: ignore[assignment]
 
 
 SIGCHLD, SIGWINCH = int(signal.SIGCHLD), int(signal.SIGWINCH)
