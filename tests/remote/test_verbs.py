@@ -480,6 +480,7 @@ def test_what_mends_the_directory_of_sessions_on_a_host_can_be_run_here(home: Ho
     done = home.sesh("--list")
     os.chmod(home.directory, 0o700)
     assert "ssh" not in done.stderr
+    assert f"run: chmod 700 {home.directory}" in done.stderr
     state = os.path.join(home.path, ".local/state/sesh/remotes")
     os.chmod(state, 0o740)
     done = home.sesh("@box", "--list")
@@ -493,4 +494,3 @@ def test_what_was_typed_stays_as_it_was_in_an_error_of_a_host(home: Home, farm: 
     farm.host("box")
     done = home.sesh("@box", *words, "--json").json()
     assert words[-1] in done["error"]["message"]
-    assert f"run: chmod 700 {home.directory}" in done.stderr

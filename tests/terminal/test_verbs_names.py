@@ -69,6 +69,20 @@ def test_an_unknown_option_is_one_line_and_one_object(sesh: Sesh, home: Home, ve
     assert home.names() == []
 
 
+@pytest.mark.parametrize("typed", ["$sesh", "$there x", "a@{0}", "{}"])
+def test_what_was_typed_stays_as_it_was_in_an_error(sesh: Sesh, typed: str) -> None:
+    """It was taken for the place of a command, or of a name, and rewritten."""
+    for words in (["--status", typed], ["--rename", "web", typed], ["--list", typed]):
+        done = sesh(*words, "--json")
+        assert (done.code, "error" in done.json()) == (2, True)
+    assert typed in sesh("--status", typed).stderr
+
+
+def test_labels_stay_as_they_are_where_commands_are_put_in(sesh: Sesh) -> None:
+    assert sesh("--open", "web", "--label", "note=$sesh $there x").code == 0
+    assert "note=$sesh $there x" in sesh("--status", "web").stdout
+
+
 @pytest.mark.parametrize("verb", [each for each in ON_ONE if each not in ("--open", "--new")])
 def test_a_name_that_is_not_there_is_not_found(sesh: Sesh, verb: str) -> None:
     done = sesh(verb, "nobody")
