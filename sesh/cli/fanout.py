@@ -67,8 +67,6 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     if not cli.line.row.several:
         several = " ".join(verb.name for verb in VERBS if verb.several)
         raise UsageError(f"{cli.verb or f'{CALLED} NAME'} takes one host", hint=f"these take several: {several}")
-    if cli.verb == "--kill-all" and not options.get("yes"):
-        raise UsageError("with several hosts --kill-all asks nobody", hint="add -y to end all their sessions")
     as_json = cli.json or options.get("form") == "json"
     if options.get("form") in ("svg", "html") and not as_json:
         raise UsageError("pictures of several hosts come in a list only; add --json")

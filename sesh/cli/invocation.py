@@ -58,6 +58,8 @@ class Invocation(Caller):
         if line.hosts:
             self.hosts = self.settings().hosts_of(line.hosts)
         self._questioned = False
+        self.sure = False
+        """True if the line says `-y`: nothing is asked before sessions end."""
         self.branched = self.overseen = False
         """True in a child for one of several hosts; and if a person sees the notes of that."""
         self.sought: str | None = None
@@ -261,7 +263,7 @@ class Invocation(Caller):
     def found(self, name: str, host: str) -> None:
         """Print where a session was found; on a terminal ask before the verb changes it there. Raises Refused."""
         question = _CHANGES.get(self.verb)
-        if question is None or self.json or not self.can_ask:
+        if question is None or self.sure or self.json or not self.can_ask:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
         elif not self.agrees(f"{name} runs on @{host}. {question}"):
             raise Refused("nothing was done")

@@ -55,15 +55,18 @@ def detach(cli: Invocation, name: str | None = None) -> int:
     return cli.done(**cli.target.call(sessions.detach, name=name))
 
 
-def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = ()) -> int:
-    """`--kill [NAME…]`, `--kill --label K=V…`: each is tried; 1 if any was not there.
+def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = (), yes: bool = False) -> int:
+    """`--kill [NAME…] [-y]`, `--kill --label K=V… [-y]`: each is tried; 1 if any was not there.
 
-    Raises NotFound if none is meant, UsageError for names with labels.
+    Raises NotFound if none is meant, UsageError for names with labels, and for labels if nobody can be asked.
     """
+    cli.sure = yes
     if names and label:
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
     if label:
         names = _labelled(cli, label)
+    elif yes and not names:
+        names = [cli.session(None)]
     answer = cli.target.call(sessions.kill, names=list(names))
     failed = _errors(answer["failed"])
     cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"])
@@ -73,21 +76,31 @@ def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = (
 
 
 def _labelled(cli: Invocation, labels: Sequence[str]) -> list[str]:
-    """Return the sessions of the target that have the labels; a person is asked. Raises NotFound, Refused."""
+    """Return the sessions of the target with the labels; ask a person. Raises NotFound, Refused, UsageError."""
     wanted = dict(map(check_label, labels))
+    asks = _asks(cli)
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
     if not names:
         raise NotFound(f"no session has the label {' and '.join(labels)}", hint=f"`{SESH}` lists the sessions")
-    if cli.can_ask and not cli.json and not cli.agrees(f"end {', '.join(names)}?"):
+    if asks and not cli.agrees(f"end {', '.join(names)}?"):
         raise Refused("no session was ended")
     return names
 
 
 def kill_all(cli: Invocation, *, yes: bool = False) -> int:
-    """`--kill-all`: end every session of this machine, none of another; ask on a terminal unless `yes`."""
-    answer = cli.target.call(sessions.kill_all, ask=not yes and not cli.json)
+    """`--kill-all [-y]`: end every session of this machine; raise UsageError if nobody can be asked."""
+    cli.sure = yes
+    asks = _asks(cli)
+    answer = cli.target.call(sessions.kill_all, ask=asks)
     return _report(cli, answer["killed"], _errors(answer["failed"]), "killed")
+
+
+def _asks(cli: Invocation) -> bool:
+    """Return whether to ask before sessions end that were not named; without `-y` and a terminal raise UsageError."""
+    if not cli.sure and (cli.json or not cli.can_ask):
+        raise UsageError("nobody can be asked whether to end the sessions", hint="add -y to end them")
+    return not cli.sure
 
 
 def rename(cli: Invocation, name: str, new: str | None = None) -> int:

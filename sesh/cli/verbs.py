@@ -170,7 +170,7 @@ _TYPED: tuple[Row, ...] = (
     ("--next", "", "choose.next_", "", f"{_ATTACHING} {_LABEL}", ALL, ATTACHES),
     ("--here", "", "go.here", "directory?", _ATTACHING, ONE, ATTACHES),
     ("--detach", "-x", "sessions.detach", "name?", "", ONE, SESSION),
-    ("--kill", "-k", "sessions.kill", "names*", _LABEL, EACH, SESSION),
+    ("--kill", "-k", "sessions.kill", "names*", f"{_LABEL} yes:-y", EACH, SESSION),
     ("--kill-all", "-K", "sessions.kill_all", "", "yes:-y", EACH, 0),
     ("--rename", "", "sessions.rename", "name new?", "", ONE, SESSION),
     (

@@ -174,6 +174,19 @@ def rows(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
+def test_what_was_not_named_is_ended_on_several_hosts_by_y_alone(home: Home, farm: Farm) -> None:
+    """Sessions with a label ended unasked."""
+    hosts = [farm.host("one"), farm.host("other")]
+    far = [host.at for host in hosts]
+    for words in (["--kill", "--label", "team=shop"], ["--kill-all"]):
+        assert home.sesh(*far, "--open", "work", "--label", "team=shop", "--", "cat").code == 0
+        assert home.sesh(*far, *words).code == 2
+        assert home.terminal(*far, *words).exit_code() == 2
+        assert [host.names() for host in hosts] == [["work"], ["work"]]
+        assert home.sesh(*far, *words, "-y").code == 0
+        assert [host.names() for host in hosts] == [[], []]
+
+
 def test_verbs_that_act_do_so_on_every_host(home: Home, farm: Farm) -> None:
     hosts = [farm.host("one"), farm.host("other")]
     far = [host.at for host in hosts]

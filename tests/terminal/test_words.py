@@ -137,7 +137,6 @@ SAID = [
         "fe80::1 is not a host: write an IPv6 address in brackets, '[fe80::1]', or a Host from your ssh_config",
     ),
     ("--kil --help", 2, "there is no verb or option --kil; did you mean sesh --kill?"),
-    ("@a @b --kill-all", 2, "with several hosts --kill-all asks nobody; add -y to end all their sessions"),
     ("--label work", 2, "no label given; write: sesh --label work KEY=VALUE; `sesh --status work` shows its labels"),
     ("-q work", 2, "there is no verb or option -q; see `sesh --help`"),
     ("--shell-init tcsh", 2, "there is no integration for tcsh; use bash, zsh, fish"),
