@@ -19,6 +19,12 @@ FOLDERS = (
     "sesh/cli", "sesh/tui", "sesh/api", "sesh/mcp", "sesh/ops", "sesh/reach", "sesh/recovery", "sesh/store",
     "sesh/vt", "sesh/loop", "daemon", "client", "remote", "completions", "bench", "docs", ".ci", "tests",
 )  # fmt: skip
+BUDGETS = {
+    "sesh/*.py": 7_000, "sesh/api": 520, "sesh/cli": 8_450, "sesh/loop": 120, "sesh/mcp": 810, "sesh/ops": 6_700,
+    "sesh/reach": 2_300, "sesh/recovery": 350, "sesh/store": 1_090, "sesh/vt": 7_500, "daemon": 12_560,
+    "client": 4_130, "remote": 5_450, "completions": 10, "bench": 4_170, "docs": 860, ".ci": 170, "tests": 81_700,
+}  # fmt: skip
+"""Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
 PRODUCT = ("sesh/", "sesh/*", "daemon", "client", "remote", "completions")
 NO_CODE = (
     tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.COMMENT,

@@ -1,0 +1,10 @@
+"""No room grows beyond its budget."""
+
+from __future__ import annotations
+
+from tests.house.rooms import BUDGETS, of_checkout
+
+
+def test_every_room_is_within_its_budget() -> None:
+    now = {room: size.lines for room, size in of_checkout().items() if room not in ("product", ".")}
+    assert {room: lines for room, lines in now.items() if lines > BUDGETS[room]} == {}
