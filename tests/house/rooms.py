@@ -63,11 +63,13 @@ def size_of(text: str) -> Size:
     return Size(text.count("\n"), len(code))
 
 
-def sizes(paths: Iterable[str], read: Callable[[str], str]) -> dict[str, Size]:
+def sizes(
+    paths: Iterable[str], read: Callable[[str], str], measure: Callable[[str], Size] = size_of
+) -> dict[str, Size]:
     """Return the size of each room, of all of the product ("product"), and of the tests."""
     found: dict[str, Size] = {}
     for path in paths:
-        size = size_of(read(path))
+        size = measure(read(path))
         room = room_of(path)
         for name in (room, "product") if room.startswith(PRODUCT) else (room,):
             found[name] = found.get(name, Size()).plus(size)
@@ -85,7 +87,7 @@ def of_revision(revision: str) -> dict[str, Size]:
     return sizes(paths, lambda path: _git("show", f"{revision}:{path}"))
 
 
-def of_checkout() -> dict[str, Size]:
+def of_checkout(measure: Callable[[str], Size] = size_of) -> dict[str, Size]:
     """Return the sizes of the files that git tracks, as they are now."""
     rows = (line.split(None, 3) for line in _git("ls-files", "--stage").splitlines())
     paths = [path for mode, _, _, path in rows if mode.startswith("100") and path.endswith(".py")]
@@ -94,7 +96,7 @@ def of_checkout() -> dict[str, Size]:
         with open(f"{ROOT}/{path}", encoding="utf-8") as file:
             return file.read()
 
-    return sizes(paths, read)
+    return sizes(paths, read, measure)
 
 
 def main(words: list[str]) -> None:
