@@ -361,7 +361,9 @@ def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:
     """
     sesh("--open", "web", "--label", "team=a", "--", "sleep", "60")
     for name in ("web", "site"):
-        os.mkdir(os.path.join(home.directory, f".{name}.json.{daemon(home, 'web')}"))  # where a record is written first
+        os.mkdir(
+            os.path.join(home.directory, f".{name}.json.{daemon(home, 'web')}.sesh")
+        )  # where a record is written first
     for words in (["--rename", "web", "site"], ["--label", "web", "team=b"]):
         refused = sesh(*words)
         assert refused.code == 1
