@@ -123,22 +123,17 @@ def back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
     current = listing.current()
     inside = current["name"] if current is not None else os.environ.get("SESH_SESSION")
     for host, name in enter.recent():
-        if not host and name == inside:
+        if not host and (name == inside or not runs_or_is_kept(cli.target_of(None), name)):
             continue
         cli.set_host(host or None)
         try:
-            if host:
-                try:
-                    return attach_to(cli, name, view)
-                except (NotDeployed, Unreachable) as error:
-                    error.message = f"cannot go back to {name} on @{host}: {error.message}"
-                    raise
-            connection = find.running(name)
-        except (Refused, UsageError, NotFound):
-            continue
-        if connection is not None:
-            connection.close()
             return attach_to(cli, name, view)
+        except NotFound:
+            continue  # it has ended
+        except (NotDeployed, Unreachable) as error:
+            if host:
+                error.message = f"cannot go back to {name} on @{host}: {error.message}"
+            raise
     cli.set_host(None)
     if current is None:
         raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")

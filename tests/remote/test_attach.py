@@ -279,6 +279,19 @@ def test_the_session_attached_last_may_be_on_a_host(home: Home, farm: Farm) -> N
     shows(over_there, "in=second")
 
 
+def test_a_host_that_refuses_to_go_back_is_no_reason_to_go_elsewhere(home: Home, farm: Farm) -> None:
+    """An older session was attached; without a terminal none was said to have been attached."""
+    far = farm.host("box")
+    for words in (["here"], ["@box", "there"]):
+        left = attached(home, *words)
+        left.type(DETACH)
+        assert left.exit_code() == 0
+    assert home.sesh("-", "--json").json()["error"]["code"] == "refused"
+    os.chmod(os.path.join(far.home, ".sesh"), 0o755)  # noqa: S103 - refused for that
+    assert home.terminal("-").exit_code() == 1
+    os.chmod(os.path.join(far.home, ".sesh"), 0o700)
+
+
 def test_all_is_ended_over_there_only_with_consent(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     home.sesh("--open", "here")
