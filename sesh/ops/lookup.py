@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,7 +50,7 @@ PATIENCE = 2.0
 """Seconds for a host to answer; all are asked at once, unless a list stays open."""
 _ATTEMPT, _PACE = 10.0, 1.0
 """Seconds for one attempt to reach a host that a person waits for."""
-_QUIET = 0.3
+_QUIET = 0.5
 """Seconds of waiting before a line says which hosts are asked."""
 _PASSING = (Late, LocalFault, Lost, Unknown)
 """Errors after which a host is asked again at once: it did not refuse."""
@@ -322,38 +321,30 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
     return row
 
 
-class _Skipped(Exception):
-    """The person does not want to wait for the hosts."""
-
-
 def summaries(
     caller: Caller,
     hosts: list[str],
     *,
     names: Sequence[str] = (),
-    skippable: bool = False,
     brief: bool = False,
     named: bool = False,
 ) -> Iterator[HostAnswer]:
     """The answer of each host, as it comes; a host that is late counts as silent.
 
-    `names`: of the sessions that are looked for, for a line if it takes a while; `skippable`: Enter ends it, and raises
-    _Skipped. `brief`: once all of them are found, hosts that had none of them are waited for no longer than a moment.
-    `named`: the hosts are recorded as used.
+    `names`: of the sessions that are looked for, for a line if it takes a while. `brief`: once all of them are found,
+    hosts that had none of them are waited for no longer than a moment. `named`: the hosts are recorded as used.
     """
     if not hosts:
         return
     caller.settings()  # notes their faults once
     asking = Asking(hosts, named=named)
-    watched = [(asking.inbound, select.POLLIN), *([(0, select.POLLIN)] if skippable else [])]
     speaks, speak_at = bool(names) and caller.watched, time.monotonic() + _QUIET
     missing, ends_at = set(names), _EVER
     try:
         while asking.waiting and time.monotonic() < ends_at:
-            ready = wire.polled(watched, min(speak_at if speaks else _EVER, asking.deadline, ends_at))
-            if 0 in ready:
-                os.read(0, 4096)
-                raise _Skipped
+            ready = wire.polled(
+                [(asking.inbound, select.POLLIN)], min(speak_at if speaks else _EVER, asking.deadline, ends_at)
+            )
             for host, answer in asking.take() if ready else ():
                 rows, remark = (answer, "") if isinstance(answer, SeshError) else answer
                 if remark:
@@ -374,8 +365,7 @@ def summaries(
                 late = sorted(asking.waiting, key=natural)
                 others = ", ".join(f"@{host}" for host in late[:_NAMED])
                 others += f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
-                more = "; Enter creates it here" if skippable else ""
-                caller.status(f"looking for {', '.join(names)} on {others}{more}")
+                caller.status(f"looking for {', '.join(names)} on {others}")
     finally:
         caller.status("")
         asking.close()
@@ -421,8 +411,7 @@ class Whereabouts:
     """The hosts of the session `name`.
 
     `hosts`: those that have it, sorted. `silent`: those that had it and do not answer, each with the moment of its last
-    answer (seconds since the epoch), and why. `unknown`: the others that do not answer, with why. `skipped`: the person
-    did not wait for the hosts.
+    answer (seconds since the epoch), and why. `unknown`: the others that do not answer, with why.
     """
 
     def __init__(self, name: str) -> None:
@@ -430,7 +419,6 @@ class Whereabouts:
         self.hosts: list[str] = []
         self.unknown: dict[str, str] = {}
         self.silent: list[tuple[str, float, str]] = []
-        self.skipped = False
 
     def chosen(self, caller: Caller, verb: str, *, creates: bool = False, described: bool = False) -> str | None:
         """The only host, or the one that a person chooses; None if there is none. `verb`: for the hint. `creates`: of
@@ -480,15 +468,15 @@ def host_of(
     """The known remote that has a session of this name; None if none has, empty if the person wants it here. Raises as
     `Whereabouts.chosen`.
 
-    `verb`: for the hint; `brief`: as in `summaries`; `creates`: the name is to be created here if it is nowhere, which
-    a person may have done at once by Enter, and decides if a silent host had it.
+    `verb`: for the hint; `brief`: as in `summaries`; `creates`: the name is to be created here if it is nowhere; if a
+    silent host had it, a person decides.
     """
-    whereabouts = located(caller, [name], creates=creates, brief=brief)[name]
+    whereabouts = located(caller, [name], brief=brief)[name]
     if verb:
         note_unknown(caller, [whereabouts])
     if whereabouts.hosts or not (creates and whereabouts.silent):
         host = whereabouts.chosen(caller, verb, creates=creates, described=described)
-        return "" if host is None and (whereabouts.hosts or whereabouts.skipped) else host
+        return "" if host is None and whereabouts.hosts else host
     host, seen, why = whereabouts.silent[0]
     if not caller.can_ask:
         caller.note(f"@{host}, which had {name}, {absence(host, why)}")
@@ -548,21 +536,14 @@ def _asked_again(host: str) -> list[Summary] | None:
         return None
 
 
-def located(
-    caller: Caller, names: Sequence[str], *, creates: bool = False, brief: bool = False
-) -> dict[str, Whereabouts]:
-    """The hosts of the sessions of these names among the known remotes, by name; none if a person does not wait.
+def located(caller: Caller, names: Sequence[str], *, brief: bool = False) -> dict[str, Whereabouts]:
+    """The hosts of the sessions of these names among the known remotes, by name.
 
     A host that does not answer counts by the sessions that it had when it was asked last. `brief`: as in `summaries`.
     """
     whereabouts = {name: Whereabouts(name) for name in names}
     hosts, failures = known_hosts(caller)
-    try:
-        answers = dict(summaries(caller, hosts, names=names, skippable=creates and caller.can_ask, brief=brief))
-    except _Skipped:
-        for place in whereabouts.values():
-            place.skipped = True
-        return whereabouts
+    answers = dict(summaries(caller, hosts, names=names, brief=brief))
     failures |= {host: reason(answer) for host, answer in answers.items() if isinstance(answer, SeshError)}
     rows = {host: answer for host, answer in answers.items() if not isinstance(answer, SeshError)}
     rows |= {host: last_known(host, why) for host, why in failures.items()}

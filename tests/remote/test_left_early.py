@@ -57,7 +57,7 @@ def test_while_a_name_is_looked_for_the_key_creates_nothing(home: Home, farm: Fa
     far.proxy.silence()
     patch(home, PATIENT)
     terminal = home.terminal("work", columns=100)
-    terminal.wait_for("looking for work on @box; Enter creates it here")
+    terminal.wait_for("looking for work on @box")
     left(terminal, key)
     assert home.names() == []
     wait_until(lambda: not [pid for pid in home.processes() if pid not in farm.masters()])

@@ -345,21 +345,19 @@ def test_who_writes_a_directory_is_asked_before_a_host_s_session_ignores_it(home
     assert home.names() == ["work"]
 
 
-def test_a_slow_host_is_told_of_and_need_not_be_waited_for(home: Home, farm: Farm) -> None:
+def test_what_is_typed_while_a_name_is_looked_for_is_left_for_the_session(home: Home, farm: Farm) -> None:
+    """It created a second session here, and the line was lost."""
     far = farm.host("box", proxied=True)
     known(home, far)
+    far.sesh("--open", "work")
     far.proxy.silence()
     patch(home, PATIENT)
     terminal = home.terminal("work", columns=100)
-    terminal.wait_for("looking for work on @box; Enter creates it here")
-    terminal.type("\r")
-    terminal.wait_for(PROMPT)
-    assert home.names() == ["work"]
-    stopped = home.terminal("other", columns=100)
-    stopped.wait_for("looking for other")
-    stopped.type(b"\x03")
-    assert stopped.exit_code() == 130
-    assert home.names() == ["work"]
+    terminal.wait_for("looking for work on @box")
+    terminal.type("echo on=$USER\r")
+    far.proxy.restore()
+    terminal.wait_for(f"on={far.user}")
+    assert home.names() == []
 
 
 def test_a_host_that_does_not_answer_does_not_count_for_a_script_and_is_named(home: Home, farm: Farm) -> None:

@@ -283,17 +283,28 @@ class _Picker:
             return
         new = (key[0], name)
 
-        def rename(target: Target) -> None:
-            target.call(sessions.rename, name=key[1], new=name)
+        def renamed() -> None:
             self._renamed[new], self._ranks[new], self._list.mark = key, self._ranks[key], new
 
         if new != key:
-            self._act(key, rename, f"{title(key)} is {name} now")
+            self._act(
+                key,
+                lambda target: target.call(sessions.rename, name=key[1], new=name),
+                f"{title(key)} is {name} now",
+                renamed,
+            )
 
-    def _act(self, key: Key, ask: Callable[[Target], object], done: str) -> None:
-        """Carry out an action on a session in a thread; the last line shows its outcome."""
+    def _act(
+        self, key: Key, ask: Callable[[Target], object], done: str, then: Callable[[], None] = lambda: None
+    ) -> None:
+        """Carry out an action in a thread; show its outcome in the last line.
+
+        `ask`: the action; it changes nothing here, as the list may be drawn meanwhile. `then`: called after a success.
+        """
 
         def tell(_: object, problem: str) -> None:
+            if not problem:
+                then()
             self._message = problem or done
             self._previews.forget(key)
 

@@ -304,9 +304,10 @@ class _Watcher:
                 if not isinstance(error, (Lost, Unknown)):  # else it may have been typed
                     error.message = f"{_title(key)} was not answered: {error.message}"
                 raise
-            self._answered[key] = since, time.monotonic() + _SETTLING
 
         def tell(_: object, problem: str) -> None:
+            if not problem:
+                self._answered[key] = since, time.monotonic() + _SETTLING
             if self._stays[0] == key:
                 self._stays = key, 0.0 if problem else time.monotonic() + _STAYS_FOR
             self._say(problem or f"{_title(key)} was answered")
