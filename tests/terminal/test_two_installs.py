@@ -81,11 +81,12 @@ def installs(home: Home, tmp_path: Path) -> Installs:
     about.write_text(about.read_text(encoding="utf-8").replace(f'"{__version__}"', f'"{NEWER}"'), encoding="utf-8")
     shutil.rmtree(checkout / "build", ignore_errors=True)
     # Binary packages are here for one Python only; what runs and uses sessions needs none of them.
-    offline |= {"PIP_NO_DEPS": "1", "PYTHON": another_python()}
+    project = checkout / "pyproject.toml"
+    lines = project.read_text(encoding="utf-8").splitlines(keepends=True)
+    project.write_text("".join(line for line in lines if not line.startswith('    "fabric')), encoding="utf-8")
+    offline |= {"PYTHON": another_python()}
     found = Installs(piped, made, checkout)
     found.make("install", offline)
-    python = f"{home.path}/.local/share/sesh/venv/bin/python"
-    run(home, checkout, [python, "-m", "pip", "install", "-q", "ptyprocess", "pyte", "wcwidth"], offline)
     made.command = [f"{home.path}/.local/bin/sesh"]
     return found
 
