@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from sesh import attached_last
 from sesh.about import SESH
 from sesh.cli import parser, printing, slips, verbs
-from sesh.cli.invocation import LOOPED, Invocation
+from sesh.cli.invocation import Invocation
 from sesh.cli.sessions import new_detached
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
@@ -121,9 +121,8 @@ def back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
     if cli.host is not None:
         return attach_to(cli, "-", view)
     current = listing.current()
-    inside = current["name"] if current is not None else os.environ.get("SESH_SESSION")
     for host, name in enter.recent():
-        if not host and (name == inside or not runs_or_is_kept(cli.target_of(None), name)):
+        if not host and (not runs_or_is_kept(cli.target_of(None), name) or listing.shows(name)):
             continue
         cli.set_host(host or None)
         try:
@@ -201,8 +200,6 @@ def attach_terminal(
         return 0
     if current is not None:
         _check_switch(current, view, cli.host, name)
-    elif not creates and cli.host is None:
-        cli.joining(name)
     if not view.get("join"):
         target.sync()
     if current is None and target.host is not None:
@@ -272,12 +269,18 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
     return bool(answer.get("switched"))
 
 
+def _refuse_loop(name: str) -> None:
+    """Raise Refused if a session shows this terminal, in tmux or script: its client would print itself for ever."""
+    if listing.shows(name):
+        raise Refused(f"this terminal is shown in {name} itself", hint="attach to it in another terminal")
+
+
 def _run_client(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
     destinations = {target.host: target.destination}
 
     def connect(name: str, host: str | None) -> Connection:
-        if host is None and os.environ.get("SESH_SESSION") == name:
-            raise Refused(f"{LOOPED.format(name)}; go to it from another terminal")
+        if host is None:
+            _refuse_loop(name)
         other = cli.target_of(host)
         connection = other.connect(name, attaches=True)
         destinations[host] = other.destination
@@ -290,6 +293,8 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
         assert destination is not None  # noqa: S101 (a link leads to a host)
         return links.back(destination, attempt.session, attempt)
 
+    if target.host is None:
+        _refuse_loop(name)
     attached_last.remember(name, target.host)
     options.first_notice = cli.greeting
     target.log_attached(name)

@@ -21,7 +21,6 @@ from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
 from sesh.store import listing, results
 
-LOOPED = "this terminal is shown in {} itself, it seems (tmux or script runs in it)"
 _REMEMBERED = 3
 """Lines of a greeting."""
 _CHANGES = {
@@ -167,21 +166,6 @@ class Invocation(Caller):
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
         answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
         return console.ask(for_host(question, self.host), answers, default)
-
-    def joining(self, name: str) -> None:
-        """Ask before attaching to the session whose variable this terminal has; it is not the terminal of that session.
-
-        In a tmux that runs in the session, the client would show the session in itself, which prints for ever. Raises
-        Refused if the person declines.
-        """
-        if os.environ.get("SESH_SESSION") != name or self.json:
-            return
-
-        if listing.current() is not None or (connection := find.running(name)) is None:
-            return  # a client that is attached here is switched to it; or it is new
-        connection.close()
-        if not self.agrees(f"{LOOPED.format(name)}; attach all the same?"):
-            raise Refused("nothing was done")
 
     @property
     def host(self) -> str | None:

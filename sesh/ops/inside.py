@@ -7,7 +7,7 @@ import os
 from sesh import identity, paths, wire
 from sesh.about import SESH
 from sesh.errors import Refused, UsageError
-from sesh.names import is_name, printable
+from sesh.names import printable
 from sesh.protocol import STATES
 from sesh.store import listing, records
 from sesh.stored import Record
@@ -41,16 +41,12 @@ def session(verb: str, words: str) -> str:
 
 
 def _session() -> Record | None:
-    """The record of the session that the caller runs in: that of its terminal, or by its variables if it has none.
+    """The record of the session that the caller runs in: that of its terminal, or by `SESH_ENV_FILE` if it has none.
 
-    An agent runs its hooks without a terminal. If there is another one, the variables were inherited.
+    An agent runs its hooks without a terminal.
     """
-    name, tty = os.environ.get("SESH_SESSION", ""), identity.controlling_tty()
-    named = records.readable(name) if is_name(name) else None
-    if named is not None and listing.holds(named, tty):
-        return named
-    if tty:
-        return listing.current()
+    if tty := identity.controlling_tty():
+        return listing.current(tty)
     path = os.environ.get("SESH_ENV_FILE", "")
     every = (records.readable(name) for name in paths.names()) if path else ()
     return next(

@@ -26,11 +26,7 @@ def new(
     caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", asks: bool = True
 ) -> Entered:
     """A session that was not there; see `made`."""
-    name, connection, created = made(caller, name, spec or {}, choice, asks=asks)
-    if not created:
-        connection.close()  # a person has time to answer
-        caller.joining(name)
-        connection = find.required(name)
+    name, connection, _ = made(caller, name, spec or {}, choice, asks=asks)
     return name, connection
 
 

@@ -89,7 +89,7 @@ def run(
     if stream.deadline is not None:
         request.deadline = stream.deadline
     with RunErrors():
-        if stream.host is None and os.environ.get("SESH_SESSION"):
+        if stream.host is None:
             _check_not_in_front(name)
         try:
             while True:

@@ -100,9 +100,6 @@ class Caller:
         self.note(line)
         self.remember(line)
 
-    def joining(self, name: str) -> None:
-        """Asks before a terminal joins the session that it is shown in. Raises Refused if the person declines."""
-
     def settings(self) -> Config:
         """The user's settings. Faults of their file are noted once; the other settings hold."""
         settings = config.load()

@@ -11,11 +11,11 @@ import stat
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from sesh import identity, paths, wire
+from sesh import identity, paths, programs, wire
 from sesh.about import SESH
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.moments import stamp
-from sesh.names import is_name, natural
+from sesh.names import natural
 from sesh.schema import Summary
 from sesh.store import checkpoints, records, results
 from sesh.stored import Record
@@ -330,17 +330,50 @@ def current(tty: int | None = None, others: Collection[str] = ()) -> Record | No
     tty = identity.controlling_tty() if tty is None else tty
     if not tty:
         return None
-    own = os.environ.get("SESH_SESSION", "")
-    if is_name(own):  # its program may be faster than its daemon, which writes the record once the program is there
-        _appears(paths.record_path(own), beside=paths.socket_path(own), seconds=PATIENCE)
-    readable = (records.readable(name) for name in paths.names() if name not in others)
-    return next((record for record in readable if record is not None and holds(record, tty)), None)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        begins = False
+        for record in filter(None, (records.readable(name) for name in paths.names() if name not in others)):
+            if holds(record, tty):
+                return record
+            begins |= record.get("pid") == 0 and records.here(record) and records.alive(record)
+        if not begins or time.monotonic() > deadline:
+            return None
+        time.sleep(0.005)  # a program may be faster than its daemon, which adds the terminal to its record then
+
+
+def shows(name: str) -> bool:
+    """Tell whether a session shows the caller's terminal, also through programs with terminals of their own.
+
+    These are the ancestors of the caller (as script is) and of the clients of its tmux, whose server has none.
+    """
+    record = records.readable(name)
+    return record is not None and any(
+        holds(record, identity.controlling_tty(ancestor))
+        for pid in (os.getpid(), *_tmux_clients())
+        for ancestor in _lineage(pid)
+    )
+
+
+def _lineage(pid: int) -> Iterator[int]:
+    while pid > 1:
+        yield pid
+        pid = identity.parent_of(pid)
+
+
+def _tmux_clients() -> list[int]:
+    """List the pids of the clients that show this pane of tmux."""
+    pane = os.environ.get("TMUX_PANE")
+    if not pane:
+        return []
+    printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
+    return [int(word) for word in (printed or "").split() if word.isdecimal()]
 
 
 def in_front(name: str) -> bool:
     """Returns whether the caller is part of what runs in front in a session, so that its shell is not at its prompt."""
-    here = current()
-    return here is not None and here["name"] == name and os.getpgrp() == _front()
+    record = records.readable(name)
+    return record is not None and holds(record, identity.controlling_tty()) and os.getpgrp() == _front()
 
 
 def holds(record: Record, tty: int) -> bool:

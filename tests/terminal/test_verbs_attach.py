@@ -261,23 +261,17 @@ def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: H
     for words in (["--kill"], ["--detach"], ["--rename", "x"]):
         assert sesh(*words, env={"SESH_SESSION": "work"}).code == 2
     home.env["SESH_SESSION"] = "work"
-    joined = terminal("--new", "work", "--join")
-    joined.wait_for("this terminal is shown in work itself")
-    joined.type("n")
-    assert joined.exit_code() == 1
-    chosen = terminal("--new", "work")
-    chosen.wait_for("Join")
-    chosen.type("j")
-    chosen.wait_for("this terminal is shown in work itself")
-    chosen.type("n")
-    assert chosen.exit_code() == 1
-    opened = terminal("work")
-    opened.wait_for("this terminal is shown in work itself")
-    opened.type("y")
-    left(inside(opened), "work")
-    assert home.names() == ["work"]
-    home.env["SESH_SESSION"] = "gone"
-    left(inside(terminal("gone")), "gone")
+    left(inside(terminal("--new", "work", "--join")), "work")
+    left(inside(terminal("work")), "work")
+    left(inside(terminal("-")), "work")
+
+
+def test_a_session_is_not_attached_in_itself_through_another_terminal(terminal: Open, home: Home) -> None:
+    opened = inside(terminal("work", "--env", "SHELL=/bin/sh"))
+    for line in ("sesh work", "sesh --new work --join"):
+        opened.type(f"clear; env -u SESH_SESSION script -qc '{line}; echo code-$?' /dev/null\r")
+        opened.wait_for("code-1")
+    assert home.summary("work")["attached"] == 1
 
 
 def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: Sesh, home: Home) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,12 @@ def test_no_other_session_counts(more: dict[str, object]) -> None:
     assert listing.current() is None
     with pytest.raises(UsageError, match="--kill NAME"):
         listing.required("--kill")
+
+
+def test_a_session_that_begins_is_waited_for_as_its_record_has_no_terminal_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    record("this", pid=0, tty_number=0)
+    monkeypatch.setattr(time, "sleep", lambda _: record("this"))
+    assert listing.required("--kill") == "this"
 
 
 def test_without_a_terminal_nobody_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
