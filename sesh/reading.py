@@ -1,17 +1,50 @@
-"""Files read: those of sesh's own, which must be private, and those of the user."""
+"""Read stdin, the files of sesh's own, which must be private, and those of the user."""
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sesh import paths
 from sesh.errors import Refused
 
 _TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _BLOCK = 1 << 16
+
+
+def stdin_block(size: int) -> bytes | None:
+    """Read at most `size` bytes of stdin: empty at its end, None if there are none yet.
+
+    Only a stdin that does not block, such as a parent in Node.js may leave, has none. Raises Refused.
+    """
+    try:
+        return os.read(0, size)
+    except BlockingIOError:
+        return None
+    except OSError as error:
+        raise Refused(f"cannot read stdin: {error.strerror}") from error
+
+
+def stdin(size: int = _BLOCK) -> Iterator[bytes]:
+    """Yield stdin in blocks of at most `size` bytes, to its end. Raises Refused."""
+    while (block := stdin_block(size)) != b"":
+        if block is None:
+            select.select([0], [], [])
+        else:
+            yield block
+
+
+def whole_stdin(largest: int) -> bytes:
+    """Return stdin, of which no more than one byte beyond `largest` is kept. Raises Refused."""
+    content = bytearray()
+    for block in stdin():
+        content += block
+        if len(content) > largest:
+            break
+    return bytes(content[: largest + 1])
 
 
 def read_own(path: str, largest: int, *, whole: bool = True, start: int = 0) -> bytes | None:

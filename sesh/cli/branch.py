@@ -14,7 +14,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from sesh import wire, writing
+from sesh import reading, wire, writing
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -299,7 +299,7 @@ class Branches:
         finally:
             os.unlink(path)
         size = 0
-        while data := _stdin_block():
+        for data in reading.stdin():
             size += len(data)
             if size > _MOST_STDIN:
                 raise Refused("stdin has more than 1 GiB, which is the most for several hosts; write to one at a time")
@@ -407,14 +407,3 @@ def _check_number(number: int) -> None:
     if number > most:
         hint = "name fewer" if most == _MOST else "name fewer, or raise the limit: ulimit -n 1024"
         raise Refused(f"{number} at once are too many: {most} are the most", hint=hint)
-
-
-def _stdin_block() -> bytes:
-    """Return the next bytes of stdin, empty at its end; also of one that does not block, or cannot be read."""
-    while True:
-        try:
-            return os.read(0, _BLOCK)
-        except BlockingIOError:
-            wire.polled([(0, select.POLLIN)], None)
-        except OSError:
-            return b""  # it is closed, or a terminal that is gone

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Sequence
 
-from sesh import programs
+from sesh import programs, reading
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import UsageError
@@ -53,7 +52,7 @@ def hook(cli: Invocation, agent: Sequence[str] = ()) -> int:  # noqa: ARG001 (it
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
-        agent_hook.take(agent[0], "" if os.isatty(0) else sys.stdin.buffer.read(_LARGEST).decode())
+        agent_hook.take(agent[0], "" if os.isatty(0) else reading.whole_stdin(_LARGEST).decode())
     except Exception:
         return 0  # whatever it is, the agent goes on
     return 0

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from sesh import errors, wording
+from sesh import errors, reading, wording
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -60,17 +60,25 @@ def restore(cli: Invocation, names: Sequence[str] = (), *, yes: bool = False) ->
 
 def _read(file: str | None) -> bytes:
     """Return the bytes of a layout. Raises Refused, UsageError."""
-    if file is None and os.isatty(0):
+    if file is not None:
+        data = _content(file)
+    elif os.isatty(0):
         raise UsageError(f"no layout given; write: {SESH} --import FILE (create it with {SESH} --export > FILE)")
-    try:
-        with open(0 if file is None else file, "rb", closefd=file is not None) as content:
-            data = content.read(LARGEST + 1) or b""  # None from a terminal or pipe that does not block
-    except (OSError, ValueError) as error:
-        source, reason = printable_path(file or "stdin"), getattr(error, "strerror", None) or error
-        raise Refused(f"cannot read {source}: {reason}; name a file written by --export") from error
+    else:
+        data = reading.whole_stdin(LARGEST)
     if len(data) > LARGEST:
         raise UsageError(f"the layout is over {LARGEST} bytes; --export did not write it")
     return data
+
+
+def _content(file: str) -> bytes:
+    """Return the bytes of a file, of which no more than one beyond LARGEST is read. Raises Refused."""
+    try:
+        with open(file, "rb") as content:
+            return content.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Refused(f"cannot read {printable_path(file)}: {reason}; name a file written by --export") from error
 
 
 def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list[Made]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from sesh import reading
 from sesh.about import CALLED, SESH
 from sesh.cli import parser
 from sesh.cli.invocation import Invocation
@@ -32,7 +33,7 @@ def send(cli: Invocation, *, if_waiting: str | None = None, force: bool = False,
     if before or after:
         for key in (*before, *after):
             bytes_of(key)  # raises for an unknown key before anything is typed
-    text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
+    text = reading.stdin(CHUNK) if texts == [_STDIN] else os.fsencode(" ".join(texts))
 
     sent = type_into(
         cli.target, name, text, before=before, after=after, enter=enter, force=force, if_waiting=if_waiting
@@ -82,11 +83,6 @@ def words_and_keys(line: CommandLine) -> tuple[str, list[str], list[str], list[s
     enter = len(plain) > 1 and after[:1] == [None]
     first, last = (["Enter" if key is None else key for key in keys] for keys in (before, after[enter:]))
     return plain[0], first, plain[1:], last, enter
-
-
-def _stdin() -> Iterator[bytes]:
-    while data := os.read(0, CHUNK):
-        yield data
 
 
 def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:

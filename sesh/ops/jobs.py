@@ -12,9 +12,9 @@ import signal
 import time
 from typing import Protocol
 
-from sesh import errors, gate, paths, protocol, wire
+from sesh import errors, gate, paths, protocol, reading, wire
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, SeshError
+from sesh.errors import ExitCode, NotFound, Refused, SeshError
 from sesh.messages import Answer, Words
 from sesh.names import subject
 from sesh.ops import enter
@@ -355,12 +355,10 @@ class StdinForwarder:
     def read(self, connection: wire.Connection) -> None:
         """Reads a chunk and sends it; at the end of stdin, its end."""
         try:
-            self._chunk = os.read(STDIN, _CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._chunk = b""  # it is closed, or a terminal that is gone
-        self._ends = not self._chunk
+            self._chunk = reading.stdin_block(_CHUNK)
+        except Refused:
+            self._chunk = b""  # the job goes on, as if its terminal were gone
+        self._ends = self._chunk == b""
         self.send(connection)
 
     def send(self, connection: wire.Connection) -> None:

@@ -26,6 +26,7 @@ REASONS = {
     "tests/unit/test_paths.py": _STAND_IN,
     "tests/unit/test_platform.py": _STAND_IN,
     "tests/unit/cli/test_branch.py": _BOUND,
+    "tests/unit/cli/tui/test_threads.py": "the moment between a thread's end and its outcome shows nowhere else",
     "tests/unit/client/test_guesses.py": _INSIDE,
     "tests/unit/recovery/test_monitor.py": "that two attempts have succeeded before either is taken",
     "tests/unit/daemon/test_activity.py": _STAND_IN,

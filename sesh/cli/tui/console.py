@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sesh import keynames, typed, wording
+from sesh import keynames, reading, typed, wording
 from sesh.cli import printing
 from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
@@ -290,7 +290,7 @@ def numbered(question: str, answers: Answers, default: str, names: Mapping[str, 
     what = "number or name" if names else "number"
     while True:
         printing.write(f"{what}, or q to leave [{prompt}]: ".encode(), printing.STDERR)
-        data = os.read(0, 1024)
+        data = next(reading.stdin(), b"")
         if not data:
             printing.write(b"\n", printing.STDERR)
             return ""

@@ -1,0 +1,56 @@
+"""A stdin that does not block, as a parent in Node.js leaves it, is read to its end by every verb that takes one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from sesh import system
+from tests.support import Home, wait_until
+
+LAYOUT = '[{"name": "made"}]'
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """The end that sesh reads, and the one that the test writes; the tests close the latter."""
+    inbound, outbound = os.pipe()
+    os.set_blocking(inbound, False)
+    yield inbound, outbound
+    os.close(inbound)
+
+
+def test_a_text_that_comes_in_parts_is_typed_whole(home: Home, pipe: tuple[int, int]) -> None:
+    """It was an internal error, with the first part typed."""
+    home.sesh("--open", "work", "--", "cat")
+    sending = home.start("--send", "work", "-", stdin=pipe[0])
+    os.write(pipe[1], b"one\n")
+    wait_until(lambda: "one" in home.sesh("--screen", "work").stdout)
+    os.write(pipe[1], b"two\n")
+    os.close(pipe[1])
+    sending.communicate(timeout=30)
+    assert sending.returncode == 0
+    wait_until(lambda: "two" in home.sesh("--screen", "work").stdout)
+
+
+def test_a_layout_that_comes_in_parts_is_read_whole(home: Home, pipe: tuple[int, int]) -> None:
+    importing = home.start("--import", stdin=pipe[0])
+    os.write(pipe[1], LAYOUT[:5].encode())
+    wait_until(lambda: system.unread(pipe[0]) == 0)
+    os.write(pipe[1], LAYOUT[5:].encode())
+    os.close(pipe[1])
+    importing.communicate(timeout=30)
+    assert (importing.returncode, home.names()) == (0, ["made"])
+
+
+def test_a_job_that_is_fed_in_parts_gets_all_of_it(home: Home, pipe: tuple[int, int]) -> None:
+    job = home.start("--exec", "--stdin", "--follow", "--", "cat", stdin=pipe[0])
+    assert job.stdout is not None
+    for line in (b"one\n", b"two\n"):
+        os.write(pipe[1], line)
+        assert job.stdout.readline() == line
+    os.close(pipe[1])
+    job.communicate(timeout=30)
+    assert job.returncode == 0
