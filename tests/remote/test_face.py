@@ -103,3 +103,17 @@ def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, farm: Farm
     created.type("fresh\r")
     created.wait_for(PROMPT)
     assert far.names() == ["fresh", "work"]
+
+
+def test_a_name_on_two_hosts_typed_at_a_dumb_terminal_chooses_neither(home: Home, farm: Farm) -> None:
+    """The one in the last row was attached."""
+    farm.host("one")
+    other = farm.host("other")
+    assert home.sesh("@one", "@other", "--open", "web", "--", "cat").code == 0
+    terminal = home.terminal("@one", "@other", "--pick", env={"TERM": "dumb"})
+    terminal.wait_for("[1]:")
+    terminal.type("web\r")
+    terminal.wait_until(lambda: terminal.text().count("[1]:") == 2)
+    terminal.type("@one web\r")
+    wait_until(lambda: home.sesh("@one", "--status", "web", "--json").json()["attached"] == 1)
+    assert other.sesh("--status", "web", "--json").json()["attached"] == 0

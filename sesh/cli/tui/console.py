@@ -280,9 +280,15 @@ def ask(question: str, answers: Answers, default: str) -> str:
         return _menu(terminal, question, answers, default)
 
 
-def numbered(question: str, answers: Answers, default: str, names: Mapping[str, str] | None = None) -> str:
+def numbered(
+    question: str,
+    answers: Answers,
+    default: str,
+    names: Mapping[str, str] | None = None,
+    several: Mapping[str, str] | None = None,
+) -> str:
     """Print numbered answers and read a line: a number, a letter, or one of `names`, which stands for a letter; q
-    leaves. Ask again for anything else."""
+    leaves. Ask again for anything else. `several`: what to write for a name that is not in `names`."""
     by_number = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
     lines = [f"  {number}) {label}\n" for number, (_, label) in enumerate(answers, 1)]
     printing.write(printing.encoded(f"{question}\n{''.join(lines)}"), printing.STDERR)
@@ -306,7 +312,8 @@ def numbered(question: str, answers: Answers, default: str, names: Mapping[str, 
             return letter
         if answer in _DECLINING:
             return ""
-        printing.write(printing.encoded(f"{printable(typed)} is none of the answers\n"), printing.STDERR)
+        said = (several or {}).get(typed, "none of the answers")
+        printing.write(printing.encoded(f"{printable(typed)} is {said}\n"), printing.STDERR)
 
 
 def _menu(terminal: RawTerminal, question: str, answers: Answers, default: str) -> str:

@@ -61,8 +61,8 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
     NotFound if there is nothing to choose from, Interrupted.
     """
     with SessionIndex(caller, hosts, holds=True, at_once=True) as index:
-        while index.pending and not index.here and not any(index.there.values()):
-            await_change(index)  # there is nothing to show yet
+        while index.pending and (printing.dumb() or not (index.here or any(index.there.values()))):
+            await_change(index)  # there is nothing to show yet; on a dumb terminal all is shown at once
         directories = places.directories() if hosts is None and not wanted else []
         keys = list(entries(index, wanted))
         if not keys and not (directories and not printing.dumb()):
@@ -76,9 +76,12 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
             numbers = {key: str(number) for number, key in enumerate(keys, 1)}
             widest = max(len(title(key)) for key in keys)
             answers = [(numbers[key], f"{title(key):<{widest}}  {_standing(summaries[key])}") for key in keys]
-            named = {key[1]: numbers[key] for key in keys} | {title(key): numbers[key] for key in keys}
+            bearers = {name: [key for key in keys if key[1] == name] for _, name in keys}
+            named = {name: numbers[found[0]] for name, found in bearers.items() if len(found) == 1}
+            named |= {title(key): numbers[key] for key in keys}
+            several = {name: " or ".join(map(title, found)) for name, found in bearers.items()}
             others = [numbers[key] for key in keys if not summaries[key].get("current")]
-            answer = console.numbered("attach to which session?", answers, next(iter(others), "1"), named)
+            answer = console.numbered("attach to which session?", answers, next(iter(others), "1"), named, several)
             chosen = keys[int(answer) - 1] if answer else None
         else:
             with RawTerminal() as terminal, Stage(terminal) as stage, LiveSessions(index, wanted) as live:
