@@ -55,7 +55,9 @@ _FROM_HABIT = {
     ("", "--quit"): f"Ctrl-\\ leaves a session, `{SESH} --kill NAME` ends one",
     ("", "--dir"): f"DIR follows NAME: {SESH} NAME DIR",
     ("--kill", "--all"): f"to end all sessions: {SESH} --kill-all",
-    ("", "--restart"): f"Ctrl-R in `{SESH} --pick` restarts one, or `{SESH} --kill NAME` and `{SESH} --open NAME -- CMD`",
+    ("", "--restart"): (
+        f"Ctrl-R in `{SESH} --pick` restarts one, or `{SESH} --kill NAME` and `{SESH} --open NAME -- CMD`"
+    ),
 }
 """What to write for an option that other tools have and a verb has not."""
 
