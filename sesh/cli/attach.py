@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from sesh import attached_last
+from sesh import attached_last, identity, programs
 from sesh.about import SESH
 from sesh.cli import parser, printing, slips, verbs
 from sesh.cli.invocation import Invocation
@@ -33,7 +33,7 @@ from sesh.reach import find, links
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
 from sesh.recovery.attempts import Attempt
-from sesh.store import listing
+from sesh.store import listing, records
 from sesh.stored import Record
 from sesh.wire import Connection
 
@@ -122,7 +122,7 @@ def back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
         return attach_to(cli, "-", view)
     current = listing.current()
     for host, name in enter.recent():
-        if not host and (not runs_or_is_kept(cli.target_of(None), name) or listing.shows(name)):
+        if not host and (not runs_or_is_kept(cli.target_of(None), name) or _shows(name)):
             continue
         cli.set_host(host or None)
         try:
@@ -269,9 +269,33 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
     return bool(answer.get("switched"))
 
 
+def _shows(name: str) -> bool:
+    """Tell whether a session shows the caller's terminal, also through programs with terminals of their own.
+
+    These are the ancestors of the caller (as script is) and of the clients of its tmux, whose server has none.
+    """
+    record = records.readable(name)
+    for pid in (os.getpid(), *_tmux_clients()):
+        ancestor = pid
+        while record is not None and ancestor > 1:
+            if listing.holds(record, identity.controlling_tty(ancestor)):
+                return True
+            ancestor = identity.parent_of(ancestor)
+    return False
+
+
+def _tmux_clients() -> list[int]:
+    """List the pids of the clients that show this pane of tmux."""
+    pane = os.environ.get("TMUX_PANE")
+    if not pane:
+        return []
+    printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
+    return [int(word) for word in (printed or "").split() if word.isdecimal()]
+
+
 def _refuse_loop(name: str) -> None:
     """Raise Refused if a session shows this terminal, in tmux or script: its client would print itself for ever."""
-    if listing.shows(name):
+    if _shows(name):
         raise Refused(f"this terminal is shown in {name} itself", hint="attach to it in another terminal")
 
 

@@ -11,7 +11,7 @@ import stat
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from sesh import identity, paths, programs, wire
+from sesh import identity, paths, wire
 from sesh.about import SESH
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.moments import stamp
@@ -340,34 +340,6 @@ def current(tty: int | None = None, others: Collection[str] = ()) -> Record | No
         if not begins or time.monotonic() > deadline:
             return None
         time.sleep(0.005)  # a program may be faster than its daemon, which adds the terminal to its record then
-
-
-def shows(name: str) -> bool:
-    """Tell whether a session shows the caller's terminal, also through programs with terminals of their own.
-
-    These are the ancestors of the caller (as script is) and of the clients of its tmux, whose server has none.
-    """
-    record = records.readable(name)
-    return record is not None and any(
-        holds(record, identity.controlling_tty(ancestor))
-        for pid in (os.getpid(), *_tmux_clients())
-        for ancestor in _lineage(pid)
-    )
-
-
-def _lineage(pid: int) -> Iterator[int]:
-    while pid > 1:
-        yield pid
-        pid = identity.parent_of(pid)
-
-
-def _tmux_clients() -> list[int]:
-    """List the pids of the clients that show this pane of tmux."""
-    pane = os.environ.get("TMUX_PANE")
-    if not pane:
-        return []
-    printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
-    return [int(word) for word in (printed or "").split() if word.isdecimal()]
 
 
 def in_front(name: str) -> bool:

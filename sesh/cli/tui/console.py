@@ -280,15 +280,9 @@ def ask(question: str, answers: Answers, default: str) -> str:
         return _menu(terminal, question, answers, default)
 
 
-def numbered(
-    question: str,
-    answers: Answers,
-    default: str,
-    names: Mapping[str, str] | None = None,
-    several: Mapping[str, str] | None = None,
-) -> str:
-    """Print numbered answers and read a line: a number, a letter, or one of `names`, which stands for a letter; q
-    leaves. Ask again for anything else. `several`: what to write for a name that is not in `names`."""
+def numbered(question: str, answers: Answers, default: str, names: Mapping[str, str] | None = None) -> str:
+    """Print numbered answers and read a line: a number, a letter, or one of `names`, which stands for a letter, or for
+    several answers, which are printed; q leaves. Ask again for anything else."""
     by_number = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
     lines = [f"  {number}) {label}\n" for number, (_, label) in enumerate(answers, 1)]
     printing.write(printing.encoded(f"{question}\n{''.join(lines)}"), printing.STDERR)
@@ -312,7 +306,7 @@ def numbered(
             return letter
         if answer in _DECLINING:
             return ""
-        said = (several or {}).get(typed, "none of the answers")
+        said = (names or {}).get(typed, "none of the answers")
         printing.write(printing.encoded(f"{printable(typed)} is {said}\n"), printing.STDERR)
 
 

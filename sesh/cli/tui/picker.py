@@ -76,12 +76,11 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
             numbers = {key: str(number) for number, key in enumerate(keys, 1)}
             widest = max(len(title(key)) for key in keys)
             answers = [(numbers[key], f"{title(key):<{widest}}  {_standing(summaries[key])}") for key in keys]
-            bearers = {name: [key for key in keys if key[1] == name] for _, name in keys}
-            named = {name: numbers[found[0]] for name, found in bearers.items() if len(found) == 1}
-            named |= {title(key): numbers[key] for key in keys}
-            several = {name: " or ".join(map(title, found)) for name, found in bearers.items()}
+            titles = {title(key): numbers[key] for key in keys}
+            bearers = {name: " or ".join(title(key) for key in keys if key[1] == name) for _, name in keys}
+            named = {name: titles.get(text, text) for name, text in bearers.items()} | titles
             others = [numbers[key] for key in keys if not summaries[key].get("current")]
-            answer = console.numbered("attach to which session?", answers, next(iter(others), "1"), named, several)
+            answer = console.numbered("attach to which session?", answers, next(iter(others), "1"), named)
             chosen = keys[int(answer) - 1] if answer else None
         else:
             with RawTerminal() as terminal, Stage(terminal) as stage, LiveSessions(index, wanted) as live:
