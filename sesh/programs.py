@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sesh.errors import LocalFault, Unreachable
 
@@ -44,12 +47,49 @@ def cannot_run(name: str, error: OSError, hint: str = "") -> Unreachable:
     return failure
 
 
+def start(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    r"""Start a program as Popen does. Ctrl-C and Ctrl-\ that come meanwhile act afterwards; if they raise, it ends.
+
+    An exception within Popen leaves the program running, and its pid unknown.
+    """
+    came: list[int] = []
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # others get no signals
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGQUIT)}
+        handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        process: subprocess.Popen[bytes] = subprocess.Popen(argv, **options)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    try:
+        for number in came:
+            handlers[number](number, None)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process
+
+
+def run(argv: Sequence[str], timeout: float) -> subprocess.CompletedProcess[bytes]:
+    """Run a program without stdin; return its code and output. Raises OSError, TimeoutExpired once it is killed."""
+    pipe = subprocess.PIPE
+    with start(argv, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment()) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+
 def printed(*words: str, timeout: float) -> str | None:
     """The stdout of a program, or else its stderr; None if it cannot be run, or takes longer than `timeout` seconds."""
     try:
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, env=environment(), check=False
-        )
+        done = run(words, timeout)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return os.fsdecode(done.stdout or done.stderr)

@@ -117,14 +117,7 @@ def _named() -> str:
 def _asked(host: str, words: list[str]) -> subprocess.CompletedProcess[bytes]:
     """What ssh prints of a host that it does not connect to. Raises Unreachable."""
     try:
-        return subprocess.run(
-            [program(), *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=programs.environment(),
-            timeout=TIMEOUT,
-            check=False,
-        )
+        return programs.run([program(), *words], TIMEOUT)
     except FileNotFoundError as error:
         if (name := program()) != "ssh":
             raise Unreachable(f"SESH_SSH: there is no program {printable(name)}", hint=_INSTEAD) from error

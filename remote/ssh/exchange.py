@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from sesh import programs
 from sesh.errors import ProtocolError
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
@@ -54,7 +55,7 @@ class Printed:
 
 def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
     """Start a program with pipes as its stdio; unless it may ask, without a terminal. Raises OSError."""
-    return subprocess.Popen(
+    return programs.start(
         argv,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

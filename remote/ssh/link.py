@@ -567,7 +567,7 @@ def _begun(destination: Destination, argv: list[str], environment: dict[str, str
             for number in (signal.SIGINT, signal.SIGQUIT):
                 child_ends.callback(signal.signal, number, signal.signal(number, signal.SIG_IGN))
         try:
-            process = subprocess.Popen(
+            process = programs.start(
                 argv, stdin=stdin, stdout=stdout, stderr=stderr, env=environment, start_new_session=detached
             )
         except OSError as error:

@@ -321,7 +321,7 @@ def _start(
     Unless it may ask it has no controlling terminal: then neither ssh nor the ssh of a jump host can.
     """
     try:
-        return subprocess.Popen(
+        return programs.start(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -19,6 +19,18 @@ SOON = """
 from sesh.cli import waiting
 waiting._STILL_AFTER = 1.0
 """
+INTERRUPTED = """
+import os, signal, subprocess
+begin = subprocess.Popen._execute_child
+
+def interrupted(process, words, *more):
+    begin(process, words, *more)
+    if WORD in words:
+        os.kill(os.getpid(), signal.SIGINT)
+
+subprocess.Popen._execute_child = interrupted
+"""
+"""Ctrl-C comes while a program with this word is started."""
 SECRET = "far away"  # noqa: S105 (the test's own)
 LEAVING = pytest.mark.parametrize("key", [b"\x03", b"\x1c"], ids=["interrupt", "quit"])
 
@@ -69,6 +81,19 @@ def test_a_host_that_swallows_packets_is_named_and_left_at_once(
     assert terminal.termios() == before
     far.proxy.restore()
     assert far.names() == []
+
+
+@pytest.mark.parametrize("words", [["@box"], ["@box", "@other"]], ids=["one host", "several"])
+@pytest.mark.parametrize("word", ["-G", "-f", "hangs"])
+def test_what_is_started_for_a_host_ends_with_an_interrupt(home: Home, words: list[str], word: str) -> None:
+    """The ssh that was just being started went on."""
+    home.write("bin/ssh", f'#!/bin/sh\ncase " $* " in *" {word} "*) exec sleep 1000; esac\necho hostname box\n', 0o755)
+    home.write("bin/hangs", "#!/bin/sh\nexec sleep 1000\n", 0o755)
+    if word == "hangs":
+        home.write(".config/sesh/config.toml", '[remotes."*"]\nvia = "hangs"\n')
+    patch(home, INTERRUPTED.replace("WORD", repr(word)))
+    assert "interrupted" in home.sesh(*words, "--status", "work").stderr
+    wait_until(lambda: not home.processes())
 
 
 def test_after_some_seconds_it_names_the_key(home: Home, farm: Farm) -> None:
