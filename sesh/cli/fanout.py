@@ -67,6 +67,9 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     if not cli.line.row.several:
         several = " ".join(verb.name for verb in VERBS if verb.several)
         raise UsageError(f"{cli.verb or f'{CALLED} NAME'} takes one host", hint=f"these take several: {several}")
+    unnamed = cli.verb == "--kill-all" or (cli.verb == "--kill" and options.get("label"))
+    if unnamed and not options.get("yes"):
+        raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
     as_json = cli.json or options.get("form") == "json"
     if options.get("form") in ("svg", "html") and not as_json:
         raise UsageError("pictures of several hosts come in a list only; add --json")

@@ -76,31 +76,21 @@ def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = (
 
 
 def _labelled(cli: Invocation, labels: Sequence[str]) -> list[str]:
-    """Return the sessions of the target with the labels; ask a person. Raises NotFound, Refused, UsageError."""
+    """Return the sessions of the target with the labels; ask a person. Raises NotFound, Refused."""
     wanted = dict(map(check_label, labels))
-    asks = _asks(cli)
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
     if not names:
         raise NotFound(f"no session has the label {' and '.join(labels)}", hint=f"`{SESH}` lists the sessions")
-    if asks and not cli.agrees(f"end {', '.join(names)}?"):
+    if cli.can_ask and not (cli.json or cli.sure) and not cli.agrees(f"end {', '.join(names)}?"):
         raise Refused("no session was ended")
     return names
 
 
 def kill_all(cli: Invocation, *, yes: bool = False) -> int:
-    """`--kill-all [-y]`: end every session of this machine; raise UsageError if nobody can be asked."""
-    cli.sure = yes
-    asks = _asks(cli)
-    answer = cli.target.call(sessions.kill_all, ask=asks)
+    """`--kill-all`: end every session of this machine, none of another; ask on a terminal unless `yes`."""
+    answer = cli.target.call(sessions.kill_all, ask=not yes and not cli.json)
     return _report(cli, answer["killed"], _errors(answer["failed"]), "killed")
-
-
-def _asks(cli: Invocation) -> bool:
-    """Return whether to ask before sessions end that were not named; without `-y` and a terminal raise UsageError."""
-    if not cli.sure and (cli.json or not cli.can_ask):
-        raise UsageError("nobody can be asked whether to end the sessions", hint="add -y to end them")
-    return not cli.sure
 
 
 def rename(cli: Invocation, name: str, new: str | None = None) -> int:

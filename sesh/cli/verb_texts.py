@@ -182,7 +182,8 @@ TEXTS = {
         KEEP, "End sessions and what runs in them",
         "[NAME…] {}",
         "End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s. Without NAME, the session that you are "
-        "in; with --label, those that have it, here or on @HOST: sesh asks first, or needs -y.\n\n"
+        "in; with --label, those that have it, here or on @HOST. On a terminal it asks first then; with several hosts "
+        "it needs -y.\n\n"
         "A NAME that is not here is looked for on known remotes. On a terminal sesh asks before it ends that one; a "
         "script ends it without a question, unless it says --local.",
         "sesh --kill work", "sesh --kill build test", "sesh --kill --label team=shop", "sesh --kill",
@@ -194,8 +195,7 @@ TEXTS = {
     "--kill-all": Texts(
         KEEP, "End all sessions on this machine",
         "{}",
-        "End all sessions on this machine, or on @HOST. On a terminal it asks first; in a script, with --json or with "
-        "several hosts it needs -y.",
+        "End all sessions on this machine, or on @HOST; on a terminal it asks first. With several hosts it needs -y.",
         "sesh --kill-all", "sesh --kill-all -y", "sesh @web --kill-all -y",
         options={
             "-y": "Do not ask.",

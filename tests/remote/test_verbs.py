@@ -185,7 +185,7 @@ def test_verbs_that_change_something(home: Home, farm: Farm) -> None:
     partly = home.sesh("@box", "--kill", "2", "missing", "one-2")
     assert (partly.code, "no session missing" in partly.stderr) == (1, True)
     assert far.names() == ["one", "three"]
-    assert home.sesh("@box", "-Ky").code == 0
+    assert home.sesh("@box", "-K").code == 0
     assert far.names() == []
     assert home.sesh("--list", "--local", "--json").json() == []
 

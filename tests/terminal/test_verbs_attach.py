@@ -392,24 +392,14 @@ def test_sessions_are_ended_by_their_label(terminal: Open, sesh: Sesh, home: Hom
     for name in ("one", "two"):
         sesh("--open", name, "--label", "team=shop", "--", "sleep", "60")
     sesh("--open", "other", "--label", "team=web", "--", "sleep", "60")
-    assert sesh("--kill", "--label", "team=none", "-y").code == 1
+    assert sesh("--kill", "--label", "team=none").code == 1
     declined = terminal("--kill", "--label", "team=shop")
     declined.wait_for("end one, two?")
     declined.type("n")
     assert declined.exit_code() == 1
     assert home.names() == ["one", "other", "two"]
-    assert sesh("--kill", "--label", "team=shop", "-y").code == 0
+    assert sesh("--kill", "--label", "team=shop").code == 0
     assert home.names() == ["other"]
-
-
-@pytest.mark.parametrize("words", [["--kill", "--label", "team=shop"], ["--kill-all"]])
-def test_what_was_not_named_is_ended_without_a_terminal_by_y_alone(sesh: Sesh, home: Home, words: list[str]) -> None:
-    sesh("--open", "one", "--label", "team=shop", "--", "sleep", "60")
-    for way in ([], ["--json"]):
-        assert sesh(*words, *way).code == 2
-        assert home.names() == ["one"]
-    assert sesh(*words, "-y").code == 0
-    assert home.names() == []
 
 
 def test_y_ends_the_session_that_one_is_in_unasked(terminal: Open, home: Home) -> None:

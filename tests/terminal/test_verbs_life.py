@@ -239,8 +239,8 @@ def test_a_program_that_ignores_hangups_is_killed_after_two_seconds(sesh: Sesh, 
 def test_kill_all_ends_every_session_here(sesh: Sesh, home: Home) -> None:
     for name in ("a", "b", "c"):
         sesh("--open", name)
-    assert sesh("-K", "-y", "--json").json() == {"ok": True, "killed": ["a", "b", "c"]}
-    assert sesh("--kill-all", "-y", "--json").json() == {"ok": True, "killed": []}
+    assert sesh("-K", "--json").json() == {"ok": True, "killed": ["a", "b", "c"]}
+    assert sesh("--kill-all", "--json").json() == {"ok": True, "killed": []}
     assert home.names() == []
 
 

@@ -319,7 +319,7 @@ def test_a_directory_that_is_not_to_be_trusted_is_refused_with_the_fix(
     sesh: Sesh, home: Home, make: Callable[[str], None], message: str
 ) -> None:
     make(home.directory)
-    for words in ([], ["--open", "web"], ["--kill", "web"], ["--exec", "--", "true"], ["--kill-all", "-y"]):
+    for words in ([], ["--open", "web"], ["--kill", "web"], ["--exec", "--", "true"], ["--kill-all"]):
         done = sesh("--json", *words)
         assert done.code == (125 if "--exec" in words else 1)
         assert done.json()["error"]["code"] == "refused"
