@@ -2,7 +2,7 @@
 
 A notice over a program's screen never meets output: the daemon is asked to send none (NOTICE), and sends the line back
 where its output ends. Held output comes with the screen that the client asks for (REDRAW), once a key was pressed or
-some seconds are over. An older daemon goes on sending, and the next output takes the line away.
+some seconds are over.
 """
 
 from __future__ import annotations
@@ -131,11 +131,8 @@ class Overlays:
 
     def show_notice(self, text: str) -> None:
         """Lay a line over the last row for a few seconds, or until a key is pressed."""
-        if "hold" in (self._channel.welcome.get("can") or ()):
-            self.take_guesses_back()
-            self._channel.send(protocol.message(protocol.NOTICE, {"text": text}))
-        else:
-            self._lay(text, held=False)
+        self.take_guesses_back()
+        self._channel.send(protocol.message(protocol.NOTICE, {"text": text}))
 
     def tell(self, news: str, *, shown: bool) -> None:
         """Have the terminal tell the person of a session; where it only rings, a line says of which, if not of the one
@@ -152,12 +149,9 @@ class Overlays:
 
     def held(self, text: str) -> None:
         """Show the line of a daemon that sends nothing from here on: before one that stands, as the row may be full."""
-        self._lay((f"{text}; {self._notice}" if self._timers.is_set("notice") else text)[:_MAX_NOTICE], held=True)
-
-    def _lay(self, text: str, *, held: bool) -> None:
         self.take_guesses_back()
-        self._notice = text
-        self._display.notice(text, held=held)
+        self._notice = (f"{text}; {self._notice}" if self._timers.is_set("notice") else text)[:_MAX_NOTICE]
+        self._display.notice(self._notice, held=True)
         self._timers.set("notice", _NOTICE_TIME, self.ask_for_screen)
 
     def clear_notice(self) -> None:

@@ -60,19 +60,16 @@ class Shown:
         self._write()
 
     def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """Return the content of the file; nothing if it is of an earlier terminal, or damaged.
-
-        Earlier versions name no host: such a session counts as one of this machine.
-        """
+        """Return the content of the file; nothing if it is of an earlier terminal, or damaged."""
         sessions = {}
         try:
             content = reading.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
             first, *rest = content.decode().splitlines() or [""]
             for line in rest if first == self._terminal else ():
-                session, position, seconds, *host = line.split()
+                session, position, seconds, host = line.split()
                 if not (is_id(session) and fits(exact_natural, int(position)) and fits(moment, int(seconds))):
                     return {}
-                sessions[host[0] if host else _HERE, session] = (int(position), int(seconds))
+                sessions[host, session] = (int(position), int(seconds))
             return sessions
         except (Refused, OSError, ValueError):
             return {}

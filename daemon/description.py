@@ -26,7 +26,6 @@ def summary(session: Session) -> Status:
     facts, end = session.facts, session.end
     return {
         "name": session.name,
-        "id": facts["id"],
         "host": None,
         "state": "running" if session.running else "exited",
         "attached": len(session.clients),
@@ -37,10 +36,7 @@ def summary(session: Session) -> Status:
         "cwd": (proc.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
         "command": shorten(facts["command"]),
         "title": session.title,
-        "shell": bool(facts.get("shell") or facts.get("resumed")),
         "exit_code": end.code,
-        "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
-        "reason": facts.get("reason"),
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
         "labels": facts["labels"],
@@ -48,7 +44,11 @@ def summary(session: Session) -> Status:
         "unseen": (Missed() if session.clients else session.missed).unseen(),  # who is attached sees all of it
         "activity": session.activity.standing().as_json(),
         "last_line": session.activity.last_row() or None,
-        "resume": facts.get("resume"),
+        "id": facts["id"],
+        "shell": facts["shell"] or facts["resumed"],
+        "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
+        "reason": facts["reason"],
+        "resume": facts["resume"],
     }
 
 
@@ -85,7 +85,7 @@ def outcome(session: Session) -> Outcome:
         "truncated": session.log.in_memory > 0,
         "cpu": end.cpu,
         "memory": end.memory,
-        "reason": session.facts.get("reason"),
+        "reason": session.facts["reason"],
     }
 
 
@@ -103,8 +103,8 @@ def record(session: Session) -> Record:
         "last_activity": stamp(STEADY.told(session.pump.last_activity)),
         "cwd": facts["directory"],
         "command": facts["command"],
-        "resume": facts.get("resume"),
-        "env": facts.get("env"),
+        "resume": facts["resume"],
+        "env": facts["env"],
         "labels": facts["labels"],
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
@@ -112,12 +112,12 @@ def record(session: Session) -> Record:
         "tty_number": pty.device if pty is not None else 0,
         "terminals": identity.terminal_filesystem(),
         "keep": facts["keep"],
-        "shell": bool(facts.get("shell") or facts.get("resumed")),
+        "shell": facts["shell"] or facts["resumed"],
         "job": facts["job"],
         "exit_code": end.code,
         "signal": end.signal,
         "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
-        "reason": facts.get("reason"),
+        "reason": facts["reason"],
         "state": session.activity.standing().state if end.code is not None else None,
         "version": __version__,
         "marked": records.moment_of_writing(_identity()["boot"]),
@@ -161,7 +161,7 @@ def change(
     """Changes facts, and the record with them; an empty `resume` forgets it. Raises Refused, with nothing changed, if
     that fails."""
     facts = session.facts
-    before = facts["name"], facts["labels"], facts.get("resume")
+    before = facts["name"], facts["labels"], facts["resume"]
     facts["name"] = name or session.name
     facts["labels"] = facts["labels"] if labels is None else labels
     facts["resume"] = before[2] if resume is None else resume or None

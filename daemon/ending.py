@@ -194,7 +194,7 @@ class Ending:
         session.faults.guard(self._files.close_pump, "the terminal")
         session.faults.guard(self._keep_result, "the result")
         if not answered and self._outlives():
-            self.unseen = bool(facts.get("persist"))
+            self.unseen = facts["persist"]
             facts["keep"] = not self.unseen
         self._finish()
 
@@ -204,14 +204,14 @@ class Ending:
         A signal to its daemon is nobody's wish: a machine that goes down sends it.
         """
         session, facts = self.session, self.session.facts
-        outlive = facts.get("outlive")
+        outlive = facts["outlive"]
         if facts["job"] or facts["keep"] or outlive == "never":
             return False
         if self._asked_by == TERMINATED:
-            return bool(facts.get("persist"))
+            return facts["persist"]
         if self.killed or session.clients:
             return False
-        return bool(session.end.code) or (outlive == "always" and not facts.get("shell"))
+        return bool(session.end.code) or (outlive == "always" and not facts["shell"])
 
     def _reason(self) -> str:
         """The reason of the end in a word or two, shown to people as it is.
@@ -223,7 +223,7 @@ class Ending:
             return TIMED_OUT if end.timed_out else self._asked_by
         if end.code != SIGNAL_BASE + signal.SIGKILL:
             return "exited"
-        before, now = self.session.facts.get("ended_for_memory"), system.ended_for_memory()
+        before, now = self.session.facts["ended_for_memory"], system.ended_for_memory()
         if before is not None and now is not None and now > before:
             return MEMORY_REASONS[0]
         return MEMORY_REASONS[1] if end.signal else "exited"  # a shell that passes on the code of what it ran
@@ -248,7 +248,7 @@ class Ending:
             "state": session.activity.standing().state,
             "run": session.runs.history.last if session.runs is not None else None,
             "job": facts["job"],
-            "shell": bool(facts.get("shell") or facts.get("resumed")),
+            "shell": facts["shell"] or facts["resumed"],
         }
         results.keep(result, log.bytes(first) if facts["job"] else None)
 
@@ -260,7 +260,7 @@ class Ending:
         kept = session.facts["keep"] or self.unseen
         if kept:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
-        self.late = bool(kept and session.facts.get("persist")) and self._is_behind
+        self.late = bool(kept and session.facts["persist"]) and self._is_behind
         if not self.late:
             self.leave()
         self.done = True
@@ -275,7 +275,7 @@ class Ending:
     def leave(self) -> None:
         """Writes what is read when the daemon is gone, or removes the session's files."""
         session, self.late = self.session, False
-        if (session.facts["keep"] or self.unseen) and session.facts.get("persist"):
+        if (session.facts["keep"] or self.unseen) and session.facts["persist"]:
             session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
         if self.unseen:
             session.faults.guard(lambda: self._files.release(remove=False), "the release")
@@ -349,7 +349,7 @@ class Ending:
             session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
         end = session.end
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal}
-        message["reason"] = session.facts.get("reason")
+        message["reason"] = session.facts["reason"]
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 

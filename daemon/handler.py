@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from sesh import bounds, protocol
 from sesh.about import __version__
 from sesh.bounds import Size, clamp_size
-from sesh.daemon.clients.connection import HELD, RAW, REPAINT, RESYNC, Client, Connection
+from sesh.daemon.clients.connection import FOREIGN, HELD, RAW, REPAINT, RESYNC, Client, Connection
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
 from sesh.daemon.shell.shells import kind_of
 from sesh.messages import Message, Welcome
 from sesh.moments import STEADY
-from sesh.typed import FOCUS
 
 HOLD = 0.1
 """Seconds for which the unfinished reply of a terminal is held back."""
@@ -36,7 +35,10 @@ class ClientHandler:
         """Answers a connection's first HELLO; one with the role `attach` attaches a client."""
         if connection.role:
             return
-        connection.role = "attach" if hello.get("role") == "attach" else "request"
+        if hello.get("protocol") != protocol.PROTOCOL:
+            connection.role = FOREIGN
+        else:
+            connection.role = "attach" if hello.get("role") == "attach" else "request"
         if not connection.creator:
             self._timers.clear(("hello", connection.descriptor))
         welcome: Welcome = {
@@ -46,15 +48,12 @@ class ClientHandler:
             "name": self._session.name,
             "position": self._log.head,
             "events": self._session.events.last,
-            "can": ["rejoin", "reload", "activity", "hold", "answer", "begun", "submit"],
             "last_input": 0,
         }
-        understood = hello.get("protocol") == protocol.PROTOCOL
-        if understood and connection.role == "attach":
+        if connection.role == "attach":
             self._attach(connection, hello, welcome)
         else:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
-            connection.closing = not understood
 
     def _attach(self, connection: Connection, hello: Mapping[str, object], welcome: Welcome) -> None:
         client = Client(connection, self._clients.last_number + 1, hello)
@@ -91,8 +90,6 @@ class ClientHandler:
         """
         log, seen = self._log, hello.get("seen")
         since = hello.get("since") if hello.get("id") == session_id else None
-        if hello.get("redraw") is True:  # as earlier versions say that they come back by a switch
-            since, seen = None, {session_id: since}
         resumes = bounds.is_integer(since, 0, log.head)
         same_size = client.size[:2] == self._clients.size[:2]
         missed = self._session.missed
@@ -126,8 +123,6 @@ class ClientHandler:
             self.acknowledge(client, number, len(data), at_once=True)
             return False
         keys = client.replies.filter(data, time.monotonic())
-        if data[-3:] in FOCUS:  # of an older client: one that sends the frame FOCUS has said the same by it
-            client.focused = data[-1:] == b"I"
         passed = True
         if client.replies.typed:  # by a person
             client.typed_at = self._pump.last_activity = STEADY.now()
@@ -221,7 +216,7 @@ class ClientHandler:
         """Returns whether a command runs that prints what nobody can read later: no shell, no full-screen program."""
         facts = self._session.facts
         self._model.catch_up()
-        kept = facts["keep"] or facts["job"] or facts.get("outlive") == "always"
+        kept = facts["keep"] or facts["job"] or facts["outlive"] == "always"
         return not (kept or kind_of(int(facts["pid"])) or self._model.emulator.alternate)
 
     def detach(self, client: Client, reason: str) -> None:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from sesh import bounds, names, paths, protocol, wording
-from sesh.about import CALLED, SESH, __version__
+from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.rules import HOOK, TYPED
-from sesh.daemon.clients.connection import Client, Connection, Reader
+from sesh.daemon.clients.connection import FOREIGN, Client, Connection, Reader
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request import Request
@@ -75,6 +75,9 @@ class Requests:
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
         self.handler.creator_served(connection)
+        if connection.role == FOREIGN and words.get("verb") != "reload":
+            connection.closing = True  # WELCOME has said why
+            return
         data, connection.data = bytes(connection.data), bytearray()
         number = words.get("id", 0)
         connection.unanswered += 1
@@ -85,10 +88,7 @@ class Requests:
         session, name = self.session, str(request.words.get("verb"))
         function = REQUESTS.get(name)
         if function is None:
-            raise UsageError(
-                f"this session's daemon (sesh {__version__}) does not know that request",
-                hint=f"reload it with the new sesh: {SESH} --reload {session.name}",
-            )
+            raise UsageError(f"sesh {__version__}, which {session.name} runs, has no request {names.printable(name)}")
         types = name in TYPING and not (request.flag("probe") or request.flag("keys"))
         if types and self.typing.defer(request, lambda: self._guard(Requests._begin, request)):
             return
@@ -312,7 +312,7 @@ def resume(daemon: Requests, request: Request) -> None:
     command = request.words.get("command")
     if not isinstance(command, list) or (command and not fits(files.resume, command)):
         raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
-    if command != (daemon.session.facts.get("resume") or []):
+    if command != (daemon.session.facts["resume"] or []):
         description.change(daemon.session, resume=command)
     request.respond()
 

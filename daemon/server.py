@@ -86,7 +86,7 @@ class Server:
 
     def run(self) -> None:
         """Runs until nothing is left to do. `begin` comes before."""
-        self.session.log.on_disk = bool(self.session.facts.get("persist"))
+        self.session.log.on_disk = self.session.facts["persist"]
         while self._only_passed or not self.over:
             self.turn()
         if self.ending.done:
@@ -100,7 +100,7 @@ class Server:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        deadline = self.session.facts.get("deadline")
+        deadline = self.session.facts["deadline"]
         if deadline is not None and self.session.running:
             self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), self.ending.time_out)
         self.ending.child_ended()  # it may have ended before there was a handler
@@ -250,7 +250,7 @@ class Server:
         session = self.session
         if signal.SIGTERM in numbers:
             kept = self.ending.done and session.facts["keep"]
-            if session.facts.get("persist") and (kept or (session.running and system.shutting_down())):
+            if session.facts["persist"] and (kept or (session.running and system.shutting_down())):
                 # Left behind, to be read, and started again later; one that ran is lost.
                 session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
                 self._stopping = True
@@ -409,8 +409,7 @@ class Server:
             del self.connections[connection.descriptor]
         session.timers.clear(("hello", connection.descriptor))
         session.events.forget(connection)
-        # The state of an older sesh does not say who will feed.
-        if stdin is not None and (stdin.feeder is connection or (stdin.feeder is None and not self.connections)):
+        if stdin is not None and stdin.feeder is connection:
             session.timers.set("stdin", stdin.linger, self.files.close_stdin)
         if connection.client is not None:
             self.handler.forget(connection.client)

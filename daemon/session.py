@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sesh import paths, platform, proc, protocol, system, wording
-from sesh.bounds import SCROLLBACK, Size
+from sesh.bounds import Size
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.asked import Shown
 from sesh.daemon.activity.hooks import Hooks
@@ -109,8 +109,7 @@ class Session:
         self.faults = FaultLog()
         self.log = OutputLog(fault=self.faults.note)
         self.log.retained = OF_JOB if facts["job"] else RETAINED
-        lines = facts.get("scrollback", SCROLLBACK)  # an older sesh, before a reload, does not know it
-        self.model = Model(self.log, size[0], size[1], self.faults.note, lines)
+        self.model = Model(self.log, size[0], size[1], self.faults.note, facts["scrollback"])
         self.model.resize(*size)
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.timers, self._terminal_flags)
@@ -124,7 +123,7 @@ class Session:
             report=self._handle_findings,
             checkpoint=self.output_settled,
         )
-        self._memory_count = time.monotonic(), facts.get("ended_for_memory")
+        self._memory_count = time.monotonic(), facts["ended_for_memory"]
         """When the ends for memory were counted last, and how many they were."""
         self.title = ""
         self.titled_by = 0
@@ -202,7 +201,7 @@ class Session:
 
     def output_settled(self) -> None:
         """Writes a checkpoint if one is due; called some time after output came."""
-        if self.facts.get("persist"):
+        if self.facts["persist"]:
             self.timers.set("checkpoint", CHECKPOINT_AFTER, self.output_settled)  # if it cannot even be loaded now
             self.get_checkpointer().write_if_due()
 
@@ -372,7 +371,7 @@ class Session:
         group = self.pty.foreground() if self.pty is not None and self.running else 0
         if not group:
             return None
-        titled = self.title and group == self.titled_by and not (group == shell and self.facts.get("shell"))
+        titled = self.title and group == self.titled_by and not (group == shell and self.facts["shell"])
         command = proc.command_of_group(group, shell)
         if is_gate(command):
             command = self.facts["command"]

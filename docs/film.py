@@ -83,8 +83,8 @@ class _Rows:
     def drawn(self, row: list[Run], columns: int) -> str:
         """The name of a row; empty for one without anything."""
         screen: Screen = {
-            "columns": columns, "rows": 1, "cursor": {"row": 0, "column": 0, "visible": False}, "title": "",
-            "colours": self.look.colours(), "cells": [row],
+            "columns": columns, "rows": 1, "cursor": {"row": 0, "column": 0, "visible": False, "style": 0}, "title": "",
+            "alternate": False, "colours": self.look.colours(), "continued": [], "cells": [row],
         }  # fmt: skip
         match = _ROW.search(pictures.svg(screen))
         assert match is not None  # noqa: S101

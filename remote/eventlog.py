@@ -32,7 +32,7 @@ from sesh.log import write
 from sesh.names import printable
 
 Event = dict[str, object]
-"""An entry of the log; an older sesh may have written it."""
+"""An entry of the log."""
 
 _STDERR = 2
 _ROTATED = ".1"

@@ -63,12 +63,12 @@ _KEPT: Fields = {
 _FIELDS: dict[str, Fields] = {
     _RECORD: {
         **keys("word user hostname port first_used last_used version account", system_line), "key": system_text,
-        "asks": flag, **keys("round_trip swallows", number), **keys("aliases can", items(system_line)),
+        "asks": flag, **keys("round_trip swallows", number), "aliases": items(system_line),
     },
     _FAILED: {"reason": system_line, "refused": flag},
     _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
     SYNCED: {
-        "paths": mapping(system_text, loose({**keys("digest content", system_text), "young": files.words})),
+        "paths": mapping(system_text, loose({"digest": system_text})),
         "told": mapping(system_text, system_text),
     },
 }  # fmt: skip
@@ -114,12 +114,11 @@ def record(
     version: str | None = None,
     *,
     asks: bool | None = None,
-    can: list[str] | None = None,
     swallows: bool = False,
     account: str | None = None,
 ) -> bool:
     """Record that the destination was reached just now, the version of sesh there, and whether somebody is asked to log
-    in, if that is known; what the sesh there can, that login files read what is sent early, and the `account`.
+    in, if that is known; that login files read what is sent early, and the `account`.
 
     It keeps the name in lists that it was given first: a script that uses another one once renames nothing. But one
     that leads elsewhere now gives way; so does one that leads another way, by which the host did not answer the last
@@ -130,7 +129,7 @@ def record(
     word = read(path_of(destination.key, _RECORD)).get("word") or typed
     name = word if word == typed or _stays(word, destination) else typed  # which may run ssh: not under the lock
     swallowed = time.time() if swallows else None
-    facts = {"version": version or None, "asks": asks, "can": can, "account": account, "swallows": swallowed}
+    facts = {"version": version or None, "asks": asks, "account": account, "swallows": swallowed}
     found = {key: value for key, value in facts.items() if value is not None}
     return _exclusively(lambda: _record(destination, name, found))
 
@@ -224,11 +223,10 @@ def asks(destination: Destination) -> bool:
     return read(path_of(destination.key, _RECORD)).get("asks") is True
 
 
-def abilities(destination: Destination) -> tuple[set[str], bool]:
-    """Return what the sesh there could do when it was asked last, and whether it may be sent something before the
-    bridge has begun: not if login files have read such."""
-    told = read(path_of(destination.key, _RECORD))
-    return {*(told.get("can") or ())}, not 0 <= time.time() - (told.get("swallows") or 0) < _FORGOTTEN
+def swallows(destination: Destination) -> bool:
+    """Return whether login files there have lately read what was sent before the bridge had begun."""
+    at = read(path_of(destination.key, _RECORD)).get("swallows") or 0
+    return 0 <= time.time() - at < _FORGOTTEN
 
 
 def stale_after(destination: Destination) -> float:
@@ -489,9 +487,7 @@ def last_told(host: str) -> Told:
     if told is None or before != version:
         content = read(path)
         rows = [_kept(row) for row in content.get("sessions") or []]
-        at = content.get("at")
-        when = _modified(path) / 1e9 if at is None else float(at)  # an older sesh wrote no other time than the file's
-        told = when, [row for row in rows if is_name(row.get("name") or "")]
+        told = float(content.get("at") or 0), [row for row in rows if is_name(row.get("name") or "")]
         _told[path] = version, told
     return told
 

@@ -1,6 +1,6 @@
 """`sesh --bridge`: the far end of a link, frames on stdin and stdout.
 
-It answers HELLO with WELCOME (`version`, `home`, the time `now`, what it `can`), then requests:
+It answers HELLO with WELCOME (`version`, `home`, the time `now`), then requests:
 
 - `op` {op, asks, answers} and its arguments as DATA: a child process carries the op out, so that PING is answered
   meanwhile. The result comes as DATA, notes as `notes`; an op that yields sends a DATA frame for each item. `asks`:
@@ -13,8 +13,8 @@ It answers HELLO with WELCOME (`version`, `home`, the time `now`, what it `can`)
   another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
 
 `enter` and `connect` may bring a `greeting`, the words of a HELLO: if they lead to a daemon, that is told it at once,
-with the agent and the display that the link forwards, and the answer says `greeted`. With `pings` the other side asks
-for a sign of life at least once a minute: it is gone if nothing comes from it for two, and the link ends.
+with the agent and the display that the link forwards. With `pings` the other side asks for a sign of life at least once
+a minute: it is gone if nothing comes from it for two, and the link ends.
 
 PING is answered with PONG at any time, also while an op runs.
 """
@@ -29,13 +29,13 @@ import signal
 import time
 from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from math import inf
 from typing import Any
 
 from sesh import attached_last, bounds, gate, identity, log, paths, protocol, wire, writing
-from sesh.about import CALLED, __version__
+from sesh.about import __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.messages import Answer, Hello, Welcome
 from sesh.names import LONGEST_ID, is_id, printable
@@ -118,7 +118,7 @@ def serve() -> int:
     try:
         near.send(protocol.BRIDGE)
         origin = _welcome(near)
-        while True:
+        while origin is not None:
             kind, payload = near.receive()
             if kind == protocol.DATA:
                 gate.carry(near.carried, payload)
@@ -132,23 +132,26 @@ def serve() -> int:
                 if daemon is not None:
                     return _splice(near, daemon, _SILENT if request.get("pings") is True else inf)
     except Unreachable:
-        return 0  # the other side has gone, as it may at any time
+        pass  # the other side has gone, as it may at any time
+    return 0
 
 
-def _welcome(near: wire.Connection) -> Origin:
-    """Answers HELLO; returns the machine that it came from."""
+def _welcome(near: wire.Connection) -> Origin | None:
+    """Answers HELLO; returns the machine that it came from, None if that speaks another protocol number."""
     kind, payload = near.receive()
     while kind != protocol.HELLO:
         kind, payload = near.receive()
-    described = protocol.parse(payload).get("near")
-    can = ["session_id", "op", "begun", "size", "asked"]
-    facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home(), "can": can}
+    hello = protocol.parse(payload)
+    described = hello.get("near")
+    facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
     facts["now"], facts["account"] = time.time(), _account()
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     if display := os.environ.get("DISPLAY"):
         facts["display"] = display
     near.send(protocol.message(protocol.WELCOME, facts))
+    if hello.get("protocol") != protocol.PROTOCOL:
+        return None
     return Origin(described if isinstance(described, dict) else {})
 
 
@@ -171,15 +174,10 @@ def _forwarded() -> Hello:
     return forwarded
 
 
-def _greet(daemon: wire.Connection, greeting: object) -> bool:
-    """Sends the HELLO that has come with a request, if one has; returns whether it did."""
-    if not isinstance(greeting, dict):
-        return False
-    try:
+def _greet(daemon: wire.Connection, greeting: Mapping[str, object]) -> None:
+    """Sends the HELLO that has come with a request."""
+    with suppress(Unreachable):  # the other side meets the daemon's end
         daemon.send(protocol.message(protocol.HELLO, {**greeting, **_forwarded()}))
-    except Unreachable:
-        return False  # the other side meets the daemon's end when it says HELLO itself
-    return True
 
 
 def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object]) -> wire.Connection | None:
@@ -197,8 +195,8 @@ def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object
     except Exception as error:
         near.send(_refusal(number, error))
         return None
-    if daemon is not None and _greet(daemon, request.get("greeting")):
-        answer["greeted"] = True
+    if daemon is not None and isinstance(greeting := request.get("greeting"), dict):
+        _greet(daemon, greeting)
     near.send(wire.data_frames(output))
     near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
     return daemon
@@ -210,10 +208,8 @@ def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
     if verb == "connect":
         name, session_id = str(request.get("name") or ""), _checked_id(request.get("session_id"))
         return _connected(caller, name, session_id, passing=request.get("passing") is True)
-    if verb != "enter":
-        raise UsageError(f"this sesh {__version__} does not know this request; run: {CALLED} --upgrade")
-    if not (_leads(op) and isinstance(arguments, dict)):
-        raise UsageError(f"{printable(op)} with these arguments leads to no session; run: {CALLED} --upgrade")
+    if verb != "enter" or not (_leads(op) and isinstance(arguments, dict)):
+        raise UsageError(f"{printable(str(verb))} {printable(op)} with these arguments leads to no session")
     caller.session_id = _checked_id(request.get("session_id")) or None
     with _alone(caller.session_id):
         if caller.session_id:  # it may be there already, or its result: this request has come before then
@@ -255,8 +251,7 @@ def op_named(wire_name: str) -> Op[..., Any]:
         if getattr(function, "wire_name", "") == wire_name:
             op: Op[..., Any] = function
             return op
-    message = f"this is sesh {__version__}, which does not know {printable(wire_name)}"
-    raise UsageError(message, hint=f"run: {CALLED} --upgrade")
+    raise UsageError(f"sesh {__version__} has no op {printable(wire_name)}")
 
 
 def _call(caller: LinkCaller, wire_name: str, data: Mapping[str, object]) -> Any:
@@ -367,6 +362,8 @@ def _connected(caller: LinkCaller, name: str, session_id: str, *, passing: bool)
         if not passing:
             attached_last.remember(name)
         return {"name": name, "session_id": _session_id(name)}, b"", connection
+    with _alone(session_id):
+        pass  # a request that creates it, over a link that was lost or given up, is done
     for _ in range(_ATTEMPTS):
         if (session := _by_id(session_id, find.checked(name))) is None:
             break

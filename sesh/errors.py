@@ -113,10 +113,9 @@ class SeshError(Exception):
         return for_host(line.replace(THERE, f"ssh {host} ") if host and self.answered else line, host)
 
     def facts(self) -> ErrorFacts:
-        """The error as it goes over the wire; `message` is the whole line, for peers that know no other key."""
+        """The error as it goes over the wire."""
         return {
             "code": self.code,
-            "message": self.line()[:_LONGEST],
             "exit": int(self.exit_code),
             "what": self.message[:_LONGEST],
             "hint": self.hint[:_LONGEST],
@@ -281,7 +280,7 @@ class NotDeployed(SeshError, code="not_deployed"):
 
 
 class ProtocolError(SeshError, code="protocol"):
-    """The other side speaks another version, or no protocol at all."""
+    """The other side speaks another protocol number, or no protocol at all."""
 
 
 class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
@@ -289,7 +288,7 @@ class InternalError(SeshError, exit_code=ExitCode.SESH_FAILED):
 
 
 def rebuild(facts: object) -> SeshError:
-    """The exception for an error that came over the wire, as `SeshError.facts` gives it; `answered` is set."""
+    """The exception for an error as `SeshError.facts` gives it, or as `--json` prints it; `answered` is set."""
     if not isinstance(facts, dict):
         error: SeshError = ProtocolError("the other side refused without giving a reason")
     else:
@@ -304,7 +303,7 @@ def rebuild(facts: object) -> SeshError:
             str(facts.get("what") or facts.get("message")),
             hint=str(facts.get("hint") or ""),
             exit_code=exit_code,
-            code=None if kind is InternalError else code,  # a newer sesh may have more codes
+            code=None if kind is InternalError else code,
         )
     error.answered = True
     return error

@@ -44,7 +44,7 @@ from sesh.shapes import (
 
 LARGEST = 40 << 20
 """Bytes of DATA with one answer: the output of a run (32 MiB) and a whole scrollback as JSON are below it."""
-error = table({"code": word(40), "exit": whole(1, 255), **keys("message what hint", sentence)})
+error = table({"code": word(40), "exit": whole(1, 255), **keys("what hint", sentence)})
 
 _size = whole(0, 0xFFFF)
 row_numbers = items(_size, 1000)
@@ -53,7 +53,7 @@ _ANSWER: dict[str, Shape] = {
     **keys("lines first clients detached received", natural), **keys("id memory", optional(natural)),
     **keys("columns rows", whole(1, 0xFFFF)), "blank": _size, "column": whole(-1, 1 << 31),
     **keys("at cpu", optional(number)), **keys("version record", word(64)), "since": optional(word(64)),
-    **keys("open older alternate line waits hides switched watched told ok greeted", flag),
+    **keys("open older alternate line waits hides switched watched told ok", flag),
     "submitted": optional(flag),
     "question": sentence, "title": line,
     "error": error,
@@ -69,7 +69,7 @@ _messages: dict[int, tuple[str, Shape]] = {
         table(
             {
                 **keys("version id account", word(64)), **keys("position last_input events", natural), "now": number,
-                **keys("home auth_sock display", text), "name": session_name, "new": flag, "can": items(word(64), 100),
+                **keys("home auth_sock display", text), "name": session_name, "new": flag,
             }
         ),
     ),

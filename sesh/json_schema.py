@@ -15,7 +15,7 @@ _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type
 def of(hint: Any, defs: dict[str, dict[str, object]] | None = None) -> dict[str, object]:
     """The schema of a type. Those of objects go into `defs` by name, and `$ref` leads there.
 
-    Without `defs` they stand where they are used, and require no key: an older sesh on a host may lack some.
+    Without `defs` they stand where they are used, and require no key: a host with another version may lack some.
     """
     origin, words = get_origin(hint), get_args(hint)
     if origin is Annotated:

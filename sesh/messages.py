@@ -24,11 +24,10 @@ class Near(TypedDict, total=False):
 
 
 class Hello(TypedDict, total=False):
-    """A HELLO beside its protocol, version, role and pid: a client's terminal, wishes and abilities.
+    """A HELLO beside its protocol, version, role and pid: a client's terminal and wishes.
 
     `client`: a secret by which a client that comes back is known; `since`: its position in the output of the session
-    `id`. `seen`: the positions of its terminal, by session id. `redraw`: the form in which an older sesh says that it
-    comes back.
+    `id`. `seen`: the positions of its terminal, by session id.
     """
 
     near: Near
@@ -56,7 +55,6 @@ class Hello(TypedDict, total=False):
     id: str
     since: int
     seen: Mapping[str, int]
-    redraw: bool
 
 
 class Introduction(Hello, total=False):
@@ -160,8 +158,8 @@ class Message(TypedDict, total=False):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon or a link's far end. `can`: abilities beyond its version; `now`: the time there;
-    `account`: a text for that machine and account, by which they are known under another name."""
+    """The first message of a daemon or a link's far end. `now`: the time there; `account`: a text for that machine and
+    account, by which they are known under another name."""
 
     protocol: int
     version: str
@@ -171,7 +169,6 @@ class Welcome(TypedDict, total=False):
     last_input: int
     new: bool
     events: int
-    can: list[str]
     home: str
     now: float
     auth_sock: str
@@ -191,12 +188,11 @@ class Answer(From, total=False):
 
     `notes`: lines for the person, and whether each is shown again on the first screen. `question`: a decision for the
     person, with `answers` (letter, meaning), a `default` and text `above` it. `session`: a creator is told its name
-    alone. `greeted`: the session's daemon was told the `greeting` of the request. `record`: see `records.believed`.
+    alone. `record`: see `records.believed`.
     """
 
     id: int | None
     ok: bool
-    greeted: bool
     error: ErrorFacts
     record: str
     notes: list[tuple[str, bool]]

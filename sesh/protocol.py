@@ -1,7 +1,8 @@
 """The frames that clients and daemons exchange: a pure codec, the same over a Unix socket and over ssh.
 
 A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Types that the reader does
-not know are skipped, JSON keys that it does not know ignored, so that all of one major version understand each other.
+not know are skipped, JSON keys that it does not know ignored. Peers with another protocol number understand HELLO,
+WELCOME, the request `reload` and its RESPONSE.
 
 | frame    | from   | payload                                                                                 |
 |----------|--------|-----------------------------------------------------------------------------------------|
@@ -14,7 +15,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 |          |        | HELLO has `brief`                                                                       |
 | SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
 | NOTICE   | both   | JSON: text (a line of sesh's own, which counts for no position), hold (nothing follows  |
-|          |        | until REDRAW); from the client text: hold me (if WELCOME's `can` has `hold`)            |
+|          |        | until REDRAW); from the client text: hold me                                            |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | client | nothing: send me a SCREEN                                                               |
 | DETACH   | both   | JSON: from the client nothing; from the daemon reason, and what leaves the terminal     |
@@ -50,7 +51,7 @@ from typing import Any
 from sesh import errors
 
 PROTOCOL = 1
-"""The major version: another one is refused in one line, and harms nothing."""
+"""The protocol number: a peer with another one is refused in one line, and harms nothing."""
 
 ASKED = "SESH_ASKED"
 """The variable with the first frames for a bridge, in base64: HELLO, and a request that others may read."""

@@ -15,10 +15,9 @@ Moment = Annotated[str, "date-time"]
 
 
 class ErrorFacts(TypedDict):
-    """An error as data. `message`: the whole line; `what`: what happened; `hint`: what to do; `exit`: the exit code."""
+    """An error as data. `what`: what happened; `hint`: what to do; `exit`: the exit code."""
 
     code: str
-    message: str
     what: str
     hint: str
     exit: int
@@ -71,11 +70,11 @@ class Loss(TypedDict):
 
 
 class Foreground(TypedDict):
-    """The program that has the terminal. `pid`: its process group; `command`: its words (one text from an older sesh);
-    `title`: the one that it has set, not the shell's."""
+    """The program that has the terminal. `pid`: its process group; `command`: its words; `title`: the one that it has
+    set, not the shell's."""
 
     pid: int
-    command: list[str] | str
+    command: list[str]
     title: str | None
 
 
@@ -187,10 +186,7 @@ class Status(Summary, total=False):
 
 
 class Spec(TypedDict, total=False):
-    """A caller's description of a session to create; `env` and `label` are lists of `KEY=VALUE`, `size` is `200x50`.
-
-    An older sesh knows no `size`, and refuses it.
-    """
+    """A caller's description of a session to create; `env` and `label` are lists of `KEY=VALUE`, `size` is `200x50`."""
 
     directory: str | None
     command: list[str] | None
@@ -359,8 +355,8 @@ class Overview(TypedDict):
 class Outcome(TypedDict):
     """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped.
 
-    `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or one of `MEMORY_REASONS`;
-    None from an older daemon."""
+    `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or one of `MEMORY_REASONS`.
+    """
 
     exit_code: int | None
     signal: int | None

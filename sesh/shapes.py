@@ -289,7 +289,7 @@ def keys(names: str, shape: Shape) -> dict[str, Shape]:
 
 
 def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
-    """An object with these keys, as far as they are there; others, which a newer sesh may add, hold plain data."""
+    """An object with these keys, as far as they are there; others, which later versions may add, hold plain data."""
     unchanged = {key: _UNCHANGED.get(shape, _NO_TYPE) for key, shape in shapes.items()}
 
     def apply(check: Check, value: object) -> dict[str, object]:
@@ -410,7 +410,7 @@ FACTS: dict[str, Shape] = {
     **keys("match question", optional(line)),
     **keys("started ended", optional(either(date, moment))), "duration": optional(number),
     "name": optional(session_name), "session_id": date, "key": optional(date), "met": optional_tag,
-    "command": any_command, "cwd": optional(text),
+    "command": optional(command), "cwd": optional(text),
     "exit_code": optional(code), "signal": signal_number, "reason": reason,
 }  # fmt: skip
 """Keys of a run, of a job, and of a session's result."""

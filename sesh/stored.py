@@ -52,7 +52,7 @@ class Facts(TypedDict):
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
     `scrollback`: the lines that are kept of what scrolled off. `ended_for_memory`: `system.ended_for_memory` when
     it was last known to concern others. `reason`: that of `Outcome`. `resume`: the command by which it is started
-    again; `resumed`: it was, in the place of a shell; `env`: names of `--env`. An older sesh lacks these.
+    again; `resumed`: it was, in the place of a shell; `env`: names of `--env`.
     """
 
     name: str
@@ -118,8 +118,8 @@ class CheckpointHeader(TypedDict, total=False):
 class RemoteRecord(TypedDict, total=False):
     """The file of a known remote; see `KnownRemote`.
 
-    `word`: its host. `round_trip`: seconds. `can`: what the sesh there can, as WELCOME says it. `swallows`: when login
-    files have read what was sent before the bridge had begun (seconds since the epoch). `account`: see `Welcome`.
+    `word`: its host. `round_trip`: seconds. `swallows`: when login files have read what was sent before the bridge had
+    begun (seconds since the epoch). `account`: see `Welcome`.
     """
 
     word: str
@@ -133,7 +133,6 @@ class RemoteRecord(TypedDict, total=False):
     version: str
     asks: bool
     round_trip: float
-    can: list[str]
     swallows: float
     account: str
 

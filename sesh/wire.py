@@ -45,8 +45,6 @@ class Connection:
 
     far = False
     """True if a host is at the other end, whose text is not to be trusted."""
-    says_begun = True
-    """True if BEGUN reaches this side even if the asker has given up."""
     given_up = False
     """True once nothing more is asked for over it (`give_up`)."""
     led = True
@@ -57,6 +55,8 @@ class Connection:
     """Id and name of the session that a link was led to, as far as they are known."""
     greeted: Introduction | None = None
     """The HELLO that the session's daemon was told before this side has sent anything to it."""
+    any_protocol = False
+    """True if only what every protocol number understands is asked for: HELLO, and the request `reload`."""
 
     def __init__(self, inbound: int, outbound: int) -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -217,16 +217,15 @@ class Connection:
         if kind != protocol.WELCOME:
             return False
         self.welcome = self.message(kind, payload)
-        if self.welcome.get("protocol") != protocol.PROTOCOL:
+        if self.welcome.get("protocol") != protocol.PROTOCOL and not self.any_protocol:
             raise self.incompatible()
         return True
 
     def incompatible(self) -> errors.ProtocolError:
-        """The error if the other side speaks another major version."""
-        return errors.ProtocolError(
-            f"the session's daemon is sesh {self.welcome.get('version')}, "
-            f"which is incompatible with this sesh {__version__}; use that version for it, or end the session"
-        )
+        """The error for a daemon that speaks another protocol number."""
+        name, version = self.welcome.get("name"), self.welcome.get("version")
+        message = f"{name} runs sesh {version}, which is incompatible with this sesh {__version__}"
+        return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
 
     def request(
         self,
@@ -287,7 +286,7 @@ class Connection:
         """The answer to request `number`; before it `output` gets OUTPUT, `others` the answers to other requests.
 
         Raises what `receive` raises. Past the deadline it is given up: then `begun` says whether it is, or may be,
-        carried out. Daemons that can do so say `begun` in WELCOME.
+        carried out.
         """
         carried, given_up = bytearray(), False
         while True:
@@ -303,7 +302,7 @@ class Connection:
                     deadline = time.monotonic() + _ORDERLY if self.far else 0.0
                     continue
                 ended = isinstance(error, errors.Unreachable) and not isinstance(error, errors.Lost)
-                if ended and self.says_begun and not self.broken():
+                if ended and not self.broken():
                     raise _too_late() from None  # in order
                 if self.far:
                     self.begun = number  # as far as anybody knows

@@ -114,14 +114,14 @@ def of_report(report: ReportFacts) -> str:
 def runs(session: Summary) -> str:
     """The program in a session: the command in the foreground, as it may be typed, and the title that it has set.
 
-    Before it in brackets what has happened unseen. If no foreground is known (the session has ended, its sesh is an
-    older one), or it is the process that asks, the command that it was started with.
+    Before it in brackets what has happened unseen. If no foreground is known (the session has ended), or it is
+    the process that asks, the command that it was started with.
     """
     foreground = session.get("foreground")
     if foreground and session.get("current") and foreground.get("pid") == os.getpid():
         foreground = None
     command = (foreground.get("command") if foreground else None) or session.get("command") or []
-    line = command_line(command) if isinstance(command, list) else one_line(command)
+    line = command_line(command)
     title = one_line((foreground.get("title") if foreground else None) or "")
     line = f"{line} · {title}" if title and title != line else line
     return f"[{news}] {line}" if (news := unseen(session)) else line

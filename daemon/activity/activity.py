@@ -32,16 +32,15 @@ from sesh.typed import LONGEST, pressed
 from sesh.wording import one_line
 
 
-class ActivityState(TypedDict, total=False):
-    """The standing, the program's own word and what the shell said, in a tuple whose length any sesh knows; the
-    question that was answered last; the position that the last person who left has seen; when it stirred last
-    (monotonic); the program's reports, and whose word `Said` is; whether its turn is over."""
+class ActivityState(TypedDict):
+    """The standing, the program's own word and what the shell said; the question that was answered last; the position
+    that the last person who left has seen; when it stirred last (monotonic); the program's reports; its turn."""
 
     activity: tuple[StandingState, SaidState | None, int, int]
     asked: AskedState
     seen_to: int
     stirred_at: float
-    reports: tuple[ReportsState | None, str]
+    reports: ReportsState | None
     shown_turn: TurnState
 
 
@@ -286,32 +285,23 @@ class Activity:
     def dump(self) -> ActivityState:
         """All of it as plain data."""
         said = self._said.dump() if self._said is not None else None
-        reports = self.reports.dump() if self.reports is not None else None
         return {
             "activity": (self._standing.dump(), said, self._begun, self._prompted),
             "asked": self._asked.dump(),
             "seen_to": self.seen_to,
             "stirred_at": self.stirred_at,
-            "reports": (reports, self._said.by if self._said is not None else ""),
+            "reports": self.reports.dump() if self.reports is not None else None,
             "shown_turn": self._turn.dump(),
         }
 
     def restore(self, state: ActivityState) -> None:
-        """Goes on from what `dump` returned; an older sesh knows little of it, or nothing."""
-        if "activity" in state:
-            standing, said, self._begun, self._prompted = state["activity"]
-            self._standing, self._said = Standing(*standing), Said(*said) if said is not None else None
-            self._asked.restore(self._standing.question, state.get("asked"))
-        reports, by = state.get("reports", (None, ""))
-        if self._said is not None:
-            self._said.by = by
-        if reports is not None:
-            self.reports = Reports(reports)
-            self.report(lambda *_: None)
-        self.seen_to = state.get("seen_to", self.seen_to)
-        self.stirred_at = state.get("stirred_at", self.stirred_at)
-        if "shown_turn" in state:
-            self._turn.restore(state["shown_turn"])
+        """Goes on from what `dump` returned."""
+        standing, said, self._begun, self._prompted = state["activity"]
+        self._standing, self._said = Standing(*standing), Said(*said) if said is not None else None
+        self._asked.restore(self._standing.question, state["asked"])
+        self.reports = Reports(state["reports"]) if state["reports"] is not None else None
+        self.seen_to, self.stirred_at = state["seen_to"], state["stirred_at"]
+        self._turn.restore(state["shown_turn"])
 
     def _group(self) -> int:
         pty = self._pump.pty
@@ -415,7 +405,7 @@ class Activity:
         if group == self._prompted:
             return True
         if not platform.LINUX:  # without /proc only the session's own shell is known to be one
-            return raw and group == self._facts["pid"] and bool(self._facts.get("shell"))
+            return raw and group == self._facts["pid"] and self._facts["shell"]
 
         return shells.at_prompt(pty)
 

@@ -89,12 +89,11 @@ class Asked:
         """What was answered last, as plain data."""
         return *self._entered, *self._before
 
-    def restore(self, words: str, answered: AskedState | None) -> None:
-        """Goes on with a question, and with what `dump` returned; an older sesh told nothing of that."""
+    def restore(self, words: str, answered: AskedState) -> None:
+        """Goes on with a question, and with what `dump` returned."""
         self._words, self._keys = words, _SOME_KEYS
-        if answered is not None:
-            position, lines, *before = answered
-            self._entered, self._before = (position, lines), (before[0], before[1])
+        position, lines, question_before, mark = answered
+        self._entered, self._before = (position, lines), (question_before, mark)
 
     def words(self, *, line: bool) -> str | None:
         """The question of a program that reads a line, or keys; None as long as the screen is not known that has it.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from sesh import moments, protocol
 from sesh.schema import ActivityFacts
 
-StandingState = tuple[str, str, float, str]
-SaidState = tuple[str, float, str, int, bool]
+StandingState = tuple[str, str, float, str, str]
+SaidState = tuple[str, float, str, int, bool, str, str]
 
 WORKING, WAITING, IDLE, DONE, FAILED = STATES = protocol.STATES
 HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"
@@ -39,8 +39,8 @@ class Standing:
         self.state, self.why, self.since, self.question, self.kind = state, why, since, question, kind
 
     def dump(self) -> StandingState:
-        """All of it that any sesh knows as plain data, in the order in which the constructor takes it."""
-        return self.state, self.why, self.since, self.question
+        """All of it as plain data, in the order in which the constructor takes it."""
+        return self.state, self.why, self.since, self.question, self.kind
 
     def as_json(self) -> ActivityFacts:
         """The standing as lists and `--status` show it."""
@@ -66,8 +66,8 @@ class Said:
         self.by, self.kind = by, kind
 
     def dump(self) -> SaidState:
-        """What any sesh knows of it as plain data, in the order in which the constructor takes it."""
-        return self.state, self.since, self.question, self.group, self.progress
+        """All of it as plain data, in the order in which the constructor takes it."""
+        return self.state, self.since, self.question, self.group, self.progress, self.by, self.kind
 
 
 class Seen:

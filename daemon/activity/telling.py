@@ -64,7 +64,7 @@ class Telling:
 
     @property
     def _silent(self) -> bool:
-        return self._clients.watched or muted(self._facts.get("labels"))
+        return self._clients.watched or muted(self._facts["labels"])
 
     def _tell(self, event: Event) -> None:
         self._told_at, self._bell = time.monotonic(), None

@@ -31,6 +31,8 @@ class Wanted(TypedDict):
     output: bool
 
 
+FOREIGN = "foreign"
+"""The role of a connection whose HELLO has another protocol number: it may ask for `reload`, and nothing else."""
 READ_SIZE = 1 << 16
 """Bytes that are read at once."""
 _SMALL = 2 << 10
@@ -452,7 +454,6 @@ class Client(ClientTerminal):
         }
 
 
-_MADE_ANEW = ("flow", "machine", "replies", "reported", "title", "titled", "uncover", "viewport")
+_MADE_ANEW = ("flow", "replies", "reported", "title", "uncover", "viewport")
 HANDED_OVER = tuple(name for name in (*ClientTerminal.__slots__, *Client.__slots__) if name not in _MADE_ANEW)
-"""Attributes of a client that another process image gets by these names, which any sesh knows; others it makes anew, or
-gets otherwise."""
+"""Attributes of a client that another process image gets by these names; others it makes anew, or gets otherwise."""

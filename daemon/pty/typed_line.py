@@ -44,9 +44,9 @@ def _drawn(output: bytes, columns: int, rows: int) -> tuple[list[str], tuple[int
 class TypedLine:
     """The number of characters typed since the last Enter, counted from the keys, which are not kept."""
 
-    STATE = "_foreground", "_pasting", "_raw", "length"
-    """The attributes that any sesh knows."""
-    __slots__ = (*STATE, "drafted_at", "prompts")
+    STATE = "_foreground", "_pasting", "_raw", "drafted_at", "length"
+    """The attributes that outlive a reload."""
+    __slots__ = (*STATE, "prompts")
 
     def __init__(self) -> None:
         self.length = 0

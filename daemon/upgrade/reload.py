@@ -6,8 +6,8 @@ descriptors do, and executes the new one. Until the new sesh begins its loop, an
 which loads the same memory. In the first seconds of the loop the new sesh can still go back, with the state as it
 stands then (see `probation`). Meanwhile output, input and connections wait in the kernel.
 
-The old sesh may be of an earlier version. It calls `trial` and `adopt` of the new one: their names and arguments must
-not change.
+The old sesh may be of another version. It calls `trial` and `adopt` of the new one: their names and arguments must not
+change.
 """
 
 from __future__ import annotations
@@ -256,8 +256,8 @@ class _Adopted:
         self._memory, self._failed = memory, failed
         """The descriptor of the state as the old sesh wrote it, and the argument of `adopt`."""
         self._server, connections = states.load(state, begin)
-        self._format, self._back = state["format"], state.get("back")  # an older sesh does not write `back`
-        """The old sesh's format, and what executes that sesh."""
+        self._back = state.get("back")
+        """What executes the old sesh; None if this is that again."""
         self._descriptors = states.descriptors(state)
         index, self._number = state["request"]
         self._asker = connections[index] if index is not None else None
@@ -302,10 +302,7 @@ class _Adopted:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         memory, descriptors = self._memory, self._descriptors
         try:
-            # It can read the state as it stands only if that has its own format.
-            state = None
-            if self._format == states.FORMAT:
-                state = faults.guard(lambda: _dump(self._server, self._asker, self._number), "the way back")
+            state = faults.guard(lambda: _dump(self._server, self._asker, self._number), "the way back")
             if state is not None:
                 memory, descriptors = _write_memory(state), states.descriptors(state)
             for descriptor in descriptors:

@@ -1,13 +1,13 @@
 """The types of a daemon as plain data: `state` dumps and loads it, and `reload` hands it over as JSON.
 
-Bytes are base64. A connection is given by its index in `connections`. Keys that an older sesh does not write may be
-missing. Loaded under `TYPE_CHECKING` only.
+Bytes are base64. A connection is given by its index in `connections`. Loaded under `TYPE_CHECKING` only.
 """
 
 from __future__ import annotations
 
 from typing import Any, TypedDict
 
+from sesh.daemon.activity.activity import ActivityState
 from sesh.daemon.clients.connection import Wanted
 from sesh.daemon.clients.listener import ListenerState
 from sesh.daemon.pty.pty import PtyState
@@ -25,7 +25,7 @@ the input's size or the log's position."""
 
 
 Attributes = dict[str, Any]
-"""The attributes of an object by their names; those of a newer or an older sesh may differ."""
+"""The attributes of an object by their names."""
 
 
 class ReaderState(TypedDict):
@@ -36,7 +36,7 @@ class ReaderState(TypedDict):
 
 
 class ConnectionState(TypedDict):
-    """A connection. `client`: its attributes by their names, with `replies` and `flow`; `machine`: where it runs."""
+    """A connection. `client`: its attributes by their names, with `replies` and `flow`."""
 
     descriptor: int
     creator: bool
@@ -52,7 +52,6 @@ class ConnectionState(TypedDict):
     acknowledged: int
     reader: ReaderState | None
     client: Attributes | None
-    machine: str
 
 
 class StdinState(TypedDict):
@@ -102,14 +101,25 @@ class RunsState(TypedDict):
     runs: list[RunState]
 
 
-class _SessionState(TypedDict):
+class SessionState(ActivityState):
+    """A session without its descriptors, its clients and its input.
+
+    `size`: columns, rows, width, height. `log`: its base and bytes. `scanner`: an unfinished sequence. `end`: code,
+    signal, time, true if its time ran out, processor time, memory. `departed`: clients that may come back. `marks`: the
+    typed command that is under way. `clock`, `clock_step`: the origin and the step of `SteadyClock`, for all moments;
+    but `deadline` in `facts` is by the wall clock.
+    """
+
     facts: Facts
+    clock: float
+    clock_step: float
     size: list[int]
     log: tuple[int, str]
     model: ModelState
     scanner: str
     seen: bool
     title: str
+    titled_by: int
     last_activity: float
     sent_at: int | None
     end: tuple[int | None, int | None, float | None, bool, float | None, int | None]
@@ -117,27 +127,6 @@ class _SessionState(TypedDict):
     missed: list[object]
     history: History | None
     marks: tuple[Begun | None, int | None] | None
-
-
-class SessionState(_SessionState, total=False):
-    """A session without its descriptors, its clients and its input.
-
-    `size`: columns, rows, width, height. `log`: its base and bytes. `scanner`: an unfinished sequence. `end`: code,
-    signal, time, true if its time ran out, processor time, memory. `departed`: clients that may come back. `marks`: the
-    typed command that is under way. `seen_to`: the position that the last person who left has seen. `clock`,
-    `clock_step`: the origin and the step of `SteadyClock`, for all moments; but `deadline` in `facts` is by the wall
-    clock, and `stirred_at` is monotonic. `asked`: the question that was answered last. `shown_turn`: as `Turn` has it.
-    """
-
-    clock: float
-    clock_step: float
-    stirred_at: float
-    titled_by: int
-    seen_to: int
-    activity: tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]
-    asked: tuple[int, int, str, str]
-    reports: tuple[Any, str]
-    shown_turn: tuple[bool, bool, float, int, list[str]]
 
 
 class Back(TypedDict):
@@ -165,16 +154,14 @@ class _State(TypedDict):
     runs: RunsState | None
     hooks: list[tuple[int, str]]
     typed_line: Attributes | None
+    submitted: list[tuple[str, tuple[bool | None, str]]]
     faults: list[str]
     checkpoint: float | None
 
 
 class State(_State, total=False):
-    """A daemon. `drafted_at`: of a person's draft (monotonic). `submitted`: the last outcomes of submissions. `input`:
-    units with their writers. `request`: the connection that requested the reload, and the request's number."""
+    """A daemon. `submitted`: the last outcomes of submissions. `input`: units with their writers. `request`: the
+    connection that requested the reload, and the request's number; `back`: the way back, if there is one."""
 
-    titled: list[int]
-    drafted_at: float
-    submitted: list[tuple[str, tuple[bool | None, str]]]
     request: tuple[int | None, int]
     back: Back

@@ -1,8 +1,8 @@
 """A daemon as plain data and back: its session, its descriptors, and all its connections.
 
-`dump` writes what `load` reads in another process image of the same pid, perhaps of a newer sesh. `FORMAT` changes with
-the shape of the data, and `load` refuses any other. Both directions are imported before they are needed: later the
-files may already be those of the newer sesh.
+`dump` writes what `load` reads in another process image of the same pid, perhaps of another sesh. `FORMAT` changes with
+the shape of the data, and `load` refuses any other number. Both directions are imported before they are needed: later
+the files may already be those of the other sesh.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from sesh.vt.screen import Stacks
 
 Indexes = Mapping[object, int]
 
-FORMAT = 2
+FORMAT = 1
 _RUN = (
     "state", "token", "attempts", "requested_at", "turn_at", "typed_at", "began_at", "started", "duration", "cwd",
     "interrupted", "nested_at", "follows",
@@ -66,13 +66,12 @@ def _attributes(instance: object, names: tuple[str, ...]) -> Attributes:
 
 
 def _set_attributes(instance: object, names: tuple[str, ...], values: Mapping[str, object]) -> None:
-    """Sets the attributes of these names, as far as a newer or an older sesh has written them."""
+    """Sets the attributes of these names."""
     for name in names:
-        value = values.get(name)
+        value = values[name]
         if isinstance(getattr(instance, name), bytes) and isinstance(value, str):
             value = unpack(value)
-        if name in values:
-            setattr(instance, name, value)
+        setattr(instance, name, value)
 
 
 # -- the daemon
@@ -102,7 +101,6 @@ def dump(server: Server) -> State:
         "done": server.ending.done,
         "connections": [_dump_connection(connection) for connection in server.connections.values()],
         "clients": [indexes[client.connection] for client in session.clients.all],
-        "titled": [indexes[client.connection] for client in session.clients.all if client.titled],
         "turn": (session.clients.turn, session.clients.last_number),
         "followers": [indexes[reader.connection] for reader in session.relay.followers],
         "events": (last, events, [(indexes[reader], seen) for reader, seen in followers.items() if reader in indexes]),
@@ -114,7 +112,6 @@ def dump(server: Server) -> State:
         "runs": dump_runs(session.runs, indexes) if session.runs is not None else None,
         "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
         "typed_line": _attributes(pump.typed_line, TypedLine.STATE) if pump.typed_line is not None else None,
-        "drafted_at": pump.typed_line.drafted_at if pump.typed_line is not None else 0.0,
         "submitted": server.requests.typing.outcomes(),
         "faults": session.faults.lines(),
         "checkpoint": session.timers.remaining("checkpoint"),
@@ -136,9 +133,6 @@ def load(state: State, reload: Reload) -> tuple[Server, list[Connection]]:
         server.admit(connection)
     session.clients.turn, session.clients.last_number = state["turn"]
     session.clients.all += [client for index in state["clients"] if (client := connections[index].client)]
-    for index in state.get("titled", ()):  # an older sesh does not know it
-        if client := connections[index].client:
-            client.titled = True
     session.watch_titles()
     session.relay.followers += [reader for index in state["followers"] if (reader := connections[index].reader)]
     last, events, followers = state["events"]
@@ -154,8 +148,7 @@ def load(state: State, reload: Reload) -> tuple[Server, list[Connection]]:
     if state["typed_line"] is not None:
         session.pump.typed_line = TypedLine()
         _set_attributes(session.pump.typed_line, TypedLine.STATE, state["typed_line"])
-        session.pump.typed_line.drafted_at = state.get("drafted_at", 0.0)
-    server.requests.typing.restore(state.get("submitted", ()))
+    server.requests.typing.restore(state["submitted"])
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
     for index, request, seconds, conditions in state["waits"]:
@@ -172,8 +165,8 @@ def load(state: State, reload: Reload) -> tuple[Server, list[Connection]]:
 
 
 def _load_clock(state: SessionState) -> None:
-    """Goes on with the clock by which the moments of a session were measured; an older sesh had that of the wall."""
-    STEADY.origin, STEADY.step = float(state.get("clock", STEADY.origin)), float(state.get("clock_step", STEADY.step))
+    """Goes on with the clock by which the moments of a session were measured."""
+    STEADY.origin, STEADY.step = float(state["clock"]), float(state["clock_step"])
 
 
 def check_format(state: Mapping[str, object]) -> None:
@@ -211,7 +204,6 @@ def _dump_connection(connection: Connection) -> ConnectionState:
         "acknowledged": acknowledged,
         "reader": {"position": reader.position, "skipped": reader.skipped} if reader is not None else None,
         "client": _dump_client(client) if client is not None else None,
-        "machine": client.machine if client is not None else "",
     }
 
 
@@ -228,7 +220,6 @@ def _load_connection(state: ConnectionState) -> Connection:
     connection.due_ack = state["acknowledged"]
     if state["client"] is not None:
         connection.client = connection.reader = _load_client(connection, dict(state["client"]))
-        connection.client.machine = state.get("machine", "")  # an older sesh did not know it
     elif state["reader"] is not None:
         connection.reader = Reader(connection, 0)
     if connection.reader is not None and state["reader"] is not None:
@@ -243,7 +234,7 @@ def _dump_client(client: Client) -> Attributes:
 
 
 def _load_client(connection: Connection, state: Attributes) -> Client:
-    replies, flow = state.pop("replies"), state.pop("flow", None)
+    replies, flow = state.pop("replies"), state.pop("flow")
     if flow is not None:
         flow = Flow(*flow)
     client = Client(connection, state["number"], {})
@@ -333,7 +324,7 @@ def dump_session(session: Session) -> SessionState:
 def load_session(state: SessionState, pty: Pty | None) -> Session:
     """The session that `dump_session` described, on this pty (None if its program has ended)."""
     columns, rows, width, height = state["size"]
-    deadline = state["facts"].get("deadline")  # by the wall clock, as any sesh reads it
+    deadline = state["facts"]["deadline"]  # by the wall clock
     steady = deadline + STEADY.now() - time.time() if deadline is not None else None
     session = Session({**state["facts"], "deadline": steady}, (columns, rows, width, height), pty)
     base, data = state["log"]
@@ -343,20 +334,19 @@ def load_session(state: SessionState, pty: Pty | None) -> Session:
     pump.scanner.carry = unpack(state["scanner"])
     session.relay.seen = state["seen"]
     session.title = state["title"]
-    session.titled_by = state.get("titled_by", 0)  # an older sesh does not know it
+    session.titled_by = state["titled_by"]
     pump.last_activity = state["last_activity"]
     pump.sent_at = state["sent_at"]
     session.restore_end(state["end"])
     for token, last_input, position, was_raw in state["departed"]:
         session.clients.departed[token] = (last_input, position, was_raw)
-    _set_attributes(session.missed, Missed.__slots__, dict(zip(Missed.__slots__, state["missed"], strict=False)))
+    _set_attributes(session.missed, Missed.__slots__, dict(zip(Missed.__slots__, state["missed"], strict=True)))
     if state["history"] is not None:
         count, last, entries, answers = state["history"]
         session.get_history().restore(count, last, [(entry, unpack(output)) for entry, output in entries], answers)
     if state["marks"] is not None:
         marks = session.get_marks()
         marks.begun, marks.number = state["marks"]
-    session.activity.seen_to = session.missed.position  # where an older sesh does not say it
     session.activity.restore(state)
     return session
 

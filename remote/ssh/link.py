@@ -141,8 +141,7 @@ class Link(wire.Connection):
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
         It may answer with a `question` for the user instead. `greeting` among the arguments: HELLO for that daemon,
-        which goes along; an older bridge does not pass it on (see `greeted`). Raises Lost if the bridge does not answer
-        in time, or the link breaks.
+        which goes along (see `greeted`). Raises Lost if the bridge does not answer in time, or the link breaks.
         """
         host = self.destination.host
         try:
@@ -163,7 +162,7 @@ class Link(wire.Connection):
         self.led = "question" not in answer[0]
         self.session_id = str(answer[0].get("session_id") or "")
         self.session_name = str(answer[0].get("name") or "")
-        self.greeted = arguments.get("greeting") if answer[0].get("greeted") else None
+        self.greeted = arguments.get("greeting") if self.led else None
         return answer
 
     def take_sent(self) -> bool:
@@ -177,11 +176,6 @@ class Link(wire.Connection):
         if self.outbound >= 0:
             os.close(self.outbound)
             self.outbound = -1
-
-    @property
-    def says_begun(self) -> bool:  # type: ignore[override]
-        """True if the bridge passes on that a request has begun, whatever its asker does; earlier ones do not."""
-        return "begun" in (self.remote_info.get("can") or ())
 
     def reached(self) -> bool:
         """Return whether the host has answered, if the link has an ssh connection of its own."""
@@ -283,12 +277,7 @@ class Link(wire.Connection):
                 self._say(first, deadline)
         except Unreachable:
             early = False  # it has ended: what it printed says why
-        try:
-            self._skip_login_output(deadline)
-        except NotStarted:
-            if along is None or not along.public:
-                raise
-            return False  # an older sesh, since
+        self._skip_login_output(deadline)
         if not (early and along is not None):
             if not self._take_welcome(deadline, first):
                 raise silent_host(self.destination.host)
@@ -365,10 +354,12 @@ class Link(wire.Connection):
         if self.led:
             return super().incompatible()
         host, version = self.destination.host, self.welcome.get("version")
-        return ProtocolError(
+        error = ProtocolError(
             f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
             hint=f"install this one there: {CALLED} --deploy @{host}",
         )
+        error.answered = True  # it has begun nothing of what went along
+        return error
 
     def _skip_login_output(self, deadline: float) -> None:
         """Skip what login files print, up to the bridge's first bytes."""

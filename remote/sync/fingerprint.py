@@ -22,12 +22,9 @@ Entry = tuple[str, str, os.stat_result]
 
 
 class Seal(TypedDict):
-    """A fingerprint as it is stored. `young`, `content`: of an older sesh, which compared the content of files as
-    recent as a tick; empty from this one."""
+    """A fingerprint as it is stored."""
 
     digest: str
-    young: list[str]
-    content: str
 
 
 OWN = (
@@ -87,7 +84,7 @@ class Tree:
 
     def seal(self) -> Seal:
         """Return the seal that `matches` needs the next time."""
-        return {"digest": self.digest, "young": [], "content": ""}
+        return {"digest": self.digest}
 
     def matches(self, sealed: object) -> bool:
         """Return whether nothing has changed since `seal`."""

@@ -172,9 +172,7 @@ def new(  # noqa: PLR0913 (a session has that many options)
         raise without_terminal(cli, name or "NAME", exists=exists)
 
     def create_it(target: Target) -> Entered:
-        if asks or target.host is not None:  # an older sesh there does not know the word
-            return target.enter(new_session, name=name, spec=spec, choice=choice)
-        return target.enter(new_session, name=name, spec=spec, choice=choice, asks=False)
+        return target.enter(new_session, name=name, spec=spec, choice=choice, asks=asks)
 
     return attach_terminal(cli, name or "NAME", view, create_it, creates=True)
 

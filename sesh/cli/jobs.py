@@ -139,7 +139,7 @@ def report(
         if remover is not None and (stopped or _cut_short(result)) and output[-1:] not in (b"", b"\n"):
             printing.write(b"\n")  # what follows on the terminal begins a line of its own
         if result.get("truncated"):
-            missing = max((result.get("position") or 0) - len(retained), 0)  # 0: an older sesh does not say
+            missing = max((result.get("position") or 0) - len(retained), 0)
             size = _about(missing * len(output) / max(len(retained), 1))  # less the carriage returns, by their share
             without = f", without {size}" if missing else ""
             cli.note(f"{subject(name)} wrote more; only the end was kept{without}; --follow prints all")

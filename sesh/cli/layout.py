@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from typing import cast
 
 from sesh import errors, reading, wording
 from sesh.about import CALLED, SESH
@@ -13,7 +14,7 @@ from sesh.cli.invocation import Invocation
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
 from sesh.ops import dormant, layout
-from sesh.schema import Layout, LayoutEntry, Made
+from sesh.schema import Layout, LayoutEntry, Made, PrintedError
 
 LARGEST = 1 << 20
 """The most bytes of a layout."""
@@ -24,7 +25,7 @@ def export(cli: Invocation) -> int:
     """`--export`: print the sessions of this machine and of known remotes, or those of the host of the line."""
     entries = cli.target.call(layout.sessions)
     for entry in entries:
-        entry["host"], entry["resume"] = entry["host"] or cli.host, entry.get("resume")  # older hosts have none
+        entry["host"] = entry["host"] or cli.host
     whole: Layout = {"version": layout.VERSION, "sessions": entries}
     if cli.json:
         return cli.value(whole)
@@ -106,7 +107,7 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
         name = wording.title((row["host"], row["name"]))
         command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
-            cli.note(f"{name} was not {done}: {row['error']['message']}")
+            cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
         elif row.get("awaits_enter"):
             printing.text(f"{name} waits for Enter to run again{command}")
         else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from sesh import bounds, moments, wording
 from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import SeshError, rebuild
 from sesh.ops.sweep import clear, leftovers
-from sesh.schema import LeftoverFacts, Swept
+from sesh.schema import LeftoverFacts, PrintedError, Swept
 
 _UNASKED = 7 * 86400.0
 """Seconds of `--older` if nobody can be asked."""
@@ -55,8 +57,7 @@ def sweep(
 
 def _sweep(cli: Invocation, host: str | None, seconds: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
     target = cli.target_of(host)
-    # An older sesh does not know `surely`.
-    rows = target.call(leftovers, older=seconds) if asks else target.call(leftovers, older=seconds, surely=True)
+    rows = target.call(leftovers, older=seconds, surely=not asks)
     forgets, prefix = True, f"@{host}: " if len(cli.hosts) > 1 else ""
     if not cli.json:
         _show(rows, prefix)
@@ -103,7 +104,7 @@ def _show_result(cli: Invocation, rows: list[LeftoverFacts], prefix: str, *, dry
     """Print what was done; `prefix` stands before each line."""
     for row in rows:
         if "error" in row:
-            cli.note(f"{prefix}{row['what']} stays: {row['error']['message']}")
+            cli.note(f"{prefix}{row['what']} stays: {cast(PrintedError, row['error'])['message']}")
     if not rows:
         printing.text(f"{prefix}no leftovers{f' older than {moments.exact(seconds)}' if seconds else ''}")
         return

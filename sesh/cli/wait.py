@@ -149,11 +149,5 @@ def _ended_jobs(cli: Invocation, *, label: Sequence[str]) -> int:
     hosts = [cli.host]
     if cli.host is None and not cli.local and paths.knows_remotes():
         hosts += [host for host, _, reason in lookup.lists(cli) if not reason]
-    return cli.value([{"host": host, "name": name} for host in hosts for name in _ended_on(cli, host, labels)])
-
-
-def _ended_on(cli: Invocation, host: str | None, labels: dict[str, str]) -> list[str]:
-    try:
-        return cli.target_of(host).call(jobs.ended, labels=labels)
-    except UsageError:
-        return []  # an older sesh there, which keeps no labels
+    ended = ((host, name) for host in hosts for name in cli.target_of(host).call(jobs.ended, labels=labels))
+    return cli.value([{"host": host, "name": name} for host, name in ended])

@@ -232,13 +232,7 @@ class Tools:
         """Read the last lines that a session has printed, of a job also when it has ended. Use it for what scrolled by,
         and to page back with skip; what a full-screen program shows has the tool screen."""
         with self.table.during_call(Session(name, host)) as entry:
-            try:
-                last = entry.session.logs(lines + skip)
-            except NotFound as missing:  # or an older sesh, on a host, which shows nothing of a job that is gone
-                try:
-                    last = entry.session.result().output.splitlines()[-lines - skip :]
-                except NotFound:
-                    raise missing from None
+            last = entry.session.logs(lines + skip)
             hint = _screen_hint(entry.session)
         text, left_out = _end(entry.session, "\n".join(last[: len(last) - skip]), output_limit, skip)
         return Text(**_named(entry), text=text, hint=" ".join(filter(None, (hint, left_out))) or None)
@@ -349,7 +343,7 @@ def _row(entry: UsedSession, answer: Summary | SeshError | None) -> dict[str, ob
 def _screen_hint(session: Session) -> str | None:
     """The words for a session whose full-screen program shows what is in no line."""
     try:
-        alternate = session.screen("json").get("alternate")
+        alternate = session.screen("json")["alternate"]
     except SeshError:
         return None
     return "A full-screen program shows: see it with the tool screen." if alternate else None

@@ -22,13 +22,7 @@ from sesh.wire import Connection
 
 
 @op("enter.go", creates=True)
-def go(
-    caller: Caller,
-    name: str,
-    spec: Spec | None = None,
-    meant: str = "",
-    other: str = "",  # noqa: ARG001 (an older sesh sends it; its person is asked nothing any more)
-) -> Entered:
+def go(caller: Caller, name: str, spec: Spec | None = None, meant: str = "") -> Entered:
     """The session NAME, created if there is none. `meant`: the line to propose if DIR does not exist."""
     entry = Entry(caller, name, spec or {}, meant)
     entry.check()

@@ -62,14 +62,13 @@ def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
 def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
     """The last events of a session that has ended, after number `since`, and how many were missed before them."""
     last, moment, state = result.get("events"), result.get("ended"), result.get("state")
-    if not isinstance(last, int) or not isinstance(moment, (int, float)) or (since is not None and since >= last):
+    if last is None or moment is None or state is None or (since is not None and since >= last):
         return
     stamp = moments.exact_stamp(moment)
-    before = last - 2 if state else last - 1  # an older sesh has not kept the state
-    missed = before - since if since is not None else 0
+    missed = last - 2 - since if since is not None else 0
     if missed > 0:
-        yield {"seq": before, "ts": stamp, "event": "missed", "session": name, "count": missed}
-    if state and (since is None or since < last - 1):
+        yield {"seq": last - 2, "ts": stamp, "event": "missed", "session": name, "count": missed}
+    if since is None or since < last - 1:
         activity: Event = {"seq": last - 1, "ts": stamp, "event": "activity", "session": name}
         yield {**activity, "state": state, "why": "exit", "question": None, "kind": None}
     yield {
@@ -136,12 +135,11 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
 
 
 def _result(session_id: str) -> JobResult | None:
-    """The result of a session; None also if it cannot be believed, or bears no name, as one of an older sesh."""
+    """The result of a session; None also if it cannot be believed."""
     try:
-        result = results.by_id(session_id)
+        return results.by_id(session_id)
     except SeshError:
         return None
-    return result if result is not None and result.get("name") else None
 
 
 class _Followed:

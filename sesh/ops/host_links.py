@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from sesh import gate
-from sesh.errors import SeshError, Unreachable, UsageError
+from sesh.errors import SeshError, Unreachable
 from sesh.names import natural
 from sesh.ops import local_index
 from sesh.ops.local_index import GONE
@@ -22,10 +22,8 @@ from sesh.schema import Summary
 from sesh.shapes import MOST_ROWS
 from sesh.stop import Stop
 
-_PAUSE, _LONG_PAUSE = 30.0, 300.0
-"""Seconds until a link is held again to a host that has ended it; and to one whose sesh is too old for it."""
-_OLDER = "older sesh: asked now and then"
-"""The remark on a host that answers, and does not say what changes."""
+_PAUSE = 30.0
+"""Seconds until a link is held again to a host that has ended it."""
 _KEPT_FOR = 10.0
 """Seconds for which a host's sessions are not written to its file again, unless one comes, goes or ends."""
 
@@ -44,8 +42,6 @@ class HostLinks:
         """None until a host has answered."""
         self._pauses: dict[str, float] = {}
         """By host whose link has ended: the moment from which one is held again (monotonic)."""
-        self._older: set[str] = set()
-        """Hosts whose sesh is too old for it."""
 
     def __enter__(self) -> HostLinks:
         return self
@@ -88,14 +84,8 @@ class HostLinks:
             self.standing.discard(host)
             (self.late.add if said is True else self.late.discard)(host)
             if isinstance(said, SeshError):
-                older = isinstance(said, UsageError)
-                self._pauses[host] = time.monotonic() + (_LONG_PAUSE if older else _PAUSE)
-                self._older = self._older | {host} if older else self._older - {host}
+                self._pauses[host] = time.monotonic() + _PAUSE
         return news
-
-    def remark(self, host: str) -> str:
-        """The remark on a host that is only asked now and then, empty for the others."""
-        return _OLDER if host in self._older else ""
 
     def _follow(self, workers: Workers[str, Told | bool], host: str, stop: Stop) -> Iterator[Told | bool]:
         """The sessions of a host each time that they have changed, and whether the link does not answer, if it does not

@@ -206,7 +206,7 @@ class SessionIndex:
         rows, remark = answer
         if self._holds:
             self._links.hold(host)
-        self.there[host], self.remarks[host] = rows, remark or self._links.remark(host)
+        self.there[host], self.remarks[host] = rows, remark
 
     def _take_news(self) -> None:
         """Takes what held links have said; hosts whose link is lost are asked soon."""

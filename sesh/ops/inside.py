@@ -23,10 +23,7 @@ def state(state: str, question: str) -> str:
     name = session("--state", " …")
     # A command line typed at a shell's prompt has a process group of its own, and speaks for whoever comes after it.
     bound = os.getpgrp() != os.getpid()
-    try:
-        wire.ask(name, "state", state=state, question=question, bound=bound)
-    except UsageError as error:  # of an older daemon; agents take the exit code 2 of a hook for a veto
-        raise Refused(error.message, hint=error.hint) from None
+    wire.ask(name, "state", state=state, question=question, bound=bound)
     return name
 
 

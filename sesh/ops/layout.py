@@ -123,7 +123,7 @@ def _required(table: Mapping[str, object], key: str, keys: Sequence[str], prefix
 
 
 def _check_keys(table: Mapping[str, object], path: str) -> None:
-    """Raises UsageError for a key that is one of ours but for one letter; others may come from a newer sesh."""
+    """Raises UsageError for a key that is one of ours but for one letter; others are ignored."""
     for key in table.keys() - set(_KEYS):
         if meant := near(key, _KEYS):
             raise UsageError(f'{path}: the key "{printable(key)}" is unknown; did you mean "{meant[0]}"?')
@@ -194,7 +194,7 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
             command=None if _is_shell(entry["command"]) else entry["command"],
             label=[f"{key}={value}" for key, value in entry["labels"].items()],
         )
-        launch_spec["resume"] = entry.get("resume")
+        launch_spec["resume"] = entry["resume"]
         if (summary := find.dormant(name)) is not None:
             dormant.start(caller, launch_spec, name, summary, again=True).close()
             row["again"] = True

@@ -155,7 +155,7 @@ def _going_before(hosts: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _identity(host: str, session: Summary) -> tuple[str, str]:
-    """What tells a session from all others: its random id, which an older sesh does not tell."""
+    """What tells a session from all others: its random id, if that is known."""
     return ("", session["id"]) if session.get("id") else (host, session["name"])
 
 
@@ -285,12 +285,11 @@ def asked(
         master.forget_refusal(destination)
     timeout, stop = deadline - time.monotonic(), stop or Stop()
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
-    can, early = known.abilities(destination)
-    along, near = link.Along(question, early=early, lookup=True, public="asked" in can), links.origin(destination)
+    along = link.Along(question, early=not known.swallows(destination), lookup=True, public=True)
     with (
         link.open_link(
             destination,
-            near,
+            links.origin(destination),
             ask=False,
             timeout=timeout,
             along=along,

@@ -53,12 +53,13 @@ def type_into(
     if enter or if_waiting is not None:
         whole, pieces = _unit(pieces or (whole,)), ()
     with target.open_stream(name) as stream:
-        connection = _greeted(stream, answers=if_waiting is not None)
+        stream.greet(until=_soon())
+        connection = stream.connection
         first, last = _keys(connection, before, after)
         words: Words = {"enter": True, "force": force, "key": os.urandom(8).hex()} if enter else {"force": force}
         if if_waiting is not None:
             words = {**words, **_question(connection, name, if_waiting)}
-        if enter and whole and "submit" in stream.connection.welcome.get("can", ()):
+        if enter and whole:
             words = {**words, "before": first.decode("latin-1"), "after": last.decode("latin-1")}
             answer = _submitted(stream, "submit" if if_waiting is None else "answer", whole, words)
             size = len(first + whole + b"\r" + last)
@@ -120,7 +121,7 @@ def _submitted(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
             break
         except (errors.Lost, errors.Unknown) as error:
             lost = {type(error), type(error.__cause__)} & {errors.Lost}
-            if stream.host is None or not lost or "submit" not in stream.connection.welcome.get("can", ()):
+            if stream.host is None or not lost:
                 raise
             stream.reconnect()
             stream.greet(until=_soon())
@@ -133,8 +134,8 @@ def _submitted(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Returns whether the terminal hides what is typed in answer, as for a password. Raises as `answer`."""
     with target.open_stream(name) as stream:
-        connection = _greeted(stream, answers=True)
-        reply = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
+        stream.greet(until=_soon())
+        reply, _ = stream.connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)
         return reply.get("hides") is True
 
 
@@ -146,24 +147,9 @@ def answer(target: Target, name: str, text: str, since: str, question: str, *, s
     Refused, Busy.
     """
     with target.open_stream(name) as stream:
-        _greeted(stream, answers=True)
+        stream.greet(until=_soon())
         words: Words = {"since": since, "question": question, "whole": True, "single": single}
         _submitted(stream, "answer", text.encode(), {**words, "key": os.urandom(8).hex()})
-
-
-def _greeted(stream: Stream, *, answers: bool = False) -> Connection:
-    """The connection to a session that takes requests; `answers`: also answers to a certain question.
-
-    Raises Refused if the daemon is too old to compare its question with the one that an answer is meant for.
-    """
-    can = stream.greet(until=_soon()).get("can") or ()
-    if answers and "answer" not in can:
-        name = stream.name
-        raise Refused(
-            f"the daemon of {name} is an older sesh, which cannot tell what an answer is meant for; nothing was typed",
-            hint=f"reload it: {SESH} --reload {name}",
-        )
-    return stream.connection
 
 
 def _check_keys(*groups: Sequence[str]) -> None:
@@ -183,11 +169,8 @@ def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:
 
 
 def _application_mode(connection: Connection) -> bool:
-    """Returns whether the program has the cursor keys in application mode; False for a daemon that does not know."""
-    try:
-        return connection.request("modes", deadline=_soon())[0].get("cursor") is True
-    except UsageError:
-        return False
+    """Returns whether the program has the cursor keys in application mode."""
+    return connection.request("modes", deadline=_soon())[0].get("cursor") is True
 
 
 def _chunks(first: bytes, pieces: Iterable[bytes], last: bytes) -> Iterator[bytes]:

@@ -176,10 +176,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     if find.dormant(name) is not None:
         dormant.resume_with(name, command)
         return {"name": name}
-    try:
-        find.ask(name, "resume", command=command)
-    except UsageError as error:  # of an older daemon; agents take the exit code 2 of a hook for a veto
-        raise Refused(error.message, hint=error.hint) from None
+    find.ask(name, "resume", command=command)
     return {"name": name}
 
 
@@ -219,10 +216,9 @@ def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     with find.required(name) as connection:
+        connection.any_protocol = True
         connection.send(wire.greeting("request"), deadline)
-        if "reload" not in (find.welcomed(connection, name).get("can") or ()):
-            message = f"{name} runs an older sesh that this one cannot take over; it goes on unchanged"
-            raise Refused(message, hint="to renew it, end it and start it again")
+        find.welcomed(connection, name)
         connection.request("reload", deadline=deadline, python=sys.executable, path=path)
 
 

@@ -199,26 +199,19 @@ class _RunRequest:
         self._sent, self.live, self._tell = False, live, tell
 
     def send(self, stream: Stream) -> None:
-        """Sends the request with the time that is left. Raises InternalError if the command would run a second time."""
+        """Sends the request with the time that is left."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         if self.live is not None:
             self._words["since"] = self.live.position
         asked = wire.asking("run", _RUN, self._data, timeout=left, **self._words)
         if self._tell is not None:
             asked += wire.asking("wait", _QUESTION, waiting=True, anew=not self._sent)
-        if stream.host is not None and not self._sent:
-            self._sent = True
+        first, self._sent = not self._sent, True
+        if first and stream.host is not None:
             stream.greet(asked, self.deadline)
-            return
-        can = stream.greet(until=self.deadline).get("can") or ()
-        if self._sent and "rejoin" not in can:
-            raise errors.InternalError(
-                "the link and the command's exit code were lost",
-                hint=f"to see what it did: {SESH} --logs {stream.name}",
-                exit_code=ExitCode.UNKNOWN,
-            )
-        self._sent = True
-        stream.connection.send(asked)
+        else:
+            stream.greet(until=self.deadline)
+            stream.connection.send(asked)
 
     def hear(self, answer: Answer) -> None:
         """Takes the answer to another request: tells of the question, once."""
@@ -228,8 +221,8 @@ class _RunRequest:
 
     def failed(self, connection: wire.Connection, name: str, error: errors.TimedOut | errors.Unreachable) -> SeshError:
         """The error for a daemon, or a link, that says nothing more: it tells whether the command may have run."""
-        can = connection.welcome.get("can") or ()
-        begun = connection.begun == _RUN or self.lost or (self._sent and "begun" not in can)
+        unheard = connection.far and not connection.welcome  # over a link it goes along with HELLO
+        begun = connection.begun == _RUN or self.lost or unheard
         look = f"to see what it did: {SESH} --logs {name}"
         if isinstance(error, errors.TimedOut):
             if begun:

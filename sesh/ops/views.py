@@ -100,13 +100,12 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     check_format(form)
     try:
         answer, data = find.ask(name, "screen", timeout=_SCREEN_TIMEOUT, format=_FORMATS[form], patience=_PATIENCE)
-        continued = answer.get("continued")
+        continued = answer["continued"]
     except NotFound:
         data, continued = dormant.screen(name, _FORMATS[form])
     if _FORMATS[form] != "json":
         text = data.decode("utf-8", "replace")
-        shown: ScreenText = {"text": text, "lines": text.split("\n")}
-        return {**shown, "continued": continued} if continued is not None else shown
+        return {"text": text, "lines": text.split("\n"), "continued": continued}
     cells: Screen = parse(data)  # type: ignore[assignment]  # as the daemon drew it
     return cells if form == "json" else _picture(cells, form)
 
@@ -172,7 +171,7 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
     while True:
         page = data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
         texts = [*page, *texts]
-        first = answer.get("first")  # an older sesh gives all at once, and no number
+        first = answer.get("first")
         if not first or not page or len(texts) >= lines:
             return texts, newest
         answer, data = ask(lines - len(texts), first)
@@ -190,7 +189,7 @@ def _last_that_fit(texts: list[str]) -> int:
 
 _WAIT, _LOGS = 1, 2
 _FOLLOWED = {"position", "columns", "open", "blank", "column", "alternate", "unfinished"}
-"""The keys of the answer with the last lines, from a daemon that tells how to go on from there."""
+"""The keys of the answer with the last lines that tell how to go on from there."""
 
 
 class LiveLog:
@@ -283,9 +282,8 @@ class LiveLog:
 
     def _begin(self, answer: Answer, lines: list[str]) -> LineReader:
         """Writes the existing lines; returns the reader of new ones. One that the cursor stands on is unfinished."""
-        if not answer.keys() >= _FOLLOWED:
-            raise errors.ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
-
+        if missing := _FOLLOWED - answer.keys():
+            raise gate.malformed("RESPONSE", f".{min(missing)} is missing")
         unfinished = lines.pop() if answer["open"] and lines else ""
         self._write_last([*lines, *[""] * int(answer["blank"])])
         column = int(answer["column"]) if unfinished else 0

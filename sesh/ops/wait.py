@@ -159,8 +159,6 @@ class _Wait:
     def _ask(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
-        if conditions["waiting"] and "activity" not in (welcome.get("can") or ()):
-            raise Refused(f"{stream.name} runs an older sesh", hint=f"reload it: {SESH} --reload {stream.name}")
         words: TimedWords = {"exit": True, "idle": conditions["idle"]}
         words |= {"prompt": True} if conditions["prompt"] else {}
         words |= {"waiting": True} if conditions["waiting"] else {}
@@ -176,7 +174,7 @@ class _Wait:
             words["timeout"] = max(0.0, self._deadline - time.monotonic())
         if self._lines is not None:
             words |= {"from": self._lines.position, "since": self._begin}
-        else:  # a daemon that knows no `sent` begins at the position that an earlier connection found
+        else:  # if nothing was sent, it begins at the position that an earlier connection found
             words |= {"from": self._begin, "else": self._head}
         if self._head is None:
             self._head = welcome.get("position")
@@ -188,9 +186,7 @@ class _Wait:
     def _search(self, position: int, data: bytes) -> None:
         """Searches output; bytes that were searched before are passed over."""
         if self._lines is None:
-            # A daemon of an older sesh sends all that it keeps if output has not come so far.
-            begin = self._begin if isinstance(self._begin, int) else position
-            self._lines = LineReader(max(position, begin), self._columns)
+            self._lines = LineReader(position, self._columns)
         lines = self._lines
         if position > lines.position:
             lines.position = position  # what lies between is not kept any more

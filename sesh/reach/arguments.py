@@ -1,13 +1,12 @@
 """The arguments of an op that is asked for over a link: of the types that it declares, checked before it is called.
 
-The other end may be any sesh, or none. An op declares its arguments by annotations, and each kind of these stands here.
+The other end may be no sesh at all. An op declares its arguments by annotations, and each kind of these stands here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sesh.about import CALLED, __version__
 from sesh.errors import UsageError
 from sesh.reach.op import Op
 from sesh.shapes import (
@@ -24,7 +23,7 @@ from sesh.shapes import (
     number,
     system_text,
 )
-from sesh.store.files import labels, words
+from sesh.store.files import labels, resume, words
 
 KINDS: dict[str, Shape] = {
     "str": system_text,
@@ -36,7 +35,10 @@ KINDS: dict[str, Shape] = {
     "dict[str, int]": mapping(system_text, exact_natural),
     "Spec": loose({**keys("directory size", system_text), **keys("command env label", words)}, closed=True),
     "Sequence[LayoutEntry]": items(
-        loose({**keys("name host directory", system_text), "command": words, "labels": labels}, complete=True)
+        loose(
+            {**keys("name host directory", system_text), "command": words, "resume": resume, "labels": labels},
+            complete=True,
+        )
     ),
     "Sequence[LeftoverFacts]": items(loose({**keys("kind what", system_text), "pid": exact}, complete=True)),
 }
@@ -56,10 +58,8 @@ def check(op: Op[..., object], data: Mapping[str, object]) -> None:
     positional = names[: code.co_argcount - 1]
     optional = {*positional[len(positional) - len(op.__defaults__ or ()) :], *(op.__kwdefaults__ or ())}
     if not {*names} - optional <= {*data} <= {*names}:
-        raise UsageError(f"this is sesh {__version__}, which knows another {op.wire_name}; run: {CALLED} --upgrade")
+        raise UsageError(f"{op.wire_name} takes other arguments")
     for key, value in data.items():
         expected, nullable = kind(op.__annotations__[key])
         if not (nullable and value is None) and not fits(KINDS[expected], value):
-            raise UsageError(
-                f"this is sesh {__version__}, whose {op.wire_name} takes no such {key}; run: {CALLED} --upgrade"
-            )
+            raise UsageError(f"{op.wire_name} takes no such {key}")

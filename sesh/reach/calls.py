@@ -14,12 +14,11 @@ from typing import Any
 
 from sesh import gate, session_shapes, shapes, wire
 from sesh.about import CALLED
-from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, silent_host
+from sesh.errors import ExitCode, ProtocolError, TimedOut, Unknown, Unreachable, silent_host
 from sesh.link_state import LinkState
 from sesh.messages import Answer
 from sesh.reach import op_shapes
 from sesh.reach.caller import Caller
-from sesh.reach.op import needed
 from sesh.remote.ssh.link import Link
 
 _REQUEST = 1
@@ -45,7 +44,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
                 raise silent_host(host) from None
             raise lost(host) from None
 
-    _, answer = answered(caller, link, data, ask)
+    _, answer = answered(caller, ask)
     check = shapes.Check(far=True)
     result = op_shapes.checked(name, data, answer, check)
     if check.left_out:
@@ -62,15 +61,11 @@ def lost(host: str) -> Unknown:
     )
 
 
-def answered(
-    caller: Caller, link: Link, words: Mapping[str, object], ask: Callable[[list[str]], tuple[Answer, bytes]]
-) -> tuple[Answer, bytes]:
+def answered(caller: Caller, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
     """The first answer to `ask` that is no question; before it, `ask` is called again with the person's replies.
 
-    `words`: what the op is asked with. Notes of the other side are shown. Raises Refused if the sesh there is too old
-    for it, ProtocolError if it has too many questions.
+    Notes of the other side are shown. Raises ProtocolError if it has too many questions.
     """
-    check_version(link, *needed(words))
     answers: list[str] = []
     while len(answers) <= session_shapes.MOST_QUESTIONS:
         answer, data = ask(answers)
@@ -96,16 +91,6 @@ def _reply(caller: Caller, question: Answer) -> str:
     if default not in letters or not all(letters) or len(set(letters)) < len(letters):
         raise gate.malformed("RESPONSE", ".answers cannot be chosen from")
     return caller.ask(question["question"], answers, default, str(question.get("above") or ""))
-
-
-def check_version(link: Link, *needed: str) -> None:
-    """Raises Refused if the sesh at the other end is too old: it lacks ops, or what else is `needed`. The link is
-    closed then."""
-    if not {"op", *needed} <= {*(link.remote_info.get("can") or ())}:
-        link.close()
-        host, version = link.destination.host, str(link.remote_info.get("version") or "")[:40]
-        hint = f"install this one there: {CALLED} --deploy @{host}"
-        raise Refused(f"@{host} has an older sesh ({version!a})", hint=hint)
 
 
 def encoded(result: Any) -> bytes:

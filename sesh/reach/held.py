@@ -63,7 +63,6 @@ def items(
     with _opening:
         stop.check()
         link = target.open(time.monotonic() + _ATTEMPT if passing else None, passing=passing, stop=stop)
-    calls.check_version(link)
     again = partial(_another, target, stop, lost, passing)
     with Stream(link, "", host=host, again=again, sleep=stop.sleep, logged=not passing) as stream:
         stream.audience, stream.link_state.at_once = target.caller.audience, 1
@@ -115,5 +114,4 @@ def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, pa
     if not passing:
         eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
     caller.tell_link(f"reconnected to @{host}")
-    calls.check_version(link)
     return link

@@ -30,7 +30,7 @@ from sesh.names import subject
 from sesh.reach import calls, links
 from sesh.reach.caller import Block, Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.op import Arguments, Entered, Op, Result, named, needed
+from sesh.reach.op import Arguments, Entered, Op, Result, named
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.recovery.attempts import Attempt, LostSession
@@ -75,9 +75,7 @@ class HostTarget(Target):
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
         data = named(op, args, kwargs)
         frames = calls.frames(op.wire_name, data, asks=self.caller.can_ask, answers=[])
-        along = links.request_along(
-            self.destination, frames, *needed(data), changes=not op.reads, public=op.reads and not data
-        )
+        along = links.request_along(self.destination, frames, changes=not op.reads, public=op.reads and not data)
         with NamingHost(self.host):
             try:
                 link = self.open(along=along)
@@ -124,8 +122,7 @@ class HostTarget(Target):
                 answer, _ = self._led(link, words)
                 self._keep(link, answer)
             except KeyboardInterrupt:
-                asked = asked or (along is not None and along.reached)
-                if not (session_id and asked):
+                if not (session_id and (asked or along.reached)):
                     raise
                 name = str(data.get("name") or "NAME")
                 raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
@@ -143,8 +140,8 @@ class HostTarget(Target):
             home=link.home or None,
         )
 
-    def _entering(self, op: Op[..., Entered], data: dict[str, object], session_id: str) -> tuple[Words, Along | None]:
-        """The words of a request that leads to a session; and the request itself, if it may go along with HELLO."""
+    def _entering(self, op: Op[..., Entered], data: dict[str, object], session_id: str) -> tuple[Words, Along]:
+        """The words of a request that leads to a session; and the request itself, which goes along with HELLO."""
         words = self._greeted(
             {
                 "op": op.wire_name,
@@ -155,9 +152,7 @@ class HostTarget(Target):
             }
         )
         frames = wire.asking("enter", 1, **words)
-        return words, links.request_along(
-            self.destination, frames, "session_id", *needed(data), changes=op.creates, again=True
-        )
+        return words, links.request_along(self.destination, frames, changes=op.creates, again=True)
 
     def _greeted(self, words: Words) -> Words:
         """The words of a request, with the greeting, if there is one."""
@@ -175,7 +170,7 @@ class HostTarget(Target):
             return link.open_session("enter", seconds_left(deadline, SESSION_TIMEOUT), **with_answers)
 
         try:
-            return calls.answered(self.caller, link, words.get("arguments") or {}, ask)
+            return calls.answered(self.caller, ask)
         except BaseException:
             link.close()
             raise
@@ -242,11 +237,11 @@ class HostTarget(Target):
                 )
                 continue
             except Interrupted:
-                if link is None and along is not None and along.reached:
+                if link is None and along.reached:
                     raise self._unknown_start() from None
                 raise
             except ProtocolError as error:
-                if not error.answered and (link is not None or (along is not None and along.reached)):
+                if not error.answered and (link is not None or along.reached):
                     error.exit_code = ExitCode.UNKNOWN  # it has been asked for
                 raise
             if lost:

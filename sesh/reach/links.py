@@ -82,29 +82,19 @@ def opened(
 def record(destination: Destination, link: Link) -> None:
     """Record what a link has shown of a host that was named."""
     told = link.remote_info
-    can, account = told.get("can") or [], told.get("account") or ""
-    version = str(told.get("version") or "")
-    known.record(destination, version, asks=link.asked, can=can, swallows=link.swallowed, account=account)
+    version, account = str(told.get("version") or ""), told.get("account") or ""
+    known.record(destination, version, asks=link.asked, swallows=link.swallowed, account=account)
 
 
 def request_along(
-    destination: Destination,
-    frames: bytes,
-    *needed: str,
-    changes: bool = True,
-    again: bool = False,
-    public: bool = False,
-) -> Along | None:
-    """A request that goes along with HELLO: if the sesh there is known to take it, early if login files leave it alone.
-
-    `needed`: what that sesh must know. `changes`, `again`, `public`: as `Along` has them.
-    """
-    can, early = known.abilities(destination)
-    if not {"op", *needed} <= can:
-        return None
+    destination: Destination, frames: bytes, *, changes: bool = True, again: bool = False, public: bool = False
+) -> Along:
+    """A request that goes along with HELLO, early if login files leave it alone. `changes`, `again`, `public`: as
+    `Along` has them."""
     # What may not come twice waits for the first byte over a connection that may have died since.
-    early = early and (again or not changes or known.answered_just_now(destination))
-    return Along(frames, early=early, changes=changes, again=again or not changes, public=public and "asked" in can)
+    certain = again or not changes or known.answered_just_now(destination)
+    early = certain and not known.swallows(destination)
+    return Along(frames, early=early, changes=changes, again=again or not changes, public=public)
 
 
 def _link(

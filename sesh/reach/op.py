@@ -32,16 +32,12 @@ class Op(Protocol[Arguments, Result_co]):
     def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
 
 
-_LATER = {"spec": {"size"}}
-"""Keys of ops' arguments that came later than ops: a sesh that knows them says so in WELCOME (`can`)."""
-
-
 def op(
     wire_name: str, *, creates: bool = False, reads: bool = False
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
     """Marks a function as an op.
 
-    `wire_name`: its name to hosts of any version; it never changes. `creates`: it may create a session. `reads`: it
+    `wire_name`: its name to hosts; it never changes. `creates`: it may create a session. `reads`: it
     changes nothing, so that it may be asked for again if its answer is lost.
     """
 
@@ -56,9 +52,3 @@ def op(
 def named(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
     """The arguments of a call as they go over a link, each by its name."""
     return {**dict(zip(op.__code__.co_varnames[1:], args, strict=False)), **kwargs}
-
-
-def needed(data: Mapping[str, object]) -> list[str]:
-    """What the other side must know, besides ops, to take these arguments."""
-    taken = ((later, data.get(name)) for name, later in _LATER.items())
-    return [key for later, value in taken if isinstance(value, dict) for key in later & value.keys()]

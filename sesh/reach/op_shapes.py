@@ -61,13 +61,13 @@ _run_of_cells = complete(
 _screen = complete(
     {
         **keys("columns rows", _side),
-        "cursor": complete({**keys("row column", _coordinate), "visible": flag}, style=natural),
+        "cursor": complete({**keys("row column", _coordinate), "visible": flag, "style": natural}),
         "title": line,
+        "alternate": flag,
         "colours": mapping(word(20), word(64)),
+        "continued": gate.row_numbers,
         "cells": items(items(_run_of_cells)),
-    },
-    alternate=flag,
-    continued=gate.row_numbers,
+    }
 )
 
 
@@ -92,8 +92,8 @@ def _cells(check: Check, value: object) -> Any:
 
 
 _SCREENS: dict[str, Shape] = {
-    "text": complete({"text": unstyled, "lines": items(unstyled)}, continued=gate.row_numbers),
-    "ansi": complete({"text": styled, "lines": items(styled)}, continued=gate.row_numbers),
+    "text": complete({"text": unstyled, "lines": items(unstyled), "continued": gate.row_numbers}),
+    "ansi": complete({"text": styled, "lines": items(styled), "continued": gate.row_numbers}),
     "json": _cells,
 }
 """The answers of `views.screen` by their format; pictures are drawn here, and asked of no host."""
@@ -108,9 +108,9 @@ _entry = complete(
         "host": optional(line),
         "directory": optional(text),
         "command": optional(command),
+        "resume": optional(command),
         "labels": labels,
-    },
-    resume=optional(command),
+    }
 )
 _hit = complete(
     {

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
 
 FORMAT = 1
-"""The same since what scrolled off has a file of its own: an older sesh reads the screen all the same, though an empty
-one where no emulator was loaded."""
+"""A checkpoint of another format is refused."""
 LARGEST = 32 << 20
 """Bytes of a screen: 32 for each cell of the largest one."""
 _LONGEST_HEADER = 1 << 20
@@ -48,7 +47,7 @@ def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
 
 
 def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
-    """What a checkpoint says of what scrolled off; an older sesh has written none, or all into the checkpoint."""
+    """What a checkpoint says of what scrolled off: nothing if it says none."""
     off = header.get("scrollback")
     return {"file": 0, "bytes": 0, "lines": bounds.SCROLLBACK} if not off or None in off.values() else off
 
@@ -81,7 +80,8 @@ def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:
 def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     """The checkpoint of a session, what scrolled off before its screen; None if there is none.
 
-    Raises Refused for a foreign file, and a damaged one. Of one that lacks its end the rest is read.
+    Raises Refused for a foreign file, and a damaged one, or one of another format. Of one that lacks its end the rest
+    is read.
     """
     if (found := _read(session_id, LARGEST)) is None:
         return None
@@ -117,7 +117,9 @@ def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | Non
         return None
     first, _, screen = content.partition(b"\n")
     header: CheckpointHeader = files.parse(path, first, _FIELDS)
-    return (header, screen) if header.get("format") == FORMAT else None
+    if (number := header.get("format")) != FORMAT:
+        raise reading.damaged(path, f"format {number!a}, not {FORMAT}")
+    return header, screen
 
 
 def _told(data: bytes, size: int) -> bytes:

@@ -8,7 +8,6 @@ from typing import Any
 from sesh import errors, protocol, reading, shapes
 from sesh.shapes import (
     Fields,
-    either,
     exact,
     exact_natural,
     flag,
@@ -36,9 +35,9 @@ labels = mapping(system_text, system_text)
 RUN = {
     **keys("n output_bytes from position", exact_natural), "exit_code": exact,
     **keys("timed_out truncated output_lost session_ended", flag), **keys("cwd key reason", system_line),
-    "command": either(words, system_text), "started": moment, "duration": number,
+    "command": words, "started": moment, "duration": number,
 }  # fmt: skip
-"""The keys of a run; an older sesh kept the typed command as one text."""
+"""The keys of a run."""
 
 
 def read(path: str, fields: Fields, largest: int) -> Any:

@@ -199,8 +199,7 @@ def _answer(connection: wire.Connection | None, deadline: float, *, ready: bool 
     session = response.get("session")
     if not isinstance(session, dict) or not isinstance(session.get("name"), str):
         return None, ""
-    summary: Summary = {**dict.fromkeys(KEYS), **session}  # type: ignore[typeddict-item]  # of any version
-    return summary, response.get("record", "")
+    return session, response.get("record", "")
 
 
 def unanswered(name: str) -> Summary | None:
@@ -241,8 +240,7 @@ def _dormant(name: str, record: Record) -> Summary:
     summary["title"] = header.get("title") or None
     summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
     if ended:
-        state = record.get("state") or ("failed" if record.get("exit_code") else "done")  # an older sesh said none
-        since = record.get("ended")
+        state, since = record.get("state") or "done", record.get("ended")
         summary["activity"] = {"state": state, "why": "exit", "since": since, "question": None, "kind": None}
         summary["ended"], summary["reason"] = record.get("ended"), record.get("reason")
     else:

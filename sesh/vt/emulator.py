@@ -18,9 +18,6 @@ from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
 
-VERSION = 4
-"""`from_state` also takes versions 2 and 3, which knew less."""
-
 _PLAIN = (
     "top", "bottom", "left", "right", "title", "icon_name", "joinable", "origin", "insert", "linefeed_mode", "wrap",
     "gl", "single_shift", "left_right_mode", "keypad", "cursor_style", "cwd",
@@ -40,7 +37,7 @@ def _dump_saved(saved: SavedCursor) -> list[object]:
 
 
 def _load_saved(data: list[Any]) -> SavedCursor:
-    row, column, pen, charsets, gl, origin = data[:6]
+    row, column, pen, charsets, gl, origin = data
     return SavedCursor(row, column, _load_pen(pen), tuple(charsets), gl, origin)
 
 
@@ -276,7 +273,6 @@ class Emulator:
         cursor = screen.cursor
         partial, flags = tokenizer.decoder.getstate()
         return {
-            "version": VERSION,
             "columns": screen.columns,
             "rows": screen.lines,
             "screen": _dump_rows(screen.rows),
@@ -305,13 +301,7 @@ class Emulator:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Emulator:
-        """The emulator that `state()` was called on. Raises ValueError for a state of another version."""
-        if state.get("version") == 2:
-            hidden = {"hidden_saved": state["main_saved"], "hidden_kitty_stack": state["main_kitty_stack"]}
-            state = {**state, **hidden, "alternate_rows": None, "saved_modes": {}}
-        elif state.get("version") not in (3, VERSION):
-            raise ValueError(f"state of version {state.get('version')!r}, not {VERSION}")
-        state = {"marks": {}, "skipped": 0, "images": [list(CELL), None, [], {}], **state}
+        """The emulator that `state()` was called on."""
         bounds = state["scrollback"]
         emulator = cls(state["columns"], state["rows"], max_lines=bounds["max_lines"], max_bytes=bounds["max_bytes"])
         screen, tokenizer = emulator.screen, emulator.tokenizer

@@ -31,6 +31,7 @@ SCREEN: dict[str, Any] = {
     "cursor": {"row": 0, "column": 0, "visible": True, "style": 0},
     "title": SCRIPT,
     "alternate": False,
+    "continued": [],
     "colours": {"foreground": SCRIPT, "1": SCRIPT, SCRIPT[:20]: "#fff"},
     "cells": [
         [{"column": 0, "width": 80, "text": SCRIPT, "fg": 1, "link": "javascript:alert(4)", "underline": SCRIPT[:10]}],
@@ -59,12 +60,14 @@ class Bridge:
 
     def __init__(self) -> None:
         self.connection = wire.Connection(0, os.dup(1))
+        self.greeted = False
+        """True if the HELLO for the session's daemon has come with the request that led to it."""
         os.dup2(2, 1)
 
     def greet(self, **welcome: Any) -> None:
         self.connection.send(protocol.BRIDGE)
         self.take(protocol.HELLO)
-        words = {"protocol": protocol.PROTOCOL, "version": "9", "can": ["session_id", "op"], "home": "/", **welcome}
+        words = {"protocol": protocol.PROTOCOL, "version": "9", "home": "/", **welcome}
         self.say(protocol.WELCOME, **words)
 
     def take(self, kind: int) -> dict[str, Any]:
@@ -92,13 +95,15 @@ class Bridge:
 
     def leads(self, **words: Any) -> None:
         """Leads to a session, as far as the client can tell."""
-        number = self.take(protocol.REQUEST).get("id")
-        facts = {"id": number, "ok": True, "name": "work", "session_id": "abc", "notes": [], **words}
+        request = self.take(protocol.REQUEST)
+        self.greeted = "greeting" in request
+        facts = {"id": request.get("id"), "ok": True, "name": "work", "session_id": "abc", "notes": [], **words}
         self.say(protocol.RESPONSE, **facts)
 
     def daemon(self, **welcome: Any) -> None:
         """Greets as the daemon of that session does."""
-        self.take(protocol.HELLO)
+        if not self.greeted:
+            self.take(protocol.HELLO)
         words = {"protocol": protocol.PROTOCOL, "version": "9", "id": "abc", "name": "work", "position": 0, **welcome}
         self.say(protocol.WELCOME, **{"last_input": 0, **words})
 
@@ -291,7 +296,7 @@ ATTACKS: dict[str, Callable[[Bridge], None]] = {
         {**SCREEN, "cells": [[{"column": at, "width": 1, "text": "x", "link": "x" * 4000} for at in range(80)]] * 24}
     ),
     "picture-null": answered(None),
-    "odd-welcome": greets(version=[1], can={"op": 1}),
+    "odd-welcome": greets(version=[1]),
     "odd-protocol": greets(protocol="one"),
     "noted": noted,
     "exit-text": attaches(protocol.EXIT, code="3"),

@@ -251,7 +251,7 @@ def test_r17_unknown_frames_keys_and_verbs_are_no_fault(work: Daemons) -> None:
 def test_odd_types_in_a_hello_are_no_fault(work: Daemons) -> None:
     keys = (
         "version", "role", "pid", "client", "tty", "auth_sock", "columns", "rows", "width", "height", "read_only",
-        "replace", "replay", "since", "id", "redraw",
+        "replace", "replay", "since", "id",
     )  # fmt: skip
     known = work.ask("work", "status")["session"]["id"]
     for key in keys:

@@ -32,7 +32,7 @@ _ODD: tuple[Any, ...] = (
 )  # fmt: skip
 _WORDS_OF_HELLO = (
     "version", "role", "pid", "client", "tty", "auth_sock", "displays", "columns", "rows", "width", "height",
-    "read_only", "replace", "replay", "since", "id", "redraw", "protocol",
+    "read_only", "replace", "replay", "since", "id", "protocol",
 )  # fmt: skip
 _WORDS_OF_REQUEST = (
     "which", "format", "lines", "ansi", "text", "set", "output", "follow", "exit", "host", "from", "since",

@@ -58,20 +58,6 @@ def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(
     assert message in done.stderr
 
 
-def test_another_major_version_over_there_is_one_line(home: Home, farm: Farm) -> None:
-    far = farm.host("box", installed=False)
-    code = (
-        f"import sys; sys.path[:0] = {farm.ground.runtime.paths!r}\n"
-        "from sesh import protocol; protocol.PROTOCOL += 1\n"
-        "from sesh.__main__ import main; sys.exit(main())\n"
-    )
-    far.write(".local/bin/sesh", f"#!{farm.ground.runtime.python} -IS\n{code}", 0o755)
-    done = home.sesh("@box", "--list", "--json")
-    assert (done.code, done.json()["error"]["code"]) == (1, "protocol")
-    job = home.sesh("@box", "--exec", "--", "true")
-    assert (job.code, job.stderr.count("\n")) == (125, 1)
-
-
 def test_sesh_in_the_path_over_there_will_do(home: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False)
     with open(farm.ground.runtime.launcher, "rb") as file:

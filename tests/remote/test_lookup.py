@@ -7,10 +7,7 @@ import re
 import socket
 import time
 
-import pytest
-
 from sesh.remote import known as remotes
-from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch
 from tests.support import PROMPT, Home, processes, wait_until
@@ -48,16 +45,6 @@ def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, farm: Farm) ->
     assert (missing.code, "no session work" in missing.stderr) == (1, True)
     assert home.sesh("--kill", "renamed").code == 0
     assert two.names() == []
-
-
-def test_a_list_of_several_hosts_notes_what_they_can(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only a link to a single host noted that, so the next request to one of these did not go along with HELLO."""
-    for name in ("HOME", "PATH"):
-        monkeypatch.setenv(name, home.env[name])
-    assert home.sesh(farm.host("one").at, farm.host("two").at, "--list").code == 0
-    for host in ("one", "two"):
-        can, _ = remotes.abilities(Destination(host))
-        assert "op" in can
 
 
 def test_the_name_of_a_known_host_asks_whether_the_host_is_meant(home: Home, farm: Farm) -> None:

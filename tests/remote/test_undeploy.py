@@ -130,7 +130,7 @@ def test_sessions_that_were_ended_by_another_name_of_a_host_are_in_no_list(home:
     assert home.sesh("@box", "--kill-all", "-y").code == 0
     (inner_record,) = (path for path in records(home) if '"inner"' in Path(path).read_text(encoding="utf-8"))
     record = json.loads(Path(inner_record).read_text(encoding="utf-8"))
-    home.write(inner_record, json.dumps({**record, "account": ""}), 0o600)  # as an older sesh wrote it
+    home.write(inner_record, json.dumps({**record, "account": ""}), 0o600)  # which is not known
     assert home.sesh("--undeploy", "@box").code == 0
     assert home.sesh("--list").stdout == "@inner  not deployed; install it with: sesh --deploy @inner\n"
     processes.kill(farm.masters())

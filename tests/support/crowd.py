@@ -64,7 +64,7 @@ def _serve(peer: _Peer, left: set[str]) -> bool:
     for kind, payload in peer.decoder.feed(data) if data else ():
         if kind == protocol.HELLO:
             facts = {"protocol": protocol.PROTOCOL, "version": __version__, "id": peer.name, "name": peer.name}
-            peer.connection.sendall(protocol.message(protocol.WELCOME, {**facts, "can": ["reload"]}))
+            peer.connection.sendall(protocol.message(protocol.WELCOME, facts))
         elif kind == protocol.REQUEST and not _answer(peer, protocol.parse(payload)):
             left.discard(peer.name)
             return False

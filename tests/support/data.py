@@ -70,6 +70,6 @@ def run(text: str, column: int = 0, **attributes: object) -> Run:
 def screen(*cells: list[Run], cursor: int = 0) -> Screen:
     """A screen of these rows, the cursor at the beginning of one."""
     return {
-        "columns": 80, "rows": len(cells), "cursor": {"row": cursor, "column": 0, "visible": True}, "title": "",
-        "colours": {}, "cells": list(cells),
+        "columns": 80, "rows": len(cells), "cursor": {"row": cursor, "column": 0, "visible": True, "style": 0},
+        "title": "", "alternate": False, "colours": {}, "continued": [], "cells": list(cells),
     }  # fmt: skip

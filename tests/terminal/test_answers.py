@@ -14,7 +14,7 @@ import pytest
 from sesh import wire
 from sesh.api import Session
 from sesh.errors import Refused, TimedOut
-from sesh.messages import Welcome, Words
+from sesh.messages import Words
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
@@ -245,25 +245,6 @@ def test_a_key_alone_is_no_answer_where_nothing_is_shown(sesh: Sesh) -> None:
             send.answer(target, "job", key, asked["since"], "Password:", single=True)
     send.answer(target, "job", "7secret", asked["since"], "Password:")
     wait_until(lambda: got(sesh) == ["7secret"])
-
-
-def test_a_daemon_that_cannot_compare_is_not_answered(sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of an earlier version would type whatever it is asked to."""
-    asking(sesh)
-    whole = wire.Connection.expect_welcome
-
-    def earlier(self: wire.Connection, deadline: float | None = None) -> Welcome:
-        welcome = whole(self, deadline)
-        welcome["can"] = ["rejoin", "reload", "activity"]
-        return welcome
-
-    monkeypatch.setattr(wire.Connection, "expect_welcome", earlier)
-    asked = sesh("--status", "job", "--json").json()["activity"]
-    with pytest.raises(Refused, match=r"is an older sesh.*sesh --reload job"):
-        send.answer(Target(Caller()), "job", "y", asked["since"], asked["question"])
-    with pytest.raises(Refused, match="is an older sesh"):
-        Session("job").send("y", enter=True, if_waiting=True)
-    assert got(sesh) == []
 
 
 def test_a_menu_that_a_person_has_seen_and_left_is_said_to_wait_no_more_and_how_to_answer_it(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import select
 import signal
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sesh import moments, writing
+from sesh import moments
 from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
@@ -213,16 +212,6 @@ def test_no_session_is_missed_however_short(sesh: Sesh, home: Home) -> None:
         assert (exited["exit_code"], exited["signal"], exited["reason"]) == (number, None, "exited")
         assert created["ts"] <= activity["ts"] <= exited["ts"]
     assert not any(event["session"] == "before" for event in seen)
-
-
-def test_a_result_without_a_name_is_no_session(sesh: Sesh, home: Home) -> None:
-    """An older sesh kept such ones; they were events of a session `None`."""
-    with followed(sesh, home) as seen:
-        ended = {"exit_code": 3, "ended": time.time(), "duration": 0.0, "events": 5}
-        for content in (ended, {**ended, "name": "named"}):
-            path = os.path.join(home.directory, ".results", ("0f" if "name" in content else "0e") * 8 + ".json")
-            writing.write_whole(path, json.dumps(content).encode())
-    assert {event["session"] for event in seen} == {"marker", "named", "last"}
 
 
 def test_an_end_that_was_wanted_is_no_failure_in_events(sesh: Sesh, home: Home) -> None:

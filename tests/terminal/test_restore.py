@@ -604,5 +604,5 @@ def test_a_layout_carries_the_resume_command(home: Home) -> None:
     bad = json.dumps([{**entry, "name": "b", "resume": "agent"}])
     done = home.sesh("--import", input=bad)
     assert (done.code, "sessions[0].resume: not a list of words or null" in done.stderr) == (2, True)
-    older = json.dumps([{key: value for key, value in entry.items() if key != "resume"} | {"name": "c"}])
-    assert home.sesh("--import", input=older).code == 0
+    without = json.dumps([{key: value for key, value in entry.items() if key != "resume"} | {"name": "c"}])
+    assert home.sesh("--import", input=without).code == 0

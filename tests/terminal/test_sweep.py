@@ -196,8 +196,7 @@ def test_a_link_to_the_agent_of_a_connection_that_has_ended_is_swept(sesh: Sesh,
     assert [os.path.lexists(link) for link in links] == [False, True]
 
 
-def test_what_an_older_sesh_left_of_a_session_is_swept_and_what_a_lost_one_needs_stays(sesh: Sesh, home: Home) -> None:
-    """It does not know the files of what scrolled off, and removes the others without them."""
+def test_files_of_a_session_that_is_gone_are_swept_and_what_a_lost_one_needs_stays(sesh: Sesh, home: Home) -> None:
     with open(lost(home, sesh, "gone"), encoding="utf-8") as file:
         record = json.load(file)
     entries = [f".{what}.{'0' * 16}" for what in ("checkpoint", "scrollback0", "scrollback1", "env")]

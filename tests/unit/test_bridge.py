@@ -89,6 +89,16 @@ def test_it_says_its_mark_then_who_it_is(home: Home, far_end: Bridge) -> None:
     assert far_end.ended() == 0
 
 
+def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
+    hello = {**wire.introduction("bridge"), "protocol": protocol.PROTOCOL + 1}
+    far_end.connection.send(protocol.message(protocol.HELLO, hello) + op("sessions.open_", name="work"))
+    far_end.skip_mark()
+    assert far_end.connection.expect_welcome(deadline())["protocol"] == protocol.PROTOCOL
+    with pytest.raises(Unreachable):
+        far_end.connection.receive(deadline())
+    assert home.names() == []
+
+
 def test_it_ends_when_the_other_side_has_gone(far_end: Bridge) -> None:
     assert far_end.ended() == 0
 
@@ -391,8 +401,7 @@ def test_a_greeting_that_comes_with_a_request_is_the_first_that_the_daemon_hears
     home.sesh("--open", "work", "--", "cat")
     connection = far_end.greeted()
     words: dict[str, Any] = {"op": "enter.attach", "arguments": {"name": "work"}, "name": "work"}
-    answer, _ = connection.request(verb, deadline=deadline(), **words, greeting=GREETING)
-    assert answer["greeted"] is True
+    connection.request(verb, deadline=deadline(), **words, greeting=GREETING)
     assert connection.expect_welcome(deadline())["name"] == "work"
     [client] = home.summary("work")["clients"]
     assert (client["machine"], client["columns"], client["pid"]) == ("near", 70, os.getpid())
@@ -408,9 +417,8 @@ def test_a_greeting_waits_for_the_answer_to_a_question_and_is_forgotten_with_a_r
     words: dict[str, Any] = {"op": "enter.go", "arguments": {"name": "workin"}, "asks": True, "greeting": GREETING}
     question, _ = connection.request("enter", deadline=deadline(), **words, answers=[])
     assert "question" in question
-    assert "greeted" not in question
     answer, _ = connection.request("enter", deadline=deadline(), **words, answers=["a"])
-    assert (answer["name"], answer["greeted"]) == ("working", True)
+    assert answer["name"] == "working"
     assert connection.expect_welcome(deadline())["name"] == "working"
     assert len(home.summary("working")["clients"]) == 1
 
@@ -439,7 +447,7 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
         assert result(own.connection, 1)[0]["name"] == "work"
         with pytest.raises(NotFound):
             own.connection.answer(2, deadline())
-        assert own.connection.answer(3, deadline())[0]["greeted"] is True
+        own.connection.answer(3, deadline())
         assert own.connection.expect_welcome(deadline())["name"] == "work"
         own.connection.send(protocol.frame(protocol.PING, b"2"))
         while own.connection.receive(deadline()) != (protocol.PONG, b"2"):
@@ -494,6 +502,5 @@ def test_without_a_greeting_the_daemon_hears_what_this_side_says(home: Home, far
     home.sesh("--open", "work", "--", "cat")
     connection = far_end.greeted()
     words: dict[str, Any] = {"name": "work", "greeting": "HELLO"}
-    answer, _ = connection.request("connect", deadline=deadline(), **words)
-    assert "greeted" not in answer
+    connection.request("connect", deadline=deadline(), **words)
     assert connection.hello("request", deadline())["name"] == "work"

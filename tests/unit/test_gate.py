@@ -104,8 +104,8 @@ def test_styled_lines_hold_text_and_sgr_alone(text: str) -> None:
 
 def _screen(*rows: list[dict[str, Any]], **words: Any) -> dict[str, Any]:
     cursor = {"row": 0, "column": 0, "visible": True, "style": 0}
-    sides = {"columns": 80, "rows": 24}
-    return {**sides, "cursor": cursor, "title": "", "alternate": False, "colours": {}, "cells": list(rows), **words}
+    plain = {"columns": 80, "rows": 24, "title": "", "alternate": False, "colours": {}, "continued": []}
+    return {**plain, "cursor": cursor, "cells": list(rows), **words}
 
 
 @pytest.mark.parametrize(

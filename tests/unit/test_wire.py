@@ -119,11 +119,13 @@ def test_an_error_before_the_welcome_is_raised_as_itself(pair: Pair) -> None:
         connection.hello("attach", soon(5))
 
 
-def test_another_major_version_is_one_line(pair: Pair) -> None:
+def test_another_protocol_number_is_one_line(pair: Pair) -> None:
     """R17."""
     connection, far = pair
-    far.sendall(protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL + 1, "version": "99.0"}))
-    with pytest.raises(ProtocolError, match=r"sesh 99\.0") as caught:
+    far.sendall(
+        protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL + 1, "version": "99.0", "name": "work"})
+    )
+    with pytest.raises(ProtocolError, match=r"sesh 99\.0.*sesh --reload work") as caught:
         connection.hello("attach", soon(5))
     assert "\n" not in str(caught.value)
 

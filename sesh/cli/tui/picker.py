@@ -421,7 +421,7 @@ def _searched(session: Summary) -> str:
     """Return what is searched of the program in a session: nothing of a mere shell, which stands in most rows."""
     runs, foreground = wording.runs(session), session.get("foreground")
     command = (foreground.get("command") if foreground else None) or session.get("command") or []
-    line = wording.command_line(command) if isinstance(command, list) else ""
+    line = wording.command_line(command)
     return runs.replace(line, "", 1) if line in _SHELLS else runs
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TypedDict
 
 
-class _Cursor(TypedDict):
+class Cursor(TypedDict):
+    """The cursor: row and column from 0. `style`: the number of DECSCUSR, 0 for the terminal's own."""
+
     row: int
     column: int
     visible: bool
-
-
-class Cursor(_Cursor, total=False):
-    """The cursor: row and column from 0. `style`: the number of DECSCUSR, 0 for the terminal's own."""
-
     style: int
 
 
@@ -54,32 +51,26 @@ class LineState(TypedDict):
     unfinished: str
 
 
-class _Screen(TypedDict):
+class Screen(TypedDict):
+    """The visible rows as runs of cells. `colours`: those that the program has changed, as it wrote them. `continued`:
+    the rows, from 0, that go on with the line of the row above."""
+
     columns: int
     rows: int
     cursor: Cursor
     title: str
+    alternate: bool
     colours: dict[str, str]
+    continued: list[int]
     cells: list[list[Run]]
 
 
-class Screen(_Screen, total=False):
-    """The visible rows as runs of cells. `colours`: those that the program has changed, as it wrote them. `continued`:
-    the rows, from 0, that go on with the line of the row above."""
+class ScreenText(TypedDict):
+    """The visible rows as text, whole and by line. `continued`: the rows, from 0, that go on with the line of the row
+    above."""
 
-    alternate: bool
-    continued: list[int]
-
-
-class _ScreenText(TypedDict):
     text: str
     lines: list[str]
-
-
-class ScreenText(_ScreenText, total=False):
-    """The visible rows as text, whole and by line. `continued`: the rows, from 0, that go on with the line of the row
-    above; an older sesh does not say."""
-
     continued: list[int]
 
 

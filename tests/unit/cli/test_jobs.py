@@ -278,12 +278,11 @@ def test_bytes_that_are_no_text_are_in_the_json_twice(capfdbinary: pytest.Captur
         (10 + 999, ", without about 1 kB"),
         (10 + 1, ", without about 1 byte"),
         (10 + 2_449_000, ", without about 2.4 MB"),
-        (None, ""),  # an older sesh on a host does not say
     ],
 )
 def test_what_is_missing_of_a_jobs_output_is_told_in_the_unit_of_the_rounded_number(
-    capfd: pytest.CaptureFixture[str], position: int | None, without: str
+    capfd: pytest.CaptureFixture[str], position: int, without: str
 ) -> None:
-    result = job_result(truncated=True, **({} if position is None else {"position": position}))
+    result = job_result(truncated=True, position=position)
     report(Invocation(split(["--exec", "--print", "--", "x"])), "job", result, b"0123456789", printed=True)
     assert f"only the end was kept{without}; --follow prints all" in capfd.readouterr().err

@@ -63,6 +63,10 @@ class Peer:
     def tell(self, kind: int, **words: Any) -> None:
         self.connection.sendall(protocol.message(kind, words))
 
+    def hold(self) -> None:
+        """Sends the line back that the client asks for, as one below which nothing comes."""
+        self.tell(protocol.NOTICE, text=protocol.parse(self.expect(protocol.NOTICE))["text"], hold=True)
+
     def output(self, position: int, data: bytes) -> None:
         self.connection.sendall(protocol.numbered(protocol.OUTPUT, position, data))
 

@@ -23,7 +23,7 @@ def test_a_flood_of_tellings_asks_for_a_bounded_number_of_lines(
         monkeypatch.delenv(name, raising=False)
     sent: list[bytes] = []
     told: list[bytes] = []
-    channel = SimpleNamespace(welcome={"can": ["hold"]}, send=sent.append)
+    channel = SimpleNamespace(send=sent.append)
     overlays = Overlays(SimpleNamespace(tell=told.append), channel, Timers(), None)  # type: ignore[arg-type]
     for _ in range(1000):
         overlays.tell("job waits: " + "x" * 4000, shown=shown)

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from sesh import identity, writing
 from sesh.client.shown import Shown
 
 TTY = "/dev/pts/of-a-test"
@@ -46,13 +45,5 @@ def test_an_id_of_another_shape_costs_no_other_entry(name: str) -> None:
     shown = Shown(TTY)
     shown.leave(None, "aa11", 10)
     shown.leave("gpu", name, 20)
-    assert Shown(TTY).positions(None) == {"aa11": 10}
-    assert Shown(TTY).positions("gpu") == {}
-
-
-def test_what_an_earlier_version_has_written_is_of_this_machine() -> None:
-    leader = os.getsid(0)
-    path = os.path.join(writing.ready_directory(), f".terminal.{leader}")
-    writing.write_whole(path, f"{TTY}\t{identity.start_time(leader)}\naa11 10 1700000000\n".encode())
     assert Shown(TTY).positions(None) == {"aa11": 10}
     assert Shown(TTY).positions("gpu") == {}

@@ -74,7 +74,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     assert description.summary(other) == description.summary(own)
 
 
-def test_what_the_program_has_reported_outlives_it_and_an_older_sesh_reads_the_rest() -> None:
+def test_what_the_program_has_reported_outlives_it() -> None:
     own = session()
     own.activity.reported(b"state=blocked:kind=auth:msg=YQ:app=x", 5)
     own.activity.reported(b"state=working:id=a:progress=7", 9)
@@ -87,12 +87,6 @@ def test_what_the_program_has_reported_outlives_it_and_an_older_sesh_reads_the_r
     assert json.dumps(dump_session(other)) == json.dumps(dump_session(own))
     other.activity.say("working")
     assert other.activity.standing().state == "waiting", "its reports stand above what is said otherwise"
-    older = json.loads(json.dumps(dump_session(own)))
-    assert len(older["activity"][1]) == 5
-    del older["reports"]
-    loaded = load_session(older, None)
-    assert loaded.activity.standing().state == "waiting"
-    assert loaded.activity.reports is None
     own.activity.say("waiting", "typed", by="typed")
     blocked = through_json(own).activity.blocked
     assert blocked is not None
@@ -129,8 +123,8 @@ def test_clients_that_may_come_back_and_a_jobs_deadline_are_part_of_it() -> None
 
 def test_another_format_is_refused() -> None:
     check_format({"format": FORMAT})
-    with pytest.raises(ValueError, match="format 1"):
-        check_format({"format": 1})
+    with pytest.raises(ValueError, match="format 99"):
+        check_format({"format": 99})
     with pytest.raises(ValueError, match="format None"):
         check_format({})
 
@@ -161,13 +155,8 @@ def test_the_record_of_the_end_asks_nothing_that_the_system_may_refuse_by_then(m
     assert description.record(own)["marked"].split()[0] == before["boot"]
 
 
-def test_a_session_of_an_older_sesh_has_no_resume_command_until_it_is_given_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    state = json.loads(json.dumps(dump_session(session())))
-    for key in ("resume", "resumed", "env"):
-        del state["facts"][key]
-    own = load_session(state, None)
+def test_a_session_has_no_resume_command_until_it_is_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = session()
     assert (description.record(own)["resume"], description.summary(own)["resume"]) == (None, None)
     with monkeypatch.context() as patch:
         patch.setattr(description, "write_record", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "no space")))

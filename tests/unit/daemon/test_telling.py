@@ -15,6 +15,7 @@ from sesh.daemon.activity.telling import RINGS_AFTER, Telling
 from sesh.loop import timers
 from sesh.loop.timers import Timers
 from sesh.wording import BETWEEN_TELLINGS
+from tests.support import data
 
 
 class World:
@@ -25,7 +26,7 @@ class World:
         self.timers = Timers()
         self.clients = SimpleNamespace(watched=False)
         self.told: list[str] = []
-        self.telling = Telling({}, self.clients, self.timers, lambda: self)  # type: ignore[arg-type, typeddict-item, return-value]
+        self.telling = Telling(data.daemon_facts(), self.clients, self.timers, lambda: self)  # type: ignore[arg-type, return-value]
 
     def monotonic(self) -> float:
         return self.now

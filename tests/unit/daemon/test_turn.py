@@ -199,11 +199,6 @@ def test_a_wait_for_a_stopped_program_stays_over_a_reload() -> None:
         here.passes(5)
         assert here.activity.standing(anew=True).dump()[:2] == ("waiting", "stopped")
         assert here.activity.standing().question == "Proceed?"
-        older = {key: value for key, value in state.items() if key != "shown_turn"}
-        here.activity = here.made()
-        here.activity.restore(older)  # type: ignore[arg-type]
-        here.passes(1)
-        assert here.stands == ("idle", "quiet"), "an older sesh knew nothing of it"
 
 
 def test_the_question_waits_for_an_emulator_that_is_behind() -> None:

@@ -26,9 +26,8 @@ from sesh.daemon.session import Session
 from sesh.daemon.typing_requests import SendTaken
 from sesh.daemon.upgrade import state
 from sesh.daemon.upgrade.reload import begin
-from sesh.errors import Refused, rebuild
+from sesh.errors import rebuild
 from sesh.moments import STEADY
-from sesh.ops import sessions
 from sesh.vt.screen import Stacks
 from tests.support.data import daemon_facts
 
@@ -128,7 +127,7 @@ def test_all_connections_are_what_they_were(server: Server) -> None:
         assert screen.recv(1 << 16).endswith(b"unsent")
 
 
-def test_moments_are_told_the_same_to_the_millisecond_and_an_older_sesh_can_read_the_deadline(
+def test_moments_are_told_the_same_to_the_millisecond_and_the_deadline_is_by_the_wall_clock(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(STEADY, "origin", STEADY.origin - 3600)
@@ -269,19 +268,6 @@ def test_whatever_fails_in_a_reload_is_answered(server: Server, monkeypatch: pyt
     REQUESTS["reload"](server.requests, Request(connection, 1, {"python": sys.executable, "path": []}, b""))
     server.session.timers.run()
     assert refused == ["internal"]
-
-
-def test_a_daemon_too_old_to_be_taken_over_is_not_asked_to_reload(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would say that its new sesh lacks a module, which tells nobody what to do."""
-    ours, theirs = socket.socketpair()
-    descriptor = ours.detach()
-    monkeypatch.setattr("sesh.reach.find.required", lambda _: wire.Connection(descriptor, descriptor))
-    welcome = {"protocol": protocol.PROTOCOL, "version": "0.1.0", "can": ["rejoin"]}
-    with theirs:
-        theirs.sendall(protocol.message(protocol.WELCOME, welcome))
-        with pytest.raises(Refused, match="work runs an older sesh that this one cannot take over"):
-            sessions._reload("work")
-        assert [kind for kind, _ in protocol.Decoder().feed(theirs.recv(1 << 16))] == [protocol.HELLO]
 
 
 KNOWN = {

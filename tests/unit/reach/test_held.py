@@ -43,7 +43,6 @@ def gives_up(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> Callable[..., l
         monkeypatch.setattr(links, "reopened", reopened)
         monkeypatch.setattr(master, "identity", lambda _: (now, 0))
         daemon.connection.silent = silent  # type: ignore[attr-defined]
-        daemon.connection.remote_info = {"can": ["op"]}  # type: ignore[attr-defined]
         daemon.end.close()
         caller, op = Caller(), SimpleNamespace(wire_name="index.follow")
         target: Any = SimpleNamespace(

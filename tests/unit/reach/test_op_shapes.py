@@ -26,10 +26,8 @@ _MANY: dict[str, type] = {"items": list, "rows": list, "mapping": dict, "several
 """The same for values with parts."""
 _SHARED = shapes.FACTS.keys() | schema.Status.__optional_keys__
 """Keys that stand in the shape of several answers, each of which has some of them; `FACTS` may be null in any."""
-_OLDER = {("Summary", "labels"), ("Status", "labels"), ("Foreground", "command")}
-"""What may be null in the answer of an older host."""
-_LOOSE = {"command": str, "started": str | float, "ended": str | float}
-"""What a shape in `FACTS` lets pass beside what any one type says: it serves several, and older hosts."""
+_LOOSE = {"started": str | float, "ended": str | float}
+"""What a shape in `FACTS` lets pass beside what any one type says: it serves several."""
 
 
 def parts(shape: shapes.Shape) -> tuple[str, Mapping[str, Any]]:
@@ -91,7 +89,7 @@ def fields(table: shapes.Fields, required: Any, kind: Any, place: str) -> Iterat
             shared = shape is shapes.FACTS.get(key)
             if shared:
                 hint = hint | _LOOSE.get(key, hint)
-            if (shared and parts(shape)[0] == "optional") or (kind.__name__, key) in _OLDER:
+            if shared and parts(shape)[0] == "optional":
                 hint = hint | None
             yield from differences(shape, hint, f"{place}.{key}")
     for key in sorted(set(required) - kind.__required_keys__):

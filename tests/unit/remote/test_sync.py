@@ -237,13 +237,6 @@ def test_a_change_that_keeps_size_and_mtime_shows(home: Path) -> None:
     assert not tree(home).matches(found.seal())
 
 
-def test_what_an_older_sesh_has_pushed_counts_unless_it_was_recent_then(home: Path) -> None:
-    write(home / "d/file")
-    digest = tree(home).digest
-    assert tree(home).matches({"digest": digest, "young": [], "content": ""})
-    assert not tree(home).matches({"digest": digest, "young": ["file"], "content": "0a"})
-
-
 @pytest.mark.parametrize("seal", [None, [], {}, {"digest": 3}, "x"])
 def test_a_broken_seal_matches_nothing(home: Path, seal: object) -> None:
     write(home / "d/file")

@@ -17,14 +17,12 @@ KINDS: dict[shapes.Shape, Any] = {
     shapes.flag: bool,
     files.words: list[str],
     files.resume: list[str],
-    files.RUN["command"]: list[str],
     files.labels: dict[str, str],
     shapes.natural: int,
     known._KEPT["command"]: list[str],
     known._FIELDS[known._RECORD]["aliases"]: list[str],
     known._KEPT["labels"]: dict[str, str],
 }
-"""Of an older sesh the words of a command may be one text."""
 PARTS = {
     "run": schema.RunFacts, "history": list[schema.RunFacts], "model": stored.ModelState,
     "scrollback": stored.ScrolledOff,

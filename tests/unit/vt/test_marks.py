@@ -145,13 +145,10 @@ def test_marks_come_to_a_terminal_that_missed_output() -> None:
     assert lines(seen) == lines(missed)
 
 
-def test_marks_survive_as_data_and_older_data_is_taken() -> None:
+def test_marks_survive_as_data() -> None:
     emulator = fed(*(command(f"{n}", "x" * 23) for n in range(5)))
     state = emulator.state()
     assert Emulator.from_state(state).state() == state
-    old = {**fed("text").state(), "version": 3}
-    del old["marks"]
-    assert lines(Emulator.from_state(old))[0] == "text"
 
 
 def test_no_text_that_programs_read_holds_marks() -> None:

@@ -1,0 +1,100 @@
+"""Sessions and hosts whose sesh speaks another protocol number, and hosts whose sesh does not serve at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Home, Result
+from tests.terminal.test_reload import other
+
+Sesh = Callable[..., Result]
+
+NEXT = "PROTOCOL += 1\n"
+"""For protocol.py: the next number."""
+
+
+@pytest.mark.parametrize("words", ["--status work", "--screen work", "--send work x", "--kill work", "--attach work"])
+def test_a_session_of_another_number_is_an_error_in_one_line_and_goes_on(sesh: Sesh, home: Home, words: str) -> None:
+    mine, home.command = home.command, other(home, "next", "protocol.py", NEXT)
+    theirs = home.command
+    assert sesh("--open", "work").code == 0
+    home.command = mine
+    window = home.terminal(*words.split())
+    assert window.exit_code() == 1
+    assert "sesh --reload work" in window.text()
+    assert len(window.text().split("\n")) <= 2
+    (row,) = sesh("--list", "--json").json()
+    assert (row["state"], row["responding"]) == ("running", False)
+    home.command = theirs
+    assert sesh("--run", "work", "--", "echo on").stdout == "on\n"
+
+
+def test_reload_moves_a_session_to_the_number_of_the_sesh_that_asks(sesh: Sesh, home: Home) -> None:
+    mine, home.command = home.command, other(home, "next", "protocol.py", NEXT)
+    assert sesh("--open", "work").code == 0
+    assert sesh("--run", "work", "--", "X=3").code == 0
+    before = sesh("--status", "work", "--json").json()
+    theirs, home.command = home.command, mine
+    for command in (mine, theirs, mine):
+        home.command = command
+        assert sesh("--reload", "work").code == 0
+        after = sesh("--status", "work", "--json").json()
+        assert (after["daemon_pid"], after["pid"]) == (before["daemon_pid"], before["pid"])
+        assert sesh("--run", "work", "--", "echo $X").stdout == "3\n"
+
+
+class There:
+    """`@there`: another home on this machine, with a program as its sesh."""
+
+    def __init__(self, home: Home, program: str | None) -> None:
+        self.home, self.path = home, os.path.join(home.root, "there")
+        os.makedirs(os.path.join(self.path, ".sesh"), mode=0o700)
+        if program is not None:
+            home.write("../there/.local/bin/sesh", program, 0o755)
+        there = f"env HOME={self.path} SESH_DIR={self.path}/.sesh PATH={os.environ['PATH']}"
+        home.write(".config/sesh/config.toml", f"[remotes.there]\nvia = {json.dumps(there)}\n")
+
+    def names(self) -> list[str]:
+        """The files of its sessions."""
+        return [name for name in os.listdir(os.path.join(self.path, ".sesh")) if name[:1] != "."]
+
+
+def test_a_host_of_another_number_is_an_error_in_one_line_and_begins_nothing(sesh: Sesh, home: Home) -> None:
+    there = There(home, f'#!/bin/sh\nexec {shlex.join(other(home, "next", "protocol.py", NEXT))} "$@"\n')
+    for words, code in ((["--list"], 1), (["--open", "work"], 1), (["--exec", "--", "sleep", "100"], 125)):
+        done = sesh("@there", *words)
+        assert (done.code, done.stdout, done.stderr.count("\n")) == (code, "", 1)
+        assert done.stderr.endswith("sesh --deploy @there\n")
+        refused = sesh("@there", words[0], "--json", *words[1:]).json()
+        assert refused["error"]["code"] == "protocol"
+    assert there.names() == []
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        (None, "not_deployed"),
+        ("#!/bin/sh\n# by sesh --deploy\necho it broke >&2; exit 3\n", "unreachable"),
+        (f"#!{sys.executable}\nimport gone, sesh.__main__\n", "unreachable"),
+        ("#!/bin/sh\n# by sesh --deploy\nexec head -c 100 /dev/zero\n", "unreachable"),
+        ("#!/bin/sh\nexit 1\n", "not_deployed"),
+        ("#!/bin/sh\nexec head -c 100 /dev/zero\n", "not_deployed"),
+        ("#!/bin/sh\necho usage: sesh SESSION; exit 64\n", "not_deployed"),
+    ],
+    ids=["absent", "broken", "incomplete", "empty", "silent", "no text", "usage"],
+)
+def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(
+    sesh: Sesh, home: Home, program: str | None, code: str
+) -> None:
+    There(home, program)
+    done = sesh("@there", "--list")
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.endswith(" @there\n")
+    assert "sesh --deploy " in done.stderr
+    assert sesh("@there", "--list", "--json").json()["error"]["code"] == code
