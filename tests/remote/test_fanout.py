@@ -13,7 +13,23 @@ import sys
 import pytest
 
 from tests.remote.farm import Far, Farm
+from tests.remote.patches import patch
 from tests.support import PROMPT, Home, Terminal, processes, rounds, wait_until
+
+LOADING = """
+import os
+
+class Seen:
+    pid = os.getpid()
+
+    def find_spec(self, name, *more):
+        if os.getpid() != self.pid:
+            with open(os.path.expanduser("~/loaded"), "a") as file:
+                print(name, file=file)
+
+sys.meta_path.insert(0, Seen())
+"""
+"""Modules that a child of sesh loads are written down."""
 
 
 def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, farm: Farm) -> None:
@@ -101,6 +117,17 @@ def test_jobs_on_several_hosts_that_wait_beside_a_pipe_are_said_not_to_get_that(
         os.close(writing)
     for host in (one, other):
         host.sesh("--kill", "job")
+
+
+def test_no_child_loads_a_module(home: Home, farm: Farm) -> None:
+    """Ctrl-C had no effect where it came within an import, of which each child had a hundred."""
+    for word in ("one", "other"):
+        farm.host(word)
+    patch(home, LOADING)
+    cold = {"LC_PAPER": "C"}  # where it is forked all is loaded
+    assert home.sesh("@one", "@other", "--open", "work", env=cold).code == 0
+    assert home.sesh("@one", "@other", "--status", "work", env=cold).code == 0
+    assert not os.path.exists(f"{home.path}/loaded")
 
 
 def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, farm: Farm) -> None:
