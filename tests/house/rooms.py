@@ -20,9 +20,9 @@ FOLDERS = (
     "sesh/vt", "sesh/loop", "daemon", "client", "remote", "completions", "bench", "docs", ".ci", "tests",
 )  # fmt: skip
 BUDGETS = {
-    "sesh/*.py": 7_050, "sesh/api": 520, "sesh/cli": 8_440, "sesh/loop": 120, "sesh/mcp": 800, "sesh/ops": 6_590,
+    "sesh/*.py": 7_050, "sesh/api": 520, "sesh/cli": 8_450, "sesh/loop": 120, "sesh/mcp": 800, "sesh/ops": 6_590,
     "sesh/reach": 2_250, "sesh/recovery": 350, "sesh/store": 1_090, "sesh/vt": 7_460, "daemon": 12_510,
-    "client": 4_110, "remote": 5_420, "completions": 10, "bench": 4_170, "docs": 860, ".ci": 170, "tests": 81_300,
+    "client": 4_110, "remote": 5_420, "completions": 10, "bench": 4_170, "docs": 860, ".ci": 170, "tests": 81_400,
 }  # fmt: skip
 """Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
 PRODUCT = ("sesh/", "sesh/*", "daemon", "client", "remote", "completions")
