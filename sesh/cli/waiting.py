@@ -39,12 +39,13 @@ class WaitingLine:
             if not _asks() and self._write(_SHOW % _cut(text)):
                 self.text = text
 
-    def clear(self) -> None:
-        """Leave the rows as they were."""
+    def clear(self) -> str:
+        """Leave the rows as they were; return what stood there."""
         with self._lock:
             shown, self.text = self.text, ""
             if shown:
                 self._write(_CLEAR)
+            return shown
 
     def connecting(self, host: str) -> Block:
         """Return a block in which a host is waited for: a line says so once that takes a while."""
@@ -88,8 +89,7 @@ class _Connecting(Block):
             signal.signal(number, signal.SIG_DFL)
 
     def _suspend(self, *_: object) -> None:
-        text = self._line.text
-        self._line.clear()
+        text = self._line.clear()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._suspend)
