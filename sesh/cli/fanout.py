@@ -18,10 +18,7 @@ from sesh.cli.branch import Branch, Branches, Lines, Values
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS
 from sesh.errors import SIGNAL_BASE, ExitCode, SeshError, UsageError, rebuild
-from sesh.reach import (
-    host_target,  # noqa: F401 (loaded once, and not by each child: Python drops a Ctrl-C that comes within an import)
-    links,
-)
+from sesh.reach import host_target, links  # noqa: F401 (no child imports: Python drops a Ctrl-C within an import)
 from sesh.remote import known
 
 _AS_IT_COMES = ("--exec", "--run")
