@@ -49,7 +49,14 @@ def _answer(peer: _Peer, request: dict[str, Any]) -> bool:
     answer: dict[str, Any] = {"id": request["id"], "ok": True}
     summary = {"name": peer.name, "state": "running", "attached": 0, "command": ["sh"], "cwd": "/", "labels": {}}
     if request["verb"] in ("summary", "status"):
-        answer["session"] = {**summary, "id": peer.name, "daemon_pid": os.getpid(), "created": "2026-01-01T00:00:00Z"}
+        answer["session"] = {
+            **summary,
+            "id": peer.name,
+            "pid": 1,
+            "foreground": None,
+            "daemon_pid": os.getpid(),
+            "created": "2026-01-01T00:00:00Z",
+        }
     elif request["verb"] == "kill":
         with writing.locked(paths.directory()):
             records.remove(peer.name)
