@@ -226,7 +226,7 @@ def load(path: str | None = None) -> Config:
     """The settings of the file, or the defaults if there is none. Never raises for the content of the file."""
     config = Config(path or paths.settings_file())
     try:
-        os.stat(config.path)  # without a file, nothing else is looked at or loaded
+        os.stat(config.path)  # without a file, nothing else is looked at
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
         text = reading.read_regular(config.path, LARGEST).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
@@ -242,7 +242,6 @@ def load(path: str | None = None) -> Config:
         place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
         config.warn("not UTF-8 here; using the defaults", place=place)
         return config
-
     try:
         tables, places = toml_positions.read(text)
     except toml_positions.InvalidToml as error:

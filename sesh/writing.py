@@ -87,7 +87,7 @@ class locked:  # noqa: N801
 def hold_package() -> None:
     """Holds a lock on the directory of this package while the process lives: `--sweep` leaves a locked version alone.
 
-    A daemon loads some modules late, and its command line does not show their directory.
+    A daemon's command line does not show the directory that it runs from.
     """
     try:
         descriptor = os.open(os.path.dirname(os.path.abspath(__file__)), os.O_RDONLY | os.O_CLOEXEC)

@@ -58,7 +58,7 @@ def detach(cli: Invocation, name: str | None = None) -> int:
 def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = (), yes: bool = False) -> int:
     """`--kill [NAME…] [-y]`, `--kill --label K=V… [-y]`: each is tried; 1 if any was not there.
 
-    Raises NotFound if none is meant, UsageError for names with labels, and for labels if nobody can be asked.
+    Raises NotFound if none is meant, UsageError for names with labels.
     """
     cli.sure = yes
     if names and label:
@@ -138,7 +138,6 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     if not failed:
         return cli.done(**{key: list(done)})
     refused = list(failed.values())
-
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
     hints = {error.hint: error for error in refused if error.hint}
     if len(hints) == 1:  # what is to be done is the same for all
@@ -158,7 +157,6 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
 def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:
     """`--message NAME TEXT`: show a line to the attached clients."""
     find.checked(name, "--message")
-
     text = wording.one_line(" ".join(texts))
     if not text:
         raise UsageError("the message is empty", hint=f"write: {SESH} --message NAME TEXT")

@@ -33,7 +33,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 ROOMS = (*FORBIDDEN, "sesh.vt", "sesh.completions")
 
 # The terminal knows nothing of sessions.
-TERMINAL_MAY_KNOW = ("sesh.vt", "sesh.lean", "sesh.errors")
+TERMINAL_MAY_KNOW = ("sesh.vt", "sesh.errors")
 
 # All that the rooms above may know of the daemon: how one is started.
 OF_THE_DAEMON = ("sesh.daemon", "sesh.daemon.spawn", "sesh.daemon.spawn.launch")

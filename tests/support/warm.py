@@ -45,7 +45,7 @@ MODULES = """
     sesh.remote.known sesh.vt.emulator sesh.vt.lines sesh.vt.render.clean_screen sesh.vt.render.export
     sesh.vt.render.overlay sesh.vt.render.replay
 """
-"""What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
+"""What verbs, clients and daemons load."""
 _REMOTE = """
     sesh.reach.host_target sesh.reach.links sesh.reach.op_shapes sesh.remote.eventlog sesh.remote.ssh.link
     sesh.remote.ssh.master sesh.remote.sync.sync fnmatch random zlib
@@ -56,7 +56,7 @@ _TYPER = f"sesh.cli.typer_app {_REMOTE}"
 _AGENT = "sesh.mcp.serve"
 """What `--mcp` loads besides."""
 _ASKING = {"--events", "--history", "--kill", "--list", "--logs", "--run", "--screen", "--send", "--status", "--wait"}
-"""Verbs that load it as well where hosts are known. One that creates would not fork from what has loaded threads."""
+"""Verbs that load it as well where hosts are known."""
 _DEPLOY = "sesh.remote.deploy.fabric_carrier rich.progress tests.remote.light"
 """What `--deploy` and `--upgrade` load besides."""
 BEGINS = "from sesh.__main__"
