@@ -136,7 +136,6 @@ class _Client:
             return outcome
         if link.replacement is None and link.stood and not attachment.channel.connection.broken(_ORDERLY):
             return attachment.outcome("lost", reason="died")
-
         reconnector = Reconnector(attachment, link)
         result = reconnector.run()
         attachment.channel.close()

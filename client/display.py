@@ -11,9 +11,9 @@ from sesh.about import CALLED
 from sesh.client.ledger import Ledger
 from sesh.client.terminal import RawTerminal
 from sesh.messages import Message
-from sesh.shapes import plain
 from sesh.vt.render.clean_screen import clean_screen, fresh_row
 from sesh.vt.render.overlay import CLEAR, overlay, own_row
+from sesh.wording import plain
 
 if TYPE_CHECKING:
     from sesh.client.last_row import LastRow

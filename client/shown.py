@@ -47,7 +47,6 @@ class Shown:
         _, left_at = self._sessions.get((host or _HERE, session), (0, 0))
         if not left_at:
             return ""
-
         return moments.on_a_clock(left_at)
 
     def leave(self, host: str | None, session: str, position: int | None) -> None:

@@ -233,7 +233,6 @@ def screen(daemon: Requests, request: Request) -> None:
     model.catch_up(0)
     emulator = model.emulator
     row, column = emulator.cursor
-
     request.respond(
         export(emulator, form),
         columns=emulator.columns,

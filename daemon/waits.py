@@ -127,7 +127,6 @@ class Waits:
         possible = [wait for wait in waits if (since := wait.sought["since"]) is None or head >= since]
         if not possible:
             return  # the next output comes back here
-
         if not pump.input and shells.at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
             waits = [wait for wait in possible if not self._answer(wait, "prompt")]
             self._pause = FED

@@ -48,7 +48,6 @@ def write(part: str, text: str) -> None:
     """Adds a line to the file, if there is to be one and it is the user's own. Never raises."""
     if not (file := path()):
         return
-
     line = f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST]}\n"
     try:
         writing.append(file, line.encode("utf-8", "replace"), LARGEST)

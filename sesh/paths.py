@@ -32,7 +32,6 @@ def home() -> str:
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return named.rstrip("/") or "/"
-
     try:
         return pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError:
@@ -120,7 +119,6 @@ def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
     free = stat.S_ISLNK(mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(mode))
     if status.st_uid in (0, os.geteuid()) and (free or not mode & 0o022):
         return
-
     sharing.check_writers(path, status, variable)
 
 

@@ -100,7 +100,6 @@ def shell(creator: Mapping[str, str]) -> str:
     path = creator.get("SHELL", "")
     if os.path.isabs(path) and is_program(path):
         return path
-
     try:
         path = pwd.getpwuid(os.getuid()).pw_shell
     except KeyError:

@@ -354,7 +354,7 @@ def mapping(key: Shape, shape: Shape) -> Shape:
             try:
                 value = shape(check, item)
             except Malformed as error:
-                raise _located(f".{plain(name[:40])}", error) from None
+                raise _located(f".{wording.plain(name[:40])}", error) from None
             checked[key(check, name)] = value
         return checked
 
@@ -419,11 +419,6 @@ FACTS: dict[str, Shape] = {
 # -- text of others, for a terminal
 
 
-def plain(text: str) -> str:
-    """Text as `wording.plain` returns it."""
-    return wording.plain(text)
-
-
 def printable(text: str) -> str:
     """Text of several lines without characters that a terminal could act upon; bytes that are no UTF-8 stay."""
     return text if text.isprintable() else text.translate(_ACTED_UPON)
@@ -433,5 +428,4 @@ def without_controls(text: str) -> str:
     """Text with nothing but characters, SGR and links."""
     if text.isprintable():
         return text
-
     return re.sub(f"{_STYLES}|{_CONTROLS}", r"\1", text)

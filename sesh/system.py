@@ -58,7 +58,6 @@ def shutting_down() -> bool:
     """Returns whether systemd is shutting the machine down or restarting it; waits a second at most."""
     if not (platform.LINUX and os.path.isdir(_SYSTEMD)):
         return False
-
     state = programs.printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
     return (state or "").strip() == "stopping"
 
@@ -155,7 +154,6 @@ def watch_directory(path: str) -> int:
     """A descriptor that becomes readable when a name appears in a directory (inotify); -1 if there is none."""
     if not platform.LINUX:
         return -1
-
     library = ctypes.CDLL(None, use_errno=True)
     descriptor: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
     if descriptor < 0:

@@ -183,7 +183,6 @@ def columns(text: str) -> int:
     """The number of columns of a terminal that a text takes."""
     if text.isascii():
         return len(text)
-
     width: int = wcswidth(text)
     return width if width >= 0 else columns(plain(text))  # controls take none
 
@@ -196,7 +195,6 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
         return text
     if limit < 1:
         return ""
-
     clusters: list[str] = []
     room = limit - len(mark)
     for cluster in reversed(_clusters(text)) if keeps_end else _clusters(text):

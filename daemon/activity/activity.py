@@ -252,7 +252,6 @@ class Activity:
         group = pty.foreground()
         if group == self._prompted or not platform.LINUX:
             return self._stands_at_prompt(pty, group, raw=True)
-
         return bool(shells.kind_of(group))
 
     def sequences(self, since: int, until: int, every: bool) -> str:

@@ -132,7 +132,6 @@ def _mentioned(kind: str) -> bool:
     """Returns whether the settings may have a hook of this kind: the file contains its name. Costs next to nothing."""
     if not os.path.exists(paths.settings_file()):
         return False
-
     try:
         return kind.encode() in reading.read_regular(paths.settings_file(), config.LARGEST)
     except OSError:

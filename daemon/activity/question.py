@@ -137,7 +137,6 @@ def _wraps_of_part(text: str, columns: int, most: int) -> int:
         return max(0, len(text) - 1) // columns
     if 8 * len(text) <= columns:  # a tab takes no more
         return 0
-
     rows = column = 0
     for piece in _PIECE.findall(text):
         if rows >= most:

@@ -267,7 +267,6 @@ class Relay:
             return False
         if client.creator:
             return True
-
         columns, rows = client.size[:2]
         return self.log.head <= REPLAY_SAFE_LIMIT and replay_safe(self.log.bytes(0), columns, rows + client.lines)
 

@@ -95,7 +95,6 @@ def answer_of_new(kind: str, body: bytes, output: bytes) -> bytes:
         return b"" if _FLAGS.search(output) else b"\x1b[?0u"
     if kind != "decrqm":
         return b""
-
     private, number = _mode_of(body)
     if number > 65535 or number in SCREENS or number == KEYPAD:
         return b""

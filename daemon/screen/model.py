@@ -397,7 +397,6 @@ class Model:
         little = not self._log.base and self._log.head <= UNLOADED_LAG and len(self._resizes) <= _MOST_RESIZES
         if self.loaded or not little:
             return False
-
         return leaves_nothing_below(self._log.bytes(0), self._initial_size[0], (start for start, *_ in self._resizes))
 
 

@@ -68,7 +68,6 @@ def detach(channel: int, lifetime_pipe: int = -1) -> None:
     for descriptor in (0, 1, 2):
         if null != descriptor:
             os.dup2(null, descriptor)
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = 1 << 20
     if hard != resource.RLIM_INFINITY:

@@ -164,6 +164,5 @@ def own_scope() -> list[str]:
         return []
     if not scope.endswith(".scope") or (scope.startswith("session-") and not system.logind_kills()):
         return []
-
     runner = programs.find("systemd-run")
     return [runner, "--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"] if runner else []

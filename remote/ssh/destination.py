@@ -152,7 +152,6 @@ def _aliases_in(path: str, folder: str, read: set[str]) -> Iterator[str]:
             lines = file.read(_MAX_BYTES).splitlines()
     except OSError:
         return
-
     for line in lines:
         keyword, words = _parse_line(line)
         if keyword == "host":

@@ -72,7 +72,6 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
     lines = listed() if wanted() else []
     if not lines:
         return result
-
     home = fingerprint.HomeDirectory(paths.home())
     trees: dict[str, Tree] = {}
     for line in lines:

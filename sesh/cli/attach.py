@@ -222,7 +222,6 @@ def attach_terminal(
 def _has_ended(cli: Invocation, name: str) -> bool:
     if cli.host is None:
         return find.ended(name)
-
     return cli.target.call(views.status, name=name)["state"] == "exited"
 
 

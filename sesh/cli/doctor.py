@@ -25,7 +25,6 @@ def doctor(cli: Invocation, *, report: bool = False) -> int:
         return _report_checks(cli, {None: cli.target_of(None).call(all_)})
     if len(cli.hosts) == 1:
         return _report_checks(cli, {cli.host: _check_host(cli, cli.hosts[0])})
-
     answers = fanout.gather(fanout.branches_of(cli, {}))
     failed = {host: [error_row("link", SeshError(reason))] for host, reason in fanout.failures(answers).items()}
     checks = {answer["host"]: answer["checks"] for answer in answers if "checks" in answer}
@@ -36,7 +35,6 @@ def _report(cli: Invocation) -> int:
     """`--doctor --report`: the exit code is that of `--doctor`."""
     if cli.hosts:
         raise UsageError("--report is of this machine", hint="type it there: ssh -t HOST sesh --doctor --report")
-
     gathered = gather(cli.target_of(None).call(all_))
     works = all(finding["state"] != ERROR for finding in gathered["checks"])
     if cli.json:

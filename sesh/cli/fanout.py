@@ -115,7 +115,6 @@ def _by_one_name(cli: Invocation) -> list[str]:
     """
     if cli.verb not in _ONCE:
         return cli.hosts
-
     records = known.all()
     places = {host: [n for n, each in enumerate(records) if host in (each.host, *each.aliases)] for host in cli.hosts}
     if len({n for found in places.values() for n in found[:1]}) == len(cli.hosts):

@@ -97,7 +97,6 @@ def _slip(cli: Invocation, name: str, directory: str | None) -> tuple[list[str],
     of tmux for what sesh does not have. Raises UsageError for such a command with further words."""
     if name not in parser.UNLIKELY or cli.line.create:
         return [], False
-
     said = slips.missing(name)
     if said and directory and not os.path.isdir(directory):
         raise UsageError(f"{name} is a session name; {said}")
@@ -109,7 +108,6 @@ def _verb_behind(cli: Invocation, name: str, directory: str | None) -> list[str]
     """Return the line that was probably meant by a DIR that looks like a verb, and is no directory; else none."""
     if not directory or not parser.verb_like(directory) or parser.verb_like(name) or os.path.isdir(directory):
         return []
-
     return slips.behind_name([name, directory], cli.tail)
 
 
@@ -120,7 +118,6 @@ def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
     """
     if name not in words or not cli.can_ask or cli.json or not _is_there(cli, name):
         return None
-
     answers = (("r", f"Run {slips.line_of(words)}"), ("a", "Attach"), NOTHING)
     question = f"{subject(name)} already runs"
     answer = cli.ask(question, answers, "r" if _ENDING.isdisjoint(words) else "a")
@@ -138,7 +135,6 @@ def _meant(cli: Invocation, name: str, directory: str, behind: list[str]) -> str
         behind = ["--attach", directory]
     if not (parser.verb_like(name) or behind or host or name == "ssh"):
         return ""
-
     if parser.verb_like(name):
         return slips.guess([name, directory], cli.tail)
     if behind:
@@ -160,7 +156,6 @@ def _instead(cli: Invocation, name: str, words: list[str], directory: str | None
         return None
     if cli.host is None:
         enter.check_directory(cli, name, directory, meant)
-
     whole = [*words, *slips.ending(cli.line)]
     line = slips.line_of(whole)
     person = cli.can_ask and not cli.json
@@ -199,7 +194,6 @@ def _is_there(cli: Invocation, name: str) -> bool:
     """Return whether there is a session of this name, or what is kept of one."""
     if cli.host is None:
         return find.is_here(name)
-
     try:
         cli.target.call(views.status, name=name)
     except NotFound:
@@ -237,7 +231,6 @@ def _of_job(cli: Invocation, entry: enter.Entry) -> int | None:
     passed = time.time() - float(job.get("ended") or 0) if job is not None else _ASKED_OF
     if job is None or passed >= _ASKED_OF:
         return None
-
     answers = [("o", "See its output"), ("n", "New session"), CANCEL]
     if job.get("command"):
         answers.insert(1, ("r", "Run it again"))
@@ -261,7 +254,6 @@ def _list(cli: Invocation) -> int:
             return BY_NAME["--pick"].function()(cli)
         except NotFound:
             pass  # the list says so
-
     return list_(cli)
 
 

@@ -89,7 +89,6 @@ class Invocation(Caller):
         """True if stdin is a pipe in which bytes wait, and notes are wanted."""
         if self.json or not printing.from_pipe():
             return False
-
         return system.unread(0) > 0
 
     def tell_link(self, line: str) -> None:
@@ -112,7 +111,6 @@ class Invocation(Caller):
         """Drop what was typed at this terminal, which a command that asked did not get: no shell is to run it."""
         if not self._questioned or not os.isatty(0):
             return
-
         try:
             if os.tcgetpgrp(0) != os.getpgrp():
                 return  # in the background it would stop this process
@@ -184,10 +182,8 @@ class Invocation(Caller):
         """
         if find.is_here(name, ended=self.verb == "--history"):
             return name
-
         if creates and not paths.knows_remotes():
             return name
-
         verb, brief = "" if creates else self.verb, self.verb not in _CHANGES
         host = lookup.host_of(self, name, verb, creates=creates, described=described, brief=brief)
         if host:
@@ -229,7 +225,6 @@ class Invocation(Caller):
         absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
         if not absent or self.hosts or self._looked:
             return
-
         places = lookup.located(self, absent)
         lookup.note_unknown(self, places.values())
         for name, whereabouts in places.items():
@@ -271,7 +266,6 @@ class Invocation(Caller):
         plain = [word for word in self.line.words if word[:1] != "-"]
         if self.verb not in _NUMBERED or self.hosts or len(plain) != 1:
             return ""
-
         current = listing.current() if bounds.is_decimal(plain[0]) else None
         return " ".join([SESH, self.verb, str(current["name"]), *self.line.words]) if current is not None else ""
 
@@ -308,7 +302,6 @@ class Invocation(Caller):
             return find.checked(name, self.verb)
         if self.host is not None:
             raise UsageError(f"no session given; write: {CALLED} @{self.host} {self.verb} NAME")
-
         return listing.required(self.verb)
 
     def done(self, **facts: object) -> int:

@@ -130,7 +130,6 @@ def report(
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
-
         facts = command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output)
         cli.value({**facts, "signal": result.get("signal"), "reason": result.get("reason")})
     elif printed:
@@ -162,7 +161,6 @@ def _query_remover() -> QueryRemover | None:
     """Return what takes queries out of the output, if stdout is a terminal: its answers would be typed at the shell."""
     if not os.isatty(printing.STDOUT):
         return None
-
     return QueryRemover()
 
 

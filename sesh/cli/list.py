@@ -100,7 +100,6 @@ def _tell_of_lost(cli: Invocation, sessions: Sequence[Summary]) -> None:
     try:
         if taken <= {*(reading.read_own(path, 1 << 20, whole=False) or b"").decode("utf-8", "replace").split()}:
             return
-
         writing.write_whole(path, " ".join(sorted(taken)).encode())
     except (OSError, Refused):
         pass  # it is told again

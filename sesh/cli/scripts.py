@@ -36,7 +36,6 @@ def shell_init(cli: Invocation, shell: str) -> int:
 def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
     if shell not in SHELLS:
         raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(SHELLS)}")
-
     with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
     for widget in ("--pick", "--next"):

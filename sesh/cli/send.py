@@ -90,5 +90,4 @@ def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:
     if cli.hosts:
         hint = f"attach to it, and type there: {CALLED} --state STATE"
         raise UsageError("--state works only inside a session, also one of a host", hint=hint)
-
     return cli.done(name=inside.state(state, " ".join(text)), state=state)

@@ -80,7 +80,6 @@ def history(cli: Invocation, name: str | None = None, number: str | None = None,
     name = cli.session(name)
     if number is None:
         return _print_history(cli, name, cli.target.call(shell.history, name=name))
-
     if not bounds.is_decimal(number):
         raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: {SESH} --history {name}")
     facts = cli.target.call(shell.history_output, name=name, number=int(number))

@@ -13,8 +13,6 @@ from typing import Any
 from sesh.cli.verb_texts import TEXTS, Texts
 
 Row = tuple[str, str, str, str, str, int, int]
-VERBS: tuple[Verb, ...]
-"""All verbs that a person types, in the order of the help."""
 
 FLAG, VALUE, MANY, MAYBE = range(4)
 """Kinds of options: without a value; with one; with one, any number of times; with one or without."""
@@ -225,31 +223,6 @@ SPELLINGS = {word: row[0] for row in (*_TYPED, *_HIDDEN) for word in row[:2] if 
 SPELLINGS["-v"] = "--version"
 """The verbs by their long and short forms."""
 
-
-class _Table:
-    """The verbs by their names; a row becomes a `Verb` when it is first taken."""
-
-    def __init__(self, *rows: Row) -> None:
-        self._rows = {row[0]: row for row in rows}
-        self._made: dict[str, Verb] = {}
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._rows
-
-    def __getitem__(self, name: str) -> Verb:
-        if name not in self._made:
-            self._made[name] = Verb(self._rows[name])
-        return self._made[name]
-
-    def values(self) -> list[Verb]:
-        """All verbs, in their order."""
-        return [self[name] for name in self._rows]
-
-
-BY_NAME = _Table(*_TYPED, *_HIDDEN)
-
-
-def __getattr__(name: str) -> object:
-    if name != "VERBS":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return tuple([BY_NAME[row[0]] for row in _TYPED])
+VERBS = tuple([Verb(row) for row in _TYPED])
+"""All verbs that a person types, in the order of the help."""
+BY_NAME = {verb.name: verb for verb in (*VERBS, *map(Verb, _HIDDEN))}

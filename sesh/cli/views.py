@@ -87,7 +87,6 @@ def _check_loop(cli: Invocation, name: str) -> None:
     """Raise Refused if followed output would be printed in the session that it comes from, and come again."""
     if cli.host is not None or not os.isatty(printing.STDOUT):
         return
-
     current = listing.current()
     if current is not None and current["name"] == name:
         hint = f"follow it in another window, or write into a file: {SESH} --logs {name} -f > FILE"

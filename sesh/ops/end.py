@@ -116,7 +116,6 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
     """
     if record is None or not records.here(record):
         return records.read(name) is None
-
     groups = proc.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     try:
         if records.alive(record):

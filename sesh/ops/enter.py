@@ -62,7 +62,6 @@ class Entry:
             return name, connection
         launch_spec = self._launch_spec
         assert launch_spec is not None  # noqa: S101 (`check` has made it)
-
         while True:
             try:
                 if (summary := find.dormant(name)) is not None:
@@ -82,7 +81,6 @@ class Entry:
         program that was the session of this name before, how it ended."""
         if not self._caller.can_ask:
             return
-
         end = results.newest(self.name)
         if end is not None and not end.get("job") and (end.get("shell") is not False or end.get("reason") in ENDS):
             end = results.of_job(self.name)  # of a shell, or of what was ended, there is nothing to say
@@ -139,7 +137,6 @@ def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
     """
     if not caller.can_ask or len(name) < LONG_ENOUGH:
         return name, None
-
     for other in near(name, paths.names()):
         try:
             summary = listing.unanswered(other)
@@ -170,7 +167,6 @@ def attach(_caller: Caller, name: str) -> Entered:
 def recent() -> list[tuple[str, str]]:
     """Host (empty for this machine) and name of the sessions attached last, the newest first."""
     paths.trusted(paths.directory())
-
     entries = [entry.rpartition(" ") for entry in attached_last.recent()]
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
 
@@ -191,7 +187,6 @@ def job(
     name = find.checked(name, "--exec") if name is not None else None
     if timeout is not None:
         timeout = bounds.seconds(timeout, "timeout")
-
     try:
         launch_spec = create.launch_spec(caller, **(spec or {}))
         launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
@@ -199,7 +194,6 @@ def job(
             return create.start_numbered(launch_spec)
         if (summary := find.dormant(name)) is None:
             return name, create.start(launch_spec, name)
-
         # A job that was lost is replaced, for what runs it each night; no other session is.
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)

@@ -224,7 +224,6 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
                 item.pop("id", None)
                 yield item
         return
-
     assert isinstance(target, HostTarget)  # noqa: S101 (it has a host)
     since: dict[str, int] = {}
     ended: dict[str, None] = {}

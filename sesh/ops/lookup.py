@@ -202,7 +202,6 @@ class Asking:
         named: bool = False,
         anew: bool = False,
     ) -> None:
-
         self.waiting = set(hosts)
         self._until = {} if turns else dict.fromkeys(hosts, time.monotonic() + PATIENCE)
         """By host whose turn has come: the moment at which it is late (monotonic)."""

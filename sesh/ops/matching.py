@@ -161,7 +161,6 @@ def checked(text: str) -> str:
         raise UsageError(f"a regular expression of {len(text):,} characters is too long; {LONGEST:,} are the limit")
     if _SPECIAL.isdisjoint(text):
         return text
-
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:

@@ -163,7 +163,6 @@ def _check_keys(*groups: Sequence[str]) -> None:
 def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:
     if not any(groups):
         return [b"" for _ in groups]
-
     application = any(is_cursor(key) for keys in groups for key in keys) and _application_mode(connection)
     return [b"".join(bytes_of(key, application=application) for key in keys) for keys in groups]
 

@@ -69,7 +69,6 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
             time.sleep(create.PAUSE)
     if session["state"] == "exited":
         raise find.taken(name)
-
     enter.apply(caller, name, spec)
     return False
 

@@ -65,7 +65,6 @@ def status(caller: Caller, name: str) -> Status:
         record = records.read(name) or {}
         session["clients"], session["scrollback"], session["link"] = [], None, None
         session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
-
     session["current"] = False
     if tty := identity.controlling_tty():
         here = listing.current(tty)

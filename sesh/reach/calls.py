@@ -109,14 +109,12 @@ def decoded(data: bytes) -> Any:
 def _packed(value: object) -> dict[str, str]:
     if not isinstance(value, bytes):
         raise TypeError(f"a {type(value).__name__} does not go over a link")
-
     return {"$bytes": b2a_base64(value, newline=False).decode()}
 
 
 def _unpacked(value: dict[str, Any]) -> Any:
     if value.keys() != {"$bytes"}:
         return value
-
     return a2b_base64(value["$bytes"])
 
 

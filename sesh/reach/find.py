@@ -102,7 +102,6 @@ def is_here(name: str, *, ended: bool = False) -> bool:
             return True
     if not ended:
         return False
-
     return results.of_job(name) is not None
 
 
@@ -126,7 +125,6 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
         until = until or time.monotonic() + min(patience, _DYING)
         if not os.path.lexists(paths.record_path(name)):
             return None
-
         summary = listing.unanswered(name)  # has a daemon that lives make its socket again
         if summary is None or summary["state"] != "running":
             return None
@@ -204,7 +202,6 @@ def dormant(name: str) -> Summary | None:
     """The summary of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
     if not os.path.lexists(paths.record_path(name)):
         return None
-
     summary = listing.unanswered(name)
     return summary if summary is not None and summary["state"] in ("lost", "exited") else None
 

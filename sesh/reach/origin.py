@@ -69,7 +69,6 @@ def locale_exists(locale: str) -> bool:
     """Returns whether this machine has a locale, by the C library; the process's own locale stays as it was."""
     if locale in ("C", "POSIX"):
         return True
-
     before = library.setlocale(library.LC_CTYPE)
     try:
         library.setlocale(library.LC_CTYPE, locale)

@@ -63,7 +63,6 @@ class Target:
     def _stream(
         self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
     ) -> Stream:
-
         again, ended = self._again, self._ended
         return Stream(connection, name, host=self.host, again=again, ended=ended, deadline=deadline, sleep=sleep)
 

@@ -97,7 +97,6 @@ def wake(record: Record) -> bool:
     """Has a live daemon make its socket and record again if they are gone. Returns False if it does not live."""
     if not (here(record) and alive(record)):
         return False
-
     try:
         os.kill(record["daemon_pid"], signal.SIGUSR1)
     except ProcessLookupError:

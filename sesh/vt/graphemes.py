@@ -125,7 +125,6 @@ def _width(char: str) -> int:
     plain = RUNS.match(char)
     if plain is not None and not plain[3]:
         return 1 if plain[1] else 2
-
     return _AS_XTERM_AND_KITTY.get(char, int(WIDTHS[bisect_right(FIRST, char) - 1]))
 
 
