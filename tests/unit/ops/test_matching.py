@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.errors import TimedOut, UsageError
+from sesh.errors import Refused, TimedOut, UsageError
+from sesh.ops import matching
 from sesh.ops.matching import Pattern
 
 EXPLODES = r"(a+)+$"
@@ -49,6 +51,28 @@ def test_a_pattern_that_explodes_is_bounded_by_the_deadline_and_leaves_no_proces
     with Pattern(EXPLODES) as pattern, pytest.raises(TimedOut):
         pattern.search([LINE], time.monotonic() + 0.3)
     assert children() <= before
+
+
+def test_a_pattern_that_explodes_is_refused_and_lets_other_threads_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a thread of an MCP server it stopped the whole server: `re` lets no other thread run."""
+    monkeypatch.setattr(matching, "PATIENCE", 0.3)
+    errors: list[Exception] = []
+    turns = 0
+
+    def search() -> None:
+        with Pattern(EXPLODES) as pattern:
+            try:
+                pattern.search([LINE])
+            except Refused as error:
+                errors.append(error)
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    while thread.is_alive():
+        turns += 1
+        thread.join(0.01)
+    assert "takes too long" in str(errors[0])
+    assert turns > 3
 
 
 @pytest.mark.parametrize("text", ["(", "[", "a{2,1}", "(" * 5000, "x" * 20_000, "a{99999999999}", "*"])
