@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import binascii
 import os
-import select
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +16,9 @@ from hypothesis import HealthCheck, given, settings, strategies
 
 from sesh import bridge, protocol, wire
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
-from sesh.messages import Near
-from sesh.reach import calls, links
-from sesh.reach.find import described
+from sesh.reach import calls
 from sesh.reach.origin import Origin
-from sesh.remote.ssh.destination import Destination
 from tests.support import Home, processes, rounds, wait_until
-from tests.support.typed import differences
 
 
 class Bridge:
@@ -82,13 +76,6 @@ def result(connection: wire.Connection, number: int = 1) -> Any:
     return calls.decoded(connection.answer(number, deadline())[1])
 
 
-def test_it_says_its_mark_then_who_it_is(home: Home, far_end: Bridge) -> None:
-    connection = far_end.greeted()
-    assert connection.welcome["home"] == home.path
-    assert connection.welcome["protocol"] == protocol.PROTOCOL
-    assert far_end.ended() == 0
-
-
 def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
     hello = {**wire.introduction("bridge"), "protocol": protocol.PROTOCOL + 1}
     far_end.connection.send(protocol.message(protocol.HELLO, hello) + op("sessions.open_", name="work"))
@@ -97,10 +84,6 @@ def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home
     with pytest.raises(Unreachable):
         far_end.connection.receive(deadline())
     assert home.names() == []
-
-
-def test_it_ends_when_the_other_side_has_gone(far_end: Bridge) -> None:
-    assert far_end.ended() == 0
 
 
 def test_it_answers_pings_also_while_an_op_runs(far_end: Bridge) -> None:
@@ -180,12 +163,6 @@ def test_what_leads_to_no_session_is_refused_and_the_link_goes_on(
     assert home.names() == []
 
 
-def test_this_machine_describes_itself_as_its_type_says() -> None:
-    near = links.origin(Destination("box"))
-    assert list(differences(near, Near)) == []
-    assert near.keys() == Near.__annotations__.keys()
-
-
 def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothing() -> None:
     odd = [None, 5, [], {}, "a\0b", "\ud800", "\x1b[31m", 1e300, ["x"], {"LC_A=B": "x"}, {"LC_\0": "C"}, {"LANG": 5}]
     for key in ("host", "home", "size", "term", "colorterm", "locale"):
@@ -198,34 +175,6 @@ def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothin
     assert Origin({"size": [80, 24, 0, 0]}).size == (80, 24, 0, 0)
 
 
-def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, far_end: Bridge) -> None:
-    connection = far_end.greeted()
-    answer, _ = connection.request(
-        "enter", deadline=deadline(), op="enter.go", arguments={"name": "work", "spec": {"command": ["cat"]}}
-    )
-    assert answer["name"] == "work"
-    status = home.sesh("--status", "work", "--json").json()
-    connection.welcome = {}
-    assert connection.hello("request", deadline())["id"] == answer["session_id"]
-    assert described(connection.request("summary", deadline=deadline())[0])["pid"] == status["pid"]
-    assert far_end.ended() == 0
-    assert home.names() == ["work"]
-
-
-def test_a_session_is_known_again_by_its_id_and_its_end_is_told(home: Home, far_end: Bridge) -> None:
-    home.sesh("--open", "work", "--", "sh", "-c", "read x; exit 3")
-    connection = far_end.greeted()
-    with pytest.raises(NotFound):
-        connection.request("connect", deadline=deadline(), name="work", session_id="0123456789abcdef")
-    number, _ = connection.request("enter", deadline=deadline(), op="enter.attach", arguments={"name": "work"})
-    home.sesh("--send", "work", "--enter")
-    home.sesh("--wait", "work", "--exit")
-    other = Bridge(home)
-    answer, _ = other.greeted().request("connect", deadline=deadline(), name="work", session_id=number["session_id"])
-    assert answer["result"]["exit_code"] == 3
-    other.close()
-
-
 def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> None:
     connection = far_end.greeted()
     for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "x.y"}, {"verb": None}):
@@ -234,27 +183,6 @@ def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> 
             connection.answer(7, deadline())
     connection.send(op("sessions.summaries"))
     assert result(connection) == []
-
-
-def test_rubbish_ends_it(far_end: Bridge) -> None:
-    connection = far_end.greeted()
-    connection.send(b"\xff" * 100)
-    with pytest.raises(Unreachable):
-        connection.receive(deadline())
-    assert far_end.process.wait(10) != 0
-
-
-def test_an_op_whose_asker_goes_away_is_ended(home: Home, far_end: Bridge) -> None:
-    home.sesh("--open", "work", "--", "cat")
-    connection = far_end.greeted()
-    connection.send(op("sessions.job", name="job", spec={"command": ["sleep", "1000"]}))
-    assert result(connection) == "job"
-    connection.send(op("follow.all_events", 2))
-    children = f"/proc/{far_end.process.pid}/task/{far_end.process.pid}/children"
-    if os.path.exists(children):
-        wait_until(lambda: Path(children).read_text(encoding="utf-8").strip())
-    assert far_end.ended() == 0
-    assert home.names() == ["job", "work"]
 
 
 @pytest.mark.parametrize("name", ["follow.all_events", "follow.sessions"])
@@ -270,52 +198,6 @@ def test_what_an_op_yields_without_end_ends_with_a_bridge_that_is_killed(
     far_end.process.kill()
     far_end.process.wait()
     wait_until(lambda: not {*left}.intersection(home.processes()), what="the child has ended")
-
-
-def test_data_of_an_op_may_be_large(home: Home, far_end: Bridge) -> None:
-    home.sesh("--open", "work", "--", "cat")
-    connection = far_end.greeted()
-    connection.send(op("sessions.there", name="x" * 3_000_000))
-    with pytest.raises(InvalidName):
-        result(connection)
-
-
-def test_a_bridge_waits_for_an_op_without_waking(home: Home, far_end: Bridge) -> None:
-    """It looked fifty times a second whether a command took its stdin."""
-    connection = far_end.greeted()
-    connection.send(op("follow.all_events"))
-    status = Path(f"/proc/{far_end.process.pid}/status")
-    if not status.exists():
-        return
-    children = f"/proc/{far_end.process.pid}/task/{far_end.process.pid}/children"
-    wait_until(lambda: Path(children).read_text(encoding="utf-8").strip())
-
-    def switches() -> str:
-        return next(line for line in status.read_text().splitlines() if line.startswith("voluntary"))
-
-    assert connection.receive()[0] == protocol.DATA  # from when on it follows
-    wait_until(lambda: "State:\tS" in status.read_text())
-    before = switches()
-    assert not select.select([connection.inbound], [], [], 0.3)[0]
-    assert switches() == before
-    assert far_end.ended() == 0
-
-
-def test_questions_come_back_as_answers(home: Home, far_end: Bridge) -> None:
-    home.sesh("--open", "work", "--", "cat")
-    connection = far_end.greeted()
-    words: dict[str, Any] = {"op": "enter.new", "arguments": {"name": "work"}, "asks": True}
-    asked, _ = connection.request("enter", deadline=deadline(), answers=[], **words)
-    assert asked["question"].startswith("work already runs")
-    assert [list(each) for each in asked["answers"]] == [
-        ["j", "Join"],
-        ["r", "Replace"],
-        ["n", "New: work-2"],
-        ["q", "Cancel"],
-    ]
-    assert asked["default"] == "j"
-    answer, _ = connection.request("enter", deadline=deadline(), answers=["n"], **words)
-    assert answer["name"] == "work-2"
 
 
 def test_what_a_daemon_said_last_passes_though_it_listens_no_more() -> None:
@@ -394,35 +276,6 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
 GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
-@pytest.mark.parametrize("verb", ["enter", "connect"])
-def test_a_greeting_that_comes_with_a_request_is_the_first_that_the_daemon_hears(
-    home: Home, far_end: Bridge, verb: str
-) -> None:
-    home.sesh("--open", "work", "--", "cat")
-    connection = far_end.greeted()
-    words: dict[str, Any] = {"op": "enter.attach", "arguments": {"name": "work"}, "name": "work"}
-    connection.request(verb, deadline=deadline(), **words, greeting=GREETING)
-    assert connection.expect_welcome(deadline())["name"] == "work"
-    [client] = home.summary("work")["clients"]
-    assert (client["machine"], client["columns"], client["pid"]) == ("near", 70, os.getpid())
-
-
-def test_a_greeting_waits_for_the_answer_to_a_question_and_is_forgotten_with_a_request_that_fails(
-    home: Home, far_end: Bridge
-) -> None:
-    home.sesh("--open", "working", "--", "cat")
-    connection = far_end.greeted()
-    with pytest.raises(NotFound):
-        connection.request("connect", deadline=deadline(), name="other", greeting=GREETING)
-    words: dict[str, Any] = {"op": "enter.go", "arguments": {"name": "workin"}, "asks": True, "greeting": GREETING}
-    question, _ = connection.request("enter", deadline=deadline(), **words, answers=[])
-    assert "question" in question
-    answer, _ = connection.request("enter", deadline=deadline(), **words, answers=["a"])
-    assert answer["name"] == "working"
-    assert connection.expect_welcome(deadline())["name"] == "working"
-    assert len(home.summary("working")["clients"]) == 1
-
-
 @settings(max_examples=rounds(5, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=strategies.data())
 def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data: strategies.DataObject) -> None:
@@ -496,11 +349,3 @@ def test_what_began_over_a_link_that_was_replaced_has_the_agent_of_the_next_one(
         finally:
             own.close()
         assert os.readlink(os.path.join(home.directory, ".agent.c0ffee")) == agent
-
-
-def test_without_a_greeting_the_daemon_hears_what_this_side_says(home: Home, far_end: Bridge) -> None:
-    home.sesh("--open", "work", "--", "cat")
-    connection = far_end.greeted()
-    words: dict[str, Any] = {"name": "work", "greeting": "HELLO"}
-    connection.request("connect", deadline=deadline(), **words)
-    assert connection.hello("request", deadline())["name"] == "work"

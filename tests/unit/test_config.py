@@ -205,55 +205,10 @@ def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
     assert "larger than" in config.load().warnings[0]
 
 
-def test_a_later_warning_finds_its_place(place: Path) -> None:
-    found = loaded(place, "\n\n  detach_key = 'F9'\n[hooks]")
-    found.warn("not today", "detach_key")
-    found.warn("no hooks", "hooks", "on_bell")
-    found.warn("nothing", "groups")
-    assert warnings(found)[:2] == ["3:3: not today", "4:2: no hooks"]
-    assert found.warnings[2] == f"{place}: nothing"
-
-
 def test_windows_files_are_read(place: Path) -> None:
     found = loaded(place, b"\xef\xbb\xbfpersist = false\r\n\r\nbad = 1\r\n")
     assert not found.persist
     assert warnings(found)[0].startswith("3:1: ")
-
-
-PLACES = """\
-a.b = 1 # c = 3
-'x y' . "z\\u0041" = [ 1, { in = "}]#" , k = [ { deep = 2 } ] }, '''
-q = 1''' ]
-t = 1979-05-27 07:32:00
-[ table ."sub" ]
-m = \"\"\"
-[no]
-n = "\\\"\"\"\"
-k = 'a#b'
-[[many]]
-one = 1
-[[many]]
-one = 2"""
-
-
-def test_places_are_those_of_the_keys_and_of_nothing_else() -> None:
-    _, places = toml_positions.read(PLACES)
-    assert places == {
-        ("a",): (1, 1),
-        ("a", "b"): (1, 3),
-        ("x y",): (2, 1),
-        ("x y", "zA"): (2, 9),
-        ("x y", "zA", "in"): (2, 28),
-        ("x y", "zA", "k"): (2, 41),
-        ("x y", "zA", "k", "deep"): (2, 49),
-        ("t",): (4, 1),
-        ("table",): (5, 3),
-        ("table", "sub"): (5, 10),
-        ("table", "sub", "m"): (6, 1),
-        ("table", "sub", "k"): (9, 1),
-        ("many",): (10, 3),
-        ("many", "one"): (11, 1),
-    }
 
 
 @given(st.lists(st.sampled_from([*"[]{}=\"'#.,\n \\ab1", "'''", '"""', "a = 1\n", "[t]\n", "b = {a = 1}\n"])))

@@ -15,7 +15,6 @@ from sesh.errors import (
     LocalFault,
     LoginRefused,
     Lost,
-    NotFound,
     NotSubmitted,
     SeshError,
     Silent,
@@ -38,13 +37,6 @@ def every() -> list[type[SeshError]]:
 
 def test_every_code_of_the_contract_has_its_error_and_there_is_no_other() -> None:
     assert {kind.code for kind in every()} == CODES
-
-
-def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    text = errors.__doc__ or ""
-    for kind in every():
-        line = next(line for line in text.splitlines() if f"─ {kind.__name__} " in line)
-        assert line.split("─ ")[1].split()[1:3] == [str(int(kind.exit_code)), kind.code]
 
 
 @pytest.mark.parametrize("kind", every(), ids=lambda kind: kind.__name__)
@@ -71,8 +63,3 @@ def test_a_code_of_a_newer_sesh_is_internal_and_keeps_its_exit_code() -> None:
     got = rebuild({"code": "brand_new", "message": "text", "exit": 7})
     assert isinstance(got, InternalError)
     assert (got.code, got.exit_code) == ("internal", 7)
-
-
-def test_one_error_may_say_another_code_without_changing_its_kind() -> None:
-    assert NotFound("x", code="refused", exit_code=126).code == "refused"
-    assert (NotFound("x").code, NotFound.exit_code) == ("not_found", 1)

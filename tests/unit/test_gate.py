@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from sesh import gate, protocol, shapes
 from sesh.errors import ProtocolError
 from sesh.reach import op_shapes
+from tests.support import data
 
 KINDS = (
     protocol.WELCOME,
@@ -130,16 +132,16 @@ def test_a_screen_has_the_shape_of_the_format_that_was_asked_for(form: str, valu
 
 
 def test_lines_that_were_asked_for_without_colours_have_none() -> None:
-    data = json.dumps(["\x1b[31mred\x1b[m"]).encode()
-    assert op_shapes.checked("views.logs", {"lines": 1}, data, shapes.Check(far=True)) == ["[31mred[m"]
-    assert op_shapes.checked("views.logs", {"ansi": True}, data, shapes.Check(far=True)) == ["\x1b[31mred\x1b[m"]
+    lines = json.dumps(["\x1b[31mred\x1b[m"]).encode()
+    assert op_shapes.checked("views.logs", {"lines": 1}, lines, shapes.Check(far=True)) == ["[31mred[m"]
+    assert op_shapes.checked("views.logs", {"ansi": True}, lines, shapes.Check(far=True)) == ["\x1b[31mred\x1b[m"]
 
 
 def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
     check = shapes.Check(far=True)
     row = {"name": "a", "state": "running"}
-    data = json.dumps([row] * (shapes.MOST_ROWS + 5)).encode()
-    assert len(op_shapes.checked("sessions.summaries", {}, data, check)) == shapes.MOST_ROWS
+    many = json.dumps([row] * (shapes.MOST_ROWS + 5)).encode()
+    assert len(op_shapes.checked("sessions.summaries", {}, many, check)) == shapes.MOST_ROWS
     assert check.left_out == 5
 
 
@@ -174,3 +176,52 @@ def test_a_session_passes_as_its_name_and_as_its_facts(session: object) -> None:
 def test_what_is_neither_is_refused(session: object) -> None:
     with pytest.raises(ProtocolError, match=r"RESPONSE\.session"):
         gate.message(protocol.RESPONSE, protocol.encode({"id": 1, "session": session}), far=True)
+
+
+_ROW = data.summary(
+    id="00ff", foreground={"pid": 1, "command": ["vi"], "title": "t"}, labels={"a": "b"}, exit_code=0, machine="m",
+    unseen={"bells": 1, "notification": "n", "failed": 0}, clients=[{"tty": "/dev/pts/1", "machine": "m"}],
+    activity={"state": "waiting", "why": "hook", "since": "2026-03-01T11:57:00Z", "question": "q", "kind": "k"},
+)  # fmt: skip
+_COMMAND = data.command(command=["make"], exit_code=0, duration=1.0, started="2026-03-01T11:57:00Z")
+_HIT = {"session": "web", "line": 1, "text": "t", "before": ["b"], "after": ["a"], "command": ["c"], "started": "s"}
+WHOLE: dict[str, Any] = {
+    "sessions.summaries": [_ROW],
+    "views.status": _ROW,
+    "views.overview": {"sessions": [_ROW], "refusals": ["r"], "home": "/h"},
+    "views.screen": data.screen([data.run("text", fg=1, link="l", underline="u")]),
+    "shell.history": [_COMMAND],
+    "jobs.result": {**data.job_result(name="web", reason="r", command=["c"], directory="/"), "output": {"$bytes": ""}},
+    "search.grep": {"hits": [_HIT], "failed": {"web": {"code": "busy", "message": "m"}}},
+    "sessions.kill": {"killed": ["web"], "failed": {"web": {"code": "busy", "message": "m"}}},
+    "sessions.label": {"a": "b"},
+    "checks.all_": [{"check": "c", "state": "s", "message": "m", "remedy": "r"}],
+    "leftovers.find": [{"kind": "k", "what": "w", "age": 1, "pid": 1}],
+}
+"""An answer of an op with a value in each place."""
+
+
+def _changed(value: Any, put: str) -> Iterator[Any]:
+    """A value with this text in the place of one part, for each of its parts and keys."""
+    yield put
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield {**{k: v for k, v in value.items() if k != key}, put: inner}
+            yield from ({**value, key: each} for each in _changed(inner, put))
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from ([*value[:at], each, *value[at + 1 :]] for each in _changed(inner, put))
+
+
+@pytest.mark.parametrize("op", WHOLE)
+def test_no_part_of_an_answer_lets_in_what_a_terminal_acts_on(op: str) -> None:
+    def passed(value: Any) -> Any:
+        return op_shapes.checked(op, {"form": "json"}, json.dumps(value).encode(), shapes.Check(far=True))
+
+    assert passed(WHOLE[op])
+    for value in _changed(WHOLE[op], "\x1b]0;t\x07"):
+        try:
+            found = passed(value)
+        except ProtocolError:
+            continue
+        assert not any(_ACTS.search(text) for text in texts(found)), value

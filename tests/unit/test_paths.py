@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import attached_last, config, identity, paths, platform, sharing, writing
+from sesh import attached_last, config, paths, sharing, writing
 from sesh.errors import Refused
 from sesh.platform import LONGEST_SOCKET_PATH
 from sesh.remote import known
@@ -63,11 +63,6 @@ def test_r03_the_directory_is_made_private_whatever_the_umask(place: Path, mask:
     assert writing.ready_directory() == str(place)
 
 
-def test_parents_are_made_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SESH_DIR", str(tmp_path / "a" / "b"))
-    assert paths.trusted(writing.ready_directory())
-
-
 def refused(path: Path) -> str:
     with pytest.raises(Refused) as caught:
         paths.trusted(str(path))
@@ -102,11 +97,6 @@ def test_a_link_is_refused_also_with_a_slash_behind_it(
         writing.ready_directory()
 
 
-def test_a_file_is_refused(place: Path) -> None:
-    place.write_text("")
-    assert "not a directory" in refused(place)
-
-
 @pytest.mark.parametrize("bits", [0o710, 0o701, 0o750, 0o777])
 def test_a_directory_that_others_may_enter_is_refused_with_the_fix(ready: Path, bits: int) -> None:
     writing.write_whole(str(ready / "work.json"), b"{}")
@@ -133,20 +123,6 @@ def test_a_directory_that_others_use_is_never_to_be_changed(ready: Path, monkeyp
     ready.chmod(0o755)
     (ready / "index.html").touch(mode=0o644)
     assert "directory of its own" in refused(ready)
-
-
-def test_an_empty_home_is_that_of_passwd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sessions of `HOME= sesh` lay in `/.sesh`."""
-    monkeypatch.delenv("SESH_DIR", raising=False)
-    own = pwd.getpwuid(os.geteuid()).pw_dir
-    for value in ("", "not/absolute"):
-        monkeypatch.setenv("HOME", value)
-        assert paths.directory() == f"{own}/.sesh"
-        assert paths.settings_file() == f"{own}/.config/sesh/config.toml"
-        assert paths.remotes_directory() == f"{own}/.local/state/sesh/remotes"
-        assert paths.expanded("~/key") == f"{own}/key"
-    monkeypatch.setenv("HOME", "/home/of mine/")
-    assert paths.directory() == "/home/of mine/.sesh"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -191,14 +167,6 @@ def unsafe(parent: Path, reason: str) -> None:
 def test_a_parent_that_others_may_write_to_is_refused_with_the_fix(parent: Path, bits: int) -> None:
     parent.chmod(bits)
     unsafe(parent, rf"{parent} is writable by other users \(mode {bits:04o}\); run: chmod go-w {parent}$")
-
-
-def test_a_parent_further_up_is_refused_just_so(parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SESH_DIR", str(parent / "inner" / "sesh"))
-    parent.chmod(0o777)
-    with pytest.raises(Refused, match=f"{parent} is writable by other users"):
-        writing.ready_directory()
-    assert os.listdir(parent) == []
 
 
 def test_a_parent_with_the_sticky_bit_passes(parent: Path) -> None:
@@ -281,26 +249,6 @@ def test_links_on_the_way_are_followed_and_checked(
         writing.ready_directory()
 
 
-def test_an_owner_of_no_user_namespace_of_this_one_passes_as_root_does(
-    parent: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a container without root `/` belongs to the overflow uid; where that uid is mapped it is a user."""
-    read = {"/proc/sys/kernel/overflowuid": b"65534\n", "/proc/self/uid_map": b"0 1000 1\n"}
-    monkeypatch.setattr(platform, "LINUX", True)
-    monkeypatch.setattr(identity, "content", read.__getitem__)
-    assert sharing._is_unmapped(65534)
-    assert not sharing._is_unmapped(65533)
-    for mapped in (b"0 0 4294967295\n", b"0 1000 1\n1 100000 65536\n", b""):
-        read["/proc/self/uid_map"] = mapped
-        assert not sharing._is_unmapped(65534)
-    found = os.stat_result((0o40755, 1, 1, 1, 4711, 0, 0, 0, 0, 0))
-    monkeypatch.setattr(sharing, "_is_unmapped", lambda uid: uid == 4711)
-    sharing.check_writers("/home", found, "SESH_DIR")
-    monkeypatch.setattr(sharing, "_is_unmapped", lambda _: False)
-    with pytest.raises(Refused, match=r"/home belongs to another user \(uid 4711\)"):
-        sharing.check_writers("/home", found, "SESH_DIR")
-
-
 def test_records_of_hosts_and_control_sockets_lie_where_nobody_exchanges_them(
     parent: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,24 +261,6 @@ def test_records_of_hosts_and_control_sockets_lie_where_nobody_exchanges_them(
     for act in (known.all, lambda: known.record_failure("box"), known.damage, ssh.control_directory):
         with pytest.raises(Refused, match=f"{parent} is writable by other users"):
             act()
-
-
-def test_a_runtime_directory_of_another_user_or_open_to_others_is_passed_over(
-    parent: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`su` leaves the variable as it was."""
-    runtime = parent / "runtime"
-    runtime.mkdir(mode=0o700)
-    monkeypatch.delenv("SESH_CTRL_DIR", raising=False)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    monkeypatch.setattr(ssh, "_MAX_SOCKET_PATH", 1000)
-    assert ssh.control_directory() == f"{runtime}/sesh"
-    runtime.chmod(0o777)
-    assert ssh.control_directory() == f"{parent}/sesh/.control"
-    if os.geteuid() == 0:
-        runtime.chmod(0o700)
-        os.chown(runtime, 12345, 12345)
-        assert ssh.control_directory() == f"{parent}/sesh/.control"
 
 
 @pytest.mark.parametrize("open_one", ["", "sesh", "sesh/config.toml"])
@@ -477,11 +407,6 @@ def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) ->
         assert stat.S_ISSOCK((folder / entry).stat().st_mode)
 
 
-def test_a_short_path_is_taken_as_it_is(tmp_path: Path) -> None:
-    with paths.reachable("/tmp", "x.sock") as address:
-        assert address == "/tmp/x.sock"
-
-
 def test_the_lock_keeps_others_out_until_it_is_given_back(ready: Path) -> None:
     import fcntl
 
@@ -499,16 +424,6 @@ def test_the_lock_keeps_others_out_until_it_is_given_back(ready: Path) -> None:
     with writing.locked(str(ready)):
         assert taken()
     assert not taken()
-
-
-def test_the_umask_is_given_back() -> None:
-    before = os.umask(0o022)
-    try:
-        with writing.masked(0o177):
-            pass
-        assert os.umask(0o022) == 0o022
-    finally:
-        os.umask(before)
 
 
 def test_the_sessions_attached_last_are_remembered_the_newest_first(ready: Path) -> None:
@@ -537,17 +452,6 @@ def test_sessions_attached_at_once_are_all_remembered(ready: Path) -> None:
     assert sorted(attached_last.recent()) == [f"{letter}{number}" for letter in "abcd" for number in range(8)]
 
 
-def test_what_cannot_be_remembered_keeps_nobody_from_attaching(ready: Path) -> None:
-    Path(attached_last.recent_path()).mkdir()
-    attached_last.remember("work")
-    assert attached_last.recent() == []
-
-
-def test_errors_say_what_to_do() -> None:
-    assert str(paths.absent("web")) == "no session web; `sesh` lists them"
-    assert "`sesh web`" in str(paths.taken("web"))
-
-
 def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_returns(
     ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -567,25 +471,3 @@ def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_re
     writing.write_whole(str(ready / "a.json"), b"2")
     assert done == ["rename"]
     assert (ready / "a.json").read_bytes() == b"2"
-
-
-@pytest.mark.parametrize(
-    ("number", "do"),
-    [
-        (errno.EROFS, "set SESH_DIR to a directory that you can write to"),
-        (errno.ENOSPC, "free some space there, or set SESH_DIR to another directory"),
-        (errno.EACCES, "writable, or set SESH_DIR"),
-        (errno.ELOOP, "check it and move it away"),
-    ],
-)
-def test_a_lock_that_cannot_be_made_says_what_is_wrong_with_the_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, do: str
-) -> None:
-    def refused(*_: object) -> int:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(os, "open", refused)
-    with pytest.raises(Refused) as error, writing.locked(str(tmp_path)):
-        pass
-    monkeypatch.undo()
-    assert do in str(error.value)

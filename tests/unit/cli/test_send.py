@@ -7,7 +7,7 @@ import pytest
 from sesh.cli.parser import split
 from sesh.cli.send import words_and_keys
 from sesh.errors import UsageError
-from sesh.keynames import DetachKey, bytes_of
+from sesh.keynames import bytes_of
 
 
 @pytest.mark.parametrize(
@@ -65,28 +65,6 @@ def test_what_is_no_key_is_a_usage_error(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("ctrl+q", "C-q"),
-        ("Ctrl-Q", "C-q"),
-        ("control+space", "C-Space"),
-        ("alt+x", "M-x"),
-        ("ctrl+alt+x", "C-M-x"),
-        ("shift+f5", "S-F5"),
-    ],
-)
-def test_a_key_in_the_spelling_of_other_programs_is_answered_with_tmux_s(name: str, meant: str) -> None:
-    """`detach_key = "ctrl+q"` was only told to use tmux's names."""
-    for parse in (bytes_of, DetachKey.parse):
-        with pytest.raises(UsageError, match=f"is not a key.*; did you mean {meant}[?]$"):
-            parse(name)
-    for wrong in ("ctrl+foo", "hyper+x", "ctrl+", "q+"):
-        with pytest.raises(UsageError) as caught:
-            bytes_of(wrong)
-        assert "did you mean" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
     ("argv", "typed"),
     [
         (["web", "ls"], (b"", ["ls"], b"")),
@@ -115,11 +93,6 @@ def test_words_and_keys_are_typed_in_their_order(argv: list[str], typed: tuple[b
     assert name == "web"
     keys = b"\r" * enter + b"".join(map(bytes_of, after))
     assert (b"".join(map(bytes_of, before)), texts, keys) == typed
-
-
-def test_to_whom_is_asked_before_anything_is_typed() -> None:
-    with pytest.raises(UsageError, match="no session given"):
-        words_and_keys(split(["--send", "--key", "C-c"]))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from datetime import datetime, timezone
 
@@ -22,59 +21,6 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc).timestamp()
 def test_a_row_tells_name_state_age_idle_time_directory_and_command() -> None:
     drawn = table.Table(None).lines([summary(current=True)], NOW)
     assert drawn[1].split() == ["*", "web", "detached", "2d", "3m", "/srv/site", "make", "serve"]
-
-
-@pytest.mark.parametrize(
-    ("more", "shown"),
-    [
-        ({}, "detached"),
-        ({"attached": 1}, "attached"),
-        ({"attached": 2}, "attached 2"),
-        ({"state": "exited", "exit_code": 3}, "exited 3"),
-        ({"state": "lost"}, "lost"),
-        ({"machine": "gpu\x1b[2J"}, "on gpu[2J"),
-        ({"responding": False}, "not answering"),
-    ],
-)
-def test_the_state_is_a_word_or_two(more: dict[str, object], shown: str) -> None:
-    assert wording.state(summary(**more)) == shown
-
-
-@pytest.mark.parametrize(
-    ("activity", "shown"),
-    [
-        (None, ""),
-        ({"state": "waiting", "why": "hook"}, "waiting"),
-        ({"state": "idle", "why": "prompt"}, "idle"),
-        ({"state": "idle", "why": "quiet"}, "quiet"),
-    ],
-)
-def test_how_it_stands_is_a_word(activity: object, shown: str) -> None:
-    assert wording.activity(summary(activity=activity)) == shown
-
-
-@pytest.mark.parametrize(
-    ("more", "shown"),
-    [
-        ({}, "make serve"),
-        ({"foreground": None, "unseen": None}, "make serve"),
-        ({"foreground": None, "command": None}, ""),
-        ({"foreground": {"pid": 5, "command": ["/usr/bin/vim", "my notes.md"], "title": None}}, "vim 'my notes.md'"),
-        ({"foreground": {"pid": 5, "command": ["npm run dev"], "title": "npm run dev"}}, "npm run dev"),
-        ({"foreground": {"pid": 5, "command": ["-bash"], "title": None}}, "bash"),
-        ({"foreground": {"pid": 5, "command": [], "title": None}}, "make serve"),
-        ({"foreground": {"pid": 5, "command": ["vim"], "title": "a\x1b[2J\u202e"}}, "vim · a[2J"),
-        ({"unseen": {"bells": 1, "notification": None, "failed": 0}}, "[bell] make serve"),
-        (
-            {"unseen": {"bells": 2, "notification": "x" * 99, "failed": 3}},
-            f"[3 failed, 2 bells, {'x' * 29}…] make serve",
-        ),
-    ],
-)
-def test_the_command_is_what_has_the_terminal_with_its_title_and_what_happened_unseen(
-    more: dict[str, object], shown: str
-) -> None:
-    assert wording.runs(summary(**more)) == shown
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1, max_size=3))
@@ -141,50 +87,6 @@ def test_a_narrow_terminal_is_spared_what_matters_least(width: int, line: str) -
     more = {"current": True, "attached": 2, "cwd": "/srv/a/long/way/to/the/site", "activity": {"state": "waiting"}}
     shown = table.Table(width).lines([summary(command=["make", "serve", "all", "of", "it"], **more)], NOW)
     assert shown[1] == line
-
-
-def test_rows_that_come_later_keep_the_columns_and_have_no_headings() -> None:
-    drawn = table.Table(80)
-    first = drawn.lines([summary(name="a-long-name")], NOW)
-    later = drawn.lines([summary(attached=1)], NOW)
-    assert (len(first), len(later)) == (2, 1)
-    assert first[1].index("/srv") == later[0].index("/srv")
-    assert drawn.remark("gpu") == "@gpu"
-    assert drawn.remark("gpu", "unreachable") == "@gpu  unreachable"
-
-
-def test_when_a_session_of_a_silent_host_was_seen_moves_no_column() -> None:
-    """The rows of such a host had their directories further to the right."""
-    drawn = table.Table(80)
-    stale = summary(name="lone", stale={"since": "2026-01-31T12:00:00Z", "reason": "no answer yet"}, activity=None)
-    drawn.measure([stale], NOW)
-    first = drawn.lines([summary(activity={"state": "working"})], NOW)
-    (later,) = drawn.lines([stale], NOW)
-    assert re.match(r"\? lone +seen \d+[smhd] ago ", later), later
-    assert first[1].index("/srv") == later.index("/srv") == first[0].index("DIRECTORY")
-
-
-@pytest.mark.parametrize(
-    ("more", "dyed"),
-    [
-        ({"attached": 1}, "\x1b[32mattached\x1b[0m"),
-        ({}, "  detached  "),
-        ({"state": "exited", "exit_code": 0}, "\x1b[2mexited 0\x1b[0m"),
-        ({"state": "exited", "exit_code": 3}, "\x1b[31mexited 3\x1b[0m"),
-        ({"state": "lost"}, "\x1b[33mlost\x1b[0m"),
-    ],
-)
-def test_states_have_colours_where_they_are_wanted(more: dict[str, object], dyed: str) -> None:
-    row = table.Table(80, coloured=True).lines([summary(**more)], NOW)[1]
-    assert dyed in row
-    plainly = table.Table(80).lines([summary(**more)], NOW)[1]
-    assert re.sub(r"\x1b\[\d*m", "", row) == plainly
-
-
-def test_a_directory_under_home_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/ann")
-    shown = [wording.at_home(path) for path in ("/home/ann", "/home/ann/x", "/home/anna", "/")]
-    assert shown == ["~", "~/x", "/home/anna", "/"]
 
 
 def test_wide_characters_count_twice() -> None:

@@ -68,15 +68,6 @@ def test_a_round_trip_that_is_known_costs_no_frames(link: Link) -> None:
     assert 0.1 <= link.round_trip.smoothed < 0.102
 
 
-def test_keys_are_predicted_no_longer_once_the_link_is_fast(link: Link) -> None:
-    link.types(5)
-    assert link.predicts()
-    link.trip = 0.008
-    link.types(0.1)
-    assert not link.predicts()
-    assert link.pings == 1
-
-
 def test_keys_are_predicted_once_the_link_has_become_slow(link: Link) -> None:
     link.trip = 0.008
     link.types(10)
@@ -92,19 +83,6 @@ def test_a_program_that_takes_its_time_makes_no_link_slow(link: Link) -> None:
     link.types(60, echo=0.09)
     assert not link.predicts()
     assert link.pings <= 13
-
-
-def test_input_that_is_sent_again_over_another_link_is_not_timed(link: Link) -> None:
-    link.channel.time_input(7)
-    other = Channel(link.connection, link.round_trip, on_link=True)
-    link.now += 0.001
-    other.acknowledged((7).to_bytes(8, "big"))
-    assert link.round_trip.smoothed == 0
-    other.time_input(8)
-    other.time_input(8)
-    link.now += 0.1
-    other.acknowledged(b"")
-    assert link.round_trip.smoothed == pytest.approx(0.1)
 
 
 def test_answers_that_an_outage_has_held_up_make_no_link_slow(link: Link) -> None:

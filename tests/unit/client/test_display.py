@@ -29,43 +29,6 @@ class Left:
         return 80, 24, 0, 0
 
 
-def shown(display: Display, output: bytes) -> None:
-    """Shows output and has the ledger follow it."""
-    display.show(output)
-    while display.unread:
-        display.update_ledger()
-
-
-def test_what_is_little_is_followed_at_once() -> None:
-    """The client woke up once more behind each echo."""
-    display = Display(Left())  # type: ignore[arg-type]
-    display.show(b"x")
-    assert not display.unread
-    shown(display, b"\x1b[?2004h")  # loads what follows sequences
-    display.show(b"\x1b[?25l$ ")
-    assert not display.unread
-    display.on_link = True  # there the pause behind output has other uses
-    display.show(b"x")
-    assert display.unread
-
-
-def test_while_the_program_itself_wants_reports_of_the_focus_sesh_has_none_to_ask_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Each piece of an editor's output was looked at once more."""
-    monkeypatch.setenv("TERM", "xterm-kitty")
-    left = Left()
-    display = Display(left)  # type: ignore[arg-type]
-    for output in (b"\x1b[?1004h", b"text"):
-        shown(display, output)
-    with monkeypatch.context() as patched:
-        patched.setattr(display, "draw", lambda _: pytest.fail("something is drawn"))
-        display.show_own()
-    shown(display, b"\x1b[?1004l")
-    display.show_own()
-    assert left.written.endswith(b"\x1b[?1004l\x1b[?1004h")
-
-
 @pytest.mark.parametrize(
     ("farewell", "open_queries"),
     [

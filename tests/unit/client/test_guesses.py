@@ -133,15 +133,6 @@ def test_a_prompt_is_not_erased() -> None:
     assert program.seen == "$"
 
 
-def test_what_stands_to_the_right_of_the_line_stays() -> None:
-    program = confirmed()
-    program.prompt = "$ "
-    program.line = "a     right"
-    program.at = 1
-    program.type(b"b", b"c")
-    assert program.seen == "$ abc   right"
-
-
 def test_nothing_is_shown_while_the_terminal_hides_what_is_typed() -> None:
     program = confirmed()
     program.guesses.hide(True)
@@ -173,35 +164,6 @@ def test_keys_typed_behind_enter_are_placed_when_its_effect_is_known() -> None:
     program.acknowledge()
     program.run()
     assert program.seen == "$ ls"
-
-
-def test_a_wrong_guess_is_mended_and_the_keys_on_their_way_are_guessed_again() -> None:
-    program = confirmed()
-    program.type(b"b", b"c")
-    program.line, program.at = "XYZ", 3  # it did something else
-    program.queue.pop(0)
-    program.done = 2
-    program.acknowledge()
-    assert program.seen == "$ XYZ"
-    program.run()
-    assert program.seen == "$ XYZc"
-
-
-def test_an_echo_that_comes_late_is_not_taken_for_that_of_the_next_key() -> None:
-    """A busy program: a key is acknowledged before its echo, and the one behind it is the same."""
-    program = confirmed()
-    program.type(b"b", b"b", b"c")
-    program.guesses.acknowledged(2)
-    assert program.seen == "$ a"
-    program.run()
-    assert program.seen == "$ ab", "it may be the first"
-    program.run(2)
-    assert program.seen == "$ abbc"
-    program.acknowledge()
-    program.type(b"d")
-    program.settle()
-    program.type(b"e")
-    assert program.seen == "$ abbcde", "and keys show again"
 
 
 def test_there_is_a_bound_of_keys_in_flight() -> None:
@@ -255,17 +217,5 @@ def test_after_a_quiet_round_trip_the_screen_is_the_programs(steps: list[tuple[s
             assert all(0 <= at < COLUMNS - 1 for at in cells)
             assert 0 <= column < COLUMNS
     program.settle()
-    program.settle()
-    assert program.guesses.shown() is None
-
-
-def test_a_cursor_that_stays_where_it_was_shows_no_echo() -> None:
-    """`a`, left and `a` at a silent prompt: the cursor is where the second key left it, for it never moved."""
-    program = Program(echoes=False)
-    program.type(b"a", LEFT)
-    program.run()
-    program.type(b"a")
-    program.acknowledge()
-    assert program.seen == "$"
     program.settle()
     assert program.guesses.shown() is None

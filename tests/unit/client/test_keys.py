@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -191,10 +190,6 @@ def test_two_keys_are_recognised_under_kittys_protocol() -> None:
     assert run([press + release + press + release], "C-b d") == [press + release]
 
 
-def test_the_mouse_does_not_come_between_two_keys() -> None:
-    assert run([b"\x02\x1b[<35;10;10M\x1b[Id"], "C-b d") == [b"\x1b[<35;10;10M\x1b[I", None]
-
-
 def test_the_first_of_two_keys_waits_without_a_timer() -> None:
     keys = parser("C-b d")
     assert keys.feed(b"\x02") == []
@@ -283,29 +278,3 @@ def test_text_passes_unchanged(text: str, places: list[int], flushing: bool) -> 
         out += b"".join(event[1] for event in events if len(event) == 2)
     out += b"".join(event[1] for event in keys.flush() if len(event) == 2)
     assert out == data
-
-
-def focus(chunks: list[bytes], key: str = "C-\\") -> list[Any]:
-    keys = parser(key)
-    return [event for chunk in chunks for event in keys.feed(chunk)] + keys.flush()
-
-
-@pytest.mark.parametrize("key", ["C-\\", "C-b d", "none"])
-@pytest.mark.parametrize("report", [b"\x1b[I", b"\x1b[O"])
-def test_a_report_of_the_focus_is_an_event_of_its_own_however_it_is_split(key: str, report: bytes) -> None:
-    for place in range(2 if key == "none" else 1, 3):
-        assert focus([b"a" + report[:place], report[place:] + b"b"], key) == [
-            ("input", b"a"),
-            ("focus", report),
-            ("input", b"b"),
-        ]
-    assert focus([report + report], key) == [("focus", report)] * 2
-
-
-def test_what_is_typed_behind_an_escape_or_pasted_is_no_report_of_the_focus() -> None:
-    """Escape and then `[I` is a command of vi."""
-    keys = parser()
-    events = [*keys.feed(b"\x1b"), *keys.flush(), *keys.feed(b"["), *keys.feed(b"I"), *keys.flush()]
-    assert {event[0] for event in events} == {"input"}
-    pasted = b"\x1b[200~\x1b[I\x1b[201~"
-    assert focus([pasted]) == [("input", pasted)]

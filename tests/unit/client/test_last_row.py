@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.client.display import Display, unfinished_character
+from sesh.client.display import unfinished_character
 from sesh.client.last_row import TIME, Known, last_row
 from sesh.client.ledger import Ledger
-from sesh.client.terminal import RawTerminal
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.overlay import own_row
 from tests.unit.vt.streams import stream
@@ -61,74 +60,10 @@ def test_a_flood_of_lines_tells_it(line: bytes) -> None:
     assert known(b"\x1b[3;3Hbefore", line * 9) == ""
 
 
-def test_a_screen_that_was_drawn_anew_tells_it() -> None:
-    assert known(b"before", b"cut off\n\x1b[H\x1b[0mone\x1b[K\r\n\x1b[Jtwo\x1b[5;1H\x1b[Kstatus\x1b[1;1H") is not None
-
-
-def test_margins_that_the_end_has_set_do_not_matter() -> None:
-    footer = b"\x1b7\x1b[5;1Hat 1\x1b[K\x1b8"
-    assert known(b"before", b"cut off\n\x1b[1;4r" + b"".join(LINES) + footer + b"line") == "at 1"
-    assert known(b"before\x1b[1;4r", b"cut off\n" + b"".join(LINES) + footer + b"line") is None
-    assert known(b"before\x1b[5;1Hat 1\x1b[1;4r", b"\n" + b"".join(LINES) + b"\x1b[rline\r\n") is None
-
-
 def test_what_the_alternate_screen_showed_is_not_taken_for_the_main_one() -> None:
     painted = b"\n\x1b[2J" + b"".join(b"\x1b[%d;1Hpainted" % row for row in range(1, ROWS + 1))
     assert known(b"before\x1b[?1049h", painted + b"\x1b[?1049l") is None
     assert known(b"before\x1b[?1049h\x1b[32m", painted + b"\x1b[?1049l" + b"".join(LINES) + b"end") == "end"
-
-
-@pytest.mark.parametrize("tail", [b"", b"x", b"few\r\nlines\r\n", b"\x1b[1;1Htop", b"\x1b[5;3Hpart"])
-def test_what_may_have_stood_there_before_keeps_it_unknown(tail: bytes) -> None:
-    assert known(b"before", tail) is None
-
-
-@pytest.mark.parametrize("end", [b"\x1b[3", b"\x1b[?2026h", b"\x1b(0", b"\x1b[?1049h", b"\x1b[?6h"])
-def test_what_would_change_how_it_is_drawn_keeps_it_unknown(end: bytes) -> None:
-    assert known(b"before", b"".join(LINES) + end) is None
-
-
-@pytest.mark.parametrize("end", [b"\x1b[?1049h", b"\x1b[2;4rx", b"\x1b[?1049h\x1b[5;3Hx\x1b7\x1b[1;1H", b"\x1b[3g\tx"])
-def test_modes_do_not_matter_where_all_output_is_known(end: bytes) -> None:
-    assert known(b"before", b"".join(LINES) + end) is None
-    assert known(b"", b"".join(LINES) + end) is not None
-
-
-@pytest.mark.parametrize("end", [b"x" * COLUMNS, "世".encode(), b"x" * (COLUMNS - 2) + "世".encode(), b"e\xcc\x81"])
-def test_a_line_that_is_full_comes_back_with_its_wrap_pending(end: bytes) -> None:
-    assert known(b"", b"".join(LINES) + end) is not None
-
-
-def test_it_is_told_by_the_end_of_much() -> None:
-    assert known(b"\x1b]0;begun", b"in a title\x07" + b"".join(LINES) * 300 + b"end") == "end"
-    assert known(b"", b"\x1b[2J\x1b[5;1Hstatus" + b"\x1b[1;1Hx\r\n" * 9_000) == "status"
-    assert known(b"before", b"\x1b[5;1Hstatus\x1b[1;1H" + b"\x1b[1;1Hx" * 9_000) is None
-
-
-class Shows(RawTerminal):
-    """A terminal of this size that takes all it is given."""
-
-    def __init__(self) -> None:
-        return
-
-    def size(self) -> tuple[int, int, int, int]:
-        return COLUMNS, ROWS, 0, 0
-
-    def write(self, data: bytes | bytearray | memoryview) -> int:
-        return len(data)
-
-
-def test_a_display_keeps_as_much_of_the_newest_output_as_it_takes() -> None:
-    """A screen that was drawn long before its last changes: else a lost link would cost a whole screen more."""
-    for before in range(0, 200 << 10, 20 << 10):
-        display = Display(Shows())
-        for _ in range(before >> 10):
-            display.show(b"before\r\n" * 128)
-        display.show(b"\x1b[2J\n" + b"".join(b"\x1b[%d;1Hline %d" % (row, row) for row in range(1, ROWS + 1)))
-        for _ in range(100):
-            display.show(b"\x1b[1;1Ha change of a row" * 42)
-        display.notice("lost the link", held=False)
-        assert not display.row_lost, before
 
 
 def test_it_takes_no_longer_than_it_is_worth() -> None:

@@ -137,11 +137,6 @@ NOTHING = [
 ]
 
 
-@pytest.mark.parametrize(("change", "back"), CHANGES)
-def test_a_change_is_given_back(change: bytes, back: bytes) -> None:
-    assert undo(change) == back
-
-
 @pytest.mark.parametrize("stream", NOTHING)
 def test_what_the_program_gave_back_itself_is_left_alone(stream: bytes) -> None:
     assert undo(stream) == b""
@@ -151,11 +146,6 @@ def test_what_the_program_gave_back_itself_is_left_alone(stream: bytes) -> None:
 def test_a_change_is_seen_wherever_blocks_are_cut(change: bytes, back: bytes) -> None:
     for place in range(len(change) + 1):
         assert undo(b"x" + change[:place], change[place:] + b"x") == back
-
-
-def test_a_string_that_breaks_off_is_closed_and_changes_nothing() -> None:
-    assert undo(b"\x1b]2;half a tit") == b""
-    assert undo(b"\x1b[?200") == b""
 
 
 def test_a_charset_is_put_back_though_another_choice_breaks_off_after_it() -> None:
@@ -187,21 +177,6 @@ def test_absurd_numbers_are_passed_over() -> None:
     assert undo(b"\x1b[?" + b"9" * 5000 + b"h\x1b[" + b"1;" * 100000 + b"h\x1b[>" + b"7" * 5000 + b"u") == b"\x1b[<1u"
 
 
-def test_tab_stops_are_set_as_far_as_the_terminal_is_wide() -> None:
-    """Stops were set by moving right: beyond the last column all of them fell on that one."""
-    ledger = Ledger()
-    ledger.feed(b"\x1b[3g")
-    assert ledger.undo(20) == CLEAN + b"\x1b7\x1b[3g\x1b[9G\x1bH\x1b[17G\x1bH\x1b8"
-
-
-def test_alternate_tells_which_screen_is_on() -> None:
-    ledger = Ledger()
-    ledger.feed(b"\x1b[?1049h")
-    assert ledger.alternate
-    ledger.feed(b"\x1b[?1049l")
-    assert not ledger.alternate
-
-
 STREAM = st.lists(
     st.sampled_from([change for change, _ in CHANGES] + NOTHING) | st.binary(max_size=5), max_size=12
 ).map(b"".join)
@@ -225,17 +200,3 @@ def test_after_the_undo_nothing_is_left_to_give_back(data: bytes) -> None:
     ledger.feed(ledger.undo().replace(TABS, b""))
     left = ledger.undo()
     assert left.replace(b"\x1b[m", b"").replace(TABS, b"") in (CLEAN, CLEAN + b"\x1b7\x1b8")
-
-
-@pytest.mark.parametrize(
-    "off", [b"\x1b[?1004l", b"\x1b[?1000;1004l", b"\x1bc", b"\x1b[!p", b"\x1b[?1004s\x1b[?1004h\x1b[?1004r"]
-)
-def test_it_counts_how_often_reports_of_the_focus_are_switched_off(off: bytes) -> None:
-    ledger = Ledger()
-    before = ledger.focus_resets
-    ledger.feed(b"text 1004 \x1b[?1004h\x1b[?2004l")
-    assert (ledger.focus_resets, ledger.focus_wanted) == (before, True)
-    for byte in off:
-        ledger.feed(bytes((byte,)))
-    assert ledger.focus_resets == before + 1
-    assert ledger.focus_wanted == off.endswith((b"!p", b"1004r"))

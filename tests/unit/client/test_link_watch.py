@@ -75,14 +75,3 @@ def test_output_that_breaks_off_within_a_sequence_or_character_keeps_no_processo
     watched.display.show(output)
     assert watched.turns_until_lost() < 20
     assert watched.display.covered
-
-
-@pytest.mark.parametrize(("keys", "wishes"), [(b"\r", True), (b"\x1b[13;129u", True), (b"\rx", True), (b"x", False)])
-def test_enter_has_a_doubted_link_tried_again_in_whatever_form_it_comes(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch, keys: bytes, wishes: bool
-) -> None:
-    watched.turns_until_lost()
-    wished: list[float] = []
-    monkeypatch.setattr(watched.watch.state, "wished", wished.append)
-    watched.watch.typed([("input", keys)])
-    assert bool(wished) is wishes

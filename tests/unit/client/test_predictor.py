@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 
 import pytest
@@ -11,7 +10,6 @@ from sesh import protocol
 from sesh.client.predict.predictor import Predictor
 from sesh.client.predict.replica import PATIENCE, Replica
 from sesh.client.predict.round_trip import RoundTrip
-from sesh.vt import tokenizer
 from sesh.vt.emulator import Emulator
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT
 from sesh.vt.render.patch import patchable
@@ -72,13 +70,6 @@ def person() -> Person:
     return Person()
 
 
-def test_a_model_that_was_asked_for_is_taken_in_when_idle(person: Person) -> None:
-    person.asks()
-    person.gets(b"$ ")
-    assert person.built() >= 1
-    assert person.predicts()
-
-
 def test_a_model_that_nobody_asked_for_is_passed_over(person: Person) -> None:
     began = time.thread_time()
     person.gets(MARGINS + b"\n" * 200_000)
@@ -123,19 +114,6 @@ def test_output_that_takes_the_model_too_much_time_ends_prediction(person: Perso
     assert not person.predicts()
 
 
-def test_a_machine_that_is_busy_with_something_else_does_not_end_prediction(
-    person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stalls, drawing = itertools.count(), b"\x1b[5;5Hready\x1b[K" * 3000 + b"\x1b[H$ "
-    for module in (time, tokenizer):
-        monkeypatch.setattr(module, "perf_counter", lambda: float(next(stalls)))
-    person.asks()
-    person.gets(drawing)
-    person.built()
-    person.predictor.output(0, drawing)
-    assert person.predicts()
-
-
 @pytest.mark.parametrize(
     "size", [pytest.param(0, id="and the model follows"), pytest.param(70_000, id="of more than the model follows")]
 )
@@ -145,40 +123,6 @@ def test_nothing_is_written_into_a_sequence_that_output_leaves_unfinished(person
     assert SYNCHRONIZED_OUTPUT not in glass.modes, "the terminal shows what it got"
     person.prints(glass, b"31mred")
     assert glass.rows()[0] == "$ abred"
-
-
-def test_output_that_fills_a_row_is_shown_at_once(person: Person) -> None:
-    glass = person.draws()
-    person.prints(glass, b"b\x1b[1;76Hright")
-    assert SYNCHRONIZED_OUTPUT not in glass.modes
-
-
-def test_an_echo_of_what_is_drawn_draws_nothing_anew(person: Person) -> None:
-    glass = person.draws()
-    glass.feed(person.predictor.typed(3, b"c"))
-    before, after = person.predictor.output(person.predictor._shown, b"b")
-    assert (before, after) == (b"\x1b[?2026h\x1b[1;4H", b"\x1b[1;6H\x1b[?2026l")
-    glass.feed(before + b"b" + after)
-    assert glass.rows()[0] == "$ abc"
-    glass.feed(person.predictor.echoed(2, person.predictor._shown, protocol.ECHOES))
-    person.prints(glass, b"c")
-    glass.feed(person.predictor.echoed(3, person.predictor._shown, protocol.ECHOES))
-    person.prints(glass, b"\r\nd")
-    assert glass.rows()[:2] == ["$ abc", "d"]
-
-
-def test_the_model_is_fed_when_idle_while_nothing_is_guessed(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a flood it would cost as much as the terminal does."""
-    person.asks()
-    person.gets(b"$ ")
-    person.built()
-    fed: list[bytes] = []
-    monkeypatch.setattr(Replica, "feed", lambda *_: fed.append(b""))
-    for position in range(5):
-        person.predictor.output(position, b"x")
-    assert fed == []
-    person.predictor.quiet()
-    assert fed == [b""]
 
 
 @pytest.mark.parametrize(
@@ -204,19 +148,6 @@ def test_the_model_is_that_of_an_emulator_whatever_is_fed(state: bytes, text: by
         assert [*model.screen.buffer] == [*emulator.screen.buffer]
         assert model.screen.joinable == emulator.screen.joinable
         assert (model.cursor, model.patchable) == (emulator.cursor, patchable(emulator))
-
-
-def test_output_and_keys_that_come_while_a_model_is_taken_in_count(person: Person) -> None:
-    person.asks()
-    person.gets(b"$ " + b"\x1b[m" * 10_000)
-    person.predictor.output(0, b"x")
-    person.predictor.typed(1, b"a")
-    person.built()
-    person.predictor.echoed(1, 1, protocol.ECHOES)
-    person.predictor.typed(2, b"b")
-    person.predictor.output(1, b"b")
-    drawn = person.predictor.typed(3, b"c")
-    assert b"\x1b[1;5Hc" in drawn, "behind the prompt, what came, and the echo"
 
 
 def test_a_paste_that_comes_in_several_reads_is_not_guessed(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:

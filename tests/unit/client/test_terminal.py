@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
-import struct
 import termios
 import time
 from collections.abc import Iterator
@@ -13,7 +11,6 @@ from collections.abc import Iterator
 import pytest
 
 from sesh.client.terminal import RawTerminal
-from sesh.errors import Refused
 
 WATCHED = (
     signal.SIGHUP,
@@ -81,21 +78,6 @@ def test_r12_an_exception_gives_it_back_too(line: tuple[int, int]) -> None:
     assert state(slave) == before
 
 
-def test_what_is_no_terminal_is_refused() -> None:
-    with open(os.devnull) as null, pytest.raises(Refused, match="needs a terminal"):
-        RawTerminal(null.fileno(), null.fileno())
-
-
-def test_every_byte_passes_both_ways(line: tuple[int, int]) -> None:
-    master, slave = line
-    everything = bytes(range(256))
-    with RawTerminal(slave, slave) as terminal:
-        os.write(master, everything)
-        assert terminal.read() == everything
-        assert terminal.write_all(everything, 1)
-        assert os.read(master, 4096) == everything
-
-
 def test_what_was_typed_before_is_not_lost(line: tuple[int, int]) -> None:
     master, slave = line
     os.write(master, b"typed ahead")
@@ -133,14 +115,6 @@ def test_a_signal_is_known_of_before_its_byte_is_seen(line: tuple[int, int]) -> 
         assert terminal.take_signals() == {signal.SIGWINCH}
         seen.append(terminal.signalled)
     assert seen == [False, True, False]
-
-
-def test_the_size_has_pixels(line: tuple[int, int]) -> None:
-    master, slave = line
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 132, 1320, 1000))
-    with RawTerminal(slave, slave) as terminal:
-        assert terminal.size() == (132, 50, 1320, 1000)
-        assert terminal.path() == os.ttyname(slave)
 
 
 def test_a_terminal_that_takes_nothing_is_waited_for_no_longer_than_said(line: tuple[int, int]) -> None:

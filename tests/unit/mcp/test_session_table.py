@@ -7,8 +7,8 @@ import time
 import pytest
 
 from sesh import Session
-from sesh.errors import NotFound, Unreachable
-from sesh.mcp.worklog import IDLE, SessionTable, UsedSession
+from sesh.errors import Unreachable
+from sesh.mcp.worklog import IDLE, UsedSession
 from sesh.schema import Summary
 from tests.support.data import summary
 
@@ -34,23 +34,3 @@ def test_a_session_stands_as_its_host_says(
 ) -> None:
     facts = None if state is None else row(state, ago)
     assert UsedSession(Session("work", "box"), None, reached=True).standing(error or facts) == expected
-
-
-def test_a_first_call_is_connecting_and_what_was_never_there_is_forgotten() -> None:
-    table = SessionTable()
-    with table.during_call(Session("work")) as entry:
-        assert entry.standing(None) == "connecting"
-    assert entry.standing(row()) == "connected"
-    with pytest.raises(NotFound), table.during_call(Session("none")):
-        raise NotFound("no session none")
-    with pytest.raises(Unreachable), table.during_call(Session("far", "box")):
-        raise Unreachable("box does not answer")
-    assert [each.session for each in table.all()] == [Session("work"), Session("far", "box")]
-
-
-def test_the_table_has_an_end() -> None:
-    table = SessionTable()
-    for number in range(600):
-        table.entry(Session(f"s{number}"))
-    assert len(table.all()) == 500
-    assert table.all()[-1].session.name == "s599"

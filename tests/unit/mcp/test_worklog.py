@@ -42,13 +42,6 @@ def test_where_it_cannot_be_written_work_goes_on(folder: Path, tmp_path: Path) -
     assert list((folder / "local").iterdir()) == []
 
 
-def test_none_is_kept_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SESH_WORK_LOG", "none")
-    assert worklog.path("work", None) is None
-    worklog.log_action(None, "run", "make", "exit code 0")
-    worklog.prune()
-
-
 def test_a_file_has_an_end_and_an_age(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worklog, "LARGEST", 100)
     path = worklog.path("work", None) or ""

@@ -13,7 +13,6 @@ from sesh.ops import create, dormant
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.store import checkpoints, records
-from sesh.vt.emulator import Emulator
 from tests.support.data import record
 
 pytestmark = pytest.mark.usefixtures("sessions")
@@ -28,31 +27,6 @@ def test_a_record_that_goes_while_its_session_is_renamed_leaves_none_under_the_n
     with pytest.raises(NotFound):
         dormant.rename("old", "new")
     assert records.read("new") is None
-
-
-def with_lines(count: int) -> Emulator:
-    terminal = Emulator(80, 24, max_lines=1_000_000)
-    terminal.feed(b"".join(b"%09d\r\n" % number for number in range(count)))
-    return terminal
-
-
-def test_all_lines_stand_there_if_they_are_few_enough() -> None:
-    for count in (0, 1, 999, 1000, 1001, 5000):
-        assert dormant._last_of(with_lines(count)) == [f"{number:09}" for number in range(count)]
-
-
-def test_of_a_million_lines_only_about_those_are_made_that_will_stand_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dormant, "_MOST_ABOVE", 9 * 3000)
-    terminal, made = with_lines(50_000), []
-    last_lines = terminal.last_lines
-
-    def counted(count: int, *, ansi: bool) -> list[str]:
-        made.append(count)
-        return last_lines(count, ansi=ansi)
-
-    monkeypatch.setattr(terminal, "last_lines", counted)
-    assert dormant._last_of(terminal) == [f"{number:09}" for number in range(47_000, 50_000)]
-    assert sum(made) <= 4 * 3000
 
 
 def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be_put_back(

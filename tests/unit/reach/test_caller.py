@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sesh.about import SESH
 from sesh.bridge import LinkCaller
 from sesh.errors import NotFound, SeshError
-from sesh.reach.caller import YES_NO, Caller, Question
+from sesh.reach.caller import YES_NO, Question
 from sesh.reach.origin import Origin
 
 PART = st.text(min_size=1).filter(lambda part: "/" not in part and "\0" not in part and part not in (".", ".."))
@@ -38,11 +38,6 @@ def test_a_directory_under_the_other_home_is_the_same_under_this_one(parts: list
 def test_other_directories_are_taken_as_they_are_or_from_home(word: str, meant: str) -> None:
     meant = meant.replace("~", os.path.expanduser("~"))
     assert os.path.normpath(Origin({"home": "/Users/somebody"}).directory(word)) == os.path.normpath(meant)
-
-
-def test_a_home_of_root_s_is_no_prefix_of_everything() -> None:
-    assert Origin({"home": ""}).directory("/usr") == "/usr"
-    assert Origin({}).directory("/usr") == "/usr"
 
 
 def test_the_locale_is_the_other_machine_s_where_it_exists_here() -> None:
@@ -105,17 +100,3 @@ def test_a_question_goes_to_the_person_over_the_link_and_the_answer_comes_with_t
     assert [caller.ask("which one?", answers, "b") for _ in range(3)] == ["a", "", "3"]
     with pytest.raises(Question):
         caller.ask("and now?", YES_NO, "n")
-
-
-def test_what_is_noted_for_a_person_over_a_link_comes_back_with_the_answer() -> None:
-    caller = LinkCaller(Origin({"host": "box"}), asks=False, answers=[])
-    caller.note("one")
-    caller.entering("two")
-    assert caller.notes == [("one", False), ("two", True)]
-
-
-def test_a_program_is_told_nothing_and_cannot_be_asked() -> None:
-    caller = Caller()
-    caller.entering("anything")
-    assert not caller.can_ask
-    assert caller.ssh_prompts is False

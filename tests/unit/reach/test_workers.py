@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import select
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh.errors import InternalError, Interrupted, LocalFault, NotDeployed, SeshError
+from sesh.errors import Interrupted, NotDeployed, SeshError
 from sesh.reach import workers
 from sesh.reach.workers import Turns, Workers
 from sesh.stop import Stop
@@ -36,16 +34,6 @@ def rest(stop: Stop) -> None:
     with stop.calling(stopped.set):
         assert stopped.wait(10), "nobody stopped it"
     stop.check()
-
-
-def saying(*items: str) -> Callable[[Stop], Iterator[str]]:
-    """Work that says something, and then nothing until it is stopped."""
-
-    def work(stop: Stop) -> Iterator[str]:
-        yield from items
-        rest(stop)
-
-    return work
 
 
 def failing(error: Exception) -> Callable[[Stop], Iterator[str]]:
@@ -76,42 +64,6 @@ def test_what_each_says_comes_as_it_is_said_and_an_error_ends_that_one_alone() -
         assert sorted(taken(workers, 2)) == [("a", "goes on"), ("b", "goes on")]
 
 
-def test_work_that_is_done_says_nothing_of_it_and_runs_no_longer() -> None:
-    with Workers[str, str]() as workers:
-        workers.begin("box", lambda _stop: iter(["all"]))
-        assert taken(workers, 1) == [("box", "all")]
-        wait_until(lambda: workers.take() == [] and not workers.running)
-
-
-def test_what_this_machine_lacks_is_one_kind_of_error_whoever_meets_it() -> None:
-    """It was `unreachable` on a held link, and the fault of this machine in a question."""
-    with Workers[str, str]() as workers:
-        workers.begin("box", failing(OSError(errno.EMFILE, os.strerror(errno.EMFILE))))
-        ((_, error),) = taken(workers, 1)
-        assert isinstance(error, LocalFault)
-        assert error.reason == os.strerror(errno.EMFILE)
-        workers.begin("box", failing(KeyError("ours")))
-        ((_, error),) = taken(workers, 1)
-        assert isinstance(error, InternalError)
-
-
-def test_a_thread_that_cannot_start_is_the_error_of_that_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ended the whole list, and the host counted as one that is followed."""
-
-    def start(_thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with Workers[str, str]() as workers:
-        with monkeypatch.context() as scarce:
-            scarce.setattr(threading.Thread, "start", start)
-            workers.begin("box", saying("never"))
-        ((host, error),) = taken(workers, 1)
-        assert (host, type(error)) == ("box", LocalFault)
-        assert not workers.running
-        workers.begin("box", saying("now"))
-        assert taken(workers, 1) == [("box", "now")]
-
-
 def test_one_that_says_more_than_is_taken_waits_and_leaving_ends_all() -> None:
     said: list[str] = []
     ended: list[str] = []
@@ -140,16 +92,6 @@ def test_one_that_says_more_than_is_taken_waits_and_leaving_ends_all() -> None:
     wait_until(lambda: sorted(ended) == ["loud", "quiet"])
 
 
-def test_one_that_is_left_is_heard_no_more() -> None:
-    with Workers[str, str]() as workers:
-        workers.begin("box", saying("box"))
-        assert select.select([workers.inbound], [], [], 10)[0]
-        workers.end("box")
-        assert workers.take() == []
-        workers.begin("box", saying("box"))
-        assert taken(workers, 1) == [("box", "box")]
-
-
 def test_what_was_left_says_nothing_under_the_name_that_was_begun_anew() -> None:
     """A link on its way down said that the new one was lost."""
     left: list[Stop] = []
@@ -169,31 +111,6 @@ def test_what_was_left_says_nothing_under_the_name_that_was_begun_anew() -> None
             workers.put("box", left[0], "lost")
         workers.put("box", left[1], "lost")
         assert taken(workers, 1) == [("box", "lost")]
-
-
-def test_five_that_hang_hold_up_nobody_who_waits_for_a_turn() -> None:
-    """Five of eight turns were theirs for 20 seconds, and all other hosts had the rest."""
-    turns, over, done = Turns(8), threading.Event(), []
-
-    def hang() -> None:
-        with turns:
-            over.wait(10)
-
-    def answer(number: int) -> None:
-        with turns:
-            done.append(number)
-
-    hanging = [threading.Thread(target=hang) for _ in range(20)]
-    answering = [threading.Thread(target=answer, args=(number,)) for number in range(40)]
-    for thread in (*hanging, *answering):
-        thread.start()
-    for thread in answering:
-        thread.join(10)
-    assert sorted(done) == [*range(40)]
-    assert all(thread.is_alive() for thread in hanging)
-    over.set()
-    for thread in hanging:
-        thread.join(10)
 
 
 def test_no_more_have_a_turn_at_once_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

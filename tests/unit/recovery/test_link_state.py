@@ -103,15 +103,6 @@ def test_a_key_into_silence_is_asked_about_at_once_and_any_other_after_a_round_t
     assert clock.times(ASK) == [1.5, 2.05]
 
 
-def test_a_key_that_is_followed_by_output_asks_nothing() -> None:
-    clock = Clock()
-    for _ in range(50):
-        clock.state.typed(clock.now)
-        clock.run(0.1)
-        clock.state.heard(clock.now)
-    assert clock.done == []
-
-
 def test_a_sign_has_the_link_asked_and_another_one_begun_soon_after() -> None:
     clock = Clock()
     clock.state.round_trip = 0.02
@@ -253,18 +244,6 @@ def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
     assert clock.times(ASK) == [3600]
     clock.run(0.5)
     assert clock.times(BEGIN) == [3600.06]
-
-
-def test_one_attempt_at_a_time_where_that_is_wanted() -> None:
-    clock = Clock(at_once=1)
-    clock.state.closed(clock.now)
-    clock.run(30)
-    assert clock.times(BEGIN) == [0.2]
-    clock.state.failed(1, clock.now, "")
-    clock.running.clear()
-    clock.run(30)
-    assert clock.times(BEGIN) == [0.2, 30]
-    assert clock.times(END) == []
 
 
 def test_a_link_of_which_nothing_may_be_asked_is_lost_by_its_silence() -> None:

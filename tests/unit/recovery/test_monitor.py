@@ -72,20 +72,6 @@ def test_what_no_other_attempt_would_help_against_is_raised(error: SeshError) ->
         waited(ways(Unreachable("no"), error))
 
 
-def test_a_fault_of_our_own_is_not_lost_in_the_thread(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ZeroDivisionError):
-        waited(ways(ZeroDivisionError()))
-    assert capfd.readouterr() == ("", "")
-
-
-def test_it_gives_up_at_the_deadline() -> None:
-    def never(_: Attempt) -> wire.Connection:
-        raise Unreachable("no")
-
-    with pytest.raises(TimedOut, match="@box is still unreachable"):
-        waited(never, time.monotonic() + 0.05)
-
-
 def test_who_stops_waiting_ends_the_attempt_and_a_connection_that_comes_late_is_closed(there: wire.Connection) -> None:
     stop, ended, begun = Stop(), threading.Event(), threading.Event()
 
@@ -143,16 +129,6 @@ def until(watch: Monitor, done: Callable[[], object]) -> object:
     return results[-1]
 
 
-def test_another_connection_takes_the_place_of_a_link_that_does_not_answer(there: wire.Connection) -> None:
-    asked: list[int] = []
-    watch = Monitor(LinkState(time.monotonic()), ways(Unreachable("not yet"), there), lambda: asked.append(1))
-    assert until(watch, bool) is there
-    assert len(asked) == 1
-    assert watch.descriptors == ()
-    watch.restored()
-    assert not watch.state.doubted
-
-
 def test_attempts_end_where_the_link_answers() -> None:
     ended = threading.Event()
 
@@ -204,10 +180,6 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(there: wire.Con
     assert until(watch, bool) is there
 
 
-def test_the_end_of_the_session_replaces_a_link_that_may_live_too() -> None:
-    assert isinstance(until(monitor(ways(Ended("ended", job_result(exit_code=3)))), bool), Ended)
-
-
 def test_what_this_machine_lacks_is_the_reason_and_it_is_tried_again(
     there: wire.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,19 +194,4 @@ def test_what_this_machine_lacks_is_the_reason_and_it_is_tried_again(
         patch.setattr(os, "pipe", full)
         until(watch, lambda: watch.state.reason)
     assert watch.state.reason == "Too many open files here"
-    assert until(watch, bool) is there
-
-
-def test_an_attempt_that_the_server_has_answered_is_known(there: wire.Connection) -> None:
-    go = threading.Event()
-
-    def attempt(one: Attempt) -> wire.Connection:
-        one.reached = lambda: True
-        assert go.wait(10)
-        return there
-
-    watch = monitor(attempt)
-    watch.state.closed(time.monotonic())
-    until(watch, lambda: True in watch.state.attempts.values())
-    go.set()
     assert until(watch, bool) is there

@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from sesh.errors import Refused
 from sesh.remote.deploy import bundle
 from sesh.remote.deploy.bundle import Bundle
 from sesh.remote.deploy.survey import Platform, Python
-from tests.house.source import modules, requirements
+from tests.house.source import modules
 from tests.support import ROOT
 
 HERE = Python("/usr/bin/python3", "{}.{}.{}".format(*sys.version_info[:3]))
@@ -71,10 +70,6 @@ def test_what_sesh_needs_is_in_it_and_what_only_deploying_needs_is_not(made: Bun
     )
 
 
-def test_what_goes_along_is_what_the_project_requires() -> None:
-    assert sorted(bundle.REQUIRED) == sorted(line for line in requirements() if not line.startswith("fabric"))
-
-
 def test_members_are_plain_sorted_and_nobodys(made: Bundle) -> None:
     found = members(made)
     names = [member.name for member in found]
@@ -112,91 +107,6 @@ def test_the_same_input_gives_the_same_bytes_in_another_process_at_another_time(
     assert said[0] == said[1]
 
 
-def test_a_deployed_copy_makes_the_same_bundle_again(made: Bundle, tmp_path: Path) -> None:
-    for name, data in made.files.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path / 'lib')!r})\n"
-        "from sesh.remote.deploy import bundle\n"
-        "from sesh.remote.deploy.survey import Platform, Python\n"
-        "bundle.fits = lambda *_: True\n"
-        f"print(bundle.build(Platform('Linux', 'x86_64', 'glibc', '2.36'), Python('/p', {HERE.version!r})).name)\n"
-    )
-    run = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code], capture_output=True, text=True, check=False)
-    assert (run.stdout.strip(), run.stderr) == (made.name, "")
-
-
-def test_a_package_that_is_only_needed_over_there_is_fetched_here(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = []
-
-    def fetched(requirement: str, platform: Platform, python: Python) -> dict[str, bytes]:
-        wanted.append(requirement)
-        return {}
-
-    monkeypatch.setattr(bundle, "REQUIRED", ("no-such-package>=2; python_version < '3.11'",))
-    monkeypatch.setattr(bundle, "_fetched_files", fetched)
-    bundle.build(DEBIAN, Python("/p", "3.12.0"))
-    assert wanted == []
-    bundle.build(DEBIAN, Python("/p", "3.10.4"))
-    assert wanted == ["no-such-package>=2"]
-
-
-def test_a_wheel_is_fetched_once(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    def ran(words: list[str]) -> str:
-        calls.append(words)
-        folder = words[words.index("--dest") + 1]
-        os.mkdir(folder)
-        with zipfile.ZipFile(os.path.join(folder, "x-1-py3-none-any.whl"), "w") as wheel:
-            wheel.writestr("x.py", b"")
-        return ""
-
-    monkeypatch.setattr(bundle, "_run_pip", ran)
-    python = Python("/p", "3.13.1", "t")
-    paths = {bundle.fetch_wheel("x==1", MAC, python) for _ in range(2)}
-    assert len(paths) == 1
-    assert len(calls) == 1
-    assert calls[0][-2:] == ["--", "x==1"]
-    for words in (["--only-binary=:all:"], ["--platform", "macosx_14_0_arm64"], ["--python-version", "3.13.1"]):
-        assert " ".join(words) in " ".join(calls[0])
-    assert "--abi cp313t" in " ".join(calls[0])
-
-
-def test_what_pip_was_interrupted_at_is_not_there_the_next_time(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip would keep it, and without a hash to compare never fetch it again."""
-    found = []
-
-    def killed(words: list[str]) -> str:
-        folder = words[words.index("--dest") + 1]
-        found.append(os.path.exists(folder))
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "x-1-py3-none-any.whl"), "wb") as wheel:
-            wheel.write(b"PK")
-        return "killed"
-
-    monkeypatch.setattr(bundle, "_run_pip", killed)
-    for _ in range(2):
-        with pytest.raises(Refused, match="killed"):
-            bundle.fetch_wheel("x==1", MAC, Python("/p", "3.13.1"))
-    assert found == [False, False]
-    assert os.listdir(bundle.cache_directory()) == []
-
-
-def test_where_the_environment_has_no_pip_another_one_fetches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As in the environments that uv makes."""
-    assert bundle._pip() == [sys.executable, "-m", "pip"]
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert bundle._pip() == ["uv", "tool", "run", "pip"]
-    assert bundle._run_pip(bundle._pip()) == "there is no pip"
-    (tmp_path / "pip").write_text("#!/bin/sh\n", encoding="utf-8")
-    (tmp_path / "pip").chmod(0o755)
-    assert bundle._pip() == [str(tmp_path / "pip")]
-
-
 @pytest.mark.parametrize(
     ("tag", "platform", "version", "flags", "fit"),
     [
@@ -227,14 +137,6 @@ def test_where_the_environment_has_no_pip_another_one_fetches(monkeypatch: pytes
 )
 def test_a_wheel_fits_a_machine_or_not(tag: str, platform: Platform, version: str, flags: str, fit: bool) -> None:
     assert bundle.fits([tag], platform, Python("/p", version, flags)) == fit
-
-
-def test_pip_is_told_every_name_of_a_platform() -> None:
-    names = bundle.platform_tags(DEBIAN)
-    assert names[0] == "manylinux_2_36_x86_64"
-    assert {"manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"} <= set(names)
-    assert bundle.platform_tags(ALPINE) == ["musllinux_1_2_aarch64", "musllinux_1_1_aarch64", "musllinux_1_0_aarch64"]
-    assert bundle.platform_tags(MAC)[0] == "macosx_14_0_arm64"
 
 
 def test_a_package_for_a_newer_python_is_refused(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:

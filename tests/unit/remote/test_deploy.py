@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from sesh.errors import Interrupted, Refused, Unreachable
+from sesh.errors import Unreachable
 from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, fleet, survey
 from sesh.remote.deploy.survey import Python
 from sesh.remote.ssh.destination import Destination
@@ -133,30 +133,6 @@ def test_the_c_library_is_known_by_what_tools_say(text: str, libc: str, release:
     assert len(bundle.platform_tags(found.platform)) < 100
 
 
-def test_the_interpreter_that_needs_nothing_fetched_is_taken_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    def of(*versions: str) -> str:
-        rows = [f"Python {v}|fit {v} cpython - True /usr/bin/python{v[:4]}|/usr/bin/python3" for v in versions]
-        found = survey.parse(answer(*rows, "Python 3.12.1|fit 3.12.1 pypy - True /usr/bin/pypy3|/p"), TOKEN)
-        assert found is not None
-        return deploy.choose_python("box", found).version
-
-    monkeypatch.setattr(bundle, "is_native", lambda _, python: python.minor == (3, 11))
-    assert of("3.13.0", "3.11.2", "3.12.1") == "3.11.2"
-    assert of("3.12.1", "3.13.0") == "3.13.0"
-
-
-def test_what_was_found_instead_of_a_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [
-        "Python 3.9.2||/usr/bin/python3",
-        "Python 3.12.1|fit 3.12.1 pypy - True /usr/bin/pypy3|/usr/bin/python",
-        "oops||/opt/bin/python3",
-    ]
-    step, message = failed(monkeypatch, answer(*rows))
-    assert step == "python"
-    assert "only /usr/bin/python3 (3.9.2); /usr/bin/python (3.12.1), which is not CPython; " in message
-    assert "/opt/bin/python3 (does not run)" in message
-
-
 @pytest.mark.parametrize(
     ("out", "code", "err", "step", "seen"),
     [
@@ -174,15 +150,6 @@ def test_each_step_that_fails_has_its_own_message(
     assert (found, seen in message) == (step, True)
 
 
-def test_what_cannot_be_put_together_is_an_upload_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(*_: object) -> bundle.Bundle:
-        raise Refused("there is no wheel")
-
-    monkeypatch.setattr(bundle, "build", build)
-    row = "Python 3.12.1|fit 3.12.1 cpython - True /usr/bin/python3.12|/usr/bin/python3"
-    assert failed(monkeypatch, answer(row)) == ("upload", "cannot build the package for box: there is no wheel")
-
-
 def test_a_line_is_run_and_fed_and_both_its_outputs_are_read() -> None:
     way = carrier.SshCarrier(Destination("box", via=LOCAL))
     gone: list[int] = []
@@ -195,35 +162,11 @@ def test_a_line_is_run_and_fed_and_both_its_outputs_are_read() -> None:
     assert b"".join(heard).decode() == found.out
 
 
-def test_a_program_that_ends_before_it_has_read_all_still_says_why() -> None:
-    way = carrier.SshCarrier(Destination("box", via=LOCAL))
-    found = way.run("echo full >&2; exit 4", os.urandom(1_000_000))
-    assert (found.code, found.err) == (4, "full\n")
-
-
 def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrier, "TIMEOUT", 0.2)
     way = carrier.SshCarrier(Destination("box", via=LOCAL))
     with pytest.raises(Unreachable, match="box stopped answering"):
         way.run("exec sleep 60")
-
-
-def test_a_carrier_that_is_closed_ends_what_another_thread_runs() -> None:
-    way = carrier.SshCarrier(Destination("box", via=LOCAL))
-    began = threading.Event()
-    seen: list[str] = []
-
-    def run() -> None:
-        with pytest.raises(Unreachable) as caught:
-            way.run("echo; exec sleep 60", on_output=lambda _: began.set())
-        seen.append(str(caught.value))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert began.wait(10)
-    way.close()
-    thread.join(10)
-    assert seen == ["box stopped answering"]
 
 
 def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
@@ -240,36 +183,6 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
     ):
         changed = Destination("box", settings={**plain, keyword: [value]})
         assert not fabric_carrier.is_plain(changed), keyword
-
-
-def test_a_host_name_that_fabric_cannot_read_is_left_to_ssh() -> None:
-    destination = Destination("box", settings={**fabric_carrier.ssh_defaults(), "hostname": ["box:x"]})
-    assert fabric_carrier.connect(destination) is None
-
-
-@pytest.mark.parametrize("value", ["/a/%h", '"/a b"', "/a\\ b"])
-def test_files_of_known_hosts_that_only_ssh_can_take_apart_are_left_to_it(value: str) -> None:
-    destination = Destination("box", settings={"userknownhostsfile": [value]})
-    with pytest.raises(fabric_carrier.NotPlain):
-        fabric_carrier.known_hosts(destination)
-
-
-def test_a_deploy_that_is_interrupted_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
-        raise Interrupted("interrupted")
-
-    with pytest.raises(Interrupted):
-        deploy.deploy(Destination("box", via=LOCAL), progress=interrupted)
-
-
-def test_a_result_is_one_line_for_people() -> None:
-    destination = Destination("box", via=LOCAL)
-    done = deploy.Deployment("1.2.3", "/usr/bin/python3.11", "3.11.2", "Linux x86_64")
-    assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 already"
-    done.changed, done.bytes, done.seconds = True, 4_200_000, 3.21
-    assert str(fleet.HostResult(destination, done)) == "installed sesh 1.2.3 on box with Python 3.11.2 (4.2 MB, 3.2 s)"
-    error = deploy.DeployError("upload", "box: not enough space")
-    assert str(fleet.HostResult(destination, error=error)) == "box failed (upload): not enough space"
 
 
 def test_who_stops_a_deploy_is_not_told_that_the_host_stopped_answering(

@@ -10,8 +10,8 @@ import pytest
 
 from sesh.errors import ExitCode, InvalidHost, Unreachable
 from sesh.remote.ssh import destination as room
-from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination, environment_options, program
+from tests.support import Home
 
 Fake = Callable[[str], None]
 
@@ -66,11 +66,6 @@ def test_a_word_that_is_no_host_is_refused_before_anything_runs(fake: Fake, call
     assert not calls.exists()
 
 
-def test_nothing_runs_until_somebody_wants_to_know(fake: Fake, calls: Path) -> None:
-    assert Destination("box").host == "box"
-    assert not calls.exists()
-
-
 def test_ssh_is_asked_once_and_its_keywords_are_in_lower_case(fake: Fake, calls: Path) -> None:
     fake("printf 'hostname 10.0.0.7\\nUser ann\\nport 2222\\nidentityfile ~/a b\\nidentityfile ~/c\\nproxyjump\\n'")
     box = Destination("box")
@@ -81,11 +76,6 @@ def test_ssh_is_asked_once_and_its_keywords_are_in_lower_case(fake: Fake, calls:
     assert box.setting("nosuchthing") == ""
     assert box.key == "ann@10.0.0.7:2222"
     assert calls.read_text() == "-G -- box\n"
-
-
-def test_two_words_of_one_host_have_the_same_key(fake: Fake) -> None:
-    fake("printf 'user ann\\nhostname gpu.example.org\\nport 22\\n'")
-    assert Destination("gpu").key == Destination("ann@gpu.example.org").key
 
 
 def test_a_host_that_another_command_reaches_is_none_of_ssh_s(fake: Fake, calls: Path) -> None:
@@ -101,21 +91,9 @@ def test_what_ssh_refuses_is_no_host_and_its_reason_is_told_in_one_line(fake: Fa
         _ = Destination("b%x").settings
 
 
-def test_a_refusal_without_a_reason_is_told_too(fake: Fake) -> None:
-    fake("exit 255")
-    with pytest.raises(InvalidHost, match="gave no reason"):
-        _ = Destination("box").settings
-
-
 def test_warnings_of_ssh_are_no_settings(fake: Fake) -> None:
     fake("echo 'user evil' >&2; echo 'user ann'")
     assert Destination("box").settings == {"user": ["ann"]}
-
-
-def test_without_ssh_the_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SESH_SSH", "/nonexistent/ssh")
-    with pytest.raises(Unreachable, match=r"SESH_SSH: there is no program /nonexistent/ssh; let SESH_SSH name"):
-        _ = Destination("box").settings
 
 
 def test_an_ssh_that_hangs_over_its_configuration_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,26 +125,6 @@ def test_a_program_that_does_not_take_the_options_of_ssh_is_told_of(
     assert "`via`" in caught.value.hint
 
 
-def test_a_host_that_a_script_around_ssh_refuses_is_no_host(
-    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake('case $* in *b%x*) echo "hostname contains invalid characters" >&2; exit 255;; esac; echo "hostname h"')
-    path = tmp_path / "wrapped"
-    path.write_text('#!/bin/sh\nexec ssh "$@"\n')
-    path.chmod(0o755)
-    monkeypatch.setenv("SESH_SSH", str(path))
-    assert Destination("box").setting("hostname") == "h"
-    with pytest.raises(InvalidHost, match="ssh refuses the host b%x: hostname contains"):
-        _ = Destination("b%x").settings
-
-
-def test_an_ssh_that_cannot_be_run_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ssh").write_text("no program")
-    monkeypatch.setenv("SESH_SSH", str(tmp_path / "ssh"))
-    with pytest.raises(Unreachable, match=r"cannot run|there is no program"):
-        _ = Destination("box").settings
-
-
 def test_ssh_does_not_read_what_is_typed_into_sesh(fake: Fake) -> None:
     fake('read -r line; echo "user ${line:-nobody}"')
     assert Destination("box").setting("user") == "nobody"
@@ -186,15 +144,6 @@ def test_the_ssh_of_bridges_is_the_one_chosen_but_never_autossh(
     assert program() == used
 
 
-def test_an_autossh_that_is_not_there_is_named(fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SESH_SSH", "/nowhere/autossh")
-    monkeypatch.setenv("SESH_CTRL_DIR", str(tmp_path / "control"))
-    with pytest.raises(Unreachable) as caught:
-        master.ensure(Destination("box"), ask=False, timeout=5)
-    assert caught.value.message == "SESH_SSH: there is no program /nowhere/autossh"
-    assert caught.value.hint == "install it, or unset SESH_SSH"
-
-
 def test_identity_and_jump_host_of_the_environment_are_options(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment_options() == []
     monkeypatch.setenv("SESH_IDENTITY", "~/keys/id")
@@ -212,10 +161,10 @@ def test_a_jump_host_that_is_no_host_is_refused_before_anything_runs(
     assert not calls.exists()
 
 
-def test_identity_and_jump_host_count_when_ssh_is_asked(
-    fake: Fake, calls: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SESH_IDENTITY", "/keys/id")
-    monkeypatch.setenv("SESH_PROXYJUMP", "one")
-    _ = Destination("box").settings
-    assert calls.read_text() == "-i /keys/id -J one -G -- box\n"
+def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", home.path)
+    monkeypatch.setattr(room, "SYSTEM_CONFIG", home.write("ssh_config", "Host everywhere\n"))
+    home.write(".ssh/config", 'Host one two *.com !three ?\n host = "four"  # five\nInclude conf.d/* ~/extra none\n')
+    home.write(".ssh/conf.d/a", "Include conf.d/a config\nHost six\n\tHost\tseven\nHost -bad $(evil) a/b\n")
+    home.write("extra", 'HOST eight\nHostName nine\nHost "ten\n')
+    assert room.aliases() == ["one", "two", "four", "six", "seven", "eight", "everywhere"]

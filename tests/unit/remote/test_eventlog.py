@@ -8,7 +8,6 @@ import re
 import stat
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -35,47 +34,10 @@ def test_an_event_is_one_line_of_json(log: Path) -> None:
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-def test_what_goes_wrong_with_a_link_stands_in_the_log_of_that_too_without_what_a_program_printed(
-    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    faults = tmp_path / "sesh.log"
-    monkeypatch.setenv("SESH_LOG", str(faults))
-    eventlog.log("connect", host="box", session="work")
-    eventlog.log("disconnect", host="box", session="work", reason="closed")
-    eventlog.log("disconnect", host="box", session="work", reason="lost")
-    eventlog.log("deploy_failed", host="box", step="unpack", stderr="SECRET")
-    assert [line.partition(" link: ")[2] for line in faults.read_text(encoding="utf-8").splitlines()] == [
-        'disconnect {"host":"box","session":"work","reason":"lost"}',
-        'deploy_failed {"host":"box","step":"unpack"}',
-    ]
-
-
 def test_names_that_are_no_utf_8_are_json_all_the_same(log: Path) -> None:
     eventlog.log("sync_path_pushed", path=os.fsdecode(b"caf\xe9"), paths=["\ud800\U0001f600"])
     event = json.loads(log.read_bytes().decode())
     assert (event["path"], event["paths"]) == ("caf\ufffd", ["\ufffd\U0001f600"])
-
-
-def test_without_the_variable_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for value in (None, ""):
-        if value is None:
-            monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
-        else:
-            monkeypatch.setenv("SESH_EVENT_LOG", value)
-        eventlog.log("sync_start", host="box")
-    assert os.listdir(tmp_path) == []
-
-
-def test_prose_is_silent_where_a_program_reads(log: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    eventlog.prose("syncing files to box …")
-    assert capfd.readouterr().err == ""
-
-
-def test_prose_is_one_line_without_controls(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
-    eventlog.prose("Syncing\nfiles to \x1b[2Jbox …")
-    assert capfd.readouterr().err == "sesh: Syncing files to [2Jbox …\n"
 
 
 def test_a_log_that_cannot_be_written_is_told_of_once(
@@ -87,19 +49,6 @@ def test_a_log_that_cannot_be_written_is_told_of_once(
     message = capfd.readouterr().err
     assert message.count("\n") == 1
     assert "No such file or directory" in message
-
-
-def test_a_thread_writes_nothing_on_the_terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """A session is shown there while another link is opened."""
-    monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "none" / "log"))
-    thread = threading.Thread(target=eventlog.log, args=("reconnect",))
-    thread.start()
-    thread.join()
-    assert capfd.readouterr().err == ""
-    eventlog.log("disconnect")
-    assert "cannot write events" in capfd.readouterr().err
 
 
 def test_a_fifo_that_nobody_reads_holds_nothing_up(
@@ -180,11 +129,3 @@ def test_the_log_that_nobody_has_named_is_not_written_through_a_link(
     eventlog.log("disconnect", host="box")
     assert victim.read_text() == "precious"
     assert capfd.readouterr().err == ""
-
-
-def test_a_log_that_the_user_has_named_may_be_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As /dev/stderr is."""
-    (tmp_path / "link").symlink_to("log")
-    monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "link"))
-    eventlog.log("connect", host="box")
-    assert json.loads((tmp_path / "log").read_text())["event"] == "connect"

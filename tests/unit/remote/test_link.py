@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.exchange import check_words
 from sesh.remote.ssh.link import Along, open_link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
@@ -60,16 +58,6 @@ def test_a_pipe_that_cannot_be_opened_leaves_no_other_open(monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_a_full_disk_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full() -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    with pytest.raises(OSError, match="No space left"):
-        open_link(through("true"), {}, ask=False)
-
-
-@pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize(
     ("script", "error", "message"),
     [
@@ -92,39 +80,6 @@ def test_a_full_disk_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         open_link(through(script), {}, ask=False, timeout=1.0)
-
-
-@pytest.mark.usefixtures("nothing_left")
-def test_what_ends_before_it_takes_a_question_that_goes_along_says_why() -> None:
-    """It was said that a session's daemon had closed the connection."""
-    with pytest.raises(Unreachable, match=r"sesh on box did not start \(exit 3\): broken") as raised:
-        open_link(
-            through("echo broken >&2; exit 3"), {}, ask=False, timeout=5.0, along=Along(bytes(1 << 20), lookup=True)
-        )
-    assert raised.value.reason == "sesh did not start there: broken"
-
-
-@pytest.mark.usefixtures("nothing_left")
-def test_a_host_that_is_only_slow_gets_what_goes_along_as_early_as_others(tmp_path: Path) -> None:
-    """It was taken for one whose login files read it, for as long as this process lived."""
-    welcome = tmp_path / "welcome"
-    welcome.write_bytes(protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "1"}))
-    script = rf"printf '\000sesh-bridge-1\000\n'; sleep 1.2; cat {welcome}; exec cat >/dev/null"
-    with open_link(through(script), {}, ask=False, timeout=2.0, along=Along(b"?", lookup=True)) as opened:
-        assert opened.take_sent()
-        assert not opened.take_sent()
-    script = rf"head -c 1 >/dev/null; printf '\000sesh-bridge-1\000\n'; cat {welcome}; exec cat >/dev/null"
-    open_link(through(script), {}, ask=False, timeout=5.0, along=Along(b"?", lookup=True)).close()
-
-
-@pytest.mark.usefixtures("nothing_left")
-def test_a_command_that_finds_no_sesh_is_run_once_for_a_list(tmp_path: Path) -> None:
-    """Each list ran it a second time."""
-    destination = through(f"echo run >>{tmp_path}/runs; exit 127")
-    for along, runs in ((Along(b"?", lookup=True), 1), (None, 2)):
-        with pytest.raises(NotDeployed, match="box has no sesh"):
-            open_link(destination, {}, ask=False, along=along)
-        assert len((tmp_path / "runs").read_text().split()) == runs
 
 
 JOINING = {
@@ -176,20 +131,6 @@ def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> N
     assert runs.read_text() == "run\n"
 
 
-@pytest.mark.parametrize("line", ["exit 1", 'exec "$@"', 'set -x; "$@"; exit 1'])
-def test_a_command_that_passes_its_words_on_is_not_blamed(line: str) -> None:
-    check_words(Destination("box", via=["sh", "-c", line, "sh"]))
-
-
-@pytest.mark.usefixtures("nothing_left")
-def test_the_reason_of_a_failure_is_the_last_line_however_much_comes_before_and_is_cut() -> None:
-    """Only the first 64 KiB were read."""
-    script = "yes banner | head -c 105000 >&2; printf no%0500d 0 >&2; exit 3"
-    with pytest.raises(Unreachable, match=r"sesh on box did not start \(exit 3\): no0{198};") as raised:
-        open_link(through(script), {}, ask=False)
-    assert raised.value.reason == f"sesh did not start there: no{'0' * 198}"
-
-
 def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_run(tmp_path: Path) -> None:
     own = "#!/bin/sh\n# from sesh.__main__ import start\necho $0 $1\n"
     foreign = f"#!/bin/sh\ntouch {tmp_path}/ran\n"
@@ -217,12 +158,6 @@ def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_ru
     assert found(home="#!/bin/sh\nexit 3\n", mux=own) == "another sesh: /.local/bin/sesh"
     assert found(home="# by sesh --deploy\necho $0 $1\n") == "/.local/bin/sesh --bridge"
     assert found(home='exec ~/bin/sesh "$@"\n', sesh=own).endswith("/bin/sesh --bridge"), "the user's own way to sesh"
-
-
-@pytest.mark.usefixtures("nothing_left")
-def test_a_command_that_is_not_there_leaves_nothing_open() -> None:
-    with pytest.raises(Unreachable, match="cannot run"):
-        open_link(Destination("box", via=[f"{sys.executable}-missing"]), {}, ask=False)
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -261,18 +196,6 @@ def by_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], D
 
 def change() -> Along:
     return Along(b"?", changes=True, again=False)
-
-
-@pytest.mark.usefixtures("nothing_left")
-def test_an_answer_that_is_late_is_waited_for_and_what_was_asked_is_not_sent_again(
-    by_ssh: Callable[[str], Destination], tmp_path: Path
-) -> None:
-    destination = by_ssh(f"{MARK}; cat >/dev/null; cat $f/welcome $f/answer")
-    with open_link(destination, {}, ask=False, timeout=1.5, along=change()) as opened:
-        assert opened.take_sent()
-        assert opened.answer(1)[0]["ok"] is True
-        assert not opened.swallowed
-    assert (tmp_path / "runs").read_text() == "run\n"
 
 
 @pytest.mark.usefixtures("nothing_left")

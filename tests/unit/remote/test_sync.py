@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import tarfile
 import time
 from collections.abc import Callable
@@ -49,12 +48,6 @@ def test_names_that_are_no_utf_8_can_be_listed(home: Path) -> None:
     (home / ".config/sesh").mkdir(parents=True)
     (home / ".config/sesh/sync").write_bytes(b"caf\xe9\n")
     assert sync.listed() == [os.fsdecode(b"caf\xe9")]
-
-
-def test_the_list_lies_where_xdg_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "elsewhere"))
-    write(home / "elsewhere/sesh/sync", "a")
-    assert sync.listed() == ["a"]
 
 
 def test_without_a_list_nothing_is_asked_or_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,26 +199,6 @@ def test_a_change_of_the_same_size_at_the_same_time_shows(home: Path, tmp_path: 
         assert sync.sync(destination).skipped == ["file"]
 
 
-def test_a_file_is_recent_for_a_moment(home: Path) -> None:
-    file = write(home / "d/file")
-
-    def recent() -> bool:
-        write(file)
-        return tree(home).settles > time.monotonic()
-
-    wait_until(recent)
-    wait_until(lambda: tree(home).settles <= time.monotonic())
-
-
-def test_a_file_of_another_clock_s_time_is_waited_for_no_longer_than_a_tick(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(home / "d/file")
-    now = time.time_ns()
-    monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
-    assert tree(home).settles <= time.monotonic() + 2
-
-
 def test_a_change_that_keeps_size_and_mtime_shows(home: Path) -> None:
     file = write(home / "d/file", "one")
     wait_until(lambda: tree(home).settles <= time.monotonic())
@@ -286,110 +259,6 @@ def test_an_archive_holds_the_paths_as_they_are_in_home_and_nobodys_names(home: 
     ]
     assert {(member.uid, member.gid, member.uname, member.gname) for member in members} == {(0, 0, "", "")}
     assert (members[0].mode, members[0].size) == (0o640, 2)
-
-
-@pytest.mark.parametrize(
-    ("code", "stderr", "reason"),
-    [
-        (
-            1,
-            "Warning: Permanently added x\n\nrsync: no space left\nrsync error: some (code 23)\n",
-            "rsync: no space left",
-        ),
-        (12, "rsync error: error in rsync protocol data stream (code 12)", "rsync error: error in rsync protocol"),
-        (3, "", "exit code 3"),
-    ],
-)
-def test_the_line_that_says_most_is_told(code: int, stderr: str, reason: str) -> None:
-    assert push.PushResult(code, stderr).reason.startswith(reason)
-
-
-def test_a_path_that_cannot_be_pushed_is_told_and_tried_again(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    write(home / ".config/sesh/sync", "d\nmissing")
-    write(home / "d/file")
-    first = ["sesh: missing is not synced to box: does not exist"]
-    for said in (first, []):
-        result = sync.sync(Destination("box", via=["sh", "-c", "echo no such box >&2; exit 3", "-"]))
-        assert result.failed == {"missing": "does not exist", "d": "no such box"}
-        assert capfd.readouterr().err.splitlines() == [
-            *said,
-            "sesh: syncing files to box …",
-            "sesh: d is not synced to box: no such box",
-        ]
-
-
-def test_a_line_that_is_at_fault_is_said_once_per_host_and_again_after_a_change(
-    home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def said(host: str = "box") -> list[str]:
-        result = sync.sync(Destination(host, via=["env"]))
-        assert ".ssh" in result.failed
-        return capfd.readouterr().err.splitlines()
-
-    ssh = "sesh: .ssh is not synced to box: .ssh holds credentials, which are never copied"
-    absent = "sesh: absent is not synced to box: does not exist"
-    write(home / ".config/sesh/sync", ".ssh\nabsent\n")
-    with monkeypatch.context() as patch:
-        patch.setenv("SESH_EVENT_LOG", str(home / "events"))
-        assert said() == []
-    assert said() == [ssh, absent]
-    assert said() == []
-    assert said("other") == [line.replace("box", "other") for line in (ssh, absent)]
-    (home / "absent").symlink_to("/nowhere")
-    assert said() == ["sesh: absent is not synced to box: a symbolic link in it points outside HOME"]
-    write(home / ".config/sesh/sync", ".ssh\n")
-    assert said() == []
-    (home / "absent").unlink()
-    write(home / ".config/sesh/sync", ".ssh\nabsent\n")
-    assert said() == [absent]
-
-
-def test_another_command_than_ssh_gets_the_files(home: Path, tmp_path: Path) -> None:
-    """Its HOME is the one that it has on the host, not the one here."""
-    far = tmp_path / "far"
-    far.mkdir()
-    write(home / ".config/sesh/sync", "d/x y\nd/z")
-    write(home / "d/x y/file", "one")
-    write(home / "d/z", "two").chmod(0o711)
-    (home / "d").chmod(0o700)
-    destination = Destination("box", via=["env", f"HOME={far}"])
-    assert sync.sync(destination).pushed == ["d/x y", "d/z"]
-    assert (far / "d/x y/file").read_text() == "one"
-    assert (far / "d/z").stat().st_mode & 0o777 == 0o711
-    assert (far / "d").stat().st_mode & 0o777 == 0o700
-    assert sync.sync(destination).skipped == ["d/x y", "d/z"]
-    write(home / "d/z", "three")
-    assert sync.sync(destination).pushed == ["d/z"]
-    assert sync.sync(Destination("other", via=destination.via)).pushed == ["d/x y", "d/z"]
-
-
-def test_the_same_home_over_there_is_left_alone(home: Path) -> None:
-    write(home / ".config/sesh/sync", "d")
-    write(home / "d/file")
-    destination = Destination("box", via=["env"])
-    for _ in range(2):
-        result = sync.sync(destination)
-        assert (result.ok, result.pushed, result.skipped) == (True, [], ["d"])
-    assert (home / "d/file").read_text() == "content"
-    assert sorted(entry.name for entry in home.iterdir()) == [".config", ".local", "d"]
-
-
-@pytest.mark.parametrize("line", ["exec yes", "exec tr '\\0' x </dev/zero", "exec yes >&2"])
-@pytest.mark.parametrize("step", ["sh -s", "tar"])
-def test_a_host_that_prints_without_end_gets_nothing_and_is_said(
-    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], line: str, step: str
-) -> None:
-    """It floods in place of the script that prepares, or of tar, for whose stdout nobody looks."""
-    far = tmp_path / "far"
-    far.mkdir()
-    write(home / ".config/sesh/sync", "d")
-    write(home / "d/file")
-    via = write(tmp_path / "via", f'#!/bin/sh\ncase "$*" in *"{step}"*) {line};; esac\nHOME={far} exec "$@"\n')
-    via.chmod(0o755)
-    result = sync.sync(Destination("box", via=[str(via)]))
-    assert (list(result.failed), result.pushed) == (["d"], [])
-    limit = r"box printed more than 1?\d MiB|the archive was not read to its end|exit code"
-    assert re.search(limit, capfd.readouterr().err)
 
 
 # -- what holds credentials
@@ -453,16 +322,6 @@ def test_credentials_are_left_out_of_a_directory_that_their_path_begins_above(ho
     for name in ("gh/hosts.yml", "git/credentials", "git/config"):
         write(home / "dots/.config" / name)
     assert sorted(tree(home, line).left_out) == ["gh", "git/credentials"]
-
-
-def test_the_settings_of_sesh_in_a_listed_directory_stay_here(home: Path) -> None:
-    for name in ("config.toml", "sync", "sesh.toml"):
-        write(home / ".config/sesh" / name)
-    archive = io.BytesIO()
-    push.pack([tree(home, ".config")], archive)
-    archive.seek(0)
-    with tarfile.open(fileobj=archive) as packed:
-        assert packed.getnames() == [".config", ".config/sesh", ".config/sesh/sesh.toml"]
 
 
 def test_another_command_than_ssh_gets_no_credentials_and_keeps_its_own(

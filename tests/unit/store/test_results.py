@@ -116,10 +116,3 @@ def test_a_result_with_text_that_no_file_name_holds_is_damaged(key: str, tmp_pat
         file.write_text(json.dumps({**result(1), key: text}))
         with pytest.raises(Refused, match=f"{key} is not of its type"):
             results.by_id(f"{1:016x}")
-
-
-def test_null_passes_for_each_fact_of_a_results_run(tmp_path: Path) -> None:
-    results.keep(result(1), None)
-    file = tmp_path / "sessions" / ".results" / f"{1:016x}.json"
-    file.write_text(json.dumps({**result(1), "run": {"n": 1, "started": None}}))
-    assert results.by_id(f"{1:016x}") is not None

@@ -20,10 +20,6 @@ def session(name: str = "job", state: str = "idle", since: str = "", question: s
     return cast("Summary", row)
 
 
-def bells(count: int) -> dict[str, int]:
-    return {"bells": count, "failed": 0}
-
-
 class Told:
     """The news of one host, whose clock a test sets."""
 
@@ -50,11 +46,6 @@ def test_what_waits_already_is_no_news_and_what_begins_to_is_told_once(told: Tol
     assert told(*rows) == []
 
 
-def test_a_session_that_comes_later_and_waits_is_news(told: Told) -> None:
-    assert told() == []
-    assert told(session(state="waiting", since="1", question="push it?")) == ["job@box waits: push it?"]
-
-
 def test_the_next_question_is_told_when_the_minute_is_over_if_it_still_stands(told: Told) -> None:
     told(session())
     assert told(session(state="waiting", since="1", question="a?")) == ["job@box waits: a?"]
@@ -72,37 +63,11 @@ def test_the_next_question_is_told_when_the_minute_is_over_if_it_still_stands(to
     assert told.news.due == float("inf")
 
 
-def test_a_bell_is_told_and_takes_no_question_s_minute(told: Told) -> None:
-    told(session(unseen=bells(0)))
-    assert told(session(unseen=bells(1))) == ["job@box rings"]
-    asked = session(state="waiting", since="1", question="push it?", unseen=bells(2))
-    assert told(asked) == ["job@box waits: push it?"], "and no word of the bell that it rang with"
-    told.now += 61
-    assert told(asked) == []
-    assert told(session(unseen=bells(3))) == ["job@box rings"]
-
-
 def test_what_is_looked_at_muted_or_this_very_session_is_not_told(told: Told) -> None:
     told(session())
     for more in ({"attached": 1}, {"current": True}, {"labels": {"mute": "1"}}):
         assert told(session(state="waiting", since=str(more), question="push it?", **more)) == []
     assert told(session(state="waiting", since="{'labels': {'mute': '1'}}", question="push it?")) == []
-
-
-def test_a_failure_is_told_with_its_code_and_a_rename_tells_nothing_again(told: Told) -> None:
-    told(session())
-    ended = {"state": "exited", "exit_code": 3, "ended": "now", "activity": None}
-    done = {"activity": {"state": "done", "why": "exit", "since": "now", "question": None, "kind": None}}
-    assert told({**session(), **ended, **done}) == [], "a person has interrupted it"  # type: ignore[typeddict-item]
-    assert told({**session(), **ended}) == ["job@box failed: exited 3"]  # type: ignore[typeddict-item]
-    assert told.news.ended == ["job@box failed: exited 3"]
-    assert told({**session("other"), **ended}) == []  # type: ignore[typeddict-item]
-
-
-def test_a_host_that_was_silent_for_a_while_is_known_still(told: Told) -> None:
-    told(session())
-    assert told(answered=False) == []
-    assert told(session(state="waiting", since="1", question="push it?")) == ["job@box waits: push it?"]
 
 
 def test_of_sessions_that_are_gone_nothing_is_kept_for_longer_than_a_minute(told: Told) -> None:
@@ -117,14 +82,3 @@ def test_of_sessions_that_are_gone_nothing_is_kept_for_longer_than_a_minute(told
     told.now += 60
     told()
     assert held() == 0
-
-
-def test_what_is_gone_was_there_and_nobody_looked_at_it(told: Told) -> None:
-    told(session("job", pid=1), session("seen", pid=2, attached=1), session("old", pid=3, state="idle"))
-    assert told.news.gone == []
-    told(session("renamed", pid=3))
-    assert told.news.gone == [(BOX, "job")]
-    told(answered=False)
-    assert told.news.gone == []
-    told()
-    assert told.news.gone == [(BOX, "renamed")]

@@ -21,22 +21,10 @@ def test_rows_are_clipped_at_the_right_and_the_lower_part_is_shown() -> None:
     assert len(preview.drawn(shown, 80, 9, coloured=True)) == 9
 
 
-def test_colours_and_gaps_stay_where_they_are() -> None:
-    row = [run("ok", 2, fg=2, bold=True), run("x", 6, bg="#ff0010", underline="curly")]
-    drawn = preview.drawn(screen(row), 40, 1, coloured=True)[0]
-    assert drawn == "  \x1b[1;38;5;2mok\x1b[m  \x1b[4:3;48;2;255;0;16mx\x1b[m"
-    assert preview.drawn(screen(row), 40, 1, coloured=False)[0] == "  \x1b[1mok\x1b[m  \x1b[4:3mx\x1b[m"
-
-
 def test_a_wide_character_at_the_edge_is_left_out() -> None:
     row = [run("a日本")]
     widths = [preview.drawn(screen(row), columns, 1, coloured=True)[0] for columns in (1, 2, 3, 4, 5)]
     assert widths == ["a", "a", "a日", "a日", "a日本"]
-
-
-def test_why_there_is_no_screen_is_said_in_one_line() -> None:
-    assert preview.drawn("no session work; and so on", 10, 2, coloured=True) == ["no sessio…", ""]
-    assert preview.drawn(None, 10, 2, coloured=True) == ["", ""]
 
 
 @given(st.lists(st.text(max_size=30), max_size=4), st.integers(1, 40), st.integers(1, 6))

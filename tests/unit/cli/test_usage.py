@@ -1,0 +1,94 @@
+"""What is wrong with a command line: refused in this process, by its code, before anything is asked or made."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sesh.cli import main
+from sesh.errors import ExitCode, SeshError
+
+USAGE = [
+    # options
+    ("--exec --foo", "--foo"),
+    ("--no-such-verb", "--no-such-verb"),
+    ("--help --foo", "--foo"),
+    ("--exec --timeout", "--timeout"),
+    ("--exec --print=1 -- x", "--print"),
+    ("--kill -x", "-x"),
+    ("--events web --from x", "--from"),
+    # words: too few, too many, none at all, behind the name
+    ("--open", "NAME"),
+    ("--attach", "NAME"),
+    ("--send", "NAME"),
+    ("--label", "NAME"),
+    ("--run -- ls", "NAME"),
+    ("--kill", "NAME"),
+    ("--exec build", "--"),
+    ("--run web", "--"),
+    ("--resume-with web", "--"),
+    ("--new a b c", "--"),
+    ("--rename a b c", "c"),
+    ("--status a b", "b"),
+    ("--list web", "--list"),
+    ("--kill-all web", "--kill-all"),
+    ("--mcp x", "--mcp"),
+    ("--send web", "TEXT"),
+    ("--kill a --label x=y", "--label"),
+    ("web --kill", "--kill"),
+    # hosts
+    ("--deploy", "@HOST"),
+    ("--forget", "@HOST"),
+    ("@a @b --attach web", "--attach"),
+    # values
+    ("--exec --timeout soon -- x", "soon"),
+    ("--exec --timeout 0 -- x", "--timeout"),
+    ("--wait web --idle x", "--idle"),
+    ("--sweep --older x", "--older"),
+    ("--logs web ten", "ten"),
+    ("--history web x", "x"),
+    ("--send web --key Entre", "Entre"),
+    ("--grep '('", "("),
+    ("--wait web --for '('", "("),
+    ("--open web --label x", "KEY=VALUE"),
+    ("--list --label x", "KEY=VALUE"),
+    ("--open web --env A", "--env"),
+    ("--open web --size 80", "--size"),
+    ("--open web --size 0x0", "--size"),
+    ("--state busy", "busy"),
+    ("--screen web --format png", "png"),
+    ("--shell-init tcsh", "tcsh"),
+    ("--completions csh", "csh"),
+    ("--integrate nobody", "nobody"),
+]
+"""Lines, and the word that the error must hold."""
+NAMES = ("--kill a/b", "-A ../x", "a/b", "--rename a /", "--open .x -- y", "@box --status 'a b'")
+HOSTS = ("@-oProxyCommand=x --list", "@'a;b' work", "--deploy @x:y", "@ --list")
+
+
+@pytest.fixture
+def untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of a person who has never used sesh."""
+    for name, folder in (("HOME", tmp_path), ("SESH_DIR", tmp_path / "sesh"), ("SESH_SSH", tmp_path / "no ssh")):
+        monkeypatch.setenv(name, str(folder))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize(
+    ("line", "code", "gist"),
+    [(line, "usage", gist) for line, gist in USAGE]
+    + [(line, "invalid_name", "") for line in NAMES]
+    + [(line, "invalid_host", "") for line in HOSTS],
+)
+def test_a_line_that_is_wrong_is_a_usage_error_that_names_what_is_wrong_and_changes_nothing(
+    untouched: Path, line: str, code: str, gist: str
+) -> None:
+    with pytest.raises(SeshError) as raised:
+        main.run(shlex.split(line))
+    assert (raised.value.code, raised.value.exit_code) == (code, ExitCode.USAGE)
+    assert gist in str(raised.value)
+    assert str(raised.value).isprintable()
+    assert list(untouched.iterdir()) == []
