@@ -110,6 +110,13 @@ def test_a_terminal_of_another_size_gets_the_last_words_over_a_full_link(daemons
     assert "the last" in told(drawn)
 
 
+def test_a_client_that_takes_nothing_keeps_no_daemon_from_ending(daemons: Daemons) -> None:
+    daemons.quiet("work", "read go; seq 1 200000; exit 5")
+    daemon, sleeper = daemons.pid("work"), daemons.attach("work")
+    sleeper.type(b"\n")
+    gone(daemon)
+
+
 def test_output_between_birth_and_attach_is_kept(daemons: Daemons) -> None:
     daemons.sh("work", "echo first; sleep 100")
     wait_until(lambda: daemons.ask("work", "status")["session"]["position"])

@@ -161,6 +161,33 @@ def test_what_is_typed_and_sent_amid_reloads_arrives_once_and_in_order(sesh: Ses
     assert sesh("--kill", "work").code == 0
 
 
+def test_what_a_program_has_not_taken_is_typed_after_a_reload(sesh: Sesh, home: Home) -> None:
+    code = """
+import os, time, tty
+tty.setraw(0)
+open("ready", "w").close()
+while not os.path.exists("enough"):
+    time.sleep(0.05)
+data = b""
+while len(data) < 100_000:
+    data += os.read(0, 1 << 16)
+with open("part", "wb") as file:
+    file.write(data)
+os.rename("part", "got")
+time.sleep(60)
+"""
+    text = "".join(f"{number:05}" for number in range(20_000))
+    sesh("--open", "work", "--", sys.executable, "-c", code)
+    wait_until(lambda: os.path.exists(os.path.join(home.path, "ready")))
+    assert sesh("--send", "work", text).code == 0
+    assert sesh("--reload", "work").code == 0
+    home.write("enough", "")
+    got = os.path.join(home.path, "got")
+    wait_until(lambda: os.path.exists(got))
+    with open(got, encoding="utf-8") as file:
+        assert file.read() == text
+
+
 def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     assert sesh("--run", "work", "--", "X=3; echo one").stdout == "one\n"

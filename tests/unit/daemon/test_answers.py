@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 import re
 
 import pytest
@@ -12,15 +10,9 @@ from hypothesis import strategies as st
 
 from sesh.about import __version__
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.pty.answers import answer, answer_of_new, needs_terminal
-from sesh.daemon.pty.pump import MAX_ANSWERS
-from sesh.daemon.session import Session
+from sesh.daemon.pty.answers import answer, needs_terminal
 from sesh.queries import QUERIES, QueryScanner
 from sesh.vt.emulator import Emulator
-from tests.support.data import daemon_facts
-from tests.support.scale import rounds
-from tests.unit.daemon.sessions import session
-from tests.unit.vt.streams import PRIVATE, stream
 
 
 class Model:
@@ -165,145 +157,3 @@ def test_an_answer_is_a_reply_of_its_kind_to_whoever_filters_it(
                 assert filtering.filter(reply, 0.0) == b""
             filtering.expect(kind, 0.0)
             assert filtering.filter(reply, 0.0) == reply
-
-
-class Deaf:
-    """The pty of a program that reads nothing."""
-
-    descriptor = 99
-
-    def write(self, _: bytes) -> int:
-        return 0
-
-
-#: Every mode that the emulator knows, and some that it does not.
-ASKED_MODES = [(b"?%d$p" % number) for number in {*PRIVATE, *range(3000), 9001, 65535}] + [b"4$p", b"20$p", b"2$p"]
-
-
-def test_what_nothing_has_changed_is_answered_as_the_emulator_does() -> None:
-    new = Emulator(80, 24)
-    unanswered = []
-    for body in ASKED_MODES:
-        reply = answer_of_new("decrqm", body, b"\x1b[" + body)
-        assert reply in (b"", answer("decrqm", body, new))
-        unanswered += [] if reply else [body]
-    assert sorted(unanswered) == [b"?1047$p", b"?1049$p", b"?47$p", b"?66$p"]
-    assert answer_of_new("kitty", b"?u", b"\x1b[>0q\x1b[>c\x1b[?u") == answer("kitty", b"?u", new) == b"\x1b[?0u"
-
-
-@pytest.mark.parametrize(
-    ("output", "kind", "body"),
-    [
-        (b"\x1b[>1u", "kitty", b"?u"),
-        (b"\x1b[=5\n;1u", "kitty", b"?u"),
-        (b"\x1b\x07[\x00>1\x7fu", "kitty", b"?u"),
-        (b"\x1b[?1;2004h", "decrqm", b"?2004$p"),
-        (b"\x1b[?20\r\n04h", "decrqm", b"?2004$p"),
-        (b"\x1b[?002004h", "decrqm", b"?2004$p"),
-        (b"\x1b\x00[?7l", "decrqm", b"?7$p"),
-        (b"\x1b[?" + b"9" * 5000 + b";2004h", "decrqm", b"?2004$p"),
-        (b"\x1b[4h", "decrqm", b"4$p"),
-    ],
-)
-def test_what_the_program_has_changed_only_the_emulator_answers(output: bytes, kind: str, body: bytes) -> None:
-    emulator = Emulator(80, 24)
-    emulator.feed(output)
-    assert answer(kind, body, emulator) != answer(kind, body, Emulator(80, 24))
-    assert answer_of_new(kind, body, output) == b""
-
-
-def test_an_early_answer_is_the_emulators_whatever_was_printed() -> None:
-    rng = random.Random(29)
-    for _ in range(rounds(60, 3000)):
-        output = stream(rng, rng.randint(1, 60))
-        emulator = Emulator(20, 5)
-        emulator.feed(output)
-        for body in rng.sample(ASKED_MODES, 50) + [b"?%d$p" % number for number in PRIVATE]:
-            assert answer_of_new("decrqm", body, output) in (b"", answer("decrqm", body, emulator))
-        assert answer_of_new("kitty", b"?u", output) in (b"", answer("kitty", b"?u", emulator))
-
-
-def test_a_shell_that_asks_at_its_start_does_not_load_the_emulator() -> None:
-    asking = session()
-    asking.pump.pty = Deaf()  # type: ignore[assignment]
-    for kind, body, query in (("kitty", b"?u", b"\x1b[?u"), ("decrqm", b"?2026$p", b"\x1b[?2026$p")):
-        asking.log.append(query)
-        asking._handle_findings([(kind, body, 0)], asking.log.head)
-    assert b"".join(view for _, view, _ in asking.pump.input.units()) == b"\x1b[?0u\x1b[?2026;2$y"
-    assert not asking.model.loaded
-    asking.log.append(b"\x1b[?2026h\x1b[?2026$p")
-    asking._handle_findings([("decrqm", b"?2026$p", 0)], asking.log.head)
-    assert b"".join(view for _, view, _ in asking.pump.input.units()).endswith(b"\x1b[?2026;1$y")
-    assert asking.model.loaded
-
-
-def test_answers_that_the_program_does_not_read_are_dropped_beyond_some_kilobytes() -> None:
-    """They were queued without bound: a program that asked and never read made the daemon grow by 20 MB a second."""
-    session = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
-    session.pump.pty = Deaf()  # type: ignore[assignment]
-    for _ in range(5000):
-        session._handle_findings([("da1", b"c", 0)], 0)
-    assert MAX_ANSWERS <= session.pump.input.size < MAX_ANSWERS + 100
-    session.pump.input.add("send", b"typed")
-    assert session.pump.input.waiting("send") == 5
-
-
-def test_a_query_behind_much_output_waits_for_the_emulator_and_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody was heard until the emulator had come to the query: seconds, behind megabytes of dear output."""
-    monkeypatch.setattr("sesh.daemon.session.ANSWER_TIME", 0.0)
-    session = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
-    session.pump.pty = Deaf()  # type: ignore[assignment]
-    session.log.append(b"\x1b[K\r\n" * 40000 + b"x")
-    head = session.log.head
-    session._handle_findings([("cpr", b"6n", 0), ("da1", b"c", 0)], head)
-    assert session.timers.is_set("answers")
-    assert session.pump.input.size == 0
-    monkeypatch.setattr("sesh.daemon.session.ANSWER_TIME", 10.0)
-    session._answer()
-    (unit,) = {bytes(view) for _, view, _ in session.pump.input.units()} - {b"\x1b[24;2R"}
-    assert unit.startswith(b"\x1b[?")
-    assert next(bytes(view) for _, view, _ in session.pump.input.units()) == b"\x1b[24;2R"
-
-
-class _Pty:
-    """A program that prints what a test gives it, a block a read, and has what it is typed."""
-
-    descriptor = 9
-
-    def __init__(self) -> None:
-        self.blocks: list[bytes] = []
-        self.typed = b""
-
-    def read(self, _most: int) -> tuple[bytes, bool]:
-        return self.blocks.pop(0), True
-
-    def write(self, data: bytes) -> int:
-        self.typed += data
-        return len(data)
-
-    def foreground(self) -> int:
-        return 0
-
-
-@pytest.mark.parametrize("end", [b"\x07", b"\x1b\\"])
-@pytest.mark.parametrize("da1", [b"\x1b[c", b"\x1b[0c", b"\x1bZ"])
-def test_the_query_for_reports_is_answered_first_in_every_split_and_without_an_emulator(end: bytes, da1: bytes) -> None:
-    asked = b"\x1b]7501;?" + end + da1
-    for cut, second in itertools.combinations(range(len(asked) + 1), 2):
-        own, pty = session(), _Pty()
-        own.pump.pty = pty  # type: ignore[assignment]
-        pty.blocks = [block for block in (asked[:cut], asked[cut:second], asked[second:]) if block]
-        while pty.blocks:
-            own.pump.open = True
-            own.pump.take()
-        assert pty.typed == b"\x1b]7501;?" + end + b"\x1b[?62;22c"
-        assert not own.model.loaded
-
-
-def test_a_block_has_no_more_answers_than_sixteen_and_the_next_block_has_its_own() -> None:
-    own, pty = session(), _Pty()
-    own.pump.pty, own.pump.open = pty, True  # type: ignore[assignment]
-    pty.blocks = [b"\x1b]7501;?\x07" * 20, b"\x1b]7501;?\x07"]
-    own.pump.take()
-    own.pump.take()
-    assert pty.typed == b"\x1b]7501;?\x07" * 17

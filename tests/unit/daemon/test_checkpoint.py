@@ -61,24 +61,6 @@ def same_is_shown(own: Session) -> None:
     assert log == own.model.emulator.last_lines(1000, ansi=True)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        {"size": [80, 24], "born": [], "position": 0, "resizes": [], "marks": [], "emulator": None},
-        {"size": [80, 24], "born": [80, 24], "position": 10**30, "resizes": [], "marks": [], "emulator": None},
-        {"size": [80, 24], "born": [80, 24], "position": 0, "resizes": [], "marks": [], "emulator": "text"},
-        {"size": [80, 24], "born": [80, 24], "position": 0, "resizes": [[]], "marks": [], "emulator": None},
-        {"size": 5},
-        "text",
-        None,
-    ],
-)
-def test_a_checkpoint_that_makes_no_sense_is_refused(model: Any) -> None:
-    """It was an exception of whatever kind: `--logs` of a lost session ended in an internal error."""
-    with pytest.raises(ValueError, match="unreadable checkpoint"):
-        checkpoints.emulator({"format": 1, "model": model}, b"some text")
-
-
 @settings(max_examples=60)
 @given(st.lists(PIECES, max_size=30), st.booleans(), st.booleans())
 def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resized: bool) -> None:
@@ -91,30 +73,6 @@ def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resi
     if loaded:
         own.model.catch_up(10)
     same_is_shown(own)
-
-
-def test_nothing_is_loaded_for_it(folder: Path) -> None:
-    own = session()
-    own.log.append(b"little\r\n")
-    assert shown(own)[1] == ["little"]
-    assert not own.model.loaded
-    assert (folder / ".checkpoint.00ff").stat().st_mode & 0o777 == 0o600
-
-
-def test_of_many_bytes_that_no_emulator_has_read_all_are_kept(folder: Path) -> None:
-    """Of output that nobody had looked at the last 256 KiB were kept, however few lines these are."""
-    own = session()
-    own.log.append(b"".join(b"line %d\r\n" % number for number in range(60_000)))
-    own.model.resize(100, 30)
-    own.log.append(b"last\r\n")
-    own.get_checkpointer().write_last()
-    found = checkpoints.read("00ff")
-    assert found is not None
-    log = checkpoints.emulator(*found).last_lines(20_000, ansi=True)
-    assert log[-2:] == ["line 59999", "last"]
-    assert len(log) > 10_000
-    assert all(line.startswith("line ") for line in log[:-1])
-    assert not own.model.loaded
 
 
 @pytest.mark.parametrize("loaded", [True, False])
@@ -154,24 +112,6 @@ def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes,
             with Fault(errno.ENOSPC, 1 + number % 5, full=number % 2 == 0), contextlib.suppress(OSError):
                 attempt(own)
     same_is_shown(own)
-
-
-def test_only_what_is_new_is_written(folder: Path) -> None:
-    own = session()
-    checkpointer = own.get_checkpointer()
-    own.log.append(b"".join(b"line %d\r\n" % number for number in range(9000)))
-    own.model.catch_up(10)
-    checkpointer.write_last()
-    (lines,) = folder.glob(".scrollback?.00ff")
-    before = lines.stat()
-    own.log.append(b"more\r\n" * 100)
-    own.model.catch_up(10)
-    checkpointer.write_last()
-    assert list(folder.glob(".scrollback?.00ff")) == [lines]
-    scrolled = 23 * len(b"line 8999\r\n") + 77 * len(b"more\r\n")
-    assert (lines.stat().st_ino, lines.stat().st_size) == (before.st_ino, before.st_size + scrolled)
-    assert (folder / ".checkpoint.00ff").stat().st_size < 4 << 10
-    assert own.get_checkpointer() is checkpointer
 
 
 def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
@@ -281,24 +221,6 @@ def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, loaded: bo
             return
 
 
-def test_a_fault_of_the_emulator_does_not_cost_it_either(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = prepared(loaded=True, anew=False)
-    own.log.append(b"third\r\n")
-    feed, faults = own.model.emulator.feed, [ValueError("a fault")]
-
-    def failing(*args: Any) -> int:
-        if faults:
-            raise faults.pop()
-        return feed(*args)
-
-    monkeypatch.setattr(own.model.emulator, "feed", failing)
-    own.get_checkpointer().write_last()
-    assert restored().last_lines(1) == ["second 599"], "the emulator lost a slice, not the checkpoint"
-    own.log.append(b"fourth\r\n")
-    own.get_checkpointer().write_last()
-    assert restored().last_lines(1) == ["fourth"]
-
-
 @pytest.mark.parametrize("anew", [False, True])
 @pytest.mark.parametrize("loaded", [False, True])
 def test_a_full_disk_is_not_kept_full(folder: Path, loaded: bool, anew: bool) -> None:
@@ -365,21 +287,6 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     assert not own.timers.is_set("checkpoint")
 
 
-def test_one_that_cannot_even_be_begun_is_tried_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a descriptor to see what was kept before, nothing was until the session printed more."""
-    attempt(prepared(loaded=True, anew=False))
-    now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    own = session()  # as another process goes on with it
-    own.log.append(b"only\r\n")
-    with Fault(errno.EMFILE), pytest.raises(OSError, match="Too many open files"):
-        own.output_settled()
-    now[0] += 5
-    finish(own)
-    assert restored().last_lines(2) == ["only"]
-    assert not own.timers.is_set("checkpoint")
-
-
 @pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize("left", [None, 0, 1, 1003, 5000])
 def test_a_torn_file_is_told(folder: Path, loaded: bool, left: int | None) -> None:
@@ -401,13 +308,6 @@ def test_a_torn_file_is_told(folder: Path, loaded: bool, left: int | None) -> No
     assert at == (lines.read_bytes().count(b"\n") if left else 0)
 
 
-def test_a_torn_screen_is_told(folder: Path) -> None:
-    prepared(loaded=True, anew=False)
-    path = folder / ".checkpoint.00ff"
-    os.truncate(path, path.stat().st_size - 200)
-    assert [line for line in restored().last_lines(2000) if "missing" in line]
-
-
 def test_what_is_read_of_too_large_a_file_begins_with_a_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It began within one, or within a sequence."""
     own = prepared(loaded=True, anew=False)
@@ -420,20 +320,6 @@ def test_what_is_read_of_too_large_a_file_begins_with_a_line(folder: Path, monke
     lines = checkpoints.emulator(*found).last_lines(2000)
     assert 50 < len(lines) < 200
     assert lines == whole[-len(lines) :]
-
-
-def test_of_too_large_a_file_it_is_told_too_if_all_that_would_be_read_is_missing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The line that tells it was cut away as if it were the end of one whose beginning is not read."""
-    attempt(prepared(loaded=True, anew=False))
-    (lines,) = folder.glob(".scrollback*")
-    os.truncate(lines, 100)
-    monkeypatch.setattr(checkpoints, "LEAST_READ", 1003)
-    monkeypatch.setattr("sesh.bounds.scrollback_bytes", lambda _: 1003)
-    found = checkpoints.read("00ff")
-    assert found is not None
-    assert b"missing" in found[1]
 
 
 def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -471,17 +357,6 @@ def test_what_a_failed_start_took_is_put_back_whole_or_not_at_all(folder: Path) 
             break
         assert list(folder.iterdir()) == []
     assert restored().last_lines(2000) == before
-
-
-def test_a_history_of_many_foreign_letters_is_read(folder: Path) -> None:
-    """More than 64 KiB of it were taken for a damaged file."""
-    own = session()
-    own.log.append(b"x")
-    history = own.get_history()
-    for number in range(40):
-        history.add(number, ["\u754c" * 700], cwd="/", started=0.0, duration=1.0, code=0, output=b"")
-    own.get_checkpointer().write_last()
-    assert len(checkpoints.header("00ff")["history"]) > 30
 
 
 def test_they_come_while_output_does_but_not_more_often(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -543,14 +418,6 @@ def test_of_a_long_flood_the_last_part_is_in_it(folder: Path) -> None:
     assert len(lines) > 10_000
     assert own.model.lag > 1 << 20
     assert (folder / ".checkpoint.00ff").stat().st_size < 5 << 20
-
-
-def test_amid_an_image_it_shows_what_stands_before_it(folder: Path) -> None:
-    own = session()
-    own.log.append(b"text\r\n\x1bPq" + b"~" * 1000)
-    own.model.catch_up()
-    behind(own, b"~" * 1000)
-    assert restored().text()[:2] == ["text", ""]
 
 
 def test_one_that_makes_no_sense_is_none(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,9 @@ from sesh.daemon.clients.connection import (
     HELD,
     RAW,
     REPAINT,
-    RESYNC,
     Client,
 )
-from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
+from sesh.daemon.clients.registry import CLIENT_LAG, Clients
 from sesh.daemon.pty.output_log import OutputLog
 from tests.unit.daemon.connections import Link
 
@@ -100,73 +98,6 @@ def test_a_client_that_only_watches_never_rules(group: Group) -> None:
     assert group.leader() is leader
     group.clients.remove(leader, 0)
     assert (group.leader(), group.sizes) == (None, [])
-
-
-def test_a_new_size_makes_raw_clients_need_the_rows_anew(group: Group) -> None:
-    one, two = group.add(80, 24), group.add(80, 24)
-    two.size = one.size = (81, 24, 0, 0)
-    group.clients.fit()
-    assert (one.mode, one.needs, two.mode, two.needs) == (RAW, REPAINT, RAW, REPAINT)
-    assert one.fed()
-
-
-def test_pixels_alone_are_passed_on_and_repaint_nothing(group: Group) -> None:
-    one = group.add(80, 24)
-    one.size = (80, 24, 800, 480)
-    group.clients.fit()
-    assert group.sizes == [(80, 24, 800, 480)]
-    assert one.needs == ""
-
-
-def test_a_greater_need_is_not_forgotten_for_a_smaller_one(group: Group) -> None:
-    client = group.add()
-    for need, kept in ((REPAINT, REPAINT), (ENTER, ENTER), (REPAINT, ENTER), (RESYNC, RESYNC), (ATTACH, ATTACH)):
-        client.need(need)
-        assert client.needs == kept
-
-
-def test_one_set_aside_or_held_keeps_its_place_until_it_is_brought_back(group: Group) -> None:
-    for mode in (ASIDE, HELD):
-        client = group.add()
-        client.position = 500
-        client.need(REPAINT)
-        group.clients.set_aside(client, mode)
-        client.position = 900
-        group.clients.set_aside(client, mode)
-        assert (client.left_at, client.needs, client.fed()) == (500, "", False)
-        group.add(90, 20)
-        assert client.mode == mode
-        group.clients.bring_back(client)
-        assert (client.mode, client.needs) == (DRAWN, RESYNC)
-
-
-def test_the_program_waits_for_the_leader_and_others_are_slow(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
-    other, leader = group.add(), group.add()
-    group.print(CLIENT_LAG + (64 << 10))
-    assert (group.clients.leader, group.clients.awaits_leader(group.log)) == (leader, True)
-    assert group.clients.too_slow(group.log) == [other]
-    later = leader.connection.progress_at + STALLED + 0.1
-    monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert group.clients.too_slow(group.log) == [other, leader]
-
-
-def test_a_client_that_has_not_been_shown_anything_is_not_slow(group: Group) -> None:
-    """One that came to a session with a long past was set aside for it before its first screen, and never got one."""
-    group.print(4 * CLIENT_LAG)
-    for hello in ({"read_only": True}, {}):
-        client = group.add(**hello)
-        client.needs = ATTACH
-        assert group.clients.too_slow(group.log) == []
-        assert not group.clients.awaits_leader(group.log)
-
-
-def test_a_client_that_comes_back_is_not_slow_for_what_it_missed(group: Group) -> None:
-    """Brought back, it was set aside again for the bytes that it had missed before anybody showed it the screen."""
-    client, _ = group.add(), group.add()
-    group.print(2 * CLIENT_LAG)
-    group.clients.set_aside(client, ASIDE)
-    group.clients.bring_back(client)
-    assert client not in group.clients.too_slow(group.log)
 
 
 def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sesh import protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.errors import Busy, ProtocolError
 from tests.unit.daemon.connections import Link
 
 
@@ -46,26 +45,6 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
             position += len(data)
     finally:
         link.close()
-
-
-def test_one_byte_at_a_time_makes_the_same_frames(link: Link) -> None:
-    wire = protocol.frame(protocol.PING, b"abc") + protocol.frame(protocol.DATA) + protocol.frame(0x7F, b"new")
-    for byte in wire:
-        link.other.send(bytes([byte]))
-        assert link.connection.receive()
-    assert link.connection.receive()
-    assert list(link.connection.backlog) == [(protocol.PING, b"abc"), (protocol.DATA, b""), (0x7F, b"new")]
-
-
-def test_a_frame_of_four_gibibytes_is_refused_at_its_header(link: Link) -> None:
-    link.other.send(b"\x01\xff\xff\xff\xff")
-    with pytest.raises(ProtocolError):
-        link.connection.receive()
-
-
-def test_a_closed_connection_is_seen(link: Link) -> None:
-    link.other.close()
-    assert not link.connection.receive()
 
 
 def test_a_blocked_connection_says_so_and_keeps_its_bytes(link: Link) -> None:
@@ -109,18 +88,6 @@ def test_an_acknowledgement_travels_before_the_next_output(link: Link) -> None:
     assert link.take() == []
 
 
-def test_a_client_that_knows_it_is_told_of_one_more_input_without_its_number(link: Link) -> None:
-    log = OutputLog()
-    link.attached(remote=True, brief=True).needs = ""
-    told = []
-    for number in (4, 5, 6, 8, 9):
-        link.connection.due_ack = number
-        log.append(b"x")
-        link.connection.pass_on(log, b"x")
-        told += [payload for kind, payload in link.take() if kind == protocol.ACK]
-    assert told == [bytes(7) + b"\4", b"", b"", bytes(7) + b"\x08", b""]
-
-
 def test_a_client_that_knows_it_is_not_told_the_position_again(link: Link) -> None:
     log = OutputLog()
     client = link.attached(remote=True, brief=True)
@@ -146,25 +113,6 @@ def test_a_client_that_knows_it_is_not_told_the_position_again(link: Link) -> No
     ]
 
 
-def test_a_block_passed_on_carries_the_acknowledgement_and_waits_behind_what_is_unsent(link: Link) -> None:
-    log = OutputLog()
-    link.connection.reader = Reader(link.connection, 0)
-    link.connection.due_ack = 7
-    log.append(b"x")
-    link.connection.pass_on(log, b"x")
-    assert link.take() == [(protocol.ACK, bytes(7) + b"\7"), (protocol.OUTPUT, bytes(8) + b"x")]
-    large = bytes(range(256)) * 512
-    for _ in range(2):
-        log.append(large)
-        link.connection.pass_on(log, large)
-    assert link.connection.blocked
-    got: list[tuple[int, bytes]] = []
-    while link.connection.unsent or link.connection.reader.position < log.head:
-        got += link.output()
-        link.connection.feed(log)
-    assert b"".join(data for _, data in got + link.output()) == large * 2
-
-
 def test_a_reader_that_missed_bytes_knows_how_many(link: Link) -> None:
     log = OutputLog(100)
     log.append(b"rest")
@@ -188,17 +136,3 @@ def test_an_answer_brings_its_bytes_in_pieces_that_a_frame_can_hold(link: Link) 
     assert all(len(payload) <= protocol.CHUNK for _, payload in frames)
     assert protocol.parse(frames[-1][1]) == {"id": 3, "ok": True, "lines": 7}
     assert link.connection.idle
-
-
-def test_a_connection_that_waits_for_something_is_not_idle(link: Link) -> None:
-    idle = [link.connection.idle]
-    link.connection.unanswered = 1
-    idle.append(link.connection.idle)
-    link.connection.refuse(1, Busy("not now"))
-    idle.append(link.connection.idle)  # the answer has not gone out
-    link.connection.flush()
-    idle.append(link.connection.idle)
-    assert idle == [True, False, False, True]
-    assert protocol.parse(link.take()[0][1])["error"] == Busy("not now").facts()
-    link.attached()
-    assert not link.connection.idle

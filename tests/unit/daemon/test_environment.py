@@ -11,10 +11,7 @@ from pathlib import Path
 import pytest
 
 from sesh import paths
-from sesh.daemon.pty.pty import Pty
-from sesh.daemon.spawn import main
 from sesh.daemon.spawn.environment import environment, find_program, shell_words
-from sesh.errors import CannotStart
 from sesh.programs import shell
 from sesh.store import records
 from sesh.system import has_terminfo
@@ -104,15 +101,6 @@ def test_without_an_agent_there_is_no_variable_for_one(agent: dict[str, str]) ->
     assert made(CREATOR | agent, extra={"SSH_AUTH_SOCK": "/mine"})["SSH_AUTH_SOCK"] == "/mine"
 
 
-def test_a_login_shell_does_not_get_shlvl() -> None:
-    assert made(CREATOR | {"SHLVL": "2"})["SHLVL"] == "2"
-    assert "SHLVL" not in made(CREATOR | {"SHLVL": "2"}, login=True)
-
-
-def test_a_shell_that_does_not_exist_is_replaced() -> None:
-    assert made(CREATOR | {"SHELL": "/no/such/shell"})["SHELL"] == shell({})
-
-
 @pytest.mark.parametrize("term", ["pet-256color", "odd+one"])
 def test_terminfo_is_looked_for_where_ncurses_looks(term: str, described: Path, tmp_path: Path) -> None:
     assert has_terminfo(term, {"TERMINFO": str(described)})
@@ -127,11 +115,6 @@ def test_no_name_leads_out_of_the_terminfo_directory(term: str, described: Path)
     assert not has_terminfo(term, {"TERMINFO": str(described)})
 
 
-def test_this_machine_has_terminfo_for_xterm() -> None:
-    found = subprocess.run(["infocmp", "xterm"], capture_output=True, check=False).returncode == 0
-    assert has_terminfo("xterm", os.environ) or not found
-
-
 def test_the_shell_is_the_users_own_if_it_can_be_executed(tmp_path: Path) -> None:
     mine = executable(tmp_path / "mine")
     assert shell({"SHELL": str(mine)}) == str(mine)
@@ -140,14 +123,6 @@ def test_the_shell_is_the_users_own_if_it_can_be_executed(tmp_path: Path) -> Non
     assert otherwise in (pwd.getpwuid(os.getuid()).pw_shell, "/bin/sh")
     for wrong in (str(mine), str(tmp_path), "bash", "", "/no/such", "a\0b"):
         assert shell({"SHELL": wrong}) == otherwise
-
-
-def test_a_user_without_a_passwd_entry_gets_sh(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(_: int) -> None:
-        raise KeyError
-
-    monkeypatch.setattr(pwd, "getpwuid", unknown)
-    assert shell({}) == "/bin/sh"
 
 
 def test_a_login_shell_has_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,31 +169,9 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     assert find_program("x" * 5000, path, str(tmp_path)) == (None, 127)
 
 
-def test_a_dangling_link_is_not_found(tmp_path: Path) -> None:
-    (tmp_path / "dangling").symlink_to("nowhere")
-    assert find_program("./dangling", "", str(tmp_path)) == (None, 127)
-
-
 def test_the_program_by_which_ssh_asks_nobody_is_not_the_session_s() -> None:
     """A command that leads to another host may keep the variables of the ssh that it stands in the place of."""
     asking = {"SSH_ASKPASS": "/usr/bin/ksshaskpass", "SSH_ASKPASS_REQUIRE": "prefer"}
     assert made({**CREATOR, **asking}).items() >= asking.items()
     left = made({**CREATOR, "SSH_ASKPASS": "/home/ann/.sesh/.decline-1", "SSH_ASKPASS_REQUIRE": "force"})
     assert not left.keys() & asking.keys()
-
-
-def test_a_program_finds_its_agent_from_its_first_moment_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`ssh-add -l` as a job: `Error connecting to agent: No such file or directory`, on a busy machine."""
-    monkeypatch.setenv("SESH_DIR", str(tmp_path))
-    led: list[str] = []
-
-    def spawn(_: object) -> None:
-        led.append(os.readlink(records.agent_path("0123")))
-        raise CannotStart("it does not start")
-
-    monkeypatch.setattr(Pty, "spawn", spawn)
-    facts = {"name": "work", "directory": "/", "command": ["/bin/cat"], "umask": 0o022, "id": "0123"}
-    with pytest.raises(CannotStart):
-        main._start_session({**facts, "environment": CREATOR | {"SSH_AUTH_SOCK": "/agent"}})  # type: ignore[typeddict-item]
-    assert led == ["/agent"]
-    assert not os.path.lexists(records.agent_path("0123")), "no link is left of what did not start"

@@ -103,12 +103,3 @@ def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> No
     (event,) = received(events, link)
     assert event["title"].startswith("]52;c;abxxx")
     assert len(event["title"]) == module.MAX_TEXT
-
-
-def test_a_follower_that_left_is_forgotten(link: Link) -> None:
-    events = Events(lambda _: None)
-    events.follow(link.connection, None)
-    link.connection.fail()
-    events.add("bell", "work")
-    events.feed()
-    assert not events.pending(link.connection)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import cycle, islice
-from pathlib import Path
 
 import pytest
 
-from sesh import reading
-from sesh.daemon.activity.hooks import BURST
 from sesh.daemon.pty.pty import TURN, Pty
+from sesh.daemon.pty.pump import MAX_ANSWERS
 from sesh.daemon.session import Session
-from sesh.schema import Event
 from tests.support.data import daemon_facts
-from tests.unit.daemon.sessions import session
 
 
 class Printer(Pty):
@@ -73,32 +69,8 @@ def test_what_a_flood_says_last_counts(printer: Printer) -> None:
     assert own.activity.standing().state == "working"
 
 
-def test_a_flood_of_queries_is_answered_a_few_at_a_time(printer: Printer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each tried for 10 ms to have the emulator catch up."""
-    monkeypatch.setattr("sesh.daemon.session.ANSWER_TIME", 0.0)
+def test_answers_that_the_program_does_not_read_are_bounded(printer: Printer) -> None:
     own = printed(printer, b"\x1b[c")
-    assert own.timers.is_set("answers")
-    assert own.pump.input.size < 100
-
-
-def test_no_settings_are_read_for_an_event_while_too_many_hooks_run(
-    sessions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    (tmp_path / "sesh").mkdir()
-    (tmp_path / "sesh" / "config.toml").write_text('[hooks]\non_notification = "true"\n')
-    read: list[str] = []
-    whole = reading.read_regular
-
-    def counted(path: str, most: int) -> bytes:
-        read.append(path)
-        return whole(path, most)
-
-    monkeypatch.setattr(reading, "read_regular", counted)
-    monkeypatch.setattr(os, "fork", lambda: 1 << 22)
-    hooks = session().get_hooks()
-    event: Event = {"event": "notification", "ts": "2026-11-22T05:00:00Z", "session": "work", "seq": 1, "text": "x"}
-    for _ in range(50):
-        hooks.run(event)
-        hooks.running.clear()
-    assert len(read) == BURST
+    while own.timers.is_set("answers"):
+        own.timers.run()
+    assert 0 < own.pump.input.size < MAX_ANSWERS + 100

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.shell.history import MAX_COMMAND, MAX_OUTPUT, own_output, parse_command
-from tests.support import cost
+from sesh.daemon.shell.history import MAX_COMMAND, own_output, parse_command
 
 _FISH_BEGINS = b"\x1b[?2004l\x1b]0;echo one /root\x07\x1b[30m\x1b(B\x1b[m\r"
 _ZSH_ENDS = b"\x1b[1m\x1b[7m%\x1b[27m\x1b[1m\x1b[0m" + b" " * 79 + b"\r \r"
@@ -51,12 +50,3 @@ def test_what_a_shell_prints_around_a_command_is_not_its_output(begins: bytes, e
 def test_a_partial_line_is_the_same_read_from_its_end(pieces: list[bytes]) -> None:
     for data in (b"".join(pieces), b"".join(pieces) + b" \r \r", b"".join(pieces) + b" \r\xe2\x8f\x8e\r"):
         assert own_output(data, translated=False) == _PARTIAL_LINE.sub(b"", data)
-
-
-@pytest.mark.parametrize("word", [*PIECES, b"\x1b[m% \r \r", b"\x1b]0;", b"\x1b]0;\x07", b"\x1b[?2004l", b"\r\n"])
-@pytest.mark.parametrize("end", [b"x", b" \r \r", b"% \r \r", b"\r\xe2\x8f\x8e \r", b"\xe2\x8f\x8e\r\xe2\x8f\x8e \r"])
-def test_output_of_any_shape_is_taken_at_once(word: bytes, end: bytes) -> None:
-    """Of 256 KiB of `ESC[m` the command's end took minutes, in which no key reached the program."""
-    data = cost.repeated(word, b"", end)(MAX_OUTPUT)
-    with cost.measuring():
-        assert cost.best(lambda data: own_output(data, translated=True), data, 5) < 0.02

@@ -6,21 +6,17 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from sesh import wire
-from sesh.daemon.activity import hooks
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.program import Program
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.reload import begin
-from sesh.errors import TimedOut
-from sesh.messages import Answer
 from tests.support import wait_until
 from tests.support.data import daemon_facts
 
@@ -63,15 +59,6 @@ def test_a_fork_that_fails_in_a_hook_leaves_no_session_half_dead(
     assert "the hook on_exit was not started: Resource temporarily unavailable" in session.faults.lines()[-1]
 
 
-def test_a_fork_that_fails_upon_a_bell_costs_no_output(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = server.session
-    monkeypatch.setattr(os, "fork", no_process)
-    session.pump.type("test", b"\x07")
-    wait_until(lambda: session.pump.take() and b"^G" in session.log.bytes(0))
-    session.emit("bell")
-    assert "the hook on_bell was not started" in session.faults.lines()[-1]
-
-
 def test_a_daemon_that_ends_while_it_is_asked_for_a_terminal_costs_no_hook(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,22 +80,3 @@ def test_a_daemon_that_ends_while_it_is_asked_for_a_terminal_costs_no_hook(
     _, status = os.waitpid(pid, 0)
     assert ran.read_text() == "failed\n"
     assert os.waitstatus_to_exitcode(status) == -signal.SIGPIPE, "the hook has it as programs do"
-
-
-def test_daemons_that_do_not_answer_are_waited_for_together(sessions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each that was stopped cost a second before the person was told."""
-    listeners = [Listener.claim(name) for name in ("a", "b", "c")]
-    asked: list[int] = []
-
-    def silent(_self: wire.Connection, _number: int, _deadline: float | None = None) -> tuple[Answer, bytes]:
-        asked.append(0)
-        for listener in listeners:
-            with suppress(BlockingIOError), listener.socket.accept()[0] as opened:
-                asked[-1] += len(opened.recv(1))
-        raise TimedOut("it says nothing")
-
-    monkeypatch.setattr(wire.Connection, "answer", silent)
-    assert not hooks._tell_on_terminal({"name": "a", "state": "waiting", "question": ""})
-    assert asked == [3, 0, 0], "all were asked before the first was waited for"
-    for listener in listeners:
-        listener.socket.close()

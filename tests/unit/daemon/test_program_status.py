@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 from base64 import b64encode
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 
 from sesh.daemon.activity import program_status
 from sesh.daemon.activity.program_status import MOST_RECORDS, Reports, parse
-from tests.support import rounds
 
 GROUP = 100
 LONG_ID = "/".join(["a" * 17] * 7)
@@ -94,37 +92,9 @@ def test_what_drops_a_report_whole(text: str) -> None:
     assert parse(text.encode("latin-1")) is None
 
 
-_STATES = (*program_status.STATES, "clear", "", "sleeping")
-_WORDS = (*program_status.KINDS, "a", "a/b", "a/b/c", "b", "", "40", "101", "!", "a" * 33, "YQ", "YQ==", "QR")
-_KEYS = ("id", "kind", "progress", "app", "title", "msg", "other", "State", "", "k" * 17)
-
-
-def made(random: Random) -> bytes:
-    """A text of the grammar, a changed one, or one of bytes alone."""
-    if random.random() < 0.1:
-        return random.randbytes(random.randrange(60))
-    pairs = [("state", random.choice(_STATES))] if random.random() < 0.95 else []
-    for _ in range(random.randrange(4)):
-        value = random.choice(_WORDS) if random.random() < 0.7 else b64(chr(random.randrange(0xD800)) * 3)
-        pairs.append((random.choice(_KEYS), value))
-    text = ":".join(f"{key}={value}" for key, value in pairs).encode()
-    if random.random() < 0.1 and text:
-        at = random.randrange(len(text))
-        text = text[:at] + random.randbytes(1) + text[at + 1 :]
-    return text
-
-
 @given(st.lists(st.binary(max_size=100).map(lambda text: b"state=working:" + text), max_size=8))
 def test_any_bytes(texts: list[bytes]) -> None:
     check(texts)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_reports_of_any_kind(seed: int) -> None:
-    """A fifth of a million for each seed in `make soak`."""
-    random = Random(seed)
-    for _ in range(rounds(50, 10_000)):
-        check([made(random) for _ in range(20)])
 
 
 def check(texts: list[bytes]) -> None:
@@ -285,9 +255,3 @@ def test_a_terminal_gets_what_it_lacks() -> None:
     assert sent(reports, 3, 7) == ["\x1b]7501;state=clear"]
     assert sent(reports, 7) == []
     assert sent(reports) == [], "one that attaches has nothing that is to be removed"
-
-
-def test_what_works_is_told_in_a_line() -> None:
-    assert told("state=idle", "state=done:id=a:msg=YQ").line() == ""
-    reports = told("state=working:progress=40:msg=YQ", "state=working:id=n/east:msg=Yg", "state=working:id=c:title=Yw")
-    assert reports.line() == "40% a · c · n/east b"

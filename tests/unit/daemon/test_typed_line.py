@@ -77,25 +77,6 @@ def test_what_the_kernel_held_is_gone_with_the_key_that_ends_or_stops_a_program(
     assert bool(line.length) == raw
 
 
-def test_a_line_that_is_entered_costs_no_question_to_the_terminal() -> None:
-    """Each key asked it twice, also where nothing was left that could be anybody's unfinished line."""
-
-    class Asked(Foreground):
-        count = 0
-
-        def foreground(self) -> int:
-            self.count += 1
-            return self.group
-
-    pty: Any = Asked()
-    line = TypedLine()
-    for data in (b"\r", b"make\r", b"\x03", b"\x1b[I", b"x\x7f"):
-        line.add(data, pty)
-    assert (pty.count, line.length) == (0, 0)
-    line.add(b"x", pty)
-    assert pty.count == 1
-
-
 @pytest.mark.parametrize(
     ("typed", "drafted"),
     [
@@ -144,10 +125,3 @@ PROMPT = b"\x1b[32mme@here\x1b[m:~$ "
 )
 def test_a_prompt_is_bare_if_its_row_and_the_cursor_are_as_they_were(row: bytes, bare: bool) -> None:
     assert draws_prompt(row, PROMPT, 80, 24) is bare
-
-
-def test_the_last_prompts_are_known() -> None:
-    line = TypedLine()
-    for row in (b"", b"a$ ", b"b$ ", b"a$ ", b"a$ ", b"c$ ", b"d$ ", b"e$ "):
-        line.begin_after(row)
-    assert line.prompts == (b"a$ ", b"c$ ", b"d$ ", b"e$ ")

@@ -34,36 +34,6 @@ def test_the_table_is_what_the_script_makes_of_the_files_of_unicode() -> None:
     assert breaks.MODULE.read_text(encoding="utf-8") == breaks.module(Path(DATA))
 
 
-def test_the_script_reads_files_in_the_form_of_unicode(tmp_path: Path) -> None:
-    files = {
-        "GraphemeBreakProperty.txt": "# GraphemeBreakProperty-16.0.0.txt\n"
-        "0600..0605    ; Prepend # Cf   [6] ARABIC NUMBER SIGN\n094D ; Extend\n0941..0948 ; Extend\n"
-        "0903 ; SpacingMark\n",
-        "emoji-data.txt": "# emoji-data.txt\n231A ; Emoji_Presentation\n231A..231B ; Extended_Pictographic# E0.6\n",
-        "DerivedCoreProperties.txt": "# DerivedCoreProperties-16.0.0.txt\n094D ; InCB; Linker\n"
-        "0915..0939 ; InCB; Consonant\n0941..0948 ; InCB; Extend\n0041 ; Alphabetic\n",
-        "IndicSyllabicCategory.txt": "# IndicSyllabicCategory-16.0.0.txt\n094D ; Virama\n1039 ; Invisible_Stacker\n"
-        "103A ; Pure_Killer\n",
-        "UnicodeData.txt": "0903;DEVANAGARI SIGN VISARGA;Mc;0;L;;;;;N;;;;;\n0904;A;Lo;0;L;;;;;N;;;;;\n"
-        "4E00;<CJK Ideograph, First>;Lo;0;L;;;;;N;;;;;\n9FFF;<CJK Ideograph, Last>;Lo;0;L;;;;;N;;;;;\n",
-    }
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    made: dict[str, object] = {}
-    exec(breaks.module(tmp_path), made)  # noqa: S102
-    starts, kinds = made["STARTS"], made["KINDS"]
-    assert isinstance(starts, tuple)
-    assert isinstance(kinds, str)
-    assert dict(zip(starts, kinds, strict=True)) == {
-        0: ".", 0x600: "p", 0x606: ".", 0x903: "S", 0x904: "o", 0x905: ".", 0x915: "k", 0x93A: ".", 0x941: "e",
-        0x949: ".", 0x94D: "l", 0x94E: ".", 0x231A: "g", 0x231C: ".", 0x4E00: "o", 0xA000: ".",
-    }  # fmt: skip
-    assert made["VIRAMAS"] == "\u094d\u1039"
-    (tmp_path / "GraphemeBreakProperty.txt").write_text("# GraphemeBreakProperty-15.1.0.txt\n", encoding="utf-8")
-    with pytest.raises(SystemExit, match="not of Unicode 16"):
-        breaks.module(tmp_path)
-
-
 def test_the_table_has_the_kinds_of_unicode_16() -> None:
     assert VERSION == "16.0.0"
     assert len(STARTS) == len(KINDS)
@@ -147,16 +117,6 @@ def test_a_row_in_which_a_cluster_waits_to_wrap_is_restored_with_mode_2027_on() 
     assert copy.screen.get_mode(2027)
 
 
-def test_lines_that_scroll_by_fast_have_the_same_cells_with_mode_2027() -> None:
-    lines = "".join(f"{number} \u0e01\u0e33 \u0b95\u0bcd\u0bb7 {'x' * 60}\r\n" for number in range(200)).encode()
-    whole, apart = Emulator(80, 5), Emulator(80, 5)
-    whole.feed(b"\x1b[?2027h" + lines)
-    apart.feed(b"\x1b[?2027h")
-    for line in lines.splitlines(keepends=True):
-        apart.feed(line)
-    assert whole.state() == apart.state()
-
-
 def test_rep_repeats_a_cluster_of_mode_2027() -> None:
     assert cells("\x1b[?2027h\u0e01\u0e33\x1b[3b") == ["\u0e01\u0e33"] * 4
     assert cells("\x1b[?2027h\u0d4e\x1b[2b") == ["\u0d4e\u0d4e\u0d4e"]
@@ -175,31 +135,6 @@ def test_all_widths_on_which_xterm_and_kitty_agree_are_ours_but_for_marks_that_k
     assert list(widths.differences(widths.xterm(first), widths.kitty(second))) == [
         (0x302E, 0x302F, 2, 0),
         (0x16FF0, 0x16FF1, 2, 0),
-    ]
-
-
-def test_the_tables_of_xterm_and_kitty_are_read(tmp_path: Path) -> None:
-    (tmp_path / "wcwidth.c").write_text(
-        "static const struct interval combining[] = {\n    { 0x0300, 0x0301 },\n  };\n"
-        "static const struct interval doublewidth[] = { { 0x1100, 0x115F } };\n"
-        "static const struct interval formatting[] = { { 0x0600, 0x0605 }, { 0x200B, 0x200B } };\n"
-        "static const struct interval unknowns[] = { { 0x0378, 0x0379 }, { 0xE0000, 0x10FFFD } };\n",
-        encoding="utf-8",
-    )
-    (tmp_path / "char-props-data.h").write_text(
-        f"static const uint8_t CharProps_t1[4352] = {{\n\t{', '.join(['1', *['0'] * 4351])},\n}};\n"
-        f"static const uint8_t CharProps_t2[512] = {{\n\t{', '.join(['0'] * 256 + ['1'] * 255 + ['2'])},\n}};\n"
-        "static const CharProps CharProps_t3[3] = {\n\t{.shifted_width=0, .a=1}, // 0\n\t{.shifted_width=5}, // 1\n"
-        "\t{.shifted_width=4}, // 2\n};\n",
-        encoding="utf-8",
-    )
-    first, second = widths.xterm(tmp_path / "wcwidth.c"), widths.kitty(tmp_path / "char-props-data.h")
-    assert [first[code] for code in (0x41, 0xAD, 0x300, 0x1100, 0x600, 0x378, 0xE0001, 0xF0000)] == [
-        1, 1, 0, 2, 0, -1, -1, 1,
-    ]  # fmt: skip
-    assert [second[code] for code in (0x41, 0xFF, 0x100)] == [1, 0, -4]
-    assert list(widths.differences([3] * 0x110000, [3 if code == 0x41 else 0 for code in range(0x110000)])) == [
-        (0x41, 0x41, 3, 1)
     ]
 
 

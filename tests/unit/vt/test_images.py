@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import random
 
 import pytest
@@ -55,11 +54,6 @@ def test_after_sixel_the_cursor_is_in_the_last_row_and_the_column_of_the_image(b
     assert fed("\x1b[2;4H", sixel(body)).cursor == (rows, 3)
 
 
-def test_a_sixel_image_takes_the_rows_that_the_size_of_a_cell_in_pixels_makes() -> None:
-    assert fed(sixel('"1;1;30;45~'), cell=(6, 13)).cursor == (3, 0)  # xterm 379
-    assert fed(sixel('"1;1;30;45~'), cell=(6, 45)).cursor == (0, 0)
-
-
 def test_an_image_at_the_bottom_scrolls_and_is_restored_as_blank_rows() -> None:
     emulator = fed("one\r\ntwo\r\n", sixel('"1;1;30;70~'), "\r\nafter", rows=4)
     assert emulator.text() == ["", "", "", "after"]
@@ -67,19 +61,6 @@ def test_an_image_at_the_bottom_scrolls_and_is_restored_as_blank_rows() -> None:
     copy = fed(replay(emulator).decode(), rows=4)
     assert copy.text() == emulator.text()
     assert copy.cursor == emulator.cursor
-
-
-def test_a_long_sixel_image_has_its_height_whether_it_says_it_or_not() -> None:
-    body = "".join(f"#1!30~$#2{'~' * 9000}-" for _ in range(20))
-    for data in (sixel(body), sixel('"1;1;9000;120' + body)):
-        assert len(data) > 100_000
-        emulator = fed(data)
-        assert emulator.cursor == (5, 0)
-        cut = Emulator(20, 10)
-        for at in range(0, len(data), 777):
-            cut.feed(data[at : at + 777].encode())
-            cut = Emulator.from_state(json.loads(json.dumps(cut.state())))
-        assert cut.state() == emulator.state()
 
 
 @pytest.mark.parametrize(
@@ -107,26 +88,11 @@ def test_after_graphics_of_kitty_the_cursor_is_right_of_the_last_row(control: st
     assert fed("\x1b[2;4H", kitty(control, PNG.decode())).cursor == cursor
 
 
-def test_graphics_up_to_the_right_edge_continue_in_the_row_below_and_scroll() -> None:
-    emulator = fed("top\r\n\x1b[10;15H", kitty("a=T,c=9,r=3"), "x")
-    assert emulator.text()[9] == "x"
-    assert emulator.last_lines(99)[0] == "top"
-
-
 def test_an_image_that_comes_in_parts_moves_the_cursor_at_its_end() -> None:
     emulator = fed(kitty("a=T,f=100,m=1", PNG.decode()), kitty("m=1"))
     assert (emulator.cursor, emulator.in_image) == ((0, 0), True)
     emulator.feed(kitty("m=0").encode())
     assert (emulator.cursor, emulator.in_image) == ((3, 5), False)
-
-
-def test_an_image_that_was_sent_before_is_placed_in_its_size() -> None:
-    emulator = fed(kitty("a=t,i=7,f=24,s=45,v=61"), kitty("a=p,i=7", ""))
-    assert emulator.cursor == (3, 5)
-    assert fed(kitty("a=p,i=8", "")).cursor == (0, 0)
-    for number in range(1, 1000):
-        emulator.feed(kitty(f"a=t,i={number},f=24,s=1,v=1", "").encode())
-    assert len(json.dumps(emulator.state()["images"])) < 3000
 
 
 @pytest.mark.parametrize(
@@ -143,11 +109,6 @@ def test_a_replay_in_the_midst_of_an_image_has_nothing_of_it(start: str) -> None
 def test_an_image_of_any_size_costs_no_more_than_a_thousand_rows() -> None:
     assert fed(sixel('"1;1;9;65535~')).scrolled < 1000
     assert fed(kitty("a=T,c=99999,r=99999")).scrolled < 1000
-
-
-def test_an_image_in_parts_that_was_given_up_is_over_with_the_next_text() -> None:
-    emulator = fed(kitty("a=T,f=100,m=1"), "\r\n$ ")
-    assert not emulator.in_image
 
 
 def test_among_anything_else_images_are_restored_and_may_be_cut_anywhere() -> None:

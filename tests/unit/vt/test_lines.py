@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LIMIT, LineReader
 
 CASES = [
@@ -31,13 +30,6 @@ CASES = [
 @pytest.mark.parametrize(("data", "texts"), CASES)
 def test_a_line_is_what_the_terminal_made_of_it(data: bytes, texts: list[str]) -> None:
     assert [line.text for line in LineReader(0, 80).feed(data) if line.final] == texts
-
-
-def test_an_ideograph_behind_a_virama_is_a_grapheme_of_its_own_as_on_the_screen() -> None:
-    data = "क\u094d中x\x1b[4Gy\r\n".encode()
-    emulator = Emulator(80, 2)
-    emulator.feed(data)
-    assert [line.text for line in LineReader(0, 80).feed(data)] == emulator.text()[:1]
 
 
 @given(st.lists(st.sampled_from(CASES), max_size=4), st.data())
@@ -103,31 +95,10 @@ def test_a_broken_sequence_leaves_no_escape_in_a_line(broken: bytes) -> None:
     assert "\x1b" not in line.text
 
 
-def test_c1_controls_are_dropped() -> None:
-    (line,) = LineReader(0, 80).feed("a\x9b\x85b\n".encode())
-    assert line.text == "ab"
-
-
-def test_an_image_larger_than_the_bound_leaves_nothing_in_the_lines() -> None:
-    lines = LineReader(0, 80)
-    for block in (b"\x1bPq", *[b"#0~~@@vv" * 4096] * 5, b"-\x1b\\after\r\n"):
-        found = list(lines.feed(block))
-    assert [line.text for line in found] == ["after"]
-    assert lines.position == found[0].end
-
-
 def test_an_insertion_is_told_from_a_sequence_with_an_intermediate() -> None:
     """CSI Ps SP @ is SL, not ICH."""
     (line,) = (each for each in LineReader(0, 80).feed(b"ab\x1b[1G\x1b[2 @\n") if each.final)
     assert line.text == "ab"
-
-
-@pytest.mark.parametrize("text", ["é", "中"])
-def test_what_comes_behind_the_longest_line_takes_nothing_from_it(text: str) -> None:
-    lines = LineReader(0, 80)
-    list(lines.feed(b"x" * LIMIT))
-    list(lines.feed(text.encode() + b"\x1b[m"))
-    assert len(lines.current.cells) == LIMIT
 
 
 def test_the_start_of_too_long_a_line_is_kept_however_it_comes() -> None:

@@ -62,12 +62,6 @@ def test_a_replay_of_fewer_lines_ends_no_command_that_it_did_not_begin() -> None
     assert sent(replay(emulator, lines=0)) == ["A", "B", "C;sesh=replay"]
 
 
-def test_a_mark_of_a_replay_is_kept_as_any_other() -> None:
-    emulator = fed(command("ls", "x\r\n"))
-    again = shown_on_a_new_terminal(shown_on_a_new_terminal(emulator))
-    assert lines(again) == lines(emulator)
-
-
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -88,11 +82,6 @@ def test_of_a_mark_what_terminals_need_is_kept_within_bounds(given: str, kept: s
 @pytest.mark.parametrize("given", ["", "E", "AB", "L", "N;aid=1", "P;k=i", ";A"])
 def test_what_is_no_mark_or_acts_is_ignored(given: str) -> None:
     assert lines(fed(f"\x1b]133;{given}\x07x"))[0] == "x"
-
-
-def test_a_prompt_begins_at_the_start_of_its_line_where_terminals_start_no_fresh_one() -> None:
-    assert lines(fed(f"{C}text{D}{A}$ {B}"))[0] == "<C><A>text<D>$ <B>"
-    assert lines(fed(C, "x" * 25, D, A))[:2] == ["<C><A>" + "x" * 20, "x" * 5 + "<D>"]
 
 
 def test_the_alternate_screen_has_no_marks() -> None:
@@ -133,22 +122,11 @@ def test_marks_stay_with_their_text_when_lines_are_wrapped_anew() -> None:
     assert lines(emulator) == before
 
 
-def test_a_row_that_wraps_begins_no_prompt() -> None:
-    emulator = fed(f"\r\n{A}\x1b[H", "x" * 21)
-    assert lines(emulator)[:2] == ["x" * 20, "x"]
-
-
 def test_marks_come_to_a_terminal_that_missed_output() -> None:
     seen = fed(command("a", "1\r\n"))
     missed = fed(command("a", "1\r\n"), *(command(f"b{n}", f"{n}\r\n") for n in range(5)))
     seen.feed(repaint(missed, lines=missed.scrolled - seen.scrolled, was_alternate=False))
     assert lines(seen) == lines(missed)
-
-
-def test_marks_survive_as_data() -> None:
-    emulator = fed(*(command(f"{n}", "x" * 23) for n in range(5)))
-    state = emulator.state()
-    assert Emulator.from_state(state).state() == state
 
 
 def test_no_text_that_programs_read_holds_marks() -> None:
@@ -157,10 +135,6 @@ def test_no_text_that_programs_read_holds_marks() -> None:
         assert not any("133" in line for line in emulator.last_lines(100, ansi=ansi))
     assert emulator.last_lines(100)[:3] == ["$ echo 0", "0", "$ echo 1"]
     assert fed(*(command("", "\r\n" * 9) for _ in range(2))).last_lines(100)[0] == "$"
-
-
-def test_repeated_characters_leave_the_marks_of_the_rows_that_they_fill() -> None:
-    assert lines(fed(f"\r\n{C}\x1b[Hx\x1b[99b"))[1] == "x<C>" + "x" * 19
 
 
 def test_marks_cost_a_row_without_one_nothing_and_are_bounded_in_a_row() -> None:

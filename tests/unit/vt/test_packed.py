@@ -9,13 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.pty.output_log import RETAINED, OutputLog
-from sesh.daemon.screen import model as models
-from sesh.daemon.screen.model import PACK_AFTER, PACK_GAIN, Model, Packer
-from sesh.loop.timers import Timers
-from sesh.vt.blocks import LineBlock
-from sesh.vt.cell import DEFAULT, apply_sgr
 from sesh.vt.emulator import Emulator
-from sesh.vt.packed import PIECE, Packed
+from sesh.vt.packed import PIECE
 
 LINE = b"line %d of what was printed before, seventy columns of it, give or take\r\n"
 
@@ -85,68 +80,3 @@ def test_lines_may_come_and_go_between_two_steps_of_packing(more: bytes) -> None
     list(steps)
     assert small.state() == plain.state()
     assert small.scrollback.bytes == plain.scrollback.bytes
-
-
-def test_packed_lines_forget_the_oldest() -> None:
-    lines = [b"%d" % number for number in range(100)]
-    kept = LineBlock(b"".join(line + b"\r\n" for line in lines), len(lines))
-    kept.pack()
-    for gone in range(1, 99):
-        kept.drop(1)
-        assert (kept.count, kept.last(kept.count)) == (100 - gone, lines[gone:])
-        assert kept.max_size == kept.size >= sum(map(len, lines[gone:]))
-        assert kept.last(1) == lines[-1:]
-
-
-def test_the_newest_lines_begin_with_the_pen_that_those_before_them_leave() -> None:
-    """A pen with which no cell has been made yet is an empty dictionary, and was taken for none."""
-    pen = apply_sgr(DEFAULT, "38;2;7;77;177")
-    pen.clear()
-    block = LineBlock(b"in colour\x1b[m\r\nwithout\r\n", 2, pen, 80)
-    assert block.last(1) == [b"without"]
-
-
-def test_text_becomes_much_less() -> None:
-    data = b"".join(LINE % number for number in range(3000))
-    small = Packed(data)
-    assert len(small) == len(data)
-    assert small.unpacked() == data
-    assert len(small._data) * 4 < len(data)
-
-
-def test_a_session_packs_a_little_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of a large scrollback was packed in one step of the daemon, which took a tenth of a second and more."""
-    monkeypatch.setattr(models, "STEP_TIME", 0.0)
-    log, timers = OutputLog(), Timers()
-    model = Model(log, 80, 24)
-    packer = Packer(log, model, timers)
-    for number in range(0, 3_000, 7):
-        log.append(b"".join(LINE % (number + at) for at in range(7)))
-        model.step()
-    log.appended_at -= PACK_AFTER
-    steps, before = 0, model.emulator.state()
-    while not steps or timers.is_set("pack"):
-        timers.clear("pack")
-        packer._pack_if_quiet()
-        steps += 1
-    assert steps > 3_000 // 256
-    assert model.emulator.state() == before
-
-
-def test_a_session_packs_once_when_its_output_has_gone_quiet() -> None:
-    log, timers = OutputLog(), Timers()
-    model = Model(log, 80, 24)
-    packer = Packer(log, model, timers)
-    while log.head <= PACK_GAIN:
-        log.append(LINE * 100)
-    packer.arm()
-    log.append(LINE)
-    packer._pack_if_quiet()
-    assert timers.is_set("pack")
-    assert all(isinstance(block, bytes) for block in log._blocks)
-    log.appended_at -= PACK_AFTER
-    timers.clear("pack")
-    packer._pack_if_quiet()
-    assert not timers.is_set("pack")
-    assert all(isinstance(block, Packed) for block in log._blocks)
-    assert packer.due_at > log.head + model.position

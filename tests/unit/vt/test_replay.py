@@ -137,18 +137,6 @@ def test_nothing_shows_through_in_the_last_column_where_a_wide_character_did_not
     assert "x" not in "".join(client.last_lines(99))
 
 
-def test_a_resize_does_not_break_a_replay() -> None:
-    rng = random.Random(9)
-    for _ in range(200):
-        emulator = Emulator(20, 5)
-        for _ in range(25):
-            emulator.feed(piece(rng))
-            if rng.random() < 0.1:
-                emulator.resize(rng.choice((2, 5, 7, 12, 20)), rng.choice((1, 2, 5, 9)))
-        copy = fed(replay(emulator, lines=ALL), emulator.columns, emulator.rows)
-        assert essence(copy) == essence(emulator)
-
-
 def test_lines_that_scrolled_off_meanwhile_come_once() -> None:
     start = b"".join(b"line %d\r\n" % number for number in range(8))
     client, emulator = fed(start), fed(start)
@@ -218,34 +206,3 @@ def test_kitty_flags_appear_only_where_the_program_used_them() -> None:
 def test_the_alternate_screen_appears_only_where_the_program_uses_it() -> None:
     assert b"1049" not in replay(fed(b"\x1b[?1049hx\x1b[?1049l"))
     assert b"1049" not in repaint(fed(b"text"))
-
-
-def test_the_primary_screen_is_restored_under_the_alternate_one() -> None:
-    emulator = fed(b"shell\r\n$ vim\x1b[?1049h\x1b[Htext")
-    client = fed(replay(emulator))
-    client.feed(b"\x1b[?1049l")
-    assert client.text()[:2] == ["shell", "$ vim"]
-    assert client.cursor == (1, 5)
-
-
-def test_characters_can_join_the_last_grapheme_after_a_replay() -> None:
-    emulator = fed("👩\u200d".encode())
-    client = fed(replay(emulator))
-    client.feed("👧".encode())
-    assert client.text()[0] == "👩\u200d👧"
-
-
-def test_the_saved_cursor_survives_where_the_alternate_screen_was_used() -> None:
-    """Showing the terminal what the hidden screen keeps saved another cursor in its place."""
-    emulator = fed(b"\x1b(0ab\x1b7\x1b[?1049h\x1b[3;3H\x1b7\x1b[?1049l\x1b(B")
-    client = fed(replay(emulator))
-    assert essence(client)["saved"] == essence(emulator)["saved"]
-    for each in (emulator, client):
-        each.feed(b"\x1b8q")
-    assert client.text() == emulator.text()
-
-
-def test_a_pending_wrap_survives() -> None:
-    client = fed(replay(fed(b"x" * 20)))
-    client.feed(b"y")
-    assert client.text()[:2] == ["x" * 20, "y"]

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections import deque
-from itertools import islice
 
 import pytest
 
-from sesh.vt import cell, graphemes, logical, row, text
 from sesh.vt.emulator import Emulator
-from sesh.vt.row import Row
 from sesh.vt.screen import Screen
 from tests.support.scale import rounds
 from tests.unit.vt.streams import piece
@@ -61,31 +57,6 @@ def test_rows_of_text_and_rows_of_cells_come_out_the_same() -> None:
         assert fed(size, stream, cells=False).state() == fed(size, stream, cells=True).state(), seed
 
 
-def limit(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    """Let only so many graphemes of each kind have a stand-in at a time."""
-    known = {graphemes.STUB: ""}
-    for module in (graphemes, cell, logical, row, text):
-        monkeypatch.setattr(module, "GRAPHEMES", known)
-    monkeypatch.setattr(graphemes, "_stand_ins", {"": graphemes.STUB})
-    monkeypatch.setattr(
-        graphemes, "_free", {kind: deque(islice(free, count)) for kind, free in graphemes._free.items()}
-    )
-    monkeypatch.setattr(graphemes, "_layouts", graphemes._Known(graphemes._laid_out, 4096))
-    row.uniform.cache_clear()
-
-
-@pytest.mark.parametrize("count", [0, 3, 20])
-def test_however_few_stand_ins_there_are_graphemes_come_out_the_same(
-    monkeypatch: pytest.MonkeyPatch, count: int
-) -> None:
-    streams = [(rng.choice(SIZES), pieces(rng)) for rng in map(random.Random, range(rounds(30, 60)))]
-    states = [fed(*each, cells=False).state() for each in streams]
-    limit(monkeypatch, count)
-    assert count or not graphemes.character("e\u0301")
-    assert [fed(*each, cells=False).state() for each in streams] == states
-    row.uniform.cache_clear()
-
-
 def test_after_thousands_of_graphemes_text_is_as_quick_and_as_right_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once all stand-ins were taken, all other graphemes were printed one by one, for as long as the session lived."""
     letters = [chr(code) for code in range(0x915, 0x93A)]
@@ -111,29 +82,6 @@ def test_after_thousands_of_graphemes_text_is_as_quick_and_as_right_as_before(mo
     busy.feed(b"\x1b[?1049l")
     assert busy.text() == hidden.text() == ["e\u0301 क\u094dष", "A\u0308"]
     assert hidden.state() == before
-
-
-def test_text_in_any_script_makes_no_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    emulator = Emulator(20, 4)
-    emulator.feed("\x1b[32mé 中文\x1b[m e\u0301 👩\u200d💻".encode())  # what is remembered of the pens
-    made = 0
-    settle = Row.settle
-
-    def counted(each: Row) -> None:
-        nonlocal made
-        made += each.stale
-        settle(each)
-
-    monkeypatch.setattr(Row, "settle", counted)
-    monkeypatch.setattr(cell.Encoder, "cells", None)
-    line = (
-        "\x1b[1;1H\x1b[Kplain é\x1b[32m中文 한국어\x1b[m \x1b[2;3He\u0301 👩\u200d💻 🇫🇷 क्षेत्र ─│ \x1b[3;1H"
-        + "中" * 30
-        + "\r\n"
-    )
-    emulator.feed(line.encode() * 50)
-    assert (emulator.errors, made) == (0, 0)
-    assert emulator.scrolled > 20
 
 
 @pytest.mark.parametrize("pen", ["", "\x1b[31m"])

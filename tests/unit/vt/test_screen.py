@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pyte
 import pytest
@@ -88,12 +87,6 @@ def test_p07_a_cell_keeps_sixteen_marks() -> None:
     assert cell(emulator, 0, 1).data == "x"
 
 
-def test_p08_a_wide_character_wraps_before_the_last_column() -> None:
-    emulator = fed("abc中", 4)
-    assert emulator.text()[:2] == ["abc", "中"]
-    assert emulator.last_lines(9) == ["abc中"]
-
-
 def test_a_grapheme_that_was_narrowed_gives_its_column_back() -> None:
     assert fed("a⌚\ufe0eb").text()[0] == "a⌚\ufe0eb"
     assert fed("a⌚\ufe0eb").cursor == (0, 3)
@@ -109,11 +102,6 @@ def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> N
     assert fed("\x1b[?45h\x1b[?7labcd\b\b\b\b\b\bx", 4).text()[0] == "xbcd"
 
 
-@pytest.mark.parametrize(("column", "shown"), [(1, "x 文"), (2, " x文"), (3, "中x"), (4, "中 x")])
-def test_p08_overwriting_half_a_wide_character_blanks_the_other(column: int, shown: str) -> None:
-    assert fed(f"中文\x1b[1;{column}Hx").text()[0] == shown
-
-
 @pytest.mark.parametrize("what", ["P", "@", "X", "1K", "K", "L", "'}", "'~"])
 @pytest.mark.parametrize("column", [1, 2, 3, 4, 5, 6])
 def test_p08_no_half_of_a_wide_character_is_left_by_editing(what: str, column: int) -> None:
@@ -123,28 +111,7 @@ def test_p08_no_half_of_a_wide_character_is_left_by_editing(what: str, column: i
         assert wide == (at + 1 < 7 and not row[at + 1].data)
 
 
-def test_pending_wrap_waits_for_a_character() -> None:
-    assert fed("abcd\r\nx", 4).text()[:2] == ["abcd", "x"]
-    assert fed("abcde", 4).text()[:2] == ["abcd", "e"]
-    assert fed("abcd\bx", 4).text()[:2] == ["abxd", ""]
-    assert fed("abcd\x1b[7mx", 4).text()[:2] == ["abcd", "x"]
-    assert fed("\x1b[?7labcdef", 4).text()[:2] == ["abcf", ""]
-
-
 # -- buffers and saved cursors ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mode", [47, 1047, 1049])
-def test_p09_the_alternate_screen_is_another_buffer(mode: int) -> None:
-    emulator = fed(f"main\x1b[?{mode}h\x1b[Halt")
-    assert emulator.alternate
-    assert emulator.text()[0] == "alt"
-    emulator.feed(f"\x1b[?{mode}l".encode())
-    assert emulator.text()[0] == "main"
-
-
-def test_p09_mode_1049_brings_the_cursor_back() -> None:
-    assert fed("\x1b[3;7H\x1b[?1049h\x1b[H\x1b7\x1b[?1049l").cursor == (2, 6)
 
 
 def test_p10_there_is_one_saved_cursor_for_each_buffer() -> None:
@@ -164,14 +131,6 @@ def test_p10_restoring_brings_back_what_was_off_too_but_not_the_wrap_mode() -> N
     assert not emulator.mode(7)
     assert emulator.pen_sgr() == "0"
     assert emulator.text()[0] == "q"
-
-
-def test_p10_scosc_and_scorc_are_decsc_and_decrc() -> None:
-    assert fed("\x1b[2;3H\x1b[s\x1b[H\x1b[u").cursor == (1, 2)
-
-
-def test_p10_a_pending_wrap_is_saved() -> None:
-    assert fed("abcd\x1b7\x1b[H\x1b8x", 4).text()[:2] == ["abcd", "x"]
 
 
 # -- sequences that pyte does not know -------------------------------------------------------------------------
@@ -294,13 +253,6 @@ def test_p12_colours_links_and_directory_are_remembered() -> None:
     assert emulator.screen.dynamic == {11: "#000"}
 
 
-def test_p12_titles_are_pushed_and_popped() -> None:
-    emulator = fed("\x1b]0;one\x07\x1b[22;0t\x1b]0;two\x07")
-    assert emulator.title == "two"
-    emulator.feed(b"\x1b[23;0t")
-    assert (emulator.title, emulator.screen.icon_name) == ("one", "one")
-
-
 def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
     """vim pushes and pops one after the other: taken for both each time, entries were left on the terminal's stack."""
     emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
@@ -309,45 +261,11 @@ def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
     assert (emulator.screen.icon_name, emulator.screen.titles) == ("one", [])
 
 
-def test_p14_nel_returns_the_carriage() -> None:
-    assert fed("ab\x1bEX").text()[:2] == ["ab", "X"]
-
-
-def test_p15_line_drawing_works_in_utf8() -> None:
-    assert fed("\x1b(0qx\x1b(Bq").text()[0] == "─│q"
-    assert fed("\x1b)0q\x0eq\x0fq").text()[0] == "q─q"
-    assert fed("\x1b*0q\x1bNqq").text()[0] == "q─q"
-    assert fed("\x1b(A#").text()[0] == "£"
-    assert fed("\x1b(0+,-.0").text()[0] == "+,-.0"
-
-
 def test_p15_leaving_utf8_is_not_obeyed() -> None:
     assert fed("\x1b%@é").text()[0] == "é"
 
 
 # -- margins ---------------------------------------------------------------------------------------------------
-
-
-def test_p17_a_line_feed_below_the_region_does_not_jump_into_it() -> None:
-    emulator = fed("\x1b[2;4r\x1b[5;1Hx\n")
-    assert emulator.cursor == (4, 1)
-    assert emulator.text()[4] == "x"
-
-
-def test_p17_moving_up_from_above_the_region_does_not_jump_into_it() -> None:
-    assert fed("\x1b[3;5r\x1b[2;1H\x1b[A").cursor == (0, 0)
-    assert fed("\x1b[3;5r\x1b[4;1H\x1b[9A").cursor == (2, 0)
-    assert fed("\x1b[2;3r\x1b[2;1H\x1b[9B").cursor == (2, 0)
-    assert fed("\x1b[2;3r\x1b[4;1H\x1b[9B").cursor == (4, 0)
-
-
-def test_lines_are_inserted_and_deleted_within_margins() -> None:
-    rows = "1\r\n2\r\n3\r\n4\r\n5"
-    assert fed(rows + "\x1b[2;4r\x1b[3;1H\x1b[L").text() == ["1", "2", "", "3", "5"]
-    assert fed(rows + "\x1b[2;4r\x1b[3;1H\x1b[M").text() == ["1", "2", "4", "", "5"]
-    assert fed(rows + "\x1b[2;4r\x1b[5;1H\x1b[M").text() == ["1", "2", "3", "4", "5"]
-    assert fed(rows + "\x1b[2;4r\x1b[4;1H\n").text() == ["1", "3", "4", "", "5"]
-    assert fed(rows + "\x1b[2;4r\x1b[2;1H\x1bM").text() == ["1", "", "2", "3", "5"]
 
 
 def test_left_and_right_margins_bound_wrapping_scrolling_and_editing() -> None:
@@ -371,24 +289,10 @@ def test_origin_mode_counts_from_the_margins() -> None:
 # -- erasing, columns, modes, replies, speed -------------------------------------------------------------------
 
 
-def test_p20_erased_cells_keep_the_background_and_nothing_else() -> None:
-    emulator = fed("\x1b[1;4;41mx\x1b[2J\x1b[K")
-    assert cell(emulator, 3, 3)[:7] == (" ", "default", "1", False, False, False, False)
-    emulator = fed("\x1b[41m\x1b[5;1H\n")
-    assert cell(emulator, 4, 5).bg == "1"
-
-
 def test_p21_the_width_is_the_terminals() -> None:
     emulator = fed("keep\x1b[?3h\x1b[?40h\x1b[?3h\x1b[?3l")
     assert emulator.columns == 20
     assert emulator.text()[0] == "keep"
-
-
-def test_p22_private_and_ansi_modes_do_not_meet() -> None:
-    emulator = fed("\x1b[32h\x1b[128h\x1b[4h")
-    assert emulator.mode(1) is False
-    assert emulator.mode(4, private=False) is True
-    assert emulator.mode(4) is None
 
 
 def test_p22_mouse_modes_exclude_one_another() -> None:
@@ -398,32 +302,12 @@ def test_p22_mouse_modes_exclude_one_another() -> None:
     assert emulator.mode(1003) is False
 
 
-def test_p23_with_a_wrap_pending_the_cursor_is_on_the_last_column() -> None:
-    assert fed("x" * 20).cursor == (0, 19)
-
-
 def test_p23_the_model_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     emulator = Emulator(20, 5)
     monkeypatch.setattr(emulator.screen, "write_process_input", said.append)
     emulator.feed(b"\x1b[c\x1b[>c\x1b[6n\x1b[?6n\x1b[5n\x1b]10;?\x07\x1b[?1$p\x1b[?u\x1bZ\x05")
     assert said == []
-
-
-def test_p24_it_is_several_times_as_fast_as_pyte() -> None:
-    data = (b"\x1b[32mINFO\x1b[0m the quick brown fox jumps over the lazy dog, again and again\r\n") * 1000
-    ours, theirs = Emulator(80, 24), pyte.ByteStream(pyte.Screen(80, 24))
-    start = time.process_time()
-    ours.feed(data)
-    middle = time.process_time()
-    theirs.feed(data)
-    assert (time.process_time() - middle) / (middle - start) > 2
-
-
-def test_p25_the_tables_call_what_the_screen_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    emulator = fed("\x1b[2;2H\x1b[J")
-    assert emulator.tokenizer.dispatcher.screen is emulator.screen
-    assert emulator.cursor == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -444,23 +328,6 @@ def test_p26_colours_keep_the_form_that_they_were_set_in(sgr: str, pen: str) -> 
     assert fed(f"\x1b[{sgr}m").pen_sgr() == pen
 
 
-def test_p27_reverse_video_leaves_the_cells_alone() -> None:
-    emulator = fed("\x1b[7mR\x1b[?5h\x1b[mn\x1b[?5l")
-    assert cell(emulator, 0, 0).reverse
-    assert not cell(emulator, 0, 1).reverse
-    assert emulator.mode(5) is False
-
-
-def test_p27_line_feed_mode_is_a_mode() -> None:
-    assert fed("ab\x1b[20h\nc").text()[:2] == ["ab", "c"]
-
-
-def test_decaln_fills_the_screen() -> None:
-    emulator = fed("\x1b[31m\x1b[2;3r\x1b#8", 4, 2)
-    assert emulator.text() == ["EEEE", "EEEE"]
-    assert emulator.cursor == (0, 0)
-
-
 def test_ris_resets_everything() -> None:
     emulator = fed("x\x1b[31m\x1b[?1049h\x1b[?2004h\x1b[>1u\x1b]0;t\x07\x1b[2;3r\x1b(0\x1bc")
     assert emulator.text() == [""] * 5
@@ -474,11 +341,6 @@ def test_sizes_are_clamped() -> None:
     assert (emulator.columns, emulator.rows) == (1, 1000)
     emulator.resize(10_000, -5)
     assert (emulator.columns, emulator.rows) == (1000, 1)
-
-
-def test_rows_below_counts_the_rows_under_the_cursor() -> None:
-    assert fed("a\r\nb\r\nc\x1b[H").rows_below() == 2
-    assert fed("a\r\nb").rows_below() == 0
 
 
 # -- as in xterm, each traced to its bytes --------------------------------------------------------------------

@@ -6,7 +6,6 @@ import random
 
 import pytest
 
-from sesh.vt.blocks import LineBlock
 from sesh.vt.emulator import Emulator
 from sesh.vt.scrollback import LINE_LIMIT
 from tests.unit.vt.streams import piece
@@ -59,10 +58,6 @@ def test_p18_a_region_that_begins_at_the_top_scrolls_lines_off() -> None:
     assert emulator.scrollback.last(9) == ["line 0", "line 1"]
 
 
-def test_p18_scrolling_on_the_alternate_screen_stays_out() -> None:
-    assert fed("\x1b[?1049h" + numbered(9) + "\x1b[?1049l").scrollback.lines == 0
-
-
 def test_p18_ris_clears_the_scrollback() -> None:
     assert fed(numbered(6) + "\x1bc").scrollback.last(9) == []
 
@@ -84,28 +79,6 @@ def test_it_is_bounded_in_bytes() -> None:
     emulator = fed(numbered(500), max_bytes=100)
     assert emulator.scrollback.bytes <= 100
     assert emulator.scrollback.last(1) == ["line 496"]
-
-
-def test_few_lines_of_a_flood_are_rendered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the bound was reached all of them were, in one step of the daemon: seconds, if the scrollback was large."""
-    rendered = 0
-    last = LineBlock.last
-
-    def counted(block: LineBlock, count: int) -> list[bytes]:
-        nonlocal rendered
-        rendered += count
-        return last(block, count)
-
-    monkeypatch.setattr(LineBlock, "last", counted)
-    lines = ("".join(f"\x1b[{31 + number % 7}mab" for number in range(48)) + "\x1b[m\r\n").encode() * 200
-    emulator = Emulator(80, 24, max_lines=100_000, max_bytes=16 << 20)
-    most = 0
-    for _ in range(60):
-        rendered = 0
-        emulator.feed(lines)
-        most = max(most, rendered)
-    assert emulator.scrollback.lines > 10_000
-    assert 0 < most < 3_000
 
 
 def test_a_line_without_end_is_bounded() -> None:
@@ -224,23 +197,6 @@ def test_p19_rows_come_back_when_the_cursor_was_at_the_bottom() -> None:
     assert emulator.scrolled == 6
 
 
-def test_p19_lines_wrap_anew_and_the_cursor_stays_on_its_character() -> None:
-    emulator = fed("abcdefghijklmno\x1b[D", 20, 4)
-    emulator.resize(6, 4)
-    assert emulator.text() == ["abcdef", "ghijkl", "mno", ""]
-    assert emulator.cursor == (2, 2)
-    emulator.resize(20, 4)
-    assert emulator.text()[0] == "abcdefghijklmno"
-    assert emulator.cursor == (0, 14)
-
-
-def test_p19_a_line_that_is_partly_scrolled_off_wraps_anew_as_a_whole() -> None:
-    emulator = fed("0123456789" * 5, 10, 3)
-    emulator.resize(20, 3)
-    assert emulator.text() == ["0123456789" * 2, "0123456789" * 2, "0123456789"]
-    assert emulator.scrollback.lines == 0
-
-
 def test_p19_tab_stops_grow_with_the_width() -> None:
     emulator = fed("\x1b[3g\x1b[4G\x1bH\x1b[H", 10, 2)
     emulator.resize(30, 2)
@@ -254,15 +210,6 @@ def test_p19_margins_open_and_the_cursor_is_clipped() -> None:
     assert emulator.margins == (0, 1, 0, 4)
     assert emulator.cursor[0] < 2
     assert emulator.cursor[1] < 5
-
-
-def test_the_alternate_screen_is_left_to_the_program() -> None:
-    emulator = fed("shell line\x1b[?1049h\x1b[Habcdefgh\r\nij", 10, 3)
-    emulator.resize(4, 3)
-    assert emulator.text() == ["abcd", "ij", ""]
-    emulator.feed(b"\x1b[?1049l")
-    assert emulator.text() == ["shel", "l li", "ne"]
-    assert emulator.cursor == (2, 2)
 
 
 def test_resizing_at_random_never_fails_and_keeps_the_invariants() -> None:
@@ -279,3 +226,18 @@ def test_resizing_at_random_never_fails_and_keeps_the_invariants() -> None:
             assert row.text is None or all(cell == row.rest for cell in row[len(row.text) :])
         assert len(emulator.screen.buffer) == emulator.rows
         assert Emulator.from_state(emulator.state()).state() == emulator.state()
+
+
+def test_a_cropped_row_leaves_the_row_that_it_was_made_of() -> None:
+    emulator = Emulator(6, 4)
+    emulator.feed(b"\x1b[?1049h\x1b[31ma\x1b[23b")  # full rows of one character are one shared row
+    emulator.resize(6, 3)
+    emulator.feed(b"\x1b[H\x1b[32mbc\x1b[2;2H\x1b[44md")
+    again = Emulator(6, 3)
+    again.feed(b"\x1b[31ma\x1b[17b")
+    assert again.screen.rows[1].encoded() == "\x1b[0;31maaaaaa"
+    assert [each.encoded() for each in emulator.screen.rows] == [
+        "\x1b[0;32mbc\x1b[0;31maaaa",
+        "\x1b[0;31ma\x1b[0;32;44md\x1b[0;31maaaa",
+        "\x1b[0;31maaaaaa",
+    ]

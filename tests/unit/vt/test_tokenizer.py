@@ -9,7 +9,6 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
-from sesh.vt.tokenizer import TOKEN
 from tests.support.scale import rounds
 from tests.unit.vt.streams import cut, stream
 
@@ -211,13 +210,6 @@ def test_nothing_joins_across_a_sequence_even_an_aborted_one(between: str) -> No
     assert not emulator.screen.joinable  # so REP repeats nothing, and no mark follows
 
 
-def test_what_a_frame_is_made_of_is_few_tokens() -> None:
-    scroll = "\x1b[?25l\x1b[1;23r\x1b[23;1H\n"
-    line = "\x1b[1;24r\x1b[23;1H\x1b[33m 12 \x1b[m\x1b[38;5;130mdef\x1b[m name(\x1b[36mword\x1b[m):\x1b[K"
-    reset = "\x1b[5;1H\x1b(B\x1b[m\x1b[1;34mname\x1b(B\x1b[m │\r\n"
-    assert [len(TOKEN.findall(each)) for each in (scroll, line, reset)] == [1, 1, 1]
-
-
 def test_any_chunking_gives_the_same_state() -> None:
     rng = random.Random(20)
     for _ in range(150):
@@ -226,21 +218,6 @@ def test_any_chunking_gives_the_same_state() -> None:
         for piece in cut(rng, data):
             pieces.feed(piece)
         assert fed(data, 12, 4).state() == pieces.state()
-
-
-@pytest.mark.parametrize("start", [b"\x1b]0;", b"\x1bP", b"\x1b_G", b"\x1b["])
-def test_r18_sequences_without_end_cost_bounded_memory(start: bytes) -> None:
-    emulator = Emulator(20, 3)
-    emulator.feed(start)
-    begin = time.process_time()
-    for _ in range(160):
-        emulator.feed(b"1" * 65536)
-        assert len(emulator.tokenizer.pending) <= 65536
-    assert time.process_time() - begin < 2
-    emulator.feed(b"m\x07\x1b\\OK")
-    assert emulator.text()[0] == "OK"
-    assert emulator.title == ""
-    assert emulator.errors == 0
 
 
 def test_r18_a_long_sequence_means_the_same_in_one_block_and_in_many() -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import random
-
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.viewport import Viewport
-from tests.unit.vt.streams import piece
 
 
 def fed(data: str, columns: int = 20, rows: int = 6) -> Emulator:
@@ -59,13 +56,6 @@ def test_the_view_goes_back_up_when_no_text_is_left_below_it() -> None:
     assert shown(view, client, emulator) == ["two", "$", "3", ""], "as much as fits, with the cursor"
 
 
-def test_a_larger_terminal_sees_everything_at_its_top_left() -> None:
-    emulator = fed("one\r\ntwo", 5, 2)
-    view, client = Viewport(10, 4), Emulator(10, 4)
-    assert shown(view, client, emulator) == ["one", "two", "", ""]
-    assert client.cursor == (1, 3)
-
-
 def test_only_rows_that_changed_are_sent() -> None:
     emulator = fed("one\r\ntwo\r\nthree")
     view = Viewport(10, 6)
@@ -74,11 +64,6 @@ def test_only_rows_that_changed_are_sent() -> None:
     emulator.feed(b"!")
     assert view.draw(emulator).startswith(b"\x1b[3;1Hthree!")
     assert b"one" not in view.draw(emulator)
-
-
-def test_wide_characters_cut_at_an_edge_become_blanks() -> None:
-    emulator = fed("中文字\x1b[H")
-    assert shown(Viewport(5, 2), Emulator(5, 2), emulator)[0] == "中文"
 
 
 def test_modes_of_input_and_the_cursor_follow() -> None:
@@ -95,25 +80,6 @@ def test_modes_of_input_and_the_cursor_follow() -> None:
     assert not any(client.mode(mode) for mode in (1, 1003, 1006, 2004, 1004))
     assert client.kitty_flags == 0
     assert client.cursor_visible
-
-
-def test_a_viewport_shows_what_the_emulator_holds() -> None:
-    rng = random.Random(11)
-    for _ in range(60):
-        emulator = Emulator(14, 5)
-        size = (rng.randint(2, 20), rng.randint(1, 8))
-        view, client = Viewport(*size), Emulator(*size)
-        for _ in range(12):
-            emulator.feed(b"".join(piece(rng) for _ in range(5)))
-            client.feed(view.draw(emulator))
-            row, column = emulator.cursor
-            assert client.cursor == (row - view.top, column - view.left)
-            rows = emulator.screen.buffer[view.top : view.top + size[1]]
-            for y, model in enumerate(rows):
-                for x, cell in enumerate(model[view.left : view.left + size[0]]):
-                    seen = client.screen.buffer[y][x]
-                    # Without the pens: a cache that was full in between has made them anew.
-                    assert seen[:-1] == cell[:-1] or (x in {0, size[0] - 1} and seen.data == " ")
 
 
 def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scrolled_away() -> None:
