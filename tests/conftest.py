@@ -16,7 +16,7 @@ sys.dont_write_bytecode = False
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
-from tests.support import Home, Result, Terminal, need, processes, warm  # noqa: E402
+from tests.support import Home, Result, Terminal, need, processes  # noqa: E402
 from tests.support.order import dealt  # noqa: E402
 
 _REAL = os.path.join(os.path.expanduser("~"), ".sesh")
@@ -69,7 +69,6 @@ def _own_environment() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="sesh-", dir="/tmp") as home:
         os.environ |= {"HOME": home, "SESH_DIR": os.path.join(home, ".sesh"), "TEST_RUN": _RUN}
         yield
-    warm.stop()
     os.environ.clear()
     os.environ.update(before)
     left = processes.marked("TEST_RUN", _RUN)

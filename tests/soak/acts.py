@@ -18,7 +18,7 @@ from tests.remote.farm import Far
 from tests.soak import programs
 from tests.soak.attaching import Attached
 from tests.soak.ground import SETTLING, Session, Sessions, answers
-from tests.support import Terminal, wait_until, warm
+from tests.support import Terminal, wait_until
 
 DETACH = b"\x1c"
 FLOOD_ENDS = 60.0
@@ -81,9 +81,10 @@ class Acts:
             client.leave()
 
     def _terminal(self, *words: str) -> Terminal:
-        command, env = [*self.home.command, *words], self.home.environment()
-        spawn = warm.on_terminal if self.home.fits(command, env) else None
-        return Terminal(command, env=env, cwd=self.home.path, spawn=spawn)
+        home = self.home
+        mark = home.mark if home.forks(home.env) else None
+        command = [home.launcher] if mark else home.command
+        return Terminal([*command, *words], env=home.env, cwd=home.path, mark=mark)
 
     def _shows(self, terminal: Terminal, session: Session) -> None:
         terminal.wait_for_raw(session.token.encode(), SETTLING)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import warm
+from tests.support import forking
 from tests.support.home import Home
 from tests.support.schemas import described
 
@@ -58,8 +58,14 @@ async def connected(home: Home) -> AsyncIterator[Agent]:
     server = StdioServerParameters(command=words[0], args=words[1:], env=home.env, cwd=home.path)
     said = os.path.join(home.root, "said")
     with open(said, "a", encoding="utf-8") as errors, pytest.MonkeyPatch.context() as patch:
-        if home.fits(words, home.environment()):
-            patch.setattr(asyncio.unix_events, "subprocess", SimpleNamespace(Popen=warm.Forked, PIPE=subprocess.PIPE))
+        if home.forks(home.env):
+            import sesh.mcp.serve  # noqa: F401 - each fork would load it again
+
+            def fork(words: list[str], **rest: Any) -> subprocess.Popen[bytes]:
+                streams = (rest["stdin"], rest["stdout"], rest["stderr"])
+                return forking.start(words[2:], env=home.env, cwd=home.path, streams=streams, mark=home.mark)
+
+            patch.setattr(asyncio.unix_events, "subprocess", SimpleNamespace(Popen=fork, PIPE=subprocess.PIPE))
         async with Client(stdio_client(server, errlog=errors)) as client:
             patch.undo()
             yield Agent(client)

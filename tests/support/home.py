@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -20,12 +21,15 @@ from sesh.errors import NotFound
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.reach.caller import Caller
-from tests.support import processes, warm
+from tests.support import forking, processes
 from tests.support.terminal import Terminal
+from tests.support.tools import ROOT
 
 PROMPT = "ready>"  # a blank follows it
 
 # What a test may know of the developer's environment; all else (XDG_*, SESH_*, TMUX, ZDOTDIR, BASH_ENV, …) stays out.
+PATHS = [ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
+"""Where sesh and what it needs are loaded from."""
 _KEPT = ("PATH", "USER", "LOGNAME", "TZ", "CI", "TEST_RUN", "LD_LIBRARY_PATH")
 
 _FILES = {
@@ -94,11 +98,11 @@ class Home:
         for name, content in _FILES.items():
             self.write(name, content)
         # What is typed inside a session must find the very sesh under test.
-        self.command = self._launcher = [
-            sys.executable,
-            "-IS",
-            self.write("bin/sesh", launcher(warm.PATHS), mode=0o755),
-        ]
+        self.launcher = self.write("bin/sesh", launcher(PATHS), mode=0o755)
+        self.command = self._plain = [sys.executable, "-IS", self.launcher]
+        self.mark = os.path.join(self.root, "mark")
+        with open(self.mark, "wb") as file:
+            file.write(b"mapped by each fork of the tests' process")
         self.env = {key: os.environ[key] for key in _KEPT if key in os.environ}
         self.env |= {
             "HOME": self.path,
@@ -146,19 +150,29 @@ class Home:
         env: Mapping[str, str | None] | None = None,
         cwd: str | None = None,
         stdin: int = subprocess.DEVNULL,
+        held: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """Starts `sesh ARGUMENTS` without a terminal, output in pipes. `env` adds to the environment, None removes."""
-        words, environment = [*self.command, *arguments], self.environment(env)
-        forked = self.fits(words, environment)
-        process = (warm.Forked if forked else subprocess.Popen)(
-            warm.gated(words) if warm.GATE in environment and not forked else words,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd=cwd or self.path,
-            start_new_session=True,  # else the developer's own terminal would be its controlling one
-        )
+        """Starts `sesh ARGUMENTS` without a terminal, output in pipes. `env` adds to the environment, None removes.
+
+        `held`: it stops before it begins, until SIGCONT.
+        """
+        environment = self.environment(env)
+        streams = (stdin, subprocess.PIPE, subprocess.PIPE)
+        if self.forks(environment):
+            words = [self.launcher, *arguments]
+            process = forking.start(
+                words, env=environment, cwd=cwd or self.path, streams=streams, mark=self.mark, held=held
+            )
+        else:
+            process = subprocess.Popen(
+                [*self.command, *arguments],
+                stdin=streams[0],
+                stdout=streams[1],
+                stderr=streams[2],
+                env=environment,
+                cwd=cwd or self.path,
+                start_new_session=True,  # else the developer's own terminal would be its controlling one
+            )
         self._started.append(process)
         return process
 
@@ -191,28 +205,29 @@ class Home:
         env: Mapping[str, str | None] | None = None,
         cwd: str | None = None,
         answers: bool = False,
+        held: bool = False,
     ) -> Terminal:
         """A new terminal with `sesh ARGUMENTS`, or with `command`, in it; closed with the home."""
-        words, environment = list(command or [*self.command, *arguments]), self.environment(env)
-        forked = command is None and self.fits(words, environment)
+        environment = self.environment(env)
+        forked = command is None and self.forks(environment)
+        words = [self.launcher, *arguments] if forked else list(command or [*self.command, *arguments])
         terminal = Terminal(
-            warm.gated(words) if warm.GATE in environment and not forked else words,
+            words,
             columns=columns,
             rows=rows,
             pixels=pixels,
             env=environment,
             cwd=cwd or self.path,
             answers=answers,
-            spawn=warm.on_terminal if forked else None,
+            mark=self.mark if forked else None,
+            held=held,
         )
         self._terminals.append(terminal)
         return terminal
 
-    def fits(self, words: list[str], environment: dict[str, str]) -> bool:
-        """Whether it is the sesh of this checkout that is started, maybe changed, and may be forked (`warm`)."""
-        if self.command[:-1] != self._launcher[:-1]:
-            return False
-        return (self.command == self._launcher or warm.ours(self.command[-1])) and warm.fits(words, environment)
+    def forks(self, environment: Mapping[str, str]) -> bool:
+        """Tell whether it is the sesh of this checkout that is started, and may be forked (`forking`)."""
+        return self.command == self._plain and forking.fits(environment)
 
     def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """The environment with some variables set, or removed where the value is None."""
@@ -224,7 +239,7 @@ class Home:
     def processes(self) -> list[int]:
         """Pids of all that runs in this home, daemons and their programs included."""
         self._before &= processes.listed()  # what has ended may give its pid to one of ours
-        return processes.marked("TEST_HOME", self.root, self._before)
+        return processes.marked("TEST_HOME", self.root, self._before, mapped=self.mark)
 
     def leave(self) -> None:
         """Closes terminals and ends what was started without one; sessions stay."""

@@ -38,19 +38,30 @@ def _read(path: str) -> bytes:
     """What a file has, in half the time of `open`: a test that ends asks for those of all processes."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        data = part = os.read(descriptor, _BLOCK)
-        while len(part) == _BLOCK:
-            part = os.read(descriptor, _BLOCK)
+        data = b""
+        while part := os.read(descriptor, _BLOCK):  # of what has lines the kernel gives a page at a time
             data += part
         return data
     finally:
         os.close(descriptor)
 
 
-def marked(name: str, value: str, but: Collection[str] = ()) -> list[int]:
-    """Pids, other than this process's and `but`, that were started with NAME=VALUE in their environment."""
+def marked(name: str, value: str, but: Collection[str] = (), mapped: str = "") -> list[int]:
+    """Pids, other than this process's and `but`, that were started with NAME=VALUE, or have mapped a file."""
     mark = os.fsencode(f"\0{name}={value}\0")
-    return [pid for pid, environment in _environments(but) if mark in environment and pid != os.getpid()]
+    found = []
+    for pid, environment in _environments(but):
+        if pid != os.getpid() and (mark in environment or (mapped and _maps(pid, mapped))):
+            found.append(pid)
+    return found
+
+
+def _maps(pid: int, path: str) -> bool:
+    """Tell whether a process has mapped a file (proc_pid_maps(5))."""
+    try:
+        return os.fsencode(path) in _read(f"/proc/{pid}/maps")
+    except OSError:
+        return False
 
 
 def of_user(uid: int) -> list[int]:
@@ -156,6 +167,11 @@ def called(pid: int) -> str:
 def has_terminal(pid: int) -> bool:
     """Whether a process has a controlling terminal, as what runs in a session has. Only Linux tells; else False."""
     return _status(pid)[4:5] not in ([], ["0"])
+
+
+def stopped(pid: int) -> bool:
+    """Tell whether a process has been stopped by a signal. Only Linux tells."""
+    return _status(pid)[:1] == ["T"]
 
 
 def _status(pid: int) -> list[str]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
+import signal
 import termios
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from sesh import identity, proc
-from tests.support import warm
+from tests.support import processes
 from tests.support.home import Home, Result
 from tests.support.terminal import Terminal
 from tests.support.waiting import wait_until
-
-LATE = (0.0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05)
-"""By how much the second one is behind the first one, by the round: the moments meet at different places."""
 
 
 @dataclass
@@ -27,23 +24,23 @@ class Race:
 
     home: Home
     number: int
+    """Of the round: it says which of them goes on first."""
     results: list[Result] = field(default_factory=list)
 
     def run(
         self, *lines: tuple[str, ...], keys: bytes = b"", meanwhile: Callable[[list[Any]], None] | None = None
     ) -> list[Result]:
         """Runs the lines at once; their results. A line that begins with `tty` gets a terminal, and `keys` there."""
-        gate = os.path.join(self.home.root, "gate")
         started: list[tuple[tuple[str, ...], Any]] = []
-        with open(gate, "wb") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            for at, line in enumerate(lines):
-                late = LATE[self.number % len(LATE)] if at == len(lines) - 1 else 0.0
-                waits = {warm.GATE: f"{gate}:{late}"}
-                tty = line[0] == "tty"
-                runs = self.home.terminal(*line[1:], env=waits) if tty else self.home.start(*line, env=waits)
-                started.append((line, runs))
-            wait_until(lambda: os.path.getsize(gate) == len(lines), 30)
+        for line in lines:
+            tty = line[0] == "tty"
+            runs = self.home.terminal(*line[1:], held=True) if tty else self.home.start(*line, held=True)
+            started.append((line, runs))
+        pids = [runs.pid for _, runs in started]
+        wait_until(lambda: all(map(processes.stopped, pids)), 30)
+        first = self.number % len(pids)
+        for pid in pids[first:] + pids[:first]:
+            os.kill(pid, signal.SIGCONT)
         if meanwhile is not None:
             meanwhile([runs for _, runs in started])
         self.results = [self._ended(line, runs, keys) for line, runs in started]

@@ -7,15 +7,15 @@ import os
 import pty
 import re
 import select
-import signal
 import struct
+import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tests.support import forking
 from tests.support.glass import Glass
-from tests.support.processes import reap
 from tests.support.waiting import Value, wait_until
 
 _TICK = 0.02
@@ -39,14 +39,14 @@ class Terminal:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         answers: bool = False,
-        spawn: Callable[[list[str], Mapping[str, str], str | None, int], int] | None = None,
+        mark: str | None = None,
+        held: bool = False,
     ) -> None:
         self.command = list(command)
         self.raw = bytearray()
         self.answers = answers
         self.glass = Glass(columns, rows)
         self._shown = 0
-        self._status: int | None = None
         self._over = False
         self._master, self._line = pty.openpty()
         os.set_blocking(self._master, False)
@@ -54,7 +54,29 @@ class Terminal:
         self.first_termios = self._last_termios = termios.tcgetattr(self._line)
         """The attributes before the program began."""
         self.tty = os.ttyname(self._line)
-        self.pid = (spawn or _spawn)(self.command, dict(os.environ if env is None else env), cwd, self._line)
+        environment = dict(os.environ if env is None else env)
+        self._process = self._start(environment, cwd or os.getcwd(), mark, held)
+        self.pid = self._process.pid
+
+    def _start(self, env: Mapping[str, str], cwd: str, mark: str | None, held: bool) -> subprocess.Popen[bytes]:
+        """Start the program as the leader of its session; with `mark`, as a fork (`forking`)."""
+        streams = (self._line, self._line, self._line)
+        if mark is not None:
+            return forking.start(self.command, env=env, cwd=cwd, streams=streams, mark=mark, tty=True, held=held)
+
+        def lead() -> None:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        return subprocess.Popen(
+            self.command,
+            stdin=streams[0],
+            stdout=streams[1],
+            stderr=streams[2],
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=lead,  # noqa: PLW1509 - one system call
+        )
 
     # -- looking
 
@@ -149,14 +171,11 @@ class Terminal:
             deadline = time.monotonic() + 1
             while not self._over and time.monotonic() < deadline:
                 self.pump(_TICK)
-        assert self._status is not None
-        return os.waitstatus_to_exitcode(self._status)
+        return self._process.wait()
 
     def ended(self) -> bool:
         """Whether the program has ended."""
-        if self._status is None:
-            self._status = reap(self.pid, 0)
-        return self._status is not None
+        return self._process.poll() is not None
 
     @property
     def alive(self) -> bool:
@@ -205,11 +224,11 @@ class Terminal:
     def close(self) -> None:
         """Closes the window and sees to it that the program ends."""
         self.hang_up()
-        if self._status is None:
-            self._status = reap(self.pid, 1)
-        if self._status is None:
-            os.kill(self.pid, signal.SIGKILL)
-            self._status = reap(self.pid, 10)
+        try:
+            self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
 
     def __enter__(self) -> Terminal:
         return self
@@ -222,25 +241,5 @@ class Terminal:
         glass = self._show()
         frame = "+" + "-" * glass.columns + "+"
         rows = "\n".join(f"|{row:<{glass.columns}}|" for row in glass.rows())
-        state = "runs" if self.alive else f"ended, wait status {self._status}"
+        state = "runs" if self.alive else f"ended, {self._process.returncode}"
         return f"{' '.join(self.command)} ({state})\n{frame}\n{rows}\n{frame}\nlast bytes: {bytes(self.raw[-300:])!r}"
-
-
-def _spawn(command: list[str], env: Mapping[str, str], cwd: str | None, line: int) -> int:
-    """The pid of a program that leads a session of its own, on the terminal that `line` is the line of."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        os.setsid()
-        fcntl.ioctl(line, termios.TIOCSCTTY, 0)
-        for descriptor in (0, 1, 2):
-            os.dup2(line, descriptor)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would keep that
-        if cwd is not None:
-            os.chdir(cwd)
-        os.execvpe(command[0], command, env)
-    except OSError as error:
-        os.write(2, f"{command[0]}: {error}\n".encode())
-    finally:
-        os._exit(127)

@@ -10,11 +10,12 @@ import time
 from typing import Any
 
 from sesh import protocol
-from tests.support import Home, Terminal, warm
+from tests.support import Home, Terminal
+from tests.support.home import PATHS
 
 _CLIENT = f"""
 import os, sys
-sys.path += {warm.PATHS!r}
+sys.path += {PATHS!r}
 from sesh import wire
 from sesh.client.attach import attach
 from sesh.client.outcome import AttachOptions

@@ -1,0 +1,146 @@
+"""Starts sesh as a fork of the process that runs the tests, which has sesh loaded: a tenth of an interpreter's start.
+
+The fork, and the daemons that it makes, have what a test has changed in its own process by then: a constant that a
+test shortens, a system call that it lets fail. From outside it is a process like any other, save that /proc shows the
+words and the environment of the tests' process for it; `mark` is a file that it maps, so that /proc/PID/maps tells
+whose it is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import importlib
+import io
+import logging
+import mmap
+import os
+import pkgutil
+import signal
+import subprocess
+import sys
+import termios
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, Any
+
+import sesh.__main__
+import sesh.cli
+import sesh.client
+import sesh.daemon
+import sesh.ops
+import sesh.reach
+import sesh.remote.ssh
+import sesh.vt
+from tests.births import fork_daemons
+
+ABLE = sys.platform.startswith("linux") and os.environ.get("COLD") != "1"
+"""Whether sesh is forked; COLD=1 has each one started anew."""
+_EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "PYTHON", "FORCE_COLOR", "TERMINAL_WIDTH", "GITHUB_")
+"""Variables that count when an interpreter starts, or when a module is loaded."""
+_LOADED = (sesh.cli, sesh.client, sesh.daemon, sesh.ops, sesh.reach, sesh.remote.ssh, sesh.vt)
+"""Packages of the modules that verbs, clients and daemons load when they need them."""
+USUAL = {"LANG": "C.UTF-8", **{key: os.environ[key] for key in ("TZ", "LD_LIBRARY_PATH") if key in os.environ}}
+"""Those that each home has."""
+
+
+def fits(environment: Mapping[str, str]) -> bool:
+    """Tell whether a fork can have this environment: it does not say how an interpreter starts."""
+    return ABLE and {key: value for key, value in environment.items() if key.startswith(_EARLY)} == USUAL
+
+
+def start(
+    words: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str,
+    streams: tuple[int | IO[Any], int | IO[Any], int | IO[Any]],
+    mark: str,
+    tty: bool = False,
+    held: bool = False,
+    program: Callable[[], object] = sesh.__main__.start,
+) -> subprocess.Popen[bytes]:
+    """Start a fork as `words`, the first of them the program's path, that runs `program`.
+
+    `streams`: as those of Popen. `tty`: stdin becomes its controlling terminal. `held`: it stops itself before it
+    begins, until SIGCONT.
+    """
+
+    _load()
+
+    def run() -> None:
+        try:
+            _become(list(words), env, mark, tty)
+            if held:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            program()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        _end(code if isinstance(code, int) else 0 if code is None else 1)
+
+    return subprocess.Popen(
+        list(words),
+        stdin=streams[0],
+        stdout=streams[1],
+        stderr=streams[2],
+        env=dict(env),
+        cwd=cwd,
+        start_new_session=True,
+        preexec_fn=run,  # noqa: PLW1509 - it never returns
+    )
+
+
+@functools.cache
+def _load() -> None:
+    """Import once whatever each fork would import again."""
+    for package in _LOADED:
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+
+
+def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> None:
+    """Leave nothing of the tests' process but what is loaded."""
+    os.closerange(3, 1 << 16)  # Popen goes on once its own pipe is closed
+    with open(mark, "rb") as file:
+        # Held by nothing but the process itself, to its end.
+        sys.modules["sesh"].__dict__["_mark"] = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    if tty:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) not in (None, signal.SIG_DFL):
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv[:] = words
+    sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), encoding="utf-8")
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        raw = open(descriptor, "wb", closefd=False)
+        own = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace" if name == "stderr" else "strict")
+        own.reconfigure(line_buffering=name == "stderr" or raw.isatty())
+        setattr(sys, name, own)
+    warnings.resetwarnings()
+    warnings.simplefilter("ignore")
+    logging.getLogger().handlers.clear()
+    fork_daemons()
+
+
+def _end(code: int) -> None:
+    """End as an interpreter does, but for what the tests' process wants done at its own end."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or 120  # as the interpreter's own end
+    os._exit(code)
