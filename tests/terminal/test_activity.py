@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.support import Home, Result, Terminal, processes, wait_until, warm
+from sesh.daemon import description
+from sesh.daemon.session import Session
+from sesh.daemon.spawn import main as daemon
+from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -207,23 +210,20 @@ def test_an_inherited_variable_reaches_no_session_from_another_terminal(sesh: Se
     assert stands(sesh)[1] != "hook"
 
 
-def test_a_program_may_tell_its_state_before_its_daemon_has_written_the_record(home: Home) -> None:
+def test_a_program_may_tell_its_state_before_its_daemon_has_written_the_record(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was told that `--state` works only inside a session, and its session stood as any other."""
     begun = f"{home.path}/begun"
-    code = f"""
-import os, time
-from sesh.daemon import description
-def late(session, write=description.write_record, **words):
-    until = time.monotonic() + 10
-    while not os.path.exists({begun!r}) and time.monotonic() < until:
-        time.sleep(0.01)
-    time.sleep(0.3)
-    write(session, **words)
-description.write_record = late
-"""
-    plain, home.command = home.command, warm.changed(f"exec({code!r})")
+    write = description.write_record
+
+    def late(session: Session) -> None:
+        if session.facts["pid"]:  # the first record is written before the program begins
+            wait_until(lambda: os.path.exists(begun))
+        write(session)
+
+    monkeypatch.setattr(daemon, "write_record", late)
     assert home.sesh("--open", "work", "--", "sh", "-c", ": >begun; sesh --state failed 'no key'; sleep 60").code == 0
-    home.command = plain
     becomes(home, "failed", "hook", "no key")
 
 

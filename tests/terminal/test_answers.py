@@ -18,8 +18,8 @@ from sesh.messages import Words
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from tests.support import PROMPT, Home, Result, Terminal, wait_until, warm
-from tests.terminal.test_grep import IMPATIENT
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.terminal.test_grep import impatient
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -158,9 +158,9 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
     wait_until(lambda: got(sesh) == ["a"])
 
 
-def test_a_pattern_without_end_holds_nobody(sesh: Sesh, home: Home) -> None:
+def test_a_pattern_without_end_holds_nobody(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     asking(sesh, f"printf '{'a' * 60}! '; read x; echo got=$x; sleep 60")
-    home.command = warm.changed(IMPATIENT)
+    impatient(monkeypatch)
     began = time.process_time()
     refused = sesh("--send", "job", "y", "--enter", "--if-waiting", "^(a+)+$", timeout=60)
     assert (refused.code, "takes too long to search for" in refused.stderr) == (1, True)

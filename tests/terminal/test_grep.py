@@ -7,7 +7,11 @@ import re
 import signal
 from collections.abc import Callable
 
-from tests.support import PROMPT, Home, Result, Terminal, wait_until, warm
+import pytest
+
+from sesh.daemon import requests
+from sesh.ops import matching
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -110,9 +114,12 @@ def test_its_lines_come_with_a_word_on_where_to_look(home: Home, sesh: Sesh) -> 
     assert sesh("--logs", "plain").stderr == ""
 
 
-def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(home: Home, sesh: Sesh) -> None:
+def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
+    home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a scrollback of 600,000 lines, `--logs` and `--grep` ended in an error of the protocol."""
-    home.command = warm.changed("from sesh.daemon import requests; requests.PAGE = 700; requests.MOST_OF_PAGE = 3000")
+    monkeypatch.setattr(requests, "PAGE", 700)
+    monkeypatch.setattr(requests, "MOST_OF_PAGE", 3000)
     home.write(".config/sesh/config.toml", "scrollback = 4000\n")
     sesh("--open", "web", "--", "sh", "-c", "seq 6000; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
     wait_until(lambda: "last" in sesh("--screen", "web").stdout)
@@ -125,14 +132,16 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(home: Home, ses
     assert sesh("--grep", "^2500$").stdout == f"web:{expected.index('2500') + 1}:2500\n"
 
 
-IMPATIENT = "from sesh.ops import matching; matching._SLOW = 0.2; matching.PATIENCE = 0.3"
-"""For a sesh that soon gives up a search."""
+def impatient(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.3) -> None:
+    """Have each sesh that starts from now on soon give up a search."""
+    monkeypatch.setattr(matching, "_SLOW", 0.2)
+    monkeypatch.setattr(matching, "PATIENCE", seconds)
 
 
-def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh) -> None:
+def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
     printing(sesh, "work", "echo " + "a" * 60 + "b")
     wait_until(lambda: "aab" in sesh("--logs", "work").stdout)
-    home.command = warm.changed(IMPATIENT)
+    impatient(monkeypatch)
     done = sesh("--grep", "(a+)+$", timeout=30)
     assert (done.code, "takes too long" in done.stderr) == (1, True)
 

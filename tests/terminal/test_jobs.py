@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 
-from tests.support import Home, wait_until, warm
+import pytest
+
+from sesh.ops import jobs
+from sesh.store import results
+from tests.support import Home, wait_until
 
 
-def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home) -> None:
+def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand were run by hand; these are as many as it takes to see results go, where fewer are kept."""
     newest, count = 4, 10
-    home.command = warm.changed(f"from sesh.store import results; results.NEWEST = {newest}")
+    monkeypatch.setattr(results, "NEWEST", newest)
     for number in range(1, count + 1):
         done = home.sesh("--exec", "job", "--", "sh", "-c", f"exit {number % 7}")
         assert (done.code, done.stdout, done.stderr) == (number % 7, "", "")
@@ -83,8 +87,8 @@ def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
     assert home.sesh("--logs", "night").stdout == "newer\n", "what runs goes before what is kept"
 
 
-def test_of_much_output_the_end_is_printed_and_that_is_said(home: Home) -> None:
-    home.command = warm.changed("from sesh.ops import jobs; jobs.COLLECTED = 300_000")
+def test_of_much_output_the_end_is_printed_and_that_is_said(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "COLLECTED", 300_000)
     done = home.sesh("--exec", "job", "--print", "--", "seq", "-f", "%0900g", "3000")
     assert done.code == 0
     assert len(done.raw.replace(b"\n", b"\r\n")) == 300_000  # as it came from the pty

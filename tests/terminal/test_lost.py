@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from sesh import identity, platform
+from sesh import identity, platform, system
 from sesh.ops import sessions
 from sesh.reach.caller import Caller
 from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
 from sesh.stored import Record
-from tests.support import ROOT, Home, Result, find, need, wait_until, warm
+from tests.support import ROOT, Home, Result, find, need, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -420,15 +420,15 @@ def test_without_a_terminal_a_lost_session_is_made_anew(sesh: Sesh, home: Home) 
 
 @pytest.mark.skipif(not platform.LINUX, reason="asks systemd")
 @pytest.mark.parametrize(("state", "listed"), [("stopping", "lost"), ("running", "exited")])
-def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(home: Home, state: str, listed: str) -> None:
+def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
+    home: Home, state: str, listed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A shutdown ends all processes by SIGTERM. Where systemd did not report it, that ended a session for good."""
     home.write("bin/systemctl", f"#!/bin/sh\necho {state}\n", mode=0o755)
-    mine = home.command
-    home.command = warm.changed("from sesh import system; system._SYSTEMD = '/'")
+    monkeypatch.setattr(system, "_SYSTEMD", "/")
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "echo there; exit 3")
     home.sesh("--exec", "job", "-d", "--", "sleep", "100")
-    home.command = mine
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # with the end of the line
     for name in ("web", "kept", "job") if state == "running" else ("web", "kept"):
         daemon = int(str(record(home, name)["daemon_pid"]))

@@ -11,7 +11,8 @@ import sys
 import threading
 from collections.abc import Callable
 
-from tests.support import Home, Result, rounds, wait_until, warm
+from tests.support import Home, Result, rounds, wait_until
+from tests.support.home import PATHS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FLOOD = "i=0; while [ ! -e enough ]; do i=$((i+1)); echo line $i; done; echo $i in all; exit 7"
@@ -55,7 +56,7 @@ def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
         shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, copy_function=link, dirs_exist_ok=True)
     if path:
         change(home, name, path, text)
-    places = f"sys.path[:] = [{folder!r}, *sys.path, *{warm.PATHS[1:]!r}]"
+    places = f"sys.path[:] = [{folder!r}, *sys.path, *{PATHS[1:]!r}]"
     return [sys.executable, "-IS", "-c", f"import sys; {places}; from sesh.__main__ import start; start()"]
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import PROMPT, Home, wait_until, warm
+from sesh.daemon.shell import run
+from tests.support import PROMPT, Home, wait_until
 
 SHELLS = ("bash", "zsh", "fish", "dash", "busybox")
-SIXTEENTH = "from sesh.daemon.shell import run; run.MAX_OUTPUT >>= 4; run.MAX_UNREAD >>= 4; run.CHECK_EVERY >>= 4"
 """Python that makes the bounds of a run's output so much less."""
 POSIX = ("bash", "zsh", "dash", "busybox")
 two = pytest.mark.parametrize("shell", ["bash", "fish"], indirect=True)
@@ -434,8 +434,9 @@ def test_whole_lines_come_while_the_command_runs(home: Home, shell: str) -> None
     assert (process.returncode, out, error) == (4, b"parttwo\n", b"")
 
 
-def test_more_than_is_kept_comes_whole_to_who_reads(home: Home) -> None:
-    home.command = warm.changed(SIXTEENTH)
+def test_more_than_is_kept_comes_whole_to_who_reads(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for bound in ("MAX_OUTPUT", "MAX_UNREAD", "CHECK_EVERY"):  # a sixteenth of what is kept, and read
+        monkeypatch.setattr(run, bound, getattr(run, bound) >> 4)
     opened(home, "bash")
     lines = "for x in 1 2 3 4; do seq -f %0900g 1000; sleep 0.2; done"  # the reader never falls far behind
     done = home.sesh("--run", "t", "--", f"{lines}; printf '\\033[1mend\\033]0;'; printf 'title\\007'", timeout=60)

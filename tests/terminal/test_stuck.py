@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import Any
 
 import pytest
 
 from sesh.client import attachment
 from sesh.reach import find
-from tests.support import Home, warm
+from tests.support import Home
 
 
 @pytest.mark.parametrize(
@@ -26,10 +27,12 @@ from tests.support import Home, warm
         (["--run", "work", "--", "true"], 125),
     ],
 )
-def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, words: list[str], code: int) -> None:
+def test_a_daemon_that_does_not_answer_is_named_within_seconds(
+    home: Home, words: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`--logs` waited for half a minute, and said that some session's daemon had not answered."""
-    home.command = warm.changed("from sesh.reach import find; find.PATIENCE = 0.5")
     assert find.PATIENCE <= 5
+    monkeypatch.setattr(find, "PATIENCE", 0.5)
     assert home.sesh("--open", "work", "--", "cat").code == 0
     daemon = home.summary("work")["daemon_pid"]
     os.kill(daemon, signal.SIGSTOP)
@@ -44,10 +47,12 @@ def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, words
         os.kill(daemon, signal.SIGCONT)
 
 
-def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home: Home) -> None:
+def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The terminal stayed blank for ten seconds; the page says five."""
     assert attachment.HELLO_TIMEOUT <= 5
-    home.command = warm.changed("from sesh.client import attachment; attachment.HELLO_TIMEOUT = 0.5")
+    monkeypatch.setattr(attachment, "HELLO_TIMEOUT", 0.5)
     assert home.sesh("--open", "work", "--", "cat").code == 0
     daemon = home.summary("work")["daemon_pid"]
     os.kill(daemon, signal.SIGSTOP)
@@ -62,13 +67,21 @@ def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home
 
 
 @pytest.mark.parametrize("verb", ["--screen", "--logs"])
-def test_a_daemon_that_hangs_behind_its_greeting_is_named_within_seconds(home: Home, verb: str) -> None:
+def test_a_daemon_that_hangs_behind_its_greeting_is_named_within_seconds(
+    home: Home, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both waited for half a minute, as for a daemon whose emulator is far behind."""
     assert home.sesh("--open", "work", "--", "cat").code == 0
     daemon = home.summary("work")["daemon_pid"]
-    stops = f"setattr(find, 'welcomed', lambda *words: (greeted(*words), os.kill({daemon}, signal.SIGSTOP))[0])"
-    code = f"import os, signal; from sesh.reach import find; find.PATIENCE, greeted = 0.5, find.welcomed; {stops}"
-    home.command = warm.changed(code)
+    welcomed = find.welcomed
+
+    def then_stopped(*words: Any) -> Any:
+        greeted = welcomed(*words)
+        os.kill(daemon, signal.SIGSTOP)
+        return greeted
+
+    monkeypatch.setattr(find, "PATIENCE", 0.5)
+    monkeypatch.setattr(find, "welcomed", then_stopped)
     try:
         began = time.monotonic()
         done = home.sesh(verb, "work")

@@ -10,8 +10,9 @@ import pytest
 
 from sesh import wire
 from sesh.api import Sent, Session
+from sesh.daemon import submission
 from sesh.errors import Busy, NotSubmitted, Refused, UsageError
-from tests.support import PROMPT, Home, Result, Terminal, wait_until, warm
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
 from tests.support.scale import LONG
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
@@ -310,10 +311,12 @@ def test_a_program_that_ends_after_it_has_read_the_text_is_said_to_have_ended(se
     assert (sent.code, "it has ended, and got no Enter" in sent.stderr) == (1, True)
 
 
-def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(home: Home) -> None:
+def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A Ctrl-C came up to 30 s later than the text that it was to stop."""
-    patient = "submission._STALLED = submission._READING = 1000"
-    home.command = warm.changed(f"from sesh.daemon import submission; {patient}")
+    monkeypatch.setattr(submission, "_STALLED", 1000)
+    monkeypatch.setattr(submission, "_READING", 1000)
     home.sesh("--open", "deaf", "--", "sh", "-c", "stty -icanon; echo ready; exec sleep 1000")
     wait_until(lambda: "ready" in home.sesh("--screen", "deaf").stdout)
     text = home.start("--send", "deaf", "a text", "--enter")
@@ -322,8 +325,8 @@ def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(home: Home) 
     assert text.wait(20) == 1
 
 
-def test_a_text_gets_no_enter_behind_keys_that_came_meanwhile(home: Home) -> None:
-    home.command = warm.changed("from sesh.daemon import submission; submission._STANDS = 3")
+def test_a_text_gets_no_enter_behind_keys_that_came_meanwhile(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission, "_STANDS", 3)
     home.sesh("--open", "raw", "--", "sh", "-c", "stty raw; echo ready; exec cat -v >out")
     wait_until(lambda: "ready" in home.sesh("--screen", "raw").stdout)
     text = home.start("--send", "raw", "a text", "--enter")

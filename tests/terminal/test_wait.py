@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, processes, wait_until, warm
-from tests.terminal.test_grep import IMPATIENT
+from tests.support import Home, Result, processes, wait_until
+from tests.terminal.test_grep import impatient
 
 Sesh = Callable[..., Result]
 
@@ -188,12 +188,13 @@ def test_time_that_runs_out_is_124_and_an_error_in_json(sesh: Sesh) -> None:
 
 
 @pytest.mark.usefixtures("work")
-def test_a_pattern_that_takes_forever_costs_the_session_nothing(sesh: Sesh, home: Home) -> None:
+def test_a_pattern_that_takes_forever_costs_the_session_nothing(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The regular expression of one wait could have run in the daemon, and held up everybody."""
     home.patience = 30  # the search ends when it has had its processor time, also where its waiter was killed
-    mine, home.command = home.command, warm.changed(IMPATIENT.replace("'0.3'", "'2.0'"))
+    impatient(monkeypatch, 2.0)
     waiting = home.start("--wait", "work", "--for", r"(a+)+$ never")
-    home.command = mine
     typed(sesh, "printf 'a%.0s' $(seq 60); echo b")
     assert sesh("--send", "work", "echo al''ive", "--enter").code == 0
     assert sesh("--wait", "work", "--for", "alive", "--timeout", "10").code == 0
@@ -248,14 +249,16 @@ def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: 
     assert waiting.communicate(timeout=20)[0] == b"for: needle three\n"
 
 
-def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(sesh: Sesh, home: Home) -> None:
+def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It held the client beyond its timeout, for as long as the universe stands."""
     sesh("--open", "work", "--", "sh", "-c", "while read -r x; do echo $x; done")
     waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "0.6")
     typed(sesh, "a" * 60 + "b")
     wait_until(lambda: "ab" in sesh("--screen", "work").stdout)
     assert waiting.wait(60) == 124
-    home.command = warm.changed(IMPATIENT)
+    impatient(monkeypatch)
     refused = sesh("--wait", "work", "--for", "(a+)+$", "--json", timeout=90)
     assert (refused.code, refused.json()["error"]["code"]) == (1, "refused")
     assert "takes too long" in refused.stdout

@@ -9,14 +9,17 @@ import signal
 import subprocess
 import termios
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from sesh.cli import attach
+from sesh.cli.tui import watcher
 from sesh.errors import Refused
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from tests.support import PROMPT, ROOT, Home, Result, Terminal, wait_until, warm
+from tests.support import PROMPT, ROOT, Home, Result, Terminal, wait_until
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -280,9 +283,11 @@ def test_after_the_mark_moved_by_itself_a_key_answers_nothing(terminal: Open, se
 
 
 @tells
-def test_the_mark_stays_at_a_session_that_was_answered_as_it_may_ask_again(home: Home) -> None:
+def test_the_mark_stays_at_a_session_that_was_answered_as_it_may_ask_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A program that worked for half a second between two questions lost the mark to another session."""
-    home.command = warm.changed("from sesh.cli.tui import watcher; watcher._STAYS_FOR = 60.0")
+    monkeypatch.setattr(watcher, "_STAYS_FOR", 60.0)
     gate = "until [ -e next ]; do sleep 0.02; done"
     asking(home.sesh, "one", f"printf 'push it? '; read x; {gate}; printf 'really? '; read x; sleep 60")
     asking(home.sesh, "two", ASKS)
@@ -314,15 +319,16 @@ def test_a_word_that_is_typed_without_its_slash_sends_nothing(terminal: Open, se
 
 
 @tells
-def test_who_leaves_as_the_mark_moves_leaves(home: Home) -> None:
+def test_who_leaves_as_the_mark_moves_leaves(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it was not known whether the program echoes, `q` was taken for an answer that came too soon."""
-    home.command = warm.changed(
-        "import os, time; from sesh.ops import send; hides = send.hides\n"
-        "def late(target, name, *words):\n"
-        "    while name == 'two' and not os.path.exists('known'): time.sleep(0.02)\n"
-        "    return hides(target, name, *words)\n"
-        "send.hides = late"
-    )
+    hides = send.hides
+
+    def late(target: Any, name: str, *words: Any) -> Any:
+        if name == "two":
+            wait_until(lambda: os.path.exists("known"), 60)
+        return hides(target, name, *words)
+
+    monkeypatch.setattr(send, "hides", late)
     asking(home.sesh, "one", "printf 'push it? '; read x; sleep 60")
     asking(home.sesh, "two", ASKS)
     opened = home.terminal("--watch")
@@ -475,14 +481,21 @@ def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_the_quit_key_between_list_and_session_ends_nothing_with_a_signal(home: Home, moment: str) -> None:
+def test_the_quit_key_between_list_and_session_ends_nothing_with_a_signal(
+    home: Home, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The terminal is not raw in between: the kernel made SIGQUIT of Ctrl-\\ typed twice, and sesh died of it."""
-    quits = "os.kill(os.getpid(), signal.SIGQUIT)"
-    words = f"({quits}, attach(*words))[1]" if moment == "before" else f"(attach(*words), {quits})[0]"
-    home.command = warm.changed(
-        "import os, signal; from sesh.cli import attach as verb; attach = verb.attach\n"
-        f"verb.attach = lambda *words: {words}"
-    )
+    attached = attach.attach
+
+    def quitting(*words: Any) -> Any:
+        if moment == "before":
+            os.kill(os.getpid(), signal.SIGQUIT)
+        left = attached(*words)
+        if moment == "after":
+            os.kill(os.getpid(), signal.SIGQUIT)
+        return left
+
+    monkeypatch.setattr(attach, "attach", quitting)
     home.sesh("--open", "one", "--", "sh", "-c", "sesh --state failed 'no key'; echo in-one; sleep 60")
     assert home.sesh("--wait", "one", "--for", "in-one", "--since-start", "--timeout", "15").code == 0
     opened = home.terminal("--watch")
