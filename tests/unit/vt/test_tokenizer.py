@@ -220,6 +220,19 @@ def test_any_chunking_gives_the_same_state() -> None:
         assert fed(data, 12, 4).state() == pieces.state()
 
 
+@pytest.mark.parametrize("start", [b"\x1b]0;", b"\x1bP", b"\x1b_G", b"\x1b["])
+def test_r18_sequences_without_end_cost_bounded_memory(start: bytes) -> None:
+    emulator = Emulator(20, 3)
+    emulator.feed(start)
+    for _ in range(20):
+        emulator.feed(b"1" * 65536)
+        assert len(emulator.tokenizer.pending) <= 65536
+    emulator.feed(b"m\x07\x1b\\OK")
+    assert emulator.text()[0] == "OK"
+    assert emulator.title == ""
+    assert emulator.errors == 0
+
+
 def test_r18_a_long_sequence_means_the_same_in_one_block_and_in_many() -> None:
     for size in (65532, 65533, 65534, 65535, 70000):
         kinds = ((b"\x1b]2;", b"\x07"), (b"\x1b]2;", b"\x1b\\"), (b"\x1b[", b"m"), (b"\x1b[", b"H"))
