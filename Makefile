@@ -1,5 +1,5 @@
-# Everything runs in .venv, which is created again only when pyproject.toml or setup.py changes. `make test-all` creates
-# one more for each interpreter: .venv-3.12 and so on.
+# Everything runs in .venv, which is created again only when pyproject.toml or setup.py changes. `make test-on` creates
+# one more for another interpreter: .venv-python3.12.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,27 +11,23 @@ DEVELOP := PYTHONWARNINGS='ignore:Editable installation'
 GROUPS := -q -e '.[mcp]' --group dev
 # Many tests wait for other processes and for links: three workers a processor keep it busy.
 WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3)
-# What .ci/run alone runs: installs of the wheel, the tests of the tests' own hosts, and what is dear and changes rarely.
-QUICK := not installs and not harness and not thorough
 
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
 # Its second name, for whoever has another program called sesh.
 SECOND := $(PROGRAM)-mux
 
-.PHONY: help run test test-all test-packages fidelity fuzz soak faults check bench bench-quick pictures man install uninstall clean
+.PHONY: help run test test-on test-packages fidelity fuzz soak check bench bench-quick man install uninstall clean
 
 help:
 	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
 	@echo 'make test       what sesh does (ARGS="-k name" selects tests); installs the programs that they drive'
-	@echo 'make test-all   the unit and terminal suites on each Python from 3.10 to 3.13 that this machine has'
+	@echo 'make test-on    the unit tests on another Python, if this machine has it (PYTHON=python3.12)'
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
-	@echo 'make faults     every system call of daemons and clients fails, one after the other and in pairs (PAIRS=500)'
-	@echo 'make soak       50 sessions in use for an hour (HOURS=0.5: for half of one): what grows, and what goes wrong'
+	@echo 'make soak       tests that are dear, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
 	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md (bench-quick: what became slower since)'
-	@echo 'make pictures   redraw the pictures of the pages (ARGS="tour watch" selects some)'
 	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
 	@echo 'make install    install sesh in its own environment, linked as ~/.local/bin/sesh'
 	@echo 'make uninstall  remove that again, once no session runs from it; says what else stays'
@@ -50,7 +46,7 @@ $(STAMP): $(RUNS)
 	@touch $@
 
 $(VENV)-%/.installed: pyproject.toml setup.py .ci/venv.sh
-	@PYTHON='$(or $(PYTHON),python$*)' sh .ci/venv.sh $(@D)
+	@PYTHON='$*' sh .ci/venv.sh $(@D)
 	@$(@D)/bin/python $(PIP) install -q 'pip>=25.1'
 	$(DEVELOP) $(@D)/bin/python $(PIP) install $(GROUPS)
 	@touch $@
@@ -65,28 +61,24 @@ test-packages: $(STAMP)
 	@sh tests/packages.sh
 	@sh tests/fidelity/packages.sh
 
-# CODE: a file for the exit code of pytest, of which make says no more than that it is not 0.
 test: test-packages
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore=tests/house -m '$(QUICK)' $(ARGS)$(if $(CODE),; code=$$?; echo $$code >'$(CODE)'; exit $$code)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore=tests/house -m 'not soak' $(ARGS)
 
-test-all: test-packages
-	$(BIN)/python -m tests.interpreters tests/unit tests/terminal
+# Without an interpreter of that name there is nothing to test.
+test-on:
+	@if command -v '$(PYTHON)' >/dev/null && '$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null; then \
+	    $(MAKE) -s $(VENV)-$(notdir $(PYTHON))/.installed && \
+	    $(VENV)-$(notdir $(PYTHON))/bin/pytest -q -n 2 -m 'not soak' -o cache_dir=$(VENV)-$(notdir $(PYTHON))/.cache tests/unit; \
+	else echo 'make test-on: no usable $(PYTHON) here'; fi
 
 fidelity: test-packages
 	LONG=1 $(BIN)/pytest -q tests/fidelity
 	@$(BIN)/python -m tests.fidelity
 
 soak: test-packages
-	LONG=1 $(BIN)/pytest -q -k 'r09 or r11 or r16 or two_at_once or given_up or fifty_hosts or many_jobs or many_megabytes or stands_twice or whatever_a_record or random_editing or enter_arrives or never_rests' tests/faults tests/terminal \
-	    tests/remote/test_fanout.py tests/remote/test_forgotten.py tests/remote/test_given_up.py \
-	    tests/remote/test_hanging.py tests/remote/test_predict_programs.py
-	LONG=1 $(BIN)/pytest -q tests/remote/network tests/remote/test_exact.py tests/remote/test_exact_keys.py \
-	    tests/remote/test_exact_events.py
-	$(BIN)/python -m tests.remote.measure_many
-	$(BIN)/python -m tests.soak --hours $(or $(HOURS),1) $(ARGS)
-
-faults: $(STAMP)
-	$(BIN)/python -m tests.faults.inject --pairs $(or $(PAIRS),500) $(ARGS)
+	LONG=1 $(BIN)/pytest -q -m soak tests
+	$(BIN)/python -m bench.links.many
+	$(BIN)/python -m bench.soak --hours $(or $(HOURS),1) $(ARGS)
 
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz all --minutes $(or $(MINUTES),5) $(ARGS)
@@ -95,8 +87,8 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/pictures.py docs/film.py setup.py
-	$(BIN)/pytest -q -m '$(QUICK)' tests/house
+	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py setup.py
+	$(BIN)/pytest -q -m 'not soak' tests/house
 
 bench: $(STAMP)
 	@sh tests/packages.sh tmux screen dtach
@@ -108,10 +100,6 @@ bench-quick: $(STAMP)
 
 man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py
-
-pictures: $(STAMP)
-	@sh tests/packages.sh
-	PYTHONPATH=. $(BIN)/python docs/pictures.py $(ARGS)
 
 install:
 	@if { [ -e '$(PROGRAM)' ] || [ -L '$(PROGRAM)' ]; } && [ -z '$(FORCE)' ] && \

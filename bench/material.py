@@ -91,7 +91,7 @@ _MAKERS = {"plain": _plain, "colour": _colour, "full-screen": _full_screen}
 
 def piece(kind: str) -> bytes:
     """A stretch of some 100 KB that the material of a kind repeats."""
-    return _MAKERS[kind](random.Random(kind))  # noqa: S311 (always the same on purpose)
+    return _MAKERS[kind](random.Random(kind))
 
 
 def write(folder: str, sizes: dict[str, int]) -> dict[str, int]:

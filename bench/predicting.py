@@ -104,7 +104,7 @@ def attached(field: Field, words: list[str], trip: int, option: str) -> Iterator
 
 def _take(window: Window, keys: int) -> list[float]:
     """Types so many letters as a person does; seconds until each was shown."""
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     poll = select.poll()
     poll.register(window.master, select.POLLIN)
     waiting: dict[int, float] = {}

@@ -21,7 +21,7 @@ class Writer:
     """Makes text of chance, always the same."""
 
     def __init__(self, kind: str) -> None:
-        self.random = random.Random(kind)  # noqa: S311 (always the same on purpose)
+        self.random = random.Random(kind)
         self.latin = self.words(_LATIN)
 
     def words(self, letters: str, longest: int = 9) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
 
@@ -16,8 +18,8 @@ sys.dont_write_bytecode = False
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
+from tests.house.rooms import TIMES  # noqa: E402
 from tests.support import Home, Result, Terminal, need, processes  # noqa: E402
-from tests.support.order import dealt  # noqa: E402
 
 _REAL = os.path.join(os.path.expanduser("~"), ".sesh")
 _RUN = uuid.uuid4().hex
@@ -35,14 +37,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             need(tool)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """No worker has something long to do when the others have nothing left."""
-    workers = getattr(config, "workerinput", {}).get("workercount", 1)
-    if workers > 1:
-        items[:] = dealt(items, lambda item: item.nodeid.partition("::")[0], workers)
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """What tests are made of stays: it is not looked through for garbage, now or later."""
@@ -53,6 +47,34 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.collect()
         gc.freeze()
         gc.enable()
+
+
+class Seconds:
+    """Notes the seconds of each file of tests, and of the whole run: `python -m tests.house.rooms` shows them."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.spent: dict[str, float] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        path = report.nodeid.partition("::")[0]
+        self.spent[path] = self.spent.get(path, 0.0) + report.duration
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        whole = time.monotonic() - self.began
+        if len({path.split("/")[1] for path in self.spent}) > 5:  # all of the suite, or most of it
+            os.makedirs(os.path.dirname(TIMES), exist_ok=True)
+            with open(TIMES, "w", encoding="utf-8") as file:
+                json.dump({**self.spent, "": whole}, file)
+        longest = sorted(self.spent.items(), key=lambda each: -each[1])[:10]
+        terminalreporter.section("the files that took longest")
+        for path, seconds in longest if len(self.spent) > 1 else ():
+            terminalreporter.write_line(f"{seconds:7.1f} s  {path}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Seconds())
 
 
 @pytest.fixture(scope="session", autouse=True)

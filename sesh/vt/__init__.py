@@ -15,7 +15,7 @@ What the rest of sesh uses, each to be imported from its own module:
 The modules, each importing only those above it:
 
 `grammar`                        control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
-`breaks` `column_widths`         tables made by scripts of these names in `tests.unicode`
+`breaks` `column_widths`         tables made by scripts of these names in `bench.unicode`
 `graphemes` `packed`             widths and clusters (UAX 29); compressed bytes
 `modes`                          the modes that are remembered, and their defaults
 `cell` `lines`                   cells, pens and SGR, and cells as text with SGR; output as lines

@@ -1,4 +1,4 @@
-"""The properties of characters that make grapheme clusters. Made by `python -m tests.unicode.breaks`.
+"""The properties of characters that make grapheme clusters. Made by `python -m bench.unicode.breaks`.
 
 From STARTS[n] on, up to the next start, characters are of KINDS[n]:
 

@@ -1,4 +1,4 @@
-"""The columns that characters take. Made by `python -m tests.unicode.column_widths` from `wcwidth`.
+"""The columns that characters take. Made by `python -m bench.unicode.column_widths` from `wcwidth`.
 
 From STARTS[n] on, up to the next start, characters take WIDTHS[n] columns. U+FE0E makes the wide emoji of NARROWED
 narrow; U+FE0F makes the narrow emoji of WIDENED wide.

@@ -98,7 +98,7 @@ _AS_XTERM_AND_KITTY = {
     **dict.fromkeys("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd", 0),
     "\u3164": 2,
 }
-"""Widths on which xterm and kitty agree against wcwidth (`python -m tests.unicode.widths`): number signs and their like
+"""Widths on which xterm and kitty agree against wcwidth (`python -m bench.unicode.widths`): number signs and their like
 (prepended concatenation marks) have none, and the Hangul filler is wide. Two more kinds of marks, which kitty joins to
 the cell before, keep wcwidth's width."""
 

@@ -346,7 +346,7 @@ def test_r24_the_clipboard_is_written_live_and_never_again(daemons: Daemons) -> 
         r"printf '\033['; head -c 200000 /dev/zero | tr '\0' ';'; printf 'm'",
         r"yes $(printf '\314\201\314\201\314\201\314\201') | tr -d '\n' | head -c 400000; echo",
         pytest.param(  # dear, and tested in tests/unit/vt/test_tokenizer.py
-            r"yes $(printf '\0337') | tr -d '\n' | head -c 1000000", marks=pytest.mark.thorough
+            r"yes $(printf '\0337') | tr -d '\n' | head -c 1000000", marks=pytest.mark.soak
         ),
         r"head -c 300000 /dev/urandom; printf '\030\033\\\033c'",
     ],

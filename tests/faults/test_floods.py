@@ -58,7 +58,7 @@ def flood(home: Home) -> Flood:
 
 @pytest.mark.parametrize(
     "attack",
-    ["crumbs", "held", *(pytest.param(each, marks=pytest.mark.thorough) for each in RARE)],
+    ["crumbs", "held", *(pytest.param(each, marks=pytest.mark.soak) for each in RARE)],
 )
 def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(flood: Flood, attack: str) -> None:
     terminal = flood.attach(attack)
@@ -71,7 +71,7 @@ def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(flood: Floo
     assert terminal.termios() == terminal.first_termios
 
 
-@pytest.mark.thorough  # seconds, for the same buffers as a flood of crumbs
+@pytest.mark.soak  # seconds, for the same buffers as a flood of crumbs
 def test_a_terminal_that_reads_nothing_takes_bounded_memory_too(flood: Flood) -> None:
     """A megabyte in pieces of two bytes took two hundred, and minutes to be written."""
     terminal = flood.attach("crumbs")

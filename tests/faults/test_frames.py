@@ -271,7 +271,7 @@ def test_a_client_with_an_odd_terminal_is_shown_to_others(work: Daemons) -> None
     assert client["tty"] == "/dev/[31mpts"
 
 
-@pytest.mark.parametrize("share", [3, pytest.param(1, marks=pytest.mark.thorough)])  # of all, one in so many
+@pytest.mark.parametrize("share", [3, pytest.param(1, marks=pytest.mark.soak)])  # of all, one in so many
 def test_odd_types_in_a_verbs_words_are_answered(work: Daemons, share: int) -> None:
     keys = ("id", "verb", "which", "to", "host", "format", "lines", "ansi", "text", "set", "output", "follow", "exit")
     for at, verb in enumerate(sorted(set(REQUESTS) - {"kill"})):

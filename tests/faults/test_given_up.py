@@ -214,7 +214,7 @@ def verbs() -> Iterator[Verbs]:
 
 @pytest.mark.timeout(rounds(120, 1200))
 @pytest.mark.parametrize(
-    "step", [pytest.param(step, marks=[pytest.mark.thorough] if step in BESIDE else []) for step in STEPS]
+    "step", [pytest.param(step, marks=[pytest.mark.soak] if step in BESIDE else []) for step in STEPS]
 )
 def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
     verbs: Verbs, monkeypatch: pytest.MonkeyPatch, step: str
@@ -270,9 +270,7 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home, asked:
 
 
 # zsh and dash as bash.
-@pytest.mark.parametrize(
-    "shell", ["bash", "fish", *(pytest.param(s, marks=pytest.mark.thorough) for s in ("zsh", "dash"))]
-)
+@pytest.mark.parametrize("shell", ["bash", "fish", *(pytest.param(s, marks=pytest.mark.soak) for s in ("zsh", "dash"))])
 def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(home: Home, asked: Askers, shell: str) -> None:
     """The shell is stopped once the line is typed; it goes on when the asker has its answer."""
     if shutil.which(shell) is None:
@@ -319,7 +317,7 @@ os.posix_spawn = spawn
 """Creators start an interpreter for a daemon, and it stops at the same steps."""
 
 
-@pytest.mark.parametrize("how", ["fork", pytest.param("interpreter", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("how", ["fork", pytest.param("interpreter", marks=pytest.mark.soak)])
 @pytest.mark.parametrize("killed", [False, True], ids=["gives-up", "is-killed"])
 def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
     home: Home, monkeypatch: pytest.MonkeyPatch, how: str, killed: bool

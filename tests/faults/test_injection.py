@@ -78,7 +78,7 @@ def test_a_session_outlives_that(stage: Stage, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "scenario", [pytest.param(each, marks=[pytest.mark.thorough] if each in DEAR else []) for each in SCENARIOS]
+    "scenario", [pytest.param(each, marks=[pytest.mark.soak] if each in DEAR else []) for each in SCENARIOS]
 )
 def test_whatever_call_fails_a_session_goes_on_or_ends_in_order(stage: Stage, scenario: str) -> None:
     chance = random.Random(f"{SEED} {scenario}")

@@ -114,7 +114,7 @@ seq -f "$(printf '\033[K')line %.0f" 1 100000; : >done; exec cat
     ("patch", "lines"),
     [
         ("screen.model:LULL=1000", 1000),
-        pytest.param("screen.model:LULL=1000", 0, marks=pytest.mark.thorough),  # the same burst, dear to draw
+        pytest.param("screen.model:LULL=1000", 0, marks=pytest.mark.soak),  # the same burst, dear to draw
         ("clients.relay:ATTACH_TIME=0", 1000),
     ],
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tests.fuzz import bridges, casts, costs, files, frames, keys, terminals
+from tests.fuzz import bridges, files, frames, keys, terminals
 
-TARGETS = {
-    target.name: target for part in (terminals, frames, bridges, keys, files, casts, costs) for target in part.TARGETS
-}
+TARGETS = {target.name: target for part in (terminals, frames, bridges, keys, files) for target in part.TARGETS}

@@ -26,11 +26,7 @@ def cases(target: Target) -> st.SearchStrategy[bytes]:
     return st.one_of(st.binary(max_size=200), numbers.map(lambda seed: target.case(random.Random(seed), known)))
 
 
-#: What a case costs is told only by a processor that nobody else wants.
-EACH = [pytest.param(name, marks=[pytest.mark.thorough] if name == "cost" else []) for name in TARGETS]
-
-
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("name", [*TARGETS])
 def test_every_case_holds(name: str) -> None:
     target = TARGETS[name]
     with target.open() as check:

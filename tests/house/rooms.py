@@ -1,113 +1,103 @@
-"""`python -m tests.house.rooms [REVISION]`: lines and lines of code of each room, beside those of a revision.
+"""`python -m tests.house.rooms [REVISION]`: lines of each room and folder of tests, beside those of a revision.
 
-Code is what is neither blank, comment nor docstring. `BUDGETS` bounds the lines of each room.
+After `make test` it shows the seconds of each folder of tests too. It fails where a budget is exceeded.
 """
 
 from __future__ import annotations
 
-import ast
-import io
+import json
+import os
 import subprocess
 import sys
-import tokenize
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from tests.support import ROOT
 
-FOLDERS = (
-    "sesh/cli", "sesh/tui", "sesh/api", "sesh/mcp", "sesh/ops", "sesh/reach", "sesh/recovery", "sesh/store",
-    "sesh/vt", "sesh/loop", "daemon", "client", "remote", "completions", "bench", "docs", ".ci", "tests",
-)  # fmt: skip
 BUDGETS = {
     "sesh/*.py": 7_050, "sesh/api": 520, "sesh/cli": 8_450, "sesh/loop": 120, "sesh/mcp": 800, "sesh/ops": 6_590,
     "sesh/reach": 2_250, "sesh/recovery": 350, "sesh/store": 1_090, "sesh/vt": 7_460, "daemon": 12_510,
-    "client": 4_110, "remote": 5_420, "completions": 10, "bench": 4_170, "docs": 860, ".ci": 170, "tests": 81_400,
+    "client": 4_110, "remote": 5_420, "completions": 10, "docs": 860, ".ci": 170,
+    "bench": 8_000, "tests": 48_000, "tests/contract": 600, "tests/faults": 2_300, "tests/fidelity": 1_750, "tests/fuzz": 2_500,
+    "tests/house": 800, "tests/remote": 8_000, "tests/support": 2_400, "tests/terminal": 12_000, "tests/unit": 17_500,
 }  # fmt: skip
 """Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
-PRODUCT = ("sesh/", "sesh/*", "daemon", "client", "remote", "completions")
-NO_CODE = (
-    tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.COMMENT,
-)  # fmt: skip
+SECONDS = 180
+"""Of `make test` on two processors, at most."""
+TIMES = os.path.join(ROOT, ".pytest_cache", "seconds.json")
+"""Where `tests/conftest.py` notes the seconds of each file of a run of the whole suite, and of all of it."""
 
 
-class Size(NamedTuple):
-    """Lines of files, and those of code."""
-
-    lines: int = 0
-    code: int = 0
-
-    def plus(self, other: Size) -> Size:
-        """Return the sum of both."""
-        return Size(self.lines + other.lines, self.code + other.code)
-
-
-def room_of(path: str) -> str:
-    """Return the room of a file, by its path: `sesh/*.py` for the shared modules."""
-    for folder in FOLDERS:
-        if path.startswith(f"{folder}/"):
-            return folder
-    return "sesh/*.py" if path.startswith("sesh/") else "."
-
-
-def size_of(text: str) -> Size:
-    """Count the lines of a Python source, and those of code."""
-    code: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type not in NO_CODE:
-            code.update(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(text)):
-        value = node.value if isinstance(node, ast.Expr) else None
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            code.difference_update(range(value.lineno, (value.end_lineno or 0) + 1))
-    return Size(text.count("\n"), len(code))
-
-
-def sizes(
-    paths: Iterable[str], read: Callable[[str], str], measure: Callable[[str], Size] = size_of
-) -> dict[str, Size]:
-    """Return the size of each room, of all of the product ("product"), and of the tests."""
-    found: dict[str, Size] = {}
-    for path in paths:
-        size = measure(read(path))
-        room = room_of(path)
-        for name in (room, "product") if room.startswith(PRODUCT) else (room,):
-            found[name] = found.get(name, Size()).plus(size)
-    return found
+def rooms_of(path: str) -> list[str]:
+    """Return what a file counts for: a room, or `tests` and a folder of it; `sesh/*.py` for the shared modules."""
+    parts = path.split("/")
+    folder = "/".join(parts[:2]) if len(parts) > 2 else ""
+    if parts[0] == "tests":
+        return ["tests", folder] if folder else ["tests"]
+    if parts[0] == "sesh":
+        return [folder or "sesh/*.py", "product"]
+    return [parts[0], "product"] if parts[0] in ("daemon", "client", "remote", "completions") else [parts[0]]
 
 
 def _git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def of_revision(revision: str) -> dict[str, Size]:
-    """Return the sizes at a revision. Raises CalledProcessError for one that git does not have."""
-    rows = (line.split(None, 3) for line in _git("ls-tree", "-r", revision).splitlines())
-    paths = [path for mode, _, _, path in rows if mode.startswith("100") and path.endswith(".py")]
-    return sizes(paths, lambda path: _git("show", f"{revision}:{path}"))
+def _count(listing: str, read: Callable[[str], str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for line in listing.splitlines():
+        mode, *_, path = line.split(None, 3)
+        if mode.startswith("100") and path.endswith(".py"):
+            for room in rooms_of(path):
+                found[room] = found.get(room, 0) + read(path).count("\n")
+    return found
 
 
-def of_checkout(measure: Callable[[str], Size] = size_of) -> dict[str, Size]:
-    """Return the sizes of the files that git tracks, as they are now."""
-    rows = (line.split(None, 3) for line in _git("ls-files", "--stage").splitlines())
-    paths = [path for mode, _, _, path in rows if mode.startswith("100") and path.endswith(".py")]
+def sizes(revision: str = "") -> dict[str, int]:
+    """Count the lines of each room at a revision, or as the checkout is now. Raises CalledProcessError."""
+    if revision:
+        return _count(_git("ls-tree", "-r", revision), lambda path: _git("show", f"{revision}:{path}"))
 
     def read(path: str) -> str:
-        with open(f"{ROOT}/{path}", encoding="utf-8") as file:
+        with open(os.path.join(ROOT, path), encoding="utf-8") as file:
             return file.read()
 
-    return sizes(paths, read, measure)
+    return _count(_git("ls-files", "--stage"), read)
 
 
-def main(words: list[str]) -> None:
-    """Print the table."""
-    now = of_checkout()
-    before = of_revision(words[0]) if words else {}
-    for room in sorted({*now, *before}, key=lambda room: (room in ("product", "tests"), room)):
-        old = f"{before[room].lines:7,} {before[room].code:7,}  " if room in before else " " * 17 if before else ""
-        size = now.get(room, Size())
-        print(f"{room:16}{old}{size.lines:7,} {size.code:7,}")
+def seconds() -> dict[str, float]:
+    """Return the seconds of each folder in the last run of the whole suite, and of the run ("tests"); empty if none."""
+    try:
+        with open(TIMES, encoding="utf-8") as file:
+            times: dict[str, float] = json.load(file)
+    except FileNotFoundError:
+        return {}
+    found = {"tests": times.pop("")}
+    for path, spent in times.items():
+        folder = rooms_of(path)[-1]
+        found[folder] = found.get(folder, 0.0) + spent
+    return found
+
+
+def table(rooms: Iterable[str], columns: Iterable[dict[str, int] | dict[str, float]]) -> str:
+    """Return a row for each room with what each column has of it."""
+    columns = list(columns)
+    return "\n".join(
+        f"{room:16}" + "".join(f"{column[room]:10,.0f}" if room in column else " " * 10 for column in columns)
+        for room in rooms
+    )
+
+
+def main(words: list[str]) -> int:
+    """Print the table of lines (before, now, budget) and seconds; return 1 if a budget is exceeded."""
+    now, spent = sizes(), seconds()
+    before = sizes(words[0]) if words else {}
+    print(table(sorted({*now, *before}), [before, now, BUDGETS, spent]))
+    over = [room for room, lines in now.items() if lines > BUDGETS.get(room, lines)]
+    if spent.get("tests", 0) > SECONDS:
+        over.append(f"the time: {spent['tests']:.0f} of {SECONDS} s")
+    print("\n".join(f"over its budget: {each}" for each in over), end="\n" if over else "")
+    return bool(over)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

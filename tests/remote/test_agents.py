@@ -100,7 +100,7 @@ def hooks_of(name: str) -> dict[str, Any]:
         *((name, "") for name in AGENTS),
         ("claude.json", "@box"),
         # The way there is the same for all settings.
-        *(pytest.param(name, "@box", marks=pytest.mark.thorough) for name in ("codex.toml", "gemini.json")),
+        *(pytest.param(name, "@box", marks=pytest.mark.soak) for name in ("codex.toml", "gemini.json")),
     ],
 )
 def test_an_agent_says_when_it_works_waits_and_has_finished(home: Home, farm: Farm, name: str, host: str) -> None:

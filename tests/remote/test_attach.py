@@ -38,7 +38,7 @@ def attached(home: Home, *words: str, **options: Any) -> Terminal:
 
 # zsh and dash as bash: a thorough run has all of them.
 @pytest.mark.parametrize(
-    "shell", ["bash", "fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.thorough) for shell in ("zsh", "dash"))]
+    "shell", ["bash", "fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("zsh", "dash"))]
 )
 def test_a_session_is_left_and_found_again(home: Home, farm: Farm, shell: str) -> None:
     far = farm.host("box", user_shell=shell)
@@ -430,7 +430,7 @@ def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, farm: F
     assert not far.exists(".local/bin/sesh")
 
 
-@pytest.mark.thorough  # a whole deploy takes seconds; deploys by --deploy are tested in each run
+@pytest.mark.soak  # a whole deploy takes seconds; deploys by --deploy are tested in each run
 @pytest.mark.usefixtures("light")
 def test_who_has_no_sesh_there_gets_it_with_a_key(home: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False)

@@ -159,7 +159,7 @@ PRINTED = {
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param(kind, marks=[pytest.mark.thorough] if kind in ("plain", "fast", "wide", "counted") else [])
+        pytest.param(kind, marks=[pytest.mark.soak] if kind in ("plain", "fast", "wide", "counted") else [])
         for kind in PRINTED
     ],
 )

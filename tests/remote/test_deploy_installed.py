@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from sesh.about import __version__
-from tests.house.distribution import build, uv_install, wheelhouse
 from tests.remote.farm import Farm
 from tests.support import Home
+from tests.support.distribution import build, uv_install, wheelhouse
 
 
-@pytest.mark.installs
+@pytest.mark.soak
 def test_a_sesh_that_uv_installed_deploys_itself_and_upgrades(home: Home, farm: Farm, tmp_path: Path) -> None:
     far = farm.host("box", installed=False)
     (wheel,) = build(tmp_path).glob("*.whl")

@@ -89,8 +89,8 @@ def test_a_connection_that_stands_is_used_before_a_new_login(home: Home, farm: F
     "config",
     [
         {},
-        pytest.param({"ControlPath": "none"}, marks=pytest.mark.thorough),
-        pytest.param({"ControlPath": "~/own-%C", "ControlMaster": "no"}, marks=pytest.mark.thorough),
+        pytest.param({"ControlPath": "none"}, marks=pytest.mark.soak),
+        pytest.param({"ControlPath": "~/own-%C", "ControlMaster": "no"}, marks=pytest.mark.soak),
     ],
 )
 def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(

@@ -14,7 +14,7 @@ from tests.support import Home, rounds
 @pytest.mark.timeout(rounds(120, 600))
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(kind, marks=[] if kind == "mixed" else [pytest.mark.thorough]) for kind in KINDS],
+    [pytest.param(kind, marks=[] if kind == "mixed" else [pytest.mark.soak]) for kind in KINDS],
 )
 @pytest.mark.parametrize("seed", range(1, rounds(1, 3) + 1))
 def test_a_flood_over_a_link_that_breaks_is_shown_exactly(home: Home, farm: Farm, kind: str, seed: int) -> None:
@@ -39,7 +39,7 @@ MIDDLES = {
 }
 
 
-@pytest.mark.parametrize("told", [True, pytest.param(False, marks=pytest.mark.thorough)], ids=["told", "brief"])
+@pytest.mark.parametrize("told", [True, pytest.param(False, marks=pytest.mark.soak)], ids=["told", "brief"])
 def test_a_link_that_breaks_in_the_middle_of_something(home: Home, farm: Farm, told: bool) -> None:
     """Where it goes on, and where it has to be repeated."""
     hasty(home)

@@ -14,8 +14,8 @@ from tests.remote.test_cuts import brisk, hasty
 from tests.support import Home, Terminal, rounds
 
 # Whether the outage lasts until the person is told of it; `make test` plays the first.
-TOLD_FIRST = [pytest.param(True, id="told"), pytest.param(False, id="brief", marks=pytest.mark.thorough)]
-BRIEF_FIRST = [pytest.param(False, id="brief"), pytest.param(True, id="told", marks=pytest.mark.thorough)]
+TOLD_FIRST = [pytest.param(True, id="told"), pytest.param(False, id="brief", marks=pytest.mark.soak)]
+BRIEF_FIRST = [pytest.param(False, id="brief"), pytest.param(True, id="told", marks=pytest.mark.soak)]
 
 
 def lines(terminal: Terminal) -> list[int]:
@@ -79,7 +79,7 @@ def in_order(found: list[int], last: int) -> bool:
 
 
 @pytest.mark.parametrize("told", BRIEF_FIRST)
-@pytest.mark.parametrize("size", [(80, 20), pytest.param((100, 30), marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("size", [(80, 20), pytest.param((100, 30), marks=pytest.mark.soak)])
 def test_a_resize_in_an_outage_loses_nothing(home: Home, farm: Farm, told: bool, size: tuple[int, int]) -> None:
     """Terminals move their rows in ways of their own then: some may stand twice."""
     brisk(home)
@@ -111,7 +111,7 @@ def test_a_rename_in_an_outage_is_told_and_nothing_is_lost(home: Home, farm: Far
     assert lines(terminal) == list(range(1, 61))
 
 
-@pytest.mark.thorough
+@pytest.mark.soak
 @pytest.mark.timeout(rounds(120, 600))
 def test_two_clients_of_which_one_is_cut_off_both_show_all(home: Home, farm: Farm) -> None:
     """The other one goes on meanwhile, and types."""

@@ -89,8 +89,8 @@ def same(terminal: Terminal, glass: Glass) -> bool:
     ("echo", "options"),
     [
         (True, ("--predict", "always")),
-        pytest.param(True, (), marks=pytest.mark.thorough),
-        pytest.param(False, (), marks=pytest.mark.thorough),
+        pytest.param(True, (), marks=pytest.mark.soak),
+        pytest.param(False, (), marks=pytest.mark.soak),
     ],
     ids=["predicted", "echoed", "silent"],
 )

@@ -61,7 +61,7 @@ def test_an_agent_loops_in_a_shell_that_stays(home: Home, farm: Farm, example: s
         assert (rows[3]["exit_code"], rows[3]["output"]) == (0, "two  blanks\n")
 
 
-@pytest.mark.thorough  # ten cold starts and a deploy, for a script that changes rarely
+@pytest.mark.soak  # ten cold starts and a deploy, for a script that changes rarely
 @pytest.mark.usefixtures("light")
 def test_a_machine_that_was_just_launched_is_put_to_work(home: Home, farm: Farm) -> None:
     far = farm.host("bare", installed=False)

@@ -17,7 +17,7 @@ from tests.remote.patches import patch_host
 from tests.remote.sshd import Sshd
 from tests.support import PROMPT, Home, need, processes, wait_until, warm
 
-pytestmark = pytest.mark.harness
+pytestmark = pytest.mark.soak
 SHELLS = ["bash", "zsh", "fish", "dash", "tcsh"]
 
 

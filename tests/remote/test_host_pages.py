@@ -102,7 +102,7 @@ def gone(far: Far) -> bool:
 
 
 # Each line starts a whole sesh, with deploys among them; what the verbs do has tests of its own.
-@pytest.mark.thorough
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_the_first_commands_for_a_host_and_its_removal_work_as_printed(home: Home, farm: Farm) -> None:
     [gpu] = made(farm, "gpu")
@@ -114,7 +114,7 @@ def test_the_first_commands_for_a_host_and_its_removal_work_as_printed(home: Hom
     assert gone(gpu)
 
 
-@pytest.mark.thorough
+@pytest.mark.soak
 @pytest.mark.needs("jq")
 @pytest.mark.timeout(400)
 def test_the_commands_for_many_hosts_and_their_removal_work_as_printed(home: Home, farm: Farm) -> None:

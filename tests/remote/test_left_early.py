@@ -15,7 +15,7 @@ from tests.support import Home, Terminal, wait_until
 
 KEYS = pytest.mark.parametrize("key", [b"\x1c", b"\x03"], ids=["quit", "interrupt"])
 KEY_AND_INTERRUPT = pytest.mark.parametrize(
-    "key", [b"\x1c", pytest.param(b"\x03", marks=pytest.mark.thorough)], ids=["quit", "interrupt"]
+    "key", [b"\x1c", pytest.param(b"\x03", marks=pytest.mark.soak)], ids=["quit", "interrupt"]
 )
 """Where a wait is dear to come to; at the others both keys are tried in each run."""
 STRUCK = """

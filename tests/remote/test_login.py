@@ -227,9 +227,9 @@ def test_a_changed_key_ends_what_follows_a_session(home: Home, farm: Farm) -> No
         ("--events",),
         ("--exec", "job", "--", "sleep", "60"),
         # These go over the link as one of those above does.
-        pytest.param(("--logs", "work", "-f"), marks=pytest.mark.thorough),
-        pytest.param(("--events", "work"), marks=pytest.mark.thorough),
-        pytest.param(("--run", "work", "--", "sleep 60"), marks=pytest.mark.thorough),
+        pytest.param(("--logs", "work", "-f"), marks=pytest.mark.soak),
+        pytest.param(("--events", "work"), marks=pytest.mark.soak),
+        pytest.param(("--run", "work", "--", "sleep 60"), marks=pytest.mark.soak),
     ],
 )
 def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far, words: tuple[str, ...]) -> None:

@@ -202,7 +202,7 @@ RAW_PROMPTS = {
 @pytest.mark.parametrize(
     "prompt",
     [
-        pytest.param(prompt, id=place, marks=[pytest.mark.thorough] if place in ("behind the name", "below") else [])
+        pytest.param(prompt, id=place, marks=[pytest.mark.soak] if place in ("behind the name", "below") else [])
         for place, prompt in RAW_PROMPTS.items()
     ],
 )

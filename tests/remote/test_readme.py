@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from sesh.cli import parser
-from tests.house.distribution import NOWHERE, copied, pack, wheelhouse
 from tests.remote.farm import Farm
 from tests.support import PROMPT, ROOT, Home, Terminal
+from tests.support.distribution import NOWHERE, copied, pack, wheelhouse
 
 FOLLOWING = ("--events", "--record", "--watch")
 """Verbs that go on until they are stopped."""
@@ -102,7 +102,7 @@ def test_the_five_commands_of_the_readme_work_as_they_are_printed(home: Home) ->
 
 
 # Each line starts a whole sesh, with deploys among them; what the verbs do has tests of its own.
-@pytest.mark.installs
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_every_command_of_the_readme_works_on_a_fresh_account(home: Home, farm: Farm, tmp_path: Path) -> None:
     clone, *others = (lines(block) for block in blocks())

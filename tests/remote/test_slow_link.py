@@ -36,7 +36,7 @@ def test_the_link_ends_with_its_command_and_when_nobody_listens(command: str) ->
 
 @pytest.mark.parametrize(
     "flood",
-    ["yes 'a line of some length'", pytest.param("seq 1000000000", marks=pytest.mark.thorough)],  # as the first
+    ["yes 'a line of some length'", pytest.param("seq 1000000000", marks=pytest.mark.soak)],  # as the first
 )
 def test_ctrl_c_in_a_flood_waits_for_no_old_output(slow: Slow, flood: str) -> None:
     """Megabytes stood in the buffers of the way, which is many seconds."""

@@ -160,7 +160,7 @@ def test_what_has_not_changed_costs_no_connection_and_no_process(
 
 
 @pytest.mark.needs("rsync")
-@pytest.mark.thorough  # seconds; a few files show above that nothing is started
+@pytest.mark.soak  # seconds; a few files show above that nothing is started
 @pytest.mark.parametrize("lines", [1, 2000])
 def test_two_thousand_files_that_have_not_changed_start_no_process_and_no_connection(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, lines: int

@@ -302,7 +302,7 @@ def test_directories_are_meant_over_there(home: Home, farm: Farm) -> None:
 
 # zsh and dash as bash: a thorough run has all of them.
 @pytest.mark.parametrize(
-    "shell", ["bash", "fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.thorough) for shell in ("zsh", "dash"))]
+    "shell", ["bash", "fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("zsh", "dash"))]
 )
 def test_the_shell_of_a_session_over_there_is_a_login_shell(home: Home, farm: Farm, shell: str) -> None:
     far = farm.host("box", user_shell=shell)

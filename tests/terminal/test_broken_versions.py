@@ -46,7 +46,7 @@ WAYS = {
 LATER = ["read", "write", "send", "input", "screen", "request", "timer", "turn", "hang", "exit", "listener"]
 """What can be broken in earnest only, and still be undone."""
 RARE = ["listener", "write", "send", "attach", "input", "resize", "screen", "timer", "exit", "abort", "ending", "sleep"]
-EACH = {way: pytest.param(way, marks=[pytest.mark.thorough] if way in RARE else []) for way in WAYS}
+EACH = {way: pytest.param(way, marks=[pytest.mark.soak] if way in RARE else []) for way in WAYS}
 """Those that one of the others stands for are left to `.ci/run`."""
 LINES = 'stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r'
 

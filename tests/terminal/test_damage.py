@@ -62,7 +62,7 @@ RARE = ("empty", "of another shape", "huge", "half a pair", "bytes", "a long id"
 
 def kinds(*rare: str) -> list[Any]:
     """All of them; those that one of the others stands for are left to `.ci/run`."""
-    return [pytest.param(kind, marks=[pytest.mark.thorough] if kind in rare else []) for kind in KINDS]
+    return [pytest.param(kind, marks=[pytest.mark.soak] if kind in rare else []) for kind in KINDS]
 
 
 @pytest.mark.parametrize("kind", kinds(*RARE, "of other types", "nested", "a directory"))
@@ -115,7 +115,7 @@ def read(home: Home, entry: str) -> dict[str, Any]:
         "nested",
         "a FIFO",
         # Refused by the same look at the file as the FIFO.
-        *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("huge", "a directory", "a link")),
+        *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("huge", "a directory", "a link")),
     ],
 )
 def test_a_bad_result_and_a_bad_note_cost_themselves_alone(home: Home, sesh: Sesh, kind: str) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from sesh.about import DISTRIBUTION, PROGRAM, __version__
-from tests.house.distribution import build, install, tool, uv_install, wheelhouse
 from tests.support import Home
+from tests.support.distribution import build, install, tool, uv_install, wheelhouse
 
-pytestmark = pytest.mark.installs
+pytestmark = pytest.mark.soak
 
 MANUAL = "share/man/man1/sesh.1"
 COMPLETIONS = (

@@ -48,7 +48,7 @@ def test_each_verb_that_asks_many_daemons_asks_them_in_portions(limited: list[st
     wait_until(lambda: not home.names())
 
 
-@pytest.mark.thorough  # each limit on descriptors, two interpreters for each
+@pytest.mark.soak  # each limit on descriptors, two interpreters for each
 def test_where_not_one_daemon_can_be_asked_one_line_says_what_to_do(home: Home, sesh: Sesh) -> None:
     """It was an internal error with `ulimit -n 10`."""
     for number in range(8):

@@ -340,7 +340,7 @@ def cleared(home: Home) -> Iterator[None]:
 
 @pytest.mark.timeout(rounds(300, 1800))
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in TELLING else [pytest.mark.thorough]) for name in PAIRS]
+    "name", [pytest.param(name, marks=[] if name in TELLING else [pytest.mark.soak]) for name in PAIRS]
 )
 def test_two_at_once(home: Home, name: str) -> None:
     for number in range(rounds(3 if "reload" in name else 5, 50)):  # a reload starts two interpreters

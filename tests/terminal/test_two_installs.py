@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from sesh.about import __version__
-from tests.house.distribution import NOWHERE, copied, pack, tool, wheelhouse
 from tests.support import PROMPT, Home
+from tests.support.distribution import NOWHERE, copied, pack, tool, wheelhouse
 
-pytestmark = pytest.mark.installs
+pytestmark = pytest.mark.soak
 
 NEWER = "99.0.1"
 """What the one that make installs calls itself."""

@@ -14,7 +14,6 @@ import pytest
 
 from sesh import paths, platform, protocol, wire, writing
 from sesh.errors import NotFound, ProtocolError, Refused, SeshError, Silent, TimedOut, Unknown, Unreachable
-from tests.support import cost
 
 WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
 
@@ -138,16 +137,6 @@ def test_frames_that_nobody_took_are_handed_over(pair: Pair) -> None:
     assert connection.leftovers() == [(protocol.PING, b"1"), (protocol.PING, b"2")]
     assert connection.leftovers() == []
     assert connection.decoder.unfinished == b"\x05\x00"
-
-
-def test_many_small_frames_of_a_peer_cost_time_in_proportion(pair: Pair) -> None:
-    """Each moved all that came after it."""
-    connection, _ = pair
-    count = 200_000
-    connection.put_back(protocol.Decoder().feed(protocol.frame(protocol.PING) * count))
-    with cost.measuring():
-        spent = cost.seconds(lambda _: [connection.receive() for _ in range(count)], b"", most=1.0)
-    assert spent < 1.0
 
 
 def test_a_non_blocking_connection_waits_without_spinning(pair: Pair) -> None:

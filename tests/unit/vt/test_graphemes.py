@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 import wcwidth
 
+from bench.unicode import column_widths
 from sesh.vt.breaks import KINDS, STARTS, VERSION
 from sesh.vt.column_widths import VERSION as VERSION_OF_WIDTHS
 from sesh.vt.emulator import Emulator
-from sesh.vt.graphemes import EMOJI, KIND, WIDTH, ZWJ, clusters, columns, continues, expanded, joined
+from sesh.vt.graphemes import EMOJI, KIND, WIDTH, ZWJ, clusters, columns, expanded, joined
 from sesh.vt.render.replay import repaint, replay
-from tests.unicode import breaks, column_widths, widths
 from tests.unit.vt.streams import essence
-
-#: A folder with the files of Unicode that `tests.unicode.breaks` reads, and GraphemeBreakTest.txt.
-DATA = os.environ.get("UNICODE_DATA", "")
-#: xterm's wcwidth.c and kitty's char-props-data.h, with a colon between them.
-SOURCES = os.environ.get("TERMINAL_WIDTHS", "")
-needs_data = pytest.mark.skipif(not DATA, reason="UNICODE_DATA names no folder with the files of Unicode")
 
 
 @pytest.mark.skipif(wcwidth.__version__ != VERSION_OF_WIDTHS, reason="the table is made from another wcwidth")
 def test_the_widths_are_what_the_script_makes_of_wcwidth() -> None:
     assert column_widths.MODULE.read_text(encoding="utf-8") == column_widths.module()
-
-
-@needs_data
-def test_the_table_is_what_the_script_makes_of_the_files_of_unicode() -> None:
-    assert breaks.MODULE.read_text(encoding="utf-8") == breaks.module(Path(DATA))
 
 
 def test_the_table_has_the_kinds_of_unicode_16() -> None:
@@ -125,54 +112,6 @@ def test_rep_repeats_a_cluster_of_mode_2027() -> None:
 @pytest.mark.parametrize(("char", "width"), [("\u0600", 0), ("\u06dd", 0), ("\u3164", 2), ("\u302e", 0)])
 def test_widths_are_those_on_which_xterm_and_kitty_agree(char: str, width: int) -> None:
     assert WIDTH[char] == width
-
-
-@pytest.mark.skipif(
-    not SOURCES, reason="TERMINAL_WIDTHS does not name wcwidth.c of xterm and char-props-data.h of kitty"
-)
-def test_all_widths_on_which_xterm_and_kitty_agree_are_ours_but_for_marks_that_kitty_joins() -> None:
-    first, second = map(Path, SOURCES.split(":"))
-    assert list(widths.differences(widths.xterm(first), widths.kitty(second))) == [
-        (0x302E, 0x302F, 2, 0),
-        (0x16FF0, 0x16FF1, 2, 0),
-    ]
-
-
-def segments(text: str) -> list[str]:
-    out: list[str] = []
-    for char in text:
-        if out and continues(out[-1], char):
-            out[-1] += char
-        else:
-            out.append(char)
-    return out
-
-
-@needs_data
-def test_all_lines_of_unicodes_grapheme_break_test_hold() -> None:
-    """All but those with CR LF, which are controls here. In cells, what has no width joins the cell before it, and is
-    dropped where there is none."""
-    other = []
-    for line in breaks.read("auxiliary/GraphemeBreakTest.txt", Path(DATA)).splitlines():
-        if not (codes := line.partition("#")[0].strip()):
-            continue
-        parts = ["".join(chr(int(code, 16)) for code in re.findall("[0-9A-F]+", part)) for part in codes.split("÷")]
-        wanted = [part for part in parts if part]
-        text = "".join(wanted)
-        if segments(text) != wanted:
-            other.append(codes)
-        if set(text) & set("\0\1\r\n"):
-            continue
-        shown: list[str] = []
-        for part in wanted:
-            if shown and not WIDTH[part[0]]:
-                shown[-1] += part
-            elif rest := part[next((at for at, char in enumerate(part) if WIDTH[char]), len(part)) :]:
-                shown.append(rest)
-        while shown and shown[-1] == " ":
-            shown.pop()
-        assert cells(f"\x1b[?2027h{text}") == shown, codes
-    assert other == ["÷ 000D × 000A ÷", "÷ 000D × 000A ÷ 0061 ÷ 000A ÷ 0308 ÷"]
 
 
 def test_a_word_is_laid_out_in_parts_that_join_nothing() -> None:

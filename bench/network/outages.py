@@ -1,0 +1,128 @@
+"""What cuts a client from its host, and the moment from which on a new connection is possible."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.network.stand import Stand
+from bench.network.watched import Watched, watch
+
+AWAY = 2.0
+"""Seconds without an address, with the device down, or stopped."""
+LOST_PACKETS = 6.0
+QUIET = 1.5
+"""Seconds in which nothing flows before a NAT forgets."""
+_ON_ITS_WAY = 0.02
+
+JUMPS = """
+import os
+from sesh.recovery import wake
+def jumped():
+    path = os.path.expanduser("~/clock.%d" % os.getpid())
+    if not os.path.exists(path):
+        os.mkfifo(path)
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC), lambda: None
+wake._clock_timer = jumped
+wake.Wake.slept = lambda self: True
+"""
+"""For a launcher: a byte in the file ~/clock.PID is to that client as a clock that has jumped after a sleep."""
+
+Clients = Sequence[Watched]
+
+
+def _address(stand: Stand, clients: Clients, number: int) -> float:
+    stand.remove_address()
+    watch(clients, AWAY)
+    return stand.add_address(another=number % 2 == 0)
+
+
+def _route(stand: Stand, clients: Clients, number: int) -> float:
+    return stand.change_route(gone=number % 2 == 0)
+
+
+def _interface(stand: Stand, clients: Clients, number: int) -> float:
+    stand.take_down()
+    watch(clients, AWAY)
+    return stand.bring_up()
+
+
+def _nat(stand: Stand, clients: Clients, number: int) -> float:
+    watch(clients, QUIET)
+    stand.forget()
+    moment = time.monotonic()
+    for client in clients:
+        client.terminal.type("k")
+    return moment
+
+
+def _lost(stand: Stand, clients: Clients, number: int) -> float:
+    stand.darken()
+    watch(clients, LOST_PACKETS)
+    stand.lighten()
+    return time.monotonic()
+
+
+def _stopped(stand: Stand, clients: Clients, number: int) -> float:
+    return _sleep(stand, clients, jump=False)
+
+
+def _slept(stand: Stand, clients: Clients, number: int) -> float:
+    return _sleep(stand, clients, jump=True)
+
+
+def _sleep(stand: Stand, clients: Clients, *, jump: bool) -> float:
+    stand.forget()
+    watch(clients, _ON_ITS_WAY)
+    home = stand.farm.home
+    stopped = home.processes()
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    watch(clients, AWAY)
+    for client in clients:
+        path = os.path.join(home.path, f"clock.{client.terminal.pid}")
+        if jump and os.path.exists(path):
+            with open(path, "wb", buffering=0) as clock:
+                clock.write(b"j")
+    moment = time.monotonic()
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    return moment
+
+
+def _sshd(stand: Stand, clients: Clients, number: int) -> float:
+    moment = stand.restart_sshd()
+    watch(clients, stand.trip / 2 + _ON_ITS_WAY)  # what the old one had sent arrives
+    return moment
+
+
+@dataclass(frozen=True)
+class Outage:
+    """One kind: `happen` returns the moment (monotonic) from which on a new ssh could connect.
+
+    `announced`: the system says so, or the person. `quiet`: the program must print nothing by itself.
+    """
+
+    what: str
+    happen: Callable[[Stand, Clients, int], float]
+    announced: bool = True
+    quiet: bool = False
+
+    def allowed(self, alone: float, trip: float) -> float:
+        """Seconds within which new output has to stand on the terminal, where ssh alone takes `alone`."""
+        return alone + trip + (0.5 if self.announced else 1.2)
+
+
+OUTAGES = {
+    "address": Outage("address removed, one added 2 s later", _address),
+    "route": Outage("route changed to another device", _route),
+    "interface": Outage("interface down, up 2 s later", _interface),
+    "nat": Outage("NAT forgot the connections, a key", _nat, announced=False, quiet=True),
+    "lost": Outage("all packets lost for 6 s", _lost, announced=False),
+    "stopped": Outage("stopped, connections die, SIGCONT", _stopped),
+    "slept": Outage("the same, and the clock jumps", _slept),
+    "sshd": Outage("sshd restarted", _sshd),
+}

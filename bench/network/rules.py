@@ -1,0 +1,50 @@
+"""What a client may do while it looks for another connection, judged from the packets that the router has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from math import inf
+
+from bench.network.router import Flow
+
+_INEXACT = 0.5
+"""Attempts by which more may be counted in a time, as a busy machine starts one ssh later than the other."""
+
+
+def attempts(flows: Sequence[Flow], since: float) -> list[Flow]:
+    """Those that were begun until the server answered one that went on; what comes later is a new shared connection."""
+    begun = sorted((flow for flow in flows if flow.syns[0] > since), key=lambda flow: flow.syns[0])
+    won = min((flow.answered for flow in begun if flow.answered and not flow.closed_by_client), default=inf)
+    return [flow for flow in begun if flow.syns[0] < won]
+
+
+def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ()) -> list[str]:
+    """Where one client has made more than an attempt a second, and one for each change of an address or a route."""
+    begun = [flow.syns[0] for flow in attempts(flows, since)]
+    return [
+        f"{last - first + 1} from {begun[first] - since:+.2f} to {begun[last] - since:+.2f}"
+        for first, last in combinations(range(len(begun)), 2)
+        if last - first
+        > begun[last] - begun[first] + _INEXACT + sum(begun[first] < change <= begun[last] for change in changes)
+    ]
+
+
+def ended_for_newer(flows: Sequence[Flow], since: float) -> list[str]:
+    """Attempts that the server had accepted and the client closed, while a newer one went on.
+
+    Those that had only lost a race are none: the newer one was under way when they were accepted, and got farther.
+    """
+    begun = attempts(flows, since)
+    found = []
+    for old in begun:
+        closed = old.closed_by_client
+        if not (closed and 0 < old.accepted < closed) or old.forgotten or 0 < old.closed_by_server < closed:
+            continue
+        for new in begun:
+            goes_on = not new.closed_by_client or new.closed_by_client > closed + 1
+            raced = new.syns[0] < old.accepted and 0 < new.answered < closed
+            if old.syns[0] < new.syns[0] < closed and goes_on and not raced:
+                words = f"accepted {old.accepted - since:+.2f}, closed {closed - since:+.2f}"
+                found.append(f"{words}; {new.client}: {new.syns[0] - since:+.2f}, accepted {new.accepted - since:+.2f}")
+    return found

@@ -1,0 +1,184 @@
+"""The stand: sesh and ssh in one network namespace, sshd in another, and what happens to the network between them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bench.network.namespaces import Namespace
+from bench.network.router import Flow
+from tests.remote.farm import Far, Farm
+from tests.remote.sshd import Sshd
+from tests.support import ROOT, need
+
+HOST = "10.91.3.1"
+NETWORKS = {"wlan0": "10.91.1", "eth0": "10.91.2"}
+"""The client's devices, and the networks behind which it is reached by them."""
+
+
+class Stand:
+    """`far` is a host in a namespace of its own, and the sesh of the farm's home runs in another one.
+
+    The client has two devices with an address each; its default route goes over `device`. Raises OSError where the
+    system does not let namespaces or TUN devices be made.
+    """
+
+    def __init__(self, farm: Farm, trip: float) -> None:
+        self.farm = farm
+        self.device = "wlan0"
+        self._addresses = dict.fromkeys(NETWORKS, 2)
+        """The last number of the address that a device has."""
+        self.here, self.there = Namespace(), Namespace()
+        words = [f"{self.here.path},{name},{network}" for name, network in NETWORKS.items()]
+        words.append(f"{self.there.path},net0,{HOST.rpartition('.')[0]}")
+        command = [sys.executable, "-m", "bench.network.router", *words]
+        pipe = subprocess.PIPE
+        self._router = subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT, text=True)
+        assert self._router.stdout is not None
+        said = self._router.stdout.readline().strip()
+        if said != "ready":
+            self.close()
+            raise OSError(said)
+        self.there.ip(f"addr add {HOST}/24 dev net0", "link set net0 up", "route add default dev net0")
+        for name in NETWORKS:
+            self.here.ip(f"addr add {self.address(name)}/24 dev {name}", f"link set {name} up")
+        self.here.ip(f"route add default dev {self.device}")
+        self.set_trip(trip)
+        ground = farm.ground
+        folder = os.path.join(ground.folder, f"sshd-{os.path.basename(farm.home.root)}")
+        settings = {"AuthorizedKeysFile": f"{ground.identity}.pub", "ListenAddress": HOST}
+        self.sshd = Sshd(folder, settings, within=self.there.within)
+        self.far: Far = farm.host("box", server=self.sshd)
+        farm.home.command = [*self.here.within, *farm.home.command]
+
+    def close(self) -> None:
+        """Ends the host's server and the router."""
+        if hasattr(self, "sshd"):
+            self.sshd.remove()
+        self._router.communicate()
+        self.here.close()
+        self.there.close()
+
+    # -- the router
+
+    def _command(self, line: str) -> object:
+        assert self._router.stdin is not None
+        assert self._router.stdout is not None
+        self._router.stdin.write(f"{line}\n")
+        self._router.stdin.flush()
+        answer: object = json.loads(self._router.stdout.readline())
+        return answer
+
+    def set_trip(self, seconds: float) -> None:
+        """The round trip from now on."""
+        self.trip = seconds
+        self._command(f"trip {seconds}")
+
+    def darken(self, device: str = "") -> None:
+        """No packet passes any more, or none over one device."""
+        self._command(f"dark {device} yes")
+
+    def lighten(self, device: str = "") -> None:
+        """Packets pass again."""
+        self._command(f"dark {device} no")
+
+    def forget(self) -> None:
+        """Packets of all connections that were begun are dropped, as by a NAT that has forgotten them."""
+        self._command("forget")
+
+    def flows(self) -> list[Flow]:
+        """The TCP connections so far, the oldest first."""
+        found = self._command("flows")
+        assert isinstance(found, list)
+        return [Flow(**each) for each in found]
+
+    # -- the client's devices
+
+    def address(self, device: str = "") -> str:
+        """The address of a device; of the one with the default route."""
+        device = device or self.device
+        return f"{NETWORKS[device]}.{self._addresses[device]}"
+
+    def remove_address(self) -> None:
+        """The address goes, and with it the routes."""
+        self.here.ip(f"addr del {self.address()}/24 dev {self.device}")
+
+    def add_address(self, *, another: bool) -> float:
+        """The device gets an address, the same or another, and the default route; the moment."""
+        if another:
+            self._addresses[self.device] = self._addresses[self.device] % 200 + 2
+        moment = time.monotonic()
+        self.here.ip(f"addr add {self.address()}/24 dev {self.device}", f"route add default dev {self.device}")
+        return moment
+
+    def change_route(self, *, gone: bool) -> float:
+        """The default route changes to the other device, and nothing passes the old one; the moment.
+
+        `gone`: the old one loses its address; it has another when the route comes back to it.
+        """
+        old = self.device
+        self.device = next(name for name in NETWORKS if name != old)
+        self.darken(old)
+        self.lighten(self.device)
+        lines = [f"route replace default dev {self.device}"]
+        if gone:
+            before = self.address(old)
+            self._addresses[old] = self._addresses[old] % 200 + 2
+            lines += [f"addr del {before}/24 dev {old}", f"addr add {self.address(old)}/24 dev {old}"]
+        moment = time.monotonic()
+        self.here.ip(*lines)
+        return moment
+
+    def take_down(self) -> None:
+        """The device with the default route goes down."""
+        self.here.ip(f"link set {self.device} down")
+
+    def bring_up(self) -> float:
+        """It is up again, with the default route; the moment."""
+        moment = time.monotonic()
+        self.here.ip(f"link set {self.device} up", f"route add default dev {self.device}")
+        return moment
+
+    def restart_sshd(self) -> float:
+        """The host's server ends with all connections, and a new one listens; the moment."""
+        self.sshd.stop()
+        self.sshd.start()
+        return time.monotonic()
+
+    # -- ssh alone
+
+    def ssh_alone(self) -> float:
+        """Seconds that a new connection of ssh without sesh needs until a command's output is here."""
+        home = self.farm.home
+        ssh = os.path.join(home.path, "bin", "ssh")
+        words = [*self.here.within, ssh, "-o", "ControlMaster=no", "-o", "ControlPath=none", self.far.word, "echo here"]
+        began = time.monotonic()
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=home.env) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"here\n"
+            return time.monotonic() - began
+
+
+@contextmanager
+def standing(farm: Farm, trip: float = 0.02) -> Iterator[Stand]:
+    """A stand with this round trip; skipped where the system does not allow it."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("network namespaces and TUN devices take root on Linux")
+    for tool in ("ip", "unshare", "nsenter"):
+        need(tool)
+    try:
+        stand = Stand(farm, trip)
+    except OSError as error:
+        pytest.skip(f"no network namespace with a TUN device can be made here: {error}")
+    try:
+        yield stand
+    finally:
+        farm.home.leave()
+        stand.close()

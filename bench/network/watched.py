@@ -1,0 +1,98 @@
+"""Clients that are attached to sessions on the stand's host, and when new output stands on their terminals."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+
+from bench.network.stand import Stand
+from tests.support import Terminal, wait_until
+
+_COUNTS = "import time\nn = 0\nwhile True:\n    n += 1\n    print(f'#{n}#', flush=True)\n    time.sleep(0.25)\n"
+_ECHOES = "import os, tty\ntty.setraw(0)\nn = 0\nwhile True:\n    print(f'#{n}#', flush=True, end='\\r\\n')\n"
+_ECHOES += "    n += len(os.read(0, 1))\n"
+_NUMBER = re.compile(rb"#(\d+)#")
+_TICK = 0.004
+
+
+class Watched:
+    """A client at a terminal. Its session shows numbers: four a second, or how many keys have come (`quiet`)."""
+
+    def __init__(self, stand: Stand, name: str, *, quiet: bool = False) -> None:
+        self._stand, self.name, self.quiet = stand, name, quiet
+        python = stand.farm.ground.runtime.python
+        far = stand.far
+        done = far.sesh("--open", name, "--", python, "-ISc", _ECHOES if quiet else _COUNTS)
+        assert done.code == 0, done
+        self.terminal = self._attached()
+
+    def _attached(self) -> Terminal:
+        self._newest, self._read = -1, 0
+        terminal = self._stand.farm.home.terminal(f"@{self._stand.far.word}", self.name)
+        wait_until(lambda: _newest(terminal) >= 0, 40, pause=terminal.pump, portrait=terminal.portrait)
+        return terminal
+
+    def attach_again(self) -> None:
+        """For a client that has ended."""
+        self.terminal = self._attached()
+
+    def newest(self, wait: float = 0) -> int:
+        """The highest number that stands on the terminal."""
+        while self.terminal.pump(wait):
+            wait = 0
+        found = _NUMBER.findall(self.terminal.raw, max(0, self._read - 20))
+        self._read = len(self.terminal.raw)
+        self._newest = max([self._newest, *(int(number) for number in found)])
+        return self._newest
+
+    def go_on(self) -> None:
+        """Waits until the program's next number is shown."""
+        wanted = self.newest() + 1
+        if self.quiet:
+            self.terminal.type("k")
+        pump, portrait = self.terminal.pump, self.terminal.portrait
+        wait_until(lambda: self.newest() >= wanted, 40, pause=pump, portrait=portrait, what=f"{self.name} goes on")
+
+    def numbers(self) -> list[int]:
+        """All that a person can scroll to, from the top."""
+        return [int(number) for number in re.findall(r"#(\d+)#", self.terminal.text())]
+
+    def close(self) -> None:
+        """Ends the session."""
+        self.terminal.close()
+        self._stand.far.sesh("--kill", self.name)
+
+
+def _newest(terminal: Terminal) -> int:
+    return max((int(number) for number in _NUMBER.findall(terminal.raw)), default=-1)
+
+
+def watch(clients: Sequence[Watched], seconds: float) -> None:
+    """Lets so much time pass, while what comes is read."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        for client in clients:
+            client.newest(min(_TICK, left))
+
+
+def go_on(clients: Sequence[Watched]) -> None:
+    """Waits until what is shown is what the program prints now, on every terminal."""
+    for client in clients:
+        client.go_on()
+
+
+def new_output(clients: Sequence[Watched], moment: float, patience: float) -> list[float]:
+    """Seconds from the moment until a number that is new since this call stands on each terminal.
+
+    `patience` where none does.
+    """
+    seen = {client.name: client.newest() for client in clients}
+    back: dict[str, float] = {}
+    while len(back) < len(clients) and time.monotonic() < moment + patience:
+        for client in clients:
+            if client.name not in back and client.newest(_TICK) > seen[client.name]:
+                back[client.name] = time.monotonic() - moment
+            if client.terminal.ended():
+                back.setdefault(client.name, patience)
+    return [back.get(client.name, patience) for client in clients]

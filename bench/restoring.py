@@ -1,0 +1,33 @@
+"""`python -m bench.restoring [ROUNDS]`: the seconds in which `--restore` brings twelve sessions back.
+
+They are those of `test_restore`: shells, an editor, servers, agents with resume commands, a job. Each round has a home
+of its own. With `COLD=1` sesh starts as a launcher starts it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+
+from tests.support import Home
+from tests.terminal.test_restore import AGENT, lose, opened
+
+
+def measured() -> float:
+    """One reboot."""
+    home = Home()
+    try:
+        for name in ("agent", "server", "make"):
+            home.write(f"bin/{name}", AGENT, mode=0o755)
+        lose(home, *opened(home))
+        began = time.monotonic()
+        assert home.sesh("--restore").code == 0
+        return time.monotonic() - began
+    finally:
+        home.close()
+
+
+if __name__ == "__main__":
+    times = sorted(measured() for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+    print(f"{len(times)} rounds: median {statistics.median(times):.2f} s, slowest {times[-1]:.2f} s")

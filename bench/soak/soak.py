@@ -1,0 +1,151 @@
+"""The course of a soak: rounds of a second, in each of which the acts that are due are done, and moments of rest."""
+
+from __future__ import annotations
+
+import random
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+from bench.soak.acts import Acts
+from bench.soak.figures import SHORT, Record
+from bench.soak.ground import SETTLING, Session, Sessions, answers, host
+from sesh.daemon.screen.model import PACK_AFTER
+from tests.remote.farm import Far
+from tests.support import Home, wait_until
+from tests.support.waiting import rest_until
+
+ROUND = 1.0
+FLOODS = 4 << 20
+"""Bytes of one flood."""
+FEW_ACTS = 120.0
+"""Seconds that a soak must last for its acts to be as rare as they say; in a shorter one they come closer together."""
+MOST_AT_ONCE, MOST_FLOODS = 100, 5
+"""Attach cycles and floods in one round; so many are done where it has fallen behind."""
+MOST_FAULTS = 20
+SAMPLES, FEW_SAMPLES, LONG_APART = 60, 8, 60.0
+"""Samples, at most; in a soak that is too short for these, at least; seconds between two, where it is."""
+
+
+def soak(
+    home: Home,
+    *,
+    hours: float,
+    sessions: int,
+    attaches: float,
+    megabytes: float,
+    seed: int = 1,
+    say: Callable[[str], None] = lambda _: None,
+) -> Record:
+    """Runs a soak in this process, whose environment is that of `home`."""
+    with host(home) as reached:
+        if reached is None:
+            say("no host can be made here: no link is cut")
+        else:
+            reached[0].strict = False
+        ground = Sessions(home, sessions)
+        say(f"{len(ground.every)} sessions; seed {seed}")
+        course = Course(ground, reached[1] if reached else None, seed, say)
+        course.go(hours * 3600, attaches, megabytes * 1e6)
+        return course.record
+
+
+class Course:
+    """The rounds of one soak."""
+
+    def __init__(self, ground: Sessions, far: Far | None, seed: int, say: Callable[[str], None]) -> None:
+        self.ground, self.say = ground, say
+        self.dice = random.Random(seed)
+        self.acts = Acts(ground, far, self.dice)
+        self.record = Record(Counter(session.sort for session in ground.every), took=self.acts.took)
+        self.began = time.monotonic()
+        self.rest = 0.0
+        """Seconds of quiet before a sample."""
+
+    def go(self, seconds: float, attaches: float, output: float) -> None:
+        """Does rounds for so long, with so many attach cycles and bytes of output a second."""
+        for session in self.ground.every:
+            if session.reloads:
+                self.do("reloads", partial(self.acts.reload, session))
+        self.began = start = time.monotonic()
+        self.rest = PACK_AFTER + 1 if seconds >= SHORT * 3600 else 0.0
+        scale = min(1.0, seconds / FEW_ACTS)
+        due = {name: start + every * scale * self.dice.random() for name, (_, every) in self.acts.every.items()}
+        sample_due = start
+        while (now := time.monotonic()) < start + seconds and len(self.record.faults) < MOST_FAULTS:
+            if now >= sample_due:
+                self.sample()
+                sample_due = time.monotonic() + max(seconds / SAMPLES, min(LONG_APART, seconds / FEW_SAMPLES))
+                continue
+            for _ in range(min(MOST_AT_ONCE, int(attaches * (now - start)) - len(self.acts.took))):
+                self.do("attach cycles", self.acts.attach)
+            for _ in range(min(MOST_FLOODS, int((output * (now - start) - self.acts.output) / FLOODS) + 1)):
+                self.do("floods", partial(self.acts.flood, FLOODS))
+            for name, (act, every) in self.acts.every.items():
+                if now >= due[name]:
+                    due[name] = now + every * scale
+                    self.do(name, act)
+            rest_until(now + ROUND)
+        self.sample()
+
+    def do(self, name: str, act: Callable[[], None]) -> None:
+        """Does one act; what goes wrong in it is kept, and sessions that were lost by it are made again."""
+        self.record.acts[name] = self.record.acts.get(name, 0) + 1
+        try:
+            act()
+        except Exception as error:
+            self.fault(
+                f"{name}: {type(error).__name__}: {error}\n{''.join(traceback.format_tb(error.__traceback__)[-2:])}"
+            )
+            for session in self.ground.every:
+                self.mend(session)
+
+    def mend(self, session: Session) -> None:
+        """Makes a session again that is not there any more, and says so."""
+        if answers(session.name):
+            return
+        self.fault(f"{session} is lost")
+        self.ground.home.sesh("--kill", session.name)
+        self.ground.create(session)
+
+    def fault(self, text: str) -> None:
+        """Notes what should not have been."""
+        self.record.faults.append(f"after {time.monotonic() - self.began:.0f} s: {text}")
+        self.say(self.record.faults[-1])
+
+    def tidy(self) -> bool:
+        """Whether nothing lies about that belongs to no session."""
+        self.acts.end_half()  # its daemon may have come up after its creator was killed
+        return not self.ground.litter()
+
+    def sample(self) -> None:
+        """Waits until all is quiet, and counts."""
+        for session in self.ground.of("flood"):
+            self.do("ends of floods", partial(self.acts.flooded, session))
+        try:
+            wait_until(self.ground.settled, SETTLING, what="nobody is attached any more")
+        except AssertionError as error:
+            self.fault(str(error))
+        rest_until(time.monotonic() + self.rest)  # until what floods have left is packed
+        for session in self.ground.every:
+            try:
+                for line in self.ground.faults(session):
+                    if not any(line in fault for fault in self.record.faults):
+                        self.fault(f"{session}: {line}")
+            except Exception as error:
+                self.fault(f"{session}: {type(error).__name__}: {error}")
+        hours = (time.monotonic() - self.began) / 3600
+        try:
+            wait_until(self.tidy, SETTLING, 0.5)
+        except AssertionError:
+            for what in self.ground.litter():
+                self.fault(what)
+        sample = self.ground.sample(hours, len(self.acts.took), self.acts.output)
+        self.record.samples.append(sample)
+        memory = "  ".join(f"{kind} {value / 1024:.1f}" for kind, value in sorted(sample.memory.items()))
+        self.say(
+            f"{hours:7.3f} h  {sample.attaches} attaches  {sample.output / 1e9:.3f} GB  "
+            f"MiB: {memory}  descriptors {sample.descriptors}  files {sample.files}  processes {sample.processes}"
+        )

@@ -1,0 +1,173 @@
+"""A session on another host comes back after each kind of outage, with all that it has shown and nothing else."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from bench.links.back import TRIPS, measured
+from bench.network.outages import AWAY, JUMPS, OUTAGES
+from bench.network.rules import ended_for_newer, too_many
+from bench.network.stand import Stand, standing
+from bench.network.watched import Watched, go_on, new_output, watch
+from tests.remote.farm import Farm
+from tests.remote.patches import patch
+from tests.support import Home, Terminal, rounds, wait_until
+from tests.support.scale import LONG
+
+PATIENCE = 30.0
+SLOW = 0.3
+"""Seconds of round trip at which one login takes longer than the pause between two attempts."""
+
+
+@pytest.fixture
+def stand(farm: Farm, home: Home) -> Iterator[Stand]:
+    patch(home, JUMPS)
+    with standing(farm) as stand:
+        yield stand
+
+
+def shows_every_number_once(client: Watched) -> None:
+    """All that it has printed stands there, in order, and no line of sesh's own."""
+    text = client.terminal.text()
+    others = [line for line in text.splitlines() if line.strip() and not re.fullmatch(r"#\d+#", line.strip())]
+    numbers = client.numbers()
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), text
+    assert numbers[0] == (0 if client.quiet else 1), text
+    assert others == []
+
+
+def back(clients: Sequence[Watched], moment: float, patience: float = PATIENCE) -> None:
+    taken = new_output(clients, moment, patience)
+    for client, seconds in zip(clients, taken, strict=True):
+        assert seconds < patience, client.terminal.portrait()
+
+
+@pytest.mark.parametrize("kind", OUTAGES)
+def test_all_that_was_printed_is_shown_once_after(stand: Stand, kind: str) -> None:
+    outage = OUTAGES[kind]
+    client = Watched(stand, "work", quiet=outage.quiet)
+    go_on([client])
+    began = time.monotonic()
+    moment = outage.happen(stand, [client], 0)
+    back([client], moment)
+    go_on([client])
+    shows_every_number_once(client)
+    assert too_many(stand.flows(), began, [moment]) == []
+    assert ended_for_newer(stand.flows(), began) == []
+
+
+def test_three_clients_of_one_host_come_back_together(stand: Stand) -> None:
+    clients = [Watched(stand, f"work{number}") for number in range(3)]
+    go_on(clients)
+    began = time.monotonic()
+    back(clients, OUTAGES["route"].happen(stand, clients, 0))
+    go_on(clients)
+    for client in clients:
+        shows_every_number_once(client)
+    assert ended_for_newer(stand.flows(), began) == []
+
+
+@pytest.mark.skipif(not LONG, reason="takes half an hour: make soak")
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("trip", TRIPS)
+@pytest.mark.parametrize("kind", [kind for kind in OUTAGES if kind != "stopped"])  # `slept` takes as long
+def test_ten_outages_end_as_soon_as_ssh_alone_would_and_a_little(
+    stand: Stand, kind: str, trip: int, count: int
+) -> None:
+    stand.set_trip(trip / 1000)
+    row = measured(stand, kind, count, 10, every=5)
+    assert not row.late, row.line()
+
+
+# -- what a client does meanwhile
+
+
+def test_one_attempt_a_second_is_made_into_silence_whatever_is_typed(stand: Stand) -> None:
+    client = Watched(stand, "work", quiet=True)
+    go_on([client])
+    began = time.monotonic()
+    stand.darken()
+    for _ in range(rounds(25, 100)):
+        client.terminal.type("k")
+        watch([client], 0.2)
+    stand.lighten()
+    moment = time.monotonic()
+    back([client], moment)
+    assert too_many(stand.flows(), began) == []
+    go_on([client])
+    shows_every_number_once(client)
+
+
+def test_without_a_route_no_more_than_an_attempt_a_second_is_made(stand: Stand) -> None:
+    client = Watched(stand, "work")
+    go_on([client])
+    before = len(stand.farm.connections())
+    stand.remove_address()
+    watch([client], 2 * AWAY)
+    made = len(stand.farm.connections()) - before
+    assert made <= 2 * AWAY + 2, stand.farm.connections()[before:]  # one at once, one for the change
+    back([client], stand.add_address(another=True))
+
+
+def test_an_attempt_that_the_server_has_answered_goes_on_while_addresses_change(stand: Stand) -> None:
+    client = Watched(stand, "work")
+    go_on([client])
+    stand.set_trip(SLOW)
+    began = time.monotonic()
+    stand.remove_address()
+    watch([client], AWAY)
+    moment = stand.add_address(another=True)
+    wait_until(lambda: any(flow.accepted > moment for flow in stand.flows()), PATIENCE, pause=client.terminal.pump)
+    for number in range(3):
+        stand.here.ip(f"addr add 10.92.0.{number}/32 dev lo")
+        watch([client], 0.6)
+    back([client], moment)
+    watch([client], 1)
+    assert ended_for_newer(stand.flows(), began) == []
+    go_on([client])
+    shows_every_number_once(client)
+
+
+def test_a_refused_login_ends_all_attempts(stand: Stand) -> None:
+    client = Watched(stand, "work")
+    go_on([client])
+    stand.darken()
+    wait_until(lambda: len(stand.flows()) > 3, PATIENCE, pause=client.terminal.pump)  # some are on their way
+    stand.sshd.settings["AuthorizedKeysFile"] = "none"
+    stand.restart_sshd()
+    stand.lighten()
+    terminal = client.terminal
+    terminal.wait_until(lambda: "Enter" in terminal.text(), PATIENCE)
+    wait_until(lambda: not stand.farm.masters(), PATIENCE, pause=terminal.pump)
+    before = len(stand.farm.connections())
+    watch([client], 2)
+    stand.here.ip("addr add 10.92.0.1/32 dev lo")
+    watch([client], 1)
+    assert len(stand.farm.connections()) == before
+    assert all(flow.closed_by_client or flow.closed_by_server for flow in stand.flows() if flow.accepted)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+
+
+LONG_AWAY = """
+from sesh import link_state
+link_state.PACE = link_state.LONGEST_PACE = 90.0
+"""
+"""For a launcher: attempts are as far apart as if there had been no network for an hour, and farther."""
+
+
+def test_after_a_long_time_without_a_network_an_address_has_the_host_tried_at_once(stand: Stand, home: Home) -> None:
+    patch(home, LONG_AWAY)
+    client = Watched(stand, "work")
+    go_on([client])
+    stand.remove_address()
+    terminal: Terminal = client.terminal
+    terminal.wait_until(lambda: "Enter tries" in terminal.text(), PATIENCE)  # it is told of
+    back([client], stand.add_address(another=True))
+    go_on([client])
+    shows_every_number_once(client)
