@@ -1,0 +1,284 @@
+"""What goes wrong is one line with the right codes that says what happened and what to do, in JSON too.
+
+Each kind of error stands here once, by a few words (`gist`) in any order, so that sentences may be bettered. What is
+wrong with a line itself is tested in `unit/cli/test_usage.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sesh.about import __version__
+from tests.support import PROMPT, Home, Result, wait_until
+
+Sesh = Callable[..., Result]
+
+LONGEST = 240
+"""Characters of an error, with its hint."""
+FOREIGN = re.compile(
+    r"(?i:no such option|missing argument|requires an argument|unexpected extra|got an unexpected|invalid value for"
+    r"|possible options|^error:|usage:|\btry ['\"])|Traceback|\bNone\b|\w(?:Error|Exception)\b|\bobject at\b|\[Errno"
+)
+"""What no person should read: the words of the library that takes command lines apart, and those of Python."""
+SETTINGS = """
+[remotes.bare]
+via = "env -i PATH=/usr/bin:/bin HOME=/nonexistent"
+[remotes.gone]
+via = "/no/program"
+"""
+ERRORS = {
+    (2, "usage"): [
+        ("--nope", "--nope, sesh --help"),
+        ("INPUT={ --import", "stdin:1:2, not JSON, nothing was created"),
+        ("--import bytes.json", "bytes.json:1:1, UTF-8"),
+    ],
+    (2, "invalid_name"): [("--kill .bad", ".bad, not a valid session name, letters")],
+    (2, "invalid_host"): [("@-x --list", "-x, not a host, [user@]host")],
+    (1, "not_found"): [
+        ("--kill nosuch", "no session nosuch, `sesh`"),
+        ("--attach nosuch", "no session nosuch, `sesh`"),
+        ("--grep x nosuch", "no session nosuch"),
+        ("--status idel", "no session idel, did you mean idle?"),
+        ("--wait --label a=b", "no session, label a=b, --list"),
+        ("--history w 99", "w, no command 99, --history w"),
+        ("-", "no previous session, `sesh`"),
+        ("--forget @box", "@box, known"),
+        ("--send lost x", "lost, daemon died, --open lost, --kill lost"),
+        ("--screen lost", "lost, daemon died, --open lost"),
+    ],
+    (1, "exists"): [
+        ("--new w -d", "w, runs, --join, --replace, --new-name"),
+        ("--new kept -d", "kept, ended, --replace"),
+        ("--new lost -d", "lost, daemon died, --replace"),
+        ("--open kept", "kept, ended, --kill kept"),
+        ("--rename idle w", "w, runs, another name"),
+        ("--rename idle lost", "lost, daemon died, --kill lost"),
+    ],
+    (1, "refused"): [
+        ("w", "terminal, --screen w, --send w"),
+        ("fresh", "terminal, --open fresh"),
+        ("--pick", "--pick, terminal, --list"),
+        ("--next", "--next, terminal, --list"),
+        ("--open new nodir", "no directory nodir"),
+        ("--state waiting", "inside a session, hook"),
+        ("--send kept x", "kept, ended"),
+        ("--wait kept --prompt", "kept, ended, 3, condition"),
+        ("--send w x --if-waiting", "w, asks nothing, nothing was typed"),
+        ("--import nofile", "nofile, read, --export"),
+        ("SESH_DIR=/etc/passwd --list", "/etc/passwd, not a directory, SESH_DIR"),
+        ("SESH_DIR=/tmp --list", "/tmp, other user, SESH_DIR"),  # of root: "accessible to other users"
+        ("SESH_DIR=/proc/nodir --open new", "/proc/nodir, create, SESH_DIR"),
+        ("SESH_PERSIST=x @127.0.0.1:1 --list", "SESH_PERSIST, x, 8h"),
+        ("SESH_KEEPALIVE=x @127.0.0.1:1 --list", "SESH_KEEPALIVE, x, seconds"),
+    ],
+    (1, "unreachable"): [
+        ("@127.0.0.1:1 --list", "127.0.0.1:1, refused"),
+        ("@gone --list", "/no/program, via, gone, config.toml"),
+        ("SESH_SSH=/no/ssh @box --list", "SESH_SSH, no program /no/ssh, unset"),
+        ("SESH_SSH=/etc/passwd @box --list", "SESH_SSH, /etc/passwd, unset"),
+    ],
+    (1, "not_deployed"): [("@bare --list", "bare, no sesh, sesh --deploy @bare")],
+    (125, "not_found"): [
+        ("--run nosuch -- true", "no session nosuch, `sesh`"),
+        ("--run lost -- true", "lost, daemon died, --open lost"),
+    ],
+    (125, "busy"): [
+        ("--run half -- true", "half, unfinished line, sesh --send half --key C-c"),
+        ("--run python -- true", "python, --send"),
+    ],
+    (125, "exists"): [
+        ("--exec kept -- true", "kept, ended, --kill kept"),
+        ("--exec lost -- true", "lost, daemon died, --kill lost"),
+        ("--exec w -- true", "w, runs, another name"),
+    ],
+    (125, "refused"): [
+        ("--run kept -- true", "kept, ended"),
+        ("--exec -C nodir -- true", "no directory nodir"),
+    ],
+    (125, "unreachable"): [("@127.0.0.1:1 --exec -- true", "127.0.0.1:1, refused")],
+    (125, "not_deployed"): [("@bare --exec -- true", "bare, --deploy @bare")],
+    (127, "not_found"): [
+        ("--exec -- nosuch", "nosuch, not found, PATH"),
+        ("--open new -- nosuch", "nosuch, not found, PATH"),
+        ("--new new -d -- 'a|b'", "a|b, not found, sh -c"),
+        ("--exec -- exit 3", "exit, the shell's own, sh -c"),
+    ],
+    (126, "refused"): [
+        ("--exec -- /etc/passwd", "/etc/passwd, execute"),
+        ("--open new -- /etc", "/etc, execute, a directory"),
+    ],
+    (124, "timeout"): [
+        ("--wait w --for nomatch --timeout 0.1", "w, no match, 0.1 s, --screen w"),
+        ("--wait w --exit --timeout 0.1", "w, no end, 0.1 s, runs on, --screen w"),
+        ("--wait python --prompt --timeout 0.1", "python, no prompt, --screen python"),
+        ("--wait w --waiting --timeout 0.1", "w, not waiting, --screen w"),
+        ("--wait w --exit --waiting --timeout 0.1", "w, no condition, --screen w"),
+        ("--run python --timeout 0.1 -- true", "python, busy, did not run"),
+    ],
+    (124, ""): [
+        ("--exec --timeout 0.1 -- sleep 9", "timed out, ended"),
+        ("--run w --timeout 0.1 -- sleep 0.3", "w, goes on, --wait w --prompt"),
+    ],
+}
+"""By exit code, and code in JSON (none where the failure stands within the result of a verb): the line as it is typed,
+with variables before it (INPUT: its stdin), and its gist."""
+BY_LINE = re.compile(r"([A-Z_]+)=(.*)", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Home]:
+    """Sessions of each kind: at the prompt, with half a line, in a program, kept with code 3, and lost."""
+    home = Home()
+    home.write(".config/sesh/config.toml", SETTINGS)
+    home.write("bytes.json", b"\xff")
+    home.sesh("--open", "lost", "--", "sleep", "600")
+    for name in ("w", "half"):
+        home.sesh("--open", name)
+    home.sesh("--open", "idle", "--", "sleep", "600")
+    home.sesh("--open", "python", "--", "cat")
+    home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "exit 3")
+    os.kill(home.summary("lost")["daemon_pid"], 9)
+    wait_until(lambda: home.summary("lost")["state"] == "lost")
+    home.sesh("--run", "w", "--", "true")
+    home.sesh("--run", "half", "--", "true")
+    home.sesh("--send", "half", "echo")
+    wait_until(lambda: "echo" in home.sesh("--screen", "half").stdout)
+    before = home.names()
+    yield home
+    assert home.names() == before, "bad input has changed no session"
+    home.close()
+
+
+def parts(line: str) -> tuple[list[str], dict[str, str], str | None]:
+    """The words of a line, the variables before it, and its stdin."""
+    words = shlex.split(line)
+    variables: dict[str, str] = {}
+    while words and (match := BY_LINE.fullmatch(words[0])):
+        variables[match[1]] = match[2]
+        del words[0]
+    given = variables.pop("INPUT", None)
+    return words, variables, given
+
+
+def complaints(text: str, gist: str) -> list[str]:
+    """What is wrong with an error."""
+    wrong = [f"more than one line: {text!r}"] if "\n" in text else []
+    wrong += [f"{len(text)} characters"] if len(text) > LONGEST else []
+    wrong += [f"{match[0]!r} is not for people"] if (match := FOREIGN.search(text)) else []
+    return wrong + [f"{part!r} is missing" for part in gist.split(", ") if part.lower() not in text.lower()]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "error", "gist"),
+    [(line, *codes, gist) for codes, pairs in ERRORS.items() for line, gist in pairs],
+    ids=lambda each: str(each)[:60],
+)
+def test_an_error_says_what_happened_and_what_to_do(stage: Home, line: str, code: int, error: str, gist: str) -> None:
+    words, variables, given = parts(line)
+    done = stage.sesh(*words, env=variables, input=given)
+    assert (done.code, done.raw, done.stderr[:6]) == (code, b"", "sesh: "), done.stderr
+    assert complaints(done.stderr.removeprefix("sesh: ").removesuffix("\n"), gist) == []
+    if error:
+        told = stage.sesh(*words, env={**variables, "SESH_JSON": "1"}, input=given).json()["error"]
+        assert (told["code"], complaints(told["message"], gist)) == (error, []), told
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "gist"),
+    [
+        ("sesh idle -r", 1, "detach first, --read-only"),
+        ("sesh idle", 1, "no attached client, another terminal"),
+        ("sesh --rename idle", 1, "idle, runs, another name"),
+        ("sesh --logs 5", 1, "no session 5, sesh --logs w 5"),
+        ("sesh --exec -- nosuch", 127, "nosuch, not found"),
+        ("sesh --list --json | true; echo sesh: ${PIPESTATUS[0]}", 0, "141"),
+    ],
+    ids=str,
+)
+def test_inside_a_session_an_error_says_the_same(stage: Home, line: str, code: int, gist: str) -> None:
+    done = stage.sesh("--run", "w", "--timeout", "15", "--", line)
+    assert (done.code, done.stdout[:6]) == (code, "sesh: "), done
+    assert complaints(done.stdout.removeprefix("sesh: ").removesuffix("\n"), gist) == []
+
+
+@pytest.mark.parametrize("name", ["../x", "a\x1b[2J", "x" * 65])
+def test_r01_a_bad_name_is_refused_by_every_verb_alike(sesh: Sesh, home: Home, name: str) -> None:
+    before = os.listdir(home.directory)
+    lines = [[verb, "--", name] for verb in ("--kill", "--detach", "--screen", "--logs", "--status")]
+    lines += [["--send", "--", name, "x"], ["--label", "--", name, "a=b"], ["--rename", "--", "good", name]]
+    lines += [[name], ["--open", name], ["--new", name, "-d"], ["--attach", name], ["--exec", name, "--", "true"]]
+    for line in lines:
+        done = sesh("--json", *line)
+        assert (done.code, done.json()["error"]["code"]) == (2, "invalid_name"), line
+    plain = sesh("--kill", "--", name).stderr
+    assert (plain[:6], plain.count("\n"), plain[:-1].isprintable()) == ("sesh: ", 1, True)
+    assert sorted(os.listdir(home.directory)) == sorted(before)
+
+
+def test_what_was_typed_stays_as_it_was_in_an_error(sesh: Sesh) -> None:
+    """It was taken for the place of a command, or of a name, and rewritten."""
+    for typed in ("$sesh", "$there x", "a@{0}", "{}"):
+        for words in (["--status", typed], ["--rename", "web", typed], ["--list", typed]):
+            done = sesh(*words, "--json")
+            assert (done.code, "error" in done.json()) == (2, True)
+        assert typed in sesh("--status", typed).stderr
+    assert sesh("--open", "web", "--label", "note=$sesh $there x").code == 0
+    assert "note=$sesh $there x" in sesh("--status", "web").stdout
+
+
+def test_a_traceback_is_shown_only_where_it_is_asked_for(sesh: Sesh) -> None:
+    assert "Traceback" not in sesh("--kill", "nobody").stderr
+    assert "Traceback" in sesh("--kill", "nobody", env={"SESH_DEBUG": "1"}).stderr
+
+
+def test_the_version_is_told(sesh: Sesh) -> None:
+    assert sesh("-V").stdout == f"sesh {__version__}\n"
+    assert sesh("--version", "--json").json()["version"] == __version__
+
+
+def test_a_terminal_of_absurd_width_is_listed_for_all_the_same(sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "sleep", "60")
+    assert "work" in sesh("--list", env={"COLUMNS": "9" * 5000}).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [([], 1), (["--exec", "--print", "--", "sh", "-c", "seq 3; exit 7"], 255), (["--run", "web", "--", "seq 3"], 255)],
+)
+def test_a_command_whose_output_cannot_be_stored_ends_as_one_whose_code_is_not_known(
+    home: Home, words: list[str], code: int
+) -> None:
+    """`--exec --print` ended with 1, which could be the job's own code."""
+    home.sesh("--open", "web")
+    line = [f"{home.path}/bin/sesh", *words]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(line, env=home.env, stdout=full, stderr=subprocess.PIPE, timeout=20, check=False)
+    assert (done.returncode, done.stderr.startswith(b"sesh: cannot write output")) == (code, True)
+
+
+def test_a_mistake_in_the_settings_is_one_line_with_its_place_and_no_failure_to_attach(home: Home) -> None:
+    home.write(".config/sesh/config.toml", "persist = true\n[hooks]\n  on_bel = 'x'\n")
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    # The first screen covers the lines, and this one goes again after seconds.
+    terminal.wait_for_raw(b" config.toml has errors; `sesh --doctor` shows them")
+    terminal.type("echo here $((1+1))\r")
+    terminal.wait_for("here 2")
+    assert terminal.raw.count(b"config.toml:3:3: unknown key on_bel") == 1
+    terminal.type("exit\r")
+    assert terminal.exit_code() == 0
+
+
+def test_a_mistake_in_the_settings_is_said_once_by_each_verb_that_reads_them(sesh: Sesh, home: Home) -> None:
+    remotes = "".join(f'[remotes.{name}]\nvia = "false"\n' for name in ("one", "two"))
+    home.write(".config/sesh/config.toml", f'relay = 5\n[groups]\nall = ["one", "two"]\n{remotes}')
+    for line, code in (("--open work -- cat", 0), ("--exec --print --json -- true", 0), ("@all --run work -- true", 1)):
+        done = sesh(*line.split())
+        assert (done.code, done.stderr.count("config.toml:1:1: unknown key relay")) == (code, 1), done.stderr
+        assert "config.toml" not in done.stdout
