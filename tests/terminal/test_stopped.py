@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sesh.daemon.activity import activity, rules, turn
 from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
@@ -58,9 +59,9 @@ while time.monotonic() - begun < seconds:
         say(f"\rworks {frame}")
     else:
         say(f"\x1b[4;1H{'|/-'[frame % 3]} thinking {frame}")
-    rests(0.1 if how != "title" else 0.3)
+    if b"m" in rests(0.1 if how != "title" else 0.3):
+        break
 say(MENU)
-open(sys.argv[3] + ".menu", "w").close()
 while True:
     if how == "blinks":
         rests(0.3)
@@ -71,6 +72,16 @@ while True:
 """
 
 ASKED = "Allow this command? ● 1. Allow once 2. No"
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes seconds takes a few tenths."""
+    monkeypatch.setattr(activity, "_DRAWN", 0.2)
+    monkeypatch.setattr(turn, "WORKED", 1.2)
+    monkeypatch.setattr(turn, "OVER", 1.0)
+    monkeypatch.setattr(rules, "LOOKS", (0.2, 0.5, 1.0, 1.5, 2.0))
+    monkeypatch.setattr(rules, "QUIET_AFTER", 2.0)
 
 
 @pytest.fixture
@@ -111,34 +122,15 @@ def loaded(home: Home, session: str) -> bool | None:
     return bool(header["screen"] or header["model"]["emulator"])
 
 
-def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks(
-    sesh: Sesh, home: Home, agent: Callable[..., None]
+def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes(
+    sesh: Sesh, home: Home, agent: Callable[..., None], terminal: Callable[..., Terminal]
 ) -> None:
-    agent("spins", 4)
+    """A resize, an attach and a report of focus are no keys, and a reload ends it neither."""
+    agent("spins", 2)
     waited = sesh("--wait", "work", "--waiting", "--timeout", "20")
     assert (waited.code, waited.stdout) == (0, f"waiting: {ASKED}\n")
     assert stands(home) == ("waiting", "stopped", ASKED)
     assert "waiting, it has stopped" in sesh("--status", "work").stdout
-    daemon = home.summary("work")["daemon_pid"]
-    wait_until(lambda: processes.rested([daemon], 2.5), 20)  # longer than between two of its looks at rest
-    assert ("waiting", "stopped", ASKED) in told(sesh, home)
-
-
-def test_it_stays_over_a_reload_and_ends_with_a_key(sesh: Sesh, home: Home, agent: Callable[..., None]) -> None:
-    agent("spins", 4)
-    wait_until(lambda: stands(home)[1] == "stopped", 20)
-    assert sesh("--reload", "work").code == 0
-    assert stands(home) == ("waiting", "stopped", ASKED)
-    sesh("--send", "work", "1")
-    wait_until(lambda: stands(home)[0] == "working")
-    wait_until(lambda: stands(home) == ("idle", "quiet", None), 20)
-
-
-def test_a_resize_an_attach_and_a_report_of_focus_are_no_keys(
-    sesh: Sesh, home: Home, agent: Callable[..., None], terminal: Callable[..., Terminal]
-) -> None:
-    agent("spins", 4)
-    wait_until(lambda: stands(home)[1] == "stopped", 20)
     screen = terminal("work", columns=100, rows=30)
     screen.wait_for("Allow this command")
     screen.type("\x1b[O\x1b[I")
@@ -146,13 +138,17 @@ def test_a_resize_an_attach_and_a_report_of_focus_are_no_keys(
     wait_until(lambda: home.summary("work")["columns"] == 90)
     screen.type(b"\x1c")
     assert screen.exit_code() == 0
-    assert stands(home)[:2] == ("waiting", "stopped")
+    assert sesh("--reload", "work").code == 0
+    assert stands(home) == ("waiting", "stopped", ASKED)
+    sesh("--send", "work", "1")
+    wait_until(lambda: stands(home)[0] == "working")
+    assert ("waiting", "stopped", ASKED) in told(sesh, home)
 
 
 def test_a_title_that_blinks_keeps_no_question_from_being_seen(
     sesh: Sesh, home: Home, agent: Callable[..., None]
 ) -> None:
-    agent("blinks", 4)
+    agent("blinks", 2)
     assert sesh("--wait", "work", "--waiting", "--timeout", "20").stdout == f"waiting: {ASKED}\n"
     assert stands(home) == ("waiting", "stopped", ASKED)
 
@@ -161,28 +157,26 @@ def test_a_spinner_that_never_stops_works_and_keys_begin_another_turn(
     sesh: Sesh, home: Home, agent: Callable[..., None]
 ) -> None:
     agent("spins", 60, "spins")
-    agent("spins", 4.5, "keys")
-    menu = os.path.join(home.path, "keys.ready.menu")
-    while not os.path.exists(menu):  # it spins on, and is typed to
-        sesh("--send", "keys", "x")
+    agent("spins", 60, "keys")
+    wait_until(lambda: "thinking 15" in sesh("--screen", "keys").stdout)
+    sesh("--send", "keys", "m")  # a key, and nothing new but the menu after it
     wait_until(lambda: stands(home, "keys") == ("idle", "quiet", None), 25)
     assert stands(home, "spins") == ("working", "output", None)
     assert not [each for name in ("spins", "keys") for each in told(sesh, home, name) if each[0] == "waiting"]
 
 
-@pytest.mark.parametrize("how", ["title", "same"])
-def test_output_that_changes_no_cell_is_no_sign_of_work(
-    sesh: Sesh, home: Home, agent: Callable[..., None], how: str
-) -> None:
-    agent(how, 60)
-    wait_until(lambda: stands(home) == ("idle", "quiet", None), 25)
-    assert not [each for each in told(sesh, home) if each[0] == "waiting"]
+def test_output_that_changes_no_cell_is_no_sign_of_work(sesh: Sesh, home: Home, agent: Callable[..., None]) -> None:
+    for how in ("title", "same"):
+        agent(how, 60, how)
+    for how in ("title", "same"):
+        wait_until(lambda: stands(home, how) == ("idle", "quiet", None), 25)  # noqa: B023 (it is called now)
+        assert not [each for each in told(sesh, home, how) if each[0] == "waiting"]
 
 
 def test_a_program_in_canonical_mode_loads_no_emulator(sesh: Sesh, home: Home, agent: Callable[..., None]) -> None:
-    agent("canonical", 4, "lines")
+    agent("canonical", 2, "lines")
     agent("spins", 60, "raw")
     lines, raw = (each["id"] for each in sorted(sesh("--list", "--json").json(), key=lambda each: str(each["name"])))
     wait_until(lambda: loaded(home, raw), 20)
-    assert sesh("--wait", "lines", "--idle", "5", "--timeout", "30").code == 0
+    assert sesh("--wait", "lines", "--idle", "2", "--timeout", "30").code == 0
     assert loaded(home, lines) is False
