@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from sesh import protocol
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.daemon.shell.run import Run
+from sesh.daemon.shell.run import RUNNING, LiveOutput, Run
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
 from sesh.daemon.shell.wrapper import MarkFilter, quoted, source
 from sesh.ops.shell import plain
@@ -74,6 +76,20 @@ def test_of_an_echo_only_the_modes_pass() -> None:
 def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
     output = b"\x1b[1;31mred\x1b[m\x1b]8;;http://x\x1b\\link\x1b]8;;\x07\x1b(B\x1b7\ta\r\nb\x08\x07\x1b[?25l\xff"
     assert plain(output) == b"redlink\ta\r\nb\x08\x07\xff"
+
+
+def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
+    """One that was sent as it came stayed until the collector's next full round: tens of megabytes each."""
+    runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), None).get_runs()
+    runs.active = Run(["seq 9"], None, 1, wait=True, key="")
+    runs.active.state, runs.active.live = RUNNING, LiveOutput(runs.active)
+    output = weakref.ref(runs.active.output)
+    gc.disable()
+    try:
+        runs.program_ended(0, "exited")
+        assert output() is None
+    finally:
+        gc.enable()
 
 
 def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_up(
