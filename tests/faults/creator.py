@@ -1,15 +1,11 @@
 """A process that creates sessions as the command line would: reads a request a line, writes the outcome a line.
 
-It is run as a program of its own, so that a daemon is never a fork of pytest. A line is
-`{"spec": {...}, "hold": bool, "wait": bool}`; with `hold` the first connection stays open as long as this process
-lives, with `wait` it is used to wait for the end, and the outcome has `result` and `output`.
-`TEST_PATCH=module:NAME=number` changes a time limit, so that no test waits for seconds. Daemons are forks of it; with
-`TEST_FORKS=0` they are interpreters of their own, as a user's are.
+A line is `{"spec": {...}, "hold": bool, "wait": bool}`; with `hold` the first connection stays open as long as this
+process lives, with `wait` it is used to wait for the end, and the outcome has `result` and `output`.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
@@ -19,7 +15,6 @@ from typing import Any
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError
 from sesh.schema import LaunchSpec
-from tests.births import fork_daemons
 
 SPEC: LaunchSpec = {
     "directory": "/", "command": None, "extra": {}, "columns": 80, "rows": 24, "width": 0, "height": 0, "labels": {},
@@ -28,13 +23,7 @@ SPEC: LaunchSpec = {
 
 
 def start() -> None:
-    """Serves until its input ends."""
-    module, _, rest = os.environ.get("TEST_PATCH", "").partition(":")
-    if module:
-        name, _, value = rest.partition("=")
-        setattr(importlib.import_module(module), name, float(value))
-    if os.environ.get("TEST_FORKS") != "0":
-        fork_daemons()
+    """Serve until the input ends."""
     held = []
     for line in sys.stdin:
         request = json.loads(line)

@@ -7,37 +7,43 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from sesh import identity, protocol, wire
 from sesh.errors import SeshError, TimedOut, Unreachable, rebuild
 from sesh.messages import Answer
 from sesh.store import records
-from tests.support import ROOT, Home, processes, wait_until, warm
-
-PLAIN = ("tests.faults.creator",)
-"""The program of a creator that nothing is changed in."""
+from tests.faults import creator
+from tests.support import ROOT, Home, forking, processes, wait_until
 
 
 class Creator:
-    """One process that creates sessions; `before` are shell words that prepare it, such as `umask 0 && exec`.
+    """One process that creates sessions: a fork of the tests' own, with what a test has changed there.
 
-    `program`: the module that it runs, with its arguments.
+    `before`: shell words that prepare it, such as `ulimit -n 99 &&`; it is an interpreter of its own then, and so are
+    its daemons.
     """
 
-    def __init__(self, home: Home, before: str = "exec", program: Sequence[str] = PLAIN, **env: str) -> None:
-        words, environment = warm.program(*program), {**home.environment(), "SESH_DEBUG": "1", **env}
-        forked = (before, program) == ("exec", PLAIN) and warm.fits(words, environment)
-        self.process = (warm.Forked if forked else subprocess.Popen)(
-            words if forked else ["/bin/sh", "-c", f'{before} "$@"', "sh", *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=ROOT,
-            env=environment,
-        )
+    def __init__(self, home: Home, before: str = "", **env: str) -> None:
+        environment, pipe = {**home.environment(), "SESH_DEBUG": "1", **env}, subprocess.PIPE
+        if forking.fits(environment) and not before:
+            streams = (pipe, pipe, subprocess.DEVNULL)
+            words = ["creator"]
+            self.process = forking.start(
+                words, env=environment, cwd=ROOT, streams=streams, mark=home.mark, program=creator.start
+            )
+        else:
+            program = f'{before} exec "$@"', "sh", sys.executable, "-m", "tests.faults.creator"
+            self.process = subprocess.Popen(
+                ["/bin/sh", "-c", *program],
+                stdin=pipe,
+                stdout=pipe,
+                stderr=subprocess.DEVNULL,
+                cwd=ROOT,
+                env=environment,
+            )
 
     def create(self, name: str, *command: str, hold: bool = False, wait: bool = False, **spec: Any) -> None:
         """Asks for a session; `outcome` says how it went."""
@@ -160,7 +166,7 @@ class Daemons:
         self._others: list[Creator] = []
         self._clients: list[Client] = []
 
-    def creator(self, before: str = "exec", **env: str) -> Creator:
+    def creator(self, before: str = "", **env: str) -> Creator:
         """Another creator, started behind the shell words `before` with these variables."""
         self._others.append(Creator(self.home, before, **env))
         return self._others[-1]
@@ -238,8 +244,8 @@ class Daemons:
         """Ends everything."""
         for client in self._clients:
             client.close()
-        for creator in self._others:
-            creator.close()
+        for other in self._others:
+            other.close()
         processes.kill(self.home.processes())
         wait_until(lambda: not self.home.processes(), what="the end of every process")
 

@@ -248,7 +248,10 @@ class Home:
         for process in self._started:
             if process.poll() is None:
                 process.kill()
-            process.communicate()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()  # what another process holds open is not waited for
         self._terminals, self._started = [], []
 
     def close(self) -> None:
