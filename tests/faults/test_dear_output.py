@@ -29,10 +29,7 @@ while key := sys.stdin.buffer.read1(1):
 @pytest.mark.parametrize(
     "unit",
     [
-        pytest.param(b"\x1b[?69h\x1b[2;299s\x1b[100;2H\n\n\n\n\n\n\n\n\n\n\n\n", marks=pytest.mark.soak),
         b"x\x1b[1;1;100;300${",
-        pytest.param(b"\x1b[1;1;100;300;1;2;2;1$v", marks=pytest.mark.soak),
-        pytest.param(b'\x1bPq"1;1;1000;99999#1~\x1b\\', marks=pytest.mark.soak),
         b"a\x1b[1000000000000000000b\x1b[31m",
         b"x\x1bc",
     ],

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import suppress
 
 import pytest
 
 from sesh import paths, protocol, wire
-from sesh.errors import NotFound, Unreachable
+from sesh.errors import Unreachable
 from sesh.store import listing, records
 from tests.faults.daemons import Client, Daemons, children, gone, kill, running
 from tests.support import Home, wait_until
@@ -32,16 +31,6 @@ def test_the_exit_code_is_the_programs(daemons: Daemons) -> None:
         assert (result["exit_code"], result["signal"], output) == (code, None, "out\r\n")
 
 
-def test_who_means_another_session_of_that_name_does_not_end_this_one(daemons: Daemons) -> None:
-    daemons.start("work", "/bin/sleep", "100")
-    with pytest.raises(NotFound):
-        daemons.ask("work", "kill", session_id="0123456789abcdef")
-    assert daemons.alive("work")
-    number = str((records.read("work") or {}).get("id"))
-    daemons.ask("work", "kill", session_id=number)
-    assert daemons.home.names() == []
-
-
 def test_a_signals_exit_code_is_128_and_its_number(daemons: Daemons) -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM):
         result, _ = daemons.job(f"ulimit -c 0; kill -{number.value} $$; sleep 100")
@@ -60,31 +49,9 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
     assert (end["code"], end["signal"], end["name"]) == (5, None, "work")
 
 
-def told(client: Client, timeout: float = 20) -> str:
-    """What a client on a link gets until the end; it tells the daemon what has come."""
-    deadline = time.monotonic() + timeout
-    while protocol.EXIT not in client.kinds():
-        assert time.monotonic() < deadline, "neither more output nor the end"
-        if not client.step():
-            with suppress(Unreachable):  # the end has come meanwhile
-                client.send(protocol.numbered(protocol.GOT, len(client.output) + len(shown(client)), b""))
-    return client.output.decode() + shown(client).decode()
-
-
 def shown(client: Client) -> bytes:
     """What came as screens."""
     return b"".join(protocol.split_number(data)[1] for kind, data in client.frames if kind == protocol.SCREEN)
-
-
-def test_what_a_client_on_a_link_asks_after_the_end_costs_it_no_output(daemons: Daemons) -> None:
-    """The rest of the output waits for the link when it asks for a model of the screen, to predict."""
-    daemons.quiet("work", "read go; seq 1 30000; exit 5")
-    client = daemons.attach("work", remote=True, got=True)
-    client.type(b"\n")
-    wait_until(lambda: daemons.home.names() == [])
-    client.send(protocol.frame(protocol.MODEL))
-    client.send(protocol.frame(protocol.RESIZE, protocol.size_payload(81, 25, 0, 0)))
-    assert "30000" in told(client)
 
 
 def test_a_terminal_of_another_size_shows_the_last_words_too(daemons: Daemons) -> None:
@@ -98,33 +65,11 @@ def test_a_terminal_of_another_size_shows_the_last_words_too(daemons: Daemons) -
     assert b"the last" in shown(drawn)
 
 
-def test_a_terminal_of_another_size_gets_the_last_words_over_a_full_link(daemons: Daemons) -> None:
-    daemons.quiet("work", "read go; seq -f %0399g 500; read go; echo the last; exit 5")
-    drawn = daemons.attach("work", columns=399, rows=300, remote=True, got=True)
-    client = daemons.attach("work", columns=400, rows=300)
-    client.type(b"\n")
-    while len(shown(drawn)) < 64 << 10:
-        assert drawn.step(10)
-    client.type(b"\n")
-    client.drain()
-    assert "the last" in told(drawn)
-
-
 def test_a_client_that_takes_nothing_keeps_no_daemon_from_ending(daemons: Daemons) -> None:
     daemons.quiet("work", "read go; seq 1 200000; exit 5")
     daemon, sleeper = daemons.pid("work"), daemons.attach("work")
     sleeper.type(b"\n")
     gone(daemon)
-
-
-def test_output_between_birth_and_attach_is_kept(daemons: Daemons) -> None:
-    daemons.sh("work", "echo first; sleep 100")
-    wait_until(lambda: daemons.ask("work", "status")["session"]["position"])
-    client = daemons.attach("work")
-    client.wait(protocol.SCREEN)
-    daemons.ask("work", "send", b"typed\n")
-    client.wait_output(b"typed")
-    assert "first" in daemons.show("work")
 
 
 def test_a_job_that_ends_at_once_is_still_there_for_its_creator(daemons: Daemons, home: Home) -> None:
@@ -147,14 +92,6 @@ def test_r32_a_kill_ends_what_ignores_hangups_after_two_seconds(daemons: Daemons
     assert (end["code"], end["reason"]) == (137, "killed")
     gone(pid)
     assert daemons.litter() == []
-
-
-def test_a_kill_of_what_obeys_takes_no_time(daemons: Daemons) -> None:
-    pid = daemons.sh("work", "sleep 100 & sleep 100")
-    began = time.monotonic()
-    daemons.ask("work", "kill")
-    assert time.monotonic() - began < 1.9  # what does not obey gets two seconds
-    gone(pid)
 
 
 def test_a_stopped_program_is_ended_too(daemons: Daemons) -> None:
@@ -187,12 +124,6 @@ def test_r32_a_program_that_ends_takes_its_session_along_at_once(daemons: Daemon
     gone(pid_of(output, "plain"))
     assert running(pid_of(output, "deaf"))
     kill(pid_of(output, "deaf"))
-
-
-def test_a_program_that_leaves_its_terminal_and_comes_back_is_heard(daemons: Daemons) -> None:
-    """With nobody on the other side the terminal looked closed, and was never read from again."""
-    result, output = daemons.job("exec <&- >&- 2>&-; sleep 0.2; exec > /dev/tty; echo back; exit 6")
-    assert (result["exit_code"], output) == (6, "back\r\n")
 
 
 def test_a_daemon_obeys_a_termination_and_no_hangup_or_interrupt(daemons: Daemons, home: Home) -> None:
@@ -248,26 +179,6 @@ def test_a_kept_session_stays_readable_and_is_removed_by_a_kill(daemons: Daemons
     assert daemons.litter() == []
 
 
-def test_a_timeout_keeps_what_is_to_be_kept_and_a_kill_does_not(daemons: Daemons, home: Home) -> None:
-    """A kill in the seconds between a timeout and the end left the session there, and said that it was gone."""
-    daemons.sh("kept", "sleep 100", keep=True, job=True, timeout=0.1)
-    wait_until(lambda: daemons.ask("kept", "summary")["session"]["state"] == "exited")
-    pid = daemons.sh("work", STUBBORN, keep=True, job=True, timeout=0.2)
-    began = time.monotonic()
-    wait_until(lambda: time.monotonic() - began > 0.5)
-    daemons.ask("work", "kill")
-    gone(pid)
-    assert home.names() == ["kept"]
-
-
-def test_a_kept_sessions_socket_is_made_again_too(daemons: Daemons) -> None:
-    pid = daemons.sh("work", "exit 2", keep=True)
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["state"] == "exited")
-    os.unlink(paths.socket_path("work"))
-    os.kill(pid, signal.SIGUSR1)
-    wait_until(lambda: daemons.alive("work"))
-
-
 def test_removed_files_are_made_again_when_somebody_looks(daemons: Daemons) -> None:
     pid = daemons.start("work", "/bin/cat")
     client = daemons.attach("work")
@@ -282,19 +193,6 @@ def test_removed_files_are_made_again_when_somebody_looks(daemons: Daemons) -> N
     assert {**(before or {}), **times} == {**(records.read("work") or {}), **times}
     client.type(b"unbroken\n")
     client.wait_output(b"unbroken")
-
-
-def test_a_session_that_ends_without_socket_and_record_leaves_no_other_file(daemons: Daemons, home: Home) -> None:
-    """The variables of its shells stayed, which nothing leads to without the record."""
-    pid = daemons.start("before", "/bin/cat")
-    daemons.ask("before", "rename", to="work")
-    assert [name for name in os.listdir(home.directory) if name.startswith(".env.")]
-    os.unlink(paths.socket_path("work"))
-    os.unlink(paths.record_path("work"))
-    os.kill(pid, signal.SIGTERM)
-    gone(pid)
-    own = (".agent.", ".checkpoint.", ".scrollback", ".env.")
-    assert [name for name in os.listdir(home.directory) if name.startswith(own)] == []
 
 
 def test_a_session_ends_cleanly_after_its_directory_was_removed(daemons: Daemons, home: Home) -> None:

@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from sesh import platform, protocol, system
-from tests.faults.daemons import Daemons, gone, resident
+from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
 
 pytestmark = pytest.mark.skipif(not platform.LINUX, reason="descriptors of another process are read from /proc")
@@ -20,11 +20,11 @@ FLOOD = rf'yes "$(printf "%0120d\033[K" 0)" | head -n {COUNT}; seq 1 3000'
 
 
 @pytest.fixture
-def behind(daemons: Daemons, home: Home) -> Daemons:
+def behind(daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch) -> Daemons:
     """Sessions that keep two megabytes in memory."""
     if not system.on_local_disk(home.directory):
         pytest.skip("the directory of sessions lies in memory")
-    daemons.default_creator = daemons.creator(TEST_PATCH=f"sesh.daemon.pty.output_log:IN_MEMORY={MEMORY}")
+    monkeypatch.setattr("sesh.daemon.pty.output_log.IN_MEMORY", MEMORY)
     return daemons
 
 
@@ -72,13 +72,6 @@ def test_the_file_goes_when_the_emulator_has_read_it_and_memory_stays_small(behi
     assert {name for name in os.listdir(home.directory) if name[:2] == ".u"} <= set(before)
 
 
-def test_a_reload_amid_it_loses_nothing(behind: Daemons, home: Home) -> None:
-    flooded(behind, home, "exec cat")
-    result = home.sesh("--reload", "work")
-    assert result.code == 0, result.stderr
-    assert exact(drawn(behind))
-
-
 def test_one_who_attaches_amid_it_gets_screens_and_then_the_bytes(behind: Daemons, home: Home) -> None:
     flooded(behind, home, "exec cat")
     client = behind.attach("work")
@@ -89,34 +82,9 @@ def test_one_who_attaches_amid_it_gets_screens_and_then_the_bytes(behind: Daemon
     assert b"3000" in b"".join(payload for kind, payload in client.frames if kind == protocol.SCREEN)
 
 
-def test_an_end_amid_it_is_told_at_once_and_what_is_kept_is_whole(behind: Daemons, home: Home) -> None:
-    pid = flooded(behind, home, "exit 3")
-    waited = home.sesh("--wait", "work", "--exit")
-    assert waited.code == 3
-    assert exact(home.sesh("--logs", "work", "3001").stdout)
-    gone(pid, timeout=30)
-    assert exact(home.sesh("--logs", "work", "3001").stdout)
-
-
-def test_one_that_ends_less_far_behind_answers_before_its_screen_is_drawn(daemons: Daemons, home: Home) -> None:
-    """It drew up to 16 MiB first, several seconds in which it answered nobody."""
-    pid = flooded(daemons, home, "exit 3")
-    assert daemons.ask("work", "wait")["exit_code"] == 3
-    assert os.path.exists(f"{home.directory}/work.sock"), "what it leaves is written already"
-    gone(pid, timeout=30)
-    assert exact(home.sesh("--logs", "work", "3001").stdout)
-
-
 def test_nothing_lies_on_disk_for_a_session_that_is_to_leave_nothing_there(behind: Daemons, home: Home) -> None:
     pid = behind.quiet("work", f"read go; {FLOOD}; : >done; exec cat", directory=home.path, persist=False)
     behind.ask("work", "send", b"\n")
     wait_until(lambda: unnamed(pid) or os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
     assert unnamed(pid) == []
     assert exact(drawn(behind))
-
-
-def test_a_kill_amid_it_waits_for_no_screen(behind: Daemons, home: Home) -> None:
-    pid = flooded(behind, home, "exec cat")
-    assert home.sesh("--kill", "work").code == 0
-    gone(pid)
-    assert behind.litter() == []

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.support import ROOT, Home, Terminal, wait_until
+from tests.support import ROOT, Home, Terminal
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
 
@@ -58,7 +58,7 @@ def flood(home: Home) -> Flood:
 
 @pytest.mark.parametrize(
     "attack",
-    ["crumbs", "held", *(pytest.param(each, marks=pytest.mark.soak) for each in RARE)],
+    ["crumbs", "held"],
 )
 def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(flood: Flood, attack: str) -> None:
     terminal = flood.attach(attack)
@@ -69,24 +69,6 @@ def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(flood: Floo
     terminal.type(DETACH)
     assert terminal.exit_code(5) == 0
     assert terminal.termios() == terminal.first_termios
-
-
-@pytest.mark.soak  # seconds, for the same buffers as a flood of crumbs
-def test_a_terminal_that_reads_nothing_takes_bounded_memory_too(flood: Flood) -> None:
-    """A megabyte in pieces of two bytes took two hundred, and minutes to be written."""
-    terminal = flood.attach("crumbs")
-    terminal.wait_for_raw(b"hello")  # which the flood soon scrolls away
-    before = peak(terminal.pid)
-    sizes: list[int] = []
-
-    def goes_no_further() -> bool:
-        sizes.append(flood.sent())
-        return sizes[-1] > 0 and sizes[-20:].count(sizes[-1]) == 20
-
-    wait_until(goes_no_further, 60)
-    assert peak(terminal.pid) < before + MOST
-    terminal.type(DETACH)
-    assert terminal.exit_code(5) == 0
 
 
 def test_a_ping_is_short(flood: Flood) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 
 import pytest
@@ -14,7 +15,6 @@ from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
 
 SLEEP = ("/bin/sleep", "100")
-PATIENT = "sesh.daemon.spawn.zygote:ANSWER_TIMEOUT=9"
 SHOW = 'echo "is $MINE in $PWD by $(umask)"; exec sleep 100'
 
 pytestmark = pytest.mark.skipif(not (platform.LINUX and hasattr(os, "pidfd_open")), reason="there is no zygote here")
@@ -25,22 +25,21 @@ def zygotes(home: Home) -> list[int]:
     return [pid for pid in home.processes() if proc.command_of(pid) == [about.ZYGOTE]]
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Creators wait for a zygote as long as a busy machine may take."""
+    monkeypatch.setattr("sesh.daemon.spawn.zygote.ANSWER_TIMEOUT", 9.0)
+
+
 def forked(daemons: Daemons, name: str) -> bool:
-    """Whether the daemon of a session is a fork of a zygote, and not of a creator."""
-    pids = daemons.home.processes()
-    creators = [pid for pid in pids if proc.command_of(pid)[-1:] == ["tests.faults.creator"]]
-    return words_of(daemons.pid(name)) not in map(words_of, creators)
+    """Tell whether the daemon of a session is a fork of a zygote, and not of a creator, itself one of this process."""
+    return words_of(daemons.pid(name)) != words_of(os.getpid())
 
 
 def words_of(pid: int) -> str:
     """Where the words that a process was started with lie in its memory; a fork's lie where its parent's do."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         return file.read().rpartition(")")[2].split()[45]
-
-
-def be_patient(daemons: Daemons) -> None:
-    """Makes creators wait for a zygote as long as a busy machine may take."""
-    daemons.default_creator = daemons.creator(TEST_PATCH=PATIENT)
 
 
 def start_zygote(daemons: Daemons) -> int:
@@ -56,7 +55,6 @@ def start_zygote(daemons: Daemons) -> int:
 
 
 def test_from_the_fourth_on_daemons_come_from_a_zygote_that_ends_before_the_last_session(daemons: Daemons) -> None:
-    be_patient(daemons)
     parent = start_zygote(daemons)
     daemons.start("four", *SLEEP)
     assert forked(daemons, "four")
@@ -77,7 +75,7 @@ def test_from_the_fourth_on_daemons_come_from_a_zygote_that_ends_before_the_last
 
 def test_a_session_from_a_zygote_has_its_creators_environment_directory_and_umask(daemons: Daemons, home: Home) -> None:
     start_zygote(daemons)
-    creator = daemons.creator("umask 027; exec", MINE="own", TEST_PATCH=PATIENT)
+    creator = daemons.creator("umask 027;", MINE="own")
     creator.create("four", "/bin/sh", "-c", SHOW, directory=home.path)
     creator.outcome()
     assert forked(daemons, "four")
@@ -96,7 +94,6 @@ def mapped(pid: int) -> set[str]:
 
 
 def test_a_session_from_a_zygote_loads_no_extension_module_of_its_own(daemons: Daemons) -> None:
-    be_patient(daemons)
     parent = start_zygote(daemons)
     daemons.start("four", *SLEEP)
     assert forked(daemons, "four")
@@ -106,7 +103,8 @@ def test_a_session_from_a_zygote_loads_no_extension_module_of_its_own(daemons: D
 
 def test_a_creator_with_other_limits_does_without_the_zygote(daemons: Daemons) -> None:
     start_zygote(daemons)
-    creator = daemons.creator("ulimit -n 200; exec")
+    creator = daemons.creator()
+    resource.prlimit(creator.process.pid, resource.RLIMIT_NOFILE, (200, 200))
     creator.create("four", "/bin/sh", "-c", "echo up to $(ulimit -n) files; exec sleep 100")
     creator.outcome()
     assert not forked(daemons, "four")

@@ -1,0 +1,188 @@
+"""Faults at the places that matter: no room, no descriptors, no processes, and an end in the middle of a write.
+
+Each is a change of the tests' own process, which the sesh that a test starts afterwards inherits.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from sesh import paths, writing
+from sesh.daemon.clients import listener
+from sesh.daemon.spawn import main
+from sesh.store import records
+from tests.faults.daemons import Daemons, gone
+from tests.support import Home, wait_until
+
+SLEEP = ("/bin/sleep", "100")
+TESTS = os.getpid()
+
+
+def failing(
+    monkeypatch: pytest.MonkeyPatch, place: object, name: str, number: int, when: Callable[..., bool] = lambda *_: True
+) -> None:
+    """Have a function fail in every process but the tests' own, where `when` holds for its words."""
+    whole = getattr(place, name)
+
+    def fail(*words: object, **more: object) -> object:
+        if os.getpid() != TESTS and when(*words):
+            raise OSError(number, os.strerror(number))
+        return whole(*words, **more)
+
+    monkeypatch.setattr(place, name, fail)
+
+
+def test_a_full_disk_costs_a_running_session_nothing(
+    home: Home, daemons: Daemons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checkpoint, record and result cannot be written: it goes on, says so, and ends with its code."""
+    full = os.path.join(home.path, "full")
+    failing(
+        monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(home, descriptor) and os.path.exists(full)
+    )
+    daemons.quiet("work", "read line; echo got $line; exec cat", persist=True)
+    home.write("full", "")
+    daemons.ask("work", "send", b"it\n")
+    daemons.wait_for("work", "got it")
+    done = home.sesh("--rename", "work", "other")
+    assert (done.code, "No space left" in done.stderr) == (1, True), done
+    assert daemons.alive("work")
+    job = home.start("--exec", "job", "--", "sh", "-c", "exit 7")
+    assert job.wait(20) != 0
+    os.unlink(full)
+    assert home.sesh("--rename", "work", "other").code == 0
+    daemons.ask("other", "send", b"again\n")
+    daemons.wait_for("other", "again")
+
+
+def on_disk(home: Home, descriptor: object) -> bool:
+    """Tell whether a descriptor is that of a file in the directory of sessions."""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}").startswith(home.directory)
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("step", ["open", "write", "rename"])
+def test_a_record_that_cannot_be_written_starts_no_program(
+    home: Home, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    if step == "write":
+        failing(monkeypatch, os, "write", errno.ENOSPC, lambda descriptor, _: on_disk(home, descriptor))
+    else:
+        name = {"open": "open", "rename": "replace"}[step]
+        failing(monkeypatch, os, name, errno.EIO, lambda path, *_: str(path).startswith(f"{home.directory}/.work"))
+    opened = home.sesh("--open", "work", "--", "sh", "-c", "touch ran; exec sleep 100")
+    assert opened.code == 1
+    assert len(opened.stderr.splitlines()) == 1
+    wait_until(lambda: not home.processes(), what="the end of what was begun")
+    assert not os.path.exists(os.path.join(home.path, "ran"))
+    assert home.names() == []
+
+
+@pytest.mark.parametrize("step", ["before", "written", "renamed"])
+def test_a_daemon_killed_at_a_step_of_a_write_leaves_the_old_record_or_the_new(
+    home: Home, daemons: Daemons, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """`--label` writes the record again; the daemon is killed at a step of that."""
+    armed = os.path.join(home.path, "armed")
+
+    def die() -> None:
+        if os.path.exists(armed) and os.getpid() != TESTS:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    whole, replace = records.write, os.replace
+
+    def write(*words: object, **more: object) -> object:
+        if step == "before":
+            die()
+        return whole(*words, **more)  # type: ignore[arg-type]
+
+    def put(source: str, target: str) -> None:
+        if step == "written":
+            die()
+        replace(source, target)
+        if step == "renamed":
+            die()
+
+    monkeypatch.setattr(records, "write", write)
+    monkeypatch.setattr(writing.os, "replace", put)
+    pid = daemons.start("work", *SLEEP)
+    home.write("armed", "")
+    assert home.sesh("--label", "work", "k=v").code != 0
+    gone(pid)
+    with open(paths.record_path("work"), encoding="utf-8") as file:
+        record = json.load(file)
+    assert record["labels"] in ({}, {"k": "v"})
+    assert home.sesh("--list", "--json").json()[0]["state"] == "lost"
+    os.unlink(armed)
+    assert home.sesh("--kill", "work").code == 0
+    assert home.names() == []
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "number"),
+    [
+        (os, "forkpty", errno.ENOSPC),
+        (os, "openpty", errno.ENOSPC),
+        (os, "posix_spawn", errno.EAGAIN),
+        (listener.socket, "socket", errno.EMFILE),
+        (main, "_start_session", errno.ENOMEM),
+    ],
+    ids=["no pty", "no pty to open", "no process", "no descriptor", "no memory"],
+)
+def test_a_session_that_cannot_be_made_is_told_in_one_line_and_leaves_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch, place: object, name: str, number: int
+) -> None:
+    if name == "posix_spawn":
+        failing(monkeypatch, os, "fork", number)
+        failing(monkeypatch, os, "forkpty", number)
+    failing(monkeypatch, place, name, number)
+    opened = home.sesh("--open", "work", "--", *SLEEP)
+    if opened.code == 0:
+        return  # another call does the same here
+    assert len(opened.stderr.splitlines()) == 1, opened.stderr
+    assert "Traceback" not in opened.stderr
+    wait_until(lambda: not home.processes(), what="the end of what was begun")
+    assert home.names() == []
+
+
+def test_a_daemon_killed_with_its_program_is_lost_and_its_name_is_free(home: Home, daemons: Daemons) -> None:
+    pid = daemons.start("work", *SLEEP)
+    os.kill(pid, signal.SIGKILL)
+    gone(pid)
+    assert home.sesh("--kill", "work").code == 0
+    assert home.sesh("--open", "work").code == 0
+    assert home.summary("work")["state"] == "running"
+
+
+def test_a_newborn_daemon_outlives_hangup_and_interrupt_at_every_step(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def struck(name: str) -> None:
+        whole = getattr(main, name)
+
+        def first_struck(*words: object) -> object:
+            for number in (signal.SIGHUP, signal.SIGINT):
+                os.kill(os.getpid(), number)
+            return whole(*words)
+
+        monkeypatch.setattr(main, name, first_struck)
+
+    for name in ("_set_up", "_serve"):
+        struck(name)
+    assert home.sesh("--open", "work", "--", *SLEEP).code == 0
+    assert home.summary("work")["state"] == "running"
+
+
+def test_a_clock_that_is_set_back_ends_no_wait_and_no_session(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1_000_000.0)
+    assert home.sesh("--exec", "--print", "--timeout", "20", "--", "echo", "done").stdout == "done\n"
+    assert home.sesh("--open", "work").code == 0
+    assert home.sesh("--run", "work", "--", "echo on").stdout == "on\n"
