@@ -88,7 +88,7 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_START_TIMEOUT", "_LEAST_TIMEOUT"):
         monkeypatch.setattr(launch, name, 30.0)
     monkeypatch.setattr(find, "PATIENCE", 0.7)
-    monkeypatch.setitem(find.ask.__kwdefaults__, "timeout", 0.7)
+    monkeypatch.setitem(find.ask.__kwdefaults__ or {}, "timeout", 0.7)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(sessions, "_RELOAD_TIMEOUT", 0.7)
     whole = shell._answered

@@ -9,12 +9,12 @@ import errno
 import json
 import os
 import signal
+import socket
 from collections.abc import Callable
 
 import pytest
 
-from sesh import paths, writing
-from sesh.daemon.clients import listener
+from sesh import paths
 from sesh.daemon.spawn import main
 from sesh.store import records
 from tests.faults.daemons import Daemons, gone
@@ -112,7 +112,7 @@ def test_a_daemon_killed_at_a_step_of_a_write_leaves_the_old_record_or_the_new(
             die()
 
     monkeypatch.setattr(records, "write", write)
-    monkeypatch.setattr(writing.os, "replace", put)
+    monkeypatch.setattr(os, "replace", put)
     pid = daemons.start("work", *SLEEP)
     home.write("armed", "")
     assert home.sesh("--label", "work", "k=v").code != 0
@@ -132,7 +132,7 @@ def test_a_daemon_killed_at_a_step_of_a_write_leaves_the_old_record_or_the_new(
         (os, "forkpty", errno.ENOSPC),
         (os, "openpty", errno.ENOSPC),
         (os, "posix_spawn", errno.EAGAIN),
-        (listener.socket, "socket", errno.EMFILE),
+        (socket, "socket", errno.EMFILE),
         (main, "_start_session", errno.ENOMEM),
     ],
     ids=["no pty", "no pty to open", "no process", "no descriptor", "no memory"],
