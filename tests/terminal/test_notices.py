@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from sesh.client import overlays
+from tests.support import Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
 LEAVE = b"\x1c"
@@ -38,10 +39,6 @@ def counting(last: int, pause: str = "0.01") -> list[str]:
     return ["sh", "-c", source]
 
 
-def _shows(terminal: Terminal, text: str) -> Callable[[], bool]:
-    return lambda: text in terminal.text()
-
-
 def counted(terminal: Terminal, last: int) -> None:
     """Waits for all numbered lines, each once, whole and in order, and for no line of sesh to be left."""
     whole = [f"L{number}" for number in range(1, last + 1)]
@@ -50,132 +47,99 @@ def counted(terminal: Terminal, last: int) -> None:
     )
 
 
-@pytest.mark.parametrize("watches", [True, False])
-def test_a_line_over_what_is_printed_leaves_nothing_in_the_scrollback(sesh: Sesh, home: Home, watches: bool) -> None:
-    assert sesh("--open", "x", "--", *counting(90)).code == 0
-    terminal = home.terminal("x", *["-r"] * watches)
-    terminal.wait_until(lambda: "L30" in terminal.text())
-    if watches:
-        terminal.type("a")
-        terminal.wait_for(WATCHES)
-    else:
-        assert sesh("--message", "x", "lunch is ready").code == 0
-        terminal.wait_for("lunch is ready")
-    counted(terminal, 90)
-
-
-def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home) -> None:
-    assert sesh("--open", "x", "--", *counting(100)).code == 0
+def watched(home: Home, text: str) -> Terminal:
+    """A terminal that only watches `x`, once it shows this text and the line that answers its first key."""
     terminal = home.terminal("x", "--read-only")
-    for line in ("L30\n", "L50\n", "L70\n"):
-        terminal.wait_until(_shows(terminal, line))
-        terminal.type("a")
-    counted(terminal, 100)
-
-
-def test_a_message_that_comes_while_a_line_stands_is_read_first(sesh: Sesh, home: Home) -> None:
-    """It came behind the line, beyond the end of the row, and was never seen."""
-    assert sesh("--open", "x", "--", "sh", "-c", "echo begun; sleep 900").code == 0
-    terminal = home.terminal("x", "--read-only")
-    terminal.wait_for("begun")
+    terminal.wait_for(text)
     terminal.type("a")
-    terminal.wait_for(WATCHES)
-    assert sesh("--message", "x", "the build machine goes down in five minutes").code == 0
-    terminal.wait_for("the build machine goes down in five minutes; " + WATCHES)
+    terminal.wait_for_raw(WATCHES.encode())
+    return terminal
 
 
-def test_a_message_costs_no_line_of_more_than_a_replay_shows(sesh: Sesh, home: Home) -> None:
-    source = "read go; seq -f L%g 3000; sleep 900"
-    assert sesh("--open", "x", "--", "sh", "-c", f"stty -echo; {source}").code == 0
-    terminal = home.terminal("x")
-    terminal.wait_until(lambda: sesh("--status", "x", "--json").json()["attached"] == 1)
-    assert sesh("--message", "x", "lunch is ready").code == 0
-    terminal.wait_for("lunch is ready")
+def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlays, "_NOTICE_TIME", 0.1)
+    assert sesh("--open", "x", "--", *counting(60)).code == 0
+    terminal = watched(home, "L10\n")
+    for line in ("L20\n", "L35\n"):
+        terminal.wait_until(lambda: line in terminal.text())  # noqa: B023 (it is called now)
+        terminal.type("a")
+    counted(terminal, 60)
+
+
+def test_a_flood_below_a_line_costs_no_line_of_more_than_a_replay_shows(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlays, "_NOTICE_TIME", 0.5)
+    source = "stty -echo; echo begun; read go; clear; seq -f L%g 3000; sleep 900"
+    assert sesh("--open", "x", "--", "sh", "-c", source).code == 0
+    terminal = watched(home, "begun")
     assert sesh("--send", "x", "--enter").code == 0
-    wait_until(lambda: "L3000" in sesh("--screen", "x").stdout)
-    terminal.type(" ")
     counted(terminal, 3000)
 
 
 def test_what_is_printed_while_a_line_shows_is_seen_before_the_end(sesh: Sesh, home: Home) -> None:
     assert sesh("--open", "x", "--", "sh", "-c", "stty -echo; echo begun; read go; seq -f L%g 60").code == 0
-    terminal = home.terminal("x")
-    terminal.wait_for("begun")
-    assert sesh("--message", "x", "lunch is ready").code == 0
-    terminal.wait_for("lunch is ready")
+    terminal = watched(home, "begun")
     assert sesh("--send", "x", "--enter").code == 0
     terminal.exit_code()
     lines = terminal.text().splitlines()
     assert [line for line in lines if re.fullmatch(r"L\d+", line)] == [f"L{number}" for number in range(1, 61)]
-    assert "lunch" not in terminal.text()
+    assert WATCHES not in terminal.text()
 
 
 def test_who_detaches_while_a_line_shows_keeps_the_row_below_it(sesh: Sesh, home: Home) -> None:
     script = r"stty -echo; printf '\033[24;1Hlast row\033[H'; sleep 900"
     assert sesh("--open", "x", "--", "sh", "-c", script).code == 0
-    terminal = home.terminal("x")
-    terminal.wait_for("last row")
-    assert sesh("--message", "x", "lunch is ready").code == 0
-    terminal.wait_for("lunch is ready")
+    terminal = watched(home, "last row")
     assert "last row" in sesh("--screen", "x").stdout  # the daemon has a screen at hand: it is not awaited for long
     terminal.type(LEAVE)
     terminal.exit_code()
     assert "last row" in terminal.text()
-    assert "lunch" not in terminal.text()
+    assert WATCHES not in terminal.text()
 
 
-def test_who_switches_while_a_line_shows_keeps_the_row_below_it(sesh: Sesh, home: Home) -> None:
-    assert sesh("--open", "other", "--", "sh", "-c", "echo the other; sleep 900").code == 0
-    terminal = home.terminal("x")
-    terminal.wait_for(PROMPT)
-    terminal.type("clear; seq -f row-%g 40\r")
-    terminal.wait_for("row-40")
-    assert sesh("--message", "x", "lunch is ready").code == 0
-    terminal.wait_for("lunch is ready")
-    sesh("--send", "x", "sesh other", "--enter")
-    terminal.wait_for("the other")
-    lines = terminal.text().splitlines()
-    assert [line for line in lines if line.startswith("row-")] == [f"row-{number}" for number in range(1, 41)]
-    assert any("sesh other" in line for line in lines)
-    assert "lunch" not in terminal.text()
-
-
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("screen", ["main", "alternate"])
-def test_the_screen_below_a_line_comes_back_as_it_was(sesh: Sesh, home: Home, state: str, screen: str) -> None:
+@pytest.mark.parametrize(
+    ("screen", "state"),
+    [("main", state) for state in STATES]
+    + [("alternate", state) for state in ("plain", "a sequence", "margins", "a saved cursor")],
+)
+def test_the_screen_below_a_line_comes_back_as_it_was(
+    sesh: Sesh, home: Home, screen: str, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlays, "_NOTICE_TIME", 0.1)
     enter = r"\033[?1049h" * (screen == "alternate")
-    fill = r"seq -f row-%g 40; "
-    script = f"stty raw -echo; {fill}printf '{enter}\\033[24;1Hbottom\\033[20;1Hhere{STATES[state]}'; sleep 900"
+    script = (
+        f"stty raw -echo; seq -f row-%g 40; printf '{enter}\\033[24;1Hbottom\\033[20;1Hhere{STATES[state]}'; read x"
+    )
     assert sesh("--open", "x", "--", "sh", "-c", script).code == 0
-    terminal = home.terminal("x")
-    terminal.wait_for("here")
     wait_until(lambda: "here" in sesh("--screen", "x").stdout)
-    before, cursor, above = terminal.screen(), terminal.cursor, list(terminal.glass.scrollback)
-    assert sesh("--message", "x", "lunch is ready").code == 0
-    terminal.wait_for("lunch is ready")
-    terminal.type(" ")
-    terminal.wait_until(lambda: "lunch" not in terminal.text())
-    wait_until(lambda: terminal.screen() == before)
-    assert (terminal.cursor, terminal.glass.scrollback) == (cursor, above)
+    cursor = sesh("--screen", "x", "--format", "json").json()["cursor"]
+    terminal = home.terminal("x", "--read-only")
+    terminal.wait_until(lambda: "here" in terminal.text() and terminal.cursor == (cursor["row"], cursor["column"]))
+    before = terminal.screen(), terminal.cursor, list(terminal.glass.scrollback)
+    terminal.type("a")
+    terminal.wait_for_raw(WATCHES.encode())
+    terminal.wait_until(
+        lambda: (terminal.screen(), terminal.cursor, terminal.glass.scrollback) == before, what="the screen as it was"
+    )
 
 
-def test_a_window_that_changes_its_size_takes_the_line_away(sesh: Sesh, home: Home) -> None:
-    assert sesh("--open", "x", "--", *counting(100)).code == 0
-    terminal = home.terminal("x")
-    terminal.wait_until(lambda: "L40" in terminal.text())
-    assert sesh("--message", "x", "lunch is ready").code == 0
-    terminal.wait_for("lunch is ready")
+def test_a_window_that_changes_its_size_takes_the_line_away(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlays, "_NOTICE_TIME", 600.0)
+    assert sesh("--open", "x", "--", *counting(60)).code == 0
+    terminal = watched(home, "L20\n")
     terminal.resize(70, 20)
-    terminal.wait_until(lambda: "lunch" not in terminal.text(), 2)
-    terminal.wait_until(lambda: "L100\n" in terminal.text() + "\n", 30)
-    assert "lunch" not in terminal.text()
+    terminal.wait_for("L60\n")
+    assert WATCHES not in terminal.text()
 
 
 def test_a_line_that_greets_leaves_nothing_in_the_scrollback(sesh: Sesh, home: Home, tmp_path: Path) -> None:
-    assert sesh("--open", "x", "--", *counting(100)).code == 0
+    assert sesh("--open", "x", "--", *counting(60)).code == 0
     terminal = home.terminal("x", str(tmp_path))
-    terminal.wait_until(lambda: b"already runs" in terminal.raw)
-    counted(terminal, 100)
+    terminal.wait_for_raw(b"already runs")
+    counted(terminal, 60)
 
 
 @pytest.mark.parametrize("printed", ["abc", r"ab\r\033[Jabc"])
