@@ -6,8 +6,8 @@ of its own. With `COLD=1` sesh starts as a launcher starts it.
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import time
 
 from tests.support import Home
@@ -29,5 +29,7 @@ def measured() -> float:
 
 
 if __name__ == "__main__":
-    times = sorted(measured() for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rounds", nargs="?", type=int, default=5)
+    times = sorted(measured() for _ in range(parser.parse_args().rounds))
     print(f"{len(times)} rounds: median {statistics.median(times):.2f} s, slowest {times[-1]:.2f} s")

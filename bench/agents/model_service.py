@@ -9,9 +9,9 @@ block of shell source.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -291,5 +291,9 @@ def serve(port: int, log_path: str) -> ThreadingHTTPServer:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), sys.argv[2])
+    _parser = argparse.ArgumentParser(description=__doc__)
+    _parser.add_argument("port", type=int)
+    _parser.add_argument("log")
+    _given = _parser.parse_args()
+    serve(_given.port, _given.log)
     threading.Event().wait()

@@ -1,7 +1,7 @@
 """Prompts for real agents by `sesh --send TEXT --enter`, counted by what the stand-in for their model's service gets.
 
 `AGENTS=FOLDER python -m bench.agents.prompts [--load] [--text NAME]… [--keep DIR] N AGENT…` prints a row for
-each (`tests/support/real_agents.py` says how they are installed; `TEXTS` has the names of texts). Of each prompt
+each (`bench/agents/real_agents.py` says how they are installed; `TEXTS` has the names of texts). Of each prompt
 that went wrong, the screen and a recording stand in the directory that `--keep` names.
 """
 

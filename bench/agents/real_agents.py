@@ -22,6 +22,7 @@ that starts it there, as a shell takes it.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shlex
@@ -282,6 +283,11 @@ def prepare(name: str, home: str, port: int) -> tuple[list[str], dict[str, str],
 
 
 if __name__ == "__main__":
-    _command, _env, _project = prepare(sys.argv[1], os.path.realpath(sys.argv[2]), int(sys.argv[3]))
+    _parser = argparse.ArgumentParser(description=__doc__)
+    _parser.add_argument("agent", choices=AGENTS)
+    _parser.add_argument("home", type=os.path.realpath)
+    _parser.add_argument("port", type=int)
+    _given = _parser.parse_args()
+    _command, _env, _project = prepare(_given.agent, _given.home, _given.port)
     _words = ["env", *(f"{key}={value}" for key, value in _env.items()), *_command]
     sys.stdout.write(f"cd {shlex.quote(_project)} && {shlex.join(_words)}\n")

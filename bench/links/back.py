@@ -1,6 +1,6 @@
 """`python -m bench.links.back [ROUNDS]`: seconds until new output stands on the terminal after an outage.
 
-The client and a real sshd are in network namespaces with a router between them (`tests/remote/network`), so this takes
+The client and a real sshd are in network namespaces with a router between them (`bench/network`), so this takes
 root on Linux. A round begins with one connection of ssh alone; what a client may take follows from these (`allowed`).
 """
 

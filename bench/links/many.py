@@ -1,4 +1,4 @@
-"""`python -m bench.links.many [HOSTS [HANGING [ROUNDS [SECONDS]]]]`: 50 known hosts of which five hang.
+"""`python -m bench.links.many`: 50 known hosts of which five hang.
 
 Each host is a user of its own behind a real sshd on loopback. The hanging ones: a connection that stands and passes
 nothing, no banner, no answer to connecting, a login that does not come to an end, a sesh there that is stopped. It
@@ -9,6 +9,7 @@ root).
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -233,6 +234,8 @@ class Many:
         words = {far.word for far in self.hanging}
         records = os.path.join(folder, "sesh/remotes")
         for name in os.listdir(records):
+            if not name.endswith(".json"):  # of a failure, of what was synced
+                continue
             with open(os.path.join(records, name), encoding="utf-8") as file:
                 word = json.load(file).get("word")
             if word in words:
@@ -252,9 +255,13 @@ def many(count: int, hanging: int, rounds: int, seconds: float) -> Iterator[Many
 
 def main() -> int:
     """Prints the figures of each phase, and how much the healthy hosts lose."""
-    given = [int(word) for word in sys.argv[1:]]
-    count, hanging, rounds, seconds = given + [50, 5, 3, 60][len(given) :]
-    with many(count, hanging, rounds, seconds) as stand:
+    parser = argparse.ArgumentParser(prog="python -m bench.links.many", description=__doc__)
+    parser.add_argument("--hosts", type=int, default=50)
+    parser.add_argument("--hanging", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=60, help="how long what --watch costs is measured")
+    given = parser.parse_args()
+    with many(given.hosts, given.hanging, given.rounds, given.seconds) as stand:
         stand.phase(all={})
         stand.hang()
         stand.phase(hang={}, unknown=stand.without())

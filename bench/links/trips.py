@@ -6,6 +6,7 @@ stands that of a bare ssh over the same kind of connection: a new one (cold), or
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -103,7 +104,9 @@ class Bench:
 
 def main() -> int:
     """Prints a line for each figure."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rounds", nargs="?", type=int, default=5)
+    count = parser.parse_args().rounds
     with measuring() as farm:
         for trip in TRIPS:
             Bench(farm.home, farm, f"box{trip}", trip).run(count)

@@ -7,6 +7,7 @@ counts the bytes of both ways. What connecting and attaching cost is not counted
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 import time
@@ -93,7 +94,9 @@ def _settle(windows: dict[str, Terminal], seconds: float) -> None:
 
 def main() -> int:
     """Prints a line for each; 1 where the goal was missed."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seconds", nargs="?", type=float, default=60.0)
+    seconds = parser.parse_args().seconds
     with measuring() as farm:
         taken = measured(farm.home, farm, seconds)
     for name, size in taken.items():

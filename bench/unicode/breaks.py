@@ -6,6 +6,7 @@ python -m bench.unicode.breaks FOLDER     from a folder with the same files
 
 from __future__ import annotations
 
+import argparse
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -139,8 +140,9 @@ def literal(name: str, text: str) -> str:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    MODULE.write_text(module(folder), encoding="utf-8")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path)
+    MODULE.write_text(module(parser.parse_args().folder), encoding="utf-8")
 
 
 if __name__ == "__main__":

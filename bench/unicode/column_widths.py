@@ -5,6 +5,7 @@ python -m bench.unicode.column_widths
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -51,4 +52,5 @@ def module() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     MODULE.write_text(module(), encoding="utf-8")

@@ -7,8 +7,8 @@ The files are tables in the sources of the two terminals. Prints each range that
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -61,7 +61,11 @@ def differences(first: list[int], second: list[int]) -> Iterator[tuple[int, int,
 
 
 def main() -> None:
-    first, second = xterm(Path(sys.argv[1])), kitty(Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("xterm", type=Path)
+    parser.add_argument("kitty", type=Path)
+    files = parser.parse_args()
+    first, second = xterm(files.xterm), kitty(files.kitty)
     agreed = sum(first[code] == second[code] >= 0 for code in _CHARACTERS)
     count = 0
     for start, end, theirs, ours in differences(first, second):

@@ -16,7 +16,8 @@ from bench.network.watched import Watched, go_on, new_output, watch
 from tests.remote.farm import Farm
 from tests.remote.patches import patch
 from tests.support import Home, Terminal, rounds, wait_until
-from tests.support.scale import LONG
+
+pytestmark = pytest.mark.soak
 
 PATIENCE = 30.0
 SLOW = 0.3
@@ -71,7 +72,6 @@ def test_three_clients_of_one_host_come_back_together(stand: Stand) -> None:
     assert ended_for_newer(stand.flows(), began) == []
 
 
-@pytest.mark.skipif(not LONG, reason="takes half an hour: make soak")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("trip", TRIPS)

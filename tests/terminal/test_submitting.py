@@ -13,7 +13,6 @@ from sesh.api import Sent, Session
 from sesh.daemon import submission
 from sesh.errors import Busy, NotSubmitted, Refused, UsageError
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
-from tests.support.scale import LONG
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -351,7 +350,7 @@ while True:
 """Draws its composer in another row each time."""
 
 
-@pytest.mark.skipif(not LONG, reason="takes ten seconds: make soak")
+@pytest.mark.soak
 def test_a_screen_that_never_rests_ends_a_send(sesh: Sesh) -> None:
     """Sends hung there for ever, and all behind them."""
     assert sesh("--open", "restless", "--", "python3", "-c", RESTLESS).code == 0
