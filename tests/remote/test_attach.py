@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -14,8 +13,7 @@ import pytest
 
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
-from tests.remote.patches import patch
-from tests.support import PROMPT, Home, Terminal, processes, wait_until
+from tests.support import PROMPT, Home, Terminal, wait_until
 
 DETACH = b"\x1c"
 
@@ -90,24 +88,6 @@ def test_the_size_follows_the_terminal(home: Home, farm: Farm) -> None:
     assert (status["columns"], status["rows"], status["attached"], status["link"]) == (70, 20, 1, "up")
 
 
-def test_a_session_has_its_terminal_s_size_from_the_beginning(home: Home, farm: Farm) -> None:
-    farm.host("box")
-    terminal = home.terminal(
-        "@box",
-        "work",
-        "--",
-        "sh",
-        "-c",
-        "stty size; echo $TERM $COLORTERM; cat",
-        columns=91,
-        rows=17,
-        env={"TERM": "vt100", "COLORTERM": "truecolor"},
-    )
-    terminal.wait_for("17 91")
-    terminal.wait_for("vt100 truecolor")
-    assert home.sesh("@box", "--exec", "--print", "--", "stty", "size").stdout == "24 80\n"
-
-
 def test_two_clients_see_the_same_and_one_may_only_watch(home: Home, farm: Farm) -> None:
     farm.host("box")
     one = attached(home, "@box", "work")
@@ -136,31 +116,6 @@ def test_a_program_s_own_codes_are_told_from_those_of_the_link(home: Home, farm:
     terminal = home.terminal("@box", "work", "--", "sh", "-c", "kill -9 $$")
     assert terminal.exit_code() == 137
     assert "[work ended by SIGKILL (killed, perhaps for memory)]" in terminal.text()
-
-
-def test_a_session_that_ends_at_once_gives_all_that_it_wrote_and_its_code(home: Home, farm: Farm) -> None:
-    farm.host("box")
-    for _ in range(5):
-        terminal = home.terminal("@box", "work", "--", "sh", "-c", "echo last words; exit 7")
-        assert terminal.exit_code() == 7
-        assert "last words" in terminal.text()
-
-
-def test_what_cannot_be_done_is_said_in_one_line_and_leaves_the_terminal_alone(home: Home, farm: Farm) -> None:
-    farm.host("box")
-    for words, code, text in (
-        (("--attach", "missing"), 1, "no session missing"),
-        (("work", "/no/such"), 1, "there is no directory /no/such"),
-        (("work", "--", "no-such-command"), 127, "no-such-command"),
-        (("a/b",), 2, "a/b"),
-        (("--new", "a b"), 2, "a b"),
-    ):
-        terminal = home.terminal("@box", *words, columns=200)
-        before = terminal.termios()
-        assert terminal.exit_code() == code, words
-        assert text in terminal.text()
-        assert len(terminal.text().splitlines()) == 1, terminal.text()
-        assert terminal.termios() == before
 
 
 def test_switching_inside_a_remote_session_stays_on_its_host(home: Home, farm: Farm) -> None:
@@ -201,28 +156,6 @@ def test_a_local_session_s_client_goes_to_a_host_and_back(home: Home, farm: Farm
     assert again.exit_code() == 5
 
 
-def test_another_host_typed_in_a_remote_session_is_refused_with_the_words_to_type(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    farm.host("other", same_user=far)
-    far.write(".ssh/config", "Host other\n  HostName 127.0.0.1\n  Port 1\n", 0o600)
-    terminal = attached(home, "@box", "work")
-    terminal.type("sesh @other x\r")
-    shows(terminal, "came here from another machine")
-    shows(terminal, "sesh @other x")
-    terminal.type("echo still=$SESH_SESSION\r")
-    shows(terminal, "still=work")
-
-
-def test_detaching_by_a_word_typed_inside(home: Home, farm: Farm) -> None:
-    farm.host("box")
-    other = attached(home, "@box", "work")
-    terminal = attached(home, "@box", "work")
-    terminal.type("sesh --detach\r")
-    assert terminal.exit_code() == 0
-    assert "[detached from work@box]" in terminal.text()
-    assert other.alive
-
-
 def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, farm: Farm) -> None:
     """What would be asked on the host is asked here."""
     far = farm.host("box")
@@ -247,14 +180,6 @@ def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, farm: Farm)
     assert far.names() == ["1", "1-2", "server"]
 
 
-def test_with_a_command_a_name_one_letter_off_is_a_new_session(home: Home) -> None:
-    """It asked, and Enter, or a key typed ahead, went to the other session."""
-    home.sesh("--open", "zwork", "--", "cat")
-    terminal = home.terminal("work", "--", "sh", "-c", "echo new; cat")
-    terminal.wait_for("new")
-    assert sorted(home.names()) == ["work", "zwork"]
-
-
 def test_the_session_attached_last_may_be_on_a_host(home: Home, farm: Farm) -> None:
     farm.host("box")
     here = attached(home, "here")
@@ -277,19 +202,6 @@ def test_the_session_attached_last_may_be_on_a_host(home: Home, farm: Farm) -> N
     over_there = attached(home, "@box", "-")
     over_there.type("echo in=$SESH_SESSION\r")
     shows(over_there, "in=second")
-
-
-def test_a_host_that_refuses_to_go_back_is_no_reason_to_go_elsewhere(home: Home, farm: Farm) -> None:
-    """An older session was attached; without a terminal none was said to have been attached."""
-    far = farm.host("box")
-    for words in (["here"], ["@box", "there"]):
-        left = attached(home, *words)
-        left.type(DETACH)
-        assert left.exit_code() == 0
-    assert home.sesh("-", "--json").json()["error"]["code"] == "refused"
-    os.chmod(os.path.join(far.home, ".sesh"), 0o755)  # noqa: S103 - refused for that
-    assert home.terminal("-").exit_code() == 1
-    os.chmod(os.path.join(far.home, ".sesh"), 0o700)
 
 
 def test_all_is_ended_over_there_only_with_consent(home: Home, farm: Farm) -> None:
@@ -337,34 +249,6 @@ def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) ->
 def sockets(home: Home) -> list[str]:
     """The control sockets of sesh's own."""
     return [entry for entry in os.listdir(os.path.join(home.directory, ".control")) if "." not in entry]
-
-
-def test_a_connection_whose_agent_is_gone_ends_once_another_agent_has_one_and_nothing_uses_it(
-    home: Home, farm: Farm
-) -> None:
-    """Each login with an agent of its own left an ssh for 8 h."""
-    far = farm.host("box", config={"ForwardAgent": "yes"}, proxied=True)
-    agents = {name: started_agent(home, name) for name in ("first", "second", "third", "fourth")}
-
-    def list_with(name: str) -> None:
-        assert home.sesh("@box", "--list", env={"SSH_AUTH_SOCK": agents[name][0]}).code == 0
-
-    terminal = attached(home, "@box", "work", env={"SSH_AUTH_SOCK": agents["first"][0]})
-    list_with("second")
-    assert len(sockets(home)) == 2, "both agents run"
-    for name in ("first", "second"):
-        agents[name][1].signal(signal.SIGTERM)
-        agents[name][1].exit_code()
-    list_with("third")
-    assert len(sockets(home)) == 1
-    wait_until(lambda: far.proxy.connections == 2)  # the second has ended; the first carries the attachment still
-    terminal.type("echo he''re\r")
-    shows(terminal, "here")
-    terminal.type(b"\x1c")
-    assert terminal.exit_code() == 0
-    wait_until(lambda: far.proxy.connections == 1)
-    list_with("fourth")
-    assert len(sockets(home)) == 2, "the third agent runs"
 
 
 @pytest.mark.parametrize("link", [False, True])
@@ -430,19 +314,6 @@ def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, farm: F
     assert not far.exists(".local/bin/sesh")
 
 
-@pytest.mark.soak  # a whole deploy takes seconds; deploys by --deploy are tested in each run
-@pytest.mark.usefixtures("light")
-def test_who_has_no_sesh_there_gets_it_with_a_key(home: Home, farm: Farm) -> None:
-    far = farm.host("box", installed=False)
-    terminal = home.terminal("@box", "work", columns=100)
-    terminal.wait_for("@box has no sesh; deploy it there? [Y/n]")
-    terminal.type("\r")
-    terminal.wait_for(PROMPT, timeout=50)
-    assert far.exists(".local/bin/sesh")
-    terminal.type("exit 6\r")
-    assert terminal.exit_code() == 6
-
-
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
 def test_a_password_is_asked_for_before_the_session_shows(home: Home, farm: Farm) -> None:
     far = farm.host("box", sshd={"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"})
@@ -458,41 +329,6 @@ def test_a_password_is_asked_for_before_the_session_shows(home: Home, farm: Farm
     assert again.exit_code() == 4
 
 
-def test_events_of_a_link_are_for_programs(home: Home, farm: Farm) -> None:
-    farm.host("box")
-    log = os.path.join(home.path, "events")
-    terminal = attached(home, "@box", "work", env={"SESH_EVENT_LOG": log})
-    terminal.type(DETACH)
-    assert terminal.exit_code() == 0
-    with open(log, encoding="utf-8") as file:
-        events = [json.loads(line) for line in file]
-    assert [(each["event"], each["host"], each["session"]) for each in events] == [
-        ("connect", "box", "work"),
-        ("disconnect", "box", "work"),
-    ]
-
-
-def test_every_lasting_link_is_an_event(home: Home, farm: Farm) -> None:
-    """Only attachments were."""
-    farm.host("box")
-    log = os.path.join(home.path, "events")
-    home.env["SESH_EVENT_LOG"] = log
-    assert home.sesh("@box", "--open", "work").code == 0
-    assert home.sesh("@box", "--run", "work", "--", "true").code == 0
-    assert home.sesh("@box", "--exec", "job", "--", "true").code == 0
-    following = home.start("@box", "--events", "--json")
-
-    def told() -> list[tuple[str, str | None]]:
-        with open(log, encoding="utf-8") as file:
-            return [(each["event"], each["session"]) for each in map(json.loads, file)]
-
-    wait_until(lambda: ("connect", None) in told())
-    following.send_signal(signal.SIGINT)
-    following.communicate()
-    for session in ("work", "job", None):
-        assert told().count(("connect", session)) == told().count(("disconnect", session)) >= 1
-
-
 def test_more_sessions_than_one_connection_may_carry(home: Home, farm: Farm) -> None:
     """sshd's MaxSessions: a second connection is opened, as far as it takes."""
     far = farm.host("box", sshd={"MaxSessions": "2"})
@@ -501,43 +337,3 @@ def test_more_sessions_than_one_connection_may_carry(home: Home, farm: Farm) -> 
         terminal.type("echo in=$SESH_SESSION\r")
         shows(terminal, f"in=work{number}")
     assert len(far.names()) == 4
-
-
-def test_a_link_is_compressed_until_the_host_was_found_near(home: Home, farm: Farm) -> None:
-    patch(home, "from sesh.remote import known\nknown._NEAR = 5.0")  # a busy machine is far away
-    farm.host("box")
-    terminal = attached(home, "@box", "work")
-    terminal.type("echo hel''lo\r")
-    terminal.wait_for("hello")
-    terminal.type("echo ag''ain\r")  # by now the way there and back has been measured
-    terminal.wait_for("again")
-    terminal.type(DETACH)
-    assert terminal.exit_code() == 0
-    processes.kill(farm.masters())
-    wait_until(lambda: not farm.masters())
-    assert home.sesh("@box", "--list").code == 0
-    masters = [call for call in farm.calls() if "-f" in call]
-    assert ["Compression=yes" in call for call in masters] == [True, False]
-
-
-def test_status_tells_the_machines_of_the_clients(home: Home, farm: Farm) -> None:
-    """Two laptops looked alike: a client was its pid and its terminal."""
-    farm.host("box")
-    terminal = home.terminal("@box", "work")
-    terminal.wait_for(PROMPT)
-    (client,) = home.sesh("@box", "--status", "work", "--json").json()["clients"]
-    assert client["machine"] == os.uname().nodename
-    assert home.sesh("@box", "--reload", "work").code == 0
-    described = f"client:        {client['pid']} on {client['tty']} of {os.uname().nodename}, 80x24, "
-    assert described in home.sesh("@box", "--status", "work").stdout
-
-
-def test_a_host_that_forwards_nothing_serves_sessions_as_any_other(home: Home, farm: Farm) -> None:
-    """AllowTcpForwarding and DisableForwarding concern no link of sesh's: it runs over ssh's stdin and stdout."""
-    farm.host("box", sshd={"AllowTcpForwarding": "no", "DisableForwarding": "yes"})
-    terminal = home.terminal("@box", "work")
-    terminal.wait_for(PROMPT)
-    terminal.type("\x1c")
-    assert terminal.exit_code() == 0
-    assert home.sesh("@box", "--run", "work", "--", "echo on").stdout == "on\n"
-    assert home.sesh("@box", "--kill", "work").code == 0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 
 import pytest
 
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.remote.test_deploy_login import SECOND_FACTOR, SECRET
-from tests.support import PROMPT, Home, Terminal, need, processes
+from tests.support import PROMPT, Home, Terminal, processes
 
 pytestmark = pytest.mark.skipif(
     not ROOT or not os.path.exists("/etc/pam.d/sshd"), reason="a second factor takes root, and an sshd with PAM"
@@ -77,12 +76,3 @@ def test_where_nobody_can_be_asked_a_jump_host_gets_no_empty_answers(home: Home,
     log = gate.sshd.messages()[before:]
     assert ("Postponed keyboard-interactive" in log, "Failed" in log) == (True, False)
     assert "assword:" not in listed.text()
-
-
-def test_a_key_that_wants_a_passphrase_keeps_no_other_key_from_a_jump_host(home: Home, farm: Farm) -> None:
-    locked = os.path.join(home.path, ".ssh", "locked")
-    subprocess.run([need("ssh-keygen"), "-q", "-t", "ecdsa", "-m", "PEM", "-N", SECRET, "-f", locked], check=True)
-    os.unlink(f"{locked}.pub")  # else the gate is asked first whether it takes that key
-    farm.host("gate", installed=False, config={"IdentityFile": f"{locked}\n    IdentityFile {farm.ground.identity}"})
-    farm.host("box", config={"ProxyJump": "gate"})
-    assert home.sesh("@box", "--list").code == 0

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,18 +124,6 @@ def test_a_line_for_the_end_outlasts_an_outage(home: Home, farm: Farm) -> None:
     assert "work is called other now" in terminal.text()
 
 
-def test_ssh_says_once_how_it_reaches_the_host_of_an_attachment(home: Home, farm: Farm) -> None:
-    """Each attempt at another link asked it first."""
-    brisk(home)
-    far = farm.host("box", proxied=True)
-    terminal = attached(home, "@box", "work")
-    for number in range(2):
-        outage(far, terminal.wait_until)
-        terminal.type(f"echo back''-{number}\r")
-        shows(terminal, f"back-{number}")
-    assert sum("-G" in call for call in farm.calls()) == 1
-
-
 def long_outage(terminal: Terminal, far: Far) -> None:
     """Lasts for over a second: until the person is told of it, or all that was on its way shows."""
     far.proxy.refuse()
@@ -189,26 +176,6 @@ def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(home: Hom
     shapes = {re.sub(r"\d+", "N", line) for line in lines}
     assert len(shapes) == 1, shapes
     assert [int(re.sub(r"\D", "", line)) for line in lines] == list(range(1, last + 1))
-
-
-@pytest.mark.parametrize(
-    "first", [r"\033[?1049h\033[H", r"\033[1;23r\033[24;1Hstatus\033[1;1H"], ids=["alternate", "margins"]
-)
-def test_an_outage_leaves_nothing_on_a_screen_that_no_line_tells_of(home: Home, farm: Farm, first: str) -> None:
-    hasty(home)
-    far = farm.host("box", proxied=True)
-    far.write(
-        "count",
-        f"printf '{first}'; for i in $(seq 1500); do echo line-$i-; [ $((i%100)) = 0 ] && sleep 0.1; done; sleep 900",
-    )
-    terminal = attached(home, "@box", "work")
-    terminal.type("clear; bash count\r")
-    shows(terminal, "line-500-")
-    long_outage(terminal, far)
-    shows(terminal, "line-1500-", 30)
-    wanted = far.sesh("--screen", "work").stdout.splitlines()
-    terminal.wait_until(lambda: terminal.screen()[: len(wanted)] == wanted, what="the screen over there")
-    assert LOST not in terminal.text()
 
 
 @pytest.mark.parametrize("key", [DETACH, b"echo a''nother\r"])
@@ -415,50 +382,6 @@ def daemon_pid(far: Far, name: str) -> int:
     return pid
 
 
-def test_a_daemon_that_dies_over_there_is_no_lost_link(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    terminal = attached(home, "@box", "work")
-    accepted = far.proxy.accepted
-    os.kill(daemon_pid(far, "work"), signal.SIGKILL)
-    assert terminal.exit_code() == 1
-    assert "work was lost: its daemon died; sesh @box work restarts it" in terminal.text()
-    assert far.proxy.accepted == accepted
-    job = home.start("@box", "--exec", "job", "--", "sleep", "1000")
-    wait_until(lambda: "job" in far.names())
-    os.kill(daemon_pid(far, "job"), signal.SIGKILL)
-    _, error = job.communicate(timeout=15)
-    assert job.returncode == 255  # 125 would say that it never ran
-    assert b"died" in error
-    far.sesh("--kill", "work", "job")
-
-
-def test_two_clients_of_one_connection_come_back_without_hurting_each_other(home: Home, farm: Farm) -> None:
-    """Each used to end the shared connection that the other had just opened, for ever."""
-    far = farm.host("box", proxied=True)
-    terminals = [attached(home, "@box", f"work{number}") for number in range(3)]
-    far.proxy.cut()
-    for number, terminal in enumerate(terminals):
-        terminal.type(f"echo back-$SESH_SESSION-$(({number}+40))\r")
-    for number, terminal in enumerate(terminals):
-        shows(terminal, f"back-work{number}-{number + 40}")
-    accepted = far.proxy.accepted
-    assert accepted <= 2 + len(terminals)
-    for terminal in terminals:
-        terminal.type("echo still\r")
-        shows(terminal, "still")
-    assert far.proxy.accepted == accepted
-
-
-def test_a_session_that_was_switched_to_comes_back_too(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    terminal = attached(home, "here")
-    terminal.type("sesh @box there\r")
-    wait_until(lambda: far.has_attached("there"), interval=0.1, pause=terminal._wait)
-    far.proxy.cut()
-    terminal.type("echo in=$SESH_SESSION\r")
-    shows(terminal, "in=there")
-
-
 def test_what_happens_to_a_link_is_told_to_programs(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     log = os.path.join(home.path, "events")
@@ -476,26 +399,6 @@ def test_what_happens_to_a_link_is_told_to_programs(home: Home, farm: Farm) -> N
     assert events[2]["since"] > 0
     assert events[2]["joined"] == daemon_pid(far, "work")
     assert [each.get("reason") for each in events] == [None, "lost", None, "detached"]
-
-
-def test_a_job_that_ends_while_the_link_is_down_is_told_to_programs_with_the_gap(home: Home, farm: Farm) -> None:
-    """There were two disconnects, and nothing between them."""
-    brisk(home)
-    far = farm.host("box", proxied=True)
-    log = home.env["SESH_EVENT_LOG"] = os.path.join(home.path, "events")
-    job = running(home, far, script=GO)
-    far.proxy.refuse()
-    far.proxy.cut()
-    wait_until(lambda: "lost" in Path(log).read_text(encoding="utf-8"))
-    far.write("go", "")
-    wait_until(lambda: not far.names())
-    far.proxy.restore()
-    job.communicate(timeout=30)
-    events = [json.loads(line) for line in Path(log).read_text(encoding="utf-8").splitlines()]
-    own = [each for each in events if each.get("session") == "job"]
-    assert [each["event"] for each in own] == ["connect", "disconnect", "reconnect", "disconnect"]
-    assert own[2]["gap"] > 0
-    assert own[2]["joined"] is None
 
 
 # -- jobs
@@ -594,18 +497,6 @@ def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, f
     assert far.names() == ["job"]
 
 
-def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    job = running(
-        home, far, "--follow", script="trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.02; done"
-    )
-    assert job.stdout is not None
-    assert job.stdout.readline() == b"ready\n"
-    job.send_signal(signal.SIGINT)
-    out, _ = job.communicate(timeout=15)
-    assert (job.returncode, out) == (5, b"caught\n")
-
-
 def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(home: Home, farm: Farm) -> None:
     """The terminal had printed `^C`, and the job went on."""
     hasty(home)
@@ -665,35 +556,6 @@ def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, farm: Far
     assert (job.returncode, out, far.read("ran")) == (7, b"done\n", "x\n"), error
 
 
-@pytest.mark.parametrize("config", [{}, {"ControlMaster": "no", "ControlPath": "/tmp/none-%C"}])
-def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, farm: Farm, config: dict[str, str]) -> None:
-    """It reached ssh too: the link broke with each Ctrl-C, and was mended with two lines about it."""
-    farm.host("box", config=config)
-    script = "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.02; done"
-    terminal = home.terminal("@box", "--exec", "job", "--follow", "--", "sh", "-c", script)
-    terminal.wait_for("ready")
-    terminal.type(b"\x03")
-    assert terminal.exit_code() == 4
-    assert "link" not in terminal.text()
-
-
-def test_a_tied_job_ends_with_its_waiter_also_over_a_link_that_comes_back(home: Home, farm: Farm) -> None:
-    brisk(home)
-    far = farm.host("box", proxied=True)
-    job = running(home, far, "--tie", script="sleep 1000")
-    far.proxy.refuse()
-    far.proxy.cut()
-    assert job.stderr is not None
-    assert b"lost the link" in job.stderr.readline()
-    job.send_signal(signal.SIGTERM)
-    said = job.stderr.readline()  # it was as if the signal had been lost
-    assert said == b"sesh: job ends once the link to @box is back; Ctrl-C stops waiting for that\n"
-    far.proxy.restore()
-    job.communicate(timeout=30)
-    assert job.returncode == 129
-    assert far.names() == []
-
-
 def test_a_verb_whose_link_is_lost_says_so_and_is_not_tried_again(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     script = "trap 'touch ending' HUP; touch begun; while :; do sleep 0.02; done"
@@ -706,26 +568,3 @@ def test_a_verb_whose_link_is_lost_says_so_and_is_not_tried_again(home: Home, fa
     out, error = verb.communicate(timeout=15)
     assert (verb.returncode, out, error.count(b"\n")) == (1, b"", 1)
     wait_until(lambda: far.names() == [], what="what was asked for is done all the same")
-
-
-def test_what_a_program_has_reported_outlives_a_cut_link_in_the_terminal(home: Home, farm: Farm) -> None:
-    """The missed reports come once, behind those that the terminal has."""
-    brisk(home)
-    far = farm.host("box", proxied=True)
-    terminal = attached(home, "@box", "work")
-    terminal.type("printf '\\033]7501;state=working:app=x\\007\\033]7501;state=idle:id=a\\007'; echo fi''rst\r")
-    shows(terminal, "first")
-    assert terminal.raw.count(b"\x1b]7501;state=working:app=x\x07") == 1
-    far.proxy.refuse()
-    far.proxy.cut()
-    asked = r"printf '\033]7501;state=blocked:id=a:kind=auth\007\033]7501;?\007'; echo meanwhile"
-    assert far.sesh("--send", "work", asked, "--enter").code == 0
-    far.proxy.restore()
-    shows(terminal, "\nmeanwhile")
-    assert b"state=blocked:id=a:kind=auth" in terminal.raw
-    assert b"state=clear" not in terminal.raw
-    activity = far.sesh("--status", "work", "--json").json()["activity"]
-    assert (activity["state"], activity["kind"]) == ("waiting", "auth")
-    terminal.type(DETACH)
-    assert terminal.exit_code() == 0
-    assert terminal.raw.count(b"\x1b]7501;state=clear\x1b\\") == 1

@@ -81,15 +81,6 @@ def test_verbs_work_over_there_and_a_second_deploy_sends_nothing(
     assert [each.version for each in known.all()] == [__version__]
 
 
-def test_fabric_carries_it_where_the_configuration_is_plain(here: Home, farm: Farm) -> None:
-    farm.host("box", installed=False)
-    way = connect(Destination("box"))
-    answer = way.run("exec sh -c 'cat; echo gone >&2; exit 3'", b"fed")
-    way.close()
-    assert (way.name, answer.out, answer.err, answer.code) == ("fabric", "fed", "gone\n", 3)
-    assert farm.connections() == []
-
-
 @pytest.mark.parametrize(
     ("config", "sshd"),
     [
@@ -136,16 +127,6 @@ def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> 
     assert "Accepted publickey" in gate.sshd.messages()
 
 
-def test_a_proxy_command_is_run_as_ssh_runs_it(here: Home, farm: Farm) -> None:
-    far = farm.host("gate", installed=False)
-    command = f"ssh -W '[127.0.0.1]:%p' gate 2>>{here.path}/told"
-    farm.host("box", installed=False, same_user=far, config={"ProxyCommand": command})
-    way = connect(Destination("box"))
-    assert (way.name, way.run("echo there").out) == ("ssh", "there\n")
-    way.close()
-    assert [call for call in farm.connections() if "-W" in call] != []
-
-
 def test_r30_an_unknown_key_is_taken_and_recorded_by_ssh_and_known_from_then_on(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, known=False)
     here.write(".ssh/known_hosts", "other ssh-ed25519 AAAA\n")
@@ -160,21 +141,6 @@ def test_r30_an_unknown_key_is_taken_and_recorded_by_ssh_and_known_from_then_on(
     again = connect(Destination("box"))
     again.close()
     assert (again.name, farm.connections()) == ("fabric", before)
-
-
-def test_an_unknown_key_is_recorded_hashed_where_the_user_wants_that(here: Home, farm: Farm) -> None:
-    far = farm.host("box", installed=False, known=False, config={"HashKnownHosts": "yes"})
-    connect(Destination("box")).close()
-    with open(farm.known_hosts, encoding="utf-8") as file:
-        assert re.fullmatch(rf"\|1\|\S+ {re.escape(far.sshd.host_key)}\n", file.read())
-
-
-def test_an_unknown_key_is_refused_where_the_user_is_strict(here: Home, farm: Farm) -> None:
-    far = farm.host("box", installed=False, known=False, config={"StrictHostKeyChecking": "yes"})
-    with pytest.raises(DeployError, match="the host key of box is unknown") as caught:
-        deploy(Destination("box"))
-    assert (caught.value.step, "\n" in str(caught.value)) == ("connect", False)
-    assert not far.exists(".local/share/sesh")
 
 
 def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,15 +161,6 @@ def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkey
     ]
 
 
-def test_a_revoked_key_is_never_taken_for_an_unknown_one(here: Home, farm: Farm) -> None:
-    far = farm.host("box", installed=False, known=False)
-    here.write(".ssh/known_hosts", f"@revoked [127.0.0.1]:{far.port} {far.sshd.host_key}\n")
-    with pytest.raises(DeployError) as caught:
-        deploy(Destination("box"))
-    assert caught.value.step == "connect"
-    assert not far.exists(".local/share/sesh")
-
-
 @pytest.mark.usefixtures("light")
 @pytest.mark.skipif(not ROOT, reason="another user's programs take root")
 def test_a_host_is_reached_by_the_command_that_its_configuration_names(here: Home, farm: Farm) -> None:
@@ -213,21 +170,6 @@ def test_a_host_is_reached_by_the_command_that_its_configuration_names(here: Hom
     assert (done.changed, versions(far)) == (True, [os.path.basename(done.path)])
     assert deploy(destination).changed is False
     assert farm.connections() == []
-
-
-@pytest.mark.skipif(not ROOT, reason="another user's programs take root")
-def test_a_command_that_leaves_home_another_users_is_told_so(here: Home, farm: Farm) -> None:
-    far = farm.host("elsewhere", installed=False)
-    with pytest.raises(DeployError, match="another user's") as caught:
-        deploy(Destination("box", via=["runuser", "-u", far.user, "--", "env", "HOME=/"]))
-    assert caught.value.step == "upload"
-
-
-def test_a_command_that_is_not_there_or_fails_is_a_failed_connection(here: Home, farm: Farm) -> None:
-    for via in (["no-such-command"], ["sh", "-c", "echo no such container >&2; exit 1"]):
-        with pytest.raises(DeployError, match=r"no-such-command|no such container") as caught:
-            deploy(Destination("box", via=via))
-        assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
 
 
 @pytest.mark.usefixtures("light")

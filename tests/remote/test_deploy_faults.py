@@ -118,50 +118,6 @@ def test_r28_an_old_python_is_named_with_its_version(here: Home, farm: Farm, bar
     assert "/bin/python3.12 (does not run)" in message
 
 
-@pytest.mark.parametrize("columns", [80, 120])
-def test_on_a_terminal_each_line_has_its_host_and_the_whole_reason(
-    home: Home, farm: Farm, bare: str, columns: int
-) -> None:
-    farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
-    farm.host("gone", installed=False, proxied=True).proxy.refuse()
-    path = os.path.join(bare, "bin", "python3")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("#!/bin/sh\necho Python 3.8.10\n")
-    os.chmod(path, 0o755)  # noqa: S103
-    terminal = home.terminal("--deploy", "@box", "@gone", columns=columns)
-    assert terminal.exit_code(50) == 1
-    text = re.sub(r"\s+", "", terminal.text())
-    python = "box failed (python): has no Python 3.10 or newer (only /bin/python3 (3.8.10)); install python3 there"
-    assert f"sesh: {python}".replace(" ", "") in text
-    assert "sesh:gonefailed(connect):" in text
-    assert "…" not in text
-
-
-def test_a_python_that_lacks_a_module_is_named_with_it(here: Home, farm: Farm, bare: str) -> None:
-    farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
-    path = os.path.join(bare, "bin", "python3")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("#!/bin/sh\ncase $1 in -V) echo Python 3.12.1; exit;; esac\n")
-        file.write("echo \"ModuleNotFoundError: No module named 'zlib'\"\n")
-    os.chmod(path, 0o755)  # noqa: S103
-    assert "/bin/python3 (3.12.1), without its module zlib" in str(refused(step="python"))
-
-
-def test_a_system_that_sesh_does_not_run_on_is_named(here: Home, farm: Farm, bare: str) -> None:
-    farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
-    path = os.path.join(bare, "bin", "uname")
-    os.unlink(path)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("#!/bin/sh\necho Plan9\n")
-    os.chmod(path, 0o755)  # noqa: S103
-    assert "box runs Plan9" in str(refused(step="detect_platform"))
-
-
-def test_a_login_that_runs_no_commands_is_told_so(here: Home, farm: Farm) -> None:
-    farm.host("box", installed=False, sshd={"ForceCommand": "echo This account is closed >&2; exit 1"})
-    assert "This account is closed" in str(refused(step="detect_platform"))
-
-
 def test_login_files_that_end_the_shell_are_told_of_and_no_deploy_is_advised(home: Home, farm: Farm) -> None:
     """It advised a deploy, which failed too: `it printed nothing`."""
     far = farm.host("box")

@@ -110,15 +110,6 @@ def test_a_malformed_answer_fails_that_host_alone(home: Home) -> None:
     assert "no Python" in poor["error"]["message"]
 
 
-def test_a_python_of_an_impossible_version_is_none(home: Home) -> None:
-    versions = ("3", "3.x.y", "3.11", "3.11.9.9", "2.7.18", "3.99999999999.1", "\u0663.\u0661\u0661.\u0661")
-    for number, version in enumerate(versions):
-        host(home, f"bad{number}", [row.replace(VERSION, version) for row in SURVEY])
-    done = home.sesh("--deploy", *(f"@bad{number}" for number in range(len(versions))), "--json", timeout=60)
-    said = [(each["error"]["code"], each["error"]["step"]) for each in done.json()["hosts"]]
-    assert said == [("refused", "python")] * len(versions)
-
-
 @pytest.mark.parametrize("rows", [["system Linux"] * 60_000, ["x" * 2_000_000]], ids=["lines", "line"])
 def test_a_host_that_prints_without_end_is_not_read_to_the_end(home: Home, rows: list[str]) -> None:
     host(home, "bad", rows)

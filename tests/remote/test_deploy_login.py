@@ -10,8 +10,6 @@ import subprocess
 
 import pytest
 
-from sesh.remote.deploy import fabric_carrier
-from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm, Settings
 from tests.support import Home, wait_until
@@ -70,21 +68,6 @@ def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Ho
 
 
 @pytest.mark.usefixtures("light")
-def test_a_connection_that_stands_is_used_before_a_new_login(home: Home, farm: Farm) -> None:
-    far = asks_for_a_second_factor(farm, "box")
-    terminal = home.terminal("@box", "--list")
-    terminal.wait_for(re.compile("[Pp]assword:"))
-    terminal.type(f"{SECRET}\r")
-    terminal.wait_for("deploy it there?")
-    terminal.type("n")
-    assert terminal.exit_code() == 1
-    before = connections(far)
-    done = home.sesh("--deploy", "@box", "--json", timeout=60)
-    assert (done.code, done.json()["ok"]) == (0, True)
-    assert connections(far) == before
-
-
-@pytest.mark.usefixtures("light")
 @pytest.mark.parametrize(
     "config",
     [
@@ -123,11 +106,3 @@ def test_what_was_typed_wrong_is_said_to_be_refused(home: Home, farm: Farm) -> N
     terminal.type("wrong\r")
     assert terminal.exit_code(30) == 1
     assert "failed (connect): refused the login; try: ssh box" in terminal.text()
-
-
-def test_paramiko_gives_up_at_once_where_somebody_would_be_asked(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asks_for_a_second_factor(farm, "box")
-    monkeypatch.setattr("builtins.input", lambda: pytest.fail("paramiko asks"))
-    assert fabric_carrier.connect(Destination("box")) is None

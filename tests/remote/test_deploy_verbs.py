@@ -41,13 +41,6 @@ def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: 
     assert described(forgotten, home.sesh("--schema", "forget").json()) == []
 
 
-def test_a_deployment_that_fails_is_told_also_where_a_program_reads_the_events(home: Home, farm: Farm) -> None:
-    """Nothing was printed."""
-    done = home.sesh("--deploy", "@nowhere.invalid", env={"SESH_EVENT_LOG": f"{home.path}/events"}, timeout=60)
-    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "nowhere.invalid" in done.stderr
-
-
 @pytest.mark.usefixtures("light")
 def test_upgrade_goes_to_all_known_remotes_and_passes_over_a_sesh_that_is_not_ours(home: Home, farm: Farm) -> None:
     assert home.sesh("--upgrade").code == 0
@@ -67,12 +60,6 @@ def test_upgrade_goes_to_all_known_remotes_and_passes_over_a_sesh_that_is_not_ou
     assert "--force" in refused.stderr
     assert home.sesh("--deploy", "@theirs", "--force", timeout=60).code == 0
     assert foreign.read(".local/bin/sesh") != before
-
-
-def test_words_that_are_no_hosts_are_met_with_what_to_type(home: Home) -> None:
-    assert "sesh --deploy @box" in home.sesh("--deploy", "box").stderr
-    assert home.sesh("--deploy").code == 2
-    assert home.sesh("--upgrade", "@box").code == 2
 
 
 def test_the_doctor_names_another_sesh_on_a_host_with_or_without_this_one(home: Home, farm: Farm) -> None:

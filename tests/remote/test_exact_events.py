@@ -126,26 +126,3 @@ def test_two_clients_of_which_one_is_cut_off_both_show_all(home: Home, farm: Far
     assert other.user == far.user
     wanted = storm.expected.text()
     second.wait_until(lambda: second.text() == wanted, 20, wanted)
-
-
-@pytest.mark.parametrize("told", BRIEF_FIRST)
-def test_where_more_was_printed_than_is_held_a_part_is_missing_and_nothing_is_doubled(
-    home: Home, farm: Farm, told: bool
-) -> None:
-    """What was shown before stays, and so do the newest lines (`replay_lines`)."""
-    brisk(home)
-    far = farm.host("box", proxied=True)
-    script = "seq -f line-%g- 1 100; while [ ! -e go ]; do sleep 0.02; done; seq -f line-%g- 101 60000; sleep 900"
-    terminal = home.terminal("@box", "work", "--", "sh", "-c", script)
-    terminal.wait_for("line-100-", 20)
-    goes_dark(terminal, far, told)
-    far.write("go", "")
-    far.prints("work", "line-60000-")
-    far.proxy.restore()
-    terminal.wait_until(lambda: "line-60000-" in terminal.text(), 20)
-    terminal.wait_until(far.settled, 20)
-    found = lines(terminal)
-    assert found[:100] == list(range(1, 101))
-    assert found[100:] == list(range(found[100], 60_001))
-    assert 900 < len(found) - 100 < 1_100
-    assert "since" not in terminal.text()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import time
-from pathlib import Path
 
 from tests.remote.farm import Far, Farm
-from tests.support import PROMPT, Home, processes, wait_until
-from tests.support.crowd import crowd
+from tests.support import PROMPT, Home, wait_until
 
 
 def offered(home: Home, *typed: str) -> list[str]:
@@ -36,43 +32,6 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, farm: 
     started = time.monotonic()
     assert offered(home, "@box", "wo") == ["work"]
     assert time.monotonic() - started < 2
-
-
-def test_tab_offers_what_is_known_of_many_sessions_and_of_hosts_and_waits_for_none(home: Home, farm: Farm) -> None:
-    """A host that says nothing is asked aside, and a session that says nothing is offered as its record has it."""
-    far = farm.host("box", proxied=True)
-    known(home, far)
-    far.sesh("--open", "work")
-    wait_until(lambda: offered(home, "@box", "wo") == ["work"], interval=0.3)
-    far.proxy.silence()
-    with crowd(home, 200) as (names, pid):
-        (cache,) = Path(home.path, ".local/state/sesh/remotes").glob("*.names")
-        os.utime(cache, (1, 1))  # what is some seconds old is renewed
-        calls, running = farm.calls(), home.processes()
-        for _ in range(2):
-            assert offered(home, "--status", "") == [*names, "work", "@box"]
-            os.kill(pid, signal.SIGSTOP)
-        assert (farm.calls(), home.processes()) == (calls, running)
-        assert offered(home, "@box", "") == ["work"]
-        asking = [pid for pid in home.processes() if pid not in running and processes.called(pid) != "ssh"]
-        assert asking, "it is still being asked"
-    processes.kill([pid for pid in home.processes() if pid not in running])
-
-
-def test_the_list_of_one_host_fits_the_terminal_here(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    known(home, far)
-    far.sesh("--open", "work", "--", "sh", "-c", "sleep 60 # which is longer than the terminal is wide")
-    for words in (("@box",), ("@box", "--list")):
-        calls = len(farm.calls())
-        listed = home.terminal(*words, columns=60)
-        listed.wait_for(re.compile(r"^ NAME .*\n work +detached .*…$", re.MULTILINE))
-        assert listed.exit_code() == 0
-        assert sum("-G" in call for call in farm.calls()[calls:]) == 1
-    assert "wide" in home.sesh("@box").stdout, "a pipe gets all of it"
-    empty = home.terminal("@box", "--list", "--label", "a=b")
-    assert empty.exit_code() == 0
-    assert "no session on @box" in empty.text()
 
 
 def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, farm: Farm) -> None:
@@ -103,17 +62,3 @@ def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, farm: Farm
     created.type("fresh\r")
     created.wait_for(PROMPT)
     assert far.names() == ["fresh", "work"]
-
-
-def test_a_name_on_two_hosts_typed_at_a_dumb_terminal_chooses_neither(home: Home, farm: Farm) -> None:
-    """The one in the last row was attached."""
-    farm.host("one")
-    other = farm.host("other")
-    assert home.sesh("@one", "@other", "--open", "web", "--", "cat").code == 0
-    terminal = home.terminal("@one", "@other", "--pick", env={"TERM": "dumb"})
-    terminal.wait_for("[1]:")
-    terminal.type("web\r")
-    terminal.wait_until(lambda: terminal.text().count("[1]:") == 2)
-    terminal.type("@one web\r")
-    wait_until(lambda: home.sesh("@one", "--status", "web", "--json").json()["attached"] == 1)
-    assert other.sesh("--status", "web", "--json").json()["attached"] == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from collections.abc import Callable, Iterator
 
@@ -13,7 +12,7 @@ from tests.remote.farm import Far, Farm
 from tests.remote.hanging import WAYS
 from tests.remote.patches import patch
 from tests.remote.test_live import Row, Watched, held, label
-from tests.support import PROMPT, Home, processes, rounds, wait_until
+from tests.support import PROMPT, Home, processes, wait_until
 
 # Without root each sesh on a host is loaded anew (see `door`), which takes a busy machine longer than half a second.
 SHORT = 0.5 if ROOT else 3
@@ -93,36 +92,3 @@ def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(
     watched.process.send_signal(signal.SIGINT)
     watched.process.communicate(timeout=10)
     wait_until(lambda: not logins & set(farm.masters()), timeout=30, what="that login has ended")
-
-
-def test_fifty_hosts_of_which_some_hang_are_listed_watched_and_looked_through(
-    home: Home, farm: Farm, watch: Callable[[], Watched]
-) -> None:
-    ways = [*WAYS.values()]
-    farm.strict = False
-    hosts = [farm.host(f"h{number}", proxied=number % 10 == 3) for number in range(rounds(5, 50))]
-    hanging = [far for number, far in enumerate(hosts) if number % 10 == 3]
-    sound = [far for far in hosts if far not in hanging]
-    known(home, *hosts)
-    sound[-1].sesh("--open", "only")
-    for number, far in enumerate(hanging):
-        ways[number % len(ways)](far)
-    patch(home, PATIENT)
-    named = home.start(*(far.at for far in hosts), "--list", "--json")
-    rows = home.sesh("--list", "--json", timeout=60).json()
-    words = {far.word for far in sound}
-    assert answering(rows) == words
-    assert {row["host"] for row in rows if "stale" in row} == {far.word for far in hanging}
-    assert named.wait(60) == 1
-    opened = home.terminal("only")
-    opened.wait_for(PROMPT, 30)
-    opened.type("\x1c")
-    assert opened.exit_code() == 0
-    assert f"[only on {sound[-1].at}]" in re.sub(r"\s+", " ", opened.text())
-    watched = watch()
-    watched.until(lambda rows: words <= answering(rows))
-    wait_until(lambda: all(held(farm, far) for far in sound), 60, what="a link is held to each")
-    for number, far in enumerate(sound):
-        watched.until(label(far, str(number)))
-    watched.close()
-    wait_until(lambda: not [line for line in links(farm) if "--bridge" in line], 20, what="nothing is left")

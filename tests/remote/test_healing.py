@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import time
 from typing import IO
@@ -14,7 +13,7 @@ import pytest
 from sesh import protocol
 from tests.remote.farm import Far, Farm
 from tests.remote.test_cuts import hasty, silence
-from tests.support import PROMPT, Home, processes, wait_until
+from tests.support import Home, processes, wait_until
 
 GO = "while [ ! -e go ]; do sleep 0.02; done"
 
@@ -83,13 +82,6 @@ def test_what_comes_while_the_link_is_down_is_not_missed(
     assert error.count("\n") in (1, 2)
 
 
-def test_the_time_that_is_left_goes_on_over_another_link(home: Home, box: Far) -> None:
-    waiting = home.start("@box", "--wait", "work", "--for", "never", "--timeout", "2")
-    settled(box)
-    box.proxy.cut()
-    assert outcome(waiting)[0] == 124
-
-
 def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box: Far) -> None:
     script = f"echo begun; echo x >>ran; {GO}; echo done; sh -c 'exit 7'"
     running = home.start("@box", "--run", "work", "--", script)
@@ -118,17 +110,6 @@ def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(h
     assert (code, json.loads(out)["exit_code"], json.loads(out)["host"]) == (9, 9, "box"), error
 
 
-def test_a_person_need_not_wait_for_the_link(home: Home, box: Far) -> None:
-    running = home.start("@box", "--run", "work", "--", f"touch began; {GO}")
-    wait_until(lambda: box.exists("began"))
-    settled(box)
-    away(box)
-    assert b"lost the link" in line_of(running.stderr)
-    running.send_signal(signal.SIGINT)
-    code, _, error = outcome(running)
-    assert (code, "sesh @box work" in error) == (130, True)
-
-
 def test_events_go_on_behind_the_last_one(home: Home, box: Far) -> None:
     following = home.start("@box", "--events", "work", "--since", "0", "--json")
     first = json.loads(line_of(following.stdout))
@@ -145,22 +126,6 @@ def test_events_go_on_behind_the_last_one(home: Home, box: Far) -> None:
     assert [each["seq"] for each in rest] == list(range(first["seq"] + 1, first["seq"] + 1 + len(rest))), error
     assert [each["title"] for each in rest if each["event"] == "title"] == ["t0", "t1", "t2"]
     assert (rest[-1]["event"], rest[-1]["reason"], rest[-1]["host"]) == ("exited", "killed", "box")
-
-
-def test_the_end_of_a_session_is_told_also_where_nobody_was_there(home: Home, box: Far) -> None:
-    following = home.start("@box", "--events", "work", "--json")
-    settled(box)
-    away(box)
-    assert box.sesh("--run", "work", "--", "exit 6").code == 6
-    wait_until(lambda: box.names() == [])
-    box.proxy.restore()
-    _, out, error = outcome(following)
-    *before, missed, activity, last = (json.loads(line) for line in out.splitlines())
-    assert (missed["event"], last["event"], last["exit_code"]) == ("missed", "exited", 6), error
-    assert (activity["event"], activity["state"]) == ("activity", "failed")
-    assert last["seq"] == activity["seq"] + 1 == missed["seq"] + 2
-    # The state of a new session may have been told before anybody followed, or after.
-    assert missed["seq"] - missed["count"] in ([before[-1]["seq"]] if before else [1, 2])
 
 
 def test_each_line_is_printed_once_through_cuts(home: Home, farm: Farm) -> None:
@@ -195,41 +160,6 @@ def test_all_that_a_job_printed_is_collected_through_cuts(home: Home, farm: Farm
     code, out, error = outcome(job)
     assert code == 5
     assert out == "".join(f"{number}-0123456789-0123456789-0123456789\n" * 10_000 for number in range(1, 9)), error
-
-
-def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
-    """What happened during the outage was missing."""
-    assert box.sesh("--label", "work", "a=b").code == 0
-    assert box.sesh("--open", "quiet", "--", "cat").code == 0
-    assert box.sesh("--open", "short", "--", "cat").code == 0
-    following = home.start("@box", "--events", "--json")
-    settled(box)
-    assert box.sesh("--run", "work", "--", "true").code == 0
-    while json.loads(line_of(following.stdout))["event"] != "command_ended":
-        pass
-    away(box)
-    assert b"lost the link" in line_of(following.stderr)
-    assert box.sesh("--run", "work", "--", "false").code == 1
-    assert box.sesh("--open", "other", "--", "cat").code == 0
-    assert box.sesh("--kill", "short").code == 0
-    box.proxy.restore()
-    assert b"reconnected to" in line_of(following.stderr)
-    assert home.sesh("@box", "--open", "last", "--", "cat").code == 0
-    seen: list[tuple[str, str]] = []
-    while not seen or seen[-1] != ("last", "created"):
-        event = json.loads(line_of(following.stdout))
-        assert "id" not in event
-        if event["event"] != "activity":
-            seen.append((event["session"], event["event"]))
-    assert sorted(seen) == [
-        ("last", "created"),
-        ("other", "created"),
-        ("short", "exited"),
-        ("work", "command_ended"),
-        ("work", "command_started"),
-    ]
-    following.send_signal(signal.SIGINT)
-    assert outcome(following)[0] == 130
 
 
 def test_a_link_that_goes_silent_is_mended_as_well(home: Home, box: Far) -> None:
@@ -281,22 +211,6 @@ HOW = {
     True: "box was restarted; work is lost; `sesh @box work` shows its last screen and starts it again",
     False: "work was lost: its daemon died; `sesh @box work` shows its last screen and starts it again",
 }
-
-
-@pytest.mark.parametrize("reboot", [True, False])
-def test_a_session_that_was_lost_with_its_host_is_said_to_be_in_one_true_line(
-    home: Home, box: Far, reboot: bool
-) -> None:
-    terminal = home.terminal("@box", "work", columns=120)
-    terminal.wait_for(PROMPT)
-    restarted(box, reboot=reboot)
-    assert terminal.exit_code(30) == 1
-    told = [line for line in terminal.text().splitlines() if line.startswith("[")]
-    assert told == [f"[{HOW[reboot]}]"]
-    assert ("when its machine restarted" if reboot else ": its daemon died") in home.sesh(
-        "@box", "--run", "work", "--", "true"
-    ).stderr
-    assert ("when box restarted" if reboot else "its daemon died") in home.sesh("@box", "--status", "work").stdout
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
-
-import pytest
 
 from sesh import identity
 from tests.remote.farm import Farm
-from tests.remote.patches import patch_host
-from tests.support import Home, wait_until
+from tests.support import Home
 
 
 def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Home, farm: Farm) -> None:
@@ -68,22 +64,6 @@ def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Far
     assert (piece["kind"], piece["pid"], piece["cleared"]) == ("connection", master, True)
 
 
-@pytest.mark.parametrize(("shift", "state", "said"), [
-    (0, "ok", "as here"),
-    (-3 * 86400 + 60, "warning", "2 d behind the clock here"),
-    (7300, "warning", "2 h ahead of the clock here"),
-])  # fmt: skip
-def test_the_doctor_compares_the_clock_of_a_host_with_the_one_here(
-    home: Home, farm: Farm, shift: int, state: str, said: str
-) -> None:
-    far = farm.host("box")
-    patch_host(far, f"import time; real = time.time; time.time = lambda: real() + {shift}")
-    checks = home.sesh("@box", "--doctor", "--json").json()["checks"]
-    (clock,) = (each for each in checks if each["check"] == "clock")
-    assert (clock["state"], clock["message"]) == (state, said)
-    assert [each for each in home.sesh("--doctor", "--json").json()["checks"] if each["check"] == "clock"] == []
-
-
 def test_the_doctor_visits_other_hosts(home: Home, farm: Farm) -> None:
     far = farm.host("one")
     well = home.sesh("@one", "--doctor", "--json", env={"TERM": "xterm-256color"})
@@ -97,39 +77,3 @@ def test_the_doctor_visits_other_hosts(home: Home, farm: Farm) -> None:
     bare = home.sesh("@bare", "--doctor", "--json").json()
     assert (bare["ok"], bare["checks"][0]["remedy"]) == (False, "install it with: sesh --deploy @bare")
     far.run("chmod 700 .sesh")
-
-
-def test_a_session_over_there_is_recorded_here(home: Home, farm: Farm) -> None:
-    far = farm.host("one")
-    home.sesh("@one", "--exec", "done", "--keep", "--", "echo", "hello")
-    path = os.path.join(home.path, "done.cast")
-    for words in (["@one", "--record", "done", path], ["--record", "done", path, "--force"]):
-        assert home.sesh(*words, "--since-start").code == 0
-        with open(path, encoding="utf-8") as file:
-            assert "hello" in file.read()
-    assert not far.exists("done.cast")
-
-
-def test_a_recording_outlasts_its_link_and_has_each_line_once(home: Home, farm: Farm) -> None:
-    far = farm.host("one", proxied=True)
-    home.sesh("@one", "--open", "work", "--", "sh", "-c", "read go; i=0; while [ $i -lt 900 ]; do i=$((i+1)); "
-              "echo line-$i-; [ $((i%100)) = 0 ] && sleep 0.1; done; read go; exit 3")  # fmt: skip
-    path = os.path.join(home.path, "work.cast")
-    recorder = home.start("@one", "--record", "work", path, "--json")
-    wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 15)
-    home.sesh("@one", "--send", "work", "--enter")
-    for number in (100, 400):
-        wait_until(lambda number=number: f"line-{number}-" in recorded(path), 15)  # type: ignore[misc]
-        far.proxy.cut()
-    wait_until(lambda: "line-900-" in recorded(path), 30)
-    home.sesh("@one", "--send", "work", "--enter")
-    report = json.loads(recorder.communicate(timeout=30)[0])
-    assert (report["ok"], report["exit_code"]) == (True, 3)
-    assert re.findall(r"line-(\d+)-", recorded(path)) == [str(number) for number in range(1, 901)]
-
-
-def recorded(path: str) -> str:
-    """The output that a recording holds so far."""
-    with open(path, encoding="utf-8") as file:
-        events = [json.loads(line) for line in file.read().splitlines()[1:]]
-    return "".join(data for _, kind, data in events if kind == "o")

@@ -10,14 +10,14 @@ import pytest
 
 from tests.remote.farm import Farm
 from tests.remote.patches import command, patch
-from tests.remote.test_lookup import PATIENT
 from tests.support import Home, Terminal, wait_until
 
+PATIENT = """
+from sesh.ops import lookup
+lookup.PATIENCE = 60
+"""
+
 KEYS = pytest.mark.parametrize("key", [b"\x1c", b"\x03"], ids=["quit", "interrupt"])
-KEY_AND_INTERRUPT = pytest.mark.parametrize(
-    "key", [b"\x1c", pytest.param(b"\x03", marks=pytest.mark.soak)], ids=["quit", "interrupt"]
-)
-"""Where a wait is dear to come to; at the others both keys are tried in each run."""
 STRUCK = """
 import os
 from sesh.remote.ssh.link import Link
@@ -63,24 +63,6 @@ def test_while_a_name_is_looked_for_the_key_creates_nothing(home: Home, farm: Fa
     wait_until(lambda: not [pid for pid in home.processes() if pid not in farm.masters()])
 
 
-@KEY_AND_INTERRUPT
-def test_while_a_host_is_waited_for_that_had_the_name(home: Home, farm: Farm, key: bytes) -> None:
-    far = farm.host("box", proxied=True)
-    assert home.sesh("@box", "--open", "work").code == 0
-    assert home.sesh("@box", "--list").code == 0
-    far.proxy.refuse()
-    far.proxy.cut()
-    asked = home.terminal("work", columns=100)
-    asked.wait_for("Create here")
-    left(asked, key)
-    waits = home.terminal("work", columns=100)
-    waits.wait_for("Create here")
-    waits.type("w")
-    waits.wait_for("waiting for @box; Ctrl-C stops")
-    left(waits, key)
-    assert home.names() == []
-
-
 @KEYS
 def test_while_it_connects_to_a_host(home: Home, farm: Farm, key: bytes) -> None:
     far = farm.host("box", proxied=True)
@@ -103,22 +85,6 @@ def test_at_ssh_s_own_question(home: Home, farm: Farm, key: bytes) -> None:
     assert far.names() == []
 
 
-@KEY_AND_INTERRUPT
-def test_at_the_offer_to_deploy_and_at_the_question_which_host(home: Home, farm: Farm, key: bytes) -> None:
-    bare = farm.host("bare", installed=False)
-    terminal = home.terminal("@bare", "work")
-    terminal.wait_for("deploy it there?")
-    left(terminal, key)
-    assert not bare.exists(".local/bin/sesh")
-    for word in ("one", "two"):
-        far = farm.host(word)
-        assert home.sesh(far.at, "--open", "work").code == 0
-    terminal = home.terminal("work")
-    terminal.wait_for("Cancel")
-    left(terminal, key)
-    assert home.names() == []
-
-
 def test_while_files_are_pushed(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     home.write(".config/sesh/sync", "stuff\n")
@@ -131,19 +97,6 @@ def test_while_files_are_pushed(home: Home, farm: Farm) -> None:
     left(terminal, b"\x1c")
     far.proxy.restore()
     assert far.names() == []
-
-
-def test_while_the_daemon_over_there_does_not_answer(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    assert home.sesh("@box", "--open", "work").code == 0
-    daemon = home.sesh("@box", "--status", "work", "--json").json()["daemon_pid"]
-    far.run(f"kill -STOP {daemon}")
-    try:
-        terminal = home.terminal("@box", "work")
-        terminal.wait_until(lambda: b"\x1b[?2004l" in terminal.raw or not terminal.termios()[3] & 2)
-        left(terminal, b"\x1c", "[detached from work@box before its daemon answered]")
-    finally:
-        far.run(f"kill -CONT {daemon}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT])

@@ -175,63 +175,6 @@ def test_a_key_has_a_host_asked_that_would_be_passed_over(home: Home, farm: Farm
     assert opened.exit_code() == 0
 
 
-def test_until_a_key_is_pressed_the_first_row_is_marked_whoever_answers_first(home: Home, farm: Farm) -> None:
-    """The mark stood below an older question of a host that had answered later."""
-    far = farm.host("box")
-    known(home, far)
-    for ask, name in ((far.sesh, "older"), (home.sesh, "newer")):
-        ask("--open", name, "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
-        assert ask("--wait", name, "--waiting", "--timeout", "15").code == 0
-    opened = home.terminal("--watch", columns=100)
-    opened.wait_for(re.compile(r"> older@box .*\n  newer "))
-    opened.type("\x1b[B")
-    opened.wait_for(re.compile(r"  older@box .*\n> newer "))
-    opened.type("q")
-    opened.exit_code()
-
-
-def test_a_host_that_is_forgotten_meanwhile_stays_forgotten(
-    home: Home, farm: Farm, watch: Callable[..., Watched]
-) -> None:
-    """A list that was open brought it back."""
-    far, other = farm.host("box"), farm.host("other")
-    known(home, far, other)
-    watched = watch()
-    watched.until(lambda rows: {row["host"] for row in rows} == {"box", "other"})
-    wait_until(lambda: held(farm, far), what="a link is held")
-    assert home.sesh("--forget", "@box").code == 0
-    watched.until(lambda rows: {row["host"] for row in rows} == {"other"})
-    wait_until(lambda: not held(farm, far), what="it is let go")
-    assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["other"]
-
-
-def test_the_open_picker_is_live_too(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    known(home, far)
-    picked = home.terminal("--pick")
-    picked.wait_for("@box work")
-    wait_until(lambda: held(farm, far), what="a link is held")
-    before = len(links(farm))
-    far.sesh("--rename", "work", "play")
-    picked.wait_for("@box play")
-    assert len(links(farm)) <= before + 1, "its screen is looked at, the list is not asked for"
-    picked.type("\x1b")
-    assert picked.exit_code() == 1
-
-
-def test_a_question_on_a_host_is_told_by_the_list_here(home: Home, farm: Farm) -> None:
-    """Its hooks told the host's own desktop, where nobody is."""
-    far = farm.host("box")
-    known(home, far)
-    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
-    opened.wait_for(re.compile(r"@box\n work"))
-    far.sesh("--open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
-    opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
-    assert b"\a" in opened.raw
-    opened.type("q")
-    assert opened.exit_code() == 0
-
-
 def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     opened = home.terminal("@box", "work", env={"TERM_PROGRAM": "iTerm.app"})
@@ -263,22 +206,3 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
         assert (row["labels"], row["stale"]["reason"]) == ({"n": "before"}, "no answer yet")
         far.proxy.restore()
         watched.until(lambda rows: rows and "stale" not in rows[0])
-
-
-def test_an_answer_that_does_not_reach_its_host_is_said_not_to_be_given(home: Home, farm: Farm) -> None:
-    """A lone `…` stood there for twelve seconds, and then why the host could not be reached."""
-    far = farm.host("box", proxied=True)
-    known(home, far)
-    far.sesh("--open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; echo got:$x; sleep 60")
-    opened = home.terminal("--watch", columns=100)
-    opened.wait_for(re.compile(r"> agent@box +\d+s +push it\?"))
-    opened.type("/y")
-    opened.wait_for("answer agent@box: y_")  # not hidden: the host has said so
-    far.proxy.silence()
-    opened.type("\r")
-    opened.wait_for("answering agent@box …")
-    far.proxy.refuse()
-    far.proxy.cut()
-    opened.wait_for("agent@box was not answered: cannot reach box", timeout=30)
-    opened.type("q")
-    assert opened.exit_code() == 0

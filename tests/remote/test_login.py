@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 import signal
-import time
 
 import pytest
 
-from sesh.errors import LoginRefused
-from sesh.remote.ssh import master
-from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, Terminal, wait_until
@@ -108,23 +104,6 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell(home: Home, far
     assert far.read("typed") == "after\n"
 
 
-def test_a_wrong_password_leaves_the_question_standing(home: Home, far: Far) -> None:
-    terminal = logged_in(home)
-    cut(far)
-    stands(terminal)
-    terminal.type("\r")
-    for number in (2, 3, 4):  # the first one was asked for when it was attached
-        prompted(terminal, number)
-        terminal.type("wrong\r")
-    terminal.wait_until(lambda: terminal.text().count(ENTER) == 2, 15)
-    terminal.type("\r")
-    prompted(terminal, 5)
-    terminal.type(f"{SECRET}\r")
-    terminal.wait_for(PROMPT)
-    terminal.type("echo b''ack\r")
-    terminal.wait_for("back")
-
-
 @pytest.mark.parametrize(
     ("key", "code", "said"),
     [(DETACH, 0, "detached from work@box"), (b"\x03", 1, "lost the link to @box; work may still run there")],
@@ -143,17 +122,6 @@ def test_who_does_not_log_in_leaves(home: Home, far: Far, key: bytes, code: int,
     assert terminal.exit_code() == code
     assert said in terminal.text()
     assert terminal.termios() == fresh
-
-
-def test_a_signal_at_the_prompt_of_ssh_ends_the_client(home: Home, far: Far) -> None:
-    terminal = logged_in(home)
-    cut(far)
-    stands(terminal)
-    terminal.type("\r")
-    prompted(terminal, 2)
-    terminal.signal(signal.SIGTERM)
-    assert terminal.exit_code() == 128 + signal.SIGTERM
-    assert terminal.termios() == terminal.first_termios
 
 
 def test_a_changed_key_is_said_with_the_line_that_mends_it(home: Home, farm: Farm) -> None:
@@ -196,40 +164,12 @@ def test_many_links_that_are_lost_at_once_are_refused_once_and_back_after_one_lo
         assert terminal.raw.count(b"password:") == 0
 
 
-def test_a_refusal_counts_for_those_with_the_same_agent(here: Home, far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
-    box, began = Destination("box"), time.time() - 1
-    with pytest.raises(LoginRefused, match="password"):
-        master.ensure(box, ask=False)
-    with pytest.raises(LoginRefused, match="password"):
-        master.check_refusals(box, began)
-    master.check_refusals(box, time.time() + 1)
-    monkeypatch.setenv("SSH_AUTH_SOCK", "/another")
-    master.check_refusals(box, began)
-
-
-def test_a_changed_key_ends_what_follows_a_session(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    assert home.sesh("@box", "--open", "work").code == 0
-    following = home.start("@box", "--events", "work")
-    wait_until(lambda: len(farm.masters()) == 2 and far.settled())
-    farm.change_key(far)
-    far.proxy.cut()
-    _, err = following.communicate(timeout=20)
-    assert following.returncode == 1
-    assert "the host key of box has changed" in err.decode()
-    assert "ssh-keygen -R" in err.decode()
-
-
 @pytest.mark.parametrize(
     "words",
     [
         ("--wait", "work", "--exit"),
         ("--events",),
         ("--exec", "job", "--", "sleep", "60"),
-        # These go over the link as one of those above does.
-        pytest.param(("--logs", "work", "-f"), marks=pytest.mark.soak),
-        pytest.param(("--events", "work"), marks=pytest.mark.soak),
-        pytest.param(("--run", "work", "--", "sleep 60"), marks=pytest.mark.soak),
     ],
 )
 def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far, words: tuple[str, ...]) -> None:

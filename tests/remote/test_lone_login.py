@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from sesh.errors import Late, LoginRefused
+from sesh.errors import Late
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
@@ -22,7 +20,6 @@ from tests.remote.test_lookup import known
 from tests.support import Home, processes, wait_until
 
 PATIENT = {"ConnectTimeout": "300"}
-PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
 
 
 @pytest.fixture
@@ -39,18 +36,6 @@ def locked_out(home: Home, farm: Farm) -> Far:
         file.write(text.replace(farm.ground.identity, "/nonexistent"))
     far.proxy.delay(0.3)
     return far
-
-
-@pytest.fixture
-def stuck(here: Home, farm: Farm) -> Iterator[Destination]:
-    """A host that takes a connection and says nothing, while a login to it goes on alone."""
-    far = farm.host("box", config=PATIENT, proxied=True)
-    far.proxy.silence()
-    with pytest.raises(Late, match="box does not answer"):
-        master.ensure(Destination("box"), ask=False, timeout=0.2, lingers=True)
-    assert len(farm.masters()) == 1
-    yield Destination("box")
-    processes.kill(farm.masters())
 
 
 def zombies(parent: int) -> list[str]:
@@ -73,23 +58,6 @@ def test_a_login_refused_when_nobody_waits_any_more_is_told_and_not_repeated(hom
     opened.type("q")
     assert opened.exit_code() == 0
     assert refusals(locked_out) == before + 1
-
-
-@pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
-def test_a_late_refusal_counts_for_who_would_leave_a_login_alone_and_for_nobody_else(
-    here: Home, locked_out: Far
-) -> None:
-    box, before = Destination("box"), refusals(locked_out)
-    with pytest.raises(Late):
-        master.ensure(box, ask=False, timeout=0.2, lingers=True)
-    with pytest.raises(LoginRefused, match="password"):  # who waits for it is refused alike
-        master.ensure(box, ask=False, timeout=20)
-    with pytest.raises(LoginRefused, match="password"):
-        master.ensure(box, ask=False, timeout=20, lingers=True)
-    wait_until(lambda: refusals(locked_out) == before + 1)
-    with pytest.raises(LoginRefused, match="password"):
-        master.ensure(box, ask=False, timeout=20)
-    wait_until(lambda: refusals(locked_out) == before + 2)
 
 
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
@@ -126,44 +94,6 @@ def test_a_login_that_goes_on_alone_is_given_so_many_seconds(
     hop.proxy.restore()
     master.ensure(Destination("box"), ask=False, timeout=20)
     wait_until(lambda: master.ensure(Destination("box"), ask=False) or not zombies(os.getpid()))
-
-
-def test_what_went_wrong_late_is_told_once(home: Home, farm: Farm) -> None:
-    """Of a host that was not there any more it was said for ever that it had not answered yet."""
-    far = farm.host("box", config=PATIENT, proxied=True)
-    known(home, far)
-    processes.kill(farm.masters())
-    far.proxy.silence()
-    assert "@box  no answer yet" in home.sesh("--list").stdout
-    far.proxy.cut()
-    wait_until(lambda: not farm.masters())
-    far.proxy.restore()
-    assert "@box  it closes the connection" in home.sesh("--list").stdout
-    assert home.sesh("@box", "--list").code == 0
-    assert "@box  " not in home.sesh("--list").stdout
-
-
-def test_what_went_wrong_long_before_is_told_to_nobody(home: Home, farm: Farm) -> None:
-    """For a minute a host that was back was said to close the connection, though nobody had asked it."""
-    far = farm.host("box", config=PATIENT, proxied=True)
-    known(home, far)
-    processes.kill(farm.masters())
-    far.proxy.silence()
-    assert "@box  no answer yet" in home.sesh("--list").stdout
-    far.proxy.cut()
-    wait_until(lambda: not farm.masters())
-    far.proxy.restore()
-    (note,) = wait_until(lambda: glob.glob(os.path.join(home.directory, ".control", "*.failed")))
-    past = time.time() - 10
-    os.utime(note, (past, past))
-    far.sesh("--open", "work", "--", "cat")
-    assert "@box\n" in home.sesh("--list").stdout
-
-
-def test_who_comes_next_waits_for_a_login_that_goes_on_alone(stuck: Destination, farm: Farm) -> None:
-    with pytest.raises(Late, match="another sesh command is still connecting"):
-        master.ensure(stuck, ask=False, timeout=0.2, lingers=True)
-    assert len(farm.masters()) == 1
 
 
 def test_ctrl_c_leaves_a_login_alone_with_its_lock(here: Home, farm: Farm) -> None:

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import time
 
-from sesh.remote import known as remotes
 from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch
 from tests.support import PROMPT, Home, processes, wait_until
-
-# A session is looked for on other hosts for a minute, if nobody stops that.
-PATIENT = """
-from sesh.ops import lookup
-lookup.PATIENCE = 60
-"""
 
 
 def known(home: Home, *hosts: Far) -> None:
@@ -74,45 +65,6 @@ def test_the_name_of_a_known_host_asks_whether_the_host_is_meant(home: Home, far
     assert "Run sesh" not in again.text()
 
 
-def test_what_a_host_has_is_said_to_be_of_that_host_and_what_is_of_here_stays_here(home: Home, farm: Farm) -> None:
-    """The host of a name was found only after the answer had named this machine, or where nothing was to be found."""
-    far = farm.host("box")
-    known(home, far)
-    far.sesh("--open", "work")
-    far.sesh("--open", "gone")
-    screen = home.sesh("--screen", "work", "--json").json()
-    assert (screen["session"], screen["host"]) == ("work", "box")
-    log = home.sesh("--events", "work", "--log")
-    assert (log.code, "[work on" in log.stderr) == (0, False)
-    home.sesh("--open", "gone", "--", "true")
-    home.sesh("--kill", "gone", "--local")
-    assert "[gone on @box]" in home.sesh("--history", "gone").stderr
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(f"{home.directory}/work.sock")
-    os.chmod(f"{home.directory}/work.sock", 0o600)
-    assert home.sesh("--status", "work", "--json").json()["host"] == "box"
-
-
-def test_a_new_name_that_a_host_has_is_free_here(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    known(home, far)
-    far.sesh("--open", "zed")
-    home.sesh("--open", "loc")
-    home.sesh("--run", "loc", "--", "sesh --rename zed")
-    assert home.names() == ["zed"]
-
-
-def test_what_is_wrong_with_the_words_is_said_before_anything_is_looked_for(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    known(home, far)
-    far.sesh("--open", "work")
-    for words in ("--send work --key Bogus", "--screen work --format bogus"):
-        done = home.sesh(*words.split())
-        assert (done.code, done.stderr.count("\n")) == (2, 1), words
-    done = home.sesh("--rename", "work", "b d")
-    assert (done.code, done.stderr.count("\n")) == (2, 1)
-
-
 def test_what_is_here_goes_first_and_local_asks_nobody(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     known(home, far)
@@ -125,19 +77,6 @@ def test_what_is_here_goes_first_and_local_asks_nobody(home: Home, farm: Farm) -
     assert home.sesh("--kill", "work").code == 0
     assert len(farm.calls()) == calls
     assert far.names() == ["work"]
-
-
-def test_a_session_that_ended_here_is_not_looked_for_elsewhere(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    known(home, far)
-    home.sesh("--open", "work", "--", "false")
-    assert home.sesh("--wait", "work", "--exit").code == 1
-    far.sesh("--open", "work")
-    calls = len(farm.calls())
-    done = home.sesh("--send", "work", "x")
-    assert (done.code, "work exited 1" in done.stderr) == (1, True)
-    assert home.sesh("--wait", "work", "--exit").code == 1
-    assert len(farm.calls()) == calls
 
 
 def test_verbs_that_create_never_look_elsewhere(home: Home, farm: Farm) -> None:
@@ -181,61 +120,6 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, farm: Farm)
     assert home.names() == ["work"]
 
 
-def test_a_name_one_letter_off_is_proposed_wherever_its_session_is(home: Home, farm: Farm) -> None:
-    """Only `sesh NAME` here knew it."""
-    far = farm.host("gpubox")
-    known(home, far)
-    far.sesh("--open", "work")
-    assert "no session wrok; did you mean work?" in home.sesh("@gpubox", "--kill", "wrok").stderr
-    for words in ("--kill wrok", "--attach wrok", "--logs wrok", "--run wrok -- true", "--wait wrok nobody --exit"):
-        assert "no session wrok; did you mean work on @gpubox?" in home.sesh(*words.split()).stderr, words
-    home.sesh("--open", "worn", "--", "cat")
-    assert "did you mean worn?" in home.sesh("--kill", "worm").stderr
-    assert "did you mean @gpubox?" in home.sesh("@gpubxo", "--list").stderr
-    several = home.sesh("@gpubxo", "@gpubox", "--status", "wrk").stderr
-    assert "did you mean @gpubox?" in several
-    assert "no session wrk; did you mean work?" in several
-    assert "did you mean" not in home.sesh("@other", "--list").stderr
-
-
-def test_a_new_name_one_letter_off_asks_for_the_session_of_a_host(home: Home, farm: Farm) -> None:
-    """`sesh trian` made a session here in silence; only names of this machine were looked at."""
-    far = farm.host("gpubox")
-    known(home, far)
-    far.sesh("--open", "train")
-    assert home.sesh(far.at, "--list").code == 0
-    declined = home.terminal("trian", columns=100)
-    declined.wait_for("train runs on @gpubox; attach to it, or create trian here?")
-    declined.type(b"\x1b")
-    assert declined.exit_code() == 1
-    here = home.terminal("trian", columns=100)
-    here.wait_for("Create trian")
-    here.type("c")
-    here.wait_for(PROMPT)
-    assert home.names() == ["trian"]
-    assert home.sesh("--kill", "trian").code == 0
-    there = home.terminal("trian", columns=100)
-    there.wait_for("Attach to train")
-    there.type("\r")
-    there.wait_for(PROMPT)
-    there.type("exit 3\r")
-    assert there.exit_code() == 3
-    assert (home.names(), far.names()) == ([], [])
-
-
-def test_who_only_watches_is_not_asked_whether_to_create_the_session(home: Home, farm: Farm) -> None:
-    """`sesh -r NAME` offered to create it, and then said that there was none."""
-    far = farm.host("box", proxied=True)
-    known(home, far)
-    far.sesh("--open", "work")
-    assert home.sesh(far.at, "--list").code == 0
-    far.proxy.silence()
-    terminal = home.terminal("-r", "work", columns=100)
-    assert terminal.exit_code() == 1
-    assert "no session work here; @box does not answer" in terminal.text()
-    assert "create" not in terminal.text().lower()
-
-
 def test_sessions_are_searched_wherever_they_are(home: Home, farm: Farm) -> None:
     """`--grep` was the only verb that did not look for a name on known remotes."""
     one, two = farm.host("one"), farm.host("two")
@@ -254,33 +138,6 @@ def test_sessions_are_searched_wherever_they_are(home: Home, farm: Farm) -> None
     here = home.terminal("--grep", "nothing-like-it")
     here.wait_for("nothing found on this machine; to search a host: sesh @HOST --grep REGEX")
     assert here.exit_code() == 1
-
-
-def test_a_job_that_has_ended_on_a_host_is_asked_for_there(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    known(home, far)
-    assert home.sesh(far.at, "--exec", "build", "--", "echo", "built").code == 0
-    for verb in ("--logs", "--status"):
-        missing = home.sesh(verb, "build")
-        assert f"no session build; `sesh` lists them; if it ended on a host: sesh @box {verb} build" in missing.stderr
-    assert home.sesh("@box", "--logs", "build").stdout == "built\n"
-
-
-def test_a_host_without_its_at_is_not_taken_for_a_session(home: Home, farm: Farm) -> None:
-    """The hints led to a session of the host's name on this machine."""
-    known(home, farm.host("box"))
-    for line, meant in (
-        ("box --list", "sesh @box --list"),
-        ("box --exec -- make -j2", "sesh @box --exec -- make -j2"),
-        ("box work --kill", "sesh @box --kill work"),
-        ("box work", "sesh @box work"),
-        ("ssh other", "sesh @other"),
-    ):
-        refused = home.sesh(*line.split())
-        assert f"did you mean {meant}?" in refused.stderr, line
-        assert refused.code != 0
-    assert "write the verb before the name: sesh --kill other" in home.sesh("other", "--kill").stderr
-    assert home.names() == []
 
 
 def test_several_names_are_ended_wherever_they_are(home: Home, farm: Farm) -> None:
@@ -315,50 +172,6 @@ def test_a_session_s_name_alone_attaches_to_it_wherever_it_is(home: Home, farm: 
     new = home.terminal("work")
     new.wait_for(PROMPT)
     assert home.names() == ["work"]
-
-
-def test_who_writes_a_directory_is_asked_before_a_host_s_session_ignores_it(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    known(home, far)
-    far.sesh("--open", "work")
-    terminal = home.terminal("work", "/tmp", columns=100)
-    terminal.wait_for("work runs on @box, where a directory or command is ignored:")
-    terminal.wait_for("1 @box   Create here   Cancel")
-    terminal.type("\r")
-    terminal.wait_for(PROMPT)
-    terminal.type("pwd\r")
-    terminal.wait_for("/tmp")
-    assert "@box]" not in terminal.text()
-    assert home.names() == ["work"]
-
-
-def test_what_is_typed_while_a_name_is_looked_for_is_left_for_the_session(home: Home, farm: Farm) -> None:
-    """It created a second session here, and the line was lost."""
-    far = farm.host("box", proxied=True)
-    known(home, far)
-    far.sesh("--open", "work")
-    far.proxy.silence()
-    patch(home, PATIENT)
-    terminal = home.terminal("work", columns=100)
-    terminal.wait_for("looking for work on @box")
-    terminal.type("echo on=$USER\r")
-    far.proxy.restore()
-    terminal.wait_for(f"on={far.user}")
-    assert home.names() == []
-
-
-def test_a_host_that_does_not_answer_does_not_count_for_a_script_and_is_named(home: Home, farm: Farm) -> None:
-    one, other = farm.host("one"), farm.host("other", proxied=True)
-    for far in (one, other):
-        far.sesh("--open", "work")
-    known(home, one, other)
-    assert home.sesh("--kill", "work").code == 1
-    other.proxy.refuse()
-    other.proxy.cut()
-    done = home.sesh("--kill", "work")
-    assert (done.code, one.names(), other.names()) == (0, [], ["work"])
-    assert "@other does not answer (connection refused); work was there just now" in done.stderr
-    assert "[work on @one]" in done.stderr
 
 
 def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_word(home: Home, farm: Farm) -> None:
@@ -479,22 +292,6 @@ def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_r
         assert home.sesh("--label", "work", "a=b").code == 0, reach
 
 
-def test_a_link_that_comes_back_ends_the_pause_of_its_host(here: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    far.sesh("--open", "work", "--", "cat")
-    attached = here.terminal("@box", "work")
-    attached.wait_until(lambda: far.has_attached("work"), 20)
-    remotes.record_failure("box", "login refused", refused=True)
-    assert "not asked until" in here.sesh("--list").stdout
-    far.proxy.cut()
-    wait_until(lambda: not remotes.paused_until("box"), 20)
-    attached.type("typed\r")
-    far.prints("work", "typed")
-    assert "@box\n" in here.sesh("--list").stdout
-    attached.type(b"\x1c")
-    attached.exit_code()
-
-
 def test_the_list_is_of_here_and_everywhere(home: Home, farm: Farm) -> None:
     one, two = farm.host("one"), farm.host("two", proxied=True)
     known(home, one, two)
@@ -518,41 +315,6 @@ def test_the_list_is_of_here_and_everywhere(home: Home, farm: Farm) -> None:
     assert [row["name"] for row in local] == ["here"]
 
 
-def test_next_says_which_hosts_it_could_not_ask(home: Home, farm: Farm) -> None:
-    """It said that no session waits."""
-    one, two = farm.host("one"), farm.host("two", proxied=True)
-    known(home, one, two)
-    two.proxy.refuse()
-    two.proxy.cut()
-    for _ in range(2):
-        terminal = home.terminal("--next")
-        assert terminal.exit_code() == 1
-        assert "@two (connection refused) could not be asked" in terminal.text()
-    terminal = home.terminal("@one", "--next")
-    assert terminal.exit_code() == 1
-    assert "no session waits for you; " in terminal.text()
-    terminal = home.terminal("@two", "--next")
-    assert terminal.exit_code() == 1
-    listed = home.sesh("@two", "--list").stderr.split(":")[1]
-    assert f"sesh:{listed}" in terminal.text()
-    assert "waits for you" not in terminal.text()
-
-
-def test_next_asks_a_silent_host_once(home: Home, farm: Farm) -> None:
-    """If something worked here, that host was waited for twice."""
-    far = farm.host("box", proxied=True)
-    known(home, far)
-    home.sesh("--open", "busy", "--", "sh", "-c", "while echo busy; do sleep 0.1; done")
-    wait_until(lambda: home.sesh("--list", "--local", "--json").json()[0]["activity"]["state"] == "working")
-    far.proxy.silence()
-    asked = len(farm.connections())
-    terminal = home.terminal("--next")
-    assert terminal.exit_code() == 1
-    assert "no session waits for you, but @box (no answer yet) could not be asked" in terminal.text()
-    calls = farm.connections()[asked:]
-    assert len([call for call in calls if "-N" not in call]) == 1, "beside the login that replaces a dead connection"
-
-
 def test_rows_of_the_list_are_shown_as_they_come(home: Home, farm: Farm) -> None:
     quick, slow = farm.host("quick"), farm.host("slow", proxied=True)
     known(home, quick, slow)
@@ -564,18 +326,6 @@ def test_rows_of_the_list_are_shown_as_they_come(home: Home, farm: Farm) -> None
     assert terminal.alive
     assert terminal.exit_code() == 0
     assert "@slow  no answer yet" in terminal.text()
-
-
-def test_the_list_of_a_host_is_its_own(home: Home, farm: Farm) -> None:
-    """Hosts that are known on the host are none of ours."""
-    one = farm.host("one")
-    two = farm.host("two", same_user=one)
-    known(home, one, two)
-    one.sesh("--open", "work")
-    rows = home.sesh("@one", "--json").json()
-    assert [(row["name"], row["host"]) for row in rows] == [("work", "one")]
-    everything = home.sesh("--list", "--json").json()
-    assert [row["name"] for row in everything] == ["work"]
 
 
 def test_a_lookup_never_asks_for_a_password(home: Home, farm: Farm) -> None:
@@ -600,21 +350,6 @@ def test_what_is_nowhere_is_not_found(home: Home, farm: Farm) -> None:
     for verb in ("--attach", "--logs", "--status"):
         done = home.sesh(verb, "missing", "--json")
         assert (done.code, done.json()["error"]["code"]) == (1, "not_found"), verb
-
-
-def test_of_what_is_not_found_it_is_said_which_hosts_could_not_be_asked(home: Home, farm: Farm) -> None:
-    """A job that was begun there a moment ago was said not to exist."""
-    far = farm.host("box", proxied=True)
-    known(home, far)
-    far.proxy.refuse()
-    far.proxy.cut()
-    done = home.sesh("--kill", "newjob")
-    assert done.code == 1
-    assert "@box does not answer (" in done.stderr
-    assert "newjob may be there" in done.stderr
-    several = home.sesh("--kill", "one", "two", "three")
-    assert several.stderr.count("@box does not answer (") == 1
-    assert "; one, two, three may be there\n" in several.stderr
 
 
 def test_what_changes_a_session_elsewhere_asks_first_on_a_terminal(home: Home, farm: Farm) -> None:
@@ -648,21 +383,6 @@ def test_what_changes_a_session_elsewhere_asks_first_on_a_terminal(home: Home, f
     done = home.sesh("--kill", "other")
     assert (done.code, done.stderr) == (0, "[other on @gpu]\n"), "a script's does it, and says where"
     assert far.names() == []
-
-
-def test_going_back_to_a_session_that_cannot_be_reached_names_it_and_its_host(home: Home, farm: Farm) -> None:
-    """It said that some host could not be reached, and not for what."""
-    far = farm.host("box", proxied=True)
-    terminal = home.terminal("@box", "work")
-    terminal.wait_for(PROMPT)
-    terminal.type(b"\x1c")
-    terminal.exit_code()
-    assert home.sesh("--forget", "@box").code == 0
-    far.proxy.refuse()
-    far.proxy.cut()
-    terminal = home.terminal("-", columns=200)
-    assert terminal.exit_code() == 1
-    assert "cannot go back to work on @box: " in terminal.text()
 
 
 def test_another_name_of_a_host_renames_it_in_no_list(home: Home, farm: Farm) -> None:

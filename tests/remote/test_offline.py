@@ -128,14 +128,6 @@ def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(
     assert there.typed() == b""
 
 
-def test_who_leaves_without_a_link_and_has_typed_nothing_hears_of_no_keys(there: There) -> None:
-    terminal = there.attach()
-    there.cut(terminal)
-    terminal.type(b"\x1c")
-    assert terminal.exit_code() == 0
-    assert "[detached from work@there]" in terminal.text()
-
-
 def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(there: There) -> None:
     """The client waited for its end, and read no key meanwhile."""
     patch(there.home, SLOW_END)
@@ -145,15 +137,3 @@ def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(there: 
     os.unlink(there.down)
     terminal.type(b"typed")
     wait_until(lambda: there.typed() == b"typed", 20)
-
-
-def test_a_fault_of_the_settings_is_not_written_over_the_session_by_an_attempt_at_a_link(there: There) -> None:
-    terminal = there.attach()
-    path = os.path.join(there.home.path, ".config/sesh/config.toml")
-    with open(path, encoding="utf-8") as file:
-        there.home.write(".config/sesh/config.toml", "relay = 5\n" + file.read())
-    there.cut(terminal)
-    os.unlink(there.down)
-    terminal.type(b"typed")
-    wait_until(lambda: there.typed() == b"typed", 20)
-    assert b"config.toml" not in terminal.raw

@@ -19,6 +19,7 @@ from tests.support import Home, Terminal, rounds, wait_until
 
 pytestmark = pytest.mark.soak
 
+
 PATIENCE = 30.0
 SLOW = 0.3
 """Seconds of round trip at which one login takes longer than the pause between two attempts."""
@@ -171,3 +172,22 @@ def test_after_a_long_time_without_a_network_an_address_has_the_host_tried_at_on
     back([client], stand.add_address(another=True))
     go_on([client])
     shows_every_number_once(client)
+
+
+HANGS = """
+from sesh.remote.deploy import fabric_carrier, survey
+fabric_carrier.KEEPALIVE, fabric_carrier.UNACKNOWLEDGED = 1, 2
+survey.python_command = lambda *_: "touch ~/begun; exec sleep 60"
+"""
+
+
+def test_a_host_that_vanishes_while_it_unpacks_is_given_up_soon(farm: Farm, home: Home) -> None:
+    """It was waited for during three minutes, and nothing was said."""
+    patch(home, HANGS)
+    with standing(farm) as stand:
+        deploying = home.start("--deploy", "@box", "--force")
+        wait_until(lambda: stand.far.exists("begun"), 20)
+        stand.darken()
+        out, err = deploying.communicate(timeout=30)
+        assert deploying.returncode == 1
+        assert "stopped answering" in str(err or out)

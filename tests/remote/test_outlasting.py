@@ -20,22 +20,6 @@ def test_sessions_over_there_are_reloaded_with_their_clients_attached(home: Home
     assert person.exit_code() == 3
 
 
-def test_a_lost_session_over_there_is_read_and_started_again_from_here(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    home.sesh("@box", "--open", "work", "--", "sh", "-c", "echo remembered; read x")
-    wait_until(lambda: "remembered" in far.run("cat .sesh/.checkpoint.* .sesh/.scrollback* 2>/dev/null || true").stdout)
-    far.run(f"kill -9 {json.loads(far.sesh('--status', 'work', '--json').stdout)['daemon_pid']}")
-    wait_until(lambda: home.sesh("@box", "--list", "--json").json()[0]["state"] == "lost", interval=0.2)
-    assert home.sesh("@box", "--logs", "work").stdout == "remembered\n"
-    person = home.terminal("@box", "work")
-    person.wait_for("it ran: sh -c")
-    person.type("s")
-    person.wait_for("remembered")
-    person.wait_until(lambda: person.screen().count("remembered") == 2)
-    person.type("\r")
-    assert person.exit_code() == 0
-
-
 def lost(home: Home, host: str) -> None:
     wait_until(lambda: home.sesh(f"@{host}", "--list", "--json").json()[0]["state"] == "lost", interval=0.2)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 
 import pytest
 
@@ -76,17 +75,6 @@ def test_nothing_shows_early_with_never(slow: Slow) -> None:
     assert b"\x1b[?2026" not in terminal.raw
 
 
-def test_the_settings_turn_it_off_too(slow: Slow, home: Home) -> None:
-    with open(os.path.join(home.path, ".config/sesh/config.toml"), "r+", encoding="utf-8") as file:
-        text = file.read()
-        file.seek(0)
-        file.write(f'predict = "never"\n{text}')
-    terminal = slow.attach()
-    terminal.type("abc")
-    terminal.wait_for("abc")
-    assert b"\x1b[?2026" not in terminal.raw
-
-
 def test_a_session_here_has_no_prediction_at_all(home: Home) -> None:
     home.sesh("--open", "work")
     terminal = home.terminal("work", "--predict", "always")
@@ -94,33 +82,6 @@ def test_a_session_here_has_no_prediction_at_all(home: Home) -> None:
     terminal.type("abc")
     terminal.wait_for("abc")
     assert b"\x1b[?2026" not in terminal.raw
-
-
-def test_an_unknown_word_is_refused(home: Home) -> None:
-    done = home.sesh("work", "--predict", "sometimes")
-    assert done.code == 2
-    assert "adaptive, always, never" in done.stderr
-
-
-def test_a_guess_goes_when_the_user_leaves(slow: Slow) -> None:
-    """What was typed last may never have come: the terminal is left without it."""
-    terminal = predicting(slow)
-    with slow.stopped():
-        terminal.type("secondguess")
-        terminal.wait_for("secondguess")
-        terminal.type(b"\x1c")
-        terminal.wait_for(re.compile(r"\[detached from work@slow; what was typed since [0-9:]+ may or may not"))
-        assert "secondguess" not in terminal.text()
-
-
-def test_a_signal_over_a_good_link_tells_of_no_keys(home: Home) -> None:
-    """They `may or may not arrive`, over a link that carried them before it said goodbye."""
-    terminal = predicting(Slow(home, 600))
-    terminal.type("secondguess")
-    terminal.wait_for("secondguess")
-    terminal.signal(signal.SIGTERM)
-    terminal.wait_for("[detached from work@slow]")
-    assert terminal.exit_code() == 128 + signal.SIGTERM
 
 
 def test_a_paste_waits_for_its_echo(slow: Slow) -> None:
@@ -135,14 +96,6 @@ def test_a_paste_waits_for_its_echo(slow: Slow) -> None:
     assert b"\x1b[0;4mQ" not in terminal.raw[mark:]
 
 
-def test_typing_is_guessed_again_after_a_flood(slow: Slow) -> None:
-    terminal = predicting(slow)
-    terminal.type(b"\x15seq 20000\r")
-    terminal.wait_for(re.compile(rf"20000\n{PROMPT}$", re.MULTILINE), 30)
-    settled(slow, terminal)
-    wait_until(lambda: typed_early(slow, terminal), 20)
-
-
 def test_a_guess_goes_when_the_size_changes(slow: Slow) -> None:
     terminal = predicting(slow)
     with slow.stopped():
@@ -153,16 +106,6 @@ def test_a_guess_goes_when_the_size_changes(slow: Slow) -> None:
     terminal.wait_for("guessed")
     settled(slow, terminal)
     wait_until(lambda: typed_early(slow, terminal), 20)
-
-
-def test_prediction_goes_on_with_the_next_version_of_the_daemon(slow: Slow, home: Home) -> None:
-    terminal = predicting(slow)
-    assert home.sesh("--reload", "work").code == 0
-    wait_until(lambda: typed_early(slow, terminal), 30)
-    settled(slow, terminal)
-    with slow.stopped():
-        terminal.type("abc")
-        terminal.wait_for("xabc")
 
 
 SILENT = {

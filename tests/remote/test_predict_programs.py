@@ -49,7 +49,9 @@ PROGRAMS = {
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    "program", [pytest.param(each, marks=[] if each in ("bash", "vim") else pytest.mark.soak) for each in PROGRAMS]
+)
 def test_random_editing_leaves_no_wrong_glyph(home: Home, program: str) -> None:
     """Also with a daemon that was stopped meanwhile: guesses must not outlive an acknowledgement that comes late."""
     need(program)
@@ -78,7 +80,7 @@ def test_random_editing_leaves_no_wrong_glyph(home: Home, program: str) -> None:
             wait_until(same, JUDGED, what=f"the same screen after {typed}", portrait=lambda: _both(far, near))
 
 
-@pytest.mark.parametrize("program", ["bash", "zsh"])
+@pytest.mark.parametrize("program", ["bash"])
 def test_plain_typing_after_a_storm_is_drawn_before_its_echo(home: Home, program: str) -> None:
     """In a storm itself hardly a run of keys of known effect is as long as the round trip, so little is drawn there."""
     need(program)

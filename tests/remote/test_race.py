@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, Terminal, find, wait_until
-from tests.support.slow import Slow
 
 BEFORE_LOST = 8.0
 """Seconds: fewer than those after which a silent link counts as lost without any question."""
@@ -110,26 +108,6 @@ def test_a_link_that_only_paused_is_kept(home: Home, farm: Farm, far: Far) -> No
     wait_until(lambda: len(farm.masters()) == 2, BEFORE_LOST)  # the control master, and the link over it
 
 
-def test_nothing_is_lost_and_nothing_left_after_many_changes(home: Home, farm: Farm, far: Far) -> None:
-    changes = 50 if os.environ.get("LONG") else 6
-    terminal = attached(home)
-    terminal.type("cat >typed\r")
-    rest_of_a_second(terminal)
-    for number in range(changes):
-        far.proxy.strand()
-        rest_of_a_second(terminal)
-        terminal.type(f"line {number}\r")
-        shows(terminal, f"line {number}")
-    terminal.type(b"\x04")
-    wait_until(lambda: far.exists("typed") and far.read("typed").count("\n") == changes)
-    assert far.read("typed") == "".join(f"line {number}\n" for number in range(changes))
-    assert len(re.findall(r"^line \d+$", terminal.text(), re.MULTILINE)) == changes
-    wait_until(lambda: len(farm.masters()) <= 2, BEFORE_LOST)
-    terminal.type(b"\x1c")
-    assert terminal.exit_code() == 0
-    assert len(far.sesh("--status", "work", "--json").json()["clients"]) == 0
-
-
 def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Farm, far: Far) -> None:
     terminal = attached(here)
     place = Destination("box")
@@ -140,28 +118,6 @@ def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Far
     terminal.type("x")
     wait_until(lambda: not terminal.pump(1.5), BEFORE_LOST)
     assert far.proxy.accepted == accepted
-
-
-def test_a_login_by_key_asks_nobody_and_is_remembered_so(here: Home, far: Far) -> None:
-    attached(here)
-    assert known.asks(Destination("box")) is False
-
-
-def test_a_command_that_reaches_a_host_is_raced_too(home: Home) -> None:
-    slow = Slow(home, 100)
-    terminal = slow.attach()
-    rest_of_a_second(terminal)
-    with slow.stopped():
-        terminal.type("x")
-        terminal.wait_until(lambda: "x" in terminal.text(), BEFORE_LOST)
-
-
-def test_clocks_and_routes_are_watched_without_a_wakeup() -> None:
-    with closing(Wake()) as wake:
-        if sys.platform.startswith("linux"):
-            assert len(wake.descriptors) == 2
-        wake.happened(wake.descriptors)
-        assert select.select(wake.descriptors, [], [], 0.05)[0] == []
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there waking shows as a change of routes")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 from contextlib import nullcontext
 
 import pytest
 
 from tests.support import PROMPT, Home, Terminal, wait_until
 from tests.support.load import loaded
-from tests.support.slow import SLOW_LINK, Slow
+from tests.support.slow import Slow
 
 RATE = 125_000
 """Bytes a second: 1 Mbit/s."""
@@ -21,17 +19,6 @@ LEAVE = b"\x1c"
 @pytest.fixture
 def slow(home: Home) -> Slow:
     return Slow(home, 100, RATE)
-
-
-@pytest.mark.parametrize("command", ["true", "echo told", "cat", "echo told; cat"])
-def test_the_link_ends_with_its_command_and_when_nobody_listens(command: str) -> None:
-    """It waited for ever for more where both ends had closed, or where nobody took what the command said."""
-    words = [sys.executable, SLOW_LINK, "20", "sh", "-c", command]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as link:
-        for stream in (link.stdin, link.stdout):
-            assert stream is not None
-            stream.close()
-        assert link.wait(10) == 0
 
 
 @pytest.mark.parametrize(
@@ -70,16 +57,6 @@ def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: in
     assert f"{lines}\nthe last" in "\n".join(row.rstrip() for row in terminal.screen())
 
 
-def test_a_new_version_goes_on_with_a_slow_link(home: Home, slow: Slow) -> None:
-    """What was counted as sent is handed over: else the client's counts would mean nothing to it."""
-    terminal = slow.attach()
-    terminal.type("seq 20000; echo be''gun\r")
-    terminal.wait_for("begun", 20)
-    assert home.sesh("--reload", "work").code == 0
-    terminal.type("seq 60000; echo end''ed\r")
-    terminal.wait_for("ended", 30)
-
-
 def test_a_storm_of_resizes_is_not_passed_on_size_by_size(home: Home, slow: Slow) -> None:
     terminal = slow.attach()
     terminal.type("clear; trap 'echo resized' WINCH; echo rea''dy\r")
@@ -93,29 +70,10 @@ def test_a_storm_of_resizes_is_not_passed_on_size_by_size(home: Home, slow: Slow
     wait_until(lambda: 1 <= home.sesh("--screen", "work").stdout.count("resized") < 5)
 
 
-def test_a_key_typed_after_a_resize_meets_the_new_size(slow: Slow) -> None:
-    terminal = slow.attach()
-    terminal.resize(66, 18)
-    terminal.type("stty size\r")
-    terminal.wait_for("18 66")
-
-
 @pytest.mark.parametrize(("trip", "options"), [(0, ()), (100, ()), (300, ()), (300, ("--predict", "never"))], ids=str)
 def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, trip: int, options: tuple[str, ...]) -> None:
     """The daemon's goodbye was awaited for less than its way takes: how it left the screen was not known."""
     _leaves_no_empty_rows(Slow(home, trip, RATE).attach(*options))
-
-
-@pytest.mark.parametrize("trip", [0, 300])
-def test_who_leaves_on_a_busy_machine_gets_no_empty_rows(home: Home, trip: int) -> None:
-    """The daemon loads the emulator before it answers."""
-    with loaded():
-        _leaves_no_empty_rows(Slow(home, trip).attach())
-
-
-def test_who_leaves_a_session_of_this_machine_gets_no_empty_rows_if_that_is_busy(home: Home) -> None:
-    with loaded():
-        _leaves_no_empty_rows(home.terminal("work"))
 
 
 def _leaves_no_empty_rows(terminal: Terminal) -> None:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -74,14 +73,6 @@ def test_a_command_of_its_own_connection_does_not_touch_the_shared_one(here: Hom
     wait_until(lambda: far.proxy.connections == 1)
 
 
-def test_a_command_without_a_shared_connection_opens_none(here: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    box = Destination("box")
-    assert run(box, "id -un").stdout == f"{far.user}\n"
-    assert farm.masters() == []
-    assert not master.is_alive(box)
-
-
 def test_the_socket_lies_in_a_private_directory_under_a_name_that_tells_nothing(here: Home, farm: Farm) -> None:
     farm.host("box")
     box = Destination("box")
@@ -108,69 +99,6 @@ def test_hosts_and_ways_to_them_have_connections_of_their_own(
     assert paths["one"] == paths["again"]
     monkeypatch.setenv("SESH_PROXYJUMP", "two")
     assert ssh.control_path(Destination("one")) != paths["one"]
-
-
-@pytest.mark.parametrize(
-    "own",
-    [
-        {"LocalForward": "1 127.0.0.1:9"},
-        {"SetEnv": "MODE=other"},
-        {"SendEnv": "MODE*"},
-        {"ForwardX11": "yes"},
-    ],
-    ids=lambda own: next(iter(own)),
-)
-def test_what_the_connection_alone_can_carry_out_takes_one_of_its_own(
-    here: Home, farm: Farm, own: dict[str, str]
-) -> None:
-    one = farm.host("one")
-    farm.host("other", same_user=one, config=own)
-    farm.host("again", same_user=one, config=own)
-    paths = {word: ssh.control_path(Destination(word)) for word in ("one", "other", "again")}
-    assert paths["one"] != paths["other"] == paths["again"]
-
-
-def test_who_has_no_agent_opens_a_connection_of_their_own_only_if_none_stands(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As from cron; a control master that was killed is no obstacle."""
-    farm.host("box", config={"ForwardAgent": "yes"})
-    box = Destination("box")
-    monkeypatch.setenv("SSH_AUTH_SOCK", here.write("agent", ""))
-    agents = ssh.control_path(box)
-    monkeypatch.delenv("SSH_AUTH_SOCK")
-    alone = ssh.control_path(box)
-    assert alone != agents
-    monkeypatch.setenv("SSH_AUTH_SOCK", os.path.join(here.path, "agent"))
-    master.ensure(box, ask=False)
-    monkeypatch.setenv("SSH_AUTH_SOCK", "/nobody/listens")
-    assert ssh.control_path(box) == agents
-    processes.kill(farm.masters())
-    master.ensure(box, ask=False)
-    assert (ssh.control_path(box), master.is_alive(box)) == (alone, True)
-
-
-def test_who_has_no_agent_passes_over_the_socket_of_a_killed_connection(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It was taken before one that stands; and removed, though its owner may just have opened it anew."""
-    farm.host("box", config={"ForwardAgent": "yes"})
-    box = Destination("box")
-    alone = ssh.control_path(box)
-    monkeypatch.setenv("SSH_AUTH_SOCK", here.write("agent", ""))
-    agents = ssh.control_path(box)
-    master.ensure(box, ask=False)
-    for end in ("0" * 8, "z" * 8):
-        with socket.socket(socket.AF_UNIX) as dead:
-            dead.bind(agents[:-8] + end)
-    monkeypatch.delenv("SSH_AUTH_SOCK")
-    assert ssh.control_path(box) == agents
-    processes.kill(farm.masters())
-    wait_until(lambda: ssh.control_path(box) == alone)
-    before = {agents, agents[:-8] + "0" * 8, agents[:-8] + "z" * 8}
-    master.ensure(box, ask=False)
-    assert (ssh.control_path(box), master.is_alive(box)) == (alone, True)
-    assert all(map(os.path.exists, before))
 
 
 def test_what_starts_a_program_waits_for_the_host_if_it_takes_the_forwarded_agent_along(
@@ -211,23 +139,6 @@ def test_a_forwarded_port_and_variables_are_those_of_the_alias_that_was_typed(ho
         assert forwarded.recv(8) == b"SSH-2.0-"
 
 
-def test_a_piped_command_does_not_wait_for_the_shared_connection(here: Home, farm: Farm) -> None:
-    """A master that holds the caller's pipes open would keep `sesh … | cat` from ending for as long as it stands."""
-    farm.host("box")
-    code = (
-        "import subprocess\n"
-        "from sesh.remote.ssh import master, ssh; from sesh.remote.ssh.destination import Destination\n"
-        "box = Destination('box'); master.ensure(box)\n"
-        "subprocess.run(ssh.command(box, 'echo over there; echo told >&2'))"
-    )
-    done = subprocess.run(
-        [here.command[0], "-c", code], capture_output=True, text=True, timeout=20, check=False, env=here.env
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "over there\n", "told\n")
-    (process,) = farm.masters()
-    assert {os.readlink(f"/proc/{process}/fd/{fd}") for fd in (0, 1)} == {"/dev/null"}
-
-
 def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm) -> None:
     """Of two masters for one socket the second would stay for ever, used by nobody and seen by nobody."""
     far = farm.host("box", proxied=True)
@@ -247,17 +158,6 @@ def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm)
     assert failed == []
     assert far.proxy.accepted == 1
     assert len(farm.masters()) == 1
-
-
-def test_who_waits_for_another_that_opens_the_connection_has_patience_of_its_own(here: Home, farm: Farm) -> None:
-    farm.host("box")
-    box = Destination("box")
-    with master.locked(box, None):
-        begun = time.monotonic()
-        with pytest.raises(Unreachable, match="box does not answer"):
-            master.ensure(box, ask=False, timeout=0.3)
-        assert 0.2 < time.monotonic() - begun < 3
-    master.ensure(box, ask=False)
 
 
 def test_a_socket_that_a_killed_connection_left_is_no_hindrance(here: Home, farm: Farm) -> None:
@@ -291,43 +191,6 @@ def test_a_host_that_refuses_more_sessions_gets_a_second_connection(here: Home, 
 # -- silence
 
 
-def test_a_connection_that_went_silent_is_forgotten_at_once(here: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    box = Destination("box")
-    master.ensure(box, ask=False)
-    far.proxy.silence()
-    assert master.is_alive(box), "nobody here can know yet"
-    begun = time.monotonic()
-    master.close(box)
-    assert time.monotonic() - begun < 2.5
-    assert not master.is_alive(box)
-    wait_until(lambda: not farm.masters())
-    far.proxy.restore()
-    master.ensure(box, ask=False)
-    assert run(box, "echo again").stdout == "again\n"
-    assert far.proxy.accepted == 2
-
-
-def test_a_connection_whose_process_hangs_is_forgotten_too(here: Home, farm: Farm) -> None:
-    farm.host("box")
-    box = Destination("box")
-    master.ensure(box, ask=False)
-    (process,) = farm.masters()
-    os.kill(process, 19)  # SIGSTOP
-    begun = time.monotonic()
-    assert not master.is_alive(box)
-    master.close(box)
-    assert time.monotonic() - begun < 6
-    master.ensure(box, ask=False)
-    assert run(box, "echo again").stdout == "again\n"
-
-
-def test_forgetting_what_never_was_does_nothing(here: Home, farm: Farm) -> None:
-    farm.host("box")
-    master.close(Destination("box"))
-    master.close(Destination("box", ["sudo", "-u", "build"]))
-
-
 def test_a_host_that_accepts_and_says_nothing_is_given_up_in_time(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     far.proxy.silence()
@@ -336,16 +199,6 @@ def test_a_host_that_accepts_and_says_nothing_is_given_up_in_time(here: Home, fa
         master.ensure(Destination("box"), ask=False, timeout=0.5)
     assert time.monotonic() - begun < 3
     assert farm.masters() == []
-
-
-def test_without_patience_the_time_to_connect_is_bounded_by_ssh_itself(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    far = farm.host("box", proxied=True)
-    far.proxy.silence()
-    monkeypatch.setattr(ssh, "CONNECT_TIMEOUT", 1)
-    with pytest.raises(Unreachable, match=r"cannot reach box: .*timed out"):
-        master.ensure(Destination("box"), ask=False)
 
 
 def test_a_host_behind_one_that_went_silent_leaves_nothing_running(here: Home, farm: Farm) -> None:
@@ -358,48 +211,6 @@ def test_a_host_behind_one_that_went_silent_leaves_nothing_running(here: Home, f
 
 
 # -- options
-
-
-def test_only_what_the_configuration_leaves_open_is_set(here: Home, farm: Farm) -> None:
-    farm.host("plain")
-    farm.host(
-        "own",
-        config={
-            "StrictHostKeyChecking": "yes",
-            "ConnectTimeout": "3",
-            "ServerAliveInterval": "7",
-            "ForwardAgent": "no",
-            "Compression": "yes",
-        },
-    )
-    plain = ssh.options(Destination("plain"), ask=True)
-    assert after(plain, "StrictHostKeyChecking") == ["accept-new"]
-    assert after(plain, "ConnectTimeout") == ["10"]
-    assert after(plain, "ServerAliveInterval") == ["30"]
-    assert after(plain, "Compression") == ["yes"]
-    assert after(plain, "BatchMode") == []
-    assert ssh.options(Destination("own"), ask=True) == []
-    assert ssh.options(Destination("own"), ask=False) == ["-o", "BatchMode=yes"]
-
-
-@pytest.mark.parametrize("chosen", ["no", "accept-new", "yes"])
-def test_how_host_keys_are_checked_is_the_user_s_choice_where_he_made_one(here: Home, farm: Farm, chosen: str) -> None:
-    farm.host("box", config={"StrictHostKeyChecking": chosen})
-    assert after(ssh.options(Destination("box"), ask=True), "StrictHostKeyChecking") == []
-
-
-def test_a_configuration_for_people_at_terminals_does_not_spoil_commands(here: Home, farm: Farm) -> None:
-    farm.host(
-        "box",
-        config={"RemoteCommand": "echo not this", "RequestTTY": "force", "StdinNull": "yes", "SessionType": "none"},
-    )
-    box = Destination("box")
-    master.ensure(box, ask=False)
-    for alone in (False, True):
-        done = subprocess.run(
-            ssh.command(box, "cat; tty", alone=alone), input="typed\n", capture_output=True, text=True, check=False
-        )
-        assert done.stdout == "typed\nnot a tty\n", done.stderr
 
 
 def test_forwardings_belong_to_the_shared_connection_alone(here: Home, farm: Farm) -> None:
@@ -433,32 +244,7 @@ def test_a_shared_connection_of_the_user_s_own_is_used(here: Home, farm: Farm) -
         assert theirs.communicate(b"still here", timeout=10)[0] == b"still here"
 
 
-def test_a_shared_connection_that_ssh_would_open_is_opened_by_itself(here: Home, farm: Farm) -> None:
-    """With `ControlMaster auto` the first piped command would become the master, and never end."""
-    config = {"ControlPath": os.path.join(here.path, ".ssh", "%C"), "ControlMaster": "auto", "ControlPersist": "60"}
-    far = farm.host("box", proxied=True, config=config)
-    box = Destination("box")
-    assert run(box, "echo alone").stdout == "alone\n"
-    assert farm.masters() == []
-    master.ensure(box, ask=False)
-    assert master.is_alive(box)
-    assert os.path.dirname(ssh.control_path(box)) == os.path.join(here.path, ".ssh")
-    assert run(box, "echo together").stdout == "together\n"
-    assert subprocess.check_output(["ssh", "box", "echo the user too"], text=True, timeout=20) == "the user too\n"
-    assert far.proxy.accepted == 2
-
-
 # -- variables
-
-
-def test_the_keepalive_of_the_environment_counts(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    farm.host("box")
-    monkeypatch.setenv("SESH_KEEPALIVE", "5")
-    assert after(ssh.options(Destination("box"), ask=True), "ServerAliveInterval") == ["5"]
-    for wrong in ("5s", "-1", "٣", "1 -o ProxyCommand=x"):
-        monkeypatch.setenv("SESH_KEEPALIVE", wrong)
-        with pytest.raises(Refused, match="not a number of seconds"):
-            ssh.options(Destination("box"), ask=True)
 
 
 def test_ssh_compresses_unless_the_host_is_near(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -481,80 +267,6 @@ def test_ssh_compresses_unless_the_host_is_near(here: Home, farm: Farm, monkeypa
     monkeypatch.setenv("SESH_COMPRESSION", "9")
     with pytest.raises(Refused, match="SESH_COMPRESSION=9 is neither yes nor no"):
         compression()
-
-
-def test_the_connection_stays_as_long_as_the_environment_says(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    farm.host("box")
-    box = Destination("box")
-    monkeypatch.setenv("SESH_PERSIST", "1s")
-    master.ensure(box, ask=False)
-    assert run(box, "echo hello").stdout == "hello\n"
-    wait_until(lambda: not farm.masters())
-    monkeypatch.setenv("SESH_PERSIST", "no")
-    master.ensure(box, ask=False)
-    assert run(box, "echo hello").stdout == "hello\n"
-    wait_until(lambda: not farm.masters(), 20, what="its end a few seconds after its last use; it stayed for ever")
-    monkeypatch.setenv("SESH_PERSIST", "for ever")
-    with pytest.raises(Refused, match="SESH_PERSIST=for ever is not a time"):
-        master.ensure(box, ask=False)
-
-
-def test_the_identity_of_the_environment_is_used(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    far = farm.host("box", config={"IdentityFile": None, "IdentitiesOnly": None})
-    assert "accepts none of your keys" in refusal(Destination("box"))
-    monkeypatch.setenv("SESH_IDENTITY", farm.ground.identity)
-    master.ensure(Destination("box"), ask=False)
-    assert run(Destination("box"), "id -un").stdout == f"{far.user}\n"
-
-
-def test_the_jump_host_of_the_environment_is_used(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    hop = farm.host("hop", proxied=True)
-    far = farm.host("box")
-    monkeypatch.setenv("SESH_PROXYJUMP", "hop")
-    master.ensure(Destination("box"), ask=False)
-    assert run(Destination("box"), "id -un").stdout == f"{far.user}\n"
-    assert hop.proxy.accepted == 1
-
-
-def test_the_control_directory_of_the_environment_is_used(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    farm.host("box")
-    box = Destination("box")
-    folder = os.path.join(here.path, "with blank 100%")
-    monkeypatch.setenv("SESH_CTRL_DIR", folder)
-    master.ensure(box, ask=False)
-    assert os.path.dirname(ssh.control_path(box)) == folder
-    assert run(box, "echo hello").stdout == "hello\n"
-    assert master.is_alive(box)
-    master.close(box)
-    wait_until(lambda: not farm.masters())
-
-
-def test_the_runtime_directory_is_taken_where_there_is_one(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    farm.host("box")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", here.root)
-    assert os.path.dirname(ssh.control_path(Destination("box"))) == os.path.join(here.root, "sesh")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/nonexistent")
-    assert os.path.dirname(ssh.control_path(Destination("box"))) == os.path.join(here.directory, ".control")
-
-
-def test_a_directory_too_deep_for_sockets_is_no_hindrance(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    farm.host("box")
-    box = Destination("box")
-    monkeypatch.setenv("SESH_DIR", os.path.join(here.path, "deep" * 20, ".sesh"))
-    master.ensure(box, ask=False)
-    assert ssh.control_path(box).startswith(f"/tmp/sesh-{os.geteuid()}/")
-    assert run(box, "echo hello").stdout == "hello\n"
-    master.close(box)
-    if not os.listdir(os.path.dirname(ssh.control_path(box))):
-        os.rmdir(os.path.dirname(ssh.control_path(box)))
 
 
 @pytest.mark.parametrize("evil", ["open", "link", "file"])
@@ -605,24 +317,6 @@ def test_autossh_carries_the_shared_connection_and_brings_it_back(
     assert run(box, "echo again").stdout == "again\n"
 
 
-@pytest.mark.needs("autossh")
-def test_autossh_that_cannot_connect_gives_up_and_says_why(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    far = farm.host("box", proxied=True)
-    far.proxy.refuse()
-    monkeypatch.setenv("SESH_SSH", "autossh")
-    monkeypatch.setenv("AUTOSSH_PATH", os.path.join(here.path, "bin", "ssh"))
-    assert "Connection refused" in refusal(Destination("box"))
-    wait_until(lambda: not farm.masters())
-
-
-def test_autossh_that_is_missing_is_told_of(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    farm.host("box")
-    monkeypatch.setenv("SESH_SSH", "/nonexistent/autossh")
-    assert "there is no program /nonexistent/autossh" in refusal(Destination("box"))
-
-
 # -- host keys
 
 
@@ -651,21 +345,6 @@ def test_r30_a_changed_key_is_refused_and_the_line_holds_the_command_that_mends_
     command = message.partition("remove the old key with: ")[2]
     subprocess.run(shlex.split(command), check=True, capture_output=True)
     master.ensure(Destination("box"), ask=False)
-
-
-def test_a_changed_key_of_a_jump_host_is_named_as_that_host_s(here: Home, farm: Farm) -> None:
-    hop = farm.host("hop")
-    farm.host("box", config={"ProxyJump": "hop"}, sshd={"MaxSessions": "9"})
-    farm.change_key(hop)
-    message = refusal(Destination("box"))
-    assert shlex.quote(hop.address) in message
-
-
-def test_a_changed_key_stays_refused_where_a_person_sits(here: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    farm.change_key(far)
-    with pytest.raises(Unreachable, match="has changed"):
-        master.ensure(Destination("box"), ask=True, timeout=20)
 
 
 # -- passwords
@@ -698,22 +377,6 @@ def test_nothing_waits_for_a_password_without_a_terminal(here: Home, farm: Farm)
     assert refused.startswith("box asks for a password")
     assert refused.endswith("try: ssh box")
     assert time.monotonic() - begun < 10
-
-
-@pytest.mark.parametrize("way", ["direct", "jump"])
-def test_nothing_asks_on_the_terminal_behind_a_pipe(here: Home, farm: Farm, way: str) -> None:
-    """In `sesh @box … | less` there is a /dev/tty that ssh, and the ssh of a jump host, could ask on."""
-    if way == "direct":
-        farm.host("box", sshd=BY_PASSWORD)
-    else:
-        farm.host("hop", sshd=BY_PASSWORD)
-        farm.host("box", config={"ProxyJump": "hop"})
-    here.write("connect.py", CONNECT)
-    line = f"{here.command[0]} connect.py </dev/null 2>&1 | cat"
-    terminal = here.terminal(command=["sh", "-c", line])
-    assert terminal.exit_code(timeout=20) == 0
-    assert "failed: box" in terminal.text()
-    assert "assword:" not in terminal.text()
 
 
 def test_no_program_pops_up_to_ask_instead(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -749,19 +412,6 @@ def test_a_person_who_leaves_at_the_prompt_leaves_nothing_behind(here: Home, far
     wait_until(lambda: not farm.masters())
 
 
-@pytest.mark.needs("autossh")
-def test_a_person_is_asked_by_ssh_where_autossh_could_not(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asks_by_password(farm, "box")
-    here.write("connect.py", CONNECT)
-    env = {"SESH_SSH": "autossh", "AUTOSSH_PATH": os.path.join(here.path, "bin", "ssh")}
-    terminal = here.terminal(command=[here.command[0], "connect.py"], env=env)
-    terminal.wait_for("password:")
-    terminal.type("far away\n")
-    terminal.wait_for("connected")
-
-
 # -- other failures
 
 
@@ -771,87 +421,4 @@ def test_a_host_that_refuses_connections_is_told_of_in_one_line(here: Home, farm
     assert refusal(Destination("box")).startswith("cannot reach box: ssh: connect to host 127.0.0.1")
 
 
-def test_a_jump_host_that_refuses_connections_is_told_of_in_one_line(here: Home, farm: Farm) -> None:
-    hop = farm.host("hop", proxied=True)
-    farm.host("box", config={"ProxyJump": "hop"})
-    hop.proxy.refuse()
-    assert refusal(Destination("box")).endswith(f"connect to host 127.0.0.1 port {hop.port}: Connection refused")
-
-
-def test_a_name_that_leads_nowhere_is_told_of_in_one_line(here: Home, farm: Farm) -> None:
-    assert "cannot reach nowhere.invalid" in refusal(Destination("nowhere.invalid"))
-
-
-def test_a_host_that_is_reached_by_another_command_needs_no_connection(here: Home, farm: Farm) -> None:
-    box = Destination("box", ["env", "-i"])
-    master.ensure(box, ask=False)
-    assert run(box, "echo it works").stdout == "it works\n"
-    assert farm.calls() == []
-
-
 # -- where nobody can be asked
-
-
-def declined(question: str, typed: bytes = b"") -> tuple[int, bytes]:
-    """How the program ends that ssh runs instead of asking, and what it answers; `typed` at a terminal of its own."""
-    words = [ssh.environment(ask=False)["SSH_ASKPASS"], question]
-    reading, writing = os.pipe()
-    pid, terminal = os.forkpty() if typed else (os.fork(), -1)
-    if not pid:
-        if not typed:
-            os.setsid()
-        os.dup2(writing, 1)
-        os.execv(words[0], words)
-    os.close(writing)
-    try:
-        if typed:
-            shown = b""
-            while question.encode() not in shown:
-                shown += os.read(terminal, 99)
-            os.write(terminal, typed)
-        with open(reading, "rb") as answered:
-            answer = answered.read()
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), answer
-    finally:
-        if typed:
-            os.close(terminal)
-
-
-@pytest.mark.usefixtures("here")
-def test_a_terminal_that_another_program_has_made_for_ssh_is_asked() -> None:
-    """Such as sshpass in a ProxyCommand: it types the password there."""
-    assert declined("Password: ", b"secret\n") == (0, b"secret\n")
-
-
-@pytest.mark.usefixtures("here")
-@pytest.mark.parametrize(
-    "question", ["Enter passphrase for key '/home/ann/.ssh/id': ", "Add key /home/ann/.ssh/id (ann) to agent?"]
-)
-def test_a_key_that_cannot_be_asked_for_is_passed_over(question: str) -> None:
-    assert declined(question) == (1, b"")
-
-
-@pytest.mark.usefixtures("here")
-def test_where_no_program_runs_from_the_directory_of_sessions_ssh_is_told_to_ask_nobody(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    path = ssh.environment(ask=False)["SSH_ASKPASS"]
-    written = os.stat(path).st_mtime_ns, os.stat(path).st_ino
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    variables = ssh.environment(ask=False)
-    assert (variables["SSH_ASKPASS_REQUIRE"], variables.get("SSH_ASKPASS")) == ("never", os.environ.get("SSH_ASKPASS"))
-    assert (os.stat(path).st_mtime_ns, os.stat(path).st_ino) == written
-
-
-def test_a_sesh_that_does_not_start_costs_nobody_the_shared_connection(home: Home, farm: Farm) -> None:
-    """Those who were attached over it lost their links, and could not come back."""
-    far = farm.host("box")
-    home.sesh("@box", "--open", "work")
-    before = farm.masters()
-    launcher = Path(far.home, ".local/bin/sesh")
-    whole = launcher.read_text()
-    launcher.write_text("#!/bin/sh\n# starts sesh.__main__\nexit 1\n")
-    listed = home.sesh("--list")
-    launcher.write_text(whole)
-    assert "sesh did not start there" in listed.stdout + listed.stderr
-    assert farm.masters() == before != []

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 import pytest
 
 from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch, patch_host
+from tests.remote.patches import patch
 from tests.support import PROMPT, Home, wait_until
 
 SOON = 10.0
@@ -48,46 +47,6 @@ def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: Far,
     accepted = box.proxy.accepted
     assert home.sesh("@box", "--list").code == 0
     assert box.proxy.accepted == accepted, "the new connection is shared"
-
-
-def test_an_attachment_over_a_dead_connection_comes_up(home: Home, box: Far) -> None:
-    terminal = home.terminal("@box", "work")
-    terminal.wait_for(PROMPT, SOON)
-    terminal.type(b"\x1c")
-    assert terminal.exit_code() == 0
-
-
-@pytest.mark.parametrize("program", ["cat", "while :; do echo on; sleep 0.1; done"], ids=["quiet", "output"])
-def test_a_client_that_was_killed_while_its_connection_was_dead_is_detached(
-    home: Home, farm: Farm, program: str
-) -> None:
-    """It was listed as attached, for as long as sshd took its connection for sound."""
-    far = farm.host("box", proxied=True)
-    patch_host(far, "from sesh import bridge\nbridge._SILENT = 8.0")
-    terminal = home.terminal("@box", "work", "--", "sh", "-c", f"echo begun; {program}")
-    terminal.wait_for("begun")
-    wait_until(lambda: far.has_attached("work"))
-    far.proxy.strand()
-    terminal.signal(signal.SIGKILL)
-    assert far.has_attached("work"), "the host knows nothing of that"
-    wait_until(lambda: not far.has_attached("work"), 30)
-
-
-def test_the_list_after_one_over_a_dead_connection_is_right(home: Home, box: Far) -> None:
-    """`no answer yet` stood there for 40 s."""
-    home.sesh("--list")
-    wait_until(lambda: "stale" not in home.sesh("--list", "--json").json()[0], SOON)
-    assert box.proxy.accepted == 2
-
-
-def test_a_host_that_is_slow_to_start_its_sesh_keeps_its_connection(home: Home, farm: Farm) -> None:
-    """Its sshd answers at once."""
-    far = farm.host("box", proxied=True)
-    assert home.sesh("@box", "--list").code == 0
-    far.write(".bashrc", "sleep 2.5\n")
-    accepted = far.proxy.accepted
-    assert home.sesh("@box", "--list").code == 0
-    assert far.proxy.accepted == accepted
 
 
 def test_a_dead_connection_is_kept_if_a_new_one_would_ask_somebody(here: Home, farm: Farm, box: Far) -> None:

@@ -14,12 +14,10 @@ from typing import Any
 
 import pytest
 
-from sesh.errors import Unreachable
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.sync import push
 from sesh.remote.sync.sync import SyncResult, sync
 from tests.remote.farm import Far, Farm
-from tests.support import Home, need, wait_until
+from tests.support import Home, wait_until
 
 Listing = Callable[..., None]
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
@@ -160,29 +158,6 @@ def test_what_has_not_changed_costs_no_connection_and_no_process(
 
 
 @pytest.mark.needs("rsync")
-@pytest.mark.soak  # seconds; a few files show above that nothing is started
-@pytest.mark.parametrize("lines", [1, 2000])
-def test_two_thousand_files_that_have_not_changed_start_no_process_and_no_connection(
-    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, lines: int
-) -> None:
-    """What makes it fast: it is all found out on this side."""
-    far = farm.host("box", installed=False)
-    names = [f"many/{number % 40}/{number}" for number in range(2000)]
-    for name in names:
-        here.write(name, name)
-    listing(*(names if lines > 1 else ["many"]))
-    assert len(pushed(far).pushed) == lines
-    assert len(tree(f"{far.home}/many")) == 2040
-    calls = len(farm.connections())
-    destination = Destination("box")
-    assert destination.key
-    monkeypatch.setattr(subprocess, "Popen", None)
-    assert len(sync(destination).skipped) == lines
-    monkeypatch.undo()
-    assert len(farm.connections()) == calls
-
-
-@pytest.mark.needs("rsync")
 def test_files_that_are_gone_here_go_over_there_and_nothing_beside_them(
     farm: Farm, here: Home, listing: Listing
 ) -> None:
@@ -277,47 +252,6 @@ def test_what_is_not_there_or_leaves_home_is_told_and_the_rest_is_pushed(
 
 
 @pytest.mark.needs("rsync")
-def test_prose_says_once_what_goes_on_and_a_failure_in_one_line(
-    farm: Farm, here: Home, listing: Listing, capfd: pytest.CaptureFixture[str]
-) -> None:
-    far = farm.host("box", installed=False)
-    far.run("mkdir -m 500 shut")
-    here.write("shut/file", "2")
-    here.write("good", "2")
-    listing("shut/file", "good")
-    result = sync(Destination("box"))
-    assert (list(result.failed), result.pushed) == (["shut/file"], ["good"])
-    first, second = capfd.readouterr().err.splitlines()
-    assert first == "sesh: syncing files to box …"
-    assert second.startswith("sesh: shut/file is not synced to box: rsync: ")
-    assert "Permission denied" in second
-    far.run("chmod 700 shut")
-    assert pushed(far).pushed == ["shut/file"]
-
-
-@pytest.mark.needs("rsync")
-@pytest.mark.parametrize("missing", FEWER)
-def test_of_many_paths_those_that_fail_are_found_and_the_others_arrive(
-    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
-) -> None:
-    """Many paths go in one run of rsync; its one exit code must not be blamed on all of them."""
-    far = farm.host("box", installed=False)
-    without(farm, monkeypatch, *missing)
-    names = [f"{'shut' if number in (7, 23) else 'a'}/{number}" for number in range(40)]
-    for name in names:
-        here.write(name, name)
-    far.run("mkdir -m 500 shut")
-    listing(*names)
-    result = sync(Destination("box"))
-    assert list(result.failed) == ["shut/7", "shut/23"]
-    assert set(result.pushed) == {*names} - {*result.failed}
-    assert all(far.read(name) == name for name in result.pushed)
-    assert len([call for call in farm.connections() if call[0] == "ssh"]) < 25
-    far.run("chmod 700 shut")
-    assert pushed(far).pushed == ["shut/7", "shut/23"]
-
-
-@pytest.mark.needs("rsync")
 @pytest.mark.parametrize("place", ["here", "there"])
 def test_without_rsync_an_archive_does_it_and_that_is_said(
     farm: Farm,
@@ -358,26 +292,6 @@ def test_without_rsync_an_archive_does_it_and_that_is_said(
     ]
 
 
-@pytest.mark.parametrize("place", ["here", "there"])
-def test_another_program_called_rsync_keeps_no_file_from_arriving(
-    farm: Farm, here: Home, listing: Listing, place: str
-) -> None:
-    """Some systems have one of their own by that name, with fewer options."""
-    far = farm.host("box", installed=False)
-    script = "#!/bin/sh\necho rsync: unrecognized option >&2\nexit 1\n"
-    if place == "here":
-        here.write("bin/rsync", script, 0o755)
-    else:
-        far.write("bin/rsync", script, 0o755)
-        far.write(".bashrc", f"PATH=$HOME/bin:$PATH\n{far.read('.bashrc')}")
-    here.write("a/b", "one")
-    here.write("c", "two")
-    os.symlink("c", os.path.join(here.path, "d"))
-    listing("a", "c", "d")
-    assert pushed(far).pushed == ["a", "c", "d"]
-    assert [far.read(name) for name in ("a/b", "c", "d")] == ["one", "two", "two"]
-
-
 @pytest.mark.parametrize("shell", SHELLS)
 def test_odd_names_and_links_go_as_an_archive(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, shell: str
@@ -408,25 +322,6 @@ def test_what_login_files_print_does_not_keep_files_from_arriving(farm: Farm, he
     listing("a")
     pushed(far)
     assert far.read("a/b") == "one"
-
-
-@pytest.mark.needs("rsync")
-@pytest.mark.parametrize("shell", ["bash", "fish", "csh"])
-@pytest.mark.parametrize("noise", ["Welcome!\n", "no end of a line", "\0\xff binary \r\n" * 1000])
-def test_files_that_are_gone_here_go_also_where_login_files_print(
-    farm: Farm, here: Home, listing: Listing, shell: str, noise: str
-) -> None:
-    far = farm.host("box", user_shell=shell)
-    far.login_files(noise)
-    here.write("dot/stays", "1")
-    here.write("dot/goes", "2" * 300_000)
-    listing("dot")
-    pushed(far)
-    assert (far.read("dot/stays"), len(far.read("dot/goes"))) == ("1", 300_000)
-    os.unlink(os.path.join(here.path, "dot/goes"))
-    pushed(far)
-    assert far.exists("dot/stays")
-    assert not far.exists("dot/goes")
 
 
 @pytest.mark.needs("rsync")
@@ -488,42 +383,6 @@ def test_credentials_are_neither_sent_nor_deleted(
     assert event["left_out"] == [f"{path}/gh", f"{path}/git/credentials"]
 
 
-@pytest.mark.needs("rsync")
-@pytest.mark.parametrize("line", ["dots", "way"])
-def test_credentials_in_a_directory_of_dotfiles_are_neither_sent_nor_deleted(
-    farm: Farm, here: Home, listing: Listing, events: Callable[[], list[dict[str, Any]]], line: str
-) -> None:
-    """At any depth; a link is sent by another run of rsync."""
-    far = farm.host("box", installed=False)
-    os.symlink("dots", os.path.join(here.path, "way"))
-    far.write(f"{line}/deep/.AWS/credentials", "theirs")
-    for name in (".ssh/id_ed25519", "home/.netrc", "home/.config/gh/hosts.yml", "home/.config/tool", "deep/a"):
-        here.write(f"dots/{name}", "mine")
-    listing(line)
-    pushed(far)
-    found = [name for name, (mode, _) in tree(f"{far.home}/{line}").items() if stat.S_ISREG(mode)]
-    assert sorted(found) == ["deep/.AWS/credentials", "deep/a", "home/.config/tool"]
-    (event,) = [event for event in events() if event["event"] == "sync_path_pushed"]
-    assert sorted(event["left_out"]) == [f"{line}/{name}" for name in (".ssh", "home/.config/gh", "home/.netrc")]
-
-
-@pytest.mark.needs("rsync")
-def test_credentials_stay_where_a_link_or_a_file_would_take_the_place_of_their_directory(
-    farm: Farm, here: Home, listing: Listing
-) -> None:
-    far = farm.host("box", installed=False)
-    far.write(".local/share/keyrings/login", "theirs")
-    far.write(".docker/contexts/key", "theirs")
-    here.write("elsewhere/keyrings/login", "mine")
-    here.write(".docker", "a file")
-    shutil.rmtree(os.path.join(here.path, ".local/share"), ignore_errors=True)
-    os.symlink("../elsewhere", os.path.join(here.path, ".local/share"))
-    listing(".local", ".docker")
-    sync(Destination("box"))
-    assert far.read(".local/share/keyrings/login") == "theirs"
-    assert far.read(".docker/contexts/key") == "theirs"
-
-
 def test_a_home_that_is_the_same_over_there_is_left_alone(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -550,42 +409,6 @@ def test_the_variable_turns_it_off(
     monkeypatch.setenv("SESH_NO_SYNC", value)
     result = sync(Destination("box"))
     assert (result.ok, result.pushed, farm.calls()) == (True, [], [])
-
-
-def test_a_host_that_cannot_be_reached_is_an_error_before_anything_is_said(
-    farm: Farm, here: Home, listing: Listing, events: Callable[[], list[dict[str, Any]]]
-) -> None:
-    far = farm.host("box", installed=False, proxied=True)
-    far.proxy.refuse()
-    here.write("a", "1")
-    listing("a")
-    with pytest.raises(Unreachable):
-        sync(Destination("box"))
-    assert events() == []
-
-
-@pytest.mark.needs("rsync")
-def test_a_connection_that_went_silent_is_given_up(
-    farm: Farm,
-    here: Home,
-    listing: Listing,
-    events: Callable[[], list[dict[str, Any]]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The shared connection still stands here, so only the wait for an answer shows that nobody is there."""
-    far = farm.host("box", installed=False, proxied=True)
-    here.write("a", "1")
-    listing("a")
-    pushed(far)
-    events()
-    here.write("a", "2")
-    far.proxy.silence()
-    monkeypatch.setattr(push, "PREPARE_TIMEOUT", 1.0)
-    with pytest.raises(Unreachable, match="does not answer"):
-        sync(Destination("box"))
-    assert events()[-1] == {"event": "sync_done", "host": "box", "ok": False}
-    far.proxy.restore()
-    assert pushed(far).pushed == ["a"]
 
 
 @pytest.mark.needs("rsync")
@@ -630,21 +453,3 @@ def test_a_home_that_cannot_be_written_is_told(
     os.chmod(far.home, 0o700)
     assert list(result.failed) == ["deep/a", "b"]
     assert all("ermission denied" in event["stderr"] for event in events() if event["event"] == "sync_path_failed")
-
-
-def test_a_host_that_another_command_reaches_gets_its_files_as_an_archive(
-    farm: Farm, here: Home, listing: Listing
-) -> None:
-    far = farm.host("box", installed=False)
-    if os.geteuid() != 0:
-        pytest.skip("runuser takes root")
-    here.write("a/b c", "one", 0o755)
-    here.write(f"{ODD}/x", "two")
-    listing("a", ODD)
-    via = [need("runuser"), "-u", far.user, "--", "env", f"HOME={far.home}"]
-    result = sync(Destination("elsewhere", via=via))
-    assert result.pushed == ["a", ODD]
-    assert tree(f"{far.home}/a") == tree(f"{here.path}/a")
-    assert far.read(f"{ODD}/x") == "two"
-    assert sync(Destination("elsewhere", via=via)).skipped == ["a", ODD]
-    assert farm.calls() == []

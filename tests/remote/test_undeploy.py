@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-import json
 import os
-from pathlib import Path
 
 import pytest
 
@@ -24,11 +21,6 @@ def deployed(home: Home, farm: Farm, word: str) -> Far:
     far = farm.host(word, installed=False)
     assert home.sesh("--deploy", far.at, timeout=60).code == 0
     return far
-
-
-def records(home: Home) -> list[str]:
-    """The records of known remotes."""
-    return glob.glob(os.path.join(home.path, ".local/state/sesh/remotes/*.json"))
 
 
 def left(far: Far) -> list[str]:
@@ -94,59 +86,6 @@ def test_what_sesh_did_not_install_stays(home: Home, farm: Farm) -> None:
     )
 
 
-def test_another_name_of_a_host_that_was_left_is_forgotten_with_its_sessions(home: Home, farm: Farm) -> None:
-    """With another port or address it counts as a host of its own: it stayed in lists, with a session that was gone."""
-    far = deployed(home, farm, "box")
-    farm.host("inner", same_user=far, proxied=True)
-    assert home.sesh("@box", "--open", "work").code == 0
-    for words in (["@inner", "--list"], ["@box", "--list"], ["--list"]):
-        assert "work" in home.sesh(*words).stdout
-    assert home.sesh("@box", "--kill", "work").code == 0
-    done = home.sesh("--undeploy", "@box")
-    assert (done.code, done.stderr) == (0, "sesh: the same machine is forgotten by its other names too: @inner\n")
-    assert home.sesh("--list").stdout == ""
-    assert "no known remotes" in home.sesh("--upgrade").stderr
-    assert not far.exists(".local/bin/sesh")
-    gone = home.sesh("--undeploy", "@inner")
-    assert (gone.code, gone.stderr) == (1, "sesh: inner has no sesh\n")
-
-
-def test_a_machine_of_two_names_is_upgraded_once(home: Home, farm: Farm) -> None:
-    """Two deployments to one account ran at the same time."""
-    far = deployed(home, farm, "box")
-    farm.host("inner", same_user=far)
-    for word in ("@inner", "@box"):
-        assert home.sesh(word, "--list").code == 0
-    assert [row["host"] for row in home.sesh("--upgrade", "--json", timeout=60).json()["hosts"]] == ["box"]
-
-
-def test_sessions_that_were_ended_by_another_name_of_a_host_are_in_no_list(home: Home, farm: Farm) -> None:
-    """The host was not asked for its sessions between their end and its own."""
-    far = deployed(home, farm, "box")
-    inner = farm.host("inner", same_user=far, proxied=True)
-    assert home.sesh("@box", "--open", "work").code == 0
-    for words in (["@inner", "--list"], ["@box", "--list"]):
-        assert "work" in home.sesh(*words).stdout
-    assert home.sesh("@box", "--kill-all", "-y").code == 0
-    (inner_record,) = (path for path in records(home) if '"inner"' in Path(path).read_text(encoding="utf-8"))
-    record = json.loads(Path(inner_record).read_text(encoding="utf-8"))
-    home.write(inner_record, json.dumps({**record, "account": ""}), 0o600)  # which is not known
-    assert home.sesh("--undeploy", "@box").code == 0
-    assert home.sesh("--list").stdout == "@inner  not deployed; install it with: sesh --deploy @inner\n"
-    processes.kill(farm.masters())
-    inner.proxy.refuse()
-    assert "work" not in home.sesh("--list").stdout
-
-
-def test_of_several_hosts_each_is_tried(home: Home, farm: Farm) -> None:
-    busy, free = deployed(home, farm, "busy"), deployed(home, farm, "free")
-    assert home.sesh("@busy", "--open", "work").code == 0
-    done = home.sesh("--undeploy", "@busy", "@free", "--json")
-    assert done.code == 1
-    assert [(row["host"], row["exit_code"]) for row in done.json()] == [("busy", 1), ("free", 0)]
-    assert (busy.exists(".local/bin/sesh"), left(free)) == (True, [])
-
-
 def test_a_person_is_asked_before_kept_sessions_are_forgotten(home: Home, farm: Farm) -> None:
     far = deployed(home, farm, "box")
     assert home.sesh("@box", "--exec", "kept", "--keep", "--", "false").code == 1
@@ -160,16 +99,3 @@ def test_a_person_is_asked_before_kept_sessions_are_forgotten(home: Home, farm: 
     terminal.type("y")
     assert terminal.exit_code() == 0
     assert left(far) == []
-
-
-def test_a_daemon_of_another_directory_of_sessions_keeps_its_version(home: Home, farm: Farm) -> None:
-    far = deployed(home, farm, "box")
-    other = {"SESH_DIR": f"{far.home}/elsewhere"}
-    assert far.run(".local/bin/sesh --open hidden", env=other).code == 0
-    assert home.sesh("@box", "--exec", "kept", "--keep", "--", "false").code == 1  # its daemon holds the version, too
-    refused = home.sesh("--undeploy", "@box")
-    assert (refused.code, "a daemon still runs" in refused.stderr, far.exists(".local/bin/sesh")) == (1, True, True)
-    assert far.names() == ["kept"], "it was forgotten, and then the rest was refused"
-    assert far.run(".local/bin/sesh --kill hidden", env=other).code == 0
-    done = home.sesh("--undeploy", "@box", "--json")
-    assert (done.code, done.json()["forgotten"]) == (0, ["kept"])

@@ -119,22 +119,6 @@ def test_a_session_lives_its_life_from_afar(home: Home, farm: Farm) -> None:
     assert "no session work" in missing.stderr
 
 
-def test_what_is_asked_of_a_session_is_answered_as_over_there(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    script = "echo hello; printf '\\033]0;A title\\007'; echo 'a  \\033[31mred\\033[0m'; exec sleep 1000"
-    opened = home.sesh("@box", "--open", "work", "--label", "a=b c", "--env", "X=1", "--", "sh", "-c", script)
-    assert (opened.code, opened.stdout, opened.stderr) == (0, "", "")
-    home.sesh("@box", "--open", "other", "--", "sleep", "1000")
-    far.prints("work", "red")
-    assert "work" in same(home, far, "--list")
-    assert "other" not in same(home, far, "-l", "--label", "a=b c")
-    same(home, far, "--status", "work")
-    assert same(home, far, "--screen", "work")
-    assert same(home, far, "--logs", "work", "2", "--ansi")
-    for words in (["--list"], ["--status", "work"], ["--screen", "work"], ["--logs", "work"], ["--history", "work"]):
-        same_json(home, far, *words)
-
-
 def test_what_cannot_be_done_is_refused_as_over_there(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     far.sesh("--open", "work", "--", "cat")
@@ -267,16 +251,6 @@ def test_programs_beside_the_launcher_are_found_over_there(home: Home, farm: Far
     assert home.sesh("@box", "--wait", "helper", "--waiting", "--timeout", "20").stdout == "waiting: may I?\n"
 
 
-def test_a_job_that_nobody_waits_for_and_one_that_is_kept(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    assert home.sesh("@box", "--exec", "-d", "--", "sleep", "1000").stdout == "1\n"
-    assert home.sesh("@box", "--exec", "kept", "--keep", "--", "sh", "-c", "echo out; exit 3").code == 3
-    assert home.sesh("@box", "--logs", "kept").stdout == "out\n"
-    status = home.sesh("@box", "--status", "kept", "--json").json()
-    assert (status["state"], status["exit_code"], status["host"]) == ("exited", 3, "box")
-    assert far.names() == ["1", "kept"]
-
-
 def test_directories_are_meant_over_there(home: Home, farm: Farm) -> None:
     """The shell here has put its own home where `~` was written: on the host it is the one there."""
     far = farm.host("box")
@@ -317,35 +291,6 @@ def test_the_shell_of_a_session_over_there_is_a_login_shell(home: Home, farm: Fa
     assert "login-file" in home.sesh("@box", "--screen", "work").stdout
 
 
-def environment(home: Home, *words: str, env: dict[str, str | None] | None = None) -> dict[str, str]:
-    """The environment that a program on the host finds."""
-    done = home.sesh("@box", "--exec", "--print", *words, "--", "env", env=env)
-    assert done.code == 0, done
-    return dict(re.findall(r"^(\w+)=(.*)$", done.stdout, re.MULTILINE))
-
-
-def test_the_locale_goes_along_where_it_exists_over_there(home: Home, farm: Farm) -> None:
-    farm.host("box", sshd={"AcceptEnv": "NOTHING"})
-    got = environment(home, env={"LANG": "C.UTF-8", "LC_TIME": "xx_YY.UTF-8"})
-    assert got["LANG"] == "C.UTF-8"
-    assert "LC_TIME" not in got
-    assert environment(home, env={"LANG": "xx_YY.UTF-8"})["LANG"] == "C.UTF-8"
-    got = environment(home, env={"LANG": None, "LC_ALL": "C"})
-    assert (got.get("LC_ALL"), "LANG" in got) == ("C", False)
-
-
-def test_a_session_over_there_is_the_environment_s_own(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    got = environment(home, "--env", "A=b c", env={"SECRET": "x", "TERM": "xterm-kitty"})
-    assert got["SESH_SESSION"] == "1"
-    assert got["A"] == "b c"
-    assert got["HOME"] == far.home
-    assert got["USER"] == far.user
-    assert got["TERM"] == "xterm-256color"
-    assert "SECRET" not in got
-    assert {key for key in got if key.startswith("SESH_")} == {"SESH_SESSION", "SESH_ENV_FILE"}
-
-
 def test_one_shared_connection_carries_everything(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     for words in (["--open", "work"], ["--list"], ["--exec", "--", "true"], ["--kill", "work"]):
@@ -362,13 +307,6 @@ def test_the_user_s_own_connection_sharing_is_left_as_it_is(home: Home, farm: Fa
     assert os.listdir(os.path.join(home.directory, ".control")) == []
 
 
-def test_a_command_that_is_piped_ends_with_its_output(home: Home, farm: Farm) -> None:
-    """The shared connection must not hold the pipe open."""
-    farm.host("box")
-    done = home.sesh("@box", "--list", "--json")
-    assert (done.code, done.json()) == (0, [])
-
-
 def test_r26_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything_runs(home: Home, farm: Farm) -> None:
     farm.host("box")
     words = ["-oProxyCommand=touch x", "a b", "a;b", "$(x)", "a\nb", "", "a@-b", "-F", "`x`", "x:99999", "a\x01"]
@@ -380,42 +318,6 @@ def test_r26_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything
     assert farm.calls() == []
 
 
-def test_an_unreachable_host_is_one_line(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    far.proxy.refuse()
-    done = home.sesh("@box", "--list")
-    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "box" in done.stderr
-    assert "refused" in done.stderr
-    assert home.sesh("@box", "--list", "--json").json()["error"]["code"] == "unreachable"
-    job = home.sesh("@box", "--exec", "--", "true")
-    assert (job.code, job.stderr.count("\n")) == (125, 1)
-
-
-def test_a_changed_host_key_is_one_line(home: Home, farm: Farm) -> None:
-    farm.change_key(farm.host("box"))
-    done = home.sesh("@box", "--list")
-    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "host key" in done.stderr
-    assert "ssh-keygen -R" in done.stderr
-
-
-def test_an_unknown_host_key_is_recorded(home: Home, farm: Farm) -> None:
-    far = farm.host("box", known=False)
-    done = home.sesh("@box", "--list", "--json")
-    assert (done.code, done.json()) == (0, [])
-    with open(farm.known_hosts, encoding="utf-8") as file:
-        assert far.address in file.read()
-
-
-def test_nothing_waits_for_a_password_without_a_terminal(home: Home, farm: Farm) -> None:
-    settings = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no", "UsePAM": "no"}
-    farm.host("box", sshd=settings)
-    done = home.sesh("@box", "--list", timeout=10)
-    assert (done.code, done.stderr.count("\n")) == (1, 1)
-    assert "password" in done.stderr
-
-
 def test_a_host_without_sesh_is_told_with_the_words_to_type(home: Home, farm: Farm) -> None:
     farm.host("box", installed=False)
     done = home.sesh("@box", "--list")
@@ -423,47 +325,6 @@ def test_a_host_without_sesh_is_told_with_the_words_to_type(home: Home, farm: Fa
     assert "sesh --deploy @box" in done.stderr
     assert home.sesh("@box", "--open", "x", "--json").json()["error"]["code"] == "not_deployed"
     assert home.sesh("@box", "--exec", "--", "true").code == 125
-
-
-def test_the_variables_for_ssh_are_obeyed(home: Home, farm: Farm) -> None:
-    far = farm.host("box", config={"IdentityFile": "/nonexistent"})
-    control = os.path.join(home.path, "ctl")
-    home.write("bin/other-ssh", '#!/bin/sh\necho used >>~/used\nexec ssh "$@"\n', 0o755)
-    env = {
-        "SESH_SSH": "other-ssh",
-        "SESH_IDENTITY": farm.ground.identity,
-        "SESH_PERSIST": "90s",
-        "SESH_KEEPALIVE": "7",
-        "SESH_CTRL_DIR": control,
-    }
-    assert home.sesh("@box", "--exec", "--", "true", env=env).code == 0
-    assert os.path.exists(os.path.join(home.path, "used"))
-    (socket,) = os.listdir(control)
-    assert len(socket) == 24
-    (master,) = [call for call in farm.calls() if "-f" in call]
-    assert "ControlPersist=90s" in master
-    assert "ServerAliveInterval=7" in master
-    assert home.sesh("@box", "--list", env={**env, "SESH_KEEPALIVE": "x"}).code == 1
-    jumped = farm.host("hidden", same_user=far, config={"ProxyCommand": "false"})
-    assert home.sesh(jumped.at, "--list").code == 1
-
-
-def test_a_jump_host_may_be_named(home: Home, farm: Farm) -> None:
-    jump = farm.host("jump", proxied=True)
-    farm.host("box")
-    assert home.sesh("@box", "--exec", "--", "true", env={"SESH_PROXYJUMP": "jump"}).code == 0
-    assert jump.proxy.accepted >= 1
-    bad = home.sesh("@box", "--list", env={"SESH_PROXYJUMP": "-oProxyCommand=x"})
-    assert (bad.code, bad.stderr.count("\n")) == (2, 1)
-
-
-def test_attaching_without_a_terminal_is_refused_as_over_there(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    home.sesh("@box", "--open", "work")
-    for words in (["work"], ["new"], ["--attach", "missing"]):
-        same(home, far, *words)
-    farm.host("bare", installed=False)
-    assert home.sesh("@bare", "work", "--json").json()["error"]["code"] == "not_deployed"
 
 
 def test_what_mends_the_directory_of_sessions_on_a_host_can_be_run_here(home: Home, farm: Farm) -> None:
@@ -486,11 +347,3 @@ def test_what_mends_the_directory_of_sessions_on_a_host_can_be_run_here(home: Ho
     done = home.sesh("@box", "--list")
     os.chmod(state, 0o700)
     assert (done.code, "ssh" in done.stderr) == (1, False), "nor is it one for the host of the line"
-
-
-@pytest.mark.parametrize("words", [["--open", "x", "/$sesh $there "], ["--grep", "(", "$sesh $there "]])
-def test_what_was_typed_stays_as_it_was_in_an_error_of_a_host(home: Home, farm: Farm, words: list[str]) -> None:
-    """It was taken for the place of a command, and rewritten."""
-    farm.host("box")
-    done = home.sesh("@box", *words, "--json").json()
-    assert words[-1] in done["error"]["message"]

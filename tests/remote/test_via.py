@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import textwrap
 
 import pytest
 
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, find, need, wait_until
-
-PAGE = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "REMOTE.md")
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="another user's programs take root")
 
@@ -74,18 +71,6 @@ def test_a_command_that_dies_is_a_lost_link(home: Home, farm: Farm) -> None:
     terminal.wait_for("back-42", timeout=15)
 
 
-def test_a_command_that_fails_says_why_in_one_line(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    for command, text in (
-        ("no-such-command", "no-such-command"),
-        ("sh -c 'echo no such container >&2; exit 1'", "no such container"),
-    ):
-        reached(home, far, command)
-        done = home.sesh("@there", "--list")
-        assert (done.code, done.stderr.count("\n")) == (1, 1)
-        assert text in done.stderr
-
-
 @pytest.mark.parametrize("words", [("--list",), ("work",), ("--exec", "--", "true"), ("--deploy",)])
 def test_a_container_that_is_gone_is_told_of_in_its_commands_own_words(
     home: Home, farm: Farm, words: tuple[str, ...]
@@ -96,19 +81,6 @@ def test_a_container_that_is_gone_is_told_of_in_its_commands_own_words(
     assert done.exit_code(30) != 0
     assert re.search(r"(cannot reach there|failed \(connect\)): .*99999999/ns", done.text()), done.text()
     assert "deploy it" not in done.text()
-
-
-@pytest.mark.skipif(not find("sudo"), reason="sudo -i is what changes words most")
-@pytest.mark.parametrize("installed", [True, False])
-def test_a_command_that_changes_its_words_is_called_that(home: Home, farm: Farm, installed: bool) -> None:
-    """With -i, sudo has a login shell read them again: the host seemed to have no Python, and no sesh."""
-    far = farm.host("box", installed=installed)
-    reached(home, far, f"{find('sudo')} -n -u {far.user} -i")
-    for words in (("@there", "--list"), ("--deploy", "@there")):
-        done = home.sesh(*words)
-        assert (done.code, done.stdout) == (1, "")
-        assert "via changes the words that it is given; " in done.stderr
-        assert done.stderr.count("\n") == 1
 
 
 BETWEEN = [
@@ -158,17 +130,3 @@ def test_a_pattern_reaches_every_host_that_it_matches(home: Home, farm: Farm) ->
     assert [(row["host"], row["output"].strip()) for row in done.json()] == [(user, user) for user in users]
     listed = home.sesh("--list", "--json")
     assert (listed.code, listed.stderr, farm.calls()) == (0, "", [])
-
-
-def test_the_script_for_commands_that_join_their_words_works_as_it_stands_on_the_page(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    with open(PAGE, encoding="utf-8") as file:
-        script = textwrap.dedent(file.read().partition("  ```sh\n")[2].partition("  ```\n")[0])
-    home.write("bin/through", script, 0o755)
-    home.write("bin/tsh", '#!/bin/sh\n[ "$1" = ssh ] || exit 9\nshift\nexec ssh "$@"\n', 0o755)
-    reached(home, far, "tsh ssh box")
-    assert "via changes the words that it is given" in home.sesh("--deploy", "@there").stderr
-    reached(home, far, "through box")
-    done = home.sesh("@there", "--exec", "--print", "--", "sh", "-c", 'echo "a  b" "it\'s"; exit 3')
-    assert (done.code, done.stdout) == (3, "a  b it's\n")
-    assert "was not installed by sesh and stays" in home.sesh("--deploy", "@there").stderr, "it has come to the end"

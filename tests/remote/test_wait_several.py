@@ -35,41 +35,6 @@ def test_sessions_of_several_hosts_are_waited_for_by_name_and_by_label(home: Hom
     assert (done.code, done.stdout) == (7, "@one a: exit: 0\n@other a: exit: 7\n")
 
 
-def test_jobs_that_ended_on_a_host_are_waited_for_by_their_label(home: Home, farm: Farm) -> None:
-    one = farm.host("one")
-    assert home.sesh(one.at, "--exec", "bad", "--label", "batch=7", "--", "sh", "-c", "exit 3").code == 3
-    assert home.sesh("--exec", "good", "--label", "batch=7", "--", "true").code == 0
-    for hosts, code in (((), 3), ((one.at,), 3), (("--local",), 0)):
-        done = home.sesh(*hosts, "--wait", "--label", "batch=7", "--exit", timeout=30)
-        assert done.code == code, (hosts, done)
-
-
-def test_a_failure_names_its_host_first(home: Home, farm: Farm) -> None:
-    """It stood at the end, in what to do."""
-    one, other = farm.host("one"), farm.host("other")
-    assert home.sesh(one.at, "--open", "a", "--", "true").code == 0
-    done = home.sesh(one.at, other.at, "--wait", "a")
-    assert done.stdout == "@one a: exit: 0\n"
-    assert done.stderr.startswith("sesh: @other: no session a"), done
-
-
-def test_names_of_several_sessions_are_found_wherever_they_are(home: Home, farm: Farm) -> None:
-    one = farm.host("one")
-    assert home.sesh(one.at, "--open", "far", "--", "sh", "-c", "exit 4").code == 0
-    assert home.sesh("--open", "near", "--", "true").code == 0
-    done = home.sesh("--wait", "near", "far", "--json", timeout=30)
-    assert done.code == 4
-    assert [(answer["host"], answer["exit_code"]) for answer in done.json()] == [(None, 0), ("one", 4)]
-
-
-def test_a_host_that_cannot_be_reached_is_said_before_anything_is_waited_for(home: Home, farm: Farm) -> None:
-    farm.host("one")
-    farm.host("gone", proxied=True).proxy.refuse()
-    assert home.sesh("@one", "--open", "a", "--label", "team=x", "--", "cat").code == 0
-    done = home.sesh("@one", "@gone", "--wait", "--label", "team=x", "--waiting", "--json")
-    assert (done.code, done.json()["error"]["code"]) == (1, "unreachable")
-
-
 def test_a_known_remote_that_does_not_answer_is_said_and_the_others_are_waited_for(home: Home, farm: Farm) -> None:
     gone, one = farm.host("gone", proxied=True), farm.host("one")
     for far in (gone, one):
