@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -12,9 +11,6 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon import description
-from sesh.daemon.session import Session
-from sesh.daemon.spawn import main as daemon
 from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
@@ -96,28 +92,6 @@ def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home, as
     assert b"Adelaide" not in told
 
 
-def test_a_question_for_a_line_takes_the_place_of_one_for_a_key(sesh: Sesh, home: Home) -> None:
-    """The first one stayed, for the key seemed to be the begin of a line."""
-    ask = "read -n1 -p 'one key? ' x; echo; read -p 'whole line? ' y; sleep 9"
-    sesh("--open", "work", "--", "bash", "-c", ask)
-    becomes(home, "waiting", "tty-read", "one key?")
-    sesh("--send", "work", "k")
-    becomes(home, "waiting", "tty-read", "whole line?")
-    sesh("--send", "work", "secret")
-    sesh("--wait", "work", "--for", "line\\? secret$", "--since-start", "--timeout", "10")
-    becomes(home, "waiting", "tty-read", "whole line?")
-
-
-def test_a_wait_for_a_person_ends_with_the_session(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work", "--", "sleep", "60")
-    waiter = home.start("--wait", "work", "--waiting", "--timeout", "15")
-    wait_until(lambda: processes.connected(waiter.pid))
-    sesh("--kill", "work")
-    _, said = waiter.communicate(timeout=15)
-    assert waiter.returncode == 1
-    assert b"work" in said
-
-
 def test_a_session_that_has_ended_is_done_or_failed(sesh: Sesh) -> None:
     for name, code, state in (("good", 0, "done"), ("bad", 3, "failed")):
         sesh("--exec", name, "--keep", "--", "sh", "-c", f"exit {code}")
@@ -176,20 +150,6 @@ def test_a_state_is_told_in_the_list_the_events_and_by_text_that_steers_no_termi
     assert told.encode() in events[-1]
 
 
-def test_outside_of_a_session_there_is_nobody_to_tell(sesh: Sesh) -> None:
-    answer = sesh("--state", "waiting", "x")
-    assert (answer.code, answer.stdout) == (1, "")
-    assert '[ -z "$SESH_SESSION" ] || sesh --state' in answer.stderr
-
-
-@pytest.mark.usefixtures("work")
-@pytest.mark.parametrize("words", [["-x?"], ["--verbose=1", "or", "not?"], ["--", "--json", "-h"]])
-def test_what_is_asked_may_begin_as_an_option_does(sesh: Sesh, words: list[str]) -> None:
-    """It was a usage error, and agents take the exit code 2 of a hook for a veto."""
-    assert sesh("--run", "work", "--", "sesh", "--state", "waiting", *words).code == 0
-    assert stands(sesh)[2] == " ".join(word for word in words if word != "--")
-
-
 @pytest.mark.usefixtures("work")
 def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: Sesh) -> None:
     """As from an agent that runs its hooks in sessions of their own."""
@@ -198,43 +158,6 @@ def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: 
     sesh("--open", "work")
     sesh("--run", "play", "--", "agent")
     assert stands(sesh, "play")[:2] == ("working", "hook")
-
-
-@pytest.mark.usefixtures("work")
-def test_an_inherited_variable_reaches_no_session_from_another_terminal(sesh: Sesh, home: Home) -> None:
-    sesh("--run", "work", "--", "sh -c 'env -0 >variables'")
-    with open(os.path.join(home.path, "variables"), encoding="utf-8") as file:
-        inherited = dict(line.split("=", 1) for line in file.read().split("\0") if line.startswith("SESH_"))
-    assert "SESH_ENV_FILE" in inherited
-    assert home.terminal("--state", "waiting", "push?", env=inherited).exit_code() == 1
-    assert stands(sesh)[1] != "hook"
-
-
-def test_a_program_may_tell_its_state_before_its_daemon_has_written_the_record(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It was told that `--state` works only inside a session, and its session stood as any other."""
-    begun = f"{home.path}/begun"
-    write = description.write_record
-
-    def late(session: Session) -> None:
-        if session.facts["pid"]:  # the first record is written before the program begins
-            wait_until(lambda: os.path.exists(begun))
-        write(session)
-
-    monkeypatch.setattr(daemon, "write_record", late)
-    assert home.sesh("--open", "work", "--", "sh", "-c", ": >begun; sesh --state failed 'no key'; sleep 60").code == 0
-    becomes(home, "failed", "hook", "no key")
-
-
-def test_the_picker_shows_who_waits_and_what_is_asked(sesh: Sesh, terminal: Callable[..., Terminal]) -> None:
-    sesh("--open", "agent", "--", "sh", "-c", "printf 'may I push? '; read x")
-    sesh("--wait", "agent", "--waiting", "--timeout", "10")
-    opened = terminal("--pick")
-    opened.wait_for(re.compile(r"agent +detached +waiting .*│"))
-    opened.wait_for(re.compile(r"^may I push\?  ~ ", re.MULTILINE))
-    opened.type("\x1b")
-    assert opened.exit_code() == 1
 
 
 # -- at rest
@@ -284,18 +207,6 @@ def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(ses
         becomes(home, "idle", "quiet", None, name=name)
 
 
-@pytest.mark.parametrize(
-    "printed",
-    [r"\033]0;my title\007", r"\033]133;C;cmdline_url=read x\007", r"\033]7;file:///tmp\033\\", r"\033Pq#0\033\\"],
-)
-def test_a_string_for_the_terminal_is_no_part_of_the_question(sesh: Sesh, home: Home, printed: str) -> None:
-    """With the marks of shell integration every question began with the command line."""
-    sesh("--open", "asks", "--", "sh", "-c", f"printf '{printed}Name? '; read x")
-    waited = sesh("--wait", "asks", "--waiting", "--timeout", "15")
-    assert waited.stdout == "waiting: Name?\n"
-    becomes(home, "waiting", "tty-read", "Name?", name="asks")
-
-
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_with_shell_integration_the_question_is_what_was_asked(sesh: Sesh, home: Home, shell: str) -> None:
     program = shutil.which(shell)
@@ -339,26 +250,6 @@ def test_of_a_menu_the_rows_above_the_cursor_are_the_question_and_who_has_left_i
     assert sesh("--wait", "work", "--waiting", "--timeout", "1").code == 124
     sesh("--send", "work", "1")
     becomes(home, "waiting", "tty-read", "Proceed 3? > 1. Yes 2. No")
-
-
-@pytest.mark.needs("vim", "less")
-def test_an_editor_and_a_pager_that_a_person_has_left_wait_for_nobody(
-    sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
-) -> None:
-    for name, *command in (("reads", "less", "/etc/passwd"), ("edits", "vim", "-n", "-u", "NONE", "/etc/passwd")):
-        screen = terminal(name, "--", *command)
-        screen.wait_for("root")
-        screen.type("jj")
-        screen.type(b"\x1c")
-        assert screen.exit_code() == 0
-        becomes(home, "idle", "tty-read", None, name=name)
-    sesh("--open", "asks", "--", "sh", "-c", "printf 'push it? '; read x")
-    becomes(home, "waiting", "tty-read", "push it?", name="asks")
-    sesh("--kill", "asks")
-    assert sesh("--next").code == 1
-    assert sesh("--reload", "reads", "edits").code == 0
-    assert sesh("--wait", "reads", "--waiting", "--timeout", "1").code == 124
-    assert stands(sesh, "edits") == ("idle", "tty-read", None)
 
 
 @pytest.mark.needs("vim", "less")

@@ -143,18 +143,6 @@ def test_a_conversation_is_resumed_only_once_it_has_a_prompt(
     assert home.summary("work")["resume"] == RESUME[name]
 
 
-def test_a_shell_goes_on_without_the_agent_and_is_not_resumed_as_one(home: Home, started: Callable[..., Agent]) -> None:
-    agent = started("claude", "other")
-    home.sesh("--kill", "other")
-    home.sesh("--open", "work")
-    home.sesh("--send", "work", shlex.quote(agent.path), "--enter")
-    agent.tell("UserPromptSubmit", prompt="x")
-    assert home.summary("work")["resume"] == RESUME["claude"]
-    agent.tell("SessionEnd", reason="prompt_input_exit")
-    assert not home.summary("work").get("resume")
-    assert stands(home)[0] == "idle"
-
-
 @pytest.mark.parametrize(("name", "event"), [("claude", "UserPromptSubmit"), ("gemini", "BeforeAgent")])
 def test_the_hooks_need_neither_jq_nor_a_path(home: Home, name: str, event: str) -> None:
     home.sesh("--integrate", name)
@@ -163,17 +151,6 @@ def test_the_hooks_need_neither_jq_nor_a_path(home: Home, name: str, event: str)
     agent.tell(event, prompt="x")
     assert stands(home) == ("working", None)
     assert home.summary("work")["resume"] == RESUME[name]
-    agent.close()
-
-
-def test_the_path_of_sesh_may_hold_blanks_and_quotes(home: Home) -> None:
-    with open(home.command[-1], encoding="utf-8") as file:
-        path = home.write("""my "own" tools/it's $HOME/sesh""", file.read(), mode=0o755)
-    subprocess.run([path, "--integrate", "codex"], env=home.environment(), check=True, capture_output=True)
-    agent = Agent(home, "codex")
-    home.sesh("--open", "work", "--", agent.path)
-    agent.tell("PermissionRequest", tool_name="Bash", tool_input={"command": "ls"})
-    assert stands(home) == ("waiting", "Bash: ls")
     agent.close()
 
 
@@ -186,17 +163,6 @@ def test_a_server_that_outlives_its_session_speaks_for_none(home: Home, started:
     assert not home.summary("work").get("resume")
     assert home.summary("work")["activity"]["why"] != "hook"
     agent.tell("SessionEnd", reason="other")
-
-
-def test_an_agent_without_a_terminal_below_another_says_nothing(home: Home) -> None:
-    """As one that an agent runs as a tool: its conversation is not the one of the session."""
-    told = home.write("told", json.dumps({"hook_event_name": "Stop", "session_id": SESSION}))
-    home.write("bin/claude", "#!/bin/sh\nsetsid -w sesh --hook claude <told\n", mode=0o755)
-    home.sesh("--open", "work")
-    home.sesh("--run", "work", "--", f"cd {home.path}; setsid -w sesh --hook claude <{told}; setsid -w claude; echo")
-    assert home.summary("work")["activity"]["why"] != "hook"
-    home.sesh("--run", "work", "--", f"sesh --hook claude <{told}")
-    assert stands(home) == ("done", None)
 
 
 @pytest.mark.parametrize(
@@ -260,13 +226,6 @@ def test_the_hook_succeeds_without_a_daemon_that_answers_and_on_a_terminal(
         os.kill(daemon, signal.SIGCONT)
 
 
-def test_an_id_that_is_no_id_is_no_command(home: Home, started: Callable[..., Agent]) -> None:
-    agent = started("gemini")
-    for wrong in ("--yolo", "", "a b", "a\nb", "x" * 200, "é"):
-        agent.tell("BeforeAgent", prompt="x", session_id=wrong)
-    assert not home.summary("work").get("resume")
-
-
 def test_what_integrate_prints_and_refuses(home: Home, sesh: Sesh) -> None:
     path = f"{home.path}/.codex/hooks.json"
     answer = sesh("--integrate", "codex")
@@ -286,51 +245,6 @@ def test_what_integrate_prints_and_refuses(home: Home, sesh: Sesh) -> None:
         assert file.read() == "{broken"
     assert "--hook" not in sesh("--help").stdout
     assert "--integrate" in sesh("--help").stdout
-
-
-def test_an_agent_that_is_not_installed_gets_its_hooks_and_that_is_said(home: Home, sesh: Sesh) -> None:
-    line = "claude was not found in PATH: the hooks do nothing until it is installed"
-    assert line in sesh("--integrate", "claude").stdout
-    assert sesh("--integrate", "claude", "--remove").code == 0
-    os.chmod(home.write("bin/claude", "#!/bin/sh\n"), 0o700)
-    assert line not in sesh("--integrate", "claude", env={"PATH": f"{home.path}/bin:{os.environ['PATH']}"}).stdout
-
-
-def test_the_doctor_tells_of_the_hooks(home: Home, sesh: Sesh) -> None:
-    def told() -> list[tuple[str, str]]:
-        checks = sesh("--doctor", "--json").json()["checks"]
-        return [(each["state"], each["message"]) for each in checks if each["check"] == "agents"]
-
-    assert told() == []
-    path = f"{home.path}/.claude/settings.json"
-    sesh("--integrate", "claude")
-    assert told() == [("ok", f"claude: hooks in {path}")]
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    home.write(".claude/settings.json", text.replace("/bin/sesh ", "/gone/sesh "))
-    assert told() == [("warning", f"claude: the hooks in {path} are not those of this sesh")]
-    sesh("--integrate", "claude")
-    sesh("--integrate", "claude", "--remove")
-    assert not os.path.exists(f"{home.path}/.claude")
-    assert told() == []
-    os.mkdir(f"{home.path}/.claude")
-    assert told() == []
-    home.write(".claude/history.jsonl", "")
-    assert told() == [("ok", f"claude: no hooks in {path}")]
-    home.write(".claude/settings.json", "{")
-    assert told() == [("warning", f"{path} does not parse; it was left as it is")]
-    assert sesh("--doctor").code == 0
-
-
-def test_settings_that_keep_all_hooks_off_are_said(home: Home, sesh: Sesh) -> None:
-    path = home.write(".claude/settings.json", '{"disableAllHooks": true}\n')
-    answer = sesh("--integrate", "claude", "--json")
-    assert (answer.code, answer.json()["changed"]) == (0, True)
-    assert answer.stderr == f"sesh: disableAllHooks is set in {path}: claude runs no hooks\n"
-    (row,) = [row for row in sesh("--doctor", "--json").json()["checks"] if row["check"] == "agents"]
-    assert (row["state"], row["message"]) == ("warning", f"claude: disableAllHooks in {path} keeps them off")
-    home.write(".claude/settings.json", '{"disableAllHooks": false}\n')
-    assert sesh("--integrate", "claude").stderr == ""
 
 
 @pytest.mark.parametrize("key", ["Escape", "C-c"])

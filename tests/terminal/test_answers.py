@@ -100,14 +100,6 @@ def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(sesh: Sesh,
     assert (refused.code, got(sesh)) == (1, [])
 
 
-def test_what_does_not_wait_gets_nothing(sesh: Sesh) -> None:
-    sesh("--open", "job", "--", "sh", "-c", "sleep 60; read x; echo got=$x")
-    refused = sesh("--send", "job", "y", "--enter", "--if-waiting", "--json")
-    error = refused.json()["error"]
-    assert error["code"] == "refused"
-    assert "job asks nothing now" in error["message"]
-
-
 def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> None:
     """Between the look and the key the program printed, and no daemon had read that yet."""
     ask = "printf 'Keep? '; (until [ -e next ]; do :; done; printf '\\nDELETE ALL? '; : >printed) & read x; echo got=$x"
@@ -169,23 +161,6 @@ def test_a_pattern_without_end_holds_nobody(sesh: Sesh, home: Home, monkeypatch:
     assert sesh("--send", "job", "y", "--enter", "--if-waiting").code == 0
 
 
-def test_a_word_that_may_be_text_is_typed_by_nobody(sesh: Sesh) -> None:
-    asking(sesh)
-    for words in (["--if-waiting", "y", "--enter"], ["y", "--if-waiting", "run", "--enter"], ["--if-waiting", "y"]):
-        refused = sesh("--send", "job", *words)
-        assert (refused.code, refused.stderr.count("\n")) == (2, 1), refused.stderr
-    assert got(sesh) == []
-    assert sesh("--send", "job", "--enter", "--if-waiting", "--", "-y").code == 0
-    asks(sesh, "may I push?")
-    assert got(sesh) == ["-y"]
-
-
-def test_what_is_no_pattern_is_a_usage_error(sesh: Sesh) -> None:
-    asking(sesh)
-    refused = sesh("--send", "job", "y", "--if-waiting", "(")
-    assert (refused.code, "is not a regular expression" in refused.stderr) == (2, True)
-
-
 def test_the_api_answers_what_was_asked(sesh: Sesh) -> None:
     asking(sesh)
     job = Session("job")
@@ -220,31 +195,6 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     wire.ask("work", "state", state="waiting", question="agent waits")
     assert sesh("--send", "work", "echo en''tered", "--enter", "--if-waiting", "agent").code == 0
     opened.wait_for("\nentered")
-
-
-def test_a_half_typed_answer_is_not_made_whole_by_another(terminal: Open, sesh: Sesh) -> None:
-    asking(sesh)
-    opened = terminal("job")
-    opened.wait_for("make test?")
-    opened.type("n")
-    opened.wait_for("make test? n")
-    asked = sesh("--status", "job", "--json").json()["activity"]
-    assert (asked["state"], asked["question"]) == ("waiting", "may I run: make test?")
-    begun = "somebody has begun to type"
-    wait_until(lambda: begun in sesh("--send", "job", "y", "--enter", "--if-waiting").stderr)
-    opened.type("o\r")
-    wait_until(lambda: got(sesh) == ["no"])
-
-
-def test_a_key_alone_is_no_answer_where_nothing_is_shown(sesh: Sesh) -> None:
-    asking(sesh, "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
-    target, asked = Target(Caller()), sesh("--status", "job", "--json").json()["activity"]
-    assert send.hides(target, "job", asked["since"], "Password:") is True
-    for key in ("7", "y", ""):
-        with pytest.raises(Refused, match="job does not show what is typed"):
-            send.answer(target, "job", key, asked["since"], "Password:", single=True)
-    send.answer(target, "job", "7secret", asked["since"], "Password:")
-    wait_until(lambda: got(sesh) == ["7secret"])
 
 
 def test_a_menu_that_a_person_has_seen_and_left_is_said_to_wait_no_more_and_how_to_answer_it(

@@ -122,19 +122,6 @@ def test_what_fails_in_earnest_only_leads_back_to_the_old_version(sesh: Sesh, ho
     assert used(home, reload)
 
 
-def test_a_trial_that_is_killed_leaves_nothing_behind(sesh: Sesh, home: Home) -> None:
-    """Its copy of the session, with a program and a directory, stayed for ever."""
-    temporary = os.path.join(home.path, "tmp")
-    os.mkdir(temporary)
-    home.env["TMPDIR"] = temporary
-    home.command = other(home, "impatient", "daemon/upgrade/reload.py", "TRIAL_TIMEOUT = 1.0\n")
-    change(home, "impatient", "daemon/upgrade/trial.py", "def _use(*_):\n    os.kill(os.getpid(), signal.SIGSTOP)\n")
-    sesh("--open", "work")
-    answer = sesh("--reload", "work")
-    assert (answer.code, "work goes on unchanged" in answer.stderr) == (1, True)
-    wait_until(lambda: len(home.processes()) == 2 and os.listdir(temporary) == [])
-
-
 def test_a_trial_leaves_nothing_behind(sesh: Sesh, home: Home) -> None:
     temporary = os.path.join(home.path, "tmp")
     os.mkdir(temporary)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Result, Terminal
 
 Sesh = Callable[..., Result]
 
@@ -68,38 +68,11 @@ def test_a_question_names_its_way_out_and_rings_at_a_key_that_is_no_answer(home:
     assert home.names() == ["train"]
 
 
-@pytest.mark.parametrize(("name", "shown"), [("train", "[S/n/c/q]"), ("kill-window", "[c/Q]")])
-def test_each_question_about_a_name_takes_q_for_no(home: Home, name: str, shown: str) -> None:
-    home.sesh("--open", "train", "--", "false")
-    wait_until(lambda: home.summary("train")["state"] == "exited")
-    opened = home.terminal(name)
-    opened.wait_for(shown)
-    opened.type("q")
-    assert opened.exit_code() == 1
-    opened.wait_for("nothing was done")
-    assert home.names() == ["train"]
-
-
 def test_a_key_split_over_reads_is_one_key(home: Home) -> None:
     opened = asked(home)
     for byte in "\x1b[C":
         opened.type(byte)
     opened.type("\x1b[1;1:1C")
-    opened.type("\r")
-    opened.wait_for(re.compile(r"\nwork-2\ncode=0"))
-
-
-def test_what_is_typed_after_the_answer_stays_for_who_reads_next(home: Home) -> None:
-    opened = asked(home)
-    opened.type("necho aft''er\r")
-    opened.wait_for(re.compile(r"\nafter\n"))
-
-
-def test_on_a_narrow_terminal_the_answers_stand_below_each_other(home: Home) -> None:
-    opened = asked(home, columns=30)
-    opened.wait_for(re.compile(r"\n Join\n Replace\n New: work-2\n Cancel$", re.MULTILINE))
-    opened.type("\x1b[B\x1b[B")
-    opened.wait_for(re.compile(r"\n Join\n Replace\n New: work-2\n Cancel$", re.MULTILINE))
     opened.type("\r")
     opened.wait_for(re.compile(r"\nwork-2\ncode=0"))
 

@@ -77,27 +77,6 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
         tab(opened, typed, becomes)
 
 
-def test_bash_s_function_can_be_asked_without_a_terminal(home: Home) -> None:
-    home.sesh("--open", "work")
-    home.sesh("--open", "word")
-    asked = "set -u; . <(sesh --completions bash); complete -p sesh; COMP_WORDS=(sesh --kill wo); COMP_CWORD=2; _sesh; "
-    done = subprocess.run(
-        ["bash", "-c", f'{asked} echo "${{COMPREPLY[@]}}"'], env=home.env, capture_output=True, text=True, check=True
-    )
-    assert (done.stdout, done.stderr) == ("complete -F _sesh sesh\nword work\n", "")
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_a_list_says_what_each_session_is(home: Home, shell: str) -> None:
-    home.sesh("--open", "work", "/tmp")
-    home.sesh("--open", "word")
-    opened = shell_of(home, shell)
-    opened.type("sesh wor\t\t")
-    opened.wait_for(re.compile(r"word.*detached, ~", re.DOTALL))
-    opened.wait_for(re.compile(r"work.*detached, /tmp", re.DOTALL))
-    opened.type("\x03\x15")
-
-
 @pytest.mark.parametrize("shell", SHELLS)
 def test_sessions_are_offered_in_the_order_of_their_numbers(home: Home, shell: str) -> None:
     """s10 came before s2."""

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from sesh import about
 from sesh.about import __version__
 from tests.support import Home, Result
 
@@ -80,44 +76,3 @@ def test_daemons_of_another_version_are_named(sesh: Sesh, home: Home) -> None:
     (row,) = older("web", "0.0.8")
     said = f"2 sessions run on sesh 0.0.8, 0.0.9, this is {__version__}"
     assert (row["message"], row["remedy"]) == (said, "sesh --reload")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="what a process has open is not told here")
-def test_a_session_of_a_copy_is_of_this_build_and_one_of_another_source_is_not(sesh: Sesh, home: Home) -> None:
-    """`make run` and then `make install`, as README has it: the doctor warned of the session of the checkout."""
-    for path, data in about.files().items():
-        home.write(f"copy/{path}", data)
-    code = f"import sys; sys.path.insert(0, {home.path + '/copy'!r}); from sesh.__main__ import start; start()"
-    ours, home.command = home.command, [sys.executable, "-c", code]
-    assert home.sesh("--open", "work", "--", "cat").code == 0
-    home.command = ours
-    assert rows(sesh("--doctor", "--json"))["versions"]["state"] == "ok"
-    home.write("copy/sesh/moments.py", "")
-    assert rows(sesh("--doctor", "--json"))["versions"]["remedy"] == "sesh --reload work"
-
-
-@pytest.mark.parametrize(
-    ("says", "what"),
-    [("sesh version v2.28.0", "the session picker for tmux"), ("usage: sesh [-h]", "another program")],
-)
-def test_another_program_of_the_name_is_noticed_and_only_asked_for_its_version(
-    sesh: Sesh, home: Home, says: str, what: str
-) -> None:
-    other = home.write("other/sesh", f"#!/bin/sh\necho $* >>{home.path}/asked\necho '{says}'\n", 0o755)
-    first = sesh("--doctor", "--json", env={"PATH": f"{home.path}/other:{home.env['PATH']}"})
-    (found,) = (each for each in first.json()["checks"] if each["message"].startswith(other))
-    assert (first.code, found["check"], found["state"]) == (0, "program", "warning")
-    assert found["message"] == f"{other} is {what}"
-    assert "type sesh-mux" in found["remedy"]
-    behind = sesh("--doctor", env={"PATH": f"{home.env['PATH']}:{home.path}/other"}).stdout
-    assert f"{other} is {what}, behind this sesh in PATH" in behind
-    with open(os.path.join(home.path, "asked"), encoding="utf-8") as file:
-        assert set(file.read().splitlines()) == {"--version"}
-
-
-def test_another_sesh_that_comes_first_in_path_is_named_with_both_versions(sesh: Sesh, home: Home) -> None:
-    other = home.write("other/sesh", "#!/bin/sh\necho sesh 0.0.9\n", 0o755)
-    checks = sesh("--doctor", "--json", env={"PATH": f"{home.path}/other:{home.env['PATH']}"}).json()["checks"]
-    (found,) = (each for each in checks if each["message"].startswith(other))
-    assert (found["state"], found["message"]) == ("warning", f"{other}, version 0.0.9; this is {__version__}")
-    assert "remove one" in found["remedy"]

@@ -5,12 +5,27 @@ What counts is what the program itself has logged. The programs stand in `tests/
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support import Home, rounds
 from tests.support.composers.kinds import KINDS, Kind
 from tests.support.composers.trial import Tally, Trial
 from tests.support.load import loaded
+
+_USUAL = (
+    "paste window", "burst and paste", "long burst", "spinner above", "reads ahead", "flicker", "kitty",
+    "takes no Enter", "stops reading", "told menu, shown", "prompt_toolkit", "line", "password", "bash", "fish within",
+    "python",
+)  # fmt: skip
+"""Kinds that stand for the others; `make soak` tries all."""
+
+
+def each(kinds: list[Kind]) -> list[Any]:
+    """Return the kinds as parameters of a test."""
+    return [pytest.param(kind, marks=[] if kind.name in _USUAL else pytest.mark.soak, id=kind.name) for kind in kinds]
+
 
 _TAKES = [kind for kind in KINDS if kind.arrives]
 _REFUSES = [kind for kind in KINDS if not (kind.arrives or kind.races)]
@@ -24,11 +39,12 @@ def _judge(tally: Tally) -> None:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", _TAKES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", each(_TAKES))
 def test_enter_arrives(home: Home, kind: Kind) -> None:
-    _judge(Trial(home, kind).play(rounds(kind.quick, kind.texts), rounds(5, 100)))
+    _judge(Trial(home, kind).play(rounds(kind.quick, kind.texts), rounds(2, 100)))
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", [kind for kind in _TAKES if kind.load], ids=lambda kind: kind.name)
 def test_enter_arrives_on_a_busy_machine(home: Home, kind: Kind) -> None:
@@ -37,7 +53,7 @@ def test_enter_arrives_on_a_busy_machine(home: Home, kind: Kind) -> None:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", _REFUSES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", each(_REFUSES))
 def test_what_a_program_has_not_taken_is_never_told_as_submitted(home: Home, kind: Kind) -> None:
     tally = Trial(home, kind).play(kind.texts, rounds(1, 20))
     assert tally.wrong == []

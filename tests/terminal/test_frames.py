@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,10 +12,9 @@ import pytest
 from sesh import protocol, wire
 from sesh.api import Session
 from sesh.daemon.requests import REQUESTS
-from sesh.errors import SeshError
 from sesh.messages import Answer, Message, TimedWords, Welcome
-from sesh.schema import Event, RunFacts
-from tests.support import Home, Result, wait_until
+from sesh.schema import Event
+from tests.support import Result
 from tests.support.typed import differences
 
 Sesh = Callable[..., Result]
@@ -98,14 +94,6 @@ def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
     assert {verb for verb, *_ in ASKED} | OTHERS == REQUESTS.keys() - {"start"}
 
 
-def test_the_commands_of_a_shell_are_what_their_type_says(sesh: Sesh) -> None:
-    sesh("--open", "work")
-    sesh("--run", "work", "--", "false")
-    commands = protocol.parse(wire.ask("work", "history")[1])["commands"]
-    assert len(commands) == 1
-    assert list(differences(commands[0], RunFacts)) == []
-
-
 def test_the_end_of_a_session_and_its_events_are_what_their_types_say(sesh: Sesh) -> None:
     sesh("--open", "work", "--", "cat")
     with greeted("work") as waiting, greeted("work") as events, greeted("work") as ending:
@@ -120,43 +108,6 @@ def test_the_end_of_a_session_and_its_events_are_what_their_types_say(sesh: Sesh
             found += [protocol.parse(payload)] if kind == protocol.DATA else []
         assert [list(differences(each, Event)) for each in found] == [[]] * len(found)
         assert response(events).keys() - {"id", "ok"} == ENDED
-
-
-@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
-def test_what_a_program_asks_is_what_its_type_says(sesh: Sesh) -> None:
-    sesh("--open", "work", "--", "sh", "-c", "printf 'go on? '; read x; sleep 60")
-    with greeted("work") as connection:
-        met = answered(connection, "wait", {"waiting": True, "timeout": 20})
-        assert met.keys() - {"id", "ok"} == {"met", "position", "question"}
-        asked = answered(connection, "answer", {"probe": True})
-        assert asked.keys() - {"id", "ok"} == {"since", "question", "hides"}
-        assert answered(connection, "answer", {"whole": True}, b"y").keys() - {"id", "ok"} == {"position"}
-
-
-def test_what_a_job_that_is_fed_answers_is_what_its_type_says(home: Home) -> None:
-    home.start("--exec", "job", "--stdin", "--", "sleep", "60", stdin=subprocess.PIPE)
-    wait_until(lambda: "job" in home.names())
-    with greeted("job") as connection:
-        assert answered(connection, "feed", {"at": 0}).keys() - {"id", "ok"} == {"received", "open"}
-        answered(connection, "kill", {})
-
-
-def test_an_asker_that_cannot_be_told_that_it_begins_asks_in_vain(sesh: Sesh) -> None:
-    """One whose socket was full gave up, was told that nothing was done, and its request was carried out."""
-    sesh("--open", "work", "--", "yes")
-    daemon = sesh("--status", "work", "--json").json()["daemon_pid"]
-    with greeted("work") as full, greeted("work") as other:
-        full.send(wire.asking("wait", 2, follow=True))
-        wait_until(lambda: answered(other, "logs", {"lines": 0})["position"] > 4 << 20)
-        full.send(wire.asking("label", 1, set={"k": "v"}))
-        for _ in range(3):
-            answered(other, "summary", {})
-        os.kill(daemon, signal.SIGSTOP)
-        with pytest.raises(SeshError):
-            full.answer(1, time.monotonic())
-        os.kill(daemon, signal.SIGCONT)
-        labels = answered(other, "summary", {})["session"]["labels"]
-    assert full.begun == 1 or labels == {}
 
 
 TOLD = {

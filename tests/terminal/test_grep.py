@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Callable
 
@@ -11,7 +10,7 @@ import pytest
 
 from sesh.daemon import requests
 from sesh.ops import matching
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -102,18 +101,6 @@ def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -
     assert sesh("--grep", "question number 40").stdout.startswith("agent:35:")
 
 
-def test_its_lines_come_with_a_word_on_where_to_look(home: Home, sesh: Sesh) -> None:
-    """They are those from before, and nothing said so."""
-    printing(sesh, "agent", FULL_SCREEN)
-    printing(sesh, "plain", "echo here")
-    wait_until(lambda: "number 40" in sesh("--screen", "agent").stdout and sesh("--logs", "plain").stdout)
-    logs = sesh("--logs", "agent", "1")
-    assert (logs.code, logs.stdout) == (0, "30\n")
-    assert "a full-screen program runs in agent" in logs.stderr
-    assert "sesh --screen agent" in logs.stderr
-    assert sesh("--logs", "plain").stderr == ""
-
-
 def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,60 +131,3 @@ def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh, monkeypatch:
     impatient(monkeypatch)
     done = sesh("--grep", "(a+)+$", timeout=30)
     assert (done.code, "takes too long" in done.stderr) == (1, True)
-
-
-def test_enter_opens_the_text_there(home: Home, sesh: Sesh) -> None:
-    printing(sesh, "work", "seq 500")
-    wait_until(lambda: "500" in sesh("--logs", "work", "1").stdout)
-    pager = home.write("less", '#!/bin/sh\necho "given: $*"; grep -c "" ; read x </dev/tty\n')
-    os.chmod(pager, 0o700)
-    terminal = home.terminal("--grep", "^[34]00$", env={"PAGER": pager})
-    terminal.wait_for("work:400")
-    terminal.type("\x1b[B\r")
-    terminal.wait_for("given: -R +400")
-    terminal.wait_for("500")
-    terminal.type("\r")
-    terminal.wait_for("2 of 2 for")
-    terminal.type("q")
-    assert terminal.exit_code() == 0
-    assert "work:300:300" in terminal.text()
-
-
-def listing_shell(home: Home, sesh: Sesh) -> Terminal:
-    """A shell's terminal with the list of one line that was found."""
-    printing(sesh, "work", "echo needle")
-    wait_until(lambda: "needle" in sesh("--logs", "work").stdout)
-    shell = home.terminal(command=["bash"])
-    shell.wait_for(PROMPT)
-    shell.type("sesh --grep '^needle'\r")
-    shell.wait_for("1 of 1 for ^needle")
-    return shell
-
-
-def test_after_the_list_its_lines_stay_and_what_was_typed_is_the_shell_s(home: Home, sesh: Sesh) -> None:
-    """The list took the keys behind `q` with it."""
-    shell = listing_shell(home, sesh)
-    shell.type("qecho ty''ped\r")
-    shell.wait_for(re.compile(r"\nwork:\d+:needle.*\n.*\ntyped\n", re.DOTALL))
-
-
-def test_ctrl_z_stops_the_list_and_fg_brings_it_back(home: Home, sesh: Sesh) -> None:
-    shell = listing_shell(home, sesh)
-    shell.type("\x1a")
-    shell.wait_for("Stopped")
-    shell.type("fg\r")
-    shell.wait_for("1 of 1 for ^needle")
-    shell.type("q")
-    shell.wait_for(re.compile(r"\nwork:\d+:needle"))
-
-
-def test_all_lines_are_shown_in_the_pager_at_the_end(home: Home, sesh: Sesh) -> None:
-    printing(sesh, "work", "seq 5000")
-    wait_until(lambda: "5000" in sesh("--logs", "work", "1").stdout)
-    pager = home.write("less", '#!/bin/sh\necho "given: $*"; tail -n 1\n')
-    os.chmod(pager, 0o700)
-    terminal = home.terminal("--logs", "work", "--pager", env={"PAGER": pager})
-    assert terminal.exit_code() == 0
-    assert "given: -R +G" in terminal.text()
-    assert "5000" in terminal.text()
-    assert sesh("--logs", "work", "--pager").code == 2

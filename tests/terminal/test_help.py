@@ -106,55 +106,6 @@ def test_the_examples_of_a_verb_are_lines_that_it_takes(verb: Verb) -> None:
             assert line.help or parse(line) is not None, example
 
 
-def test_an_option_has_one_text_in_all_verbs_for_which_it_means_the_same() -> None:
-    """`--ansi` was "Keep colours" and "Keep escape sequences in the output"."""
-    texts: dict[str, set[str]] = {}
-    for verb in VERBS:
-        for option in verb.options:
-            texts.setdefault(option.spellings[0], set()).add(option.help)
-    several = {spelling for spelling, found in texts.items() if len(found) > 1}
-    # A directory and a number of lines; a label to set and one to select by; what time ends; what is replaced.
-    assert several == {"-C", "--label", "--timeout", "--replace", "--since-start", "--force", "-y"}
-
-
-@pytest.mark.parametrize("word", ["-f", "--follow"])
-def test_a_job_and_the_log_are_followed_by_either_word(home: Home, word: str) -> None:
-    assert home.sesh("--exec", word, "--", "echo", "done").stdout == "done\n"
-    assert home.sesh("--open", "work", "--", "sh", "-c", "echo ready; read line").code == 0
-    followed = home.start("--logs", "work", word)
-    assert followed.stdout is not None
-    assert followed.stdout.readline() == b"ready\n"
-    home.sesh("--kill", "work")
-    assert followed.wait(20) == 0
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("--exec", "--timeout", "5m", "--", "true"),
-        ("--run", "work", "--timeout", "2h", "--", "true"),
-        ("--wait", "work", "--prompt", "--timeout", "1d"),
-        ("--wait", "work", "--idle", "0.1s"),
-        ("--sweep", "--older", "90m"),
-        ("--sweep", "--older", "3"),
-    ],
-)
-def test_every_option_takes_a_time_in_each_way_to_write_one(home: Home, words: tuple[str, ...]) -> None:
-    assert home.sesh("--open", "work").code == 0
-    done = home.sesh(*words)
-    assert (done.code, done.stderr) == (0, "")
-    if words[0] == "--sweep":
-        assert done.stdout == f"no leftovers older than {'3s' if words[2] == '3' else '90m'}\n"
-
-
-def test_headings_are_bold_on_a_terminal_and_plain_in_a_pipe_and_in_json(home: Home) -> None:
-    on_terminal = home.terminal("--help", rows=80, env={"TERM": "xterm-256color", "NO_COLOR": None})
-    assert on_terminal.exit_code() == 0
-    assert b"\x1b[1mSetup\x1b[m:" in on_terminal.raw
-    assert "\x1b" not in _shown(home)
-    assert "\x1b" not in home.sesh("--help", "--json").json()["help"]
-
-
 def test_help_of_an_empty_name_is_that_of_a_name(home: Home) -> None:
     """It was a traceback."""
     done = home.sesh("", "--help")

@@ -219,12 +219,6 @@ def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home
     terminal.exit_code()
 
 
-def test_an_unknown_shell_is_refused_with_those_that_are_known(sesh: Sesh) -> None:
-    refused = sesh("--shell-init", "tcsh")
-    assert refused.code == 2
-    assert all(word in refused.stderr for word in ("tcsh", "bash", "zsh", "fish"))
-
-
 @pytest.mark.usefixtures("shell")
 def test_who_attaches_again_gets_the_prompt_marks_of_the_lines_in_place(sesh: Sesh, home: Home) -> None:
     terminal = home.terminal("work")

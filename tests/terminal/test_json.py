@@ -7,11 +7,10 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from typing import Any, get_args, get_type_hints, is_typeddict
+from typing import Any
 
 import pytest
 
-from sesh import json_schema, schema
 from sesh.cli.printed import PRINTS
 from sesh.cli.verbs import VERBS
 from tests.support import Home, wait_until
@@ -159,55 +158,3 @@ def test_a_failure_of_each_verb_is_of_its_schema(home: Home, verb: Any) -> None:
         assert done.json()["error"]["code"] == "usage"
     if verb.name != "--help":
         assert described(done.json(), shown) == []
-
-
-def test_one_document_holds_what_each_verb_prints(home: Home) -> None:
-    whole = home.sesh("--schema").json()
-    assert whole["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert list(whole["properties"]) == [verb.name for verb in VERBS if verb.name]
-    assert all(shown["description"] for shown in whole["properties"].values())
-    for name in ("--list", "--exec", "--pick"):
-        alone = home.sesh("--schema", name).json()
-        assert (alone["anyOf"], alone["title"]) == (whole["properties"][name]["anyOf"], f"sesh {name} --json")
-    assert described({"--version": {"version": "1"}}, whole) != []
-    rows = home.sesh("--open", "work", "--json").json()
-    assert described({"--open": rows, "--list": home.sesh("--list", "--json").json()}, whole) == []
-
-
-def test_a_schema_refuses_what_is_of_another_shape(home: Home) -> None:
-    home.sesh("--open", "work")
-    shown = home.sesh("--schema", "list").json()
-    (row,) = home.sesh("--list", "--json").json()
-    assert described([row], shown) == []
-    for changed in ({**row, "name": 3}, {**row, "created": "today"}, {**row, "labels": []}, {**row, "surprise": 1}):
-        assert described([changed], shown) != [], changed
-    assert described([{key: each for key, each in row.items() if key != "activity"}], shown) != []
-
-
-def test_a_verb_that_is_none_is_a_slip(home: Home) -> None:
-    for word, said in (
-        ("lsit", "there is no verb lsit; did you mean sesh --schema --list?"),
-        ("--lsit", "there is no verb --lsit; did you mean sesh --schema --list?"),
-        ("quux", "there is no verb quux; see `sesh --help`"),
-        ("bridge", "there is no verb bridge"),
-    ):
-        done = home.sesh("--schema", word)
-        assert (done.code, done.stdout, done.stderr.startswith(f"sesh: {said}")) == (2, "", True), done.stderr
-    assert home.sesh("--schema", "list", "run").code == 2
-
-
-def test_no_two_types_share_a_name_in_the_schema() -> None:
-    found: dict[str, set[object]] = {}
-
-    def walk(hint: Any) -> None:
-        if is_typeddict(hint):
-            found.setdefault(hint.__name__.removeprefix("Printed"), set()).add(hint)
-            for each in get_type_hints(hint, vars(schema)).values():
-                walk(each)
-        for each in get_args(hint):
-            walk(each)
-
-    for kind in PRINTS.values():
-        walk(kind)
-    assert {name: kinds for name, kinds in found.items() if len(kinds) > 1} == {}
-    assert json_schema.of(schema.Moment) == {"type": "string", "format": "date-time"}

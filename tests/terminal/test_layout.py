@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, need, wait_until
+from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -51,19 +51,6 @@ def test_one_that_has_ended_is_said_to_be_started_again(sesh: Sesh, home: Home) 
     assert [(each["created"], each.get("again")) for each in row] == [(True, True), (True, None)]
 
 
-def test_only_the_shell_of_the_person_is_written_as_none(sesh: Sesh, home: Home) -> None:
-    """A session of zsh was written as "the shell", which is sh for a job of cron."""
-    zsh = need("zsh")
-    home.write(".zshrc", "")
-    sesh("--open", "own")
-    sesh("--open", "other", env={"SHELL": zsh})
-    layout = {each["name"]: each["command"] for each in sesh("--export").json()["sessions"]}
-    assert layout == {"own": None, "other": [zsh]}
-    layout = {each["name"]: each["command"] for each in sesh("--export", env={"SHELL": zsh}).json()["sessions"]}
-    assert layout["other"] is None
-    assert layout["own"] is not None
-
-
 @pytest.mark.parametrize(
     ("text", "place"),
     [
@@ -90,22 +77,6 @@ def test_an_invalid_layout_changes_nothing_and_names_the_place(sesh: Sesh, home:
     assert home.names() == []
 
 
-def test_a_key_of_a_newer_sesh_is_ignored_unless_it_is_a_slip_for_one_of_ours(sesh: Sesh, home: Home) -> None:
-    """A file of a newer sesh was refused for a key that only looked like one of ours."""
-    for key in ("resumes_with", "colour", "directories"):
-        assert sesh("--import", input=json.dumps([{"name": "a", key: "red"}])).code == 0
-    slip = sesh("--import", input=json.dumps([{"name": "b", "direcotry": "/"}]))
-    assert (slip.code, home.names()) == (2, ["a"])
-    assert 'the key "direcotry" is unknown; did you mean "directory"?' in slip.stderr
-
-
-def test_a_name_that_is_kept_is_no_session_that_runs(sesh: Sesh) -> None:
-    sesh("--exec", "done", "--keep", "--", "true")
-    made = sesh("--import", input='[{"name": "done"}]')
-    assert (made.code, made.stdout) == (1, "")
-    assert "done was not created: done has ended, but is kept" in made.stderr
-
-
 def test_one_that_cannot_be_made_keeps_no_other_from_it(sesh: Sesh, home: Home) -> None:
     layout = {"sessions": [{"name": "lost", "directory": "/nowhere"}, {"name": "ok", "directory": "~"}]}
     made = sesh("--import", input=json.dumps(layout))
@@ -116,16 +87,3 @@ def test_one_that_cannot_be_made_keeps_no_other_from_it(sesh: Sesh, home: Home) 
         missing = sesh("--import", word)
         assert missing.code == 1
         assert f"cannot read {word}" in missing.stderr
-
-
-def test_half_of_a_surrogate_pair_is_refused_with_its_place(sesh: Sesh, home: Home) -> None:
-    """What JSON's escapes allow and no file name can be: the interpreter's own error was shown."""
-    for key, value in (("directory", '"\\ud800"'), ("command", '["echo", "\\ud800"]'), ("name", '"\\ud800"')):
-        layout = f'[{{"name": "a", "{key}": {value}}}]' if key != "name" else f'[{{"name": {value}}}]'
-        refused = sesh("--import", input=layout)
-        assert refused.code == 2, refused
-        assert f"sessions[0].{key}" in refused.stderr
-        assert "surrogate" not in refused.stderr
-    refused = sesh("--import", "--json", input='[{"name": "a", "labels": {"\\ud800": "b"}}]')
-    assert (refused.code, refused.json()["error"]["code"]) == (2, "usage")
-    assert home.names() == []

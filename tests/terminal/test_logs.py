@@ -103,30 +103,6 @@ def test_a_line_that_wraps_is_one_line_also_when_it_is_typed(sesh: Sesh, home: H
 
 
 @pytest.mark.usefixtures("work")
-def test_output_without_a_line_end_is_printed_whole(sesh: Sesh, home: Home) -> None:
-    typed(sesh, "echo be''fore")
-    process = followed(home)
-    sesh("--send", "work", "exec printf 'caf\\303\\251'", "--enter")
-    assert ended(process)[-1] == "café"
-
-
-def test_a_kept_session_is_printed_and_that_is_all(sesh: Sesh) -> None:
-    sesh("--exec", "job", "--keep", "--", "seq", "5")
-    done = sesh("--logs", "job", "-f")
-    assert (done.code, done.stdout.split()) == (0, ["1", "2", "3", "4", "5"])
-
-
-@pytest.mark.usefixtures("work")
-def test_ctrl_c_ends_it_quietly(sesh: Sesh, home: Home) -> None:
-    typed(sesh, "echo one")
-    process = followed(home)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
-    assert (process.returncode, err) == (130, b"")
-    assert home.names() == ["work"]
-
-
-@pytest.mark.usefixtures("work")
 def test_a_reader_who_stops_reading_does_not_stop_the_session(sesh: Sesh, home: Home) -> None:
     typed(sesh, "echo one")
     process = followed(home)
@@ -174,40 +150,3 @@ def test_more_lines_than_one_answer_holds_are_said_to_be_cut_before_new_ones_com
     assert 4000 < len(lines) < 9000
     assert f"the last {len(lines) - 2:,} lines come before the new ones" in process.stderr.read().decode()
     assert process.wait(20) == 0
-
-
-def test_lines_that_were_cleared_are_not_said_to_be_more(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work", "--", "sh", "-c", "seq 100; printf '\\033[2J\\033[3J\\033[Hlast\\n'; read line")
-    wait_until(lambda: sesh("--screen", "work").stdout.startswith("last"))
-    process = followed(home)
-    sesh("--send", "work", "", "--enter")
-    assert ended(process)[0] == "last"
-
-
-@pytest.mark.usefixtures("work")
-def test_a_session_does_not_follow_itself(sesh: Sesh) -> None:
-    """It printed its own lines again and again, until nothing else was left of its scrollback."""
-    for words in ("--logs -f", "--logs work -f"):
-        typed(sesh, f"sesh {words}; echo code=$?")
-    lines = sesh("--logs", "work").stdout
-    assert lines.count("sesh: you are in work, where each line that -f prints would be printed again and again") == 2
-    assert lines.count("code=1") == 2
-    typed(sesh, "sesh --logs -f | head -n 1; echo pi''ped")
-    assert "piped" in sesh("--logs", "work").stdout.splitlines()
-
-
-def test_a_person_is_told_that_there_are_more_lines_than_the_300_printed(sesh: Sesh, home: Home) -> None:
-    """`sesh --logs big > file` wrote the last 300 lines of 2,500 without a word."""
-    sesh("--exec", "big", "--", "seq", "301")
-    sesh("--exec", "less", "--", "seq", "300")
-    said = "sesh: the last 300 lines; more: sesh --logs big N; all: sesh --logs big --pager"
-
-    def printed(*words: str) -> list[str]:
-        reading = home.terminal("--logs", *words, rows=50)
-        assert reading.exit_code() == 0
-        return reading.text().split()
-
-    assert " ".join(printed("big")) == " ".join([*map(str, range(2, 302)), said])
-    assert printed("less") == [str(number) for number in range(1, 301)]
-    assert printed("big", "300") == [str(number) for number in range(2, 302)]
-    assert sesh("--logs", "big").stderr == "", "a script is told nothing"

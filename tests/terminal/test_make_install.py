@@ -33,11 +33,6 @@ def test_an_install_says_how_many_sessions_run_what_was_there_before(sesh: Sesh,
     assert ci(home, "running.py", ROOT).stdout == f"note: 2 sessions run {moved}"
 
 
-def test_sessions_of_another_install_do_not_count_for_this_one(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "one")
-    assert ci(home, "running.py", f"{home.path}/venv").stdout == ""
-
-
 def test_uninstalling_never_says_to_remove_what_another_install_has_sessions_in(sesh: Sesh, home: Home) -> None:
     sesh("--open", "one")
     said = ci(home, "uninstall.py", f"{home.path}/venv")
@@ -78,50 +73,6 @@ def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_pa
     assert "sessions in another SESH_DIR than" in refused.stderr
     assert not platform.LINUX or f"pid {os.getpid()}: " in refused.stderr
     assert ci(home, "uninstall.py", str(tmp_path / name)).returncode == 0
-
-
-def test_uninstalling_names_a_start_file_that_calls_sesh(home: Home) -> None:
-    """Each new shell missed it."""
-    home.write(".bashrc", "x=1\n")
-    assert ".bashrc" not in ci(home, "uninstall.py", f"{home.path}/venv").stdout
-    home.write(".bashrc", 'eval "$(~/.local/bin/sesh --completions bash)"\n')
-    said = ci(home, "uninstall.py", f"{home.path}/venv").stdout
-    assert f"stays: a line for sesh in {home.path}/.bashrc; delete it\n" in said
-
-
-def test_uninstalling_counts_the_lines_for_the_prompt_and_the_keys_too(home: Home) -> None:
-    """A Ctrl-G that called what was gone, and an error at each login, stayed unnamed."""
-    lines = (
-        'eval "$(sesh --shell-init bash)"',
-        "PS1='${SESH_SESSION:+[$SESH_SESSION] }'$PS1",
-        "bind -x '\"\\C-g\": sesh-pick'",
-        "alias ll='ls -l'",
-    )
-    home.write(".bashrc", "\n".join(lines))
-    said = ci(home, "uninstall.py", f"{home.path}/venv").stdout
-    assert f"stays: 3 lines for sesh in {home.path}/.bashrc; delete them\n" in said
-
-
-def test_uninstalling_names_the_cache_by_a_whole_path(home: Home) -> None:
-    os.makedirs(f"{home.path}/.cache/sesh")
-    home.env["XDG_CACHE_HOME"] = "relative"
-    said = ci(home, "uninstall.py", f"{home.path}/venv").stdout
-    assert f"stays: {home.path}/.cache/sesh (packages)\n" in said
-
-
-def test_a_session_whose_package_was_replaced_still_runs_from_its_environment(tmp_path: Path) -> None:
-    packages = tmp_path / "venv" / "lib" / "python3.10" / "site-packages"
-    (packages / "sesh").mkdir(parents=True)
-    descriptor = os.open(packages / "sesh", os.O_RDONLY)
-    try:
-        os.rename(packages / "sesh", packages / "~esh")  # as pip does
-        os.rmdir(packages / "~esh")
-        asked = f"import running; print(running.runs_from({os.getpid()}, {str(tmp_path / 'venv')!r}))"
-        env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/.ci"}
-        said = subprocess.run([sys.executable, "-c", asked], env=env, capture_output=True, text=True, check=True)
-    finally:
-        os.close(descriptor)
-    assert said.stdout == "True\n"
 
 
 def test_a_directory_that_is_no_environment_is_not_cleared_for_one(home: Home) -> None:

@@ -14,14 +14,12 @@ from typing import Any
 
 import pytest
 
-from sesh import schema
 from sesh.cli.invocation import Invocation
 from sesh.cli.mcp import mcp
 from sesh.cli.parser import split
 from sesh.errors import Refused
 from tests.support import Home, wait_until
 from tests.support.agent import Agent, driven
-from tests.support.schemas import described
 
 TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "status", "kill", "close_all"}
 """Those that clients already know."""
@@ -86,21 +84,6 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
     assert home.names() == []
 
 
-def test_results_are_typed_as_the_command_line_prints_them(home: Home) -> None:
-    async def story(agent: Agent) -> None:
-        shown = {tool.name: tool.output_schema or {} for tool in (await agent.client.list_tools()).tools}
-        for tool, kind in (("list", schema.Summary), ("status", schema.Status)):
-            row = shown[tool]["properties"]["sessions"]["items"]
-            assert row["properties"].keys() >= kind.__annotations__.keys()
-            assert row["properties"]["created"]["anyOf"][0] == {"type": "string", "format": "date-time"}
-        assert set(shown["list"]["properties"]["sessions"]["items"]["required"]) == {"name", "host", "state"}
-        await agent.call("open", name="work")
-        (row,) = (await agent.call("list"))["sessions"]
-        assert described(row, {"properties": {"name": {}}, "type": "object"}) != []  # that strangers are seen
-
-    driven(home, story)
-
-
 def test_what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> None:
     lines = [f"{number} {'x' * (number % 150 + 1)}" for number in range(1, 601)]
     home.write("lines", "\n".join(lines) + "\n")
@@ -140,56 +123,6 @@ def test_what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> 
     driven(home, story)
 
 
-def test_the_hint_for_output_of_more_lines_than_logs_reads_at_once_leads_to_the_rest(home: Home) -> None:
-    """It named `logs` with 10,000 lines, and the lines before those could not be read."""
-    lines = [str(number) for number in range(1, 12_001)]
-
-    async def story(agent: Agent) -> None:
-        await agent.call("open", name="work")
-        ran = await agent.call("run", name="work", command="seq 1 12000", output_limit=50)
-        first, then = map(int, re.findall(r"skip=(\d+)", ran["hint"]))
-        assert then == first + 10_000
-        (limit,) = re.findall(r"output_limit=(\d+)", ran["hint"])
-        again = await agent.call("run", name="work", command="seq 1 12000", output_limit=int(limit))
-        assert (again["output"].splitlines(), again["hint"]) == (lines, None)
-
-    driven(home, story)
-
-
-def test_a_list_is_filtered_by_labels_and_costs_no_indents(home: Home) -> None:
-    """A hundred sessions were 96 KB of indented JSON, and there was no way to ask for some."""
-
-    async def story(agent: Agent) -> None:
-        for name, team in (("one", "a"), ("two", "b")):
-            await agent.call("open", name=name, labels={"team": team})
-        listed: Any = await agent.client.call_tool("list", {"labels": {"team": "b"}})
-        assert [row["name"] for row in listed.structured_content["sessions"]] == ["two"]
-        text = listed.content[0].text
-        assert json.loads(text) == listed.structured_content
-        assert "\n" not in text
-        sent = await agent.call("send", name="two", text="x")
-        opened = await agent.call("open", name="two")
-        assert sent["session"] == "two"
-        with open(opened["log"], encoding="utf-8") as log:
-            assert "1 character\n" in log.read()
-
-    driven(home, story)
-
-
-def test_the_lines_of_a_full_screen_program_come_with_a_hint(home: Home) -> None:
-    """An empty text was taken for a program that had printed nothing."""
-
-    async def story(agent: Agent) -> None:
-        await agent.call("open", name="plain", command=["sh", "-c", "echo here; read x"])
-        await agent.call("open", name="full", command=["sh", "-c", "printf '\\033[?1049hasks'; read x"])
-        assert (await agent.call("wait", name="full", until=["waiting"]))["match"] == "asks"
-        logs = await agent.call("logs", name="full")
-        assert (logs["text"], "tool screen" in logs["hint"]) == ("", True)
-        assert (await agent.call("logs", name="plain"))["hint"] is None
-
-    driven(home, story)
-
-
 def test_jobs_and_their_codes(home: Home) -> None:
     async def story(agent: Agent) -> None:
         done = await agent.call("exec", name="build", command=["sh", "-c", "echo made; exit 7"], directory="/tmp")
@@ -224,24 +157,6 @@ def test_errors_say_a_code_and_what_to_do(home: Home) -> None:
     driven(home, story)
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
-def test_an_answer_is_for_what_is_asked(home: Home) -> None:
-    asks = "printf 'may I run: make test? '; read x; echo got=$x; sleep 60"
-    home.sesh("--open", "job", "--", "sh", "-c", asks)
-    home.sesh("--wait", "job", "--waiting", "--timeout", "15")
-
-    async def story(agent: Agent) -> None:
-        code, message = await agent.refused("send", name="job", text="y", enter=True, if_waiting="push")
-        assert (code, 'asks "may I run: make test?", not push' in message) == ("refused", True)
-        await agent.call("send", name="job", text="y", enter=True, if_waiting="make")
-        code, message = await agent.refused("send", name="job", text="y", enter=True, if_waiting=True)
-        assert (code, "nothing was typed" in message) == ("refused", True)
-
-    driven(home, story)
-    home.sesh("--wait", "job", "--for", "got=y", "--since-start", "--timeout", "10")
-    assert home.sesh("--screen", "job").stdout.count("got=y") == 1
-
-
 def test_a_text_that_was_typed_and_not_taken_is_told_from_one_that_was_not_typed(home: Home) -> None:
     takes_one_key = "import os, tty; tty.setcbreak(0); os.write(1, b'go on? '); os.read(0, 1)"
     home.sesh("--open", "job", "--", sys.executable, "-c", takes_one_key)
@@ -253,20 +168,6 @@ def test_a_text_that_was_typed_and_not_taken_is_told_from_one_that_was_not_typed
         assert (sent.is_error, error["code"], error["typed"]) == (True, "refused", True)
         missing: Any = await agent.client.call_tool("send", {"name": "none", "text": "y", "enter": True})
         assert missing.structured_content["error"].keys() == {"code", "message"}
-
-    driven(home, story)
-
-
-def test_names_that_are_no_utf_8_break_nothing(home: Home) -> None:
-    place = os.path.join(os.fsencode(home.path), b"odd\xff")
-    os.mkdir(place)
-    home.sesh("--open", "work", os.fsdecode(place))
-
-    async def story(agent: Agent) -> None:
-        for rows in (await agent.call("list"), await agent.call("status", name="work"), await agent.call("status")):
-            assert [row["cwd"] for row in rows["sessions"]] == [f"{home.path}/odd\ufffd"]
-        ran = await agent.call("run", name="work", command="pwd; ls ..")
-        assert "odd\ufffd" in ran["output"]
 
     driven(home, story)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 from collections.abc import Callable
 
@@ -61,29 +60,6 @@ def test_who_comes_back_is_told_in_one_line_what_rang_and_what_was_said(sesh: Se
     assert b"away" not in again.raw, "nothing has happened since"
 
 
-def test_what_happened_is_told_beside_a_line_of_the_client(sesh: Sesh, home: Home) -> None:
-    """A fault of the settings took the row, and what had failed was told nowhere."""
-    left(home)
-    assert sesh("--run", "work", "--", "false").code == 1
-    home.write(".config/sesh/config.toml", 'kep = "x"\n')
-    terminal = home.terminal("work")
-    terminal.wait_for("away a moment: 1 command (1 failed); config.toml has errors")
-    wait_until(lambda: "away" not in last_row(terminal))
-    terminal.wait_for(PROMPT)
-
-
-def test_a_command_that_a_person_interrupts_has_not_failed(sesh: Sesh, home: Home) -> None:
-    left(home)
-    run = home.start("--run", "work", "--", "sh", "-c", "echo begun; exec sleep 1000")
-    assert run.stdout is not None
-    assert run.stdout.readline() == b"begun\n"
-    run.send_signal(signal.SIGINT)
-    assert run.wait(10) == 130
-    assert home.summary("work")["unseen"]["failed"] == 0
-    assert sesh("--run", "work", "--", "false").code == 1
-    assert home.summary("work")["unseen"]["failed"] == 1, "the next command is another matter"
-
-
 def test_each_return_shows_what_was_missed_with_the_screen(sesh: Sesh, home: Home) -> None:
     left(home)
     for _ in range(5):
@@ -94,19 +70,6 @@ def test_each_return_shows_what_was_missed_with_the_screen(sesh: Sesh, home: Hom
         terminal.type(b"\x1c")
         assert terminal.exit_code() == 0
         assert "away" not in terminal.text(), "it does not stay in the scrollback"
-
-
-def test_what_is_printed_while_the_line_shows_comes_at_once_and_takes_it_away(sesh: Sesh, home: Home) -> None:
-    left(home)
-    rung(sesh, "work", r"seq 50; printf 'a\ab\n'")
-    terminal = home.terminal("work")
-    terminal.wait_for("away ")
-    before = terminal.cursor
-    sesh("--send", "work", r"sleep 0.3; printf '\033[31mred\033[m %s\n' out; sleep 100", "--enter")
-    terminal.wait_for("red out")
-    assert "away" not in terminal.text()
-    assert "50" in terminal.screen()
-    assert before != terminal.cursor
 
 
 def test_the_line_goes_by_itself_and_gives_the_prompt_back(sesh: Sesh, home: Home) -> None:
@@ -124,44 +87,11 @@ def test_the_line_goes_by_itself_and_gives_the_prompt_back(sesh: Sesh, home: Hom
     terminal.wait_for("\nhere")
 
 
-def test_one_who_only_watches_on_a_terminal_of_another_size_sees_the_line_too(sesh: Sesh, home: Home) -> None:
-    left(home)
-    rung(sesh, "work", r"printf 'a\ab\n'")
-    terminal = home.terminal("work", "--read-only", columns=60, rows=12)
-    terminal.wait_for("1 bell")
-    assert "away" in last_row(terminal)
-    sesh("--send", "work", "echo later $((40+2))", "--enter")
-    terminal.wait_for("later 42")
-    terminal.wait_until(lambda: "away" not in "\n".join(terminal.screen()))
-
-
 def test_output_alone_is_no_news(sesh: Sesh, home: Home) -> None:
     left(home)
     rung(sesh, "work", "seq 100; echo end")
     terminal = home.terminal("work")
     terminal.wait_for("end")
-    terminal.type("echo here $((1+1))\r")
-    terminal.wait_for("here 2")
-    assert b"away" not in terminal.raw
-
-
-def test_who_looks_on_beside_another_has_missed_nothing(sesh: Sesh, home: Home) -> None:
-    first = home.terminal("work")
-    first.wait_for(PROMPT)
-    rung(sesh, "work", r"printf 'x\a\n'")
-    other = home.terminal("work")
-    other.wait_for(PROMPT)
-    other.type("echo here $((1+1))\r")
-    other.wait_for("here 2")
-    assert b"away" not in other.raw
-
-
-def test_a_command_that_went_well_a_moment_ago_is_no_news(sesh: Sesh, home: Home) -> None:
-    """`away 0 s: 28 lines, 1 command` greeted who had just run it."""
-    sesh("--open", "work")
-    assert sesh("--run", "work", "--", "seq 50").code == 0
-    terminal = home.terminal("work")
-    terminal.wait_for("50")
     terminal.type("echo here $((1+1))\r")
     terminal.wait_for("here 2")
     assert b"away" not in terminal.raw
@@ -240,3 +170,15 @@ def test_a_hook_that_hangs_and_a_flood_of_bells_hold_nobody_up(sesh: Sesh, home:
     daemon = status["daemon_pid"]
     with open(f"/proc/{daemon}/task/{daemon}/children", encoding="ascii") as file:
         wait_until(lambda: file.seek(0) == 0 and file.read().split() == [str(status["pid"])], 5)
+
+
+def test_a_command_that_a_person_interrupts_has_not_failed(sesh: Sesh, home: Home) -> None:
+    left(home)
+    run = home.start("--run", "work", "--", "sh", "-c", "echo begun; exec sleep 1000")
+    assert run.stdout is not None
+    assert run.stdout.readline() == b"begun\n"
+    run.send_signal(signal.SIGINT)
+    assert run.wait(10) == 130
+    assert home.summary("work")["unseen"]["failed"] == 0
+    assert sesh("--run", "work", "--", "false").code == 1
+    assert home.summary("work")["unseen"]["failed"] == 1, "the next command is another matter"
