@@ -239,6 +239,8 @@ def _start_session(spec: LaunchSpec) -> Session:
         if inbound >= 0:
             os.close(inbound)
     session.faults.guard(lambda: write_record(session), "the record")
+    if spec.get("before") and facts["persist"]:  # what stood in the checkpoint before must outlive this daemon too
+        session.faults.guard(session.get_checkpointer().write_last, "the checkpoint")
     return session
 
 

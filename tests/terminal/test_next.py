@@ -62,13 +62,6 @@ def test_inside_a_session_it_switches(sesh: Sesh, home: Home) -> None:
     terminal.wait_for("got yes")
 
 
-def test_where_none_waits_it_says_so(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work", "--", "sleep", "60")
-    terminal = home.terminal("--next")
-    assert terminal.exit_code() == 1
-    assert "no session waits for you" in terminal.text()
-
-
 def test_where_a_daemon_does_not_answer_it_is_named(sesh: Sesh, home: Home) -> None:
     """It said that no session waits."""
     for name in ("stuck", "other"):
@@ -84,12 +77,6 @@ def test_where_a_daemon_does_not_answer_it_is_named(sesh: Sesh, home: Home) -> N
         assert "could not be asked" not in labelled.text()
     finally:
         os.kill(daemon, signal.SIGCONT)
-
-
-def test_without_a_terminal_it_is_refused(sesh: Sesh) -> None:
-    done = sesh("--next")
-    assert done.code == 1
-    assert "needs a terminal" in done.stderr
 
 
 @asks

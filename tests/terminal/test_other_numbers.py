@@ -19,29 +19,21 @@ NEXT = "PROTOCOL += 1\n"
 """For protocol.py: the next number."""
 
 
-@pytest.mark.parametrize("words", ["--status work", "--screen work", "--send work x", "--kill work", "--attach work"])
-def test_a_session_of_another_number_is_an_error_in_one_line_and_goes_on(sesh: Sesh, home: Home, words: str) -> None:
-    mine, home.command = home.command, other(home, "next", "protocol.py", NEXT)
-    theirs = home.command
-    assert sesh("--open", "work").code == 0
-    home.command = mine
-    window = home.terminal(*words.split())
-    assert window.exit_code() == 1
-    assert "sesh --reload work" in window.text()
-    assert len(window.text().split("\n")) <= 2
-    (row,) = sesh("--list", "--json").json()
-    assert (row["state"], row["responding"]) == ("running", False)
+def test_a_session_of_another_number_is_an_error_in_one_line_and_reload_moves_it(sesh: Sesh, home: Home) -> None:
+    mine, theirs = home.command, other(home, "next", "protocol.py", NEXT)
     home.command = theirs
-    assert sesh("--run", "work", "--", "echo on").stdout == "on\n"
-
-
-def test_reload_moves_a_session_to_the_number_of_the_sesh_that_asks(sesh: Sesh, home: Home) -> None:
-    mine, home.command = home.command, other(home, "next", "protocol.py", NEXT)
     assert sesh("--open", "work").code == 0
     assert sesh("--run", "work", "--", "X=3").code == 0
     before = sesh("--status", "work", "--json").json()
-    theirs, home.command = home.command, mine
-    for command in (mine, theirs, mine):
+    home.command = mine
+    for words in (["--status", "work"], ["--send", "work", "x"], ["--kill", "work"], ["--attach", "work"]):
+        window = home.terminal(*words)
+        assert window.exit_code() == 1
+        assert "sesh --reload work" in window.text()
+        assert len(window.text().split("\n")) <= 2
+    (row,) = sesh("--list", "--json").json()
+    assert (row["state"], row["responding"]) == ("running", False)
+    for command in (mine, theirs):
         home.command = command
         assert sesh("--reload", "work").code == 0
         after = sesh("--status", "work", "--json").json()

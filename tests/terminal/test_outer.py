@@ -113,18 +113,6 @@ def test_a_terminal_that_comes_for_the_first_time_gets_the_scrollback_without_a_
     assert "──" not in terminal.text()
 
 
-def test_the_rule_says_since_when_and_stands_before_what_is_new(shell: Shell, sesh: Sesh) -> None:
-    terminal = shell()
-    enter(terminal, "work")
-    leave(terminal)
-    printed(sesh, "seq -f 'new-%g' 60")
-    enter(terminal, "work")
-    lines = told(terminal)
-    (rule,) = [at for at, line in enumerate(lines) if re.fullmatch(r"── work, since \d\d:\d\d ──", line)]
-    assert lines[rule - 1] == f"{SHELL} sesh work"
-    assert rule < lines.index("new-1") < lines.index("new-60")
-
-
 @pytest.mark.parametrize("how", ["option", "setting"])
 def test_replay_brings_what_the_terminal_was_shown_before(shell: Shell, home: Home, how: str) -> None:
     if how == "setting":

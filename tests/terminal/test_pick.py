@@ -239,11 +239,6 @@ def test_what_was_typed_fits_names_hosts_and_places(
     assert (match_cost(query, name, host, more) is not None) == fits
 
 
-def test_what_begins_so_comes_before_what_only_holds_it() -> None:
-    costs = [match_cost("we", name, None) for name in ("web", "a-web", "wide-eyes")]
-    assert costs == sorted(costs, key=lambda cost: cost or 0)
-
-
 @pytest.mark.usefixtures("three")
 def test_keys_of_the_picker_act_on_the_marked_session(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = terminal("--pick", columns=120)
@@ -270,15 +265,6 @@ def test_keys_of_the_picker_act_on_the_marked_session(terminal: Open, sesh: Sesh
     opened.type("\x1b")
     assert opened.exit_code() == 1
     assert sorted(home.names()) == ["build-2", "web-site"]
-
-
-def test_the_footer_fits_forty_columns(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "work")
-    opened = terminal("--pick", columns=40, rows=10)
-    opened.wait_for("1/1")
-    assert max(len(line) for line in opened.screen()) <= 40
-    assert "^X kill" in opened.screen()[-1]
-    opened.type("\x1b")
 
 
 def test_all_lines_of_a_session_open_in_the_pager(terminal: Open, sesh: Sesh, home: Home) -> None:
@@ -327,21 +313,6 @@ def test_here_is_the_session_of_the_repository(terminal: Open, sesh: Sesh, home:
     second = terminal("--here", f"{home.path}/two/app")
     second.wait_for("new session app-2 ")
     assert sorted(home.names()) == ["app", "app-2"]
-
-
-def test_here_without_a_terminal_creates_nothing(sesh: Sesh, home: Home) -> None:
-    """With --json it created the session, though nothing could attach to it."""
-    os.makedirs(f"{home.path}/app/.git")
-    error = sesh("--here", "app", "--json").json()["error"]
-    assert (error["code"], error["message"]) == (
-        "refused", "attaching needs a terminal; `sesh --open app` creates a session without attaching",
-    )  # fmt: skip
-    assert home.names() == []
-
-
-def test_letters_that_do_not_decompose_get_their_usual_spelling(terminal: Open, home: Home) -> None:
-    os.makedirs(f"{home.path}/żółw-Straße-ÆØ/.git")
-    terminal("--here", f"{home.path}/żółw-Straße-ÆØ").wait_for("new session zolw-Strasse-AEO ")
 
 
 def test_a_worktree_s_session_is_named_after_its_branch(terminal: Open, home: Home) -> None:

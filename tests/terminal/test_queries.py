@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import PROMPT, Home, Result, Terminal, need, wait_until
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
 Open = Callable[..., Terminal]
@@ -147,34 +146,3 @@ def test_going_elsewhere_with_a_question_open_types_nothing_there(home: Home, te
     window.type("echo a$((1+1))b\r")
     window.wait_for("a2b")
     assert window.screen()[0] == f"{PROMPT} echo a$((1+1))b"
-
-
-PROGRAMS = {
-    "fish": (["fish"], PROMPT),
-    "vim": (["vim", "--clean", "-n", "text"], "some words"),
-    "nvim": (["nvim", "--clean", "-n", "text"], "some words"),
-    "htop": (["htop"], "F10"),
-}
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_starts_as_soon_as_on_a_terminal_of_its_own(
-    home: Home, terminal: Open, sesh: Sesh, name: str
-) -> None:
-    need(name)
-    home.write("text", "some words\n")
-    command, shown = PROGRAMS[name]
-
-    def seconds(opened: Terminal) -> float:
-        began = time.monotonic()
-        opened.wait_for(shown, timeout=20)
-        return time.monotonic() - began
-
-    alone = max(seconds(terminal(command=command, answers=True)) for _ in range(2))
-    attached = seconds(terminal("there", "--", *command, answers=True))
-    began = time.monotonic()
-    assert sesh("--new", "away", "-d", "--", *command).code == 0
-    wait_until(lambda: shown in sesh("--screen", "away").stdout, timeout=20, what=f"{name}, detached")
-    detached = time.monotonic() - began
-    assert attached < alone + 1.5
-    assert detached < alone + 3  # each look at the screen is a process of its own

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sesh import identity, proc, wire
+from sesh.daemon.pty import pump
+from sesh.daemon.screen import checkpoint
 from sesh.errors import Refused
 from sesh.store.files import MAX_RESUME
-from tests.support import Home, need, rounds, wait_until
+from tests.support import Home, need, wait_until
 
 AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*"\nexec cat\n'
 """A program that notes each of its starts, and then waits for input."""
 
 
 @pytest.fixture(autouse=True)
-def programs(home: Home) -> None:
+def programs(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "PAUSE", 0.2)
+    monkeypatch.setattr(pump, "CHECKPOINT_AFTER", 0.1)
     for name in ("agent", "server", "make"):
         home.write(f"bin/{name}", AGENT, mode=0o755)
 
@@ -116,9 +120,7 @@ def test_twelve_sessions_are_back_after_a_reboot_and_nothing_runs_unasked(home: 
     before = home.sesh("--list", "--json").json()
     lose(home, *names)
     assert set(states(home).values()) == {"lost"}
-    began = time.monotonic()
     done = home.sesh("--restore")
-    assert time.monotonic() - began < 10, "some 1 s where nothing else runs"
     assert done.code == 0, done.stderr
     editor = need("vim")
     assert (
@@ -163,49 +165,19 @@ def row_of(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return next(row for row in rows if row["name"] == name)
 
 
-def test_those_used_last_are_started_last(home: Home) -> None:
-    """So lists by last use keep their order."""
-    for name in ("a", "b", "c"):
-        home.sesh("--open", name, "--", "agent")
-        shown(home, name, "ready")
-    for name in ("c", "a", "b"):
-        home.sesh("--send", name, f"typed in {name}", "--enter")
-        shown(home, name, f"typed in {name}")
-    lose(home, "a", "b", "c")
-    assert home.sesh("--restore").code == 0
-    assert sorted("abc", key=lambda name: record(home, name)["daemon_pid"]) == ["c", "a", "b"]
-
-
-@pytest.mark.parametrize("lasting", [True, False])
-def test_of_two_at_once_one_starts_each(home: Home, lasting: bool) -> None:
+def test_of_two_at_once_one_starts_each(home: Home) -> None:
     """Even one that has ended again before the other comes to it."""
     names = ["a", "b", "c", "d"]
     for name in names:
         open_agent(home, name)
-        if not lasting:
+        if name > "b":
             home.sesh("--resume-with", name, "--", "sh", "-c", f"echo {name} >> ~/runs; exit 3")
-    for _ in range(rounds(2, 20)):
-        runs(home)
-        lose(home, *names)
-        both = [home.start("--restore", "--json") for _ in range(2)]
-        answers = [json.loads(each.communicate(timeout=30)[0]) for each in both]
-        assert [each.returncode for each in both] == [0, 0], answers
-        taken = [row["name"] for answer in answers for row in answer["sessions"] if row["created"]]
-        assert sorted(taken) == names
-        started(home, *([f"agent --resume {name} in ~" for name in names] if lasting else names))
-        if not lasting:
-            wait_until(lambda: set(states(home).values()) == {"exited"})
-            break
-
-
-def test_an_opening_at_the_same_time_starts_it_once_too(home: Home) -> None:
-    open_agent(home, "a")
-    for _ in range(rounds(2, 20)):
-        runs(home)
-        lose(home, "a")
-        both = [home.start("--restore"), home.start("--open", "a")]
-        assert [(each.communicate(timeout=30), each.returncode)[1] for each in both] == [0, 0]
-        started(home, "agent --resume a in ~")
+    lose(home, *names)
+    both = [home.start("--restore", "--json") for _ in range(2)]
+    answers = [json.loads(each.communicate(timeout=30)[0]) for each in both]
+    assert [each.returncode for each in both] == [0, 0], answers
+    assert sorted(row["name"] for answer in answers for row in answer["sessions"] if row["created"]) == names
+    started(home, "agent --resume a in ~", "agent --resume b in ~", "c", "d")
 
 
 # -- what is started, and how
@@ -266,15 +238,6 @@ def test_a_lost_job_is_a_job_again(home: Home) -> None:
     started(home, "server  in ~")
 
 
-def test_a_bad_name_changes_nothing(home: Home) -> None:
-    home.sesh("--open", "a")
-    lose(home, "a")
-    for name in ("-bad", "a b", "../x", "x@y"):
-        done = home.sesh("--restore", "a", "--json", "--", name)
-        assert (done.code, done.json()["error"]["code"]) == (2, "invalid_name")
-    assert states(home) == {"a": "lost"}
-
-
 def test_what_cannot_start_is_said_and_stays_lost(home: Home) -> None:
     command = home.write("bin/gone", AGENT, mode=0o755)
     for name in ("a", "b"):
@@ -325,21 +288,6 @@ def test_a_file_in_the_place_of_sesh_s_own_does_not_keep_the_list_from_being_sho
     assert person.exit_code() == 0
 
 
-def test_a_person_presses_enter_at_the_waiting_command(home: Home) -> None:
-    home.sesh("--open", "build", "--", "make", "-j8")
-    started(home, "make -j8 in ~")
-    lose(home, "build")
-    home.sesh("--restore")
-    person = home.terminal("build")
-    person.wait_for("press Enter to run again: make -j8")
-    assert runs(home) == []
-    assert home.sesh("--wait", "build", "--waiting", "--json").json()["match"] == "press Enter to run again: make -j8"
-    person.type("\r")
-    started(home, "make -j8 in ~")
-    person.type("\x04")
-    assert person.exit_code() == 0
-
-
 def test_a_text_with_enter_does_not_start_the_waiting_command(home: Home) -> None:
     """It was thrown away, said to be submitted, and the command ran."""
     home.sesh("--open", "web", "--", "server", "80")
@@ -368,41 +316,37 @@ def test_what_a_full_screen_program_showed_stands_above_it_too(home: Home) -> No
     assert home.sesh("--screen", "notes").stdout.rstrip().endswith(lines[-1])
 
 
-def test_the_old_output_is_no_part_of_the_question_of_a_waiting_command(home: Home) -> None:
+def test_a_waiting_command_runs_at_enter_and_its_old_output_is_no_part_of_the_question(home: Home) -> None:
     home.sesh("--open", "build", "--", "make", "-j8")
     shown(home, "build", "ready -j8")
-    lose(home, "build")
-    home.sesh("--restore")
+    started(home, "make -j8 in ~")
+    for _ in range(2):  # lost again it waits again
+        lose(home, "build")
+        assert home.sesh("--restore").stdout == "build waits for Enter to run again: make -j8\n"
+    assert home.sesh("--list", "--json").json()[0]["foreground"]["command"] == ["make", "-j8"]
+    person = home.terminal("build")
+    person.wait_for("press Enter to run again: make -j8")
     assert home.sesh("--wait", "build", "--waiting", "--json").json()["match"] == "press Enter to run again: make -j8"
-    lines = home.sesh("--screen", "build").stdout.splitlines()
-    assert lines[0] == "ready -j8"
-    home.sesh("--send", "build", "--key", "Enter")
-    home.sesh("--wait", "build", "--for", "^ready -j8")
-    assert home.sesh("--screen", "build").stdout.splitlines()[:4] == [*lines[:3], "ready -j8"]
+    assert home.sesh("--screen", "build").stdout.startswith("ready -j8\n")
+    assert runs(home) == []
+    person.type("\r")
+    started(home, "make -j8 in ~")
+    person.wait_for(re.compile("again: make -j8\nready -j8"))
+    person.type("\x04")
+    assert person.exit_code() == 0
 
 
 def test_ctrl_c_at_the_waiting_command_ends_it_unrun(home: Home) -> None:
-    home.sesh("--open", "build", "--", "make", "-j8")
-    started(home, "make -j8 in ~")
+    home.sesh("--open", "build", "--", "make")
+    started(home, "make  in ~")
     lose(home, "build")
     home.sesh("--restore")
     person = home.terminal("build")
-    person.wait_for("press Enter to run again: make -j8")
+    person.wait_for("press Enter to run again: make")
     person.type("\x03")
     assert person.exit_code() == 130
     person.wait_for("[build ended by SIGINT]")
-    assert runs(home) == []
-    assert home.names() == []
-
-
-def test_a_waiting_command_that_is_lost_again_waits_again(home: Home) -> None:
-    home.sesh("--open", "build", "--", "make")
-    started(home, "make  in ~")
-    for _ in range(2):
-        lose(home, "build")
-        assert home.sesh("--restore").stdout == "build waits for Enter to run again: make\n"
-        assert home.sesh("--list", "--json").json()[0]["foreground"]["command"] == ["make"]
-    assert runs(home) == []
+    assert (runs(home), home.names()) == ([], [])
 
 
 def noted(home: Home, *words: str) -> bool:
@@ -486,9 +430,6 @@ def test_outside_of_any_session_it_takes_a_name(home: Home) -> None:
     assert home.summary("a")["resume"] is None
     done = home.sesh("--resume-with", "nosuch", "--json", "--", "agent")
     assert (done.code, done.json()["error"]["code"]) == (1, "not_found")
-    for words in (("--resume-with",), ("--resume-with", "a"), ("--resume-with", "a", "b", "--", "c")):
-        assert home.sesh(*words).code == 2
-    assert home.sesh("--resume-with", "a@b", "--", "agent").code == 2
 
 
 def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -505,8 +446,7 @@ def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch
     assert record(home, "a")["resume"] == ["agent"]
 
 
-@pytest.mark.parametrize("shell", [True, False])
-@pytest.mark.parametrize("way", ["--open", "person", "--restore"])
+@pytest.mark.parametrize(("way", "shell"), [("--open", True), ("person", False), ("--restore", False)])
 def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, shell: bool) -> None:
     home.sesh("--open", "a", *(() if shell else ("--", "agent")))
     home.sesh("--resume-with", "a", "--", "agent", "--resume", "1")
@@ -558,30 +498,6 @@ def test_a_resume_command_that_fails_can_be_changed_and_forgotten(home: Home) ->
     started(home, "agent  in ~")
     assert home.summary("a")["labels"] == {"k": "v"}
     assert "no such conversation" in home.sesh("--logs", "a").stdout
-
-
-def test_one_that_ended_by_itself_runs_it_too(home: Home) -> None:
-    home.sesh("--open", "a", "--", "sh", "-c", "read x; exit 3")
-    home.sesh("--resume-with", "a", "--", "agent", "--resume", "1")
-    home.sesh("--send", "a", "--enter")
-    wait_until(lambda: home.summary("a")["state"] == "exited")
-    assert home.sesh("--open", "a").code == 0
-    started(home, "agent --resume 1 in ~")
-
-
-def test_a_lost_command_that_is_opened_runs_at_once(home: Home) -> None:
-    for way in ("--open", "person"):
-        home.sesh("--open", "a", "--", "agent")
-        started(home, "agent  in ~")
-        lose(home, "a")
-        if way == "person":
-            person = home.terminal("a")
-            person.wait_for("it ran: agent")
-            person.type("\r")
-        else:
-            home.sesh("--open", "a")
-        started(home, "agent  in ~")
-        home.sesh("--kill", "a")
 
 
 def test_a_layout_carries_the_resume_command(home: Home) -> None:

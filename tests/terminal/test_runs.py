@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -69,14 +68,6 @@ def test_endless_words_and_controls_are_cut_and_shown_plainly(sesh: Sesh) -> Non
     assert line(sesh).isprintable()
 
 
-def test_what_has_the_terminal_is_quoted_as_the_program_is(sesh: Sesh) -> None:
-    sesh("--open", "work", "--", "sh", "-c", "read x\nread y")
-    runs(sesh, "sh", "-c", "read x\nread y")
-    facts = sesh("--status", "work").stdout.splitlines()
-    shown = [each.partition(": ")[2].strip() for each in facts if each.startswith(("program:", "foreground:"))]
-    assert [each.partition(": ")[2] for each in shown] == ["sh -c $'read x\\nread y'"] * 2
-
-
 def test_what_happened_while_nobody_was_attached_is_marked_until_somebody_attaches(
     sesh: Sesh, terminal: Open, home: Home
 ) -> None:
@@ -96,14 +87,6 @@ def test_what_happened_while_nobody_was_attached_is_marked_until_somebody_attach
     wait_until(lambda: row(sesh)["attached"] == 0)
     assert row(sesh)["unseen"] == NOTHING
     assert line(sesh).endswith("  bash")
-
-
-def test_watch_shows_what_runs_and_the_marks(sesh: Sesh, terminal: Open) -> None:
-    sesh("--open", "work")
-    opened = terminal("--watch")
-    opened.wait_for(re.compile(r"\n work .* bash$", re.MULTILINE))
-    sesh("--send", "work", "printf '\\a'; cat notes.md -", "--enter")
-    opened.wait_for(re.compile(r"\n! ?work .* \[bell\] cat notes.md -$", re.MULTILINE))
 
 
 @pytest.mark.usefixtures("home")

@@ -63,13 +63,6 @@ def test_json_says_which_rows_go_on_with_the_one_above(sesh: Sesh, home: Home) -
     assert sesh("--screen", "wide", "--json").json()["continued"] == [3, 4]
 
 
-@pytest.mark.usefixtures("work")
-def test_a_format_that_is_none_is_refused_with_those_that_are(sesh: Sesh) -> None:
-    done = sesh("--screen", "work", "--format", "gif")
-    assert done.code == 2
-    assert "text, ansi, json, svg, html" in done.stderr
-
-
 @pytest.mark.parametrize(("mode", "sent"), [("l", "^[[A"), ("h", "^[OA")])
 def test_a_cursor_key_is_sent_as_the_program_has_asked_for_it(sesh: Sesh, mode: str, sent: str) -> None:
     sesh("--open", "keys", "--", "sh", "-c", f"printf '\\033[?1{mode}on'; cat -v")

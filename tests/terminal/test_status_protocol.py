@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -218,16 +217,6 @@ def test_a_terminal_gets_what_stands_when_it_attaches_and_loses_it_when_it_leave
     again.wait_for_raw(b"\x1b]7501;state=error:id=a\x1b\\")
 
 
-def test_a_terminal_that_was_told_nothing_is_taken_nothing_back(terminal: Open, program: Program) -> None:
-    window = terminal("work")
-    window.wait_for("ready")
-    program.prints(r"\x1b]7501;?\x07asked")
-    window.wait_for("asked")
-    window.type(_LEAVE)
-    window.wait_for("[detached from work]")
-    assert _CLEAR not in window.raw
-
-
 def test_leaving_after_the_query_leaves_no_reply_at_the_outer_prompt(home: Home, program: Program) -> None:
     with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path, columns=200) as window:
         window.wait_for(PROMPT)
@@ -244,14 +233,3 @@ def test_leaving_after_the_query_leaves_no_reply_at_the_outer_prompt(home: Home,
         window.type("echo a$((1+1))b\r")
         window.wait_for("a2b")
         assert "7501" not in window.text()
-
-
-def test_no_text_of_a_report_is_in_a_file(home: Home, sesh: Sesh, program: Program) -> None:
-    program.reports("state=blocked:msg=bmV2ZXIgd3JpdHRlbg")
-    program.stands("waiting", None, "never written")
-    sesh("--label", "work", "a=b")
-    for folder, _, names in os.walk(home.root):
-        for name in names:
-            path = Path(folder, name)
-            if path.is_file() and not path.is_symlink() and "checkpoint" not in str(path) and name != "said":
-                assert b"never written" not in path.read_bytes()

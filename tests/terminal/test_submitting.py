@@ -82,14 +82,6 @@ def composer(sesh: Sesh, home: Home) -> Callable[..., Callable[[], list[str]]]:
 Composer = Callable[..., Callable[[], list[str]]]
 
 
-def test_text_and_enter_are_taken_as_two(sesh: Sesh, composer: Composer) -> None:
-    taken = composer()
-    for number in range(5):
-        sent = sesh("--send", "agent", f"do thing {number}", "--enter", "--json")
-        assert (sent.code, sent.json()["submitted"], sent.json()["typed"]) == (0, True, True)
-    assert taken() == [f"do thing {number}" for number in range(5)]
-
-
 def test_a_swallowed_enter_is_repeated_once(sesh: Sesh, composer: Composer) -> None:
     taken = composer(0.5)
     assert sesh("--send", "agent", "slowly", "--enter", "--json").json()["submitted"] is True
@@ -120,17 +112,6 @@ def test_a_text_of_many_lines_and_of_20_kilobytes_arrives_whole(sesh: Sesh, comp
     for text in ("one\ntwo\nthree", long):
         assert sesh("--send", "agent", "-", "--enter", input=text).code == 0
     assert taken() == ["one\ntwo\nthree", long]
-
-
-def test_two_sends_at_once_come_one_behind_the_other(composer: Composer, here: None) -> None:
-    taken = composer()
-    texts = ["first of the two", "second of the two"]
-    threads = [threading.Thread(target=Session("agent").send, args=(text,), kwargs={"enter": True}) for text in texts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(taken()) == texts
 
 
 def test_a_draft_of_a_person_is_not_submitted(sesh: Sesh, terminal: Open, composer: Composer) -> None:
@@ -301,15 +282,6 @@ def test_a_program_that_a_key_ends_is_said_to_have_ended(sesh: Sesh) -> None:
     assert (sent.code, "it has ended, and got no Enter" in sent.stderr) == (1, True)
 
 
-def test_a_program_that_ends_after_it_has_read_the_text_is_said_to_have_ended(sesh: Sesh) -> None:
-    """Another program had the terminal, it said."""
-    asks = "stty -icanon -echo; echo Key?; read -r -N4 key; sleep 0.3"
-    assert sesh("--open", "keys", "--", "bash", "-c", asks).code == 0
-    wait_until(lambda: "Key?" in sesh("--screen", "keys").stdout)
-    sent = sesh("--send", "keys", "text", "--enter")
-    assert (sent.code, "it has ended, and got no Enter" in sent.stderr) == (1, True)
-
-
 def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,29 +307,6 @@ def test_a_text_gets_no_enter_behind_keys_that_came_meanwhile(home: Home, monkey
     assert home.sesh("--send", "raw", "--key", "y").code == 0
     wait_until(lambda: "y" in home.sesh("--screen", "raw").stdout)
     assert home.sesh("--screen", "raw").stdout.split() == ["ready", "a", "textxy"]
-
-
-RESTLESS = """
-import os, select, time, tty
-tty.setraw(0)
-text, row = b"", 1
-while True:
-    if select.select([0], [], [], 0.02)[0]:
-        text += os.read(0, 4096)
-    row = 3 - row
-    os.write(1, b"\\x1b[H\\x1b[2J\\x1b[%dH> %s" % (row, text.replace(b"\\r", b"ENTERED")))
-"""
-"""Draws its composer in another row each time."""
-
-
-@pytest.mark.soak
-def test_a_screen_that_never_rests_ends_a_send(sesh: Sesh) -> None:
-    """Sends hung there for ever, and all behind them."""
-    assert sesh("--open", "restless", "--", "python3", "-c", RESTLESS).code == 0
-    wait_until(lambda: ">" in sesh("--screen", "restless").stdout)
-    sent = sesh("--send", "restless", "are you there", "--enter")
-    assert (sent.code, "its screen keeps changing, so it got no Enter" in sent.stderr) == (1, True)
-    assert "ENTERED" not in sesh("--screen", "restless").stdout
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -424,13 +373,6 @@ def test_a_line_that_comes_in_pieces_is_not_cut_by_the_kernel_either(sesh: Sesh,
     wait_until(lambda: "y" * 79 in sesh("--screen", "lines").stdout)
 
 
-def test_a_shell_at_its_prompt_gets_text_and_enter_at_once(sesh: Sesh) -> None:
-    assert sesh("--open", "work").code == 0
-    assert sesh("--wait", "work", "--prompt", "--timeout", "20").code == 0
-    assert sesh("--send", "work", "echo $((40 + 2))", "--enter", "--json").json()["submitted"] is True
-    assert sesh("--wait", "work", "--for", "^42$", "--timeout", "20").code == 0
-
-
 def test_the_status_says_which_modes_are_on(sesh: Sesh, composer: Composer) -> None:
     composer()
     on = {"bracketed_paste": True, "alternate_screen": False, "canonical": False, "echo": False}
@@ -472,3 +414,14 @@ def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home, ed
     done = sesh("--send", "ed", ":wq", "--enter", "--json")
     assert done.json()["submitted"] is True
     wait_until(lambda: os.path.exists(f"{home.path}/notes.txt"))
+
+
+def test_two_sends_at_once_come_one_behind_the_other(composer: Composer, here: None) -> None:
+    taken = composer()
+    texts = ["first of the two", "second of the two"]
+    threads = [threading.Thread(target=Session("agent").send, args=(text,), kwargs={"enter": True}) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken()) == texts

@@ -68,14 +68,6 @@ def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> No
     assert not os.path.exists(os.path.join(home.path, "told"))
 
 
-def test_a_terminal_out_of_focus_is_told_of_its_own_session(sesh: Sesh, home: Home) -> None:
-    terminal = here(home)
-    terminal.type("printf '\\033[?1004h'; sleep 0.5; echo; read -p 'push it? ' x\r")
-    wait_until(lambda: 1004 in terminal.modes)
-    terminal.type("\x1b[O")
-    terminal.wait_for_raw(b"\x1b]99;;work waits: push it?\x1b\\")
-
-
 def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home: Home) -> None:
     hooks(home, on_waiting='echo "$SESH_STATE|$SESH_WHY|$SESH_QUESTION|$SESH_SESSION|${SESH_HOST:+host}" >told')
     needs(sesh)
@@ -165,12 +157,6 @@ def test_a_bell_takes_nothing_from_the_question_behind_it(sesh: Sesh, home: Home
     needs(sesh, name="last")
     terminal.wait_for_raw(b"\x1b]99;;last waits")
     assert b"both rings" not in terminal.raw
-
-
-def test_a_job_that_rings_and_ends_at_once_is_told(sesh: Sesh, home: Home) -> None:
-    terminal = here(home)
-    sesh("--open", "job", "--", "sh", "-c", "printf '\\a'")
-    terminal.wait_for_raw(b"\x1b]99;;job rings\x1b\\")
 
 
 @pytest.mark.parametrize("name", ["work", "other"])

@@ -42,15 +42,6 @@ def test_it_shows_the_session_and_what_runs_and_is_given_back(wanted: Home) -> N
     assert (titles(terminal).count(PUSH), titles(terminal).count(POP)) == (1, 1)
 
 
-def test_without_the_setting_titles_are_the_programs_alone(home: Home) -> None:
-    terminal = home.terminal("work")
-    terminal.type("printf '\\033]2;mine\\007'; cat\r")
-    terminal.wait_until(lambda: "mine" in titles(terminal))
-    terminal.type("\x03\x1c")
-    assert terminal.exit_code() == 0
-    assert titles(terminal) == ["mine", ""]
-
-
 def test_a_title_that_the_program_sets_stands_behind_the_sessions_name(wanted: Home) -> None:
     terminal = wanted.terminal("work")
     shows(terminal, "work — bash")

@@ -66,14 +66,6 @@ def test_its_last_words_are_kept_though_somebody_looked_before(home: Home) -> No
     assert "the last" in home.sesh("--screen", "srv").stdout
 
 
-def test_no_daemon_stays_for_it(home: Home) -> None:
-    home.sesh("--open", "srv", "--", *CRASH)
-    ended(home, "srv")
-    pid = home.summary("srv")["daemon_pid"]
-    wait_until(lambda: not identity.start_time(pid))
-    assert not os.path.exists(os.path.join(home.directory, "srv.sock"))
-
-
 def test_its_commands_can_be_listed(home: Home) -> None:
     home.sesh("--open", "work")
     assert home.sesh("--run", "work", "--", "echo", "hi").code == 0
@@ -192,15 +184,6 @@ def test_who_starts_it_again_is_greeted_by_what_happened_and_not_as_in_a_new_ses
     assert "new session" not in terminal.text()
 
 
-def test_new_asks_what_is_to_become_of_it(home: Home) -> None:
-    crashed(home)
-    terminal = home.terminal("--new", "srv")
-    terminal.wait_for("Replace")
-    terminal.type("r")
-    terminal.wait_for(PROMPT)
-    assert state(home, "srv") == "running"
-
-
 def test_a_lost_session_is_not_replaced_in_silence_either(home: Home) -> None:
     home.sesh("--open", "work")
     assert home.sesh("--run", "work", "--", "echo", "before").code == 0
@@ -216,16 +199,6 @@ def test_a_lost_session_is_not_replaced_in_silence_either(home: Home) -> None:
     assert done.code == 0
     assert "started again" in done.stderr
     assert "before" in home.sesh("--logs", "again").stdout
-
-
-def test_a_job_that_was_lost_is_replaced_by_the_next_one_of_its_name(home: Home) -> None:
-    """A job that cron starts each night must not fail for ever after a loss of power."""
-    job = home.start("--exec", "backup", "--", "sleep", "1000")
-    wait_until(lambda: home.names() == ["backup"])
-    os.kill(home.sesh("--status", "backup", "--json").json()["daemon_pid"], 9)
-    job.communicate()
-    done = home.sesh("--exec", "backup", "--", "sh", "-c", "exit 4")
-    assert (done.code, "backup was lost" in done.stderr) == (4, True)
 
 
 def test_after_a_week_it_is_forgotten(home: Home) -> None:

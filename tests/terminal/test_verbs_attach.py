@@ -90,13 +90,6 @@ def test_a_daemon_that_dies_is_told_and_the_code_is_1(terminal: Open, sesh: Sesh
     assert sesh("--kill", "work").code == 0
 
 
-def test_attach_finds_only_what_is_there(terminal: Open, home: Home) -> None:
-    opened = terminal("--attach", "work")
-    assert opened.exit_code() == 1
-    opened.wait_for("no session work")
-    assert home.names() == []
-
-
 def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, sesh: Sesh) -> None:
     """The next terminal often gets the number of the pty that the job had, and was then taken for that session's own;
     and the end of a program that had ended before was told only when something else woke the daemon.
@@ -296,12 +289,6 @@ def test_inside_a_session_a_kept_job_is_shown_and_nothing_is_left(terminal: Open
     left(opened, "one")
 
 
-def test_new_inside_a_session_switches_to_what_it_created(terminal: Open, sesh: Sesh) -> None:
-    opened = inside(terminal("one"))
-    opened.type("sesh --new\n")
-    opened.wait_until(lambda: _attached(sesh) == {"1": 1, "one": 0}, what="the switch to 1")
-
-
 # -- questions
 
 
@@ -342,15 +329,6 @@ def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, 
     opened.type(answer if answer == "\r" else answer + "\r")
     left(inside(opened), name)
     assert (sesh("--status", "work", "--json").json()["pid"] == pid) == (answer != "r")
-
-
-def test_new_is_cancelled_with_1(terminal: Open, sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work")
-    opened = terminal("--new", "work")
-    opened.wait_for("ancel")
-    opened.type("c\r")
-    assert opened.exit_code() == 1
-    assert home.names() == ["work"]
 
 
 def test_replace_is_proposed_where_the_daemon_does_not_answer(terminal: Open, sesh: Sesh) -> None:
@@ -400,23 +378,6 @@ def test_sessions_are_ended_by_their_label(terminal: Open, sesh: Sesh, home: Hom
     assert home.names() == ["one", "other", "two"]
     assert sesh("--kill", "--label", "team=shop").code == 0
     assert home.names() == ["other"]
-
-
-def test_y_ends_the_session_that_one_is_in_unasked(terminal: Open, home: Home) -> None:
-    inside = terminal("work")
-    inside.wait_for(PROMPT)
-    inside.type("sesh --kill -y\r")
-    inside.exit_code()
-    assert home.names() == []
-
-
-def test_names_beside_a_label_end_nothing(sesh: Sesh, home: Home) -> None:
-    """The named one was ended too, whatever its label."""
-    sesh("--open", "one", "--label", "team=shop", "--", "sleep", "60")
-    sesh("--open", "other", "--label", "team=web", "--", "sleep", "60")
-    refused = sesh("--kill", "other", "--label", "team=shop")
-    assert (refused.code, "--kill takes names or --label, not both" in refused.stderr) == (2, True)
-    assert home.names() == ["one", "other"]
 
 
 def test_a_new_session_named_like_a_verb_is_asked_about(terminal: Open, sesh: Sesh, home: Home) -> None:
@@ -493,14 +454,6 @@ def test_a_verb_without_dashes_behind_the_name_of_a_session_is_asked_about(
     assert home.names() == []
 
 
-def test_a_directory_named_like_a_verb_is_one(terminal: Open, sesh: Sesh, home: Home) -> None:
-    home.write("logs/file", "")
-    sesh("--open", "notes")
-    opened = terminal("notes", "logs")
-    opened.wait_for(" notes already runs; the directory logs is ignored")
-    left(inside(opened), "notes")
-
-
 def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Open, sesh: Sesh) -> None:
     line = "new session work · Ctrl-\\ leaves"
     opened = terminal("work")
@@ -518,15 +471,6 @@ def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Ope
     terminal("kept", "--no-detach-key", "--", "sleep", "9").wait_for("new session kept · sesh --detach leaves")
 
 
-def test_a_client_that_only_watches_says_so_at_the_first_key(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "work", "--", "sh", "-c", "echo ready; exec cat")
-    watching = terminal("work", "--read-only")
-    watching.wait_for("ready")
-    watching.type("a")
-    watching.wait_for("read-only: keys are not passed on")
-    left(watching, "work")
-
-
 def test_after_a_rename_the_client_says_so(terminal: Open, sesh: Sesh) -> None:
     opened = inside(terminal("old"))
     sesh("--rename", "old", "new")
@@ -540,14 +484,6 @@ def test_the_list_fits_the_terminal(terminal: Open, sesh: Sesh) -> None:
     assert opened.exit_code() == 0
     assert [line[:6] for line in opened.screen() if line] == [" NAME", " work"] or len(opened.screen()[1]) <= 50
     assert opened.screen()[2] == ""
-
-
-def test_ctrl_c_on_a_terminal_reaches_the_job(terminal: Open) -> None:
-    job = "trap 'exit 7' INT; echo ready; while :; do sleep 0.05; done"
-    opened = terminal("--exec", "job", "--follow", "--", "sh", "-c", job)
-    opened.wait_for("ready")
-    opened.type(b"\x03")
-    assert opened.exit_code() == 7
 
 
 @pytest.mark.needs("vim")

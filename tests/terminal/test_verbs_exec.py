@@ -62,10 +62,6 @@ def test_a_person_is_told_at_once_that_a_quiet_job_prints_nothing_into_a_file_or
     assert Path(home.path, "said").read_text() == ""
 
 
-def test_the_code_does_not_come_from_the_screen(sesh: Sesh) -> None:
-    assert sesh("--exec", "--", "sh", "-c", "printf '[build ended: 0]\\n'; exit 9").code == 9
-
-
 def test_words_after_the_dashes_reach_the_program_as_they_are(sesh: Sesh) -> None:
     words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
     done = sesh("--exec", "--print", "--", "printf", "<%s>\\n", *words)
@@ -142,12 +138,6 @@ def test_output_is_printed_as_the_program_wrote_it(sesh: Sesh) -> None:
     assert done.raw == b"a\n\tb\r\n\xff\x1b[1m."
 
 
-def test_followed_output_is_whole(sesh: Sesh) -> None:
-    done = sesh("--exec", "--follow", "--", "seq", "100000")
-    assert done.code == 0
-    assert done.raw == b"".join(b"%d\n" % number for number in range(1, 100001))
-
-
 def test_followed_output_comes_while_the_job_runs(home: Home) -> None:
     process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo begun; read line; echo got $line")
     assert process.stdout is not None
@@ -181,22 +171,11 @@ def test_jobs_without_a_name_take_the_lowest_free_numbers(sesh: Sesh, home: Home
     assert names == ["1", "3", "4"]
 
 
-def test_two_jobs_at_the_same_instant_never_share_a_number(home: Home) -> None:
-    started = [home.start("--exec", "-d", "--", "sleep", "60") for _ in range(6)]
-    names = sorted(process.communicate(timeout=20)[0].decode().strip() for process in started)
-    assert names == ["1", "2", "3", "4", "5", "6"]
-
-
 def test_a_time_limit_ends_the_job_with_124(sesh: Sesh, home: Home) -> None:
     done = sesh("--exec", "slow", "--timeout", "0.3", "--json", "--", "sleep", "60")
     assert done.code == done.json()["exit_code"] == 124
     assert done.json()["timed_out"] is True
     assert home.names() == []
-
-
-def test_a_time_limit_of_years_ends_nothing(sesh: Sesh) -> None:
-    """The kernel counts no longer than 24 days: the daemon died of it."""
-    assert sesh("--exec", "--timeout", "999999999", "--", "sh", "-c", "sleep 0.1; exit 3").code == 3
 
 
 def test_a_kept_job_can_be_read_until_it_is_killed(sesh: Sesh, home: Home) -> None:
@@ -209,49 +188,6 @@ def test_a_kept_job_can_be_read_until_it_is_killed(sesh: Sesh, home: Home) -> No
     assert sesh("--exec", "build", "--", "true").code == 125
     assert sesh("--kill", "build").code == 0
     assert home.names() == []
-
-
-def test_a_name_that_runs_is_no_job(sesh: Sesh) -> None:
-    sesh("--open", "web")
-    done = sesh("--exec", "web", "--json", "--", "true")
-    assert done.code == 125
-    assert done.json()["error"]["code"] == "exists"
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "answer"),
-    [
-        (["--", "no-such-program"], 127, "not found"),
-        (["--", ""], 127, "command not found"),
-        (["--", "/etc/passwd"], 126, "cannot execute"),
-        (["-C", "/no/such", "--", "true"], 125, "there is no directory /no/such"),
-        (["a/b", "--", "true"], 2, "not a valid session name"),
-        (["--timeout", "soon", "--", "true"], 2, "seconds"),
-        (["--timeout", "-1", "--", "true"], 2, "seconds"),
-        (["--timeout", "nan", "--", "true"], 2, "seconds"),
-        (["--env", "X", "--", "true"], 2, "--env NAME=VALUE"),
-        (["--label", "x", "--", "true"], 2, "KEY=VALUE"),
-        (["build"], 2, "write the command after --: sesh --exec build -- CMD, or sesh --exec -- build"),
-        (["--print", "ls /"], 2, "write the command after --: sesh --exec --print -- sh -c 'ls /'\n"),
-        (["-C", "/", "/bin/ls", "a"], 2, "write the command after --: sesh --exec -C / -- /bin/ls a\n"),
-        (["build", "--"], 2, "write the command after --"),
-        (["build", "make", "--", "x"], 2, "too many arguments"),
-        (["--print", "--follow", "--", "x"], 2, "cannot be combined"),
-        (["--nonsense", "--", "x"], 2, "no option --nonsense"),
-    ],
-)
-def test_what_cannot_be_done_leaves_nothing_behind(
-    sesh: Sesh, home: Home, words: list[str], code: int, answer: str
-) -> None:
-    done = sesh("--exec", *words)
-    assert done.code == code
-    assert answer in done.stderr
-    assert done.stderr.startswith("sesh: ")
-    assert done.stderr.count("\n") == 1
-    assert done.raw == b""
-    assert home.names() == []
-    shown = sesh("--exec", "--json", *words).json()
-    assert set(shown) == {"error"}
 
 
 def test_directory_and_variables_are_the_jobs(sesh: Sesh, home: Home) -> None:
@@ -309,17 +245,6 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     wait_until(lambda: home.names() == [])
 
 
-@pytest.mark.parametrize("options", [[], ["--follow"], ["--print"]])
-def test_a_person_who_ends_a_tied_job_is_told_so_on_a_line_of_its_own(home: Home, options: list[str]) -> None:
-    """The line, or the prompt, stood behind the output and the terminal's ^C."""
-    terminal = home.terminal("--exec", "job", "--tie", *options, "--", "sh", "-c", "printf 'ready> '; exec sleep 60")
-    wait_until(lambda: home.names() == ["job"])
-    assert home.sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
-    terminal.type(b"\x03")
-    assert terminal.exit_code() == 128 + signal.SIGHUP
-    assert bytes(terminal.raw).endswith(b"\r\nsesh: job was killed\r\n")
-
-
 def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> None:
     """`echo hi | sesh --exec -- cat` hung without a word."""
     process = home.start("--exec", "job", "--", "cat", stdin=subprocess.PIPE)
@@ -338,13 +263,6 @@ def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:
     wait_until(lambda: home.names() == ["job"])
     home.sesh("--kill", "job")
     assert process.communicate(timeout=10) == (b"", b"sesh: job was killed\n")
-    assert process.returncode == 129
-
-
-def test_a_job_whose_daemon_is_told_to_end_was_not_killed_by_a_person(home: Home) -> None:
-    process = home.start("--exec", "job", "--", "sleep", "1000")
-    os.kill(wait_until(lambda: home.names() == ["job"] and home.summary("job")["daemon_pid"]), signal.SIGTERM)
-    assert process.communicate(timeout=10) == (b"", b"sesh: job was ended by SIGTERM to its daemon\n")
     assert process.returncode == 129
 
 
@@ -402,18 +320,6 @@ def test_an_old_job_of_the_name_is_told_of_in_the_new_session(home: Home) -> Non
     looked.type("exit\r")
     assert looked.exit_code() == 0
     assert home.sesh("--logs", "job").stdout == "lost\n"
-
-
-def test_the_end_of_the_program_before_is_told_of_in_the_new_session_and_no_shell_s(home: Home) -> None:
-    """A night's computation was over, and its name led to an empty shell without a word."""
-    home.sesh("--open", "al", "--", "sh", "-c", "true")
-    wait_until(lambda: home.names() == [])
-    looked = home.terminal("al", columns=120)
-    looked.wait_for(re.compile(r"new session al; the one before ended (\d+s ago|just now): 0 · Ctrl-\\ leaves"))
-    looked.type("exit\r")
-    assert looked.exit_code() == 0
-    again = home.terminal("al", columns=120)
-    again.wait_for("new session al · Ctrl-\\ leaves")
 
 
 def test_a_session_that_has_ended_here_is_said_to_have(home: Home) -> None:

@@ -73,14 +73,6 @@ def test_labels_of_a_session_that_runs_are_set_and_what_is_not_applied_is_said(s
     assert sesh("--list", "--json").json()[0]["labels"] == {"team": "b"}
 
 
-def test_r08_many_who_open_the_same_name_get_one_session(home: Home) -> None:
-    started = [home.start("--open", "web", "--json", "--", "sleep", "60") for _ in range(6)]
-    answer = [json.loads(process.communicate(timeout=20)[0]) for process in started]
-    assert [each["ok"] for each in answer] == [True] * 6
-    assert sum(each["created"] for each in answer) == 1
-    assert home.names() == ["web"]
-
-
 def test_new_takes_the_lowest_free_number_and_prints_it(sesh: Sesh) -> None:
     assert [sesh("--new", "-d").stdout for _ in range(2)] == ["1\n", "2\n"]
     sesh("--kill", "1")
@@ -198,12 +190,6 @@ def test_labels_are_set_and_removed(sesh: Sesh) -> None:
     assert sesh("--label", "web", "nonsense").code == 2
 
 
-def test_a_message_to_nobody_says_so(sesh: Sesh) -> None:
-    sesh("--open", "web")
-    assert "no client is attached" in sesh("--message", "web", "hello").stderr
-    assert sesh("--message", "web", "hello", "--json").json() == {"ok": True, "name": "web", "clients": 0}
-
-
 def test_a_renamed_session_is_the_same_under_another_name(sesh: Sesh, home: Home) -> None:
     sesh("--open", "one")
     sesh("--open", "two")
@@ -229,27 +215,12 @@ def test_each_of_several_is_killed_though_one_is_not_there(sesh: Sesh, home: Hom
     assert home.names() == []
 
 
-def test_a_program_that_ignores_hangups_is_killed_after_two_seconds(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "deaf", "--", "sh", "-c", "trap '' HUP TERM INT; echo deaf; while :; do sleep 1; done")
-    wait_until(lambda: "deaf" in sesh("--screen", "deaf").stdout)
-    assert sesh("--kill", "deaf", "--json").json() == {"ok": True, "killed": ["deaf"]}
-    assert home.names() == []
-
-
 def test_kill_all_ends_every_session_here(sesh: Sesh, home: Home) -> None:
     for name in ("a", "b", "c"):
         sesh("--open", name)
     assert sesh("-K", "--json").json() == {"ok": True, "killed": ["a", "b", "c"]}
     assert sesh("--kill-all", "--json").json() == {"ok": True, "killed": []}
     assert home.names() == []
-
-
-def test_a_name_is_free_at_once_when_its_session_was_killed(sesh: Sesh, home: Home) -> None:
-    """A new session must never land in the dying daemon's backlog."""
-    for _ in range(15):
-        assert sesh("--open", "web", "--", "sleep", "60").code == 0
-        assert sesh("--kill", "web").code == 0
-        assert home.names() == []
 
 
 def test_a_lost_session_is_shown_told_and_made_anew(sesh: Sesh, home: Home) -> None:
@@ -263,15 +234,6 @@ def test_a_lost_session_is_shown_told_and_made_anew(sesh: Sesh, home: Home) -> N
     assert sesh("--status", "web", "--json").json()["state"] == "lost"
     assert sesh("--open", "web", "--json").json()["created"] is True
     assert sesh("--list", "--json").json()[0]["state"] == "running"
-
-
-def test_a_lost_session_is_forgotten_by_kill(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "web")
-    os.kill(daemon(home, "web"), signal.SIGKILL)
-    wait_until(lambda: sesh("--list", "--json").json()[0]["state"] == "lost")
-    assert sesh("--kill", "web").code == 0
-    assert home.names() == []
-    assert sesh("--kill", "web").code == 1
 
 
 def test_a_daemon_that_hangs_is_listed_and_can_be_killed(sesh: Sesh, home: Home) -> None:
@@ -304,12 +266,6 @@ def test_a_session_of_another_machine_is_shown_and_left_alone(sesh: Sesh, home: 
     os.unlink(path)
 
 
-def test_a_session_with_the_name_of_a_verb_is_a_session(sesh: Sesh) -> None:
-    assert sesh("--open", "list").code == 0
-    assert [each["name"] for each in sesh("--list", "--json").json()] == ["list"]
-    assert sesh("--kill", "list").code == 0
-
-
 def test_closed_descriptors_are_not_taken_for_stdin_and_stdout(home: Home, sesh: Sesh) -> None:
     """The connection to the daemon used to get number 0 or 1: `--send NAME -` read its own answers and hung, and
     `--exec --follow` wrote the job's output to the daemon.
@@ -325,34 +281,6 @@ def test_closed_descriptors_are_not_taken_for_stdin_and_stdout(home: Home, sesh:
     assert followed.returncode == 255  # the job has run
     assert b"cannot write output" in followed.stderr
     assert shell("--exec --print -- sh -c 'exit 5' <&- >&- 2>&-").returncode == 5
-
-
-def test_opening_a_name_while_it_is_ended_always_succeeds(home: Home) -> None:
-    """Asked in the moment in which the daemon went, `--open` failed with "the daemon closed the connection"."""
-    for _ in range(8):
-        home.sesh("--open", "web")
-        ending, opening = home.start("--kill", "web"), home.start("--open", "web", "--", "sleep", "60")
-        _, said = opening.communicate(timeout=20)
-        ending.communicate(timeout=20)
-        assert opening.returncode == 0
-        assert not said or b"already runs" in said
-
-
-def test_a_kept_name_is_said_to_be_kept_not_to_run(sesh: Sesh) -> None:
-    sesh("--exec", "job", "--keep", "--", "true")
-    sesh("--open", "other", "--", "sleep", "60")
-    for words in (["--open", "job"], ["--exec", "job", "--", "true"], ["--rename", "other", "job"]):
-        assert "is kept; `sesh --kill job`" in sesh(*words).stderr
-    assert "is kept; choose --join" in sesh("--new", "job", "-d").stderr
-
-
-def test_who_has_no_terminal_is_told_what_does_without(sesh: Sesh) -> None:
-    assert "`sesh --open web`" in sesh("web").stderr
-    sesh("--open", "web", "--", "sleep", "60")
-    for words in (["web"], ["--attach", "web"]):
-        answer = sesh(*words)
-        assert answer.code == 1
-        assert "`sesh --screen web`" in answer.stderr
 
 
 def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:

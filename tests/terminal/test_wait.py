@@ -67,17 +67,6 @@ def test_a_command_that_prints_nothing_and_is_not_echoed_is_waited_for(sesh: Ses
         assert time.monotonic() - began >= 0.4
 
 
-@pytest.mark.needs("zsh", "fish", "dash")
-@pytest.mark.parametrize("shell", ["zsh -i", "fish", "dash -i"])
-def test_every_shell_has_a_prompt(sesh: Sesh, shell: str) -> None:
-    sesh("--open", "work", "--", *shell.split())
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
-    begun = time.monotonic()
-    typed(sesh, "sleep 0.5")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
-    assert time.monotonic() - begun >= 0.5
-
-
 @pytest.mark.usefixtures("work")
 @pytest.mark.parametrize("program", ["cat", "read x", "read -sn1 x", "python3", "sh -c 'read x'"])
 def test_another_program_that_reads_is_no_prompt(sesh: Sesh, program: str) -> None:
@@ -177,52 +166,6 @@ def test_the_last_words_of_a_program_are_searched(sesh: Sesh, home: Home) -> Non
     typed(sesh, "exec sh -c 'sleep 0.3; seq 20000; echo la''st words'")
     done = sesh("--wait", "work", "--for", "last words$")
     assert (done.code, done.stdout) == (0, "for: last words\n")
-
-
-@pytest.mark.usefixtures("work")
-def test_time_that_runs_out_is_124_and_an_error_in_json(sesh: Sesh) -> None:
-    done = sesh("--wait", "work", "--exit", "--timeout", "0.3", "--json")
-    assert done.code == 124
-    assert done.json()["error"]["code"] == "timeout"
-    assert "no end within 0.1 s" in sesh("--wait", "work", "--exit", "--timeout", "0.1").stderr
-
-
-@pytest.mark.usefixtures("work")
-def test_a_pattern_that_takes_forever_costs_the_session_nothing(
-    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The regular expression of one wait could have run in the daemon, and held up everybody."""
-    home.patience = 30  # the search ends when it has had its processor time, also where its waiter was killed
-    impatient(monkeypatch, 2.0)
-    waiting = home.start("--wait", "work", "--for", r"(a+)+$ never")
-    typed(sesh, "printf 'a%.0s' $(seq 60); echo b")
-    assert sesh("--send", "work", "echo al''ive", "--enter").code == 0
-    assert sesh("--wait", "work", "--for", "alive", "--timeout", "10").code == 0
-    waiting.kill()
-
-
-@pytest.mark.usefixtures("work")
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--for", "("],
-        ["--idle", "no"],
-        ["--timeout", "-1"],
-        ["--from", "x"],
-        ["--from", "1", "--since-start"],
-        ["--what"],
-    ],
-)
-def test_wrong_words_are_said_in_one_line(sesh: Sesh, words: list[str]) -> None:
-    done = sesh("--wait", "work", *words)
-    assert done.code == 2
-    assert done.stderr.startswith("sesh: ")
-    assert done.stderr.count("\n") == 1
-
-
-def test_a_name_that_never_was_is_not_found(sesh: Sesh) -> None:
-    done = sesh("--wait", "nothing", "--exit", "--json")
-    assert (done.code, done.json()["error"]["code"]) == (1, "not_found")
 
 
 @pytest.mark.usefixtures("work")

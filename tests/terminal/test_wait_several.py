@@ -103,13 +103,6 @@ def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh) -> Non
     assert (none.code, none.stderr.startswith("sesh: no session has the label")) == (1, True), "its end is no condition"
 
 
-def test_words_that_make_no_sense_for_several_are_refused(sesh: Sesh) -> None:
-    assert sesh("--wait", "--exit").code == 2
-    assert sesh("--wait", "a", "b", "--from", "3").code == 2
-    assert sesh("--wait", "a b", "c").code == 2
-    assert sesh("--wait", "--label", "nothing").code == 2
-
-
 def test_ctrl_c_stops_waiting_for_all_and_ends_none(sesh: Sesh, home: Home) -> None:
     opened(sesh, "a", "b")
     waiting = home.start("--wait", "a", "b", "--exit")

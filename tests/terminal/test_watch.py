@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import termios
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,7 @@ from sesh.errors import Refused
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from tests.support import PROMPT, ROOT, Home, Result, Terminal, wait_until
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -45,12 +44,6 @@ def test_the_list_follows_what_happens(terminal: Open, sesh: Sesh, home: Home) -
     opened.wait_for("no sessions; `sesh NAME` creates one")
 
 
-def test_it_names_its_keys_also_if_nothing_waits(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "work", "--", "sleep", "60")
-    opened = terminal("--watch")
-    opened.wait_for("r refresh  q quit")
-
-
 def test_the_last_line_of_a_drawn_screen_is_not_shown(terminal: Open, sesh: Sesh) -> None:
     """A row of htop's stood there, without its beginning."""
     source = "sesh --state working; printf '\\033[2J\\033[3;1Hload 0.5\\033[1;1Hcpu 1%%'; exec sleep 60"
@@ -74,18 +67,18 @@ def test_only_rows_that_changed_are_written_and_nothing_is_wiped(terminal: Open,
     assert b"\x1b[1;1H" not in later, "the headings did not change"
 
 
-@pytest.mark.parametrize("key", ["q", "\x1b", "\x03"])
-def test_leaving_gives_the_terminal_back_with_the_last_list(home: Home, key: str) -> None:
+def test_leaving_gives_the_terminal_back_with_the_last_list(home: Home) -> None:
     home.sesh("--open", "work")
     opened = home.terminal(command=["bash"])
     opened.wait_for(PROMPT)
-    opened.type("stty -a > before; sesh --watch; echo code=$?; stty -a > after\r")
-    opened.wait_for(re.compile(r"^ NAME"))
-    opened.type(key)
-    opened.wait_for(re.compile(rf"sesh --watch.*\n NAME .*\n work .*\ncode=0\n{PROMPT}", re.DOTALL))
-    assert b"\x1b[?25h\x1b[?1049l" in opened.raw
-    with open(f"{home.path}/before") as before, open(f"{home.path}/after") as after:
-        assert before.read() == after.read()
+    for key in ("q", "\x1b", "\x03"):
+        opened.type("clear; stty -a > before; sesh --watch; echo code=$?; stty -a > after\r")
+        opened.wait_for(re.compile(r"^ NAME"))
+        opened.type(key)
+        opened.wait_for(re.compile(rf"^ NAME .*\n work .*\ncode=0\n{PROMPT}", re.DOTALL | re.MULTILINE))
+        assert b"\x1b[?25h\x1b[?1049l" in opened.raw
+        with open(f"{home.path}/before") as before, open(f"{home.path}/after") as after:
+            assert before.read() == after.read()
 
 
 def test_a_signal_gives_the_terminal_back_too(terminal: Open, sesh: Sesh) -> None:
@@ -155,7 +148,6 @@ FILES = (
 )
 """Another question, which comes by itself."""
 KEY = "stty -icanon; x=$(head -c 1)"
-MENU = "stty -icanon; printf '1) yes 2) no '; x=$(head -c 1); echo got=$x; printf 'more? '; x=$(head -c 1); echo got=$x"
 
 
 def asking(sesh: Sesh, name: str, source: str) -> None:
@@ -170,7 +162,7 @@ def test_who_waits_stands_above_the_list_and_is_answered_in_place(terminal: Open
     opened = terminal("--watch")
     opened.wait_for(re.compile(r"^waiting for you\n> job +\d+s  push it\?\n\n NAME.*\n calm", re.DOTALL))
     opened.type("y")
-    opened.wait_for(re.compile(r"> job +\d+s  really\?"))
+    opened.wait_for(re.compile(r"> job +\d+s  really\?\n.*\njob was answered", re.DOTALL))
     assert "got=y" in sesh("--screen", "job").stdout
     opened.type("/not yet\r")
     opened.wait_until(lambda: "got=not yet" in sesh("--screen", "job").stdout)
@@ -180,31 +172,16 @@ def test_who_waits_stands_above_the_list_and_is_answered_in_place(terminal: Open
 @tells
 def test_the_marked_one_is_in_sight_however_many_wait(terminal: Open, sesh: Sesh) -> None:
     """The list was cut at its end, and a key answered a session that nobody saw."""
-    for number in range(6):
+    for number in range(4):
         asking(sesh, f"job{number}", ASKS)
-    opened = terminal("--watch", columns=40, rows=5)
+    opened = terminal("--watch", columns=40, rows=4)
     opened.wait_for("> job0")
-    opened.type("\x1b[B" * 5)
-    opened.wait_for(re.compile(r"> job5 .*push it\?\n … 5 more"))
+    opened.type("\x1b[B" * 3)
+    opened.wait_for(re.compile(r"> job3 .*push it\?\n … "))
     opened.type("y")
-    opened.wait_until(lambda: "got=y" in sesh("--screen", "job5").stdout)
+    opened.wait_until(lambda: "got=y" in sesh("--screen", "job3").stdout)
     opened.resize(40, 2)
-    opened.wait_for(re.compile(r"^> job5"))
-
-
-@tells
-def test_a_password_is_not_shown(terminal: Open, sesh: Sesh) -> None:
-    asking(sesh, "job", "exec bash -c \"read -s -p 'Password: ' x; echo; echo got=\\$x; read -p 'and? ' y; sleep 60\"")
-    opened = terminal("--watch")
-    opened.wait_for(re.compile(r"> job +\d+s  Password:"))
-    opened.type("hunter2")
-    opened.wait_for("answer job: •••••••_")
-    opened.type("\r")
-    opened.wait_for(re.compile(r"> job +\d+s  and\?"))
-    assert b"hunter2" not in opened.raw
-    assert "got=hunter2" in sesh("--screen", "job").stdout
-    opened.type("/in clear")
-    opened.wait_for("answer job: in clear_")
+    opened.wait_for(re.compile(r"^> job3"))
 
 
 @tells
@@ -244,25 +221,6 @@ def test_a_key_answers_no_question_that_came_after_the_picture(terminal: Open, s
     assert "got" not in sesh("--screen", "job").stdout
     opened.type("n")
     opened.wait_until(lambda: "got=n" in sesh("--screen", "job").stdout)
-
-
-@tells
-def test_the_same_question_asked_again_is_another_one(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two people answered the first, and the second answer went to the next file."""
-    monkeypatch.setenv("HOME", home.path)
-    monkeypatch.setenv("SESH_DIR", home.directory)
-    asking(sesh, "job", "for i in 1 2 3; do printf 'Overwrite? '; read x; echo got=$x; done; sleep 60")
-    first = sesh("--status", "job", "--json").json()["activity"]
-    target = Target(Caller())
-    send.answer(target, "job", "y", first["since"], "Overwrite?")
-
-    def refused() -> str:
-        with pytest.raises(Refused) as refusal:
-            send.answer(target, "job", "y", first["since"], "Overwrite?")
-        return str(refusal.value)
-
-    wait_until(lambda: 'job is waiting, but has asked again: "Overwrite?"; nothing was typed' in refused())
-    assert sesh("--screen", "job").stdout.count("got=") == 1
 
 
 @tells
@@ -359,7 +317,7 @@ def test_a_key_before_anything_was_shown_answers_nothing(home: Home) -> None:
 
 
 @tells
-@pytest.mark.parametrize("secret", ["7secret", "yes2no", "1", "s3cret", "quick", "a q r", "/pass"])
+@pytest.mark.parametrize("secret", ["7secret", "quick", "/pass"])
 def test_the_first_key_of_a_secret_is_no_answer(terminal: Open, sesh: Sesh, secret: str) -> None:
     asking(sesh, "job", "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
     opened = terminal("--watch")
@@ -382,7 +340,7 @@ def test_what_waits_for_enter_to_run_again_is_not_run_by_another_answer(terminal
     wait_until(lambda: sesh("--list", "--json").json()[0]["state"] == "lost")
     assert sesh("--restore").code == 0
     opened = terminal("--watch")
-    for keys in ("n", "3", "/no\r"):
+    for keys in ("n", "/no\r"):
         opened.wait_for(re.compile(r"> job +\d+s  press Enter to run again"))
         opened.type(f"\x1b[B{keys}")  # an arrow: a mark that has just come takes no answer
         opened.wait_for("job waits for Enter to run again")
@@ -409,7 +367,7 @@ def test_a_line_is_for_the_question_at_which_it_was_begun(terminal: Open, sesh: 
 
 
 @tells
-@pytest.mark.parametrize(("key", "reads", "got"), [("y", "read x", "yes"), ("n", "read x", "no"), ("y", KEY, "y")])
+@pytest.mark.parametrize(("key", "reads", "got"), [("n", "read x", "no"), ("y", KEY, "y")])
 def test_a_program_that_reads_lines_gets_the_word_that_its_question_spells_out(
     terminal: Open, sesh: Sesh, key: str, reads: str, got: str
 ) -> None:
@@ -419,16 +377,6 @@ def test_a_program_that_reads_lines_gets_the_word_that_its_question_spells_out(
     opened.wait_for("> job")
     opened.type(key)
     opened.wait_until(lambda: f"got={got}\n" in sesh("--screen", "job").stdout)
-
-
-@tells
-def test_a_menu_gets_a_key_and_no_enter(terminal: Open, sesh: Sesh) -> None:
-    asking(sesh, "menu", MENU)
-    opened = terminal("--watch")
-    opened.wait_for("> menu")
-    opened.type("2")
-    opened.wait_for(re.compile(r"> menu +\d+s +more\?"))
-    assert sesh("--screen", "menu").stdout.count("got=") == 1
 
 
 @tells
@@ -447,18 +395,6 @@ def test_the_marked_one_of_several_is_answered_or_attached_to(terminal: Open, se
     opened.type("a")
     opened.wait_until(lambda: sesh("--status", "two", "--json").json()["attached"] == 1)
     opened.wait_for("really?")
-
-
-@tells
-def test_after_an_answer_the_next_question_stands_there_at_once(terminal: Open, sesh: Sesh) -> None:
-    """It said "answered" for two seconds, as long as the word about the answer stands, and took no key."""
-    asking(sesh, "job", ASKS)
-    opened = terminal("--watch")
-    opened.wait_for(re.compile(r"> job +\d+s  push it\?"))
-    opened.type("y")
-    opened.wait_for(re.compile(r"> job +\d+s  really\?\n.*\njob was answered", re.DOTALL))
-    opened.type("n")
-    opened.wait_until(lambda: "got=n" in sesh("--screen", "job").stdout)
 
 
 def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh) -> None:
@@ -523,12 +459,6 @@ def test_typed_in_a_session_the_list_ends_with_the_switch(home: Home) -> None:
     assert home.sesh("--wait", "work", "--for", "^code=0", "--since-start", "--timeout", "10").code == 0
 
 
-def test_a_session_that_says_it_failed_stands_above_the_list(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "agent", "--", "sh", "-c", "sesh --state failed 'no key'; sleep 60")
-    opened = terminal("--watch")
-    opened.wait_for(re.compile(r"^failed\n> agent +\d+s  no key"))
-
-
 def test_it_says_that_a_job_failed_which_is_not_listed_any_more(sesh: Sesh, home: Home) -> None:
     """It vanished, and nothing said how it had ended."""
     sesh("--exec", "w3", "-d", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done; exit 9")
@@ -562,20 +492,6 @@ def test_it_rings_and_tells_what_begins_to_wait_once(sesh: Sesh, home: Home) -> 
     assert opened.raw.count(b"job waits") == 1
 
 
-@tells
-def test_it_tells_nothing_of_a_session_that_is_looked_at(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "seen", "--", "sh", "-c", "read x; " + ASKS)
-    looking = home.terminal("seen")
-    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
-    opened.wait_for(re.compile(r" seen +attached"))
-    looking.type("go on\r")
-    looking.wait_for("push it?")
-    opened.wait_for(re.compile(r"> seen +\d+s  push it\?"))
-    sesh("--open", "other", "--", "sh", "-c", "printf '\\a'; sleep 60")
-    opened.wait_for_raw(b"\x1b]9;other rings\x1b\\")
-    assert b"seen waits" not in opened.raw
-
-
 def test_what_works_shows_its_last_line(terminal: Open, sesh: Sesh, home: Home) -> None:
     source = "sesh --state working; printf '\\033]0;title\\007one\\n\\033[32mcompil\\033[1ming\\033[m\\n'; "
     source += "until [ -e go ]; do sleep 0.1; done; "
@@ -596,23 +512,3 @@ def test_a_line_that_somebody_types_is_in_no_list(home: Home) -> None:
     typing.wait_for("a note to myself")
     (row,) = home.sesh("--list", "--json").json()
     assert row["last_line"] == "compiling"
-
-
-@tells
-@pytest.mark.parametrize("earlier", [True, False])
-def test_the_agents_page_s_line_finds_who_asks_also_who_asked_before(sesh: Sesh, home: Home, earlier: bool) -> None:
-    """It followed events, which a session that waited already has none of: it took its whole minute."""
-    with open(os.path.join(ROOT, "docs/AGENTS.md"), encoding="utf-8") as page:
-        (line,) = (line.strip() for line in page if line.startswith("timeout 60 sesh"))
-    sesh("--open", "calm", "--label", "team=mine", "--", "sleep", "60")
-    source = "until [ -e go ]; do sleep 0.05; done; printf 'push it? '; read x; sleep 60"
-    sesh("--open", "job", "--label", "team=mine", "--", "sh", "-c", source)
-    if earlier:
-        home.write("go", "")
-        assert sesh("--wait", "job", "--waiting", "--timeout", "15").code == 0
-    with subprocess.Popen(["sh", "-c", line], env=home.environment(), stdout=subprocess.PIPE) as found:
-        home.write("go", "")
-        out, _ = found.communicate(timeout=20)
-    assert [row["activity"]["question"] for row in json.loads(out) if row["activity"]["state"] == "waiting"] == [
-        "push it?"
-    ]
