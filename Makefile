@@ -1,5 +1,5 @@
 # Everything runs in .venv, which is created again only when pyproject.toml or setup.py changes. `make test-on` creates
-# one more for another interpreter: .venv-python3.12.
+# one more for another Python: .venv-3.12.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +22,7 @@ SECOND := $(PROGRAM)-mux
 help:
 	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
 	@echo 'make test       what sesh does (ARGS="-k name" selects tests); installs the programs that they drive'
-	@echo 'make test-on    the unit tests on another Python, if this machine has it (PYTHON=python3.12)'
+	@echo 'make test-on    the unit tests on another Python, if this machine has it (VERSION=3.12)'
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
 	@echo 'make soak       tests that are dear, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
@@ -46,7 +46,7 @@ $(STAMP): $(RUNS)
 	@touch $@
 
 $(VENV)-%/.installed: pyproject.toml setup.py .ci/venv.sh
-	@PYTHON='$*' sh .ci/venv.sh $(@D)
+	@PYTHON='$(or $(PYTHON),python$*)' sh .ci/venv.sh $(@D)
 	@$(@D)/bin/python $(PIP) install -q 'pip>=25.1'
 	$(DEVELOP) $(@D)/bin/python $(PIP) install $(GROUPS)
 	@touch $@
@@ -64,12 +64,13 @@ test-packages: $(STAMP)
 test: test-packages
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore=tests/house -m 'not soak' $(ARGS)
 
-# Without an interpreter of that name there is nothing to test.
+# Without such a Python, in PATH or of pyenv, there is nothing to test.
+FOUND = $(shell for each in python$(VERSION) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(VERSION).*/bin/python; do \
+    "$$each" -c 'import ensurepip, venv' 2>/dev/null && echo "$$each" && break; done)
 test-on:
-	@if command -v '$(PYTHON)' >/dev/null && '$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null; then \
-	    $(MAKE) -s $(VENV)-$(notdir $(PYTHON))/.installed && \
-	    $(VENV)-$(notdir $(PYTHON))/bin/pytest -q -n 2 -m 'not soak' -o cache_dir=$(VENV)-$(notdir $(PYTHON))/.cache tests/unit; \
-	else echo 'make test-on: no usable $(PYTHON) here'; fi
+	@if [ -n '$(FOUND)' ]; then $(MAKE) -s $(VENV)-$(VERSION)/.installed PYTHON='$(FOUND)' && \
+	    $(VENV)-$(VERSION)/bin/pytest -q -n 2 -m 'not soak' -o cache_dir=$(VENV)-$(VERSION)/.cache tests/unit; \
+	else echo 'make test-on: no Python $(VERSION) here'; fi
 
 fidelity: test-packages
 	LONG=1 $(BIN)/pytest -q tests/fidelity
