@@ -44,23 +44,6 @@ def build(folder: Path) -> Path:
     return folder / "dist"
 
 
-def source() -> str:
-    """The project's address."""
-    (found,) = re.findall(r'^Source = "(.*)"$', read("pyproject.toml"), re.MULTILINE)
-    return str(found)
-
-
-def relative(text: str) -> list[str]:
-    """The links and pictures of a text that lead nowhere without a repository around it."""
-    return re.findall(r"(?:\]\(|\b(?:src|srcset|href)=\")(?![a-z]+:)[^)\"]*", text)
-
-
-def missing(text: str) -> list[str]:
-    """The addresses of files of this repository in a text of which there is none."""
-    paths = re.findall(rf"{re.escape(source())}/(?:blob|raw)/v[^/]+/([^#)\s\"]+)", text)
-    return [path for path in paths if not os.path.exists(os.path.join(ROOT, path))]
-
-
 def wheelhouse(folder: Path) -> Path:
     """A directory with wheels of all that sesh requires, packed from what is installed here: no network is needed."""
     wanted, packed = [DISTRIBUTION], {DISTRIBUTION}
