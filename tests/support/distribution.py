@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from sesh.about import DISTRIBUTION
-from tests.house.source import read
 from tests.support import ROOT, Home, need
 
 NOWHERE = "http://127.0.0.1:9"
