@@ -150,7 +150,7 @@ def test_a_draft_that_a_person_has_left_is_to_be_entered_or_erased(
     assert (refused.code, said in refused.stderr) == (1, True), refused
 
 
-@pytest.mark.parametrize("discard", [b"\x03", b"\x15", b"\x1b", b"\r"])
+@pytest.mark.parametrize("discard", [b"\x15", b"\x1b"])
 def test_a_draft_is_over_once_it_is_entered_or_discarded(
     sesh: Sesh, terminal: Open, composer: Composer, discard: bytes
 ) -> None:
@@ -161,8 +161,7 @@ def test_a_draft_is_over_once_it_is_entered_or_discarded(
     opened.wait_for("> draft")
     assert sesh("--send", "agent", "x y z", "--enter").code == 1
     opened.type(discard)
-    if discard != b"\x03":
-        wait_until(lambda: "somebody is typing" not in sesh("--send", "agent", "x y z", "--enter").stderr)
+    wait_until(lambda: "somebody is typing" not in sesh("--send", "agent", "x y z", "--enter").stderr)
 
 
 def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_submitted(sesh: Sesh, terminal: Open, home: Home) -> None:
@@ -275,13 +274,6 @@ def test_a_key_that_was_answer_enough_gets_no_enter(sesh: Sesh) -> None:
     assert sesh("--screen", "keys").stdout.split() == ["Key?", "[a]", "Line?"]
 
 
-def test_a_program_that_a_key_ends_is_said_to_have_ended(sesh: Sesh) -> None:
-    assert sesh("--open", "keys", "--", "bash", "-c", "read -s -n1 -p 'Key? ' key").code == 0
-    wait_until(lambda: "Key?" in sesh("--screen", "keys").stdout)
-    sent = sesh("--send", "keys", "q", "--enter")
-    assert (sent.code, "it has ended, and got no Enter" in sent.stderr) == (1, True)
-
-
 def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,14 +301,12 @@ def test_a_text_gets_no_enter_behind_keys_that_came_meanwhile(home: Home, monkey
     assert home.sesh("--screen", "raw").stdout.split() == ["ready", "a", "textxy"]
 
 
-@pytest.mark.parametrize("asks", [True, False])
 def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(
-    sesh: Sesh, composer: Composer, here: None, asks: bool
+    sesh: Sesh, composer: Composer, here: None
 ) -> None:
     """It was typed as it came, Enter too, into a menu or a draft."""
     taken = composer()
-    if asks:
-        wire.ask("agent", "state", state="waiting", question="Allow rm -rf build?")
+    wire.ask("agent", "state", state="waiting", question="Allow rm -rf build?")
     done = sesh("--send", "agent", "-", "--enter", "--json", input="x" * (1 << 20) + "y")
     assert (done.code, done.json()["error"]["code"]) == (2, "usage")
     assert "at most 1,048,576 bytes; nothing was typed" in done.json()["error"]["message"]
@@ -384,13 +374,9 @@ def test_the_status_says_which_modes_are_on(sesh: Sesh, composer: Composer) -> N
     assert "modes:         alternate screen, canonical, echo\n" in sesh("--status", "lines").stdout
 
 
-@pytest.mark.parametrize("within", [False, True])
-def test_marks_in_a_line_that_is_typed_ahead_of_the_prompt_open_no_paste(
-    sesh: Sesh, home: Home, *, within: bool
-) -> None:
+def test_marks_in_a_line_that_is_typed_ahead_of_the_prompt_open_no_paste(sesh: Sesh, home: Home) -> None:
     """The shell read it when the command before had ended, and the Enter became a part of a paste."""
-    words = ["sh", "-c", "bash --norc; :"] if within else ["bash", "--norc"]
-    assert sesh("--open", "work", "--", *words).code == 0
+    assert sesh("--open", "work", "--", "sh", "-c", "bash --norc; :").code == 0
     assert sesh("--wait", "work", "--prompt", "--timeout", "20").code == 0
     sesh("--send", "work", "sh -c 'while [ ! -e go ]; do sleep 0.02; done'", "--enter")
     wait_until(lambda: sesh("--status", "work", "--json").json()["foreground"]["command"][0] == "sh")
@@ -403,11 +389,11 @@ def test_marks_in_a_line_that_is_typed_ahead_of_the_prompt_open_no_paste(
         assert file.read() == "before  the  marks\n"
 
 
-@pytest.mark.parametrize("editor", ["vim", "nvim"])
-def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home, editor: str) -> None:
+@pytest.mark.needs("vim")
+def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home) -> None:
     """As a paste, `:wq` became text of the file."""
     sesh("--open", "ed")
-    sesh("--send", "ed", f"{editor} --clean notes.txt", "--enter")
+    sesh("--send", "ed", "vim --clean notes.txt", "--enter")
     sesh("--wait", "ed", "--for", "notes.txt", "--idle", "0.3", "--timeout", "10")
     sesh("--send", "ed", "ihello", "--key", "Escape")
     wait_until(lambda: "hello" in sesh("--screen", "ed").stdout)

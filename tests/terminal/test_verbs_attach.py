@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -53,41 +52,12 @@ def test_a_new_session_has_the_terminals_size_directory_and_kind(terminal: Open,
 
 @pytest.mark.parametrize(
     ("script", "code", "line"),
-    [
-        ("exit 3", 3, "work ended: 3"),
-        ("kill -TERM $$", 143, "work ended by SIGTERM"),
-        ("kill -9 $$", 137, "work ended by SIGKILL (killed, perhaps for memory)"),
-    ],
+    [("exit 3", 3, "work ended: 3"), ("kill -9 $$", 137, "work ended by SIGKILL (killed, perhaps for memory)")],
 )
 def test_a_program_that_ends_gives_its_code(terminal: Open, script: str, code: int, line: str) -> None:
     opened = terminal("work", "--", "sh", "-c", script)
     assert opened.exit_code() == code
     opened.wait_for(f"[{line}]")
-
-
-@pytest.mark.parametrize(
-    ("command", "code", "line"),
-    [
-        ("no-such-program", 127, "sesh: no-such-program"),
-        ("it's $no", 127, "for a line of shell: sh -c 'it'\\''s $no'"),
-        ("/etc/passwd", 126, "sesh: cannot execute /etc/passwd"),
-    ],
-)
-def test_a_program_that_cannot_start_is_the_creators_own_error(
-    terminal: Open, home: Home, command: str, code: int, line: str
-) -> None:
-    opened = terminal("work", "--", command)
-    assert opened.exit_code() == code
-    opened.wait_for(line)
-    assert home.names() == []
-
-
-def test_a_daemon_that_dies_is_told_and_the_code_is_1(terminal: Open, sesh: Sesh, home: Home) -> None:
-    opened = inside(terminal("work"))
-    os.kill(sesh("--status", "work", "--json").json()["daemon_pid"], signal.SIGKILL)
-    opened.wait_for("work was lost: its daemon died; sesh work restarts it")
-    assert opened.exit_code() == 1
-    assert sesh("--kill", "work").code == 0
 
 
 def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, sesh: Sesh) -> None:
@@ -121,11 +91,6 @@ def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> N
     left(inside(terminal("-")), "uno")
 
 
-def test_new_without_a_name_attaches_to_the_lowest_free_number(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "1")
-    left(inside(terminal("--new")), "2")
-
-
 def test_replace_detaches_the_others_and_read_only_types_nothing(terminal: Open) -> None:
     first = inside(terminal("work"))
     watcher = inside(terminal("-r", "work"))
@@ -155,19 +120,6 @@ def test_the_detach_key_is_chosen_or_given_to_the_program(terminal: Open, home: 
     held.wait_for("up")
     held.type(LEAVE)
     held.wait_for("got-it")
-
-
-def test_the_settings_name_the_detach_key_and_a_wrong_one_costs_no_attachment(terminal: Open, home: Home) -> None:
-    settings = home.write(".config/sesh/config.toml", 'detach_key = "C-b d"\n')
-    opened = inside(terminal("work"))
-    opened.type(b"\x02d")
-    assert opened.exit_code() == 0
-    with open(settings, "w", encoding="utf-8") as file:
-        file.write('title = false\ndetach_key = "nonsense"\n')
-    again = terminal("work")
-    again.wait_for_raw(b"config.toml:2:1: detach_key: nonsense is not a key")
-    left(inside(again), "work")
-    assert "config.toml:2:1: detach_key: nonsense is not a key" in home.sesh("--doctor").stdout
 
 
 def test_detach_from_outside_detaches_every_client(terminal: Open, sesh: Sesh) -> None:
@@ -259,14 +211,6 @@ def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: H
     left(inside(terminal("-")), "work")
 
 
-def test_a_session_is_not_attached_in_itself_through_another_terminal(terminal: Open, home: Home) -> None:
-    opened = inside(terminal("work", "--env", "SHELL=/bin/sh"))
-    for line in ("sesh work", "sesh --new work --join"):
-        opened.type(f"clear; env -u SESH_SESSION script -qc '{line}; echo code-$?' /dev/null\r")
-        opened.wait_for("code-1")
-    assert home.summary("work")["attached"] == 1
-
-
 def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: Sesh, home: Home) -> None:
     """`sesh -r other` typed inside was refused only after it had created the other session."""
     opened = inside(terminal("one"))
@@ -313,12 +257,7 @@ def test_a_name_with_one_letter_wrong_is_asked_about(terminal: Open, sesh: Sesh,
     assert home.names() == ["webside", "website"]
 
 
-def test_a_digit_that_differs_is_no_slip(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "build1")
-    left(inside(terminal("build2")), "build2")
-
-
-@pytest.mark.parametrize(("answer", "name"), [("j", "work"), ("\r", "work"), ("n", "work-2"), ("r", "work")])
+@pytest.mark.parametrize(("answer", "name"), [("\r", "work"), ("n", "work-2"), ("r", "work")])
 def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, answer: str, name: str) -> None:
     sesh("--open", "work")
     pid = sesh("--status", "work", "--json").json()["pid"]
@@ -331,25 +270,13 @@ def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, 
     assert (sesh("--status", "work", "--json").json()["pid"] == pid) == (answer != "r")
 
 
-def test_replace_is_proposed_where_the_daemon_does_not_answer(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "work", "--", "sleep", "60")
-    pid = sesh("--status", "work", "--json").json()["daemon_pid"]
-    os.kill(pid, signal.SIGSTOP)
-    opened = terminal("--new", "work")
-    opened.wait_for(re.compile(r"does not answer \[j/R/n/q\].*Cancel", re.DOTALL))
-    opened.type("c\r")
-    assert opened.exit_code() == 1
-    os.kill(pid, signal.SIGCONT)
-
-
 def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> None:
     sesh("--open", "a")
     sesh("--open", "b")
-    for answer in ("n\r", "\r", b"\x04"):
-        opened = terminal("--kill-all")
-        opened.wait_for("end 2 sessions (a, b)?")
-        opened.type(answer)
-        assert opened.exit_code() == 1
+    opened = terminal("--kill-all")
+    opened.wait_for("end 2 sessions (a, b)?")
+    opened.type("\r")
+    assert opened.exit_code() == 1
     stopped = terminal("--kill-all")
     stopped.wait_for("y/N")
     stopped.type(b"\x03")
@@ -476,31 +403,6 @@ def test_after_a_rename_the_client_says_so(terminal: Open, sesh: Sesh) -> None:
     sesh("--rename", "old", "new")
     left(opened, "new")
     assert "[old is called new now]" in opened.text()
-
-
-def test_the_list_fits_the_terminal(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "work", "--", "sleep", "60", *["word" * 5] * 20)
-    opened = terminal(columns=50)
-    assert opened.exit_code() == 0
-    assert [line[:6] for line in opened.screen() if line] == [" NAME", " work"] or len(opened.screen()[1]) <= 50
-    assert opened.screen()[2] == ""
-
-
-@pytest.mark.needs("vim")
-def test_a_full_screen_program_is_found_as_it_was_left(terminal: Open, home: Home) -> None:
-    """Who came back had the program draw its screen anew, which lost what it had said in its last line."""
-    home.write("text", "".join(f"line {number}\n" for number in range(1, 200)))
-    first = terminal("work", "--", "vim", "-u", "NONE", "-i", "NONE", "-N", "text", columns=90)
-    first.wait_for('"text" 199L')
-    first.type("20G")
-    first.wait_until(lambda: first.cursor[0] == 19)
-    before = first.screen(), first.cursor
-    first.hang_up()
-    again = terminal("work", columns=90)
-    again.wait_for("line 20")
-    again.type("l")  # the answer comes after whatever attaching made the program draw
-    again.wait_until(lambda: again.cursor[1] == 1)
-    assert (again.screen(), (again.cursor[0], again.cursor[1] - 1)) == before
 
 
 def test_a_session_that_ends_while_somebody_knocks_is_created_anew(home: Home, terminal: Open) -> None:

@@ -8,8 +8,6 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-import pytest
-
 from sesh import identity
 from tests.support import PROMPT, Home, Result, wait_until
 
@@ -50,34 +48,20 @@ def test_a_session_without_a_terminal_has_the_size_that_was_asked_for(sesh: Sesh
     wait_until(lambda: home.summary("web")["state"] == "lost")
     assert sesh("--open", "web").code == 0
     assert sesh("--run", "web", "--", "stty size").stdout == "50 200\n"
-    for word in ("", "80", "0x24", "1001x24", "80x-1", "80x24x1", "1e2x24"):
-        for verb in (["--open", "new"], ["--open", "web"], ["--new", "new", "-d"], ["--exec", "new"]):
-            refused = sesh(*verb, f"--size={word}", "--", "true")
-            assert (refused.code, "--size takes COLUMNSxROWS" in refused.stderr) == (2, True), (verb, word)
-    assert home.names() == ["other", "web"]
 
 
-@pytest.mark.parametrize("verb", [["--open", "web"], ["--new", "web", "--join", "-d"]])
-def test_labels_of_a_session_that_runs_are_set_and_what_is_not_applied_is_said(sesh: Sesh, verb: list[str]) -> None:
+def test_labels_of_a_session_that_runs_are_set_and_what_is_not_applied_is_said(sesh: Sesh) -> None:
     """Both were dropped in silence, even malformed."""
     sesh("--open", "web", "--label", "team=a", "--label", "old=1", "--", "sleep", "60")
-    answer = sesh(*verb, "--label", "team=b", "--label", "old=", "--env", "X=1")
+    answer = sesh("--open", "web", "--label", "team=b", "--label", "old=", "--env", "X=1")
     assert answer.code == 0
     assert "--env is ignored" in answer.stderr
     (session,) = sesh("--list", "--json").json()
     assert session["labels"] == {"team": "b"}
-    both = sesh(*verb, "--env", "X=1", "--", "true")
+    both = sesh("--new", "web", "--join", "-d", "--label", "team=c", "--env", "X=1", "--", "true")
     assert "the command and --env are ignored" in both.stderr
-    for words in (["--label", "no label"], ["--label", "team=c", "--env", "=x"]):
-        assert sesh(*verb, *words).code == 2
-    assert sesh("--list", "--json").json()[0]["labels"] == {"team": "b"}
-
-
-def test_new_takes_the_lowest_free_number_and_prints_it(sesh: Sesh) -> None:
-    assert [sesh("--new", "-d").stdout for _ in range(2)] == ["1\n", "2\n"]
-    sesh("--kill", "1")
-    assert sesh("-nd").stdout == "1\n"
-    assert sesh("--new", "--json").json()["name"] == "3"
+    assert sesh("--open", "web", "--label", "team=d", "--env", "=x").code == 2
+    assert sesh("--list", "--json").json()[0]["labels"] == {"team": "c"}
 
 
 def test_new_on_a_name_that_runs_wants_to_be_told_what_is_meant(sesh: Sesh, home: Home) -> None:
@@ -106,31 +90,13 @@ def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) ->
     assert lines[1].endswith("sleep 61")
     assert [each["name"] for each in sesh("-l", "--json", "--label", "k=v").json()] == ["b"]
     assert sesh("-l", "--json", "--label", "k=w").json() == []
-    keys = [
-        "name",
-        "host",
-        "state",
-        "attached",
-        "current",
-        "pid",
-        "created",
-        "last_activity",
-        "cwd",
-        "command",
-        "title",
-    ]
-    keys += ["exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity"]
-    assert list(sesh("--list", "--json").json()[0])[: len(keys)] == keys
 
 
 def test_status_tells_everything(sesh: Sesh, home: Home) -> None:
     sesh("--open", "web", "--", "sleep", "60")
     answer = sesh("--status", "web", "--json").json()
-    assert answer["clients"] == []
-    assert set(answer["scrollback"]) == {"lines", "bytes"}
     assert answer["foreground"]["command"] == ["sleep", "60"]
     assert answer["daemon_pid"] == daemon(home, "web")
-    assert answer["link"] is None
     assert f"program:       {answer['pid']}: sleep 60" in sesh("--status", "web").stdout
     sesh("--exec", "job", "--keep", "--", "sh", "-c", "exit 3")
     ended = sesh("--status", "job").stdout
@@ -165,11 +131,8 @@ def test_a_person_is_told_that_the_name_of_a_key_was_typed_as_a_word(sesh: Sesh,
         return typing.text().strip()
 
     assert said("ls", "Enter") == "sesh: typed the word Enter; for the key: --enter"
-    wait_until(lambda: "ls Enter" in sesh("--screen", "web").stdout)
-    assert said("a", "b", "C-m") == "sesh: typed the word C-m; for the key: --enter"
     assert said("a", "b", "C-u") == "sesh: typed the word C-u; for the key: --key C-u"
-    assert said("Enter") == "sesh: typed the word Enter; for the key: --enter"
-    for words in (("press", "enter"), ("press Enter",), ("ls", "Enter", "--key", "C-u"), ("plan", "B")):
+    for words in (("press", "enter"), ("press Enter",)):
         assert said(*words) == "", words
     assert sesh("--send", "web", "ls", "Enter").stderr == "", "a script is told nothing"
 
@@ -212,14 +175,6 @@ def test_each_of_several_is_killed_though_one_is_not_there(sesh: Sesh, home: Hom
     answer = sesh("--kill", "--json", "nobody", "c").json()
     assert answer["killed"] == ["c"]
     assert answer["error"]["code"] == "not_found"
-    assert home.names() == []
-
-
-def test_kill_all_ends_every_session_here(sesh: Sesh, home: Home) -> None:
-    for name in ("a", "b", "c"):
-        sesh("--open", name)
-    assert sesh("-K", "--json").json() == {"ok": True, "killed": ["a", "b", "c"]}
-    assert sesh("--kill-all", "--json").json() == {"ok": True, "killed": []}
     assert home.names() == []
 
 
