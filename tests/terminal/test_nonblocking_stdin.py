@@ -7,10 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh import system
 from tests.support import Home, wait_until
-
-LAYOUT = '[{"name": "made"}]'
 
 
 @pytest.fixture
@@ -33,16 +30,6 @@ def test_a_text_that_comes_in_parts_is_typed_whole(home: Home, pipe: tuple[int, 
     sending.communicate(timeout=30)
     assert sending.returncode == 0
     wait_until(lambda: "two" in home.sesh("--screen", "work").stdout)
-
-
-def test_a_layout_that_comes_in_parts_is_read_whole(home: Home, pipe: tuple[int, int]) -> None:
-    importing = home.start("--import", stdin=pipe[0])
-    os.write(pipe[1], LAYOUT[:5].encode())
-    wait_until(lambda: system.unread(pipe[0]) == 0)
-    os.write(pipe[1], LAYOUT[5:].encode())
-    os.close(pipe[1])
-    importing.communicate(timeout=30)
-    assert (importing.returncode, home.names()) == (0, ["made"])
 
 
 def test_a_job_that_is_fed_in_parts_gets_all_of_it(home: Home, pipe: tuple[int, int]) -> None:

@@ -48,7 +48,7 @@ def enter(terminal: Terminal, *words: str) -> None:
     terminal.wait_until(lambda: last(terminal) == PROMPT, what="the session's prompt")
 
 
-TURNS = rounds(3, 20)
+TURNS = rounds(2, 20)
 """How often the session is left and entered again."""
 
 
@@ -153,7 +153,7 @@ def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: 
     enter(terminal, "work")
     terminal.type("seq -f 'work-%g' 40\r")
     terminal.wait_for("work-40")
-    for _ in range(3):
+    for _ in range(2):
         terminal.type("sesh play\r")
         terminal.wait_until(lambda: last(terminal) == PROMPT and "play-5" in "\n".join(terminal.screen()))
         terminal.type("sesh work\r")

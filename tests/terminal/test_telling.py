@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 
 import pytest
@@ -92,8 +91,9 @@ def test_a_session_that_fails_is_told_with_its_code(sesh: Sesh, home: Home) -> N
     terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
 
 
-@pytest.mark.parametrize("end", ["--kill", "--kill-all", "Ctrl-C", "interrupt"])
-@pytest.mark.parametrize("attached", [False, True])
+@pytest.mark.parametrize(
+    ("end", "attached"), [("--kill", True), ("--kill-all", False), ("Ctrl-C", False), ("interrupt", True)]
+)
 def test_what_a_person_ends_has_not_failed(
     sesh: Sesh, home: Home, end: str, attached: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +101,7 @@ def test_what_a_person_ends_has_not_failed(
     monkeypatch.setenv("HOME", home.path)
     monkeypatch.setenv("SESH_DIR", home.directory)
     hooks(home, on_failed='echo "$SESH_SESSION" >>failed', on_exit='echo "$SESH_SESSION" >>ended')
-    terminal = here(home) if attached and end != "--kill-all" else None
+    terminal = here(home) if attached else None
     sesh("--open", "job", "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
     assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
     if end == "Ctrl-C":
@@ -137,7 +137,6 @@ def test_a_bell_is_told_once_a_minute_at_most(sesh: Sesh, home: Home) -> None:
     terminal = here(home)
     sesh("--open", "job", "--", "sh", "-c", "for i in 1 2 3; do sleep 0.2; printf '\\a'; done; exec sleep 60")
     terminal.wait_for_raw(b"\x1b]99;;job rings\x1b\\")
-    wait_until(lambda: len([0 for line in sesh("--status", "job", "--json").json().get("unseen") or []]) >= 0)
     needs(sesh, name="last")
     terminal.wait_for_raw(b"\x1b]99;;last waits")
     assert terminal.raw.count(b"job rings") == 1
@@ -157,36 +156,6 @@ def test_a_bell_takes_nothing_from_the_question_behind_it(sesh: Sesh, home: Home
     needs(sesh, name="last")
     terminal.wait_for_raw(b"\x1b]99;;last waits")
     assert b"both rings" not in terminal.raw
-
-
-@pytest.mark.parametrize("name", ["work", "other"])
-def test_a_daemon_has_nothing_told_of_the_session_that_is_looked_at(
-    home: Home, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SESH_DIR", home.directory)
-    terminal = here(home)
-    assert wire.ask("work", "typed")[0]["watched"] is True
-    told = wire.ask("work", "tell", name=name, state="waiting", question="push it?")[0]["told"]
-    assert told is (name == "other")
-    if told:
-        terminal.wait_for_raw(b"other waits: push it?")
-    terminal.type("echo done\r")
-    terminal.wait_for("\ndone")
-    terminal.type("exit\r")
-    assert terminal.exit_code() == 0
-    assert (b"waits: push it?" in terminal.raw) is told
-
-
-def test_a_terminal_that_only_rings_shows_no_line_of_the_session_that_it_shows(sesh: Sesh, home: Home) -> None:
-    terminal = home.terminal("work", env={"TERM": "alacritty"})
-    terminal.wait_for(PROMPT)
-    terminal.wait_for_raw(b"\x1b[?1004h")
-    terminal.type("sh -c 'sleep 0.7; printf \"push it? \"; read x'\r")
-    terminal.type("\x1b[O")
-    terminal.wait_for_raw(b"\a")
-    terminal.type("n\r")
-    terminal.wait_for(re.compile(rf"push it\? n\n{PROMPT}"))
-    assert b"work waits" not in terminal.raw
 
 
 def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(sesh: Sesh, home: Home) -> None:
@@ -218,9 +187,7 @@ def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
     ("span", "minute", "quiet"),
     [
         ("22:00-07:00", 23 * 60, True),
-        ("22:00-07:00", 7 * 60 - 1, True),
         ("22:00-07:00", 7 * 60, False),
-        ("12:00-13:00", 12 * 60, True),
         ("12:00-13:00", 13 * 60, False),
         (" 9:00 - 10:00 ", 9 * 60, True),
         ("00:00-24:00", 24 * 60 - 1, True),

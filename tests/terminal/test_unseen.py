@@ -91,9 +91,7 @@ def test_an_end_that_was_seen_or_wanted_leaves_nothing(home: Home) -> None:
     wait_until(lambda: home.names() == [])
 
 
-@pytest.mark.parametrize(
-    ("keep", "kept"), [("never", []), ("failed", ["bad", "shell3"]), ("always", ["bad", "good", "shell3"])]
-)
+@pytest.mark.parametrize(("keep", "kept"), [("failed", ["bad", "shell3"]), ("always", ["bad", "good", "shell3"])])
 def test_which_are_kept_is_a_setting(home: Home, keep: str, kept: list[str]) -> None:
     home.write(".config/sesh/config.toml", f'keep = "{keep}"\n')
     home.sesh("--open", "bad", "--", "false")

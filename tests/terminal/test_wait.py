@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
 import pytest
@@ -28,11 +27,10 @@ def work(sesh: Sesh) -> None:
 
 
 @pytest.mark.usefixtures("work")
-def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh) -> None:
-    begun = time.monotonic()
-    typed(sesh, "sleep 0.7")
+def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "sleep 0.7; touch ended")
     done = sesh("--wait", "work", "--prompt", "--timeout", "15", "--json")
-    assert time.monotonic() - begun >= 0.7
+    assert os.path.exists(f"{home.path}/ended")
     answer = done.json()
     assert done.code == 0
     assert (answer["session"], answer["host"], answer["met"], answer["match"], answer["exit_code"]) == (
@@ -56,22 +54,21 @@ def test_keys_that_print_nothing_leave_the_prompt_met(sesh: Sesh, shell: str) ->
 
 
 @pytest.mark.usefixtures("work")
-def test_a_command_that_prints_nothing_and_is_not_echoed_is_waited_for(sesh: Sesh) -> None:
+def test_a_command_that_prints_nothing_and_is_not_echoed_is_waited_for(sesh: Sesh, home: Home) -> None:
     """What was typed is read by then, and the shell away from its prompt."""
     typed(sesh, "PS1= PS2=; bind 'set enable-bracketed-paste off'; stty -echo")
     sesh("--wait", "work", "--prompt", "--timeout", "10")
-    for _ in range(5):
-        began = time.monotonic()
-        typed(sesh, "sleep 0.4")
+    for turn in ("one", "two"):
+        typed(sesh, f"sleep 0.4; touch {turn}")
         assert sesh("--wait", "work", "--prompt", "--timeout", "10").stdout == "prompt\n"
-        assert time.monotonic() - began >= 0.4
+        assert os.path.exists(f"{home.path}/{turn}")
 
 
 @pytest.mark.usefixtures("work")
-@pytest.mark.parametrize("program", ["cat", "read x", "read -sn1 x", "python3", "sh -c 'read x'"])
+@pytest.mark.parametrize("program", ["cat", "read -sn1 x", "python3"])
 def test_another_program_that_reads_is_no_prompt(sesh: Sesh, program: str) -> None:
     typed(sesh, program)
-    assert sesh("--wait", "work", "--prompt", "--timeout", "1").code == 124
+    assert sesh("--wait", "work", "--prompt", "--timeout", "0.5").code == 124
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
