@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from sesh import bounds, names, paths, protocol, wording
+from sesh import bounds, names, paths, protocol
 from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.rules import HOOK, TYPED
@@ -280,16 +280,6 @@ def logs(daemon: Requests, request: Request) -> None:
     if request.flag("end"):
         state = {**state, **follow_state(model.emulator)}
     request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
-
-
-@_action
-def message(daemon: Requests, request: Request) -> None:
-    """Shows a line to the attached clients; the program never sees it."""
-    session = daemon.session
-    text = wording.plain(request.text("text"))
-    for client in session.clients.all:
-        session.relay.hold(client, text)
-    request.respond(clients=len(session.clients))
 
 
 @_action

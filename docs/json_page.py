@@ -1,5 +1,4 @@
-"""The page of what `--json` prints, generated from the schemas that `sesh --schema` prints: `make man` writes
-docs/JSON.md."""
+"""The page of what `--json` prints, generated from the types of `sesh.cli.printed`: `make man` writes docs/JSON.md."""
 
 from __future__ import annotations
 
@@ -19,7 +18,6 @@ _HEAD = """\
 
 With `--json` (or `SESH_JSON=1`) a verb prints one JSON value on stdout. `--events`, `--watch`, `--logs -f` and
 `--exec --follow` print one value per line. Later versions only add keys: ignore those that you do not know.
-`sesh --schema VERB` prints the JSON Schema of what a verb prints, `sesh --schema` that of all verbs.
 
 An error is `{"error": {"code": "…", "message": "…"}}`. The codes are `not_found`, `exists`, `busy`, `timeout`,
 `interrupted`, `invalid_name`, `invalid_host`, `usage`, `unreachable`, `not_deployed`, `refused`, `protocol` and

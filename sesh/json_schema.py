@@ -1,4 +1,4 @@
-"""JSON Schema, draft 2020-12, of the types in `sesh.schema`: for `--schema`, docs/JSON.md and the tools of MCP."""
+"""JSON Schema, draft 2020-12, of the types in `sesh.schema`: for docs/JSON.md and the tools of MCP."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 `AGENTS=FOLDER python -m bench.agents.prompts [--load] [--text NAME]… [--keep DIR] N AGENT…` prints a row for
 each (`bench/agents/real_agents.py` says how they are installed; `TEXTS` has the names of texts). Of each prompt
-that went wrong, the screen and a recording stand in the directory that `--keep` names.
+that went wrong, the screen stands in the directory that `--keep` names.
 """
 
 from __future__ import annotations
@@ -96,9 +96,7 @@ class Measured:
         if self.keep is not None:
             path = os.path.join(self.keep, f"{self.name}-{int(time.time())}")
             Path(f"{path}.txt").write_text(story, encoding="utf-8")
-            recording = self.home.start("--record", self.name, f"{path}.cast", "--since-start")
             rest_until(time.monotonic() + 2)
-            recording.terminate()
 
     def once(self) -> int:
         """The number of prompts that stand exactly once, whole, in the talk as the agent sent it last."""

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, overload
 
-from sesh import bounds, wording
+from sesh import bounds
 from sesh.errors import Busy, ExitCode, NotFound, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, lookup, matching, send, shell, views, wait
@@ -127,7 +127,7 @@ class Met:
     position: int | None
 
 
-_FORMS = ("text", "ansi", "json", "svg", "html")
+_FORMS = ("text", "ansi", "json")
 _SHELL = ("sh", "-c")
 
 
@@ -349,13 +349,13 @@ class Session:
         return self._target.call(views.logs, name=self.name, lines=lines, ansi=ansi)
 
     @overload
-    def screen(self, format: Literal["text", "ansi", "svg", "html"] = "text") -> str: ...
+    def screen(self, format: Literal["text", "ansi"] = "text") -> str: ...
 
     @overload
     def screen(self, format: Literal["json"]) -> Screen: ...
 
     def screen(self, format: str = "text") -> str | Screen:  # noqa: A002 (the word of the command line)
-        """The screen as it is now: rows as text, with colours (`ansi`), a picture (`svg`), a page (`html`).
+        """The screen as it is now: rows as text, or with colours (`ansi`).
 
         `json` is a dict of runs of cells, with the cursor and the size: the keys of `sesh --screen NAME --format json`.
         """
@@ -377,13 +377,6 @@ class Session:
             for event in events.follow(stream, since):
                 event["host"] = self.host
                 yield event
-
-    def message(self, text: str) -> int:
-        """Shows a line to the attached clients, and not to the program. Returns how many there are."""
-        line = wording.one_line(wording.blanked(text))
-        if not line:
-            raise UsageError("the message is empty")
-        return self._target.call(session_ops.message, name=self.name, text=line)
 
     def label(self, **labels: str) -> dict[str, str]:
         """Sets labels, an empty value removes one. Returns all that it has then."""

@@ -39,7 +39,7 @@ Offers = dict[str, str]
 
 _VALUES = {
     "agent": ("claude", "codex", "gemini"),
-    "form": ("text", "ansi", "json", "svg", "html"),
+    "form": ("text", "ansi", "json"),
     "predict": config.PREDICT,
     "shell": SHELLS,
     "state": STATES,

@@ -71,8 +71,6 @@ def run(cli: Invocation, options: Mapping[str, object]) -> int:
     if unnamed and not options.get("yes"):
         raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
     as_json = cli.json or options.get("form") == "json"
-    if options.get("form") in ("svg", "html") and not as_json:
-        raise UsageError("pictures of several hosts come in a list only; add --json")
     if cli.verb == "--exec":
         given: Any = options
         jobs.check(cli, **given)  # once: 2 from a branch may be its job's own code

@@ -124,7 +124,7 @@ def _unknown(line: parser.CommandLine, word: str) -> UsageError:
         return UsageError(f"{spelling} takes no value", hint=f"write: {spelling}")
     if hint := _from_habit(line, spelling):
         pass
-    elif verb in ("--send", "--message"):
+    elif verb == "--send":
         hint = f"write TEXT that begins with a dash after --: {SESH} {verb} NAME -- TEXT"
     elif proposal := _lacking_dashes(line, word):
         return UsageError(f"write the command after --: {proposal}")

@@ -28,7 +28,7 @@ _FOREIGN = {
     "detach-client": "--detach", "kill-session": "--kill", "kill-server": "--kill-all", "new-session": "--new",
     "rename-session": "--rename", "has-session": "--status", "has": "--status", "list-clients": "--status",
     "lsc": "--status", "list-sessions": "--list", "choose-session": "--pick", "choose-tree": "--pick",
-    "choose-client": "--pick", "send-keys": "--send", "display-message": "--message", "display": "--message",
+    "choose-client": "--pick", "send-keys": "--send",
     "capture-pane": "--screen", "capturep": "--screen", "pipe-pane": "--logs", "pipep": "--logs",
     "find-window": "--grep", "findw": "--grep", "show-messages": "--events", "showmsgs": "--events",
     "wait-for": "--wait", "run-shell": "--exec", "list-commands": "--help", "lscm": "--help", "list-keys": "--help",
@@ -214,8 +214,8 @@ def pieces(line: CommandLine) -> Iterator[Piece]:
         option = spelled.get(spelling)
         if option is not None and option.kind == FLAG and joined and (long or value[0] == "-"):
             option = None  # a flag has no value (--flag=x), nor a dash among its letters (-f-x)
-        # Agents take the exit code 2 of a hook for a veto: behind STATE each word is text. --schema takes a verb.
-        if _is_plain(word) or (option is None and (row.name == "--schema" or (begun and row.name == "--state"))):
+        # Agents take the exit code 2 of a hook for a veto: behind STATE each word is text.
+        if _is_plain(word) or (option is None and begun and row.name == "--state"):
             begun = True
             yield None, word, word
         elif option is None:

@@ -1,6 +1,6 @@
 """The types that `--json` prints and no op answers as they are, and what each verb prints.
 
-`--schema` and docs/JSON.md are made from them and from `sesh.schema`. A class named `_X` holds the keys that are
+docs/JSON.md is made from them and from `sesh.schema`. A class named `_X` holds the keys that are
 always there, `X` adds those that may be missing.
 """
 
@@ -80,13 +80,6 @@ class PrintedState(Done):
     state: str
 
 
-class PrintedMessage(Done):
-    """The number of clients that a message was shown to."""
-
-    name: str
-    clients: int
-
-
 class PrintedLabels(Done):
     """All labels of a session."""
 
@@ -144,17 +137,6 @@ class PrintedOutput(Command):
     """A command of a session's history, with its output."""
 
     output: str
-
-
-class PrintedRecording(Done):
-    """A recording that has ended. `duration`: seconds; `exit_code`: the session's, null if it still runs."""
-
-    name: str
-    host: str | None
-    file: str
-    duration: float
-    events: int
-    exit_code: int | None
 
 
 class PrintedImport(Done):
@@ -272,10 +254,10 @@ PRINTS: dict[str, object] = {
     "--screen": PrintedText | PrintedScreen, "--logs": PrintedLogs | PrintedLine, "--grep": list[schema.Hit],
     "--history": list[schema.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
     "--resume-with": PrintedResume, "--restore": PrintedImport, "--integrate": PrintedIntegrated,
-    "--message": PrintedMessage, "--label": PrintedLabels, "--record": PrintedRecording, "--export": schema.Layout,
+    "--label": PrintedLabels, "--export": schema.Layout,
     "--import": PrintedImport, "--sweep": schema.Swept, "--doctor": PrintedFindings | PrintedReport,
     "--shell-init": PrintedScript, "--deploy": PrintedHosts, "--upgrade": PrintedHosts, "--forget": PrintedForgotten,
     "--undeploy": PrintedUndeployed, "--reload": PrintedReloaded, "--completions": PrintedScript,
-    "--skill": PrintedSkill, "--schema": dict[str, object], "--help": PrintedHelp, "--version": PrintedVersion,
+    "--skill": PrintedSkill, "--help": PrintedHelp, "--version": PrintedVersion,
 }  # fmt: skip
 """The type of what each verb prints, by what is asked. Verbs that attach, and `--mcp`, print errors alone."""

@@ -152,15 +152,3 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
         for line in lines if len(refused) > 1 else ["; ".join(lines)]:
             cli.note(line)
     return 1
-
-
-def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:
-    """`--message NAME TEXT`: show a line to the attached clients."""
-    find.checked(name, "--message")
-    text = wording.one_line(" ".join(texts))
-    if not text:
-        raise UsageError("the message is empty", hint=f"write: {SESH} --message NAME TEXT")
-    clients = cli.target.call(sessions.message, name=name, text=text)
-    if not clients and not cli.json:
-        cli.note(f"no client is attached to {name}, so nobody saw it")
-    return cli.done(name=name, clients=clients)

@@ -29,7 +29,6 @@ _CARRIED = {
     ("--attach", "l"): "-",
     ("--attach", "n"): "--pick",
     ("--attach", "p"): "--pick",
-    ("--message", "p"): "--status",
 }
 """The option, or another verb, for an option of tmux's command for a verb."""
 _INSTEAD = {

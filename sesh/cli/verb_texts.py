@@ -296,9 +296,9 @@ TEXTS = {
         SEE, "Print what the screen shows now",
         "[NAME] {}",
         "Print what the screen shows now; without NAME, that of the session that you are in.",
-        "sesh --screen work", "sesh --screen work --format svg > work.svg",
+        "sesh --screen work", "sesh --screen work --format ansi",
         options={
-            "--format": "text, ansi, json, svg or html.",
+            "--format": "text, ansi or json.",
         },
     ),
     "--logs": Texts(
@@ -362,12 +362,6 @@ TEXTS = {
             "--remove": "Remove these hooks.",
         },
     ),
-    "--message": Texts(
-        RUN, "Show a message to everyone attached",
-        "NAME TEXT…",
-        "Show TEXT to attached clients; the program does not see it.",
-        "sesh --message work 'the build is done'",
-    ),
     "--label": Texts(
         RUN, "Set or remove labels, to filter lists by",
         "NAME K=V…",
@@ -392,17 +386,6 @@ TEXTS = {
         "sesh --restore", "sesh --restore work agent", "sesh --restore -y", "sesh @web1 @web2 --restore",
         options={
             "-y": "Start each command at once.",
-        },
-    ),
-    "--record": Texts(
-        KEEP, "Record a session to a file that asciinema plays",
-        "NAME FILE {}",
-        "Record what NAME prints from now on to FILE, for asciinema to play, until it ends or you press Ctrl-C.",
-        "sesh --record work work.cast", "sesh --record work whole.cast --since-start",
-        "sesh @gpu --record train train.cast",
-        options={
-            "--since-start": "First record what the session still keeps, at time 0.",
-            "--force": "Overwrite FILE.",
         },
     ),
     "--export": Texts(
@@ -502,12 +485,6 @@ TEXTS = {
         "",
         "Print a page that teaches an agent to use sesh: Markdown, with the name and description of an agent skill.",
         "sesh --skill", "mkdir -p ~/.claude/skills/sesh && sesh --skill > ~/.claude/skills/sesh/SKILL.md",
-    ),
-    "--schema": Texts(
-        AGENTS, "Print the JSON Schema of what a verb prints",
-        "[VERB]",
-        "Print the JSON Schema of what VERB prints with --json; without VERB, of what each verb prints.",
-        "sesh --schema list", "sesh --schema > sesh.schema.json",
     ),
     "--help": Texts(
         SETUP, "Show this page; `sesh --VERB --help` says more",

@@ -179,13 +179,6 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     return {"name": name}
 
 
-@op("sessions.message")
-def message(_caller: Caller, name: str, text: str) -> int:
-    """Shows a line to the clients of a session; returns their number."""
-    answer, _ = find.ask(find.checked(name, "--message"), "message", text=text)
-    return int(answer.get("clients") or 0)
-
-
 @op("sessions.reload")
 def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
     """Has daemons adopt this sesh, without names all of this machine; the answer says what was `reloaded` and `failed`.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sesh import errors, gate, identity, paths, protocol, wire, wording
+from sesh import errors, gate, identity, paths, protocol, wire
 from sesh.about import SESH
-from sesh.errors import NotFound, Refused, SeshError, UsageError
+from sesh.errors import NotFound, SeshError, UsageError
 from sesh.messages import Answer, Words
 from sesh.names import printable
 from sesh.ops import dormant
@@ -21,16 +21,13 @@ from sesh.remote import known
 from sesh.schema import Overview, Status, Summary
 from sesh.shapes import MOST_VALUES
 from sesh.store import listing, records
-from sesh.vt.render.screen_data import Picture, Screen, ScreenText
+from sesh.vt.render.screen_data import Screen, ScreenText
 
 if TYPE_CHECKING:
     from sesh.vt.lines import Line, LineReader  # whose tables take as long to load as a list to draw
 
-_FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
+_FORMATS = ("text", "ansi", "json")
 """The formats of a screen, each with the one that the daemon is asked for."""
-_PICTURES = ("svg", "html")
-_MOST_DRAWN = 1 << 17
-"""Cells of a host's screen that are drawn: each takes some 300 bytes of a picture."""
 _MOST_FAR = MOST_VALUES // 2
 """Lines that come over a link: commas in them may count as values too."""
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
@@ -91,22 +88,22 @@ def check_format(form: str) -> None:
 
 
 @op("views.screen", reads=True)
-def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText | Picture:
-    """The visible rows: as `text` and its `lines`, drawn as `text` (svg, html), or as runs of cells (json).
+def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText:
+    """The visible rows: as `text` and its `lines`, or as runs of cells (json).
 
     Raises UsageError for another format, NotFound.
     """
     check_format(form)
     try:
-        answer, data = find.ask(name, "screen", timeout=_SCREEN_TIMEOUT, format=_FORMATS[form], patience=_PATIENCE)
+        answer, data = find.ask(name, "screen", timeout=_SCREEN_TIMEOUT, format=form, patience=_PATIENCE)
         continued = answer["continued"]
     except NotFound:
-        data, continued = dormant.screen(name, _FORMATS[form])
-    if _FORMATS[form] != "json":
+        data, continued = dormant.screen(name, form)
+    if form != "json":
         text = data.decode("utf-8", "replace")
         return {"text": text, "lines": text.split("\n"), "continued": continued}
     cells: Screen = parse(data)  # type: ignore[assignment]  # as the daemon drew it
-    return cells if form == "json" else _picture(cells, form)
+    return cells
 
 
 def cells(target: Target, name: str) -> Screen:
@@ -115,22 +112,10 @@ def cells(target: Target, name: str) -> Screen:
     return answer
 
 
-def drawn(target: Target, name: str, form: str) -> ScreenText | Picture:
-    """The visible rows as text, or as a picture, drawn on this machine: one that a host has drawn may hold scripts."""
-    if form not in _PICTURES:
-        text: ScreenText = target.call(screen, name=name, form=form)  # type: ignore[assignment]  # that is its form
-        return text
-    data = cells(target, name)
-    if target.host is not None and data["columns"] * data["rows"] > _MOST_DRAWN:
-        size = f"{data['columns']}x{data['rows']}"
-        raise Refused(f"{name} is too large for a picture ({size})", hint=f"use: {SESH} --screen {name} --format ansi")
-    return _picture(data, form)
-
-
-def _picture(cells: Screen, form: str) -> Picture:
-    from sesh.vt.render import pictures
-
-    return {"text": wording.encodable(pictures.svg(cells) if form == "svg" else pictures.html(cells))}
+def drawn(target: Target, name: str, form: str) -> ScreenText:
+    """The visible rows as text, plain or with colours."""
+    text: ScreenText = target.call(screen, name=name, form=form)  # type: ignore[assignment]  # that is its form
+    return text
 
 
 @op("views.logs", reads=True)

@@ -96,7 +96,7 @@ _SCREENS: dict[str, Shape] = {
     "ansi": complete({"text": styled, "lines": items(styled), "continued": gate.row_numbers}),
     "json": _cells,
 }
-"""The answers of `views.screen` by their format; pictures are drawn here, and asked of no host."""
+"""The answers of `views.screen` by their format."""
 _met = table({**FACTS, "met": word(20)}, ("met", "match", "exit_code", "position"))
 _errors = mapping(session_name, gate.error)
 _row_error: dict[str, Shape] = {"error": gate.error}
@@ -160,7 +160,6 @@ _SHAPES: dict[str, Shape] = {
     "sessions.kill": _killed,
     "sessions.kill_all": _killed,
     "sessions.label": labels,
-    "sessions.message": natural,
     "sessions.new": complete(_name_and_created),
     "sessions.open_": flag,
     "sessions.reload": complete({"reloaded": items(session_name), "failed": _errors}),

@@ -1,8 +1,7 @@
 """One conversation with a daemon, or with a host, over as many connections as it takes.
 
 Other readers of a daemon: `Connection.answer` takes one request's answer, and `--run` uses it, as a request that it
-gives up has begun or never will. `ops.events` reads all daemons of this machine at once. `--record` has a second
-connection, as a daemon does not send output and events over the same one.
+gives up has begun or never will. `ops.events` reads all daemons of this machine at once.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ What the rest of sesh uses, each to be imported from its own module:
 `render.viewport.Viewport`       bytes for a terminal of another size: a clipped part of the screen, only what changed
 `render.clean_screen`            bytes for an empty screen, without an emulator
 `render.export`                  the screen as text, with SGR, as data; where `--logs -f` goes on
-`render.pictures`                the screen as SVG and HTML, from the data of `export`
 `lines.LineReader`               a program's output as finished lines, without a screen
 `packed.Packed`                  bytes compressed in memory
 `grammar`                        regular expressions for control functions; the stack of titles
@@ -27,5 +26,5 @@ The modules, each importing only those above it:
 `text` `screen`                  rectangles; printing; modes, control strings and resizing
 `fast_path` `tokenizer`          lines that scroll by too fast to be seen; bytes into what the screen does
 `emulator`                       all of it together; the state as plain data
-`render/`                        bytes, data and pictures made from the state
+`render/`                        bytes and data made from the state
 """

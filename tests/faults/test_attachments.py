@@ -246,21 +246,6 @@ def test_r33_after_a_thousand_resizes_the_last_one_holds(daemons: Daemons) -> No
     other.step()
 
 
-def test_a_held_client_gets_what_it_missed_after_its_key(daemons: Daemons) -> None:
-    daemons.quiet("work")
-    client = daemons.attach("work")
-    client.wait(protocol.SCREEN)
-    daemons.ask("work", "message", text="look\x1b[31m here")
-    assert protocol.parse(client.wait(protocol.NOTICE)) == {"text": "look[31m here", "hold": True}
-    daemons.ask("work", "send", b"meanwhile\n")
-    daemons.wait_for("work", "meanwhile")
-    assert client.output == b""
-    client.send(protocol.frame(protocol.REDRAW))
-    wait_until(lambda: [client.step(0)] and "meanwhile" in shown(client))
-    client.type(b"after\n")
-    client.wait_output(b"after")
-
-
 ASKS = (
     r"stty raw opost -echo; printf '\033]2;evil; rm\007'; head -c1 > /dev/null; printf 'ask%s'; exec od -An -c -v -w1"
 )

@@ -36,7 +36,6 @@ _OPS: dict[str, dict[str, Any]] = {
     "sessions.detach": {"name": "work", "others": False},
     "sessions.rename": {"name": "work", "new": "other"},
     "sessions.label": {"name": "work", "labels": {"k": "v"}},
-    "sessions.message": {"name": "work", "text": "hello"},
     "sessions.kill": {"names": ["work"]},
     "sessions.restart": {"name": "work"},
     "jobs.result": {"name": "third"},

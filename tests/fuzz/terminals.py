@@ -16,7 +16,6 @@ from sesh.queries import LONGEST_STRING, QueryScanner
 from sesh.vt import tokenizer
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.export import export
-from sesh.vt.render.pictures import html, svg
 from sesh.vt.render.replay import repaint, replay
 from sesh.vt.render.viewport import Viewport
 from sesh.vt.screen import STACK_LIMIT
@@ -152,10 +151,7 @@ def check_views(case: bytes) -> None:
     repaint(emulator, lines=5)
     for form in ("text", "ansi", "json"):
         export(emulator, form).decode()
-    if emulator.columns * emulator.rows <= 2000:
-        data = json.loads(export(emulator, "json"))
-        assert svg(data).startswith("<svg")
-        assert "<script" not in html(data)
+    json.loads(export(emulator, "json"))
     list(emulator.scrollback.pack())
     assert all("\n" not in line for line in emulator.last_lines(50))
 

@@ -29,7 +29,6 @@ LATE = {
     ("sesh/cli/mcp.py", "sesh.mcp.serve"): "mcp",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
     ("sesh/ops/views.py", "sesh.vt.lines"): "the same",
-    ("sesh/ops/views.py", "sesh.vt.render"): "the same",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
     ("sesh/reach/links.py", "sesh.remote.deploy"): "packaging",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",

@@ -28,7 +28,6 @@ def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, farm: Farm) ->
     assert home.sesh("--send", "work", "typed", "--enter").code == 0
     two.prints("work", "typed")
     assert home.sesh("--label", "work", "a=b").code == 0
-    assert home.sesh("--message", "work", "hello").code == 0
     assert home.sesh("--rename", "work", "renamed").code == 0
     assert two.names() == ["renamed"]
     assert home.sesh("--detach", "renamed").code == 0

@@ -140,7 +140,6 @@ def test_what_cannot_be_done_is_refused_as_over_there(home: Home, farm: Farm) ->
         same_json(home, far, *words)
     assert home.sesh("@box", "--version").stdout == home.sesh("--version").stdout
     same_json(home, far, "--detach", "work")
-    same_json(home, far, "--message", "work", "hello")
     same_json(home, far, "--label", "work", "k=v")
     assert far.sesh("--status", "work", "--json").json()["labels"] == {"k": "v"}
 

@@ -121,7 +121,6 @@ def test_events_come_until_the_session_ends() -> None:
         lambda: Session("work").wait(pattern="("),
         lambda: Session("work").wait(since=True),
         lambda: Session("work").logs(-1),
-        lambda: Session("work").message("\n"),
         lambda: Session("work").send(keys=["C-nonsense"]),
         lambda: Session.open("work", env={"A=B": "x", "": "y"}),
         lambda: Session.open("work", size="200"),

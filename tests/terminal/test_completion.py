@@ -33,7 +33,7 @@ LINES = [
     ("sesh --ren", "sesh --rename"),
     ("sesh --exec --tim", "sesh --exec --timeout"),
     ("sesh --list --label te", "sesh --list --label team=web"),
-    ("sesh --screen work --format h", "sesh --screen work --format html"),
+    ("sesh --screen work --format j", "sesh --screen work --format json"),
     ("sesh --send work --key PageU", "sesh --send work --key PageUp"),
     ("sesh --exec -C proj", "sesh --exec -C projects/"),
     ("sesh @gp", "sesh @gpubox"),

@@ -34,7 +34,6 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("logs", {"lines": 3}, b"", LINES),
     ("logs", {"end": True}, b"", LINES | {"open", "column", "blank", "columns", "unfinished"}),
     ("logs", {"lines": 3, "until": 1 << 62}, b"", LINES | {"first", "older"}),
-    ("message", {"text": "hello"}, b"", {"clients"}),
     ("label", {"set": {"team": "web"}}, b"", {"labels"}),
     ("resume", {"command": ["agent", "--resume", "1"]}, b"", set()),
     ("state", {"state": "working", "hook": True}, b"", set()),
@@ -111,7 +110,7 @@ def test_the_end_of_a_session_and_its_events_are_what_their_types_say(sesh: Sesh
 
 
 TOLD = {
-    protocol.NOTICE: {"text", "name", "hold"},
+    protocol.NOTICE: {"text", "name"},
     protocol.TITLE: {"name", "text"},
     protocol.TELL: {"name", "state", "question"},
     protocol.SWITCH: {"name", "host", "rows_below"},
@@ -144,7 +143,6 @@ def test_what_an_attached_client_is_told_is_what_its_type_says(sesh: Sesh) -> No
                     ("rename", {"to": "play"}),
                     ("tell", {"name": "other", "state": "waiting", "question": "why?"}),
                     ("switch", {"to": "other"}),
-                    ("message", {"text": "hello"}),
                 ):
                     answered(asking, verb, words)
             asking.send(wire.asking("detach" if last == protocol.DETACH else "kill", 9))
@@ -174,7 +172,6 @@ def test_what_a_daemon_is_asked_is_what_the_types_say(sesh: Sesh, monkeypatch: p
     session.send("true", enter=True)
     session.send(keys=["Enter"])
     session.wait(pattern="on", since="start", timeout=20)
-    session.message("hello")
     session.label(team="web")
     session.history()
     session.logs()
@@ -188,7 +185,6 @@ def test_what_a_daemon_is_asked_is_what_the_types_say(sesh: Sesh, monkeypatch: p
         "run",
         "send",
         "submit",
-        "message",
         "label",
         "history",
         "logs",

@@ -129,12 +129,6 @@ def test_detach_from_outside_detaches_every_client(terminal: Open, sesh: Sesh) -
         assert client.exit_code() == 0
 
 
-def test_a_message_is_shown_to_the_client(terminal: Open, sesh: Sesh) -> None:
-    opened = inside(terminal("work"))
-    assert sesh("--message", "work", "tea", "is", "ready", "--json").json()["clients"] == 1
-    opened.wait_for("tea is ready")
-
-
 # -- typed inside
 
 

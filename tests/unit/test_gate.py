@@ -117,7 +117,6 @@ def _screen(*rows: list[dict[str, Any]], **words: Any) -> dict[str, Any]:
         ("ansi", _screen(), ".text is missing"),
         ("text", {"text": "x"}, ".lines is missing"),
         ("json", {"text": "x", "lines": ["x"]}, ".columns is missing"),
-        ("svg", {"text": "<svg onload=alert(1)>"}, ".columns is missing"),
         ("json", _screen(columns=10**6), "columns is not a whole number"),
         ("json", _screen([{"column": 79, "width": 2, "text": "xy"}]), "wider than the screen"),
         ("json", _screen(*[[{"column": 0, "width": 80, "text": "x"}] * 2]), "overlap"),

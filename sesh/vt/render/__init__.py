@@ -1,1 +1,1 @@
-"""The state of a terminal as bytes that restore it, and as text, data and pictures."""
+"""The state of a terminal as bytes that restore it, and as text and data."""

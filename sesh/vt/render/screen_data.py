@@ -1,4 +1,4 @@
-"""The types of a screen as data, as `--screen --format json` prints it and pictures are drawn from it."""
+"""The types of a screen as data, as `--screen --format json` prints it."""
 
 from __future__ import annotations
 
@@ -72,9 +72,3 @@ class ScreenText(TypedDict):
     text: str
     lines: list[str]
     continued: list[int]
-
-
-class Picture(TypedDict):
-    """The screen as an SVG or HTML document."""
-
-    text: str

@@ -22,7 +22,7 @@ WIRE_NAMES = [
     "checks.all_", "dormant.restore", "enter.attach", "enter.go", "enter.job", "enter.new", "follow.all_events",
     "follow.ended", "follow.log", "follow.sessions", "jobs.ended", "jobs.result", "layout.make", "layout.sessions",
     "leftovers.clear", "leftovers.find", "places.here", "search.grep", "sessions.detach", "sessions.job",
-    "sessions.kill", "sessions.kill_all", "sessions.label", "sessions.message", "sessions.new", "sessions.open_",
+    "sessions.kill", "sessions.kill_all", "sessions.label", "sessions.new", "sessions.open_",
     "sessions.reload", "sessions.rename", "sessions.restart", "sessions.resume_with", "sessions.summaries",
     "sessions.there", "shell.history", "shell.history_output", "undeploy.remove", "views.logs", "views.overview",
     "views.screen", "views.status",
