@@ -25,7 +25,7 @@ help:
 	@echo 'make test-on    the unit tests on another Python, if this machine has it (VERSION=3.12)'
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
-	@echo 'make soak       tests that are dear, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
+	@echo 'make soak       tests that are dear and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
 	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md (bench-quick: what became slower since)'
 	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
@@ -78,6 +78,7 @@ fidelity: test-packages
 
 soak: test-packages
 	LONG=1 $(BIN)/pytest -q -m soak tests
+	LONG=1 $(BIN)/pytest -q -m 'not soak' $$(grep -rlw rounds tests --include='test_*.py')
 	$(BIN)/python -m bench.links.many
 	$(BIN)/python -m bench.soak --hours $(or $(HOURS),1) $(ARGS)
 
