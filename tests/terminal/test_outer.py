@@ -177,14 +177,3 @@ def test_files_of_terminals_are_private_and_bounded_in_number(shell: Shell, sesh
     assert f".terminal.{gone.pid}" not in [entry.name for entry in found]
     (own,) = [entry for entry in found if entry.name == f".terminal.{terminal.pid}"]
     assert own.stat().st_mode & 0o777 == 0o600
-
-
-def test_a_damaged_note_of_a_terminal_only_costs_a_repetition(shell: Shell, sesh: Sesh, home: Home) -> None:
-    terminal = shell()
-    enter(terminal, "work")
-    leave(terminal)
-    home.write(f".sesh/.terminal.{terminal.pid}", b"\xff\x00 no such thing\n", mode=0o600)
-    enter(terminal, "work")
-    leave(terminal)
-    enter(terminal, "work")
-    assert terminal.text().count("── work, since ") == 1

@@ -191,32 +191,6 @@ def test_rows_of_directories_show_what_tells_them_apart(terminal: Open, sesh: Se
         opened.wait_until(lambda: max(map(len, opened.screen())) <= columns)  # noqa: B023 (it is called now)
 
 
-def test_a_mere_shell_is_not_searched(terminal: Open, sesh: Sesh) -> None:
-    """`sh` found every session, since all ran bash."""
-    sesh("--open", "shop", "--", "bash")
-    sesh("--open", "work", "--", "bash")
-    sesh("--open", "logs", "--", "sh", "-c", "sleep 60; :")
-    opened = terminal("--pick")
-    opened.wait_for("3/3")
-    opened.type("sh")
-    opened.wait_for(re.compile(r"^> sh .*2/3\n shop"))
-    assert " work " not in picture(opened)
-
-
-@pytest.mark.usefixtures("three")
-def test_a_name_that_is_none_stays_to_be_edited_beside_a_short_error(terminal: Open) -> None:
-    """The error was cut at the window's edge, and the typed text was lost."""
-    opened = terminal("--pick")
-    opened.wait_for("3/3")
-    opened.type("\x05\x15a b\r")
-    opened.wait_for("use a-z A-Z 0-9 _ . + -; rename alpha to: a b")
-    opened.type("\x15-b\r")
-    opened.wait_for("begin with a letter, digit or _; rename alpha to: -b")
-    opened.type("\x7f\x7fa-b\r")
-    opened.wait_for("alpha is a-b now")
-    opened.type("\x1b")
-
-
 @pytest.mark.parametrize(
     ("query", "name", "host", "more", "fits"),
     [

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -140,33 +139,6 @@ def test_what_is_typed_and_sent_amid_reloads_arrives_once_and_in_order(sesh: Ses
     assert sesh("--kill", "work").code == 0
 
 
-def test_what_a_program_has_not_taken_is_typed_after_a_reload(sesh: Sesh, home: Home) -> None:
-    code = """
-import os, time, tty
-tty.setraw(0)
-open("ready", "w").close()
-while not os.path.exists("enough"):
-    time.sleep(0.05)
-data = b""
-while len(data) < 100_000:
-    data += os.read(0, 1 << 16)
-with open("part", "wb") as file:
-    file.write(data)
-os.rename("part", "got")
-time.sleep(60)
-"""
-    text = "".join(f"{number:05}" for number in range(20_000))
-    sesh("--open", "work", "--", sys.executable, "-c", code)
-    wait_until(lambda: os.path.exists(os.path.join(home.path, "ready")))
-    assert sesh("--send", "work", text).code == 0
-    assert sesh("--reload", "work").code == 0
-    home.write("enough", "")
-    got = os.path.join(home.path, "got")
-    wait_until(lambda: os.path.exists(got))
-    with open(got, encoding="utf-8") as file:
-        assert file.read() == text
-
-
 def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     assert sesh("--run", "work", "--", "X=3; echo one").stdout == "one\n"
@@ -193,14 +165,6 @@ def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, hom
         while sesh("--reload", f"job{number}").code == 0:
             continue
         assert job.wait(20) == 10 + number
-
-
-def test_a_kept_session_is_reloaded_too(sesh: Sesh, home: Home) -> None:
-    assert sesh("--exec", "job", "--keep", "--", "sh", "-c", "echo done; exit 3").code == 3
-    assert sesh("--reload", "--json").json() == {"ok": True, "reloaded": ["job"]}
-    assert sesh("--logs", "job").stdout == "done\n"
-    assert sesh("--status", "job", "--json").json()["exit_code"] == 3
-    assert sesh("--kill", "job").code == 0
 
 
 def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) -> None:
@@ -235,35 +199,15 @@ def test_reloads_between_the_runs_of_a_busy_shell_disturb_none(sesh: Sesh, home:
     assert faults(home, "work") == []
 
 
-def test_another_sesh_takes_over_and_one_that_is_broken_does_not(sesh: Sesh, home: Home) -> None:
+def test_another_sesh_takes_over(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     before, mine = pids(home, "work"), home.command
-    home.command = other(home, "broken", "daemon/waits.py", "this is no Python\n")
-    answer = sesh("--reload", "work")
-    assert answer.code == 1
-    assert "cannot take over (SyntaxError" in answer.stderr
-    assert "work goes on unchanged" in answer.stderr
     home.command = other(home, "newer", "log.py", LOUDER)
     assert sesh("--reload", "work").code == 0
     home.command = mine
     assert faults(home, "work")[-1:] == ["louder"]
     assert pids(home, "work") == before
     assert sesh("--run", "work", "--", "echo on").stdout == "on\n"
-
-
-def test_what_fails_only_in_earnest_falls_back_to_the_old_one(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work")
-    person = home.terminal("work")
-    person.wait_for("ready>")
-    before, mine = pids(home, "work"), home.command
-    home.command = other(home, "late", "daemon/upgrade/state.py", NOT_HERE.format("'serve()' in sys.orig_argv[-1]"))
-    answer = sesh("--reload", "work")
-    home.command = mine
-    assert "could not take over (OSError: not here" in answer.stderr
-    assert pids(home, "work") == before
-    person.type("echo st''ill\r")
-    person.wait_for("still")
-    assert sesh("--reload", "work").code == 0
 
 
 def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Home) -> None:
@@ -276,20 +220,6 @@ def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Hom
     change(home, "sesh", "log.py", LOUDER)
     assert sesh("--reload", "work").code == 0
     assert faults(home, "work")[-1:] == ["louder"]
-
-
-def test_signals_mean_after_it_what_they_meant_before(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work", "--", "sh", "-c", "echo up; while :; do read x; done")
-    assert sesh("--reload", "work").code == 0
-    daemon, _ = pids(home, "work")
-    for number in (signal.SIGUSR1, signal.SIGHUP):
-        os.unlink(os.path.join(home.directory, "work.sock"))
-        os.kill(daemon, number)
-        wait_until(lambda: sesh("--screen", "work").stdout.startswith("up"))
-        assert pids(home, "work")[0] == daemon
-    os.unlink(os.path.join(home.directory, "work.sock"))
-    os.kill(daemon, signal.SIGTERM)
-    wait_until(lambda: not home.processes())
 
 
 def test_a_session_whose_sesh_was_removed_goes_on_and_can_be_moved(home: Home) -> None:

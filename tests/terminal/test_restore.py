@@ -279,15 +279,6 @@ def test_variables_of_env_are_kept_by_name_alone_and_that_is_said(home: Home) ->
     assert home.sesh("--run", "b", "--", "echo $TOKEN").stdout == "again\n"
 
 
-def test_a_file_in_the_place_of_sesh_s_own_does_not_keep_the_list_from_being_shown(home: Home) -> None:
-    home.sesh("--open", "a")
-    lose(home, "a")
-    os.mkdir(f"{home.directory}/.told")
-    person = home.terminal()
-    person.wait_for("sesh --restore")
-    assert person.exit_code() == 0
-
-
 def test_a_text_with_enter_does_not_start_the_waiting_command(home: Home) -> None:
     """It was thrown away, said to be submitted, and the command ran."""
     home.sesh("--open", "web", "--", "server", "80")
@@ -356,31 +347,20 @@ def noted(home: Home, *words: str) -> bool:
     return b"sessions lost" in person.raw
 
 
-def test_a_list_says_once_how_many_sessions_were_lost(home: Home) -> None:
-    for name in ("a", "b", "c"):
+def test_a_list_says_once_how_many_sessions_were_lost_to_a_person(home: Home) -> None:
+    for name in ("a", "b"):
         home.sesh("--open", name)
-    lose(home, "c", boot="")
+    lose(home, "a", boot="")
     assert "sesh: sessions lost: 1; `sesh --restore` starts them again" in home.sesh().stderr, "that was a crash"
     assert home.sesh("--restore").code == 0
     lose(home, "a", "b")
-    person = home.terminal()
-    person.wait_for("sesh: sessions lost at the reboot: 2; `sesh --restore` starts them again")
-    assert person.exit_code() == 0
+    for words in (("--json",), ("--list",), ("--list", "--label", "k=v")):
+        assert home.sesh(*words).stderr == "", "as one in a shell's start file, or of cron"
+    assert "sessions lost at the reboot: 2;" in home.sesh().stderr, "typed alone, it is a person's"
     assert not noted(home)
-    assert not noted(home, "--list")
     assert home.sesh("--restore").code == 0
     lose(home, "a")
     assert noted(home, "--list")
-    assert not noted(home)
-
-
-def test_a_list_that_nobody_reads_leaves_the_note_of_a_reboot_to_one_that_a_person_reads(home: Home) -> None:
-    """As one in a shell's start file, or of cron."""
-    home.sesh("--open", "a")
-    lose(home, "a")
-    for words in (("--json",), ("--list",), ("-l",), ("--list", "--label", "k=v")):
-        assert home.sesh(*words).stderr == ""
-    assert "sessions lost at the reboot: 1;" in home.sesh().stderr, "typed alone, it is a person's"
     assert not noted(home)
 
 

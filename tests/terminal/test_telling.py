@@ -127,12 +127,6 @@ def test_what_is_typed_after_a_ctrl_c_is_not_ended_by_it(sesh: Sesh, home: Home)
     assert written(home, "failed") == "job\n"
 
 
-def test_what_is_done_runs_its_hook(sesh: Sesh, home: Home) -> None:
-    hooks(home, on_done='echo "$SESH_QUESTION" >done')
-    sesh("--open", "agent", "--", "sh", "-c", "sesh --state done 'all tests passed'; sleep 60")
-    assert written(home, "done") == "all tests passed\n"
-
-
 def test_a_bell_is_told_once_a_minute_at_most(sesh: Sesh, home: Home) -> None:
     terminal = here(home)
     sesh("--open", "job", "--", "sh", "-c", "for i in 1 2 3; do sleep 0.2; printf '\\a'; done; exec sleep 60")

@@ -66,16 +66,6 @@ def test_its_last_words_are_kept_though_somebody_looked_before(home: Home) -> No
     assert "the last" in home.sesh("--screen", "srv").stdout
 
 
-def test_its_commands_can_be_listed(home: Home) -> None:
-    home.sesh("--open", "work")
-    assert home.sesh("--run", "work", "--", "echo", "hi").code == 0
-    home.sesh("--send", "work", "exit 4", "--enter")
-    ended(home, "work")
-    listed = home.sesh("--history", "work", "--json").json()
-    assert [(each["command"], each["exit_code"]) for each in listed] == [(["echo", "hi"], 0)]
-    assert home.sesh("--history", "work", "1").code == 1
-
-
 def test_an_end_that_was_seen_or_wanted_leaves_nothing(home: Home) -> None:
     home.sesh("--open", "zero", "--", "true")
     wait_until(lambda: home.names() == [])
@@ -139,14 +129,6 @@ def test_nothing_takes_its_place_in_silence(home: Home) -> None:
     assert state(home, "srv") == "running"
 
 
-def test_it_can_be_renamed(home: Home) -> None:
-    crashed(home)
-    assert home.sesh("--rename", "srv", "web").code == 0
-    assert home.names() == ["web"]
-    assert home.sesh("--logs", "web").stdout == "boom\n"
-    assert home.sesh("--wait", "web", "--exit").code == 3
-
-
 def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     crashed(home, "srv", "sh", "-c", "echo boom; read -t 1 x; exit 3")
     closing = home.terminal("srv")
@@ -167,19 +149,6 @@ def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     closing.type("y")
     assert closing.exit_code() == 3
     assert home.names() == []
-
-
-def test_who_starts_it_again_is_greeted_by_what_happened_and_not_as_in_a_new_session(home: Home) -> None:
-    home.write("go", "")
-    crashed(home, "srv", "sh", "-c", "[ ! -e go ] || exit 3; exec cat")
-    os.unlink(os.path.join(home.path, "go"))
-    terminal = home.terminal("srv")
-    terminal.wait_for("Start again")
-    terminal.type("s")
-    terminal.wait_until(
-        lambda: "srv exited 3 (" in terminal.screen()[-1] and "; started again" in terminal.screen()[-1]
-    )
-    assert "new session" not in terminal.text()
 
 
 def test_a_lost_session_is_not_replaced_in_silence_either(home: Home) -> None:

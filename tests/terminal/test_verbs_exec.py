@@ -265,18 +265,6 @@ def test_who_begins_a_job_and_leaves_it_is_told_where_its_end_is(home: Home) -> 
     other.wait_for("new session job")
 
 
-def test_an_old_job_of_the_name_is_told_of_in_the_new_session(home: Home) -> None:
-    home.sesh("--exec", "job", "--", "sh", "-c", "echo lost; exit 4")
-    (result,) = Path(home.directory, ".results").glob("*.json")
-    content = json.loads(result.read_text())
-    result.write_text(json.dumps({**content, "ended": content["ended"] - 3 * 86400}))
-    looked = home.terminal("job", columns=120)
-    looked.wait_for("job job ended 3d ago: 4; once this session has ended: sesh --logs job · Ctrl-\\ leaves")
-    looked.type("exit\r")
-    assert looked.exit_code() == 0
-    assert home.sesh("--logs", "job").stdout == "lost\n"
-
-
 def test_a_session_that_has_ended_here_is_said_to_have(home: Home) -> None:
     """It might have ended on a host, the hint said."""
     home.sesh("--open", "q1", "--", "sh", "-c", "true")
@@ -291,15 +279,6 @@ def test_a_session_that_has_ended_here_is_said_to_have(home: Home) -> None:
         r"sesh: no session q2; it was killed \d+s ago; `sesh` lists them$",
         home.sesh("--screen", "q2").stderr.strip(),
     )
-
-
-def test_who_waits_for_a_job_sees_that_it_runs_until_it_ends(home: Home) -> None:
-    """A job that asked something looked as if it hung."""
-    waiting = home.terminal("--exec", "build", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done")
-    waiting.wait_for("build runs; watch it: sesh build")
-    home.write("go", "")
-    assert waiting.exit_code() == 0
-    assert waiting.text().strip() == ""
 
 
 @pytest.mark.parametrize("options", [["--follow"], ["--print"]])

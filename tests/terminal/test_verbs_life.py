@@ -92,18 +92,6 @@ def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) ->
     assert sesh("-l", "--json", "--label", "k=w").json() == []
 
 
-def test_status_tells_everything(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "web", "--", "sleep", "60")
-    answer = sesh("--status", "web", "--json").json()
-    assert answer["foreground"]["command"] == ["sleep", "60"]
-    assert answer["daemon_pid"] == daemon(home, "web")
-    assert f"program:       {answer['pid']}: sleep 60" in sesh("--status", "web").stdout
-    sesh("--exec", "job", "--keep", "--", "sh", "-c", "exit 3")
-    ended = sesh("--status", "job").stdout
-    assert "program:       sh -c 'exit 3'" in ended
-    assert "daemon:" not in ended, "no processes of a session that has ended"
-
-
 def test_what_is_sent_is_typed_and_seen(sesh: Sesh) -> None:
     sesh("--open", "web", "--", "bash")
     wait_until(lambda: PROMPT in sesh("--screen", "web").stdout)
@@ -135,15 +123,6 @@ def test_a_person_is_told_that_the_name_of_a_key_was_typed_as_a_word(sesh: Sesh,
     for words in (("press", "enter"), ("press Enter",)):
         assert said(*words) == "", words
     assert sesh("--send", "web", "ls", "Enter").stderr == "", "a script is told nothing"
-
-
-def test_a_large_stdin_is_sent_whole(sesh: Sesh, home: Home) -> None:
-    count = "import os,signal,sys,tty\ntty.setraw(0)\nprint('ready', flush=True)\nn = 0\n"
-    count += "while n < 3000000: n += len(os.read(0, 65536))\nprint('got', n, flush=True)\nsignal.pause()"
-    sesh("--open", "eater", "--", "python3", "-c", count)
-    wait_until(lambda: "ready" in sesh("--screen", "eater").stdout)
-    assert sesh("--send", "eater", "-", "--json", input=b"x" * 3000000).json()["bytes"] == 3000000
-    wait_until(lambda: "got 3000000" in sesh("--screen", "eater").stdout)
 
 
 def test_labels_are_set_and_removed(sesh: Sesh) -> None:

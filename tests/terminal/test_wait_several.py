@@ -103,28 +103,19 @@ def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh) -> Non
     assert (none.code, none.stderr.startswith("sesh: no session has the label")) == (1, True), "its end is no condition"
 
 
-def test_ctrl_c_stops_waiting_for_all_and_ends_none(sesh: Sesh, home: Home) -> None:
-    opened(sesh, "a", "b")
-    waiting = home.start("--wait", "a", "b", "--exit")
-    wait_until(lambda: len(processes.descendants(waiting.pid)) == 2)
-    waiting.send_signal(signal.SIGINT)
-    assert waiting.wait(10) == 130
-    assert home.names() == ["a", "b"]
-
-
 def waits(pid: int) -> bool:
     return len(processes.descendants(pid)) == 2
 
 
-def test_sigterm_ends_who_waits_for_several_as_it_ends_who_waits_for_one(sesh: Sesh, home: Home) -> None:
-    """It printed an error for each, as of a fault of sesh: `it printed nothing`."""
+def test_a_signal_ends_who_waits_for_several_as_it_ends_who_waits_for_one(sesh: Sesh, home: Home) -> None:
+    """SIGTERM printed an error for each, as of a fault of sesh: `it printed nothing`."""
     opened(sesh, "a", "b")
-    for words in (["--exit"], ["--exit", "--json"]):
+    for words, number, code in ((["--exit"], signal.SIGINT, 130), (["--exit", "--json"], signal.SIGTERM, -15)):
         waiting = home.start("--wait", "a", "b", *words)
         wait_until(partial(waits, waiting.pid))
-        waiting.terminate()
-        assert waiting.communicate(timeout=10) == (b"", b"")
-        assert waiting.returncode == -signal.SIGTERM
+        waiting.send_signal(number)
+        assert waiting.communicate(timeout=10)[0] == b""
+        assert waiting.returncode == code
     assert home.names() == ["a", "b"]
 
 

@@ -8,12 +8,9 @@ import re
 import signal
 import termios
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from sesh.cli import attach
-from sesh.cli.tui import watcher
 from sesh.errors import Refused
 from sesh.ops import send
 from sesh.reach.caller import Caller
@@ -42,29 +39,6 @@ def test_the_list_follows_what_happens(terminal: Open, sesh: Sesh, home: Home) -
     opened.wait_until(lambda: "build" not in opened.text(), what="no build")
     sesh("--kill", "play")
     opened.wait_for("no sessions; `sesh NAME` creates one")
-
-
-def test_the_last_line_of_a_drawn_screen_is_not_shown(terminal: Open, sesh: Sesh) -> None:
-    """A row of htop's stood there, without its beginning."""
-    source = "sesh --state working; printf '\\033[2J\\033[3;1Hload 0.5\\033[1;1Hcpu 1%%'; exec sleep 60"
-    sesh("--open", "top", "--", "sh", "-c", source)
-    opened = terminal("--watch")
-    opened.wait_for(re.compile(r"\n top +detached +working .*\n *\n"))
-    assert "cpu" not in opened.text()
-
-
-def test_only_rows_that_changed_are_written_and_nothing_is_wiped(terminal: Open, sesh: Sesh) -> None:
-    """A list that is wiped before it is drawn flickers."""
-    sesh("--open", "steady", "--", "sleep", "60")
-    opened = terminal("--list", "--watch")
-    opened.wait_for("steady")
-    begun = len(opened.raw)
-    sesh("--open", "work")
-    opened.wait_for("work")
-    opened.wait_until(lambda: opened.raw.count(b"\x1b[?2026l", begun) >= 2, what="two more pictures")
-    later = bytes(opened.raw[begun:])
-    assert b"\x1b[2J" not in later
-    assert b"\x1b[1;1H" not in later, "the headings did not change"
 
 
 def test_leaving_gives_the_terminal_back_with_the_last_list(home: Home) -> None:
@@ -240,29 +214,6 @@ def test_after_the_mark_moved_by_itself_a_key_answers_nothing(terminal: Open, se
     assert "got=n" in sesh("--screen", "two").stdout
 
 
-@tells
-def test_the_mark_stays_at_a_session_that_was_answered_as_it_may_ask_again(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A program that worked for half a second between two questions lost the mark to another session."""
-    monkeypatch.setattr(watcher, "_STAYS_FOR", 60.0)
-    gate = "until [ -e next ]; do sleep 0.02; done"
-    asking(home.sesh, "one", f"printf 'push it? '; read x; {gate}; printf 'really? '; read x; sleep 60")
-    asking(home.sesh, "two", ASKS)
-    opened = home.terminal("--watch")
-    opened.wait_for(re.compile(r"> one .*\n  two "))
-    opened.type("y")
-    opened.wait_for(re.compile(r"waiting for you\n  two "))
-    home.write("next", "")
-    opened.wait_for(re.compile(r"\n  two .*\n> one +\d+s  really\?"))
-    opened.type("y")
-    opened.wait_for(re.compile(r"waiting for you\n  two "))
-    opened.type("\x1b[B")
-    opened.wait_for(re.compile(r"waiting for you\n> two "))
-    opened.type("n")
-    opened.wait_until(lambda: "got=n" in home.sesh("--screen", "two").stdout)
-
-
 def test_a_word_that_is_typed_without_its_slash_sends_nothing(terminal: Open, sesh: Sesh) -> None:
     """Its letters were passed over in silence, an `n` among them answered, and Enter sent an empty line."""
     asking(sesh, "job", "printf 'Name of the sample: '; read x; echo got=$x; sleep 60")
@@ -274,29 +225,6 @@ def test_a_word_that_is_typed_without_its_slash_sends_nothing(terminal: Open, se
     assert "got=" not in sesh("--screen", "job").stdout
     opened.type("/son7\r")
     opened.wait_until(lambda: "got=son7" in sesh("--screen", "job").stdout)
-
-
-@tells
-def test_who_leaves_as_the_mark_moves_leaves(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it was not known whether the program echoes, `q` was taken for an answer that came too soon."""
-    hides = send.hides
-
-    def late(target: Any, name: str, *words: Any) -> Any:
-        if name == "two":
-            wait_until(lambda: os.path.exists("known"), 60)
-        return hides(target, name, *words)
-
-    monkeypatch.setattr(send, "hides", late)
-    asking(home.sesh, "one", "printf 'push it? '; read x; sleep 60")
-    asking(home.sesh, "two", ASKS)
-    opened = home.terminal("--watch")
-    opened.wait_for(re.compile(r"> one .*\n  two "))
-    home.sesh("--kill", "one")
-    opened.wait_for(re.compile(r"waiting for you\n> two "))
-    opened.type("q")
-    home.write("known", "")
-    assert opened.exit_code() == 0
-    assert b"the mark just moved" not in opened.raw
 
 
 @tells
@@ -414,37 +342,6 @@ def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh)
     opened.type("q")
     assert opened.exit_code() == 0
     assert len(re.findall(r"^failed$", opened.text(), re.MULTILINE)) == 1, "the list stays once"
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_the_quit_key_between_list_and_session_ends_nothing_with_a_signal(
-    home: Home, moment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The terminal is not raw in between: the kernel made SIGQUIT of Ctrl-\\ typed twice, and sesh died of it."""
-    attached = attach.attach
-
-    def quitting(*words: Any) -> Any:
-        if moment == "before":
-            os.kill(os.getpid(), signal.SIGQUIT)
-        left = attached(*words)
-        if moment == "after":
-            os.kill(os.getpid(), signal.SIGQUIT)
-        return left
-
-    monkeypatch.setattr(attach, "attach", quitting)
-    home.sesh("--open", "one", "--", "sh", "-c", "sesh --state failed 'no key'; echo in-one; sleep 60")
-    assert home.sesh("--wait", "one", "--for", "in-one", "--since-start", "--timeout", "15").code == 0
-    opened = home.terminal("--watch")
-    opened.wait_for("> one")
-    opened.type("a")
-    if moment == "before":
-        opened.wait_until(lambda: opened.raw.count(b"\x1b[?1049h") == 2, what="the list again")
-        opened.type("q")
-    else:
-        opened.wait_for("in-one")
-        wait_until(lambda: home.summary("one")["attached"] == 1)
-        opened.type("\x1c")
-    assert opened.exit_code() == 0
 
 
 def test_typed_in_a_session_the_list_ends_with_the_switch(home: Home) -> None:
