@@ -6,7 +6,7 @@ import os
 from typing import cast
 
 from sesh import identity
-from sesh.schema import Command, JobResult, RunFacts, Summary
+from sesh.schema import Command, JobResult, Summary
 from sesh.stored import Facts, Record
 from sesh.vt.render.screen_data import Run, Screen
 
@@ -50,11 +50,6 @@ def job_result(**facts: object) -> JobResult:
         "memory": None,
     }  # fmt: skip
     return cast("JobResult", plain | facts)
-
-
-def run_facts(**facts: object) -> RunFacts:
-    """A command of `--run` that has not ended."""
-    return cast("RunFacts", {"exit_code": None} | facts)
 
 
 def command(**facts: object) -> Command:
