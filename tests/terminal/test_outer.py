@@ -63,7 +63,7 @@ def printed(sesh: Sesh, source: str, name: str = "work") -> None:
     assert sesh("--wait", name, "--prompt", "--timeout", "10").code == 0
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (33, 9)])
+@pytest.mark.parametrize(("columns", "rows"), [(33, 9)])
 def test_no_line_of_a_session_stands_twice_in_the_scrollback_of_one_terminal(
     shell: Shell, sesh: Sesh, columns: int, rows: int
 ) -> None:

@@ -130,36 +130,28 @@ def test_a_draft_of_a_person_is_not_submitted(sesh: Sesh, terminal: Open, compos
     assert taken() == ["dear colleague", "run the tests"]
 
 
-def test_a_draft_that_a_person_has_left_is_to_be_entered_or_erased(
+def test_a_draft_is_over_once_it_is_entered_or_discarded_and_not_when_its_person_has_left(
     sesh: Sesh, terminal: Open, composer: Composer
 ) -> None:
-    """It was to be tried again later, though nobody was there any more."""
-    composer(0)
+    taken = composer(0)
     opened = terminal("agent")
     opened.wait_for("ready")
+    for number, discard in enumerate((b"\x15", b"\x1b", None)):
+        opened.type("draft")
+        opened.wait_for("> draft" if discard != b"\x1b" else "draft")
+        assert sesh("--send", "agent", "x y z", "--enter").code == 1
+        if discard is None:
+            assert sesh("--send", "agent", "--key", "Enter").code == 0, "keys alone pass a draft"
+        else:
+            opened.type(discard)
+        wait_until(lambda: "somebody is typing" not in sesh("--send", "agent", str(number), "--enter").stderr)  # noqa: B023
+    assert len(taken()) == 4
     opened.type("half")
     opened.wait_for("> half")
     opened.type(b"\x1c")
     assert opened.exit_code() == 0
     refused = sesh("--send", "agent", "x y z", "--enter")
-    said = (
-        "somebody has typed in agent and not pressed Enter; nothing was typed; enter or erase it: sesh agent, or type"
-    )
-    assert (refused.code, said in refused.stderr) == (1, True), refused
-
-
-@pytest.mark.parametrize("discard", [b"\x15", b"\x1b"])
-def test_a_draft_is_over_once_it_is_entered_or_discarded(
-    sesh: Sesh, terminal: Open, composer: Composer, discard: bytes
-) -> None:
-    composer()
-    opened = terminal("agent")
-    opened.wait_for("ready")
-    opened.type("draft")
-    opened.wait_for("> draft")
-    assert sesh("--send", "agent", "x y z", "--enter").code == 1
-    opened.type(discard)
-    wait_until(lambda: "somebody is typing" not in sesh("--send", "agent", "x y z", "--enter").stderr)
+    assert (refused.code, "somebody has typed in agent and not pressed Enter" in refused.stderr) == (1, True), refused
 
 
 def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_submitted(sesh: Sesh, terminal: Open, home: Home) -> None:
@@ -178,17 +170,6 @@ def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_submitted(sesh: Sesh,
     sesh("--send", "work", "echo one")
     assert sesh("--send", "work", " >two", "--enter").code == 0  # a script's own beginning
     wait_until(lambda: os.path.exists(f"{home.path}/two"))
-
-
-def test_keys_alone_pass_a_draft(sesh: Sesh, terminal: Open, composer: Composer) -> None:
-    taken = composer(0)
-    opened = terminal("agent")
-    opened.wait_for("ready")
-    opened.type("whole")
-    opened.wait_for("> whole")
-    assert sesh("--send", "agent", "--key", "Enter").code == 0
-    wait_until(taken)
-    assert taken() == ["whole"]
 
 
 def test_a_person_who_types_meanwhile_keeps_enter_away(composer: Composer, terminal: Open, here: None) -> None:

@@ -265,6 +265,8 @@ def test_a_version_that_all_sessions_were_moved_from_is_removed_while_they_run(s
     for name in names:
         assert home.sesh("--open", name, "--", "sleep", "100").code == 0
     assert os.path.isdir(os.path.join(home.directory, ".zygote"))
+    assert home.sesh("--kill", *names[2:]).code == 0
+    names = names[:2]
     theirs, home.command = home.command, ours
     assert sesh("--sweep", "--json", "--all").json()["pieces"] == [], "a daemon holds a lock on what it runs from"
     home.command = theirs
