@@ -1,4 +1,4 @@
-"""`farm`: hosts behind real sshds; `here`: this process in the environment of the test's home."""
+"""`farm`: hosts behind real sshds; `beside`: hosts without ssh; `here`: this process in the environment of the home."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.remote.farm import Farm, Ground
 from tests.remote.patches import patched
+from tests.remote.via import Beside
 from tests.support import Home
 
 
@@ -26,6 +27,14 @@ def farm(ground: Ground, home: Home) -> Iterator[Farm]:
     own = Farm(ground, home)
     yield own
     home.leave()
+    own.close()
+
+
+@pytest.fixture
+def beside(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
+    """`beside("box")` is a host that `sesh @box` reaches from this test's home without ssh."""
+    own = Beside(home, monkeypatch)
+    yield own
     own.close()
 
 

@@ -1,0 +1,160 @@
+"""Hosts without ssh: a second home on this machine, by `via`, whose sesh is a fork of the sesh that asks for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+import sesh.__main__
+from sesh import programs, protocol
+from tests.support import Home, forking, processes
+
+
+class There(Home):
+    """The host that `@word` leads to: a home like another, that can be cut off.
+
+    `away` cuts it off, `back` ends that; `stops` lets it fall silent, `goes_on` ends that.
+    """
+
+    def __init__(self, word: str) -> None:
+        super().__init__()
+        self.word = word
+        self._links = os.path.join(self.root, "links")
+        self.down, self.halt = os.path.join(self.root, "down"), os.path.join(self.root, "halt")
+        self.env["PATH"] = f"{self.path}/bin:{os.environ['PATH']}"
+
+    @property
+    def at(self) -> str:
+        """`@word`, as on the command line."""
+        return f"@{self.word}"
+
+    @property
+    def way(self) -> list[str]:
+        """The command that leads there."""
+        return ["env", *(f"{key}={value}" for key, value in self.env.items())]
+
+    def read(self, name: str) -> str:
+        """A file of HOME there; nothing where there is none."""
+        try:
+            with open(os.path.join(self.path, name), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def exists(self, name: str) -> bool:
+        return os.path.lexists(os.path.join(self.path, name))
+
+    def prints(self, name: str, pattern: str) -> None:
+        """Waits until a session there has printed what the pattern matches."""
+        done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "20", timeout=30)
+        assert done.code == 0, done
+
+    def links(self) -> list[int]:
+        """The processes that began links so far."""
+        if not os.path.exists(self._links):
+            return []
+        with open(self._links, encoding="utf-8") as file:
+            return [int(line) for line in file]
+
+    def held(self) -> list[int]:
+        """Those of the links that stand."""
+        ours = set(self.processes())
+        return [pid for pid in self.links() if pid in ours]
+
+    def cut(self) -> None:
+        """Ends every link; new ones can be had."""
+        processes.kill(self.held())
+
+    def away(self, reason: str = "no route") -> None:
+        """Ends every link; there are no others until `back`, for this reason."""
+        with open(self.down, "w", encoding="utf-8") as file:
+            file.write(reason)
+        self.cut()
+
+    def back(self) -> None:
+        os.unlink(self.down)
+
+    def stops(self) -> None:
+        """From now on links stop before they begin, and those that stand pass nothing."""
+        with open(self.halt, "w", encoding="utf-8"):
+            pass
+        for pid in self.held():
+            os.kill(pid, signal.SIGSTOP)
+
+    def goes_on(self) -> None:
+        """Ends that."""
+        os.unlink(self.halt)
+        for pid in self.held():
+            with suppress(ProcessLookupError):  # given up meanwhile
+                os.kill(pid, signal.SIGCONT)
+
+    def begin(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Begins the command of a link, in the process that wants one."""
+        environment = {**options.pop("env"), **self.env}
+        if asked := re.search(rf"env {protocol.ASKED}=(\S+)", words[-1]):
+            environment[protocol.ASKED] = asked[1]
+        if os.path.exists(self.down):
+            with open(self.down, encoding="utf-8") as file:
+                words = ["sh", "-c", 'echo "$1" >&2; exit 1', "-", file.read()]
+            return subprocess.Popen(words, env=environment, **options)
+        if not forking.fits(environment):
+            process = subprocess.Popen(words, env=environment, **options)
+        else:
+            process = forking.start(
+                [self.launcher, "--bridge"],
+                env=environment,
+                cwd=self.path,
+                streams=(options["stdin"], options["stdout"], options["stderr"]),
+                mark=self.mark,
+                held=os.path.exists(self.halt),
+                program=_begin_anew,
+            )
+        with open(self._links, "a", encoding="utf-8") as file:
+            file.write(f"{process.pid}\n")
+        return process
+
+
+def _begin_anew() -> None:
+    """Runs sesh in a fork of a sesh: nothing of what that one waited for is left."""
+    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    sesh.__main__.start()
+
+
+class Beside:
+    """Makes hosts of a home: `beside("box")` is one that `sesh @box` reaches from there."""
+
+    def __init__(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.home, self.hosts = home, dict[str, There]()
+        start = programs.start
+
+        def begin(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+            far = next((far for far in self.hosts.values() if list(argv[: len(far.way)]) == far.way), None)
+            return start(argv, **options) if far is None else far.begin(argv, **options)
+
+        monkeypatch.setattr(programs, "start", begin)
+
+    def __call__(self, word: str) -> There:
+        """A new host."""
+        far = self.hosts[word] = There(word)
+        ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
+        text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())
+        self.home.write(".config/sesh/config.toml", text)
+        return far
+
+    def close(self) -> None:
+        """Ends what runs on the hosts, and complains of what cannot be ended."""
+        self.home.leave()
+        for far in self.hosts.values():
+            if os.path.exists(far.halt):
+                far.goes_on()
+            far.close()
