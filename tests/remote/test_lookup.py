@@ -8,12 +8,12 @@ import re
 import pytest
 
 from sesh.ops import lookup
-from tests.remote.farm import Farm
+from tests.remote.farm import Far, Farm
 from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, processes, wait_until
 
 
-def known(home: Home, *hosts: There) -> None:
+def known(home: Home, *hosts: Far | There) -> None:
     """Makes hosts known, as using them once does."""
     for far in hosts:
         assert home.sesh(far.at, "--list").code == 0
