@@ -165,8 +165,16 @@ def test_twenty_columns_change_nothing(home: Home, shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell_name", POSIX)
-def test_options_of_the_shell_do_not_leak_into_the_output(home: Home, shell_name: str) -> None:
+def test_aliases_options_and_errors_do_not_leak_into_the_output(home: Home, shell_name: str) -> None:
     opened(home, shell_name)
+    ran(home, "alias hi='echo hello'; alias printf='echo no'; alias .=false")
+    assert ran(home, "hi") == (0, "hello\n")
+    ran(home, "unalias printf .")
+    code, output = ran(home, "${nothing:?is missing}")
+    assert code not in (0, 125)
+    assert "is missing" in output
+    assert ran(home, "echo x > /nonexistent/file")[0] in (1, 2)
+    assert ran(home, "sleep 0.1 & wait; echo waited")[1].count("waited\n") == 1
     assert ran(home, "set -u") == (0, "")
     assert ran(home, "echo on") == (0, "on\n")
     code, output = ran(home, "echo $NOSUCH")
@@ -187,19 +195,6 @@ def test_options_of_the_shell_do_not_leak_into_the_output(home: Home, shell_name
     ran(home, "set +v")
     assert ran(home, "set -e; false")[0] == 1
     wait_until(lambda: home.names() == [])
-
-
-@pytest.mark.parametrize("shell_name", POSIX)
-def test_aliases_traps_and_errors(home: Home, shell_name: str) -> None:
-    opened(home, shell_name)
-    ran(home, "alias hi='echo hello'; alias printf='echo no'; alias .=false")
-    assert ran(home, "hi") == (0, "hello\n")
-    ran(home, "unalias printf .")
-    code, output = ran(home, "${nothing:?is missing}")
-    assert code not in (0, 125)
-    assert "is missing" in output
-    assert ran(home, "echo x > /nonexistent/file")[0] in (1, 2)
-    assert ran(home, "sleep 0.1 & wait; echo waited")[1].count("waited\n") == 1
 
 
 def in_front(home: Home, program: str) -> bool:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.support import Home, Terminal, processes, wait_until
+from tests.support import Home, Terminal
 
 SETTING = ".config/sesh/config.toml"
 TITLE = re.compile(rb"\x1b\][02];([^\x07\x1b]*)(?:\x07|\x1b\\)|\x1b\[(2[23];[0-2]t)")
@@ -81,10 +81,3 @@ def test_it_follows_a_new_name_a_switch_and_a_reload(wanted: Home) -> None:
     assert terminal.exit_code() == 0
     assert titles(terminal)[-1] == POP
     assert titles(terminal).count(PUSH) == titles(terminal).count(POP)
-
-
-def test_at_rest_neither_the_session_nor_its_client_wakes(wanted: Home) -> None:
-    terminal = wanted.terminal("work")
-    shows(terminal, "work — bash")
-    daemon = int(wanted.sesh("--status", "work", "--json").json()["daemon_pid"])
-    wait_until(lambda: all(processes.rested([daemon, terminal.pid]) for _ in range(6)), what="0.3 s of sleep")

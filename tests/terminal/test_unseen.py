@@ -151,23 +151,6 @@ def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     assert home.names() == []
 
 
-def test_a_lost_session_is_not_replaced_in_silence_either(home: Home) -> None:
-    home.sesh("--open", "work")
-    assert home.sesh("--run", "work", "--", "echo", "before").code == 0
-    pid = home.sesh("--status", "work", "--json").json()["daemon_pid"]
-    wait_until(lambda: any(each.startswith(".checkpoint") for each in os.listdir(home.directory)))
-    os.kill(pid, 9)
-    wait_until(lambda: state(home, "work") == "lost")
-    assert home.sesh("--exec", "work", "--", "true").code == 125
-    assert home.sesh("--new", "work", "-d").code == 1
-    assert home.sesh("--rename", "work", "again").code == 0
-    assert [each["command"] for each in home.sesh("--history", "again", "--json").json()] == [["echo", "before"]]
-    done = home.sesh("--open", "again")
-    assert done.code == 0
-    assert "started again" in done.stderr
-    assert "before" in home.sesh("--logs", "again").stdout
-
-
 def test_after_a_week_it_is_forgotten(home: Home) -> None:
     crashed(home)
     crashed(home, "recent")

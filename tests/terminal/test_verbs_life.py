@@ -109,22 +109,6 @@ def test_what_is_sent_is_typed_and_seen(sesh: Sesh) -> None:
     wait_until(lambda: "--kill" + PROMPT in sesh("--screen", "web").stdout)
 
 
-def test_a_person_is_told_that_the_name_of_a_key_was_typed_as_a_word(sesh: Sesh, home: Home) -> None:
-    """`sesh --send z ls Enter`, as with tmux, typed `ls Enter` without a word."""
-    sesh("--open", "web", "--", "cat")
-
-    def said(*words: str) -> str:
-        typing = home.terminal("--send", "web", *words)
-        assert typing.exit_code() == 0
-        return typing.text().strip()
-
-    assert said("ls", "Enter") == "sesh: typed the word Enter; for the key: --enter"
-    assert said("a", "b", "C-u") == "sesh: typed the word C-u; for the key: --key C-u"
-    for words in (("press", "enter"), ("press Enter",)):
-        assert said(*words) == "", words
-    assert sesh("--send", "web", "ls", "Enter").stderr == "", "a script is told nothing"
-
-
 def test_labels_are_set_and_removed(sesh: Sesh) -> None:
     sesh("--open", "web")
     assert sesh("--label", "web", "a=1", "b=x y", "--json").json()["labels"] == {"a": "1", "b": "x y"}

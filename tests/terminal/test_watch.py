@@ -344,18 +344,6 @@ def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh)
     assert len(re.findall(r"^failed$", opened.text(), re.MULTILINE)) == 1, "the list stays once"
 
 
-def test_typed_in_a_session_the_list_ends_with_the_switch(home: Home) -> None:
-    home.sesh("--open", "other", "--", "sh", "-c", "sesh --state failed 'no key'; echo in-other; sleep 60")
-    assert home.sesh("--wait", "other", "--for", "in-other", "--since-start", "--timeout", "15").code == 0
-    opened = home.terminal("work")
-    opened.wait_for(PROMPT)
-    opened.type("sesh --watch; echo code=$?\r")
-    opened.wait_for("> other")
-    opened.type("a")
-    opened.wait_for("in-other")
-    assert home.sesh("--wait", "work", "--for", "^code=0", "--since-start", "--timeout", "10").code == 0
-
-
 def test_it_says_that_a_job_failed_which_is_not_listed_any_more(sesh: Sesh, home: Home) -> None:
     """It vanished, and nothing said how it had ended."""
     sesh("--exec", "w3", "-d", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done; exit 9")
