@@ -23,7 +23,7 @@ from sesh.keynames import Key
 from sesh.loop.timers import Timers
 from sesh.messages import Message
 from sesh.paths import lacks_descriptors
-from sesh.typed import FOCUS, pressed
+from sesh.typed import pressed
 from sesh.wire import Connection
 
 Frames = list[tuple[int, bytes]]
@@ -154,8 +154,6 @@ class Attachment:
             for event in self._keys.feed(data or b"") + self._keys.flush():
                 if event[0] == "detach":
                     return self.outcome("detached")
-                if event[0] == "focus" and not self._focus(event[1]):
-                    continue
                 if pressed(event[1], _CTRL_C):
                     return self.outcome("lost")
                 take(event[1])
@@ -264,7 +262,7 @@ class Attachment:
             self._timers.clear("keys")
 
     def _handle_keys(self, events: list[Event]) -> None:
-        if any(event[0] != "focus" for event in events):
+        if events:
             self.overlays.end_hint()
             if self.link is not None:
                 self.link.typed(events)
@@ -272,22 +270,13 @@ class Attachment:
             if event[0] == "detach":
                 self._detach()
                 return
-            if event[0] == "focus":
-                if self._focus(event[1]) and not self.options.read_only:
-                    self._handle_input(event[1])
-            elif not self.options.read_only:
+            if not self.options.read_only:
                 self._handle_input(event[1])
             elif not self._read_only_notified:
                 self._read_only_notified = True
                 self.overlays.show_notice(f"read-only: keys are not passed on; {self.options.detaches}")
             else:
                 self.overlays.clear_notice()
-
-    def _focus(self, report: bytes) -> bool:
-        """Tell the daemon that the terminal has got or lost the focus; return whether the program wants to know."""
-        self.display.focused = report == FOCUS[0]
-        self.channel.tell_focus(self.display.focused)
-        return self.display.focus_wanted
 
     def _handle_input(self, data: bytes) -> None:
         if self._holding:
@@ -296,7 +285,7 @@ class Attachment:
         if self._ending is None:
             if self.input.dropping and self.input.drops(time.monotonic()):
                 return
-            for frame in self.input.add(self.display.unasked(data)):
+            for frame in self.input.add(data):
                 self.channel.send(frame)
             self.channel.time_input(self.input.number)
             self.overlays.guess(self.input.number, data)
@@ -397,7 +386,6 @@ class Attachment:
             if welcome.get("new") is True and not self.options.read_only:
                 self.overlays.begin_hint(self.name, self.options.detaches)
         self._show_title("")
-        self.channel.tell_focus(self.display.focused)
         if self._resuming:
             self.display.uncover()
             self.channel.send(b"".join(self.input.resume(int(welcome.get("last_input") or 0), time.monotonic())))

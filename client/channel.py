@@ -73,11 +73,6 @@ class Channel:
             self.closed, waiting = True, b""
         self.unsent = waiting
 
-    def tell_focus(self, focused: bool | None) -> None:
-        """Tell the daemon whether the terminal has the focus, if that is known."""
-        if focused is not None:
-            self.send(protocol.frame(protocol.FOCUS, b"\1" if focused else b"\0"))
-
     def _answer(self, data: bytes) -> None:
         """Send an answer, unless much waits: the other side can call for as many as it likes."""
         if len(self.unsent) <= LIMIT:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -41,22 +40,8 @@ the next one."""
 _TAIL_SIZE = 128 << 10
 """Bytes of the newest output to find the last row by; twice as many are kept before the older half goes."""
 
-_REPORT_FOCUS, _NO_FOCUS = b"\x1b[?1004h", b"\x1b[?1004l"
-_FOCUS_IS_ON, _FOCUS_IS_OFF = b"\x1b[?1004;1$y", b"\x1b[?1004;2$y"
-"""Replies to DECRQM."""
 _OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 """Names in TERM_PROGRAM."""
-_FOCUS_PROGRAMS = (*_OSC_9, "vscode", "mintty", "contour")
-_FOCUS_VARIABLES = (
-    "KITTY_WINDOW_ID",
-    "VTE_VERSION",
-    "XTERM_VERSION",
-    "KONSOLE_VERSION",
-    "WT_SESSION",
-    "ALACRITTY_WINDOW_ID",
-)
-_FOCUS_TERMS = ("xterm-kitty", "xterm-ghostty", "wezterm", "alacritty", "foot", "contour", "rio", "st-", "mintty")
-"""By what a terminal is known that reports its focus: names in TERM_PROGRAM, variables, beginnings of TERM."""
 LONGEST_TELLING = 200
 """Characters that are shown of a line that tells of a session."""
 BELL = b"\a"
@@ -75,9 +60,6 @@ class Display:
         """True if a notice covers a row that is not known."""
         self._notifications = b""
         """Notifications that `show_own` has to write."""
-        self.focused: bool | None = None
-        """True if the terminal has said that it has the focus; None if it has said nothing."""
-        self._asks_focus = reports_focus(os.environ)
         self._title = ""
         self._alternate = False
         """True if the alternate screen was on when the display was suspended last."""
@@ -105,8 +87,6 @@ class Display:
         """Bytes that remove the notice from the last row; empty if there is none."""
         self._title_shown = ("", 0)
         """The title that was written last, and the ledger's count of changes then."""
-        self._focus_asked = 0
-        """The ledger's count of resets when the terminal was last asked to report its focus; 0 if it was not."""
 
     # -- output
 
@@ -267,35 +247,18 @@ class Display:
         self._notifications = notifications if len(notifications) <= _MAX_NOTIFICATIONS else notification
 
     def show_own(self) -> None:
-        """Write the title, the wish for reports of the focus, and the notifications that are due, unless output has
-        begun a sequence or a character."""
+        """Write the title and the notifications that are due, unless output has begun a sequence or a character."""
         ledger = self._ledger
         title_due = self._title != "" and self._title_shown != (self._title, ledger.title_changes)
-        focus_due = self._asks_focus and self._focus_asked != ledger.focus_resets and not ledger.focus_wanted
-        if not (title_due or focus_due or self._notifications):
+        if not (title_due or self._notifications):
             return
         if not self.started or self.unread or not ledger.at_rest or unfinished_character(self._tail):
             return
         if title_due:
             self.draw(ledger.own_title(self._title.encode("utf-8", "replace")))
             self._title_shown = self._title, ledger.title_changes
-        if focus_due:
-            self.draw(_REPORT_FOCUS)
-            self._focus_asked = ledger.focus_resets
         notifications, self._notifications = self._notifications, b""
         self.draw(notifications)
-
-    @property
-    def focus_wanted(self) -> bool:
-        """True if the program wants the terminal's reports of its focus."""
-        self._finish_ledger()
-        return self._ledger.focus_wanted
-
-    def unasked(self, keys: bytes) -> bytes:
-        """Return input in which the terminal says of its reports of the focus what the program has made of them."""
-        if not self._focus_asked or _FOCUS_IS_ON not in keys or self.focus_wanted:
-            return keys
-        return keys.replace(_FOCUS_IS_ON, _FOCUS_IS_OFF)
 
     def line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
@@ -333,8 +296,6 @@ class Display:
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._uncover:
             undo = self._removal(leaving=True) + undo
-        if self._focus_asked:
-            undo += _NO_FOCUS
         if self._title_shown[0]:  # a terminal that keeps no titles has at least not this one
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if rows_below:
@@ -383,17 +344,3 @@ def notification(line: str, environment: Mapping[str, str]) -> bytes:
     if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
         return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), text.replace(b";", b","))
     return BELL
-
-
-def reports_focus(environment: Mapping[str, str]) -> bool:
-    """Return whether the terminal of this environment is known to report its focus (mode 1004), or to ignore the mode.
-
-    Sources: XTerm ctlseqs ("FocusIn/FocusOut"), and the manuals of the terminals themselves. screen passes nothing on.
-    """
-    term = environment.get("TERM", "")
-    if environment.get("TMUX") or term.startswith("tmux"):
-        return True
-    if term in ("", "dumb", "linux") or term.startswith(("screen", "vt")):
-        return False
-    known = term.startswith(_FOCUS_TERMS) or any(map(environment.get, _FOCUS_VARIABLES))
-    return known or environment.get("TERM_PROGRAM") in _FOCUS_PROGRAMS

@@ -6,9 +6,9 @@ from typing import Literal
 
 from sesh import typed
 from sesh.keynames import DetachKey, Key
-from sesh.typed import ESCAPE, FOCUS, PASTE, PRESS, RELEASE
+from sesh.typed import ESCAPE, PASTE, PRESS, RELEASE
 
-Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]] | tuple[Literal["focus"], bytes]
+Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]]
 
 FLUSH_DELAY = 0.01
 """Seconds after which `flush` is due while `holding` is true: a lone Escape waits no longer, which nobody feels."""
@@ -18,7 +18,7 @@ _MODIFIER_KEYS = range(57441, 57455)
 class KeyParser:
     """Splits typed bytes into input for the program and presses of the detach key.
 
-    Pure: feed it reads of any size. Reports of the focus are events of their own, as not every program wants them.
+    Pure: feed it reads of any size.
     While `holding` is true it keeps a sequence that may become one, or the detach key: call `flush` after FLUSH_DELAY
     seconds without another read. It looks at nothing inside a bracketed paste.
     """
@@ -47,8 +47,7 @@ class KeyParser:
         return len(self._pending) > self._passed
 
     def feed(self, data: bytes) -> list[Event]:
-        """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key,
-        ("focus", report)."""
+        """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
         if self.special(data):
             return self._parse(self._key, data, last=False)
         return [("input", data)] if data else []
@@ -117,7 +116,7 @@ class KeyParser:
         return end
 
     def _may_become_key(self, key: DetachKey, unfinished: bytes) -> bool:
-        """Return whether an incomplete sequence can still become a key, a report of the focus, or begin a paste."""
+        """Return whether an incomplete sequence can still become a key, or begin a paste."""
         if not self._detaches:
             return unfinished == b"\x1b["
         if self._prefix:  # any key must stay behind the first one
@@ -140,10 +139,6 @@ class KeyParser:
 
     def _act(self, key: DetachKey, sequence: bytes, rest: bytes) -> None:
         """Take a whole token, of which `rest` was not passed on yet."""
-        if sequence in FOCUS and rest == sequence:
-            self._end_input()
-            self._events.append(("focus", sequence))
-            return
         first, second = key.first, key.second
         chord, event = typed.chord(sequence) or (None, PRESS)
         if sequence == PASTE:

@@ -38,7 +38,7 @@ _KEY_OPTION = b"\x1b[>"
 """Begins those of XTMODKEYS and XTFMTKEYS."""
 
 _ORIGIN, _WRAP, _CURSOR, _LEFT_RIGHT = _MODES[b"?6"], _MODES[b"?7"], _MODES[b"?25"], _MODES[b"?69"]
-_SYNCHRONIZED, _FOCUS = _MODES[b"?2026"], _MODES[b"?1004"]
+_SYNCHRONIZED = _MODES[b"?2026"]
 _ANYWHEN = [undo for undo in _MODES.values() if undo not in (_ORIGIN, _CURSOR, _LEFT_RIGHT, _SYNCHRONIZED)]
 """Those of modes that have no place of their own in `undo`."""
 _SAVED = (_ORIGIN, _WRAP, *_CHARACTERS)
@@ -86,13 +86,10 @@ class Ledger:
         """The titles that were pushed (see `grammar.pop`), each with `_title` at that time."""
         self.title_changes = 0
         """How often the title was changed, pushed or popped."""
-        self.focus_resets = 0
-        """How often the program has switched reports of the focus (mode 1004) off, or all modes."""
         self._reset()
 
     def _reset(self) -> None:
         """Start from a terminal in its default state, as after RIS (which leaves the titles alone)."""
-        self.focus_resets += 1
         self._changed: dict[bytes, bool] = {}
         """Changes that are there or not, by the sequences that undo them."""
         self._saved_modes: dict[bytes, bool] = {}
@@ -115,11 +112,6 @@ class Ledger:
     def alternate(self) -> bool:
         """True if the alternate screen is on."""
         return self._alternate_mode != 0
-
-    @property
-    def focus_wanted(self) -> bool:
-        """True if the program wants reports of the focus."""
-        return self._changed.get(_FOCUS, False)
 
     @property
     def unfinished(self) -> int:
@@ -177,8 +169,6 @@ class Ledger:
             single = _SINGLE.get(match[1])
             if single is not None:  # a mode alone, which saves no cursor
                 undo, self._changed[undo] = single
-                if undo is _FOCUS and not single[1]:
-                    self.focus_resets += 1
             else:
                 if match.start() > followed:
                     self._follow_charsets(data[followed : match.start()])  # the cursor may be saved with them now,
@@ -235,7 +225,6 @@ class Ledger:
             self._control(text[-1:], text[:-1])
         elif kind == "soft":
             self._changed.update(dict.fromkeys(_SOFT, False))
-            self.focus_resets += 1
         elif kind == "charset":
             slot = text[:1]  # 96-character sets go to the same G1 to G3
             slot = {b"-": b")", b".": b"*", b"/": b"+"}.get(slot, slot)
@@ -253,8 +242,6 @@ class Ledger:
         for number in _numbers(text[len(prefix) : -1]):
             undo = _MODES.get(b"%s%d" % (prefix, number))
             if undo is not None:
-                if undo is _FOCUS and final in b"lr":
-                    self.focus_resets += 1
                 if final == b"s":
                     self._saved_modes[undo] = self._changed.get(undo, False)
                 elif final != b"r":

@@ -126,8 +126,6 @@ class ClientHandler:
         passed = True
         if client.replies.typed:  # by a person
             client.typed_at = self._pump.last_activity = STEADY.now()
-            if client.focused is False:
-                client.focused = True  # who types looks there, whatever the terminal reports
             # First: the program is to find the size of this terminal.
             leads_anew = client.last_typed != self._clients.turn and self._clients.typed(client)
             if self._session.runs is not None:
@@ -189,8 +187,6 @@ class ClientHandler:
             if client.flow.arrived(protocol.split_number(payload)[0], now):
                 client.connection.progress_at = now
             self._relay.writable(client)
-        elif kind == protocol.FOCUS:
-            client.focused = payload == b"\1"
         elif kind == protocol.MODEL:
             self._relay.get_echoes().model(client)
         elif kind == protocol.REDRAW:

@@ -32,7 +32,6 @@ WELCOME, the request `reload` and its RESPONSE.
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the screen's model there          |
 | GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link: so little is   |
 |          |        | on its way that no key waits                                                            |
-| FOCUS    | client | 1 if its terminal says that it has got the focus, 0 if it has lost it (1 byte)          |
 | TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
 | BEGUN    | daemon | id of the REQUEST that is carried out from now on, and was not before (8 bytes)         |
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
@@ -75,7 +74,7 @@ PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 TITLE = 0x12
 ECHOED, MODEL, TELL, GOT, MORE = 0x13, 0x14, 0x15, 0x16, 0x17
-BEGUN, FOCUS = 0x18, 0x19
+BEGUN = 0x18
 
 ECHOES, BY_LINE = 1, 2
 """Flags of ECHOED: the session's terminal echoes (ECHO), and reads by lines (ICANON)."""

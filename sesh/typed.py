@@ -13,8 +13,6 @@ from sesh.keynames import Chord, Key
 
 ESCAPE = b"\x1b"
 PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"
-FOCUS = (b"\x1b[I", b"\x1b[O")
-"""Reports of a terminal that it has got the focus, or lost it."""
 PRESS, REPEAT, RELEASE = 1, 2, 3
 LONGEST = 128
 """Bytes from which on a control sequence is neither a key nor a reply."""

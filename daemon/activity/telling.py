@@ -1,6 +1,6 @@
 """Tells the person, once, that the session needs one: on the terminal that was typed in last, else by the user's hooks.
 
-Silent while an attached terminal has the focus, or may have it. A child process asks the daemons of this machine which
+Silent while a terminal is attached. A child process asks the daemons of this machine which
 terminal was typed in last, so that nothing here waits, and at that moment once more whether anybody looks.
 """
 

@@ -338,7 +338,7 @@ class ClientTerminal(Reader):
     """The other end of an attached client, as its HELLO says: a process, a terminal, and a person at it."""
 
     __slots__ = (
-        "auth_sock", "brief", "focused", "machine", "max_lines", "number", "pid", "read_only", "remote", "since",
+        "auth_sock", "brief", "machine", "max_lines", "number", "pid", "read_only", "remote", "since",
         "size", "tells", "title", "titled", "token", "tty", "typed_at",
     )  # fmt: skip
 
@@ -359,8 +359,6 @@ class ClientTerminal(Reader):
         """True if the title of its window shows which program runs."""
         self.title = ("", "")
         """What that shows: the session's name, and the text."""
-        self.focused: bool | None = None
-        """True if it has the focus; None for unknown."""
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True

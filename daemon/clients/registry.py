@@ -43,8 +43,8 @@ class Clients:
 
     @property
     def watched(self) -> bool:
-        """True if somebody looks: a terminal that has not said that it is out of focus."""
-        return any(client.focused is not False for client in self.all)
+        """True if somebody may look: a client is attached."""
+        return bool(self.all)
 
     def add(self, client: Client) -> None:
         """Adds a client; the session takes its size, unless it is read-only."""
