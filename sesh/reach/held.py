@@ -104,7 +104,8 @@ def _another(target: HostTarget, stop: Stop, lost: Callable[[], None] | None, pa
             stop.check()
             until, stood = time.monotonic() + _ATTEMPT, master.identity(destination)
             try:
-                return links.reopened(destination, until, passing=passing, drops=dropping, stop=ending)
+                with stop.calling(ending.stop):  # at once, as this process may end before the thread that waits
+                    return links.reopened(destination, until, passing=passing, drops=dropping, stop=ending)
             except (Late, TimedOut):
                 drops = drops or master.identity(destination) != stood  # the host may only be slow to start its sesh
                 raise

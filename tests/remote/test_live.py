@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from sesh import link_state
 from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch
+from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, processes, wait_until
 
 Row = dict[str, Any]
@@ -52,21 +53,16 @@ def watch(home: Home) -> Iterator[Callable[..., Watched]]:
         each.close()
 
 
-def label(far: Far, value: str) -> Callable[[list[Row]], object]:
+def label(far: Far | There, value: str) -> Callable[[list[Row]], object]:
     """Labels the session of a host, there; whether that is seen here."""
     far.sesh("--label", "work", f"n={value}")
     return lambda rows: (far.word, value) in [(row["host"], row["labels"].get("n")) for row in rows]
 
 
-def known(home: Home, *hosts: Far) -> None:
+def known(home: Home, *hosts: Far | There) -> None:
     for far in hosts:
         far.sesh("--open", "work", "--", "sleep", "1000")
         assert home.sesh(far.at, "--list").code == 0
-
-
-def links(farm: Farm) -> list[list[str]]:
-    """The links opened so far, those that have ended among them."""
-    return [call for call in farm.calls() if any("--bridge" in word for word in call)]
 
 
 def held(farm: Farm, far: Far) -> list[int]:
@@ -75,44 +71,41 @@ def held(farm: Farm, far: Far) -> list[int]:
 
 
 def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(
-    home: Home, farm: Farm, watch: Callable[..., Watched]
+    home: Home, beside: Beside, watch: Callable[..., Watched]
 ) -> None:
     """Hosts were asked the more seldom the more there were: 8 of them 50 seconds after the last answer."""
-    hosts = [farm.host(f"h{number}") for number in range(3)]
+    hosts = [beside(f"h{number}") for number in range(3)]
     known(home, *hosts)
-    before = len(links(farm))
+    before = [len(far.links()) for far in hosts]
     watched = watch()
     watched.until(lambda rows: {row["host"] for row in rows} == {"h0", "h1", "h2"})
-    wait_until(lambda: all(held(farm, far) for far in hosts), what="a link is held to each")
-    assert len(links(farm)) == before + 6, "each was asked once"
+    wait_until(lambda: all(far.held() for far in hosts), what="a link is held to each")
     for number, far in enumerate([*hosts, *reversed(hosts)]):
         watched.until(label(far, str(number)))
     hosts[1].sesh("--open", "more")
     watched.until(lambda rows: ("h1", "more") in [(row["host"], row["name"]) for row in rows])
     hosts[1].sesh("--kill", "more")
     watched.until(lambda rows: rows and "more" not in [row["name"] for row in rows])
-    assert len(links(farm)) == before + 6
+    assert [len(far.links()) for far in hosts] == [number + 2 for number in before], "each was asked once"
 
 
-def test_a_link_that_is_lost_comes_back(home: Home, farm: Farm, watch: Callable[..., Watched]) -> None:
-    far = farm.host("box", proxied=True)
+def test_a_link_that_is_lost_comes_back(home: Home, beside: Beside, watch: Callable[..., Watched]) -> None:
+    far = beside("box")
     known(home, far)
     watched = watch()
     watched.until(label(far, "before"))
     for value in ("once", "twice"):
-        wait_until(lambda: held(farm, far), what="a link is held")
-        far.proxy.cut()
+        wait_until(far.held, what="a link is held")
+        far.cut()
         watched.until(label(far, value))
 
 
 def test_a_link_that_goes_silent_comes_back_over_another_connection(
-    home: Home, farm: Farm, watch: Callable[..., Watched]
+    home: Home, farm: Farm, watch: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a laptop's links do that has come to another network: the old connection stands, and leads nowhere."""
-    patch(
-        home,
-        "from sesh import link_state\nlink_state.QUIET, link_state.SILENT, link_state.LOST_AFTER = 0.3, 0.3, 0.9\n",
-    )
+    for name, seconds in {"QUIET": 0.3, "SILENT": 0.3, "LOST_AFTER": 0.9}.items():
+        monkeypatch.setattr(link_state, name, seconds)
     far = farm.host("box", proxied=True)
     known(home, far)
     masters = set(farm.masters())
@@ -148,61 +141,54 @@ def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
     assert opened.exit_code() == 0
 
 
-def test_nothing_is_left_of_it_once_the_list_is_left(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_nothing_is_left_of_it_once_the_list_is_left(home: Home, beside: Beside) -> None:
+    far = beside("box")
     known(home, far)
-    wait_until(lambda: not held(farm, far))
     opened = home.terminal("--watch")
     opened.wait_for(re.compile(r"@box\n work"))
-    wait_until(lambda: held(farm, far), what="a link is held")
+    wait_until(far.held, what="a link is held")
     opened.type("q")
     assert opened.exit_code() == 0
-    wait_until(lambda: not held(farm, far), what="it is let go")
-    assert [pid for pid in farm.masters() if "--bridge" in processes.describe(pid)] == []
+    wait_until(lambda: not far.held(), what="it is let go")
 
 
-def test_a_key_has_a_host_asked_that_would_be_passed_over(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
+def test_a_key_has_a_host_asked_that_would_be_passed_over(home: Home, beside: Beside) -> None:
+    far = beside("box")
     known(home, far)
-    far.proxy.refuse()
-    far.proxy.cut()
+    far.away()
     opened = home.terminal("--watch")
-    opened.wait_for(re.compile(r"@box +\w"))
-    far.proxy.restore()
+    opened.wait_for(re.compile(r"@box +no route"))
+    far.back()
     opened.type("r")
     opened.wait_for(re.compile(r"@box\n work +detached"))
     opened.type("q")
     assert opened.exit_code() == 0
 
 
-def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home: Home, beside: Beside) -> None:
+    far = beside("box")
     opened = home.terminal("@box", "work", env={"TERM_PROGRAM": "iTerm.app"})
     opened.wait_for(PROMPT)
     opened.type("echo ty''ped\r")
     opened.wait_for("typed")
     far.sesh("--open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
     opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
-    opened.type("\x1c")
-    assert opened.exit_code() == 0
 
 
 def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_back_with_the_network(
-    home: Home, farm: Farm, watch: Callable[..., Watched]
+    home: Home, beside: Beside, watch: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For eleven seconds its rows looked as if they were of now."""
-    patch(
-        home,
-        "from sesh import link_state\nlink_state.QUIET, link_state.WATCHED_TIME, link_state.LOST_AFTER = 0.5, 1, 99\n",
-    )
-    far = farm.host("box", proxied=True)
+    for name, seconds in {"QUIET": 0.5, "WATCHED_TIME": 0.5, "LOST_AFTER": 99.0}.items():
+        monkeypatch.setattr(link_state, name, seconds)
+    far = beside("box")
     known(home, far)
     watched = watch()
     watched.until(label(far, "before"))
-    wait_until(lambda: held(farm, far), what="a link is held")
+    wait_until(far.held, what="a link is held")
     for _ in range(2):
-        far.proxy.silence()
+        far.stops()
         (row,) = watched.until(lambda rows: rows and "stale" in rows[0])
         assert (row["labels"], row["stale"]["reason"]) == ({"n": "before"}, "no answer yet")
-        far.proxy.restore()
+        far.goes_on()
         watched.until(lambda rows: rows and "stale" not in rows[0])

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 
 import pytest
 
+from sesh.ops import lookup
 from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch
 from tests.remote.test_lookup import known
+from tests.remote.via import Beside
 from tests.support import Home, processes, wait_until
-from tests.support.slow import Slow
 
-AHEAD = """
-import time
-now = time.time
-time.time = lambda: now() + 3 * 86400
-"""
-"""The clock here is three days ahead of that of each host."""
+DAYS = 3 * 86_400
+"""Seconds by which the clock here is ahead of that of each host, in one test."""
 
 
 def lines(text: str) -> list[str]:
@@ -28,28 +26,25 @@ def stale_rows(home: Home) -> list[str]:
     return [line for line in lines(home.sesh("--list").stdout) if line.startswith("?")]
 
 
-@pytest.mark.parametrize(
-    "words", [("--open", "job"), ("--new", "job", "-d"), ("--exec", "job", "-d")], ids=lambda w: w[0]
-)
+@pytest.mark.parametrize("words", [("--open", "job"), ("--exec", "job", "-d")], ids=lambda w: w[0])
 def test_a_session_that_nobody_attached_to_is_known_of_a_host_that_was_cut_off_right_after(
-    home: Home, farm: Farm, words: tuple[str, ...]
+    home: Home, beside: Beside, words: tuple[str, ...]
 ) -> None:
     """`sesh job` created a session here without a question, as no list had shown the one there yet."""
-    far = farm.host("gone", proxied=True)
+    far = beside("gone")
     known(home, far)
     assert home.sesh("@gone", *words, "--", "cat").code == 0
-    processes.kill(farm.masters())
-    far.proxy.refuse()
+    far.away()
     (row,) = stale_rows(home)
     assert re.fullmatch(r"\? job +seen just now +cat", row), row
     terminal = home.terminal("job")
     terminal.wait_for("job was there just now")
 
 
-@pytest.mark.parametrize("end", ["--kill", "--kill-all", "--rename", "--exec", "attached"])
-def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, farm: Farm, end: str) -> None:
+@pytest.mark.parametrize("end", ["--kill", "--rename", "--exec", "attached"])
+def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, beside: Beside, end: str) -> None:
     """A session that one had just killed was `seen just now`."""
-    far = farm.host("gone", proxied=True)
+    far = beside("gone")
     for name in ("job", "other"):
         if (name, end) != ("job", "--exec"):
             far.sesh("--open", name, "--", "sh", "-c", "echo ready; exec cat")
@@ -66,34 +61,35 @@ def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, 
         terminal.type(b"\x04")
         assert terminal.exit_code() == 0
     else:
-        words = {"--kill": ["job"], "--kill-all": ["-y"], "--rename": ["job", "new"]}[end]
-        assert home.sesh("@gone", end, *words).code == 0
-    processes.kill(farm.masters())
-    far.proxy.refuse()
-    left = {"--kill-all": set(), "--rename": {"new", "other"}}.get(end, {"other"})
+        assert home.sesh("@gone", end, "job", *(["new"] if end == "--rename" else [])).code == 0
+    far.away()
+    left = {"new", "other"} if end == "--rename" else {"other"}
     assert {row.split()[1] for row in stale_rows(home)} == left
 
 
-def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(home: Home, farm: Farm) -> None:
+def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its rows vanished, for a minute, and nothing said why."""
-    far, other = farm.host("slow", proxied=True), farm.host("alpha")
+    far, other = beside("slow"), beside("alpha")
     far.sesh("--open", "build", "~/", "--label", "team=mine", "--", "sh", "-c", "exec sleep 600")
     other.sesh("--open", "quick")
     known(home, far, other)
-    far.proxy.delay(0.5)
-    listed = lines(home.sesh("--list").stdout)
-    remark = listed.index("@slow  no answer yet")
-    assert listed[remark - 2] == "@alpha"
-    assert re.fullmatch(r"\? build +seen just now +\ds +~ +sh -c 'exec sleep 600'", listed[remark + 1])
-    rows = home.sesh("--list", "--json").json()
+    with monkeypatch.context() as patch:
+        far.stops()
+        patch.setattr(lookup, "PATIENCE", 1)
+        listed = lines(home.sesh("--list").stdout)
+        remark = listed.index("@slow  no answer yet")
+        assert listed[remark - 2] == "@alpha"
+        assert re.fullmatch(r"\? build +seen just now +\ds +~ +sh -c 'exec sleep 600'", listed[remark + 1])
+        rows = home.sesh("--list", "--json").json()
     assert [(row["name"], row["host"]) for row in rows] == [("quick", "alpha"), ("build", "slow")]
     assert "stale" not in rows[0]
     stale = rows[1]["stale"]
     assert stale["reason"] == "no answer yet"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", stale["since"])
     assert (rows[1]["command"], rows[1]["labels"]) == (["sh", "-c", "exec sleep 600"], {"team": "mine"})
-    assert [row["name"] for row in home.sesh("--list", "--label", "team=mine", "--json").json()] == ["build"]
-    far.proxy.delay(0)
+    far.goes_on()
     assert "stale" not in home.sesh("--list", "--json").json()[1], "it is asked again each time"
 
 
@@ -136,27 +132,21 @@ def test_each_list_says_why_a_host_does_not_answer(home: Home, farm: Farm) -> No
     opened.wait_for("@refused does not answer (connection refused)")
     opened.type("\x1b")
     opened.exit_code()
-    opened = home.terminal("--next", columns=300)
-    assert opened.exit_code() == 1
-    assert "@locked (asks for a password), @refused (connection refused) could not be asked" in opened.text()
-    completed = home.sesh("--complete", "bash", "--", "--status", "on-r").stdout
-    assert re.search(r"^on-refused\tseen just now, @refused, connection refused, ~", completed, re.MULTILINE)
-    found = home.sesh("--doctor", "@changed", "@refused")
-    assert "host key of changed has changed" in found.stdout
-    assert "Connection refused" in found.stdout
 
 
-def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(home: Home, farm: Farm) -> None:
+def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A new session was three days old, and waited longest of all."""
-    far = farm.host("box")
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + DAYS * (os.environ["HOME"] == home.path))
+    far = beside("box")
     far.sesh("--open", "work", "--", "sh", "-c", "sesh --state waiting 'which?'; exec sleep 600")
-    patch(home, AHEAD)
     for words in (["@box", "--list"], ["--list"]):
         (row,) = [line for line in lines(home.sesh(*words).stdout) if line.startswith("work")]
         assert re.search(r" \d+s +\d+s +~", row), row
-    home.sesh("--open", "older", "--", "sh", "-c", "exec sleep 600")
     assert re.search(r"^created: .* \(\d+s ago\)", home.sesh("@box", "--status", "work").stdout, re.MULTILINE)
-    assert abs(home.sesh("--list", "--json").json()[-1]["clock"] + 3 * 86400) < 60
+    assert abs(home.sesh("--list", "--json").json()[-1]["clock"] + DAYS) < 60
 
 
 @pytest.fixture
@@ -184,8 +174,8 @@ def test_one_account_under_two_names_lists_each_session_once(home: Home, twins: 
     assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["lan"]
 
 
-def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(home: Home, farm: Farm) -> None:
-    far, other = farm.host("box"), farm.host("other")
+def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(home: Home, beside: Beside) -> None:
+    far, other = beside("box"), beside("other")
     far.sesh("--open", "work")
     other.sesh("--open", "there")
     known(home, far, other)
@@ -200,13 +190,15 @@ def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(home
     assert "known: @other" in home.sesh("--forget", "@box").stderr
 
 
-def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(home: Home) -> None:
+def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(home: Home, beside: Beside) -> None:
     """It blamed the job's daemon, which had ended the job on time."""
-    slow = Slow(home)
-    job = home.start("@slow", "--exec", "job", "--timeout", "3", "--", "sleep", "600")
-    wait_until(lambda: "job" in home.names())
-    with slow.stopped():
-        _, said = job.communicate(timeout=60)
+    far = beside("slow")
+    line = "echo begun; exec sleep 600"
+    job = home.start("@slow", "--exec", "job", "--follow", "--timeout", "1", "--", "sh", "-c", line)
+    assert job.stdout is not None
+    assert job.stdout.readline() == b"begun\n"
+    far.stops()
+    _, said = job.communicate(timeout=60)
     assert (job.returncode, said.decode()) == (
         124,
         "sesh: job timed out, but @slow does not answer, so the job may still run; end it: sesh @slow --kill job\n",
