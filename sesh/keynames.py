@@ -130,7 +130,7 @@ class DetachKey:
         first, *rest = (Key.parse(word) for word in words)
         kind, _, modifiers = first.chord
         if not rest and kind == "u" and not modifiers & (CTRL | ALT):
-            raise UsageError(f"you could no longer type {words[0]}; add C- or a second key")
+            raise UsageError(f"you could no longer type {printable(words[0])}; add C- or a second key")
         return cls(first, rest[0] if rest else None, " ".join(words).replace("C-", "Ctrl-").replace("M-", "Alt-"))
 
 

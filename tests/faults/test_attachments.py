@@ -189,19 +189,6 @@ def test_one_that_returns_before_its_old_link_is_known_to_be_dead_is_the_same_cl
     assert daemons.ask("work", "summary")["session"]["attached"] == 2
 
 
-def test_acknowledgements_come_for_all_input_that_the_program_took(daemons: Daemons) -> None:
-    daemons.quiet("work", "exec cat > /dev/null", "raw -echo")
-    client = daemons.attach("work")
-    client.wait(protocol.SCREEN)
-    for _ in range(64):
-        client.type(bytes(16 << 10))
-    wait_until(lambda: [client.step(0)] and (63).to_bytes(8, "big") <= max(acknowledged(client), default=b""))
-
-
-def acknowledged(client: Client) -> list[bytes]:
-    return [payload for kind, payload in client.frames if kind == protocol.ACK]
-
-
 def test_a_client_that_only_watches_types_nothing(daemons: Daemons) -> None:
     daemons.quiet("work")
     watcher = daemons.attach("work", read_only=True, columns=50, rows=10)
@@ -225,25 +212,6 @@ def test_r33_a_size_beyond_bounds_is_held_within_them(daemons: Daemons, size: tu
     client.wait_output(expected.encode())
     assert daemons.alive("work")
     daemons.show("work")
-
-
-def test_r33_after_a_thousand_resizes_the_last_one_holds(daemons: Daemons) -> None:
-    daemons.quiet("work", "read go; seq 1 200; while read -r line; do stty size; done")
-    client = daemons.attach("work")
-    client.type(b"\n")
-    other = daemons.attach("work", read_only=True)
-    client.wait_output(b"200\r\n")
-    for number in range(1000):
-        size = protocol.size_payload(20 + number % 100, 5 + number % 40)
-        client.send(protocol.frame(protocol.RESIZE, size))
-        client.step(0)
-    client.send(protocol.frame(protocol.RESIZE, protocol.size_payload(77, 33)))
-    client.type(b"\n")
-    client.wait_output(b"33 77", 20)
-    session = daemons.ask("work", "status")["session"]
-    assert (session["columns"], session["rows"], session["faults"]) == (77, 33, [])
-    assert "200" in daemons.show("work", "logs")
-    other.step()
 
 
 ASKS = (

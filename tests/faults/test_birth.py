@@ -61,29 +61,6 @@ def spawn() -> None:
     Pty.spawn(Program("/bin/true", ["true"], "/", {}, (80, 24, 0, 0), 0o22))
 
 
-@pytest.mark.parametrize(
-    ("number", "message"),
-    [
-        (errno.ENOSPC, "no pty is left; end some sessions or close terminals"),
-        (errno.EMFILE, "cannot open a pty: Too many open files; close some files"),
-        (errno.ENOENT, "cannot open a pty: No such file or directory; check /dev/ptmx"),
-    ],
-)
-def test_without_a_pty_the_error_says_so(monkeypatch: pytest.MonkeyPatch, number: int, message: str) -> None:
-    """It said that the command cannot be executed: Permission denied."""
-    monkeypatch.setattr(os, "forkpty", failing(number))
-    monkeypatch.setattr(os, "openpty", failing(number))
-    with pytest.raises(Refused, match=message):
-        spawn()
-
-
-def test_without_a_process_for_the_program_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("fork", "forkpty", "posix_spawn"):
-        monkeypatch.setattr(os, name, failing(errno.EAGAIN))
-    with pytest.raises(Refused, match="cannot start a process: Resource temporarily unavailable; end some processes"):
-        spawn()
-
-
 def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was an internal error."""
     monkeypatch.setenv("SESH_DIR", home.directory)
@@ -92,13 +69,3 @@ def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypa
     with pytest.raises(Refused, match="cannot start a process: Resource temporarily unavailable; end some processes"):
         launch.start_daemon({**SPEC, "environment": {}, "name": "work", "command": ["/bin/true"]})
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
-
-
-def test_no_program_runs_whose_session_cannot_be_written_down(home: Home) -> None:
-    """It was started before the record was written, ran on after the error, and was in no list."""
-    home.command = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *home.command]
-    opened = home.sesh("--open", "work", "--", "sh", "-c", "trap '' HUP; touch ran; exec sleep 100")
-    assert opened.code == 1
-    assert home.processes() == []
-    assert not os.path.exists(os.path.join(home.path, "ran"))
-    assert [each for each in os.listdir(home.directory) if each.startswith(("work", ".agent"))] == []

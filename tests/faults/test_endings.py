@@ -11,7 +11,7 @@ import pytest
 from sesh import paths, protocol, wire
 from sesh.errors import Unreachable
 from sesh.store import listing, records
-from tests.faults.daemons import Client, Daemons, children, gone, kill, running
+from tests.faults.daemons import Daemons, children, gone, kill, running
 from tests.support import Home, wait_until
 
 # sh stays the leader and waits; `$!` and `$$` tell the test whom to look for.
@@ -47,22 +47,6 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
     assert client.frames[-1][0] == protocol.EXIT
     end = protocol.parse(client.frames[-1][1])
     assert (end["code"], end["signal"], end["name"]) == (5, None, "work")
-
-
-def shown(client: Client) -> bytes:
-    """What came as screens."""
-    return b"".join(protocol.split_number(data)[1] for kind, data in client.frames if kind == protocol.SCREEN)
-
-
-def test_a_terminal_of_another_size_shows_the_last_words_too(daemons: Daemons) -> None:
-    """Its screens are drawn from the emulator, which may be behind at the end."""
-    daemons.quiet("work", "read go; seq 1 100000; echo the last; exit 5")
-    drawn = daemons.attach("work", columns=70, read_only=True)
-    drawn.wait(protocol.SCREEN)
-    daemons.ask("work", "send", b"\n")
-    drawn.drain()
-    assert drawn.kinds()[-1] == protocol.EXIT
-    assert b"the last" in shown(drawn)
 
 
 def test_a_client_that_takes_nothing_keeps_no_daemon_from_ending(daemons: Daemons) -> None:
@@ -195,15 +179,6 @@ def test_removed_files_are_made_again_when_somebody_looks(daemons: Daemons) -> N
     client.wait_output(b"unbroken")
 
 
-def test_a_session_ends_cleanly_after_its_directory_was_removed(daemons: Daemons, home: Home) -> None:
-    pid = daemons.start("work", "/bin/cat")
-    for name in os.listdir(home.directory):
-        os.unlink(os.path.join(home.directory, name))
-    os.rmdir(home.directory)
-    os.kill(pid, signal.SIGTERM)
-    gone(pid)
-
-
 @pytest.mark.parametrize("kind", ["file", "link"])
 def test_r07_what_stands_where_the_socket_should_is_refused_and_left(daemons: Daemons, kind: str) -> None:
     path = paths.socket_path("work")
@@ -232,14 +207,3 @@ def test_a_session_ends_where_its_result_cannot_be_kept(daemons: Daemons, home: 
     assert result["exit_code"] == 3
     wait_until(lambda: daemons.litter() == [])
     assert os.listdir(elsewhere) == []
-
-
-def test_a_kept_session_ends_where_its_record_cannot_be_written(daemons: Daemons, home: Home) -> None:
-    daemons.sh("work", "read go; exit 3", keep=True)
-    client = daemons.attach("work")
-    os.unlink(paths.record_path("work"))
-    os.mkdir(paths.record_path("work"))
-    client.type(b"\n")
-    client.drain()
-    assert protocol.parse(client.wait(protocol.EXIT))["code"] == 3
-    os.rmdir(paths.record_path("work"))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
-import random
 import resource
 import threading
 import time
@@ -16,17 +14,11 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.requests import REQUESTS
 from sesh.daemon.server import MAX_HELD
-from sesh.errors import Busy, ProtocolError, SeshError, TimedOut, Unreachable
-from sesh.log import KEPT
+from sesh.errors import Busy, SeshError, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
-from tests.support import Home, rounds, wait_until
+from tests.support import Home, wait_until
 
-CODES = {
-    "not_found", "exists", "busy", "timeout", "interrupted", "invalid_name", "invalid_host", "usage", "unreachable",
-    "not_deployed", "refused", "protocol",
-}  # fmt: skip
 ODD: list[Any] = [
     None, True, -1, 0, 1.5, 10**300, "", "x" * 70_000, "\x1b]0;t\x07\x00\n", "\ud800", [], [[]], {}, {"a": {"b": []}},
     {"\ud800": "\ud800"}, {"k": 5},
@@ -199,17 +191,6 @@ def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work
     client.wait_output(b"untouched")
 
 
-def test_r17_a_daemon_of_another_major_version_is_told_in_one_line(
-    work: Daemons, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(protocol, "PROTOCOL", 2)
-    with pytest.raises(ProtocolError) as refused:
-        wire.ask("work", "summary")
-    assert "\n" not in str(refused.value)
-    monkeypatch.undo()
-    monkeypatch.setenv("SESH_DIR", work.home.directory)
-
-
 def test_r17_unknown_frames_keys_and_verbs_are_no_fault(work: Daemons) -> None:
     with wire.connect("work") as connection:
         connection.hello("request", newer={"a": 1})  # type: ignore[call-arg]
@@ -238,22 +219,6 @@ def test_odd_types_in_a_hello_are_no_fault(work: Daemons) -> None:
     wait_until(lambda: work.ask("work", "summary")["session"]["attached"] == 0)
 
 
-def test_odd_types_in_a_verbs_words_are_answered(work: Daemons) -> None:
-    share = rounds(5, 1)  # of all, one in so many
-    keys = ("id", "verb", "which", "to", "host", "format", "lines", "ansi", "text", "set", "output", "follow", "exit")
-    for at, verb in enumerate(sorted(set(REQUESTS) - {"kill"})):
-        client = work.attach("work")
-        for key, odd in itertools.islice(itertools.product(keys, ODD), at % share, None, share):
-            words = {"id": 1, "verb": verb, key: odd}
-            with wire.connect("work") as connection:
-                connection.hello("request")
-                connection.send(protocol.frame(protocol.REQUEST, json.dumps(words).encode()))
-                connection.send(protocol.frame(protocol.PING, b"after"))
-                answer = answered(connection)
-            assert "error" not in answer or answer["error"]["code"] in CODES, (words, answer)
-        client.close()
-
-
 def answered(connection: wire.Connection) -> dict[str, Any]:
     """The first RESPONSE, or nothing where the PONG comes before: the answer waits for something."""
     while True:
@@ -262,38 +227,6 @@ def answered(connection: wire.Connection) -> dict[str, Any]:
             return protocol.parse(payload)
         if kind == protocol.PONG:
             return {}
-
-
-def mutated(chance: random.Random, data: bytes) -> bytes:
-    """Bytes with a few changed, left out or put in."""
-    changed = bytearray(data)
-    for _ in range(chance.randint(1, 4)):
-        at = chance.randrange(len(changed) + 1)
-        changed[at : at + chance.choice((0, 1, 1, 3))] = chance.randbytes(chance.choice((0, 1, 1, 4)))
-    return bytes(changed)
-
-
-def test_r16_thousands_of_random_and_of_mutated_frames_end_nothing(work: Daemons) -> None:
-    chance = random.Random(7)
-    attach = wire.greeting("attach", columns=80, rows=24, client="c")
-    good = [
-        attach, HELLO, protocol.numbered(protocol.INPUT, 1, b"keys"), protocol.frame(protocol.RESIZE, bytes(8)),
-        protocol.frame(protocol.REDRAW), protocol.frame(protocol.DETACH), protocol.frame(protocol.PING, b"x"),
-        *(wire.asking(verb, 3, b"d", to="x y", lines=5) for verb in REQUESTS if verb not in ("kill", "rename")),
-    ]  # fmt: skip
-    for case in range(rounds(500, 100_000)):
-        with wire.connect("work") as connection:
-            if case % 3 == 0:
-                data = chance.randbytes(chance.randint(1, 60))
-            else:
-                first = chance.choice((attach, HELLO)) if case % 3 == 1 else b""
-                data = first + b"".join(mutated(chance, chance.choice(good)) for _ in range(3))
-            try:
-                connection.send(data)
-            except Unreachable:
-                continue
-    wait_until(lambda: work.ask("work", "summary")["session"]["attached"] == 0)
-    assert len(work.ask("work", "status")["session"]["faults"]) == KEPT  # they did arrive
 
 
 def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:

@@ -298,14 +298,6 @@ def test_r08_of_several_launches_of_one_name_at_once_exactly_one_succeeds(daemon
     wait_until(lambda: len(home.processes()) == 8 * 2 + 5, what="a daemon and a program for each, creators, the zygote")
 
 
-def test_r09_a_name_is_free_again_at_once_each_time(daemons: Daemons) -> None:
-    daemons.start("work", "/bin/cat")
-    for turn in range(rounds(10, 100)):
-        daemons.ask("work", "kill")
-        daemons.start("work", "/bin/cat", labels={"turn": str(turn)})
-        assert daemons.ask("work", "summary")["session"]["labels"] == {"turn": str(turn)}
-
-
 def test_many_jobs_leave_nothing_behind(daemons: Daemons, home: Home) -> None:
     creators = [daemons.creator() for _ in range(2)]
     turns = rounds(15, 100)
@@ -339,3 +331,11 @@ def test_a_job_whose_creator_dies_before_it_feeds_it_sees_the_end_of_its_input(d
         creator.close()
         result = wait_until(lambda: results.newest("work"), what="the job's end")
     assert result["exit_code"] == 9
+
+
+def test_r09_a_name_is_free_again_at_once_each_time(daemons: Daemons) -> None:
+    daemons.start("work", "/bin/cat")
+    for turn in range(rounds(10, 100)):
+        daemons.ask("work", "kill")
+        daemons.start("work", "/bin/cat", labels={"turn": str(turn)})
+        assert daemons.ask("work", "summary")["session"]["labels"] == {"turn": str(turn)}

@@ -12,7 +12,7 @@ import pytest
 from sesh import about, paths, platform, proc
 from sesh.errors import CannotStart
 from tests.faults.daemons import Daemons, gone, kill, running
-from tests.support import Home, processes, wait_until
+from tests.support import Home, wait_until
 
 SLEEP = ("/bin/sleep", "100")
 SHOW = 'echo "is $MINE in $PWD by $(umask)"; exec sleep 100'
@@ -87,20 +87,6 @@ def test_a_session_from_a_zygote_has_its_creators_environment_directory_and_umas
     assert "five" not in home.names()
 
 
-def mapped(pid: int) -> set[str]:
-    """The files that a process has mapped, such as its extension modules."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
-        return {line.split()[5] for line in file if "/" in line}
-
-
-def test_a_session_from_a_zygote_loads_no_extension_module_of_its_own(daemons: Daemons) -> None:
-    parent = start_zygote(daemons)
-    daemons.start("four", *SLEEP)
-    assert forked(daemons, "four")
-    assert daemons.ask("four", "status")
-    assert mapped(daemons.pid("four")) <= mapped(parent)
-
-
 def test_a_creator_with_other_limits_does_without_the_zygote(daemons: Daemons) -> None:
     start_zygote(daemons)
     creator = daemons.creator()
@@ -137,11 +123,3 @@ def test_sweep_removes_what_a_killed_zygote_left(daemons: Daemons, home: Home) -
     assert home.sesh("--sweep", "--older", "0s", "-y").code == 0
     assert os.listdir(directory) == []
     assert all(map(daemons.alive, ("one", "two", "three")))
-
-
-def test_jobs_start_no_zygote(daemons: Daemons) -> None:
-    daemons.start("one", *SLEEP)
-    daemons.start("two", *SLEEP)
-    assert daemons.job("true")[0]["exit_code"] == 0
-    assert zygotes(daemons.home) == []
-    processes.kill([daemons.pid("one"), daemons.pid("two")])
