@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 from typing import Any
 
 import pytest
 
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm
+from tests.remote.via import Beside, There
 from tests.support import Home, wait_until
 
-SHELLS = ["bash", "zsh", "fish", "tcsh", "dash"]
+SHELLS = ["bash", "fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("zsh", "dash"))]
+"""zsh and dash as bash: a thorough run has all of them."""
 AGES = r"\b\d+s( +|(?= ago))|\S+Z "
 BANNER = 'Welcome to \0\x1b[31mbox {"json": 1}\r\nstty: standard input: not a terminal\n'
 ODD = [
@@ -67,7 +70,7 @@ def stable(value: Any) -> Any:
     return kept
 
 
-def same(home: Home, far: Far, *words: str) -> str:
+def same(home: Home, far: There, *words: str) -> str:
     """What a line prints; on the host and through `@host` it must be the same."""
     there, through = far.sesh("--local", *words), home.sesh(far.at, *words)
     assert (through.code, there_only(through.stderr)) == (there.code, there.stderr.replace(" --local", ""))
@@ -75,13 +78,13 @@ def same(home: Home, far: Far, *words: str) -> str:
     return through.stdout
 
 
-def same_json(home: Home, far: Far, *words: str) -> None:
+def same_json(home: Home, far: There, *words: str) -> None:
     """The same in JSON, where the host is filled in, and in a list the home directory there."""
     there, through = far.sesh("--local", "--json", *words), home.sesh(far.at, "--json", *words)
     assert (through.code, through.stderr) == (there.code, there.stderr)
     answer = through.json()
     for each in answer if isinstance(answer, list) else [answer]:
-        assert each.pop("home", far.home) == far.home
+        assert each.pop("home", far.path) == far.path
         if "error" not in each and "ok" not in each:
             assert each["host"] == far.word, each
     assert stable(answer) == stable(there.json())
@@ -101,9 +104,8 @@ def test_r27_odd_words_arrive_as_they_were_written(home: Home, farm: Farm, shell
     assert done.stderr == ""
 
 
-def test_a_session_lives_its_life_from_afar(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    far.login_files(BANNER)
+def test_a_session_lives_its_life_from_afar(home: Home, beside: Beside) -> None:
+    beside("box")
     done = home.sesh("@box", "--open", "work", "--json")
     assert (done.code, done.json()) == (
         0,
@@ -119,8 +121,8 @@ def test_a_session_lives_its_life_from_afar(home: Home, farm: Farm) -> None:
     assert "no session work" in missing.stderr
 
 
-def test_what_cannot_be_done_is_refused_as_over_there(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_what_cannot_be_done_is_refused_as_over_there(home: Home, beside: Beside) -> None:
+    far = beside("box")
     far.sesh("--open", "work", "--", "cat")
     far.sesh("--open", "other", "--", "cat")
     same(home, far, "--status", "missing")
@@ -144,19 +146,8 @@ def test_what_cannot_be_done_is_refused_as_over_there(home: Home, farm: Farm) ->
     assert far.sesh("--status", "work", "--json").json()["labels"] == {"k": "v"}
 
 
-def test_lines_are_run_in_a_live_shell_and_waited_for_from_afar(home: Home, farm: Farm) -> None:
-    farm.host("box")
-    assert home.sesh("@box", "--open", "work").code == 0
-    done = home.sesh("@box", "--run", "work", "--", "echo 'a  b'; cd /usr; false")
-    assert (done.code, done.stdout, done.stderr) == (1, "a  b\n", "")
-    value = home.sesh("@box", "--run", "work", "--json", "--", "pwd").json()
-    assert (value["output"], value["exit_code"], value["host"]) == ("/usr\n", 0, "box")
-    home.sesh("@box", "--send", "work", "exit 5", "--enter")
-    assert home.sesh("@box", "--wait", "work", "--exit").code == 5
-
-
-def test_verbs_that_change_something(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_verbs_that_change_something(home: Home, beside: Beside) -> None:
+    far = beside("box")
     assert home.sesh("@box", "--new", "-d").stdout == "1\n"
     assert home.sesh("@box", "--new", "--json").json()["name"] == "2"
     assert home.sesh("@box", "-n", "three", "-d", "--", "cat").stdout == "three\n"
@@ -173,8 +164,8 @@ def test_verbs_that_change_something(home: Home, farm: Farm) -> None:
     assert home.sesh("--list", "--local", "--json").json() == []
 
 
-def test_send_types_words_keys_and_stdin(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_send_types_words_keys_and_stdin(home: Home, beside: Beside) -> None:
+    far = beside("box")
     home.sesh(
         "@box",
         "--open",
@@ -190,14 +181,14 @@ def test_send_types_words_keys_and_stdin(home: Home, farm: Farm) -> None:
     assert home.sesh("@box", "--send", "work", "--key", "C-c", "--key", "Escape").code == 0
     sent = home.sesh("@box", "--send", "work", "-", "--json", input=data)
     assert sent.json()["bytes"] == len(data)
-    wait_until(lambda: far.exists("got") and os.path.getsize(os.path.join(far.home, "got")) == 200020, timeout=20)
-    with open(os.path.join(far.home, "got"), "rb") as file:
+    wait_until(lambda: far.exists("got") and os.path.getsize(os.path.join(far.path, "got")) == 200020, timeout=20)
+    with open(os.path.join(far.path, "got"), "rb") as file:
         assert file.read() == (b"two  words and one\x03\x1b" + data)[:200020]
     assert "done" in far.sesh("--screen", "work").stdout
 
 
-def test_jobs_over_there_end_with_their_own_code(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_jobs_over_there_end_with_their_own_code(home: Home, beside: Beside) -> None:
+    far = beside("box")
     assert home.sesh("@box", "--exec", "--", "true").code == 0
     for code in (1, 3, 125, 255):
         assert home.sesh("@box", "--exec", "--", "sh", "-c", f"exit {code}").code == code
@@ -216,9 +207,8 @@ def test_jobs_over_there_end_with_their_own_code(home: Home, farm: Farm) -> None
     assert far.names() == ["taken"]
 
 
-def test_what_jobs_print_comes_back(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
-    far.login_files(BANNER)
+def test_what_jobs_print_comes_back(home: Home, beside: Beside) -> None:
+    beside("box")
     script = "printf 'one\\ntwo\\377'; exit 4"
     printed = home.sesh("@box", "--exec", "--print", "--", "sh", "-c", script)
     assert (printed.code, printed.raw, printed.stderr) == (4, b"one\ntwo\xff", "")
@@ -250,33 +240,29 @@ def test_programs_beside_the_launcher_are_found_over_there(home: Home, farm: Far
     assert home.sesh("@box", "--wait", "helper", "--waiting", "--timeout", "20").stdout == "waiting: may I?\n"
 
 
-def test_directories_are_meant_over_there(home: Home, farm: Farm) -> None:
+def test_directories_are_meant_over_there(home: Home, beside: Beside) -> None:
     """The shell here has put its own home where `~` was written: on the host it is the one there."""
-    far = farm.host("box")
+    far = beside("box")
     for name in ("project", "a b"):
-        os.makedirs(os.path.join(far.home, name))
-        os.chown(os.path.join(far.home, name), far.account.uid, far.account.gid)
+        os.makedirs(os.path.join(far.path, name))
 
     def where(*words: str) -> str:
         done = home.sesh("@box", "--exec", "--print", *words, "--", "pwd")
         return done.stdout.strip() if done.code == 0 else done.stderr
 
-    assert where() == far.home
-    assert where("-C", home.path) == far.home
-    assert where("-C", f"{home.path}/project") == f"{far.home}/project"
-    assert where("-C", f"{home.path}/a b/") == f"{far.home}/a b"
-    assert where("-C", "project") == f"{far.home}/project"
-    assert where("-C", ".") == far.home
+    assert where() == far.path
+    assert where("-C", home.path) == far.path
+    assert where("-C", f"{home.path}/project") == f"{far.path}/project"
+    assert where("-C", f"{home.path}/a b/") == f"{far.path}/a b"
+    assert where("-C", "project") == f"{far.path}/project"
+    assert where("-C", ".") == far.path
     assert where("-C", "/usr") == "/usr"
     assert "no directory" in where("-C", f"{home.path}x")
     assert home.sesh("@box", "--open", "work", f"{home.path}/project").code == 0
-    assert home.sesh("@box", "--status", "work", "--json").json()["cwd"] == f"{far.home}/project"
+    assert home.sesh("@box", "--status", "work", "--json").json()["cwd"] == f"{far.path}/project"
 
 
-# zsh and dash as bash: a thorough run has all of them.
-@pytest.mark.parametrize(
-    "shell", ["bash", "fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("zsh", "dash"))]
-)
+@pytest.mark.parametrize("shell", SHELLS)
 def test_the_shell_of_a_session_over_there_is_a_login_shell(home: Home, farm: Farm, shell: str) -> None:
     far = farm.host("box", user_shell=shell)
     far.write(".bash_profile", far.read(".bash_profile") + "echo login-file\n")
@@ -288,14 +274,6 @@ def test_the_shell_of_a_session_over_there_is_a_login_shell(home: Home, farm: Fa
     assert home.sesh("@box", "--send", "work", "echo shell=$0 home=$HOME; id -un", "--enter").code == 0
     far.prints("work", f"^{far.user}")
     assert "login-file" in home.sesh("@box", "--screen", "work").stdout
-
-
-def test_one_shared_connection_carries_everything(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    for words in (["--open", "work"], ["--list"], ["--exec", "--", "true"], ["--kill", "work"]):
-        assert home.sesh("@box", *words).code == 0
-    assert far.proxy.accepted == 1
-    assert len(farm.masters()) == 1
 
 
 def test_the_user_s_own_connection_sharing_is_left_as_it_is(home: Home, farm: Farm) -> None:
@@ -346,3 +324,28 @@ def test_what_mends_the_directory_of_sessions_on_a_host_can_be_run_here(home: Ho
     done = home.sesh("@box", "--list")
     os.chmod(state, 0o700)
     assert (done.code, "ssh" in done.stderr) == (1, False), "nor is it one for the host of the line"
+
+
+def test_output_and_code_of_a_run_come_from_over_there(home: Home, beside: Beside) -> None:
+    far = beside("box")
+    assert home.sesh(far.at, "--open", "t").code == 0
+    assert home.sesh(far.at, "--run", "t", "--", "cd /usr; printf 'a\\377'; sh -c 'exit 7'").code == 7
+    done = home.sesh(far.at, "--run", "t", "--", "pwd; printf 'a\\377\\r\\n'")
+    assert (done.code, done.raw, done.stderr) == (0, b"/usr\na\xff\r\n", "")
+    answer = home.sesh(far.at, "--run", "t", "--json", "--", "printf", "%s", "it's").json()
+    assert (answer["host"], answer["output"], answer["command"]) == (far.word, "it's", ["printf", "%s", "it's"])
+    assert home.sesh(far.at, "--run", "none", "--", "true").code == 125
+    far.away()
+    refused = home.sesh(far.at, "--run", "t", "--json", "--", "true")
+    assert (refused.code, refused.json()["error"]["code"]) == (125, "unreachable")
+
+
+def test_ctrl_c_reaches_a_run_over_there(home: Home, beside: Beside) -> None:
+    far = beside("box")
+    assert home.sesh(far.at, "--open", "t").code == 0
+    process = home.start(far.at, "--run", "t", "--", "echo begun; sleep 60")
+    far.prints("t", "^begun")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=15)
+    assert process.returncode == 130
+    assert home.sesh(far.at, "--run", "t", "--", "echo after").stdout == "after\n"
