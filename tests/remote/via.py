@@ -25,9 +25,9 @@ class There(Home):
     `away` cuts it off, `back` ends that; `stops` lets it fall silent, `goes_on` ends that.
     """
 
-    def __init__(self, word: str) -> None:
+    def __init__(self, word: str, near: Home) -> None:
         super().__init__()
-        self.word = word
+        self.word, self.near = word, near
         self._links = os.path.join(self.root, "links")
         self.down, self.halt = os.path.join(self.root, "down"), os.path.join(self.root, "halt")
         self.env["PATH"] = f"{self.path}/bin:{os.environ['PATH']}"
@@ -70,6 +70,11 @@ class There(Home):
         ours = set(self.processes())
         return [pid for pid in self.links() if pid in ours]
 
+    def settled(self) -> bool:
+        """Whether all that was sent has arrived, here and there; what runs in sessions does not count."""
+        carriers = [pid for pid in self.processes() if not processes.has_terminal(pid)]
+        return processes.rested({*carriers, *self.near.processes()})
+
     def cut(self) -> None:
         """Ends every link; new ones can be had."""
         processes.kill(self.held())
@@ -87,6 +92,10 @@ class There(Home):
         """From now on links stop before they begin, and those that stand pass nothing."""
         with open(self.halt, "w", encoding="utf-8"):
             pass
+        self.strand()
+
+    def strand(self) -> None:
+        """The links that stand pass nothing any more; new ones can be had."""
         for pid in self.held():
             os.kill(pid, signal.SIGSTOP)
 
@@ -145,7 +154,7 @@ class Beside:
 
     def __call__(self, word: str) -> There:
         """A new host."""
-        far = self.hosts[word] = There(word)
+        far = self.hosts[word] = There(word, self.home)
         ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
         text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())
         self.home.write(".config/sesh/config.toml", text)
