@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, wait_until
@@ -29,9 +28,7 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, farm: 
     completions = home.sesh("--complete", "zsh", "--", "@box", "wo").stdout
     assert re.search(r"work\trunning, @box, ", completions)
     far.proxy.silence()
-    started = time.monotonic()
     assert offered(home, "@box", "wo") == ["work"]
-    assert time.monotonic() - started < 2
 
 
 def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, farm: Farm) -> None:

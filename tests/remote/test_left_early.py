@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -42,10 +41,8 @@ Link.open_session = struck
 
 def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
     """The key leaves, with 130 and a word."""
-    began = time.monotonic()
     terminal.type(key)
     assert terminal.exit_code(timeout=10) == 130
-    assert time.monotonic() - began < 5
     assert said in terminal.text()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
@@ -40,10 +39,8 @@ def box(home: Home, farm: Farm) -> Far:
 )
 def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: Far, words: tuple[str, ...]) -> None:
     """It failed after 14 s: `box does not answer: nothing arrives from it`."""
-    began = time.monotonic()
     done = home.sesh("@box", *words, timeout=30)
     assert done.code == 0, done
-    assert time.monotonic() - began < SOON
     accepted = box.proxy.accepted
     assert home.sesh("@box", "--list").code == 0
     assert box.proxy.accepted == accepted, "the new connection is shared"

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -171,14 +170,12 @@ def test_another_thread_ends_a_wait_and_interrupts_what_runs() -> None:
         threading.Thread(target=story).start()
         return stop
 
-    begun = time.monotonic()
     assert work.run("sleep 100", stop=stopping("work")).exit_code == 130
     assert Session("job").exec(["sleep", "100"], stop=stopping("job")).exit_code == 130
     with pytest.raises(Interrupted):
         work.wait(stop=stopping())
     with pytest.raises(Interrupted):
         list(work.events(stop=stopping()))
-    assert time.monotonic() - begun < 60
     assert work.exists()
 
 

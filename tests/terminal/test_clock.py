@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -55,7 +54,6 @@ def test_a_clock_that_is_set_disturbs_no_age_and_no_wait(home: Home, clock: Cloc
     terminal.wait_for(PROMPT)
     job = home.start("--exec", "job", "--json", "--timeout", "2", "--", "sleep", "600")
     wait_until(lambda: "job" in home.names())
-    began = time.monotonic()
     idle = home.start("--wait", "work", "--idle", "1", "--json")
     run = home.start("--run", "work", "--json", "--", "read -t 1.5 x </dev/zero; sleep 0.3; echo done")
     wait_until(lambda: home.summary("work")["foreground"] is not None)
@@ -70,7 +68,6 @@ def test_a_clock_that_is_set_disturbs_no_age_and_no_wait(home: Home, clock: Cloc
     assert done["duration"] < 10
     assert json.loads(idle.communicate(timeout=20)[0])["met"] == "idle"
     late = json.loads(job.communicate(timeout=20)[0])
-    assert 1.9 < time.monotonic() - began < 15
     assert (late["timed_out"], late["duration"] < 15) == (True, True)
     # --idle counts what is past by a clock that nobody sets.
     assert home.sesh("--wait", "work", "--idle", "600", "--timeout", "0.5").code == 124

@@ -9,7 +9,6 @@ import re
 import signal
 import stat
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -178,7 +177,6 @@ def test_a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Hom
     async def story(agent: Agent) -> None:
         await agent.call("open", name="work")
         await agent.call("wait", name="work", until=["prompt"], timeout=20)
-        begun = time.monotonic()
         async with anyio.create_task_group() as group:
             group.start_soon(lambda: agent.call("run", name="work", command="sleep 100"))
             while (await _foreground(agent)) != ["sleep", "100"]:
@@ -189,7 +187,6 @@ def test_a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Hom
         with anyio.move_on_after(0.3):
             await agent.call("wait", name="work", until=["exit"])
         assert (await agent.call("run", name="work", command="echo free"))["output"] == "free\n"
-        assert time.monotonic() - begun < 30
 
     driven(home, story)
 
