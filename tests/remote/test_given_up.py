@@ -7,53 +7,30 @@ import signal
 
 import pytest
 
-from sesh import identity, platform
-from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch, patch_host
+from sesh import bridge, identity, platform
+from sesh.reach import find
+from tests.remote.farm import Farm
+from tests.remote.via import Beside, There
 from tests.support import Home, processes, rounds, wait_until
 
-ROUNDS = rounds(5, 50)
-
-HURRIED = """
-from sesh.reach import find
-find.PATIENCE = 1
-"""
-"""A daemon has a second to answer."""
-STOPS = """
-import os, signal
-from sesh import bridge
-whole = bridge._welcome
-def welcomed(near):
-    found = whole(near)
-    path = os.path.expanduser("~/bridge")
-    if os.path.exists(path):
-        os.unlink(path)
-        os.kill(os.getpid(), signal.SIGSTOP)
-    return found
-bridge._welcome = welcomed
-"""
-"""The bridge stops once where there is a file `bridge`."""
+ROUNDS = rounds(3, 50)
 
 pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of processes")
 
 
-def lines(far: Far) -> int:
-    return far.read("ran").count("x") if far.exists("ran") else 0
+def lines(far: There) -> int:
+    return far.read("ran").count("x")
 
 
-def daemon(far: Far, name: str) -> int:
-    pid: int = far.sesh("--status", name, "--json").json()["daemon_pid"]
-    return pid
-
-
-@pytest.mark.parametrize("words", [("--timeout", "1"), ("--timeout", "1", "--no-wait"), ()], ids=" ".join)
-def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, farm: Farm, words: tuple[str, ...]) -> None:
-    far = farm.host("box")
-    patch(home, HURRIED)
-    patch_host(far, HURRIED)
+@pytest.mark.parametrize("words", [("--timeout", "1"), ()], ids=" ".join)
+def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    far = beside("box")
+    monkeypatch.setattr(find, "PATIENCE", 1)  # seconds that a daemon has to answer
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
-    pid = daemon(far, "work")
+    pid = far.summary("work")["daemon_pid"]
     for _ in range(ROUNDS):
         os.kill(pid, signal.SIGSTOP)
         done = home.sesh("@box", "--run", "work", *words, "--", "echo x >>ran")
@@ -75,29 +52,33 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, farm
     ids=lambda words: words[0],
 )
 def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
-    home: Home, farm: Farm, words: tuple[str, ...]
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     """It was done once the bridge went on, for nobody."""
-    far = farm.host("box")
-    patch_host(far, STOPS)
+    far = beside("box")
+    whole = bridge._welcome
+
+    def welcomed(near: object) -> object:
+        """Stops once where there is a file `bridge`."""
+        found = whole(near)  # type: ignore[arg-type]
+        if os.path.exists(path := os.path.expanduser("~/bridge")):
+            os.unlink(path)
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return found
+
+    monkeypatch.setattr(bridge, "_welcome", welcomed)
     assert home.sesh("@box", "--open", "work").code == 0
-
-    def stopped() -> list[int]:
-        return [pid for pid in far.processes() if "T" in identity.stat_of(pid)[:1]]
-
-    def rested() -> bool:
-        return processes.rested({*home.processes(), *far.sshd.connections()} - {*stopped()})
 
     for _ in range(ROUNDS):
         far.write("bridge", "")
         asker = home.start("@box", *words)
-        (bridge,) = wait_until(stopped, what="a stopped bridge")
-        wait_until(rested, what="the asker has asked")
+        pid = wait_until(lambda: [pid for pid in far.held() if processes.stopped(pid)], what="a stopped bridge")[0]
+        wait_until(lambda: processes.rested(home.processes()), what="the asker has asked")
         asker.kill()
         asker.communicate()
-        wait_until(rested, what="the end of its link")
-        os.kill(bridge, signal.SIGCONT)
-        wait_until(lambda: not identity.start_time(bridge), what="the bridge's end")  # noqa: B023
+        wait_until(lambda: not home.processes(), what="the end of its link")
+        os.kill(pid, signal.SIGCONT)
+        wait_until(lambda pid=pid: not identity.start_time(pid), what="the bridge's end")  # type: ignore[misc]
         assert (far.names(), lines(far)) == (["work"], 0)
         assert far.sesh("--run", "work", "--", "true").code == 0
         assert lines(far) == 0
@@ -116,4 +97,4 @@ def test_a_job_whose_warm_link_is_cut_at_its_start_runs_once(home: Home, farm: F
         far.proxy.cut()
         _, err = job.communicate(timeout=30)
         assert job.returncode == 3, err
-        assert lines(far) == number + 1
+        assert far.read("ran").count("x") == number + 1

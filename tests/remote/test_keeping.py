@@ -1,17 +1,18 @@
-"""The verbs that keep order, for sessions on other hosts."""
+"""The verbs that keep order, for sessions on other hosts; another sesh in their daemon's place, and its death."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 
 from sesh import identity
-from tests.remote.farm import Farm
-from tests.support import Home
+from tests.remote.via import Beside
+from tests.support import Home, wait_until
 
 
-def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Home, farm: Farm) -> None:
-    farm.host("one")
+def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Home, beside: Beside) -> None:
+    beside("one")
     home.sesh("--open", "near")
     home.sesh("@one", "--open", "far", "/tmp", "--label", "a=b", "--", "sleep", "1000")
     layout = home.sesh("--export").json()["sessions"]
@@ -32,8 +33,8 @@ def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Ho
     assert (again.code, again.stdout) == (0, "@one far already runs\n")
 
 
-def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, farm: Farm) -> None:
-    far = farm.host("one")
+def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Beside) -> None:
+    far = beside("one")
     assert home.sesh("@one", "--exec", "done", "--keep", "--", "true").code == 0
     assert home.sesh("@one", "--sweep", "--dry-run", "--json").json()["pieces"] == [], (
         "nobody can be asked, and it is new"
@@ -43,8 +44,10 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, farm: Farm) 
     swept = home.sesh("@one", "--sweep", "--older", "0s")
     assert (swept.code, swept.stdout.splitlines()[-1]) == (0, "1 of 1 cleared")
     far.sesh("--open", "lonely")
-    pid = json.loads(far.sesh("--status", "lonely", "--json").stdout)["daemon_pid"]
-    far.run("rm .sesh/lonely.*")
+    pid = far.summary("lonely")["daemon_pid"]
+    for entry in os.listdir(far.directory):
+        if entry.startswith("lonely."):
+            os.unlink(os.path.join(far.directory, entry))
     terminal = home.terminal("@one", "--sweep")
     terminal.wait_for("end what still runs on @one?")
     terminal.type("y")
@@ -52,28 +55,56 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, farm: Farm) 
     assert not identity.start_time(pid)
 
 
-def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Farm) -> None:
-    farm.host("one")
-    home.sesh("@one", "--list")
-    (master,) = farm.masters()
-    assert home.sesh("--sweep", "--json").json()["pieces"] == [], "it is in use"
-    folder = os.path.join(home.directory, ".control")
-    for entry in os.listdir(folder):
-        os.unlink(os.path.join(folder, entry))
-    (piece,) = home.sesh("--sweep", "--all", "--older", "0s", "--json").json()["pieces"]
-    assert (piece["kind"], piece["pid"], piece["cleared"]) == ("connection", master, True)
-
-
-def test_the_doctor_visits_other_hosts(home: Home, farm: Farm) -> None:
-    far = farm.host("one")
+def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:
+    far = beside("one")
     well = home.sesh("@one", "--doctor", "--json", env={"TERM": "xterm-256color"})
     assert (well.code, well.json()["host"]) == (0, "one")
     assert [each["check"] for each in well.json()["checks"]][:2] == ["link", "python"]
-    far.run("chmod 755 .sesh")
+    os.chmod(far.directory, 0o755)  # noqa: S103
     ill = home.sesh("@one", "--doctor")
     assert ill.code == 1
     assert "chmod 700" in ill.stdout
-    farm.host("bare", installed=False)
-    bare = home.sesh("@bare", "--doctor", "--json").json()
-    assert (bare["ok"], bare["checks"][0]["remedy"]) == (False, "install it with: sesh --deploy @bare")
-    far.run("chmod 700 .sesh")
+    os.chmod(far.directory, 0o700)
+
+
+def test_sessions_over_there_are_reloaded_with_their_clients_attached(home: Home, beside: Beside) -> None:
+    beside("box")
+    person = home.terminal("@box", "work")
+    person.wait_for("ready>")
+    assert home.sesh("@box", "--reload", "--json").json() == {"ok": True, "reloaded": ["work"]}
+    assert home.sesh("--reload", "work").code == 0, "it is found where it is"
+    person.type("echo st''ill\r")
+    person.wait_for("still")
+    person.type("exit 3\r")
+    assert person.exit_code() == 3
+
+
+def lost(home: Home, host: str) -> None:
+    wait_until(lambda: home.sesh(f"@{host}", "--list", "--json").json()[0]["state"] == "lost", interval=0.2)
+
+
+def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, beside: Beside) -> None:
+    hosts = {name: beside(name) for name in ("box", "den")}
+    for name, far in hosts.items():
+        far.write("agent", '#!/bin/sh\necho "$@" >>runs; exec cat\n', 0o755)
+        home.sesh(f"@{name}", "--open", f"on-{name}", "--", "./agent", "first")
+        words = ("--resume-with", f"on-{name}", "--", "./agent", "again")
+        # Found where it is, as other verbs find a session; a script is told.
+        done = home.sesh(*(() if name == "den" else ("@box",)), *words)
+        assert (done.code, done.stderr) == (0, "[on-den on @den]\n" if name == "den" else "")
+        wait_until(lambda far=far: "first" in far.read("runs"))  # type: ignore[misc]
+        os.kill(far.summary(f"on-{name}")["daemon_pid"], signal.SIGKILL)
+    for name in hosts:
+        lost(home, name)
+    done = home.sesh("@box", "@den", "--restore")
+    assert done.code == 0
+    assert done.stdout == "box: started @box on-box: ./agent again\nden: started @den on-den: ./agent again\n"
+    for name, far in hosts.items():
+        wait_until(lambda far=far: far.read("runs") == "first\nagain\n")  # type: ignore[misc]
+        assert home.sesh(f"@{name}", "--status", f"on-{name}", "--json").json()["resume"] == ["./agent", "again"]
+    rows = home.sesh("@box", "--restore", "on-box", "--json").json()["sessions"]
+    assert [(row["name"], row["host"], row["created"]) for row in rows] == [("on-box", "box", False)]
+    done = home.sesh("@box", "--resume-with", "--", "./agent")
+    assert (done.code, "no session given" in done.stderr) == (2, True)
+    layout = home.sesh("--export").json()["sessions"]
+    assert [entry["resume"] for entry in layout] == [["./agent", "again"]] * 2

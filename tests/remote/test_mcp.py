@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from tests.remote.farm import Farm
+from tests.remote.via import Beside
 from tests.support import Home
 from tests.support.agent import Agent, driven
 
 
-def test_a_session_on_a_host_from_its_start_to_its_end(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    farm.host("bare", installed=False)
+def test_a_session_on_a_host_from_its_start_to_its_end(home: Home, beside: Beside) -> None:
+    far = beside("box")
 
     async def story(agent: Agent) -> None:
         opened = await agent.call("open", name="deploy", host="@box")
@@ -25,15 +24,10 @@ def test_a_session_on_a_host_from_its_start_to_its_end(home: Home, farm: Farm) -
         assert "done" in (await agent.call("screen", name="deploy", host="box"))["text"]
         assert [each["name"] for each in (await agent.call("list", host="box"))["sessions"]] == ["deploy"]
         assert await _standing(agent) == "connected"
-        code, message = await agent.refused("open", name="x", host="bare")
-        assert code == "not_deployed"
-        assert "sesh --deploy @bare" in message
-
-        far.proxy.refuse()
-        far.proxy.cut()
+        far.away()
         assert await _standing(agent) == "expired"
         assert (await agent.refused("run", name="deploy", host="box", command="true"))[0] == "unreachable"
-        far.proxy.restore()
+        far.back()
         again = await agent.call("open", name="deploy", host="box")
         assert again["created"] is False
         assert (await agent.call("run", name="deploy", host="box", command="echo $PWD $kept"))["output"] == "/tmp yes\n"

@@ -45,7 +45,7 @@ class There(Home):
     def read(self, name: str) -> str:
         """A file of HOME there; nothing where there is none."""
         try:
-            with open(os.path.join(self.path, name), encoding="utf-8", errors="replace") as file:
+            with open(os.path.join(self.path, name), encoding="utf-8", errors="replace", newline="") as file:
                 return file.read()
         except FileNotFoundError:
             return ""
