@@ -1,4 +1,4 @@
-"""Random editing in programs over 100 ms on a busy machine: when all is quiet the screen is that of a client here."""
+"""Random editing in programs over 100 ms: when all is quiet the screen is that of a client here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import re
 import signal
+from contextlib import nullcontext
 
 import pytest
 
@@ -39,6 +40,8 @@ _VIM = [
     b"\x1b",
     b"some words",
 ]
+LONG = rounds(0, 1)
+"""Whether the machine is kept busy meanwhile."""
 PROGRAMS = {
     "bash": (["bash", "--norc"], _SHELL, "[$#>]"),
     "zsh": (["zsh", "-f"], _SHELL, "[%#>]"),
@@ -63,8 +66,8 @@ def test_random_editing_leaves_no_wrong_glyph(home: Home, program: str) -> None:
     near = home.terminal("work", "-r")
     near.wait_for(re.compile(prompt), 30)
     daemon = home.summary("work")["daemon_pid"]
-    with loaded():
-        for number in range(rounds(5, 25)):
+    with loaded() if LONG else nullcontext():
+        for number in range(rounds(4, 25)):
             typed = [chance.choice(keys) for _ in range(30)]
             stopped = chance.randrange(len(typed)) if number % 2 else len(typed)
             for place, key in enumerate(typed):
@@ -80,12 +83,10 @@ def test_random_editing_leaves_no_wrong_glyph(home: Home, program: str) -> None:
             wait_until(same, JUDGED, what=f"the same screen after {typed}", portrait=lambda: _both(far, near))
 
 
-@pytest.mark.parametrize("program", ["bash"])
-def test_plain_typing_after_a_storm_is_drawn_before_its_echo(home: Home, program: str) -> None:
+def test_plain_typing_after_a_storm_is_drawn_before_its_echo(home: Home) -> None:
     """In a storm itself hardly a run of keys of known effect is as long as the round trip, so little is drawn there."""
-    need(program)
-    command, keys, prompt = PROGRAMS[program]
-    slow, chance = Slow(home, TRIP), random.Random(program)
+    command, keys, prompt = PROGRAMS["bash"]
+    slow, chance = Slow(home, TRIP), random.Random("bash")
     assert home.sesh("--open", "work", "--", *command).code == 0
     far = home.terminal("@slow", "work", "--predict", "always", answers=True)
     far.wait_for(re.compile(prompt), 30)
