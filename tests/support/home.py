@@ -12,12 +12,14 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from sesh.errors import NotFound
+from sesh import wire
+from sesh.errors import NotFound, SeshError
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.reach.caller import Caller
@@ -260,19 +262,25 @@ class Home:
         left, said = self.processes(), ""
         try:
             if left:
-                found = os.listdir(self.directory) if os.path.isdir(self.directory) else []
-                names = {each[:-5] for each in found if each.endswith((".json", ".sock")) and is_name(each[:-5])}
-                # The same in half the time.
-                result = self.sesh("--kill", *names) if names else None
-                if result is None or result.code:
+                self._kill()
+                if left := self._outlived(0.5):
                     result = self.sesh("--kill-all", "-y")
-                said = f"{result.code} {result.stdout}{result.stderr}"
-                left = self._outlived(self.patience)
+                    said = f"{result.code} {result.stdout}{result.stderr}"
+                    left = self._outlived(self.patience)
             stories = "\n".join(processes.describe(pid) for pid in left)
             assert not (left and self.strict), f"outlived sesh --kill-all ({said.strip()}):\n{stories}"
         finally:
             processes.kill(self.processes() if left else ())
             shutil.rmtree(self.root, ignore_errors=True)
+
+    def _kill(self) -> None:
+        """Ask each daemon to end, without a process for that."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SESH_DIR", self.directory)
+            found = os.listdir(self.directory) if os.path.isdir(self.directory) else []
+            for name in sorted(each[:-5] for each in found if each.endswith(".sock") and is_name(each[:-5])):
+                with suppress(SeshError, OSError):
+                    wire.ask(name, "kill", timeout=5)
 
     def _outlived(self, seconds: float) -> list[int]:
         deadline = time.monotonic() + seconds

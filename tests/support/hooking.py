@@ -11,9 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from tests.support.home import Home
@@ -96,11 +94,3 @@ class Agent:
         """Ends it: its events are over."""
         if self._events is not None:
             os.close(self._events)
-
-
-def hook(home: Home, *words: str, told: bytes, env: Mapping[str, str | None]) -> subprocess.CompletedProcess[bytes]:
-    """What `sesh --hook` comes to outside of any session."""
-    return subprocess.run(
-        [*home.command, "--hook", *words], input=told, capture_output=True, env=home.environment(env), timeout=30,
-        check=False, start_new_session=True,
-    )  # fmt: skip
