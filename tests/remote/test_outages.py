@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from bench.links.back import TRIPS, measured
 from bench.network.outages import AWAY, JUMPS, OUTAGES
 from bench.network.rules import ended_for_newer, too_many
 from bench.network.stand import Stand, standing
@@ -71,18 +70,6 @@ def test_three_clients_of_one_host_come_back_together(stand: Stand) -> None:
     for client in clients:
         shows_every_number_once(client)
     assert ended_for_newer(stand.flows(), began) == []
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("trip", TRIPS)
-@pytest.mark.parametrize("kind", [kind for kind in OUTAGES if kind != "stopped"])  # `slept` takes as long
-def test_ten_outages_end_as_soon_as_ssh_alone_would_and_a_little(
-    stand: Stand, kind: str, trip: int, count: int
-) -> None:
-    stand.set_trip(trip / 1000)
-    row = measured(stand, kind, count, 10, every=5)
-    assert not row.late, row.line()
 
 
 # -- what a client does meanwhile

@@ -6,26 +6,19 @@ import os
 
 import pytest
 
-from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch
-from tests.support import PROMPT, Home, wait_until
-
-SOON = 10.0
-"""Seconds: fewer than those after which a silent host is given up, however busy this machine is."""
-LONG_AGO = """
 from sesh.remote import known
-known._JUST_NOW = 0
-"""
-"""The last answer is longer ago than that."""
+from sesh.remote.ssh.destination import Destination
+from tests.remote.farm import Far, Farm
+from tests.support import PROMPT, Home, wait_until
 
 
 @pytest.fixture
-def box(home: Home, farm: Farm) -> Far:
+def box(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Far:
     """A host with a session, and a shared connection to it that has died since, as after a cut of a minute."""
     far = farm.host("box", proxied=True)
     far.sesh("--open", "work")
     far.prints("work", PROMPT)
-    patch(home, LONG_AGO)
+    monkeypatch.setattr(known, "_JUST_NOW", 0)  # the last answer is longer ago than that
     assert home.sesh("@box", "--list").code == 0
     wait_until(far.settled)
     far.proxy.strand()
@@ -34,7 +27,7 @@ def box(home: Home, farm: Farm) -> Far:
 
 @pytest.mark.parametrize(
     "words",
-    [("--list",), ("--exec", "--", "true"), ("--send", "work", "x", "--enter"), ("--kill", "work")],
+    [("--list",), ("--exec", "--", "true"), ("--send", "work", "x", "--enter")],
     ids=lambda words: words[0],
 )
 def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: Far, words: tuple[str, ...]) -> None:
@@ -47,9 +40,6 @@ def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: Far,
 
 
 def test_a_dead_connection_is_kept_if_a_new_one_would_ask_somebody(here: Home, farm: Farm, box: Far) -> None:
-    from sesh.remote import known
-    from sesh.remote.ssh.destination import Destination
-
     known.record(Destination("box"), asks=True)
     sockets = os.listdir(os.path.join(here.directory, ".control"))
     assert "no answer yet" in here.sesh("--list").stdout

@@ -29,10 +29,6 @@ def left(far: Far) -> list[str]:
 def test_a_host_without_sessions_is_left_as_if_sesh_had_never_been_there(home: Home, farm: Farm) -> None:
     far = deployed(home, farm, "box")
     far.write(".config/sesh/config.toml", "keep = 'always'\n")
-    assert home.sesh("@box", "--open", "1").code == 0
-    refused = home.sesh("--undeploy", "@box")
-    assert refused.stderr == "sesh: session 1 runs; nothing was removed; end it: sesh @box --kill 1\n"
-    assert home.sesh("@box", "--kill", "1").code == 0
     for name in ("a", "b", "c", "d"):  # so many have a process that they are forked from
         assert home.sesh("@box", "--open", name).code == 0
     before = left(far)
@@ -42,6 +38,11 @@ def test_a_host_without_sessions_is_left_as_if_sesh_had_never_been_there(home: H
     assert set(before) <= set(left(far))
     assert home.sesh("@box", "--kill", "a", "b", "c", "d").code == 0
     assert home.sesh("@box", "--exec", "kept", "--keep", "--", "false").code == 1
+    terminal = home.terminal("--undeploy", "@box")
+    terminal.wait_for("forget what is kept of kept?")
+    terminal.type("n")
+    assert terminal.exit_code() == 1
+    assert far.names() == ["kept"]
     (master,) = farm.masters()
     done = home.sesh("--undeploy", "@box", "--json")
     assert done.code == 0, done
@@ -82,18 +83,3 @@ def test_what_sesh_did_not_install_stays(home: Home, farm: Farm) -> None:
     assert sorted(path for path in left(ours) if os.path.isfile(os.path.join(ours.home, path))) == sorted(
         f"./{path}" for path in (".local/bin/sesh", *mine)
     )
-
-
-def test_a_person_is_asked_before_kept_sessions_are_forgotten(home: Home, farm: Farm) -> None:
-    far = deployed(home, farm, "box")
-    assert home.sesh("@box", "--exec", "kept", "--keep", "--", "false").code == 1
-    terminal = home.terminal("--undeploy", "@box")
-    terminal.wait_for("forget what is kept of kept?")
-    terminal.type("n")
-    assert terminal.exit_code() == 1
-    assert far.names() == ["kept"]
-    terminal = home.terminal("--undeploy", "@box")
-    terminal.wait_for("forget what is kept of kept?")
-    terminal.type("y")
-    assert terminal.exit_code() == 0
-    assert left(far) == []
