@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from sesh import bridge, protocol, wire
-from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
+from sesh.errors import NotFound, Unreachable, UsageError
 from sesh.reach import calls
 from sesh.reach.origin import Origin
-from tests.support import Home, processes, rounds, wait_until
+from tests.support import Home, rounds
 
 
 class Bridge:
@@ -86,25 +86,6 @@ def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home
     assert home.names() == []
 
 
-def test_it_answers_pings_also_while_an_op_runs(far_end: Bridge) -> None:
-    connection = far_end.greeted()
-    connection.send(protocol.frame(protocol.PING, b"1"))
-    assert connection.receive(deadline()) == (protocol.PONG, b"1")
-    connection.send(op("sessions.open_", name="work") + protocol.frame(protocol.PING, b"2"))
-    kinds = [connection.receive(deadline())[0] for _ in range(3)]
-    assert sorted(kinds) == sorted([protocol.PONG, protocol.DATA, protocol.RESPONSE])
-
-
-@pytest.mark.parametrize("word", ["a\0b", "a" * 300, "../x", "é", ["a"]])
-@pytest.mark.parametrize("verb", ["connect", "enter"])
-def test_an_id_that_is_none_is_refused(home: Home, far_end: Bridge, verb: str, word: object) -> None:
-    """A NUL and 300 characters ended in an internal error."""
-    words: dict[str, Any] = {"op": "enter.go", "arguments": {"name": "work"}, "name": "work", "session_id": word}
-    with pytest.raises(UsageError, match="letters and digits"):
-        far_end.greeted().request(verb, deadline=deadline(), **words)
-    assert home.names() == []
-
-
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -134,16 +115,6 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(
     with pytest.raises(UsageError):
         result(connection)
     assert home.names() == []
-
-
-@pytest.mark.parametrize("name", ["../x", "a" * 300, "-x", ""])
-def test_a_name_that_is_none_leads_to_no_file_whatever_the_op(far_end: Bridge, name: str) -> None:
-    connection = far_end.greeted()
-    for number, each in enumerate(("views.status", "views.screen", "shell.history", "sessions.there", "views.logs")):
-        words = {"lines": 5} if each == "views.logs" else {}
-        connection.send(op(each, number, name=name, **words))
-        with pytest.raises(InvalidName):
-            result(connection, number)
 
 
 @pytest.mark.parametrize("word", ["sessions.summaries", "views.status", "enter.no", "enter", "", ["x"], None])
@@ -183,21 +154,6 @@ def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> 
             connection.answer(7, deadline())
     connection.send(op("sessions.summaries"))
     assert result(connection) == []
-
-
-@pytest.mark.parametrize("name", ["follow.all_events", "follow.sessions"])
-def test_what_an_op_yields_without_end_ends_with_a_bridge_that_is_killed(
-    home: Home, far_end: Bridge, name: str
-) -> None:
-    """Its child waited for the next event of a session, and wrote that to nobody."""
-    home.sesh("--open", "work", "--", "sleep", "1000")
-    connection = far_end.greeted()
-    connection.send(op(name))
-    assert connection.receive()[0] == protocol.DATA
-    left = processes.descendants(far_end.process.pid)
-    far_end.process.kill()
-    far_end.process.wait()
-    wait_until(lambda: not {*left}.intersection(home.processes()), what="the child has ended")
 
 
 def test_what_a_daemon_said_last_passes_though_it_listens_no_more() -> None:

@@ -52,17 +52,6 @@ def test_the_peer_of_a_socket_is_known() -> None:
         assert platform.peer_uid(one) == os.geteuid()
 
 
-def test_a_process_has_one_start_time_and_a_dead_one_none(sleeper: subprocess.Popen[bytes]) -> None:
-    """R31: pid and start time together are an identity."""
-    began = identity.start_time(sleeper.pid)
-    assert began
-    assert identity.start_time(sleeper.pid) == began
-    assert identity.start_time(os.getpid()) != ""
-    sleeper.kill()
-    wait_until(lambda: identity.start_time(sleeper.pid) == "", what="a zombie counts as dead")
-    assert identity.start_time(2**31 - 1) == ""
-
-
 @linux
 def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) -> None:
     """The name stands in /proc/PID/stat as it is: `) Z 1 (` in it must not be taken for the fields behind it."""
@@ -145,19 +134,6 @@ def test_without_a_controlling_terminal_the_number_is_none() -> None:
         [sys.executable, "-c", code, root], capture_output=True, text=True, check=True, start_new_session=True
     )
     assert done.stdout == "0\n"
-
-
-@linux
-def test_device_numbers_are_the_kernels_own_also_for_many_terminals() -> None:
-    """The minor number is cut in two (new_encode_dev): terminals from the 256th on were another's."""
-    assert identity.device_number(os.makedev(136, 5)) == 136 << 8 | 5
-    assert identity.device_number(os.makedev(136, 300)) == 136 << 8 | 300 & 0xFF | 256 << 12
-
-
-def test_machine_boot_and_terminals_have_words_that_stay() -> None:
-    assert identity.machine() == identity.machine() != ""
-    assert identity.boot_id() == identity.boot_id() != ""
-    assert identity.terminal_filesystem() == identity.terminal_filesystem()
 
 
 def test_a_socket_path_of_the_limit_is_bound_and_one_byte_more_is_not(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from threading import Event, Thread
 import pytest
 
 from sesh import paths, platform, protocol, wire, writing
-from sesh.errors import NotFound, ProtocolError, Refused, SeshError, Silent, TimedOut, Unknown, Unreachable
+from sesh.errors import NotFound, ProtocolError, Refused, Silent, TimedOut, Unknown, Unreachable
 
 WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
 
@@ -80,13 +80,6 @@ def test_a_request_gets_its_own_answer_with_the_bytes_that_belong_to_it(pair: Pa
     assert protocol.parse(sent[1][1]) == {"id": 1, "verb": "logs", "lines": 5}
 
 
-def test_an_error_before_the_welcome_is_raised_as_itself(pair: Pair) -> None:
-    connection, far = pair
-    far.sendall(response(0, error={"code": "refused", "message": "not for you"}))
-    with pytest.raises(Refused, match="not for you"):
-        connection.hello("attach", soon(5))
-
-
 def test_another_protocol_number_is_one_line(pair: Pair) -> None:
     """R17."""
     connection, far = pair
@@ -96,26 +89,6 @@ def test_another_protocol_number_is_one_line(pair: Pair) -> None:
     with pytest.raises(ProtocolError, match=r"sesh 99\.0.*sesh --reload work") as caught:
         connection.hello("attach", soon(5))
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "rubbish",
-    [
-        b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 64, protocol.header(protocol.WELCOME, 2**32 - 1),
-        protocol.frame(protocol.WELCOME, b"no json"), protocol.frame(protocol.WELCOME, b"[1]"),
-        protocol.frame(protocol.RESPONSE, b"{"), response(0), response(0, error=None), response(0, error="text"),
-        response(0, error={"code": ["x"], "message": {}, "exit": "seven"}),
-    ],
-    ids=lambda rubbish: repr(rubbish[:20]),
-)  # fmt: skip
-def test_rubbish_is_one_of_seshs_own_errors(pair: Pair, rubbish: bytes) -> None:
-    """R16, seen from the client: whatever listens at the socket, no traceback reaches the user."""
-    connection, far = pair
-    far.sendall(rubbish)
-    far.shutdown(socket.SHUT_WR)
-    with pytest.raises(SeshError) as caught:
-        connection.hello("attach", soon(5))
-    assert isinstance(caught.value.exit_code, int)
 
 
 def test_a_peer_that_is_gone_is_unreachable(pair: Pair) -> None:
@@ -147,24 +120,6 @@ def test_a_non_blocking_connection_waits_without_spinning(pair: Pair) -> None:
         connection.send(bytes(8 << 20), soon(0.3))
     assert time.process_time() - began < 0.2
     assert len(far.recv(1 << 16)) > 0
-
-
-def test_closing_twice_closes_once(pair: Pair) -> None:
-    connection, _ = pair
-    descriptor = connection.inbound
-    connection.close()
-    again = os.open("/dev/null", os.O_RDONLY)
-    assert again == descriptor
-    connection.close()
-    os.close(again)
-
-
-def test_a_session_that_is_not_there_is_absent(sessions: Path) -> None:
-    with pytest.raises(NotFound, match="no session work"):
-        wire.connect("work")
-    sessions.rmdir()
-    with pytest.raises(NotFound, match="no session work"):
-        wire.connect("work")
 
 
 def test_a_socket_that_nobody_listens_on_is_an_absent_session(listener: socket.socket) -> None:

@@ -64,12 +64,6 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return leading
 
 
-def test_the_remote_used_last_comes_first() -> None:
-    for word, hostname in (("a", "1.1.1.1"), ("b", "2.2.2.2"), ("c", "3.3.3.3"), ("a", "1.1.1.1")):
-        known.record(there(word, hostname))
-    assert words() == ["a", "c", "b"]
-
-
 def test_everything_is_private(place: Path) -> None:
     before = os.umask(0)
     try:
@@ -133,12 +127,6 @@ def test_a_damaged_record_is_named_and_costs_no_other(place: Path) -> None:
         (why,) = known.damage()
         assert f"{path} is damaged" in why
         assert why.endswith("move it away")
-
-
-def test_a_home_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nothing")
-    assert not known.record(there("box"))
-    assert not known.record_failure("box")
 
 
 def test_a_host_that_refused_a_login_is_skipped_for_a_minute_or_until_it_answers() -> None:
@@ -226,13 +214,6 @@ def test_a_remote_can_be_forgotten() -> None:
     assert known.forget("box")
     assert (known.all(), known.last_told("box"), known.failure("box")) == ([], (0, []), "")
     assert not known.forget("box")
-
-
-def test_what_could_not_be_read_again_is_not_written() -> None:
-    path = known.path_of("box", ".names")
-    assert known.write(path, {"word": "box"})
-    assert not known.write(path, {"word": "box" * (2 << 20)})
-    assert known.read(path) == {"word": "box"}
 
 
 def test_what_a_forgotten_host_answers_is_not_kept(place: Path) -> None:

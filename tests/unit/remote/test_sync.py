@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from sesh.errors import NotFound, Refused
-from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import credentials, push, sync
 from sesh.remote.sync.fingerprint import OWN, HomeDirectory, Tree
@@ -42,19 +41,6 @@ def write(path: Path, content: str = "content") -> Path:
 def test_blank_lines_and_comments_do_not_count_and_no_line_counts_twice(home: Path) -> None:
     write(home / ".config/sesh/sync", "# mine\n\n  a b  \n\t#x\nc#d\na b\n\r\nlast")
     assert sync.listed() == ["a b", "c#d", "last"]
-
-
-def test_names_that_are_no_utf_8_can_be_listed(home: Path) -> None:
-    (home / ".config/sesh").mkdir(parents=True)
-    (home / ".config/sesh/sync").write_bytes(b"caf\xe9\n")
-    assert sync.listed() == [os.fsdecode(b"caf\xe9")]
-
-
-def test_without_a_list_nothing_is_asked_or_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SESH_SSH", str(home / "no-such-ssh"))  # resolving the host would run ssh
-    result = sync.sync(Destination("box"))
-    assert (result.ok, result.pushed, result.skipped) == (True, [], [])
-    assert list(home.iterdir()) == []
 
 
 def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> None:
@@ -210,22 +196,6 @@ def test_a_change_that_keeps_size_and_mtime_shows(home: Path) -> None:
     assert not tree(home).matches(found.seal())
 
 
-@pytest.mark.parametrize("seal", [None, [], {}, {"digest": 3}, "x"])
-def test_a_broken_seal_matches_nothing(home: Path, seal: object) -> None:
-    write(home / "d/file")
-    assert not tree(home).matches(seal)
-
-
-def test_a_seal_is_read_back_as_it_was_written(home: Path) -> None:
-    write(home / "d/file")
-    name = os.fsdecode(b"caf\xe9")
-    (home / "d" / name).write_text("x")
-    found = tree(home)
-    path = known.path_of("key", known.SYNCED)
-    assert known.write(path, {"paths": {found.path: found.seal()}})
-    assert tree(home).matches(known.read(path)["paths"]["d"])
-
-
 def test_what_is_seshs_own_does_not_count(home: Path) -> None:
     write(home / ".local/bin/tool")
     found = tree(home, ".local/bin")
@@ -314,14 +284,6 @@ def test_credentials_are_left_out_at_any_depth_and_do_not_count_as_a_change(home
     with tarfile.open(fileobj=archive) as packed:
         files = [member.name for member in packed.getmembers() if member.isreg()]
     assert sorted(files) == sorted(f"{line}/{name}" for name in others)
-
-
-@pytest.mark.parametrize("line", ["dots/.config", "way"])
-def test_credentials_are_left_out_of_a_directory_that_their_path_begins_above(home: Path, line: str) -> None:
-    (home / "way").symlink_to("dots/.config")
-    for name in ("gh/hosts.yml", "git/credentials", "git/config"):
-        write(home / "dots/.config" / name)
-    assert sorted(tree(home, line).left_out) == ["gh", "git/credentials"]
 
 
 def test_another_command_than_ssh_gets_no_credentials_and_keeps_its_own(
