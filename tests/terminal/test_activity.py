@@ -7,7 +7,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -102,18 +101,6 @@ def test_a_session_that_has_ended_is_done_or_failed(sesh: Sesh) -> None:
 
 
 @pytest.mark.usefixtures("work")
-def test_a_program_says_how_it_stands_until_somebody_types(sesh: Sesh, home: Home) -> None:
-    assert sesh("--run", "work", "--", "sesh", "--state", "waiting", "may I push?").code == 0
-    assert stands(sesh) == ("waiting", "hook", "may I push?")
-    assert sesh("--wait", "work", "--waiting", "--timeout", "5").stdout == "waiting: may I push?\n"
-    sesh("--send", "work", "true", "--enter")
-    becomes(home, "idle", "prompt", None)
-    answer = sesh("--run", "work", "--", "sesh", "--state", "perplexed")
-    assert answer.code == 2
-    assert "perplexed; use working, waiting, idle, done, failed" in answer.stdout
-
-
-@pytest.mark.usefixtures("work")
 @pytest.mark.parametrize(
     ("printed", "state", "question"),
     [
@@ -161,16 +148,6 @@ def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: 
 
 
 # -- at rest
-
-
-def test_a_session_at_rest_is_not_looked_at(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "shell")
-    sesh("--open", "asks", "--", "sh", "-c", "printf 'sure? '; read x")
-    for name, why in (("shell", "prompt"), ("asks", "tty-read")):
-        wait_until(lambda name=name, why=why: home.summary(name)["activity"]["why"] == why)  # type: ignore[misc]
-    # Longer than from one look to the next, up to the fourth.
-    pids = [home.summary(name)["daemon_pid"] for name in ("shell", "asks")]
-    wait_until(lambda: processes.rested(pids, 2.5), 20)
 
 
 # -- real programs
@@ -250,33 +227,3 @@ def test_of_a_menu_the_rows_above_the_cursor_are_the_question_and_who_has_left_i
     assert sesh("--wait", "work", "--waiting", "--timeout", "1").code == 124
     sesh("--send", "work", "1")
     becomes(home, "waiting", "tty-read", "Proceed 3? > 1. Yes 2. No")
-
-
-@pytest.mark.needs("vim", "less")
-@pytest.mark.usefixtures("work")
-def test_an_editor_and_a_pager_wait_and_a_key_in_them_changes_nothing(
-    sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
-) -> None:
-    for line, leave in (("less /etc/passwd", "q"), ("vim -n -u NONE /etc/passwd", ":q!\r")):
-        sesh("--send", "work", line, "--enter")
-        becomes(home, "waiting", "tty-read")
-        before = sesh("--status", "work", "--json").json()["activity"]["since"]
-        screen = terminal("work", "--no-replay")
-        screen.wait_for("root")
-        for _ in range(3):
-            screen.type("j")
-            screen.pump(0.1)
-        becomes(home, "waiting", "tty-read")
-        assert sesh("--status", "work", "--json").json()["activity"]["since"] == before
-        screen.type(leave)
-        becomes(home, "idle", "prompt", None)
-        screen.close()
-
-
-def test_it_is_handed_over_to_another_sesh(sesh: Sesh) -> None:
-    sesh("--open", "work")
-    sesh("--wait", "work", "--prompt", "--timeout", "15")
-    sesh("--run", "work", "--", "sesh", "--state", "waiting", "may I push?")
-    before: Any = sesh("--status", "work", "--json").json()["activity"]
-    assert sesh("--reload", "work").code == 0
-    assert sesh("--status", "work", "--json").json()["activity"] == before

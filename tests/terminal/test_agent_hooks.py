@@ -12,10 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import Home, Result, Terminal, wait_until
+from tests.support import Home, Terminal, wait_until
 from tests.support.hooking import SESSION, Agent
-
-Sesh = Callable[..., Result]
 
 RESUME = {
     "claude": ["claude", "--resume", SESSION],
@@ -143,28 +141,6 @@ def test_a_conversation_is_resumed_only_once_it_has_a_prompt(
     assert home.summary("work")["resume"] == RESUME[name]
 
 
-@pytest.mark.parametrize(("name", "event"), [("claude", "UserPromptSubmit"), ("gemini", "BeforeAgent")])
-def test_the_hooks_need_neither_jq_nor_a_path(home: Home, name: str, event: str) -> None:
-    home.sesh("--integrate", name)
-    agent = Agent(home, name)
-    home.sesh("--open", "work", "--", "/usr/bin/env", "-u", "SESH_SESSION", "PATH=/nonexistent", agent.path)
-    agent.tell(event, prompt="x")
-    assert stands(home) == ("working", None)
-    assert home.summary("work")["resume"] == RESUME[name]
-    agent.close()
-
-
-def test_a_server_that_outlives_its_session_speaks_for_none(home: Home, started: Callable[..., Agent]) -> None:
-    """It has the SESH_SESSION of the session that started it, and no terminal."""
-    agent = started("codex", "work", "server")
-    wait_until(lambda: not home.summary("work"), 30)
-    home.sesh("--open", "work")
-    agent.tell("UserPromptSubmit", prompt="x")
-    assert not home.summary("work").get("resume")
-    assert home.summary("work")["activity"]["why"] != "hook"
-    agent.tell("SessionEnd", reason="other")
-
-
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -219,27 +195,6 @@ def test_the_hook_succeeds_without_a_daemon_that_answers_and_on_a_terminal(
             assert file.read() == "0\n"
     finally:
         os.kill(daemon, signal.SIGCONT)
-
-
-def test_what_integrate_prints_and_refuses(home: Home, sesh: Sesh) -> None:
-    path = f"{home.path}/.codex/hooks.json"
-    answer = sesh("--integrate", "codex")
-    assert answer.stdout.startswith(f"hooks of sesh in {path}\n")
-    assert "whether you trust them" in answer.stdout
-    assert sesh("--integrate", "codex").stdout == f"nothing to do: hooks of sesh in {path}\n"
-    assert sesh("--integrate", "codex", "--remove", "--json").json() == {
-        "ok": True, "agent": "codex", "path": path, "changed": True,
-    }  # fmt: skip
-    assert sesh("--integrate", "codex", "--remove").stdout == f"nothing to do: no hooks of sesh in {path}\n"
-    unknown = sesh("--integrate", "emacs")
-    assert (unknown.code, unknown.stderr) == (2, "sesh: there are no hooks for emacs; use claude, codex, gemini\n")
-    home.write(".codex/hooks.json", "{broken")
-    broken = sesh("--integrate", "codex", "--json")
-    assert (broken.code, broken.json()["error"]["code"]) == (1, "refused")
-    with open(path, encoding="utf-8") as file:
-        assert file.read() == "{broken"
-    assert "--hook" not in sesh("--help").stdout
-    assert "--integrate" in sesh("--help").stdout
 
 
 @pytest.mark.parametrize("key", ["Escape", "C-c"])

@@ -195,23 +195,3 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     wire.ask("work", "state", state="waiting", question="agent waits")
     assert sesh("--send", "work", "echo en''tered", "--enter", "--if-waiting", "agent").code == 0
     opened.wait_for("\nentered")
-
-
-def test_a_menu_that_a_person_has_seen_and_left_is_said_to_wait_no_more_and_how_to_answer_it(
-    terminal: Open, sesh: Sesh
-) -> None:
-    """It asked "nothing now", and a wait for it timed out without a reason, though its question stood there."""
-    asking(sesh, "stty -icanon -echo; printf 'Deploy? '; read -r x; echo got=$x; sleep 60")
-    opened = terminal("job")
-    opened.wait_for("Deploy?")
-    opened.type(b"\x1c")
-    assert opened.exit_code() == 0
-    wait_until(lambda: sesh("--status", "job", "--json").json()["activity"]["state"] == "idle")
-    seen = "it reads keys, and a person has seen what it shows and left; to answer all the same: sesh --send job TEXT"
-    refused = sesh("--send", "job", "y", "--if-waiting", "Deploy")
-    assert (refused.code, refused.stderr.count("\n")) == (1, 1)
-    assert f"job is not waiting any more; nothing was typed; {seen}, to look: sesh --screen job" in refused.stderr
-    late = sesh("--wait", "job", "--waiting", "--timeout", "0.1")
-    assert (late.code, f"not waiting for anybody within 0.1 s; {seen}" in late.stderr) == (124, True), late.stderr
-    assert sesh("--send", "job", "y\n").code == 0
-    wait_until(lambda: got(sesh) == ["y"])

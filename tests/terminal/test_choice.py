@@ -68,15 +68,6 @@ def test_a_question_names_its_way_out_and_rings_at_a_key_that_is_no_answer(home:
     assert home.names() == ["train"]
 
 
-def test_a_key_split_over_reads_is_one_key(home: Home) -> None:
-    opened = asked(home)
-    for byte in "\x1b[C":
-        opened.type(byte)
-    opened.type("\x1b[1;1:1C")
-    opened.type("\r")
-    opened.wait_for(re.compile(r"\nwork-2\ncode=0"))
-
-
 @pytest.mark.parametrize(
     ("typed", "said", "term"),
     [
@@ -96,12 +87,6 @@ def test_a_dumb_terminal_gets_a_numbered_question(home: Home, typed: str, said: 
     opened.type(typed)
     opened.wait_for(said)
     assert b"\x1b" not in opened.raw
-
-
-def test_a_terminal_that_closes_declines(home: Home) -> None:
-    opened = asked(home)
-    opened.hang_up()
-    assert home.names() == ["work"]
 
 
 def test_without_a_terminal_the_error_says_which_option_to_give(sesh: Sesh) -> None:

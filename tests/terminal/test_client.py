@@ -43,26 +43,6 @@ from sesh.__main__ import start
 start()
 """
 """Ctrl-\\ at a step of the way from a new session to the attachment."""
-QUIT_AGAIN = f"""
-import os, signal, sys
-sys.path[:0] = {sys.path!r}
-
-def struck(owner, name):
-    whole = getattr(owner, name)
-    def first_struck(*words):
-        os.kill(os.getpid(), signal.SIGQUIT)
-        return whole(*words)
-    setattr(owner, name, first_struck)
-
-from sesh.cli import attach
-from sesh.client.terminal import RawTerminal
-struck(RawTerminal, "_restore_handlers")
-struck(attach, "code")
-struck(os, "_exit")
-from sesh.__main__ import start
-start()
-"""
-"""Ctrl-\\ once more at each step behind the end of raw mode."""
 
 
 def rows(terminal: Terminal) -> list[str]:
@@ -153,30 +133,6 @@ def test_the_detach_key_leaves_a_daemon_that_was_stopped_and_what_was_typed_arri
         finally:
             os.kill(daemon, signal.SIGCONT)
     wait_until(lambda: "late-42" in home.sesh("--logs", "work").stdout)
-
-
-def test_the_detach_key_at_a_question_interrupts(home: Home, terminal: Open) -> None:
-    home.sesh("--open", "work")
-    for words in (("wort",), ("--new", "work"), ("--pick",)):
-        with terminal(*words) as window:
-            window.wait_until(lambda: not window.termios()[3] & termios.ICANON)
-            window.type(b"\x1c")
-            assert window.exit_code(timeout=5) == 130, words
-    assert home.names() == ["work"]
-
-
-def test_the_detach_key_typed_again_while_the_client_leaves_changes_nothing(home: Home, terminal: Open) -> None:
-    """It was SIGQUIT once the terminal was not raw any more."""
-    home.command = [sys.executable, "-c", QUIT_AGAIN]
-    with terminal("work") as window:
-        window.wait_for(READY)
-        window.type(b"\x1c")
-        assert window.exit_code() == 0
-        assert "[detached from work]" in window.text()
-    with terminal("work", "--", "true") as window:
-        window.wait_for(READY)
-        window.type("exit 3\r")
-        assert window.exit_code() == 3
 
 
 @pytest.mark.needs("vim")
@@ -289,18 +245,3 @@ def test_a_client_that_is_stopped_and_continued_shows_the_session_again(home: Ho
         window.type(b"\x1c")
         window.wait_for("[detached from work]")
         window.wait_for(re.compile(f"detached from work.\\n{READY}"))
-
-
-def test_going_to_another_session_and_back_repeats_nothing(terminal: Open) -> None:
-    with terminal("work") as window:
-        window.wait_for(READY)
-        window.type("seq 1 60\r")
-        window.wait_for(f"60\n{READY}")
-        window.type("sesh other\r")
-        window.wait_until(lambda: rows(window) == [READY])
-        window.type("sesh work\r")
-        window.wait_for(f"60\n{READY} sesh other")
-        assert len(re.findall(r"^37$", window.text(), re.MULTILINE)) <= 2
-        window.type("exit 3\r")
-        assert window.exit_code() == 3
-        assert rows(window)[-1] == "[work ended: 3]"

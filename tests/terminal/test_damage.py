@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -10,17 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sesh import identity, paths, writing
-from sesh.cli import printing
-from sesh.cli.table import Table
-from sesh.errors import NotFound, Refused, Unreachable
-from sesh.ops import layout, sessions, sweep, views
-from sesh.reach.caller import Caller
-from sesh.store import listing, records
-from tests.support import Home, Result, data, rounds, wait_until
+from sesh import identity
+from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -169,41 +160,3 @@ def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: 
         done = sesh(*words)
         assert (done.code, "internal error" in done.stderr) == (1, False), (words, done)
     assert "internal error" not in sesh("--open", "gone").stderr
-
-
-ODD = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
-VALUES = ODD | st.lists(ODD, max_size=3) | st.dictionaries(st.text(max_size=3), ODD, max_size=3)
-
-
-@pytest.mark.usefixtures("inside")
-def test_whatever_a_record_holds_the_other_sessions_are_listed_swept_and_exported(home: Home) -> None:
-    """Every key with values of every type: shown, or left out and named, and nothing raises but an error of ours."""
-    good = {
-        "machine": identity.machine(), "boot": "another", "daemon_pid": 5, "daemon_start": "1", "id": "ab", "pid": 7,
-        "created": "2026-01-01T00:00:00Z", "last_activity": "2026-01-01T00:00:00Z", "cwd": "/tmp", "command": ["sh"],
-        "labels": {"a": "b"}, "columns": 80, "rows": 24, "tty": "/dev/pts/1", "tty_number": 5, "terminals": 1,
-        "keep": False, "shell": True, "exit_code": None, "version": "1",
-    }  # fmt: skip
-    records.write(data.record("good", **good))
-
-    @settings(max_examples=rounds(30, 300))
-    @given(st.dictionaries(st.sampled_from([*good, "name", "new"]), VALUES, min_size=1, max_size=3))
-    def check(changes: dict[str, Any]) -> None:
-        writing.write_whole(paths.record_path("odd"), json.dumps({**good, "id": "cd", **changes}).encode())
-        shown = {each["name"]: each for each in listing.summaries()}
-        named = listing.refusals()
-        assert "good" in shown
-        assert ("odd" in shown) == (not named)
-        table = Table(80, coloured=False)
-        table.measure(list(shown.values()), 0.0)
-        assert len(table.lines(list(shown.values()), 0.0)) == 1 + len(shown)
-        caller = Caller()
-        caller.local = True
-        assert "good" in [each["name"] for each in layout.sessions(caller)]
-        assert "good" in [row["what"] for row in sweep.leftovers(caller)]
-        for op in (views.status, sessions.there):
-            with contextlib.suppress(NotFound, Refused, Unreachable):
-                op(caller, "odd")
-        printing.json_line(list(shown.values()))
-
-    check()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from typing import Any
 
-from sesh.about import __version__
 from tests.support import Home, Result
 
 Sesh = Callable[..., Result]
@@ -60,19 +58,3 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
     terminal = home.terminal("--doctor", env={"TERM": "unheard-of"})
     terminal.wait_for("this machine has no terminfo entry for unheard-of")
     assert terminal.exit_code() == 0
-
-
-def test_daemons_of_another_version_are_named(sesh: Sesh, home: Home) -> None:
-    def older(name: str, version: str) -> list[dict[str, Any]]:
-        """The findings on versions, once a session of that name runs on this one."""
-        sesh("--open", name)
-        with open(os.path.join(home.directory, f"{name}.json"), encoding="utf-8") as file:
-            record = json.load(file)
-        home.write(f".sesh/{name}.json", json.dumps({**record, "version": version}), mode=0o600)
-        return [each for each in sesh("--doctor", "--json").json()["checks"] if each["check"] == "versions"]
-
-    (row,) = older("work", "0.0.9")
-    assert (row["message"], row["remedy"]) == (f"work runs on sesh 0.0.9, this is {__version__}", "sesh --reload work")
-    (row,) = older("web", "0.0.8")
-    said = f"2 sessions run on sesh 0.0.8, 0.0.9, this is {__version__}"
-    assert (row["message"], row["remedy"]) == (said, "sesh --reload")

@@ -58,44 +58,6 @@ def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, termin
     assert (by["exited"]["exit_code"], by["exited"]["signal"], by["exited"]["reason"]) == (6, None, "exited")
 
 
-def test_sessions_that_begin_later_are_told_of_too(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "first")
-    process = home.start("--events", "--json")
-    assert process.stdout is not None
-    sesh("--open", "marker")
-    # Whatever is created once it follows is told; the first ones may come before that.
-    seen: list[dict[str, Any]] = []
-    sesh("--open", "second")
-    sesh("--rename", "second", "third")
-    sesh("--kill", "third")
-    sesh("--kill", "first")
-    while not any(event["event"] == "exited" and event["session"] == "first" for event in seen):
-        seen.append(json.loads(process.stdout.readline()))
-    kinds = [(event["session"], event["event"]) for event in seen]
-    assert [kind for kind in kinds if kind[0] in ("second", "third") and kind[1] != "activity"] == [
-        ("second", "created"), ("third", "renamed"), ("third", "exited"),
-    ]  # fmt: skip
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
-    assert (process.returncode, err) == (130, b"")
-
-
-@pytest.mark.usefixtures("work")
-def test_people_get_a_line_each(sesh: Sesh, home: Home) -> None:
-    process = home.start("--events", "work", "--since", "0")
-    assert process.stdout is not None
-    assert process.stdout.readline().split()[1:3] == [b"work", b"created"]
-    sesh("--run", "work", "--", "true")
-    sesh("--run", "work", "--", r"""echo "a b" \\""")
-    sesh("--send", "work", r"printf '\033]2;x y\033[31m\a'; exit 2", "--enter")
-    out, _ = process.communicate(timeout=15)
-    lines = out.decode().splitlines()
-    assert lines[-1].split()[1:] == ["work", "exited", "exit_code=2", "reason=exited"]
-    assert r'command_ended  exit_code=0 command="echo \"a b\" \\\\"' in out.decode(), "quotes in quotes"
-    assert "command_ended  exit_code=0 command=true" in out.decode(), "0 is a code like any other"
-    assert "\x1b" not in out.decode()
-
-
 @pytest.mark.usefixtures("work")
 def test_what_is_typed_is_no_event(sesh: Sesh, home: Home) -> None:
     sesh("--send", "work", "read -s secret; exit", "--enter")

@@ -32,10 +32,6 @@ def test_the_end_comes_when_stdin_ends_and_not_before(home: Home) -> None:
     assert process.returncode == 7
 
 
-def test_an_empty_stdin_ends_at_once(sesh: Sesh) -> None:
-    assert sesh("--exec", "--stdin", "--print", "--", "wc", "-c", input=b"").stdout.strip() == "0"
-
-
 def test_a_job_that_reads_no_further_ends_with_its_own_code(sesh: Sesh) -> None:
     done = sesh("--exec", "--stdin", "--print", "--", "sh", "-c", "head -c 3; exit 4", input=b"abc" * 1_000_000)
     assert (done.code, done.stdout) == (4, "abc")
@@ -67,7 +63,3 @@ def test_a_job_that_ends_before_it_is_fed_has_its_own_code(sesh: Sesh) -> None:
     for code in (0, 3) * 4:
         done = sesh("--exec", "--stdin", "--", "sh", "-c", f"exit {code}", input=b"x" * 100_000)
         assert (done.code, done.stderr) == (code, "")
-
-
-def test_who_does_not_wait_cannot_feed(sesh: Sesh) -> None:
-    assert sesh("--exec", "job", "--stdin", "-d", "--", "cat").code == 2

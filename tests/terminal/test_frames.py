@@ -13,7 +13,6 @@ from sesh import protocol, wire
 from sesh.api import Session
 from sesh.daemon.requests import REQUESTS
 from sesh.messages import Answer, Message, TimedWords, Welcome
-from sesh.schema import Event
 from tests.support import Result
 from tests.support.typed import differences
 
@@ -22,7 +21,6 @@ Sesh = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("inside")
 
 RUN = {"exit_code", "duration", "timed_out", "truncated", "n"}
-ENDED = {"exit_code", "signal", "duration", "timed_out", "truncated", "cpu", "memory", "reason", "position"}
 LINES = {"lines", "position", "alternate"}
 SHOWN = {"columns", "rows", "cursor", "position", "title", "alternate", "continued"}
 HERE = [each for each in sys.path if each]
@@ -91,22 +89,6 @@ def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
             found = answered(connection, verb, words, data)
             assert found.keys() - {"id", "ok"} == keys, verb
     assert {verb for verb, *_ in ASKED} | OTHERS == REQUESTS.keys() - {"start"}
-
-
-def test_the_end_of_a_session_and_its_events_are_what_their_types_say(sesh: Sesh) -> None:
-    sesh("--open", "work", "--", "cat")
-    with greeted("work") as waiting, greeted("work") as events, greeted("work") as ending:
-        waiting.send(wire.asking("wait", 1, exit=True, output=True))
-        events.send(wire.asking("events", 1, since=0))
-        assert answered(ending, "kill", {}).keys() == {"id", "ok"}
-        assert response(waiting).keys() - {"id", "ok"} == ENDED
-        found: list[dict[str, Any]] = []
-        while not found or found[-1]["event"] != "exited":
-            kind, payload = events.receive(time.monotonic() + 20)
-            assert kind in (protocol.DATA, protocol.BEGUN)
-            found += [protocol.parse(payload)] if kind == protocol.DATA else []
-        assert [list(differences(each, Event)) for each in found] == [[]] * len(found)
-        assert response(events).keys() - {"id", "ok"} == ENDED
 
 
 TOLD = {

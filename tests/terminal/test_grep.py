@@ -63,28 +63,6 @@ def test_a_command_is_not_named_for_what_another_has_printed(home: Home, sesh: S
     ]
 
 
-def test_sessions_that_have_ended_or_were_lost_are_searched_too(home: Home, sesh: Sesh) -> None:
-    sesh("--open", "ended", "--", "sh", "-c", "echo trace; exit 3")
-    printing(sesh, "lost", "echo trace")
-    wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
-    wait_until(lambda: len([name for name in os.listdir(home.directory) if name.startswith(".checkpoint")]) == 2)
-    os.kill(sesh("--status", "lost", "--json").json()["daemon_pid"], signal.SIGKILL)
-    wait_until(lambda: {each["state"] for each in sesh("--list", "--json").json()} == {"exited", "lost"})
-    assert sesh("--grep", "trace").stdout == "ended:1:trace\nlost:1:trace\n"
-
-
-def test_typed_in_a_session_it_searches_that_one(home: Home, sesh: Sesh) -> None:
-    """It searched all sessions, while `--logs`, `--history`, `--screen` and `--status` mean the one they stand in."""
-    for name in ("a", "b"):
-        sesh("--open", name)
-        sesh("--run", name, "--", f"echo needle in {name}")
-    inside = sesh("--run", "a", "--", "sesh --grep '^needle' | cat")
-    assert inside.stdout.startswith("a:")
-    assert inside.stdout.count("\n") == 1
-    assert sesh("--run", "a", "--", "sesh --grep '^needle' b | cat").stdout.startswith("b:")
-    assert sesh("--grep", "^needle").stdout.count("\n") == 2
-
-
 FULL_SCREEN = "seq 30; printf '\\033[?1049h\\033[2J\\033[5;5H> question number 40'"
 
 

@@ -48,15 +48,6 @@ def test_the_overview_fits_and_has_each_verb_once_in_a_line_of_its_own(home: Hom
         assert word in shown
 
 
-@pytest.mark.parametrize("columns", [200, 80, 60, 40])
-def test_no_line_of_help_is_wider_than_the_terminal(home: Home, columns: int) -> None:
-    for verb in ("", "NAME", "--exec", "--sweep", "--send"):
-        examples = False
-        for line in _shown(home, *([verb] if verb else []), columns=columns).splitlines():
-            examples = examples or line == "Examples:"
-            assert len(line) <= min(columns, 100) or examples, line
-
-
 def test_the_three_examples_on_top_work(home: Home) -> None:
     """They are typed as printed, the host being another home on this machine."""
     there = os.path.join(home.root, "there")
@@ -104,11 +95,3 @@ def test_the_examples_of_a_verb_are_lines_that_it_takes(verb: Verb) -> None:
             line = split(argv[1:])
             assert verb.name == "--help" or line.verb in (verb.name, ""), example
             assert line.help or parse(line) is not None, example
-
-
-def test_help_of_an_empty_name_is_that_of_a_name(home: Home) -> None:
-    """It was a traceback."""
-    done = home.sesh("", "--help")
-    assert (done.code, done.stdout.startswith("Usage: sesh NAME")) == (0, True)
-    pages = {home.sesh(*words).stdout for words in (("kill", "--help"), ("--help", "kill"), ("--kill", "--help"))}
-    assert len(pages) == 1

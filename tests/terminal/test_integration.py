@@ -194,16 +194,6 @@ def test_a_shell_made_without_an_agent_has_none_until_a_client_brings_one(
         bringing.wait_for(agent.upper())
 
 
-def test_outside_of_a_session_it_does_nothing(home: Home, shell: str) -> None:
-    terminal = home.terminal(command=[home.env["SHELL"], "-i"])
-    terminal.wait_for(PROMPT)
-    terminal.type("echo here $((1+1))\r" if shell != "fish" else "echo here (math 1+1)\r")
-    terminal.wait_for("here 2")
-    assert b"\x1b]133" not in terminal.raw
-    terminal.type("exit\r")
-    terminal.exit_code()
-
-
 def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home) -> None:
     home.write(
         ".bashrc", "PS1='ready> '\nPROMPT_COMMAND=('one=1' 'two=2')\neval \"$(sesh --shell-init bash)\"\nset -u\n"

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from sesh.ops import jobs
 from sesh.store import results
 from tests.support import Home, wait_until
 
@@ -34,18 +33,6 @@ def test_a_watcher_comes_at_any_moment_and_what_he_types_reaches_the_job(home: H
     out, _ = job.communicate(timeout=15)
     assert (job.returncode, out) == (5, b"one\nthis\ngot this\n")
     assert watcher.exit_code() == 5
-
-
-def test_a_result_is_found_by_whoever_asks_later(home: Home) -> None:
-    job = home.start("--exec", "job", "--", "sh", "-c", "read go; echo out; exit 9")
-    wait_until(lambda: home.names() == ["job"])
-    job.kill()
-    job.wait()
-    assert home.sesh("--send", "job", "go", "--enter").code == 0
-    assert home.sesh("--wait", "job", "--exit").code == 9
-    wait_until(lambda: home.names() == [])
-    assert home.sesh("--wait", "job", "--exit", "--json").json()["exit_code"] == 9
-    assert home.sesh("--history", "job", "1").stdout == "go\nout\n"
 
 
 def test_all_that_a_job_printed_is_printed_and_kept_in_json(home: Home) -> None:
@@ -85,16 +72,3 @@ def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
     home.sesh("--open", "night", "--", "sh", "-c", "echo newer; read x")
     wait_until(lambda: "newer" in home.sesh("--logs", "night").stdout)
     assert home.sesh("--logs", "night").stdout == "newer\n", "what runs goes before what is kept"
-
-
-def test_of_much_output_the_end_is_printed_and_that_is_said(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "COLLECTED", 300_000)
-    done = home.sesh("--exec", "job", "--print", "--", "seq", "-f", "%0900g", "3000")
-    assert done.code == 0
-    assert len(done.raw.replace(b"\n", b"\r\n")) == 300_000  # as it came from the pty
-    assert done.raw.endswith(f"{2999:0900}\n{3000:0900}\n".encode())
-    assert "only the end was kept, without about 2.4 MB; --follow prints all" in done.stderr
-    short = home.sesh("--exec", "job", "--print", "--", "sh", "-c", "yes | head -n 300000")
-    assert len(short.raw) == 200_000
-    assert "without about 400 kB; " in short.stderr, "the carriage returns of the terminal are not missing"
-    assert home.sesh("--exec", "job", "--json", "--", "seq", "-f", "%0900g", "3000").json()["truncated"] is True

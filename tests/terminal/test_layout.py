@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, wait_until
+from tests.support import Home, Result
 
 Sesh = Callable[..., Result]
 
@@ -38,19 +37,6 @@ def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Hom
     assert [each["created"] for each in again.json()["sessions"]] == [False, False]
 
 
-def test_one_that_has_ended_is_said_to_be_started_again(sesh: Sesh, home: Home) -> None:
-    """`started again` stood above `created web`."""
-    sesh("--open", "web", "--", "sh", "-c", "test -e up && exec cat; exit 3")
-    wait_until(lambda: home.summary("web")["state"] == "exited")
-    layout = sesh("--import", input='[{"name": "web"}]')
-    assert (layout.code, layout.stdout) == (0, "started web again\n")
-    assert "web exited 3" in layout.stderr
-    wait_until(lambda: home.summary("web")["state"] == "exited")
-    home.write("up", "")
-    row = sesh("--import", "--json", input='[{"name": "web"}, {"name": "new"}]').json()["sessions"]
-    assert [(each["created"], each.get("again")) for each in row] == [(True, True), (True, None)]
-
-
 @pytest.mark.parametrize(
     ("text", "place"),
     [
@@ -75,15 +61,3 @@ def test_an_invalid_layout_changes_nothing_and_names_the_place(sesh: Sesh, home:
     assert (refused.code, error["code"]) == (2, "usage")
     assert place in error["message"]
     assert home.names() == []
-
-
-def test_one_that_cannot_be_made_keeps_no_other_from_it(sesh: Sesh, home: Home) -> None:
-    layout = {"sessions": [{"name": "lost", "directory": "/nowhere"}, {"name": "ok", "directory": "~"}]}
-    made = sesh("--import", input=json.dumps(layout))
-    assert (made.code, made.stdout) == (1, "created ok\n")
-    assert "lost was not created: there is no directory /nowhere" in made.stderr
-    assert home.names() == ["ok"]
-    for word in ("nothing.json", home.path):  # a directory was an internal error
-        missing = sesh("--import", word)
-        assert missing.code == 1
-        assert f"cannot read {word}" in missing.stderr

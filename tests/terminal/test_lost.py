@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import shlex
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +19,7 @@ from sesh.reach.caller import Caller
 from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
 from sesh.stored import Record
-from tests.support import ROOT, Home, Result, need, wait_until
+from tests.support import Home, Result, need, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -145,25 +143,6 @@ def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(
     assert sesh("--logs", "web", "20000").stdout.startswith("1\n2\n3\n")
 
 
-def test_what_was_cleared_is_not_kept(sesh: Sesh, home: Home) -> None:
-    sesh(
-        "--open", "web", "--", "sh", "-c", "echo secret; sleep 0.2; printf '\\033[H\\033[2J\\033[3J'; echo open; read x"
-    )
-    wait_until(lambda: kept(home, "open"))
-    assert not kept(home, "secret")
-    lose(home, "web")
-    assert sesh("--logs", "web").stdout == "open\n"
-
-
-def test_a_session_that_ends_leaves_no_checkpoint(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
-    wait_until(lambda: kept(home, "here"))
-    sesh("--rename", "web", "next")
-    sesh("--send", "next", "--enter")
-    wait_until(lambda: not home.names())
-    assert checkpoints(home) == []
-
-
 def test_persist_false_keeps_nothing(sesh: Sesh, home: Home) -> None:
     home.write(".config/sesh/config.toml", "persist = false\n")
     assert sesh("--exec", "job", "--keep", "--", "echo", "done").code == 0
@@ -252,33 +231,6 @@ def test_no_single_key_closes_a_session_for_good(home: Home, key: str) -> None:
     assert home.sesh("--logs", "web").stdout == "here\n"
 
 
-def test_all_that_were_lost_are_started_again_by_an_export_and_an_import(home: Home) -> None:
-    for name in ("one", "two"):
-        home.sesh("--open", name, "--label", f"of={name}", "--", "cat")
-    for name in ("one", "two"):
-        lose(home, name)
-    assert home.sesh("--import", input=home.sesh("--export").stdout).code == 0
-    found = home.sesh("--list", "--json").json()
-    assert [(row["name"], row["state"], row["labels"]) for row in found] == [
-        ("one", "running", {"of": "one"}),
-        ("two", "running", {"of": "two"}),
-    ]
-
-
-def test_a_session_that_cannot_be_started_again_stays_lost(home: Home) -> None:
-    """The name was taken before the command was looked for: what had been kept was gone when that was not there."""
-    command = home.write("bin/own-service", "#!/bin/sh\necho here; read x\n", mode=0o755)
-    home.sesh("--open", "web", "--", "own-service")
-    wait_until(lambda: kept(home, "here"))
-    lose(home, "web")
-    os.unlink(command)
-    person = home.terminal("web")
-    person.wait_for("it ran: own-service")
-    person.type("s")
-    assert person.exit_code() == 127
-    assert home.sesh("--logs", "web").stdout == "here\n"
-
-
 @pytest.mark.skipif(not platform.LINUX, reason="asks systemd")
 @pytest.mark.parametrize(("state", "listed"), [("stopping", "lost"), ("running", "exited")])
 def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
@@ -324,21 +276,3 @@ def test_a_restored_session_still_knows_what_was_run_in_it(home: Home) -> None:
     lost = home.sesh("--history", "work", "1")
     assert (lost.code, lost.stdout) == (1, "")
     assert "the output of command 1 is not kept any more; see: sesh --logs work" in lost.stderr
-
-
-def test_the_line_for_tmux_has_session_holds_only_for_one_that_runs(sesh: Sesh, home: Home) -> None:
-    """The page said that `--status` is it, whose exit code is 0 for one that has ended or is lost, too."""
-    need("jq")
-    with open(os.path.join(ROOT, "docs", "COMING-FROM.md"), encoding="utf-8") as page:
-        row = next(line for line in page if line.startswith("| `tmux has-session -t work` |"))
-    line = row.split("`")[3].replace("\\|", "|")
-    states = {"runs": "running", "ended": "exited", "dead": "lost", "none": None}
-    for name, command in (("runs", "cat"), ("ended", "exit 3"), ("dead", "cat")):
-        assert sesh("--open", name, "--", "sh", "-c", command).code == 0
-    wait_until(lambda: home.summary("ended")["state"] == "exited")
-    lose(home, "dead")
-    for name, state in states.items():
-        assert sesh("--status", name, "--json").json().get("state") == state
-        words = ["sh", "-c", line.replace("work", name).replace("sesh ", f"{shlex.join(home.command)} ")]
-        done = subprocess.run(words, env=home.env, cwd=home.path, capture_output=True, timeout=60, check=False)
-        assert (done.returncode == 0) == (name == "runs"), done

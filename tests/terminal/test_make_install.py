@@ -24,15 +24,6 @@ def ci(home: Home, script: str, *words: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
-def test_an_install_says_how_many_sessions_run_what_was_there_before(sesh: Sesh, home: Home) -> None:
-    assert ci(home, "running.py", ROOT).stdout == ""
-    moved = "what was installed before; to move them to this: sesh --reload\n"
-    sesh("--open", "one")
-    assert ci(home, "running.py", ROOT).stdout == f"note: 1 session runs {moved}"
-    sesh("--open", "two")
-    assert ci(home, "running.py", ROOT).stdout == f"note: 2 sessions run {moved}"
-
-
 def test_uninstalling_never_says_to_remove_what_another_install_has_sessions_in(sesh: Sesh, home: Home) -> None:
     sesh("--open", "one")
     said = ci(home, "uninstall.py", f"{home.path}/venv")
@@ -73,10 +64,3 @@ def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_pa
     assert "sessions in another SESH_DIR than" in refused.stderr
     assert not platform.LINUX or f"pid {os.getpid()}: " in refused.stderr
     assert ci(home, "uninstall.py", str(tmp_path / name)).returncode == 0
-
-
-def test_a_directory_that_is_no_environment_is_not_cleared_for_one(home: Home) -> None:
-    mine = home.write("venv/mine", "mine")
-    command = ["sh", os.path.join(ROOT, ".ci", "venv.sh"), os.path.dirname(mine)]
-    done = subprocess.run(command, env=home.env, capture_output=True, text=True, check=False)
-    assert (done.returncode, os.listdir(os.path.dirname(mine))) == (1, ["mine"])

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
-import signal
 import stat
-import sys
 from typing import Any
 
-import pytest
-
-from sesh.cli.invocation import Invocation
-from sesh.cli.mcp import mcp
-from sesh.cli.parser import split
-from sesh.errors import Refused
-from tests.support import Home, wait_until
+from tests.support import Home
 from tests.support.agent import Agent, driven
 
 TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "status", "kill", "close_all"}
@@ -156,21 +147,6 @@ def test_errors_say_a_code_and_what_to_do(home: Home) -> None:
     driven(home, story)
 
 
-def test_a_text_that_was_typed_and_not_taken_is_told_from_one_that_was_not_typed(home: Home) -> None:
-    takes_one_key = "import os, tty; tty.setcbreak(0); os.write(1, b'go on? '); os.read(0, 1)"
-    home.sesh("--open", "job", "--", sys.executable, "-c", takes_one_key)
-    home.sesh("--wait", "job", "--for", "go on", "--since-start", "--timeout", "15")
-
-    async def story(agent: Agent) -> None:
-        sent: Any = await agent.client.call_tool("send", {"name": "job", "text": "y", "enter": True})
-        error = sent.structured_content["error"]
-        assert (sent.is_error, error["code"], error["typed"]) == (True, "refused", True)
-        missing: Any = await agent.client.call_tool("send", {"name": "none", "text": "y", "enter": True})
-        assert missing.structured_content["error"].keys() == {"code", "message"}
-
-    driven(home, story)
-
-
 def test_a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Home) -> None:
     import anyio
 
@@ -252,20 +228,6 @@ def test_all_that_the_agent_opened_is_closed_and_nothing_else(home: Home) -> Non
     assert home.names() == []
 
 
-def test_a_session_whose_daemon_died_is_expired_and_opened_again(home: Home) -> None:
-    async def story(agent: Agent) -> None:
-        await agent.call("open", name="work")
-        status = (await agent.call("status", name="work"))["sessions"][0]
-        os.kill(status["daemon_pid"], signal.SIGKILL)
-        wait_until(lambda: home.sesh("--list", "--json").json()[0]["state"] == "lost")
-        assert (await agent.call("status"))["sessions"][0]["connection"] == "expired"
-        assert (await agent.refused("run", name="work", command="true"))[0] == "not_found"
-        assert (await agent.call("open", name="work"))["created"] is True
-        assert (await agent.call("status"))["sessions"][0]["connection"] == "connected"
-
-    driven(home, story)
-
-
 def test_a_file_tells_what_was_done_in_a_session_and_keeps_no_password(home: Home) -> None:
     async def story(agent: Agent) -> None:
         log = (await agent.call("open", name="work"))["log"]
@@ -294,16 +256,3 @@ def test_a_file_tells_what_was_done_in_a_session_and_keeps_no_password(home: Hom
         assert (await agent.call("open", name="other"))["log"] is None
 
     driven(home, silent)
-
-
-def test_without_the_sdk_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`sesh` on PyPI is another project, which it told people to install."""
-    cli = Invocation(split(["--mcp"]))
-    for installed, words in (
-        (("pip",), "-m pip install"),
-        (("pip", "mcp"), "-m pip install"),
-        ((), f"uv pip install --python {sys.executable}"),
-    ):
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=installed: name in there or None)
-        with pytest.raises(Refused, match=re.escape(f"{words} 'mcp>=2,<3'")):
-            mcp(cli)
