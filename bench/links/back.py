@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 
 from bench.network.outages import JUMPS, OUTAGES, Outage
 from bench.network.router import Flow
-from bench.network.stand import Stand, standing
+from bench.network.stand import Stand, change, standing
 from bench.network.watched import Watched, go_on, new_output
 from tests.remote.farm import measuring
-from tests.remote.patches import patch
 
 TRIPS = (20, 100, 300)
 """Milliseconds."""
@@ -124,7 +123,7 @@ def main() -> int:
     rows = []
     began = time.monotonic()
     with measuring() as farm, standing(farm) as stand:
-        patch(farm.home, JUMPS)
+        change(farm.home, JUMPS)
         with open(farm.ground.runtime.launcher, encoding="utf-8") as file:
             stand.far.write(".local/bin/sesh", file.read(), 0o755)  # it starts as an installed one does
         print(HEAD, flush=True)

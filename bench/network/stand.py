@@ -16,11 +16,18 @@ from bench.network.namespaces import Namespace
 from bench.network.router import Flow
 from tests.remote.farm import Far, Farm
 from tests.remote.sshd import Sshd
-from tests.support import ROOT, need
+from tests.support import ROOT, Home, need
 
 HOST = "10.91.3.1"
 NETWORKS = {"wlan0": "10.91.1", "eth0": "10.91.2"}
 """The client's devices, and the networks behind which it is reached by them."""
+
+
+def change(home: Home, code: str) -> None:
+    """From now on a sesh of this home runs `code` first: none is a fork of this process, as it is in a namespace."""
+    with open(home.command[-1], encoding="utf-8") as file:
+        before, begins, rest = file.read().partition("from sesh.__main__")
+    home.command = [*home.command[:-1], home.write("bin/changed-sesh", f"{before}{code}\n{begins}{rest}", 0o755)]
 
 
 class Stand:

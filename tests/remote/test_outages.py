@@ -10,11 +10,10 @@ import pytest
 
 from bench.network.outages import AWAY, JUMPS, OUTAGES
 from bench.network.rules import ended_for_newer, too_many
-from bench.network.stand import Stand, standing
+from bench.network.stand import Stand, change, standing
 from bench.network.watched import Watched, go_on, new_output, watch
 from tests.remote.farm import Farm
-from tests.remote.patches import patch
-from tests.support import Home, Terminal, rounds, wait_until
+from tests.support import Home, Terminal, wait_until
 
 pytestmark = pytest.mark.soak
 
@@ -26,7 +25,7 @@ SLOW = 0.3
 
 @pytest.fixture
 def stand(farm: Farm, home: Home) -> Iterator[Stand]:
-    patch(home, JUMPS)
+    change(home, JUMPS)
     with standing(farm) as stand:
         yield stand
 
@@ -70,36 +69,6 @@ def test_three_clients_of_one_host_come_back_together(stand: Stand) -> None:
     for client in clients:
         shows_every_number_once(client)
     assert ended_for_newer(stand.flows(), began) == []
-
-
-# -- what a client does meanwhile
-
-
-def test_one_attempt_a_second_is_made_into_silence_whatever_is_typed(stand: Stand) -> None:
-    client = Watched(stand, "work", quiet=True)
-    go_on([client])
-    began = time.monotonic()
-    stand.darken()
-    for _ in range(rounds(25, 100)):
-        client.terminal.type("k")
-        watch([client], 0.2)
-    stand.lighten()
-    moment = time.monotonic()
-    back([client], moment)
-    assert too_many(stand.flows(), began) == []
-    go_on([client])
-    shows_every_number_once(client)
-
-
-def test_without_a_route_no_more_than_an_attempt_a_second_is_made(stand: Stand) -> None:
-    client = Watched(stand, "work")
-    go_on([client])
-    before = len(stand.farm.connections())
-    stand.remove_address()
-    watch([client], 2 * AWAY)
-    made = len(stand.farm.connections()) - before
-    assert made <= 2 * AWAY + 2, stand.farm.connections()[before:]  # one at once, one for the change
-    back([client], stand.add_address(another=True))
 
 
 def test_an_attempt_that_the_server_has_answered_goes_on_while_addresses_change(stand: Stand) -> None:
@@ -150,7 +119,7 @@ link_state.PACE = link_state.LONGEST_PACE = 90.0
 
 
 def test_after_a_long_time_without_a_network_an_address_has_the_host_tried_at_once(stand: Stand, home: Home) -> None:
-    patch(home, LONG_AWAY)
+    change(home, LONG_AWAY)
     client = Watched(stand, "work")
     go_on([client])
     stand.remove_address()
@@ -170,7 +139,7 @@ survey.python_command = lambda *_: "touch ~/begun; exec sleep 60"
 
 def test_a_host_that_vanishes_while_it_unpacks_is_given_up_soon(farm: Farm, home: Home) -> None:
     """It was waited for during three minutes, and nothing was said."""
-    patch(home, HANGS)
+    change(home, HANGS)
     with standing(farm) as stand:
         deploying = home.start("--deploy", "@box", "--force")
         wait_until(lambda: stand.far.exists("begun"), 20)

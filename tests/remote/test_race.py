@@ -13,6 +13,7 @@ from contextlib import closing
 
 import pytest
 
+from sesh import link_state
 from sesh.recovery.wake import Wake
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
@@ -20,13 +21,14 @@ from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, Terminal, find, wait_until
 
-BEFORE_LOST = 8.0
-"""Seconds: fewer than those after which a silent link counts as lost without any question."""
 ADDRESS = "127.91.7.3/32"
 
 
 @pytest.fixture
-def far(farm: Farm) -> Far:
+def far(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Far:
+    """A host behind a network that obeys. No silent link counts as lost without a question, and a short one is one."""
+    monkeypatch.setattr(link_state, "LOST_AFTER", 99.0)
+    monkeypatch.setattr(link_state, "_SHORT_SILENCE", 0.2)
     return farm.host("box", proxied=True)
 
 
@@ -45,24 +47,24 @@ def typed(far: Far) -> None:
 
 def test_a_key_typed_into_silence_finds_another_way(home: Home, far: Far) -> None:
     terminal = attached(home)
-    for number in range(3):
+    for number in range(2):
         far.proxy.strand()
-        rest_of_a_second(terminal)
+        rest(terminal)
         terminal.type(f"echo ke''y{number}\r")
         shows(terminal, f"key{number}")
-    assert terminal.text().count("echo ke") == 3
+    assert terminal.text().count("echo ke") == 2
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
     assert "lost" not in terminal.text()
 
 
 def shows(terminal: Terminal, line: str) -> None:
-    terminal.wait_until(lambda: re.search(rf"^{line}$", terminal.text(), re.MULTILINE), BEFORE_LOST)
+    terminal.wait_until(lambda: re.search(rf"^{line}$", terminal.text(), re.MULTILINE))
 
 
-def rest_of_a_second(terminal: Terminal) -> None:
-    """A link is silent once nothing has come for a second."""
-    while terminal.pump(1.1):
+def rest(terminal: Terminal) -> None:
+    """A link is silent once nothing has come for a while."""
+    while terminal.pump(0.3):
         continue
 
 
@@ -72,7 +74,7 @@ def test_a_changed_address_finds_another_way_unasked(home: Home, far: Far, addre
     far.proxy.strand()
     subprocess.run([*address, "add", ADDRESS, "dev", "lo"], check=True)
     typed(far)
-    terminal.wait_until(lambda: "from the other side" in terminal.text(), BEFORE_LOST)
+    terminal.wait_until(lambda: "from the other side" in terminal.text())
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far
     far.proxy.strand()
     typed(far)
     os.kill(terminal.pid, signal.SIGCONT)
-    terminal.wait_until(lambda: "from the other side" in terminal.text(), BEFORE_LOST)
+    terminal.wait_until(lambda: "from the other side" in terminal.text())
 
 
 def test_a_link_that_only_paused_is_kept(home: Home, farm: Farm, far: Far) -> None:
@@ -98,14 +100,14 @@ def test_a_link_that_only_paused_is_kept(home: Home, farm: Farm, far: Far) -> No
     client = far.sesh("--status", "work", "--json").json()["clients"][0]["id"]
     accepted = far.proxy.accepted  # on a busy machine it is asked already while it rests
     far.proxy.silence()
-    rest_of_a_second(terminal)
+    rest(terminal)
     terminal.type("echo pau''sed\r")
-    wait_until(lambda: far.proxy.accepted > accepted, BEFORE_LOST)
+    wait_until(lambda: far.proxy.accepted > accepted)
     far.proxy.restore()
     terminal.wait_for("paused")
     assert far.sesh("--status", "work", "--json").json()["clients"][0]["id"] == client
-    wait_until(lambda: far.proxy.connections == 1, BEFORE_LOST)
-    wait_until(lambda: len(farm.masters()) == 2, BEFORE_LOST)  # the control master, and the link over it
+    wait_until(lambda: far.proxy.connections == 1)
+    wait_until(lambda: len(farm.masters()) == 2)  # the control master, and the link over it
 
 
 def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Farm, far: Far) -> None:
@@ -113,10 +115,10 @@ def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Far
     place = Destination("box")
     known.record(place, asks=True)
     far.proxy.strand()
-    rest_of_a_second(terminal)
+    rest(terminal)
     accepted = far.proxy.accepted
     terminal.type("x")
-    wait_until(lambda: not terminal.pump(1.5), BEFORE_LOST)
+    wait_until(lambda: not terminal.pump(1.0))
     assert far.proxy.accepted == accepted
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tests.remote.farm import Farm
-from tests.remote.test_cuts import brisk
+from tests.remote.pace import brisk
 from tests.support import Home, wait_until
 from tests.terminal.test_submitting import COMPOSER
 
@@ -17,8 +17,10 @@ TEXT = " ".join(f"word{number}" for number in range(900))
 
 
 @pytest.mark.parametrize("step", ["asked", "typed", "submitted"])
-def test_a_text_is_submitted_once_whichever_step_the_cut_comes_at(home: Home, farm: Farm, step: str) -> None:
-    brisk(home)
+def test_a_text_is_submitted_once_whichever_step_the_cut_comes_at(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     source = far.write("composer.py", COMPOSER)
     opened = home.sesh(
