@@ -6,13 +6,9 @@ what exceeds a bound is interrupted.
 
 from __future__ import annotations
 
-import importlib
-import itertools
-import re
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+import subprocess
+import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -27,7 +23,8 @@ from sesh.keynames import DetachKey
 from sesh.queries import QueryScanner
 from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LineReader
-from tests.house.source import modules, read
+from tests.fuzz.patterns import TooLong, bounded
+from tests.support import ROOT
 
 _SIZE = 16 << 10
 _SECONDS = 1.0
@@ -77,75 +74,23 @@ LOOPS: dict[str, Callable[[bytes], object]] = {
 }
 
 
-class _TooLong(BaseException):
-    """A call was interrupted. No `Exception`, as an emulator survives those."""
-
-
-@contextmanager
-def bounded() -> Iterator[None]:
-    """Raise _TooLong in the block once it has taken `_SECONDS` of the processor."""
-
-    def interrupt(*_: object) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGVTALRM, interrupt)
-    signal.setitimer(signal.ITIMER_VIRTUAL, _SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
-
-
 @pytest.mark.parametrize("name", LOOPS)
 def test_the_cost_grows_no_faster_than_the_bytes(name: str) -> None:
     for head, word in [(b"", word) for word in _WORDS] + [(word, b"0") for word in _WORDS]:
         data = head + word * (_SIZE // len(word))
         try:
-            with bounded():
+            with bounded(_SECONDS):
                 LOOPS[name](data)
         except (SeshError, ValueError):
             continue  # refused, in time
-        except _TooLong:
+        except TooLong:
             pytest.fail(f"{name}: {head!r} and {word!r} again and again take more than {_SECONDS} s")
 
 
-def patterns() -> dict[str, re.Pattern[Any]]:
-    """Return the patterns of the product, by their place."""
-    found: dict[str, re.Pattern[Any]] = {}
-    for module in modules():
-        for name, value in vars(importlib.import_module(module.name)).items():
-            if isinstance(value, re.Pattern):
-                found.setdefault(f"{module.path}: {name}", value)
-    return found
-
-
-PATTERNS = patterns()
-USED = "\n".join(module.text for module in modules())
-
-
-@pytest.mark.parametrize("place", PATTERNS)
-def test_every_pattern_takes_time_in_proportion(place: str) -> None:
-    """A word of the pattern's own letters, again and again, behind another, and with an end that matches nothing."""
-    pattern, name = PATTERNS[place], place.rpartition(" ")[2]
-    text = isinstance(pattern.pattern, str)
-    letters = sorted({*re.sub(r"\\.|[\[\](){}?*+|^$.]", "", str(pattern.pattern))[:300], "a", "0", " ", "\x1b", "\n"})
-    words = [*letters, *map("".join, itertools.islice(itertools.product(letters[:8], repeat=2), 64))]
-    methods = set(re.findall(rf"\b{name}\.(match|fullmatch|search|finditer|findall|sub|split)\b", USED))
-    for head, word, tail in [(head, word, "\x00!") for word in words for head in ("", "\x1b]" if text else "\x1b[")]:
-        data: Any = head + word * (_SIZE // len(word)) + tail
-        data = data if text else data.encode()
-        try:
-            with bounded():
-                if methods & {"finditer", "findall", "sub", "split"}:
-                    list(pattern.finditer(data))
-                if "search" in methods or not methods:
-                    pattern.search(data)
-                pattern.match(data)
-        except _TooLong:
-            pytest.fail(f"{place}: {head!r} and {word!r} again and again take more than {_SECONDS} s")
-
-
-def test_the_patterns_of_the_product_are_found() -> None:
-    assert len(PATTERNS) > 50
-    assert "re.compile" in read("sesh/queries.py")
+def test_every_pattern_takes_time_in_proportion() -> None:
+    """In a process of its own, which loads all of the product."""
+    words = [sys.executable, "-m", "tests.fuzz.patterns"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    tried, *slow = done.stdout.splitlines()
+    assert int(tried) > 50
+    assert slow == []

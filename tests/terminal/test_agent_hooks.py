@@ -150,7 +150,7 @@ def test_a_conversation_is_resumed_only_once_it_has_a_prompt(
         (["claude"], b"{}"),
         (["claude"], b'{"hook_event_name": ["Stop"], "session_id": 5}'),
         (["claude"], b"[" * 200_000),
-        (["claude"], b" " * (17 << 20)),
+        (["claude"], b" "),
         (["nosuch"], b'{"hook_event_name": "Stop", "session_id": "a"}'),
         ([], b"{}"),
         (["--json", "claude"], b"{}"),
@@ -159,6 +159,7 @@ def test_a_conversation_is_resumed_only_once_it_has_a_prompt(
     ],
 )
 def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home, words: list[str], told: bytes) -> None:
+    told = told * (17 << 20) if told == b" " else told  # more than a hook is read
     home.sesh("--open", "work")
     for value in (None, "1"):
         done = home.sesh("--hook", *words, input=told, env={"SESH_JSON": value})

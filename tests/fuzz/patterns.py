@@ -1,0 +1,85 @@
+"""`python -m tests.fuzz.patterns` prints how many patterns the product has, and those that take too long on some text.
+
+The texts are a word of the pattern's own letters, again and again, behind another, with an end that matches nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.house.source import modules
+
+_SIZE = 8 << 10
+_SECONDS = 0.5
+"""Processor time for a text of `_SIZE` bytes: a hundred times that of a pattern in proportion."""
+
+
+class TooLong(BaseException):
+    """A call was interrupted. No `Exception`, as an emulator survives those."""
+
+
+@contextmanager
+def bounded(seconds: float = _SECONDS) -> Iterator[None]:
+    """Raise TooLong in the block once it has taken so much of the processor."""
+
+    def interrupt(*_: object) -> None:
+        raise TooLong
+
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def patterns() -> dict[str, re.Pattern[Any]]:
+    """Return the patterns of the product, by their place."""
+    found: dict[str, re.Pattern[Any]] = {}
+    for module in modules():
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, re.Pattern):
+                found.setdefault(f"{module.path}: {name}", value)
+    return found
+
+
+def texts(pattern: re.Pattern[Any]) -> Iterator[Any]:
+    """Yield texts on which a pattern may be slow."""
+    text = isinstance(pattern.pattern, str)
+    letters = sorted({*re.sub(r"\\.|[\[\](){}?*+|^$.]", "", str(pattern.pattern))[:300], "a", "0", " ", "\x1b", "\n"})
+    words = [*letters[:16], *map("".join, itertools.product(letters[-5:], repeat=2))]
+    for word, head in itertools.product(words, ("", "\x1b]")):
+        data = head + word * (_SIZE // len(word)) + "\x00!"
+        yield data if text else data.encode()
+
+
+def main() -> None:
+    """Print the number of patterns, and a line for each slow one."""
+    found = patterns()
+    used = "\n".join(module.text for module in modules())
+    print(len(found))
+    for place, pattern in found.items():
+        name = place.rpartition(" ")[2]
+        methods = set(re.findall(rf"\b{name}\.(match|fullmatch|search|finditer|findall|sub|split)\b", used))
+        for data in texts(pattern):
+            try:
+                with bounded():
+                    if methods & {"finditer", "findall", "sub", "split"}:
+                        list(pattern.finditer(data))
+                    if "search" in methods or not methods:
+                        pattern.search(data)
+                    pattern.match(data)
+            except TooLong:
+                print(f"{place}: {data[:20]!r}…")
+                break
+
+
+if __name__ == "__main__":
+    main()
