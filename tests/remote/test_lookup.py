@@ -94,7 +94,11 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Bes
     terminal.wait_for("1 @one   2 @two   Cancel")
     terminal.type("2")
     terminal.wait_for(PROMPT)
-    assert two.summary("work")["attached"] == 1
+    terminal.type("echo in=$SESH_DIR\r")
+    terminal.wait_for(f"in={two.directory}")
+    terminal.type("exit 3\r")
+    assert terminal.exit_code() == 3
+    two.sesh("--open", "work")
     cancelled = home.terminal("work")
     cancelled.wait_for("Cancel")
     cancelled.type("c")
@@ -123,22 +127,6 @@ def test_sessions_are_searched_wherever_they_are(home: Home, beside: Beside) -> 
     done = home.sesh("--kill", "a", "b", "missing", "c")
     assert (done.code, "[b on @one]" in done.stderr, "no session missing" in done.stderr) == (1, True, True)
     assert (home.names(), one.names(), two.names()) == ([], [], [])
-
-
-def test_a_session_s_name_alone_attaches_to_it_wherever_it_is(home: Home, beside: Beside) -> None:
-    far = beside("box")
-    known(home, far)
-    far.sesh("--open", "work")
-    terminal = home.terminal("work")
-    terminal.wait_for(PROMPT)
-    assert "[work on @box]" in terminal.text()
-    terminal.type("echo in=$SESH_DIR\r")
-    terminal.wait_for(f"in={far.directory}")
-    terminal.type("exit 3\r")
-    assert terminal.exit_code() == 3
-    new = home.terminal("work")
-    new.wait_for(PROMPT)
-    assert home.names() == ["work"]
 
 
 def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_word(home: Home, beside: Beside) -> None:
@@ -249,27 +237,6 @@ def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_r
             opened.type("q")
             assert opened.exit_code() == 0
         assert home.sesh("--label", "work", "a=b").code == 0, reach
-
-
-def test_the_list_is_of_here_and_everywhere(home: Home, beside: Beside) -> None:
-    one, two = beside("one"), beside("two")
-    known(home, one, two)
-    home.sesh("--open", "here")
-    one.sesh("--open", "there", "--label", "a=b")
-    two.away()
-    done = home.sesh("--list")
-    assert done.code == 0
-    words = [line.split()[0] for line in done.stdout.splitlines()]
-    assert words[:2] == ["NAME", "here"]
-    assert sorted(words[2:]) == ["@one", "@two", "there"]
-    assert words[words.index("@one") :][:2] == ["@one", "there"]
-    assert "@two  no route" in done.stdout
-    rows = home.sesh("--list", "--json").json()
-    assert [(row["name"], row["host"]) for row in rows] == [("here", None), ("there", "one")]
-    labelled = home.sesh("--list", "--label", "a=b", "--json").json()
-    assert [row["name"] for row in labelled] == ["there"]
-    local = home.sesh("--list", "--local", "--json").json()
-    assert [row["name"] for row in local] == ["here"]
 
 
 def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,25 +83,6 @@ def test_random_editing_leaves_no_wrong_glyph(home: Home, program: str) -> None:
             wait_until(same, JUDGED, what=f"the same screen after {typed}", portrait=lambda: _both(far, near))
 
 
-def test_plain_typing_after_a_storm_is_drawn_before_its_echo(home: Home) -> None:
-    """In a storm itself hardly a run of keys of known effect is as long as the round trip, so little is drawn there."""
-    command, keys, prompt = PROGRAMS["bash"]
-    slow, chance = Slow(home, TRIP), random.Random("bash")
-    assert home.sesh("--open", "work", "--", *command).code == 0
-    far = home.terminal("@slow", "work", "--predict", "always", answers=True)
-    far.wait_for(re.compile(prompt), 30)
-    for key in [chance.choice(keys) for _ in range(30)]:
-        far.type(key)
-        far.pump(chance.uniform(0, 0.06))
-    far.type(b"\x07\x03")  # ends a search, and the line
-    _settle(slow, far)
-    far.type("typed")
-    _settle(slow, far)
-    with slow.stopped():
-        far.type("ahead")
-        far.wait_for("typedahead")
-
-
 def _pass(terminal: Terminal, seconds: float) -> None:
     """Takes what comes until nothing has come for so long."""
     while terminal.pump(seconds):

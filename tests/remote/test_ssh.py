@@ -204,15 +204,6 @@ def test_a_host_that_accepts_and_says_nothing_is_given_up_in_time(here: Home, fa
     assert farm.masters() == []
 
 
-def test_a_host_behind_one_that_went_silent_leaves_nothing_running(here: Home, farm: Farm) -> None:
-    hop = farm.host("hop", proxied=True)
-    farm.host("box", config={"ProxyJump": "hop"})
-    hop.proxy.silence()
-    with pytest.raises(Unreachable):
-        master.ensure(Destination("box"), ask=False, timeout=0.5)
-    wait_until(lambda: not farm.masters())
-
-
 # -- options
 
 
@@ -342,13 +333,6 @@ def asks_by_password(farm: Farm, word: str, **words: dict[str, str | None]) -> F
     far = farm.host(word, sshd=BY_PASSWORD, **words)  # type: ignore[arg-type]
     far.account.set_password("far away")
     return far
-
-
-def test_nothing_waits_for_a_password_without_a_terminal(here: Home, farm: Farm) -> None:
-    farm.host("box", sshd=BY_PASSWORD)
-    refused = refusal(Destination("box"))
-    assert refused.startswith("box asks for a password")
-    assert refused.endswith("try: ssh box")
 
 
 def test_no_program_pops_up_to_ask_instead(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:

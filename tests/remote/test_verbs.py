@@ -105,20 +105,22 @@ def test_r27_odd_words_arrive_as_they_were_written(home: Home, farm: Farm, shell
 
 
 def test_a_session_lives_its_life_from_afar(home: Home, beside: Beside) -> None:
-    beside("box")
-    done = home.sesh("@box", "--open", "work", "--json")
-    assert (done.code, done.json()) == (
-        0,
-        {"ok": True, "name": "work", "session": "work", "host": "box", "created": True},
-    )
+    far = beside("box")
+    made = {"ok": True, "name": "work", "session": "work", "host": "box", "created": True}
+    assert home.sesh("@box", "--open", "work", "--json").json() == made
+    assert home.sesh("@box", "--new", "-d").stdout == "1\n"
+    assert home.sesh("@box", "--rename", "1", "one").code == 0
+    again = home.sesh("@box", "--new", "one", "-d")
+    assert (again.code, "--join" in again.stderr) == (1, True)
+    assert home.sesh("@box", "--new", "one", "-d", "--new-name").stdout == "one-2\n"
     assert home.sesh("@box", "--send", "work", "echo one; exit 3", "--enter").code == 0
     assert home.sesh("@box", "--wait", "work", "--exit").code == 3
     assert "exited 3 (" in home.sesh("@box").stdout
-    assert home.sesh("@box", "--kill", "work").code == 0
-    assert home.sesh("@box", "--exec", "--print", "--size", "132x43", "--", "stty", "size").stdout == "43 132\n"
-    missing = home.sesh("@box", "--status", "work")
-    assert (missing.code, missing.stdout) == (1, "")
-    assert "no session work" in missing.stderr
+    partly = home.sesh("@box", "--kill", "work", "missing", "one-2")
+    assert (partly.code, "no session missing" in partly.stderr) == (1, True)
+    assert (far.names(), home.names()) == (["one"], [])
+    assert home.sesh("@box", "-K").code == 0
+    assert far.names() == []
 
 
 def test_what_cannot_be_done_is_refused_as_over_there(home: Home, beside: Beside) -> None:
@@ -127,16 +129,11 @@ def test_what_cannot_be_done_is_refused_as_over_there(home: Home, beside: Beside
     far.sesh("--open", "other", "--", "cat")
     same(home, far, "--status", "missing")
     same(home, far, "--screen", "a b")
-    same(home, far, "--open", "x", "--", "no-such-command")
     for words in (
         ["--kill", "missing"],
-        ["--logs", "work", "x"],
-        ["--send", "missing", "x"],
         ["--run", "missing", "--", "true"],
         ["--nonsense", "work"],
         ["--open", "x", "/no/such/directory"],
-        ["--open", "x", "--", "/etc/passwd"],
-        ["--attach", "missing"],
         ["--rename", "work", "other"],
     ):
         same_json(home, far, *words)
@@ -146,35 +143,10 @@ def test_what_cannot_be_done_is_refused_as_over_there(home: Home, beside: Beside
     assert far.sesh("--status", "work", "--json").json()["labels"] == {"k": "v"}
 
 
-def test_verbs_that_change_something(home: Home, beside: Beside) -> None:
-    far = beside("box")
-    assert home.sesh("@box", "--new", "-d").stdout == "1\n"
-    assert home.sesh("@box", "--new", "--json").json()["name"] == "2"
-    assert home.sesh("@box", "-n", "three", "-d", "--", "cat").stdout == "three\n"
-    assert home.sesh("@box", "--rename", "1", "one").code == 0
-    assert far.names() == ["2", "one", "three"]
-    again = home.sesh("@box", "--new", "one", "-d")
-    assert (again.code, "--join" in again.stderr) == (1, True)
-    assert home.sesh("@box", "--new", "one", "-d", "--new-name").stdout == "one-2\n"
-    partly = home.sesh("@box", "--kill", "2", "missing", "one-2")
-    assert (partly.code, "no session missing" in partly.stderr) == (1, True)
-    assert far.names() == ["one", "three"]
-    assert home.sesh("@box", "-K").code == 0
-    assert far.names() == []
-    assert home.sesh("--list", "--local", "--json").json() == []
-
-
 def test_send_types_words_keys_and_stdin(home: Home, beside: Beside) -> None:
     far = beside("box")
-    home.sesh(
-        "@box",
-        "--open",
-        "work",
-        "--",
-        "sh",
-        "-c",
-        "stty raw -echo; echo ready; head -c 200020 >got; echo done; exec cat",
-    )
+    line = "stty raw -echo; echo ready; head -c 200020 >got; echo done; exec cat"
+    home.sesh("@box", "--open", "work", "--", "sh", "-c", line)
     far.prints("work", "ready")
     data = bytes(range(256)) * 781 + b"0" * 64
     assert home.sesh("@box", "--send", "work", "two  words", "and one").code == 0
@@ -189,18 +161,13 @@ def test_send_types_words_keys_and_stdin(home: Home, beside: Beside) -> None:
 
 def test_jobs_over_there_end_with_their_own_code(home: Home, beside: Beside) -> None:
     far = beside("box")
-    assert home.sesh("@box", "--exec", "--", "true").code == 0
-    for code in (1, 3, 125, 255):
-        assert home.sesh("@box", "--exec", "--", "sh", "-c", f"exit {code}").code == code
-    assert home.sesh("@box", "--exec", "--", "sh", "-c", "kill -9 $$").code == 137
-    assert home.sesh("@box", "--exec", "--", "no-such-command").code == 127
+    for script, code in {"exit 3": 3, "exit 255": 255, "kill -9 $$": 137}.items():
+        assert home.sesh("@box", "--exec", "--", "sh", "-c", script).code == code
     line = home.sesh("@box", "--exec", "--", "exit 3")
-    assert (line.code, line.stderr) == (127, "sesh: 'exit 3': command not found; for a line of shell: sh -c 'exit 3'\n")
+    assert (line.code, "command not found; for a line of shell: sh -c 'exit 3'" in line.stderr) == (127, True)
     assert home.sesh("@box", "--exec", "--", "/etc/passwd").code == 126
     assert home.sesh("@box", "--exec", "--timeout", "0.2", "--", "sleep", "1000").code == 124
     assert home.sesh("@box", "--exec", "-C", "/no/such", "--", "true").code == 125
-    assert home.sesh("@box", "--exec", "a b", "--", "true").code == 2
-    assert home.sesh("@box", "--exec", "x").code == 2
     home.sesh("@box", "--open", "taken", "--", "cat")
     taken = home.sesh("@box", "--exec", "taken", "--json", "--", "true")
     assert (taken.code, taken.json()["error"]["code"]) == (125, "exists")
@@ -214,18 +181,10 @@ def test_what_jobs_print_comes_back(home: Home, beside: Beside) -> None:
     assert (printed.code, printed.raw, printed.stderr) == (4, b"one\ntwo\xff", "")
     followed = home.sesh("@box", "--exec", "--follow", "--", "sh", "-c", script)
     assert (followed.code, followed.raw, followed.stderr) == (4, b"one\ntwo\xff", "")
-    quiet = home.sesh("@box", "--exec", "--", "sh", "-c", script)
-    assert (quiet.code, quiet.raw, quiet.stderr) == (4, b"", "")
-    value = home.sesh("@box", "--exec", "build", "--json", "--", "sh", "-c", script).json()
-    assert value["session"] == "build"
-    assert value["host"] == "box"
-    assert value["command"] == ["sh", "-c", script]
-    assert value["exit_code"] == 4
-    assert value["output"] == "one\ntwo\ufffd"
-    assert value["timed_out"] is False
     lines = home.sesh("@box", "--exec", "--json", "--follow", "--", "sh", "-c", script).stdout.splitlines()
     assert [json.loads(line) for line in lines[:2]] == [{"line": "one"}, {"line": "two\ufffd"}]
-    assert json.loads(lines[2])["exit_code"] == 4
+    value = json.loads(lines[2])
+    assert (value["host"], value["command"], value["exit_code"]) == ("box", ["sh", "-c", script], 4)
 
 
 def test_programs_beside_the_launcher_are_found_over_there(home: Home, farm: Farm) -> None:
@@ -252,10 +211,8 @@ def test_directories_are_meant_over_there(home: Home, beside: Beside) -> None:
 
     assert where() == far.path
     assert where("-C", home.path) == far.path
-    assert where("-C", f"{home.path}/project") == f"{far.path}/project"
     assert where("-C", f"{home.path}/a b/") == f"{far.path}/a b"
     assert where("-C", "project") == f"{far.path}/project"
-    assert where("-C", ".") == far.path
     assert where("-C", "/usr") == "/usr"
     assert "no directory" in where("-C", f"{home.path}x")
     assert home.sesh("@box", "--open", "work", f"{home.path}/project").code == 0
