@@ -24,8 +24,8 @@ from sesh.stop import Stop
 
 _LOOK = 2.0
 """Seconds for looking whether a host has created a session that nobody waits for any more."""
-_lost: set[tuple[str, str]] = set()
-"""Names and hosts of the sessions whose link is down now."""
+_noted: dict[tuple[str, str], float] = {}
+"""The loss of each session's link that is in the event log, by name and host: when anything had come last."""
 
 
 def destination_of(caller: Caller, host: str) -> Destination:
@@ -166,7 +166,6 @@ def back(destination: Destination, lost: LostSession, attempt: Attempt, *, deadl
         link.close()
         raise
     _note_loss(lost)
-    _lost.discard((lost.name, lost.host))
     known.end_pause(lost.host)
     if not shared:
         master.forget_refusal(destination)
@@ -181,8 +180,8 @@ def back(destination: Destination, lost: LostSession, attempt: Attempt, *, deadl
 
 
 def _note_loss(lost: LostSession) -> None:
-    if (lost.name, lost.host) not in _lost:
-        _lost.add((lost.name, lost.host))
+    if _noted.get((lost.name, lost.host)) != lost.heard_at:
+        _noted[lost.name, lost.host] = lost.heard_at
         eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
 
 
