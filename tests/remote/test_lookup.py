@@ -161,21 +161,6 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     assert home.names() == ["solo"]
 
 
-def test_a_known_remote_can_be_forgotten(home: Home, beside: Beside) -> None:
-    far = beside("box")
-    known(home, far)
-    far.sesh("--open", "work")
-    assert home.sesh("--forget", "@box").code == 0
-    links = len(far.links())
-    assert home.sesh("--status", "work").code == 1
-    assert len(far.links()) == links
-    again = home.sesh("--forget", "@box")
-    assert (again.code, "no remote is known" in again.stderr) == (1, True)
-    known(home, beside("other"))
-    assert "known: @other" in home.sesh("--forget", "@box").stderr
-    assert far.names() == ["work"]
-
-
 def test_a_host_that_does_not_answer_is_asked_each_time(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from bench.network.rules import ended_for_newer, too_many
 from bench.network.stand import Stand, change, standing
 from bench.network.watched import Watched, go_on, new_output, watch
 from tests.remote.farm import Farm
-from tests.support import Home, Terminal, wait_until
+from tests.support import Home, wait_until
 
 pytestmark = pytest.mark.soak
 
@@ -86,46 +86,6 @@ def test_an_attempt_that_the_server_has_answered_goes_on_while_addresses_change(
     back([client], moment)
     watch([client], 1)
     assert ended_for_newer(stand.flows(), began) == []
-    go_on([client])
-    shows_every_number_once(client)
-
-
-def test_a_refused_login_ends_all_attempts(stand: Stand) -> None:
-    client = Watched(stand, "work")
-    go_on([client])
-    stand.darken()
-    wait_until(lambda: len(stand.flows()) > 3, PATIENCE, pause=client.terminal.pump)  # some are on their way
-    stand.sshd.settings["AuthorizedKeysFile"] = "none"
-    stand.restart_sshd()
-    stand.lighten()
-    terminal = client.terminal
-    terminal.wait_until(lambda: "Enter" in terminal.text(), PATIENCE)
-    wait_until(lambda: not stand.farm.masters(), PATIENCE, pause=terminal.pump)
-    before = len(stand.farm.connections())
-    watch([client], 2)
-    stand.here.ip("addr add 10.92.0.1/32 dev lo")
-    watch([client], 1)
-    assert len(stand.farm.connections()) == before
-    assert all(flow.closed_by_client or flow.closed_by_server for flow in stand.flows() if flow.accepted)
-    terminal.type(b"\x1c")
-    assert terminal.exit_code() == 0
-
-
-LONG_AWAY = """
-from sesh import link_state
-link_state.PACE = link_state.LONGEST_PACE = 90.0
-"""
-"""For a launcher: attempts are as far apart as if there had been no network for an hour, and farther."""
-
-
-def test_after_a_long_time_without_a_network_an_address_has_the_host_tried_at_once(stand: Stand, home: Home) -> None:
-    change(home, LONG_AWAY)
-    client = Watched(stand, "work")
-    go_on([client])
-    stand.remove_address()
-    terminal: Terminal = client.terminal
-    terminal.wait_until(lambda: "Enter tries" in terminal.text(), PATIENCE)  # it is told of
-    back([client], stand.add_address(another=True))
     go_on([client])
     shows_every_number_once(client)
 

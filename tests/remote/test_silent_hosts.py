@@ -188,6 +188,10 @@ def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(home
     opened.type("q")
     opened.exit_code()
     assert "known: @other" in home.sesh("--forget", "@box").stderr
+    links = len(far.links())
+    assert home.sesh("--status", "work").code == 1
+    assert len(far.links()) == links
+    assert far.names() == ["work"]
 
 
 def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(home: Home, beside: Beside) -> None:

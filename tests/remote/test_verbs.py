@@ -233,14 +233,6 @@ def test_the_shell_of_a_session_over_there_is_a_login_shell(home: Home, farm: Fa
     assert "login-file" in home.sesh("@box", "--screen", "work").stdout
 
 
-def test_the_user_s_own_connection_sharing_is_left_as_it_is(home: Home, farm: Farm) -> None:
-    path = os.path.join(home.path, "mine")
-    farm.host("box", config={"ControlMaster": "auto", "ControlPath": path, "ControlPersist": "60"})
-    assert home.sesh("@box", "--exec", "--", "true").code == 0
-    assert os.path.exists(path)
-    assert os.listdir(os.path.join(home.directory, ".control")) == []
-
-
 def test_r26_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything_runs(home: Home, farm: Farm) -> None:
     farm.host("box")
     words = ["-oProxyCommand=touch x", "a b", "a;b", "$(x)", "a\nb", "", "a@-b", "-F", "`x`", "x:99999", "a\x01"]
