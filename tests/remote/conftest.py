@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.remote.farm import Farm, Ground
-from tests.remote.patches import patched
 from tests.remote.via import Beside
 from tests.support import Home
 
@@ -39,18 +38,14 @@ def beside(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
 
 
 @pytest.fixture
-def light(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Deploys cost little: by this very process, and by the sesh that the test starts."""
+def light(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Deploys cost little: by this very process, and by the sesh that it forks."""
     from tests.remote import light
 
     own = tmp_path_factory.getbasetemp()
     folder = str(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)  # all workers of a run have it
     monkeypatch.setattr("sesh.remote.deploy.bundle.build", light.building(folder))
     monkeypatch.setattr("sesh.remote.deploy.deploy._unpack_source", light.source)
-    lines = f"from tests.remote import light\nlight.install({folder!r})\n"
-    launcher = home.command[-1]
-    with open(launcher, encoding="utf-8") as file:
-        home.write("bin/sesh", patched(file.read(), lines), 0o755)
 
 
 @pytest.fixture

@@ -69,11 +69,6 @@ def source() -> bytes:
     return whole.replace(_LEFT_OUT, b"")
 
 
-def install(folder: str) -> None:
-    """From now on all deploys of this process are light."""
-    vars(bundle)["build"], vars(deploy)["_unpack_source"] = building(folder), source
-
-
 def _compiled(files: dict[str, bytes]) -> dict[str, bytes]:
     """The modules of a bundle, compiled as they are here, in the place of their sources."""
     compiled = {path: data for path, data in files.items() if path == _SMOKE or not path.endswith(".py")}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import resource
 
 import pytest
 
+from sesh.client.link_watch import LinkWatch
 from tests.remote.farm import Farm
-from tests.remote.patches import patch
+from tests.remote.pace import hasty
 from tests.remote.storm import Storm
-from tests.remote.test_cuts import attached, hasty, shows
+from tests.remote.test_cuts import attached, shows
 from tests.support import PROMPT, Home
 
 _FEW = 8
@@ -19,9 +21,11 @@ _FEW = 8
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the limit of another process")
 @pytest.mark.parametrize("way", ["cut", "silence"])
-def test_without_a_descriptor_left_the_client_stays_and_comes_back(home: Home, farm: Farm, way: str) -> None:
+def test_without_a_descriptor_left_the_client_stays_and_comes_back(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
     """It ended: it could not load the emulator that tells the row under the notice."""
-    hasty(home)
+    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     limits = resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE)
@@ -39,18 +43,13 @@ def test_without_a_descriptor_left_the_client_stays_and_comes_back(home: Home, f
     assert not any("files" in row for row in terminal.screen())
 
 
-_FULL = """
-import errno
-from sesh.client.link_watch import LinkWatch
-def full(*_, **__):
-    raise OSError(errno.EMFILE, "Too many open files")
-LinkWatch.look_after = full
-"""
-
-
-def test_a_client_that_can_open_nothing_says_so(home: Home, farm: Farm) -> None:
+def test_a_client_that_can_open_nothing_says_so(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     """It said that it was detached, with exit code 0, as if its terminal were gone."""
-    patch(home, _FULL)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(LinkWatch, "look_after", full)
     farm.host("box")
     terminal = home.terminal("@box", "work")
     terminal.wait_for("too many files open", timeout=15)
@@ -61,9 +60,11 @@ ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
 
 
 @pytest.mark.parametrize(("shown", "missed"), [(50, 0), (50, 60), (3, 60)])
-def test_a_window_that_became_lower_has_each_row_once(home: Home, farm: Farm, shown: int, missed: int) -> None:
+def test_a_window_that_became_lower_has_each_row_once(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, shown: int, missed: int
+) -> None:
     """It has scrolled off rows itself, which came a second time with those that were missed."""
-    hasty(home)
+    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     storm = Storm(home, farm, far, ROWS, 1)
     terminal, last = storm.terminal, shown + missed + 1

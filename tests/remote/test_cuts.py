@@ -7,38 +7,20 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from sesh import link_state
+from sesh import bridge, link_state
 from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch, patch_host
+from tests.remote.pace import brisk, hasty
+from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, Terminal, wait_until
 
 DETACH = b"\x1c"
 LOST = "Enter tries"
-
-BRISK = """
-from sesh.client import link_watch
-from sesh import link_state
-link_state.PACE, link_state.LONGEST_PACE = 0.2, 0.2
-link_watch.TELL_AFTER = %g
-"""
-HASTY = """
-link_state.QUIET, link_state.SILENT, link_state.LOST_AFTER = 0.3, 0.3, 0.9
-"""
-
-
-def brisk(home: Home, notice_after: float = 0.3) -> None:
-    """From now on a host is tried again after shorter pauses, and the user hears so many seconds after a loss of it."""
-    patch(home, BRISK % notice_after)
-
-
-def hasty(home: Home, notice_after: float = 0.3) -> None:
-    """The same, and silence on a link is noticed within a second."""
-    patch(home, BRISK % notice_after + HASTY)
 
 
 def attached(home: Home, *words: str, **options: Any) -> Terminal:
@@ -91,9 +73,9 @@ def outage(far: Far, wait: Wait) -> None:
 
 @pytest.mark.parametrize("break_", [outage, silence])
 def test_numbered_lines_come_once_each_through_three_cuts(
-    home: Home, farm: Farm, break_: Callable[[Far, Wait], None]
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, break_: Callable[[Far, Wait], None]
 ) -> None:
-    hasty(home, notice_after=60)  # the line that says so lies over the screen, which is drawn anew then
+    hasty(monkeypatch, notice_after=60)  # the line that says so lies over the screen, which is drawn anew then
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     terminal.type(counting(2000))
@@ -107,9 +89,9 @@ def test_numbered_lines_come_once_each_through_three_cuts(
     assert terminal.exit_code() == 0
 
 
-def test_a_line_for_the_end_outlasts_an_outage(home: Home, farm: Farm) -> None:
+def test_a_line_for_the_end_outlasts_an_outage(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     """What had come before the outage was forgotten with the old connection."""
-    brisk(home)
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     assert far.sesh("--rename", "work", "other").code == 0
@@ -149,8 +131,10 @@ PRINTED = {
         for kind in PRINTED
     ],
 )
-def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(home: Home, farm: Farm, kind: str) -> None:
-    hasty(home)
+def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     last, beat = (12_000, 1_000) if kind == "fast" else (3_000, 100)
@@ -211,8 +195,10 @@ def test_what_is_typed_while_the_link_is_down_arrives_once(home: Home, farm: Far
     terminal.wait_until(lambda: LOST not in "\n".join(terminal.screen()), what="the line is gone again")
 
 
-def test_keys_typed_into_a_storm_of_cuts_are_neither_lost_nor_doubled(home: Home, farm: Farm) -> None:
-    brisk(home)
+def test_keys_typed_into_a_storm_of_cuts_are_neither_lost_nor_doubled(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     terminal.type("stty -echo; cat >typed\r")
@@ -242,8 +228,10 @@ def test_silence_is_noticed_within_fifteen_seconds(home: Home, farm: Farm) -> No
 @pytest.mark.parametrize(
     ("key", "code", "line"), [(DETACH, 0, "[detached from work@box]"), (b"\x03", 1, "may still run")]
 )
-def test_a_person_who_does_not_want_to_wait_leaves(home: Home, farm: Farm, key: bytes, code: int, line: str) -> None:
-    brisk(home)
+def test_a_person_who_does_not_want_to_wait_leaves(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, key: bytes, code: int, line: str
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     fresh = home.terminal(command=["true"]).termios()
     terminal = attached(home, "@box", "work")
@@ -257,8 +245,10 @@ def test_a_person_who_does_not_want_to_wait_leaves(home: Home, farm: Farm, key: 
     assert far.names() == ["work"]
 
 
-def test_a_full_screen_program_is_as_it_was_after_a_cut(home: Home, farm: Farm) -> None:
-    brisk(home)
+def test_a_full_screen_program_is_as_it_was_after_a_cut(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     far.write("text", "".join(f"row {number}\n" for number in range(1, 200)))
     terminal = attached(home, "@box", "work")
@@ -278,8 +268,10 @@ def test_a_full_screen_program_is_as_it_was_after_a_cut(home: Home, farm: Farm) 
     terminal.wait_for(PROMPT)
 
 
-def test_too_much_was_missed_and_the_screen_is_drawn_anew(home: Home, farm: Farm) -> None:
-    brisk(home)
+def test_too_much_was_missed_and_the_screen_is_drawn_anew(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work", columns=120)
     far.write("flood", "".join(f"row {number:0100d}\n" for number in range(80_000)))
@@ -297,8 +289,10 @@ def test_too_much_was_missed_and_the_screen_is_drawn_anew(home: Home, farm: Farm
     shows(terminal, "on-42")
 
 
-def test_a_session_that_ended_during_the_outage_gives_its_code(home: Home, farm: Farm) -> None:
-    brisk(home)
+def test_a_session_that_ended_during_the_outage_gives_its_code(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     terminal.type("while [ ! -e go ]; do sleep 0.02; done; exit 9\r")
@@ -314,8 +308,10 @@ def test_a_session_that_ended_during_the_outage_gives_its_code(home: Home, farm:
     assert "[work ended: 9]" in terminal.text()
 
 
-def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost(home: Home, farm: Farm) -> None:
-    brisk(home)
+def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     far.proxy.refuse()
@@ -329,9 +325,11 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
     assert far.names() == ["work"]
 
 
-def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, farm: Farm) -> None:
+def test_a_session_that_was_renamed_is_found_again_by_its_id(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was `[old is no more]`, while new ran on."""
-    brisk(home)
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "old")
     waits = home.start("@box", "--wait", "old", "--exit")
@@ -424,9 +422,9 @@ GO = "while [ ! -e go ]; do sleep 0.02; done"
 
 @pytest.mark.parametrize("break_", [cut, silence])
 def test_a_job_outlives_cuts_and_gives_its_own_code(
-    home: Home, farm: Farm, break_: Callable[[Far, Wait], None]
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, break_: Callable[[Far, Wait], None]
 ) -> None:
-    hasty(home, 3)  # a busy machine may well be silent for a second
+    hasty(monkeypatch, 3)  # a busy machine may well be silent for a second
     far = farm.host("box", proxied=True)
     job = running(home, far, "--follow", script=f"echo one; {GO}; echo two; exit 7")
     assert job.stderr is not None
@@ -442,9 +440,9 @@ def test_a_job_outlives_cuts_and_gives_its_own_code(
 
 @pytest.mark.parametrize("words", [("--print",), ("--follow",), ("--json",), ("--json", "--follow")])
 def test_a_job_that_ends_while_the_link_is_down_gives_its_code_and_output(
-    home: Home, farm: Farm, words: tuple[str, ...]
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    brisk(home)
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     job = running(home, far, *words, script=f"echo one; {GO}; echo two; exit 255")
     far.proxy.refuse()
@@ -462,8 +460,10 @@ def test_a_job_that_ends_while_the_link_is_down_gives_its_code_and_output(
         assert out == (b"one\ntwo\n" if words else b"")
 
 
-def test_every_line_of_a_job_that_is_followed_comes_once_through_cuts(home: Home, farm: Farm) -> None:
-    brisk(home)
+def test_every_line_of_a_job_that_is_followed_comes_once_through_cuts(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     script = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line-$i-; [ $((i%200)) = 0 ] && sleep 0.2; done; exit 3"
     job = running(home, far, "--follow", script=script)
@@ -493,9 +493,11 @@ def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, f
     assert far.names() == ["job"]
 
 
-def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(home: Home, farm: Farm) -> None:
+def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The terminal had printed `^C`, and the job went on."""
-    hasty(home)
+    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     script = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.02; done"
     job = running(home, far, "--follow", script=script)
@@ -509,47 +511,45 @@ def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(home: H
     assert (job.returncode, out) == (5, b"caught\n")
 
 
-SLOW = """
-import os, time
-from sesh import bridge
-before = bridge._entered
-def slow(caller, asked):
-    found = before(caller, asked)
-    open(os.path.expanduser("~/entered"), "w").close()
-    while not os.path.exists(os.path.expanduser("~/answer")):
-        time.sleep(0.01)
-    return found
-bridge._entered = slow
-"""
-"""The sesh on the host begins a job and says so only when there is a file `answer`."""
+@pytest.fixture
+def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
+    """A host whose sesh begins a job and says so only when there is a file `answer`."""
+    before = bridge._entered
+
+    def entered(*words: Any) -> Any:
+        found = before(*words)
+        with open(os.path.expanduser("~/entered"), "w", encoding="utf-8"):
+            pass
+        while not os.path.exists(os.path.expanduser("~/answer")):
+            time.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(bridge, "_entered", entered)
+    return beside("box")
 
 
-def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, farm: Farm) -> None:
+def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: There) -> None:
     """It ended the near side alone, and the job went on."""
-    far = farm.host("box")
-    patch_host(far, SLOW)
     job = home.start("@box", "--exec", "job", "--", "sh", "-c", "trap 'exit 5' INT; while :; do sleep 0.02; done")
-    wait_until(lambda: far.exists("entered"))
+    wait_until(lambda: slow.exists("entered"))
     job.send_signal(signal.SIGINT)
-    far.write("answer", "")
+    slow.write("answer", "")
     job.communicate(timeout=15)
     assert job.returncode == 5
-    assert far.names() == []
+    assert slow.names() == []
 
 
 @pytest.mark.parametrize("name", [("job",), ()])
-def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, farm: Farm, name: tuple[str, ...]) -> None:
+def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: There, name: tuple[str, ...]) -> None:
     """A link that broke there gave 125, and nobody knew whether the job ran."""
-    far = farm.host("box", proxied=True)
-    patch_host(far, SLOW)
     script = "echo x >>ran; while [ ! -e go ]; do sleep 0.02; done; echo done; exit 7"
     job = home.start("@box", "--exec", *name, "--print", "--", "sh", "-c", script)
-    wait_until(lambda: far.exists("entered"))
-    far.proxy.cut()
-    far.write("answer", "")
-    far.write("go", "")
+    wait_until(lambda: slow.exists("entered"))
+    slow.cut()
+    slow.write("answer", "")
+    slow.write("go", "")
     out, error = job.communicate(timeout=30)
-    assert (job.returncode, out, far.read("ran")) == (7, b"done\n", "x\n"), error
+    assert (job.returncode, out, slow.read("ran")) == (7, b"done\n", "x\n"), error
 
 
 def test_a_verb_whose_link_is_lost_says_so_and_is_not_tried_again(home: Home, farm: Farm) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.remote.farm import Farm
+from tests.remote.pace import hasty
 from tests.remote.storm import BREAKS, OUTAGE, TOLD, Storm
 from tests.remote.streams import KINDS, stream
-from tests.remote.test_cuts import hasty
 from tests.support import Home, rounds
 
 
@@ -17,8 +17,10 @@ from tests.support import Home, rounds
     [pytest.param(kind, marks=[] if kind == "mixed" else [pytest.mark.soak]) for kind in KINDS],
 )
 @pytest.mark.parametrize("seed", range(1, rounds(1, 3) + 1))
-def test_a_flood_over_a_link_that_breaks_is_shown_exactly(home: Home, farm: Farm, kind: str, seed: int) -> None:
-    hasty(home)
+def test_a_flood_over_a_link_that_breaks_is_shown_exactly(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, kind: str, seed: int
+) -> None:
+    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     storm = Storm(home, farm, far, stream(kind, seed, rounds(40_000, 160_000)), seed)
     storm.rounds(rounds(5, 20), BREAKS)
@@ -40,9 +42,11 @@ MIDDLES = {
 
 
 @pytest.mark.parametrize("told", [True, pytest.param(False, marks=pytest.mark.soak)], ids=["told", "brief"])
-def test_a_link_that_breaks_in_the_middle_of_something(home: Home, farm: Farm, told: bool) -> None:
+def test_a_link_that_breaks_in_the_middle_of_something(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
     """Where it goes on, and where it has to be repeated."""
-    hasty(home)
+    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     lines = b"".join(b"row %d\r\n" % row for row in range(30))
     middles = list(MIDDLES.items())[: rounds(5, len(MIDDLES))]

@@ -8,9 +8,9 @@ import signal
 import pytest
 
 from tests.remote.farm import Far, Farm
+from tests.remote.pace import brisk, hasty
 from tests.remote.storm import Storm
 from tests.remote.streams import stream
-from tests.remote.test_cuts import brisk, hasty
 from tests.support import Home, Terminal, rounds
 
 # Whether the outage lasts until the person is told of it; `make test` plays the first.
@@ -39,9 +39,11 @@ def waiting(home: Home, far: Far, end: str) -> Terminal:
 
 
 @pytest.mark.parametrize("told", BRIEF_FIRST)
-def test_the_last_output_and_the_end_of_a_session_come_once(home: Home, farm: Farm, told: bool) -> None:
+def test_the_last_output_and_the_end_of_a_session_come_once(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
     """The person sees what it printed last, then how it ended."""
-    brisk(home)
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = waiting(home, far, "exit 7")
     goes_dark(terminal, far, told)
@@ -54,8 +56,10 @@ def test_the_last_output_and_the_end_of_a_session_come_once(home: Home, farm: Fa
 
 
 @pytest.mark.parametrize("told", TOLD_FIRST)
-def test_stopping_the_client_in_an_outage_loses_and_doubles_nothing(home: Home, farm: Farm, told: bool) -> None:
-    brisk(home)
+def test_stopping_the_client_in_an_outage_loses_and_doubles_nothing(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = waiting(home, far, "sleep 900")
     goes_dark(terminal, far, told)
@@ -80,9 +84,11 @@ def in_order(found: list[int], last: int) -> bool:
 
 @pytest.mark.parametrize("told", BRIEF_FIRST)
 @pytest.mark.parametrize("size", [(80, 20), pytest.param((100, 30), marks=pytest.mark.soak)])
-def test_a_resize_in_an_outage_loses_nothing(home: Home, farm: Farm, told: bool, size: tuple[int, int]) -> None:
+def test_a_resize_in_an_outage_loses_nothing(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, told: bool, size: tuple[int, int]
+) -> None:
     """Terminals move their rows in ways of their own then: some may stand twice."""
-    brisk(home)
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = waiting(home, far, "sleep 900")
     goes_dark(terminal, far, told)
@@ -96,8 +102,10 @@ def test_a_resize_in_an_outage_loses_nothing(home: Home, farm: Farm, told: bool,
     assert "since" not in terminal.text()
 
 
-def test_a_rename_in_an_outage_is_told_and_nothing_is_lost(home: Home, farm: Farm) -> None:
-    brisk(home)
+def test_a_rename_in_an_outage_is_told_and_nothing_is_lost(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brisk(monkeypatch)
     far = farm.host("box", proxied=True)
     terminal = waiting(home, far, "read x; exit 7")
     goes_dark(terminal, far, True)
@@ -113,9 +121,11 @@ def test_a_rename_in_an_outage_is_told_and_nothing_is_lost(home: Home, farm: Far
 
 @pytest.mark.soak
 @pytest.mark.timeout(rounds(120, 600))
-def test_two_clients_of_which_one_is_cut_off_both_show_all(home: Home, farm: Farm) -> None:
+def test_two_clients_of_which_one_is_cut_off_both_show_all(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The other one goes on meanwhile, and types."""
-    hasty(home)
+    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     other = farm.host("near", same_user=far)
     storm = Storm(home, farm, far, stream("mixed", 2, 30_000), 2)

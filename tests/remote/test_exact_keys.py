@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
+from sesh.client import unacknowledged_input
 from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch
-from tests.remote.test_cuts import BRISK, hasty
+from tests.remote.pace import brisk, hasty
 from tests.support import Glass, Home, Terminal, rounds
 
 # Appends what it reads to the file `typed`, and echoes it if it is told to.
@@ -95,10 +95,10 @@ def same(terminal: Terminal, glass: Glass) -> bool:
     ids=["predicted", "echoed", "silent"],
 )
 def test_keys_arrive_once_and_in_order_through_many_cuts(
-    home: Home, farm: Farm, echo: bool, options: tuple[str, ...]
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, echo: bool, options: tuple[str, ...]
 ) -> None:
     """Typed before the link breaks, while it is dark, while a line says so, as it comes back, and afterwards."""
-    hasty(home)
+    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     typist = Typist(recording(home, farm, far, echo, *options), far, 1)
     terminal, random = typist.terminal, typist.random
@@ -132,8 +132,8 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(
     terminal.wait_until(lambda: same(terminal, wanted), 20, "what was typed, and nothing else")
 
 
-def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm) -> None:
-    hasty(home)
+def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     typist = Typist(recording(home, farm, far, True, "--predict", "always"), far, 1)
     terminal = typist.terminal
@@ -153,14 +153,11 @@ def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm) -> N
     typist.judge()
 
 
-SMALL = """
-from sesh.client import unacknowledged_input
-unacknowledged_input.LIMIT = 1000
-"""
-
-
-def test_what_is_more_than_is_kept_is_dropped_from_one_key_on_and_said(home: Home, farm: Farm) -> None:
-    patch(home, BRISK % 0.3 + SMALL)
+def test_what_is_more_than_is_kept_is_dropped_from_one_key_on_and_said(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brisk(monkeypatch)
+    monkeypatch.setattr(unacknowledged_input, "LIMIT", 1000)
     far = farm.host("box", proxied=True)
     terminal = recording(home, farm, far, False)
     terminal.type("first")

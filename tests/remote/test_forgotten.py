@@ -6,15 +6,11 @@ import os
 import subprocess
 import sys
 
-from tests.remote.farm import Farm
-from tests.remote.patches import patch
-from tests.support import ROOT, Home, processes, wait_until
+import pytest
 
-PATIENT = """
 from sesh.ops import lookup
-lookup.PATIENCE = %g
-"""
-"""So many seconds are waited for other hosts."""
+from tests.remote.farm import Farm
+from tests.support import ROOT, Home, processes, wait_until
 
 
 def kept(home: Home) -> list[str]:
@@ -23,13 +19,15 @@ def kept(home: Home) -> list[str]:
     return [entry for entry in os.listdir(folder) if entry[:1] != "."]
 
 
-def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(home: Home, farm: Farm) -> None:
+def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was completed from then on, for a host that nobody knew."""
     far = farm.host("box", proxied=True)
     for answers in (True, False):
         assert home.sesh("@box", "--list").code == 0
         far.proxy.silence()
-        patch(home, PATIENT % (60 if answers else 2))
+        monkeypatch.setattr(lookup, "PATIENCE", 60 if answers else 1)
         asked = len(farm.calls())
         listed = home.start("--list")
         wait_until(lambda asked=asked: len(farm.calls()) > asked)  # type: ignore[misc]
