@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.remote.farm import Farm, Ground
+from tests.remote.test_live import Watched
 from tests.remote.via import Beside
 from tests.support import Home
 
@@ -52,3 +53,17 @@ def light(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
 def here(home: Home, farm: Farm, inside: None) -> Home:
     """The test's own process gets the home's environment and directory, to call the remote room directly."""
     return home
+
+
+@pytest.fixture
+def watch(home: Home) -> Iterator[Callable[..., Watched]]:
+    """`watch("@box")` is `sesh @box --watch --json`, which is left at the end."""
+    opened: list[Watched] = []
+
+    def begin(*words: str) -> Watched:
+        opened.append(Watched(home, *words))
+        return opened[-1]
+
+    yield begin
+    for each in opened:
+        each.close()

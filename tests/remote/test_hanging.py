@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from sesh.ops import lookup
 from tests.remote.accounts import ROOT
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm
 from tests.remote.hanging import WAYS
-from tests.remote.test_live import Row, Watched, held, label
+from tests.remote.test_live import Row, Watch, held, known, label
 from tests.support import PROMPT, Home, processes, wait_until
 
 # Without root each sesh on a host is loaded anew (see `door`), which takes a busy machine longer than half a second.
 SHORT = 0.5 if ROOT else 3
-
-
-@pytest.fixture
-def watch(home: Home) -> Iterator[Callable[[], Watched]]:
-    opened: list[Watched] = []
-
-    def begin() -> Watched:
-        opened.append(Watched(home))
-        return opened[-1]
-
-    yield begin
-    for each in opened:
-        each.close()
-
-
-def known(home: Home, *hosts: Far) -> None:
-    for far in hosts:
-        far.sesh("--open", "work")
-        assert home.sesh(far.at, "--list").code == 0
 
 
 def links(farm: Farm) -> list[str]:
@@ -52,7 +32,7 @@ def answering(rows: list[Row]) -> set[str]:
     "way", [pytest.param(way, marks=() if way in ("silent", "stopped") else pytest.mark.soak) for way in WAYS]
 )
 def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
-    home: Home, farm: Farm, watch: Callable[[], Watched], monkeypatch: pytest.MonkeyPatch, way: str
+    home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """Each list left an ssh behind for a host whose sesh was stopped."""
     monkeypatch.setattr(lookup, "PATIENCE", SHORT)
@@ -70,7 +50,7 @@ def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
     watched.until(lambda rows: "sound" in answering(rows))
     changed = label(sound, "1")
     watched.until(lambda rows: changed(rows) and {"hangs", "sound"} == {row["host"] for row in rows})
-    opened = home.terminal("@sound", "work")
+    opened = home.terminal("@sound", "other")
     opened.wait_for(PROMPT)
     opened.type("\x1c")
     assert opened.exit_code() == 0
@@ -78,9 +58,7 @@ def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
     wait_until(lambda: not [line for line in links(farm) if "--bridge" in line], what="so does one that was open")
 
 
-def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(
-    home: Home, farm: Farm, watch: Callable[[], Watched]
-) -> None:
+def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(home: Home, farm: Farm, watch: Watch) -> None:
     """It went on for as long as ssh would wait, though nobody waited for it."""
     far = farm.host("box", config={"ConnectTimeout": "300"}, proxied=True)
     known(home, far)

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -40,17 +40,7 @@ class Watched:
         self.process.communicate(timeout=10)
 
 
-@pytest.fixture
-def watch(home: Home) -> Iterator[Callable[..., Watched]]:
-    opened: list[Watched] = []
-
-    def begin(*words: str) -> Watched:
-        opened.append(Watched(home, *words))
-        return opened[-1]
-
-    yield begin
-    for each in opened:
-        each.close()
+Watch = Callable[..., Watched]
 
 
 def label(far: Far | There, value: str) -> Callable[[list[Row]], object]:
@@ -70,9 +60,7 @@ def held(farm: Farm, far: Far) -> list[int]:
     return [pid for pid in far.processes() if processes.describe(pid).find("--bridge") >= 0]
 
 
-def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(
-    home: Home, beside: Beside, watch: Callable[..., Watched]
-) -> None:
+def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(home: Home, beside: Beside, watch: Watch) -> None:
     """Hosts were asked the more seldom the more there were: 8 of them 50 seconds after the last answer."""
     hosts = [beside(f"h{number}") for number in range(3)]
     known(home, *hosts)
@@ -89,7 +77,7 @@ def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(
     assert [len(far.links()) for far in hosts] == [number + 2 for number in before], "each was asked once"
 
 
-def test_a_link_that_is_lost_comes_back(home: Home, beside: Beside, watch: Callable[..., Watched]) -> None:
+def test_a_link_that_is_lost_comes_back(home: Home, beside: Beside, watch: Watch) -> None:
     far = beside("box")
     known(home, far)
     watched = watch()
@@ -101,7 +89,7 @@ def test_a_link_that_is_lost_comes_back(home: Home, beside: Beside, watch: Calla
 
 
 def test_a_link_that_goes_silent_comes_back_over_another_connection(
-    home: Home, farm: Farm, watch: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+    home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a laptop's links do that has come to another network: the old connection stands, and leads nowhere."""
     for name, seconds in {"QUIET": 0.3, "SILENT": 0.3, "LOST_AFTER": 0.9}.items():
@@ -117,9 +105,7 @@ def test_a_link_that_goes_silent_comes_back_over_another_connection(
     watched.until(label(far, "after"))
 
 
-def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
-    home: Home, farm: Farm, watch: Callable[..., Watched]
-) -> None:
+def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(home: Home, farm: Farm, watch: Watch) -> None:
     """Nobody had asked for that link, and to get another it closed the ssh connection that they shared."""
     far = farm.host("box")
     opened = home.terminal("@box", "work")
@@ -176,7 +162,7 @@ def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home:
 
 
 def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_back_with_the_network(
-    home: Home, beside: Beside, watch: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+    home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For eleven seconds its rows looked as if they were of now."""
     for name, seconds in {"QUIET": 0.5, "WATCHED_TIME": 0.5, "LOST_AFTER": 99.0}.items():

@@ -59,16 +59,10 @@ def test_a_key_shows_underlined_while_its_echo_is_on_its_way(slow: Slow) -> None
     assert not terminal.glass.buffer[row][column - 1].underscore
 
 
-def test_nothing_shows_early_with_never(slow: Slow) -> None:
-    terminal = slow.attach("--predict", "never")
-    terminal.type("abc")
-    terminal.wait_for("abc")
-    assert b"\x1b[?2026" not in terminal.raw
-
-
-def test_a_session_here_has_no_prediction_at_all(home: Home) -> None:
+@pytest.mark.parametrize("words", [("@slow", "work", "--predict", "never"), ("work", "--predict", "always")])
+def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home, slow: Slow, words: tuple[str, ...]) -> None:
     home.sesh("--open", "work")
-    terminal = home.terminal("work", "--predict", "always")
+    terminal = home.terminal(*words)
     terminal.wait_for(PROMPT)
     terminal.type("abc")
     terminal.wait_for("abc")

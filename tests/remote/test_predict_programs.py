@@ -23,23 +23,7 @@ _TEXT = [bytes((each,)) for each in b"qzjxkv  "]
 _EDITS = [_LEFT, _LEFT, _RIGHT, _UP, _DOWN, _ERASE, _ERASE, b"\x01", b"\x05", b"\x17", b"\x0b"]
 _SHELL = [*_TEXT, *_TEXT, *_EDITS, b"\r", b"\x12", b"\x07", b"qq zz xx", b"z" * 150]
 """Keys whose letters make no command: with a search of the history and its end, and a paste."""
-_VIM = [
-    *_TEXT,
-    *_TEXT,
-    *_EDITS[:7],
-    b"i",
-    b"A",
-    b"o",
-    b"w",
-    b"b",
-    b"0",
-    b"$",
-    b"dd",
-    b"u",
-    b"\r",
-    b"\x1b",
-    b"some words",
-]
+_VIM = [*_TEXT, *_TEXT, *_EDITS[:7], *b"i A o w b 0 $ dd u \r \x1b".split(b" "), b"some words"]
 LONG = rounds(0, 1)
 """Whether the machine is kept busy meanwhile."""
 PROGRAMS = {

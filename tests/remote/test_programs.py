@@ -9,21 +9,7 @@ import pytest
 from tests.remote.farm import Farm
 from tests.support import Home
 
-NAMES = (
-    "ssh",
-    "rsync",
-    "scp",
-    "autossh",
-    "ps",
-    "less",
-    "zoxide",
-    "systemctl",
-    "systemd-run",
-    "pip",
-    "pip3",
-    "uv",
-    "sh",
-)
+NAMES = ["ssh", "rsync", "scp", "autossh", "ps", "less", "systemctl", "systemd-run", "pip", "pip3", "uv", "sh"]
 BOX, OTHER = "box.invalid", "other.invalid"
 """Names that lead nowhere, wherever the tests run: an ssh without the test's configuration would log in there, and note
 the host's key in the user's own known_hosts."""

@@ -19,39 +19,10 @@ SHELLS = ["bash", "fish", "tcsh", *(pytest.param(shell, marks=pytest.mark.soak) 
 AGES = r"\b\d+s( +|(?= ago))|\S+Z "
 BANNER = 'Welcome to \0\x1b[31mbox {"json": 1}\r\nstty: standard input: not a terminal\n'
 ODD = [
-    "",
-    " ",
-    "a  b ",
-    "-",
-    "-x",
-    "--",
-    "--json",
-    "--help",
-    "@other",
-    "~",
-    "$HOME",
-    "`id`",
-    "$(id)",
-    "!!",
-    "a'b",
-    'a"b',
-    "a\\",
-    "\\n",
-    "line\nbreak\n",
-    "tab\there",
-    "*",
-    "[a-z]?",
-    "{a,b}",
-    "a;b|c&d>e<f",
-    "#",
-    "%s",
-    "^",
-    "ünïcödé",
-    "日本",
-    "\udcff\udc80",
-    "\x01\x1b[31m\x7f",
-    "x" * 100_000,
-]
+    "", " ", "a  b ", "-", "-x", "--", "--json", "--help", "@other", "~", "$HOME", "`id`", "$(id)", "!!",
+    "a'b", 'a"b', "a\\", "\\n", "line\nbreak\n", "tab\there", "*", "[a-z]?", "{a,b}", "a;b|c&d>e<f", "#",
+    "%s", "^", "ünïcödé", "日本", "\udcff\udc80", "\x01\x1b[31m\x7f", "x" * 100_000,
+]  # fmt: skip
 
 
 def there_only(line: str) -> str:
