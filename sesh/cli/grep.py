@@ -8,9 +8,6 @@ from sesh import bounds, errors, moments, paths, wording
 from sesh.about import SESH
 from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.tui import console, pager
-from sesh.cli.tui.console import LEAVING, STEPS, MarkedList
-from sesh.client.terminal import RawTerminal
 from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.ops import search
@@ -52,8 +49,6 @@ def grep(
     if cli.json:
         cli.value(rows)
     else:
-        if hits and printing.on_terminal() and not printing.dumb():
-            _choose(cli, hits, pattern)
         _print(hits)
     for line in failed:
         cli.note(line)
@@ -80,34 +75,6 @@ def _print(hits: Sequence[Hit]) -> None:
         follows = name, line + len(hit["after"]) + 1
     if out:
         printing.text("\n".join(out))
-
-
-def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
-    """Show the hits as a list: Enter opens the session's whole text in the pager, at the line.
-
-    Whatever is typed behind `q` stays for the shell.
-    """
-    shown = MarkedList({**STEPS, "k": -1, "j": 1}, range(len(hits)))
-    with RawTerminal() as terminal, console.Stage(terminal, single=True) as stage:
-        while True:
-            width, height = stage.size
-            page = max(1, height - 1)
-            rows = [_row(hits[number], width, marked=number == shown.mark) for number in shown.fitting(page)]
-            head = f"{shown.mark + 1} of {len(hits)} for {wording.plain(pattern)}  Enter opens the text there, q leaves"
-            stage.draw([f"\x1b[2m{wording.cut(head, width)}", *rows])
-            for key in stage.wait()[0]:
-                hit = hits[shown.mark]
-                if key in LEAVING:
-                    return
-                if key == "enter":
-                    pager.read(stage, cli.target_of(hit["host"]), hit["session"], f"+{hit['line']}")
-                shown.press(key, page)
-
-
-def _row(hit: Hit, width: int, *, marked: bool) -> str:
-    name = title((hit["host"], hit["session"]))
-    text = wording.cut(f"{name}:{hit['line']}  {wording.plain(hit['text'])}{_origin(hit)}", width)
-    return f"\x1b[7m{text}" if marked else text
 
 
 def _origin(hit: Hit) -> str:

@@ -142,8 +142,8 @@ TEXTS = {
         "Choose a session with the arrow keys or by typing, its screen beside the list; or a directory to start one "
         "in.\n\nThe session attached last comes first. What you type searches names, hosts, directories, commands and "
         "titles. Ctrl-X kills the selected session, Ctrl-R restarts it (both ask), Ctrl-E renames it, Ctrl-O detaches "
-        "its clients, Ctrl-L opens its lines in the pager. Directories come below the sessions: zoxide's if you have "
-        "it, else those of past sessions. Enter creates a session there, as --here does.",
+        "its clients. Below the sessions come the directories of past ones: Enter creates a session there, as --here "
+        "does.",
         "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
         options={
             **_ATTACHING,
@@ -310,7 +310,6 @@ TEXTS = {
         options={
             **_FOLLOW,
             **_ANSI,
-            "--pager": "Open everything that is kept in $PAGER, at the last line.",
         },
     ),
     "--grep": Texts(
@@ -318,9 +317,7 @@ TEXTS = {
         "REGEX [NAME…] {}",
         "Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too; exits "
         "with 1 if nothing was found. Without NAME it searches all of them, or the session that you are in; a job of "
-        "--exec that is gone only with its NAME.\n\nOn a "
-        "terminal it opens a list of the lines: Enter opens the selected one in $PAGER, q leaves and prints them. "
-        "Into a pipe or a file it prints them at once.",
+        "--exec that is gone only with its NAME.",
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",
         "sesh @web1 @web2 --grep error",
         options={

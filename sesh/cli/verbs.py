@@ -185,7 +185,7 @@ _TYPED: tuple[Row, ...] = (
     ),
     ("--events", "", "events.events", "name?", "--since=N --log", EACH, SESSION),
     ("--screen", "", "views.screen", "name?", "form:--format=FORMAT", EACH, SESSION),
-    ("--logs", "", "views.logs", "name? count?", "--follow,-f --ansi --pager", EACH, SESSION),
+    ("--logs", "", "views.logs", "name? count?", "--follow,-f --ansi", EACH, SESSION),
     ("--grep", "", "grep.grep", "pattern names*", "context:-C=N ignore_case:-i", ALL, SESSION),
     ("--history", "", "shell.history", "name? number?", _ANSI, ONE, SESSION),
     ("--status", "", "status.status", "name?", "", EACH, SESSION),

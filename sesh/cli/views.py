@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 
 from sesh import bounds
-from sesh.about import CALLED, SESH
+from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.tui.pager import page
 from sesh.client.outcome import Outcome
 from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.names import is_name, printable
 from sesh.ops import views
-from sesh.ops.search import MOST_LINES
 from sesh.store import listing
 from sesh.wire import Connection
 
@@ -53,12 +51,9 @@ def logs(
     *,
     follow: bool = False,
     ansi: bool = False,
-    pager: bool = False,
 ) -> int:
-    """`--logs [NAME [N]] [--follow] [--ansi] [--pager]`: print the last lines of scrollback and screen."""
+    """`--logs [NAME [N]] [--follow] [--ansi]`: print the last lines of scrollback and screen."""
     name = cli.session(name)
-    if pager:
-        return _paged(cli, name)
     limit = _LINES
     if count is not None:
         if not bounds.is_decimal(count) or not (int(count) or follow):
@@ -79,7 +74,7 @@ def logs(
     _print_lines(lines[-limit:])
     if len(lines) > limit:
         command = for_host(f"{SESH} --logs {name}", cli.host)
-        cli.note(f"the last {limit} lines; more: {command} N; all: {command} --pager")
+        cli.note(f"the last {limit} lines; more: {command} N")
     return 0
 
 
@@ -113,13 +108,6 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
     with stream:
         stream.audience = cli.audience
         views.LiveLog(stream, count, ansi=ansi, write=write, skipped=skipped, shortened=shortened).follow()
-
-
-def _paged(cli: Invocation, name: str) -> int:
-    if not printing.on_terminal():
-        raise UsageError("--pager needs a terminal", hint=f"write: {CALLED} --logs {name} --ansi | less -R")
-    page(cli.target.call(views.logs, name=name, lines=MOST_LINES, ansi=True), "+G")
-    return 0
 
 
 def _print_lines(lines: list[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import unicodedata
 
-from sesh import paths, proc, programs, reading
+from sesh import paths, proc, reading
 from sesh.errors import Refused, SeshError
 from sesh.names import LONGEST_NAME, is_name
 from sesh.ops import create
@@ -18,10 +18,6 @@ from sesh.reach.op import op
 from sesh.schema import SessionHere
 from sesh.store import records, results
 
-MOST = 500
-"""Directories that are proposed at most."""
-_PATIENCE = 1.0
-"""Seconds for zoxide to answer."""
 _MARKS = (".git", ".jj", ".hg")
 _LATIN = str.maketrans({
     "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ı": "i",
@@ -115,18 +111,11 @@ def valid(text: str) -> str:
 
 
 def directories() -> list[str]:
-    """Directories in which a person may want a session, the likeliest first: zoxide's, else those of past sessions."""
-    listed = programs.printed("zoxide", "query", "-l", timeout=_PATIENCE)
-    likely = [line for line in (listed or "").split("\n") if line[:1] == "/"]
-    return list(dict.fromkeys(likely or _of_past_sessions()))[:MOST]
-
-
-def _of_past_sessions() -> list[str]:
-    """The directories of sessions that have ended, the last one first; jobs left out."""
+    """Directories in which a person may want a session: those of past sessions, the last one first; jobs left out."""
     try:
         ended = [result for result in results.every() if not result.get("job")]
     except Refused:
         return []
     ended.sort(key=lambda result: float(result.get("ended") or 0), reverse=True)
-    directories = (str(result.get("directory")) for result in ended)
-    return [directory for directory in directories if directory[:1] == "/" and os.path.isdir(directory)]
+    listed = dict.fromkeys(str(result.get("directory")) for result in ended)
+    return [directory for directory in listed if directory[:1] == "/" and os.path.isdir(directory)]

@@ -1,4 +1,4 @@
-"""`--grep` and `--logs --pager`: what scrolled by, found and read."""
+"""`--grep`: what scrolled by, found."""
 
 from __future__ import annotations
 

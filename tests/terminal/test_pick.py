@@ -31,6 +31,12 @@ def attached(home: Home, *names: str) -> None:
         file.write("".join(f"{name}\n" for name in names))
 
 
+def past(sesh: Sesh, directory: str) -> None:
+    """Have a session begin and end in a directory."""
+    sesh("--open", "past", directory, "--", "true")
+    assert sesh("--wait", "past", "--exit", "--timeout", "10").code == 0
+
+
 def picture(opened: Terminal) -> str:
     return "\n".join(opened.screen())
 
@@ -176,12 +182,10 @@ def test_rows_of_directories_show_what_tells_them_apart(terminal: Open, sesh: Se
     folders = [f"{home.path}/{folder}/shop" for folder in ("src", "x", ".")]
     for folder in folders:
         os.makedirs(folder, exist_ok=True)
-    zoxide = home.write("bin/zoxide", f"#!/bin/sh\nprintf '%s\\n' {' '.join(map(os.path.normpath, folders))}\n")
-    os.chmod(zoxide, 0o700)
+        past(sesh, folder)
     sesh("--open", "a-session-of-a-long-name", "--", "sh", "-c", "while :; do echo x; sleep 0.05; done")
     home.terminal("a-session-of-a-long-name").wait_for("x")
-    path = f"{home.path}/bin:{os.environ['PATH']}"
-    opened = terminal("--pick", columns=100, env={"PATH": path})
+    opened = terminal("--pick", columns=100)
     opened.wait_for(re.compile(r"attached +working"))
     opened.wait_for(re.compile(r"\+shop +new .*~/src/shop .*│"))
     for place in ("~/x/shop", "~/shop"):
@@ -241,29 +245,14 @@ def test_keys_of_the_picker_act_on_the_marked_session(terminal: Open, sesh: Sesh
     assert sorted(home.names()) == ["build-2", "web-site"]
 
 
-def test_all_lines_of_a_session_open_in_the_pager(terminal: Open, sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work", "--", "sh", "-c", "seq 300; exec cat")
-    pager = home.write("less", '#!/bin/sh\necho "given: $*"; grep -c ""; read x </dev/tty\n')
-    os.chmod(pager, 0o700)
-    opened = terminal("--pick", env={"PAGER": pager})
-    opened.wait_for("1/1")
-    opened.type("\x0c")
-    opened.wait_for("given: -R +G")
-    opened.wait_for(re.compile("^300$", re.MULTILINE))
-    opened.type("\r")
-    opened.wait_for("1/1")
-    opened.type("\x1b")
-
-
 def test_directories_stand_below_the_sessions_and_get_one_named_after_their_repository(
     terminal: Open, sesh: Sesh, home: Home
 ) -> None:
     os.makedirs(os.path.join(home.path, "src/shop/.git"))
     os.makedirs(os.path.join(home.path, "src/shop/deep"))
-    zoxide = home.write("bin/zoxide", f"#!/bin/sh\necho {home.path}/src/shop/deep\n")
-    os.chmod(zoxide, 0o700)
+    past(sesh, os.path.join(home.path, "src/shop/deep"))
     sesh("--open", "work")
-    opened = terminal("--pick", env={"PATH": f"{home.path}/bin:{os.environ['PATH']}"})
+    opened = terminal("--pick")
     opened.wait_for("~/src/shop/deep")
     opened.type("shop")
     opened.wait_for("Enter create shop in ~/src/shop/deep")

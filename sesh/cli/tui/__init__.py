@@ -1,1 +1,1 @@
-"""Lists, questions and the pager, which take the whole terminal. They know no verbs, and return the choice."""
+"""Lists and questions, which take the whole terminal. They know no verbs, and return the choice."""

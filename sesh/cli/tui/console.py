@@ -152,8 +152,8 @@ class Console:
 class Stage(Console):
     """A console on the terminal's alternate screen, as a context manager; the normal screen comes back."""
 
-    def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
-        super().__init__(terminal, single=single)
+    def __init__(self, terminal: RawTerminal) -> None:
+        super().__init__(terminal)
         self._drawn: list[str] = []
 
     def __enter__(self) -> Stage:
@@ -190,9 +190,7 @@ class Stage(Console):
         if "resize" in keys:
             self._drawn = []
             self.terminal.write_all(b"\x1b[m\x1b[2J", _PATIENCE)
-        if "C-z" in keys:  # read alone
-            self.stop()
-        return [key for key in keys if key not in ("resize", "resume", "C-z")], ready
+        return [key for key in keys if key not in ("resize", "resume")], ready
 
     def stop(self) -> None:
         """Stop this process, the terminal restored; once it is continued, enter the alternate screen again."""

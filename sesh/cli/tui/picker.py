@@ -14,12 +14,12 @@ from functools import cache
 from sesh import moments, wording
 from sesh.about import SESH
 from sesh.cli import printing, table
-from sesh.cli.tui import console, pager
+from sesh.cli.tui import console
 from sesh.cli.tui.console import STEPS, MarkedList, Stage, edited, hint
-from sesh.cli.tui.live import Key, LiveSessions, await_change, entries, target_of
+from sesh.cli.tui.live import Key, LiveSessions, await_change, entries
 from sesh.cli.tui.preview import Previews, drawn
 from sesh.client.terminal import RawTerminal
-from sesh.errors import Interrupted, NotFound, SeshError
+from sesh.errors import Interrupted, NotFound
 from sesh.names import LONGEST_NAME, is_name
 from sesh.ops import enter, lookup, places, sessions
 from sesh.ops.index import SessionIndex
@@ -45,11 +45,11 @@ _NAME, _STATE, _ACTIVITY, _IDLE, _DIRECTORY, _RUNS = range(1, 7)
 _GAP = 2
 """Blanks between columns."""
 _HINTS = (
-    "Enter attach  ↑↓ choose  ^X kill  ^E rename  ^R restart  ^O detach  ^L logs  Esc quit",
-    "Enter attach ^X kill ^E rename ^R restart ^O detach ^L logs Esc quit",
-    "^X kill ^E name ^R again ^O detach ^L logs",
-    "^X kill ^E name ^R again ^O out ^L logs",
-    "Enter ^X ^E ^R ^O ^L Esc",
+    "Enter attach  ↑↓ choose  ^X kill  ^E rename  ^R restart  ^O detach  Esc quit",
+    "Enter attach ^X kill ^E rename ^R restart ^O detach Esc quit",
+    "^X kill ^E name ^R again ^O detach",
+    "^X kill ^E name ^R again ^O out",
+    "Enter ^X ^E ^R ^O Esc",
 )
 """The keys and what they do; the first text that fits is shown."""
 
@@ -232,7 +232,7 @@ class _Picker:
         mark = self._marked_session()
         if self._list.press(key, max(1, self._stage.size[1] - 3)):
             return
-        if mark is not None and key in ("C-x", "C-r", "C-e", "C-o", "C-l"):
+        if mark is not None and key in ("C-x", "C-r", "C-e", "C-o"):
             self._begin(key, mark)
         elif (query := edited(self._query, key)) != self._query or key in ("C-u", "C-w", "bspace"):
             self._query, self._list = query, MarkedList(STEPS, around=True)
@@ -246,24 +246,16 @@ class _Picker:
             self._confirm("restart", mark, "restarted", lambda target: target.call(sessions.restart, name=name))
         elif key == "C-e":
             self._question = f"rename {title(mark)} to: ", name, lambda new: self._rename(mark, new)
-        elif key == "C-o":  # of the current one all but the one that looks at this list
+        else:  # of the current one all but the one that looks at this list
             words: dict[str, bool] = {"others": True} if self._shown[mark].get("current") else {}
             self._act(
                 mark,
                 lambda target: target.call(sessions.detach, name=name, **words),
                 f"{title(mark)} has no other client now",
             )
-        else:
-            self._read(mark)
 
     def _confirm(self, verb: str, key: Key, done: str, ask: Callable[[Target], object]) -> None:
         self._question = f"{verb} {title(key)}? [y/N]", None, lambda _: self._act(key, ask, f"{title(key)} was {done}")
-
-    def _read(self, key: Key) -> None:
-        try:
-            pager.read(self._stage, target_of(key[0]), key[1], "+G")
-        except (SeshError, OSError) as error:
-            self._message = wording.one_line(str(error))
 
     def _answered(self, question: str, text: str | None, act: Callable[[str], None], key: str) -> None:
         """Take a key of the answer to the question of the last line."""
