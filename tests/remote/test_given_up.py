@@ -13,7 +13,7 @@ from tests.remote.farm import Farm
 from tests.remote.via import Beside, There
 from tests.support import Home, processes, rounds, wait_until
 
-ROUNDS = rounds(3, 50)
+ROUNDS = rounds(2, 50)
 
 pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of processes")
 

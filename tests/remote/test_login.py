@@ -116,7 +116,6 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell(home: Home, far
     ("key", "code", "said", "asked"),
     [
         (DETACH, 0, "detached from work@box", False),
-        (DETACH, 0, "detached from work@box", True),
         (b"\x03", 1, "lost the link to @box; work may still run there", True),
     ],
 )

@@ -81,7 +81,6 @@ def test_what_follows_dropped_input_is_dropped_as_well_and_said(
     ("key", "line"),
     [
         (b"\x1c", "[detached from work@there; what was typed"),
-        (b"\x03x", "work may still run there; what was typed"),
         (b"\x1b[99;133u", "work may still run there; what was typed"),  # kitty's, with Num Lock
     ],
 )

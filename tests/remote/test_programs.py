@@ -19,7 +19,7 @@ the host's key in the user's own known_hosts."""
 @pytest.mark.needs("rsync")
 @pytest.mark.parametrize(
     "path",
-    [":{}", "{}:", *(pytest.param(path, marks=pytest.mark.soak) for path in ("", ":", ".:{}", "bin::{}"))],
+    [":{}", *(pytest.param(path, marks=pytest.mark.soak) for path in ("{}:", "", ":", ".:{}", "bin::{}"))],
     ids=lambda path: path or "empty",
 )
 def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path: str) -> None:

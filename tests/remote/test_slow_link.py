@@ -44,7 +44,7 @@ def test_the_screen_is_the_sessions_after_a_flood(home: Home, slow: Slow) -> Non
     terminal.wait_for("alive", 20)
 
 
-@pytest.mark.parametrize("lines", [30_000, 120_000])
+@pytest.mark.parametrize("lines", [pytest.param(30_000, marks=pytest.mark.soak), 120_000])
 def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: int) -> None:
     """It ends while its output waits for the link: before that is known to be slow, as that shows, and afterwards."""
     terminal = slow.attach()

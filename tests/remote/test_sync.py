@@ -20,7 +20,7 @@ from tests.support import Home, wait_until
 
 Listing = Callable[..., None]
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
-SHELLS = ["bash", "fish", "csh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("zsh", "dash"))]
+SHELLS = ["fish", "csh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("bash", "zsh", "dash"))]
 FEWER = [(), ("rsync",)]
 """Programs that are missing here: rsync does it, or an archive."""
 

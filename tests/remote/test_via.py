@@ -61,7 +61,7 @@ def test_a_container_that_is_gone_is_told_of_in_its_commands_own_words(
     assert "deploy it" not in done.text()
 
 
-BETWEEN = [("--list",), ("--exec", "job", "--print", "--", "id", "-un"), ("--kill", "keep"), ("work",)]
+BETWEEN = [("--exec", "job", "--print", "--", "id", "-un"), ("--kill", "keep"), ("work",)]
 
 
 @pytest.mark.parametrize("words", BETWEEN, ids=lambda words: words[0])
