@@ -28,7 +28,6 @@ from collections.abc import Iterator
 from sesh import moments, paths, reading, wording, writing
 from sesh.about import CALLED
 from sesh.errors import Refused
-from sesh.log import write
 from sesh.names import printable
 
 Event = dict[str, object]
@@ -40,8 +39,6 @@ _MAX_SIZE = 1 << 20
 """Bytes of the default log at which it is rotated; one older file is kept."""
 _LARGEST = 64 << 20
 """Bytes; ours is cut at far less, but SESH_EVENT_LOG may name another one."""
-_FAULTS = ("deploy_failed", "sync_path_failed", "tool_missing")
-"""Events that also go to the log of what goes wrong (`log.write`), as a link that was lost does."""
 _warned: set[str] = set()
 
 
@@ -88,9 +85,6 @@ def log(event: str, **fields: object) -> None:
 
     A log that cannot be written stops nothing; one that the user has named is reported once, on stderr.
     """
-    if event in _FAULTS or fields.get("reason") == "lost":
-        facts = {key: value for key, value in fields.items() if key != "stderr"}  # which a program printed
-        write("link", f"{event} {json.dumps(facts, separators=(',', ':'))}")
     name = path()
     if not wanted() and not _prepare(name):
         return

@@ -89,7 +89,6 @@ class Config:
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}
-        self.given: list[str] = []
         self._warnings: list[tuple[Place, str]] = []
         self._places: dict[Path, Place] = {}
 
@@ -147,7 +146,6 @@ class Config:
     def take(self, tables: Mapping[str, object], places: dict[Path, Place]) -> None:
         """Takes all that is right, and warns of the rest."""
         self._places = places
-        self.given = [key for key in tables if key in KEYS]
         for key, value in tables.items():
             if key in _SINGLE:
                 shape, expected = _SINGLE[key]

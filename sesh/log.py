@@ -1,4 +1,4 @@
-"""Faults: lines in the file that `SESH_LOG` names, and the last ones of a daemon in memory, for `--status`.
+"""Faults: the last ones of a daemon in memory, for `--status`; with `SESH_DEBUG=1` all of them in a file.
 
 A line of the file has the moment, the process and its part (daemon, link, command), and the fault; nothing that was
 typed, or that a program printed. Daemons inherit the variable from the process that starts them.
@@ -7,6 +7,7 @@ typed, or that a program printed. Daemons inherit the variable from the process 
 from __future__ import annotations
 
 import os
+import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -34,23 +35,27 @@ LARGEST = 4 << 20
 """Bytes of the file; nothing is added beyond."""
 _LONGEST = 1000
 """Characters of a line."""
+_FILE = "debug.log"
+"""The name of the file, in the directory of the sessions."""
 _EXPECTED = (UsageError, NotFound, Exists, CannotStart, Interrupted, KeyboardInterrupt)
 """Errors in the user's request, none of sesh."""
 
 
-def path() -> str:
-    """The file; empty if none is wanted. A relative one lies in HOME, as daemons have no directory of the user's."""
-    named = os.environ.get("SESH_LOG", "")
-    return os.path.join(paths.home(), named) if named else ""
+def wanted() -> bool:
+    """Return whether tracebacks and the file are wanted."""
+    return os.environ.get("SESH_DEBUG", "") not in ("", "0")
 
 
 def write(part: str, text: str) -> None:
-    """Adds a line to the file, if there is to be one and it is the user's own. Never raises."""
-    if not (file := path()):
+    """Adds a line to the file, if it is wanted and the user's own. Never raises."""
+    _append(f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST]}\n")
+
+
+def _append(lines: str) -> None:
+    if not wanted():
         return
-    line = f"{moments.stamp()} {os.getpid()} {part}: {one_line(text)[:_LONGEST]}\n"
     try:
-        writing.append(file, line.encode("utf-8", "replace"), LARGEST)
+        writing.append(os.path.join(paths.directory(), _FILE), lines.encode("utf-8", "replace"), LARGEST)
     except OSError:
         return
 
@@ -68,6 +73,7 @@ def write_error(part: str, error: BaseException) -> None:
         write(part, f"{error.code}{_raised_at(error)}")
     else:
         write(part, f"internal: {_summary(error)}")
+        _append("".join(traceback.format_tb(error.__traceback__)))
 
 
 class FaultLog:

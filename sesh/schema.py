@@ -580,19 +580,3 @@ class Finding(TypedDict):
     state: str
     message: str
     remedy: str | None
-
-
-class Report(TypedDict):
-    """The facts for an issue. `settings`, `variables`: names of those that are set; `sessions`, `remotes`: how many."""
-
-    version: str
-    python: str
-    system: str
-    terminal: str
-    settings: list[str]
-    variables: list[str]
-    sessions: int
-    remotes: int
-    checks: list[Finding]
-    faults: list[str]
-    log: list[str]

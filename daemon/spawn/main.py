@@ -13,7 +13,6 @@ import os
 import signal
 import socket
 import time
-import traceback
 from collections.abc import Mapping
 from errno import EACCES, ENOENT
 
@@ -115,17 +114,10 @@ def run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
         _serve(session, listener, first if first.fileno() >= 0 else None)
     except BaseException as error:
         try:
-            _note_crash(error)
+            log.write_error("daemon", error)
         finally:
             os._exit(1)
     os._exit(0)
-
-
-def _note_crash(error: BaseException) -> None:
-    log.write_error("daemon", error)
-    if os.environ.get("SESH_DEBUG"):
-        text = "".join(traceback.format_exception(error))
-        writing.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
 
 
 def _serve(session: Session, listener: Listener, creator: socket.socket | None) -> None:

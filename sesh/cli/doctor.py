@@ -6,9 +6,8 @@ from sesh import moments, wording
 from sesh.about import CALLED, __version__
 from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
-from sesh.errors import SeshError, UsageError, for_host
+from sesh.errors import SeshError, for_host
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
-from sesh.ops.report import gather
 from sesh.remote import known
 from sesh.schema import Finding
 
@@ -17,10 +16,8 @@ _CLOCKS = 30.0
 _COLOURS = {"ok": "32", "warning": "33", "error": "31"}
 
 
-def doctor(cli: Invocation, *, report: bool = False) -> int:
+def doctor(cli: Invocation) -> int:
     """`--doctor`: 1 if something keeps sesh from working, 0 if it works, with warnings or without."""
-    if report:
-        return _report(cli)
     if not cli.hosts:
         return _report_checks(cli, {None: cli.target_of(None).call(all_)})
     if len(cli.hosts) == 1:
@@ -29,29 +26,6 @@ def doctor(cli: Invocation, *, report: bool = False) -> int:
     failed = {host: [error_row("link", SeshError(reason))] for host, reason in fanout.failures(answers).items()}
     checks = {answer["host"]: answer["checks"] for answer in answers if "checks" in answer}
     return _report_checks(cli, {host: failed.get(host) or checks[host] for host in cli.hosts})
-
-
-def _report(cli: Invocation) -> int:
-    """`--doctor --report`: the exit code is that of `--doctor`."""
-    if cli.hosts:
-        raise UsageError("--report is of this machine", hint="type it there: ssh -t HOST sesh --doctor --report")
-    gathered = gather(cli.target_of(None).call(all_))
-    works = all(finding["state"] != ERROR for finding in gathered["checks"])
-    if cli.json:
-        cli.value({"ok": works, **gathered})
-        return int(not works)
-    for key, value in gathered.items():
-        if not isinstance(value, list):
-            printing.text(f"{key:<10} {value}")
-        elif key in ("settings", "variables"):
-            printing.text(f"{key:<10} {' '.join(value) or 'none'}")
-    for finding in gathered["checks"]:
-        printing.text(_line(finding, coloured=False))
-    for title, lines in (("faults", gathered["faults"]), ("log", gathered["log"])):
-        printing.text(f"{title}:{'' if lines else ' none'}")
-        for line in lines:
-            printing.text(f"  {wording.plain(line)}")
-    return int(not works)
 
 
 def _check_host(cli: Invocation, host: str) -> list[Finding]:

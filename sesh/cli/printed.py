@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from sesh import schema
 from sesh.ops.undeploy import Removed
-from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed, Report, Sent
+from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed, Sent
 from sesh.vt.render.screen_data import Screen
 
 
@@ -152,10 +152,6 @@ class PrintedFindings(Done):
     checks: list[Finding]
 
 
-class PrintedReport(Done, Report):
-    """The report of `--doctor --report`."""
-
-
 class PrintedDeployError(PrintedError):
     """The reason why a deployment failed.
 
@@ -255,7 +251,7 @@ PRINTS: dict[str, object] = {
     "--history": list[schema.Command] | PrintedOutput, "--status": schema.Status, "--state": PrintedState,
     "--resume-with": PrintedResume, "--restore": PrintedImport, "--integrate": PrintedIntegrated,
     "--label": PrintedLabels, "--export": schema.Layout,
-    "--import": PrintedImport, "--sweep": schema.Swept, "--doctor": PrintedFindings | PrintedReport,
+    "--import": PrintedImport, "--sweep": schema.Swept, "--doctor": PrintedFindings,
     "--shell-init": PrintedScript, "--deploy": PrintedHosts, "--upgrade": PrintedHosts, "--forget": PrintedForgotten,
     "--undeploy": PrintedUndeployed, "--reload": PrintedReloaded, "--completions": PrintedScript,
     "--skill": PrintedSkill, "--help": PrintedHelp, "--version": PrintedVersion,

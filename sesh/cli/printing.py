@@ -112,10 +112,9 @@ def report(cause: BaseException, words: Sequence[str], *, json: bool, host: str 
         error = errors.Interrupted(str(cause) or "interrupted")
     else:
         error = _unforeseen(cause, waits=not {"--exec", "-e", "--run"}.isdisjoint(words))
-    if os.environ.get("SESH_LOG"):
+    if log.wanted():
         verbs = [word for word in words if word[:2] == "--" and word in BY_NAME]
         log.write_error(" ".join(["command", *verbs[:1]]), cause)
-    if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
         traceback.print_exception(type(cause), cause, cause.__traceback__)
     try:
         if isinstance(error, errors.Interrupted) and error.typed:

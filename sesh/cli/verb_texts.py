@@ -417,10 +417,7 @@ TEXTS = {
         SETUP, "Check the setup and suggest fixes",
         "{}",
         "Check the setup and suggest fixes; exits with 1 if sesh cannot work.",
-        "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --report",
-        options={
-            "--report": "Print what a bug report needs, without secrets.",
-        },
+        "sesh --doctor", "sesh @gpu --doctor",
     ),
     "--shell-init": Texts(
         SETUP, "Print the shell integration",

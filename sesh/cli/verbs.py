@@ -197,7 +197,7 @@ _TYPED: tuple[Row, ...] = (
     ("--export", "", "layout.export", "", "", ONE, 0),
     ("--import", "", "layout.import_", "file?", "", ONE, 0),
     ("--sweep", "", "sweep.sweep", "", "--older=TIME all_:--all yes:-y --dry-run", ALL, 0),
-    ("--doctor", "", "doctor.doctor", "", "--report", ALL, 0),
+    ("--doctor", "", "doctor.doctor", "", "", ALL, 0),
     ("--shell-init", "", "scripts.shell_init", "shell", "", ONE, HERE),
     ("--deploy", "", "deploy.deploy", "hosts*", "--force", ALL, HERE),
     ("--upgrade", "", "deploy.upgrade", "", "", ONE, HERE),

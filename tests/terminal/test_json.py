@@ -101,7 +101,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--kill": lambda home: [*printed(home, "--kill", "work"), *printed(home, "--kill", "kept", "nosuch")],
     "--kill-all": lambda home: printed(home, "--kill-all", "-y"),
     "--sweep": lambda home: printed(home, "--sweep", "--all", "--older", "0s"),
-    "--doctor": lambda home: [*printed(home, "--doctor"), *printed(home, "--doctor", "--report")],
+    "--doctor": lambda home: printed(home, "--doctor"),
     "--shell-init": lambda home: printed(home, "--shell-init", "bash"),
     "--completions": lambda home: printed(home, "--completions", "bash"),
     "--upgrade": lambda home: printed(home, "--upgrade"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from sesh import log
+from sesh.errors import Refused, UsageError
 from sesh.log import KEPT, FaultLog
 
 
@@ -48,3 +50,21 @@ def test_a_daemon_keeps_faults_of_the_system_in_its_words(error: Exception, told
 
     faults.guard(fail, "a timer")
     assert re.fullmatch(rf"\S+ a fault in a timer: {told} \(test_log\.py:\d+\)", faults.lines()[0])
+
+
+@pytest.mark.parametrize("debug", ["", "0", "1"])
+def test_faults_are_in_a_private_file_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, debug: str
+) -> None:
+    monkeypatch.setenv("SESH_DIR", str(tmp_path))
+    monkeypatch.setenv("SESH_DEBUG", debug)
+    FaultLog().note("a fault in a verb", ValueError("typed"))
+    log.write_error("command --send", Refused("typed"))
+    log.write_error("command --send", UsageError("expected"))
+    if debug != "1":
+        assert list(tmp_path.iterdir()) == []
+        return
+    (file,) = tmp_path.iterdir()
+    assert (file.name, file.stat().st_mode & 0o777) == ("debug.log", 0o600)
+    faults = [line.split(": ", 1)[1] for line in file.read_text().splitlines()]
+    assert faults == ["a fault in a verb: ValueError", "refused"]
