@@ -58,7 +58,7 @@ def attach(
 def introduction(host: str, options: AttachOptions) -> Introduction:
     """The HELLO of this terminal's client, for a request to `host` that it goes along with."""
     terminal = RawTerminal()
-    seen = Shown(terminal.path(), afresh=options.repeat).positions(host)
+    seen = Shown(terminal.path()).positions(host)
     return _introduction(terminal, options, host, {"client": _token(), "replace": options.replace, "seen": seen})
 
 
@@ -72,7 +72,7 @@ class _Client:
         """The attachment to leave once the next session has answered, while a switch is under way."""
         self._token = ""
         """Random name of this client, the same over all connections to one session."""
-        self._shown = Shown(display.terminal.path(), afresh=options.repeat)
+        self._shown = Shown(display.terminal.path())
 
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""

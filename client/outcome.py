@@ -13,9 +13,9 @@ class AttachOptions:
     """The options of a client that attaches.
 
     `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
-    (None leaves that to the daemon); `repeat`: also lines that this terminal was shown before. `detach_key`: None for
-    none. `first_notice`: shown over the first screen, which covers lines printed before. `title`: show what runs in the
-    title of the window. `predict`: show the effect of keys before their echo comes, on a link to another host.
+    (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
+    covers lines printed before. `title`: show what runs in the title of the window. `predict`: show the effect of keys
+    before their echo comes, on a link to another host.
     """
 
     def __init__(
@@ -27,11 +27,10 @@ class AttachOptions:
         detach_key: DetachKey | None = None,
         lines: int | None = None,
         title: bool = False,
-        repeat: bool = False,
         predict: str = "never",
     ) -> None:
         self.read_only, self.replace, self.detach_key = read_only, replace, detach_key
-        self.replay, self.lines, self.repeat = replay, lines, repeat
+        self.replay, self.lines = replay, lines
         self.title, self.predict = title, predict
         self.first_notice = ""
 

@@ -27,15 +27,15 @@ class Shown:
 
     A host never learns of the sessions of another one, and none can change what is remembered of them.
 
-    `tty`: the terminal's path, empty if it has none; `afresh`: as if nothing had been shown.
+    `tty`: the terminal's path, empty if it has none.
     """
 
-    def __init__(self, tty: str, *, afresh: bool = False) -> None:
+    def __init__(self, tty: str) -> None:
         leader = os.getsid(0)
         began = identity.start_time(leader) if tty and leader > 0 else ""
         self._terminal = f"{tty}\t{began}" if began else ""
         self._entry = f"{_PREFIX}{leader}"
-        self._sessions: dict[tuple[str, str], tuple[int, int]] = {} if afresh or not began else self._read()
+        self._sessions: dict[tuple[str, str], tuple[int, int]] = self._read() if began else {}
 
     def positions(self, host: str | None) -> dict[str, int]:
         """Return by id, for each session of a host (None: this machine), the position of the first byte not shown."""

@@ -50,7 +50,6 @@ def _is_quiet(hours: str) -> bool:
 _SINGLE: dict[str, tuple[Shape, str]] = {
     "detach_key": (line, 'one or two keys in quotes, such as "C-b d", or "none"'),
     "replay_lines": (whole(0, MOST_REPLAY_LINES), f"a number from 0 to {MOST_REPLAY_LINES}"),
-    "replay": (choice("new", "all"), '"new" or "all"'),
     "scrollback": (whole(0, MOST_SCROLLBACK), f"a number from 0 to {MOST_SCROLLBACK}"),
     "persist": (flag, "true or false"),
     "keep": (choice(*KEEP), f"one of {', '.join(KEEP)}, in quotes"),
@@ -78,7 +77,6 @@ class Config:
         self.path = path
         self.detach_key = ""
         self.replay_lines = REPLAY_LINES
-        self.replay = "new"
         self.scrollback = SCROLLBACK
         self.persist = True
         self.title = False

@@ -47,7 +47,6 @@ class ViewWords(TypedDict, total=False):
     join: bool
     replace: bool
     read_only: bool
-    replay: bool
     no_replay: bool
     no_detach_key: bool
     predict: str | None
@@ -62,9 +61,8 @@ def check(view: ViewWords) -> None:
     """Raise UsageError if attach options contradict each other."""
     if view.get("predict") not in (None, *PREDICT):
         raise UsageError(f"--predict must be one of {', '.join(PREDICT)}")
-    for one, other in (("join", "replace"), ("replay", "no_replay")):
-        if view.get(one) and view.get(other):
-            raise UsageError(f"--{one} and --{other.replace('_', '-')} cannot be combined")
+    if view.get("join") and view.get("replace"):
+        raise UsageError("--join and --replace cannot be combined")
 
 
 def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
@@ -76,7 +74,6 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
         replay=not view.get("no_replay"),
         detach_key=None if view.get("no_detach_key") else detach_key(cli),
         lines=settings.replay_lines,
-        repeat=view.get("replay", False) or settings.replay == "all",
         predict=view.get("predict") or settings.predict,
         title=settings.title and os.environ.get("TERM", "") not in _WITHOUT_TITLE,
     )

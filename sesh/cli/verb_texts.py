@@ -49,7 +49,6 @@ _PATIENCE = {"--timeout": f"Stop waiting after {_TIME}, with exit code 124; noth
 _JOIN = {"--join": "Attach beside other clients (the default)."}
 _VIEW = {
     "--read-only": "Only watch; keys are ignored.",
-    "--replay": "Show scrollback again that this terminal has already shown.",
     "--no-replay": "Show only the screen, no scrollback.",
     "--predict": "On slow links to hosts, show keys before their echo: adaptive, always, never.",
     "--no-detach-key": "Pass the detach key to the program; leave with `sesh --detach`.",

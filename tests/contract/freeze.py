@@ -18,7 +18,6 @@ Found = TypeVar("Found")
 OTHERS = {
     "detach_key": '"C-b d"',
     "replay_lines": "0",
-    "replay": '"all"',
     "scrollback": "1000000",
     "persist": "false",
     "keep": '"never"',

@@ -113,23 +113,6 @@ def test_a_terminal_that_comes_for_the_first_time_gets_the_scrollback_without_a_
     assert "──" not in terminal.text()
 
 
-@pytest.mark.parametrize("how", ["option", "setting"])
-def test_replay_brings_what_the_terminal_was_shown_before(shell: Shell, home: Home, how: str) -> None:
-    if how == "setting":
-        home.write(".config/sesh/config.toml", 'replay = "all"\n')
-    terminal = shell()
-    enter(terminal, "work")
-    terminal.type("seq -f 'line-%g' 60\r")
-    terminal.wait_for("line-60")
-    leave(terminal)
-    enter(terminal, "work", *(["--replay"] if how == "option" else []))
-    assert told(terminal).count("line-1") == 2
-    leave(terminal)
-    if how == "option":
-        enter(terminal, "work")
-        assert told(terminal).count("line-1") == 2
-
-
 def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: Shell, sesh: Sesh) -> None:
     terminal = shell()
     enter(terminal, "work")
