@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from tests.remote.accounts import FOLDER, ROOT, Account, Accounts
-from tests.remote.door import Door
 from tests.remote.proxy import Proxy
 from tests.remote.runtime import EVERYONE, Runtime
 from tests.remote.sshd import Sshd, make_key
@@ -43,7 +42,6 @@ class Ground:
         self.identity = os.path.join(self.folder, "key")
         self.public_key = make_key(self.identity)
         self.runtime = Runtime(self.folder)
-        self.door = Door(self.folder, self.runtime)
         self.accounts = Accounts(self.folder)
         self._sshds: dict[tuple[tuple[str, str | None], ...], Sshd] = {}
 
@@ -59,7 +57,6 @@ class Ground:
         for sshd in self._sshds.values():
             sshd.stop()
         self.accounts.close()
-        self.door.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -69,13 +66,12 @@ class Far:
     `proxy` is the network before it, where the host was made with `proxied`.
     """
 
-    def __init__(self, farm: Farm, word: str, account: Account, sshd: Sshd, proxy: Proxy | None, door: Door) -> None:
+    def __init__(self, farm: Farm, word: str, account: Account, sshd: Sshd, proxy: Proxy | None) -> None:
         self.farm = farm
         self.word = word
         self.account = account
         self.sshd = sshd
         self._proxy = proxy
-        self._door = door
         self.user, self.home, self.shell = account.name, account.home, account.shell
         self.directory = os.path.join(self.home, ".sesh")
         self.port = proxy.port if proxy else sshd.port
@@ -108,7 +104,8 @@ class Far:
 
     def install(self) -> None:
         """Puts the sesh under test at ~/.local/bin/sesh, without deploying it."""
-        self.write(".local/bin/sesh", self._door.text, 0o755)
+        with open(self.farm.ground.runtime.launcher, encoding="utf-8") as file:
+            self.write(".local/bin/sesh", file.read(), 0o755)
 
     def login_files(self, text: str) -> None:
         """Every login file prints `text` from now on, in sessions that are not interactive too, as far as shells go."""
@@ -123,7 +120,9 @@ class Far:
 
     def sesh(self, *arguments: str, timeout: float = 20, env: Mapping[str, str] | None = None) -> Result:
         """Runs sesh on the host as that user, without ssh; installed or not."""
-        return self._ended(self._door.start(self.account, [*arguments], env), shlex.join(arguments), timeout)
+        runtime = self.farm.ground.runtime
+        process = self.account.start([runtime.python, "-IS", runtime.launcher, *arguments], env)
+        return self._ended(process, shlex.join(arguments), timeout)
 
     def _ended(self, process: subprocess.Popen[bytes], what: str, timeout: float) -> Result:
         try:
@@ -219,7 +218,7 @@ class Farm:
         proxy = Proxy(server.port) if proxied else None
         if proxy:
             self._proxies.append(proxy)
-        far = Far(self, word, account, server, proxy, self.ground.door)
+        far = Far(self, word, account, server, proxy)
         self._hosts.append(far)
         self._name(far, config or {})
         if known:

@@ -72,8 +72,6 @@ class Runtime:
             source = os.path.join(ROOT, room)
             if os.path.isdir(source):
                 shutil.copytree(source, os.path.join(copy, room), symlinks=True, ignore=_HALF_WRITTEN)
-        os.makedirs(os.path.join(copy, "tests"))
-        shutil.copy(os.path.join(ROOT, "tests", "births.py"), os.path.join(copy, "tests"))  # see `support/warmed`
         _open(copy)
         return copy
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import gc
 import importlib
 import io
 import logging
@@ -17,6 +18,7 @@ import mmap
 import os
 import pkgutil
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -34,7 +36,9 @@ import sesh.ops
 import sesh.reach
 import sesh.remote.ssh
 import sesh.vt
-from tests.births import fork_daemons
+from sesh import wire
+from sesh.daemon.spawn import daemonize, launch, main
+from sesh.schema import LaunchSpec
 
 ABLE = sys.platform.startswith("linux") and os.environ.get("COLD") != "1"
 """Whether sesh is forked; COLD=1 has each one started anew."""
@@ -130,7 +134,26 @@ def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> N
     warnings.resetwarnings()
     warnings.simplefilter("ignore")
     logging.getLogger().handlers.clear()
-    fork_daemons()
+    _fork_daemons()
+
+
+def _fork_daemons() -> None:
+    """Have this process fork its daemons, which have what is changed in it, but those that systemd is to start."""
+    spawn = launch._spawn
+
+    def fork(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connection:
+        if prefix:
+            return spawn(spec, prefix, deadline)
+        ours, theirs = socket.socketpair()
+        child = daemonize.fork()
+        if child == 0:
+            ours.close()  # a daemon sees its creator's end by the end of this connection
+            gc.freeze()
+            main.run_spawned(theirs.fileno())
+        theirs.close()
+        return launch._await_daemon(wire.adopt(ours), spec, deadline, child)
+
+    launch._spawn = fork
 
 
 def _end(code: int) -> None:

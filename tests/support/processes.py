@@ -114,7 +114,7 @@ def _listed_children() -> Callable[[int], list[int]]:
 
 def describe(pid: int) -> str:
     """One line for a person: the pid and its command line."""
-    command = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    command = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return f"{pid} {command.stdout.strip() or '(gone)'}"
 
 
