@@ -46,8 +46,9 @@ def test_leaving_gives_the_terminal_back_with_the_last_list(home: Home) -> None:
     opened = home.terminal(command=["bash"])
     opened.wait_for(PROMPT)
     for key in ("q", "\x1b", "\x03"):
+        begun = len(opened.raw)
         opened.type("clear; stty -a > before; sesh --watch; echo code=$?; stty -a > after\r")
-        opened.wait_for(re.compile(r"^ NAME"))
+        opened.wait_for_raw(re.compile(rb"\x1b\[\?1049h.* NAME", re.DOTALL), start=begun)
         opened.type(key)
         opened.wait_for(re.compile(rf"^ NAME .*\n work .*\ncode=0\n{PROMPT}", re.DOTALL | re.MULTILINE))
         assert b"\x1b[?25h\x1b[?1049l" in opened.raw
