@@ -48,7 +48,8 @@ def test_leaving_gives_the_terminal_back_with_the_last_list(home: Home) -> None:
     for key in ("q", "\x1b", "\x03"):
         begun = len(opened.raw)
         opened.type("clear; stty -a > before; sesh --watch; echo code=$?; stty -a > after\r")
-        opened.wait_for_raw(re.compile(rb"\x1b\[\?1049h.* NAME", re.DOTALL), start=begun)
+        opened.wait_for_raw(b"\x1b[?1049h", start=begun)
+        opened.wait_for(re.compile(r"^ NAME"))
         opened.type(key)
         opened.wait_for(re.compile(rf"^ NAME .*\n work .*\ncode=0\n{PROMPT}", re.DOTALL | re.MULTILINE))
         assert b"\x1b[?25h\x1b[?1049l" in opened.raw
