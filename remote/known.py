@@ -85,13 +85,12 @@ class KnownRemote:
     """The record of one remote.
 
     `host`: its name in lists, without `@`: as first typed, see `record`. `aliases`: other names that were typed. `key`:
-    see `Destination.key`. `account`: see `named`. `user`, `hostname`, `port`: as ssh resolves them, empty for a host
-    that another command than ssh reaches. `first_used`, `last_used`: RFC 3339, UTC. `version`: of sesh there, or empty.
+    see `Destination.key`. `account`: see `named`. `port`: as ssh resolves it, empty for a host that another
+    command than ssh reaches. `first_used`, `last_used`: RFC 3339, UTC. `version`: of sesh there, or empty.
     """
 
     def __init__(self, record: RemoteRecord) -> None:
         self.host, self.key = record.get("word") or "", record.get("key") or ""
-        self.user, self.hostname = record.get("user") or "", record.get("hostname") or ""
         self.port, self.version = record.get("port") or "", record.get("version") or ""
         self.first_used, self.last_used = record.get("first_used") or "", record.get("last_used") or ""
         self.aliases, self.account = record.get("aliases") or [], record.get("account") or ""

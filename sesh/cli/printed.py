@@ -110,17 +110,13 @@ class PrintedScreen(Screen):
     format: str
 
 
-class _PrintedText(TypedDict):
+class PrintedText(TypedDict):
+    """The visible rows, plain or with colours. `continued`: the rows, from 0, that continue the line of the row above."""
+
     session: str
     host: str | None
     format: str
     text: str
-
-
-class PrintedText(_PrintedText, total=False):
-    """The visible rows as text or as a picture, by `format`. Only for text and ansi: `lines`, and `continued`, the
-    rows, from 0, that continue the line of the row above."""
-
     lines: list[str]
     continued: list[int]
 

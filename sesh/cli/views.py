@@ -31,7 +31,7 @@ def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> i
     if cli.json:
         return cli.value({**head, **drawn})
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]
-    printing.write(text.encode("utf-8", "replace") + (b"\n" if text and "lines" in drawn else b""))
+    printing.write(text.encode("utf-8", "replace") + (b"\n" if text else b""))
     return 0
 
 

@@ -44,8 +44,7 @@ def test_a_remote_is_recorded_with_all_that_is_known_of_it() -> None:
     assert known.record(there("box"), "1.2")
     assert known.record(there("box"))
     (one,) = known.all()
-    assert (one.host, one.key, one.version) == ("box", "me@10.0.0.1:22", "1.2")
-    assert (one.user, one.hostname, one.port) == ("me", "10.0.0.1", "22")
+    assert (one.host, one.key, one.port, one.version) == ("box", "me@10.0.0.1:22", "22", "1.2")
     assert one.first_used <= one.last_used
     assert one.last_used.endswith("Z")
 
