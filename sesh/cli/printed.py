@@ -111,7 +111,7 @@ class PrintedScreen(Screen):
 
 
 class PrintedText(TypedDict):
-    """The visible rows, plain or with colours. `continued`: the rows, from 0, that continue the line of the row above."""
+    """The rows, plain or with colours. `continued`: the rows, from 0, that go on with the line of the row above."""
 
     session: str
     host: str | None
