@@ -99,11 +99,11 @@ def test_a_session_is_not_attached_in_itself_through_tmux(home: Home, tmux: str)
     terminal.wait_for("code-1")
     assert home.summary("work")["attached"] == 1
     beta = home.terminal("beta")
-    wait_until(lambda: home.summary("beta")["attached"] == 1)
+    beta.wait_for(PROMPT)
     beta.type("\x1c")
     assert beta.exit_code() == 0
     work = home.terminal("work")  # attached last
-    wait_until(lambda: home.summary("work")["attached"] == 2)
+    work.wait_for("code-1")
     work.type("\x1c")
     assert work.exit_code() == 0
     terminal.type(f"clear; {home.path}/bin/sesh -\r")
