@@ -128,19 +128,25 @@ def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: H
     assert identity.start_time(pid)
 
 
-def test_what_a_killed_process_did_not_finish_is_swept(sesh: Sesh, home: Home) -> None:
-    os.makedirs(os.path.join(home.directory, ".results"), mode=0o700)
-    os.makedirs(os.path.join(home.path, ".local/state/sesh/remotes"), mode=0o700)
+def test_what_a_killed_process_or_connection_left_is_swept(sesh: Sesh, home: Home) -> None:
+    remotes = ".local/state/sesh/remotes"
+    for folder in (".results", ".control", f"../{remotes}"):
+        os.makedirs(os.path.join(home.directory, folder), mode=0o700)
     dead = (1 << 22) - 1
-    left = [
-        left_behind(home, entry)
-        for entry in (f".a.json.{dead}.sesh", f"..recent.{dead}.sesh", f".results/.ab.json.{dead}.sesh")
-    ]
-    left.append(left_behind(home, f"../.local/state/sesh/remotes/.ab.json.{dead}.sesh"))
+    entries = (f".a.json.{dead}.sesh", f".results/.ab.json.{dead}.sesh", f"../{remotes}/.ab.json.{dead}.sesh")
+    left = [left_behind(home, entry) for entry in entries]
     living = left_behind(home, f".results/.cd.json.{os.getpid()}.sesh")
     fresh = home.write(f".sesh/.results/.ef.json.{dead}.sesh", "", mode=0o600)
-    assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
-    assert [os.path.exists(path) for path in (*left, living, fresh)] == [False] * 4 + [True] * 2
+    links = [os.path.join(home.directory, ".control", f"{letter * 24}.agent") for letter in "ab"]
+    for link in links:
+        os.symlink("/nowhere", link)
+        os.utime(link, (time.time() - HOURS,) * 2, follow_symlinks=False)
+    with socket.socket(socket.AF_UNIX) as standing:
+        standing.bind(links[1].removesuffix(".agent"))
+        standing.listen()
+        assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
+    assert [os.path.exists(path) for path in (*left, living, fresh)] == [False] * 3 + [True] * 2
+    assert [os.path.lexists(link) for link in links] == [False, True]
     again = left_behind(home, f".b.json.{dead}.sesh")
     sesh("--exec", "--", "true")
     assert not os.path.exists(again), "the next one that writes there takes it away"
@@ -163,21 +169,6 @@ def test_what_sesh_has_not_made_is_no_leftover(sesh: Sesh, home: Home) -> None:
     assert sesh("--sweep", "--older", "0", "--all").stdout == "no leftovers\n"
     sesh("--exec", "--", "true")
     assert all(os.path.exists(os.path.join(home.directory, entry)) for entry in (*others, ".control/mine.sock"))
-
-
-def test_a_link_to_the_agent_of_a_connection_that_has_ended_is_swept(sesh: Sesh, home: Home) -> None:
-    os.makedirs(os.path.join(home.path, ".local/state/sesh/remotes"), mode=0o700)
-    os.makedirs(folder := os.path.join(home.directory, ".control"), mode=0o700)
-    old = time.time() - HOURS
-    links = [os.path.join(folder, f"{letter * 24}.agent") for letter in "ab"]
-    for link in links:
-        os.symlink("/nowhere", link)
-        os.utime(link, (old, old), follow_symlinks=False)
-    with socket.socket(socket.AF_UNIX) as standing:
-        standing.bind(links[1].removesuffix(".agent"))
-        standing.listen()
-        assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "1 of 1 cleared"
-    assert [os.path.lexists(link) for link in links] == [False, True]
 
 
 def test_files_of_a_session_that_is_gone_are_swept_and_what_a_lost_one_needs_stays(sesh: Sesh, home: Home) -> None:
