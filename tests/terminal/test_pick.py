@@ -164,6 +164,8 @@ def test_a_dumb_terminal_gets_a_numbered_question_that_says_how_to_leave(home: H
         opened.type("3\r")
         opened.wait_for("3 is none of the answers\nnumber or name, or q to leave [1]:")
         opened.type(chosen)
+        if chosen == "q\r":
+            assert opened.exit_code() == 1
     opened.wait_for("this is one")
 
 
