@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
 from sesh import gate, session_shapes
+from tests.faults.bridges import ODD_ROWS
 from tests.support import ROOT, Home, Result, Terminal
 
-ODD_ROWS = ("labels", "missing", "newline", "escape", "nan", "huge", "type", "text")
 ACTS = ("\x1b]52", "\x1b]0;", "\x9b", "\x07")
+DETACH = b"\x1c"
 
 
 class Evil:
@@ -21,15 +23,15 @@ class Evil:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.attempts = os.path.join(home.path, "attempts")
-        home.env |= {"PYTHONPATH": ROOT, "ATTEMPTS": self.attempts, "SESH_NO_SYNC": "1"}
+        self.gone = os.path.join(home.path, "gone")
+        home.env |= {"GONE": self.gone, "SESH_NO_SYNC": "1", "TERM": "xterm-kitty"}
 
     def does(self, attack: str) -> None:
-        words = f"{sys.executable} -m tests.faults.bridges {attack}"
+        words = f"env PYTHONPATH={ROOT} {sys.executable} -m tests.faults.bridges {attack}"
         self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {json.dumps(words)}\n")
 
     def sesh(self, attack: str, *words: str) -> Result:
-        """`sesh @evil WORDS` under that attack: no traceback, and nothing that a terminal acts upon."""
+        """Run `sesh @evil WORDS` under that attack: no traceback, and nothing that a terminal acts upon."""
         self.does(attack)
         done = self.home.sesh("@evil", *words)
         assert_harmless(done.stdout + done.stderr)
@@ -39,6 +41,14 @@ class Evil:
         self.does(attack)
         return self.home.terminal("@evil", "work")
 
+    def sent(self) -> int:
+        """Count the bytes that a flood has sent."""
+        try:
+            with open(self.gone, encoding="utf-8") as file:
+                return int(file.read() or 0)
+        except FileNotFoundError:
+            return 0
+
 
 def assert_harmless(printed: str) -> None:
     assert "Traceback" not in printed
@@ -46,8 +56,13 @@ def assert_harmless(printed: str) -> None:
     assert not any(each in printed for each in ACTS)
 
 
+def assert_shown_harmless(terminal: Terminal) -> None:
+    assert_harmless(bytes(terminal.raw).decode("utf-8", "replace"))
+
+
 @pytest.fixture
-def evil(home: Home) -> Evil:
+def evil(home: Home, monkeypatch: pytest.MonkeyPatch) -> Evil:
+    monkeypatch.setattr("sesh.client.channel._LONGEST_GOODBYE", 0.3)  # none of them says good-bye
     return Evil(home)
 
 
@@ -60,14 +75,9 @@ def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
         "subprocess.run(sys.argv[1:])\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
     )
+    words = [sys.executable, "-c", measured, *evil.home.command, "@evil", "--list"]
     done = subprocess.run(
-        [sys.executable, "-c", measured, *evil.home.command, "@evil", "--list"],
-        env=evil.home.environment(),
-        cwd=evil.home.path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        words, env=evil.home.environment(), cwd=evil.home.path, capture_output=True, text=True, timeout=60, check=False
     )
     assert "40 MiB" in done.stderr
     peak = int(done.stdout.split()[-1]) << (0 if sys.platform == "darwin" else 10)
@@ -84,7 +94,7 @@ def test_a_malformed_row_is_left_out_and_said(evil: Evil, kind: str) -> None:
 def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> None:
     assert evil.sesh("row-nan", "--list").code == 0  # from now on it is a known remote
     evil.home.sesh("--open", "mine")
-    for attack in ("rows", "million", "deep", "no-object", "not-json", "odd-welcome", "misframes", "row-missing"):
+    for attack in ("rows", "million", "misframes"):
         evil.does(attack)
         for name in os.listdir(evil.home.path + "/.local/state/sesh/remotes"):
             if name.endswith(".failed"):
@@ -99,15 +109,9 @@ def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> N
     [
         ("million", "values in one answer"),
         ("deep", "not JSON"),
-        ("not-json", "not JSON"),
-        ("no-object", "views.overview is not an object"),
-        ("odd-notes", "RESPONSE.notes[0]"),
         ("odd-error", "RESPONSE.error.code"),
-        ("error", "RESPONSE.error.exit"),
         ("misframes", "does not speak sesh's protocol"),
         ("odd-welcome", "WELCOME.version"),
-        ("odd-protocol", "incompatible"),
-        ("odd-question", "RESPONSE.answers[0]"),
         ("asks", "though nobody can be asked"),
     ],
 )
@@ -116,10 +120,7 @@ def test_what_is_not_of_its_shape_is_one_line(evil: Evil, attack: str, said: str
     assert (done.code, done.stderr.count("\n"), said in done.stderr) == (1, 1, True), done
 
 
-@pytest.mark.parametrize(
-    ("attack", "form"),
-    [("picture", "json"), ("picture-cells", "text"), ("picture-cells", "ansi"), ("picture-null", "text")],
-)
+@pytest.mark.parametrize(("attack", "form"), [("picture", "json"), ("picture-cells", "text")])
 def test_a_screen_in_another_shape_than_was_asked_for_is_one_line(evil: Evil, attack: str, form: str) -> None:
     done = evil.sesh(attack, "--screen", "good", "--format", form)
     assert (done.code, done.stderr.count("\n"), "malformed message: views.screen" in done.stderr) == (1, 1, True), done
@@ -140,18 +141,18 @@ def test_notes_are_printable_and_not_without_end(evil: Evil) -> None:
     assert done.stderr.count("\n") == session_shapes.MOST_NOTES
 
 
-@pytest.mark.parametrize("attack", ["job-text", "job-range", "job-missing", "odd-name"])
+@pytest.mark.parametrize("attack", ["job-range", "odd-name"])
 def test_a_job_with_an_odd_code_or_name_is_one_line_and_255_as_it_may_run(evil: Evil, attack: str) -> None:
     done = evil.sesh(attack, "--exec", "w", "--", "true")
     assert (done.code, done.stderr.count("\n"), "malformed" in done.stderr) == (255, 1, True), done
 
 
-@pytest.mark.parametrize("attack", ["exit-text", "exit-range", "exit-name", "exit-list", "detach-name"])
+@pytest.mark.parametrize("attack", ["exit-range", "exit-name", "detach-name"])
 def test_an_odd_end_of_a_session_is_one_line_and_changes_no_file(evil: Evil, attack: str) -> None:
     terminal = evil.attaches(attack)
     assert terminal.exit_code() == 1
     assert "malformed" in terminal.text()
-    assert_harmless(bytes(terminal.raw).decode("utf-8", "replace"))
+    assert_shown_harmless(terminal)
     with open(os.path.join(evil.home.directory, ".recent"), encoding="utf-8") as file:
         assert file.read() == "@evil work\n"
 
@@ -159,18 +160,18 @@ def test_an_odd_end_of_a_session_is_one_line_and_changes_no_file(evil: Evil, att
 def test_notes_and_notices_reach_the_terminal_as_text(evil: Evil) -> None:
     terminal = evil.attaches("noted")
     terminal.exit_code()
-    assert_harmless(bytes(terminal.raw).decode("utf-8", "replace"))
+    assert_shown_harmless(terminal)
     terminal = evil.attaches("notice")
     terminal.wait_for("hi")
-    assert_harmless(bytes(terminal.raw).decode("utf-8", "replace"))
-    terminal.type(b"\x1c")
+    assert_shown_harmless(terminal)
+    terminal.type(DETACH)
     terminal.exit_code()
 
 
 def test_a_host_cannot_send_its_client_elsewhere(evil: Evil) -> None:
     terminal = evil.attaches("switch")
     terminal.wait_for("hello")
-    terminal.type(b"\x1c")
+    terminal.type(DETACH)
     assert terminal.exit_code() == 0
     assert "detached from work" in terminal.text()
 
@@ -183,10 +184,39 @@ def test_a_question_is_asked_as_text(evil: Evil) -> None:
     assert terminal.exit_code() == 130
 
 
-@pytest.mark.parametrize(
-    ("attack", "verb"), [("dies", "--wait"), ("silent", "--run"), ("mute", "--exec"), ("prattles", "--wait")]
-)
+@pytest.mark.parametrize(("attack", "verb"), [("dies", "--wait"), ("silent", "--run"), ("mute", "--exec")])
 def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> None:
     """It took eight seconds, and twenty to begin with."""
-    done = evil.sesh(attack, verb, "work", "--timeout", "1", *(["--", "true"] if verb != "--wait" else []))
+    done = evil.sesh(attack, verb, "work", "--timeout", "0.5", *(["--", "true"] if verb != "--wait" else []))
     assert done.code == 124, done
+
+
+def peak(pid: int) -> int:
+    """Return the bytes that a process has had in memory at the most."""
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+        found = re.search(r"VmHWM:\s+(\d+) kB", file.read())
+    assert found is not None
+    return int(found[1]) << 10
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
+@pytest.mark.parametrize(("attack", "sent", "most"), [("crumbs", 3 << 18, 2 << 20), ("held", 3 << 20, 2 << 20)])
+def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(
+    evil: Evil, attack: str, sent: int, most: int
+) -> None:
+    """`crumbs` took a hundred times what the host sent, `held` all of it."""
+    terminal = evil.attaches(attack)
+    terminal.wait_for_raw(b"hello")  # which the flood soon scrolls away
+    before = peak(terminal.pid)
+    terminal.wait_until(lambda: evil.sent() > sent, 120)
+    assert peak(terminal.pid) < before + most
+    terminal.type(DETACH)
+    assert terminal.exit_code(5) == 0
+    assert terminal.termios() == terminal.first_termios
+
+
+def test_a_ping_is_short(evil: Evil) -> None:
+    terminal = evil.attaches("long-ping")
+    assert terminal.exit_code() == 1
+    assert "malformed" in terminal.text()
+    assert terminal.termios() == terminal.first_termios
