@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,29 +19,19 @@ from tests.support import ROOT, Home, forking, processes, wait_until
 
 
 class Creator:
-    """One process that creates sessions: a fork of the tests' own, with what a test has changed there.
+    """One process that creates sessions: a fork of the tests' own, with its umask and what a test has changed there."""
 
-    `before`: shell words that prepare it, such as `ulimit -n 99 &&`; it is an interpreter of its own then, and so are
-    its daemons.
-    """
-
-    def __init__(self, home: Home, before: str = "", **env: str) -> None:
+    def __init__(self, home: Home, **env: str) -> None:
         environment, pipe = {**home.environment(), "SESH_DEBUG": "1", **env}, subprocess.PIPE
-        if forking.fits(environment) and not before:
-            streams = (pipe, pipe, subprocess.DEVNULL)
-            words = ["creator"]
+        streams = (pipe, pipe, subprocess.DEVNULL)
+        if forking.fits(environment):
             self.process = forking.start(
-                words, env=environment, cwd=ROOT, streams=streams, mark=home.mark, program=creator.start
+                ["creator"], env=environment, cwd=ROOT, streams=streams, mark=home.mark, program=creator.start
             )
         else:
-            program = f'{before} exec "$@"', "sh", sys.executable, "-m", "tests.faults.creator"
+            words = [sys.executable, "-m", "tests.faults.creator"]
             self.process = subprocess.Popen(
-                ["/bin/sh", "-c", *program],
-                stdin=pipe,
-                stdout=pipe,
-                stderr=subprocess.DEVNULL,
-                cwd=ROOT,
-                env=environment,
+                words, stdin=pipe, stdout=pipe, stderr=streams[2], cwd=ROOT, env=environment
             )
 
     def create(self, name: str, *command: str, hold: bool = False, wait: bool = False, **spec: Any) -> None:
@@ -63,12 +52,6 @@ class Creator:
             raise rebuild(answer)
         return dict(answer)
 
-    @property
-    def answers(self) -> int:
-        """The descriptor that outcomes come from."""
-        assert self.process.stdout is not None
-        return self.process.stdout.fileno()
-
     def close(self) -> None:
         """Ends the process; the sessions live on."""
         for pipe in (self.process.stdin, self.process.stdout):
@@ -88,11 +71,6 @@ class Client:
         self.sequence = 0
         self.closed = False
         self.send(wire.greeting("attach", columns=columns, rows=rows, **hello))
-
-    @property
-    def socket(self) -> socket.socket:
-        """Another object for the same socket; close it after use."""
-        return socket.socket(fileno=os.dup(self.connection.inbound))
 
     def send(self, data: bytes) -> None:
         self.connection.send(data, time.monotonic() + 10)
@@ -162,30 +140,21 @@ class Daemons:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.default_creator: Creator | None = None
-        self._others: list[Creator] = []
+        self.creators: list[Creator] = []
+        """The first of them makes what `start` and `job` ask for."""
         self._clients: list[Client] = []
 
-    def creator(self, before: str = "", **env: str) -> Creator:
-        """Another creator, started behind the shell words `before` with these variables."""
-        self._others.append(Creator(self.home, before, **env))
-        return self._others[-1]
-
-    def creator_pid(self) -> int:
-        """The pid of the creator that `start` uses."""
-        return self.default_creator.process.pid if self.default_creator is not None else 0
+    def creator(self, **env: str) -> Creator:
+        """Another creator, started with these variables."""
+        self.creators.append(Creator(self.home, **env))
+        return self.creators[-1]
 
     def start(self, name: str, *command: str, **spec: Any) -> int:
         """Creates a session; the pid of its daemon."""
-        creator = self._default_creator()
-        creator.create(name, *command, **spec)
-        creator.outcome()
+        first = self.creators[0] if self.creators else self.creator()
+        first.create(name, *command, **spec)
+        first.outcome()
         return self.pid(name)
-
-    def _default_creator(self) -> Creator:
-        if self.default_creator is None:
-            self.default_creator = self.creator()
-        return self.default_creator
 
     def sh(self, name: str, script: str, **spec: Any) -> int:
         """A session that runs a shell script."""
@@ -199,9 +168,9 @@ class Daemons:
 
     def job(self, script: str, **spec: Any) -> tuple[dict[str, Any], str]:
         """A job that runs a shell script to its end, waited for by its creator: the result and the output."""
-        creator = self._default_creator()
-        creator.create("job", "/bin/sh", "-c", script, wait=True, job=True, **spec)
-        answer = creator.outcome()
+        first = self.creators[0] if self.creators else self.creator()
+        first.create("job", "/bin/sh", "-c", script, wait=True, job=True, **spec)
+        answer = first.outcome()
         return answer["result"], answer["output"]
 
     def attach(self, name: str, **hello: Any) -> Client:
@@ -244,7 +213,7 @@ class Daemons:
         """Ends everything."""
         for client in self._clients:
             client.close()
-        for other in self._others:
+        for other in self.creators:
             other.close()
         processes.kill(self.home.processes())
         wait_until(lambda: not self.home.processes(), what="the end of every process")
@@ -260,29 +229,13 @@ def gone(*pids: int, timeout: float = 5) -> None:
     wait_until(lambda: not any(map(running, pids)), timeout, what=f"the end of {pids}")
 
 
-def children(pid: int) -> list[tuple[int, str]]:
-    """(pid, state) of a process's children."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdecimal():
-            try:
-                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
-                    fields = file.read().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if fields[1] == str(pid):
-                found.append((int(entry), fields[0]))
-    return found
-
-
 def resident(pid: int) -> int:
     """Count the bytes of memory that a process has for itself: what it shares with the tests' own is none of it."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         return sum(int(line.split()[1]) << 10 for line in file if line.startswith("Private_"))
 
 
-def kill(pid: int, number: int = signal.SIGKILL) -> None:
-    """Sends a signal and, for SIGKILL, waits for the end."""
-    os.kill(pid, number)
-    if number == signal.SIGKILL:
-        gone(pid)
+def kill(pid: int) -> None:
+    """Sends SIGKILL, and waits for the end."""
+    os.kill(pid, signal.SIGKILL)
+    gone(pid)

@@ -75,7 +75,11 @@ def test_from_the_fourth_on_daemons_come_from_a_zygote_that_ends_before_the_last
 
 def test_a_session_from_a_zygote_has_its_creators_environment_directory_and_umask(daemons: Daemons, home: Home) -> None:
     start_zygote(daemons)
-    creator = daemons.creator("umask 027;", MINE="own")
+    own = os.umask(0o027)
+    try:
+        creator = daemons.creator(MINE="own")
+    finally:
+        os.umask(own)
     creator.create("four", "/bin/sh", "-c", SHOW, directory=home.path)
     creator.outcome()
     assert forked(daemons, "four")
@@ -97,11 +101,14 @@ def test_a_creator_with_other_limits_does_without_the_zygote(daemons: Daemons) -
     assert "up to 200 files" in daemons.wait_for("four", "files")
 
 
-def test_a_zygote_that_hangs_or_dies_keeps_no_session_from_starting_or_going_on(daemons: Daemons) -> None:
+def test_a_zygote_that_hangs_or_dies_keeps_no_session_from_starting_or_going_on(
+    daemons: Daemons, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parent = start_zygote(daemons)
     daemons.start("four", *SLEEP)
     os.kill(parent, signal.SIGSTOP)
-    daemons.start("five", *SLEEP)
+    monkeypatch.setattr("sesh.daemon.spawn.zygote.ANSWER_TIMEOUT", 0.3)
+    assert daemons.home.sesh("--open", "five", "--", *SLEEP).code == 0
     assert not forked(daemons, "five")
     kill(parent)
     daemons.start("six", *SLEEP)
