@@ -17,3 +17,10 @@ def daemons(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemons]:
     own = Daemons(home)
     yield own
     own.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Daemons wait for hardly a moment for a client that takes nothing."""
+    for place in ("ending", "clients.relay", "clients.registry"):
+        monkeypatch.setattr(f"sesh.daemon.{place}.STALLED", 0.2)

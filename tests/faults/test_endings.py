@@ -44,11 +44,7 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
     assert (end["code"], end["signal"], end["name"]) == (5, None, "work")
 
 
-def test_a_client_that_takes_nothing_keeps_no_daemon_from_ending(
-    daemons: Daemons, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for place in ("ending", "clients.relay", "clients.registry"):
-        monkeypatch.setattr(f"sesh.daemon.{place}.STALLED", 0.2)
+def test_a_client_that_takes_nothing_keeps_no_daemon_from_ending(daemons: Daemons, impatient: None) -> None:
     daemons.quiet("work", "read go; seq 1 200000; exit 5")
     daemon, sleeper = daemons.pid("work"), daemons.attach("work")
     sleeper.type(b"\n")

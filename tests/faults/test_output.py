@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from sesh import protocol
-from sesh.daemon.pty.output_log import IN_MEMORY
+from sesh import platform, protocol, system, writing
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, rounds, wait_until
 
-LAST = rounds(2_800_000, 10_900_000)
-"""`seq 1 LAST` is 24 megabytes on a terminal, where each line ends with two bytes; a hundred under LONG=1."""
-MOST = IN_MEMORY + (6 << 20)
+LAST = rounds(1_400_000, 10_900_000)
+"""`seq 1 LAST` is 12 megabytes on a terminal, where each line ends with two bytes; a hundred under LONG=1."""
+MEMORY = 2 << 20
+"""Bytes that the emulator may be behind in memory."""
+MOST = MEMORY + (6 << 20)
 """Bytes that the daemon may take for it: what the emulator may be behind, and its scrollback."""
-LAG = IN_MEMORY // 4
-"""Bytes that the emulator may be behind where that is tried."""
+
+
+@pytest.fixture(autouse=True)
+def little(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("pty.output_log", "screen.model", "screen.checkpoint", "clients.relay", "ending"):
+        monkeypatch.setattr(f"sesh.daemon.{place}.IN_MEMORY", MEMORY)
 
 
 def expected() -> tuple[int, str]:
@@ -57,20 +65,47 @@ def test_many_megabytes_arrive_whole_and_in_order(daemons: Daemons) -> None:
     assert screen[-2:] == [str(LAST), "end"]
 
 
-def test_a_flood_beyond_what_the_emulator_may_be_behind_waits_for_it_and_loses_nothing(
-    daemons: Daemons, monkeypatch: pytest.MonkeyPatch
+FLOOD = r'read go; yes "$(printf "%0120d\033[K" 0)" | head -n 30000; seq 1 3000; : >done; exec cat'
+"""Four megabytes in a form that takes no short cut."""
+local = pytest.mark.skipif(
+    not (platform.LINUX and system.on_local_disk("/tmp")), reason="needs /proc, and a directory that is not in memory"
+)
+
+
+def unnamed(pid: int) -> bool:
+    """Tell whether a daemon has a file without a name open, but for memory that outlives `exec`."""
+    names = [os.readlink(f"/proc/{pid}/fd/{entry}") for entry in os.listdir(f"/proc/{pid}/fd")]
+    return any(name.endswith(" (deleted)") and "memfd" not in name for name in names)
+
+
+@local
+@pytest.mark.parametrize("persist", [True, False])
+def test_what_the_emulator_is_far_behind_lies_on_disk_or_waits_and_is_not_lost(
+    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch, persist: bool
 ) -> None:
-    """More than the bound, in a form that takes no short cut, with nobody attached."""
-    script = r"""read go; yes "$(printf '%0200d\033[K' 0)" | head -n 40000; seq 1 3000; exec cat"""
-    monkeypatch.setattr("sesh.daemon.pty.output_log.IN_MEMORY", LAG)
-    daemons.quiet("work", script)
-    before = daemons.ask("work", "status")["session"]["position"]
+    """A session that is to leave nothing on disk has its program wait."""
+    before, whole = sorted(os.listdir(home.directory)), writing.unnamed_file
+
+    def noted() -> int:
+        descriptor = whole()
+        home.write("mode", f"{stat.S_IMODE(os.stat(descriptor).st_mode):o}")
+        return descriptor
+
+    monkeypatch.setattr(writing, "unnamed_file", noted)
+    monkeypatch.setattr("sesh.daemon.screen.model.LULL", 1000.0)
+    pid = daemons.quiet("work", FLOOD, directory=home.path, persist=persist)
+    begun = daemons.ask("work", "status")["session"]["position"]
     daemons.ask("work", "send", b"\n")
-    size = 40_000 * (200 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
-    assert size > LAG + (2 << 20)
-    daemons.wait_for("work", "\n3000", timeout=60)
-    assert daemons.ask("work", "status")["session"]["position"] == before + size
-    assert daemons.show("work", "logs", lines=3001).split("\n") == [f"{0:0200}", *map(str, range(1, 3001)), ""]
+    wait_until(lambda: os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
+    daemons.wait_for("work", "\n3000", timeout=60)  # asked before the flood's last bytes it would not wait for them
+    assert daemons.show("work", "logs", lines=3001).split("\n") == [f"{0:0120}", *map(str, range(1, 3001)), ""]
+    size = 30_000 * (120 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
+    assert daemons.ask("work", "status")["session"]["position"] == begun + size
+    assert os.path.exists(f"{home.path}/mode") == persist
+    assert not persist or Path(home.path, "mode").read_text() == "600"
+    assert not unnamed(pid)
+    assert resident(pid) < 60 << 20
+    assert {name for name in os.listdir(home.directory) if name[:2] == ".u"} <= set(before)
 
 
 BURST = r"""
@@ -102,8 +137,39 @@ def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_
 
 
 def test_the_retained_output_is_at_least_the_last_quarter_megabyte(daemons: Daemons) -> None:
-    result, output = daemons.job("seq 1 400000")
-    printed = "".join(f"{number}\r\n" for number in range(1, 400_001))
+    result, output = daemons.job("seq 1 200000")
+    printed = "".join(f"{number}\r\n" for number in range(1, 200_001))
     assert result["truncated"] == (len(output) < len(printed))
     assert len(output) >= 256 << 10
     assert printed.endswith(output)
+
+
+PROGRAM = """
+import sys, tty
+tty.setraw(0)
+print("ready", end="", flush=True)
+sys.stdin.buffer.read1(1)
+sys.stdout.buffer.write({unit!r} * (60_000 // len({unit!r})))
+sys.stdout.buffer.write(b"\\x18\\x1b[?69l\\x1b[m\\x1b[2J\\x1b[Hend of it\\r\\n")
+sys.stdout.flush()
+while key := sys.stdin.buffer.read1(1):
+    sys.stdout.buffer.write(b"[" + key + b"]")
+    sys.stdout.flush()
+"""
+
+
+@pytest.mark.parametrize("unit", [b"x\x1b[1;1;100;300${", b"a\x1b[1000000000000000000b\x1b[31m"])
+def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_echo(home: Home, unit: bytes) -> None:
+    """It cost the emulator minutes."""
+    program = home.write("program.py", PROGRAM.format(unit=unit))
+    first = home.terminal("work", "--", sys.executable, program, columns=300, rows=100)
+    first.wait_for("ready")
+    first.type("g")
+    first.wait_for_raw(b"end of it", timeout=60)
+    first.type(b"\x1c")
+    assert first.exit_code(timeout=60) == 0
+    again = home.terminal("work", "--no-replay", columns=300, rows=100)
+    again.wait_for("end of it", timeout=60)
+    again.type("k")
+    again.wait_for("[k]", timeout=60)
+    assert home.sesh("--status", "work", timeout=60).code == 0
