@@ -2,62 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import socket
 import subprocess
-import sys
 import time
 from typing import Any
 
+import pytest
+
 from sesh import identity, protocol, wire
-from sesh.errors import SeshError, TimedOut, Unreachable, rebuild
+from sesh.daemon.spawn import launch, main
+from sesh.errors import SeshError, TimedOut, Unreachable
 from sesh.messages import Answer
+from sesh.schema import LaunchSpec
 from sesh.store import records
-from tests.faults import creator
-from tests.support import ROOT, Home, forking, processes, wait_until
+from tests.support import Home, forking, processes, wait_until
 
-
-class Creator:
-    """One process that creates sessions: a fork of the tests' own, with its umask and what a test has changed there."""
-
-    def __init__(self, home: Home, **env: str) -> None:
-        environment, pipe = {**home.environment(), "SESH_DEBUG": "1", **env}, subprocess.PIPE
-        streams = (pipe, pipe, subprocess.DEVNULL)
-        if forking.fits(environment):
-            self.process = forking.start(
-                ["creator"], env=environment, cwd=ROOT, streams=streams, mark=home.mark, program=creator.start
-            )
-        else:
-            words = [sys.executable, "-m", "tests.faults.creator"]
-            self.process = subprocess.Popen(
-                words, stdin=pipe, stdout=pipe, stderr=streams[2], cwd=ROOT, env=environment
-            )
-
-    def create(self, name: str, *command: str, hold: bool = False, wait: bool = False, **spec: Any) -> None:
-        """Asks for a session; `outcome` says how it went."""
-        assert self.process.stdin is not None
-        request = {"spec": {"name": name, "command": list(command) or None, **spec}, "hold": hold, "wait": wait}
-        self.process.stdin.write(json.dumps(request).encode() + b"\n")
-        self.process.stdin.flush()
-
-    def outcome(self) -> dict[str, Any]:
-        """Waits for the outcome. Raises the error that came back."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "the creator died"
-        answer: dict[str, Any] = json.loads(line)
-        assert answer.get("code") != "crash", answer["message"]
-        if "code" in answer:
-            raise rebuild(answer)
-        return dict(answer)
-
-    def close(self) -> None:
-        """Ends the process; the sessions live on."""
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                pipe.close()
-        self.process.wait(10)
+SPEC: LaunchSpec = {
+    "directory": "/", "command": None, "extra": {}, "columns": 80, "rows": 24, "width": 0, "height": 0, "labels": {},
+    "keep": False, "job": False, "timeout": None, "login": False, "term": None, "colorterm": None,
+}  # fmt: skip
 
 
 class Client:
@@ -135,25 +100,50 @@ class Client:
         self.connection.close()
 
 
+def _become_daemon() -> None:
+    if os.fork():  # who leads a session cannot leave it
+        os._exit(0)
+    main.run_spawned(os.dup(0))
+
+
 class Daemons:
     """The daemons of one home."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.creators: list[Creator] = []
-        """The first of them makes what `start` and `job` ask for."""
         self._clients: list[Client] = []
+        self._forks: list[subprocess.Popen[bytes]] = []
 
-    def creator(self, **env: str) -> Creator:
-        """Another creator, started with these variables."""
-        self.creators.append(Creator(self.home, **env))
-        return self.creators[-1]
+    def create(self, name: str, *command: str, **spec: Any) -> wire.Connection:
+        """Create a session; the connection by which its creator would feed it, or wait for it."""
+        environment = self.home.environment({"SESH_DEBUG": "1"})
+        asked: Any = {**SPEC, "environment": environment, "name": name, "command": list(command) or None, **spec}
+        with pytest.MonkeyPatch.context() as patch:
+            if forking.fits(environment):
+                patch.setattr(launch, "_spawn", self._fork)
+            patch.setattr(launch, "_ZYGOTE_FROM", 1 << 30)
+            for key, value in environment.items():
+                patch.setenv(key, value)
+            return launch.start_daemon(asked)
+
+    def _fork(self, spec: LaunchSpec, _prefix: list[str], deadline: float) -> wire.Connection:
+        """Have a fork of this process become the daemon, with what a test has changed here."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            child = forking.start(
+                ["daemon"],
+                env=spec["environment"],
+                cwd="/",
+                streams=(theirs.fileno(), subprocess.DEVNULL, subprocess.DEVNULL),
+                mark=self.home.mark,
+                program=_become_daemon,
+            )
+        self._forks.append(child)
+        return launch._await_daemon(wire.adopt(ours), spec, deadline, child.pid)
 
     def start(self, name: str, *command: str, **spec: Any) -> int:
         """Creates a session; the pid of its daemon."""
-        first = self.creators[0] if self.creators else self.creator()
-        first.create(name, *command, **spec)
-        first.outcome()
+        self.create(name, *command, **spec).close()
         return self.pid(name)
 
     def sh(self, name: str, script: str, **spec: Any) -> int:
@@ -168,10 +158,10 @@ class Daemons:
 
     def job(self, script: str, **spec: Any) -> tuple[dict[str, Any], str]:
         """A job that runs a shell script to its end, waited for by its creator: the result and the output."""
-        first = self.creators[0] if self.creators else self.creator()
-        first.create("job", "/bin/sh", "-c", script, wait=True, job=True, **spec)
-        answer = first.outcome()
-        return answer["result"], answer["output"]
+        with self.create("job", "/bin/sh", "-c", script, job=True, **spec) as connection:
+            connection.hello("request")
+            result, output = connection.request("wait", output=True)
+        return dict(result), output.decode("latin-1")
 
     def attach(self, name: str, **hello: Any) -> Client:
         """An attached client, which has been welcomed."""
@@ -213,10 +203,10 @@ class Daemons:
         """Ends everything."""
         for client in self._clients:
             client.close()
-        for other in self.creators:
-            other.close()
         processes.kill(self.home.processes())
         wait_until(lambda: not self.home.processes(), what="the end of every process")
+        for fork in self._forks:
+            fork.wait()
 
 
 def running(pid: int) -> bool:

@@ -19,8 +19,7 @@ from sesh import paths
 from sesh.daemon.spawn import launch, main
 from sesh.errors import Refused
 from sesh.store import records
-from tests.faults.creator import SPEC
-from tests.faults.daemons import Daemons, gone
+from tests.faults.daemons import SPEC, Daemons, gone
 from tests.support import Home, wait_until
 
 SLEEP = ("/bin/sleep", "100")

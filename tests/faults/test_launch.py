@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from sesh import about, paths, platform, proc, wire
-from sesh.errors import Exists, InvalidName, Refused, SeshError
+from sesh.errors import InvalidName, Refused, SeshError
 from sesh.store import records, results
-from tests.faults.daemons import Daemons, kill
-from tests.support import Home, Terminal, processes, rounds, wait_until
+from tests.faults.daemons import Daemons
+from tests.support import Home, Terminal, forking, processes, rounds, wait_until
 
 SLEEP = ("/bin/sleep", "100")
 STATUS = "grep ^Sig /proc/self/status; umask; ulimit -n; ls -l /proc/$$/fd; pwd; tty; echo done; sleep 100"
@@ -113,11 +113,9 @@ def test_r03_a_missing_directory_is_made_private_under_any_umask(daemons: Daemon
     os.rmdir(home.directory)
     own = os.umask(mask)
     try:
-        creator = daemons.creator()
+        daemons.sh("work", "umask; echo done; sleep 100")
     finally:
         os.umask(own)
-    creator.create("work", "/bin/sh", "-c", "umask; echo done; sleep 100")
-    creator.outcome()
     assert f"0{mask:03o}" in daemons.wait_for("work", "done")
     assert stat.S_IMODE(os.lstat(home.directory).st_mode) == 0o700
     for path in (paths.socket_path("work"), paths.record_path("work"), os.path.join(paths.directory(), ".lock")):
@@ -129,10 +127,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
 ) -> None:
     """It did not sleep any more: the socket stayed ready, and each attempt failed."""
     monkeypatch.setattr("sesh.daemon.server.CROWDED", 600.0)
-    creator = daemons.creator()
-    resource.prlimit(creator.process.pid, resource.RLIMIT_NOFILE, (24, 24))
-    creator.create("work", "/bin/sleep", "100")
-    creator.outcome()
+    resource.prlimit(daemons.start("work", *SLEEP), resource.RLIMIT_NOFILE, (24, 24))
     connection = wire.connect("work")
     connection.hello("request")
 
@@ -266,41 +261,30 @@ def test_what_keeps_a_session_from_starting_comes_back_and_leaves_nothing(daemon
     with pytest.raises(InvalidName):
         daemons.start("../work", "/bin/true")
     assert daemons.litter() == []
-    wait_until(lambda: home.processes() == [daemons.creators[0].process.pid], what="the end of those that failed")
+    wait_until(lambda: home.processes() == [], what="the end of those that failed")
 
 
-def test_r08_of_several_launches_of_one_name_at_once_exactly_one_succeeds(daemons: Daemons, home: Home) -> None:
-    creators = [daemons.creator() for _ in range(4)]
-    for turn in range(4):
-        for creator in creators:
-            creator.create(f"work{turn}", "/bin/sleep", "100")
-        outcomes = []
-        for creator in creators:
-            try:
-                creator.outcome()
-                outcomes.append("created")
-            except Exists:
-                outcomes.append("exists")
-        assert sorted(outcomes) == ["created", "exists", "exists", "exists"]
-    wait_until(lambda: len(home.processes()) == 4 * 2 + 5, what="a daemon and a program for each, creators, the zygote")
-
-
-def test_a_session_outlives_a_creator_that_is_killed_and_its_creators_group(daemons: Daemons) -> None:
-    creator = daemons.creator()
-    creator.create("work", "/bin/cat", hold=True)
-    creator.outcome()
-    kill(creator.process.pid)
-    assert daemons.alive("work")
+def test_r08_of_several_launches_of_one_name_at_once_exactly_one_succeeds(home: Home) -> None:
+    for name in ("one", "two", "three"):
+        creators = [home.start("--exec", name, "--", *SLEEP, held=True) for _ in range(4)]
+        for each in creators:
+            wait_until(lambda pid=each.pid: processes.stopped(pid) or not forking.ABLE)  # type: ignore[misc]
+        for each in creators:
+            os.kill(each.pid, signal.SIGCONT)
+        wait_until(lambda these=creators: sum(each.poll() is not None for each in these) == 3)  # type: ignore[misc]
+        assert home.summary(name)["state"] == "running"
+        assert home.sesh("--kill", name).code == 0
+        said = sorted(each.communicate()[1] for each in creators)
+        assert sum(b"already runs" in each for each in said) == 3, said
+    wait_until(lambda: not home.processes(), what="nothing is left of those that did not succeed")
 
 
 def test_a_job_whose_creator_dies_before_it_feeds_it_sees_the_end_of_its_input(daemons: Daemons) -> None:
     """Where somebody else was connected at that moment, the job waited for input as long as that was so."""
-    creator = daemons.creator()
-    creator.create("work", "/bin/sh", "-c", "cat >/dev/null; exit 9", job=True, stdin=True, hold=True)
-    creator.outcome()
+    feeder = daemons.create("work", "/bin/sh", "-c", "cat >/dev/null; exit 9", job=True, stdin=True)
     with wire.connect("work") as other:
         other.hello("request")
-        creator.close()
+        feeder.close()
         result = wait_until(lambda: results.newest("work"), what="the job's end")
     assert result["exit_code"] == 9
 

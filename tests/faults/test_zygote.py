@@ -10,7 +10,6 @@ import signal
 import pytest
 
 from sesh import about, paths, platform, proc
-from sesh.errors import CannotStart
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, wait_until
 
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.skipif(not (platform.LINUX and hasattr(os, "pidfd_open"
 
 
 def zygotes(home: Home) -> list[int]:
-    """The zygotes of a home."""
+    """Return the zygotes of a home."""
     return [pid for pid in home.processes() if proc.command_of(pid) == [about.ZYGOTE]]
 
 
@@ -31,9 +30,16 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sesh.daemon.spawn.zygote.ANSWER_TIMEOUT", 9.0)
 
 
-def forked(daemons: Daemons, name: str) -> bool:
-    """Tell whether the daemon of a session is a fork of a zygote, and not of a creator, itself one of this process."""
-    return words_of(daemons.pid(name)) != words_of(os.getpid())
+def opened(daemons: Daemons, name: str, *words: str, **env: str) -> int:
+    """Open a session; the pid of its daemon."""
+    done = daemons.home.sesh("--open", name, "--", *(words or SLEEP), env=env)
+    assert done.code == 0, done
+    return daemons.pid(name)
+
+
+def forked(pid: int) -> bool:
+    """Tell whether a daemon is a fork of a zygote, and not of a sesh, itself one of this process."""
+    return words_of(pid) != words_of(os.getpid())
 
 
 def words_of(pid: int) -> str:
@@ -42,79 +48,74 @@ def words_of(pid: int) -> str:
         return file.read().rpartition(")")[2].split()[45]
 
 
-def start_zygote(daemons: Daemons) -> int:
-    """Starts three sessions, and waits until the zygote that the third has started listens; its pid."""
+@pytest.fixture
+def zygote(daemons: Daemons) -> int:
+    """Three sessions, and the zygote that the third has started, once it listens."""
     for name in ("one", "two", "three"):
         assert zygotes(daemons.home) == []
-        daemons.start(name, *SLEEP)
-        assert not forked(daemons, name)
+        assert not forked(opened(daemons, name))
     directory = paths.zygote_directory()  # while it binds, the socket's name starts with a dot
     wait_until(lambda: any(re.fullmatch(r"\w+\.sock", entry) for entry in os.listdir(directory)), what="a zygote")
     (pid,) = zygotes(daemons.home)
     return pid
 
 
-def test_from_the_fourth_on_daemons_come_from_a_zygote_that_ends_before_the_last_session(daemons: Daemons) -> None:
-    parent = start_zygote(daemons)
-    daemons.start("four", *SLEEP)
-    assert forked(daemons, "four")
-    assert os.getsid(daemons.pid("four")) == daemons.pid("four")
-    assert running(parent)
+def test_from_the_fourth_on_daemons_come_from_a_zygote_that_ends_before_the_last_session(
+    daemons: Daemons, zygote: int
+) -> None:
+    four = opened(daemons, "four")
+    assert forked(four)
+    assert os.getsid(four) == four
+    assert running(zygote)
     for name in ("one", "two"):
         pid = daemons.pid(name)
         daemons.ask(name, "kill")
         gone(pid)
-    daemons.start("five", *SLEEP)
-    assert forked(daemons, "five")
+    assert forked(opened(daemons, "five"))
     for name in ("three", "five"):
         daemons.ask(name, "kill")
-    gone(parent)
+    gone(zygote)
     assert daemons.alive("four")
     assert not os.path.exists(paths.zygote_directory())
 
 
-def test_a_session_from_a_zygote_has_its_creators_environment_directory_and_umask(daemons: Daemons, home: Home) -> None:
-    start_zygote(daemons)
+def test_a_session_from_a_zygote_has_its_creators_environment_directory_and_umask(
+    daemons: Daemons, home: Home, zygote: int
+) -> None:
     own = os.umask(0o027)
     try:
-        creator = daemons.creator(MINE="own")
+        four = opened(daemons, "four", "/bin/sh", "-c", SHOW, MINE="own")
     finally:
         os.umask(own)
-    creator.create("four", "/bin/sh", "-c", SHOW, directory=home.path)
-    creator.outcome()
-    assert forked(daemons, "four")
+    assert forked(four)
     assert f"is own in {home.path} by 0027" in daemons.wait_for("four", "by 0")
-    links = [os.readlink(f"/proc/{daemons.pid('four')}/fd/{number}") for number in "012"]
-    assert links == ["/dev/null"] * 3
-    with pytest.raises(CannotStart, match="command not found"):
-        daemons.start("five", "/nowhere/at/all")
+    assert [os.readlink(f"/proc/{four}/fd/{number}") for number in "012"] == ["/dev/null"] * 3
+    failed = home.sesh("--open", "five", "--", "/nowhere/at/all")
+    assert (failed.code, "command not found" in failed.stderr) == (127, True)
     assert "five" not in home.names()
 
 
-def test_a_creator_with_other_limits_does_without_the_zygote(daemons: Daemons) -> None:
-    start_zygote(daemons)
-    creator = daemons.creator()
-    resource.prlimit(creator.process.pid, resource.RLIMIT_NOFILE, (200, 200))
-    creator.create("four", "/bin/sh", "-c", "echo up to $(ulimit -n) files; exec sleep 100")
-    creator.outcome()
-    assert not forked(daemons, "four")
+def test_a_creator_with_other_limits_does_without_the_zygote(daemons: Daemons, zygote: int) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
+    try:
+        four = opened(daemons, "four", "/bin/sh", "-c", "echo up to $(ulimit -n) files; exec sleep 100")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert not forked(four)
     assert "up to 200 files" in daemons.wait_for("four", "files")
 
 
 def test_a_zygote_that_hangs_or_dies_keeps_no_session_from_starting_or_going_on(
-    daemons: Daemons, monkeypatch: pytest.MonkeyPatch
+    daemons: Daemons, zygote: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parent = start_zygote(daemons)
-    daemons.start("four", *SLEEP)
-    os.kill(parent, signal.SIGSTOP)
+    os.kill(zygote, signal.SIGSTOP)
     monkeypatch.setattr("sesh.daemon.spawn.zygote.ANSWER_TIMEOUT", 0.3)
-    assert daemons.home.sesh("--open", "five", "--", *SLEEP).code == 0
-    assert not forked(daemons, "five")
-    kill(parent)
-    daemons.start("six", *SLEEP)
-    assert not forked(daemons, "six")
-    assert all(map(daemons.alive, ("one", "four", "five", "six")))
-    wait_until(lambda: zygotes(daemons.home) not in ([], [parent]), what="another zygote")
+    assert not forked(opened(daemons, "four"))
+    kill(zygote)
+    assert not forked(opened(daemons, "five"))
+    assert all(map(daemons.alive, ("one", "four", "five")))
+    wait_until(lambda: zygotes(daemons.home) not in ([], [zygote]), what="another zygote")
     (another,) = zygotes(daemons.home)
     for name in daemons.home.names():
         daemons.ask(name, "kill")
@@ -122,8 +123,8 @@ def test_a_zygote_that_hangs_or_dies_keeps_no_session_from_starting_or_going_on(
     assert daemons.litter() == []
 
 
-def test_sweep_removes_what_a_killed_zygote_left(daemons: Daemons, home: Home) -> None:
-    kill(start_zygote(daemons))
+def test_sweep_removes_what_a_killed_zygote_left(daemons: Daemons, home: Home, zygote: int) -> None:
+    kill(zygote)
     directory = paths.zygote_directory()
     for entry in os.listdir(directory):
         os.utime(os.path.join(directory, entry), (0, 0))
