@@ -10,17 +10,31 @@ from collections.abc import Iterable
 import pytest
 
 from sesh import Session, about, identity, platform, proc
-from sesh.daemon import handler, requests
+from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import daemonize, launch, main
-from sesh.ops import send, sessions, shell
+from sesh.ops import jobs, send, sessions, shell
 from sesh.reach import find
-from tests.support import PROMPT, Home, rounds, wait_until
+from tests.support import PROMPT, Home, processes, rounds, wait_until
 
-ROUNDS = rounds(3, 50)
+ROUNDS = rounds(2, 50)
 """Of what may come out otherwise each time."""
-STEPS = ("accept", "request", "begun", "queued", "response")
+STEPS: dict[str, tuple[object, str, bool]] = {
+    "accept": (listener.Listener, "accept", False),
+    "request": (requests.Requests, "handle", False),
+    "begun": (connection.Connection, "begin", True),
+    "queued": (queue.RunQueue, "add", True),
+    "response": (connection.Connection, "respond", False),
+}
+"""Where a daemon that serves stops: before a function, or after it."""
+BORN: dict[str, tuple[object, str, bool]] = {
+    "forked": (main, "leave_session", True),
+    "claim": (listener.Listener, "claim", False),
+    "claimed": (listener.Listener, "claim", True),
+    "started": (main, "_start_session", True),
+}
+"""Where a newborn stops; BEGUN comes once the directory is locked, before `claimed`."""
 VERBS: dict[str, tuple[str, ...]] = {
     "run": ("--run", "run", "--timeout", "0.7", "--", "echo x >>ran-run"),
     "send": ("--send", "send", "echo x >>ran-send", "--enter"),
@@ -28,8 +42,6 @@ VERBS: dict[str, tuple[str, ...]] = {
     "rename": ("--rename", "rename", "renamed"),
     "endless": ("--run", "endless", "--", "echo x >>ran-endless"),
 }
-BORN = ("forked", "claim", "claimed", "started")
-"""The steps of a newborn; BEGUN comes once the directory is locked, before `claimed`."""
 CREATIONS: dict[str, tuple[str, ...]] = {
     "job": ("--exec", "job"),
     "timeout": ("--exec", "timeout", "--timeout", "0.5"),
@@ -39,51 +51,10 @@ Process = subprocess.Popen[bytes]
 
 pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of processes")
 
-_name: list[str] = []
-"""The session of this process, once it is a daemon that serves."""
-
-
-def stop_at(step: str) -> None:
-    """Stop this process if the file for its session names the step; all newborns have one file."""
-    path = os.path.join(os.environ["HOME"], f"stop-{_name[0] if _name else 'newborn'}")
-    try:
-        with open(path, encoding="utf-8") as file:
-            if file.read() != step:
-                return
-        if _name:
-            os.unlink(path)
-    except FileNotFoundError:
-        return
-    os.kill(os.getpid(), signal.SIGSTOP)
-
 
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Daemons stop where a file says so; creators wait for long, askers hardly at all."""
-
-    def stopping(place: object, name: str, before: str, after: str = "", *, names: bool = False) -> None:
-        whole = getattr(place, name)
-
-        def stepped(*words: object, **more: object) -> object:
-            if names:
-                _name[:] = [words[0].name]  # type: ignore[attr-defined]
-            stop_at(before)
-            found = whole(*words, **more)
-            stop_at(after)
-            return found
-
-        monkeypatch.setattr(place, name, stepped)
-
-    stopping(main, "leave_session", "fork", "forked")
-    stopping(listener.Listener, "claim", "claim", "claimed")
-    stopping(main, "_start_session", "start", "started")
-    stopping(main, "_serve", "serve", names=True)
-    stopping(listener.Listener, "accept", "accept")
-    stopping(handler.ClientHandler, "hello", "hello", "welcomed")
-    stopping(requests.Requests, "handle", "request")
-    stopping(connection.Connection, "begin", "begin", "begun")
-    stopping(queue.RunQueue, "add", "add", "queued")
-    stopping(connection.Connection, "respond", "response")
+    """Creators wait for long, askers hardly at all; a file `asked` is there while one waits for the answer of a run."""
     monkeypatch.setattr(launch, "_ZYGOTE_FROM", 1000)
     for name in ("_START_TIMEOUT", "_LEAST_TIMEOUT"):
         monkeypatch.setattr(launch, name, 30.0)
@@ -91,16 +62,39 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(find.ask.__kwdefaults__ or {}, "timeout", 0.7)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(sessions, "_RELOAD_TIMEOUT", 0.7)
+    monkeypatch.setattr(shell, "_BEGUN_GRACE", 0.7)
+    monkeypatch.setattr(jobs, "_GRACE", 0.7)
     whole = shell._answered
 
     def answered(*words: object) -> object:
-        if "ASKED" in os.environ:
-            with open(os.environ["ASKED"], "w", encoding="utf-8"):
-                return whole(*words)  # type: ignore[arg-type]
+        home.write("asked", "")
         return whole(*words)  # type: ignore[arg-type]
 
     monkeypatch.setattr(shell, "_answered", answered)
     monkeypatch.setenv("SESH_DIR", home.directory)
+
+
+def halt(home: Home, monkeypatch: pytest.MonkeyPatch, place: object, name: str, after: bool) -> None:
+    """Have each process that calls a function stop itself there, once, if there is the file `stop-PID`, or `stop`."""
+    whole = getattr(place, name)
+
+    def stop() -> None:
+        for mark in (f"stop-{os.getpid()}", "stop"):
+            if os.path.exists(os.path.join(home.path, mark)):
+                if mark != "stop":
+                    os.unlink(os.path.join(home.path, mark))
+                os.kill(os.getpid(), signal.SIGSTOP)
+                return
+
+    def halting(*words: object, **more: object) -> object:
+        if not after:
+            stop()
+        found = whole(*words, **more)
+        if after:
+            stop()
+        return found
+
+    monkeypatch.setattr(place, name, halting)
 
 
 def ended(asker: Process, timeout: float = 15) -> tuple[int, str]:
@@ -161,26 +155,29 @@ def agrees(code: int | None, said: str, count: int) -> bool:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(home: Home, step: str) -> None:
+def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
+    home: Home, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     """`--run` at a stopped daemon said 125, the command did not run; and it ran once the daemon went on."""
+    halt(home, monkeypatch, *STEPS[step])
+    marks: dict[str, str] = {}
     for name in VERBS:
         assert home.sesh("--open", name).code == 0
         assert Session(name).run("true").exit_code == 0
-        home.write(f"stop-{name}", step)
+        marks[name] = home.write(f"stop-{home.summary(name)['daemon_pid']}", "")
     askers = {verb: home.start(*words) for verb, words in VERBS.items()}
     told: dict[str, tuple[int | None, str]] = {}
     for verb, asker in askers.items():
-        mark = os.path.join(home.path, f"stop-{verb}")
         if verb == "endless" and step != "accept":  # it waits without a timeout, once its daemon has come to the step
-            wait_until(lambda mark=mark, asker=asker: not os.path.exists(mark) or asker.poll() is not None, 20)  # type: ignore[misc]
-        if verb == "endless" and step != "accept" and asker.poll() is None and not os.path.exists(mark):
-            killed([asker])
-            told[verb] = None, "killed"
-        else:
-            told[verb] = ended(asker)
-    reached = [verb for verb in VERBS if not os.path.exists(os.path.join(home.path, f"stop-{verb}"))]
-    for verb in VERBS.keys() - {*reached}:
-        os.unlink(os.path.join(home.path, f"stop-{verb}"))
+            wait_until(lambda asker=asker: not os.path.exists(marks["endless"]) or asker.poll() is not None, 20)  # type: ignore[misc]
+            if asker.poll() is None:
+                killed([asker])
+                told[verb] = None, "killed"
+                continue
+        told[verb] = ended(asker)
+    reached = [verb for verb, mark in marks.items() if not os.path.exists(mark)]
+    for verb in marks.keys() - {*reached}:
+        os.unlink(marks[verb])
     wait_until(lambda: len(stopped(home)) == len(reached), what="all stop that came to the step")
     go_on(home)
     wait_until(lambda: not stopped(home), what="all go on")
@@ -203,7 +200,7 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home) -> Non
 
     def waiting(*words: str) -> Process:
         mark = os.path.join(home.path, "asked")
-        asker = home.start("--run", "work", *words, "--", "echo x >>ran", env={"ASKED": mark})
+        asker = home.start("--run", "work", *words, "--", "echo x >>ran")
         wait_until(lambda: os.path.exists(mark) or asker.poll() is not None, what="the asker waits for its answer")
         os.unlink(mark)
         return asker
@@ -221,18 +218,19 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home) -> Non
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish"])
-def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(home: Home, shell: str) -> None:
+def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
+    home: Home, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
     """The shell is stopped once the line is typed; it goes on when the asker has its answer."""
+    halt(home, monkeypatch, *STEPS["begun"])  # the daemon stops before it types
     assert home.sesh("--open", "work", "--", shell).code == 0
     assert Session("work").run("true").exit_code == 0
-    pid = Session("work").status()["pid"]
+    pid, daemon = Session("work").status()["pid"], home.summary("work")["daemon_pid"]
     assert pid is not None
     for _ in range(ROUNDS):
-        home.write("stop-work", "begun")  # the daemon stops before it types
-        before = lines(home, "ran")
+        home.write(f"stop-{daemon}", "")
         asker = home.start("--run", "work", "--timeout", "0.4", "--", "echo x >>ran")
-        wait_until(lambda: stopped(home), what="the daemon is stopped")
-        (daemon,) = stopped(home)
+        wait_until(lambda: processes.stopped(daemon), what="the daemon is stopped")
         os.kill(pid, signal.SIGSTOP)
         os.kill(daemon, signal.SIGCONT)
         code, said = ended(asker)
@@ -241,7 +239,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(home: Home, shel
         Session("work").send(enter=True)  # readline sees a SIGINT that came between its poll and its read with a key
         Session("work").wait(prompt=True, timeout=10)
         assert Session("work").run("true").exit_code == 0
-        assert lines(home, "ran") == before
+        assert lines(home, "ran") == 0
 
 
 @pytest.mark.parametrize("step", BORN)
@@ -252,7 +250,8 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
     """`--exec` and `--open` waited for a stopped newborn without end; and a job whose asker was killed ran later."""
     for name in ("_START_TIMEOUT", "_LEAST_TIMEOUT") if not gone else ():
         monkeypatch.setattr(launch, name, 0.7)
-    stop = home.write("stop-newborn", step)
+    halt(home, monkeypatch, *BORN[step])
+    stop = home.write("stop", "")
     askers = {
         verb: home.start(*words, "--", "sh", "-c", f"echo x >>ran-{verb}; exec sleep 100")
         for verb, words in CREATIONS.items()
@@ -277,43 +276,38 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
             assert "nothing was started" in said
 
 
-@pytest.fixture
-def lingering(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process between a creator and its daemon is stopped before it ends."""
+def test_a_job_whose_creator_was_killed_does_not_run_though_the_process_between_them_lingers(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That process held the creator's end of the connection too: for the daemon, nobody had gone."""
 
     def leave_session() -> None:
         os.setsid()
-        if daemonize.fork():
-            os.kill(os.getpid(), signal.SIGSTOP)
+        child = daemonize.fork()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        if child:
             os._exit(0)
-        stop_at("forked")
 
     monkeypatch.setattr(main, "leave_session", leave_session)
-
-
-def test_a_job_whose_creator_was_killed_does_not_run_though_the_process_between_them_lingers(
-    home: Home, lingering: None
-) -> None:
-    """That process held the creator's end of the connection too: for the daemon, nobody had gone."""
-    stop = home.write("stop-newborn", "forked")
     asker = home.start("--exec", "job", "--", "sh", "-c", "echo x >>ran; exec sleep 100")
     wait_until(lambda: len(stopped(home)) == 2, what="the newborn and its parent are stopped")
     parents = {pid: int(identity.stat_of(pid)[1]) for pid in stopped(home)}
     (newborn,) = [pid for pid, parent in parents.items() if parent in parents]
     killed([asker])
-    os.unlink(stop)
     os.kill(newborn, signal.SIGCONT)
     wait_until(lambda: newborn not in home.processes(), what="the newborn's end")
     assert lines(home, "ran") == 0
     go_on(home)
 
 
-def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_end_of_its_input(home: Home) -> None:
+def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_end_of_its_input(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It read for ever: the daemon gives a job's input up when its feeder's connection closes, and there was none."""
-    stop = home.write("stop-newborn", "started")
-    feeder = home.start(
-        "--exec", "fed", "--stdin", "--", "sh", "-c", "cat >/dev/null; echo x >>ran-fed", stdin=subprocess.PIPE
-    )
+    halt(home, monkeypatch, *BORN["started"])
+    stop = home.write("stop", "")
+    words = ("--exec", "fed", "--stdin", "--", "sh", "-c", "cat >/dev/null; echo x >>ran-fed")
+    feeder = home.start(*words, stdin=subprocess.PIPE)
     wait_until(lambda: len(stopped(home)) == 1, what="the daemon with its program")
     killed([feeder])
     os.unlink(stop)
