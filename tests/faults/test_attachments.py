@@ -39,20 +39,6 @@ def shown(client: Client) -> str:
     return glass.text()
 
 
-def test_r11_a_killed_client_leaves_the_session_and_its_size(daemons: Daemons) -> None:
-    daemons.start("work", "/bin/cat")
-    client = daemons.attach("work", columns=100, rows=30)
-    client.type(b"before\n")
-    client.wait_output(b"before\r\nbefore")
-    client.close()
-    wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 0)
-    session = daemons.ask("work", "summary")["session"]
-    assert (session["columns"], session["rows"]) == (100, 30)
-    again = daemons.attach("work", columns=100, rows=30)
-    again.wait(protocol.SCREEN)
-    assert "before\nbefore" in shown(again)
-
-
 def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_up(daemons: Daemons) -> None:
     pid = daemons.sh("work", f"read go; {FLOOD}")
     sleeper = daemons.attach("work")
@@ -195,19 +181,6 @@ ASKS = (
 def typed(output: bytes) -> str:
     """What a program that shows its input by `od` has read."""
     return "".join(line.strip() for line in output.decode().partition("ask")[2].split("\n")).replace("033", "^")
-
-
-def test_r21_a_question_that_nobody_sees_has_one_answer_without_the_programs_own_words(daemons: Daemons) -> None:
-    daemons.quiet("work", ASKS % r"\033[c\033[21t\033P$qm\033\\\033[6n\033]52;c;?\007", "raw opost -echo")
-    daemons.ask("work", "send", b"g")
-    daemons.wait_for("work", "   R")
-    daemons.ask("work", "send", b"end")
-    wait_until(lambda: daemons.show("work", "logs").endswith("d\n"))
-    answers = typed(daemons.show("work", "logs").encode())
-    assert answers.count("^[?") == 1
-    assert answers.endswith("^[2;4Rend")
-    assert "evil" not in answers
-    assert "]52" not in answers
 
 
 def test_r22_a_question_that_a_client_sees_is_answered_by_its_terminal_alone_and_once(daemons: Daemons) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from sesh import protocol, wire
 from sesh.daemon.server import MAX_HELD
-from sesh.errors import Busy, SeshError, TimedOut, Unreachable
+from sesh.errors import Busy, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
 
 HELLO = wire.greeting("request")
@@ -137,18 +137,6 @@ def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work
     assert work.ask("work", "summary")["session"]["columns"] == 80
     client.type(b"untouched\n")
     client.wait_output(b"untouched")
-
-
-def test_r17_unknown_frames_keys_and_verbs_are_no_fault(work: Daemons) -> None:
-    with wire.connect("work") as connection:
-        connection.hello("request", newer={"a": 1})  # type: ignore[call-arg]
-        for kind in (0, 2, 4, 5, 6, 7, 10, 11, 12, 14, 16, 18, 127, 255):
-            connection.send(protocol.frame(kind, b"anything"))
-        connection.request("summary", newer=[1])  # type: ignore[call-arg]
-        with pytest.raises(SeshError) as refused:
-            connection.request("levitate")
-        assert (refused.value.code, refused.value.exit_code) == ("usage", 2)
-        connection.request("summary")
 
 
 def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:

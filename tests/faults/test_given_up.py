@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sesh import Session, about, identity, platform, proc
+from sesh import Session, identity, platform
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.shell import queue
@@ -324,17 +324,3 @@ def test_a_job_with_a_timeout_whose_daemon_is_stopped_is_not_waited_for_without_
     os.kill(pid, signal.SIGCONT)
     assert (code, "its daemon does not answer, so the job may still run" in said) == (124, True), said
     wait_until(lambda: home.names() == [], what="the end of the job, whose time is over")
-
-
-def test_a_session_that_a_stopped_zygote_was_asked_for_comes_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "_ZYGOTE_FROM", 3)
-    for name in ("one", "two", "three"):
-        assert home.sesh("--open", name, "--", "sleep", "100").code == 0
-    zygotes = wait_until(lambda: [pid for pid in home.processes() if proc.command_of(pid) == [about.ZYGOTE]])
-    for number in range(ROUNDS):
-        os.kill(zygotes[0], signal.SIGSTOP)
-        done = home.sesh("--exec", f"job{number}", "--", "sh", "-c", "echo x >>ran")
-        os.kill(zygotes[0], signal.SIGCONT)
-        assert done.code == 0
-        assert home.sesh("--exec", f"after{number}", "--", "true").code == 0
-        assert lines(home, "ran") == number + 1

@@ -152,15 +152,6 @@ def test_a_session_that_cannot_be_made_is_told_in_one_line_and_leaves_nothing(
     assert home.names() == []
 
 
-def test_a_daemon_killed_with_its_program_is_lost_and_its_name_is_free(home: Home, daemons: Daemons) -> None:
-    pid = daemons.start("work", *SLEEP)
-    os.kill(pid, signal.SIGKILL)
-    gone(pid)
-    assert home.sesh("--kill", "work").code == 0
-    assert home.sesh("--open", "work").code == 0
-    assert home.summary("work")["state"] == "running"
-
-
 def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was an internal error."""
 

@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -111,10 +112,14 @@ def test_a_zygote_that_hangs_or_dies_keeps_no_session_from_starting_or_going_on(
 ) -> None:
     os.kill(zygote, signal.SIGSTOP)
     monkeypatch.setattr("sesh.daemon.spawn.zygote.ANSWER_TIMEOUT", 0.3)
-    assert not forked(opened(daemons, "four"))
+    assert not forked(opened(daemons, "four", "/bin/sh", "-c", "echo x >>ran; exec sleep 100"))
+    os.kill(zygote, signal.SIGCONT)
+    monkeypatch.setattr("sesh.daemon.spawn.zygote.ANSWER_TIMEOUT", 9.0)
+    assert forked(opened(daemons, "six"))
+    assert Path(daemons.home.path, "ran").read_text() == "x\n", "what it was asked for in vain came once"
     kill(zygote)
     assert not forked(opened(daemons, "five"))
-    assert all(map(daemons.alive, ("one", "four", "five")))
+    assert all(map(daemons.alive, ("one", "four", "five", "six")))
     wait_until(lambda: zygotes(daemons.home) not in ([], [zygote]), what="another zygote")
     (another,) = zygotes(daemons.home)
     for name in daemons.home.names():
