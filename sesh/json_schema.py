@@ -8,7 +8,6 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from sesh import schema
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 

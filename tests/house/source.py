@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -24,13 +23,9 @@ class Module:
     text: str = field(repr=False)
 
     @cached_property
-    def tree(self) -> ast.Module:
-        return ast.parse(self.text, self.path)
-
-    @cached_property
     def nodes(self) -> list[ast.AST]:
         """All nodes of the tree, as `ast.walk` has them."""
-        return list(ast.walk(self.tree))
+        return list(ast.walk(ast.parse(self.text, self.path)))
 
     @cached_property
     def imports(self) -> list[tuple[int, str]]:
@@ -68,24 +63,12 @@ def read(path: str) -> str:
 
 
 @cache
-def modules(*folders: str) -> list[Module]:
-    """The modules of the product, or of some of its folders (`sesh` or a room)."""
+def modules() -> list[Module]:
+    """The modules of the product."""
     found: list[Module] = []
-    for folder in folders or ("sesh", *ROOMS):
+    for folder in ("sesh", *ROOMS):
         for path in python_files(folder):
             room = "" if folder == "sesh" else folder
             dotted = path[:-3].replace(os.sep, ".").removesuffix(".__init__")
             found.append(Module(path, room, f"sesh.{dotted}" if room else dotted, read(path)))
     return found
-
-
-def requirements() -> list[str]:
-    """The dependencies that pyproject.toml declares, by hand: tomllib came with Python 3.11."""
-    declared = read("pyproject.toml").partition("\ndependencies = [\n")[2].partition("\n]")[0]
-    return re.findall(r'^ *"(.*)",$', declared, re.MULTILINE)
-
-
-@cache
-def suite() -> list[Module]:
-    """The modules of the tests."""
-    return [Module(path, "", path, read(path)) for path in python_files("tests")]

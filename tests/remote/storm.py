@@ -30,9 +30,6 @@ while at < len(data):
 sys.exit(os.read(0, 1)[0])
 """
 
-OWN_WORDS = ("sesh", "link", "@box", "reconnect", "lost", "detach", "leaves", "tries", "dropped")
-"""Words of which none stands in any stream."""
-
 
 @dataclass(frozen=True)
 class Break:
@@ -183,7 +180,7 @@ def _strand(storm: Storm, ends: int) -> None:
     storm.terminal.wait_until(lambda: storm.far.proxy.accepted > accepted, 20, "another connection")
 
 
-CUT, OUTAGE, TOLD, LONG, PAUSE, SILENCE, STRAND = BREAKS = (
+CUT, OUTAGE, TOLD, LONG, PAUSE, SILENCE, _ = BREAKS = (
     Break("cut", _cut),
     Break("outage", _outage),
     Break("told", _told),

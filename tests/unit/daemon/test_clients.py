@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,8 +24,6 @@ from tests.unit.daemon.connections import Link
 
 if TYPE_CHECKING:
     from sesh.bounds import Size
-
-Add = Callable[..., Client]
 
 
 class Group:
