@@ -14,6 +14,7 @@ import sysconfig
 
 from sesh.about import DISTRIBUTION
 from tests.support import ROOT
+from tests.support.home import launcher
 
 ROOMS = ("sesh", "daemon", "client", "remote", "completions")
 EVERYONE = 0o755
@@ -52,9 +53,8 @@ class Runtime:
         self.python = self._interpreter()
         self._compile()
         self.launcher = os.path.join(folder, "sesh")
-        begin = f"import sys\n\nsys.path += {self.paths!r}\n"
         with open(self.launcher, "w", encoding="utf-8") as file:
-            file.write(f"#!{self.python} -IS\n{begin}\nfrom sesh.__main__ import start\n\nstart()\n")
+            file.write(launcher(self.paths, self.python))
         os.chmod(self.launcher, EVERYONE)
 
     def _compile(self) -> None:

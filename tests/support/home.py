@@ -45,19 +45,19 @@ _FILES = {
 }
 
 # As an installed sesh is started: without `site`, which takes as long again as most verbs.
-_LAUNCHER = f"""#!{sys.executable} -IS
+_LAUNCHER = """#!{python} -IS
 import sys
 
-sys.path += {{paths!r}}
+sys.path += {paths!r}
 from sesh.__main__ import start
 
 start()
 """
 
 
-def launcher(paths: list[str]) -> str:
+def launcher(paths: list[str], python: str = sys.executable) -> str:
     """The program that is sesh as it lies in `paths`, with what it needs."""
-    return _LAUNCHER.format(paths=paths)
+    return _LAUNCHER.format(python=python, paths=paths)
 
 
 @dataclass(frozen=True)
