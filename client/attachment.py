@@ -23,7 +23,7 @@ from sesh.keynames import Key
 from sesh.loop.timers import Timers
 from sesh.messages import Message
 from sesh.paths import lacks_descriptors
-from sesh.typed import pressed
+from sesh.typed import has_keys, pressed
 from sesh.wire import Connection
 
 Frames = list[tuple[int, bytes]]
@@ -262,16 +262,20 @@ class Attachment:
             self._timers.clear("keys")
 
     def _handle_keys(self, events: list[Event]) -> None:
-        if events:
+        # The terminal itself reports its focus, and where the mouse is, to a program that asked for that.
+        typed = [event for event in events if event[0] == "detach" or has_keys(event[1])]
+        if typed:
             self.overlays.end_hint()
             if self.link is not None:
-                self.link.typed(events)
+                self.link.typed(typed)
         for event in events:
             if event[0] == "detach":
                 self._detach()
                 return
             if not self.options.read_only:
                 self._handle_input(event[1])
+            elif event not in typed:
+                continue
             elif not self._read_only_notified:
                 self._read_only_notified = True
                 self.overlays.show_notice(f"read-only: keys are not passed on; {self.options.detaches}")

@@ -19,7 +19,7 @@ class KeyParser:
     """Splits typed bytes into input for the program and presses of the detach key.
 
     Pure: feed it reads of any size.
-    While `holding` is true it keeps a sequence that may become one, or the detach key: call `flush` after FLUSH_DELAY
+    While `holding` is true it keeps a sequence that may become the detach key: call `flush` after FLUSH_DELAY
     seconds without another read. It looks at nothing inside a bracketed paste.
     """
 

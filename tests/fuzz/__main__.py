@@ -26,6 +26,7 @@ def _arguments() -> argparse.Namespace:
         command = commands.add_parser(name)
         command.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
         command.add_argument("--minutes", type=float, default=5.0)
+    # Python 3.10 looks for the default among the choices.
     commands.choices["all"].add_argument("targets", nargs="*", metavar="TARGET", choices=[*TARGETS, []], default=[])
     commands.add_parser("repeat").add_argument("files", nargs="+", type=Path, metavar="FILE")
     return parser.parse_args()

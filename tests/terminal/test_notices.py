@@ -56,6 +56,17 @@ def watched(home: Home, text: str) -> Terminal:
     return terminal
 
 
+def test_what_the_terminal_reports_is_no_key_of_one_who_watches(sesh: Sesh, home: Home) -> None:
+    """A program that follows the focus told those who watch that their keys are not passed on."""
+    assert sesh("--open", "x", "--", "sh", "-c", r"printf '\033[?1004hhere'; exec sleep 900").code == 0
+    terminal = home.terminal("x", "--read-only")
+    terminal.wait_for("here")
+    terminal.type("\x1b[O\x1b[I")
+    terminal.type(LEAVE)
+    assert terminal.exit_code() == 0
+    assert WATCHES.encode() not in terminal.raw
+
+
 def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overlays, "_NOTICE_TIME", 0.1)
     assert sesh("--open", "x", "--", *counting(60)).code == 0
