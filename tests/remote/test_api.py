@@ -9,12 +9,15 @@ import pytest
 
 from sesh import Session, Stop, sessions
 from sesh.errors import Exists, NotDeployed, NotFound, SeshError, TimedOut, Unreachable, UsageError
-from tests.remote.farm import Far, Farm
-from tests.support import Home, wait_until
+from tests.remote.pace import brisk
+from tests.remote.via import Beside, There
+from tests.support import Home, processes, wait_until
+
+pytestmark = pytest.mark.usefixtures("inside")
 
 
-def test_a_session_over_there_is_driven_as_one_here(here: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_a_session_over_there_is_driven_as_one_here(beside: Beside) -> None:
+    far = beside("box")
     work = Session.open("work", host="box", env={"COLOUR": "blue"}, labels={"team": "web"})
     assert far.names() == ["work"]
     assert work.ensure() is False
@@ -42,8 +45,8 @@ def test_a_session_over_there_is_driven_as_one_here(here: Home, farm: Farm) -> N
     assert "sesh @box" in str(caught.value)
 
 
-def test_jobs_over_there_give_codes_and_output(here: Home, farm: Farm) -> None:
-    farm.host("box")
+def test_jobs_over_there_give_codes_and_output(beside: Beside) -> None:
+    beside("box")
     result = Session("build", "box").exec("echo hello; exit 7", directory="/tmp", env={"A": "b"}, timeout=30)
     assert (result.exit_code, result.output, result.session, result.host) == (7, "hello\n", "build", "box")
     job = Session.job("sleep 0.2; exit 4", host="box")
@@ -60,8 +63,8 @@ def test_jobs_over_there_give_codes_and_output(here: Home, farm: Farm) -> None:
     assert (caught.value.code, caught.value.exit_code) == ("not_found", 127)
 
 
-def test_events_over_there_come_while_they_happen(here: Home, farm: Farm) -> None:
-    farm.host("box")
+def test_events_over_there_come_while_they_happen(beside: Beside) -> None:
+    beside("box")
     work = Session.open("work", "box", command=["sh", "-c", "read line; exit 4"])
     seen = []
     for event in work.events(since=0):
@@ -71,8 +74,8 @@ def test_events_over_there_come_while_they_happen(here: Home, farm: Farm) -> Non
     assert (seen[0], seen[-1]) == ("created", "exited")
 
 
-def test_another_thread_ends_what_waits_over_there(here: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_another_thread_ends_what_waits_over_there(beside: Beside) -> None:
+    far = beside("box")
     work = Session.open("work", "box")
     work.wait(prompt=True, timeout=20)
     stop = Stop()
@@ -92,40 +95,41 @@ def test_another_thread_ends_what_waits_over_there(here: Home, farm: Farm) -> No
     threads = [threading.Thread(target=call) for call in calls.values()]
     for thread in threads:
         thread.start()
-    wait_until(lambda: farm_runs(far, "sleep 100") == 2 and len(stop._ways) == 3, timeout=20)
+    wait_until(lambda: running(far) == 2 and len(stop._ways) == 3, timeout=20)
     stop.stop()
     for thread in threads:
         thread.join(20)
     assert found == {"run": 130, "exec": 130, "wait": "interrupted"}
 
 
-def farm_runs(far: Far, command: str) -> int:
-    """How many processes of that command line run on the host."""
-    return far.run("ps -o args= -u $(id -u)").stdout.splitlines().count(command)
+def running(far: There) -> int:
+    """How many `sleep` run on the host."""
+    return [processes.called(pid) for pid in far.processes()].count("sleep")
 
 
-def test_hosts_that_cannot_be_used_say_so_without_a_prompt(here: Home, farm: Farm) -> None:
-    farm.host("bare", installed=False)
-    with pytest.raises(NotDeployed) as caught:
-        Session.open("work", host="@bare")
-    assert "sesh --deploy @bare" in str(caught.value)
-    farm.host("locked", config={"IdentityFile": "/nonexistent"})
-    with pytest.raises(Unreachable):
-        Session("work", "locked").status()
-    with pytest.raises(UsageError):
-        Session("work", "-oProxyCommand=x")
-    farm.host("box")
+def test_hosts_that_cannot_be_used_say_so_without_a_prompt(home: Home, beside: Beside) -> None:
+    far = beside("box")
     work = Session.open("work", "box")
     with pytest.raises(TimedOut):
         work.wait(timeout=0.2)
+    far.away()
+    with pytest.raises(Unreachable):
+        work.status()
+    with pytest.raises(UsageError):
+        Session("work", "-oProxyCommand=x")
+    home.write(".config/sesh/config.toml", '[remotes.bare]\nvia = "env HOME=/nonexistent PATH=/usr/bin:/bin"\n')
+    with pytest.raises(NotDeployed) as caught:
+        Session.open("work", host="@bare")
+    assert "sesh --deploy @bare" in str(caught.value)
 
 
-def test_a_link_that_is_lost_is_mended_under_what_waits(here: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
+def test_a_link_that_is_lost_is_mended_under_what_waits(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    brisk(monkeypatch)
+    far = beside("box")
     work = Session.open("work", "box")
     work.wait(prompt=True, timeout=20)
     stop, found = Stop(), dict[str, object]()
-    until = "until [ -e ~/go ]; do sleep 0.1; done"
+    until = "until [ -e ~/go ]; do sleep 0.02; done"
     job = Session("job", "box")
     calls = [
         lambda: found.update(run=work.run(f"{until}; echo $((6 * 7))", stop=stop).output),
@@ -136,16 +140,20 @@ def test_a_link_that_is_lost_is_mended_under_what_waits(here: Home, farm: Farm) 
     threads = [threading.Thread(target=call) for call in calls]
     for thread in threads:
         thread.start()
-    wait_until(lambda: len(stop._ways) == len(calls), timeout=20)  # each has its link: a first one is not mended
-    far.proxy.cut()
-    far.run("touch ~/go")
+    # Each has its link: a first one is not mended.
+    wait_until(lambda: len(stop._ways) == len(far.held()) == len(calls), timeout=20)
+    far.cut()
+    far.write("go", "")
     for thread in threads:
         thread.join(40)
     assert found == {"run": "42\n", "wait": 4, "events": "exited"}
 
 
-def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(here: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
+def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brisk(monkeypatch)
+    far = beside("box")
     work = Session.open("work", "box")
     work.wait(prompt=True, timeout=20)
     stop, found = Stop(), []
@@ -160,12 +168,10 @@ def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(her
     threads = [threading.Thread(target=called, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
-    wait_until(lambda: farm_runs(far, "sleep 7") == 1 and bool(stop._ways), timeout=20)
-    far.proxy.refuse()
-    far.proxy.cut()
+    wait_until(lambda: running(far) == 1 and bool(stop._ways), timeout=20)
+    far.away()
     threads[0].join(30)
     assert found == ["unreachable"]
     stop.stop()
     threads[1].join(30)
     assert found == ["unreachable", "interrupted"]
-    far.proxy.restore()
