@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 
-from tests.remote.farm import Far, Farm
+import pytest
+
+from sesh.cli import complete
+from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, wait_until
 
 
@@ -14,25 +18,28 @@ def offered(home: Home, *typed: str) -> list[str]:
     return [line.partition("\t")[0] for line in lines[1:]]
 
 
-def known(home: Home, *hosts: Far) -> None:
+def known(home: Home, *hosts: There) -> None:
     for far in hosts:
         assert home.sesh(far.at, "--list").code == 0
 
 
-def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
+def test_names_on_a_host_are_completed_from_what_it_said_last(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(complete, "FRESH", 0.0)  # each completion has the host asked for the next one
+    far = beside("box")
     known(home, far)
     far.sesh("--open", "work")
     wait_until(lambda: offered(home, "@box", "wo") == ["work"], interval=0.3)
     assert offered(home, "wo") == ["work"]
     completions = home.sesh("--complete", "zsh", "--", "@box", "wo").stdout
     assert re.search(r"work\trunning, @box, ", completions)
-    far.proxy.silence()
+    far.stops()
     assert offered(home, "@box", "wo") == ["work"]
 
 
-def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, beside: Beside) -> None:
+    far = beside("box")
     known(home, far)
     home.sesh("--open", "here")
     far.sesh("--open", "work", "--", "sh", "-c", "echo seen from afar; sleep 60")
@@ -51,7 +58,7 @@ def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, farm: Farm
     picked.wait_for(re.compile(r"^ @box work .*│ seen from afar", re.MULTILINE))
     picked.type("\r")
     picked.wait_until(lambda: "\n".join(picked.screen()).strip() == "seen from afar", what="the session alone")
-    assert far.sesh("--status", "work", "--json").json()["attached"] == 1
+    assert far.summary("work")["attached"] == 1
     picked.type("\x1c")
     assert picked.exit_code() == 0
     created = home.terminal("@box", "--pick")
@@ -59,3 +66,28 @@ def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, farm: Farm
     created.type("fresh\r")
     created.wait_for(PROMPT)
     assert far.names() == ["fresh", "work"]
+
+
+def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(home: Home, beside: Beside) -> None:
+    """The list of a host is behind: what was asked by then got the answer."""
+    far = beside("box")
+    later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"
+    asks = f"{later} printf 'Keep a copy? '; read x; echo got=$x; sleep 60"
+    home.sesh("@box", "--open", "job", "--", "sh", "-c", asks)
+    assert home.sesh("@box", "--wait", "job", "--waiting", "--timeout", "20").code == 0
+    opened = home.terminal("@box", "--watch")
+    opened.wait_for(re.compile(r"> job@box +\d+s  Keep a copy\?"))
+    opened.type("\x1b[A")  # the mark is the person's own, however fast this test is
+    opened.signal(signal.SIGSTOP)
+    far.write("next", "")
+    far.prints("job", "DELETE ALL")
+    refused = home.sesh("@box", "--send", "job", "y", "--enter", "--if-waiting", "Keep")
+    assert (refused.code, "nothing was typed" in refused.stderr) == (1, True), refused.stderr
+    opened.type("y")
+    opened.signal(signal.SIGCONT)
+    opened.wait_for(re.compile(r"job asks nothing now|job is waiting, but asks|job@box no longer asks that"))
+    opened.wait_for(re.compile(r"> job@box +\d+s  DELETE ALL\?"))
+    assert "got" not in home.sesh("@box", "--screen", "job").stdout
+    sent = home.sesh("@box", "--send", "job", "n", "--enter", "--if-waiting", "DELETE")
+    assert sent.code == 0, sent.stderr
+    far.prints("job", "got=n")
