@@ -3,84 +3,82 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
 
 import pytest
 
-from tests.remote.farm import Far, Farm
-from tests.support import Home, Terminal, processes, rounds, wait_until
+from sesh.cli import branch
+from tests.remote.farm import Farm
+from tests.remote.pace import brisk
+from tests.remote.via import Beside, There
+from tests.support import Home, processes, rounds, wait_until
 
 
-def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, farm: Farm) -> None:
-    farm.host("one")
-    farm.host("other")
-    done = home.sesh("@one", "@other", "--exec", "job", "--print", "--", "sh", "-c", "echo first; printf last")
+@pytest.fixture
+def hosts(beside: Beside) -> list[There]:
+    """Two hosts."""
+    return [beside("one"), beside("other")]
+
+
+BOTH = ("@one", "@other")
+
+
+def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, hosts: list[There]) -> None:
+    """A job of several hosts got nothing of stdin, without a word."""
+    done = home.sesh(*BOTH, "--exec", "job", "--print", "--", "sh", "-c", "echo first; printf last")
     assert done.code == 0
-    lines = done.stdout.splitlines()
-    assert sorted(lines) == ["one: first", "one: last", "other: first", "other: last"]
-    assert [line.split() for line in done.stderr.splitlines()] == [["one", "ok"], ["other", "ok"]]
+    assert sorted(done.stdout.splitlines()) == ["one: first", "one: last", "other: first", "other: last"]
+    assert rows(done.stderr) == [["one", "ok"], ["other", "ok"]]
     assert "\x1b" not in done.stdout
+    done = home.sesh(*BOTH, "--exec", "--stdin", "--print", "--", "wc", "-c", input=b"x" * 300_000)
+    assert (done.code, sorted(done.stdout.splitlines())) == (0, ["one: 300000", "other: 300000"])
 
 
 def test_a_host_of_two_names_gets_the_command_once(home: Home, farm: Farm) -> None:
     """It ran as often as the host had names on the line."""
-    one, other = farm.host("one"), farm.host("other")
+    one = farm.host("one")
     with open(farm.config, encoding="utf-8") as file:
         home.write(".ssh/config", file.read().replace("Host one\n", "Host one again\n"))
-    words = ["--exec", "--", "sh", "-c", "echo once >>once"]
     for _ in range(2):  # when the names are new, and when they are known
-        done = home.sesh("@one", "@again", "@other", *words)
+        done = home.sesh("@one", "@again", "--exec", "--", "sh", "-c", "echo once >>once")
         assert (done.code, done.stdout) == (0, "")
-        assert done.stderr.splitlines()[0] == "sesh: @again is @one, which gets the command once"
-        assert [line.split() for line in done.stderr.splitlines()[1:]] == [["one", "ok"], ["other", "ok"]]
-    for far in (one, other):
-        assert far.read("once") == "once\n" * 2
+        said, *summary = done.stderr.splitlines()
+        assert said == "sesh: @again is @one, which gets the command once"
+        assert [line.split() for line in summary] == [["one", "ok"]]
+    assert one.read("once") == "once\n" * 2
 
 
-def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, farm: Farm) -> None:
-    one = farm.host("one")
-    farm.host("other")
-    farm.host("gone", proxied=True).proxy.refuse()
-    one.write("here", "")
-    done = home.sesh("@one", "@other", "@gone", "--exec", "job", "--", "sh", "-c", "[ -e here ] || exit 3")
-    assert done.code == 1
-    assert done.stdout == ""
-    rows = {line.split()[0]: line for line in done.stderr.splitlines()}
-    assert rows["one"].split()[1:] == ["ok"]
-    assert "failed (3)" in rows["other"]
-    assert "failed (125)" in rows["gone"]
-    assert "cannot reach" in rows["gone"]
-
-
-def test_json_is_an_array_of_all_hosts(home: Home, farm: Farm) -> None:
-    farm.host("one")
-    farm.host("gone", proxied=True).proxy.refuse()
-    words = ["--json", "--", "sh", "-c", "echo out; exit 3"]
-    done = home.sesh("@one", "@gone", "--exec", "job", *words)
+def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, beside: Beside, hosts: list[There]) -> None:
+    beside("gone").away()
+    hosts[0].write("here", "")
+    words = ("--", "sh", "-c", "echo out; [ -e here ] || exit 3")
+    done = home.sesh(*BOTH, "@gone", "--exec", "job", *words)
+    assert (done.code, done.stdout) == (1, "")
+    said = {line.split()[0]: line for line in done.stderr.splitlines()}
+    assert said["one"].split()[1:] == ["ok"]
+    assert "failed (3)" in said["other"]
+    assert "failed (125)" in said["gone"]
+    assert "cannot reach" in said["gone"]
+    done = home.sesh("@other", "@gone", "--json", "--exec", "job", *words)
     assert (done.code, done.stderr) == (1, "")
-    one, gone = done.json()
-    assert (one["host"], one["session"], one["exit_code"], one["output"]) == ("one", "job", 3, "out\n")
+    other, gone = done.json()
+    assert (other["host"], other["session"], other["exit_code"], other["output"]) == ("other", "job", 3, "out\n")
     assert (gone["host"], gone["exit_code"], gone["error"]["code"]) == ("gone", 125, "unreachable")
 
 
-def test_groups_come_from_the_settings(home: Home, farm: Farm) -> None:
-    farm.host("one")
-    farm.host("other")
-    home.write(".config/sesh/config.toml", '[groups]\nweb = ["@one", "other"]\nsingle = ["@one"]\n')
-    done = home.sesh("@web", "@one", "--exec", "--json", "--", "true")
-    assert [each["host"] for each in done.json()] == ["one", "other"]
+def test_groups_name_hosts_and_groups_and_a_circle_of_them_is_an_error(home: Home, hosts: list[There]) -> None:
+    def group(line: str) -> None:
+        with open(os.path.join(home.path, ".config/sesh/config.toml"), encoding="utf-8") as file:
+            remotes = file.read().partition("[groups]")[0]
+        home.write(".config/sesh/config.toml", f"{remotes}[groups]\n{line}\n")
+
+    group('all = ["@web", "@one"]\nweb = ["other"]\nsingle = ["@one"]')
+    done = home.sesh("@all", "@one", "--open", "work", "--json")
+    assert [each["host"] for each in done.json()] == ["other", "one"]
     alone = home.sesh("@single", "--exec", "--json", "--", "true")
     assert alone.json()["host"] == "one"
-
-
-def test_a_group_may_name_groups_and_a_circle_of_them_is_an_error(home: Home, farm: Farm) -> None:
-    farm.host("one")
-    farm.host("other")
-    home.write(".config/sesh/config.toml", '[groups]\nall = ["@web", "@one"]\nweb = ["@other"]\n')
-    done = home.sesh("@all", "--open", "work", "--json")
-    assert [each["host"] for each in done.json()] == ["other", "one"]
-    home.write(".config/sesh/config.toml", '[groups]\nall = ["@web", "@one"]\nweb = ["@all"]\n')
+    group('all = ["@web", "@one"]\nweb = ["@all"]')
     done = home.sesh("@all", "--list")
     assert (done.code, done.stdout) == (2, "")
     assert "leads back to itself: all -> web -> all" in done.stderr.splitlines()[-1]
@@ -90,40 +88,28 @@ def rows(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
-def test_verbs_that_act_do_so_on_every_host(home: Home, farm: Farm) -> None:
-    hosts = [farm.host("one"), farm.host("other")]
-    far = [host.at for host in hosts]
+def test_verbs_that_act_do_so_on_every_host(home: Home, hosts: list[There]) -> None:
     summary = [["one", "ok"], ["other", "ok"]]
-    done = home.sesh(*far, "--open", "work", "--", "cat")
+    done = home.sesh(*BOTH, "--open", "work", "--", "cat")
     assert (done.code, done.stdout, rows(done.stderr)) == (0, "", summary)
     assert [host.names() for host in hosts] == [["work"], ["work"]]
-    done = home.sesh(*far, "--send", "work", "hello", "--enter")
+    done = home.sesh(*BOTH, "--send", "work", "hello", "--enter")
     assert (done.code, done.stdout, rows(done.stderr)) == (0, "", summary)
     for host in hosts:
         host.prints("work", "hello")
-    sent = home.sesh(*far, "--send", "work", "-", "--json", input=b"from stdin\n").json()
+    sent = home.sesh(*BOTH, "--send", "work", "-", "--json", input=b"from stdin\n").json()
     assert [(row["host"], row["bytes"], row["ok"], row["exit_code"]) for row in sent] == [
         ("one", 11, True, 0),
         ("other", 11, True, 0),
     ]
     for host in hosts:
         host.prints("work", "from stdin")
-    assert home.sesh(*far, "--reload", "work").code == 0
-    killed = home.sesh(*far, "--kill", "work", "--json")
+    killed = home.sesh(*BOTH, "--kill", "work", "--json")
     assert [(row["host"], row["killed"]) for row in killed.json()] == [("one", ["work"]), ("other", ["work"])]
     assert [host.names() for host in hosts] == [[], []]
 
 
-def test_the_whole_of_stdin_reaches_the_job_on_every_host(home: Home, farm: Farm) -> None:
-    """A job of several hosts got none of it, without a word."""
-    farm.host("one")
-    farm.host("other")
-    done = home.sesh("@one", "@other", "--exec", "--stdin", "--print", "--", "wc", "-c", input=b"x" * 300_000)
-    assert (done.code, sorted(done.stdout.splitlines())) == (0, ["one: 300000", "other: 300000"])
-
-
-def test_verbs_that_print_do_so_by_host_in_the_order_of_the_names(home: Home, farm: Farm) -> None:
-    hosts = [farm.host("one"), farm.host("other")]
+def test_verbs_that_print_do_so_by_host_in_the_order_of_the_names(home: Home, hosts: list[There]) -> None:
     for host in hosts:
         assert home.sesh(host.at, "--open", "work", "--", "sh", "-c", f"echo text of {host.word}; cat").code == 0
         host.prints("work", "text of")
@@ -147,10 +133,10 @@ def test_verbs_that_print_do_so_by_host_in_the_order_of_the_names(home: Home, fa
     assert [(row["host"], row["format"]) for row in drawn] == [("other", "json"), ("one", "json")]
 
 
-def test_lists_of_several_hosts_are_one_list(home: Home, farm: Farm) -> None:
-    one, other = farm.host("one"), farm.host("other")
-    farm.host("gone", proxied=True).proxy.refuse()
-    assert home.sesh("@one", "@other", "--open", "work", "--", "sh", "-c", "echo needle; cat").code == 0
+def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: list[There]) -> None:
+    one, other = hosts
+    beside("gone").away()
+    assert home.sesh(*BOTH, "--open", "work", "--", "sh", "-c", "echo needle; cat").code == 0
     assert home.sesh("@one", "--open", "more", "--label", "a=b").code == 0
     one.prints("work", "needle")
     other.prints("work", "needle")
@@ -177,14 +163,12 @@ def test_lists_of_several_hosts_are_one_list(home: Home, farm: Farm) -> None:
     assert home.sesh("@other", "@one", "--grep", "nothing").code == 1
 
 
-def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, farm: Farm) -> None:
-    hosts = [farm.host("one"), farm.host("other")]
-    far = [host.at for host in hosts]
-    assert home.sesh(*far, "--open", "work", "--", "cat").code == 0
-    assert home.sesh(*far, "--open", "rings", "--", "sh", "-c", "while sleep 0.1; do printf '\\a'; done").code == 0
-    events = home.start(*far, "--events", "--json")
-    logs = home.terminal(*far, "--logs", "work", "-f")
-    assert home.sesh(*far, "--send", "work", "hello", "--enter").code == 0
+def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, hosts: list[There]) -> None:
+    assert home.sesh(*BOTH, "--open", "work", "--", "cat").code == 0
+    assert home.sesh(*BOTH, "--open", "rings", "--", "sh", "-c", "while sleep 0.1; do printf '\\a'; done").code == 0
+    events = home.start(*BOTH, "--events", "--json")
+    logs = home.terminal(*BOTH, "--logs", "work", "-f")
+    assert home.sesh(*BOTH, "--send", "work", "hello", "--enter").code == 0
     for host in hosts:
         logs.wait_for(f"{host.word}: hello")
     assert events.stdout is not None
@@ -197,148 +181,136 @@ def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, farm: F
     assert events.wait(10) == 130
     logs.type(b"\x03")
     assert logs.exit_code() == 130
-    text = home.terminal(*far, "--events")
+    text = home.terminal(*BOTH, "--events")
     for host in hosts:
         text.wait_for(f"{host.word}: ")
     text.type(b"\x03")
     assert text.exit_code() == 130
 
 
-def test_sigterm_ends_those_who_wait_and_leaves_the_jobs(home: Home, farm: Farm) -> None:
-    hosts = [farm.host("one"), farm.host("other")]
-    process = home.start("@one", "@other", "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
-    wait_until(lambda: all(far.exists("begun") for far in hosts))
+def begun(hosts: list[There], name: str = "begun") -> bool:
+    """Whether the job has begun on each, and who waits for it knows: a Ctrl-C before that leaves it."""
+    return all(far.exists(name) and far.settled() for far in hosts)
+
+
+def test_sigterm_ends_those_who_wait_and_leaves_the_jobs(home: Home, hosts: list[There]) -> None:
+    process = home.start(*BOTH, "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
+    wait_until(lambda: begun(hosts))
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 143
-    wait_until(lambda: [far.names() for far in hosts] == [["job"], ["job"]])  # the program begins before its record
-    tied = home.start("@one", "@other", "--exec", "tied", "--tie", "--", "sh", "-c", "touch tied; sleep 1000")
-    wait_until(lambda: all(far.exists("tied") for far in hosts))
+    assert [far.names() for far in hosts] == [["job"], ["job"]]
+    tied = home.start(*BOTH, "--exec", "tied", "--tie", "--", "sh", "-c", "touch tied; sleep 1000")
+    wait_until(lambda: begun(hosts, "tied"))
     tied.send_signal(signal.SIGTERM)
     assert tied.wait(10) == 143
     assert [far.names() for far in hosts] == [["job"], ["job"]]
 
 
-def jobs_on_terminal(home: Home, farm: Farm, on_interrupt: str) -> tuple[list[Far], Terminal]:
-    """The hosts, and the terminal from which a job was begun on each. `on_interrupt`: what it does at Ctrl-C."""
-    hosts = [farm.host("one"), farm.host("other")]
-    script = f"trap '{on_interrupt}' INT; touch begun; while :; do sleep 0.02; done"
-    terminal = home.terminal("@one", "@other", "--exec", "job", "--", "sh", "-c", script)
-    terminal.wait_until(lambda: all(far.exists("begun") for far in hosts))
-    return hosts, terminal
-
-
-def test_ctrl_c_reaches_all_of_them(home: Home, farm: Farm) -> None:
-    hosts, terminal = jobs_on_terminal(home, farm, "exit 4")
+def test_ctrl_c_reaches_all_of_them(home: Home, hosts: list[There]) -> None:
+    script = "trap 'exit 4' INT; touch begun; while :; do sleep 0.02; done"
+    terminal = home.terminal(*BOTH, "--exec", "job", "--", "sh", "-c", script)
+    terminal.wait_until(lambda: begun(hosts))
     terminal.type(b"\x03")
     wait_until(lambda: not any(far.names() for far in hosts))
     assert terminal.exit_code() == 1
     assert terminal.text().count("failed (4)") == 2
 
 
-def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, farm: Farm) -> None:
-    one, other = farm.host("one"), farm.host("other")
-    for far in (one, other):
+def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, hosts: list[There]) -> None:
+    for far in hosts:
         assert home.sesh(far.at, "--open", "work").code == 0
         assert home.sesh(far.at, "--run", "work", "--", f"A={far.word}").code == 0
-    done = home.sesh("@one", "@other", "--run", "work", "--", "echo in $A; [ $A = one ]")
+    done = home.sesh(*BOTH, "--run", "work", "--", "echo in $A; [ $A = one ]")
     assert done.code == 1
     assert sorted(done.stdout.splitlines()) == ["one: in one", "other: in other"]
     assert [line.split()[1] for line in done.stderr.splitlines()] == ["ok", "failed"]
-    answers = home.sesh("@one", "@other", "--run", "work", "--json", "--", "echo $A").json()
+    answers = home.sesh(*BOTH, "--run", "work", "--json", "--", "echo $A").json()
     assert [(each["host"], each["output"], each["exit_code"]) for each in answers] == [
         ("one", "one\n", 0),
         ("other", "other\n", 0),
     ]
 
 
-def test_the_live_list_of_several_hosts_has_them_all(home: Home, farm: Farm) -> None:
-    farm.host("one")
-    farm.host("other")
-    assert home.sesh("@one", "@other", "--open", "work").code == 0
-    for words in (["--watch"], ["--list", "--watch"]):
-        watching = home.start("@one", "@other", *words, "--json")
-        assert watching.stdout is not None
-        hosts: list[str] = []
-        while len(hosts) < 2:
-            hosts = [row["host"] for row in json.loads(watching.stdout.readline())]
-        assert sorted(hosts) == ["one", "other"]
-        watching.send_signal(signal.SIGINT)
-        watching.wait(10)
+def test_the_live_list_of_several_hosts_has_them_all(home: Home, hosts: list[There]) -> None:
+    assert home.sesh(*BOTH, "--open", "work").code == 0
+    watching = home.start(*BOTH, "--list", "--watch", "--json")
+    assert watching.stdout is not None
+    found: list[str] = []
+    while len(found) < 2:
+        found = [row["host"] for row in json.loads(watching.stdout.readline())]
+    assert sorted(found) == ["one", "other"]
+    watching.send_signal(signal.SIGINT)
+    watching.wait(10)
 
 
-def test_much_output_of_a_host_waits_for_its_turn(home: Home, farm: Farm) -> None:
-    hosts = [farm.host("one"), farm.host("other")]
-    script = "seq -f '%0200g' 9000; echo end; cat"
-    assert home.sesh("@one", "@other", "--open", "work", "--", "sh", "-c", script).code == 0
+def test_much_output_of_a_host_waits_for_its_turn(
+    home: Home, hosts: list[There], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(branch, "_HELD", 1 << 14)
+    script = "seq -f '%0200g' 1000; echo end; cat"
+    assert home.sesh(*BOTH, "--open", "work", "--", "sh", "-c", script).code == 0
     for host in hosts:
         host.prints("work", "end")
-    done = home.sesh("@one", "@other", "--logs", "work", "9001", timeout=60)
-    numbers = [*(f"{number:0200}" for number in range(1, 9001)), "end"]
+    done = home.sesh(*BOTH, "--logs", "work", "1001")
+    numbers = [*(f"{number:0200}" for number in range(1, 1001)), "end"]
     assert done.stdout.splitlines() == [f"{host.word}: {line}" for host in hosts for line in numbers]
 
 
-def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, farm: Farm) -> None:
-    hosts = [farm.host("one"), farm.host("other")]
-    words = "@one @other --exec job --follow -- seq 1 1000000000"
-    done = subprocess.run(
-        ["bash", "-c", f"{' '.join(home.command)} {words} | head -1"],
-        env=home.env, cwd=home.path, capture_output=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert len(done.stdout.splitlines()) == 1
-    wait_until(lambda: not [pid for pid in home.processes() if pid not in farm.masters()])
+def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: list[There]) -> None:
+    following = home.start(*BOTH, "--exec", "job", "--follow", "--", "sh", "-c", "while sleep 0.01; do echo line; done")
+    assert following.stdout is not None
+    assert b": line\n" in following.stdout.readline()
+    following.stdout.close()
+    wait_until(lambda: not home.processes() and not any(far.held() for far in hosts))
     assert ["job"] in [host.names() for host in hosts], "of the other it may not have been asked for yet"
 
 
-@pytest.mark.parametrize("words", [("--exec", "job"), ("--exec", "job", "--follow"), ("--exec", "job", "--json")])
+@pytest.mark.parametrize("words", [("--follow",), ("--json",)])
 def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
-    home: Home, farm: Farm, words: tuple[str, ...]
+    home: Home, hosts: list[There], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     """The host fell silent; `reconnected` stood in the summary, as the reason why the job had failed."""
-    one, other = farm.host("one", proxied=True), farm.host("other")
+    brisk(monkeypatch)
     script = "touch begun; until [ -e go ]; do sleep 0.02; done; exit 3"
-    jobs = home.start("@one", "@other", *words, "--", "sh", "-c", script)
-    wait_until(lambda: one.exists("begun") and other.exists("begun"))
-    one.proxy.cut()
+    jobs = home.start(*BOTH, "--exec", "job", *words, "--", "sh", "-c", script)
+    wait_until(lambda: begun(hosts))
+    hosts[0].cut()
     assert jobs.stderr is not None
     lost = jobs.stderr.readline()
     assert lost.startswith(b"sesh: one: lost the link")
     assert b"@one" not in lost
     assert jobs.stderr.readline() == b"sesh: one: reconnected\n"
-    for host in (one, other):
+    for host in hosts:
         host.write("go", "")
-    summary = jobs.communicate(timeout=20)[1].decode().splitlines()
-    assert [line.split() for line in summary] == (
-        [] if "--json" in words else [["one", "failed", "(3)"], ["other", "failed", "(3)"]]
-    )
+    summary = jobs.communicate(timeout=20)[1].decode()
+    assert rows(summary) == ([] if "--json" in words else [["one", "failed", "(3)"], ["other", "failed", "(3)"]])
 
 
-def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: Home, farm: Farm) -> None:
-    gone, one = farm.host("gone", proxied=True), farm.host("one")
-    for host in (gone, one):
+def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: Home, hosts: list[There]) -> None:
+    for host in hosts:
         assert home.sesh(host.at, "--open", f"on-{host.word}", "--label", "a=b").code == 0
-    assert home.sesh("@gone", "@one", "--list").code == 0
-    processes.kill(farm.masters())
-    gone.proxy.refuse()
-    listed = home.sesh("@gone", "@one", "--list")
+    assert home.sesh(*BOTH, "--list").code == 0
+    hosts[0].away()
+    listed = home.sesh(*BOTH, "--list")
     assert listed.code == 1
     lines = [line.split() for line in listed.stdout.splitlines()[1:]]
-    assert [line[:2] for line in lines] == [["@gone", "cannot"], ["?", "on-gone"], ["@one"], ["on-one", "detached"]]
-    for label, names in (("a=b", ["on-gone", "on-one"]), ("a=c", [])):
-        error, *rows = home.sesh("@gone", "@one", "--list", "--label", label, "--json").json()
-        assert (error["host"], error["error"]["code"]) == ("gone", "unreachable")
-        assert [row["name"] for row in rows] == names
-        assert ["stale" in row for row in rows] == [name == "on-gone" for name in names]
+    assert [line[:2] for line in lines] == [["@one", "cannot"], ["?", "on-one"], ["@other"], ["on-other", "detached"]]
+    for label, names in (("a=b", ["on-one", "on-other"]), ("a=c", [])):
+        error, *found = home.sesh(*BOTH, "--list", "--label", label, "--json").json()
+        assert (error["host"], error["error"]["code"]) == ("one", "unreachable")
+        assert [row["name"] for row in found] == names
+        assert ["stale" in row for row in found] == [name == "on-one" for name in names]
 
 
-def test_fifty_hosts_at_once_answer_in_their_order_and_one_that_fails_is_named(home: Home, farm: Farm) -> None:
+def test_fifty_hosts_at_once_answer_in_their_order_and_one_that_fails_is_named(home: Home, beside: Beside) -> None:
     """A process and a link for each, and nothing of them afterwards."""
-    hosts = [farm.host(f"h{number}") for number in range(1, rounds(5, 50) + 1)]
+    hosts = [beside(f"h{number}") for number in range(1, rounds(5, 50) + 1)]
     names, far = [host.word for host in hosts], [host.at for host in hosts]
     hosts[1].write("fails", "")
     script = "touch begun; until [ -e go ]; do sleep 0.05; done; ! [ -e fails ]"
     running = home.start(*far, "--exec", "job", "--", "sh", "-c", script)
     wait_until(lambda: all(host.exists("begun") for host in hosts), timeout=60)
-    assert len(processes.descendants(running.pid)) <= 2 * len(hosts)
+    wait_until(lambda: len(processes.descendants(running.pid)) == 2 * len(hosts))  # who made the daemons has ended
     listed = home.sesh(*far, "--list", "--json", timeout=60).json()
     assert [(row["host"], row["name"]) for row in listed] == [(name, "job") for name in names]
     waiting = [*hosts]
@@ -349,4 +321,4 @@ def test_fifty_hosts_at_once_answer_in_their_order_and_one_that_fails_is_named(h
     _, said = running.communicate(timeout=20)
     assert [row[:2] for row in rows(said.decode())] == [[name, "failed" if name == "h2" else "ok"] for name in names]
     assert running.returncode == 1
-    wait_until(lambda: set(home.processes()) == set(farm.masters()))
+    wait_until(lambda: not home.processes() and not any(host.held() for host in hosts))

@@ -9,10 +9,9 @@ import time
 import pytest
 
 from sesh.ops import lookup
-from tests.remote.farm import Far, Farm
 from tests.remote.test_lookup import known
 from tests.remote.via import Beside
-from tests.support import Home, processes, wait_until
+from tests.support import Home, wait_until
 
 DAYS = 3 * 86_400
 """Seconds by which the clock here is ahead of that of each host, in one test."""
@@ -26,45 +25,39 @@ def stale_rows(home: Home) -> list[str]:
     return [line for line in lines(home.sesh("--list").stdout) if line.startswith("?")]
 
 
-@pytest.mark.parametrize("words", [("--open", "job"), ("--exec", "job", "-d")], ids=lambda w: w[0])
 def test_a_session_that_nobody_attached_to_is_known_of_a_host_that_was_cut_off_right_after(
-    home: Home, beside: Beside, words: tuple[str, ...]
+    home: Home, beside: Beside
 ) -> None:
     """`sesh job` created a session here without a question, as no list had shown the one there yet."""
     far = beside("gone")
     known(home, far)
-    assert home.sesh("@gone", *words, "--", "cat").code == 0
+    assert home.sesh("@gone", "--exec", "job", "-d", "--", "cat").code == 0
+    assert home.sesh("@gone", "--open", "work", "--", "cat").code == 0
     far.away()
-    (row,) = stale_rows(home)
-    assert re.fullmatch(r"\? job +seen just now +cat", row), row
+    for name, row in zip(("job", "work"), stale_rows(home), strict=True):
+        assert re.fullmatch(rf"\? {name} +seen just now +cat", row), row
     terminal = home.terminal("job")
     terminal.wait_for("job was there just now")
 
 
-@pytest.mark.parametrize("end", ["--kill", "--rename", "--exec", "attached"])
-def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, beside: Beside, end: str) -> None:
+def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, beside: Beside) -> None:
     """A session that one had just killed was `seen just now`."""
     far = beside("gone")
-    for name in ("job", "other"):
-        if (name, end) != ("job", "--exec"):
-            far.sesh("--open", name, "--", "sh", "-c", "echo ready; exec cat")
-    job = home.start("@gone", "--exec", "job", "--", "cat") if end == "--exec" else None
-    wait_until(lambda: far.names() == ["job", "other"])
-    known(home, far)
-    assert home.sesh("--list", "--json").code == 0
-    if job is not None:
-        assert far.sesh("--kill", "job").code == 0
-        job.communicate(timeout=20)
-    elif end == "attached":
-        terminal = home.terminal("@gone", "job")
-        terminal.wait_for("ready", 20)
-        terminal.type(b"\x04")
-        assert terminal.exit_code() == 0
-    else:
-        assert home.sesh("@gone", end, "job", *(["new"] if end == "--rename" else [])).code == 0
+    for name in ("killed", "renamed", "attached", "other"):
+        far.sesh("--open", name, "--", "sh", "-c", "echo ready; exec cat")
+    job = home.start("@gone", "--exec", "job", "--", "cat")
+    wait_until(lambda: len(far.names()) == 5)
+    assert len(home.sesh("@gone", "--list", "--json").json()) == len(home.sesh("--list", "--json").json()) == 5
+    assert far.sesh("--kill", "job").code == 0
+    job.communicate(timeout=20)
+    terminal = home.terminal("@gone", "attached")
+    terminal.wait_for("ready")
+    terminal.type(b"\x04")
+    assert terminal.exit_code() == 0
+    assert home.sesh("@gone", "--kill", "killed").code == 0
+    assert home.sesh("@gone", "--rename", "renamed", "new").code == 0
     far.away()
-    left = {"new", "other"} if end == "--rename" else {"other"}
-    assert {row.split()[1] for row in stale_rows(home)} == left
+    assert {row.split()[1] for row in stale_rows(home)} == {"new", "other"}
 
 
 def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(
@@ -93,43 +86,29 @@ def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(
     assert "stale" not in home.sesh("--list", "--json").json()[1], "it is asked again each time"
 
 
-def test_each_list_says_why_a_host_does_not_answer(home: Home, farm: Farm) -> None:
+def test_each_list_says_why_a_host_does_not_answer(home: Home, beside: Beside) -> None:
     """Each of these was `unreachable`."""
-    changed, locked = farm.host("changed", proxied=True), farm.host("locked", sshd={"PasswordAuthentication": "yes"})
-    refused, bare = farm.host("refused", proxied=True), farm.host("bare")
-    hosts = (changed, locked, refused, bare)
-    for far in hosts:
-        far.sesh("--open", f"on-{far.word}")
-    known(home, *hosts)
-    processes.kill(farm.masters())
-    farm.change_key(changed)
-    refused.proxy.refuse()
-    bare.run("rm .local/bin/sesh")
-    with open(farm.config, encoding="utf-8") as file:
-        before, host, after = file.read().partition("Host locked")
-    with open(farm.config, "w", encoding="utf-8") as file:
-        file.write(before + host + after.replace(farm.ground.identity, "/nonexistent", 1))
-    reasons = {
-        "bare": "not deployed; install it with: sesh --deploy @bare",
-        "changed": "host key changed",
-        "locked": "asks for a password",
-        "refused": "connection refused",
-    }
-    for _ in range(2):  # the second time those that refused a login are not asked, and the reason stands
-        listed = [line.partition("; not asked")[0] for line in lines(home.sesh("--list").stdout) if line[:1] in "@?"]
-        assert [line for line in listed if line[0] == "@"] == [f"@{host}  {why}" for host, why in reasons.items()]
-        assert [line.split()[1] for line in listed if line[0] == "?"] == [f"on-{host}" for host in reasons]
-        rows = home.sesh("--list", "--json").json()
-        assert {row["host"]: row["stale"]["reason"] for row in rows} == reasons
+    gone, bare = beside("gone"), beside("bare")
+    for far in (gone, bare):
+        assert home.sesh(far.at, "--open", f"on-{far.word}").code == 0
+    known(home, gone, bare)
+    gone.away()
+    os.unlink(bare.launcher)
+    reasons = {"bare": "not deployed; install it with: sesh --deploy @bare", "gone": "no route"}
+    listed = [line for line in lines(home.sesh("--list").stdout) if line[:1] in "@?"]
+    assert [line for line in listed if line[0] == "@"] == [f"@{host}  {why}" for host, why in reasons.items()]
+    assert [line.split()[1] for line in listed if line[0] == "?"] == [f"on-{host}" for host in reasons]
+    rows = home.sesh("--list", "--json").json()
+    assert {row["host"]: row["stale"]["reason"] for row in rows} == reasons
     opened = home.terminal("--watch", columns=100)
     for host, why in reasons.items():
         opened.wait_for(re.compile(rf"^@{host}  {re.escape(why)}\n\? on-{host} +seen just now", re.MULTILINE))
     opened.type("q")
     assert opened.exit_code() == 0
     opened = home.terminal("--pick", columns=120)
-    opened.wait_for(re.compile(r"\?@refused on-refused +seen just now"))
-    opened.type("on-refused")
-    opened.wait_for("@refused does not answer (connection refused)")
+    opened.wait_for(re.compile(r"\?@gone on-gone +seen just now"))
+    opened.type("on-gone")
+    opened.wait_for("@gone does not answer (no route)")
     opened.type("\x1b")
     opened.exit_code()
 
@@ -149,17 +128,13 @@ def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(
     assert abs(home.sesh("--list", "--json").json()[-1]["clock"] + DAYS) < 60
 
 
-@pytest.fixture
-def twins(home: Home, farm: Farm) -> tuple[Far, Far]:
-    """One account under two names, by two ways."""
-    lan = farm.host("lan")
-    vpn = farm.host("vpn", same_user=lan, proxied=True)
-    known(home, lan, vpn)
+def test_one_account_under_two_names_lists_each_session_once(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lan = beside("lan")
+    vpn = beside("vpn", same=lan)
     lan.sesh("--open", "work")
-    return lan, vpn
-
-
-def test_one_account_under_two_names_lists_each_session_once(home: Home, twins: tuple[Far, Far]) -> None:
+    known(home, lan, vpn)
     rows = home.sesh("--list", "--json").json()
     assert [(row["name"], row["host"]) for row in rows] == [("work", "lan")]
     listed = home.sesh("--list").stdout
@@ -170,7 +145,8 @@ def test_one_account_under_two_names_lists_each_session_once(home: Home, twins: 
     opened.exit_code()
     assert len(re.findall(r"(?m)^[ >]? *work ", opened.text())) == 1
     assert home.sesh("--status", "work", "--json").json()["host"] == "lan", "nobody is asked which of the two is meant"
-    twins[1].proxy.silence()
+    monkeypatch.setattr(lookup, "PATIENCE", 0.5)
+    vpn.stops()
     assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["lan"]
 
 

@@ -22,15 +22,18 @@ from tests.support import Home, forking, processes
 class There(Home):
     """The host that `@word` leads to: a home like another, that can be cut off.
 
-    `away` cuts it off, `back` ends that; `stops` lets it fall silent, `goes_on` ends that.
+    `away` cuts it off, `back` ends that; `stops` lets it fall silent, `goes_on` ends that. Without its launcher it has
+    no sesh. `same`: the host whose home this is under another name.
     """
 
-    def __init__(self, word: str, near: Home) -> None:
+    def __init__(self, word: str, near: Home, same: There | None = None) -> None:
         super().__init__()
         self.word, self.near = word, near
         self._links = os.path.join(self.root, "links")
         self.down, self.halt = os.path.join(self.root, "down"), os.path.join(self.root, "halt")
         self.env["PATH"] = f"{self.path}/bin:{os.environ['PATH']}"
+        if same:
+            self.env = {**same.env, "BY": word}
 
     @property
     def at(self) -> str:
@@ -115,7 +118,7 @@ class There(Home):
             with open(self.down, encoding="utf-8") as file:
                 words = ["sh", "-c", 'echo "$1" >&2; exit 1', "-", file.read()]
             return subprocess.Popen(words, env=environment, **options)
-        if not forking.fits(environment):
+        if not forking.fits(environment) or not os.path.exists(self.launcher):
             process = subprocess.Popen(words, env=environment, **options)
         else:
             process = forking.start(
@@ -152,9 +155,9 @@ class Beside:
 
         monkeypatch.setattr(programs, "start", begin)
 
-    def __call__(self, word: str) -> There:
-        """A new host."""
-        far = self.hosts[word] = There(word, self.home)
+    def __call__(self, word: str, same: There | None = None) -> There:
+        """A new host, or another name of the `same`."""
+        far = self.hosts[word] = There(word, self.home, same)
         ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
         text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())
         self.home.write(".config/sesh/config.toml", text)
