@@ -126,6 +126,11 @@ def reads_out(bridge: Bridge) -> None:
     bridge.connection.receive()
 
 
+def million(bridge: Bridge) -> None:
+    """Answer with a million sessions of no shape."""
+    answers(raw=b"[" + b"{}," * 1_000_000 + b"{}]")(bridge)
+
+
 def many(bridge: Bridge) -> None:
     """Yield changes of more and more sessions, which never stand whole."""
     bridge.greet()
@@ -177,7 +182,7 @@ ATTACKS: dict[str, Attack] = {
     "mute": lambda _: None,
     "rows": answers(None, GOOD, *ODD_ROWS.values()),
     **{f"row-{kind}": answers(None, GOOD, row) for kind, row in ODD_ROWS.items()},
-    "million": answers(raw=b"[" + b"{}," * 1_000_000 + b"{}]"),
+    "million": million,
     "deep": answers(raw=b"[" * 100_000 + b"]" * 100_000),
     "notes": answers(None, GOOD, notes=[[f"n{number}{ESCAPES}", False] for number in range(500)]),
     "odd-error": answers(error={"code": ["x"], "message": 3}),

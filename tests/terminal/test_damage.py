@@ -15,14 +15,12 @@ from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 
-HUGE = b'{"machine": "' + b"x" * (5 << 20) + b'"}'
 CONTENTS = {
     "no JSON": b'{"name":"w",,}',
     "empty": b"",
     "of another shape": b"[1, 2]",
     "of other types": b'{"machine": 5, "labels": [1]}',
-    "nested": b'{"machine":' * 100_000,
-    "huge": HUGE,
+    "nested": b'{"machine":' * 10_000,
     "half a pair": b'{"machine": "m", "cwd": "\\ud800"}',
     "bytes": bytes(range(256)),
     "a long id": json.dumps({"machine": identity.machine(), "id": "x" * 300}).encode(),
@@ -41,13 +39,16 @@ def put(path: str, kind: str) -> None:
         os.mkfifo(path, 0o600)
     elif kind == "a link":
         os.symlink("/etc/passwd", path)
+    elif kind == "huge":
+        with open(path, "wb") as file:
+            file.write(b'{"machine": "' + b"x" * (5 << 20) + b'"}')
     else:
         with open(path, "wb") as file:
             file.write(CONTENTS.get(kind, b"{}"))
         os.chmod(path, 0o000 if kind == "without permission" else 0o600)
 
 
-KINDS = (*CONTENTS, "a directory", "a FIFO", "a link", "without permission")
+KINDS = (*CONTENTS, "huge", "a directory", "a FIFO", "a link", "without permission")
 RARE = ("empty", "of another shape", "huge", "half a pair", "bytes", "a long id", "a pid that is none", "a link")
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support import Home, Terminal, wait_until
 
 Open = Callable[..., Terminal]
-_NOISE = random.Random(7).randbytes(240_000)
+_NOISE = random.Random(7).randbytes(60_000)
 _TEXT = base64.b64encode(_NOISE)
 IMAGES = {
     "sixel": b"\x1bPq" + bytes(63 + byte % 64 for byte in _NOISE) + b"\x1b\\",
@@ -20,7 +20,7 @@ IMAGES = {
         b"\x1b_Gm=%d%s;%s\x1b\\" % (at + 4096 < len(_TEXT), b"" if at else b",a=T,f=100,q=2", _TEXT[at : at + 4096])
         for at in range(0, len(_TEXT), 4096)
     ),
-    "iTerm2": b"\x1b]1337;File=inline=1;size=240000:" + _TEXT + b"\x07",
+    "iTerm2": b"\x1b]1337;File=inline=1;size=60000:" + _TEXT + b"\x07",
 }
 
 
