@@ -54,7 +54,7 @@ def texts(pattern: re.Pattern[Any]) -> Iterator[Any]:
     """Yield texts on which a pattern may be slow."""
     text = isinstance(pattern.pattern, str)
     letters = sorted({*re.sub(r"\\.|[\[\](){}?*+|^$.]", "", str(pattern.pattern))[:300], "a", "0", " ", "\x1b", "\n"})
-    words = [*letters[:16], *map("".join, itertools.product(letters[-5:], repeat=2))]
+    words = [*letters[:16], *map("".join, itertools.permutations(letters[-3:], 2))]
     for word, head in itertools.product(words, ("", "\x1b]")):
         data = head + word * (_SIZE // len(word)) + "\x00!"
         yield data if text else data.encode()
@@ -63,19 +63,22 @@ def texts(pattern: re.Pattern[Any]) -> Iterator[Any]:
 def main() -> None:
     """Print the number of patterns, and a line for each slow one."""
     found = patterns()
-    used = "\n".join(module.text for module in modules())
+    used: dict[str, set[str]] = {}
+    for module in modules():
+        for name, method in re.findall(r"(\w+)\.(match|fullmatch|search|finditer|findall|sub|split)\b", module.text):
+            used.setdefault(name, set()).add(method)
     print(len(found))
     for place, pattern in found.items():
-        name = place.rpartition(" ")[2]
-        methods = set(re.findall(rf"\b{name}\.(match|fullmatch|search|finditer|findall|sub|split)\b", used))
+        methods = used.get(place.rpartition(" ")[2], set())
         for data in texts(pattern):
             try:
                 with bounded():
                     if methods & {"finditer", "findall", "sub", "split"}:
                         list(pattern.finditer(data))
-                    if "search" in methods or not methods:
+                    elif "search" in methods or not methods:
                         pattern.search(data)
-                    pattern.match(data)
+                    else:
+                        pattern.match(data)
             except TooLong:
                 print(f"{place}: {data[:20]!r}…")
                 break

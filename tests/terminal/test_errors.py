@@ -174,16 +174,13 @@ def complaints(text: str, gist: str) -> list[str]:
     return wrong + [f"{part!r} is missing" for part in gist.split(", ") if part.lower() not in text.lower()]
 
 
-@pytest.mark.parametrize(
-    ("line", "code", "error", "gist"),
-    [(line, *codes, gist) for codes, pairs in ERRORS.items() for line, gist in pairs],
-    ids=lambda each: str(each)[:60],
-)
-def test_an_error_says_what_happened_and_what_to_do(stage: Home, line: str, code: int, error: str, gist: str) -> None:
-    words, variables, given = parts(line)
-    done = stage.sesh(*words, env=variables, input=given)
-    assert (done.code, done.raw, done.stderr[:6]) == (code, b"", "sesh: "), done.stderr
-    assert complaints(done.stderr.removeprefix("sesh: ").removesuffix("\n"), gist) == []
+@pytest.mark.parametrize(("code", "error"), ERRORS)
+def test_an_error_says_what_happened_and_what_to_do(stage: Home, code: int, error: str) -> None:
+    for line, gist in ERRORS[code, error]:
+        words, variables, given = parts(line)
+        done = stage.sesh(*words, env=variables, input=given)
+        assert (done.code, done.raw, done.stderr[:6]) == (code, b"", "sesh: "), (line, done.stderr)
+        assert complaints(done.stderr.removeprefix("sesh: ").removesuffix("\n"), gist) == [], line
     if error:
         told = stage.sesh(*words, env={**variables, "SESH_JSON": "1"}, input=given).json()["error"]
         assert (told["code"], complaints(told["message"], gist)) == (error, []), told
