@@ -200,9 +200,9 @@ def used(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO])
-@pytest.mark.parametrize("anew", [False, True])
-@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize(
+    ("loaded", "anew", "number"), [(False, False, errno.ENOSPC), (True, False, errno.EMFILE), (True, True, errno.EIO)]
+)
 def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, loaded: bool, anew: bool, number: int) -> None:
     """An error of one that was under way kept the last one from being written, at a shutdown or a program's end."""
     for nth in count(1):
