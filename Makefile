@@ -9,8 +9,10 @@ PIP := -m pip --disable-pip-version-check --no-input
 # Dependency groups came with pip 25.1. setuptools warns of every editable install.
 DEVELOP := PYTHONWARNINGS='ignore:Editable installation'
 GROUPS := -q -e '.[mcp]' --group dev
-# Many tests wait for other processes and for links: three workers a processor keep it busy.
-WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3)
+# Many tests wait for other processes and for links: four workers a processor keep it busy.
+WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 4)
+TIMES := .pytest_cache/seconds.json
+PYTEST = TIMES=$(TIMES) $(BIN)/pytest -n $(WORKERS) --dist worksteal -m 'not soak'
 
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
@@ -61,8 +63,15 @@ test-packages: $(STAMP)
 	@sh tests/packages.sh
 	@sh tests/fidelity/packages.sh
 
+# In two runs: what the second one starts is a fork of its workers, which are smaller without the many tests of the first.
 test: test-packages
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal --ignore=tests/house -m 'not soak' $(ARGS)
+	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
+ifeq ($(ARGS),)
+	$(PYTEST) tests/unit
+	$(PYTEST) --ignore=tests/house --ignore=tests/unit
+else
+	$(PYTEST) --ignore=tests/house $(ARGS)
+endif
 
 # Without such a Python, in PATH or of pyenv, there is nothing to test.
 FOUND = $(shell for each in python$(VERSION) "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$(VERSION).*/bin/python; do \

@@ -18,7 +18,6 @@ sys.dont_write_bytecode = False
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
-from tests.house.rooms import TIMES  # noqa: E402
 from tests.support import Home, Result, Terminal, need, processes  # noqa: E402
 
 _REAL = os.path.join(os.path.expanduser("~"), ".sesh")
@@ -50,7 +49,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 class Seconds:
-    """Notes the seconds of each file of tests, and of the whole run: `python -m tests.house.rooms` shows them."""
+    """Notes the seconds of each file of tests, and adds those of the run: `python -m tests.house.rooms` shows them."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -61,11 +60,14 @@ class Seconds:
         self.spent[path] = self.spent.get(path, 0.0) + report.duration
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        whole = time.monotonic() - self.began
-        if len({path.split("/")[1] for path in self.spent}) > 5:  # all of the suite, or most of it
-            os.makedirs(os.path.dirname(TIMES), exist_ok=True)
-            with open(TIMES, "w", encoding="utf-8") as file:
-                json.dump({**self.spent, "": whole}, file)
+        if noted := os.environ.get("TIMES"):
+            before: dict[str, float] = {}
+            if os.path.exists(noted):
+                with open(noted, encoding="utf-8") as file:
+                    before = json.load(file)
+            whole = before.get("", 0.0) + time.monotonic() - self.began
+            with open(noted, "w", encoding="utf-8") as file:
+                json.dump({**before, **self.spent, "": whole}, file)
         longest = sorted(self.spent.items(), key=lambda each: -each[1])[:10]
         terminalreporter.section("the files that took longest")
         for path, seconds in longest if len(self.spent) > 1 else ():

@@ -25,7 +25,7 @@ BUDGETS = {
 SECONDS = 420
 """Of `make test` on two processors, at most; twice as many on one."""
 TIMES = os.path.join(ROOT, ".pytest_cache", "seconds.json")
-"""Where `tests/conftest.py` notes the seconds of each file of a run of the whole suite, and of all of it."""
+"""Where `make test` has the seconds of each file noted, and of all."""
 
 
 def rooms_of(path: str) -> list[str]:
