@@ -59,7 +59,10 @@ def test_a_client_that_can_open_nothing_says_so(home: Home, farm: Farm, monkeypa
 ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
 
 
-@pytest.mark.parametrize(("shown", "missed"), [(50, 0), (50, 60), (3, 60)])
+@pytest.mark.parametrize(
+    ("shown", "missed"),
+    [(50, 60), *(pytest.param(shown, missed, marks=pytest.mark.soak) for shown, missed in ((50, 0), (3, 60)))],
+)
 def test_a_window_that_became_lower_has_each_row_once(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, shown: int, missed: int
 ) -> None:

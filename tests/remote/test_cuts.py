@@ -123,11 +123,11 @@ PRINTED = {
 }
 
 
-# Outages take seconds. Sequences to leave whole, and rows that are full, are what the others have less of.
+# Outages take seconds. Sequences to leave whole are what the others have less of.
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param(kind, marks=[pytest.mark.soak] if kind in ("plain", "fast", "wide", "counted") else [])
+        pytest.param(kind, marks=[pytest.mark.soak] if kind in ("plain", "fast", "wide", "counted", "full") else [])
         for kind in PRINTED
     ],
 )
@@ -438,7 +438,7 @@ def test_a_job_outlives_cuts_and_gives_its_own_code(
     assert (job.returncode, out, error) == (7, b"two\n", b"")
 
 
-@pytest.mark.parametrize("words", [("--print",), ("--follow",), ("--json",), ("--json", "--follow")])
+@pytest.mark.parametrize("words", [("--follow",), ("--json",)])
 def test_a_job_that_ends_while_the_link_is_down_gives_its_code_and_output(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:

@@ -40,7 +40,9 @@ def events(home: Home) -> list[dict[str, object]]:
 
 
 @pytest.mark.usefixtures("light")
-@pytest.mark.parametrize("shell", ["bash", "tcsh", pytest.param("fish", marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "shell", ["tcsh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("bash", "fish"))]
+)
 def test_sesh_is_there_whatever_the_login_shell_prints(here: Home, farm: Farm, shell: str) -> None:
     far = farm.host("box", user_shell=shell, installed=False)
     far.login_files("Welcome!\nsystem Plan9\n\n")

@@ -84,7 +84,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
         assert lines(far) == 0
 
 
-@pytest.mark.parametrize("after", [0, 1500])
+@pytest.mark.parametrize("after", [0, pytest.param(1500, marks=pytest.mark.soak)])
 def test_a_job_whose_warm_link_is_cut_at_its_start_runs_once(home: Home, farm: Farm, after: int) -> None:
     """It was 125, `cannot reach box: no reason given`, or `the session's daemon closed the connection`."""
     far = farm.host("box", proxied=True)
