@@ -120,16 +120,19 @@ def test_a_client_goes_to_a_host_and_switching_there_stays_on_it(home: Home, bes
     far = beside("box")
     far.write(".bashrc", far.read(".bashrc") + "PATH=~/bin:$PATH\n")  # a login shell's does not lead to sesh
 
-    def on(name: str) -> None:
-        terminal.wait_until(lambda: far.summary(name).get("attached") == 1, what=f"it shows {name}")
+    def on(name: str, before: str = "") -> None:
+        terminal.wait_until(
+            lambda: far.summary(name).get("attached") == 1 and not (before and far.summary(before).get("attached")),
+            what=f"it shows {name} alone",
+        )
 
     terminal = attached(home, "here")
     terminal.type("sesh @box there\r")
     on("there")
     terminal.type("sesh two\r")
-    on("two")
+    on("two", before="there")
     terminal.type("sesh -\r")
-    on("there")
+    on("there", before="two")
     terminal.type("echo on=$HOME in=$SESH_SESSION\r")
     shows(terminal, f"on={far.path} in=there")
     terminal.type(DETACH)
