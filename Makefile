@@ -9,10 +9,11 @@ PIP := -m pip --disable-pip-version-check --no-input
 # Dependency groups came with pip 25.1. setuptools warns of every editable install.
 DEVELOP := PYTHONWARNINGS='ignore:Editable installation'
 GROUPS := -q -e '.[mcp]' --group dev
-# Many tests wait for other processes and for links: four workers a processor keep it busy.
-WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 4)
+PROCESSORS = $(shell getconf _NPROCESSORS_ONLN)
+# Tests of programs wait for other processes and for links: four workers a processor keep it busy.
+WORKERS = $(shell expr $(PROCESSORS) \* 4)
 TIMES := .pytest_cache/seconds.json
-PYTEST = TIMES=$(TIMES) $(BIN)/pytest -n $(WORKERS) --dist worksteal -m 'not soak'
+PYTEST = TIMES=$(TIMES) $(BIN)/pytest --dist worksteal -m 'not soak'
 
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
@@ -67,10 +68,10 @@ test-packages: $(STAMP)
 test: test-packages
 	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
 ifeq ($(ARGS),)
-	$(PYTEST) tests/unit
-	$(PYTEST) --ignore=tests/house --ignore=tests/unit
+	$(PYTEST) -n $(PROCESSORS) tests/unit
+	$(PYTEST) -n $(WORKERS) --ignore=tests/house --ignore=tests/unit
 else
-	$(PYTEST) --ignore=tests/house $(ARGS)
+	$(PYTEST) -n $(WORKERS) --ignore=tests/house $(ARGS)
 endif
 
 # Without such a Python, in PATH or of pyenv, there is nothing to test.
