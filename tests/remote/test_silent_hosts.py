@@ -133,8 +133,8 @@ def test_one_account_under_two_names_lists_each_session_once(
 ) -> None:
     lan = beside("lan")
     vpn = beside("vpn", same=lan)
-    lan.sesh("--open", "work")
     known(home, lan, vpn)
+    lan.sesh("--open", "work")
     rows = home.sesh("--list", "--json").json()
     assert [(row["name"], row["host"]) for row in rows] == [("work", "lan")]
     listed = home.sesh("--list").stdout
