@@ -122,11 +122,6 @@ def test_verbs_that_print_do_so_by_host_in_the_order_of_the_names(home: Home, ho
             "one: text of one",
         ]
         assert done.stdout.splitlines() == sorted(done.stdout.splitlines(), reverse=True, key=lambda line: line[:4])
-    status = home.sesh(*turned, "--status", "work")
-    assert [line.split()[:2] for line in status.stdout.splitlines() if " name:" in line] == [
-        ["other:", "name:"],
-        ["one:", "name:"],
-    ]
     shown = home.sesh(*turned, "--status", "work", "--json").json()
     assert [(row["host"], row["name"]) for row in shown] == [("other", "work"), ("one", "work")]
     drawn = home.sesh(*turned, "--screen", "work", "--format", "json").json()
@@ -147,10 +142,9 @@ def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: 
         ("one", "more"),
         ("one", "work"),
     ]
-    for words in ([], ["--list"]):
-        lines = home.sesh("@other", "@gone", "@one", *words).stdout.splitlines()
-        assert [line.split()[0] for line in lines] == ["NAME", "@other", "work", "@gone", "@one", "more", "work"]
-        assert "cannot reach gone" in lines[3]
+    lines = home.sesh("@other", "@gone", "@one").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAME", "@other", "work", "@gone", "@one", "more", "work"]
+    assert "cannot reach gone" in lines[3]
     partly = home.sesh("@gone", "@one", "--list", "--label", "a=b", "--json")
     assert partly.code == 1
     assert [row.get("name") or row["error"]["code"] for row in partly.json()] == ["unreachable", "more"]
@@ -181,11 +175,6 @@ def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, hosts: 
     assert events.wait(10) == 130
     logs.type(b"\x03")
     assert logs.exit_code() == 130
-    text = home.terminal(*BOTH, "--events")
-    for host in hosts:
-        text.wait_for(f"{host.word}: ")
-    text.type(b"\x03")
-    assert text.exit_code() == 130
 
 
 def begun(hosts: list[There], name: str = "begun") -> bool:
@@ -307,7 +296,7 @@ def test_a_named_host_that_does_not_answer_is_listed_as_it_was_last_known(home: 
 
 def test_fifty_hosts_at_once_answer_in_their_order_and_one_that_fails_is_named(home: Home, beside: Beside) -> None:
     """A process and a link for each, and nothing of them afterwards."""
-    hosts = [beside(f"h{number}") for number in range(1, rounds(5, 50) + 1)]
+    hosts = [beside(f"h{number}") for number in range(1, rounds(3, 50) + 1)]
     names, far = [host.word for host in hosts], [host.at for host in hosts]
     hosts[1].write("fails", "")
     script = "touch begun; until [ -e go ]; do sleep 0.05; done; ! [ -e fails ]"

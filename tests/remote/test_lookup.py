@@ -26,13 +26,10 @@ def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, beside: Beside
     status = home.sesh("--status", "work", "--json")
     assert (status.code, status.json()["host"], status.stderr) == (0, "two", "[work on @two]\n")
     assert home.sesh("--logs", "work").stdout == "out\n"
-    assert home.sesh("--screen", "work").stdout.startswith("out\n")
     assert home.sesh("--send", "work", "typed", "--enter").code == 0
     two.prints("work", "typed")
-    assert home.sesh("--label", "work", "a=b").code == 0
     assert home.sesh("--rename", "work", "renamed").code == 0
     assert two.names() == ["renamed"]
-    assert home.sesh("--detach", "renamed").code == 0
     missing = home.sesh("--kill", "work")
     assert (missing.code, "no session work" in missing.stderr) == (1, True)
     assert home.sesh("--kill", "renamed").code == 0
@@ -82,7 +79,7 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Bes
     known(home, one, two)
     one.sesh("--open", "work")
     two.sesh("--open", "work")
-    for words in (["--status", "work"], ["--kill", "work"], ["--attach", "work"]):
+    for words in (["--kill", "work"], ["--attach", "work"]):
         done = home.sesh(*words)
         assert done.code == 1, words
         assert f"@one, @two; choose one: sesh @one {' '.join(words)}" in done.stderr
@@ -278,9 +275,7 @@ def test_another_name_of_a_host_renames_it_in_no_list(home: Home, farm: Farm) ->
     box = farm.host("box")
     farm.host("alt", same_user=box)
     home.sesh("@box", "--open", "work")
-    assert home.sesh("@alt", "--open", "more").code == 0
-    for rows in (home.sesh("--list", "--json").json(), home.sesh("--export").json()["sessions"]):
-        assert [(row["host"], row["name"]) for row in rows] == [("box", "more"), ("box", "work")]
     assert home.sesh("@alt", "--list", "--json").json()[0]["host"] == "alt", "as it was typed"
+    assert [(row["host"], row["name"]) for row in home.sesh("--list", "--json").json()] == [("box", "work")]
     assert home.sesh("--forget", "@alt").code == 0
     assert home.sesh("--list", "--json").json() == []

@@ -21,7 +21,7 @@ BANNER = 'Welcome to \0\x1b[31mbox {"json": 1}\r\nstty: standard input: not a te
 ODD = [
     "", " ", "a  b ", "-", "-x", "--", "--json", "--help", "@other", "~", "$HOME", "`id`", "$(id)", "!!",
     "a'b", 'a"b', "a\\", "\\n", "line\nbreak\n", "tab\there", "*", "[a-z]?", "{a,b}", "a;b|c&d>e<f", "#",
-    "%s", "^", "ünïcödé", "日本", "\udcff\udc80", "\x01\x1b[31m\x7f", "x" * 100_000,
+    "%s", "^", "ünïcödé", "日本", "\udcff\udc80", "\x01\x1b[31m\x7f",
 ]  # fmt: skip
 
 
@@ -74,17 +74,16 @@ def test_r27_odd_words_arrive_as_they_were_written_and_sessions_have_a_login_she
     far.write(".config/fish/conf.d/login.fish", "status is-login; and touch login\n")
     far.login_files(BANNER)
     code = "import sys, os; print([os.fsencode(word) for word in sys.argv[1:]])"
-    done = home.sesh("@box", "--exec", "job", "--print", "--", home.command[0], "-c", code, *ODD[:-1])
+    done = home.sesh("@box", "--exec", "job", "--print", "--", home.command[0], "-c", code, *ODD)
     if done.code == 127:  # this interpreter is private: any will do
-        done = home.sesh("@box", "--exec", "job", "--print", "--", "python3", "-c", code, *ODD[:-1])
+        done = home.sesh("@box", "--exec", "job", "--print", "--", "python3", "-c", code, *ODD)
     assert done.code == 0, done
-    assert done.stdout == f"{[os.fsencode(word) for word in ODD[:-1]]}\n"
+    assert done.stdout == f"{[os.fsencode(word) for word in ODD]}\n"
     assert done.stderr == ""
     assert not far.exists("login")
     assert home.sesh("@box", "--open", "work").code == 0
-    assert home.sesh("@box", "--send", "work", "id -un >me", "--enter").code == 0
-    wait_until(lambda: far.exists("me") and far.read("me") == f"{far.user}\n")
-    assert far.exists("login")
+    wait_until(lambda: far.exists("login"))
+    assert os.stat(os.path.join(far.home, "login")).st_uid == far.account.uid
 
 
 def test_a_session_lives_its_life_from_afar(home: Home, beside: Beside) -> None:
