@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
-from tests.remote.farm import Farm
 from tests.remote.pace import brisk
-from tests.support import Home, wait_until
+from tests.remote.via import Beside
+from tests.support import Home, processes, wait_until
 from tests.terminal.test_submitting import COMPOSER
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
@@ -18,26 +19,24 @@ TEXT = " ".join(f"word{number}" for number in range(900))
 
 @pytest.mark.parametrize("step", ["asked", "typed", "submitted"])
 def test_a_text_is_submitted_once_whichever_step_the_cut_comes_at(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, step: str
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     brisk(monkeypatch)
-    far = farm.host("box", proxied=True)
+    far = beside("box")
     source = far.write("composer.py", COMPOSER)
-    opened = home.sesh(
-        "@box", "--open", "agent", "--", "python3", source, os.path.join(far.home, "taken"), "0.5", "takes"
-    )
+    taken = os.path.join(far.path, "taken")
+    opened = home.sesh("@box", "--open", "agent", "--", sys.executable, "-IS", source, taken, "0.5", "takes")
     assert opened.code == 0, opened.stderr
-    wait_until(lambda: "ready" in home.sesh("@box", "--screen", "agent").stdout)
-    position = home.sesh("@box", "--status", "agent", "--json").json()["position"]
+    far.prints("agent", "ready")
+    before = far.summary("agent")
     process = home.start("@box", "--send", "agent", TEXT, "--enter", "--json")
     if step == "asked":
-        far.proxy.cut()
+        wait_until(lambda: processes.connections(before["daemon_pid"]) > 0)
     elif step == "typed":
-        wait_until(lambda: far.sesh("--status", "agent", "--json").json()["position"] > position)
-        far.proxy.cut()
+        wait_until(lambda: far.summary("agent")["position"] > before["position"])
     else:
         wait_until(lambda: far.exists("taken"))
-        far.proxy.cut()
+    far.cut()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert b'"submitted": true' in out
