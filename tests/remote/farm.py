@@ -15,6 +15,7 @@ from tests.remote.proxy import Proxy
 from tests.remote.runtime import EVERYONE, Runtime
 from tests.remote.sshd import Sshd, make_key
 from tests.support import Home, Result, need, processes, wait_until
+from tests.support.waiting import PATIENCE
 
 Settings = Mapping[str, str | None]
 
@@ -114,11 +115,11 @@ class Far:
             before = self.read(name) if self.exists(name) else ""
             self.write(name, f"cat ~/.banner\n{before}")
 
-    def run(self, line: str, timeout: float = 20, env: Mapping[str, str] | None = None) -> Result:
+    def run(self, line: str, timeout: float = PATIENCE, env: Mapping[str, str] | None = None) -> Result:
         """Runs a line of sh as that user in its home, without ssh."""
         return self._ended(self.account.start(["sh", "-c", line], env), line, timeout)
 
-    def sesh(self, *arguments: str, timeout: float = 20, env: Mapping[str, str] | None = None) -> Result:
+    def sesh(self, *arguments: str, timeout: float = PATIENCE, env: Mapping[str, str] | None = None) -> Result:
         """Runs sesh on the host as that user, without ssh; installed or not."""
         runtime = self.farm.ground.runtime
         process = self.account.start([runtime.python, "-IS", runtime.launcher, *arguments], env)
@@ -175,7 +176,7 @@ class Farm:
     def __init__(self, ground: Ground, home: Home) -> None:
         self.ground, self.home = ground, home
         self.strict = True
-        self.patience = 10.0
+        self.patience = PATIENCE
         self.config = os.path.join(home.path, ".ssh", "config")
         self.known_hosts = os.path.join(home.path, ".ssh", "known_hosts")
         self._calls = os.path.join(home.path, ".ssh", "calls")

@@ -26,6 +26,7 @@ from sesh.reach.caller import Caller
 from tests.support import forking, processes
 from tests.support.terminal import Terminal
 from tests.support.tools import ROOT
+from tests.support.waiting import PATIENCE
 
 PROMPT = "ready>"  # a blank follows it
 
@@ -91,7 +92,7 @@ class Home:
         self.path = os.path.join(self.root, "home")
         self.directory = os.path.join(self.path, ".sesh")
         self.strict = True
-        self.patience = 5.0
+        self.patience = PATIENCE
         self._terminals: list[Terminal] = []
         self._started: list[subprocess.Popen[bytes]] = []
         self._before = processes.listed()
@@ -182,7 +183,7 @@ class Home:
         self,
         *arguments: str,
         input: str | bytes | None = None,  # noqa: A002 - as subprocess calls it
-        timeout: float = 20,
+        timeout: float = PATIENCE,
         env: Mapping[str, str | None] | None = None,
         cwd: str | None = None,
     ) -> Result:

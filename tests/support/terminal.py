@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.support import forking
 from tests.support.glass import Glass
-from tests.support.waiting import Value, wait_until
+from tests.support.waiting import PATIENCE, Value, wait_until
 
 _TICK = 0.02
 
@@ -137,8 +137,10 @@ class Terminal:
 
     # -- waiting
 
-    def wait_until(self, predicate: Callable[[], Value | None], timeout: float = 10, what: str | None = None) -> Value:
-        """The first true value of `predicate`, asked again whenever output comes and at least every 20 ms."""
+    def wait_until(
+        self, predicate: Callable[[], Value | None], timeout: float = PATIENCE, what: str | None = None
+    ) -> Value:
+        """The first true value of `predicate`, asked again whenever output comes, and now and then."""
         return wait_until(predicate, timeout, _TICK, what, pause=self._wait, portrait=self.portrait)
 
     def _wait(self, seconds: float) -> None:
@@ -146,21 +148,23 @@ class Terminal:
         if not self.pump(seconds) and self._over:
             time.sleep(seconds)
 
-    def wait_for(self, pattern: str | re.Pattern[str], timeout: float = 10) -> re.Match[str]:
+    def wait_for(self, pattern: str | re.Pattern[str], timeout: float = PATIENCE) -> re.Match[str]:
         """Waits until the screen's rows, joined by line feeds, hold a text or match an expression."""
         expression = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
         return self.wait_until(
             lambda: expression.search("\n".join(self._show().rows())), timeout, f"{expression.pattern!r} on the screen"
         )
 
-    def wait_for_raw(self, pattern: bytes | re.Pattern[bytes], timeout: float = 10, start: int = 0) -> re.Match[bytes]:
+    def wait_for_raw(
+        self, pattern: bytes | re.Pattern[bytes], timeout: float = PATIENCE, start: int = 0
+    ) -> re.Match[bytes]:
         """Waits until the bytes that came, from `start` on, hold some bytes or match an expression."""
         expression = re.compile(re.escape(pattern)) if isinstance(pattern, bytes) else pattern
         return self.wait_until(
             lambda: expression.search(self.raw, start), timeout, f"{expression.pattern!r} in the bytes"
         )
 
-    def exit_code(self, timeout: float = 10) -> int:
+    def exit_code(self, timeout: float = PATIENCE) -> int:
         """The program's exit code, negative for a signal, once it has ended; all that it printed has come then."""
         self.wait_until(self.ended, timeout, f"the end of {' '.join(self.command)}")
         if self._line >= 0:
@@ -184,7 +188,7 @@ class Terminal:
 
     # -- acting
 
-    def type(self, data: bytes | str, timeout: float = 10) -> None:
+    def type(self, data: bytes | str, timeout: float = PATIENCE) -> None:
         """Sends keys, taking the output meanwhile, so that neither side waits for the other for ever."""
         rest = memoryview(data.encode() if isinstance(data, str) else data)
         deadline = time.monotonic() + timeout

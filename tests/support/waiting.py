@@ -8,20 +8,25 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
+PATIENCE = 30.0
+"""Seconds for what takes a moment: a busy machine takes many times longer, and who waits in vain is in no hurry."""
+
 
 def wait_until(
     predicate: Callable[[], Value | None],
-    timeout: float = 10,
+    timeout: float = PATIENCE,
     interval: float = 0.02,
     what: str | None = None,
     *,
     pause: Callable[[float], object] = time.sleep,
     portrait: Callable[[], str] = str,
 ) -> Value:
-    """The first true value of `predicate`, asked every `interval` seconds; AssertionError after `timeout` seconds.
+    """The first true value of `predicate`; AssertionError after `timeout` seconds.
 
-    `pause` is what is done between two questions; `portrait` shows, in the error, how things stand.
+    It is asked again after `interval` seconds, then less and less often, as a question may start processes. `pause` is
+    what is done between two questions; `portrait` shows, in the error, how things stand.
     """
+    longest = 10 * interval
     deadline = time.monotonic() + timeout
     while True:
         value = predicate()
@@ -31,6 +36,7 @@ def wait_until(
             what = what or getattr(predicate, "__name__", str(predicate))
             raise AssertionError(f"not within {timeout:g} s: {what}\n{portrait()}".rstrip())
         pause(interval)
+        interval = min(1.25 * interval, longest)
 
 
 def rest_until(moment: float) -> None:
