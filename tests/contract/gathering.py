@@ -190,7 +190,7 @@ def answers(home: Home) -> dict[str, Structure]:
     home.terminal("work").wait_for(PROMPT)
     printed = {line: _first(home, line) if line in _FOLLOWED else _run(home, line).raw for line in _ANSWERS}
     found = {line: structure(_values(text)) for line, text in printed.items()}
-    told = _values(events.communicate(timeout=20)[0])
+    told = _values(events.communicate(timeout=30)[0])
     for kind in sorted({event["event"] for event in told}):
         found[f"--events ({kind})"] = structure(event for event in told if event["event"] == kind)
     return found

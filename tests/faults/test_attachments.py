@@ -240,4 +240,4 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
     leader.wait_output(b"over", 20)
     daemons.wait_for("work", "over")
     # Whom the flood left behind is given up, what is held is packed, a checkpoint is written; then nothing is left.
-    wait_until(lambda: os.path.exists(asleep), 25)
+    wait_until(lambda: os.path.exists(asleep))

@@ -58,7 +58,7 @@ def host(home: Home, inside: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     with own.links:
         yield own
     for thread in set(threading.enumerate()) - before:
-        thread.join(20)
+        thread.join(30)
 
 
 def test_what_a_host_leaves_out_is_said_once_however_often_it_says_so(host: Host) -> None:
@@ -88,6 +88,6 @@ def test_a_host_says_no_more_over_a_held_link_than_in_an_answer(host: Host) -> N
     host.does("many")
     host.links.hold("evil")
     wait_until(host.processes)
-    wait_until(lambda: host.links.take() == {} and not host.processes(), timeout=30, what="the link is closed")
+    wait_until(lambda: host.links.take() == {} and not host.processes(), what="the link is closed")
     host.links.hold("evil")
     assert not host.processes(), "it is only asked for a while"

@@ -56,7 +56,7 @@ def test_a_full_disk_costs_a_running_session_nothing(
     assert (done.code, "No space left" in done.stderr) == (1, True), done
     assert daemons.alive("work")
     job = home.start("--exec", "job", "--", "sh", "-c", "exit 7")
-    assert job.wait(20) != 0
+    assert job.wait(30) != 0
     os.unlink(full)
     assert home.sesh("--rename", "work", "other").code == 0
     daemons.ask("other", "send", b"again\n")

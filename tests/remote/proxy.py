@@ -150,7 +150,7 @@ class Proxy:
         with self._lock:
             self._over = True
         self._ring()
-        self._thread.join(10)
+        self._thread.join(30)
         self.cut()
         self.refuse()
         self._empty()

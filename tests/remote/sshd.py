@@ -111,7 +111,7 @@ class Sshd:
         children = processes.descendants(self._process.pid)
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(5)
+            self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

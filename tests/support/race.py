@@ -37,7 +37,7 @@ class Race:
             runs = self.home.terminal(*line[1:], held=True) if tty else self.home.start(*line, held=True)
             started.append((line, runs))
         pids = [runs.pid for _, runs in started]
-        wait_until(lambda: all(map(processes.stopped, pids)), 30)
+        wait_until(lambda: all(map(processes.stopped, pids)))
         first = self.number % len(pids)
         for pid in pids[first:] + pids[:first]:
             os.kill(pid, signal.SIGCONT)
@@ -52,9 +52,9 @@ class Race:
 
     def _ended(self, line: tuple[str, ...], runs: Any, keys: bytes) -> Result:
         if isinstance(runs, Terminal):
-            runs.wait_until(lambda: not runs.alive or not runs.termios()[3] & termios.ICANON, 30)
+            runs.wait_until(lambda: not runs.alive or not runs.termios()[3] & termios.ICANON)
             runs.type(keys)
-            code = runs.exit_code(timeout=30)
+            code = runs.exit_code()
             return Result(line, code, bytes(runs.raw), runs.text())
         out, err = runs.communicate(timeout=30)
         return Result(line, runs.returncode, out, err.decode())

@@ -30,7 +30,7 @@ class Slow:
         """A terminal on a session over there, at its prompt."""
         self.home.sesh("--open", name)
         terminal = self.home.terminal("@slow", name, *options)
-        terminal.wait_for(PROMPT, 30)
+        terminal.wait_for(PROMPT)
         return terminal
 
     @contextmanager

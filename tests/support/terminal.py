@@ -232,7 +232,7 @@ class Terminal:
             self._process.wait(1)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(30)
 
     def __enter__(self) -> Terminal:
         return self

@@ -36,7 +36,7 @@ def becomes(home: Home, state: str, why: str, *question: str | None, name: str =
         found = home.summary(name).get("activity", {})
         return found.get("state"), found.get("why"), *([found.get("question")] if question else [])
 
-    wait_until(lambda: now() == (state, why, *question), 30, portrait=lambda: repr(now()))
+    wait_until(lambda: now() == (state, why, *question), portrait=lambda: repr(now()))
 
 
 @pytest.mark.usefixtures("work")
@@ -64,7 +64,7 @@ def test_a_wait_until_a_person_is_needed_says_what_is_asked(sesh: Sesh, home: Ho
     assert sesh("--wait", "work", "--waiting", "--timeout", "1").code == 124
     waiter = home.start("--wait", "work", "--waiting", "--timeout", "15", "--json")
     sesh("--send", "work", "sleep 0.5; read -s -p 'Password: ' x; sleep 0.6; echo; read -p 'again? ' y", "--enter")
-    answer = waiter.communicate(timeout=20)[0]
+    answer = waiter.communicate(timeout=30)[0]
     assert (waiter.returncode, b'"met": "waiting"' in answer, b'"match": "Password:"' in answer) == (0, True, True)
     # The password shows nothing on the screen, and was an answer all the same.
     sesh("--send", "work", "secret", "--enter")
@@ -86,7 +86,7 @@ def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home, as
     process = home.start("--events", "work", "--since", "0", "--json")
     wait_until(lambda: processes.connected(process.pid))
     sesh("--kill", "work")
-    told, _ = process.communicate(timeout=15)
+    told, _ = process.communicate(timeout=30)
     assert b'"question": "name?"' in told
     assert b"Adelaide" not in told
 

@@ -166,7 +166,7 @@ def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home) -> No
 def test_a_hook_that_gets_no_event_ends_by_itself(home: Home) -> None:
     """Codex ends it after 3 s."""
     waiting = home.start("--hook", "codex", stdin=subprocess.PIPE)
-    assert waiting.wait(20) == 0
+    assert waiting.wait(30) == 0
 
 
 def test_the_hook_succeeds_without_a_daemon_that_answers_and_on_a_terminal(
@@ -184,7 +184,7 @@ def test_the_hook_succeeds_without_a_daemon_that_answers_and_on_a_terminal(
         "--enter",
     )
     try:
-        wait_until(lambda: os.path.exists(code) and os.path.getsize(code) > 0, 30)
+        wait_until(lambda: os.path.exists(code) and os.path.getsize(code) > 0)
         with open(code, encoding="utf-8") as file:
             assert file.read() == "0\n"
     finally:
@@ -203,4 +203,4 @@ def test_working_that_an_agent_said_ends_with_the_key_that_cancels_its_turn(
     home.sesh("--send", "work", "--key", "Left")
     assert home.summary("work")["activity"]["why"] == "hook"
     home.sesh("--send", "work", "--key", key)
-    wait_until(lambda: home.summary("work").get("activity", {}).get("why") != "hook", 30)
+    wait_until(lambda: home.summary("work").get("activity", {}).get("why") != "hook")

@@ -75,7 +75,7 @@ def test_what_is_typed_is_waited_for_without_a_gap() -> None:
     work.send(keys=["C-c"])
     work.wait(prompt=True, timeout=20)
     work.send("exit 6", enter=True)
-    assert work.wait(timeout=20).exit_code == 6
+    assert work.wait(timeout=30).exit_code == 6
     with pytest.raises(NotFound):
         work.send("x")
 
@@ -169,7 +169,7 @@ def test_ctrl_c_reaches_the_command_and_then_the_caller(home: Home) -> None:
     caller = subprocess.Popen([sys.executable, "-c", code], env=home.env, stdout=subprocess.PIPE)
     wait_until(lambda: in_front("work") == ["sleep", "100"])
     caller.send_signal(signal.SIGINT)
-    assert caller.communicate(timeout=20)[0] == b"1\n"
+    assert caller.communicate(timeout=30)[0] == b"1\n"
     assert Session("work").run("echo free").output == "free\n"
 
 
@@ -182,5 +182,5 @@ def test_ctrl_c_ends_the_call_that_waits_for_a_job_and_the_job_goes_on(home: Hom
     caller = subprocess.Popen([sys.executable, "-c", code], env=home.env, stdout=subprocess.PIPE)
     wait_until(lambda: in_front("job") == ["sleep", "100"])
     caller.send_signal(signal.SIGINT)
-    assert caller.communicate(timeout=20)[0] == b"1\n"
+    assert caller.communicate(timeout=30)[0] == b"1\n"
     assert in_front("job") == ["sleep", "100"]

@@ -62,11 +62,11 @@ def test_a_clock_that_is_set_disturbs_no_age_and_no_wait(home: Home, clock: Cloc
     assert re.findall(r"\b\d+h\b|-\d+s", shown + row(home)) == [], "a few seconds have passed"
     created = home.sesh("--status", "work", "--json").json()["created"]
     assert home.sesh("--list", "--json").json()[-1]["created"] == created, "it is the same each time"
-    done = json.loads(run.communicate(timeout=20)[0])
+    done = json.loads(run.communicate(timeout=30)[0])
     assert done["output"] == "done\n"
     assert done["duration"] < 10
-    assert json.loads(idle.communicate(timeout=20)[0])["met"] == "idle"
-    late = json.loads(job.communicate(timeout=20)[0])
+    assert json.loads(idle.communicate(timeout=30)[0])["met"] == "idle"
+    late = json.loads(job.communicate(timeout=30)[0])
     assert (late["timed_out"], late["duration"] < 15) == (True, True)
     clock.set(HOUR)
     # --idle counts what is past by a clock that nobody sets.

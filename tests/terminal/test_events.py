@@ -28,7 +28,7 @@ def objects(data: bytes) -> list[dict[str, Any]]:
 
 
 def finished(process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
-    out, err = process.communicate(timeout=15)
+    out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, b"")
     return objects(out)
 
@@ -64,7 +64,7 @@ def test_what_is_typed_is_no_event(sesh: Sesh, home: Home) -> None:
     sesh("--send", "work", "hunter2", "--enter")
     assert sesh("--wait", "work").code == 0
     process = home.start("--events", "work", "--since", "0", "--json")
-    out, _ = process.communicate(timeout=10)
+    out, _ = process.communicate(timeout=30)
     assert b"hunter2" not in out
 
 
@@ -84,7 +84,7 @@ def followed(sesh: Sesh, home: Home) -> Iterator[list[dict[str, Any]]]:
             seen.append(json.loads(process.stdout.readline()))
     seen[:] = [event for event in seen if event["session"] != "behind"]
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
 
 
 def test_no_session_is_missed_however_short(sesh: Sesh, home: Home) -> None:

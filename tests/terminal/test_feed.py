@@ -28,7 +28,7 @@ def test_the_end_comes_when_stdin_ends_and_not_before(home: Home) -> None:
     process.stdin.write(b"one\n")
     process.stdin.flush()
     assert process.stdout.readline() == b"got one\n"
-    process.communicate(timeout=15)
+    process.communicate(timeout=30)
     assert process.returncode == 7
 
 

@@ -32,7 +32,7 @@ def test_an_image_passes_untouched_and_is_left_out_of_a_restore(home: Home, term
     window = terminal("work", "--", "sh", "-c", f"stty -icanon; {script}")
     window.wait_for("before")
     window.type("x")
-    window.wait_until(lambda: window.raw.endswith(b"after"), timeout=30, what="the end of the image")
+    window.wait_until(lambda: window.raw.endswith(b"after"), what="the end of the image")
     assert image + b"after" in window.raw
     window.type(b"\x1c")
     assert window.exit_code() == 0

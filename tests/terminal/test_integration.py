@@ -110,7 +110,7 @@ def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home:
     assert [row["exit_code"] for row in rows] == [0, 0, 5, 0]
     assert sesh("--run", "work", "--", "echo after").stdout == "after\n"
     sesh("--kill", "work")
-    events = [json.loads(line) for line in listener.communicate(timeout=15)[0].splitlines()]
+    events = [json.loads(line) for line in listener.communicate(timeout=30)[0].splitlines()]
     # The shell's own marks, read in one block with the end of a short command, told of it a second time.
     assert [event["exit_code"] for event in events if event["event"] == "command_ended"] == [0, 0, 5, 0, 0]
 
@@ -240,5 +240,5 @@ def test_a_file_that_is_printed_holds_up_nobody(sesh: Sesh, home: Home) -> None:
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     typed(terminal, sesh, ["cat printed0", "cat printed1", "cat printed2", "echo do''ne"])
-    terminal.wait_for("done", timeout=30)
+    terminal.wait_for("done")
     assert [row["output_bytes"] > 95_000 for row in history(sesh)] == [True, True, True, False]

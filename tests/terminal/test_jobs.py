@@ -30,7 +30,7 @@ def test_a_watcher_comes_at_any_moment_and_what_he_types_reaches_the_job(home: H
     watcher = home.terminal("job")
     watcher.wait_for("one")
     watcher.type(b"this\r")
-    out, _ = job.communicate(timeout=15)
+    out, _ = job.communicate(timeout=30)
     assert (job.returncode, out) == (5, b"one\nthis\ngot this\n")
     assert watcher.exit_code() == 5
 

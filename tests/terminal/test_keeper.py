@@ -108,7 +108,7 @@ def test_ten_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
                 home.sesh("--send", name, "n", "--enter", "--if-waiting", PUSH)
             home.sesh("--kill", "shell")
             tells("push-1 has ended", "push-2 has ended", "shell has ended")
-            assert process.wait(20) == 0
+            assert process.wait(30) == 0
         finally:
             process.kill()
     for n in (1, 2):

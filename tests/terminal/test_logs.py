@@ -31,7 +31,7 @@ def ended(process: subprocess.Popen[bytes]) -> list[str]:
     assert process.stdout is not None
     assert process.stderr is not None
     out, err = process.stdout.read(), process.stderr.read()  # communicate() would not see what was peeked at
-    assert (process.wait(20), err) == (0, b"")
+    assert (process.wait(30), err) == (0, b"")
     return out.decode().splitlines()
 
 
@@ -135,7 +135,7 @@ def test_who_follows_ends_as_soon_as_nobody_reads_it(home: Home, words: list[str
         names.reverse()
     assert following.stdout.readline()
     following.stdout.close()
-    assert following.wait(10) == 141
+    assert following.wait(30) == 141
 
 
 def test_more_lines_than_one_answer_holds_are_said_to_be_cut_before_new_ones_come(sesh: Sesh, home: Home) -> None:
@@ -149,4 +149,4 @@ def test_more_lines_than_one_answer_holds_are_said_to_be_cut_before_new_ones_com
     assert lines[-1] == "new"
     assert 4000 < len(lines) < 9000
     assert f"the last {len(lines) - 2:,} lines come before the new ones" in process.stderr.read().decode()
-    assert process.wait(20) == 0
+    assert process.wait(30) == 0

@@ -197,7 +197,7 @@ def test_what_runs_goes_on_when_the_agent_goes(home: Home) -> None:
             process.stdin.close()
             process.stdin = None
             assert [json.loads(line)["id"] for line in process.stdout] == [2]  # that its connection is closed
-            assert process.wait(10) == 0
+            assert process.wait(30) == 0
         await agent.call("wait", name="work", until=["prompt"], timeout=20)
 
     driven(home, story)

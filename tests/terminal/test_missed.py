@@ -170,7 +170,7 @@ def test_a_hook_that_hangs_and_a_flood_of_bells_hold_nobody_up(sesh: Sesh, home:
     wait_until(lambda: not any(identity.start_time(pid) for pid in pids))
     daemon = status["daemon_pid"]
     with open(f"/proc/{daemon}/task/{daemon}/children", encoding="ascii") as file:
-        wait_until(lambda: file.seek(0) == 0 and file.read().split() == [str(status["pid"])], 5)
+        wait_until(lambda: file.seek(0) == 0 and file.read().split() == [str(status["pid"])])
 
 
 def test_a_command_that_a_person_interrupts_has_not_failed(sesh: Sesh, home: Home) -> None:
@@ -179,7 +179,7 @@ def test_a_command_that_a_person_interrupts_has_not_failed(sesh: Sesh, home: Hom
     assert run.stdout is not None
     assert run.stdout.readline() == b"begun\n"
     run.send_signal(signal.SIGINT)
-    assert run.wait(10) == 130
+    assert run.wait(30) == 130
     assert home.summary("work")["unseen"]["failed"] == 0
     assert sesh("--run", "work", "--", "false").code == 1
     assert home.summary("work")["unseen"]["failed"] == 1, "the next command is another matter"

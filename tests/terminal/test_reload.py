@@ -87,7 +87,7 @@ def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) ->
     assert pids(home, "job") == before
     home.write("enough", "")
     assert job.wait(60) == 7
-    reading.join(10)
+    reading.join(30)
     output = b"".join(pieces)
     reported = re.search(r"^(\d+) in all", output[-100:].decode(), re.MULTILINE)
     assert reported is not None
@@ -128,8 +128,8 @@ def test_what_is_typed_and_sent_amid_reloads_arrives_once_and_in_order(sesh: Ses
     for part in range(3):
         reloading = home.start("--reload", "work")
         person.type(typed[part * middle : (part + 1) * middle], timeout=60)
-        assert reloading.wait(20) == 0
-    assert sending.wait(20) == 0
+        assert reloading.wait(30) == 0
+    assert sending.wait(30) == 0
     path = os.path.join(home.path, "out")
     wait_until(lambda: os.path.getsize(path) >= 2 * len(typed))
     with open(path, "rb") as file:
@@ -149,10 +149,10 @@ def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, 
     assert [each["n"] for each in sesh("--history", "work", "--json").json()] == [1, 2]
     assert sesh("--history", "work", "1").stdout == "one\n"
     assert sesh("--run", "work", "--", "echo $X; echo ma''gic").stdout == "3\nmagic\n"
-    assert json.loads(waits[1].communicate(timeout=20)[0])["met"] == "for"
+    assert json.loads(waits[1].communicate(timeout=30)[0])["met"] == "for"
     sesh("--send", "work", "exit 4", "--enter")
-    assert json.loads(waits[0].communicate(timeout=20)[0])["exit_code"] == 4
-    reported = [json.loads(line) for line in events.communicate(timeout=20)[0].splitlines()]
+    assert json.loads(waits[0].communicate(timeout=30)[0])["exit_code"] == 4
+    reported = [json.loads(line) for line in events.communicate(timeout=30)[0].splitlines()]
     assert [each["seq"] for each in reported] == sorted({each["seq"] for each in reported})
     assert reported[-1]["event"] == "exited"
 
@@ -164,7 +164,7 @@ def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, hom
         wait_until(lambda number=number: f"job{number}" in home.names())  # type: ignore[misc]
         while sesh("--reload", f"job{number}").code == 0:
             continue
-        assert job.wait(20) == 10 + number
+        assert job.wait(30) == 10 + number
 
 
 def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) -> None:
@@ -177,14 +177,14 @@ def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) 
     late = home.start("--run", "work", "--timeout", "2", "--", "echo never")
     for _ in range(2):
         assert sesh("--reload", "work").code == 0
-    assert late.wait(20) == 124
+    assert late.wait(30) == 124
     home.write("enough", "")
     output = running.communicate(timeout=30)[0].decode()
     assert running.returncode == 5
     last = output.splitlines()[-1]
     assert last.endswith(" in all"), last
     assert output == "".join(f"line {number}\n" for number in range(1, int(last.split()[0]) + 1)) + f"{last}\n"
-    assert waiting.communicate(timeout=20)[0] == b"next\n"
+    assert waiting.communicate(timeout=30)[0] == b"next\n"
     assert [each["exit_code"] for each in sesh("--history", "work", "--json").json()] == [5, 0]
 
 
@@ -195,7 +195,7 @@ def test_reloads_between_the_runs_of_a_busy_shell_disturb_none(sesh: Sesh, home:
         reloading = home.start("--reload", "work")
         answer = sesh("--run", "work", "--", f"echo {number}; (exit {number})")
         assert (answer.code, answer.stdout) == (number, f"{number}\n")
-        assert reloading.wait(20) == 0
+        assert reloading.wait(30) == 0
     assert faults(home, "work") == []
 
 
@@ -245,4 +245,4 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
         job.stdin.write(word)
         job.stdin.flush()
         assert sesh("--reload", "job").code == 0
-    assert job.communicate(timeout=20)[0].replace(b"\r", b"") == b"one\ntwo\n"
+    assert job.communicate(timeout=30)[0].replace(b"\r", b"") == b"one\ntwo\n"

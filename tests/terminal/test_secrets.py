@@ -59,7 +59,7 @@ def test_r30_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
         assert home.sesh("--send", "work", "-", input=f"{secret}\n").code == 0
     else:
         watcher.type(f"{secret}\r")
-    out, error = running.communicate(timeout=15)
+    out, error = running.communicate(timeout=30)
     assert (running.returncode, out.split()[-2:]) == (0, [b"got", str(len(secret)).encode()]), error
     printed = out + error + everything(home, "work")
     assert b"got" in printed
@@ -72,7 +72,7 @@ def test_a_job_that_asks_keeps_no_answer(home: Home) -> None:
     job = home.start("--exec", "job", "--keep", "--print", "--json", "--", *ASKS["getpass"])
     wait_until(lambda: home.sesh("--wait", "job", "--for", "assword", "--since-start", "--timeout", "5").code == 0)
     assert home.sesh("--send", "job", secret, "--enter").code == 0
-    out, _ = job.communicate(timeout=15)
+    out, _ = job.communicate(timeout=30)
     assert job.returncode == 0
     printed = out + everything(home, "job")
     assert b"got" in printed

@@ -57,7 +57,7 @@ class Program:
             activity = self._home.summary("work").get("activity") or {}
             return [activity.get(key) for key in ("state", "kind", "question")]
 
-        wait_until(lambda: now() == [state, kind, question], 15, portrait=lambda: repr(now()))
+        wait_until(lambda: now() == [state, kind, question], portrait=lambda: repr(now()))
 
 
 @pytest.fixture

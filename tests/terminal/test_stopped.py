@@ -107,7 +107,7 @@ def told(sesh: Sesh, home: Home, name: str = "work") -> list[tuple[str, str, str
     process = home.start("--events", name, "--since", "0", "--json")
     wait_until(lambda: processes.connected(process.pid))
     sesh("--kill", name)
-    lines = [json.loads(line) for line in process.communicate(timeout=15)[0].splitlines()]
+    lines = [json.loads(line) for line in process.communicate(timeout=30)[0].splitlines()]
     return [(each["state"], each["why"], each["question"]) for each in lines if each["event"] == "activity"]
 
 
@@ -160,7 +160,7 @@ def test_a_spinner_that_never_stops_works_and_keys_begin_another_turn(
     agent("spins", 60, "keys")
     wait_until(lambda: "thinking 15" in sesh("--screen", "keys").stdout)
     sesh("--send", "keys", "m")  # a key, and nothing new but the menu after it
-    wait_until(lambda: stands(home, "keys") == ("idle", "quiet", None), 25)
+    wait_until(lambda: stands(home, "keys") == ("idle", "quiet", None))
     assert stands(home, "spins") == ("working", "output", None)
     assert not [each for name in ("spins", "keys") for each in told(sesh, home, name) if each[0] == "waiting"]
 
@@ -177,6 +177,6 @@ def test_a_program_in_canonical_mode_loads_no_emulator(sesh: Sesh, home: Home, a
     agent("canonical", 2, "lines")
     agent("spins", 60, "raw")
     lines, raw = (each["id"] for each in sorted(sesh("--list", "--json").json(), key=lambda each: str(each["name"])))
-    wait_until(lambda: loaded(home, raw), 20)
+    wait_until(lambda: loaded(home, raw))
     assert sesh("--wait", "lines", "--idle", "2", "--timeout", "30").code == 0
     assert loaded(home, lines) is False

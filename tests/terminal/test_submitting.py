@@ -254,7 +254,7 @@ def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(
     text = home.start("--send", "deaf", "a text", "--enter")
     wait_until(lambda: "a text" in home.sesh("--screen", "deaf").stdout)
     assert home.sesh("--send", "deaf", "--key", "C-c").code == 0
-    assert text.wait(20) == 1
+    assert text.wait(30) == 1
 
 
 def test_a_text_gets_no_enter_behind_keys_that_came_meanwhile(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +264,7 @@ def test_a_text_gets_no_enter_behind_keys_that_came_meanwhile(home: Home, monkey
     text = home.start("--send", "raw", "a text", "--enter")
     wait_until(lambda: "a text" in home.sesh("--screen", "raw").stdout)
     assert home.sesh("--send", "raw", "--key", "x").code == 0
-    assert text.wait(20) == 1
+    assert text.wait(30) == 1
     assert home.sesh("--send", "raw", "--key", "y").code == 0
     wait_until(lambda: "y" in home.sesh("--screen", "raw").stdout)
     assert home.sesh("--screen", "raw").stdout.split() == ["ready", "a", "textxy"]

@@ -164,7 +164,7 @@ def exec_and_exec(race: Race) -> None:
     flag = os.path.join(race.home.path, "go")
 
     def release(jobs: list[Any]) -> None:
-        wait_until(lambda: [each.poll() for each in jobs].count(None) <= 1, 30)
+        wait_until(lambda: [each.poll() for each in jobs].count(None) <= 1)
         race.home.write("go", "")
 
     job = ("--exec", "j", "--json", "--", "sh", "-c", "until test -e ~/go; do sleep 0.01; done; exit 7")

@@ -140,7 +140,7 @@ def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     again = home.terminal("srv")
     again.wait_for("Close")
     again.type("s")
-    again.wait_until(lambda: "[srv ended: " in again.text(), 10)
+    again.wait_until(lambda: "[srv ended: " in again.text())
     crashed(home)
     closing = home.terminal("srv")
     closing.wait_for("Close")

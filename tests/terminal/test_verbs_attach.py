@@ -395,7 +395,7 @@ def test_a_session_that_ends_while_somebody_knocks_is_created_anew(home: Home, t
     with terminal("work") as window:
         window.wait_for(PROMPT)
         assert home.names() == ["work"]
-        last.join(10)
+        last.join(30)
         assert len(knocks) == 1
 
 

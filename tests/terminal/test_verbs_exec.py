@@ -133,7 +133,7 @@ def test_followed_output_comes_while_the_job_runs(home: Home) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"begun\n"
     assert home.sesh("--send", "job", "on", "--enter").code == 0
-    out, _ = process.communicate(timeout=10)
+    out, _ = process.communicate(timeout=30)
     assert out.endswith(b"got on\n")
     assert process.returncode == 0
 
@@ -157,7 +157,7 @@ def test_ctrl_c_reaches_the_job_and_its_code_is_told(home: Home) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 7
+    assert process.wait(30) == 7
     process.communicate()
 
 
@@ -170,7 +170,7 @@ def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
         process.send_signal(signal.SIGINT)
         assert b"again\n" in iter(process.stdout.readline, b"")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "job goes on" in err.decode()
     assert home.names() == ["job"]
@@ -182,7 +182,7 @@ def test_the_detach_key_leaves_even_a_tied_job_and_says_how_to_go_on(home: Home)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGQUIT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "job goes on" in err.decode()
     assert home.names() == ["job"]
@@ -194,7 +194,7 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(number)
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGHUP
     wait_until(lambda: home.names() == [])
 
@@ -208,7 +208,7 @@ def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> N
     process.stdin.flush()
     assert b"job waits for input on its terminal; to feed it this input, use --stdin" in process.stderr.readline()
     home.sesh("--kill", "job")
-    process.communicate(timeout=10)
+    process.communicate(timeout=30)
 
 
 def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:
@@ -216,7 +216,7 @@ def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:
     process = home.start("--exec", "job", "--", "sleep", "1000")
     wait_until(lambda: home.names() == ["job"])
     home.sesh("--kill", "job")
-    assert process.communicate(timeout=10) == (b"", b"sesh: job was killed\n")
+    assert process.communicate(timeout=30) == (b"", b"sesh: job was killed\n")
     assert process.returncode == 129
 
 
@@ -228,7 +228,7 @@ def test_a_pipe_that_has_ended_is_no_input_for_a_job(home: Home) -> None:
     process.stdin = None
     wait_until(lambda: home.names() == ["job"] and home.summary("job")["activity"]["state"] == "waiting")
     home.sesh("--send", "job", "hi", "--enter")
-    assert process.communicate(timeout=10) == (b"", b"")
+    assert process.communicate(timeout=30) == (b"", b"")
     assert process.returncode == 0
 
 
@@ -299,7 +299,7 @@ def test_a_job_outlives_the_one_who_waits(home: Home, number: int) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(number)
-    assert process.wait(10) == -number
+    assert process.wait(30) == -number
     process.communicate()
     (session,) = home.sesh("--list", "--json").json()
     assert session["state"] == "running"
@@ -311,7 +311,7 @@ def test_a_job_whose_daemon_is_killed_is_255_as_it_has_run(home: Home) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     os.kill(home.sesh("--status", "job", "--json").json()["daemon_pid"], signal.SIGKILL)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == 255
     assert "daemon of job died" in err.decode()
     assert home.sesh("--kill", "job").code == 0
@@ -333,7 +333,7 @@ def test_r13_the_end_of_stdin_neither_ends_the_job_nor_costs_processor_time(home
     waiting = [process.pid, json.loads(home.sesh("--status", "job", "--json").stdout)["daemon_pid"]]
     wait_until(lambda: all(processes.rested(waiting) for _ in range(6)), what="0.3 s of sleep")
     assert home.sesh("--send", "job", "on", "--enter").code == 0
-    assert process.wait(10) == 6
+    assert process.wait(30) == 6
 
 
 def test_the_sesh_of_each_of_several_hosts_is_this_very_one(home: Home) -> None:

@@ -133,7 +133,7 @@ def test_of_several_conditions_the_answer_says_which(sesh: Sesh) -> None:
 def test_the_end_is_met_with_the_code_also_when_all_is_over(sesh: Sesh, home: Home) -> None:
     waiting = home.start("--wait", "--exit", "work")
     typed(sesh, "sleep 0.3; exit 7")
-    out, _ = waiting.communicate(timeout=15)
+    out, _ = waiting.communicate(timeout=30)
     assert (waiting.returncode, out) == (7, b"exit: 7\n")
     done = sesh("--wait", "work", "--exit", "--json")
     assert done.code == 7
@@ -153,7 +153,7 @@ def test_a_jobs_code_outlives_the_job_and_who_waited(sesh: Sesh, home: Home) -> 
 def test_an_end_that_was_not_waited_for_is_an_error(sesh: Sesh, home: Home) -> None:
     waiting = home.start("--wait", "work", "--for", "never")
     typed(sesh, "sleep 0.2; exit 4")
-    _, err = waiting.communicate(timeout=15)
+    _, err = waiting.communicate(timeout=30)
     assert waiting.returncode == 1
     assert b"ended (4)" in err
 
@@ -171,7 +171,7 @@ def test_who_waits_and_presses_ctrl_c_leaves_the_session_alone(sesh: Sesh, home:
     waiting = home.start("--wait", "work")
     wait_until(lambda: processes.connected(waiting.pid))
     waiting.send_signal(signal.SIGINT)
-    waiting.communicate(timeout=10)
+    waiting.communicate(timeout=30)
     assert waiting.returncode in (130, -signal.SIGINT)
     assert home.names() == ["work"]
 
@@ -186,7 +186,7 @@ def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: 
     waiting = home.start("--wait", "work", "--for", r"needle \w*", "--from", begin)
     for word in ("one", "two", "three", "four", "five"):
         typed(sesh, word)
-    assert waiting.communicate(timeout=20)[0] == b"for: needle three\n"
+    assert waiting.communicate(timeout=30)[0] == b"for: needle three\n"
 
 
 def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(

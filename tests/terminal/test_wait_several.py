@@ -33,7 +33,7 @@ def test_all_are_waited_for_and_the_first_code_that_is_not_0_counts(sesh: Sesh, 
     wait_until(lambda: all(state(sesh, name) == "exited" for name in "ab"))
     assert waiting.poll() is None
     typed(sesh, c=0)
-    assert waiting.wait(10) == 3
+    assert waiting.wait(30) == 3
     assert waiting.stdout is not None
     answers = json.loads(waiting.stdout.read())
     assert [(answer["session"], answer["host"], answer["met"], answer["exit_code"]) for answer in answers] == [
@@ -49,7 +49,7 @@ def test_the_first_is_enough_with_any(sesh: Sesh, home: Home) -> None:
     opened(sesh, "a", "b", "c")
     waiting = home.start("--wait", "a", "b", "c", "--exit", "--any", "--json")
     typed(sesh, b=5)
-    assert waiting.wait(10) == 5
+    assert waiting.wait(30) == 5
     assert waiting.stdout is not None
     assert [(answer["session"], answer["exit_code"]) for answer in json.loads(waiting.stdout.read())] == [("b", 5)]
     wait_until(lambda: sesh("--status", "a", "--json").json()["activity"]["state"] == "waiting")
@@ -78,7 +78,7 @@ def test_sessions_are_waited_for_by_their_label(sesh: Sesh, home: Home) -> None:
     waiting = home.start("--wait", "--label", "team=x", "--exit", "--json")
     wait_until(lambda: len(processes.descendants(waiting.pid)) == 2)
     typed(sesh, a=0, b=6)
-    assert waiting.wait(10) == 6
+    assert waiting.wait(30) == 6
     assert waiting.stdout is not None
     assert [answer["session"] for answer in json.loads(waiting.stdout.read())] == ["a", "b"]
     none = sesh("--wait", "--label", "team=y", "--waiting")
@@ -114,7 +114,7 @@ def test_a_signal_ends_who_waits_for_several_as_it_ends_who_waits_for_one(sesh: 
         waiting = home.start("--wait", "a", "b", *words)
         wait_until(partial(waits, waiting.pid))
         waiting.send_signal(number)
-        assert waiting.communicate(timeout=10)[0] == b""
+        assert waiting.communicate(timeout=30)[0] == b""
         assert waiting.returncode == code
     assert home.names() == ["a", "b"]
 

@@ -113,7 +113,7 @@ def test_a_program_gets_a_list_a_line(home: Home) -> None:
     while names != ["build", "work"]:
         names = [each["name"] for each in json.loads(watching.stdout.readline())]
     watching.send_signal(signal.SIGINT)
-    watching.communicate(timeout=10)
+    watching.communicate(timeout=30)
     assert watching.returncode == 130
 
 

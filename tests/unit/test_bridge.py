@@ -47,7 +47,7 @@ class Bridge:
     def ended(self) -> int:
         """Its exit code, once the connection is closed."""
         self.connection.close()
-        return self.process.wait(10)
+        return self.process.wait(30)
 
     def close(self) -> None:
         self.connection.close()
@@ -194,8 +194,8 @@ def test_bytes_pass_both_ways_until_the_other_side_has_gone() -> None:
     os.write(near, b"typed")
     assert daemon.recv(100) == b"typed"
     os.close(near)
-    thread.join(10)
-    writer.join(10)
+    thread.join(30)
+    writer.join(30)
     assert daemon.recv(100) == b""
     daemon.close()
     for each in (near_in, back, near_out):
@@ -222,7 +222,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
     assert bridge._splice(*ends, patience=0.5) == 1
     os.close(near_out)  # as the bridge does when it ends
-    writer.join(10)
+    writer.join(30)
     assert not writer.is_alive()
     daemon.close()
     for each in (near_in, near):

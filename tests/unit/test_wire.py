@@ -187,7 +187,7 @@ def test_one_verb_goes_out_in_one_go_and_comes_back(listener: socket.socket) -> 
     try:
         answer, data = wire.ask("work", "send", b"typed", timeout=5.0, more=True)
     finally:
-        server.join(5)
+        server.join(30)
     assert (answer["ok"], data) == (True, b"bytes")
     assert [kind for kind, _ in seen] == [protocol.HELLO, protocol.DATA, protocol.REQUEST]
     hello = protocol.parse(seen[0][1])

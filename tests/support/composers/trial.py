@@ -60,7 +60,7 @@ class Trial:
         self.session = f"trial{self.number}"
         result = self.home.sesh("--open", self.session, "--", *self.kind.command(self.home, self.proof))
         assert result.code == 0, result.stderr
-        wait_until(self._ready, 30, what=f"{self.kind.name} takes prompts")
+        wait_until(self._ready, what=f"{self.kind.name} takes prompts")
 
     def _ready(self) -> bool:
         return re.search(self.kind.ready, self.home.sesh("--screen", self.session).stdout) is not None

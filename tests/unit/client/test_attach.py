@@ -164,7 +164,7 @@ def test_a_terminal_that_does_not_read_can_be_left(home: Home, daemon: FakeDaemo
         peer.connection.settimeout(0.5)
         assert _stuffed(peer) < 64  # blocks of 64 KiB: the client's buffer is bounded
         os.write(terminal._master, b"\x1c")
-        wait_until(lambda: terminal.termios() == before, timeout=3)
+        wait_until(lambda: terminal.termios() == before)
         assert terminal.exit_code() == FAREWELL
 
 

@@ -49,7 +49,7 @@ class World:
         self.asked.append(destination)
         answer = self.hosts[destination]
         if answer is None:
-            self.over.wait(20)
+            self.over.wait(30)
             raise silent_host(destination)
         if isinstance(answer, Exception):
             raise answer
@@ -71,7 +71,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     yield own
     own.over.set()
     for thread in {*threading.enumerate()} - others:
-        thread.join(10)  # what it notes must not reach the next test
+        thread.join(30)  # what it notes must not reach the next test
 
 
 CALLER = Caller()

@@ -32,7 +32,7 @@ def rest(stop: Stop) -> None:
     """Says nothing more until it is stopped."""
     stopped = threading.Event()
     with stop.calling(stopped.set):
-        assert stopped.wait(10), "nobody stopped it"
+        assert stopped.wait(30), "nobody stopped it"
     stop.check()
 
 
@@ -48,7 +48,7 @@ def test_what_each_says_comes_as_it_is_said_and_an_error_ends_that_one_alone() -
 
     def work(stop: Stop) -> Iterator[str]:
         yield "begins"
-        assert heard.wait(10)
+        assert heard.wait(30)
         yield "goes on"
         rest(stop)
 
@@ -130,6 +130,6 @@ def test_no_more_have_a_turn_at_once_than_there_are(monkeypatch: pytest.MonkeyPa
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert not any(thread.is_alive() for thread in threads)
     assert 1 <= most[0] <= 3

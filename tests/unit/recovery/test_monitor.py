@@ -78,11 +78,11 @@ def test_who_stops_waiting_ends_the_attempt_and_a_connection_that_comes_late_is_
     def attempt(one: Attempt) -> wire.Connection:
         with one.calling(ended.set):
             begun.set()
-            assert ended.wait(10)
+            assert ended.wait(30)
             return there
 
     def stopped() -> None:
-        assert begun.wait(10)
+        assert begun.wait(30)
         stop.stop()
 
     threading.Thread(target=stopped, daemon=True).start()
@@ -96,7 +96,7 @@ def test_of_two_that_succeed_at_once_one_is_closed(there: wire.Connection) -> No
     other, go = connection(), threading.Barrier(3)
 
     def attempt(_: Attempt) -> wire.Connection:
-        go.wait(10)
+        go.wait(30)
         return results.pop()
 
     results = [there, other]
@@ -104,7 +104,7 @@ def test_of_two_that_succeed_at_once_one_is_closed(there: wire.Connection) -> No
     watch.state.closed(time.monotonic())
     until(watch, lambda: len(watch.state.attempts) == 2)
     watch.state.refusal = LoginRefused("box asks")  # no third
-    go.wait(10)
+    go.wait(30)
     wait_until(lambda: all(attempt.result is not None for attempt in watch._attempts.values()))
     won = watch.run(readable(watch))
     assert sorted(one.inbound >= 0 for one in (there, other)) == [False, True]
@@ -134,7 +134,7 @@ def test_attempts_end_where_the_link_answers() -> None:
 
     def attempt(one: Attempt) -> wire.Connection:
         with one.calling(ended.set):
-            ended.wait(10)
+            ended.wait(30)
         raise Unreachable("ended")
 
     watch = monitor(attempt)

@@ -205,7 +205,7 @@ def test_who_stops_a_deploy_is_not_told_that_the_host_stopped_answering(
     def stopped(destination: Destination, **_: object) -> None:
         wait_until(waits)
         os.kill(os.getpid(), signal.SIGINT)
-        assert closed.wait(10)
+        assert closed.wait(30)
         raise carrier.HostSilent(f"{destination.host} stopped answering")
 
     monkeypatch.delenv("SESH_EVENT_LOG", raising=False)

@@ -269,7 +269,7 @@ def test_r29_a_directory_that_is_a_link_is_refused(host: Host, bundle: Bundle, n
 def test_a_disk_that_is_full_is_said_to_be_and_nothing_is_left(host: Host, bundle: Bundle) -> None:
     big = Bundle({**_FILES, "lib/noise": os.urandom(100_000)})
     process = host.start(host.stream(big, "install"), most=50_000)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=30)
     failed = json.loads(out.splitlines()[-1].partition(b" ")[2])["failed"]
     assert (failed["step"], "not enough space" in failed["reason"], err) == ("upload", True, b"")
     assert host.untouched()
@@ -280,7 +280,7 @@ def test_who_is_ended_while_receiving_leaves_nothing(host: Host, bundle: Bundle,
     process = host.start(host.stream(bundle, "install", bundle.packed()[:100], size=1000), closed=False)
     wait_until(lambda: any(name.startswith(".tmp-") for name in host.versions()), what="it receives")
     process.send_signal(number)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=30)
     assert b"it was stopped on the host" in out
     assert host.untouched()
 
@@ -307,4 +307,4 @@ def test_what_a_killed_deploy_left_goes_with_the_next_and_what_is_in_use_does_no
     host.do(bundle, "install")
     assert host.versions() == sorted([".tmp-new", used, bundle.name])
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=30)

@@ -60,7 +60,7 @@ class Daemon:
 
     def close(self) -> None:
         self.listener.socket.shutdown(2)
-        self.thread.join(5)
+        self.thread.join(30)
         for peer in self.mute:
             peer.close()
         self.listener.socket.close()
