@@ -18,18 +18,23 @@ from sesh.recovery.wake import Wake
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm
+from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, Terminal, find, wait_until
 
 ADDRESS = "127.91.7.3/32"
 
 
-@pytest.fixture
-def far(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Far:
-    """A host behind a network that obeys. No silent link counts as lost without a question, and a short one is one."""
+@pytest.fixture(autouse=True)
+def questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No silent link counts as lost without a question, and a short silence is one."""
     monkeypatch.setattr(link_state, "LOST_AFTER", 99.0)
     monkeypatch.setattr(link_state, "_SHORT_SILENCE", 0.2)
-    return farm.host("box", proxied=True)
+
+
+@pytest.fixture
+def far(beside: Beside) -> There:
+    return beside("box")
 
 
 def attached(home: Home) -> Terminal:
@@ -40,15 +45,15 @@ def attached(home: Home) -> Terminal:
     return terminal
 
 
-def typed(far: Far) -> None:
+def typed(far: There) -> None:
     """What the host's own user types into the session."""
     assert far.sesh("--send", "work", "from the other side").code == 0
 
 
-def test_a_key_typed_into_silence_finds_another_way(home: Home, far: Far) -> None:
+def test_a_key_typed_into_silence_finds_another_way(home: Home, far: There) -> None:
     terminal = attached(home)
     for number in range(2):
-        far.proxy.strand()
+        far.strand()
         rest(terminal)
         terminal.type(f"echo ke''y{number}\r")
         shows(terminal, f"key{number}")
@@ -69,9 +74,9 @@ def rest(terminal: Terminal) -> None:
 
 
 @pytest.mark.skipif(not (ROOT and find("ip")), reason="addresses can only be changed by root")
-def test_a_changed_address_finds_another_way_unasked(home: Home, far: Far, address: list[str]) -> None:
+def test_a_changed_address_finds_another_way_unasked(home: Home, far: There, address: list[str]) -> None:
     terminal = attached(home)
-    far.proxy.strand()
+    far.strand()
     subprocess.run([*address, "add", ADDRESS, "dev", "lo"], check=True)
     typed(far)
     terminal.wait_until(lambda: "from the other side" in terminal.text())
@@ -85,41 +90,40 @@ def address() -> Iterator[list[str]]:
     subprocess.run([*command, "del", ADDRESS, "dev", "lo"], capture_output=True, check=False)
 
 
-def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far: Far) -> None:
+def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far: There) -> None:
     terminal = attached(home)
     os.kill(terminal.pid, signal.SIGSTOP)
-    far.proxy.strand()
+    far.strand()
     typed(far)
     os.kill(terminal.pid, signal.SIGCONT)
     terminal.wait_until(lambda: "from the other side" in terminal.text())
 
 
-def test_a_link_that_only_paused_is_kept(home: Home, farm: Farm, far: Far) -> None:
+def test_a_link_that_only_paused_is_kept(home: Home, far: There) -> None:
     """The other link stands nearly when the first one answers: that one stays, and nothing is left of the other."""
     terminal = attached(home)
-    client = far.sesh("--status", "work", "--json").json()["clients"][0]["id"]
-    accepted = far.proxy.accepted  # on a busy machine it is asked already while it rests
-    far.proxy.silence()
+    client = far.summary("work")["clients"][0]["id"]
+    links = len(far.links())  # on a busy machine it is asked already while it rests
+    far.stops()
     rest(terminal)
     terminal.type("echo pau''sed\r")
-    wait_until(lambda: far.proxy.accepted > accepted)
-    far.proxy.restore()
+    wait_until(lambda: len(far.links()) > links)
+    far.goes_on()
     terminal.wait_for("paused")
-    assert far.sesh("--status", "work", "--json").json()["clients"][0]["id"] == client
-    wait_until(lambda: far.proxy.connections == 1)
-    wait_until(lambda: len(farm.masters()) == 2)  # the control master, and the link over it
+    assert far.summary("work")["clients"][0]["id"] == client
+    wait_until(lambda: len(far.held()) == 1)
 
 
-def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Farm, far: Far) -> None:
+def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Farm) -> None:
+    box = farm.host("box", proxied=True)
     terminal = attached(here)
-    place = Destination("box")
-    known.record(place, asks=True)
-    far.proxy.strand()
+    known.record(Destination("box"), asks=True)
+    box.proxy.strand()
     rest(terminal)
-    accepted = far.proxy.accepted
+    accepted = box.proxy.accepted
     terminal.type("x")
     wait_until(lambda: not terminal.pump(1.0))
-    assert far.proxy.accepted == accepted
+    assert box.proxy.accepted == accepted
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there waking shows as a change of routes")
