@@ -179,33 +179,47 @@ def test_a_host_that_does_not_answer_is_asked_each_time(
     assert "no answer yet" not in home.sesh("--list").stdout
 
 
+@pytest.mark.parametrize("why", ["asks for a password", "host key changed"])
 def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_reaches_it(
-    home: Home, farm: Farm
+    home: Home, farm: Farm, why: str
 ) -> None:
     """The words said that it does not answer, and the list that stays open ended no pause for others."""
-    far = farm.host("box")
+    far = farm.host("box", sshd={"PasswordAuthentication": "yes"})
     assert home.sesh("@box", "--open", "work", "--", "cat").code == 0
-    for reach in ("named", "watched"):
+    with open(farm.config, encoding="utf-8") as file:
+        settings = file.read()
+    if why == "host key changed":
         farm.change_key(far)
-        processes.kill(farm.masters())
-        asked = len(farm.connections())
-        done = home.sesh("--label", "work", "a=b")
-        assert done.code == 1
-        assert re.search(r"; @box is not asked until \d\d:\d\d:\d\d \(host key changed\); work was", done.stderr)
-        listed = home.sesh("--list").stdout
-        assert re.search(r"@box  host key changed; not asked until [\d:]{8}, `sesh @box` asks at once\n\? work", listed)
-        assert len(farm.connections()) == asked + 1
-        farm.know(far)
-        if reach == "named":
-            assert home.sesh("@box", "--list").code == 0
-        else:
-            opened = home.terminal("--watch", columns=100)
-            opened.wait_for(re.compile(r"^@box  host key changed\n\? work +seen just now", re.MULTILINE))
-            opened.type("r")
-            opened.wait_for("> work")
-            opened.type("q")
-            assert opened.exit_code() == 0
-        assert home.sesh("--label", "work", "a=b").code == 0, reach
+    else:
+        home.write(".ssh/config", settings.replace(farm.ground.identity, "/nonexistent"))
+    processes.kill(farm.masters())
+    asked = len(farm.connections())
+    looked = home.terminal("--list", columns=100)
+    assert looked.exit_code() == 0
+    assert re.search(rf"@box  {why}", looked.text())
+    assert "assword:" not in looked.text()
+    done = home.sesh("--label", "work", "a=b")
+    assert done.code == 1
+    assert re.search(rf"; @box is not asked until \d\d:\d\d:\d\d \({why}\); work was", done.stderr)
+    listed = home.sesh("--list").stdout
+    assert re.search(rf"@box  {why}; not asked until [\d:]{{8}}, `sesh @box` asks at once\n\? work", listed)
+    assert len(farm.connections()) == asked + 1
+    farm.know(far)
+    if why == "host key changed":
+        assert home.sesh("@box", "--list").code == 0
+    else:
+        named = home.terminal("@box", "--list")
+        named.wait_for("assword:")
+        named.type(b"\x03")
+        assert named.exit_code() in (1, 130)
+        home.write(".ssh/config", settings)
+        opened = home.terminal("--watch", columns=100)
+        opened.wait_for(re.compile(rf"^@box  {why}\n\? work +seen just now", re.MULTILINE))
+        opened.type("r")
+        opened.wait_for("> work")
+        opened.type("q")
+        assert opened.exit_code() == 0
+    assert home.sesh("--label", "work", "a=b").code == 0
 
 
 def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,24 +233,6 @@ def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside, mon
     assert terminal.alive
     slow.goes_on()
     assert terminal.exit_code() == 0
-
-
-def test_a_lookup_never_asks_for_a_password(home: Home, farm: Farm) -> None:
-    far = farm.host("box", sshd={"PasswordAuthentication": "yes"})
-    assert home.sesh(far.at, "--list").code == 0
-    with open(farm.config, encoding="utf-8") as file:
-        settings = file.read().replace(farm.ground.identity, "/nonexistent")
-    with open(farm.config, "w", encoding="utf-8") as file:
-        file.write(settings)
-    processes.kill(farm.masters())
-    terminal = home.terminal("--list")
-    assert terminal.exit_code() == 0
-    assert "@box  asks for a password" in terminal.text()
-    assert "assword:" not in terminal.text()
-    asked = home.terminal("@box", "--list")
-    asked.wait_for("assword:")
-    asked.type(b"\x03")
-    assert asked.exit_code() in (1, 130)
 
 
 def test_what_changes_a_session_elsewhere_asks_first_on_a_terminal(home: Home, beside: Beside) -> None:
