@@ -65,7 +65,7 @@ def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(home: Ho
     masters = set(farm.masters())
     watched = watch()
     watched.until(lambda rows: answering(rows) == {"box"})
-    wait_until(lambda: held(farm, far), what="a link is held")
+    wait_until(lambda: held(far), what="a link is held")
     assert far.sesh("--label", "work", "a=b").code == 0
     watched.until(lambda rows: any(row["labels"] for row in rows))  # over that link
     far.proxy.silence()

@@ -100,7 +100,8 @@ class There(Home):
     def strand(self) -> None:
         """The links that stand pass nothing any more; new ones can be had."""
         for pid in self.held():
-            os.kill(pid, signal.SIGSTOP)
+            with suppress(ProcessLookupError):  # one that has ended meanwhile
+                os.kill(pid, signal.SIGSTOP)
 
     def goes_on(self) -> None:
         """Ends that."""
