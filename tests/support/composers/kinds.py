@@ -11,10 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-import prompt_toolkit
-
 from tests.support.composers.composer import Behaviour
-from tests.support.home import Home
+from tests.support.home import PATHS, Home
 from tests.support.tools import need
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -96,8 +94,7 @@ def _composer(
 
 
 def _taker(kind: str) -> Callable[[Home, str], list[str]]:
-    site = [os.path.dirname(os.path.dirname(prompt_toolkit.__file__))]
-    start = f"import runpy, sys; sys.path += {site!r}; del sys.argv[0]; runpy.run_path(sys.argv[0], None, '__main__')"
+    start = f"import runpy, sys; sys.path += {PATHS!r}; del sys.argv[0]; runpy.run_path(sys.argv[0], None, '__main__')"
     return lambda _home, proof: [*_PYTHON, "-c", start, os.path.join(_HERE, "line_taker.py"), proof, kind]
 
 
