@@ -90,6 +90,7 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Bes
     terminal.wait_for("1 @one   2 @two   Cancel")
     terminal.type("2")
     terminal.wait_for(PROMPT)
+    terminal.wait_for(re.compile(r"^ work on @two", re.MULTILINE))  # the next key removes it
     terminal.type("echo in=$SESH_DIR\r")
     terminal.wait_for(f"in={two.directory}")
     terminal.type("exit 3\r")
@@ -169,12 +170,13 @@ def test_a_host_that_does_not_answer_is_asked_each_time(
         assert f"@box  {why}\n" in home.sesh("--list").stdout
     far.back()
     assert home.sesh("--kill", "work").code == 0, "it is back at once"
-    monkeypatch.setattr(lookup, "PATIENCE", 0.3)
     far.stops()
-    for _ in range(2):
-        links = len(far.links())
-        assert home.sesh("--kill", "missing").code == 1
-        assert len(far.links()) > links
+    with monkeypatch.context() as patch:
+        patch.setattr(lookup, "PATIENCE", 0.6)
+        for _ in range(2):
+            links = len(far.links())
+            assert home.sesh("--kill", "missing").code == 1
+            assert len(far.links()) > links
     far.goes_on()
     assert "no answer yet" not in home.sesh("--list").stdout
 

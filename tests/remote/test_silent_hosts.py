@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sesh.ops import lookup
+from sesh.ops import index, jobs, lookup
 from tests.remote.test_lookup import known
 from tests.remote.via import Beside
 from tests.support import Home, wait_until
@@ -150,7 +150,10 @@ def test_one_account_under_two_names_lists_each_session_once(
     assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["lan"]
 
 
-def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(home: Home, beside: Beside) -> None:
+def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "ELSEWHERE", (0.3, 0.3))
     far, other = beside("box"), beside("other")
     far.sesh("--open", "work")
     other.sesh("--open", "there")
@@ -170,11 +173,14 @@ def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(home
     assert far.names() == ["work"]
 
 
-def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(home: Home, beside: Beside) -> None:
+def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It blamed the job's daemon, which had ended the job on time."""
+    monkeypatch.setattr(jobs, "_GRACE", 0.1)
     far = beside("slow")
     line = "echo begun; exec sleep 600"
-    job = home.start("@slow", "--exec", "job", "--follow", "--timeout", "1", "--", "sh", "-c", line)
+    job = home.start("@slow", "--exec", "job", "--follow", "--timeout", "2", "--", "sh", "-c", line)
     assert job.stdout is not None
     assert job.stdout.readline() == b"begun\n"
     far.stops()
