@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import signal
 
 import pytest
 
+from sesh import link_state
 from sesh.cli import complete
+from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, wait_until
 
@@ -68,8 +69,13 @@ def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, beside: Be
     assert far.names() == ["fresh", "work"]
 
 
-def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(home: Home, beside: Beside) -> None:
+def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The list of a host is behind: what was asked by then got the answer."""
+    brisk(monkeypatch)
+    for name in ("WATCHED_TIME", "LOST_AFTER"):
+        monkeypatch.setattr(link_state, name, 99.0)  # a silent link is not doubted
     far = beside("box")
     later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"
     asks = f"{later} printf 'Keep a copy? '; read x; echo got=$x; sleep 60"
@@ -78,14 +84,15 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(home: Home, b
     opened = home.terminal("@box", "--watch")
     opened.wait_for(re.compile(r"> job@box +\d+s  Keep a copy\?"))
     opened.type("\x1b[A")  # the mark is the person's own, however fast this test is
-    opened.signal(signal.SIGSTOP)
+    wait_until(far.held, what="a link is held for the list")
+    far.strand()
     far.write("next", "")
     far.prints("job", "DELETE ALL")
     refused = home.sesh("@box", "--send", "job", "y", "--enter", "--if-waiting", "Keep")
     assert (refused.code, "nothing was typed" in refused.stderr) == (1, True), refused.stderr
     opened.type("y")
-    opened.signal(signal.SIGCONT)
     opened.wait_for(re.compile(r"job asks nothing now|job is waiting, but asks|job@box no longer asks that"))
+    far.cut()  # another link is had, with what is asked by now
     opened.wait_for(re.compile(r"> job@box +\d+s  DELETE ALL\?"))
     assert "got" not in home.sesh("@box", "--screen", "job").stdout
     sent = home.sesh("@box", "--send", "job", "n", "--enter", "--if-waiting", "DELETE")
