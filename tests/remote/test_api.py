@@ -95,10 +95,10 @@ def test_another_thread_ends_what_waits_over_there(beside: Beside) -> None:
     threads = [threading.Thread(target=call) for call in calls.values()]
     for thread in threads:
         thread.start()
-    wait_until(lambda: running(far) == 2 and len(stop._ways) == 3, timeout=20)
+    wait_until(lambda: running(far) == 2 and len(stop._ways) == 3)
     stop.stop()
     for thread in threads:
-        thread.join(20)
+        thread.join(30)
     assert found == {"run": 130, "exec": 130, "wait": "interrupted"}
 
 
@@ -141,7 +141,7 @@ def test_a_link_that_is_lost_is_mended_under_what_waits(beside: Beside, monkeypa
     for thread in threads:
         thread.start()
     # Each has its link: a first one is not mended.
-    wait_until(lambda: len(stop._ways) == len(far.held()) == len(calls), timeout=20)
+    wait_until(lambda: len(stop._ways) == len(far.held()) == len(calls))
     far.cut()
     far.write("go", "")
     for thread in threads:
@@ -168,7 +168,7 @@ def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
     threads = [threading.Thread(target=called, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
-    wait_until(lambda: running(far) == 1 and bool(stop._ways), timeout=20)
+    wait_until(lambda: running(far) == 1 and bool(stop._ways))
     far.away()
     threads[0].join(30)
     assert found == ["unreachable"]

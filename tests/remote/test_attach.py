@@ -22,15 +22,15 @@ def shown(terminal: Terminal, text: str) -> Callable[[], bool]:
     return lambda: text in terminal.text()
 
 
-def shows(terminal: Terminal, text: str, timeout: float = 10) -> None:
+def shows(terminal: Terminal, text: str) -> None:
     """Waits until a text is anywhere a person can scroll to."""
-    terminal.wait_until(shown(terminal, text), timeout, f"{text!r}")
+    terminal.wait_until(shown(terminal, text), what=f"{text!r}")
 
 
 def attached(home: Home, *words: str, **options: Any) -> Terminal:
     """A terminal with `sesh WORDS`, at the prompt."""
     terminal = home.terminal(*words, **options)
-    terminal.wait_for(PROMPT, timeout=15)
+    terminal.wait_for(PROMPT)
     return terminal
 
 
@@ -67,7 +67,7 @@ def test_a_terminal_that_comes_back_gets_no_line_a_second_time(home: Home, besid
 
     for turn in range(2):
         terminal.type("sesh @box work\r")
-        terminal.wait_until(lambda: at(PROMPT), 20)
+        terminal.wait_until(lambda: at(PROMPT))
         terminal.type(f"seq -f 'line-{turn}-%g' 60\r")
         shows(terminal, f"line-{turn}-60")
         terminal.type(DETACH)

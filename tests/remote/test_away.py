@@ -52,7 +52,7 @@ def test_a_client_that_can_open_nothing_says_so(home: Home, farm: Farm, monkeypa
     monkeypatch.setattr(LinkWatch, "look_after", full)
     farm.host("box")
     terminal = home.terminal("@box", "work")
-    terminal.wait_for("too many files open", timeout=15)
+    terminal.wait_for("too many files open")
     assert terminal.exit_code() == 1
 
 
@@ -72,7 +72,7 @@ def test_a_window_that_became_lower_has_each_row_once(
     storm = Storm(home, farm, far, ROWS, 1)
     terminal, last = storm.terminal, shown + missed + 1
     storm.allow(ROWS.index(b"row-%d-" % shown))
-    terminal.wait_for(f"row-{shown - 1}-", 20)
+    terminal.wait_for(f"row-{shown - 1}-")
     far.proxy.refuse()
     far.proxy.cut()
     storm.told()
@@ -83,6 +83,6 @@ def test_a_window_that_became_lower_has_each_row_once(
     terminal.wait_until(lambda: len(farm.connections()) > attempts + 1, 20, "an attempt that tells the new size")
     far.proxy.restore()
     storm.allow(ROWS.index(b"row-%d-" % (last + 1)))
-    terminal.wait_for(f"row-{last}-", 20)
+    terminal.wait_for(f"row-{last}-")
     terminal.wait_until(lambda: not any("link" in row for row in terminal.screen()), what="no notice stands")
     assert [int(number) for number in re.findall(r"row-(\d+)-", terminal.text())] == [*range(last + 1)]

@@ -42,7 +42,7 @@ def logs_in(terminal: Terminal, gate: Far, times: int = 1) -> None:
     """Types the gate's second factor at its prompt, which shows for the time of that number."""
     terminal.wait_until(lambda: len(re.findall(rf"{gate.user}@.*assword:", terminal.text())) == times, 20, "its prompt")
     terminal.type(f"{SECRET}\r")
-    terminal.wait_for(PROMPT, 20)
+    terminal.wait_for(PROMPT)
 
 
 def test_a_second_factor_of_a_jump_host_is_asked_for_in_place(home: Home, gate: Far, box: Far) -> None:
@@ -52,7 +52,7 @@ def test_a_second_factor_of_a_jump_host_is_asked_for_in_place(home: Home, gate: 
     terminal.wait_for(f"on={box.user}")
     assert [row["name"] for row in home.sesh("@box", "--list", "--json").json()] == ["work"], "the connection is shared"
     gate.proxy.cut()
-    terminal.wait_for("Enter logs in", 20)
+    terminal.wait_for("Enter logs in")
     terminal.type("\r")
     logs_in(terminal, gate, 2)
     terminal.type("echo b''ack\r")

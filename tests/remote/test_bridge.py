@@ -73,7 +73,7 @@ def test_a_bridge_that_is_killed_is_a_lost_link(home: Home, farm: Farm) -> None:
     (bridge,) = bridges(far)
     processes.kill([bridge])
     terminal.type("echo back-$((40+2))\r")
-    terminal.wait_for("back-42", timeout=15)
+    terminal.wait_for("back-42")
 
 
 def test_nothing_stays_over_there_when_the_link_has_gone(home: Home, farm: Farm) -> None:
@@ -96,6 +96,6 @@ def test_what_was_asked_by_a_side_that_has_gone_is_not_begun(home: Home) -> None
     os.close(outbound)  # its end comes with it
     bridge = home.start("--bridge", stdin=inbound)
     os.close(inbound)
-    bridge.communicate(timeout=20)
+    bridge.communicate(timeout=30)
     assert bridge.returncode == 0
     assert home.names() == []

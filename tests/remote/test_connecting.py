@@ -19,7 +19,7 @@ LEAVING = pytest.mark.parametrize("key", [b"\x03", b"\x1c"], ids=["interrupt", "
 
 def wait_for_line(terminal: Terminal, text: str = LINE) -> None:
     """The line stands in the row below the cursor's, which is as it was."""
-    terminal.wait_for(text, 20)
+    terminal.wait_for(text)
     rows, (row, column) = terminal.screen(), terminal.cursor
     assert rows[row + 1] == text
     assert len(rows[row]) <= column
@@ -52,7 +52,7 @@ def test_a_host_that_swallows_packets_is_named_and_left_at_once(
     wait_for_line(terminal)
     assert terminal.cursor == (0, len("before "))
     terminal.type(key)
-    assert terminal.exit_code(10) == 130
+    assert terminal.exit_code() == 130
     told = [line for line in terminal.text().splitlines() if line.strip()]
     assert LINE not in terminal.text()
     assert re.fullmatch(r"before (\^[C\\])?(sesh: )?(interrupted)?", "".join(told)), told
@@ -66,7 +66,7 @@ def test_a_job_that_is_stopped_leaves_no_line_behind(home: Home, farm: Farm) -> 
     shell = home.terminal(command=["bash", "--norc", "--noprofile", "-i"], env={"PS1": "$ "})
     shell.wait_for("$")
     shell.type(f"{shlex.join(home.command)} @box --list\r")
-    shell.wait_for(LINE, 20)
+    shell.wait_for(LINE)
     shell.type(b"\x1a")
     shell.wait_for("Stopped")
     assert LINE not in shell.text()
@@ -84,7 +84,7 @@ def test_a_slow_host_is_named_and_a_fast_one_is_not(home: Home, farm: Farm, monk
     far.proxy.delay(0.15)
     terminal = home.terminal("@box", "work")
     wait_for_line(terminal)
-    terminal.wait_for(PROMPT, 20)
+    terminal.wait_for(PROMPT)
     assert "connecting to" not in terminal.text()
     far.proxy.restore()
     monkeypatch.setattr(waiting, "_CONNECTING_AFTER", 10)
@@ -98,7 +98,7 @@ def test_a_host_that_cannot_be_reached_is_told_of_on_the_row_that_was_free(home:
     terminal = home.terminal("@box", "work", columns=120)
     wait_for_line(terminal)
     far.proxy.cut()
-    terminal.exit_code(10)
+    terminal.exit_code()
     assert [line[:26] for line in terminal.text().splitlines() if line] == ["sesh: cannot reach box: Co"]
 
 
@@ -113,13 +113,13 @@ def test_a_prompt_of_ssh_stands_on_a_row_of_its_own(home: Home, farm: Farm, jump
     far.proxy.delay(0.15)
     terminal = home.terminal("@box", "work", columns=120)
     wait_for_line(terminal)
-    terminal.wait_for("password:", 20)
+    terminal.wait_for("password:")
     terminal.wait_until(lambda: [row for row in terminal.screen() if row][-1].endswith("'s password:"))
     assert [row.partition("@")[0] for row in terminal.screen() if row] == [far.user]
     terminal.type("wrong\r")
-    terminal.wait_until(lambda: terminal.text().count("password:") == 2, 20)
+    terminal.wait_until(lambda: terminal.text().count("password:") == 2)
     terminal.type(f"{SECRET}\r")
-    terminal.wait_for(PROMPT, 20)
+    terminal.wait_for(PROMPT)
     assert "connecting to" not in terminal.text()
 
 
@@ -137,5 +137,5 @@ def test_of_several_hosts_those_are_named_that_hold_up_the_rest(home: Home, farm
     terminal = home.terminal("@quick", "@box", "--status", "work")
     wait_for_line(terminal, "waiting for box")
     terminal.type(b"\x03")
-    terminal.exit_code(10)
+    terminal.exit_code()
     assert "waiting for" not in terminal.text()

@@ -25,12 +25,12 @@ LOST = "Enter tries"
 
 def attached(home: Home, *words: str, **options: Any) -> Terminal:
     terminal = home.terminal(*words, **options)
-    terminal.wait_for(PROMPT, timeout=15)
+    terminal.wait_for(PROMPT)
     return terminal
 
 
-def shows(terminal: Terminal, text: str, timeout: float = 15) -> None:
-    terminal.wait_until(lambda: text in terminal.text(), timeout, f"{text!r}")
+def shows(terminal: Terminal, text: str) -> None:
+    terminal.wait_until(lambda: text in terminal.text(), what=f"{text!r}")
 
 
 def numbers(terminal: Terminal) -> list[int]:
@@ -80,9 +80,9 @@ def test_numbered_lines_come_once_each_through_three_cuts(
     terminal = attached(home, "@box", "work")
     terminal.type(counting(2000))
     for number in (200, 700, 1200):
-        terminal.wait_until(past(terminal, number), 15)
+        terminal.wait_until(past(terminal, number))
         break_(far, terminal.wait_until)
-    terminal.wait_until(lambda: b"DONE" in terminal.raw, timeout=30)
+    terminal.wait_until(lambda: b"DONE" in terminal.raw)
     assert numbers(terminal) == list(range(1, 2001))
     assert [int(number) for number in re.findall(r"line-(\d+)-", terminal.text())] == list(range(1, 2001))
     terminal.type(DETACH)
@@ -150,7 +150,7 @@ def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(
         return max(map(int, re.findall(r"line-(\d+)", "\n".join(terminal.screen()))), default=0)
 
     for part in (1, 2, 3):
-        terminal.wait_until(lambda part=part: shown() >= last * part // 6, 20)  # type: ignore[misc]
+        terminal.wait_until(lambda part=part: shown() >= last * part // 6)  # type: ignore[misc]
         long_outage(terminal, far)
     terminal.wait_until(lambda: "DONE" in terminal.screen() and LOST not in terminal.screen()[-1], timeout=40)
     text = terminal.text()
@@ -168,14 +168,14 @@ def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, fa
     passed = far.proxy.passed
     terminal.type("head -c 450000 /dev/urandom | base64 -w 0; echo\r")  # compressed it is no smaller than at first
     # More than any terminal holds; not all, as a screen replaces some of it where the machine is too busy for the link.
-    wait_until(lambda: far.proxy.passed > passed + 200_000 and far.settled(), 30)
+    wait_until(lambda: far.proxy.passed > passed + 200_000 and far.settled())
     far.proxy.cut()
-    wait_until(far.settled, 30)
+    wait_until(far.settled)
     terminal.type(key)  # the terminal has not read the output yet
     if key == DETACH:
         assert terminal.exit_code() == 0
     else:
-        terminal.wait_for_raw(b"another\r\n", timeout=15)  # to draw it all takes the test longer than sesh to bring it
+        terminal.wait_for_raw(b"another\r\n")  # to draw it all takes the test longer than sesh to bring it
 
 
 def test_what_is_typed_while_the_link_is_down_arrives_once(home: Home, farm: Farm) -> None:
@@ -209,7 +209,7 @@ def test_keys_typed_into_a_storm_of_cuts_are_neither_lost_nor_doubled(
         if number % 20 == 10:
             far.proxy.cut()
         terminal.pump(0.01)
-    terminal.wait_until(lambda: far.read("typed").count("\n") == 60, timeout=20)
+    terminal.wait_until(lambda: far.read("typed").count("\n") == 60)
     assert far.read("typed").split() == lines
 
 
@@ -217,12 +217,12 @@ def test_silence_is_noticed_within_fifteen_seconds(home: Home, farm: Farm) -> No
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     far.proxy.silence()
-    terminal.wait_until(lambda: LOST in terminal.text(), timeout=20)
+    terminal.wait_until(lambda: LOST in terminal.text())
     assert link_state.LOST_AFTER <= 15
     far.proxy.cut()
     far.proxy.restore()
     terminal.type("echo back-$((40+2))\r")
-    shows(terminal, "back-42", timeout=20)
+    shows(terminal, "back-42")
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_full_screen_program_is_as_it_was_after_a_cut(
     far.proxy.cut()
     shows(terminal, LOST)
     far.proxy.restore()
-    terminal.wait_until(lambda: terminal.screen() == before, timeout=15, what="the screen is as it was")
+    terminal.wait_until(lambda: terminal.screen() == before, what="the screen is as it was")
     terminal.type(" ")
     terminal.wait_for("row 46")
     terminal.type("q")
@@ -280,10 +280,10 @@ def test_too_much_was_missed_and_the_screen_is_drawn_anew(
     far.proxy.refuse()
     far.proxy.cut()
     far.write("go", "")
-    wait_until(lambda: far.exists("done"), timeout=30)
+    wait_until(lambda: far.exists("done"))
     before = len(terminal.raw)
     far.proxy.restore()
-    shows(terminal, "DONE", timeout=20)
+    shows(terminal, "DONE")
     assert len(terminal.raw) - before < 4_000_000
     terminal.type("echo on-$((40+2))\r")
     shows(terminal, "on-42")
@@ -304,7 +304,7 @@ def test_a_session_that_ended_during_the_outage_gives_its_code(
     status = ("--status", "work", "--json")
     wait_until(lambda: far.sesh(*status).json()["state"] == "exited", interval=0.1)  # nobody was attached
     far.proxy.restore()
-    assert terminal.exit_code(20) == 9
+    assert terminal.exit_code() == 9
     assert "[work ended: 9]" in terminal.text()
 
 
@@ -320,7 +320,7 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
     assert far.sesh("--kill", "work").code == 0
     assert far.sesh("--open", "work").code == 0
     far.proxy.restore()
-    assert terminal.exit_code(20) == 129
+    assert terminal.exit_code() == 129
     assert "[work ended by --kill]" in terminal.text()
     assert far.names() == ["work"]
 
@@ -343,7 +343,7 @@ def test_a_session_that_was_renamed_is_found_again_by_its_id(
     shows(terminal, "before")
     while b"before" not in logs.stdout.readline():
         pass
-    wait_until(far.settled, 20, what="those who wait have got to their sessions")
+    wait_until(far.settled, what="those who wait have got to their sessions")
     terminal.type("sesh --rename new\r")
     assert far.sesh("--rename", "job", "task").code == 0
     wait_until(lambda: sorted(far.names()) == ["new", "task"])
@@ -357,16 +357,16 @@ def test_a_session_that_was_renamed_is_found_again_by_its_id(
     terminal.type("echo af''ter\r")
     shows(terminal, "after")
     wait_until(lambda: far.proxy.accepted > accepted)
-    out, error = job.communicate(timeout=20)
+    out, error = job.communicate(timeout=30)
     assert (job.returncode, out) == (7, b"out\n"), error
     while b"after" not in logs.stdout.readline():
         pass
     terminal.type("exit 5\r")
-    assert terminal.exit_code(20) == 5
+    assert terminal.exit_code() == 5
     assert "[new ended: 5]" in terminal.text()
-    _, error = waits.communicate(timeout=20)
+    _, error = waits.communicate(timeout=30)
     assert waits.returncode == 5, error
-    logs.communicate(timeout=20)
+    logs.communicate(timeout=30)
     far.sesh("--kill", "old")
 
 
@@ -404,7 +404,7 @@ def running(home: Home, far: Far, *words: str, script: str) -> subprocess.Popen[
     """`sesh @box --exec job WORDS -- sh -c SCRIPT`, once the script runs."""
     job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
     wait_until(lambda: far.exists("begun"))
-    wait_until(far.settled, 20, what="the waiter has got to its job")
+    wait_until(far.settled, what="the waiter has got to its job")
     return job
 
 
@@ -486,7 +486,7 @@ def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, f
     first = job.stderr.readline()
     assert b"lost the link" in first
     job.send_signal(signal.SIGINT)
-    _, error = job.communicate(timeout=10)
+    _, error = job.communicate(timeout=30)
     assert job.returncode == 130
     assert b"sesh @box job" in error
     assert b"sesh @box --kill job" in error
@@ -534,7 +534,7 @@ def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: Ther
     wait_until(lambda: slow.exists("entered"))
     job.send_signal(signal.SIGINT)
     slow.write("answer", "")
-    job.communicate(timeout=15)
+    job.communicate(timeout=30)
     assert job.returncode == 5
     assert slow.names() == []
 
@@ -561,6 +561,6 @@ def test_a_verb_whose_link_is_lost_says_so_and_is_not_tried_again(home: Home, fa
     wait_until(lambda: far.exists("ending"))
     far.proxy.refuse()
     far.proxy.cut()
-    out, error = verb.communicate(timeout=15)
+    out, error = verb.communicate(timeout=30)
     assert (verb.returncode, out, error.count(b"\n")) == (1, b"", 1)
     wait_until(lambda: far.names() == [], what="what was asked for is done all the same")

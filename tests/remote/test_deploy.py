@@ -203,7 +203,7 @@ def test_a_host_that_is_silent_holds_up_no_other_and_is_given_up_after_one_timeo
     gone.proxy.silence()
     before = gone.proxy.accepted
     terminal = home.terminal("--deploy", "@box", "@gone", columns=100)
-    terminal.wait_for(re.compile(r"gone.*connecting …"), timeout=30)
+    terminal.wait_for(re.compile(r"gone.*connecting …"))
     assert terminal.exit_code(60) == 1
     lines = [line for line in terminal.text().splitlines() if line]
     assert lines[0].startswith("sesh: installed sesh"), lines
@@ -223,7 +223,7 @@ def test_nobody_is_asked_for_a_password_without_a_terminal(here: Home, farm: Far
 
     thread = threading.Thread(target=attempt)
     thread.start()
-    thread.join(20)
+    thread.join(30)
     assert ended.is_set()
 
 
@@ -238,7 +238,7 @@ def test_a_person_is_asked_before_the_bars_are_drawn(home: Home, farm: Farm) -> 
     )
     closed.account.set_password("open sesame")
     terminal = home.terminal("--deploy", "@open", "@closed", columns=100)
-    terminal.wait_for("password:", timeout=30)
+    terminal.wait_for("password:")
     assert "open" not in [line.split(" ")[0] for line in terminal.text().splitlines()]
     terminal.type("open sesame\r")
     assert terminal.exit_code(50) == 0

@@ -42,7 +42,7 @@ def connections(far: Far) -> int:
 def test_a_second_factor_is_asked_for_by_ssh_with_the_hosts_name_and_not_shown(home: Home, farm: Farm) -> None:
     far = asks_for_a_second_factor(farm, "box")
     terminal = home.terminal("--deploy", "@box", columns=100)
-    terminal.wait_for(re.compile(rf"{far.user}@127\.0\.0\.1.*[Pp]assword:"), timeout=30)
+    terminal.wait_for(re.compile(rf"{far.user}@127\.0\.0\.1.*[Pp]assword:"))
     terminal.type(f"{SECRET}\r")
     terminal.wait_for("installed sesh", timeout=50)
     assert terminal.exit_code() == 0
@@ -87,7 +87,7 @@ def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(
     terminal = home.terminal("--deploy", "@one", "@open", "@two", columns=200)
     for number in (1, 2):
         asking = r"(?s)" + number * r"asks you to log in\n[^\n]*[Pp]assword:.*"
-        terminal.wait_for(re.compile(asking), timeout=30)
+        terminal.wait_for(re.compile(asking))
         text = terminal.text()
         assert (text.count("assword:"), "\u2501" in text) == (number, False)
         terminal.type(f"{SECRET}\r")
@@ -102,7 +102,7 @@ def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(
 def test_what_was_typed_wrong_is_said_to_be_refused(home: Home, farm: Farm) -> None:
     asks_for_a_second_factor(farm, "box", {"NumberOfPasswordPrompts": "1"})
     terminal = home.terminal("--deploy", "@box", columns=100)
-    terminal.wait_for(re.compile("[Pp]assword:"), timeout=30)
+    terminal.wait_for(re.compile("[Pp]assword:"))
     terminal.type("wrong\r")
-    assert terminal.exit_code(30) == 1
+    assert terminal.exit_code() == 1
     assert "failed (connect): refused the login; try: ssh box" in terminal.text()

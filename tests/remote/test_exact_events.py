@@ -34,7 +34,7 @@ def waiting(home: Home, far: Far, end: str) -> Terminal:
     far.write("say", "for i in $(seq $1 $2); do echo line-$i-; done\n")
     script = f"sh say 1 30; while [ ! -e go ]; do sleep 0.02; done; sh say 31 60; {end}"
     terminal = home.terminal("@box", "work", "--", "sh", "-c", script)
-    terminal.wait_for("line-30-", 20)
+    terminal.wait_for("line-30-")
     return terminal
 
 
@@ -50,7 +50,7 @@ def test_the_last_output_and_the_end_of_a_session_come_once(
     far.write("go", "")
     terminal.wait_until(lambda: "exited" in far.sesh("--status", "work", "--json").stdout, 20, "it has ended")
     far.proxy.restore()
-    assert terminal.exit_code(20) == 7
+    assert terminal.exit_code() == 7
     assert terminal.text().count("[work ended: 7]") == 1
     assert lines(terminal) == list(range(1, 31))
 
@@ -68,8 +68,8 @@ def test_stopping_the_client_in_an_outage_loses_and_doubles_nothing(
     far.write("go", "")
     terminal.signal(signal.SIGCONT)
     far.proxy.restore()
-    terminal.wait_until(lambda: "line-60-" in terminal.text(), 20)
-    terminal.wait_until(far.settled, 20)
+    terminal.wait_until(lambda: "line-60-" in terminal.text())
+    terminal.wait_until(far.settled)
     assert "since" not in terminal.text()
     assert in_order(lines(terminal), 60)
     shown = "\n".join(terminal.screen())
@@ -96,8 +96,8 @@ def test_a_resize_in_an_outage_loses_nothing(
     far.write("go", "")
     far.prints("work", "line-60-")
     far.proxy.restore()
-    terminal.wait_until(lambda: "line-60-" in terminal.text(), 20)
-    terminal.wait_until(far.settled, 20)
+    terminal.wait_until(lambda: "line-60-" in terminal.text())
+    terminal.wait_until(far.settled)
     assert in_order(lines(terminal), 60)
     assert "since" not in terminal.text()
 
@@ -112,9 +112,9 @@ def test_a_rename_in_an_outage_is_told_and_nothing_is_lost(
     assert far.sesh("--rename", "work", "other").code == 0
     far.write("go", "")
     far.proxy.restore()
-    terminal.wait_until(lambda: "line-60-" in terminal.text(), 20)
+    terminal.wait_until(lambda: "line-60-" in terminal.text())
     terminal.type("\r")
-    assert terminal.exit_code(20) == 7
+    assert terminal.exit_code() == 7
     assert "[other ended: 7]" in terminal.text()
     assert lines(terminal) == list(range(1, 61))
 
@@ -130,7 +130,7 @@ def test_two_clients_of_which_one_is_cut_off_both_show_all(
     other = farm.host("near", same_user=far)
     storm = Storm(home, farm, far, stream("mixed", 2, 30_000), 2)
     second = home.terminal("@near", "work")
-    second.wait_until(lambda: b"\x1b" in second.raw, 20)
+    second.wait_until(lambda: b"\x1b" in second.raw)
     storm.rounds(rounds(3, 20))
     storm.judge()
     assert other.user == far.user

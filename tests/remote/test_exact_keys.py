@@ -30,7 +30,7 @@ def recording(home: Home, farm: Farm, far: Far, echo: bool, *options: str) -> Te
     far.write("recorder.py", _RECORDER)
     program = ("--", farm.ground.runtime.python, "-ISB", "recorder.py", "echo" if echo else "silent")
     terminal = home.terminal("@box", "work", *options, *program)
-    terminal.wait_for("begins", 20)
+    terminal.wait_for("begins")
     return terminal
 
 
@@ -64,7 +64,7 @@ class Typist:
     def judge(self) -> None:
         """Waits until all has arrived, and no more comes."""
         self.terminal.wait_until(self.arrived, 30, "all keys")
-        self.terminal.wait_until(self.far.settled, 20)
+        self.terminal.wait_until(self.far.settled)
         assert self._recorded() == self.typed
 
 
@@ -119,7 +119,7 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(
             terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
             typist.some()
         elif way in ("silence", "strand"):
-            terminal.wait_until(lambda accepted=accepted: far.proxy.accepted > accepted, 20)  # type: ignore[misc]
+            terminal.wait_until(lambda accepted=accepted: far.proxy.accepted > accepted)  # type: ignore[misc]
             typist.some()
         if way == "silence":
             far.proxy.cut()
@@ -174,12 +174,12 @@ def test_what_is_more_than_is_kept_is_dropped_from_one_key_on_and_said(
 
     terminal.wait_until(drops, 20, "the line says so")
     far.proxy.restore()
-    terminal.wait_until(lambda: len(far.read("typed")) >= 1000, 20)
+    terminal.wait_until(lambda: len(far.read("typed")) >= 1000)
     terminal.wait_until(lambda: "dropped" in terminal.screen()[-1], 20, "the line says so")
     terminal.wait_until(lambda: "dropped" not in terminal.text(), 20, "it goes")
     arrived = far.read("typed").removeprefix("first")
     assert "".join(words).startswith(arrived)
     assert len(arrived) < sum(map(len, words))
     terminal.type("last")
-    terminal.wait_until(lambda: far.read("typed") == f"first{arrived}last", 20)
+    terminal.wait_until(lambda: far.read("typed") == f"first{arrived}last")
     assert terminal.text() == "begins"

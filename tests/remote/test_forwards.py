@@ -61,8 +61,8 @@ def test_forwards_are_back_once_the_link_is(home: Home, farm: Farm, served: int,
         before = set(farm.masters())
         getattr(far.proxy, loss)()
         opened.type(f"echo back{number}''again\r")
-        opened.wait_for(f"back{number}again", 30)
-        wait_until(lambda: not before & set(farm.masters()), 20, what="the lost connection is given up")  # noqa: B023
-        wait_until(lambda: leads(port), 20, what="the forward is back")
+        opened.wait_for(f"back{number}again")
+        wait_until(lambda: not before & set(farm.masters()), what="the lost connection is given up")  # noqa: B023
+        wait_until(lambda: leads(port), what="the forward is back")
     opened.type("\x1c")
     assert opened.exit_code() == 0

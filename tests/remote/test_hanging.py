@@ -72,5 +72,5 @@ def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(home: Ho
     far.proxy.cut()
     logins = wait_until(lambda: set(farm.masters()) - masters, what="it logs in again")
     watched.process.send_signal(signal.SIGINT)
-    watched.process.communicate(timeout=10)
+    watched.process.communicate(timeout=30)
     wait_until(lambda: not logins & set(farm.masters()), what="that login has ended")

@@ -20,7 +20,7 @@ KEYS = pytest.mark.parametrize("key", [b"\x1c", b"\x03"], ids=["quit", "interrup
 def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
     """The key leaves, with 130 and a word."""
     terminal.type(key)
-    assert terminal.exit_code(timeout=10) == 130
+    assert terminal.exit_code() == 130
     assert said in terminal.text()
 
 
@@ -90,7 +90,7 @@ def test_what_a_host_was_asked_to_create_is_looked_for_and_named(
 
     monkeypatch.setattr(Link, "open_session", struck)
     terminal = home.terminal("@box", "work", columns=120)
-    assert terminal.exit_code(timeout=15) == 130
+    assert terminal.exit_code() == 130
     said = "sesh: interrupted; work@box is there already and goes on; `sesh @box --kill work` ends it"
     if made:
         assert terminal.text().strip() == said

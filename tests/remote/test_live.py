@@ -38,7 +38,7 @@ class Watched:
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=30)
 
 
 Watch = Callable[..., Watched]

@@ -43,9 +43,9 @@ def far(farm: Farm) -> Far:
 
 def logged_in(home: Home, *words: str) -> Terminal:
     terminal = home.terminal("@box", *(words or ("work",)), columns=120)
-    terminal.wait_for("password:", 20)
+    terminal.wait_for("password:")
     terminal.type(f"{SECRET}\r")
-    terminal.wait_for(PROMPT, 20)
+    terminal.wait_for(PROMPT)
     return terminal
 
 
@@ -108,7 +108,7 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell(home: Home, far
     terminal.type(f"{SECRET}\r")
     terminal.wait_until(lambda: not terminal.termios()[3] & 2)
     terminal.type("after\r\x04")
-    terminal.wait_for(re.compile(f"{PROMPT}\\s*$"), 20)
+    terminal.wait_for(re.compile(f"{PROMPT}\\s*$"))
     assert far.read("typed") == "after\n"
 
 
@@ -137,7 +137,7 @@ def test_who_does_not_log_in_leaves(home: Home, far: Far, key: bytes, code: int,
 def test_a_changed_key_is_said_with_the_line_that_mends_it(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     terminal = home.terminal("@box", "work", columns=120)
-    terminal.wait_for(PROMPT, 20)
+    terminal.wait_for(PROMPT)
     farm.change_key(far)
     far.proxy.cut()
     stands(terminal, "tries again, Ctrl-\\ leaves")
@@ -159,7 +159,7 @@ def test_many_links_that_are_lost_at_once_are_refused_once_and_back_after_one_lo
     terminals = [logged_in(home)]
     for number in range(2):
         terminals.append(home.terminal("@box", f"more{number}", columns=120))
-        terminals[-1].wait_for(PROMPT, 20)
+        terminals[-1].wait_for(PROMPT)
     before = cut(far)
     for terminal in terminals:
         stands(terminal)
@@ -184,7 +184,7 @@ def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far, 
     passed = far.proxy.passed
     wait_until(lambda: far.proxy.passed > passed and far.settled())
     before = cut(far)
-    out, err = following.communicate(timeout=20)
+    out, err = following.communicate(timeout=30)
     assert following.returncode not in (0, -signal.SIGTERM), out
     assert "password" in err.decode()
     assert refusals(far) == before + 1
@@ -203,9 +203,9 @@ def test_a_session_looked_up_on_a_host_that_wants_a_login_offers_to_log_in(home:
     here = home.terminal("solo", columns=120)
     here.wait_for("Log in")
     here.type("\r")
-    here.wait_for("password:", 20)
+    here.wait_for("password:")
     here.type(f"{SECRET}\r")
-    here.wait_for("real", 20)
+    here.wait_for("real")
     here.type(DETACH)
     here.exit_code()
     assert home.names() == []

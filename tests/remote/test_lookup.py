@@ -147,7 +147,7 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     waits.type("w")
     waits.wait_for("waiting for @box; Ctrl-C stops")
     far.back()
-    waits.wait_until(lambda: "real" in waits.text(), 20)
+    waits.wait_until(lambda: "real" in waits.text())
     waits.type(b"\x1c")
     waits.exit_code()
     far.away()

@@ -32,7 +32,7 @@ def far(beside: Beside) -> There:
 def attached(home: Home) -> Terminal:
     """A terminal on a session that writes what is typed to the file `typed`."""
     terminal = home.terminal("@there", "work")
-    terminal.wait_for(PROMPT, 15)
+    terminal.wait_for(PROMPT)
     terminal.type("stty raw -echo; echo be''gun; exec cat >typed\r")
     terminal.wait_for("begun")
     return terminal
@@ -55,7 +55,7 @@ def test_what_is_typed_while_the_link_is_down_lacks_nothing_in_its_middle(home: 
     cut(far, terminal)
     typed_in_pieces(terminal, *PIECES)
     far.back()
-    wait_until(lambda: far.read("typed").encode() == b"".join(PIECES), 20)
+    wait_until(lambda: far.read("typed").encode() == b"".join(PIECES))
     assert "dropped" not in terminal.text()
 
 
@@ -69,7 +69,7 @@ def test_what_follows_dropped_input_is_dropped_as_well_and_said(
     typed_in_pieces(terminal, *PIECES)
     terminal.wait_for("dropped")
     far.back()
-    wait_until(lambda: far.read("typed"), 20)
+    wait_until(lambda: far.read("typed"))
     terminal.wait_for("was dropped")
     typed_in_pieces(terminal, b"late\r")  # the end of the same paste, as far as anybody can tell
     kept = far.read("typed").encode()
@@ -114,4 +114,4 @@ def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(
     os.unlink(down)
     terminal.type(b"typed")
     path = os.path.join(home.path, "typed")
-    wait_until(lambda: os.path.getsize(path) == len(b"typed"), 20)
+    wait_until(lambda: os.path.getsize(path) == len(b"typed"))

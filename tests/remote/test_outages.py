@@ -102,7 +102,7 @@ def test_a_host_that_vanishes_while_it_unpacks_is_given_up_soon(farm: Farm, home
     change(home, HANGS)
     with standing(farm) as stand:
         deploying = home.start("--deploy", "@box", "--force")
-        wait_until(lambda: stand.far.exists("begun"), 20)
+        wait_until(lambda: stand.far.exists("begun"))
         stand.darken()
         out, err = deploying.communicate(timeout=30)
         assert deploying.returncode == 1

@@ -21,7 +21,7 @@ def predicting(slow: Slow, *options: str) -> Terminal:
     terminal = slow.attach(*options)
     terminal.type("x")
     terminal.wait_for(f"{PROMPT} x")
-    wait_until(lambda: typed_early(slow, terminal), 20)
+    wait_until(lambda: typed_early(slow, terminal))
     return terminal
 
 
@@ -43,7 +43,7 @@ def settled(slow: Slow, terminal: Terminal) -> None:
     def rests() -> bool:
         return not terminal.pump() and processes.rested(slow.home.processes(), quiet) and not terminal.pump()
 
-    wait_until(rests, 20)
+    wait_until(rests)
 
 
 def test_a_key_shows_underlined_while_its_echo_is_on_its_way(slow: Slow) -> None:
@@ -75,7 +75,7 @@ def test_a_paste_waits_for_its_echo(slow: Slow) -> None:
     with slow.stopped():
         terminal.type("Q" * 150)
         terminal.type("Z")
-        wait_until(lambda: not terminal.pump(0.05), 5)
+        wait_until(lambda: not terminal.pump(0.05))
         assert "Q" not in terminal.text()
     terminal.wait_until(lambda: "QZ" in "".join(terminal.screen()))
     assert b"\x1b[0;4mQ" not in terminal.raw[mark:]
@@ -90,7 +90,7 @@ def test_a_guess_goes_when_the_size_changes(slow: Slow) -> None:
         terminal.wait_until(lambda: "guessed" not in terminal.text())
     terminal.wait_for("guessed")
     settled(slow, terminal)
-    wait_until(lambda: typed_early(slow, terminal), 20)
+    wait_until(lambda: typed_early(slow, terminal))
 
 
 SILENT = {
@@ -206,7 +206,7 @@ def test_text_typed_into_vim_shows_early(slow: Slow) -> None:
     terminal.wait_for("INSERT")
     terminal.type("x")
     terminal.wait_for(re.compile(r"^x", re.MULTILINE))
-    wait_until(lambda: typed_early(slow, terminal), 20)
+    wait_until(lambda: typed_early(slow, terminal))
     with slow.stopped():
         terminal.type("abc")
         terminal.wait_for("xabc")

@@ -46,9 +46,9 @@ def test_random_editing_leaves_no_wrong_glyph(home: Home, program: str) -> None:
     slow, chance = Slow(home, TRIP), random.Random(program)
     assert home.sesh("--open", "work", "--", *command).code == 0
     far = home.terminal("@slow", "work", "--predict", "always", answers=True)
-    far.wait_for(re.compile(prompt), 30)
+    far.wait_for(re.compile(prompt))
     near = home.terminal("work", "-r")
-    near.wait_for(re.compile(prompt), 30)
+    near.wait_for(re.compile(prompt))
     daemon = home.summary("work")["daemon_pid"]
     with loaded() if LONG else nullcontext():
         for number in range(rounds(4, 25)):
@@ -80,7 +80,7 @@ def _settle(slow: Slow, *terminals: Terminal) -> None:
     def rests() -> bool:
         return not stirs() and processes.rested(slow.home.processes(), QUIET) and not stirs()
 
-    wait_until(rests, 30)
+    wait_until(rests)
 
 
 def _both(far: Terminal, near: Terminal) -> str:

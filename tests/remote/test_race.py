@@ -39,7 +39,7 @@ def far(beside: Beside) -> There:
 
 def attached(home: Home) -> Terminal:
     terminal = home.terminal("@box", "work")
-    terminal.wait_for(PROMPT, 15)
+    terminal.wait_for(PROMPT)
     terminal.type("echo rea''dy\r")
     terminal.wait_for("ready")
     return terminal

@@ -49,7 +49,7 @@ def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, 
     wait_until(lambda: len(far.names()) == 5)
     assert len(home.sesh("@gone", "--list", "--json").json()) == len(home.sesh("--list", "--json").json()) == 5
     assert far.sesh("--kill", "job").code == 0
-    job.communicate(timeout=20)
+    job.communicate(timeout=30)
     terminal = home.terminal("@gone", "attached")
     terminal.wait_for("ready")
     terminal.type(b"\x04")
@@ -161,7 +161,7 @@ def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(
     opened = home.terminal("--watch", columns=100)
     opened.wait_for("work")
     assert home.sesh("--forget", "@box").code == 0
-    opened.wait_until(lambda: "@box" not in opened.text(), 20)
+    opened.wait_until(lambda: "@box" not in opened.text())
     other.sesh("--open", "later")
     opened.wait_for("later")
     opened.type("q")

@@ -25,7 +25,7 @@ def test_ctrl_c_in_a_flood_waits_for_no_old_output(slow: Slow) -> None:
     """Megabytes stood in the buffers of the way, which is many seconds."""
     terminal = slow.attach()
     terminal.type("yes 'a line of some length'\r")
-    terminal.wait_until(lambda: len(terminal.raw) > RATE, 20)
+    terminal.wait_until(lambda: len(terminal.raw) > RATE)
     mark = len(terminal.raw)
     terminal.type("\x03")
     terminal.wait_for_raw(PROMPT.encode(), 20, mark)
@@ -36,12 +36,12 @@ def test_the_screen_is_the_sessions_after_a_flood(home: Home, slow: Slow) -> Non
     """What the flood left out came as a screen, with the last lines above it."""
     terminal = slow.attach()
     terminal.type("seq 400000; echo end''ed\r")
-    terminal.wait_for("ended", 30)
-    terminal.wait_until(lambda: terminal.screen()[-3:] == ["400000", "ended", f"{PROMPT} "[: len(PROMPT)]], 20)
+    terminal.wait_for("ended")
+    terminal.wait_until(lambda: terminal.screen()[-3:] == ["400000", "ended", f"{PROMPT} "[: len(PROMPT)]])
     assert "\n".join(terminal.screen()).rstrip() == home.sesh("--screen", "work").stdout.rstrip()
     assert len(terminal.raw) < 1_500_000, "not all of three megabytes"
     terminal.type("echo al''ive\r")
-    terminal.wait_for("alive", 20)
+    terminal.wait_for("alive")
 
 
 @pytest.mark.parametrize("lines", [pytest.param(30_000, marks=pytest.mark.soak), 120_000])
@@ -73,7 +73,7 @@ def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, trip: int, o
 
 
 def _leaves_no_empty_rows(terminal: Terminal) -> None:
-    terminal.wait_for(PROMPT, 30)
+    terminal.wait_for(PROMPT)
     terminal.type("clear; echo only'' line\r")
     terminal.wait_for("only line\n" + PROMPT)
     terminal.type(LEAVE)
@@ -99,7 +99,7 @@ def test_a_late_reply_does_not_reach_the_shell_outside(home: Home, trip: int | N
         window.wait_for(PROMPT)
         with loaded() if busy else nullcontext():
             window.type(f"{shlex.join(words)}\r")
-            window.wait_for("ready", 30)
+            window.wait_for("ready")
             window.type("x")
             window.wait_for_raw(b"\x1b[c")
             window.type(LEAVE)

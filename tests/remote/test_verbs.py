@@ -135,7 +135,7 @@ def test_send_types_words_keys_and_stdin(home: Home, beside: Beside) -> None:
     assert home.sesh("@box", "--send", "work", "--key", "C-c", "--key", "Escape").code == 0
     sent = home.sesh("@box", "--send", "work", "-", "--json", input=data)
     assert sent.json()["bytes"] == len(data)
-    wait_until(lambda: far.exists("got") and os.path.getsize(os.path.join(far.path, "got")) == 200020, timeout=20)
+    wait_until(lambda: far.exists("got") and os.path.getsize(os.path.join(far.path, "got")) == 200020)
     with open(os.path.join(far.path, "got"), "rb") as file:
         assert file.read() == (b"two  words and one\x03\x1b" + data)[:200020]
     assert "done" in far.sesh("--screen", "work").stdout
@@ -256,6 +256,6 @@ def test_ctrl_c_reaches_a_run_over_there(home: Home, beside: Beside) -> None:
     process = home.start(far.at, "--run", "t", "--", "echo begun; sleep 60")
     far.prints("t", "^begun")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=15)
+    process.communicate(timeout=30)
     assert process.returncode == 130
     assert home.sesh(far.at, "--run", "t", "--", "echo after").stdout == "after\n"
