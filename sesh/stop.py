@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Lock, RLock
+from collections.abc import Callable
+from threading import Lock
 
 from sesh import errors
 from sesh.errors import SeshError
@@ -24,7 +23,7 @@ class Stop:
     def __init__(self) -> None:
         self.stopped = False
         """True if `stop` was called."""
-        self._lock, self._asleep = RLock(), Lock()
+        self._lock, self._asleep = Lock(), Lock()
         self._asleep.acquire()
         self._ways: list[Way] = []
 
@@ -43,17 +42,6 @@ class Stop:
     def calling(self, way: Way) -> _Block:
         """Has `stop` call `way` within a block. Raises Interrupted if that cut the block off, or came before."""
         return _Block(self, way)
-
-    @contextmanager
-    def waits(self) -> Iterator[None]:
-        """Has `stop` wait for the end of the block, which starts what `calling` then ends.
-
-        Else the process that calls `stop`, and ends, leaves a program behind that another thread is just starting.
-        Raises Interrupted if it was stopped before.
-        """
-        with self._lock:
-            self.check()
-            yield
 
     def add(self, way: Way) -> None:
         """Has `stop` call `way`. Raises Interrupted if it was stopped before."""

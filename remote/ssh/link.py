@@ -515,18 +515,15 @@ def _open(  # noqa: PLR0913 (so many ways to open one)
     if destination.via is not None:
         # A command that leads to another user on this machine must not pass this user's settings of sesh on.
         environment = {key: value for key, value in environment.items() if not key.startswith("SESH_")}
-    stop = stop or Stop()
+    link = _begun(destination, argv, environment, detached=detached)
+    link.stale_after = stale_after
     with ExitStack() as on_failure:
-        with ExitStack() as abortable:
-            with stop.waits():
-                link = _begun(destination, argv, environment, detached=detached)
-                on_failure.callback(link.close)
-                abortable.enter_context(stop.calling(link.abort))
-            link.stale_after = stale_after
-            if isinstance(stop, Attempt):
-                stop.reached = link.reached
-            if along is not None:
-                on_failure.callback(link.note_reached, along)
+        on_failure.callback(link.close)
+        if isinstance(stop, Attempt):
+            stop.reached = link.reached
+        if along is not None:
+            on_failure.callback(link.note_reached, along)
+        with (stop or Stop()).calling(link.abort):
             answers = link.start(caller, deadline, along)
         if answers:
             on_failure.pop_all()

@@ -16,6 +16,8 @@ Item = TypeVar("Item")
 
 _MOST_UNREAD = 1000
 """Items that are not taken yet; who has more waits until some are."""
+_LEAVING = 1.0
+"""Seconds at most for threads to end what they have begun, once they were stopped."""
 _COUNTS_FOR = 0.3
 """Seconds for which a turn counts: who takes longer waits for a host, and costs nothing meanwhile."""
 
@@ -60,6 +62,7 @@ class Workers(Generic[Key, Item]):
         self._stops: dict[Key, Stop] = {}
         self._arrived: list[tuple[Key, list[Item | SeshError], bool]] = []
         """What has come, by key, and whether that is all."""
+        self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
         self.inbound, self._outbound = os.pipe()
         for descriptor in (self.inbound, self._outbound):
@@ -72,9 +75,15 @@ class Workers(Generic[Key, Item]):
         self.close()
 
     def close(self) -> None:
-        """Ends all work. What pays no heed to its Stop goes on, and nobody hears of it."""
+        """Ends all work. What pays no heed to its Stop goes on, and nobody hears of it.
+
+        Who closes may be a process that ends: a thread that just starts an ssh, or ends one, would leave it behind.
+        """
         for key in self.running:
             self.end(key)
+        until = time.monotonic() + _LEAVING
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
         with self._changed:
             os.close(self.inbound)
             os.close(self._outbound)
@@ -88,7 +97,9 @@ class Workers(Generic[Key, Item]):
         """Begins work under a key that has none."""
         self._stops[key] = stop = Stop()
         try:
-            threading.Thread(target=self._run, args=(key, stop, work), daemon=True).start()
+            thread = threading.Thread(target=self._run, args=(key, stop, work), daemon=True)
+            thread.start()
+            self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         except RuntimeError:
             self._finish(key, stop, OSError("this machine has no room for another thread"))
 

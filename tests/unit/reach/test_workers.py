@@ -92,6 +92,25 @@ def test_one_that_says_more_than_is_taken_waits_and_leaving_ends_all() -> None:
     wait_until(lambda: sorted(ended) == ["loud", "quiet"])
 
 
+def test_who_leaves_waits_for_what_threads_have_begun_to_end() -> None:
+    """A list ended while a thread was just ending its ssh, which went on."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(stop: Stop) -> Iterator[str]:
+        yield "begins"
+        try:
+            begun.set()
+            rest(stop)
+        finally:
+            threading.Event().wait(0.05)  # as long as an ssh has to end by itself
+            ended.set()
+
+    with Workers[str, str]() as workers:
+        workers.begin("a", work)
+        assert begun.wait(30)
+    assert ended.is_set()
+
+
 def test_what_was_left_says_nothing_under_the_name_that_was_begun_anew() -> None:
     """A link on its way down said that the new one was lost."""
     left: list[Stop] = []

@@ -6,13 +6,12 @@ import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sesh import programs, protocol
+from sesh import protocol
 from sesh.errors import Interrupted, LocalFault, Lost, NotDeployed, Unreachable
 from sesh.reach import links
 from sesh.reach.caller import Caller
@@ -130,33 +129,6 @@ def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> N
         open_link(through(f"echo run >>{runs}; exec sleep 60"), {}, ask=False, stop=stop)
     ending.join()
     assert runs.read_text() == "run\n"
-
-
-@pytest.mark.usefixtures("nothing_left")
-def test_who_stops_an_attempt_waits_for_the_command_that_it_is_just_starting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list ended before its thread knew the ssh that it had started, which went on."""
-    stop, stops = Stop(), threading.Event()
-    order: list[str] = []
-
-    def end() -> None:
-        stops.set()
-        stop.stop()
-        order.append("stopped")
-
-    ending, start = threading.Thread(target=end), programs.start
-
-    def halted(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-        process = start(argv, **options)
-        ending.start()
-        stops.wait()
-        order.append("started")
-        return process
-
-    monkeypatch.setattr(programs, "start", halted)
-    with pytest.raises(Interrupted):
-        open_link(through("exec sleep 60"), {}, ask=False, stop=stop)
-    ending.join()
-    assert order == ["started", "stopped"]
 
 
 def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_run(tmp_path: Path) -> None:
