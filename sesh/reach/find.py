@@ -8,7 +8,7 @@ from typing import Any
 
 from sesh import config, errors, gate, moments, paths, wire, wording
 from sesh.about import CALLED, SESH
-from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
+from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable, UsageError
 from sesh.messages import Answer, Welcome
 from sesh.names import check_name, is_name, near, printable, subject
 from sesh.reach.caller import Caller
@@ -161,14 +161,20 @@ def absent(name: str) -> NotFound:
 def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
     """Asks one thing of a session that must be there, over a connection of its own.
 
-    A daemon that may take long over it (`patience`) has to answer PINGs meanwhile.
+    A daemon that may take long over it (`patience`) has to answer PINGs meanwhile. One that ends meanwhile, and its
+    session with it, is as one that had ended before: NotFound.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     silence = PATIENCE if "patience" in words else 0.0
     with required(name) as connection:
-        connection.send(wire.greeting("request"), deadline)
-        welcomed(connection, name)
-        return connection.request(verb, data, deadline, silence, **words)
+        try:
+            connection.send(wire.greeting("request"), deadline)
+            welcomed(connection, name)
+            return connection.request(verb, data, deadline, silence, **words)
+        except Unreachable:
+            if os.path.lexists(paths.record_path(name)):
+                raise
+            raise absent(name) from None
 
 
 def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 from typing import Any, NoReturn
 
 import pytest
 
 from sesh import paths, wire
-from sesh.errors import Silent
+from sesh.errors import NotFound, Silent
 from sesh.reach import find
 from sesh.store import listing
 
@@ -36,3 +39,22 @@ def test_a_daemon_that_stays_without_a_socket_is_silent(monkeypatch: pytest.Monk
     monkeypatch.setattr(find, "_DYING", 0.02)
     with pytest.raises(Silent, match="work runs but does not answer"):
         find.running("work")
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_daemon_that_ends_while_it_is_asked_is_as_one_that_had_ended() -> None:
+    """`--logs` of a job that was just ending said that its daemon closed the connection, and showed nothing."""
+
+    def end() -> None:
+        connection, _ = listener.accept()
+        connection.close()
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(paths.socket_path("work"))
+        os.chmod(paths.socket_path("work"), 0o600)
+        listener.listen()
+        ending = threading.Thread(target=end)
+        ending.start()
+        with pytest.raises(NotFound):
+            find.ask("work", "summary")
+        ending.join()
