@@ -9,9 +9,9 @@ PIP := -m pip --disable-pip-version-check --no-input
 # Dependency groups came with pip 25.1. setuptools warns of every editable install.
 DEVELOP := PYTHONWARNINGS='ignore:Editable installation'
 GROUPS := -q -e '.[mcp]' --group dev
-PROCESSORS = $(shell getconf _NPROCESSORS_ONLN)
-# Tests of programs wait for other processes and for links: four workers a processor keep it busy.
-WORKERS = $(shell expr $(PROCESSORS) \* 4)
+# Tests wait for timeouts, and those of programs for other processes and for links: so many workers keep a processor busy.
+UNITS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
+WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 5)
 TIMES := .pytest_cache/seconds.json
 PYTEST = TIMES=$(TIMES) $(BIN)/pytest --dist worksteal -m 'not soak'
 
@@ -68,7 +68,7 @@ test-packages: $(STAMP)
 test: test-packages
 	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
 ifeq ($(ARGS),)
-	$(PYTEST) -n $(PROCESSORS) tests/unit
+	$(PYTEST) -n $(UNITS) tests/unit
 	$(PYTEST) -n $(WORKERS) --ignore=tests/house --ignore=tests/unit
 else
 	$(PYTEST) -n $(WORKERS) --ignore=tests/house $(ARGS)

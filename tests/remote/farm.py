@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from tests.remote.accounts import FOLDER, ROOT, Account, Accounts
 from tests.remote.proxy import Proxy
-from tests.remote.runtime import EVERYONE, Runtime
+from tests.remote.runtime import EVERYONE, of_this_run
 from tests.remote.sshd import Sshd, make_key
 from tests.support import Home, Result, need, processes, wait_until
 from tests.support.waiting import PATIENCE
@@ -42,7 +42,8 @@ class Ground:
         os.chmod(self.folder, EVERYONE)
         self.identity = os.path.join(self.folder, "key")
         self.public_key = make_key(self.identity)
-        self.runtime = Runtime(self.folder)
+        self._closing = ExitStack()
+        self.runtime = self._closing.enter_context(of_this_run(FOLDER))
         self.accounts = Accounts(self.folder)
         self._sshds: dict[tuple[tuple[str, str | None], ...], Sshd] = {}
 
@@ -59,6 +60,7 @@ class Ground:
             sshd.stop()
         self.accounts.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._closing.close()
 
 
 class Far:

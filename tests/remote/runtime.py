@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import importlib.metadata
 import os
+import pickle
 import re
 import shutil
 import stat
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from sesh.about import DISTRIBUTION
 from tests.support import ROOT
@@ -22,6 +26,34 @@ PROBE = "import sesh.__main__, ptyprocess, pyte, typer, rich"
 _LEFT_HERE = {"fabric"}  # deploying is done from here
 _HALF_WRITTEN = shutil.ignore_patterns("*.pyc.*")
 _ENDS = re.compile(r"[\s;<>=!~\[(]")
+
+
+@contextmanager
+def of_this_run(prefix: str) -> Iterator[Runtime]:
+    """Yield the runtime of all workers of this run: the first one makes it, and it goes with the last one."""
+    folder = prefix + os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    made = os.path.join(folder, "runtime.pickle")
+    with open(f"{folder}.lock", "w", encoding="utf-8") as lock:
+        while True:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(made):
+                os.mkdir(folder)
+                os.chmod(folder, EVERYONE)
+                runtime = Runtime(folder)
+                with open(made, "wb") as file:
+                    pickle.dump(runtime, file)
+            fcntl.flock(lock, fcntl.LOCK_SH)  # which may let another one have it, and remove all of it, first
+            if os.path.exists(made):
+                break
+        with open(made, "rb") as file:
+            runtime = pickle.load(file)  # noqa: S301 (our own)
+        try:
+            yield runtime
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # once nobody uses it any more
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                os.unlink(f"{folder}.lock")
 
 
 def reachable(path: str) -> bool:
