@@ -14,7 +14,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from sesh.about import DISTRIBUTION
 from tests.support import ROOT
@@ -30,30 +30,38 @@ _ENDS = re.compile(r"[\s;<>=!~\[(]")
 
 @contextmanager
 def of_this_run(prefix: str) -> Iterator[Runtime]:
-    """Yield the runtime of all workers of this run: the first one makes it, and it goes with the last one."""
+    """Yield the runtime of all workers of this run: the first one makes it, the last one removes it."""
     folder = prefix + os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    made = os.path.join(folder, "runtime.pickle")
-    with open(f"{folder}.lock", "w", encoding="utf-8") as lock:
-        while True:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not os.path.exists(made):
-                os.mkdir(folder)
-                os.chmod(folder, EVERYONE)
-                runtime = Runtime(folder)
-                with open(made, "wb") as file:
-                    pickle.dump(runtime, file)
-            fcntl.flock(lock, fcntl.LOCK_SH)  # which may let another one have it, and remove all of it, first
-            if os.path.exists(made):
-                break
+    made, users = os.path.join(folder, "runtime.pickle"), os.path.join(folder, "users")
+    mine = os.path.join(users, str(os.getpid()))
+
+    with _alone():
+        if not os.path.exists(made):
+            os.makedirs(users)
+            os.chmod(folder, EVERYONE)
+            with open(made, "wb") as file:
+                pickle.dump(Runtime(folder), file)
         with open(made, "rb") as file:
             runtime = pickle.load(file)  # noqa: S301 (our own)
-        try:
-            yield runtime
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # once nobody uses it any more
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(FileNotFoundError):
-                os.unlink(f"{folder}.lock")
+        os.mkdir(mine)
+    try:
+        yield runtime
+    finally:
+        with _alone():
+            os.rmdir(mine)
+            if not os.listdir(users):
+                shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold a lock that no file is made for."""
+    folder = os.open(os.path.dirname(__file__), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def reachable(path: str) -> bool:
