@@ -276,7 +276,7 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     job = _job(name) if number == 1 else None
     try:
         if job is None or not find.ended(name) or _commands(name):
-            answer, output = find.ask(name, "history", n=number)
+            answer, output = find.read(name, "history", n=number)
             job = {key: answer.get(key) for key in _FACTS}, output
     except NotFound:
         if job is None and find.dormant(name) is not None:
@@ -288,7 +288,7 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
 
 
 def _commands(name: str) -> list[dict[str, Any]]:
-    return protocol.parse(find.ask(name, "history", n=None)[1])["commands"]  # type: ignore[no-any-return]
+    return protocol.parse(find.read(name, "history", n=None)[1])["commands"]  # type: ignore[no-any-return]
 
 
 def _job(name: str) -> tuple[dict[str, Any], bytes] | None:

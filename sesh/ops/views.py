@@ -54,7 +54,7 @@ def status(caller: Caller, name: str) -> Status:
     """All facts of a session: from its daemon, or from its record if it has none or is silent; of a job that is gone
     from its result. Raises NotFound."""
     try:
-        summary = find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0])
+        summary = find.described(find.read(name, "status", timeout=_STATUS_TIMEOUT)[0])
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
         summary = _unanswered(name, error)
     session: Status = dict(summary)  # type: ignore[assignment]  # more is known of one that runs
@@ -95,7 +95,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     """
     check_format(form)
     try:
-        answer, data = find.ask(name, "screen", timeout=_SCREEN_TIMEOUT, format=form, patience=_PATIENCE)
+        answer, data = find.read(name, "screen", timeout=_SCREEN_TIMEOUT, format=form, patience=_PATIENCE)
         continued = answer["continued"]
     except NotFound:
         data, continued = dormant.screen(name, form)
@@ -135,7 +135,7 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
     """The last lines, and whether a full-screen program shows, whose rows are not among them. Raises NotFound."""
 
     def ask(left: int, until: int) -> tuple[Answer, bytes]:
-        return find.ask(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until, patience=_PATIENCE)
+        return find.read(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until, patience=_PATIENCE)
 
     try:
         texts, answer = in_turns(ask, lines)

@@ -161,20 +161,24 @@ def absent(name: str) -> NotFound:
 def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
     """Asks one thing of a session that must be there, over a connection of its own.
 
-    A daemon that may take long over it (`patience`) has to answer PINGs meanwhile. One that ends meanwhile, and its
-    session with it, is as one that had ended before: NotFound.
+    A daemon that may take long over it (`patience`) has to answer PINGs meanwhile.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     silence = PATIENCE if "patience" in words else 0.0
     with required(name) as connection:
-        try:
-            connection.send(wire.greeting("request"), deadline)
-            welcomed(connection, name)
-            return connection.request(verb, data, deadline, silence, **words)
-        except Unreachable:
-            if os.path.lexists(paths.record_path(name)):
-                raise
-            raise absent(name) from None
+        connection.send(wire.greeting("request"), deadline)
+        welcomed(connection, name)
+        return connection.request(verb, data, deadline, silence, **words)
+
+
+def read(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
+    """Asks for what changes nothing. A session that ends meanwhile is as one that had ended before: NotFound."""
+    try:
+        return ask(name, verb, timeout=timeout, **words)
+    except Unreachable:
+        if os.path.lexists(paths.record_path(name)):
+            raise
+        raise absent(name) from None
 
 
 def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:

@@ -56,5 +56,5 @@ def test_a_daemon_that_ends_while_it_is_asked_is_as_one_that_had_ended() -> None
         ending = threading.Thread(target=end)
         ending.start()
         with pytest.raises(NotFound):
-            find.ask("work", "summary")
+            find.read("work", "summary")
         ending.join()
