@@ -11,7 +11,6 @@ import pytest
 
 from sesh.about import __version__
 from sesh.remote import known
-from sesh.remote.deploy import fleet
 from sesh.remote.deploy.deploy import STEPS, DeployError, connect, deploy
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
@@ -172,25 +171,6 @@ def test_a_host_is_reached_by_the_command_that_its_configuration_names(here: Hom
     assert (done.changed, versions(far)) == (True, [os.path.basename(done.path)])
     assert deploy(destination).changed is False
     assert farm.connections() == []
-
-
-@pytest.mark.usefixtures("light")
-def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
-    here: Home, farm: Farm, capfd: pytest.CaptureFixture[str]
-) -> None:
-    one, two = farm.host("one", installed=False), farm.host("two", installed=False)
-    farm.host("gone", installed=False, proxied=True).proxy.refuse()
-    farm.host("again", same_user=one)
-    results = fleet.deploy_all([Destination(word) for word in ("one", "gone", "two", "again")])
-    assert [result.error is None for result in results] == [True, False, True, True]
-    for far in (one, two):
-        assert len(versions(far)) == 1
-        assert litter(far) == []
-        assert far.run(f"{PROGRAM} --version").code == 0
-    lines = sorted(capfd.readouterr().err.splitlines())
-    assert len(lines) == 4
-    assert lines[0].startswith("sesh: gone failed (connect): ")
-    assert lines[3].startswith(f"sesh: installed sesh {__version__} on two with Python 3.")
 
 
 @pytest.mark.usefixtures("light")

@@ -9,7 +9,6 @@ import signal
 import pytest
 
 from sesh.cli import branch
-from tests.remote.farm import Farm
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
 from tests.support import Home, processes, rounds, wait_until
@@ -33,20 +32,6 @@ def test_lines_bear_their_host_and_a_summary_ends_it(home: Home, hosts: list[The
     assert "\x1b" not in done.stdout
     done = home.sesh(*BOTH, "--exec", "--stdin", "--print", "--", "wc", "-c", input=b"x" * 300_000)
     assert (done.code, sorted(done.stdout.splitlines())) == (0, ["one: 300000", "other: 300000"])
-
-
-def test_a_host_of_two_names_gets_the_command_once(home: Home, farm: Farm) -> None:
-    """It ran as often as the host had names on the line."""
-    one = farm.host("one")
-    with open(farm.config, encoding="utf-8") as file:
-        home.write(".ssh/config", file.read().replace("Host one\n", "Host one again\n"))
-    for _ in range(2):  # when the names are new, and when they are known
-        done = home.sesh("@one", "@again", "--exec", "--", "sh", "-c", "echo once >>once")
-        assert (done.code, done.stdout) == (0, "")
-        said, *summary = done.stderr.splitlines()
-        assert said == "sesh: @again is @one, which gets the command once"
-        assert [line.split() for line in summary] == [["one", "ok"]]
-    assert one.read("once") == "once\n" * 2
 
 
 def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, beside: Beside, hosts: list[There]) -> None:

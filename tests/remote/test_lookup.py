@@ -266,14 +266,3 @@ def test_what_changes_a_session_elsewhere_asks_first_on_a_terminal(home: Home, b
     done = home.sesh("--kill", "other")
     assert (done.code, done.stderr) == (0, "[other on @gpu]\n"), "a script's does it, and says where"
     assert far.names() == []
-
-
-def test_another_name_of_a_host_renames_it_in_no_list(home: Home, farm: Farm) -> None:
-    """A script that used its other alias once."""
-    box = farm.host("box")
-    farm.host("alt", same_user=box)
-    home.sesh("@box", "--open", "work")
-    assert home.sesh("@alt", "--list", "--json").json()[0]["host"] == "alt", "as it was typed"
-    assert [(row["host"], row["name"]) for row in home.sesh("--list", "--json").json()] == [("box", "work")]
-    assert home.sesh("--forget", "@alt").code == 0
-    assert home.sesh("--list", "--json").json() == []

@@ -128,28 +128,6 @@ def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(
     assert abs(home.sesh("--list", "--json").json()[-1]["clock"] + DAYS) < 60
 
 
-def test_one_account_under_two_names_lists_each_session_once(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lan = beside("lan")
-    vpn = beside("vpn", same=lan)
-    known(home, lan, vpn)
-    lan.sesh("--open", "work")
-    rows = home.sesh("--list", "--json").json()
-    assert [(row["name"], row["host"]) for row in rows] == [("work", "lan")]
-    listed = home.sesh("--list").stdout
-    assert (len(re.findall(r"^  work ", listed, re.MULTILINE)), "@vpn" in listed) == (1, False), listed
-    opened = home.terminal("--watch", columns=100)
-    opened.wait_for(re.compile(r"^@lan\n +work", re.MULTILINE))
-    opened.type("q")
-    opened.exit_code()
-    assert len(re.findall(r"(?m)^[ >]? *work ", opened.text())) == 1
-    assert home.sesh("--status", "work", "--json").json()["host"] == "lan", "nobody is asked which of the two is meant"
-    monkeypatch.setattr(lookup, "PATIENCE", 0.5)
-    vpn.stops()
-    assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["lan"]
-
-
 def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

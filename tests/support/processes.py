@@ -49,13 +49,21 @@ def _read(path: str) -> bytes:
 def marked(name: str, value: str, but: Collection[str] = (), mapped: str = "") -> list[int]:
     """Pids, other than this process's and `but`, that were started with NAME=VALUE, or have mapped a file."""
     mark = os.fsencode(f"\0{name}={value}\0")
-    own = b"\0" + _read("/proc/self/environ") + b"\0" if mapped and LINUX else b""
+    own = _place("self") if mapped and LINUX else ""
     found = []
     for pid, environment in _environments(but):
-        # A fork of this process shows its environment, and what maps takes longer to read.
-        if pid != os.getpid() and (mark in environment or (own == environment and _maps(pid, mapped))):
+        # What maps takes long to read; a fork of this process has its environment in the same place.
+        if pid != os.getpid() and (mark in environment or (own and own == _place(str(pid)) and _maps(pid, mapped))):
             found.append(pid)
     return found
+
+
+def _place(pid: str) -> str:
+    """Where a process has its environment in its memory (proc_pid_stat(5)): by chance for each program that starts."""
+    try:
+        return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[47].decode()  # env_start
+    except OSError:
+        return ""
 
 
 def _maps(pid: int, path: str) -> bool:
