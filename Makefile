@@ -64,12 +64,12 @@ test-packages: $(STAMP)
 	@sh tests/packages.sh
 	@sh tests/fidelity/packages.sh
 
-# In two runs: what the second one starts is a fork of its workers, which are smaller without the many tests of the first.
+# In two runs: what the second one starts is a fork of its workers, which are smaller without what the first one loads.
 test: test-packages
 	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
 ifeq ($(ARGS),)
-	$(PYTEST) -n $(UNITS) tests/unit
-	$(PYTEST) -n $(WORKERS) --ignore=tests/house --ignore=tests/unit
+	$(PYTEST) -n $(UNITS) tests/unit tests/fuzz
+	$(PYTEST) -n $(WORKERS) tests/contract tests/faults tests/fidelity tests/remote tests/terminal
 else
 	$(PYTEST) -n $(WORKERS) --ignore=tests/house $(ARGS)
 endif

@@ -12,21 +12,15 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
 
-# Each worker would compile all tests else, and hypothesis. The sesh of the tests writes bytecode too.
+# Each worker would compile all tests else. The sesh of the tests writes bytecode too.
 sys.dont_write_bytecode = False
 
 import pytest  # noqa: E402
-from hypothesis import HealthCheck, settings  # noqa: E402
 
 from tests.support import Home, Result, Terminal, need, processes  # noqa: E402
 
 _REAL = os.path.join(os.path.expanduser("~"), ".sesh")
 _RUN = uuid.uuid4().hex
-
-# Machines that run tests are slow at times: time is no property. The same examples in every run of CI.
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

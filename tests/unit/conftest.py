@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import examples
+
+examples.load()
+
 
 @pytest.fixture
 def sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
