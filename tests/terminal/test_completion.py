@@ -27,22 +27,20 @@ OWN = [
     ("sesh @far.example.com --list --label=te", "sesh @far.example.com --list --label=team=web"),
 ]
 """Lines typed and what Tab makes of them, where a shell's own script has to do with words, quotes and files."""
-LINES = [
-    *OWN,
-    ("sesh --kill pl", "sesh --kill play"),
-    ("sesh --ren", "sesh --rename"),
-    ("sesh --exec --tim", "sesh --exec --timeout"),
-    ("sesh --list --label te", "sesh --list --label team=web"),
-    ("sesh --screen work --format j", "sesh --screen work --format json"),
-    ("sesh --send work --key PageU", "sesh --send work --key PageUp"),
-    ("sesh --exec -C proj", "sesh --exec -C projects/"),
-    ("sesh @gp", "sesh @gpubox"),
-    ("sesh @far.", "sesh @far.example.com"),
-    ("sesh @box", "sesh @boxed"),
-    ("sesh --completions fi", "sesh --completions fish"),
-    ("sesh @gpubox --ren", "sesh @gpubox --rename"),
+ASKED = [
+    ("--kill pl", "play"),
+    ("--ren", "--rename"),
+    ("--exec --tim", "--timeout"),
+    ("--list --label te", "team=web"),
+    ("--screen work --format j", "json"),
+    ("--send work --key PageU", "PageUp"),
+    ("@gp", "@gpubox"),
+    ("@far.", "@far.example.com"),
+    ("@box", "@boxed"),
+    ("--completions fi", "fish"),
+    ("@gpubox --ren", "--rename"),
 ]
-"""Those for which each shell asks sesh alike, too."""
+"""Words before Tab, and the last one as it becomes, for which each shell asks sesh alike."""
 
 
 def shell_of(home: Home, name: str) -> Terminal:
@@ -73,8 +71,15 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     home.write(".ssh/more/1", "Host boxed !not\n")
     home.write("runnable/sessprogram", "#!/bin/sh\n", mode=0o755)
     opened = shell_of(home, shell)
-    for typed, becomes in LINES if shell == "bash" else OWN:
+    for typed, becomes in OWN:
         tab(opened, typed, becomes)
+    if shell == "fish":
+        for words, becomes in ASKED:
+            # The first line says of what kind they are.
+            _, *offered = home.sesh(
+                "--complete", "fish", "--", *words.split()
+            ).stdout.splitlines()
+            assert [line.partition("\t")[0].strip() for line in offered] == [becomes], words
 
 
 @pytest.mark.parametrize("shell", SHELLS)

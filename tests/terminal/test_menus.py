@@ -13,6 +13,7 @@ from tests.support import Result, menus, wait_until
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
 Sesh = Callable[..., Result]
+OFTEN = ("inquirer", "prompts, one entry", "clack", "gum")
 
 
 def _opened(sesh: Sesh, shown: str, *command: str) -> None:
@@ -20,7 +21,9 @@ def _opened(sesh: Sesh, shown: str, *command: str) -> None:
     wait_until(lambda: shown.rstrip() in sesh("--screen", "asks").stdout)
 
 
-@pytest.mark.parametrize("kind", menus.MENUS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind in OFTEN else pytest.mark.soak) for kind in menus.MENUS]
+)
 def test_a_menu_gets_no_enter(sesh: Sesh, kind: str) -> None:
     """Its first entry was chosen, with exit code 0, whatever the text named."""
     _opened(sesh, menus.MENUS[kind], sys.executable, menus.__file__, kind)

@@ -109,10 +109,13 @@ def test_who_detaches_while_a_line_shows_keeps_the_row_below_it(sesh: Sesh, home
     assert WATCHES not in terminal.text()
 
 
+OFTEN = ("a sequence", "a character", "margins", "origin", "a pending wrap", "a pen")
+
+
 @pytest.mark.parametrize(
     ("screen", "state"),
-    [("main", state) for state in STATES]
-    + [("alternate", state) for state in ("plain", "a sequence", "margins", "a saved cursor")],
+    [pytest.param("main", state, marks=[] if state in OFTEN else pytest.mark.soak) for state in STATES]
+    + [("alternate", "margins")],
 )
 def test_the_screen_below_a_line_comes_back_as_it_was(
     sesh: Sesh, home: Home, screen: str, state: str, monkeypatch: pytest.MonkeyPatch
