@@ -76,9 +76,7 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     if shell == "fish":
         for words, becomes in ASKED:
             # The first line says of what kind they are.
-            _, *offered = home.sesh(
-                "--complete", "fish", "--", *words.split()
-            ).stdout.splitlines()
+            _, *offered = home.sesh("--complete", "fish", "--", *words.split()).stdout.splitlines()
             assert [line.partition("\t")[0].strip() for line in offered] == [becomes], words
 
 
