@@ -100,16 +100,17 @@ def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far
 
 
 def test_a_link_that_only_paused_is_kept(home: Home, far: There) -> None:
-    """The other link stands nearly when the first one answers: that one stays, and nothing is left of the other."""
+    """The other link is begun when the first one answers: that one stays, and nothing is left of the other."""
     terminal = attached(home)
-    client = far.summary("work")["clients"][0]["id"]
+    client, (carrier,) = far.summary("work")["clients"][0]["id"], far.held()
     links = len(far.links())  # on a busy machine it is asked already while it rests
     far.stops()
     rest(terminal)
     terminal.type("echo pau''sed\r")
     wait_until(lambda: len(far.links()) > links)
-    far.goes_on()
+    os.kill(carrier, signal.SIGCONT)
     terminal.wait_for("paused")
+    far.goes_on()
     assert far.summary("work")["clients"][0]["id"] == client
     wait_until(lambda: len(far.held()) == 1)
 
