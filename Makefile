@@ -67,6 +67,8 @@ test-packages: $(STAMP)
 # In two runs: what the second one starts is a fork of its workers, which are smaller without what the first one loads.
 test: test-packages
 	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
+	@# In a new clone each worker would compile all of it.
+	@[ -d tests/terminal/__pycache__ ] || $(BIN)/pytest -q --collect-only >/dev/null
 ifeq ($(ARGS),)
 	$(PYTEST) -n $(UNITS) tests/unit tests/fuzz
 	$(PYTEST) -n $(WORKERS) tests/contract tests/faults tests/fidelity tests/remote tests/terminal
