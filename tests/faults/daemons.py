@@ -65,7 +65,7 @@ class Client:
             self.frames.append((kind, payload))
         return True
 
-    def wait(self, kind: int, timeout: float = 10) -> bytes:
+    def wait(self, kind: int, timeout: float = 30) -> bytes:
         """The payload of the first frame of a kind that has come, or comes in time."""
         deadline = time.monotonic() + timeout
         while True:
@@ -76,7 +76,7 @@ class Client:
             assert time.monotonic() < deadline, f"no frame {kind}; {self.kinds()} {bytes(self.output[-200:])!r}"
             self.step()
 
-    def wait_output(self, data: bytes, timeout: float = 10) -> None:
+    def wait_output(self, data: bytes, timeout: float = 30) -> None:
         """Waits until the output holds some bytes."""
         deadline = time.monotonic() + timeout
         while data not in self.output:
@@ -182,7 +182,7 @@ class Daemons:
         """What a verb shows."""
         return wire.ask(name, verb, **words)[1].decode()
 
-    def wait_for(self, name: str, text: str, timeout: float = 10) -> str:
+    def wait_for(self, name: str, text: str, timeout: float = 30) -> str:
         """The screen, once it holds a text."""
         wait_until(lambda: text in self.show(name), timeout, what=f"{text!r} on a screen")
         return self.show(name)

@@ -22,7 +22,7 @@ FLOOD = "exec seq -f 'line %.0f of a flood that nobody can stop at all' 1 100000
 def steady(client: Client) -> None:
     """A client reads on, and the lines that it gets are in order."""
     start = len(client.output)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while len(client.output) < start + (1 << 20):
         client.step()
         assert time.monotonic() < deadline, f"{len(client.output) - start} bytes only"
@@ -62,6 +62,7 @@ def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons, impat
     reader = daemons.attach("work")
     reader.type(b"\n")
     reader.wait_output(b"the end", 30)
+    wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]})
     sleeper.wait(protocol.SCREEN)
     wait_until(lambda: not sleeper.step(0.02) and len(sleeper.frames) > 2, what="a screen for the one who slept")
     text = shown(sleeper)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -20,8 +21,8 @@ from tests.support import ROOT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 HOURS = 2 * 3600
-OLD, NEW, NEWEST = f"1.0-{'a' * 12}", f"1.1-{'b' * 12}", f"1.2-{'c' * 12}"
-"""Versions as `--deploy` names them."""
+OLD, NEW, NEWEST = (f"1.{number}-{secrets.token_hex(6)}" for number in range(3))
+"""Versions as `--deploy` names them; no other worker has the same, as what runs here counts."""
 
 
 def daemon(home: Home, name: str) -> int:
@@ -269,7 +270,7 @@ def test_a_version_that_all_sessions_were_moved_from_is_removed_while_they_run(s
         sesh("--sweep", "--json", "--all")
         return os.listdir(versions)
 
-    wait_until(lambda: swept() == [NEW], 20, 0.2, portrait=lambda: repr(os.listdir(versions)))
+    wait_until(lambda: swept() == [NEW], interval=0.2, portrait=lambda: repr(os.listdir(versions)))
     assert home.names() == sorted(names)
     assert {home.summary(name)["state"] for name in names} == {"running"}
 
