@@ -268,14 +268,12 @@ class Attachment:
             self.overlays.end_hint()
             if self.link is not None:
                 self.link.typed(typed)
-        for event in events:
+        for event in typed if self.options.read_only else events:
             if event[0] == "detach":
                 self._detach()
                 return
             if not self.options.read_only:
                 self._handle_input(event[1])
-            elif event not in typed:
-                continue
             elif not self._read_only_notified:
                 self._read_only_notified = True
                 self.overlays.show_notice(f"read-only: keys are not passed on; {self.options.detaches}")
