@@ -10,9 +10,6 @@ from sesh.cli.printed import PRINTS, PrintedFailure
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSON.md")
 
-ATTACHES = {"", "--attach", "--pick", "--next", "--here", "--mcp"}
-"""The verbs that lead to an attachment or speak a protocol of their own."""
-
 _HEAD = """\
 # What --json prints
 

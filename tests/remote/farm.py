@@ -142,11 +142,6 @@ class Far:
         except FileNotFoundError:
             return []
 
-    def has_attached(self, name: str) -> bool:
-        """Whether exactly one is attached to a session on the host."""
-        attached: object = self.sesh("--status", name, "--json").json().get("attached")
-        return attached == 1
-
     def prints(self, name: str, pattern: str) -> None:
         """Waits until a session on the host has printed what the pattern matches."""
         done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "20", timeout=30)

@@ -23,17 +23,15 @@ class There(Home):
     """The host that `@word` leads to: a home like another, that can be cut off.
 
     `away` cuts it off, `back` ends that; `stops` lets it fall silent, `goes_on` ends that. Without its launcher it has
-    no sesh. `same`: the host whose home this is under another name.
+    no sesh.
     """
 
-    def __init__(self, word: str, near: Home, same: There | None = None) -> None:
+    def __init__(self, word: str, near: Home) -> None:
         super().__init__()
         self.word, self.near = word, near
         self._links = os.path.join(self.root, "links")
         self.down, self.halt = os.path.join(self.root, "down"), os.path.join(self.root, "halt")
         self.env["PATH"] = f"{self.path}/bin:{os.environ['PATH']}"
-        if same:
-            self.env = {**same.env, "BY": word}
 
     @property
     def at(self) -> str:
@@ -156,9 +154,9 @@ class Beside:
 
         monkeypatch.setattr(programs, "start", begin)
 
-    def __call__(self, word: str, same: There | None = None) -> There:
-        """A new host, or another name of the `same`."""
-        far = self.hosts[word] = There(word, self.home, same)
+    def __call__(self, word: str) -> There:
+        """A new host."""
+        far = self.hosts[word] = There(word, self.home)
         ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
         text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())
         self.home.write(".config/sesh/config.toml", text)

@@ -45,7 +45,6 @@ ANSWERS = [
     ("decrqcra", b"\x1bP1!~A5F3\x1b\\"),
     ("xtsmgraphics", b"\x1b[?1;0;256S"),
 ]
-UNKNOWN = [b"\x1b[?1;2Q", b"\x1b]1337;CellSize=1\x07", b"\x1bP1$u1;2\x1b\\", b"\x1b[>0;1;2q", b"\x1b[=1;2z"]
 
 KEYS = [
     b"a", b"hello\r", b"\x7f", b"\t", b"\x03", b"\xc3\xa9\xe4\xbd\xa0", b"\x1c", b"\x00",
