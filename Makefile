@@ -9,11 +9,11 @@ PIP := -m pip --disable-pip-version-check --no-input
 # Dependency groups came with pip 25.1. setuptools warns of every editable install.
 DEVELOP := PYTHONWARNINGS='ignore:Editable installation'
 GROUPS := -q -e '.[mcp]' --group dev
-# Tests wait for timeouts, and those of programs for other processes and for links: so many workers keep a processor busy.
+# A test waits most of its time, the more so where it starts programs: so many workers keep a processor busy.
 UNITS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
 WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 5)
 TIMES := .pytest_cache/seconds.json
-PYTEST = TIMES=$(TIMES) $(BIN)/pytest --dist worksteal -m 'not soak'
+PYTEST = $(BIN)/pytest --dist worksteal -m 'not soak'
 
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
@@ -66,12 +66,12 @@ test-packages: $(STAMP)
 
 # In two runs: what the second one starts is a fork of its workers, which are smaller without what the first one loads.
 test: test-packages
-	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
 	@# In a new clone each worker would compile all of it.
 	@[ -d tests/terminal/__pycache__ ] || $(BIN)/pytest -q --collect-only >/dev/null
 ifeq ($(ARGS),)
-	$(PYTEST) -n $(UNITS) tests/unit tests/fuzz
-	$(PYTEST) -n $(WORKERS) tests/contract tests/faults tests/fidelity tests/remote tests/terminal
+	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
+	TIMES=$(TIMES) $(PYTEST) -n $(UNITS) tests/unit tests/fuzz
+	TIMES=$(TIMES) $(PYTEST) -n $(WORKERS) tests/contract tests/faults tests/fidelity tests/remote tests/terminal
 else
 	$(PYTEST) -n $(WORKERS) --ignore=tests/house $(ARGS)
 endif

@@ -18,6 +18,7 @@ from sesh.messages import Answer
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from tests.support import Home, forking, processes, wait_until
+from tests.support.waiting import PATIENCE
 
 SPEC: LaunchSpec = {
     "directory": "/", "command": None, "extra": {}, "columns": 80, "rows": 24, "width": 0, "height": 0, "labels": {},
@@ -65,7 +66,7 @@ class Client:
             self.frames.append((kind, payload))
         return True
 
-    def wait(self, kind: int, timeout: float = 30) -> bytes:
+    def wait(self, kind: int, timeout: float = PATIENCE) -> bytes:
         """The payload of the first frame of a kind that has come, or comes in time."""
         deadline = time.monotonic() + timeout
         while True:
@@ -76,7 +77,7 @@ class Client:
             assert time.monotonic() < deadline, f"no frame {kind}; {self.kinds()} {bytes(self.output[-200:])!r}"
             self.step()
 
-    def wait_output(self, data: bytes, timeout: float = 30) -> None:
+    def wait_output(self, data: bytes, timeout: float = PATIENCE) -> None:
         """Waits until the output holds some bytes."""
         deadline = time.monotonic() + timeout
         while data not in self.output:
@@ -182,7 +183,7 @@ class Daemons:
         """What a verb shows."""
         return wire.ask(name, verb, **words)[1].decode()
 
-    def wait_for(self, name: str, text: str, timeout: float = 30) -> str:
+    def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
         """The screen, once it holds a text."""
         wait_until(lambda: text in self.show(name), timeout, what=f"{text!r} on a screen")
         return self.show(name)

@@ -37,7 +37,7 @@ def of_this_run(prefix: str) -> Iterator[Runtime]:
 
     with _alone():
         if not os.path.exists(made):
-            os.makedirs(users)
+            os.makedirs(users, exist_ok=True)  # an attempt that failed left them
             os.chmod(folder, EVERYONE)
             with open(made, "wb") as file:
                 pickle.dump(Runtime(folder), file)
