@@ -20,9 +20,8 @@ _FEW = 8
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the limit of another process")
-@pytest.mark.parametrize("way", ["cut", "silence"])
 def test_without_a_descriptor_left_the_client_stays_and_comes_back(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, way: str
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ended: it could not load the emulator that tells the row under the notice."""
     hasty(monkeypatch)
@@ -30,11 +29,7 @@ def test_without_a_descriptor_left_the_client_stays_and_comes_back(
     terminal = attached(home, "@box", "work")
     limits = resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE, (_FEW, limits[1]))
-    if way == "cut":
-        far.proxy.refuse()
-        far.proxy.cut()
-    else:
-        far.proxy.silence()
+    far.proxy.silence()
     terminal.wait_for("Too many open files here")
     terminal.type("typed")
     resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE, limits)

@@ -7,9 +7,8 @@ from random import Random
 
 import pytest
 
-from sesh.client import unacknowledged_input
 from tests.remote.farm import Far, Farm
-from tests.remote.pace import brisk, hasty
+from tests.remote.pace import hasty
 from tests.support import Glass, Home, Terminal, rounds
 
 # Appends what it reads to the file `typed`, and echoes it if it is told to.
@@ -151,35 +150,3 @@ def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm, monk
         far.proxy.restore()
         terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
     typist.judge()
-
-
-def test_what_is_more_than_is_kept_is_dropped_from_one_key_on_and_said(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brisk(monkeypatch)
-    monkeypatch.setattr(unacknowledged_input, "LIMIT", 1000)
-    far = farm.host("box", proxied=True)
-    terminal = recording(home, farm, far, False)
-    terminal.type("first")
-    terminal.wait_until(lambda: far.exists("typed") and far.read("typed") == "first")
-    far.proxy.refuse()
-    far.proxy.cut()
-    terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
-    words: list[str] = []
-
-    def drops() -> bool:
-        words.append("".join(f"{len(words)}.{number} " for number in range(100)))
-        terminal.type(words[-1])
-        return "dropped" in terminal.screen()[-1]
-
-    terminal.wait_until(drops, 20, "the line says so")
-    far.proxy.restore()
-    terminal.wait_until(lambda: len(far.read("typed")) >= 1000)
-    terminal.wait_until(lambda: "dropped" in terminal.screen()[-1], 20, "the line says so")
-    terminal.wait_until(lambda: "dropped" not in terminal.text(), 20, "it goes")
-    arrived = far.read("typed").removeprefix("first")
-    assert "".join(words).startswith(arrived)
-    assert len(arrived) < sum(map(len, words))
-    terminal.type("last")
-    terminal.wait_until(lambda: far.read("typed") == f"first{arrived}last")
-    assert terminal.text() == "begins"

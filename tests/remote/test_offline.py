@@ -9,6 +9,7 @@ import pytest
 
 from sesh.client import unacknowledged_input
 from sesh.remote.ssh import link
+from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
@@ -36,6 +37,11 @@ def attached(home: Home) -> Terminal:
     terminal.type("stty raw -echo; echo be''gun; exec cat >typed\r")
     terminal.wait_for("begun")
     return terminal
+
+
+@pytest.fixture(autouse=True)
+def pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    brisk(monkeypatch)
 
 
 def cut(far: There, terminal: Terminal) -> None:
@@ -78,24 +84,25 @@ def test_what_follows_dropped_input_is_dropped_as_well_and_said(
 
 
 @pytest.mark.parametrize(
-    ("key", "line"),
+    ("key", "code", "line"),
     [
-        (b"\x1c", "[detached from work@there; what was typed"),
-        (b"\x1b[99;133u", "work may still run there; what was typed"),  # kitty's, with Num Lock
+        (b"\x1c", 0, "[detached from work@there; what was typed"),
+        (b"\x1b[99;133u", 1, "work may still run there; what was typed"),  # kitty's, with Num Lock
     ],
 )
 def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(
-    home: Home, far: There, key: bytes, line: str
+    home: Home, far: There, key: bytes, code: int, line: str
 ) -> None:
     """They were gone without a word."""
     terminal = attached(home)
     cut(far, terminal)
     typed_in_pieces(terminal, b"echo one\r")
     terminal.type(key)
-    terminal.exit_code()
+    assert terminal.exit_code() == code
+    assert terminal.termios() == terminal.first_termios
     assert line in terminal.text()
     assert "was not delivered]" in terminal.text()
-    assert far.read("typed") == ""
+    assert (far.read("typed"), far.names()) == ("", ["work"])
 
 
 def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(
