@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh.remote.deploy import bundle
 from sesh.remote.deploy.deploy import DeployError, deploy
-from sesh.remote.deploy.survey import Platform, Python
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
@@ -208,24 +206,3 @@ def test_a_version_that_does_not_work_over_there_is_not_switched_to(
     assert "`sesh --version` ended with 126" in str(error)
     assert (versions(far), litter(far)) == (["0.0.1-old"], [])
     assert "0.0.1-old" in far.read(PROGRAM)
-
-
-@pytest.mark.usefixtures("light")
-def test_an_upgrade_leaves_the_running_and_the_old_alone(
-    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    far = farm.host("box", installed=False)
-    first = deploy(Destination("box"))
-    assert far.run(f"{PROGRAM} --open work").code == 0
-    build = bundle.build
-
-    def newer(platform: Platform, python: Python) -> bundle.Bundle:
-        files = build(platform, python).files
-        return bundle.Bundle({**files, "lib/sesh/newer.py": b""})
-
-    monkeypatch.setattr(bundle, "build", newer)
-    second = deploy(Destination("box"))
-    assert second.changed
-    assert sorted(os.path.basename(each.path) for each in (first, second)) == versions(far)
-    assert far.run(f"{PROGRAM} --list --json --local").json()[0]["name"] == "work"
-    assert far.run(f"{PROGRAM} --kill work").code == 0

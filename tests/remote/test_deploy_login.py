@@ -97,12 +97,3 @@ def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(
     assert len(re.findall(r"^sesh: (one|open|two) failed \(switch\)", text, re.MULTILINE)) == 3
     if config.get("ControlMaster") == "no":
         wait_until(lambda: not farm.masters(), what="the connections that the user wants none of end")
-
-
-def test_what_was_typed_wrong_is_said_to_be_refused(home: Home, farm: Farm) -> None:
-    asks_for_a_second_factor(farm, "box", {"NumberOfPasswordPrompts": "1"})
-    terminal = home.terminal("--deploy", "@box", columns=100)
-    terminal.wait_for(re.compile("[Pp]assword:"))
-    terminal.type("wrong\r")
-    assert terminal.exit_code() == 1
-    assert "failed (connect): refused the login; try: ssh box" in terminal.text()

@@ -24,9 +24,7 @@ def answering(rows: list[Row]) -> set[str]:
 
 
 @pytest.mark.needs("bash")
-@pytest.mark.parametrize(
-    "way", [pytest.param(way, marks=() if way in ("silent", "stopped") else pytest.mark.soak) for way in WAYS]
-)
+@pytest.mark.parametrize("way", [pytest.param(way, marks=() if way == "stopped" else pytest.mark.soak) for way in WAYS])
 def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
     home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:

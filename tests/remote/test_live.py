@@ -93,24 +93,6 @@ def test_a_link_that_is_lost_comes_back(
         watched.until(label(far, value))
 
 
-def test_a_link_that_goes_silent_comes_back_over_another_connection(
-    home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a laptop's links do that has come to another network: the old connection stands, and leads nowhere."""
-    for name, seconds in {"QUIET": 0.3, "SILENT": 0.3, "LOST_AFTER": 0.9}.items():
-        monkeypatch.setattr(link_state, name, seconds)
-    far = farm.host("box", proxied=True)
-    home.sesh("@box", "--open", "work", "--", "sleep", "1000")
-    masters = set(farm.masters())
-    watched = watch()
-    watched.until(bool)
-    wait_until(lambda: held(far), what="a link is held")
-    watched.until(label(far, "before"))  # over that link
-    far.proxy.strand()
-    wait_until(lambda: not masters & set(farm.masters()), what="the silent connection is given up")
-    watched.until(label(far, "after"))
-
-
 def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(home: Home, farm: Farm, watch: Watch) -> None:
     """Nobody had asked for that link, and to get another it closed the ssh connection that they shared."""
     far = farm.host("box")
@@ -142,19 +124,6 @@ def test_nothing_is_left_of_it_once_the_list_is_left(home: Home, beside: Beside)
     opened.type("q")
     assert opened.exit_code() == 0
     wait_until(lambda: not far.held(), what="it is let go")
-
-
-def test_a_key_has_a_host_asked_that_would_be_passed_over(home: Home, beside: Beside) -> None:
-    far = beside("box")
-    known(home, far)
-    far.away()
-    opened = home.terminal("--watch")
-    opened.wait_for(re.compile(r"@box +no route"))
-    far.back()
-    opened.type("r")
-    opened.wait_for(re.compile(r"@box\n work +detached"))
-    opened.type("q")
-    assert opened.exit_code() == 0
 
 
 def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home: Home, beside: Beside) -> None:

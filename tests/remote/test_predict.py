@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.support import PROMPT, Home, Terminal, find, processes, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, wait_until
 from tests.support.slow import Slow
 
 
@@ -46,7 +46,7 @@ def settled(slow: Slow, terminal: Terminal) -> None:
     wait_until(rests)
 
 
-def test_a_key_shows_underlined_while_its_echo_is_on_its_way(slow: Slow) -> None:
+def test_a_key_shows_underlined_while_its_echo_is_on_its_way_until_the_size_changes(slow: Slow) -> None:
     terminal = predicting(slow)
     with slow.stopped():
         terminal.type("abq")
@@ -57,6 +57,12 @@ def test_a_key_shows_underlined_while_its_echo_is_on_its_way(slow: Slow) -> None
     terminal.wait_for(re.compile(r"xa$", re.MULTILINE))
     row, column = terminal.cursor
     assert not terminal.glass.buffer[row][column - 1].underscore
+    with slow.stopped():
+        terminal.type("guessed")
+        terminal.wait_for("guessed")
+        terminal.resize(70, 20)
+        terminal.wait_until(lambda: "guessed" not in terminal.text())
+    terminal.wait_for("guessed")
 
 
 @pytest.mark.parametrize("words", [("@slow", "work", "--predict", "never"), ("work", "--predict", "always")])
@@ -69,33 +75,8 @@ def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home, slow: 
     assert b"\x1b[?2026" not in terminal.raw
 
 
-def test_a_paste_waits_for_its_echo(slow: Slow) -> None:
-    terminal = predicting(slow)
-    mark = len(terminal.raw)
-    with slow.stopped():
-        terminal.type("Q" * 150)
-        terminal.type("Z")
-        wait_until(lambda: not terminal.pump(0.05))
-        assert "Q" not in terminal.text()
-    terminal.wait_until(lambda: "QZ" in "".join(terminal.screen()))
-    assert b"\x1b[0;4mQ" not in terminal.raw[mark:]
-
-
-def test_a_guess_goes_when_the_size_changes(slow: Slow) -> None:
-    terminal = predicting(slow)
-    with slow.stopped():
-        terminal.type("guessed")
-        terminal.wait_for("guessed")
-        terminal.resize(70, 20)
-        terminal.wait_until(lambda: "guessed" not in terminal.text())
-    terminal.wait_for("guessed")
-    settled(slow, terminal)
-    wait_until(lambda: typed_early(slow, terminal))
-
-
 SILENT = {
     "read": "read -s -p 'Secret: ' answer; echo; echo got=${#answer}",
-    "getpass": "python3 -c \"import getpass; print('got=%d' % len(getpass.getpass('Secret: ')))\"",
     "raw": "stty -echo -icanon; printf 'Secret: '; answer=$(head -c 30); stty sane; echo; echo got=${#answer}",
 }
 
@@ -195,34 +176,3 @@ def test_keys_that_are_typed_before_a_secret_is_asked_for_are_not_drawn_either(s
     terminal.wait_for("got=20")
     echoed = slow.home.sesh("--logs", "work").stdout.count("Z")  # by the line itself, until stty has been started
     assert terminal.raw[mark:].count(b"Z") == echoed
-
-
-@pytest.mark.skipif(not find("vim"), reason="vim is not here")
-def test_text_typed_into_vim_shows_early(slow: Slow) -> None:
-    terminal = predicting(slow)
-    terminal.type(b"\x15vim -u NONE -N note\r")
-    terminal.wait_for("note")
-    terminal.type("i")
-    terminal.wait_for("INSERT")
-    terminal.type("x")
-    terminal.wait_for(re.compile(r"^x", re.MULTILINE))
-    wait_until(lambda: typed_early(slow, terminal))
-    with slow.stopped():
-        terminal.type("abc")
-        terminal.wait_for("xabc")
-    settled(slow, terminal)
-    terminal.wait_for("xabc")
-
-
-def test_the_program_gets_what_was_typed(slow: Slow, home: Home) -> None:
-    terminal = predicting(slow)
-    terminal.type(b"\x15cat >typed\r")
-    settled(slow, terminal)
-    keys = "one two\x7f\x7f\x7fthree\x1b[D\x1b[D\x1b[C\r\x04"
-    for key in keys:
-        terminal.type(key)
-        terminal._wait(0.01)
-    path = os.path.join(home.path, "typed")
-    wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0)
-    with open(path, "rb") as file:
-        assert file.read() == b"one three\x1b[D\x1b[D\x1b[C\n"
