@@ -123,32 +123,6 @@ def test_hosts_that_cannot_be_used_say_so_without_a_prompt(home: Home, beside: B
     assert "sesh --deploy @bare" in str(caught.value)
 
 
-def test_a_link_that_is_lost_is_mended_under_what_waits(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
-    brisk(monkeypatch)
-    far = beside("box")
-    work = Session.open("work", "box")
-    work.wait(prompt=True, timeout=20)
-    stop, found = Stop(), dict[str, object]()
-    until = "until [ -e ~/go ]; do sleep 0.02; done"
-    job = Session("job", "box")
-    calls = [
-        lambda: found.update(run=work.run(f"{until}; echo $((6 * 7))", stop=stop).output),
-        lambda: found.update(wait=job.wait(timeout=40, stop=stop).exit_code),
-        lambda: found.update(events=[event["event"] for event in job.events(stop=stop)][-1]),
-    ]
-    Session.job(f"{until}; exit 4", "job", "box")
-    threads = [threading.Thread(target=call) for call in calls]
-    for thread in threads:
-        thread.start()
-    # Each has its link: a first one is not mended.
-    wait_until(lambda: len(stop._ways) == len(far.held()) == len(calls))
-    far.cut()
-    far.write("go", "")
-    for thread in threads:
-        thread.join(40)
-    assert found == {"run": "42\n", "wait": 4, "events": "exited"}
-
-
 def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
     beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

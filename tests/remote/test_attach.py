@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +10,7 @@ import pytest
 
 from tests.remote.farm import Farm
 from tests.remote.via import Beside
-from tests.support import PROMPT, Home, Terminal, wait_until
+from tests.support import PROMPT, Home, Terminal
 
 DETACH = b"\x1c"
 
@@ -188,56 +185,6 @@ def test_all_is_ended_over_there_only_with_consent(home: Home, beside: Beside) -
     assert home.names() == ["here"]
 
 
-def started_agent(home: Home, name: str) -> tuple[str, Terminal]:
-    """A new ssh-agent, which ends with the home; its socket and its terminal."""
-    socket = os.path.join(home.path, name)
-    script = home.write(f"{name}.sh", f"exec ssh-agent -D -a {socket} >/dev/null")
-    terminal = home.terminal(command=["sh", script])
-    terminal.wait_until(lambda: os.path.exists(socket))
-    return socket, terminal
-
-
-def sockets(home: Home) -> list[str]:
-    """The control sockets of sesh's own."""
-    return [entry for entry in os.listdir(os.path.join(home.directory, ".control")) if "." not in entry]
-
-
-def test_who_comes_back_with_another_agent_has_that_one_over_there(home: Home, farm: Farm) -> None:
-    """A shared connection keeps to the agent that it was opened with, which may have ended since."""
-    far = farm.host("box", config={"ForwardAgent": "yes"})
-    path = home.env["SSH_AUTH_SOCK"] = os.path.join(home.path, "newest")
-
-    def log_in(name: str) -> Terminal:
-        """A new agent, where SSH_AUTH_SOCK leads; it holds a key of this name. Its terminal."""
-        socket, shown = started_agent(home, name)
-        key = os.path.join(home.path, f"key-{name}")
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"of-{name}", "-f", key], check=True)
-        subprocess.run(["ssh-add", "-q", key], env={**os.environ, "SSH_AUTH_SOCK": socket}, check=True)
-        os.symlink(socket, f"{path}.new")
-        os.replace(f"{path}.new", path)
-        return shown
-
-    def has_that_of(name: str) -> None:
-        terminal = attached(home, "@box", "work")
-        terminal.type("clear; ssh-add -l; readlink $SSH_AUTH_SOCK\r")
-        shows(terminal, f"of-{name}")
-        assert home.env["SSH_AUTH_SOCK"] not in terminal.text(), "a path of here"
-        terminal.type(DETACH)
-        assert terminal.exit_code() == 0
-
-    agent = log_in("morning")
-    has_that_of("morning")
-    agent.signal(signal.SIGTERM)
-    wait_until(lambda: not os.path.exists(os.path.join(home.path, "morning")))
-    log_in("evening")
-    has_that_of("evening")
-    assert home.sesh("@box", "--list").code == 0
-    standing = sockets(home)
-    assert home.sesh("@box", "--list", env={"SSH_AUTH_SOCK": None}).code == 0
-    assert sockets(home) == standing, "without an agent the one that stands will do"
-    assert far.names() == ["work"]
-
-
 def test_the_display_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
     """Each link has a display of its own there: shells with integration take that of who came last."""
     far = farm.host("box", config={"ForwardX11": "yes"}, sshd={"X11Forwarding": "yes"})
@@ -262,13 +209,3 @@ def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, farm: F
     assert declined.exit_code() == 1
     assert "sesh --deploy @box" in declined.text()
     assert not far.exists(".local/bin/sesh")
-
-
-def test_more_sessions_than_one_connection_may_carry(home: Home, farm: Farm) -> None:
-    """sshd's MaxSessions: a second connection is opened, as far as it takes."""
-    far = farm.host("box", sshd={"MaxSessions": "1"})
-    terminals = [attached(home, "@box", f"work{number}") for number in range(2)]
-    for number, terminal in enumerate(terminals):
-        terminal.type("echo in=$SESH_SESSION\r")
-        shows(terminal, f"in=work{number}")
-    assert len(far.names()) == 2

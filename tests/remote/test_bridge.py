@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 
-import pytest
-
 from sesh import protocol, wire
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, processes, wait_until
@@ -22,40 +20,26 @@ def bridges(far: Far) -> list[int]:
     return sorted((all_ & set(far.processes())) - daemons)
 
 
-@pytest.mark.parametrize(
-    "banner",
-    [
-        "long",
-        protocol.BRIDGE[:-2].decode("latin-1") + "!\n",
-        protocol.BRIDGE[:5].decode("latin-1") * 50,
-        "\x1b[2J\x1b]0;title\x07\x1bc",
-    ],
-    ids=["long", "almost the mark", "parts of the mark", "sequences"],
-)
-def test_nothing_that_login_files_print_confuses_the_frames(home: Home, farm: Farm, banner: str) -> None:
+def test_nothing_that_login_files_print_confuses_the_frames(home: Home, farm: Farm) -> None:
     far = farm.host("box")
-    far.login_files("x" * 3_000_000 if banner == "long" else banner)
+    almost, parts = protocol.BRIDGE[:-2].decode("latin-1"), protocol.BRIDGE[:5].decode("latin-1") * 50
+    far.login_files(f"{'x' * 3_000_000}\x1b[2J\x1b]0;title\x07\x1bc{almost}!\n{parts}")
     done = home.sesh("@box", "--exec", "--print", "--", "echo", "out")
     assert (done.code, done.stdout, done.stderr) == (0, "out\n", "")
 
 
-@pytest.mark.parametrize(
-    ("program", "message"),
-    [
+def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False)
+    for program, message in (
         ("#!/bin/sh\necho 'it broke' >&2\nexit 3\n", "exit 3): it broke"),
         ("#!/bin/sh\nexit 0\n", "exit 0)"),
         ("#!/no/such/interpreter\n", "box"),
         ("#!/bin/sh\nexec head -c 100 /dev/zero\n", "box"),
-    ],
-)
-def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(
-    home: Home, farm: Farm, program: str, message: str
-) -> None:
-    far = farm.host("box", installed=False)
-    far.write(".local/bin/sesh", program, 0o755)
-    done = home.sesh("@box", "--list")
-    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert message in done.stderr
+    ):
+        far.write(".local/bin/sesh", program, 0o755)
+        done = home.sesh("@box", "--list")
+        assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1), program
+        assert message in done.stderr
 
 
 def test_sesh_in_the_path_over_there_will_do(home: Home, farm: Farm) -> None:

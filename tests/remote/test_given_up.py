@@ -45,9 +45,7 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
     "words",
     [
         ("--exec", "job", "--", "sh", "-c", "echo x >>ran"),
-        ("--open", "job", "--", "sh", "-c", "echo x >>ran; exec sleep 100"),
         ("--send", "work", "echo x >>ran", "--enter"),
-        ("--kill", "work"),
     ],
     ids=lambda words: words[0],
 )

@@ -121,15 +121,12 @@ def test_events_go_on_behind_the_last_one(home: Home, box: There) -> None:
     assert (rest[-1]["event"], rest[-1]["reason"], rest[-1]["host"]) == ("exited", "killed", "box")
 
 
-@pytest.mark.parametrize("way", ["lines", "all"])
-def test_each_line_of_a_job_is_printed_once_through_cuts(home: Home, box: There, way: str) -> None:
-    """As it comes, or all of it at the end."""
+def test_each_line_of_a_job_is_printed_once_through_cuts(home: Home, box: There) -> None:
     steps = [  # less than a pipe holds, as nobody reads meanwhile
         f"seq {number}00000 {number}01999; touch at{number}; while [ ! -e go{number} ]; do sleep 0.02; done"
         for number in (1, 2, 3)
     ]
-    words = ["--follow"] if way == "lines" else ["--print"]
-    job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"{'; '.join(steps)}; exit 3")
+    job = home.start("@box", "--exec", "job", "--follow", "--", "sh", "-c", f"{'; '.join(steps)}; exit 3")
     for number in (1, 2, 3):
         wait_until(lambda: box.exists(f"at{number}"))  # noqa: B023
         links = len(box.links())

@@ -14,8 +14,6 @@ from tests.remote.farm import Farm
 from tests.remote.via import Beside
 from tests.support import Home, Terminal, wait_until
 
-KEYS = pytest.mark.parametrize("key", [b"\x1c", b"\x03"], ids=["quit", "interrupt"])
-
 
 def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
     """The key leaves, with 130 and a word."""
@@ -24,9 +22,8 @@ def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
     assert said in terminal.text()
 
 
-@KEYS
 def test_while_a_name_is_looked_for_the_key_creates_nothing(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, key: bytes
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session was made here 1.9 s later, and hid the real one from then on."""
     far = beside("box")
@@ -35,7 +32,7 @@ def test_while_a_name_is_looked_for_the_key_creates_nothing(
     monkeypatch.setattr(lookup, "PATIENCE", 60)
     terminal = home.terminal("work", columns=100)
     terminal.wait_for("looking for work on @box")
-    left(terminal, key)
+    left(terminal, b"\x1c")
     assert home.names() == []
     wait_until(lambda: not home.processes())
 
@@ -61,20 +58,18 @@ def test_while_it_connects_to_a_host_or_pushes_files(home: Home, farm: Farm) -> 
     assert far.names() == home.names() == []
 
 
-@KEYS
-def test_at_ssh_s_own_question(home: Home, farm: Farm, key: bytes) -> None:
+def test_at_ssh_s_own_question(home: Home, farm: Farm) -> None:
     far = farm.host("box", sshd={"PasswordAuthentication": "yes"}, config={"IdentityFile": "/nonexistent"})
     terminal = home.terminal("@box", "work")
     terminal.wait_for("assword:")
-    left(terminal, key, said="")
+    left(terminal, b"\x1c", said="")
     assert far.names() == []
     wait_until(lambda: not farm.masters())
 
 
 @pytest.mark.parametrize("made", [False, True])
-@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT])
 def test_what_a_host_was_asked_to_create_is_looked_for_and_named(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, made: bool
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, made: bool
 ) -> None:
     """The key comes when the host is asked to create a session: once that was sent, or when it has made it."""
     far = beside("box")
@@ -85,7 +80,7 @@ def test_what_a_host_was_asked_to_create_is_looked_for_and_named(
             return asked(link, verb, *words, **options)
         if made:
             asked(link, verb, *words, **options)
-        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGQUIT)
         raise SystemExit("the key was not heard")
 
     monkeypatch.setattr(Link, "open_session", struck)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sesh.ops import index, jobs, lookup
+from sesh.ops import jobs, lookup
 from tests.remote.test_lookup import known
 from tests.remote.via import Beside
 from tests.support import Home, wait_until
@@ -126,29 +126,6 @@ def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(
         assert re.search(r" \d+s +\d+s +~", row), row
     assert re.search(r"^created: .* \(\d+s ago\)", home.sesh("@box", "--status", "work").stdout, re.MULTILINE)
     assert abs(home.sesh("--list", "--json").json()[-1]["clock"] + DAYS) < 60
-
-
-def test_a_host_that_is_forgotten_while_the_list_is_watched_stays_forgotten(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(index, "ELSEWHERE", (0.3, 0.3))
-    far, other = beside("box"), beside("other")
-    far.sesh("--open", "work")
-    other.sesh("--open", "there")
-    known(home, far, other)
-    opened = home.terminal("--watch", columns=100)
-    opened.wait_for("work")
-    assert home.sesh("--forget", "@box").code == 0
-    opened.wait_until(lambda: "@box" not in opened.text())
-    other.sesh("--open", "later")
-    opened.wait_for("later")
-    opened.type("q")
-    opened.exit_code()
-    assert "known: @other" in home.sesh("--forget", "@box").stderr
-    links = len(far.links())
-    assert home.sesh("--status", "work").code == 1
-    assert len(far.links()) == links
-    assert far.names() == ["work"]
 
 
 def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(

@@ -110,14 +110,7 @@ def test_what_cannot_be_done_is_refused_as_over_there(home: Home, beside: Beside
     far.sesh("--open", "work", "--", "cat")
     far.sesh("--open", "other", "--", "cat")
     same(home, far, "--status", "missing")
-    same(home, far, "--screen", "a b")
-    for words in (
-        ["--kill", "missing"],
-        ["--run", "missing", "--", "true"],
-        ["--nonsense", "work"],
-        ["--open", "x", "/no/such/directory"],
-        ["--rename", "work", "other"],
-    ):
+    for words in (["--nonsense", "work"], ["--open", "x", "/no/such/directory"], ["--rename", "work", "other"]):
         same_json(home, far, *words)
     assert home.sesh("@box", "--version").stdout == home.sesh("--version").stdout
     same_json(home, far, "--detach", "work")
@@ -200,8 +193,7 @@ def test_directories_are_meant_over_there(home: Home, beside: Beside) -> None:
 
 def test_r26_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything_runs(home: Home, farm: Farm) -> None:
     farm.host("box")
-    words = ["-oProxyCommand=touch x", "a b", "a;b", "$(x)", "a\nb", "", "a@-b", "-F", "`x`", "x:99999", "a\x01"]
-    for word in words:
+    for word in ("-oProxyCommand=touch x", "a\nb;$(x)"):  # the others: unit/remote/test_destination
         done = home.sesh(f"@{word}", "--list", "--json")
         assert (done.code, done.json()["error"]["code"]) == (2, "invalid_host"), word
         done = home.sesh(f"@{word}", "work")
@@ -214,26 +206,6 @@ def test_a_host_without_sesh_is_told_with_the_words_to_type(home: Home, farm: Fa
     done = home.sesh("@box", "--exec", "--", "true")
     assert (done.code, done.stderr.count("\n"), "sesh --deploy @box" in done.stderr) == (125, 1, True)
     assert home.sesh("@box", "--open", "x", "--json").json()["error"]["code"] == "not_deployed"
-
-
-def test_what_mends_the_directory_of_sessions_on_a_host_can_be_run_here(home: Home, farm: Farm) -> None:
-    """It named no host, and the same path exists here."""
-    far = farm.host("box")
-    far.run("mkdir -m 755 .sesh")
-    remedy = f"(mode 0755); run: ssh box chmod 700 {far.directory}\n"
-    done = home.sesh("@box", "--exec", "--", "true")
-    assert done.stderr.endswith(remedy), done
-    assert f"run: ssh box chmod 700 {far.directory}" in home.sesh("--list").stdout
-    os.chmod(home.directory, 0o740)  # here it stays a command for here
-    done = home.sesh("--list")
-    os.chmod(home.directory, 0o700)
-    assert "ssh" not in done.stderr
-    assert f"run: chmod 700 {home.directory}" in done.stderr
-    state = os.path.join(home.path, ".local/state/sesh/remotes")
-    os.chmod(state, 0o740)
-    done = home.sesh("@box", "--list")
-    os.chmod(state, 0o700)
-    assert (done.code, "ssh" in done.stderr) == (1, False), "nor is it one for the host of the line"
 
 
 def test_output_and_code_of_a_run_come_from_over_there(home: Home, beside: Beside) -> None:
