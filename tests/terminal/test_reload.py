@@ -120,12 +120,12 @@ def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Hom
 def test_what_is_typed_and_sent_amid_reloads_arrives_once_and_in_order(sesh: Sesh, home: Home) -> None:
     person = home.terminal("work", "--", "sh", "-c", "stty raw -echo; echo go; exec cat > out")
     person.wait_for("go")
-    typed = b"".join(b"%07d," % number for number in range(30_000))
+    typed = b"".join(b"%07d," % number for number in range(16_000))
     sent = typed.translate(bytes.maketrans(b"0123456789,", b"abcdefghijk"))
     with open(home.write("sent", sent), "rb") as file:
         sending = home.start("--send", "work", "-", stdin=file.fileno())
-    middle = len(typed) // 3
-    for part in range(3):
+    middle = len(typed) // 2
+    for part in range(2):
         reloading = home.start("--reload", "work")
         person.type(typed[part * middle : (part + 1) * middle], timeout=60)
         assert reloading.wait(30) == 0
@@ -174,9 +174,8 @@ def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) 
     running = home.start("--run", "work", "--", numbers)
     wait_until(lambda: "\nline " in sesh("--logs", "work", "20").stdout)
     waiting = home.start("--run", "work", "--timeout", "60", "--", "echo next")
-    late = home.start("--run", "work", "--timeout", "2", "--", "echo never")
-    for _ in range(2):
-        assert sesh("--reload", "work").code == 0
+    late = home.start("--run", "work", "--timeout", "1.2", "--", "echo never")
+    assert sesh("--reload", "work").code == 0
     assert late.wait(30) == 124
     home.write("enough", "")
     output = running.communicate(timeout=30)[0].decode()
@@ -191,23 +190,12 @@ def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) 
 def test_reloads_between_the_runs_of_a_busy_shell_disturb_none(sesh: Sesh, home: Home) -> None:
     """Amid the typing of a line, and the asking for a code, nothing can be handed over; that is waited for."""
     sesh("--open", "work")
-    for number in range(rounds(2, 8)):
+    for number in range(rounds(1, 8)):
         reloading = home.start("--reload", "work")
         answer = sesh("--run", "work", "--", f"echo {number}; (exit {number})")
         assert (answer.code, answer.stdout) == (number, f"{number}\n")
         assert reloading.wait(30) == 0
     assert faults(home, "work") == []
-
-
-def test_another_sesh_takes_over(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work")
-    before, mine = pids(home, "work"), home.command
-    home.command = other(home, "newer", "log.py", LOUDER)
-    assert sesh("--reload", "work").code == 0
-    home.command = mine
-    assert faults(home, "work")[-1:] == ["louder"]
-    assert pids(home, "work") == before
-    assert sesh("--run", "work", "--", "echo on").stdout == "on\n"
 
 
 def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Home) -> None:
@@ -226,13 +214,15 @@ def test_a_session_whose_sesh_was_removed_goes_on_and_can_be_moved(home: Home) -
     command = home.command
     home.command = other(home, "removed", "log.py", LOUDER)
     assert home.sesh("--open", "work").code == 0
-    pid = home.summary("work")["daemon_pid"]
+    before = pids(home, "work")
+    assert faults(home, "work")[-1:] == ["louder"]
     shutil.rmtree(os.path.join(home.root, "removed"))
     home.command = command
     assert home.sesh("--run", "work", "--", "echo on").stdout == "on\n"
     moved = home.sesh("--reload", "work")
     assert (moved.code, moved.stdout) == (0, "work runs the installed sesh now\n"), moved.stderr
-    assert (home.sesh("--logs", "work").code, home.summary("work")["daemon_pid"]) == (0, pid)
+    assert pids(home, "work") == before
+    assert home.sesh("--run", "work", "--", "echo further").stdout == "further\n"
 
 
 def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
@@ -241,8 +231,7 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
     job = home.start("--exec", "job", "--stdin", "--follow", "--", "cat", stdin=subprocess.PIPE)
     assert job.stdin is not None
     wait_until(lambda: "job" in home.names())
-    for word in (b"one\n", b"two\n"):
-        job.stdin.write(word)
-        job.stdin.flush()
-        assert sesh("--reload", "job").code == 0
-    assert job.communicate(timeout=30)[0].replace(b"\r", b"") == b"one\ntwo\n"
+    job.stdin.write(b"one\n")
+    job.stdin.flush()
+    assert sesh("--reload", "job").code == 0
+    assert job.communicate(b"two\n", timeout=30)[0].replace(b"\r", b"") == b"one\ntwo\n"
