@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sesh.client import overlays
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
@@ -70,15 +71,6 @@ def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, ses
     assert opened.exit_code() == 5
 
 
-def test_directory_and_command_are_not_applied_to_what_runs(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "work")
-    opened = terminal("work", "/nowhere", "--", "false")
-    opened.wait_for_raw(b"work already runs; the directory /nowhere and the command are ignored")
-    opened.wait_for(" work already runs; ")  # the first screen covers what was printed
-    inside(opened)
-    left(opened, "work")
-
-
 def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> None:
     left(inside(terminal("one")), "one")
     left(inside(terminal("two")), "two")
@@ -89,7 +81,10 @@ def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> N
     left(inside(terminal("-")), "uno")
 
 
-def test_replace_detaches_the_others_and_read_only_types_nothing(terminal: Open) -> None:
+def test_replace_detaches_the_others_and_read_only_types_nothing(
+    terminal: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlays, "_NOTICE_TIME", 0.3)  # that it types nothing is said over what is shown
     first = inside(terminal("work"))
     watcher = inside(terminal("-r", "work"))
     watcher.type("echo never\n")
@@ -212,24 +207,7 @@ def test_inside_a_session_a_kept_job_is_shown_and_nothing_is_left(terminal: Open
 # -- questions
 
 
-def test_a_name_with_one_letter_wrong_is_asked_about(terminal: Open, sesh: Sesh, home: Home) -> None:
-    sesh("--open", "website")
-    near = terminal("websiet")
-    near.wait_for("session website exists")
-    near.type("\r")
-    left(inside(near), "website")
-    created = terminal("webside")
-    created.wait_for("session website exists")
-    created.type("c\r")
-    left(inside(created), "webside")
-    stopped = terminal("websit")
-    stopped.wait_for("session website exists")
-    stopped.type(b"\x03")
-    assert stopped.exit_code() == 130
-    assert home.names() == ["webside", "website"]
-
-
-@pytest.mark.parametrize(("answer", "name"), [("\r", "work"), ("n", "work-2"), ("r", "work")])
+@pytest.mark.parametrize(("answer", "name"), [("\r", "work"), ("r", "work")])
 def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, answer: str, name: str) -> None:
     sesh("--open", "work")
     pid = sesh("--status", "work", "--json").json()["pid"]
@@ -276,80 +254,6 @@ def test_sessions_are_ended_by_their_label(terminal: Open, sesh: Sesh, home: Hom
     assert home.names() == ["other"]
 
 
-def test_a_new_session_named_like_a_verb_is_asked_about(terminal: Open, sesh: Sesh, home: Home) -> None:
-    opened = terminal("ls")
-    opened.wait_for("Nothing")
-    assert [part.strip() for part in opened.screen()[1].split("  ")] == [
-        "Run sesh --list", 'Create a session "ls"', "Nothing",
-    ]  # fmt: skip
-    opened.type("n")
-    assert opened.exit_code() == 1
-    assert home.names() == []
-    listed = terminal("ls")
-    listed.wait_for("Nothing")
-    listed.type("\r")
-    assert listed.exit_code() == 0
-    listed.wait_for("no sessions; `sesh NAME` creates one")
-    opened = terminal("ls")
-    opened.wait_for("Create a session")
-    opened.type("c")
-    left(inside(opened), "ls")
-    left(inside(terminal("ls")), "ls")
-    assert "last is a session now; did you mean: sesh -?" in sesh("--open", "last").stderr
-    assert sesh("--open", "last").stderr == ""
-
-
-def test_enter_alone_ends_no_session(terminal: Open, sesh: Sesh, home: Home) -> None:
-    """`sesh rm w3` and Enter ended w3."""
-    home.write("web/file", "")
-    sesh("--open", "web", "--", "cat")
-    asked = terminal("rm", "web")
-    asked.wait_for("Run sesh --kill web")
-    asked.type("\r")
-    assert asked.exit_code() == 1
-    assert "nothing was done" in asked.text()
-    assert home.names() == ["web"]
-    meant = terminal("rm", "web")
-    meant.wait_for("Run sesh --kill web")
-    meant.type("r")
-    assert meant.exit_code() == 0
-    assert home.names() == []
-
-
-def test_a_verb_that_needs_a_name_is_not_offered_without_one(terminal: Open, home: Home) -> None:
-    """`sesh kill` offered `sesh --kill`, which then failed."""
-    for word, line in (("kill", "sesh --kill NAME"), ("attach", "sesh --attach NAME"), ("exec", "sesh --exec -- CMD")):
-        asked = terminal(word)
-        asked.wait_for(f"there is no session {word}; to run the verb, write: {line}")
-        asked.wait_for("Nothing")
-        assert "Run" not in asked.text()
-        asked.type("\r")
-        assert asked.exit_code() == 1
-    assert home.names() == []
-
-
-def test_a_verb_without_dashes_behind_the_name_of_a_session_is_asked_about(
-    terminal: Open, sesh: Sesh, home: Home
-) -> None:
-    """It attached, and said that DIR and CMD were ignored."""
-    sesh("--open", "notes")
-    asked = terminal("notes", "kill")
-    asked.wait_for("Nothing")
-    assert [part.strip() for part in asked.screen()[1].split("  ")] == ["Run sesh --kill notes", "Attach", "Nothing"]
-    asked.type("\r")
-    left(inside(asked), "notes")
-    assert "did you mean sesh --kill notes?" in sesh("notes", "kill").stderr
-    status = terminal("notes", "status")
-    status.wait_for("Run sesh --status notes")
-    status.type("\r")
-    assert status.exit_code() == 0
-    meant = terminal("notes", "kill")
-    meant.wait_for("Nothing")
-    meant.type("r")
-    assert meant.exit_code() == 0
-    assert home.names() == []
-
-
 def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Open, sesh: Sesh) -> None:
     line = "new session work · Ctrl-\\ leaves"
     opened = terminal("work")
@@ -361,17 +265,6 @@ def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Ope
     assert line not in opened.text()
     again = inside(terminal("work"))
     assert line not in again.text()
-    flood = terminal("flood", "--", "sh", "-c", "sleep 0.2; seq 100; exec cat")
-    flood.wait_for("100")
-    assert "new session" not in flood.text()
-    terminal("kept", "--no-detach-key", "--", "sleep", "9").wait_for("new session kept · sesh --detach leaves")
-
-
-def test_after_a_rename_the_client_says_so(terminal: Open, sesh: Sesh) -> None:
-    opened = inside(terminal("old"))
-    sesh("--rename", "old", "new")
-    left(opened, "new")
-    assert "[old is called new now]" in opened.text()
 
 
 def test_a_session_that_ends_while_somebody_knocks_is_created_anew(home: Home, terminal: Open) -> None:
