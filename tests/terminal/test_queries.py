@@ -16,7 +16,8 @@ LEAVE = b"\x1c"
 DA1 = b"\x1b[?62;22c"
 
 #: Asks each question given, waits for the answers to it until none comes any more, and writes down what came and when.
-#: A `|` in a question is a pause within it.
+#: A `|` in a question is a pause within it. Behind one that ends with `CSI 5 n` that one's answer is the last, but for
+#: the very last question.
 _ASK = """
 import json, os, select, sys, time, tty
 tty.setraw(0)
@@ -29,7 +30,8 @@ with open(sys.argv[1], "w") as log:
             os.write(1, part)
             time.sleep(0.05 * ("|" in question))
         began, first, got = time.monotonic(), None, b""
-        while select.select([0], [], [], 3 if first is None else 0.3)[0]:
+        last = question != sys.argv[-1] and question.endswith("[5n")
+        while not (last and got.endswith(b"\\x1b[0n")) and select.select([0], [], [], 3 if first is None else 0.3)[0]:
             got += os.read(0, 4096)
             first = first or time.monotonic() - began
         print(json.dumps([question, first, got.decode("latin-1")]), file=log, flush=True)
@@ -62,9 +64,13 @@ def answers(home: Home, count: int) -> list[tuple[str, float | None, bytes]]:
 
 def test_nobody_there_means_an_answer_at_once(home: Home, sesh: Sesh) -> None:
     """A program that starts detached must not wait for a terminal that is not there (fish 4: up to ten seconds)."""
-    assert sesh("--new", "work", "-d", "--", *asker(home, *DETACHED)).code == 0
-    for question, _, got in answers(home, len(DETACHED)):
+    questions = [
+        question if question.endswith(("[5n", DETACHED[-1])) else rf"{question}\x1b[5n" for question in DETACHED
+    ]
+    assert sesh("--new", "work", "-d", "--", *asker(home, *questions)).code == 0
+    for question, _, got in answers(home, len(questions)):
         assert got.startswith(b"\x1b"), question
+        assert (got != b"\x1b[0n") or question == r"\x1b[5n", question
 
 
 def test_a_terminal_that_is_there_answers_and_is_asked_once(home: Home, terminal: Open) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support import Home, Result, Terminal, wait_until
 from tests.terminal.test_queries import DA1, answers, asker
 
 Sesh = Callable[..., Result]
@@ -70,17 +70,13 @@ def program(home: Home, sesh: Sesh) -> Program:
 # -- asked
 
 
-@pytest.mark.parametrize(("end", "reply"), [(r"\x07", _BEL), (r"\x1b\\", _ST)])
-def test_a_program_that_nobody_looks_at_is_answered_before_its_da1_in_every_split(
-    home: Home, sesh: Sesh, end: str, reply: bytes
-) -> None:
-    query = [*(r"\x1b", *"]7501;?"), *(end.replace(r"\x1b\\", r"\x1b \\").split())]
-    splits = ["".join(query[:cut]) + "|" + "".join(query[cut:]) + r"\x1b[c" for cut in range(1, len(query))]
-    both = "".join(query) + r"\x1b[>0q\x1b[c\x1b[?u"
-    assert sesh("--new", "work", "-d", "--", *asker(home, *splits, both)).code == 0
-    *each, (_, _, got) = answers(home, len(splits) + 1)
-    assert [got for _, _, got in each] == [reply + DA1] * len(splits)
-    assert got.startswith(reply)
+def test_a_program_that_nobody_looks_at_is_answered_before_its_da1_however_it_asks(home: Home, sesh: Sesh) -> None:
+    asked = [rf"{query}\x1b[c\x1b[5n" for query in (r"\x1b]7501;?\x07", r"\x1b]75|01;?\x1b|\\", r"\x1b|]7501;?|\x07")]
+    both = r"\x1b]7501;?\x07\x1b[>0q\x1b[c\x1b[?u"
+    assert sesh("--new", "work", "-d", "--", *asker(home, *asked, both)).code == 0
+    *each, (_, _, got) = answers(home, len(asked) + 1)
+    assert [got for _, _, got in each] == [reply + DA1 + b"\x1b[0n" for reply in (_BEL, _ST, _BEL)]
+    assert got.startswith(_BEL)
     assert got.count(b"7501") == 1
 
 
@@ -120,12 +116,14 @@ def test_who_attaches_later_is_not_asked_again(terminal: Open, sesh: Sesh, progr
 # -- reported
 
 
-def test_what_is_reported_stands_with_question_and_kind(sesh: Sesh, program: Program) -> None:
+def test_what_is_reported_stands_with_question_and_kind_and_outlives_a_reload(sesh: Sesh, program: Program) -> None:
     program.reports("state=blocked:kind=permission:msg=cnVuIGl0Pw")
     assert sesh("--wait", "work", "--waiting", "--timeout", "15").code == 0
     program.stands("waiting", "permission", "run it?")
     sesh("--send", "work", "y", "--enter", "--force")
     program.reports("state=working:app=claude:progress=40:msg=Zml4", "state=blocked:id=build/east:kind=auth")
+    program.stands("waiting", "auth", "asks for a login")
+    assert sesh("--reload", "work").code == 0
     program.stands("waiting", "auth", "asks for a login")
     found = sesh("--status", "work", "--json").json()["reports"]
     nothing = {"kind": None, "progress": None, "title": None, "message": None}
@@ -158,17 +156,6 @@ def test_the_end_of_the_program_ends_what_it_has_reported(sesh: Sesh, home: Home
     assert sesh("--status", "work", "--json").json()["reports"] == []
 
 
-def test_reports_outlive_a_reload(sesh: Sesh, program: Program) -> None:
-    program.reports("state=blocked:kind=auth:app=x:msg=bG9nIGlu", "state=working:id=a:progress=7")
-    program.stands("waiting", "auth", "log in")
-    before = sesh("--status", "work", "--json").json()
-    assert sesh("--reload", "work").code == 0
-    after = sesh("--status", "work", "--json").json()
-    assert (after["activity"], after["reports"]) == (before["activity"], before["reports"])
-    program.reports("state=clear")
-    wait_until(lambda: sesh("--status", "work", "--json").json()["reports"] == [])
-
-
 # -- the terminal
 
 
@@ -199,21 +186,3 @@ def test_a_terminal_gets_what_stands_when_it_attaches_and_loses_it_when_it_leave
         assert leaving.raw.count(_CLEAR) == 1
     again = terminal("work")
     again.wait_for_raw(b"\x1b]7501;state=error:id=a\x1b\\")
-
-
-def test_leaving_after_the_query_leaves_no_reply_at_the_outer_prompt(home: Home, program: Program) -> None:
-    with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path, columns=200) as window:
-        window.wait_for(PROMPT)
-        window.type(" ".join([*home.command, "work"]) + "\r")
-        window.wait_for("ready")
-        program.prints("shown")
-        window.wait_for("readyshown")
-        program.prints(r"\x1b]7501;?\x07")
-        window.wait_for_raw(_BEL)
-        window.type(_LEAVE)
-        window.wait_for_raw(b"\x18\x1b\\")
-        window.type(_BEL)
-        window.wait_for("[detached from work]")
-        window.type("echo a$((1+1))b\r")
-        window.wait_for("a2b")
-        assert "7501" not in window.text()
