@@ -41,6 +41,8 @@ def test_the_list_shows_the_foreground_program_else_the_shell(sesh: Sesh) -> Non
     assert shown["foreground"]["title"] is None
     sesh("--send", "work", "--key", "C-c")
     wait_until(lambda: line(sesh).endswith("  bash"))
+    sesh("--send", "work", "true | cat - /dev/tty", "--enter")
+    runs(sesh, "cat", "-", "/dev/tty")  # the rest of a pipe whose first command has ended
 
 
 def test_a_title_stands_beside_the_program_that_set_it_and_the_shells_does_not(sesh: Sesh) -> None:
@@ -53,12 +55,6 @@ def test_a_title_stands_beside_the_program_that_set_it_and_the_shells_does_not(s
     assert line(sesh).endswith(" · three mails")
     sesh("--send", "work", "--enter")
     wait_until(lambda: line(sesh).endswith("  bash"))
-
-
-def test_the_rest_of_a_pipe_is_shown_when_its_first_command_has_ended(sesh: Sesh) -> None:
-    sesh("--open", "work")
-    sesh("--send", "work", "true | cat - /dev/tty", "--enter")
-    runs(sesh, "cat", "-", "/dev/tty")
 
 
 def test_endless_words_and_controls_are_cut_and_shown_plainly(sesh: Sesh) -> None:
@@ -95,11 +91,3 @@ def test_a_session_that_has_ended_shows_the_command_that_it_was_started_with(ses
     shown = row(sesh, "job")
     assert shown["foreground"] is None
     assert line(sesh, "job").endswith("sh -c 'exit 3'")
-
-
-def test_reloading_keeps_what_is_unseen(sesh: Sesh) -> None:
-    sesh("--open", "work")
-    sesh("--send", "work", "printf '\\a'", "--enter")
-    wait_until(lambda: row(sesh)["unseen"]["bells"] == 1)
-    assert sesh("--reload", "work").code == 0
-    assert row(sesh)["unseen"] == {"bells": 1, "notification": None, "failed": 0}

@@ -32,9 +32,7 @@ def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, daemo
     os.kill(daemon, signal.SIGSTOP)
     for line, code in (
         ("--logs work -f", 1),
-        ("--screen work", 1),
         ("--send work text", 1),
-        ("--wait work --prompt", 1),
         ("--events work", 1),
         ("--run work -- true", 125),
     ):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import wire
 from sesh.client.display import notification
 from sesh.config import in_quiet_hours
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
@@ -45,15 +44,25 @@ def written(home: Home, name: str) -> str:
         return file.read()
 
 
-def test_it_is_told_on_the_terminal_that_was_typed_in_last(sesh: Sesh, home: Home) -> None:
+def test_it_is_told_on_the_terminal_that_was_typed_in_last_and_by_no_hook_then(sesh: Sesh, home: Home) -> None:
+    hooks(home, on_waiting="echo told >>told", on_failed="echo failed >>failed")
     others = here(home, "other")
     terminal = here(home)
     terminal.type("x")
+    needs(sesh, "--label", "mute=1", name="muted")
     needs(sesh)
     terminal.wait_for_raw(TOLD)
     assert terminal.raw.count(b"\x1b]99;") == 1
+    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
+    terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
     others.pump(0.1)
     assert b"\x1b]99;" not in others.raw
+    for window in (terminal, others):
+        window.type("\x15exit\r")
+        window.exit_code()
+    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
+    assert written(home, "failed") == "failed\n"
+    assert not os.path.exists(os.path.join(home.path, "told"))
 
 
 def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> None:
@@ -73,43 +82,17 @@ def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home:
     assert written(home, "told") == "waiting|tty-read|push it?|job|host\n"
 
 
-def test_with_a_terminal_the_hook_is_not_run(sesh: Sesh, home: Home) -> None:
-    hooks(home, on_waiting="echo told >>told", on_failed="echo failed >>failed")
-    terminal = here(home)
-    needs(sesh)
-    terminal.wait_for_raw(TOLD)
-    terminal.type("exit\r")
-    terminal.exit_code()
-    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
-    assert written(home, "failed") == "failed\n"
-    assert not os.path.exists(os.path.join(home.path, "told"))
-
-
-def test_a_session_that_fails_is_told_with_its_code(sesh: Sesh, home: Home) -> None:
-    terminal = here(home)
-    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
-    terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
-
-
-@pytest.mark.parametrize(
-    ("end", "attached"), [("--kill", True), ("--kill-all", False), ("Ctrl-C", False), ("interrupt", True)]
-)
-def test_what_a_person_ends_has_not_failed(
-    sesh: Sesh, home: Home, end: str, attached: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("end", "attached"), [("--kill", True), ("Ctrl-C", False)])
+def test_what_a_person_ends_has_not_failed(sesh: Sesh, home: Home, end: str, attached: bool) -> None:
     """One's own `--kill` was told on one's own terminal: `job failed: exited 129`."""
-    monkeypatch.setenv("HOME", home.path)
-    monkeypatch.setenv("SESH_DIR", home.directory)
     hooks(home, on_failed='echo "$SESH_SESSION" >>failed', on_exit='echo "$SESH_SESSION" >>ended')
     terminal = here(home) if attached else None
     sesh("--open", "job", "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
     assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
     if end == "Ctrl-C":
         sesh("--send", "job", "--key", "C-c")
-    elif end == "interrupt":
-        wire.ask("job", "interrupt")
     else:
-        sesh(end, "-y") if end == "--kill-all" else sesh(end, "job")
+        sesh(end, "job")
     assert written(home, "ended") == "job\n"
     sesh("--open", "broken", "--", "sh", "-c", "exit 3")
     if terminal is None:
@@ -142,7 +125,7 @@ def test_a_bell_takes_nothing_from_the_question_behind_it(sesh: Sesh, home: Home
     sesh("--open", "job", "--", "sh", "-c", "printf 'push it? \\a'; read x; printf 'and now? \\a'; sleep 60")
     assert written(home, "told") == "push it?\n"
     terminal = here(home)
-    sesh("--open", "other", "--", "sh", "-c", "printf '\\a'; sleep 1; printf 'push it? '; read x")
+    sesh("--open", "other", "--", "sh", "-c", "printf '\\a'; sleep 0.5; printf 'push it? '; read x")
     terminal.wait_for_raw(b"\x1b]99;;other rings\x1b\\")
     terminal.wait_for_raw(b"\x1b]99;;other waits: push it?\x1b\\")
     sesh("--open", "both", "--", "sh", "-c", "printf '\\apush it? '; read x")
@@ -159,14 +142,6 @@ def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(ses
     needs(sesh)
     terminal.wait_for("job waits: push it?")
     assert b"\a" in terminal.raw
-
-
-def test_a_muted_session_tells_nothing(sesh: Sesh, home: Home) -> None:
-    terminal = here(home)
-    needs(sesh, "--label", "mute=1", name="muted")
-    needs(sesh)
-    terminal.wait_for_raw(TOLD)
-    assert b"muted" not in terminal.raw
 
 
 def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import PROMPT, Home, Terminal, need, wait_until
 
-KINDS = ("dumb", "no-such-terminal", "")
+KINDS = ("dumb", "")
 
 
 @pytest.mark.parametrize("term", KINDS)

@@ -8,7 +8,10 @@ import signal
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 from sesh import identity
+from sesh.ops import end
 from tests.support import PROMPT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -154,7 +157,10 @@ def test_a_lost_session_is_shown_told_and_made_anew(sesh: Sesh, home: Home) -> N
     assert sesh("--list", "--json").json()[0]["state"] == "running"
 
 
-def test_a_daemon_that_hangs_is_listed_and_can_be_killed(sesh: Sesh, home: Home) -> None:
+def test_a_daemon_that_hangs_is_listed_and_can_be_killed(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(end, "_END_TIMEOUT", 0.5)
     sesh("--open", "web", "--", "sleep", "60")
     os.kill(daemon(home, "web"), signal.SIGSTOP)
     assert "not answering" in sesh().stdout

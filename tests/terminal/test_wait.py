@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, processes, wait_until
+from tests.support import Home, Result, wait_until
 from tests.terminal.test_grep import impatient
 
 Sesh = Callable[..., Result]
@@ -39,8 +38,8 @@ def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Ho
     assert sesh("--wait", "work", "--prompt", "--timeout", "5").code == 0  # it counts from the --send, long ago
 
 
-@pytest.mark.needs("zsh", "fish", "dash")
-@pytest.mark.parametrize("shell", ["bash --norc", "zsh -fi", "fish", "dash -i"])
+@pytest.mark.needs("fish")
+@pytest.mark.parametrize("shell", ["bash --norc", "fish"])
 def test_keys_that_print_nothing_leave_the_prompt_met(sesh: Sesh, shell: str) -> None:
     """After an Escape at an idle prompt a wait for it never ended."""
     sesh("--open", "work", "--", *shell.split())
@@ -58,17 +57,18 @@ def test_a_command_that_prints_nothing_and_is_not_echoed_is_waited_for(sesh: Ses
     """What was typed is read by then, and the shell away from its prompt."""
     typed(sesh, "PS1= PS2=; bind 'set enable-bracketed-paste off'; stty -echo")
     sesh("--wait", "work", "--prompt", "--timeout", "10")
-    for turn in ("one", "two"):
-        typed(sesh, f"sleep 0.4; touch {turn}")
-        assert sesh("--wait", "work", "--prompt", "--timeout", "10").stdout == "prompt\n"
-        assert os.path.exists(f"{home.path}/{turn}")
+    typed(sesh, "sleep 0.4; touch one")
+    assert sesh("--wait", "work", "--prompt", "--timeout", "10").stdout == "prompt\n"
+    assert os.path.exists(f"{home.path}/one")
 
 
 @pytest.mark.usefixtures("work")
-@pytest.mark.parametrize("program", ["cat", "read -sn1 x", "python3"])
-def test_another_program_that_reads_is_no_prompt(sesh: Sesh, program: str) -> None:
-    typed(sesh, program)
-    assert sesh("--wait", "work", "--prompt", "--timeout", "0.5").code == 124
+def test_another_program_that_reads_is_no_prompt(sesh: Sesh) -> None:
+    for program in ("read -sn1 x", "cat"):
+        typed(sesh, program)
+        assert sesh("--wait", "work", "--prompt", "--timeout", "0.4").code == 124, program
+        sesh("--send", "work", "--key", "C-c")
+        assert sesh("--wait", "work", "--prompt", "--timeout", "10").code == 0
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
@@ -87,11 +87,7 @@ def test_text_is_found_without_its_colours_and_over_pieces(sesh: Sesh) -> None:
     typed(sesh, r"printf 'lis\033[3'; sleep 0.2; printf '1mten\033[0ming on 80'; sleep 0.2; echo 80")
     done = sesh("--wait", "work", "--for", r"^listening on (\d{4})$", "--timeout", "10")
     assert done.stdout == "for: listening on 8080\n"
-
-
-@pytest.mark.usefixtures("work")
-def test_a_character_beyond_ascii_at_the_end_of_the_output_is_found(sesh: Sesh) -> None:
-    """The last one was withheld: a prompt that ends so was never found."""
+    # The last character beyond ASCII was withheld: a prompt that ends so was never found.
     typed(sesh, r"printf 'done \342\234\224'; sleep 30")
     assert sesh("--wait", "work", "--for", "✔", "--timeout", "10").stdout == "for: ✔\n"
 
@@ -165,24 +161,13 @@ def test_the_last_words_of_a_program_are_searched(sesh: Sesh, home: Home) -> Non
     assert (done.code, done.stdout) == (0, "for: last words\n")
 
 
-@pytest.mark.usefixtures("work")
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the moment at which it waits is told from /proc")
-def test_who_waits_and_presses_ctrl_c_leaves_the_session_alone(sesh: Sesh, home: Home) -> None:
-    waiting = home.start("--wait", "work")
-    wait_until(lambda: processes.connected(waiting.pid))
-    waiting.send_signal(signal.SIGINT)
-    waiting.communicate(timeout=30)
-    assert waiting.returncode in (130, -signal.SIGINT)
-    assert home.names() == ["work"]
-
-
 def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: Home) -> None:
     """Text that was there already matched at once."""
     sesh("--open", "work", "--", "sh", "-c", "echo needle; while read -r x; do echo needle $x; done")
     wait_until(lambda: "needle" in sesh("--logs", "work").stdout)
     head = sesh("--status", "work", "--json").json()["position"]
     begin = str(head + 40)
-    assert sesh("--wait", "work", "--for", "needle", "--from", begin, "--timeout", "1").code == 124
+    assert sesh("--wait", "work", "--for", "needle", "--from", begin, "--timeout", "0.3").code == 124
     waiting = home.start("--wait", "work", "--for", r"needle \w*", "--from", begin)
     for word in ("one", "two", "three", "four", "five"):
         typed(sesh, word)
@@ -194,7 +179,7 @@ def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(
 ) -> None:
     """It held the client beyond its timeout, for as long as the universe stands."""
     sesh("--open", "work", "--", "sh", "-c", "while read -r x; do echo $x; done")
-    waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "0.6")
+    waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "0.4")
     typed(sesh, "a" * 60 + "b")
     wait_until(lambda: "ab" in sesh("--screen", "work").stdout)
     assert waiting.wait(60) == 124
