@@ -13,7 +13,6 @@ from sesh.remote import known
 from sesh.remote.deploy.deploy import STEPS, DeployError, connect, deploy
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import Home
 
@@ -135,17 +134,6 @@ def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkey
         ("deploy_start", None),
         ("deploy_failed", "connect"),
     ]
-
-
-@pytest.mark.usefixtures("light")
-@pytest.mark.skipif(not ROOT, reason="another user's programs take root")
-def test_a_host_is_reached_by_the_command_that_its_configuration_names(here: Home, farm: Farm) -> None:
-    far = farm.host("elsewhere", installed=False)
-    destination = Destination("box", via=["runuser", "-u", far.user, "--"])
-    done = deploy(destination)
-    assert (done.changed, versions(far)) == (True, [os.path.basename(done.path)])
-    assert deploy(destination).changed is False
-    assert farm.connections() == []
 
 
 @pytest.mark.usefixtures("light")

@@ -8,6 +8,7 @@ from sesh.about import __version__
 from sesh.cli.printed import PrintedForgotten, PrintedHosts
 from sesh.remote.deploy import bundle
 from sesh.remote.deploy.survey import Platform, Python
+from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.test_deploy import versions
 from tests.support import Home
@@ -15,14 +16,15 @@ from tests.support.typed import differences
 
 
 @pytest.mark.usefixtures("light")
+@pytest.mark.skipif(not ROOT, reason="another user's programs take root")
 def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--upgrade` named the first host only, `--deploy` none, and the doctor looked at the version's number alone."""
-    hosts = [farm.host(word, installed=False) for word in ("one", "two")]
-    foreign = farm.host("theirs")
+    hosts, foreign = [farm.host("one", installed=False), farm.host("elsewhere")], farm.host("theirs")
+    home.write(".config/sesh/config.toml", f'[remotes.two]\nvia = "runuser -u {hosts[1].user} --"\n')
     assert home.sesh("--upgrade").code == 0, "nothing is known yet"
-    done = home.sesh("--deploy", "@one", "@two", "@nowhere.invalid", "--json", timeout=60)
+    done = home.sesh("--deploy", "@one", "@two", "@nowhere.invalid", "--force", "--json", timeout=60)
     assert done.code == 1
     answer = done.json()
     assert list(differences(answer, PrintedHosts)) == []

@@ -36,6 +36,7 @@ def test_the_last_output_and_the_end_of_a_session_come_once(
     far = beside("box")
     terminal = waiting(home, far, "exit 7")
     far.away()
+    terminal.wait_until(lambda: far.summary("work")["attached"] == 0)  # else it is not kept
     far.write("go", "")
     terminal.wait_until(lambda: "exited" in far.sesh("--status", "work", "--json").stdout, 20, "it has ended")
     far.back()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -21,6 +22,12 @@ from tests.support import Home, wait_until
 Listing = Callable[..., None]
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 SHELLS = ["fish", "csh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("bash", "zsh", "dash"))]
+TOOLS = (
+    "[ awk bash cat chmod cp csh cut dash date dirname env expr false find fish grep gzip head id ln ls mkdir mktemp mv od "
+    "perl printf ps pwd python3 readlink rm rmdir rsync sed sh sleep sort ssh stat tail tar tcsh test touch tr true uname "
+    "wc xargs zsh"
+)
+"""What a link farm of this machine's programs holds: to link them all takes seconds."""
 FEWER = [(), ("rsync",)]
 """Programs that are missing here: rsync does it, or an archive."""
 
@@ -72,21 +79,21 @@ def tree(folder: str) -> dict[str, tuple[int, str]]:
 
 
 def tools(farm: Farm, *missing: str) -> str:
-    """A directory for PATH that holds every program but some."""
+    """A directory for PATH that holds the usual programs but some."""
     folder = os.path.join(farm.ground.folder, "-".join(("without", *missing)))
     if not os.path.exists(folder):
-        found: dict[str, str] = {}
-        for place in reversed(os.environ["PATH"].split(":")):
-            if place != os.path.join(farm.home.path, "bin"):
-                found |= {name: os.path.join(place, name) for name in os.listdir(place)} if os.path.isdir(place) else {}
+        places = [place for place in os.environ["PATH"].split(":") if place != os.path.join(farm.home.path, "bin")]
         os.makedirs(folder)
-        for name in found.keys() - {*missing}:
-            os.symlink(found[name], os.path.join(folder, name))
+        for name in {*TOOLS.split()} - {*missing}:
+            if path := shutil.which(name, path=":".join(places)):
+                os.symlink(path, os.path.join(folder, name))
     return folder
 
 
 def without(farm: Farm, monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
-    """PATH here holds everything but these."""
+    """PATH here holds the usual programs but these."""
+    if not missing:
+        return
     own = os.path.join(farm.home.path, "bin")
     for name in {*missing}.intersection(os.listdir(own)):
         os.unlink(os.path.join(own, name))
@@ -94,7 +101,7 @@ def without(farm: Farm, monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
 
 
 def without_over_there(farm: Farm, far: Far, *missing: str) -> None:
-    """PATH of logins on the host holds everything but these."""
+    """PATH of logins on the host holds the usual programs but these."""
     far.write(".bashrc", f"PATH={tools(farm, *missing)}\n{far.read('.bashrc')}")
 
 
@@ -259,7 +266,7 @@ def test_without_rsync_an_archive_does_it_and_that_is_said(
     ]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", SHELLS[1:])
 def test_odd_names_and_links_go_as_an_archive(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, shell: str
 ) -> None:
