@@ -23,9 +23,9 @@ Listing = Callable[..., None]
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 SHELLS = ["fish", "csh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("bash", "zsh", "dash"))]
 TOOLS = (
-    "[ awk bash cat chmod cp csh cut dash date dirname env expr false find fish grep gzip head id ln ls mkdir mktemp mv od "
-    "perl printf ps pwd python3 readlink rm rmdir rsync sed sh sleep sort ssh stat tail tar tcsh test touch tr true uname "
-    "wc xargs zsh"
+    "[ awk bash cat chmod cp csh cut dash date dirname env expr false find fish grep gzip head id ln ls mkdir mktemp "
+    "mv od perl printf ps pwd python3 readlink rm rmdir rsync sed sh sleep sort ssh stat tail tar tcsh test touch tr "
+    "true uname wc xargs zsh"
 )
 """What a link farm of this machine's programs holds: to link them all takes seconds."""
 FEWER = [(), ("rsync",)]
