@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from sesh import identity, platform, system
-from sesh.ops import sessions
-from sesh.reach.caller import Caller
+from sesh.daemon.screen import checkpoint
 from sesh.store import records
 from sesh.store.checkpoints import scrolled_off
 from sesh.stored import Record
@@ -84,16 +83,18 @@ _CLOCK = "import time\nwhile True: print(f'{time.time():.2f}', flush=True), time
 """A program that prints the time, without a pause that would count as the end of its output."""
 
 
-def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home) -> None:
-    """Up to 30 s of a program that never stops printing were lost, and all of one that was younger."""
-    names = [f"clock{number}" for number in range(5)]
+def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to 30 s of a program that never stops printing were lost, and all of one that was younger.
+
+    Five seconds are a pause, here of half a second, and the one after output.
+    """
+    monkeypatch.setattr(checkpoint, "PAUSE", 0.5)
+    names = ["clock", "looked-at"]
     for name in names:
         sesh("--open", name, "--", sys.executable, "-c", _CLOCK)
-    for name in names[1::2]:
-        sesh("--screen", name)  # with an emulator, and without
-    moments = sorted((random.uniform(6, 12), name) for name in names)
+    sesh("--screen", names[1])  # with an emulator, and without
     began, killed = time.time(), {}
-    for moment, name in moments:
+    for name, moment in zip(names, sorted(random.uniform(3.5, 4.5) for _ in names), strict=True):
         wait_until(lambda moment=moment: time.time() >= began + moment)  # type: ignore[misc]
         known = record(home, name)
         killed[name] = time.time()
@@ -102,18 +103,15 @@ def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home) -> None:
         wait_until(lambda name=name: sesh("--status", name, "--json").json().get("state") == "lost")  # type: ignore[misc]
         lines = sesh("--logs", name, "20000").stdout.split()
         assert float(lines[0]) < began + 1
-        assert len(lines) > 50
-        assert killed[name] - float(lines[-1]) < 5 + 1, "one second for a machine that is busy"
+        assert killed[name] - float(lines[-1]) < 1.5 + 1, "one second for a machine that is busy"
 
 
-@pytest.mark.parametrize("looked_at", [False, True])
 def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
-    sesh: Sesh, home: Home, looked_at: bool
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(checkpoint, "PAUSE", 0.5)
     sesh("--open", "web", "--", "sh", "-c", "echo first; read x; echo second; read x")
     wait_until(lambda: kept(home, "first"))
-    if looked_at:
-        sesh("--screen", "web")
     sesh("--send", "web", "--enter")
     assert sesh("--wait", "web", "--for", "second").code == 0
     assert sesh("--reload", "web").code == 0
@@ -122,8 +120,7 @@ def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
     assert sesh("--logs", "web").stdout.split() == ["first", "second"]
 
 
-@pytest.mark.parametrize("looked_at", [False, True])
-@pytest.mark.parametrize("end", ["exited", "lost"])
+@pytest.mark.parametrize(("end", "looked_at"), [("exited", True), ("lost", False)])
 def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(
     sesh: Sesh, home: Home, end: str, looked_at: bool
 ) -> None:
@@ -173,50 +170,25 @@ def test_a_lost_shell_is_started_again_in_its_directory_with_its_output_above(ho
     assert person.exit_code() == 0
 
 
-@pytest.mark.parametrize("way", ["--open", "--import", "restart"])
-def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home, way: str) -> None:
+def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home) -> None:
     """From cron, or another login, all sessions of zsh and fish came back as sh."""
     zsh = need("zsh")
     home.write(".zshrc", "")
     home.sesh("--open", "web", env={"SHELL": zsh})
     home.sesh("--run", "web", "--", "true")
-    layout = home.sesh("--export", env={"SHELL": "/bin/sh"}).stdout
-    if way != "restart":
-        wait_until(lambda: checkpoints(home))
-        lose(home, "web")
     cron = {"SHELL": "/bin/sh"}
-    if way == "restart":
-        with pytest.MonkeyPatch.context() as patch:
-            for key, value in home.environment(cron).items():
-                patch.setenv(key, value)
-            sessions.restart(Caller(), "web")
-    else:
-        done = home.sesh(way, *(["web"] if way == "--open" else ["-"]), input=layout, env=cron)
+    layout = home.sesh("--export", env=cron).stdout
+    for way in (["--open", "web"], ["--import", "-"]):
+        lose(home, "web")
+        done = home.sesh(*way, input=layout, env=cron)
         assert done.code == 0, done.stderr
-    status = home.sesh("--status", "web", "--json").json()
-    assert (status["state"], status["command"]) == ("running", [zsh])
-    assert home.sesh("--run", "web", "--", "echo $ZSH_NAME $SHELL").stdout == f"zsh {zsh}\n"
-    assert record(home, "web")["shell"] is True
+        status = home.sesh("--status", "web", "--json").json()
+        assert (status["state"], status["command"]) == ("running", [zsh])
+        assert home.sesh("--run", "web", "--", "echo $ZSH_NAME $SHELL").stdout == f"zsh {zsh}\n"
+        assert record(home, "web")["shell"] is True
 
 
-def test_a_lost_command_that_is_restored_begins_only_after_enter(home: Home) -> None:
-    home.sesh("--open", "web", "--", "sh", "-c", "echo run >>runs; cat runs; read x")
-    wait_until(lambda: kept(home, "run"))
-    lose(home, "web")
-    assert home.sesh("--restore").code == 0
-    person = home.terminal("web")
-    person.wait_for("press Enter to run again: sh -c")
-    with open(os.path.join(home.path, "runs"), encoding="utf-8") as runs:
-        assert runs.read() == "run\n"
-    assert home.sesh("--status", "web", "--json").json()["command"][:2] == ["sh", "-c"]
-    person.type("\r")
-    person.wait_for("run\nrun")
-    person.type("\r")
-    assert person.exit_code() == 0
-
-
-@pytest.mark.parametrize("key", ["c", "\r", "n"])
-def test_no_single_key_closes_a_session_for_good(home: Home, key: str) -> None:
+def test_no_single_key_closes_a_session_for_good(home: Home) -> None:
     """`c` cancels other questions: pressed to get out of this one, it deleted the session."""
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     wait_until(lambda: kept(home, "here"))
@@ -225,38 +197,31 @@ def test_no_single_key_closes_a_session_for_good(home: Home, key: str) -> None:
     person.wait_for("Close for good")
     person.type("c")
     person.wait_for("web: its screen and scrollback go; close it? [y/N]")
-    person.type(key)
+    person.type("\r")
     assert person.exit_code() == 1
     person.wait_for("nothing was done")
     assert home.sesh("--logs", "web").stdout == "here\n"
 
 
 @pytest.mark.skipif(not platform.LINUX, reason="asks systemd")
-@pytest.mark.parametrize(("state", "listed"), [("stopping", "lost"), ("running", "exited")])
 def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
-    home: Home, state: str, listed: str, monkeypatch: pytest.MonkeyPatch
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A shutdown ends all processes by SIGTERM. Where systemd did not report it, that ended a session for good."""
-    home.write("bin/systemctl", f"#!/bin/sh\necho {state}\n", mode=0o755)
+    home.write("bin/systemctl", "#!/bin/sh\necho stopping\n", mode=0o755)
     monkeypatch.setattr(system, "_SYSTEMD", "/")
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "echo there; exit 3")
-    home.sesh("--exec", "job", "-d", "--", "sleep", "100")
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # with the end of the line
-    for name in ("web", "kept", "job") if state == "running" else ("web", "kept"):
+    for name in ("web", "kept"):
         daemon = int(str(record(home, name)["daemon_pid"]))
         os.kill(daemon, signal.SIGTERM)
         wait_until(lambda daemon=daemon: not identity.start_time(daemon))  # type: ignore[misc]
-    states = {
-        session["name"]: session["state"]
-        for session in json.loads(home.sesh("--list", "--json").stdout)
-        if session["name"] != "job"
-    }
-    assert states == {"web": listed, "kept": "exited"}
+    states = {session["name"]: session["state"] for session in home.sesh("--list", "--json").json()}
+    assert states == {"web": "lost", "kept": "exited"}
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")
     assert home.sesh("--logs", "kept").stdout == "there\n"
     assert home.sesh("--restore").stdout == "web waits for Enter to run again: sh -c 'echo here; read x'\n"
-    assert ("job" in home.names()) == (state == "stopping")
 
 
 def test_a_restored_session_still_knows_what_was_run_in_it(home: Home) -> None:
