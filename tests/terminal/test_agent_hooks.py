@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from sesh.cli import integrate
+from sesh.ops import agent_hook
 from tests.support import Home, Terminal, wait_until
 from tests.support.hooking import SESSION, Agent
 
@@ -106,38 +106,45 @@ def stands(home: Home, name: str = "work") -> tuple[str, str | None]:
 
 
 @pytest.mark.parametrize("name", list(TURNS))
-def test_a_turn_of_an_agent_is_told_with_its_question_and_its_conversation(
-    home: Home, started: Callable[..., Agent], name: str
+def test_the_states_and_questions_of_a_turn_are_those_of_its_events(
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agent = started(name)
+    """In this process: the daemon's part is played here."""
+    stands: dict[str, Any] = {}
+
+    def ask(_session: str, verb: str, **words: Any) -> list[dict[str, Any]]:
+        if verb != "status":
+            stands.update(words)
+        return [{"session": {"activity": {"why": "hook", **stands}}}]
+
+    monkeypatch.setattr(agent_hook.wire, "ask", ask)
+    monkeypatch.setattr(agent_hook, "_session", lambda _agent: {"name": "work"})
     for event, words, state, question in TURNS[name]:
-        if words.get("notification_type") == "auth_success":
-            agent.tell(event, **words)
-        else:
-            agent.tell(event, **words)
-            assert home.summary("work")["activity"]["why"] == "hook"
-        assert stands(home) == (state, question), event
-    assert home.summary("work")["resume"] == RESUME[name]
-    agent.tell("SessionStart", source="resume", session_id="other-1")
-    assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
-    agent.tell("SessionEnd", reason="clear")
-    assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
+        agent_hook.take(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))
+        assert (stands["state"], stands["question"] or None) == (state, question), event
+    assert stands["command"] == RESUME[name]
 
 
 @pytest.mark.parametrize("name", list(TURNS))
-def test_a_conversation_is_resumed_only_once_it_has_a_prompt(
+def test_an_agent_tells_its_session_how_it_stands_and_is_resumed_once_its_conversation_has_a_prompt(
     home: Home, started: Callable[..., Agent], name: str
 ) -> None:
     """Before that the agent has kept nothing: it says that there is no such conversation, and ends."""
     agent = started(name)
     agent.tell("SessionStart", source="startup")
-    if name == "claude":
-        agent.tell("Notification", notification_type="idle_prompt")
-    assert home.summary("work")["resume"] is None
+    assert (stands(home), home.summary("work")["resume"]) == (("idle", None), None)
     agent.tell("BeforeAgent" if name == "gemini" else "UserPromptSubmit", prompt="x")
-    assert home.summary("work")["resume"] == RESUME[name]
-    agent.tell("SessionStart", source="clear", session_id="other-1")
-    assert home.summary("work")["resume"] == RESUME[name]
+    assert (stands(home), home.summary("work")["resume"]) == (("working", None), RESUME[name])
+    event, words, *asked = next(turn for turn in TURNS[name] if turn[2] == "waiting")
+    agent.tell(event, **words)
+    assert stands(home) == tuple(asked)
+    if name == "claude":
+        agent.tell("SessionStart", source="clear", session_id="other-1")
+        assert home.summary("work")["resume"] == RESUME[name]
+        agent.tell("SessionStart", source="resume", session_id="other-1")
+        assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
+        agent.tell("SessionEnd", reason="clear")
+        assert home.summary("work")["resume"] == [*RESUME[name][:2], "other-1"]
 
 
 def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home) -> None:
@@ -157,43 +164,23 @@ def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home) -> No
         (["claude", "--bogus", "-h", "@", "a b/"], b"{}"),
         (["claude", "--list"], b"{}"),
     ):
-        for environment in ({}, {"SESH_JSON": "1"}, inside):
-            done = home.sesh("--hook", *words, input=told, env=environment)
-            assert (done.code, done.stdout, done.stderr) == (0, "", ""), words
-        assert not home.summary("work").get("resume"), words
+        done = home.sesh("--hook", *words, input=told, env={"SESH_JSON": "1", **inside})
+        assert (done.code, done.stdout, done.stderr) == (0, "", ""), words
+    assert not home.summary("work").get("resume")
 
 
-def test_a_hook_that_gets_no_event_ends_by_itself(home: Home) -> None:
+def test_a_hook_that_gets_no_event_ends_by_itself(
+    home: Home, terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Codex ends it after 3 s."""
+    monkeypatch.setattr(integrate, "_SECONDS", 0.2)
     waiting = home.start("--hook", "codex", stdin=subprocess.PIPE)
     assert waiting.wait(30) == 0
-
-
-def test_the_hook_succeeds_without_a_daemon_that_answers_and_on_a_terminal(
-    home: Home, terminal: Callable[..., Terminal]
-) -> None:
     assert terminal("--hook", "claude").exit_code() == 0
-    told = home.write("told", json.dumps({"hook_event_name": "Stop", "session_id": SESSION}))
-    code = os.path.join(home.path, "code")
-    home.sesh("--open", "work")
-    daemon = home.summary("work")["daemon_pid"]
-    home.sesh(
-        "--send",
-        "work",
-        f"sleep 0.05; kill -STOP {daemon}; sesh --hook claude <{told} >{code} 2>&1; echo $? >>{code}",
-        "--enter",
-    )
-    try:
-        wait_until(lambda: os.path.exists(code) and os.path.getsize(code) > 0)
-        with open(code, encoding="utf-8") as file:
-            assert file.read() == "0\n"
-    finally:
-        os.kill(daemon, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("key", ["Escape", "C-c"])
 def test_working_that_an_agent_said_ends_with_the_key_that_cancels_its_turn(
-    home: Home, started: Callable[..., Agent], key: str
+    home: Home, started: Callable[..., Agent]
 ) -> None:
     """Claude Code and Gemini CLI run no hook then."""
     agent = started("claude")
@@ -202,5 +189,5 @@ def test_working_that_an_agent_said_ends_with_the_key_that_cancels_its_turn(
     assert stands(home)[0] == "working"
     home.sesh("--send", "work", "--key", "Left")
     assert home.summary("work")["activity"]["why"] == "hook"
-    home.sesh("--send", "work", "--key", key)
+    home.sesh("--send", "work", "--key", "Escape")
     wait_until(lambda: home.summary("work").get("activity", {}).get("why") != "hook")

@@ -19,6 +19,15 @@ from tests.support import Home, wait_until
 pytestmark = pytest.mark.usefixtures("inside")
 
 
+@pytest.fixture
+def work(home: Home) -> Session:
+    """A session at its prompt; one that the command line makes is a fork, and this process starts interpreters."""
+    assert home.sesh("--open", "work").code == 0
+    found = Session("work")
+    found.wait(prompt=True, timeout=20)
+    return found
+
+
 def in_front(name: str) -> object:
     """The command that a session runs just now; None where there is no such session yet."""
     with contextlib.suppress(NotFound):
@@ -49,8 +58,7 @@ def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
     assert home.sesh("--run", "work", "--", "pwd").stdout == "/tmp\n"  # the command line sees the same
 
 
-def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait() -> None:
-    work = Session.open("work")
+def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait(work: Session) -> None:
     late = work.run("sleep 0.3; echo late", timeout=0.1)
     assert (late.timed_out, late.exit_code) == (True, 124)
     assert work.wait(prompt=True, timeout=20).met == "prompt"
@@ -60,9 +68,7 @@ def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait() -> None
     assert (job.timed_out, job.exit_code) == (True, 124)
 
 
-def test_what_is_typed_is_waited_for_without_a_gap() -> None:
-    work = Session.open("work")
-    work.wait(prompt=True, timeout=20)
+def test_what_is_typed_is_waited_for_without_a_gap(work: Session) -> None:
     for number in range(2):
         at = work.send(f"echo do''ne {number}", enter=True)
         assert work.wait(pattern=f"^done {number}$", since=at, timeout=20).met == "for"
@@ -109,10 +115,9 @@ def test_arguments_that_make_no_sense_are_told_before_anything_is_done(home: Hom
     assert home.names() == []
 
 
-def test_threads_share_sessions_and_nothing_of_the_process_changes(home: Home) -> None:
+def test_threads_share_sessions_and_nothing_of_the_process_changes(work: Session) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)]
     mask = os.umask(0o022)
-    work = Session.open("work")
     found: list[object] = []
 
     def driven(number: int) -> None:
@@ -132,9 +137,7 @@ def test_threads_share_sessions_and_nothing_of_the_process_changes(home: Home) -
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)] == before
 
 
-def test_another_thread_ends_a_wait_and_interrupts_what_runs() -> None:
-    work = Session.open("work")
-    work.wait(prompt=True, timeout=20)
+def test_another_thread_ends_a_wait_and_interrupts_what_runs(work: Session) -> None:
 
     def stopping(name: str = "") -> Stop:
         """Stops a call once it waits, and once `sleep` runs in the session of that name."""
@@ -157,9 +160,8 @@ def test_another_thread_ends_a_wait_and_interrupts_what_runs() -> None:
     assert work.exists()
 
 
-def test_ctrl_c_reaches_the_command_and_then_the_caller_and_a_job_goes_on(home: Home) -> None:
+def test_ctrl_c_reaches_the_command_and_then_the_caller_and_a_job_goes_on(home: Home, work: Session) -> None:
     """A handler of sesh's own took it, and the program in whose process the call is never saw it."""
-    Session.open("work").wait(prompt=True, timeout=20)
     calls = "Session('work').run('sleep 100')", "Session('job').exec(['sleep', '100'])"
     tried = "".join(f"try:\n    {call}\nexcept KeyboardInterrupt:\n    print(1, flush=True)\n" for call in calls)
     code = f"from sesh import Session\n{tried}"
@@ -169,5 +171,5 @@ def test_ctrl_c_reaches_the_command_and_then_the_caller_and_a_job_goes_on(home: 
             wait_until(lambda name=name: in_front(name) == ["sleep", "100"])  # type: ignore[misc]
             caller.send_signal(signal.SIGINT)
             assert caller.stdout.readline() == b"1\n"
-    assert Session("work").run("echo free").output == "free\n"
+    assert work.run("echo free").output == "free\n"
     assert in_front("job") == ["sleep", "100"]

@@ -15,32 +15,11 @@ TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "statu
 """Those that clients already know."""
 
 
-def test_every_tool_says_what_it_does_and_what_it_answers(home: Home) -> None:
-    async def story(agent: Agent) -> None:
-        tools = (await agent.client.list_tools()).tools
-        assert {tool.name for tool in tools} >= TOOLS
-        for tool in tools:
-            what, _, when = (tool.description or "").partition(". ")
-            assert what, tool.name
-            assert "Use it" in " ".join(when.split()), tool.name
-            assert (tool.description or "").count("\n") == 1
-            assert (tool.output_schema or {})["type"] == "object"
-            assert "host" in tool.input_schema["properties"]
-            assert "stop" not in tool.input_schema["properties"]
-        assert "run" in (agent.client.instructions or "")
-
-    driven(home, story)
-
-
 def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
     async def story(agent: Agent) -> None:
         opened = await agent.call("open", name="work", directory=home.path, env={"COLOUR": "blue"}, labels={"by": "me"})
         assert (opened["created"], opened["connection"]) == (True, "connected")
         assert (await agent.call("open", name="work"))["created"] is False
-        await agent.call("open", name="wide", size="200x50")
-        assert (await agent.call("run", name="wide", command="stty size"))["output"] == "50 200\n"
-        assert (await agent.call("exec", command="stty size", size="132x43"))["output"] == "43 132\n"
-        await agent.call("kill", name="wide")
         ran = await agent.call("run", name="work", command="cd /tmp; echo $COLOUR; (exit 3)")
         assert (ran["exit_code"], ran["output"], ran["timed_out"]) == (3, "blue\n", False)
         assert (await agent.call("run", name="work", command=["printf", "%s", "a b", "$X"]))["output"] == "a b$X"
@@ -48,7 +27,7 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
         long = await agent.call("run", name="work", command="seq 1000", output_limit=50)
         assert long["truncated"]
         assert long["output"].splitlines() == [str(number) for number in range(989, 1001)]
-        late = await agent.call("run", name="work", command="sleep 1; echo late", timeout=0.1)
+        late = await agent.call("run", name="work", command="sleep 0.3; echo late", timeout=0.1)
         assert late["timed_out"]
         assert (await agent.call("wait", name="work", until=["prompt"]))["met"] == "prompt"
         sent = await agent.call("send", name="work", text="read -p 'who? ' who", enter=True)
@@ -70,7 +49,19 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
         assert killed["closed"] == [{"session": "work", "host": None}]
         assert (await agent.call("status", name="work"))["sessions"][0]["connection"] == "closed"
 
-    driven(home, story)
+    async def jobs(agent: Agent) -> None:
+        done = await agent.call("exec", name="build", command=["sh", "-c", "echo made; exit 7"], directory="/tmp")
+        assert (done["session"], done["exit_code"], done["output"]) == ("build", 7, "made\n")
+        begun = await agent.call("exec", name="long", command="sleep 0.3; echo one; echo two; exit 4", background=True)
+        assert begun["exit_code"] is None
+        assert (await agent.call("wait", name="long", until=["exit"]))["exit_code"] == 4
+        assert (await agent.call("logs", name="long", lines=1))["text"] == "two"
+
+    async def both(agent: Agent) -> None:
+        await story(agent)
+        await jobs(agent)
+
+    driven(home, both)
     assert home.names() == []
 
 
@@ -113,21 +104,18 @@ def test_what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> 
     driven(home, story)
 
 
-def test_jobs_and_their_codes(home: Home) -> None:
+def test_every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(home: Home) -> None:
     async def story(agent: Agent) -> None:
-        done = await agent.call("exec", name="build", command=["sh", "-c", "echo made; exit 7"], directory="/tmp")
-        assert (done["session"], done["exit_code"], done["output"]) == ("build", 7, "made\n")
-        assert (await agent.call("exec", command="exit 2"))["exit_code"] == 2
-        begun = await agent.call("exec", name="long", command="sleep 0.3; echo one; echo two; exit 4", background=True)
-        assert begun["exit_code"] is None
-        assert (await agent.call("wait", name="long", until=["exit"]))["exit_code"] == 4
-        assert (await agent.call("logs", name="long", lines=1))["text"] == "two"
-
-    driven(home, story)
-
-
-def test_errors_say_a_code_and_what_to_do(home: Home) -> None:
-    async def story(agent: Agent) -> None:
+        tools = (await agent.client.list_tools()).tools
+        assert {tool.name for tool in tools} >= TOOLS
+        for tool in tools:
+            what, _, when = (tool.description or "").partition(". ")
+            assert what, tool.name
+            assert "Use it" in " ".join(when.split()), tool.name
+            assert (tool.output_schema or {})["type"] == "object"
+            assert "host" in tool.input_schema["properties"]
+            assert "stop" not in tool.input_schema["properties"]
+        assert "run" in (agent.client.instructions or "")
         assert (await agent.refused("run", name="none", command="true"))[0] == "not_found"
         assert (await agent.refused("open", name="a/b"))[0] == "invalid_name"
         assert (await agent.refused("open", name="a", host="-oX"))[0] == "invalid_host"
@@ -177,7 +165,7 @@ def test_what_runs_goes_on_when_the_agent_goes(home: Home) -> None:
     async def story(agent: Agent) -> None:
         await agent.call("open", name="work")
         await agent.call("wait", name="work", until=["prompt"], timeout=20)
-        command = "sleep 1; echo done >done"
+        command = "sleep 0.7; echo done >done"
         with anyio.move_on_after(5):
             process = home.start("--mcp", stdin=-1)
             assert process.stdin is not None
@@ -192,7 +180,7 @@ def test_what_runs_goes_on_when_the_agent_goes(home: Home) -> None:
                 process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
                 process.stdin.flush()
             assert json.loads(process.stdout.readline())["id"] == 1
-            while (await _foreground(agent)) != ["sleep", "1"]:
+            while (await _foreground(agent)) != ["sleep", "0.7"]:
                 await anyio.sleep(0.02)
             process.stdin.close()
             process.stdin = None
