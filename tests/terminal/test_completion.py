@@ -22,22 +22,17 @@ OWN = [
     ("sesh --list --label no", r"sesh --list --label note=a\ \$\(b\)"),
     ("sesh new proj", "sesh new projects/"),
     ("sesh new onl", r"sesh new only\*/"),
-    ("sesh new -- ./runnable/sessp", "sesh new -- ./runnable/sessprogram"),
     ("sesh @me@gp", "sesh @me@gp"),
     ("sesh @far.example.com --list --label=te", "sesh @far.example.com --list --label=team=web"),
 ]
 """Lines typed and what Tab makes of them, where a shell's own script has to do with words, quotes and files."""
 ASKED = [
     ("--kill pl", "play"),
-    ("--ren", "--rename"),
     ("--exec --tim", "--timeout"),
-    ("--list --label te", "team=web"),
     ("--screen work --format j", "json"),
     ("--send work --key PageU", "PageUp"),
     ("@gp", "@gpubox"),
-    ("@far.", "@far.example.com"),
     ("@box", "@boxed"),
-    ("--completions fi", "fish"),
     ("@gpubox --ren", "--rename"),
 ]
 """Words before Tab, and the last one as it becomes, for which each shell asks sesh alike."""
@@ -69,10 +64,14 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     home.write("only1", "")
     home.write(".ssh/config", "Host gpubox other*\nHost=far.example.com\nInclude more/*\n")
     home.write(".ssh/more/1", "Host boxed !not\n")
-    home.write("runnable/sessprogram", "#!/bin/sh\n", mode=0o755)
+    for name in ("s10", "s2"):
+        home.sesh("--open", name, "--", "sleep", "600")
     opened = shell_of(home, shell)
     for typed, becomes in OWN:
         tab(opened, typed, becomes)
+    opened.type("sesh --kill s\t\t")
+    opened.wait_until(lambda: re.findall(r"\b(s\d+) +(?:--|\()", opened.text()) == ["s2", "s10"], what="by number")
+    opened.type("\x03\x15")
     if shell == "fish":
         for words, becomes in ASKED:
             # The first line says of what kind they are.
@@ -80,19 +79,8 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
             assert [line.partition("\t")[0].strip() for line in offered] == [becomes], words
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_sessions_are_offered_in_the_order_of_their_numbers(home: Home, shell: str) -> None:
-    """s10 came before s2."""
-    for name in ("s10", "s1", "s2"):
-        home.sesh("--open", name)
-    opened = shell_of(home, shell)
-    opened.type("sesh --kill s\t\t")
-    opened.wait_until(lambda: re.findall(r"\b(s\d+) +(?:--|\()", opened.text()) == ["s1", "s2", "s10"])
-    opened.type("\x03\x15")
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_touched(home: Home, shell: str) -> None:
+def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_touched(home: Home) -> None:
+    shell = "zsh"  # what stands there is not of sesh
     script = os.path.join(ROOT, ".ci", "completions.sh")
     places = {
         "bash": ".local/share/bash-completion/completions/sesh",

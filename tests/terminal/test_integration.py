@@ -116,51 +116,43 @@ def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home:
 
 
 def test_no_mark_of_a_command_that_is_run_names_the_one_before(sesh: Sesh, home: Home) -> None:
-    """Where bash keeps lines with a leading blank out of its history, the terminal was told of the line before them."""
+    """Where bash keeps lines with a leading blank out of its history, the terminal was told of the line before them,
+    and what a person typed behind a blank was recorded under its text."""
     home.write(".bashrc", f"HISTCONTROL=ignoreboth\n{BASH}")
     home.env["SHELL"] = shutil.which("bash") or ""
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     typed(terminal, sesh, ["echo one"])
+    terminal.type(" echo topsecret\r")
+    terminal.wait_for("\ntopsecret")
     assert sesh("--run", "work", "--", "echo", "two").stdout == "two\n"
     typed(terminal, sesh, ["echo three"], 2)
     terminal.wait_until(lambda: "three" in terminal.screen())
     named = re.findall(rb"\x1b\]133;C(?:;cmdline_url=([^\x07\x1b;]*))?", terminal.raw)
-    assert named == [b"echo one", b"", b"echo three"]
+    assert named == [b"echo one", b"", b"", b"echo three"]
+    assert [row["command"] for row in history(sesh)] == [["echo one"], ["echo", "two"], ["echo three"]]
 
 
-def test_a_command_behind_a_space_is_in_no_history_of_a_bash_that_ignores_both(sesh: Sesh, home: Home) -> None:
-    """It was recorded under the text of the command before it, with its own output."""
-    home.write(".bashrc", f"HISTCONTROL=ignoreboth\n{BASH}")
-    home.env["SHELL"] = shutil.which("bash") or ""
-    terminal = home.terminal("work")
-    terminal.wait_for(PROMPT)
-    terminal.type("echo one\r")
-    wait_until(lambda: len(history(sesh)) == 1)
-    terminal.type(" echo topsecret\r")
-    terminal.wait_for("\ntopsecret")
-    terminal.type("echo three\r")
-    wait_until(lambda: history(sesh)[-1]["command"] == ["echo three"])
-    assert [row["command"] for row in history(sesh)] == [["echo one"], ["echo three"]]
-
-
-def test_a_shell_takes_over_the_display_and_the_new_name_before_its_next_prompt(
-    sesh: Sesh, home: Home, shell: str
+def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_next_prompt(
+    sesh: Sesh, home: Home, shell: str, tmp_path: Path
 ) -> None:
-    home.env["DISPLAY"] = ":1"
-    first = home.terminal("work")
-    first.wait_for(PROMPT)
-    first.type(b"\x1c")
-    assert first.exit_code() == 0
+    """A shell that was made without an agent had a SSH_AUTH_SOCK that led nowhere, and never started one of its own."""
+    sesh("--open", "work", env={"DISPLAY": ":1"})
+    assert sesh("--run", "work", "--", 'echo "agent=$SSH_AUTH_SOCK="').stdout == "agent==\n"
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")], "nothing has changed yet"
-    second = home.terminal("work", env={"DISPLAY": ":2", "WAYLAND_DISPLAY": "wayland-9"})
-    second.wait_for(PROMPT)
-    sesh("--rename", "work", "play")
-    second.type("\r")
-    second.type("echo $DISPLAY/$WAYLAND_DISPLAY/$SESH_SESSION\r")
-    second.wait_for(":2/wayland-9/play")
-    second.type(b"\x1c")
-    assert second.exit_code() == 0
+    agent = str(tmp_path / "agent")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(agent)
+        bringing = {"DISPLAY": ":2", "WAYLAND_DISPLAY": "wayland-9", "SSH_AUTH_SOCK": agent}
+        second = home.terminal("work", env=bringing)
+        second.wait_for(PROMPT)
+        sesh("--rename", "work", "play")
+        second.type("\r")
+        second.type("echo $DISPLAY/$WAYLAND_DISPLAY/$SESH_SESSION; readlink $SSH_AUTH_SOCK | tr a-z A-Z\r")
+        second.wait_for(":2/wayland-9/play")
+        second.wait_for(agent.upper())
+        second.type(b"\x1c")
+        assert second.exit_code() == 0
     third = home.terminal("play", env={"DISPLAY": None})
     third.wait_for(":2/")
     third.type("\r")
@@ -169,29 +161,6 @@ def test_a_shell_takes_over_the_display_and_the_new_name_before_its_next_prompt(
     third.type("exit\r")
     third.exit_code()
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")]
-
-
-def test_a_shell_made_without_an_agent_has_none_until_a_client_brings_one(
-    sesh: Sesh, home: Home, shell: str, tmp_path: Path
-) -> None:
-    """Its SSH_AUTH_SOCK led to a file that was not there, so a login file that starts an agent never did."""
-    shown = 'echo "agent=$SSH_AUTH_SOCK="'
-    sesh("--open", "work")
-    assert sesh("--run", "work", "--", shown).stdout == "agent==\n"
-    without = home.terminal("work", env={"DISPLAY": ":2"})
-    without.wait_for(PROMPT)
-    without.type(b"\x1c")
-    assert without.exit_code() == 0
-    assert sesh("--run", "work", "--", shown).stdout == "agent==\n"
-    agent = str(tmp_path / "agent")
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(agent)
-        bringing = home.terminal("work", env={"SSH_AUTH_SOCK": agent})
-        bringing.wait_for(PROMPT)
-        wait_until(lambda: home.summary("work")["attached"] == 1)
-        bringing.type("\r")
-        bringing.type("readlink $SSH_AUTH_SOCK | tr a-z A-Z\r")
-        bringing.wait_for(agent.upper())
 
 
 def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home) -> None:
@@ -209,8 +178,8 @@ def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home
     terminal.exit_code()
 
 
-@pytest.mark.usefixtures("shell")
 def test_who_attaches_again_gets_the_prompt_marks_of_the_lines_in_place(sesh: Sesh, home: Home) -> None:
+    home.write(".bashrc", BASH)
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     typed(terminal, sesh, ["echo one", "seq 100", "false"])
