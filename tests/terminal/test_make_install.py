@@ -9,8 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from sesh import platform
 from tests.support import ROOT, Home, Result
 
@@ -24,7 +22,7 @@ def ci(home: Home, script: str, *words: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
-def test_uninstalling_never_says_to_remove_what_another_install_has_sessions_in(sesh: Sesh, home: Home) -> None:
+def test_uninstalling_refuses_while_sessions_run_from_it_and_never_says_to_remove_what_another_has(sesh: Sesh, home: Home) -> None:
     sesh("--open", "one")
     said = ci(home, "uninstall.py", f"{home.path}/venv")
     assert (said.returncode, said.stderr) == (0, "")
@@ -33,24 +31,18 @@ def test_uninstalling_never_says_to_remove_what_another_install_has_sessions_in(
     assert said.stdout.endswith(
         f"in use: a session runs in {home.directory}: one; end them before you remove any of that\n"
     )
-    sesh("--kill", "one")
-    assert f"to remove that too: rm -r {home.directory}" in ci(home, "uninstall.py", f"{home.path}/venv").stdout
-
-
-def test_uninstalling_refuses_while_sessions_run_from_it_unless_forced(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "one")
     refused = ci(home, "uninstall.py", ROOT)
     assert refused.returncode == 1
     assert f"1 session runs from {ROOT}: one; end them: sesh --kill one" in refused.stderr
     forced = ci(home, "uninstall.py", ROOT, "1")
     assert forced.returncode == 0
     assert "rm -r" not in forced.stdout
+    sesh("--kill", "one")
+    assert f"to remove that too: rm -r {home.directory}" in ci(home, "uninstall.py", f"{home.path}/venv").stdout
 
 
-@pytest.mark.parametrize("name", ["venv", "venv [2]"])
-@pytest.mark.parametrize("held", ["python3.10", "python3.99"])
-def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_path: Path, name: str, held: str) -> None:
-    packages = {}
+def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_path: Path) -> None:
+    name, held, packages = "venv [2]", "python3.99", {}
     for python in ("python3.10", "python3.99"):
         packages[python] = tmp_path / name / "lib" / python / "site-packages" / "sesh"
         packages[python].mkdir(parents=True)
@@ -63,4 +55,3 @@ def test_uninstalling_looks_at_each_python_of_the_environment(home: Home, tmp_pa
     assert refused.returncode == 1
     assert "sessions in another SESH_DIR than" in refused.stderr
     assert not platform.LINUX or f"pid {os.getpid()}: " in refused.stderr
-    assert ci(home, "uninstall.py", str(tmp_path / name)).returncode == 0
