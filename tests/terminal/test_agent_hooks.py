@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sesh import wire
 from sesh.cli import integrate
 from sesh.ops import agent_hook
 from tests.support import Home, Terminal, wait_until
@@ -106,9 +107,7 @@ def stands(home: Home, name: str = "work") -> tuple[str, str | None]:
 
 
 @pytest.mark.parametrize("name", list(TURNS))
-def test_the_states_and_questions_of_a_turn_are_those_of_its_events(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process: the daemon's part is played here."""
     stands: dict[str, Any] = {}
 
@@ -117,7 +116,7 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(
             stands.update(words)
         return [{"session": {"activity": {"why": "hook", **stands}}}]
 
-    monkeypatch.setattr(agent_hook.wire, "ask", ask)
+    monkeypatch.setattr(wire, "ask", ask)
     monkeypatch.setattr(agent_hook, "_session", lambda _agent: {"name": "work"})
     for event, words, state, question in TURNS[name]:
         agent_hook.take(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))

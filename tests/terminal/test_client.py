@@ -153,8 +153,8 @@ def test_r12_leaving_a_full_screen_program_gives_all_modes_back(terminal: Open) 
         assert 1049 in window.modes
 
 
-def test_a_paste_of_ten_megabytes_reaches_a_raw_reader_whole(terminal: Open) -> None:
-    paste = random.Random(1).randbytes(10_000_000).replace(b"\x1c", b"x").replace(b"\x1b", b"y")
+def test_a_paste_of_megabytes_reaches_a_raw_reader_whole(terminal: Open) -> None:
+    paste = random.Random(1).randbytes(3_000_000).replace(b"\x1c", b"x").replace(b"\x1b", b"y")
     with terminal("work") as window:
         window.wait_for(READY)
         window.type(f"stty raw -echo; echo go; head -c {len(paste)} | sha256sum; stty sane\r")
@@ -164,7 +164,7 @@ def test_a_paste_of_ten_megabytes_reaches_a_raw_reader_whole(terminal: Open) -> 
 
 
 def test_a_long_output_comes_byte_for_byte(home: Home, terminal: Open) -> None:
-    text = base64.encodebytes(random.Random(2).randbytes(9_000_000))
+    text = base64.encodebytes(random.Random(2).randbytes(3_000_000))
     home.write("text", text)
     with terminal("work") as window:
         window.wait_for(READY)
@@ -185,10 +185,9 @@ def test_a_program_that_does_not_read_keeps_nobody_from_leaving(terminal: Open) 
 
 
 def test_r10_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, terminal: Open) -> None:
-    home.strict = False
     with terminal("work") as window:
         window.wait_for(READY)
-        window.type("printf '\\e[?1000h\\e[?1006h\\e[?25l'; sleep 1000\r")
+        window.type("printf '\\e[?1000h\\e[?1006h\\e[?25l'; exec sleep 1000\r")  # or bash may die as it starts it
         window.wait_until(lambda: 1006 in window.modes)
         os.kill(daemon_of(home, "work"), signal.SIGKILL)
         assert window.exit_code() == 1
@@ -206,7 +205,7 @@ def test_r11_real_clients_that_are_killed_hung_up_or_detached_leave_nothing_behi
         assert window.exit_code() == 0
     daemon = daemon_of(home, "work")
     before = len(os.listdir(f"/proc/{daemon}/fd"))
-    for number in range(rounds(12, 1000)):
+    for number in range(rounds(6, 1000)):
         with terminal("work", columns=90, rows=20) as window:
             window.wait_for("\nbegun")
             if number % 3 == 0:

@@ -15,9 +15,8 @@ from tests.support.composers.trial import Tally, Trial
 from tests.support.load import loaded
 
 _USUAL = (
-    "paste window", "burst and paste", "long burst", "spinner above", "reads ahead", "flicker", "kitty",
-    "takes no Enter", "stops reading", "told menu, shown", "prompt_toolkit", "line", "password", "bash", "fish within",
-    "python",
+    "paste window", "burst and paste", "spinner above", "reads ahead", "takes no Enter", "stops reading",
+    "told menu, shown", "prompt_toolkit", "password", "bash", "fish within", "python",
 )  # fmt: skip
 """Kinds that stand for the others; `make soak` tries all."""
 

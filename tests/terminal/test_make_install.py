@@ -22,7 +22,7 @@ def ci(home: Home, script: str, *words: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
-def test_uninstalling_refuses_while_sessions_run_from_it_and_never_says_to_remove_what_another_has(sesh: Sesh, home: Home) -> None:
+def test_uninstalling_refuses_while_sessions_run_and_says_to_remove_nothing_of_theirs(sesh: Sesh, home: Home) -> None:
     sesh("--open", "one")
     said = ci(home, "uninstall.py", f"{home.path}/venv")
     assert (said.returncode, said.stderr) == (0, "")
