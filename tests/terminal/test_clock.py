@@ -77,7 +77,4 @@ def test_a_clock_that_is_set_disturbs_no_age_and_no_wait(home: Home, clock: Cloc
     home.sesh("--send", "work", "printf '\\a'", "--enter")
     wait_until(lambda: home.summary("work")["unseen"]["bells"] == 1)
     again = home.terminal("work")
-    again.wait_for("1 bell")
-    assert "away a moment: 1 bell" in again.text()
-    again.type("\x1c")
-    assert again.exit_code() == 0
+    again.wait_for("away a moment: 1 bell")

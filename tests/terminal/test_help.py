@@ -9,11 +9,9 @@ import shlex
 from collections import Counter
 from itertools import takewhile
 
-import pytest
-
 from sesh.cli.parser import parse, split
 from sesh.cli.verb_texts import GROUPS, START
-from sesh.cli.verbs import SPELLINGS, VERBS, Verb
+from sesh.cli.verbs import SPELLINGS, VERBS
 from tests.support import Home
 
 _FOREIGN = re.compile(r"\[OPTIONS\]|\[ARGS\]|COMMAND \[|Show this message|Try '|Commands:|--install-completion")
@@ -70,28 +68,24 @@ def test_the_three_examples_on_top_work(home: Home) -> None:
     assert home.sesh("@gpu", "--kill", "work").code == 0
 
 
-@pytest.mark.parametrize(
-    "verb", [verb for verb in VERBS if verb.name != "--help"], ids=lambda verb: verb.name or "NAME"
-)
-def test_the_usage_of_a_verb_has_its_options_and_no_others(home: Home, verb: Verb) -> None:
-    shown = _shown(home, verb.name or "NAME")
-    usage = " ".join(shown.partition("\n\n")[0].split())
-    assert usage.startswith(f"Usage: sesh {verb.name or 'NAME'}")
-    assert ("[OPTION…]" in usage) == (len(verb.options) > 4)
-    assert all(f"[{each.spellings[0]}" in usage for each in verb.options if len(verb.options) <= 4)
-    assert ("\nOptions:\n" in shown) == bool(verb.options)
-    assert not _FOREIGN.search(shown)
-    assert all(f"  {', '.join(each.spellings)} " in shown for each in verb.options)
+def test_the_page_of_a_verb_has_its_options_and_none_of_the_words_of_the_library(home: Home) -> None:
+    for verb in VERBS:
+        if verb.name in ("", "--exec", "--list"):  # few options, many, and a name without a verb
+            shown = _shown(home, verb.name or "NAME")
+            assert shown.startswith(f"Usage: sesh {verb.name or 'NAME'}")
+            assert not _FOREIGN.search(shown)
+            assert all(f"  {', '.join(each.spellings)} " in shown for each in verb.options)
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name or "NAME")
-def test_the_examples_of_a_verb_are_lines_that_it_takes(verb: Verb) -> None:
-    assert verb.examples
-    for example in verb.examples:
-        words = shlex.shlex(example.removeprefix('eval "$(').removesuffix(')"'), posix=True, punctuation_chars="|<>&")
-        words.whitespace_split = True
-        argv = list(takewhile(lambda word: word not in ("|", "<", ">", "&&"), words))
-        if argv[0] == "sesh":
-            line = split(argv[1:])
-            assert verb.name == "--help" or line.verb in (verb.name, ""), example
-            assert line.help or parse(line) is not None, example
+def test_the_examples_of_a_verb_are_lines_that_it_takes() -> None:
+    for verb in VERBS:
+        assert verb.examples
+        for example in verb.examples:
+            source = example.removeprefix('eval "$(').removesuffix(')"')
+            words = shlex.shlex(source, posix=True, punctuation_chars="|<>&")
+            words.whitespace_split = True
+            argv = list(takewhile(lambda word: word not in ("|", "<", ">", "&&"), words))
+            if argv[0] == "sesh":
+                line = split(argv[1:])
+                assert verb.name == "--help" or line.verb in (verb.name, ""), example
+                assert line.help or parse(line) is not None, example

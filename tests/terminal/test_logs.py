@@ -46,15 +46,20 @@ def followed(home: Home, *words: str) -> subprocess.Popen[bytes]:
 @pytest.mark.usefixtures("work")
 def test_lines_are_followed_until_the_session_ends(sesh: Sesh, home: Home) -> None:
     typed(sesh, "echo be''fore")
-    process = followed(home)
+    process, coloured, objects = followed(home), followed(home, "--ansi"), followed(home, "--json")
+    long = "echo " + "x" * 200
+    typed(sesh, long)
     typed(sesh, "printf '10%%\\r20%%\\r\\033[31mdone\\033[0m\\n'; printf unfin; printf 'ished\\n\\nlast\\n'")
     sesh("--send", "work", "exit", "--enter")
     lines = ended(process)
     assert lines[:2] == ["ready> echo be''fore", "before"]
-    assert lines[2].startswith("ready> printf")
+    assert lines[2:4] == [f"ready> {long}", "x" * 200], "what wraps is one line, also when it is typed"
+    assert lines[4].startswith("ready> printf")
     at = lines.index("done")
     assert lines[at : at + 4] == ["done", "unfinished", "", "last"]
     assert lines[at + 4] == "ready> exit"
+    assert "\x1b[0;31mdone\x1b[m" in ended(coloured)
+    assert [json.loads(line) for line in ended(objects)] == [{"line": line} for line in lines]
 
 
 @pytest.mark.usefixtures("work")
@@ -67,39 +72,6 @@ def test_no_line_is_missing_or_doubled_in_a_flood(sesh: Sesh, home: Home) -> Non
     assert [line for line in lines if line.startswith("1") and len(line) == 6] == [
         str(n) for n in range(100001, 160001)
     ]
-
-
-@pytest.mark.usefixtures("work")
-def test_colours_stay_where_they_are_wanted(sesh: Sesh, home: Home) -> None:
-    typed(sesh, "printf '\\033[1;31mfirst\\033[0m\\n'")
-    process = followed(home, "--ansi")
-    sesh("--send", "work", "printf '\\033[32msecond\\033[0m\\n'; exit", "--enter")
-    lines = ended(process)
-    assert any("31mfirst" in line for line in lines)
-    assert "\x1b[0;32msecond\x1b[m" in lines
-
-
-@pytest.mark.usefixtures("work")
-def test_json_is_an_object_a_line(sesh: Sesh, home: Home) -> None:
-    typed(sesh, "echo o''ne")
-    process = followed(home, "--json")
-    sesh("--send", "work", "echo t''wo; exit", "--enter")
-    lines = [json.loads(line) for line in ended(process)]
-    assert {"line": "one"} in lines
-    assert {"line": "two"} in lines
-    assert all(list(line) == ["line"] for line in lines)
-
-
-@pytest.mark.usefixtures("work")
-def test_a_line_that_wraps_is_one_line_also_when_it_is_typed(sesh: Sesh, home: Home) -> None:
-    typed(sesh, "echo one")
-    process = followed(home)
-    text = "echo " + "x" * 200
-    typed(sesh, text)
-    sesh("--send", "work", "exit", "--enter")
-    lines = ended(process)
-    assert f"ready> {text}" in lines
-    assert "x" * 200 in lines
 
 
 @pytest.mark.usefixtures("work")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support import Home, wait_until
 
-COUNT = 30
+COUNT = 18
 
 
 def test_each_verb_that_asks_many_daemons_asks_them_in_portions(home: Home) -> None:
@@ -12,7 +12,7 @@ def test_each_verb_that_asks_many_daemons_asks_them_in_portions(home: Home) -> N
     names = [f"s{number:02}" for number in range(COUNT)]
     for name in names:
         assert home.sesh("--open", name, "--", "sleep", "600").code == 0
-    plain, home.command = home.command, ["sh", "-c", 'ulimit -n 24; exec "$@"', "sh", *home.command]
+    plain, home.command = home.command, ["sh", "-c", 'ulimit -n 16; exec "$@"', "sh", *home.command]
     listed = home.sesh("--list", "--json")
     assert (listed.code, listed.stderr) == (0, "")
     assert [(each["name"], each["state"], each.get("responding")) for each in listed.json()] == [
