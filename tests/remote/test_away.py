@@ -13,6 +13,7 @@ from tests.remote.farm import Farm
 from tests.remote.pace import hasty
 from tests.remote.storm import Storm
 from tests.remote.test_cuts import attached, shows
+from tests.remote.via import Beside
 from tests.support import PROMPT, Home
 
 _FEW = 8
@@ -38,14 +39,14 @@ def test_without_a_descriptor_left_the_client_stays_and_comes_back(
     assert not any("files" in row for row in terminal.screen())
 
 
-def test_a_client_that_can_open_nothing_says_so(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
     """It said that it was detached, with exit code 0, as if its terminal were gone."""
 
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(LinkWatch, "look_after", full)
-    farm.host("box")
+    beside("box")
     terminal = home.terminal("@box", "work")
     terminal.wait_for("too many files open")
     assert terminal.exit_code() == 1

@@ -20,8 +20,13 @@ def bridges(far: Far) -> list[int]:
     return sorted((all_ & set(far.processes())) - daemons)
 
 
-def test_nothing_that_login_files_print_confuses_the_frames(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_nothing_that_login_files_print_confuses_the_frames_and_sesh_in_the_path_will_do(
+    home: Home, farm: Farm
+) -> None:
+    far = farm.host("box", installed=False)
+    with open(farm.ground.runtime.launcher, "rb") as file:
+        far.write("bin/sesh", file.read(), 0o755)
+    far.write(".bashrc", f'PATH="$HOME/bin:$PATH"\n{far.read(".bashrc")}')
     almost, parts = protocol.BRIDGE[:-2].decode("latin-1"), protocol.BRIDGE[:5].decode("latin-1") * 50
     far.login_files(f"{'x' * 3_000_000}\x1b[2J\x1b]0;title\x07\x1bc{almost}!\n{parts}")
     done = home.sesh("@box", "--exec", "--print", "--", "echo", "out")
@@ -42,28 +47,14 @@ def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home,
         assert message in done.stderr
 
 
-def test_sesh_in_the_path_over_there_will_do(home: Home, farm: Farm) -> None:
-    far = farm.host("box", installed=False)
-    with open(farm.ground.runtime.launcher, "rb") as file:
-        far.write("bin/sesh", file.read(), 0o755)
-    far.write(".bashrc", f'PATH="$HOME/bin:$PATH"\n{far.read(".bashrc")}')
-    assert home.sesh("@box", "--exec", "--", "true").code == 0
-
-
-def test_a_bridge_that_is_killed_is_a_lost_link(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+def test_a_bridge_that_is_killed_is_a_lost_link_and_none_stays_when_its_link_has_gone(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
     terminal = home.terminal("@box", "work")
     terminal.wait_for(PROMPT)
     (bridge,) = bridges(far)
     processes.kill([bridge])
     terminal.type("echo back-$((40+2))\r")
     terminal.wait_for("back-42")
-
-
-def test_nothing_stays_over_there_when_the_link_has_gone(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
-    terminal = home.terminal("@box", "work")
-    terminal.wait_for(PROMPT)
     wait_until(lambda: len(bridges(far)) == 1)
     terminal.signal(9)
     far.proxy.cut()

@@ -67,12 +67,15 @@ def prompted(terminal: Terminal, number: int) -> None:
     terminal.wait_until(lambda: terminal.raw.count(b"password:") == number, 15, f"prompt {number}")
 
 
-def test_a_lost_link_is_tried_once_and_the_password_asked_for_on_enter(home: Home, far: Far) -> None:
+def test_lost_links_are_tried_once_and_one_password_asked_for_on_enter(home: Home, far: Far) -> None:
     terminal = logged_in(home)
+    other = home.terminal("@box", "more", columns=120)
+    other.wait_for(PROMPT)
     terminal.type("printf '\\033[?2004h'; echo be''fore; sleep 1; echo mea''nwhile\r")
     terminal.wait_for("before")
     before = cut(far)
     stands(terminal)
+    stands(other)
     assert WANTED in terminal.text()
     while terminal.pump(LATER):
         continue
@@ -84,10 +87,14 @@ def test_a_lost_link_is_tried_once_and_the_password_asked_for_on_enter(home: Hom
     terminal.wait_for("meanwhile")
     assert 2004 in terminal.modes
     assert terminal.text().count("meanwhile") == 1
-    terminal.type("echo b''ack\r")
-    terminal.wait_for(re.compile("^back", re.MULTILINE))
-    terminal.type(DETACH)
-    assert terminal.exit_code() == 0
+    other.type("\r")
+    other.wait_until(lambda: ENTER not in "\n".join(other.screen()))
+    for each in (terminal, other):
+        each.type("echo b''ack\r")
+        each.wait_for(re.compile("^back", re.MULTILINE))
+        each.type(DETACH)
+        assert each.exit_code() == 0
+    assert other.raw.count(b"password:") == 0
     assert refusals(far) == before + 1
 
 
@@ -124,25 +131,6 @@ def test_who_does_not_log_in_leaves(home: Home, far: Far) -> None:
     assert terminal.exit_code() == 1
     assert "lost the link to @box; work may still run there" in terminal.text()
     assert terminal.termios() == fresh
-
-
-def test_many_links_that_are_lost_at_once_are_refused_once_and_back_after_one_login(home: Home, far: Far) -> None:
-    terminals = [logged_in(home)]
-    for number in range(2):
-        terminals.append(home.terminal("@box", f"more{number}", columns=120))
-        terminals[-1].wait_for(PROMPT)
-    before = cut(far)
-    for terminal in terminals:
-        stands(terminal)
-    assert refusals(far) == before + 1
-    terminals[0].type("\r")
-    prompted(terminals[0], 2)
-    terminals[0].type(f"{SECRET}\r")
-    terminals[0].wait_for(PROMPT)
-    for terminal in terminals[1:]:
-        terminal.type("\r")
-        terminal.wait_for(PROMPT)
-        assert terminal.raw.count(b"password:") == 0
 
 
 def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far) -> None:

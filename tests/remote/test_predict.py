@@ -82,6 +82,7 @@ SILENT = {
 
 
 def test_nothing_of_a_secret_is_drawn(slow: Slow) -> None:
+    """Nor of one that is typed behind Enter, before its prompt has come: the terminal still echoed then."""
     terminal = predicting(slow)
     terminal.type(b"\x15")
     for number, (way, line) in enumerate(SILENT.items(), 1):
@@ -97,6 +98,17 @@ def test_nothing_of_a_secret_is_drawn(slow: Slow) -> None:
         terminal.type("\r")
         terminal.wait_until(lambda: terminal.text().count("got=30") == number)  # noqa: B023
         assert not re.search(rb"[ZQJ]", terminal.raw[mark:]), way
+    terminal.type("stty -echo; sleep 0.3; read -s -p 'Secret: ' answer; stty echo; echo; echo got=${#answer}")
+    settled(slow, terminal)
+    before, mark = slow.home.sesh("--logs", "work").stdout.count("Z"), len(terminal.raw)
+    terminal.type("\r")
+    for _ in range(20):
+        terminal.type("Z")
+        terminal._wait(0.03)
+    terminal.type("\r")
+    terminal.wait_for("got=20")
+    echoed = slow.home.sesh("--logs", "work").stdout.count("Z")  # by the line itself, until stty has been started
+    assert terminal.raw[mark:].count(b"Z") == echoed - before
 
 
 RAW_PROMPTS = {
@@ -158,21 +170,3 @@ print("\\x1b[?1049l\\ngot=%d" % len(answer))
     assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
     terminal.type("Z")
     terminal.wait_for("got=30")
-
-
-def test_keys_that_are_typed_before_a_secret_is_asked_for_are_not_drawn_either(slow: Slow) -> None:
-    """Enter, and the password at once, before the prompt has come: the terminal still echoed when Enter was typed."""
-    terminal = predicting(slow)
-    terminal.type(b"\x15")
-    settled(slow, terminal)
-    terminal.type("stty -echo; sleep 0.3; read -s -p 'Secret: ' answer; stty echo; echo; echo got=${#answer}")
-    settled(slow, terminal)
-    mark = len(terminal.raw)
-    terminal.type("\r")
-    for _ in range(20):
-        terminal.type("Z")
-        terminal._wait(0.03)
-    terminal.type("\r")
-    terminal.wait_for("got=20")
-    echoed = slow.home.sesh("--logs", "work").stdout.count("Z")  # by the line itself, until stty has been started
-    assert terminal.raw[mark:].count(b"Z") == echoed
