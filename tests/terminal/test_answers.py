@@ -19,6 +19,7 @@ from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.terminal.test_grep import impatient
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -135,6 +136,14 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
         with pytest.raises(Refused, match="job asks nothing now"):
             connection.answer(2)
     wait_until(lambda: got(sesh) == ["a"])
+
+
+def test_a_pattern_without_end_holds_nobody(sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking(sesh, f"printf '{'a' * 60}! '; read x; echo got=$x; sleep 60")
+    impatient(monkeypatch)
+    refused = sesh("--send", "job", "y", "--enter", "--if-waiting", "^(a+)+$", timeout=60)
+    assert (refused.code, "takes too long to search for" in refused.stderr) == (1, True)
+    assert got(sesh) == []
 
 
 def test_the_api_answers_what_was_asked(sesh: Sesh) -> None:

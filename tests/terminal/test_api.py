@@ -37,11 +37,11 @@ def in_front(name: str) -> object:
 
 
 def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
-    work = Session.open("work", directory=home.path, env={"COLOUR": "blue"}, labels={"team": "web"})
+    work = Session.open("work", directory=home.path, env={"COLOUR": "blue"}, labels={"team": "web"}, size="200x50")
     assert (work.ensure(), work.exists()) == (False, True)
     result = work.run("cd /tmp; printf '\\377'; (exit 3)")
     assert (result.exit_code, result.data, result.output, result.ok) == (3, b"\xff", "\ufffd", False)
-    assert work.run("echo $PWD $COLOUR").output == "/tmp blue\n"
+    assert work.run("echo $PWD $COLOUR; stty size").output == "/tmp blue\n50 200\n"
     assert work.run(["printf", "%s|", "a b", "$HOME", "-c"]).output == "a b|$HOME|-c|"
     assert work.run("printf '\\033[31mred\\033[m'").output == "red"
     assert work.run("printf '\\033[31mred\\033[m'", ansi=True).data == b"\x1b[31mred\x1b[m"

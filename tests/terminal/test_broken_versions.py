@@ -23,13 +23,16 @@ WAYS = {
     "import": ("loop/poller.py", "broken()"),
     "load": ("daemon/upgrade/state.py", "load = broken"),
     "listener": ("daemon/clients/listener.py", "Listener.accept = broken"),
+    "read": ("daemon/pty/pump.py", "Pump.take = broken"),
     "write": ("daemon/pty/pump.py", "Pump.enter = broken"),
     "send": ("daemon/clients/connection.py", "Connection.flush = broken"),
     "attach": ("daemon/handler.py", "ClientHandler._attach = broken"),
     "input": ("daemon/handler.py", "ClientHandler.input = broken"),
     "resize": ("daemon/handler.py", "ClientHandler._resize = broken"),
     "screen": ("daemon/clients/relay.py", "Relay.serve = broken"),
+    "request": ("daemon/requests.py", "REQUESTS['summary'] = broken"),
     "timer": ("loop/timers.py", "Timers.run = broken"),
+    "turn": ("daemon/server.py", "Server._update_poller = broken"),
     "hang": ("daemon/server.py", HANGS + "Server._work = hang"),
     "sleep": ("daemon/server.py", "Server.turn = lambda self: time.sleep(1000)"),
     "exit": ("daemon/server.py", "Server._work = lambda *_: sys.exit(3)"),
@@ -38,7 +41,21 @@ WAYS = {
     "ending": ("daemon/ending.py", "Ending.begin = broken"),
 }
 """What is broken: the file, and what is added to it."""
-RARE = ["listener", "write", "send", "attach", "input", "resize", "screen", "timer", "exit", "abort", "ending", "sleep"]
+RARE = [
+    "turn",
+    "listener",
+    "write",
+    "send",
+    "attach",
+    "input",
+    "resize",
+    "screen",
+    "timer",
+    "exit",
+    "abort",
+    "ending",
+    "sleep",
+]
 EACH = {way: pytest.param(way, marks=[pytest.mark.soak] if way in RARE else []) for way in WAYS}
 """Those that one of the others stands for are left to `.ci/run`."""
 LINES = 'stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r'

@@ -110,34 +110,42 @@ def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "PAUSE", 0.5)
-    sesh("--open", "web", "--", "sh", "-c", "echo first; read x; echo second; read x")
-    wait_until(lambda: kept(home, "first"))
-    sesh("--send", "web", "--enter")
-    assert sesh("--wait", "web", "--for", "second").code == 0
-    assert sesh("--reload", "web").code == 0
-    wait_until(lambda: kept(home, "second"))
-    lose(home, "web")
-    assert sesh("--logs", "web").stdout.split() == ["first", "second"]
+    names = ["web", "looked-at"]
+    for name in names:
+        sesh("--open", name, "--", "sh", "-c", f"echo first {name}; read x; echo second {name}; read x")
+    for name in names:
+        wait_until(lambda name=name: kept(home, f"first {name}"))  # type: ignore[misc]
+    sesh("--screen", names[1])  # with an emulator, and without
+    for name in names:
+        sesh("--send", name, "--enter")
+        assert sesh("--wait", name, "--for", "second").code == 0
+        assert sesh("--reload", name).code == 0
+    for name in names:
+        wait_until(lambda name=name: kept(home, f"second {name}"))  # type: ignore[misc]
+        lose(home, name)
+        told = sesh("--logs", name).stdout.splitlines()
+        assert [line for line in told if line] == [f"first {name}", f"second {name}"], "beside the Enter's own line"
 
 
-@pytest.mark.parametrize(("end", "looked_at"), [("exited", True), ("lost", False)])
-def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(
-    sesh: Sesh, home: Home, end: str, looked_at: bool
-) -> None:
+@pytest.mark.parametrize("end", ["exited", "lost"])
+def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(sesh: Sesh, home: Home, end: str) -> None:
     """Who had looked at it while it ran had 1,000 of its lines kept."""
-    sesh("--open", "web", "--", "sh", "-c", "seq 5000; echo all of it; read x; exit 3")
-    wait_until(lambda: looked_at is False or "all of it" in sesh("--screen", "web").stdout)
-    wait_until(lambda: kept(home, "all of it"))
-    if end == "lost":
-        lose(home, "web")
-    else:
-        sesh("--send", "web", "--enter")
-        wait_until(lambda: sesh("--status", "web", "--json").json().get("state") == "exited")
-    lines = sesh("--logs", "web", "20000").stdout.split("\n")
-    assert lines[:5000] == [str(number) for number in range(1, 5001)]
-    assert sesh("--grep", "^17$", "web").code == 0
-    assert sesh("--open", "web").code == 0
-    assert sesh("--logs", "web", "20000").stdout.startswith("1\n2\n3\n")
+    names = ["web", "looked-at"]
+    for name in names:
+        sesh("--open", name, "--", "sh", "-c", f"seq 5000; echo all of {name}; read x; exit 3")
+    wait_until(lambda: "all of looked-at" in sesh("--screen", "looked-at").stdout)
+    for name in names:
+        wait_until(lambda name=name: kept(home, f"all of {name}"))  # type: ignore[misc]
+        if end == "lost":
+            lose(home, name)
+        else:
+            sesh("--send", name, "--enter")
+            wait_until(lambda name=name: sesh("--status", name, "--json").json().get("state") == "exited")  # type: ignore[misc]
+        lines = sesh("--logs", name, "20000").stdout.split("\n")
+        assert lines[:5000] == [str(number) for number in range(1, 5001)]
+        assert sesh("--grep", "^17$", name).code == 0
+        assert sesh("--open", name).code == 0
+        assert sesh("--logs", name, "20000").stdout.startswith("1\n2\n3\n")
 
 
 def test_persist_false_keeps_nothing(sesh: Sesh, home: Home) -> None:

@@ -17,7 +17,8 @@ TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "statu
 
 def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
     async def story(agent: Agent) -> None:
-        opened = await agent.call("open", name="work", directory=home.path, env={"COLOUR": "blue"}, labels={"by": "me"})
+        words = {"directory": home.path, "env": {"COLOUR": "blue"}, "labels": {"by": "me"}, "size": "200x50"}
+        opened = await agent.call("open", name="work", **words)
         assert (opened["created"], opened["connection"]) == (True, "connected")
         assert (await agent.call("open", name="work"))["created"] is False
         ran = await agent.call("run", name="work", command="cd /tmp; echo $COLOUR; (exit 3)")
@@ -43,15 +44,16 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
         assert "who? Ada" in (await agent.call("logs", name="work", lines=5))["text"]
         assert "who? Ada" in (await agent.call("screen", name="work"))["text"]
         status = (await agent.call("status", name="work"))["sessions"][0]
-        assert (status["connection"], status["labels"], status["columns"]) == ("connected", {"by": "me"}, 80)
+        assert (status["connection"], status["labels"], status["columns"]) == ("connected", {"by": "me"}, 200)
         assert [each["name"] for each in (await agent.call("list"))["sessions"]] == ["work"]
         killed = await agent.call("kill", name="work")
         assert killed["closed"] == [{"session": "work", "host": None}]
         assert (await agent.call("status", name="work"))["sessions"][0]["connection"] == "closed"
 
     async def jobs(agent: Agent) -> None:
-        done = await agent.call("exec", name="build", command=["sh", "-c", "echo made; exit 7"], directory="/tmp")
-        assert (done["session"], done["exit_code"], done["output"]) == ("build", 7, "made\n")
+        made = ["sh", "-c", "stty size; exit 7"]
+        done = await agent.call("exec", name="build", command=made, directory="/tmp", size="132x43")
+        assert (done["session"], done["exit_code"], done["output"]) == ("build", 7, "43 132\n")
         begun = await agent.call("exec", name="long", command="sleep 0.3; echo one; echo two; exit 4", background=True)
         assert begun["exit_code"] is None
         assert (await agent.call("wait", name="long", until=["exit"]))["exit_code"] == 4
