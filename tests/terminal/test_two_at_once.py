@@ -107,15 +107,6 @@ def kill_and_open(race: Race) -> None:
 
 
 @pair
-def kill_all_and_kill(race: Race) -> None:
-    for name in "ab":
-        race.home.sesh("--open", name, *CAT)
-    race.run(("--kill-all", "-y", "--json"), ("--kill", "a", "--json"))
-    assert race.codes[0] == 0, race.story
-    assert race.check() == {}
-
-
-@pair
 def reload_and_rename(race: Race) -> None:
     race.home.sesh("--open", "w", *CAT)
     reloaded, renamed = race.run(("--reload", "w", "--json"), ("--rename", "w", "v", "--json"))
@@ -135,14 +126,6 @@ def open_and_sweep(race: Race) -> None:
 
 
 @pair
-def sweep_and_sweep(race: Race) -> None:
-    lost(race.home, "a", "b")
-    race.run(*[("--sweep", "--older", "0", "--all", "-y", "--json")] * 3)
-    assert race.codes == [0, 0, 0], race.story
-    assert race.check() == {}
-
-
-@pair
 def new_and_new_of_the_lowest_number(race: Race) -> None:
     count = 3
     race.run(*[("--new", "-d", "--json", *CAT)] * count)
@@ -150,13 +133,6 @@ def new_and_new_of_the_lowest_number(race: Race) -> None:
     numbers = [str(number) for number in range(1, count + 1)]
     assert sorted(each.json()["name"] for each in race.results) == numbers, race.story
     assert sorted(race.check()) == numbers
-
-
-@pair
-def new_and_new_of_one_name(race: Race) -> None:
-    race.run(*[("--new", "w", "-d", "--json", *CAT)] * 3)
-    assert sorted(race.codes) == [0, 1, 1], race.story
-    assert list(race.check()) == ["w"]
 
 
 @pair
