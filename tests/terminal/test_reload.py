@@ -104,13 +104,12 @@ def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Hom
     person.type('stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r')
     drawn = home.terminal("work", "--read-only", columns=60, rows=10)
     person.wait_for("reading")  # before that a return that is typed stays one, and does not end the line
-    for number in range(1, 3):
-        person.type(f"a{number}\r")
-        assert sesh("--reload").code == 0
-        person.type(f"b{number}\r")
-        person.wait_for(f"line {2 * number} b{number}")
-    drawn.wait_for("line 4 b2")
-    assert re.findall(r"line (\d) (..)", person.text()) == [("1", "a1"), ("2", "b1"), ("3", "a2"), ("4", "b2")]
+    person.type("before\r")
+    assert sesh("--reload").code == 0
+    person.type("behind\r")
+    person.wait_for("line 2 behind")
+    drawn.wait_for("line 2 behind")
+    assert re.findall(r"line (\d) (\w+)", person.text()) == [("1", "before"), ("2", "behind")]
     assert sesh("--status", "work", "--json").json()["attached"] == 2
     person.type("\x04exit 5\r")
     assert person.exit_code() == 5

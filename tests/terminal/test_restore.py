@@ -427,7 +427,7 @@ def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, sh
     own = home.summary("a")["command"]
     if not shell:
         started(home, "agent  in ~")
-    for _ in range(2):
+    for _ in range(2 if shell else 1):
         runs(home)
         lose(home, "a")
         if way == "person":

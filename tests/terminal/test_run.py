@@ -104,6 +104,7 @@ def test_calls_come_one_after_the_other_and_a_time_limit_leaves_one_running(home
     assert home.sesh("--history", "t", "3").stdout == "so\nfar\n"
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "dash"], indirect=True)
 def test_ctrl_c_of_the_caller_interrupts_the_command(home: Home, shell: str) -> None:
     process = home.start("--run", "t", "--", "echo begun; sleep 60; echo never")
     wait_until(lambda: home.summary("t")["foreground"]["command"] == ["sleep", "60"])  # else the shell alone hears it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -60,15 +59,6 @@ def tmux(home: Home) -> Iterator[str]:
     subprocess.run([*words, "kill-server"], check=False, capture_output=True)  # there is none if the test failed
 
 
-def shows_beta(home: Home, terminal: Terminal) -> None:
-    """Attaches to beta in the pane that the terminal, attached to work, shows: there, and nowhere else."""
-    terminal.type(f"{home.path}/bin/sesh beta\r")  # tmux starts login shells, which have a PATH of their own
-    wait_until(lambda: home.summary("beta")["attached"] == 1)
-    assert home.summary("work")["attached"] == 1, "the outer terminal stays where it is"
-    assert home.sesh("--send", "beta", "echo a-$((40+2))", "--enter").code == 0
-    terminal.wait_for("a-42")
-
-
 def inside_tmux(home: Home, tmux: str) -> Terminal:
     """A terminal that is attached to work, in which a tmux was started; beta runs beside it."""
     home.sesh("--open", "beta")
@@ -77,19 +67,6 @@ def inside_tmux(home: Home, tmux: str) -> Terminal:
     terminal.type(f"{tmux} new\r")
     terminal.wait_for("[0]")
     return terminal
-
-
-def test_a_tmux_outlives_its_session_and_takes_no_later_one_of_that_name_for_it(home: Home, tmux: str) -> None:
-    terminal = inside_tmux(home, tmux)
-    terminal.type("echo be''fore\r")
-    terminal.wait_for("before")
-    assert home.sesh("--kill", "work").code == 0
-    assert terminal.exit_code() == 128 + signal.SIGHUP
-    terminal = home.terminal("work")
-    terminal.wait_for(PROMPT)
-    terminal.type(f"{tmux} attach\r")
-    terminal.wait_for("before")
-    shows_beta(home, terminal)
 
 
 def test_a_session_is_not_attached_in_itself_through_tmux(home: Home, tmux: str) -> None:

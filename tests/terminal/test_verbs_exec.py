@@ -47,11 +47,6 @@ def test_a_person_is_told_at_once_that_a_quiet_job_prints_nothing_into_a_file(ho
     wait_until(lambda: "r1" in home.names())
     home.sesh("--send", "r1", "--enter")
     assert told.exit_code() == 0
-    silent = home.terminal(command=["sh", "-c", line.format(shlex.join(home.command), "--print", ">out.txt")])
-    wait_until(lambda: "r1" in home.names())
-    home.sesh("--send", "r1", "--enter")
-    assert silent.exit_code() == 0
-    assert "prints nothing" not in silent.text()
 
 
 def test_words_after_the_dashes_reach_the_program_as_they_are(sesh: Sesh) -> None:
@@ -312,7 +307,7 @@ def test_a_job_whose_daemon_is_killed_is_255_as_it_has_run(home: Home) -> None:
 
 
 def test_a_reader_that_goes_away_is_met_in_silence(home: Home) -> None:
-    shell = f"{home.path}/bin/sesh --exec --follow -- seq 200000 | head -1; echo done"
+    shell = f"{home.path}/bin/sesh --exec --follow -- seq 30000 | head -1; echo done"
     done = subprocess.run(
         ["bash", "-c", shell], env=home.env, cwd=home.path, capture_output=True, timeout=20, check=False
     )

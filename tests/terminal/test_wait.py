@@ -27,7 +27,7 @@ def work(sesh: Sesh) -> None:
 
 @pytest.mark.usefixtures("work")
 def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Home) -> None:
-    typed(sesh, "sleep 0.7; touch ended")
+    typed(sesh, "sleep 0.3; touch ended")
     done = sesh("--wait", "work", "--prompt", "--timeout", "15", "--json")
     assert os.path.exists(f"{home.path}/ended")
     answer = done.json()
@@ -120,7 +120,7 @@ def test_of_several_conditions_the_answer_says_which(sesh: Sesh) -> None:
     typed(sesh, "sleep 0.2; echo o''ne; sleep 30")
     several = ("--wait", "work", "--exit", "--prompt", "--for", "^one$", "--idle", "1", "--timeout", "20")
     assert sesh(*several).stdout == "for: one\n"
-    assert sesh("--wait", "work", "--exit", "--prompt", "--for", "^two$", "--idle", "1").stdout == "idle\n"
+    assert sesh("--wait", "work", "--exit", "--prompt", "--for", "^two$", "--idle", "0.3").stdout == "idle\n"
     sesh("--send", "work", "--key", "C-c")
     assert sesh("--wait", "work", "--prompt", "--idle", "9").stdout == "prompt\n"
 
