@@ -242,8 +242,9 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
         assert lines(home, "ran") == 0
 
 
-@pytest.mark.parametrize("step", BORN)
-@pytest.mark.parametrize("gone", [False, True], ids=["gives-up", "is-killed"])
+@pytest.mark.parametrize(
+    ("step", "gone"), [("forked", True), ("claim", False), ("claim", True), ("claimed", False), ("started", True)]
+)
 def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str, gone: bool
 ) -> None:

@@ -84,11 +84,11 @@ def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
     assert peak < 3 * gate.LARGEST, peak
 
 
-@pytest.mark.parametrize("kind", ODD_ROWS)
-def test_a_malformed_row_is_left_out_and_said(evil: Evil, kind: str) -> None:
-    done = evil.sesh(f"row-{kind}", "--list")
-    assert (done.code, "good" in done.stdout) == (0, True)
-    assert done.stderr == "sesh: @evil: one row was left out: malformed, or too many\n"
+def test_a_malformed_row_is_left_out_and_said(evil: Evil) -> None:
+    for kind in ODD_ROWS:
+        done = evil.sesh(f"row-{kind}", "--list")
+        assert (done.code, "good" in done.stdout) == (0, True), kind
+        assert done.stderr == "sesh: @evil: one row was left out: malformed, or too many\n", kind
 
 
 def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> None:
@@ -104,26 +104,21 @@ def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> N
         assert_harmless(done.stdout + done.stderr)
 
 
-@pytest.mark.parametrize(
-    ("attack", "said"),
-    [
-        ("million", "values in one answer"),
-        ("deep", "not JSON"),
-        ("odd-error", "RESPONSE.error.code"),
-        ("misframes", "does not speak sesh's protocol"),
-        ("odd-welcome", "WELCOME.version"),
-        ("asks", "though nobody can be asked"),
-    ],
-)
-def test_what_is_not_of_its_shape_is_one_line(evil: Evil, attack: str, said: str) -> None:
-    done = evil.sesh(attack, "--list")
-    assert (done.code, done.stderr.count("\n"), said in done.stderr) == (1, 1, True), done
-
-
-@pytest.mark.parametrize(("attack", "form"), [("picture", "json"), ("picture-cells", "text")])
-def test_a_screen_in_another_shape_than_was_asked_for_is_one_line(evil: Evil, attack: str, form: str) -> None:
-    done = evil.sesh(attack, "--screen", "good", "--format", form)
-    assert (done.code, done.stderr.count("\n"), "malformed message: views.screen" in done.stderr) == (1, 1, True), done
+def test_what_is_not_of_its_shape_is_one_line(evil: Evil) -> None:
+    for attack, said in {
+        "million": "values in one answer",
+        "deep": "not JSON",
+        "odd-error": "RESPONSE.error.code",
+        "misframes": "does not speak sesh's protocol",
+        "odd-welcome": "WELCOME.version",
+        "asks": "though nobody can be asked",
+    }.items():
+        done = evil.sesh(attack, "--list")
+        assert (done.code, done.stderr.count("\n"), said in done.stderr) == (1, 1, True), done
+    for attack, form in (("picture", "json"), ("picture-cells", "text")):
+        done = evil.sesh(attack, "--screen", "good", "--format", form)
+        assert (done.code, done.stderr.count("\n")) == (1, 1), done
+        assert "malformed message: views.screen" in done.stderr
 
 
 def test_the_list_to_choose_from_stands_a_host_s_odd_screens(evil: Evil) -> None:
@@ -141,20 +136,20 @@ def test_notes_are_printable_and_not_without_end(evil: Evil) -> None:
     assert done.stderr.count("\n") == session_shapes.MOST_NOTES
 
 
-@pytest.mark.parametrize("attack", ["job-range", "odd-name"])
-def test_a_job_with_an_odd_code_or_name_is_one_line_and_255_as_it_may_run(evil: Evil, attack: str) -> None:
-    done = evil.sesh(attack, "--exec", "w", "--", "true")
-    assert (done.code, done.stderr.count("\n"), "malformed" in done.stderr) == (255, 1, True), done
+def test_a_job_with_an_odd_code_or_name_is_one_line_and_255_as_it_may_run(evil: Evil) -> None:
+    for attack in ("job-range", "odd-name"):
+        done = evil.sesh(attack, "--exec", "w", "--", "true")
+        assert (done.code, done.stderr.count("\n"), "malformed" in done.stderr) == (255, 1, True), done
 
 
-@pytest.mark.parametrize("attack", ["exit-range", "exit-name", "detach-name"])
-def test_an_odd_end_of_a_session_is_one_line_and_changes_no_file(evil: Evil, attack: str) -> None:
-    terminal = evil.attaches(attack)
-    assert terminal.exit_code() == 1
-    assert "malformed" in terminal.text()
-    assert_shown_harmless(terminal)
-    with open(os.path.join(evil.home.directory, ".recent"), encoding="utf-8") as file:
-        assert file.read() == "@evil work\n"
+def test_an_odd_end_of_a_session_is_one_line_and_changes_no_file(evil: Evil) -> None:
+    for attack in ("exit-range", "exit-name", "detach-name"):
+        terminal = evil.attaches(attack)
+        assert terminal.exit_code() == 1
+        assert "malformed" in terminal.text()
+        assert_shown_harmless(terminal)
+        with open(os.path.join(evil.home.directory, ".recent"), encoding="utf-8") as file:
+            assert file.read() == "@evil work\n"
 
 
 def test_notes_and_notices_reach_the_terminal_as_text(evil: Evil) -> None:

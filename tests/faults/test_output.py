@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
-from pathlib import Path
 
 import pytest
 
-from sesh import platform, protocol, system, writing
+from sesh import platform, protocol, system
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
 
@@ -37,21 +35,13 @@ def unnamed(pid: int) -> bool:
 
 
 @local
-@pytest.mark.parametrize("persist", [True, False])
-def test_what_the_emulator_is_far_behind_lies_on_disk_or_waits_and_is_not_lost(
-    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch, persist: bool
+def test_what_the_emulator_is_far_behind_waits_and_is_not_lost(
+    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session that is to leave nothing on disk has its program wait."""
-    before, whole = sorted(os.listdir(home.directory)), writing.unnamed_file
-
-    def noted() -> int:
-        descriptor = whole()
-        home.write("mode", f"{stat.S_IMODE(os.stat(descriptor).st_mode):o}")
-        return descriptor
-
-    monkeypatch.setattr(writing, "unnamed_file", noted)
+    before = sorted(os.listdir(home.directory))
     monkeypatch.setattr("sesh.daemon.screen.model.LULL", 1000.0)
-    pid = daemons.quiet("work", FLOOD, directory=home.path, persist=persist)
+    pid = daemons.quiet("work", FLOOD, directory=home.path, persist=False)
     begun = daemons.ask("work", "status")["session"]["position"]
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
@@ -59,8 +49,6 @@ def test_what_the_emulator_is_far_behind_lies_on_disk_or_waits_and_is_not_lost(
     assert daemons.show("work", "logs", lines=3001).split("\n") == [f"{0:0120}", *map(str, range(1, 3001)), ""]
     size = 30_000 * (120 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
     assert daemons.ask("work", "status")["session"]["position"] == begun + size
-    assert os.path.exists(f"{home.path}/mode") == persist
-    assert not persist or Path(home.path, "mode").read_text() == "600"
     assert not unnamed(pid)
     assert resident(pid) < 60 << 20
     assert {name for name in os.listdir(home.directory) if name[:2] == ".u"} <= set(before)
@@ -108,10 +96,9 @@ while key := sys.stdin.buffer.read1(1):
 """
 
 
-@pytest.mark.parametrize("unit", [b"x\x1b[1;1;100;300${", b"a\x1b[1000000000000000000b\x1b[31m"])
-def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_echo(home: Home, unit: bytes) -> None:
+def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_echo(home: Home) -> None:
     """It cost the emulator minutes."""
-    program = home.write("program.py", PROGRAM.format(unit=unit))
+    program = home.write("program.py", PROGRAM.format(unit=b"a\x1b[1000000000000000000b\x1b[31m"))
     first = home.terminal("work", "--", sys.executable, program, columns=300, rows=100)
     first.wait_for("ready")
     first.type("g")

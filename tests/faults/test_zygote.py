@@ -80,9 +80,10 @@ def test_from_the_fourth_on_daemons_come_from_a_zygote_that_ends_before_the_last
     assert not os.path.exists(paths.zygote_directory())
 
 
-def test_a_session_from_a_zygote_has_its_creators_environment_directory_and_umask(
+def test_a_session_has_its_creators_environment_directory_umask_and_limits(
     daemons: Daemons, home: Home, zygote: int
 ) -> None:
+    """One with other limits does without the zygote."""
     own = os.umask(0o027)
     try:
         four = opened(daemons, "four", "/bin/sh", "-c", SHOW, MINE="own")
@@ -94,17 +95,14 @@ def test_a_session_from_a_zygote_has_its_creators_environment_directory_and_umas
     failed = home.sesh("--open", "five", "--", "/nowhere/at/all")
     assert (failed.code, "command not found" in failed.stderr) == (127, True)
     assert "five" not in home.names()
-
-
-def test_a_creator_with_other_limits_does_without_the_zygote(daemons: Daemons, zygote: int) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
     try:
-        four = opened(daemons, "four", "/bin/sh", "-c", "echo up to $(ulimit -n) files; exec sleep 100")
+        six = opened(daemons, "six", "/bin/sh", "-c", "echo up to $(ulimit -n) files; exec sleep 100")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert not forked(four)
-    assert "up to 200 files" in daemons.wait_for("four", "files")
+    assert not forked(six)
+    assert "up to 200 files" in daemons.wait_for("six", "files")
 
 
 def test_a_zygote_that_hangs_or_dies_keeps_no_session_from_starting_or_going_on(
