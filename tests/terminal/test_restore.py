@@ -232,28 +232,22 @@ def test_a_lost_job_is_a_job_again(home: Home) -> None:
     started(home, "server  in ~")
 
 
-def test_what_cannot_start_is_said_and_stays_lost(home: Home) -> None:
+def test_what_cannot_start_is_said_and_stays_lost_and_a_directory_that_has_gone_too(home: Home) -> None:
     command = home.write("bin/gone", AGENT, mode=0o755)
     for name in ("a", "b"):
         home.sesh("--open", name, "--", "gone" if name == "a" else "agent")
         shown(home, name, "ready")
-    lose(home, "a", "b")
-    os.unlink(command)
-    done = home.sesh("--restore")
-    assert (done.code, done.stdout) == (1, "b waits for Enter to run again: agent\n")
-    assert "a was not started: " in done.stderr
-    assert states(home) == {"a": "lost", "b": "running"}
-    assert home.sesh("--logs", "a").stdout.startswith("ready")
-
-
-def test_a_directory_that_has_gone_is_said_with_the_name(home: Home) -> None:
     os.mkdir(f"{home.path}/src")
-    home.sesh("--open", "a", "src")
-    lose(home, "a")
+    home.sesh("--open", "c", "src")
+    lose(home, "a", "b", "c")
+    os.unlink(command)
     os.rmdir(f"{home.path}/src")
     done = home.sesh("--restore")
-    assert done.code == 0
-    assert f"a: there is no directory {home.path}/src any more; starting in your home directory" in done.stderr
+    assert (done.code, done.stdout) == (1, "b waits for Enter to run again: agent\nstarted c: bash\n")
+    assert "a was not started: " in done.stderr
+    assert f"c: there is no directory {home.path}/src any more; starting in your home directory" in done.stderr
+    assert states(home) == {"a": "lost", "b": "running", "c": "running"}
+    assert home.sesh("--logs", "a").stdout.startswith("ready")
 
 
 def test_variables_of_env_are_kept_by_name_alone_and_that_is_said(home: Home) -> None:
@@ -273,7 +267,7 @@ def test_variables_of_env_are_kept_by_name_alone_and_that_is_said(home: Home) ->
     assert home.sesh("--run", "b", "--", "echo $TOKEN").stdout == "again\n"
 
 
-def test_a_text_with_enter_does_not_start_the_waiting_command(home: Home) -> None:
+def test_a_text_with_enter_does_not_start_the_waiting_command_and_ctrl_c_ends_it_unrun(home: Home) -> None:
     """It was thrown away, said to be submitted, and the command ran."""
     home.sesh("--open", "web", "--", "server", "80")
     started(home, "server 80 in ~")
@@ -283,8 +277,12 @@ def test_a_text_with_enter_does_not_start_the_waiting_command(home: Home) -> Non
     assert (sent.code, sent.json()["error"]["code"]) == (1, "busy")
     assert "web waits for Enter to run again: server 80; nothing was typed" in sent.json()["error"]["message"]
     assert runs(home) == []
-    assert home.sesh("--send", "web", "--key", "Enter").code == 0
-    started(home, "server 80 in ~")
+    person = home.terminal("web")
+    person.wait_for("press Enter to run again: server 80")
+    person.type("\x03")
+    assert person.exit_code() == 130
+    person.wait_for("[web ended by SIGINT]")
+    assert (runs(home), home.names()) == ([], [])
 
 
 def test_what_a_full_screen_program_showed_stands_above_it_too(home: Home) -> None:
@@ -319,19 +317,6 @@ def test_a_waiting_command_runs_at_enter_and_its_old_output_is_no_part_of_the_qu
     person.wait_for(re.compile("again: make -j8\nready -j8"))
     person.type("\x04")
     assert person.exit_code() == 0
-
-
-def test_ctrl_c_at_the_waiting_command_ends_it_unrun(home: Home) -> None:
-    home.sesh("--open", "build", "--", "make")
-    started(home, "make  in ~")
-    lose(home, "build")
-    home.sesh("--restore")
-    person = home.terminal("build")
-    person.wait_for("press Enter to run again: make")
-    person.type("\x03")
-    assert person.exit_code() == 130
-    person.wait_for("[build ended by SIGINT]")
-    assert (runs(home), home.names()) == ([], [])
 
 
 def noted(home: Home, *words: str) -> bool:
@@ -382,7 +367,7 @@ def test_a_resume_command_is_kept_shown_and_forgotten(home: Home) -> None:
     assert "resume" not in home.sesh("--status", "b").stdout
 
 
-def test_a_program_inside_says_it_of_its_own_session(home: Home) -> None:
+def test_a_program_inside_says_it_of_its_own_session_and_outside_it_takes_a_name(home: Home) -> None:
     home.sesh("--open", "a")
     home.sesh("--open", "b")
     assert home.sesh("--run", "a", "--", "sesh --resume-with -- agent --resume 1").stdout == ""
@@ -391,17 +376,11 @@ def test_a_program_inside_says_it_of_its_own_session(home: Home) -> None:
     hook = "hook() { setsid -w sesh --resume-with -- agent --resume 2 </dev/null; }; hook"
     home.sesh("--run", "a", "--", hook)
     assert home.summary("a")["resume"] == ["agent", "--resume", "2"], "agents run hooks without a terminal"
-    home.sesh("--run", "a", "--", "sesh --resume-with --")
-    assert home.summary("a")["resume"] is None
-
-
-def test_outside_of_any_session_it_takes_a_name(home: Home) -> None:
-    home.sesh("--open", "a")
     done = home.sesh("--resume-with", "--", "agent")
     assert done.code == 1, "2 would be a veto to an agent that called a hook"
     assert "--resume-with works only inside a session" in done.stderr
     assert home.terminal("--resume-with", "--", "agent", env={"SESH_SESSION": "a"}).exit_code() == 1
-    assert home.summary("a")["resume"] is None
+    assert home.summary("a")["resume"] == ["agent", "--resume", "2"]
     done = home.sesh("--resume-with", "nosuch", "--json", "--", "agent")
     assert (done.code, done.json()["error"]["code"]) == (1, "not_found")
 

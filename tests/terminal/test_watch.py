@@ -232,8 +232,9 @@ def test_a_line_is_for_the_question_at_which_it_was_begun(terminal: Open, sesh: 
 
 def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh) -> None:
     """One was in the shell after each look at a session."""
-    for name in ("one", "two"):
-        sesh("--open", name, "--", "sh", "-c", f"sesh --state failed 'no {name}'; echo in-{name}; sleep 60")
+    for name, text in (("one", "bm8gb25l"), ("two", "bm8gdHdv")):  # no one, no two
+        told = f"printf '\\033]7501;state=error:msg={text}\\007'"
+        sesh("--open", name, "--", "sh", "-c", f"{told}; echo in-{name}; sleep 60")
         assert sesh("--wait", name, "--for", f"in-{name}", "--since-start", "--timeout", "15").code == 0
     opened = terminal("--watch")
     for name, key in (("one", ""), ("two", "\x1b[B")):  # the mark stays where it was
@@ -281,7 +282,9 @@ def test_it_rings_and_tells_what_begins_to_wait_once(sesh: Sesh, home: Home) -> 
 
 
 def test_a_line_that_somebody_types_is_in_no_list(home: Home) -> None:
-    home.sesh("--open", "job", "--", "sh", "-c", "sesh --state working; echo compiling; exec sleep 60")
+    home.sesh(
+        "--open", "job", "--", "sh", "-c", "printf '\\033]7501;state=working\\007'; echo compiling; exec sleep 60"
+    )
     typing = home.terminal("job")
     typing.wait_for("compiling")
     typing.type("a note to myself")
