@@ -7,7 +7,6 @@ import shlex
 
 import pytest
 
-from sesh.cli import waiting
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, Terminal
@@ -74,20 +73,6 @@ def test_a_job_that_is_stopped_leaves_no_line_behind(home: Home, farm: Farm) -> 
     shell.type("exit\r")
     shell.exit_code()
     assert "connecting to" not in shell.text()
-
-
-def test_a_slow_host_is_named_and_a_fast_one_is_not(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    far = farm.host("box", proxied=True)
-    far.proxy.delay(0.15)
-    terminal = home.terminal("@box", "work")
-    wait_for_line(terminal)
-    terminal.wait_for(PROMPT)
-    assert "connecting to" not in terminal.text()
-    far.proxy.restore()
-    monkeypatch.setattr(waiting, "_CONNECTING_AFTER", 10)
-    fast = home.terminal("@box", "--list")
-    assert fast.exit_code() == 0
-    assert b"connecting" not in fast.raw
 
 
 def test_a_host_that_cannot_be_reached_is_told_of_on_the_row_that_was_free(home: Home, farm: Farm) -> None:

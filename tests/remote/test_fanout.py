@@ -205,18 +205,6 @@ def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, hosts: lis
     ]
 
 
-def test_the_live_list_of_several_hosts_has_them_all(home: Home, hosts: list[There]) -> None:
-    assert home.sesh(*BOTH, "--open", "work").code == 0
-    watching = home.start(*BOTH, "--list", "--watch", "--json")
-    assert watching.stdout is not None
-    found: list[str] = []
-    while len(found) < 2:
-        found = [row["host"] for row in json.loads(watching.stdout.readline())]
-    assert sorted(found) == ["one", "other"]
-    watching.send_signal(signal.SIGINT)
-    watching.wait(30)
-
-
 def test_much_output_of_a_host_waits_for_its_turn(
     home: Home, hosts: list[There], monkeypatch: pytest.MonkeyPatch
 ) -> None:
