@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sesh import wire
 from sesh.client.display import notification
 from sesh.config import in_quiet_hours
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
@@ -82,15 +83,21 @@ def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home:
     assert written(home, "told") == "waiting|tty-read|push it?|job|host\n"
 
 
-@pytest.mark.parametrize(("end", "attached"), [("--kill", True), ("Ctrl-C", False)])
-def test_what_a_person_ends_has_not_failed(sesh: Sesh, home: Home, end: str, attached: bool) -> None:
+@pytest.mark.parametrize(("end", "attached"), [("--kill", True), ("Ctrl-C", False), ("interrupt", True)])
+def test_what_a_person_ends_has_not_failed(
+    sesh: Sesh, home: Home, end: str, attached: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One's own `--kill` was told on one's own terminal: `job failed: exited 129`."""
+    monkeypatch.setenv("HOME", home.path)
+    monkeypatch.setenv("SESH_DIR", home.directory)
     hooks(home, on_failed='echo "$SESH_SESSION" >>failed', on_exit='echo "$SESH_SESSION" >>ended')
     terminal = here(home) if attached else None
     sesh("--open", "job", "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
     assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
     if end == "Ctrl-C":
         sesh("--send", "job", "--key", "C-c")
+    elif end == "interrupt":
+        wire.ask("job", "interrupt")
     else:
         sesh(end, "job")
     assert written(home, "ended") == "job\n"

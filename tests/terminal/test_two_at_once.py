@@ -107,6 +107,15 @@ def kill_and_open(race: Race) -> None:
 
 
 @pair
+def kill_all_and_kill(race: Race) -> None:
+    for name in "ab":
+        race.home.sesh("--open", name, *CAT)
+    race.run(("--kill-all", "-y", "--json"), ("--kill", "a", "--json"))
+    assert race.codes[0] == 0, race.story
+    assert race.check() == {}
+
+
+@pair
 def reload_and_rename(race: Race) -> None:
     race.home.sesh("--open", "w", *CAT)
     reloaded, renamed = race.run(("--reload", "w", "--json"), ("--rename", "w", "v", "--json"))
@@ -123,6 +132,14 @@ def open_and_sweep(race: Race) -> None:
     race.run(("--open", "w", "--json", *CAT), ("--sweep", "--older", "0", "--all", "-y", "--json"))
     assert race.codes == [0, 0], race.story
     assert race.check()["w"]["state"] == "running", race.story
+
+
+@pair
+def sweep_and_sweep(race: Race) -> None:
+    lost(race.home, "a", "b")
+    race.run(*[("--sweep", "--older", "0", "--all", "-y", "--json")] * 2)
+    assert race.codes == [0, 0], race.story
+    assert race.check() == {}
 
 
 @pair

@@ -71,6 +71,15 @@ def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, ses
     assert opened.exit_code() == 5
 
 
+def test_directory_and_command_are_not_applied_to_what_runs(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work")
+    opened = terminal("work", "/nowhere", "--", "false")
+    opened.wait_for_raw(b"work already runs; the directory /nowhere and the command are ignored")
+    opened.wait_for(" work already runs; ")  # the first screen covers what was printed
+    inside(opened)
+    left(opened, "work")
+
+
 def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> None:
     left(inside(terminal("one")), "one")
     left(inside(terminal("two")), "two")
@@ -261,6 +270,13 @@ def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Ope
     assert line not in opened.text()
     again = inside(terminal("work"))
     assert line not in again.text()
+
+
+def test_after_a_rename_the_client_says_so(terminal: Open, sesh: Sesh) -> None:
+    opened = inside(terminal("old"))
+    sesh("--rename", "old", "new")
+    left(opened, "new")
+    assert "[old is called new now]" in opened.text()
 
 
 def test_a_session_that_ends_while_somebody_knocks_is_created_anew(home: Home, terminal: Open) -> None:

@@ -326,3 +326,21 @@ def test_r13_the_end_of_stdin_neither_ends_the_job_nor_costs_processor_time(home
     for name, job in jobs.items():
         assert home.sesh("--send", name, "on", "--enter").code == 0
         assert job.wait(30) == 6
+
+
+def test_the_sesh_of_each_of_several_hosts_is_this_very_one(home: Home) -> None:
+    """`sesh @a @b --exec` ran `python -m sesh` for each host.
+
+    Where a directory named sesh lay, that was taken for it; and a deployed copy, which no Python finds by that name,
+    could not run it at all.
+    """
+    home.write("sesh/__init__.py", "")
+    home.write("sesh/__main__.py", "print('a stranger')\n")
+    home.write("no-ssh", "#!/bin/sh\necho 'ssh: no way there' >&2\nexit 255\n", mode=0o755)
+    home.env["SESH_SSH"] = os.path.join(home.path, "no-ssh")
+    program = "import sys; from sesh.__main__ import main; sys.exit(main())"
+    words = [sys.executable, "-I", "-c", program, "@a", "@b", "--exec", "--", "true"]
+    done = subprocess.run(words, cwd=home.path, env=home.env, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert [line.split(maxsplit=2)[:2] for line in done.stderr.splitlines()] == [["a", "failed"], ["b", "failed"]]
+    assert done.stderr.count("no way there") == 2

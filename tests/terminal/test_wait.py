@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, wait_until
+from tests.support import Home, Result, processes, wait_until
 from tests.terminal.test_grep import impatient
 
 Sesh = Callable[..., Result]
@@ -38,8 +39,8 @@ def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Ho
     assert sesh("--wait", "work", "--prompt", "--timeout", "5").code == 0  # it counts from the --send, long ago
 
 
-@pytest.mark.needs("fish")
-@pytest.mark.parametrize("shell", ["bash --norc", "fish"])
+@pytest.mark.needs("fish", "dash")
+@pytest.mark.parametrize("shell", ["bash --norc", "fish", "dash -i"])
 def test_keys_that_print_nothing_leave_the_prompt_met(sesh: Sesh, shell: str) -> None:
     """After an Escape at an idle prompt a wait for it never ended."""
     sesh("--open", "work", "--", *shell.split())
@@ -69,6 +70,8 @@ def test_another_program_that_reads_is_no_prompt(sesh: Sesh) -> None:
         assert sesh("--wait", "work", "--prompt", "--timeout", "0.4").code == 124, program
         sesh("--send", "work", "--key", "C-c")
         assert sesh("--wait", "work", "--prompt", "--timeout", "10").code == 0
+    typed(sesh, "python3")
+    assert sesh("--wait", "work", "--prompt", "--timeout", "0.4").code == 124
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
@@ -146,7 +149,14 @@ def test_a_jobs_code_outlives_the_job_and_who_waited(sesh: Sesh, home: Home) -> 
 
 
 @pytest.mark.usefixtures("work")
-def test_an_end_that_was_not_waited_for_is_an_error(sesh: Sesh, home: Home) -> None:
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the moment at which it waits is told from /proc")
+def test_ctrl_c_leaves_the_session_alone_and_an_end_that_was_not_waited_for_is_an_error(sesh: Sesh, home: Home) -> None:
+    interrupted = home.start("--wait", "work")
+    wait_until(lambda: processes.connected(interrupted.pid))
+    interrupted.send_signal(signal.SIGINT)
+    interrupted.communicate(timeout=30)
+    assert interrupted.returncode in (130, -signal.SIGINT)
+    assert home.names() == ["work"]
     waiting = home.start("--wait", "work", "--for", "never")
     typed(sesh, "sleep 0.2; exit 4")
     _, err = waiting.communicate(timeout=30)

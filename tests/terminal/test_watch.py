@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import termios
 from collections.abc import Callable
 
 import pytest
@@ -180,6 +181,23 @@ def test_a_key_answers_no_question_that_came_after_the_picture(terminal: Open, s
     assert "got" not in sesh("--screen", "job").stdout
     opened.type("n")
     opened.wait_until(lambda: "got=n" in sesh("--screen", "job").stdout)
+
+
+@tells
+def test_a_key_before_anything_was_shown_answers_nothing(home: Home) -> None:
+    asking(home.sesh, "job", ASKS)
+    opened = home.terminal(command=["bash"])
+    opened.wait_for(PROMPT)
+    opened.type("until [ -e go ]; do sleep 0.02; done; sesh --watch\r")
+    opened.wait_for("--watch\n")
+    opened.wait_until(lambda: opened.termios()[3] & termios.ECHO, what="bash has left the terminal to what it runs")
+    opened.type("y")
+    opened.wait_for("--watch\ny")
+    home.write("go", "")
+    opened.wait_for("> job")
+    opened.type("n")
+    opened.wait_until(lambda: "got=" in home.sesh("--screen", "job").stdout)
+    assert "got=y" not in home.sesh("--screen", "job").stdout
 
 
 @tells
