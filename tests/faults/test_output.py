@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -30,7 +31,10 @@ local = pytest.mark.skipif(
 
 def unnamed(pid: int) -> bool:
     """Tell whether a daemon has a file without a name open, but for memory that outlives `exec`."""
-    names = [os.readlink(f"/proc/{pid}/fd/{entry}") for entry in os.listdir(f"/proc/{pid}/fd")]
+    names = []
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # one that was open for that moment only
+            names.append(os.readlink(f"/proc/{pid}/fd/{entry}"))
     return any(name.endswith(" (deleted)") and "memfd" not in name for name in names)
 
 
