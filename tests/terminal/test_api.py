@@ -64,7 +64,7 @@ def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait(work: Ses
     assert work.wait(prompt=True, timeout=20).met == "prompt"
     with pytest.raises(TimedOut):
         work.wait(idle=50, timeout=0.1)
-    job = Session("job").exec(["sleep", "50"], timeout=0.1)
+    job = Session("job").exec(["sleep", "50"], timeout=3)  # in which its daemon starts, too
     assert (job.timed_out, job.exit_code) == (True, 124)
 
 

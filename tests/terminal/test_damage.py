@@ -137,16 +137,27 @@ def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh:
 
 
 def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: Sesh) -> None:
-    for kind in KINDS:
-        assert "internal error" not in sesh("--open", "gone").stderr
+    def lost() -> str:
+        """The path of the checkpoint of the session, whose daemon is killed."""
         record = read(home, "gone.json")
         os.kill(record["daemon_pid"], signal.SIGKILL)
-        wait_until(lambda record=record: not identity.start_time(record["daemon_pid"]))  # type: ignore[misc]
-        checkpoint = os.path.join(home.directory, f".checkpoint.{record['id']}")
+        wait_until(lambda: not identity.start_time(record["daemon_pid"]))
+        wait_until(lambda: sesh("--status", "gone", "--json").json()["state"] == "lost")
+        return os.path.join(home.directory, f".checkpoint.{record['id']}")
+
+    sesh("--open", "gone")
+    checkpoint = lost()
+    for kind in KINDS:
         put(checkpoint, kind)
         listed = sesh("--list", "--json")
         assert (listed.code, [each["state"] for each in listed.json()]) == (0, ["lost"]), kind
         for words in (["--logs", "gone"], ["--screen", "gone"]):
             done = sesh(*words)
             assert (done.code, "internal error" in done.stderr) == (1, False), (kind, words, done)
+    for kind in ("no JSON", "nested", "a FIFO"):
+        put(checkpoint, kind)
+        opened = sesh("--open", "gone")
+        assert (opened.code, "internal error" in opened.stderr) == (0, False), (kind, opened)
+        checkpoint = lost()
+    put(checkpoint, "a directory")
     assert "internal error" not in sesh("--open", "gone").stderr

@@ -15,7 +15,7 @@ TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "statu
 """Those that clients already know."""
 
 
-def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
+def an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
     async def story(agent: Agent) -> None:
         words = {"directory": home.path, "env": {"COLOUR": "blue"}, "labels": {"by": "me"}, "size": "200x50"}
         opened = await agent.call("open", name="work", **words)
@@ -67,7 +67,7 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
     assert home.names() == []
 
 
-def test_what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> None:
+def what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> None:
     lines = [f"{number} {'x' * (number % 150 + 1)}" for number in range(1, 601)]
     home.write("lines", "\n".join(lines) + "\n")
 
@@ -106,7 +106,7 @@ def test_what_was_cut_off_is_read_with_the_arguments_of_the_hint(home: Home) -> 
     driven(home, story)
 
 
-def test_every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(home: Home) -> None:
+def every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(home: Home) -> None:
     async def story(agent: Agent) -> None:
         tools = (await agent.client.list_tools()).tools
         assert {tool.name for tool in tools} >= TOOLS
@@ -137,7 +137,7 @@ def test_every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(h
     driven(home, story)
 
 
-def test_a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Home) -> None:
+def a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Home) -> None:
     import anyio
 
     async def story(agent: Agent) -> None:
@@ -161,7 +161,7 @@ async def _foreground(agent: Agent) -> object:
     return ((await agent.call("status", name="work"))["sessions"][0].get("foreground") or {}).get("command")
 
 
-def test_what_runs_goes_on_when_the_agent_goes(home: Home) -> None:
+def what_runs_goes_on_when_the_agent_goes(home: Home) -> None:
     import anyio
 
     async def story(agent: Agent) -> None:
@@ -192,6 +192,22 @@ def test_what_runs_goes_on_when_the_agent_goes(home: Home) -> None:
 
     driven(home, story)
     assert os.path.exists(os.path.join(home.path, "done"))
+
+
+def test_an_agent_works_learns_what_it_needs_and_what_it_runs_goes_on() -> None:
+    """In one test: whatever process tells the first of these stories loads the SDK, which takes seconds."""
+    for story in (
+        an_agent_works_in_a_session_that_a_person_sees,
+        what_was_cut_off_is_read_with_the_arguments_of_the_hint,
+        every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do,
+        a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled,
+        what_runs_goes_on_when_the_agent_goes,
+    ):
+        home = Home()
+        try:
+            story(home)
+        finally:
+            home.close()
 
 
 def test_all_that_the_agent_opened_is_closed_and_nothing_else(home: Home) -> None:
