@@ -115,12 +115,14 @@ class Storm:
     # -- what breaks
 
     def rounds(self, count: int, breaks: tuple[Break, ...] = ()) -> None:
-        """Breaks the link so often, spread over the stream."""
+        """Breaks the link so often, spread over the stream; none comes a second time before each has come once."""
+        deck: list[Break] = []
         moments = sorted(self.random.sample(range(1, len(self.data) - 1), 2 * count))
         for begins, ends in zip(moments[::2], moments[1::2], strict=True):
             self.allow(ends)
             self.printed(begins)
-            each = self.random.choice(breaks or BREAKS)
+            deck = deck or self.random.sample(breaks or BREAKS, len(breaks or BREAKS))
+            each = deck.pop()
             self.story.append(f"{each.name} {begins}..{ends}")
             each.blow(self, ends)
             if self.random.random() < 0.7:  # else the link breaks again before it is back, or as it comes
