@@ -423,7 +423,7 @@ def test_a_command_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) 
     os.close(writing)
 
 
-def test_what_was_asked_before_a_command_is_not_said_of_it(home: Home) -> None:
+def test_what_is_typed_ahead_beside_a_command_goes_to_the_shell_and_an_answer_to_nobody(home: Home) -> None:
     """An old notification was reported by each --run, and what was typed ahead at the terminal was dropped."""
     home.sesh("--open", "work")
     home.sesh("--run", "work", "--", r"printf '\033]9;old news\a'")
@@ -436,20 +436,14 @@ def test_what_was_asked_before_a_command_is_not_said_of_it(home: Home) -> None:
     home.write("go", "")
     shell.wait_for("typed-ahead")
     assert "work waits" not in shell.text()
-
-
-def test_an_answer_typed_where_nobody_takes_it_is_no_command_for_the_shell(home: Home) -> None:
-    """A password typed there was run, and stood in the shell's history."""
-    home.sesh("--open", "work")
-    shell = home.terminal("outer")
-    shell.wait_for(PROMPT)
-    shell.type("sesh --run work -- 'read name; true'; echo ended=$?\r")
+    # A password typed where nobody took it was run, and stood in the shell's history.
+    shell.type("clear; sesh --run work -- 'read name; true'; echo asked=$?\r")
     shell.wait_for("work waits")
     shell.type("echo mis''typed\r")
     home.sesh("--send", "work", "Ada", "--enter")
-    shell.wait_for("ended=0")
+    shell.wait_for("asked=0")
     shell.type("echo la''st\r")
-    shell.wait_for("last")
+    shell.wait_for("\nlast")
     assert "mistyped" not in shell.text()
     assert "what was typed here meanwhile was dropped: the command did not get it" in shell.text()
 

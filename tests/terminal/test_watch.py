@@ -27,7 +27,7 @@ def test_the_list_follows_what_happens(terminal: Open, sesh: Sesh, home: Home) -
     sesh("--open", "work")
     opened = terminal("--watch")
     opened.wait_for(re.compile(r" NAME +STATE.*\n work +detached", re.DOTALL))
-    sesh("--open", "build", "/tmp")
+    sesh("--open", "build", "/tmp", "--", "sleep", "60")
     opened.wait_for(re.compile(r"\n build +detached .*/tmp"))
     other = terminal("work")
     opened.wait_for(re.compile(r"\n work +attached"))
@@ -35,9 +35,7 @@ def test_the_list_follows_what_happens(terminal: Open, sesh: Sesh, home: Home) -
     opened.wait_for(re.compile(r"\n work +detached"))
     sesh("--rename", "work", "play")
     opened.wait_for(re.compile(r"\n play +detached"))
-    sesh("--kill", "build")
-    opened.wait_until(lambda: "build" not in opened.text(), what="no build")
-    sesh("--kill", "play")
+    sesh("--kill", "build", "play")
     opened.wait_for("no sessions; `sesh NAME` creates one")
 
 
