@@ -15,7 +15,10 @@ import pytest
 
 from sesh import link_state
 from sesh.recovery.wake import Wake
+from sesh.remote import known
+from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
+from tests.remote.farm import Farm
 from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, Terminal, find, wait_until
 
@@ -110,6 +113,18 @@ def test_a_link_that_only_paused_is_kept(home: Home, far: There) -> None:
     far.goes_on()
     assert far.summary("work")["clients"][0]["id"] == client
     wait_until(lambda: len(far.held()) == 1)
+
+
+def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Farm) -> None:
+    box = farm.host("box", proxied=True)
+    terminal = attached(here)
+    known.record(Destination("box"), asks=True)
+    box.proxy.strand()
+    rest(terminal)
+    accepted = box.proxy.accepted
+    terminal.type("x")
+    wait_until(lambda: not terminal.pump(1.0))
+    assert box.proxy.accepted == accepted
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there waking shows as a change of routes")
