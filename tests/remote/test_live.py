@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sesh import link_state
+from sesh.ops import host_links
 from tests.remote.farm import Far, Farm
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
@@ -93,8 +94,11 @@ def test_a_link_that_is_lost_comes_back(
         watched.until(label(far, value))
 
 
-def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(home: Home, farm: Farm, watch: Watch) -> None:
+def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
+    home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody had asked for that link, and to get another it closed the ssh connection that they shared."""
+    monkeypatch.setattr(host_links, "_PAUSE", 1.0)  # one that had told nothing yet is held again soon, too
     far = farm.host("box")
     opened = home.terminal("@box", "work")
     opened.wait_for(PROMPT)
