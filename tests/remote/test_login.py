@@ -145,4 +145,5 @@ def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far) 
     out, err = following.communicate(timeout=30)
     assert following.returncode not in (0, -signal.SIGTERM), out
     assert "password" in err.decode()
+    wait_until(lambda: refusals(far) > before, what="sshd notes the refusal")
     assert refusals(far) == before + 1
