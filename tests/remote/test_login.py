@@ -79,6 +79,7 @@ def test_lost_links_are_tried_once_and_one_password_asked_for_on_enter(home: Hom
     assert WANTED in terminal.text()
     while terminal.pump(LATER):
         continue
+    wait_until(lambda: refusals(far) > before, what="sshd notes the refusal")
     assert refusals(far) == before + 1
     terminal.type("\r")
     terminal.wait_for(f"{far.user}@127.0.0.1's password:")
