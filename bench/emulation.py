@@ -20,10 +20,10 @@ import json, sys, time
 
 core, path, size, folder = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 if core in ("fast", "full"):
-    from sesh.vt import tokenizer
+    from sesh.vt import bulk
     from sesh.vt.emulator import Emulator
     if core == "full":
-        tokenizer.SMALLEST = 1 << 60
+        bulk.SMALLEST = 1 << 60
     feed = Emulator(80, 24).feed
 else:
     sys.path.insert(0, folder)

@@ -16,7 +16,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import IN_MEMORY, OF_JOB
-from sesh.daemon.screen.model import UNLOADED_LAG
+from sesh.daemon.screen.model import MOMENT
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
 from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, TERMINATED, TIMED_OUT, Refused
@@ -287,7 +287,7 @@ class Ending:
     def _is_behind(self) -> bool:
         """True if the emulator has more to read than takes a moment, in which the daemon would answer nobody."""
         model = self.session.model
-        return model.has_work and model.lag > UNLOADED_LAG
+        return model.lag > MOMENT
 
     def due(self) -> bool:
         """Returns whether `tell` has anybody to tell. Asked each turn, as a finished screen does not wake the loop."""

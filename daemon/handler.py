@@ -231,8 +231,6 @@ class ClientHandler:
         if client.mode != RAW or client.connection.blocked:
             return None
         client.connection.feed(self._log)
-        if self._model.nothing_below():
-            return 0
         self._model.catch_up()
         emulator = self._model.emulator
         return 0 if emulator.alternate else emulator.rows_below()

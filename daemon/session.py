@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sesh import paths, platform, proc, protocol, system, wording
@@ -18,12 +17,12 @@ from sesh.daemon.activity.turn import Drawn
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
-from sesh.daemon.pty.answers import answer, answer_of_new, needs_terminal
+from sesh.daemon.pty.answers import answer, needs_terminal
 from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import CHECKPOINT_AFTER, MAX_ANSWERS, Pump
 from sesh.daemon.screen.checkpoint import Checkpointer
-from sesh.daemon.screen.model import UNLOADED_LAG, Model
+from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.history import CommandMarks, History
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.waits import Waits
@@ -271,15 +270,12 @@ class Session:
         while self._unanswered:
             kind, body, position = self._unanswered[0]
             terminal = None
-            reply = b""
-            if needs_terminal(kind) and not (self.model.loaded or self.log.base) and position <= UNLOADED_LAG:
-                reply = answer_of_new(kind, body, self.log.bytes(0, position))
-            if needs_terminal(kind) and not reply:
+            if needs_terminal(kind):
                 if not self.model.reach(position, max(0.0, until - time.monotonic())):
                     break
                 terminal = self.model.emulator
             self._unanswered.popleft()
-            reply = reply or answer(kind, body, terminal)
+            reply = answer(kind, body, terminal)
             if reply and self.pump.input.waiting("answers") < MAX_ANSWERS:
                 self.pump.type("answers", reply)
             if time.monotonic() >= until:
@@ -313,12 +309,13 @@ class Session:
         below = None if emulator.cursor_visible else rows[end:]
         return Shown(rows[:end], emulator.columns, emulator.rows, below, alternate=emulator.alternate)
 
-    def _drawn(self, load: Callable[[], bool]) -> Drawn | None:
-        """As for `Turn`: None without an emulator, unless it is to be loaded, and while it is behind."""
-        if not (self.model.loaded or load()) or not self.model.catch_up(ANSWER_TIME):
+    def _drawn(self) -> Drawn | None:
+        """As for `Turn`: None while the emulator is behind."""
+        if not self.model.catch_up(ANSWER_TIME):
             return None
         emulator = self.model.emulator
-        return [row[:] for row in emulator.screen.buffer], emulator.cursor[0] if emulator.cursor_visible else -1
+        rows = [(row.text[:], row.pens[:]) for row in emulator.screen.rows]
+        return rows, emulator.cursor[0] if emulator.cursor_visible else -1
 
     def left(self) -> None:
         """Notes that the last client has left."""

@@ -56,9 +56,6 @@ _KINDS = (
 """The kinds by the number of the group that has matched."""
 _OSC, _BELL = 20, 22
 
-REPLAYED = b";sesh=replay"
-"""The end of a mark that a replay sends (see `vt.marks`), of another sesh that runs in this session."""
-
 _ESCAPE = 0x1B
 _OPENERS = b"]P_X^"
 _ST, _ENQUIRY = b"\x1b\\", b"\x05"

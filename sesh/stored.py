@@ -79,17 +79,15 @@ class Facts(TypedDict):
 class ModelState(TypedDict):
     """A daemon's model of the screen as plain data.
 
-    `size`: columns and rows; `born`: those at the log's first byte. `resizes`: position, columns and rows of each.
-    `marks`: positions to which clients were fed, with the state there, None for one still ahead. `emulator`: see
-    `vt.emulator`, None for a fresh one.
+    `size`: columns and rows. `resizes`: position, columns and rows of each that is still ahead. `marks`: positions to
+    which clients were fed, with the state there, None for one still ahead. `emulator`: see `vt.render.saved`.
     """
 
     position: int
     size: list[int]
-    born: list[int]
     resizes: list[list[int]]
     marks: list[tuple[int, list[Any] | None]]
-    emulator: dict[str, Any] | None
+    emulator: dict[str, Any]
 
 
 class ScrolledOff(TypedDict):
@@ -102,7 +100,10 @@ class ScrolledOff(TypedDict):
 
 
 class CheckpointHeader(TypedDict, total=False):
-    """The first line of a checkpoint. `model`: the sizes at which its bytes are shown. `screen`: how many follow."""
+    """The first line of a checkpoint.
+
+    `drawn`: columns and rows for which its bytes are; `size`: those of the session. `screen`: how many bytes follow.
+    """
 
     format: int
     written: Moment
@@ -110,7 +111,8 @@ class CheckpointHeader(TypedDict, total=False):
     cwd: str
     title: str
     history: list[RunFacts]
-    model: ModelState
+    drawn: list[int]
+    size: list[int]
     scrollback: ScrolledOff
     screen: int
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -14,8 +15,6 @@ from pathlib import Path
 import wcwidth
 from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW
 from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE
-
-from bench.unicode.breaks import literal
 
 MODULE = Path(__file__).parents[2] / "sesh" / "vt" / "column_widths.py"
 
@@ -25,6 +24,22 @@ From STARTS[n] on, up to the next start, characters take WIDTHS[n] columns. U+FE
 narrow; U+FE0F makes the narrow emoji of WIDENED wide.
 """
 '''
+
+
+_LINE = 102
+"""Characters of a line of a literal."""
+
+
+def literal(name: str, text: str) -> str:
+    """An assignment of a text with escapes, in several lines."""
+    whole = textwrap.wrap(text, _LINE, break_on_hyphens=False)
+    at = 0
+    while at < len(whole) - 1:  # no escape is cut
+        cut = whole[at].rfind("\\")
+        if cut > _LINE - 10:
+            whole[at], whole[at + 1] = whole[at][:cut], whole[at][cut:] + whole[at + 1]
+        at += 1
+    return f"{name} = (\n" + "".join(f'    "{line}"\n' for line in whole) + ")"
 
 
 def _escaped(codes: Iterable[int]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from sesh.vt.graphemes import WIDTH
+from sesh.vt.graphemes import width
 
 _CHARACTERS = [code for code in range(0x20, 0x110000) if not (0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000)]
 
@@ -22,12 +22,12 @@ def xterm(path: Path) -> list[int]:
     """The widths of `mk_wcwidth`, as xterm has it by default; -1 for what Unicode does not have."""
     text = path.read_text(encoding="utf-8")
     widths = [1] * 0x110000
-    for name, width in (("unknowns", -1), ("doublewidth", 2), ("combining", 0), ("formatting", 0)):
+    for name, columns in (("unknowns", -1), ("doublewidth", 2), ("combining", 0), ("formatting", 0)):
         table = text.split(f"interval {name}[]", 1)[1].split("};", 1)[0]
         for first, last in re.findall(r"\{\s*0x([0-9A-Fa-f]+),\s*0x([0-9A-Fa-f]+)\s*\}", table):
             for code in range(int(first, 16), min(int(last, 16), 0x10FFFF) + 1):
                 if name != "unknowns" or not _is_private(code):
-                    widths[code] = width
+                    widths[code] = columns
     widths[0xAD] = 1
     return widths
 
@@ -52,9 +52,9 @@ def differences(first: list[int], second: list[int]) -> Iterator[tuple[int, int,
     """Ranges in which both have the same width and ours is another: first and last character, their width, ours."""
 
     def widths(code: int) -> tuple[int, int]:
-        return first[code], WIDTH[chr(code)]
+        return first[code], width(chr(code))
 
-    found = [code for code in _CHARACTERS if first[code] == second[code] >= 0 and first[code] != WIDTH[chr(code)]]
+    found = [code for code in _CHARACTERS if first[code] == second[code] >= 0 and first[code] != width(chr(code))]
     for _, group in groupby(enumerate(found), lambda pair: (pair[1] - pair[0], *widths(pair[1]))):
         codes = [code for _, code in group]
         yield (codes[0], codes[-1], *widths(codes[0]))

@@ -76,14 +76,11 @@ class Replica:
 
     def grapheme(self, row: int, column: int) -> str:
         """Return the text of a cell; empty for the right half of a wide character."""
-        return self.screen.rows[row].grapheme(column)
+        return self.screen.rows[row].text[column]
 
     def before(self, row: int, column: int) -> str:
         """Return something that is the same as long as the text before this column is."""
-        text = self.screen.rows[row].text
-        if text is not None and column <= len(text):
-            return text[:column]
-        return "".join(self.grapheme(row, x) for x in range(column))
+        return "".join(self.screen.rows[row].text[:column])
 
     def drawn(
         self, row: int, cells: dict[int, str], column: int, *, underlined: bool, kept: dict[int, str] | None

@@ -26,7 +26,6 @@ from sesh.daemon.shell import shells
 from sesh.keynames import Key
 from sesh.loop.timers import Timers
 from sesh.moments import STEADY
-from sesh.queries import REPLAYED
 from sesh.stored import Facts
 from sesh.typed import LONGEST, pressed
 from sesh.wording import one_line
@@ -57,7 +56,7 @@ _SOON = 0.01
 _INTERRUPTED = 10.0
 """Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
 _DRAWN = 1.0
-"""Seconds after a key, or the start, in which output loads no emulator: an echo, a completion, a prompt."""
+"""Seconds after a key in which output is an echo, a completion or a prompt."""
 _DOZE = 0.4
 """Seconds between two looks at a program that works, whose output is read only then if it is little and nobody is
 connected."""
@@ -78,7 +77,7 @@ class Activity:
         pump: Pump,
         timers: Timers,
         screen: Callable[[], Shown | None],
-        drawn: Callable[[Callable[[], bool]], Drawn | None],
+        drawn: Callable[[], Drawn | None],
         emit: Callable[..., None],
         looked: Callable[[], None],
     ) -> None:
@@ -207,9 +206,8 @@ class Activity:
 
     def marked(self, body: bytes) -> None:
         """Takes a mark of the shell: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
-        if not body.endswith(REPLAYED):
-            group = self._group()
-            self._begun, self._prompted = (group, 0) if body[:1] == b"C" else (0, group)
+        group = self._group()
+        self._begun, self._prompted = (group, 0) if body[:1] == b"C" else (0, group)
         if body[:1] == b"A":
             self.report(lambda reports, head: reports.ended(head))
 
@@ -347,16 +345,9 @@ class Activity:
     def _silent(self) -> float:
         """Seconds since the program showed something, or was typed to."""
         pty, head, turn = self._pump.pty, self._pump.log.head, self._turn
-        turn.look(head, self.stirred_at, raw=pty is not None and self._pump.running and pty.raw(), load=self._draws)
+        turn.look(head, self.stirred_at, raw=pty is not None and self._pump.running and pty.raw())
         at = max(self._key_at, turn.changed_at) if turn.compared else self.stirred_at
         return time.monotonic() - at
-
-    def _draws(self) -> bool:
-        """Returns whether the output of a program that reads keys is worth an emulator: no prompt, and no echo."""
-        pty, begun = self._pump.pty, STEADY.now() - self._facts["created"] < _DRAWN
-        if pty is None or begun or time.monotonic() - self._key_at < _DRAWN:
-            return False
-        return not self._stands_at_prompt(pty, pty.foreground(), raw=True)
 
     def _take(self, standing: Standing) -> None:
         """Keeps a standing; reports one that differs from the last."""

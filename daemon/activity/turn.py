@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 
 from sesh.daemon.activity.question import in_new_rows, offers, words_of
-from sesh.vt.cell import Cell
+from sesh.vt.pen import Pen
 
-Drawn = tuple[list[list[Cell]], int]
-"""The cells of a screen, and the row of its cursor, -1 for a hidden one."""
+Drawn = tuple[list[tuple[list[str], list[Pen]]], int]
+"""The graphemes and pens of each row of a screen, and the row of its cursor, -1 for a hidden one."""
 TurnState = tuple[bool, bool, float, int, list[str]]
 
 WORKED, OVER = 3.0, 3.0
@@ -28,11 +28,10 @@ _TRICKLE = 14 << 10
 class Turn:
     """The turn of one session's program.
 
-    `drawn` returns what the screen shows; None if the emulator does not come to it soon, or is not loaded and what it
-    is given says that it shall not be.
+    `drawn` returns what the screen shows; None if the emulator does not come to it soon.
     """
 
-    def __init__(self, drawn: Callable[[Callable[[], bool]], Drawn | None]) -> None:
+    def __init__(self, drawn: Callable[[], Drawn | None]) -> None:
         self._show = drawn
         self._drawn: Drawn = [], -1
         self._head = -1
@@ -52,18 +51,18 @@ class Turn:
         """Notes that somebody has typed: another turn begins."""
         self._began, self._worked, self.over = None, False, False
 
-    def look(self, head: int, printed_at: float, *, raw: bool, load: Callable[[], bool]) -> None:
-        """Looks for change: of a cell or, in canonical mode and before there is an emulator, any output.
+    def look(self, head: int, printed_at: float, *, raw: bool) -> None:
+        """Looks for change: of a cell or, in canonical mode, any output.
 
         `head`: the log's; `printed_at`: the time (monotonic) of its last bytes.
         """
         printed, self._head = head - self._head, head
         self.fresh = printed != 0
-        drawn = self._show(load) if raw and self.fresh else None
+        drawn = self._show() if raw and self.fresh else None
         self.compared = raw and (drawn is not None if self.fresh else self.compared)
         if drawn is not None:
             (before, _), (cells, _) = self._drawn, drawn
-            resized = before and (len(before), len(before[0])) != (len(cells), len(cells[0]))
+            resized = before and (len(before), len(before[0][0])) != (len(cells), len(cells[0][0]))
             changed = sum(map(operator.ne, before, cells)) if before else len(cells)
             if resized or changed > 1:
                 self._offers = None
@@ -91,11 +90,11 @@ class Turn:
         return self._worked and self._offers is True
 
     def _words(self) -> list[str]:
-        return [words_of("".join([cell.data for cell in row])) for row in self._drawn[0]]
+        return [words_of("".join(text)) for text, _ in self._drawn[0]]
 
     def question(self) -> str | None:
         """What it asks now that its turn is over; None as long as the emulator is behind."""
-        drawn = self._show(lambda: True)
+        drawn = self._show()
         if drawn is None:
             return None
         self._drawn, (_, row) = drawn, drawn

@@ -17,8 +17,8 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError
 from sesh.messages import Answer
 from sesh.schema import AttachedClient
+from sesh.vt.modes import Stacks
 from sesh.vt.render.viewport import Viewport
-from sesh.vt.screen import Stacks
 from sesh.wording import plain
 
 if TYPE_CHECKING:

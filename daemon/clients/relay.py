@@ -11,8 +11,7 @@ from sesh.daemon.clients.connection import ASIDE, ATTACH, DRAWN, ENTER, HELD, RA
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
-from sesh.daemon.screen.model import CATCH_UP_TIME, UNLOADED_LAG, Model
-from sesh.daemon.screen.simple_output import REPLAY_SAFE_LIMIT, replay_safe
+from sesh.daemon.screen.model import CATCH_UP_TIME, MOMENT, Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.overlay import overlay
@@ -183,10 +182,6 @@ class Relay:
                 self._send_from_start(client)
             return False
         model = self.model
-        if not model.loaded:
-            model.step()
-            for client in waiting:  # loading the emulator takes longer than what waits for it
-                client.needed_at = max(client.needed_at, time.monotonic())
         until = min(client.needed_at for client in waiting) + CATCH_UP_TIME
         model.skip_ahead()
         awaited = self._awaits_emulator()
@@ -200,7 +195,7 @@ class Relay:
         for client in waiting:
             if behind:  # the screen that the emulator has come to, after a long wait; what is little always comes first
                 short = ATTACH_TIME if model.near(self.log.head) else 0.0
-                most = RETURN_TIME if client.needs == RESYNC or model.lag <= UNLOADED_LAG else short
+                most = RETURN_TIME if client.needs == RESYNC or model.lag <= MOMENT else short
                 due = client.needs in (ATTACH, RESYNC) and now - client.needed_at >= most
             elif client.needed_at == _AFTER_IMAGE:
                 due = not model.in_image
@@ -257,18 +252,10 @@ class Relay:
         self.model.catch_up()  # the screen is wanted soon, and at once if the client leaves
 
     def _from_start(self, client: Client) -> bool:
-        """Returns whether a client gets the session's bytes from the first one on, which needs no emulator.
-
-        The creator does; a later client does if those bytes do no more than a screen made from them would.
-        """
+        """Returns whether a client gets the session's bytes from the first one on: the creator does."""
         new = client.needs == ATTACH and client.mode == RAW and client.left_at < 0 and not client.notice
-        unread = not self.seen and not self.model.loaded and self.log.base == 0 and self.log.head <= CLIENT_LAG
-        if not (new and unread):
-            return False
-        if client.creator:
-            return True
-        columns, rows = client.size[:2]
-        return self.log.head <= REPLAY_SAFE_LIMIT and replay_safe(self.log.bytes(0), columns, rows + client.lines)
+        unread = not self.seen and self.log.base == 0 and self.log.head <= CLIENT_LAG
+        return client.creator and new and unread
 
     def _send_from_start(self, client: Client) -> None:
         """Sends a clean screen, then the log from its first byte on."""

@@ -7,12 +7,10 @@ forms are those of XTerm's control sequences, DEC's manuals and kitty's keyboard
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Protocol
 
 from sesh.about import __version__
-from sesh.vt.modes import KEYPAD, SCREENS, initial
 
 
 class Terminal(Protocol):
@@ -82,29 +80,6 @@ def answer(kind: str, body: bytes, terminal: Terminal | None) -> bytes:
     return make(body) if make is not None else _FIXED.get(kind, b"")
 
 
-_FLAGS = re.compile(rb"\x1b[^ -~\x1b]*\[[^@-~\x1b<=>]*[<=>][^@-~\x1b]*u")
-_MODES = re.compile(rb"\x1b[^ -~\x1b]*\[([^@-~\x1b]*)[hlr]")
-"""Sequences that may change the keyboard flags (kitty), and modes. Controls may stand in them."""
-_NO_NUMBER = re.compile(rb"[^0-9:;]")
-
-
-def answer_of_new(kind: str, body: bytes, output: bytes) -> bytes:
-    """The answer of a terminal that was new before `output`, if that leaves what the query asks for as it is at first;
-    empty if only the emulator can tell. Most programs ask so before they have set anything."""
-    if kind == "kitty":
-        return b"" if _FLAGS.search(output) else b"\x1b[?0u"
-    if kind != "decrqm":
-        return b""
-    private, number = _mode_of(body)
-    if number > 65535 or number in SCREENS or number == KEYPAD:
-        return b""
-    for parameters in _MODES.findall(output):
-        named = _NO_NUMBER.sub(b"", parameters).replace(b":", b";").split(b";")
-        if b"%d" % number in [digits.lstrip(b"0") for digits in named]:
-            return b""
-    return _report(private, number, initial(number, private))
-
-
 def _number(text: bytes) -> int:
     """The decimal number at the beginning of `text`, up to its first semicolon; 0 if there is none."""
     digits = text.partition(b";")[0]
@@ -126,15 +101,10 @@ def _status(body: bytes) -> bytes:
 
 def _mode(body: bytes, terminal: Terminal) -> bytes:
     """DECRPM: 1 for set, 2 for reset, 0 for an unknown mode."""
-    private, number = _mode_of(body)
-    return _report(private, number, terminal.mode(number, private)) if number <= 65535 else b""
-
-
-def _mode_of(body: bytes) -> tuple[bool, int]:
-    return body.startswith(b"?"), _number(body.removeprefix(b"?").removesuffix(b"$p"))
-
-
-def _report(private: bool, number: int, state: bool | None) -> bytes:
+    private, number = body.startswith(b"?"), _number(body.removeprefix(b"?").removesuffix(b"$p"))
+    if number > 65535:
+        return b""
+    state = terminal.mode(number, private)
     value = 0 if state is None else 1 if state else 2
     return b"\x1b[%s%d;%d$y" % (b"?" if private else b"", number, value)
 

@@ -2,8 +2,7 @@
 
 Output arms one timer, and nothing else does: a session in which nothing happens writes nothing and never wakes up. What
 has scrolled off goes into a file of its own, to which only what is new is added, some lines in a turn of the loop; the
-screen is written behind it. If no emulator is loaded, that file has the output's bytes as they came, so that none is
-loaded for it.
+screen is written behind it, and behind that the output that the emulator has not read.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 from sesh.store import checkpoints
-from sesh.stored import CheckpointHeader, ModelState, ScrolledOff
+from sesh.stored import CheckpointHeader, ScrolledOff
 from sesh.vt.render.replay import replay, scrolled
 
 PAUSE = 4.0
@@ -27,20 +26,8 @@ CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
 """Seconds for the emulator before a checkpoint, and before the last one: as much as it may be behind takes less."""
 LONGEST_PAUSE = 60.0
 """Seconds to which the pause grows, twice as long each time, while checkpoints fail."""
-MOST_AS_CAME = 2 << 20
-"""Bytes of output that are kept as they came; for more the emulator is loaded."""
-_SCREEN_ERASED, _SCROLLBACK_ERASED = b"\x1b[2J", b"\x1b[3J"
-_NEAR = 16
-"""Bytes within which both erasures are one command's (`clear`)."""
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 """Errors that say nothing against the file that is written."""
-
-
-class _Output:
-    """What a file holds: the output as it came, from position `start` to `end`."""
-
-    def __init__(self, start: int, end: int) -> None:
-        self.start, self.end = start, end
 
 
 class _Lines:
@@ -54,20 +41,20 @@ class _Lines:
 class _Content:
     """What a checkpoint is to hold.
 
-    `position`: of the output up to which it shows it. `off`: the file that `parts` go into, behind what is there;
-    `held`: what that holds then.
+    `position`: of the output up to which it shows it. `header`: its own part of that. `off`: the file that `parts` go
+    into, behind what is there; `held`: what that holds then.
     """
 
     def __init__(
         self,
         position: int,
-        model: ModelState,
+        header: CheckpointHeader,
         screen: bytes,
         off: ScrolledOff,
-        held: _Output | _Lines,
+        held: _Lines,
         parts: Iterable[bytes],
     ) -> None:
-        self.position, self.model, self.screen = position, model, screen
+        self.position, self.header, self.screen = position, header, screen
         self.off, self.held, self.parts = off, held, parts
 
 
@@ -88,7 +75,7 @@ class Checkpointer:
         """The rest of the one that is being written."""
         self._off = checkpoints.scrolled_off(checkpoints.header(session_id))
         """What the last checkpoint says of the file with what scrolled off."""
-        self._held: _Output | _Lines | None = None
+        self._held: _Lines | None = None
         """What that file holds; None for nothing of use, as it is another process' or was found broken."""
         self._position = 0
         """That of the output up to which the last checkpoint shows it."""
@@ -134,19 +121,17 @@ class Checkpointer:
     def _writing(self, until: float) -> Generator[None, None, None]:
         """Writes a checkpoint in steps of some milliseconds. The emulator catches up with the present output first, but
         not beyond `until`."""
-        content = self._as_came()
-        if content is None:
-            head = self._log.head
-            while not self._model.loaded or (self._model.position < head and time.monotonic() < until):
-                self._model.step()
-                yield
-            content = self._lines()
+        head = self._log.head
+        while self._model.position < head and time.monotonic() < until:
+            self._model.step()
+            yield
+        content = self._content()
         off = content.off
         try:
             for part in content.parts:
                 off = checkpoints.extend(self._id, off, part)
                 yield
-            header: CheckpointHeader = {**self._header(), "model": content.model, "scrollback": off}
+            header: CheckpointHeader = {**self._header(), **content.header, "scrollback": off}
             checkpoints.write(self._id, header, content.screen)
         except BaseException as error:  # GeneratorExit too: it is not wanted any more
             if isinstance(error, OSError) and error.errno not in _PASSING:
@@ -166,22 +151,7 @@ class Checkpointer:
         except OSError:
             return  # the next one writes over it
 
-    def _as_came(self) -> _Content | None:
-        """The output's bytes; None if the emulator is loaded, or is to be."""
-        log, model = self._log, self._model
-        if model.loaded or log.base or log.head > MOST_AS_CAME:
-            return None
-        held = self._held if isinstance(self._held, _Output) else None
-        start, end = (held.start, held.end) if held is not None else (0, 0)
-        first = max(start, end - 2 * _NEAR)
-        new = log.bytes(first)
-        if cleared := _cleared(new):
-            start = end = first + cleared
-        off = self._file(held is None or cleared > 0)
-        new = new[end - first :]
-        return _Content(log.head, _sizes(model.dump(), start), b"", off, _Output(start, log.head), [new] if new else [])
-
-    def _lines(self) -> _Content:
+    def _content(self) -> _Content:
         """The lines of the scrollback, and the bytes that show the screen once an emulator has them: where this one is
         behind, the rest of the output stands at their end, whose lines scroll off then."""
         emulator = self._model.emulator
@@ -189,7 +159,7 @@ class Checkpointer:
         scrollback, columns = emulator.scrollback, emulator.columns
         source, completed = (scrollback.revision, columns), scrollback.completed
         most = 2 * scrollback.max_lines, 2 * scrollback_bytes(scrollback.max_lines)
-        held = self._held if isinstance(self._held, _Lines) and self._held.source == source else None
+        held = self._held if self._held is not None and self._held.source == source else None
         if held is None or completed - held.start > most[0] or self._off["bytes"] > most[1]:
             start = end = scrollback.first
             off = self._file(True)
@@ -200,26 +170,11 @@ class Checkpointer:
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
         screen += self._model.rest()[: checkpoints.LARGEST - len(screen)]
-        model: ModelState = {
-            "position": 0, "size": [self._model.columns, self._model.rows], "born": [columns, emulator.rows],
-            "resizes": [], "marks": [], "emulator": None,
-        }  # fmt: skip
+        size = [self._model.columns, self._model.rows]
+        header: CheckpointHeader = {"drawn": [columns, emulator.rows], "size": size}
         parts = (scrolled(lines, columns) for lines in scrollback.since(end))
-        return _Content(self._model.position, model, screen, off, _Lines(source, start, completed), parts)
+        return _Content(self._model.position, header, screen, off, _Lines(source, start, completed), parts)
 
     def _file(self, new: bool) -> ScrolledOff:
         """The file to go on with; a new one is not that which the last checkpoint needs."""
         return {"file": 1 - self._off["file"], "bytes": 0, "lines": self._model.max_lines} if new else self._off
-
-
-def _cleared(data: bytes) -> int:
-    """The offset behind which the last `clear` was printed; 0 if there is none. What was cleared is not kept."""
-    cleared = data.rfind(_SCROLLBACK_ERASED)
-    return cleared if cleared >= 0 and _SCREEN_ERASED in data[max(0, cleared - _NEAR) : cleared] else 0
-
-
-def _sizes(model: ModelState, start: int) -> ModelState:
-    """The state of a model whose first byte is at `start`."""
-    before = [size for position, *size in model["resizes"] if position <= start]
-    after = [[position - start, *size] for position, *size in model["resizes"] if position > start]
-    return {**model, "born": before[-1] if before else model["born"], "resizes": after}

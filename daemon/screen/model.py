@@ -1,20 +1,21 @@
-"""The emulator behind the relay: it reads the log at its own pace, and is loaded only when it is first needed."""
+"""The emulator behind the relay: it reads the log at its own pace."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import cast
 
 from sesh import system
 from sesh.bounds import SCROLLBACK, scrollback_bytes
 from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
 from sesh.daemon.pty.pty import TURN
-from sesh.daemon.screen.simple_output import leaves_nothing_below
 from sesh.loop.timers import Timers
 from sesh.stored import ModelState
 from sesh.vt.emulator import Emulator
-from sesh.vt.screen import Stacks
+from sesh.vt.modes import Stacks
+from sesh.vt.render.saved import Saved, restored, saved
 
 Snapshot = tuple[int, bool, Stacks, int]
 """The number of scrolled lines, True for the alternate screen, what was pushed, and the cursor's row."""
@@ -27,12 +28,10 @@ LULL = 0.03
 """Seconds without output after which a burst is over."""
 OVERDUE, LIGHT = 0.1, 1 << 20
 """Seconds after which the emulator waits for no lull, and the bytes for each of them up to which output is no burst."""
-UNLOADED_LAG = 64 << 10
-"""Bytes for which the emulator is not loaded: a small session at which nobody looks stays small."""
-UNLOADED_PLAIN_LAG = 1 << 20
-"""Bytes of plain lines for which it is not loaded: it reads them at once when somebody looks (see `vt.fast_path`)."""
+MOMENT = 64 << 10
+"""Bytes that the emulator takes in a moment, and the largest slice while it is not far behind."""
 LITTLE = 16 << 10
-"""Bytes that the emulator takes in a moment. They wait for more, or until somebody looks: nothing wakes up for them."""
+"""Bytes that wait for more, or until somebody looks: nothing wakes up for them."""
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
 PACK_GAIN = 128 << 10
@@ -56,14 +55,7 @@ _CANCEL = b"\x18"
 _BOUNDARY = 4 << 10
 """Bytes in which a line feed or an escape is sought, to begin there."""
 _SMALLEST, _LARGEST = 4 << 10, 1 << 20
-_SMALL_LAG = 64 << 10
-"""The largest slice while the lag is small: the heap never shrinks below what the largest slice needed."""
 _MAX_MARKS = 256
-_PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
-_RARE = 64
-"""Text is plain if at most one byte in so many is another."""
-_MOST_RESIZES = 16
-"""Resizes whose lines `nothing_below` looks at."""
 _BRACKETED_PASTE = 2004
 
 
@@ -85,10 +77,8 @@ class Model:
         self._fault, self._error_noted = fault, False
         self.position = log.base
         self.columns, self.rows = columns, rows
-        self._cell: tuple[int, int] | None = None
-        """Width and height of a cell in pixels; None if the terminal has not reported them."""
-        self._initial_size = (columns, rows)
-        self._emulator: Emulator | None = None
+        self.emulator = Emulator(columns, rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
+        """The emulator at `position`."""
         self._resizes: deque[tuple[int, int, int]] = deque()
         """Positions, with the columns and rows from there on."""
         self._passed: deque[tuple[int, Snapshot]] = deque(maxlen=2048)
@@ -103,22 +93,6 @@ class Model:
         """True if the program has ended, so that the log grows no more."""
         self._fed, self._spent = 0.0, 0.0
         """Bytes of the last slices, and the processor time in seconds that they took; older ones count less."""
-        self._examined, self._not_plain = log.base, 0
-        """The position up to which bytes that are not plain text were counted, and their number."""
-
-    @property
-    def loaded(self) -> bool:
-        """True if the emulator has been loaded."""
-        return self._emulator is not None
-
-    @property
-    def emulator(self) -> Emulator:
-        """The emulator at `position`; loaded when it is first needed."""
-        if self._emulator is None:
-            max_bytes = scrollback_bytes(self.max_lines)
-            self._emulator = Emulator(*self._initial_size, max_lines=self.max_lines, max_bytes=max_bytes)
-            self._emulator.set_cell(self._cell)
-        return self._emulator
 
     @property
     def in_image(self) -> bool:
@@ -152,31 +126,17 @@ class Model:
     @property
     def has_work(self) -> bool:
         """True if the emulator is to catch up in idle moments."""
-        lag = self._log.head - self.position
-        if self._emulator is not None:
-            return lag > 0
-        return lag > UNLOADED_LAG and (lag > UNLOADED_PLAIN_LAG or not self._plain())
+        return self._log.head > self.position
 
     @property
     def waits_for_more(self) -> bool:
         """True if what the emulator has not seen is so little that it may wait for more, or for somebody who looks."""
-        return self._emulator is not None and self._log.head - self.position <= LITTLE and not self.ended
+        return self._log.head <= self.rests_until
 
     @property
     def rests_until(self) -> int:
         """The log's head up to which the emulator has nothing to do, and nothing wakes up for it; -1 if it has now."""
-        if self._emulator is not None:
-            return self.position + LITTLE if not self.ended else -1
-        return self.position + UNLOADED_LAG
-
-    def _plain(self) -> bool:
-        """Returns whether the output that the emulator has not seen is plain lines of text, or nearly so."""
-        head = self._log.head
-        if self._examined < head:
-            block = self._log.bytes(self._examined, head)
-            self._not_plain += len(block.translate(None, _PLAIN)) + abs(block.count(b"\r") - block.count(b"\n"))
-            self._examined = head
-        return self._not_plain * _RARE <= self.lag
+        return self.position + LITTLE if not self.ended else -1
 
     def wait_time(self) -> float:
         """Seconds that the emulator may wait: while a burst comes in, the relay has the processor for itself."""
@@ -201,12 +161,7 @@ class Model:
         """
         self.columns, self.rows = columns, rows
         across, down = width // max(1, columns), height // max(1, rows)
-        self._cell = (across, down) if across and down else None
-        if self._emulator is not None:
-            self._emulator.set_cell(self._cell)
-        if not self.loaded and self._log.head == 0:
-            self._initial_size = (columns, rows)
-            return
+        self.emulator.set_cell((across, down) if across and down else None)
         if self._resizes and self._resizes[-1][0] == self._log.head:
             self._resizes.pop()  # nothing was printed at the last size
         self._resizes.append((self._log.head, columns, rows))
@@ -227,7 +182,7 @@ class Model:
         if not self.lag:
             return
         start = self.position
-        end = min(start + self._slice, start + max(_SMALL_LAG, self.lag >> 3), self._log.head if end is None else end)
+        end = min(start + self._slice, start + max(MOMENT, self.lag >> 3), self._log.head if end is None else end)
         # It has to come to these positions: the size changes there, or its state is to be remembered.
         for stop in (self._resizes[0][0] if self._resizes else end, *self._marks):
             if stop > start:
@@ -272,7 +227,7 @@ class Model:
 
     def near(self, position: int) -> bool:
         """Returns whether the emulator's work up to `position` takes CATCH_UP_TIME at most, by its pace so far."""
-        return position - self.position <= max(UNLOADED_LAG, self._pace * CATCH_UP_TIME)
+        return position - self.position <= max(MOMENT, self._pace * CATCH_UP_TIME)
 
     def skip_ahead(self) -> bool:
         """Goes on with the log's last part if the whole rest would take the emulator too long; returns whether it did.
@@ -314,41 +269,34 @@ class Model:
             emulator.resize(self.columns, self.rows)
 
     def dump(self) -> ModelState:
-        """The model as plain data. Checkpoints on disk hold the same, so its keys stay as they are.
-
-        `born`: its size at the log's first byte. `marks`: the positions of `mark`, with None for a position still
-        ahead.
-        """
+        """The model as plain data. `marks`: the positions of `mark`, with None for a position still ahead."""
         return {
             "position": self.position,
             "size": [self.columns, self.rows],
-            "born": list(self._initial_size),
             "resizes": [list(resize) for resize in self._resizes],
             "marks": [
                 (position, [state[0], state[1], list(state[2])] if state else None)
                 for position, state in self._marks.items()
             ],
-            "emulator": self._emulator.state() if self._emulator is not None else None,
+            "emulator": dict(saved(self.emulator)),
         }
 
     def restore(self, state: ModelState) -> None:
         """Goes on from what `dump` returned; the log must hold the bytes from its position on."""
         self.position = state["position"]
         self.columns, self.rows = state["size"]
-        self._initial_size = (state["born"][0], state["born"][1])
         self._resizes = deque((start, columns, rows) for start, columns, rows in state["resizes"])
         self._marks = dict.fromkeys(position for position, _ in state["marks"])
-        if state["emulator"] is not None:
-            self._emulator = Emulator.from_state(state["emulator"])
-            for position, seen in state["marks"]:
-                if seen is not None:
-                    scrolled, alternate, (main_flags, alternate_flags, titles) = seen
-                    self._marks[position] = scrolled, alternate, Stacks(main_flags, alternate_flags, tuple(titles)), 0
+        self.emulator = restored(cast(Saved, state["emulator"]))
+        for position, seen in state["marks"]:
+            if seen is not None:
+                scrolled, alternate, (main_flags, alternate_flags, titles) = seen
+                self._marks[position] = scrolled, alternate, Stacks(main_flags, alternate_flags, tuple(titles)), 0
 
     def mark(self, position: int) -> None:
         """Remembers the state at `position`, the last one that was sent to a client which may come back."""
-        if position == self.position and self._emulator is not None:
-            self._marks[position] = _snapshot(self._emulator)
+        if position == self.position:
+            self._marks[position] = _snapshot(self.emulator)
         elif position > self.position:
             self._marks[position] = None
         while len(self._marks) > _MAX_MARKS:
@@ -381,23 +329,14 @@ class Model:
 
     def _apply_resizes(self) -> None:
         """Resizes the emulator if it has come to a position of a resize."""
-        while self._resizes and self._resizes[0][0] <= self.position and self._emulator is not None:
+        while self._resizes and self._resizes[0][0] <= self.position:
             _, columns, rows = self._resizes.popleft()
-            self._emulator.resize(columns, rows)
+            self.emulator.resize(columns, rows)
 
     def pastes(self) -> bool:
         """Returns whether the program has asked for marks around pastes (bracketed paste, mode 2004)."""
         self.catch_up()
         return self.emulator.mode(_BRACKETED_PASTE) is True
-
-    def nothing_below(self) -> bool:
-        """Returns whether the output shows without an emulator that nothing stands below the cursor: it is little and
-        simple, never moves the cursor up or erases what is below, and was at the end of a line at each resize, which
-        may wrap that line, as it may a blank one that has a background."""
-        little = not self._log.base and self._log.head <= UNLOADED_LAG and len(self._resizes) <= _MOST_RESIZES
-        if self.loaded or not little:
-            return False
-        return leaves_nothing_below(self._log.bytes(0), self._initial_size[0], (start for start, *_ in self._resizes))
 
 
 def _snapshot(emulator: Emulator) -> Snapshot:
@@ -427,7 +366,7 @@ class Packer:
             return
         if self._steps is None:
             self._log.pack()
-            self._steps = self._model.emulator.scrollback.pack() if self._model.loaded else iter(())
+            self._steps = self._model.emulator.scrollback.pack()
         until = time.monotonic() + STEP_TIME
         for _ in self._steps:
             if time.monotonic() >= until:

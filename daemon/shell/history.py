@@ -19,7 +19,6 @@ from sesh.about import SESH
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.run import WAITING, Run
 from sesh.errors import NotFound, SeshError, rebuild
-from sesh.queries import REPLAYED
 from sesh.schema import RunFacts
 from sesh.stored import Facts
 from sesh.wording import plain
@@ -172,8 +171,6 @@ class CommandMarks:
 
     def handle(self, body: bytes, position: int) -> None:
         """Handles a mark; `body`: all behind `133;`, `position`: behind it in the log."""
-        if body.endswith(REPLAYED):
-            return  # nothing begins or ends now
         if body.startswith(b"C"):
             self._begin(body, position)
         elif body.startswith(b"D"):

@@ -41,7 +41,7 @@ from sesh.daemon.upgrade.shape import (
     StdinState,
 )
 from sesh.moments import STEADY
-from sesh.vt.screen import Stacks
+from sesh.vt.modes import Stacks
 
 Indexes = Mapping[object, int]
 

@@ -2,8 +2,8 @@
 
 A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON (`CheckpointHeader` in
 `sesh.stored`), then bytes as a terminal takes them. It holds the screen, and the commands of its shell. Before these
-bytes belong those of `.scrollback0.ID` or `.scrollback1.ID`, as many as the checkpoint says: what scrolled off, or all
-output that no emulator has read. They grow, and now and then the other file takes their place.
+bytes belong those of `.scrollback0.ID` or `.scrollback1.ID`, as many as the checkpoint says: what scrolled off. They
+grow, and now and then the other file takes their place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sesh.stored import CheckpointHeader, ScrolledOff
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
 
-FORMAT = 1
+FORMAT = 2
 """A checkpoint of another format is refused."""
 LARGEST = 32 << 20
 """Bytes of a screen: 32 for each cell of the largest one."""
@@ -33,7 +33,7 @@ _MISSING = b"\x18\x1b[m\x1b[2m-- %d bytes that came here are missing: they were 
 _SCROLLED_OFF = {"file": whole(0, 1), "bytes": exact_natural, "lines": whole(0, bounds.MOST_SCROLLBACK)}
 _FIELDS = {
     **keys("written last_activity cwd title", system_line),
-    "model": loose({}),
+    **keys("drawn size", items(whole(1, bounds.LARGEST_SIDE))),
     "scrollback": loose(_SCROLLED_OFF, complete=True),
     "screen": exact_natural,
     "history": items(loose(files.RUN)),
@@ -139,24 +139,12 @@ def new_terminal(columns: int, rows: int, lines: int = bounds.SCROLLBACK) -> Emu
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
     """The terminal that a checkpoint describes. Raises ValueError if the checkpoint makes no sense."""
     try:
-        model = header["model"]
-        born, size = _sides(*model["born"]), _sides(*model["size"])
-        resizes = [(position, _sides(*sides)) for position, *sides in model["resizes"]]
-        if model["position"] != 0 or model["emulator"] is not None:
-            raise ValueError("not from the beginning")
-        lines = scrolled_off(header)["lines"]
-        terminal, fed = new_terminal(*born, lines), 0
-        for position, sides in resizes:
-            if position > len(data):
-                break
-            if position > fed:
-                terminal.feed(data[fed:position])
-                fed = position
-            terminal.resize(*sides)
-        terminal.feed(data[fed:])
-        if (terminal.columns, terminal.rows) != size:
+        drawn, size = _sides(*header["drawn"]), _sides(*header["size"])
+        terminal = new_terminal(*drawn, scrolled_off(header)["lines"])
+        terminal.feed(data)
+        if drawn != size:
             terminal.resize(*size)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"unreadable checkpoint: {error}") from error
     return terminal
 

@@ -2,29 +2,26 @@
 
 What the rest of sesh uses, each to be imported from its own module:
 
-`emulator.Emulator`              the terminal: `feed`, `resize`, `text`, `last_lines`, `state`, `from_state`
+`emulator.Emulator`              the terminal: `feed`, `resize`, `text`, `last_lines`
 `render.replay.replay`           bytes for a terminal that attaches; `repaint` for one that shows the session already
 `render.viewport.Viewport`       bytes for a terminal of another size: a clipped part of the screen, only what changed
 `render.clean_screen`            bytes for an empty screen, without an emulator
 `render.export`                  the screen as text, with SGR, as data; where `--logs -f` goes on
-`lines.LineReader`               a program's output as finished lines, without a screen
+`render.saved`                   an emulator as plain data
+`lines.LineReader`               a program's output as finished lines
 `packed.Packed`                  bytes compressed in memory
 `grammar`                        regular expressions for control functions; the stack of titles
 
 The modules, each importing only those above it:
 
-`grammar`                        control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
-`breaks` `column_widths`         tables made by scripts of these names in `bench.unicode`
-`graphemes` `packed`             widths and clusters (UAX 29); compressed bytes
-`modes`                          the modes that are remembered, and their defaults
-`cell` `lines`                   cells, pens and SGR, and cells as text with SGR; output as lines
-`marks` `images`                 prompt marks; the rows that images take
-`logical` `row`                  a line whatever the width; a row of cells
-`blocks` `scrollback`            lines in bulk; the lines that scrolled off
-`reflow`                         rows rewrapped to another width
+`grammar` `packed`               control functions (ECMA-48) as regular expressions; compressed bytes
+`column_widths` `graphemes`      a table made by `bench.unicode.column_widths`; widths, and what joins to a grapheme
+`pen` `row` `encoded`            attributes and SGR; a row: two parallel lists; a row as text with SGR, and back
+`scrollback` `reflow` `images`   the lines that scrolled off; rows rewrapped to another width; cells of images
+`pyte_face`                      what pyte keeps in other forms
 `grid` `edit` `rectangles`       the screen, one class on top of the other: cursor and tabs; scrolling and erasing;
-`text` `screen`                  rectangles; printing; modes, control strings and resizing
-`fast_path` `tokenizer`          lines that scroll by too fast to be seen; bytes into what the screen does
-`emulator`                       all of it together; the state as plain data
+`printing` `modes` `screen`      rectangles; printing; modes and saved cursors; control strings and resizing
+`parser` `bulk`                  bytes into what the screen does; lines that scroll by too fast to be seen
+`emulator` `lines`               all of it together; an emulator of one row, for lines
 `render/`                        bytes and data made from the state
 """

@@ -6,11 +6,9 @@ the screen, as in xterm, kitty and VTE. Rows that scroll within an inner region 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from sesh.vt.cell import DEFAULT
 from sesh.vt.grid import Grid
-from sesh.vt.row import Row, blank, uniform
+from sesh.vt.pen import DEFAULT
+from sesh.vt.row import Row, blank
 
 
 class Editing(Grid):
@@ -19,57 +17,38 @@ class Editing(Grid):
     Erased cells keep the background of the pen and nothing else (BCE).
     """
 
-    def set_region(self, top: int, bottom: int) -> None:
-        """DECSTBM: rows from 0; the cursor goes home."""
-        self.top, self.bottom = top, bottom
-        if self.origin:
+    def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
+        """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
+        first, last = (top or 1) - 1, min(bottom or self.lines, self.lines) - 1
+        if first < last:
+            self.top, self.bottom = first, last
             self.cursor_position()
-        else:
-            self.cursor.x = self.cursor.y = 0
-            self.margin_wrap = None
 
     def set_left_right_margins(self, left: int = 0, right: int = 0) -> None:
         """DECSLRM: 1-based; ignored for fewer than two columns; the cursor goes home."""
-        first = max((left or 1) - 1, 0)
-        last = min((right or self.columns) - 1, self.columns - 1)
+        first, last = (left or 1) - 1, min(right or self.columns, self.columns) - 1
         if first < last:
             self.set_left_right(first, last)
             self.cursor_position()
 
     # -- line feeds ---------------------------------------------------------------------------------------
 
-    def index(self, wrapped: bool | None = None) -> None:
-        """IND: down one row, scrolling at the bottom margin. `wrapped`: whether the row below goes on with this line;
-        None leaves that as it is."""
+    def index(self, continues: bool | None = None) -> None:
+        """IND: down one row, scrolling at the bottom margin.
+
+        `continues`: whether the row below goes on with this line; None leaves that as it is.
+        """
+        self.cancel_wrap()
         cursor = self.cursor
-        if cursor.x >= self.columns or self.margin_wrap is not None:
-            self.cancel_wrap()
-        y = cursor.y
-        if y == self.bottom:
+        if cursor.y == self.bottom:
             if not self.narrow:
-                self.scroll_row(bool(wrapped))
+                self._scroll_row(bool(continues))
             elif self.left <= cursor.x <= self.right:
                 self.scroll_up(1)
-        elif y < self.lines - 1:
-            cursor.y = y = y + 1
-            if wrapped is not None:
-                self.set_wrapped(y, wrapped)
-
-    def index_times(self, count: int) -> None:
-        """IND `count` times: row by row down to the bottom margin, then the rest at once."""
-        self.touched += count * self.columns
-        y, below = self.cursor.y, self.bottom if self.cursor.y <= self.bottom else self.lines - 1
-        steps = min(count, max(below - y, 1))  # at least one, which cancels a pending wrap
-        for _ in range(steps):
-            self.index()
-        count -= steps
-        if count <= 0 or self.cursor.y != self.bottom:
-            return
-        if self.narrow or self.top == self.bottom:
-            for _ in range(min(count, self.bottom - self.top + 1) if self.narrow else count):
-                self.index()
-        else:
-            self.scroll_rows(count, blank(self.erased, self.columns))
+        elif cursor.y < self.lines - 1:
+            cursor.y += 1
+            if continues is not None:
+                self.set_continues(cursor.y, continues)
 
     def reverse_index(self) -> None:
         """RI: up one row, scrolling at the top margin."""
@@ -82,78 +61,42 @@ class Editing(Grid):
 
     def linefeed(self) -> None:
         """LF, VT, FF; in new line mode (LNM) with a carriage return."""
-        cursor = self.cursor
-        if cursor.y == self.bottom and cursor.x < self.columns and self.margin_wrap is None and not self.narrow:
-            self.scroll_row()  # as `index` does it
-        else:
-            self.index(wrapped=False)
+        self.index(continues=False)
         if self.linefeed_mode:
             self.carriage_return()
+
+    def newline(self) -> None:
+        """CR and LF at once, the most frequent pair."""
+        self.carriage_return()
+        self.index(continues=False)
 
     def next_line(self) -> None:
         """NEL: carriage return and line feed."""
         self.index()
         self.carriage_return()
 
-    def newline(self) -> None:
-        """CR and LF at once, the most frequent pair."""
-        if self.narrow:
-            self.carriage_return()
-            self.index(wrapped=False)
-            return
-        cursor = self.cursor
-        cursor.x = 0
-        y = cursor.y
-        if y == self.bottom:
-            self.scroll_row()
-        elif y < self.lines - 1:
-            cursor.y = y = y + 1
-            if self.rows[y].wrapped:
-                self.unshared_row(y).wrapped = False
+    def _scroll_row(self, continues: bool = False) -> None:
+        """Scroll the region up by one row; the first one goes to the scrollback if it is the main screen's first.
 
-    def scroll_row(self, wrapped: bool = False) -> None:
-        """Scroll the region up by one row. If the region begins at the top of the main screen, the row that leaves it
-        goes to the scrollback. `wrapped`: the new row goes on with the line of the row above."""
-        buffer = self.rows
-        top, bottom = self.top, self.bottom
-        row = buffer.pop(top)
+        `continues`: the new row goes on with the line of the row above.
+        """
+        rows, top, bottom = self.rows, self.top, self.bottom
+        row = rows.pop(top)
         if top == 0 and self.main is None:
-            if row.styled:  # it may have a pen for each cell
-                self.touched += 4 * self.columns
-            continued = wrapped if bottom == 0 else buffer[0].wrapped if buffer else False
-            still_open = self.scrollback.push(row, continued)
-            if bottom == 0:
-                wrapped = wrapped and still_open
-            if not still_open and buffer and buffer[0].wrapped:  # the scrollback has ended the line
-                self.unshared_row(0).wrapped = False
+            goes_on = rows[0].continues if bottom else continues
+            is_open = self.scrollback.push(row, goes_on)
+            if goes_on and not is_open:  # the scrollback has ended the line
+                if bottom:
+                    rows[0].continues = False
+                else:
+                    continues = False
         elif top == bottom:
-            wrapped = False  # the row above is not the one that it would go on with
-        elif buffer[top].wrapped:
-            self.unshared_row(top).wrapped = False
-        if bottom + 1 < self.lines and buffer[bottom].wrapped:
-            self.unshared_row(bottom).wrapped = False
-        if row.shared:
-            row = blank(self.pen.erased, self.columns, wrapped)
+            continues = False  # the row above is not the one that it would go on with
         else:
-            pen = self.pen
-            row.clear(pen if pen is DEFAULT else pen.erased)
-            row.wrapped = wrapped
-        buffer.insert(bottom, row)
-
-    def scroll_rows(self, count: int, row: Row) -> None:
-        """Scroll a region of several rows up, as `scroll_row` does; the new rows are all `row`, a shared one."""
-        self.touched += count * self.columns
-        buffer, top = self.rows, self.top
-        rows = buffer[top : self.bottom + 1] + [row] * count
-        gone = rows[:count]
-        buffer[top : self.bottom + 1] = rows[count:]
-        if top == 0 and self.main is None:
-            if not self.scrollback.push_rows(gone, buffer[0].wrapped):
-                self.set_wrapped(0, False)
-        else:
-            self.set_wrapped(top, False)
-        if self.bottom + 1 < self.lines:
-            self.set_wrapped(self.bottom + 1, False)
+            rows[top].continues = False
+        rows.insert(bottom, blank(self.columns, self.pen.erased, continues=continues))
+        if bottom + 1 < self.lines:
+            rows[bottom + 1].continues = False
 
     # -- moving rows within the region --------------------------------------------------------------------
 
@@ -163,10 +106,8 @@ class Editing(Grid):
         if self.narrow:
             self._shift_block(self.top, count)
             return
-        if count == 1 or self.top == self.bottom:
-            self.scroll_row()
-        else:
-            self.scroll_rows(count, blank(self.erased, self.columns))
+        for _ in range(count):
+            self._scroll_row()
 
     def scroll_down(self, count: int = 1) -> None:
         """SD, and scrolling at the top margin."""
@@ -193,15 +134,15 @@ class Editing(Grid):
             self.move_to(y, self.left)
 
     def _in_region(self) -> bool:
-        """Return whether the cursor is within the margins; a pending wrap is cancelled."""
+        """Tell whether the cursor is within the margins; a pending wrap is cancelled."""
         self.cancel_wrap()
         return self.top <= self.cursor.y <= self.bottom and self.left <= self.cursor.x <= self.right
 
     def _break_lines(self, y: int) -> None:
         """Make row `y` begin a line of its own, and the row below the region another."""
-        self.set_wrapped(y, False)
+        self.rows[y].continues = False
         if self.bottom + 1 < self.lines:
-            self.set_wrapped(self.bottom + 1, False)
+            self.rows[self.bottom + 1].continues = False
 
     def _open_rows(self, y: int, count: int) -> None:
         """Insert blank rows at `y`; the rows that they push past the bottom margin are lost."""
@@ -213,49 +154,38 @@ class Editing(Grid):
         del self.rows[end - count : end]
         self.rows[y:y] = self.blank_rows(count, self.erased)
         if y + count < self.lines:
-            self.set_wrapped(y + count, False)
+            self.rows[y + count].continues = False
         self._break_lines(y)
 
     def _shift_block(self, y: int, count: int) -> None:
         """Move the cells between the left and right margin, from row `y` to the bottom margin, up by `count` rows, down
         if it is negative."""
-        left, right = self.left, self.right + 1
-        self.touched += (self.bottom + 1 - y) * self.columns
-        rows = [self.own_row(index) for index in range(y, self.bottom + 1)]
-        erased = self.erased
-        blank = [erased.space] * (right - left)
+        left, right, erased = self.left, self.right + 1, self.erased
+        rows = self.rows[y : self.bottom + 1]
         for row in rows:
             row.blank_across(erased, left, right)
-        blocks = [row[left:right] for row in rows]
-        if count > 0:
-            blocks = blocks[count:] + [blank] * count
-        else:
-            blocks = [blank] * -count + blocks[:count]
+        blocks = [row.cut(left, right) for row in rows]
+        blanks = [blank(right - left, erased) for _ in range(abs(count))]
+        blocks = blocks[count:] + blanks if count > 0 else blanks + blocks[:count]
         for row, block in zip(rows, blocks, strict=True):
-            row[left:right] = block
-            row.reset_hints()
-            row.wrapped = False
+            row.replace(left, block, erased)
+            row.continues = False
 
     # -- cells --------------------------------------------------------------------------------------------
 
-    def erase_in_line(self, how: int = 0, _: bool = False) -> None:
+    def erase_in_line(self, how: int = 0, private: bool = False) -> None:
         """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is after all cells."""
-        y, x = self.cursor.y, self.cursor.x
-        if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):  # a blank row has no `spacer` to keep
-            marks = self.rows[y].marks
-            self.rows[y] = blank(self.erased, self.columns)
-            if marks:  # a shell marks a row, then erases it (zsh)
-                self.unshared_row(y).marks = tuple(mark for mark in marks if mark[0] == 0)
-        elif how == 0:
-            row = self.rows[y]
-            if row.shared:
-                row = self.unshared_row(y)
+        row, x = self.rows[self.cursor.y], self.cursor.x
+        if how == 0:
             row.fill(x, self.columns, self.pen.erased)
-            row.wrapped = row.wrapped and x > 0
+            row.continues = row.continues and x > 0
         elif how == 1:
-            self.unshared_row(y).fill(0, min(x + 1, self.columns), self.erased)
+            row.fill(0, min(x + 1, self.columns), self.erased)
+        elif how == 2:
+            row.fill(0, self.columns, self.erased)
+            row.continues = False
 
-    def erase_in_display(self, how: int = 0) -> None:
+    def erase_in_display(self, how: int = 0, *_: int, private: bool = False) -> None:
         """ED, DECSED: 0 below, 1 above, 2 all, 3 the scrollback (XTerm)."""
         y = self.cursor.y
         if how == 0:
@@ -263,22 +193,21 @@ class Editing(Grid):
             self.rows[y + 1 :] = self.blank_rows(self.lines - y - 1, self.erased)
         elif how == 1:
             self.rows[:y] = self.blank_rows(y, self.erased)
-            row = self.unshared_row(y)
-            row.fill(0, min(self.cursor.x + 1, self.columns), self.erased)
-            row.wrapped = False
+            self.erase_in_line(1)
+            self.rows[y].continues = False
             if self.cursor.x + 1 >= self.columns and y + 1 < self.lines:
-                self.set_wrapped(y + 1, False)
+                self.rows[y + 1].continues = False
         elif how == 2:
-            self.rows[:] = self.blank_rows(self.lines, self.erased)
+            self.rows = self.blank_rows(self.lines, self.erased)
         elif how == 3:
             self.scrollback.clear()
-            self.set_continued(False)
+            self.main_rows[0].continues = False
 
     def erase_characters(self, count: int | None = None) -> None:
         """ECH."""
         self.cancel_wrap()
         x = self.cursor.x
-        self.unshared_row(self.cursor.y).fill(x, min(x + (count or 1), self.columns), self.erased)
+        self.rows[self.cursor.y].fill(x, min(x + (count or 1), self.columns), self.erased)
 
     def insert_characters(self, count: int | None = None) -> None:
         """ICH: cells pushed past the right margin are lost."""
@@ -291,11 +220,11 @@ class Editing(Grid):
     def _shift_characters(self, count: int) -> None:
         self.cancel_wrap()
         if self.left <= self.cursor.x <= self.right:
-            self.shift_cells(self.cursor.y, self.cursor.x, count)
+            self.shift_cells(self.rows[self.cursor.y], self.cursor.x, count)
 
-    def shift_cells(self, y: int, x: int, count: int) -> None:
-        """Move the cells of row `y` from `x` up to the right margin right by `count`, left if it is negative."""
-        self.own_row(y).shift(x, count, self.right + 1, self.erased)
+    def shift_cells(self, row: Row, x: int, count: int) -> None:
+        """Move the cells of a row from `x` up to the right margin right by `count`, left if it is negative."""
+        row.shift(x, count, self.right + 1, self.erased)
 
     def insert_columns(self, count: int = 1) -> None:
         """DECIC: as ICH, in all rows of the region."""
@@ -316,22 +245,8 @@ class Editing(Grid):
         self._shift_columns(self.left, count or 1)
 
     def _shift_columns(self, x: int, count: int) -> None:
-        self.touched += (self.bottom + 1 - self.top) * self.columns
-        self._change_rows(self.top, self.bottom + 1, lambda y: self.shift_cells(y, x, count))
-
-    def _change_rows(self, first: int, last: int, change: Callable[[int], None]) -> None:
-        """Call `change` for each of these rows, only once for a row that is in several places."""
-        changed: dict[int, Row] = {}
-        for y in range(first, last):
-            old = self.rows[y]
-            if id(old) in changed:
-                self.rows[y] = changed[id(old)]
-                continue
-            change(y)
-            if old.shared:
-                new = changed[id(old)] = self.rows[y]
-                new.settle()
-                new.shared = True
+        for row in self.rows[self.top : self.bottom + 1]:
+            self.shift_cells(row, x, count)
 
     def back_index(self) -> None:
         """DECBI: left one column; from the left margin, the content moves right instead."""
@@ -345,9 +260,7 @@ class Editing(Grid):
         """DECFI: right one column; from the right margin, the content moves left instead."""
         self.cancel_wrap()
         if self.cursor.x == self.right and self._in_region():
-            x, self.cursor.x = self.cursor.x, self.left
-            self.delete_columns(1)
-            self.cursor.x = x
+            self._shift_columns(self.left, -1)
         elif self.cursor.x < self.columns - 1:
             self.cursor.x += 1
 
@@ -355,4 +268,6 @@ class Editing(Grid):
         """DECALN: the screen full of E, no margins, the cursor at home."""
         self.clear_margins()
         self.move_to(0, 0)
-        self.rows[:] = [uniform(DEFAULT, "E", 1, self.columns)] * self.lines
+        self.rows = self.blank_rows(self.lines, DEFAULT)
+        for row in self.rows:
+            row.fill(0, self.columns, DEFAULT, "E")

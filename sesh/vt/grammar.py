@@ -40,16 +40,6 @@ STRING_END = r"[\x07\x18\x1a\x1b]"
 CSI_END = r"[^\x20-?]"
 """The letters after ESC that begin a string; what ends one, and what ends a control sequence."""
 
-SGR = r"\x1b\[[0-9;:]*m"
-SGR_PARAMETERS = r"\x1b\[([0-9;:]*)m"
-LINK = r"\x1b\]8;([^\x1b]*)\x1b\\"
-MARK_START = "\x1b]133;"
-MARK = r"\x1b\]133;([^\x1b]*)\x1b\\"
-CLUSTERS_ON, CLUSTERS_OFF = "\x1b[?2027h", "\x1b[?2027l"
-CLUSTER = r"\x1b\[\?2027h([^\x1b]*)\x1b\[\?2027l"
-"""SGR; the same with its parameters as a group; OSC 8 with its body (`parameters;URI`) as a group; a prompt mark (OSC
-133) as it is kept; a cluster that is one only with mode 2027 on."""
-
 LIMIT = 65536
 """Characters of a sequence that are kept while it is unfinished; a sequence of so many or more is ignored."""
 PARAMETERS = 256

@@ -1,122 +1,80 @@
-"""The grid: rows of cells, the cursor, the pen, margins and tab stops.
+"""The grid: rows, the cursor, the pen, margins and tab stops.
 
-The screen is a chain of classes, each on top of the one before: Grid, Editing (`edit`), Rectangles, Printing (`text`),
-Modes and Screen (`screen`). It extends pyte's Screen and keeps pyte's names for what pyte has, but replaces all that
-touches pyte's buffer: here rows are lists, so that scrolling moves references and text is written by slices.
+The screen is a chain of classes, each on top of the one before: Grid, Editing (`edit`), Rectangles, Printing, Modes and
+Screen. It is a pyte Screen, with pyte's names for what pyte has; what pyte keeps otherwise is shown by `pyte_face`.
 
 A cursor whose column equals `columns` has a wrap pending (so do pyte and xterm.js).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-
-from pyte.screens import Cursor
-from pyte.screens import Screen as PyteScreen
-
-from sesh.vt.cell import DEFAULT, Pen
-from sesh.vt.marks import within_line
+from sesh.vt.pen import DEFAULT, Pen, apply_sgr
+from sesh.vt.pyte_face import Cursor, PyteFace
 from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 
-__all__ = ["Cursor", "Grid"]
+
+def default_tab_stops(columns: int) -> set[int]:
+    """Return the tab stops of a new screen."""
+    return set(range(8, columns, 8))
 
 
-def default_tab_stops(columns: int) -> list[int]:
-    """The tab stops of a new screen."""
-    return list(range(8, columns, 8))
-
-
-class Grid(PyteScreen):
+class Grid(PyteFace):
     """Rows, cursor, pen, margins and tab stops."""
 
-    # What is read for each token. Slots are faster, as Python shares the keys of small dictionaries only.
-    __slots__ = (
-        "bottom", "charsets", "columns", "cursor", "insert", "joinable", "left", "lines", "main", "margin_wrap",
-        "modes", "narrow", "origin", "pen", "right", "rows", "scrollback", "single_shift", "top", "translation", "wrap",
-    )  # fmt: skip
-
-    rows: list[Row]
-    """The rows. Their cells may have to be settled first (see `row`): `buffer` does so."""
-    pen: Pen
-    tabstops: list[int]  # type: ignore[assignment]
-    """The columns of the tab stops, in order."""
-    touched = 0
-    """Number of cells that sequences which change many at once have changed, since the tokenizer set it to 0: after so
-    many it looks at the clock."""
-
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
-        self.scrollback = scrollback
-        super().__init__(columns, lines)
+        self.columns, self.lines, self.scrollback = columns, lines, scrollback
+        self.title = self.icon_name = ""
+        self.ever_changed: set[str] = set()
+        """Names of the properties that the program ever changed: a terminal that shows the session may still have them.
+        """
+        self.reset()
 
     def reset(self) -> None:
-        """RIS: blank rows, the cursor at home, everything at its default. The scrollback stays."""
-        self.buffer = self.blank_rows(self.lines, DEFAULT)
+        """RIS: blank rows, the cursor at home, everything at its default but the titles (xterm, VTE, xterm.js)."""
+        self.rows = self.blank_rows(self.lines, DEFAULT)
         self.main: list[Row] | None = None
         """The rows of the main screen while the alternate screen shows."""
         self.clear_margins()
-        self.cursor = Cursor(0, 0)
+        self.cursor = Cursor(self)
         self.tabstops = default_tab_stops(self.columns)
-        # xterm, VTE and xterm.js keep the titles.
-        self.title = getattr(self, "title", "")
-        self.icon_name = getattr(self, "icon_name", "")
-        self.pen = DEFAULT
+        self.pen: Pen = DEFAULT
         self.joinable = False
         """True if the last character written is the grapheme left of the cursor: characters may join it, and REP
         repeats it."""
         self.origin = self.insert = self.linefeed_mode = False
         self.wrap = True
-        self.ever_changed: set[str] = getattr(self, "ever_changed", set())
-        """Names of the properties that the program ever changed: a terminal that shows the session may still have them.
-        """
-
-    @property  # type: ignore[override]
-    def buffer(self) -> list[Row]:
-        """The rows, with their cells as they are now."""
-        for row in self.rows:
-            if row.stale:
-                row.settle()
-        return self.rows
-
-    @buffer.setter
-    def buffer(self, rows: list[Row]) -> None:
-        self.rows = rows
 
     # -- rows ---------------------------------------------------------------------------------------------
 
-    def unshared_row(self, y: int) -> Row:
-        """Return row `y` for a change: a shared row is replaced by a copy first."""
-        row = self.rows[y]
-        if row.shared:
-            row = self.rows[y] = row.own()
-        return row
-
-    def own_row(self, y: int) -> Row:
-        """Return row `y` for a change of its cells: not shared, with its cells up to date and without text."""
-        row = self.unshared_row(y)
-        row.settle()
-        row.text = None
-        return row
-
     def blank_rows(self, count: int, pen: Pen) -> list[Row]:
-        """`count` rows as erasing with `pen` leaves them."""
-        return [blank(pen, self.columns)] * count
+        """Return `count` rows as erasing with `pen` leaves them."""
+        return [blank(self.columns, pen) for _ in range(count)]
 
-    def set_wrapped(self, y: int, wrapped: bool) -> None:
+    def set_continues(self, y: int, continues: bool) -> None:
         """Set whether row `y` goes on with the line of the row above."""
-        if self.rows[y].wrapped is not wrapped:
-            row = self.unshared_row(y)
-            row.wrapped = wrapped
-            if row.marks and wrapped:
-                row.marks = within_line(row.marks)
+        self.rows[y].continues = continues
+        if continues:
+            self.rows[y].prompt = False
 
-    def set_continued(self, continued: bool) -> None:
-        """Set whether the first row of the main screen goes on with the newest line of the scrollback."""
-        rows = self.main_rows
-        if rows[0].wrapped is not continued:
-            if rows[0].shared:
-                rows[0] = rows[0].own()
-            rows[0].wrapped = continued
+    def set_pen(self, parameters: str) -> None:
+        """SGR: `parameters` as they came."""
+        self.pen = apply_sgr(self.pen, parameters)
+
+    @property
+    def erased(self) -> Pen:
+        """The pen of erased cells (BCE)."""
+        return self.pen.erased
+
+    @property
+    def alternate(self) -> bool:
+        """True if the alternate screen shows."""
+        return self.main is not None
+
+    @property
+    def main_rows(self) -> list[Row]:
+        """The rows of the main screen, whichever screen shows."""
+        return self.rows if self.main is None else self.main
 
     # -- margins ------------------------------------------------------------------------------------------
 
@@ -132,21 +90,6 @@ class Grid(PyteScreen):
         self.left, self.right = left, right
         self.narrow = left > 0 or right < self.columns - 1
 
-    @property
-    def erased(self) -> Pen:
-        """The pen of erased cells (BCE)."""
-        return self.pen.erased
-
-    @property
-    def alternate(self) -> bool:
-        """True if the alternate screen shows."""
-        return self.main is not None
-
-    @property
-    def main_rows(self) -> list[Row]:
-        """The rows of the main screen, whichever screen shows. Their cells may have to be settled first."""
-        return self.rows if self.main is None else self.main
-
     # -- the cursor ---------------------------------------------------------------------------------------
 
     @property
@@ -157,19 +100,17 @@ class Grid(PyteScreen):
 
     def move_to(self, row: int, column: int) -> None:
         """Put the cursor there, clipped to the screen, whatever the origin mode; no wrap is pending then."""
-        cursor, last, right = self.cursor, self.lines - 1, self.columns - 1
-        cursor.y = 0 if row < 0 else min(last, row)
-        cursor.x = 0 if column < 0 else min(right, column)
+        self.cursor.y = min(max(row, 0), self.lines - 1)
+        self.cursor.x = min(max(column, 0), self.columns - 1)
         self.margin_wrap = None
 
     def cancel_wrap(self) -> None:
         """Put a cursor with a pending wrap on the last column instead."""
         if self.cursor.x >= self.columns:
             self.cursor.x = self.columns - 1
-        if self.margin_wrap is not None:
-            if self.margin_wrap == (self.cursor.y, self.cursor.x) and self.cursor.x > 0:
-                self.cursor.x -= 1
-            self.margin_wrap = None
+        elif self.margin_wrap == (self.cursor.y, self.cursor.x) and self.cursor.x > 0:
+            self.cursor.x -= 1
+        self.margin_wrap = None
 
     def cursor_position(self, line: int | None = None, column: int | None = None) -> None:
         """CUP, HVP: 1-based; in origin mode relative to the margins and kept within them."""
@@ -178,10 +119,7 @@ class Grid(PyteScreen):
         if self.origin:
             row = min(row + self.top, self.bottom)
             column = min(column + self.left, self.right)
-        cursor = self.cursor
-        cursor.y = row if row < self.lines else self.lines - 1
-        cursor.x = column if column < self.columns else self.columns - 1
-        self.margin_wrap = None
+        self.move_to(row, column)
 
     def cursor_to_column(self, column: int | None = None) -> None:
         """CHA, HPA."""
@@ -229,12 +167,10 @@ class Grid(PyteScreen):
 
     def cursor_forward(self, count: int | None = None) -> None:
         """CUF: stops at the right margin if it starts at or left of it."""
-        cursor = self.cursor
-        if cursor.x >= self.columns or self.margin_wrap is not None:
-            self.cancel_wrap()
-        x, count = cursor.x, count or 1
+        self.cancel_wrap()
+        x = self.cursor.x
         limit = self.right if x <= self.right else self.columns - 1
-        cursor.x = x + count if count < limit - x else limit
+        self.cursor.x = min(x + (count or 1), limit)
 
     def cursor_back(self, count: int | None = None) -> None:
         """CUB: stops at the left margin if it starts at or right of it."""
@@ -244,12 +180,8 @@ class Grid(PyteScreen):
 
     def carriage_return(self) -> None:
         """CR: to the left margin; from left of it, to the first column."""
-        if self.left:
-            self.cancel_wrap()
-            self.cursor.x = self.left if self.cursor.x >= self.left or self.origin else 0
-        else:
-            self.cursor.x = 0
-            self.margin_wrap = None
+        self.cancel_wrap()
+        self.cursor.x = self.left if self.cursor.x >= self.left or self.origin else 0
 
     # -- tab stops ----------------------------------------------------------------------------------------
 
@@ -259,26 +191,27 @@ class Grid(PyteScreen):
         if x >= self.columns:
             return
         limit = self.right if x <= self.right else self.columns - 1
-        index = bisect_right(self.tabstops, x) + (count or 1) - 1
-        self.cursor.x = min(self.tabstops[index], limit) if index < len(self.tabstops) else limit
+        stops = sorted(stop for stop in self.tabstops if x < stop < limit)
+        self.cursor.x = stops[(count or 1) - 1] if len(stops) >= (count or 1) else limit
         self.margin_wrap = None
 
     def back_tab(self, count: int = 1) -> None:
         """CBT: to the previous stop; in origin mode the left margin stops it."""
         self.cancel_wrap()
-        index = bisect_left(self.tabstops, self.cursor.x) - (count or 1)
-        stop = self.tabstops[index] if index >= 0 else 0
-        self.cursor.x = max(stop, self.left) if self.origin and self.cursor.x >= self.left else stop
+        x = self.cursor.x
+        stops = sorted(stop for stop in self.tabstops if stop < x)
+        stop = stops[-(count or 1)] if len(stops) >= (count or 1) else 0
+        self.cursor.x = max(stop, self.left) if self.origin and x >= self.left else stop
 
     def set_tab_stop(self) -> None:
         """HTS."""
         self.ever_changed.add("tabs")
-        self.tabstops = sorted({*self.tabstops, min(self.cursor.x, self.columns - 1)})
+        self.tabstops.add(min(self.cursor.x, self.columns - 1))
 
     def clear_tab_stop(self, how: int = 0) -> None:
         """TBC: 0 clears the stop at the cursor, 3 all."""
         self.ever_changed.add("tabs")
         if how == 0:
-            self.tabstops = sorted({*self.tabstops} - {min(self.cursor.x, self.columns - 1)})
+            self.tabstops.discard(min(self.cursor.x, self.columns - 1))
         elif how == 3:
-            self.tabstops = []
+            self.tabstops.clear()

@@ -1,6 +1,17 @@
-"""The modes that a terminal remembers, and how they are at first."""
+"""The modes that a terminal remembers, saved cursors, the two screens, and the keyboard's protocols.
+
+Only the private modes listed here are remembered; a restore leaves out all others. DECCOLM is not obeyed, as the size
+is that of the terminal.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
+
+from sesh.vt.pen import DEFAULT, Pen, with_link
+from sesh.vt.printing import ASCII, Printing
+from sesh.vt.row import Row
+from sesh.vt.scrollback import Scrollback
 
 MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
 """Modes that choose which mouse events are reported, one at a time; resetting any of them turns reports off (xterm)."""
@@ -29,3 +40,284 @@ def initial(number: int, private: bool) -> bool | None:
         return True
     off = (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT, *SCREENS, KEYPAD, ORIGIN, LEFT_RIGHT)
     return False if number in off else None
+
+
+STACK_LIMIT = 16
+"""Pushes that are kept of the kitty keyboard stack and of the title stack."""
+
+
+class SavedCursor(NamedTuple):
+    """The state that DECSC saves: cursor (column = columns: a wrap is pending), pen, charsets and origin mode.
+
+    The hyperlink is not saved (as in kitty, ghostty, xterm.js), nor is DECAWM (as in xterm, VTE, foot and others; the
+    VT510's manual and kitty have it).
+    """
+
+    row: int = 0
+    column: int = 0
+    pen: Pen = DEFAULT
+    charsets: tuple[str, ...] = (ASCII,) * 4
+    gl: int = 0
+    origin: bool = False
+
+
+class Stacks(NamedTuple):
+    """Sizes of the stacks: kitty's keyboard flags on the main and on the alternate screen, and titles, by part (see
+    `grammar.pop`)."""
+
+    main_flags: int = 0
+    alternate_flags: int = 0
+    titles: tuple[int, ...] = ()
+
+
+class Modes(Printing):
+    """SM and RM, DECSC and DECRC, DECSTR, RIS, kitty keyboard flags, modifyOtherKeys."""
+
+    def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
+        self.ever_set_modes: set[int] = set()
+        self.ever_set_resources: set[int] = set()
+        """Modes and XTMODKEYS resources that the program ever set."""
+        super().__init__(columns, lines, scrollback)
+
+    def reset(self) -> None:
+        super().reset()
+        self.modes: dict[int, bool] = {}
+        """Private modes as the program set them, if that is not the default."""
+        self.left_right_mode = False
+        """DECLRMM: CSI s sets the left and right margin."""
+        self.keypad = False
+        self.saved = SavedCursor()
+        self.hidden_saved = SavedCursor()
+        """States that DECSC saved on the screen that shows, and on the other one."""
+        self.kitty_stack = [0]
+        self.hidden_kitty_stack = [0]
+        """The stack of kitty keyboard flags of the screen that shows, the current ones last; and of the other one."""
+        self.alternate_rows: list[Row] | None = None
+        """The rows of the alternate screen while the main screen shows, if mode 47 left them there."""
+        self.saved_modes: dict[int, bool] = {}
+        """Private modes that XTSAVE saved."""
+        self.key_resources: dict[int, int] = {}
+        """XTMODKEYS by resource; only 4 (modifyOtherKeys) is in use today."""
+        self.cursor_style = 0
+
+    # -- modes --------------------------------------------------------------------------------------------
+
+    def switch_modes(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
+        """SM, RM, DECSET, DECRST."""
+        for number in modes:
+            if private:
+                self.switch_private_mode(number, on)
+            elif number == 4:
+                self.insert = on
+            elif number == 20:
+                self.linefeed_mode = on
+
+    def switch_private_mode(self, number: int, on: bool) -> None:
+        """DECSET, DECRST of one mode."""
+        if number == 25:
+            self.cursor.hidden = not on
+        elif number in OFF_BY_DEFAULT:
+            if on:
+                self.modes[number] = True
+                self.ever_set_modes.add(number)
+            else:
+                self.modes.pop(number, None)
+        elif number in MOUSE_TRACKING or number in MOUSE_ENCODING:
+            self._switch_mouse(number, on)
+        elif number in USER_DEFAULT:
+            self.modes[number] = on
+        elif number == ORIGIN:
+            self.origin = on
+            self.cursor_position()
+        elif number == 7:
+            self.wrap = on
+        elif number == KEYPAD:
+            self.keypad = on
+        elif number == LEFT_RIGHT:
+            self.left_right_mode = on
+            if not on:
+                self.set_left_right(0, self.columns - 1)
+                self.margin_wrap = None
+        elif number in SCREENS or number == 1048:
+            self._switch_buffer(number, on)
+
+    def _switch_mouse(self, number: int, on: bool) -> None:
+        for other in MOUSE_ENCODING if number in MOUSE_ENCODING else MOUSE_TRACKING:
+            if on or other == number or number in MOUSE_TRACKING:
+                self.modes.pop(other, None)
+        if on:
+            self.modes[number] = True
+
+    def backspace(self) -> None:
+        """BS. With reverse wrap (mode 45) and DECAWM, from the first column back to the end of the row that wrapped
+        into this one, and a pending wrap is only cancelled (XTerm from patch 383 on, xterm.js). With mode 1045 to the
+        end of whatever row is above, and from the first row to the last one."""
+        cursor = self.cursor
+        if self.wrap and self.modes.get(1045):
+            self._backspace_around()
+        elif not (self.modes.get(45) and self.wrap) or self.narrow:
+            self.cursor_back(1)
+        elif cursor.x >= self.columns:
+            self.cancel_wrap()
+        elif cursor.x > 0:
+            cursor.x -= 1
+        elif self.top < cursor.y <= self.bottom and self.rows[cursor.y].continues:
+            above, row = self.rows[cursor.y - 1], self.rows[cursor.y]
+            cursor.y -= 1
+            cursor.x = self.columns - 1 - above.ends_in_spacer(row)
+            row.continues = False
+
+    def _backspace_around(self) -> None:
+        cursor = self.cursor
+        left, right = (self.left, self.right) if self.left <= cursor.x <= self.right else (0, self.columns - 1)
+        if self.pending_wrap:
+            self.cancel_wrap()
+        elif cursor.x != left:
+            self.cursor_back(1)
+        else:
+            self.move_to(self.bottom if cursor.y == self.top else cursor.y - 1 if cursor.y else self.lines - 1, right)
+
+    def get_mode(self, number: int, private: bool = True) -> bool | None:
+        """Return whether a mode is set; None for an unknown one."""
+        if not private:
+            return {4: self.insert, 20: self.linefeed_mode}.get(number)
+        if number in (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT):
+            return self.modes.get(number, False)
+        if number in SCREENS:
+            return self.alternate
+        others = {7: self.wrap, 25: not self.cursor.hidden}
+        others |= {ORIGIN: self.origin, KEYPAD: self.keypad, LEFT_RIGHT: self.left_right_mode}
+        return others.get(number)
+
+    # -- the alternate screen -----------------------------------------------------------------------------
+
+    def _switch_buffer(self, number: int, on: bool) -> None:
+        """Modes 47 and 1047 switch the screen, 1048 saves or restores the cursor, 1049 does both."""
+        if on:
+            if number in {1048, 1049}:
+                self.save_cursor()
+            if number != 1048:
+                self.enter_alternate(clear=number == 1049)
+        else:
+            if number != 1048:
+                self.leave_alternate(keep=number == 47)
+            if number in {1048, 1049}:
+                self.restore_cursor()
+
+    def enter_alternate(self, *, clear: bool) -> None:
+        """Show the alternate screen, with its own saved cursor and keyboard flags; the cursor does not move. It is
+        empty, or with `clear` left out as mode 47 left it."""
+        if self.main is None:
+            rows, self.alternate_rows = self.alternate_rows, None
+            self.main = self.rows
+            self.rows = self.blank_rows(self.lines, self.erased) if clear or not rows else rows
+            self._swap_screens()
+
+    def leave_alternate(self, *, keep: bool) -> None:
+        """Show the main screen as it was; the content of the alternate screen is dropped unless `keep` says otherwise.
+
+        xterm keeps it also after ?1049l, and empties the screen when ?1049h enters it again.
+        """
+        if self.main is not None:
+            if keep:
+                self.ever_changed.add("alternate")
+            self.alternate_rows = self.rows if keep else None
+            self.rows = self.main
+            self.main = None
+            self._swap_screens()
+
+    def _swap_screens(self) -> None:
+        self.saved, self.hidden_saved = self.hidden_saved, self.saved
+        self.kitty_stack, self.hidden_kitty_stack = self.hidden_kitty_stack, self.kitty_stack
+
+    def save_modes(self, *modes: int) -> None:
+        """XTSAVE, CSI ? modes s. Not for those that switch the screen, nor for what the terminal's user chose."""
+        for number in modes:
+            is_known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
+            if is_known and number not in (*SCREENS, SYNCHRONIZED_OUTPUT):
+                self.saved_modes[number] = bool(self.get_mode(number))
+
+    def restore_modes(self, *modes: int) -> None:
+        """XTRESTORE, CSI ? modes r: what was never saved stays as it is."""
+        for number in modes:
+            on = self.saved_modes.get(number)
+            if on is not None and on != self.get_mode(number):
+                self.switch_private_mode(number, on)
+
+    def save_cursor(self) -> None:
+        """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""
+        if self.alternate:
+            self.ever_changed.add("alternate")
+        column, pen = min(self.columns, self.cursor.x), with_link(self.pen, "")
+        self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.gl, self.origin)
+
+    def restore_cursor(self) -> None:
+        """DECRC, SCORC: also resets what was off when it was saved; with nothing saved, the defaults."""
+        saved = self.saved
+        self.origin = saved.origin
+        row, column = saved.row, saved.column
+        if self.origin:
+            row, column = min(row, self.bottom), min(column, self.right)
+        self.move_to(row, column)
+        if saved.column >= self.columns and not self.origin:
+            self.cursor.x = self.columns
+        self.pen = with_link(saved.pen, self.pen.link)
+        self.charsets = saved.charsets
+        self.shift(saved.gl)
+
+    # -- resets -------------------------------------------------------------------------------------------
+
+    def soft_reset(self) -> None:
+        """DECSTR: modes, margins, pen, charsets and the saved cursor at their defaults; text and cursor stay.
+
+        Reverse wraparound too, in both its forms (xterm 379, 410).
+        """
+        self.cursor.hidden = False
+        self.origin = self.insert = False
+        self.wrap = True
+        for mode in (1, 45, 1045):
+            self.modes.pop(mode, None)
+        self.keypad = False
+        self.left_right_mode = False
+        self.clear_margins()
+        self.pen = DEFAULT
+        self.reset_charsets()
+        self.saved = SavedCursor()
+
+    # -- keyboard -----------------------------------------------------------------------------------------
+
+    @property
+    def kitty_flags(self) -> int:
+        """The kitty keyboard flags in force on the screen that shows."""
+        return self.kitty_stack[-1]
+
+    def push_kitty_flags(self, flags: int = 0) -> None:
+        """CSI > flags u; drops the oldest entry when the stack is full."""
+        self.ever_changed |= {"keys", "alternate"} if self.alternate else {"keys"}
+        self.kitty_stack.append(flags & 31)
+        del self.kitty_stack[: -STACK_LIMIT - 1]
+
+    def pop_kitty_flags(self, count: int = 1) -> None:
+        """CSI < count u; an empty stack means no flags."""
+        self.kitty_stack = self.kitty_stack[: -(count or 1)] or [0]
+
+    def set_kitty_flags(self, flags: int = 0, how: int = 1) -> None:
+        """CSI = flags ; how u: 1 sets, 2 adds, 3 removes."""
+        flags &= 31
+        self.ever_changed |= {"keys", "alternate"} if self.alternate else {"keys"}
+        now = self.kitty_stack[-1]
+        self.kitty_stack[-1] = {2: now | flags, 3: now & ~flags}.get(how, flags)
+
+    def set_key_resource(self, resource: int = 0, value: int = 0) -> None:
+        """XTMODKEYS, CSI > resource ; value m; without a value the default."""
+        if value and resource <= 7:
+            self.ever_set_resources.add(resource)
+            self.key_resources[resource] = value
+        else:
+            self.key_resources.pop(resource, None)
+
+    def set_cursor_style(self, style: int = 0) -> None:
+        """DECSCUSR: 0 the terminal's default; 1 to 6 block, underline, bar, each blinking, then steady."""
+        if style <= 6:
+            self.ever_changed.add("style")
+            self.cursor_style = style

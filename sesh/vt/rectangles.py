@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-from sesh.vt.cell import Cell
 from sesh.vt.edit import Editing
+from sesh.vt.pen import Pen
+from sesh.vt.row import Row
 
 Rectangle = tuple[int, int, int, int]
 """First row, first column, end row, end column, the ends exclusive; from 0."""
@@ -32,30 +30,32 @@ class Rectangles(Editing):
             return
         first, start, last, end = source
         y, x, bottom_row, edge = target
-        self.touched += (last - first) * (end - start)
-        blocks = [
-            row.part(start, min(end, start + edge - x)) for row in self.rows[first : min(last, first + bottom_row - y)]
-        ]
-        for target_row, block in enumerate(blocks, y):
-            self._replace(target_row, x, block)
+        rows = self.rows[first : min(last, first + bottom_row - y)]
+        blocks = [row.part(start, min(end, start + edge - x)) for row in rows]
+        for row, block in zip(self.rows[y:], blocks, strict=False):
+            row.replace(x, block, self.erased)
 
     def fill_rectangle(self, code: int = 0, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
         """DECFRA: with a character of Latin-1, in the pen."""
         if 32 <= code <= 126 or 160 <= code <= 255:
-            fill = partial(self._fill_row, self.pen.cell(chr(code)))
-            self._change_rectangle(self._rectangle(top, left, bottom, right), fill)
+            self._fill(self._rectangle(top, left, bottom, right), chr(code), self.pen)
 
     def erase_rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
         """DECERA: as ED and EL erase."""
-        self._change_rectangle(self._rectangle(top, left, bottom, right), partial(self._fill_row, self.erased.space))
+        self._fill(self._rectangle(top, left, bottom, right), " ", self.erased)
 
     def wipe_rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
         """DECSERA: the characters only. No cell is protected here, so that it erases all of them."""
-        self._change_rectangle(self._rectangle(top, left, bottom, right), self._wipe_row)
+        if rectangle := self._rectangle(top, left, bottom, right):
+            first, start, last, end = rectangle
+            for row in self.rows[first:last]:
+                row.replace(start, Row([" "] * (end - start), row.pens[start:end]), self.erased)
 
     def _rectangle(self, top: int, left: int, bottom: int = 0, right: int = 0) -> Rectangle | None:
-        """A rectangle from parameters that count from 1, in origin mode from the margins, which then bound it; None if
-        it has no row or no column."""
+        """Return a rectangle from parameters that count from 1; None if it has no row or no column.
+
+        In origin mode they count from the margins, which then bound it.
+        """
         first, start, last, end = 0, 0, self.lines, self.columns
         if self.origin:
             first, start, last, end = self.top, self.left, self.bottom + 1, self.right + 1
@@ -64,43 +64,8 @@ class Rectangles(Editing):
         end = min(start + right, end) if right else end
         return (y, x, last, end) if y < last and x < end else None
 
-    def _change_rectangle(self, rectangle: Rectangle | None, change: Callable[[int, int, int], None]) -> None:
-        """Call `change(y, start, end)` for each row of the rectangle."""
-        if rectangle is None:
-            return
-        first, start, last, end = rectangle
-        self.touched += (last - first) * (end - start)
-
-        def change_row(y: int) -> None:
-            change(y, start, end)
-            self.rows[y].spacer = False
-
-        self._change_rows(first, last, change_row)
-
-    def _fill_row(self, cell: Cell, y: int, start: int, end: int) -> None:
-        """Put `cell` into columns of a row."""
-        row = self.unshared_row(y)
-        if row.as_text():
-            row.blank_across(self.erased, start, end)
-            row.put(start, cell.data * (end - start), cell.pen)
-        else:
-            self._replace(y, start, [cell] * (end - start))
-
-    def _wipe_row(self, y: int, start: int, end: int) -> None:
-        """Blank columns of a row; their pens stay."""
-        row = self.unshared_row(y)
-        if row.rest.data == " " and row.as_text():
-            row.blank_halves_outside(start, end, self.erased)
-            text = row.text or ""
-            end = min(end, len(text))
-            if start < end:
-                row.text = text[:start] + " " * (end - start) + text[end:]
-                row.stale = True
-        else:
-            self._replace(y, start, [cell.pen.space for cell in row.part(start, end)])
-
-    def _replace(self, y: int, x: int, cells: list[Cell]) -> None:
-        row = self.own_row(y)
-        row.blank_across(self.erased, x, x + len(cells))
-        row[x : x + len(cells)] = cells
-        row.reset_hints()
+    def _fill(self, rectangle: Rectangle | None, grapheme: str, pen: Pen) -> None:
+        if rectangle:
+            first, start, last, end = rectangle
+            for row in self.rows[first:last]:
+                row.replace(start, Row([grapheme] * (end - start), [pen] * (end - start)), self.erased)

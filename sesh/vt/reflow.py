@@ -8,35 +8,44 @@ not count.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import pairwise
+from typing import NamedTuple
 
-from sesh.vt.cell import DEFAULT
-from sesh.vt.graphemes import STUB
-from sesh.vt.logical import LogicalLine, decoded, joined
-from sesh.vt.marks import Mark
-from sesh.vt.row import Row, Wrapped, blank, row_of
+from sesh.vt.encoded import decode
+from sesh.vt.graphemes import text_presentation
+from sesh.vt.pen import DEFAULT
+from sesh.vt.row import SPACER, STUB, Row, blank, joined
 from sesh.vt.scrollback import Scrollback
 
 Position = tuple[int, int]
-"""A position on the screen: (row, column). A position within logical lines: (line, cell)."""
+"""A position on the screen: (row, column). A position within logical lines: (line, column)."""
+
+
+class Wrapped(NamedTuple):
+    """The rows of a logical line, and its columns without the blanks at the end of the last row."""
+
+    rows: list[Row]
+    length: int
 
 
 def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
-    """The rows cut or padded to another size."""
+    """Return the rows cut or padded to another size."""
     out = []
     for old in rows[:lines]:
-        line = old.line()
-        if columns < len(old):
-            half = line.text[columns] in ("", STUB)
-            line = line.cut(0, columns - half)
-            if half:
-                line = joined([line, LogicalLine(" ", [])])
-        row = row_of(line, columns)
-        row.wrapped = old.wrapped and columns == len(old)
+        row = old.part(0, columns)
+        row.continues = old.continues and columns == len(old)
+        row.prompt = old.prompt
+        _pad(row, columns)
+        row.settle_last()
         out.append(row)
-    return out + [Row(columns) for _ in range(lines - len(out))]
+    return out + [blank(columns, DEFAULT) for _ in range(lines - len(out))]
+
+
+def _pad(row: Row, columns: int) -> None:
+    missing = columns - len(row)
+    row.text += [" "] * missing
+    row.pens += [DEFAULT] * missing
 
 
 def reflow(
@@ -46,98 +55,117 @@ def reflow(
     others.
 
     The rows become logical lines, the first of them with its start, which the scrollback has. Empty lines below the
-    cursor go. Then lines come back from the scrollback if there is room and the cursor was on the last row. If
-    there are too many rows, blank ones at the end go first, then the oldest go to the scrollback, but never the
-    cursor's.
+    cursor go. Then lines come back from the scrollback if there is room and the cursor was on the last row. If there
+    are too many rows, blank ones at the end go first, then the oldest go to the scrollback, but never the cursor's.
     """
     at_bottom = points[0][0] >= len(rows) - 1
-    texts, places, marks = unwrap(rows, points)
-    if rows[0].wrapped and scrollback.open:
-        before: list[Mark] = []
-        start = decoded(scrollback.take_back() or "", before)
-        texts[0] = joined([start, texts[0]])
-        marks[0] = before + [(cell + len(start), body) for cell, body in marks[0]]
-        places = [(line, cell + len(start) if line == 0 else cell) for line, cell in places]
-    while len(texts) - 1 > places[0][0] and not texts[-1]:
+    begun = scrollback.take_open()
+    texts, places = unwrap(begun + rows, [(row + len(begun), column) for row, column in points])
+    while len(texts) - 1 > places[0][0] and not texts[-1].text:
         texts.pop()
-    wrapped = [Wrapped(text, columns, marks[index]) for index, text in enumerate(texts)]
-    count = sum(line.rows for line in wrapped)
+    wrapped = [wrap(text, columns) for text in texts]
+    count = sum(len(line.rows) for line in wrapped)
     older: list[Wrapped] = []
-    while at_bottom and count < lines:
-        line_text = scrollback.take_back()
-        if line_text is None:
-            break
-        before = []
-        older.append(Wrapped(decoded(line_text, before), columns, before))
-        count += older[-1].rows
+    while at_bottom and count < lines and (line := scrollback.take_back()) is not None:
+        older.append(wrap(decode(line), columns))
+        count += len(older[-1].rows)
     wrapped = older[::-1] + wrapped
-    positions = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
-    # Rows that go to the scrollback.
-    gone = max(0, min(count - _spare(wrapped, len(older) + places[0][0]) - lines, positions[0][0]))
-    left = gone
-    new: list[Row] = []
-    for line in wrapped:
-        if left < line.rows:
-            if left:
-                scrollback.push_line(line, left)
-            new += line.made(left, left + lines - len(new))
-            if left and new and not scrollback.open:
-                new[0].wrapped = False
-        else:
-            scrollback.push_line(line, line.rows)
-        left = max(0, left - line.rows)
-        if len(new) == lines:
-            break
+    new = [row for line in wrapped for row in line.rows]
+    positions = _positions(wrapped, [(line + len(older), column) for line, column in places], columns)
+    gone = max(0, min(len(new) - _spare(wrapped, len(older) + places[0][0]) - lines, positions[0][0]))
+    for row, following in pairwise(new[: gone + 1]):
+        if not scrollback.push(row, following.continues):
+            following.continues = False
+    new = new[gone : gone + lines]
+    new += [blank(columns, DEFAULT) for _ in range(lines - len(new))]
     positions = [(row - gone, column) if row >= gone else (0, 0) for row, column in positions]
-    new += [blank(DEFAULT, columns)] * (lines - len(new))
     return new, [(min(row, lines - 1), min(column, columns)) for row, column in positions]
 
 
-def unwrap(
-    rows: list[Row], points: Sequence[Position] = ()
-) -> tuple[list[LogicalLine], list[Position], list[list[Mark]]]:
-    """Return the logical lines, the positions of `points` in them or after their ends, and their prompt marks."""
-    texts: list[list[LogicalLine]] = []
-    length = 0
-    places: list[Position] = [(0, 0)] * len(points)
-    marks: list[list[Mark]] = []
-    for y, row in enumerate(rows):
-        if y == 0 or not row.wrapped:
-            texts.append([])
-            marks.append([])
-            length = 0
-        for index, (point_row, column) in enumerate(points):
-            if point_row == y:
-                places[index] = (len(texts) - 1, length + column)
-        following = rows[y + 1] if y + 1 < len(rows) else None
-        part = row.line_part(following)
-        most = len(part) if following is not None and following.wrapped else len(row)
-        marks[-1] += [(length + min(column, most), body) for column, body in row.marks]
-        texts[-1].append(part)
-        length += len(part)
-    return list(map(joined, texts)), places, marks
+def unwrap(rows: list[Row], points: Sequence[Position] = ()) -> tuple[list[Row], list[Position]]:
+    """Return the logical lines, and the positions of `points` in them or after their ends."""
+    starts = [y for y, row in enumerate(rows) if y == 0 or not row.continues]
+    lines, places = [], [(0, 0)] * len(points)
+    for number, (first, end) in enumerate(zip(starts, [*starts[1:], len(rows)], strict=True)):
+        lines.append(joined(rows[first:end]))
+        length = 0
+        for y in range(first, end):
+            for index, (row, column) in enumerate(points):
+                if row == y:
+                    places[index] = number, length + column
+            length += len(rows[y]) - rows[y].ends_in_spacer(rows[y + 1] if y + 1 < end else None)
+    return lines, places
+
+
+def wrap(line: Row, columns: int) -> Wrapped:
+    """Return a line as rows, each as long as the screen is wide."""
+    if columns == 1:
+        line = _narrowed(line)
+    rows: list[Row] = []
+    start = 0
+    while start < len(line) or not rows:
+        end = _row_end(line, start, columns)
+        row = line.cut(start, end)
+        if end < len(line) and len(row) < columns:
+            row.text.append(SPACER)
+            row.pens.append(line.pens[end].erased)
+        row.continues = start > 0
+        row.prompt = line.prompt and not rows
+        _pad(row, columns)
+        rows.append(row)
+        start = end
+    return Wrapped(rows, len(line))
+
+
+def _row_end(line: Row, start: int, columns: int) -> int:
+    """Return the end of the row of a line that begins at `start`.
+
+    A wide grapheme is not cut, and one that U+FE0E has made narrow is written like a wide one: it does not fit into the
+    last column.
+    """
+    end = min(start + columns, len(line))
+    cuts = end < len(line) and line.text[end] == STUB
+    if columns > 1 and (cuts or (end - start == columns and text_presentation(line.text[end - 1]))):
+        end -= 1
+    return end
+
+
+def _narrowed(line: Row) -> Row:
+    """Return a line for rows of one column: a grapheme that needs two becomes a blank."""
+    narrow = Row([], [], prompt=line.prompt)
+    for x, grapheme in enumerate(line.text):
+        if grapheme != STUB:
+            fits = line.text[x + 1 : x + 2] != [STUB] and not text_presentation(grapheme)
+            narrow.text.append(grapheme if fits else " ")
+            narrow.pens.append(line.pens[x])
+    return narrow
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:
     """Return the number of rows at the end, below the line with the cursor, that are blank in any colour."""
     count = 0
     for line in reversed(lines[cursor + 1 :]):
-        if not line.line.is_blank():
+        if not all(row.is_blank() for row in line.rows):
             break
-        count += line.rows
+        count += len(line.rows)
     return count
 
 
-def _positions(lines: list[Wrapped], places: list[Position]) -> list[Position]:
-    """Return the positions on the screen of places in lines; after the last cell of a full row, a wrap is pending."""
-    firsts = [0, *accumulate(line.rows for line in lines)]
+def _positions(lines: list[Wrapped], places: list[Position], columns: int) -> list[Position]:
+    """Return the positions on the screen of places in lines; after the last column of a full row, a wrap is pending."""
     positions = []
-    for index, cell in places:
-        if index >= len(lines):
-            positions.append((firsts[-1] + index - len(lines), min(cell, lines[0].columns - 1)))
+    for number, column in places:
+        y = sum(len(line.rows) for line in lines[:number])
+        if number >= len(lines):
+            positions.append((y + number - len(lines), min(column, columns - 1)))
             continue
-        line = lines[index]
-        row = min(bisect_right(line.starts, cell), line.rows) - 1
-        last = line.columns if cell <= len(line.line) else line.columns - 1
-        positions.append((firsts[index] + row, min(cell - line.starts[row], last)))
+        rows, length = lines[number]
+        last = columns if column <= length else columns - 1
+        for row, following in pairwise(rows):
+            size = columns - row.ends_in_spacer(following)
+            if column < size:
+                break
+            column -= size
+            y += 1
+        positions.append((y, min(column, last)))
     return positions

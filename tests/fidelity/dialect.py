@@ -13,12 +13,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable
 
-from sesh.vt.cell import DEFAULT
 from sesh.vt.emulator import Emulator
-from sesh.vt.graphemes import WIDTH, joined
-from sesh.vt.row import Row
-from sesh.vt.screen import SavedCursor
-from sesh.vt.text import ASCII
+from sesh.vt.graphemes import joined, width
+from sesh.vt.modes import SavedCursor
+from sesh.vt.pen import DEFAULT
+from sesh.vt.printing import ASCII
+from sesh.vt.row import SPACER, Row
 from tests.unit.vt.streams import piece
 
 #: What @xterm/headless 6 does not have.
@@ -78,18 +78,13 @@ class Dialect:
         self._pushed = 0
         self._saved_at = {False: 0, True: 0}
         self._saved_on_alternate = False
-        push, push_rows = self.emulator.scrollback.push, self.emulator.scrollback.push_rows
+        push = self.emulator.scrollback.push
 
-        def counted(row: Row, continued: bool) -> bool:
+        def counted(row: Row, goes_on: bool) -> bool:
             self._pushed += 1
-            return push(row, continued)
-
-        def counted_rows(rows: list[Row], continued: bool) -> bool:
-            self._pushed += 1
-            return push_rows(rows, continued)
+            return push(row, goes_on)
 
         self.emulator.scrollback.push = counted  # type: ignore[method-assign]
-        self.emulator.scrollback.push_rows = counted_rows  # type: ignore[method-assign]
 
     def take(self, item: bytes) -> bytes:
         """The element, in the form in which it is sent, or nothing where the two would part."""
@@ -111,7 +106,7 @@ class Dialect:
         screen = self.emulator.screen
         csi = _CSI.fullmatch(text)
         moves = (csi and csi[2] in "LMST") or text in {"\x1bM", "\x1b'}"} or "'" in text
-        if moves and any(row.wrapped for row in screen.buffer):
+        if moves and any(row.continues for row in screen.rows):
             self.loose = True
         self._linked = self._linked or text.startswith("\x1b]8;")
         if self._linked and (
@@ -123,13 +118,15 @@ class Dialect:
             self._saved_on_alternate = self._saved_on_alternate or screen.alternate
         if text == "\x1bc":
             self._saved_at = {False: self._pushed, True: self._pushed}
-        if any(row.spacer for row in screen.buffer) and (screen.insert or (csi and csi[2] in "P@") or "'" in text):
+        if any(SPACER in row.text for row in screen.rows) and (
+            screen.insert or (csi and csi[2] in "P@") or "'" in text
+        ):
             self.moved = True
         self.emulator.feed(item)
         below = screen.cursor.y > screen.bottom
-        if below or (screen.top > 0 and any(row.wrapped for row in screen.buffer)):
+        if below or (screen.top > 0 and any(row.continues for row in screen.rows)):
             self.loose = True
-        self.leftovers = self.leftovers or any(row.spacer for row in screen.buffer)
+        self.leftovers = self.leftovers or any(SPACER in row.text for row in screen.rows)
         assert self.emulator.errors == 0, self.emulator.last_error
 
 
@@ -169,11 +166,11 @@ def _joins_otherwise(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
     if first < " ":
         return first != "\x1b" and any(unicodedata.category(char).startswith("M") for char in text)
-    if not screen.wrap and (any(WIDTH[char] == 2 for char in text) or not screen.buffer[screen.cursor.y][-1].data):
+    if not screen.wrap and (any(width(char) == 2 for char in text) or not screen.rows[screen.cursor.y].text[-1]):
         return True
-    if screen.insert and (not text.isprintable() or not all(cell.data for cell in screen.buffer[screen.cursor.y])):
+    if screen.insert and (not text.isprintable() or not all(screen.rows[screen.cursor.y].text)):
         return True
-    if "\ufe0f" in text and (screen.insert or not screen.wrap or screen.translation is not None):
+    if "\ufe0f" in text and (screen.insert or not screen.wrap or screen.charsets[screen.gl] != ASCII):
         return True
     if first < "\u0300":
         return False
@@ -213,8 +210,8 @@ def _splits_otherwise(dialect: Dialect, text: str) -> bool:
     """ICH and DECIC at the second half of a wide character, or pushing one half over the edge."""
     screen = dialect.emulator.screen
     if _row(dialect, text, "@"):
-        return not all(cell.data for cell in screen.buffer[screen.cursor.y])
-    return text.startswith("\x1b[") and "'}" in text and not all(cell.data for row in screen.buffer for cell in row)
+        return not all(screen.rows[screen.cursor.y].text)
+    return text.startswith("\x1b[") and "'}" in text and not all(cell for row in screen.rows for cell in row.text)
 
 
 def _underlines_otherwise(dialect: Dialect, text: str) -> bool:
@@ -224,7 +221,7 @@ def _underlines_otherwise(dialect: Dialect, text: str) -> bool:
 
 def _screens_tabs(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
-    return bool(_SWITCHES.fullmatch(text)) and screen.tabstops != list(range(8, screen.columns, 8))
+    return bool(_SWITCHES.fullmatch(text)) and screen.tabstops != set(range(8, screen.columns, 8))
 
 
 def _stops_otherwise(dialect: Dialect, text: str) -> bool:
@@ -256,8 +253,8 @@ def _goes_back_otherwise(dialect: Dialect, text: str) -> bool:
 
 def _wraps_otherwise(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
-    wide = any(WIDTH[char] == 2 or char == "\ufe0f" for char in text) or text.endswith("b")
-    return wide and (screen.insert or any(row[-1].data != " " for row in screen.buffer[screen.cursor.y :]))
+    wide = any(width(char) == 2 or char == "\ufe0f" for char in text) or text.endswith("b")
+    return wide and (screen.insert or any(row.text[-1] not in (" ", SPACER) for row in screen.rows[screen.cursor.y :]))
 
 
 def _enters_otherwise(dialect: Dialect, text: str) -> bool:

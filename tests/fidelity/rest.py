@@ -7,24 +7,25 @@ from typing import Any
 from sesh.vt.emulator import Emulator
 from tests.fidelity.xterm import Xterm
 from tests.support import Glass
+from tests.unit.vt.streams import state
 
 _HELD = (
     "kitty_stack", "hidden_kitty_stack", "key_resources", "titles", "title", "icon_name", "palette", "dynamic",
-    "cursor_style", "top", "bottom", "left", "right", "tabs", "charsets", "gl", "pen", "wrap", "insert", "origin",
-    "linefeed_mode", "keypad", "left_right_mode", "main", "pending", "partial",
+    "cursor_style", "top", "bottom", "left", "right", "tabstops", "charsets", "gl", "pen", "wrap", "insert", "origin",
+    "linefeed_mode", "keypad", "left_right_mode", "main", "unfinished",
 )  # fmt: skip
 _SEEN = (
     "active", "modes", "hidden", "shape", "keypad", "encoding", "margins", "tabs", "charsets", "newline", "titles",
     "stack", "palette",
 )  # fmt: skip
 #: Modes that rest as the terminal's owner likes it: they stay as the program left them.
-_CHOICES = {"1007", "1034", "1035", "1036", "1039", "2027"}
+_CHOICES = {1007, 1034, 1035, 1036, 1039, 2027}
 
 
 def _held(emulator: Emulator) -> dict[str, Any]:
-    state: dict[str, Any] = emulator.state()
-    modes = {number for number, on in state["modes"].items() if on} - _CHOICES
-    return {**{key: state[key] for key in _HELD}, "modes": modes, "hidden": not emulator.cursor_visible}
+    now = state(emulator)
+    modes = {number for number, on in now["modes"].items() if on} - _CHOICES
+    return {**{key: now[key] for key in _HELD}, "modes": modes, "hidden": not emulator.cursor_visible}
 
 
 def held(data: bytes, columns: int, rows: int) -> dict[str, Any]:

@@ -218,18 +218,10 @@ def _run_facts(number: int) -> dict[str, Any]:
 
 def _checkpoint(rng: random.Random) -> bytes:
     size = [rng.choice((80, 1, 200)), rng.choice((24, 1, 60))]
-    model: dict[str, Any] = {
-        "position": 0,
-        "size": size,
-        "born": size,
-        "resizes": [[3, 40, 10]],
-        "marks": [],
-        "emulator": None,
-    }
     kept = {"file": rng.choice((0, 1)), "bytes": rng.choice((0, 5, 100)), "lines": rng.choice((0, 3, 10_000))}
     header = {
         "format": checkpoints.FORMAT, "written": "2026-01-01T00:00:00Z", "last_activity": "2026-01-01T00:00:00Z",
-        "cwd": "/", "title": "t", "model": changed(rng, model, 1), "history": [_run_facts(1), _run_facts(2)],
+        "cwd": "/", "title": "t", "drawn": size, "size": size, "history": [_run_facts(1), _run_facts(2)],
         "scrollback": changed(rng, kept, 1),
     }  # fmt: skip
     data = grammar.output(rng, 20, tuple(grammar.KINDS))

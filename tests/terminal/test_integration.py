@@ -178,7 +178,7 @@ def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home
     terminal.exit_code()
 
 
-def test_who_attaches_again_gets_the_prompt_marks_of_the_lines_in_place(sesh: Sesh, home: Home) -> None:
+def test_who_attaches_again_gets_the_prompts_in_place(sesh: Sesh, home: Home) -> None:
     home.write(".bashrc", BASH)
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
@@ -188,12 +188,10 @@ def test_who_attaches_again_gets_the_prompt_marks_of_the_lines_in_place(sesh: Se
     assert terminal.exit_code() == 0
     again = home.terminal("work")
     again.wait_for("code 1")
-    marks = re.findall(rb"\x1b\]133;([^\x1b]*)\x1b\\", again.raw)
-    assert [mark[:1] for mark in marks if mark[:1] in b"CD"] == [b"C", b"D"] * 3
-    assert marks[-1] == b"B"
+    assert {mark[:1] for mark in re.findall(rb"\x1b\]133;([^\x1b]*)\x1b\\", again.raw)} == {b"A"}
     shown = re.sub(rb"\x1b\[[0-9;]*m", b"", again.raw)
     for command in (b"echo one", b"seq 100", b"false"):
-        assert re.search(rb"\x1b\]133;A[^\x1b]*\x1b\\[^\n]*ready> [^\n]*\x1b\]133;B\x1b\\[^\n]*" + command, shown)
+        assert re.search(rb"\x1b\]133;A\x1b\\[^\n]*ready> " + command, shown)
     path = home.write("shown", bytes(again.raw))
     again.type(f"cat {path}\r")
     wait_until(lambda: len(history(sesh)) >= 4)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from sesh.vt.cell import Style
+from sesh.vt.encoded import PROMPT, encode
+from sesh.vt.pen import Style
 from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
 from sesh.vt.row import Row
 
@@ -21,7 +21,6 @@ _FLAGS = {
     "blink": "blink", "conceal": "conceal", "overline": "overline",
 }  # fmt: skip
 """Attributes that are on or off, by name; and their names in a pen."""
-_style_of = attrgetter("pen.style")
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 
 
@@ -35,7 +34,7 @@ def export(emulator: Emulator, form: str) -> bytes:
 
 def screen_ansi(emulator: Emulator) -> str:
     """The rows as text with SGR, each with the default pen at its end."""
-    return "\n".join(row.line(trimmed=True).encoded(reset=True) for row in emulator.screen.rows)
+    return "\n".join(encode(row, reset=True).removeprefix(PROMPT) for row in emulator.screen.rows)
 
 
 def screen_data(emulator: Emulator) -> Screen:
@@ -59,24 +58,25 @@ def screen_data(emulator: Emulator) -> Screen:
         "alternate": emulator.alternate,
         "colours": colours,
         "continued": continued(emulator),
-        "cells": [_runs(cells) for cells in screen.buffer],
+        "cells": [_runs(row) for row in screen.rows],
     }
 
 
 def continued(emulator: Emulator) -> list[int]:
     """The rows, from 0, that go on with the line of the row above."""
-    return [number for number, row in enumerate(emulator.screen.rows) if row.wrapped]
+    return [number for number, row in enumerate(emulator.screen.rows) if row.continues]
 
 
 def _runs(row: Row) -> list[Run]:
-    """The cells of a row, those of one pen together; without the blanks at the end."""
+    """The columns of a row, those of one pen together; without the blanks at the end."""
     runs: list[Run] = []
     column = 0
-    for style, group in groupby(row.trimmed(), _style_of):  # a style may have several pens
-        cells = list(group)
-        text = "".join(cell.data for cell in cells)
-        runs.append({"column": column, "width": len(cells), "text": text, **_attributes(style)})  # type: ignore[typeddict-item]
-        column += len(cells)
+    trimmed = row.trimmed()
+    for style, group in groupby(pen.style for pen in trimmed.pens):  # a style may have several pens
+        width = len(list(group))
+        text = trimmed.cut(column, column + width).drawn()
+        runs.append({"column": column, "width": width, "text": text, **_attributes(style)})  # type: ignore[typeddict-item]
+        column += width
     return runs
 
 
@@ -113,18 +113,18 @@ def follow_state(emulator: Emulator) -> LineState:
     rows = emulator.screen.rows
     row, column = emulator.cursor
     first = row
-    while first > 0 and rows[first].wrapped:
+    while first > 0 and rows[first].continues:
         first -= 1
     end = row
-    while end + 1 < len(rows) and rows[end + 1].wrapped:
+    while end + 1 < len(rows) and rows[end + 1].continues:
         end += 1
-    last = max((index for index in range(len(rows)) if rows[index].line(trimmed=True)), default=-1)
-    begun_above = first == 0 and rows[0].wrapped
+    last = max((index for index in range(len(rows)) if rows[index].end()), default=-1)
+    begun_above = first == 0 and rows[0].continues
     return {
         "open": not emulator.alternate and first <= last <= end,
         "column": -1 if begun_above else (row - first) * emulator.columns + column,
         "blank": 0 if emulator.alternate else max(0, first - last - 1),
         "columns": emulator.columns,
         "alternate": emulator.alternate,
-        "unfinished": emulator.tokenizer.unfinished.decode("latin-1"),
+        "unfinished": emulator.parser.unfinished.decode("latin-1"),
     }

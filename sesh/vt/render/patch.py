@@ -5,12 +5,14 @@ For terminals that show exactly what the emulator holds.
 
 from __future__ import annotations
 
-from sesh.vt.cell import Encoder, apply_sgr, with_link
 from sesh.vt.emulator import Emulator
+from sesh.vt.encoded import Encoder
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT
+from sesh.vt.pen import DEFAULT, apply_sgr, with_link
+from sesh.vt.printing import ASCII
 from sesh.vt.render.replay import put_cursor
+from sesh.vt.row import SPACER, STUB
 from sesh.vt.screen import Screen
-from sesh.vt.text import ASCII
 
 
 def patchable(emulator: Emulator) -> bool:
@@ -21,9 +23,9 @@ def patchable(emulator: Emulator) -> bool:
 def redrawable(emulator: Emulator) -> bool:
     """Return whether cells can be drawn as they are: the output ends in no sequence, and no mode changes what drawing
     does."""
-    screen, tokenizer = emulator.screen, emulator.tokenizer
+    screen = emulator.screen
     return not (
-        tokenizer.unfinished
+        emulator.parser.unfinished
         or emulator.in_image
         or screen.insert
         or screen.origin
@@ -55,8 +57,8 @@ def drawn(
             first -= 1
         if first != start:
             start = first
-            before = first and row.grapheme(first - 1) not in (" ", "")
-            look = with_link(row.pen(first - 1) if before else own, "")
+            before = first and row.text[first - 1] not in (" ", STUB, SPACER)
+            look = with_link(row.pens[first - 1] if before else own, "")
         wanted = apply_sgr(look, "4") if underlined and cells[x] != " " else look
         if wanted.sgr != pen.sgr:
             parts.append(wanted.sequence)
@@ -72,21 +74,20 @@ def drawn(
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
     """Return the bytes that draw the cells from column `start` up to `end` as they are, and set cursor and pen to those
     of the program."""
-    out = Encoder(screen.pen)
+    out = Encoder()
+    out.pen = screen.pen
     row = screen.rows[y]
     if start < end:
-        row.settle()
-        while start > 0 and not row[start].data:
+        while start > 0 and row.text[start] == STUB:
             start -= 1
-        while end < len(row) and not row[end].data:
+        while end < len(row) and row.text[end] == STUB:
             end += 1
-        text = end
-        while text > start and row[text - 1] is row.rest and row.rest.data == " ":
-            text -= 1
+        part = row.cut(start, end)
+        size = part.end()
         out.sequence(f"\x1b[{y + 1};{start + 1}H")
-        out.cells(row[start:text])
-        if text < end:
-            out.set_pen(row.rest.pen)
-            out.sequence(f"\x1b[{end - text}X")
+        out.row(part.cut(0, size))
+        if size < len(part):
+            out.set_pen(DEFAULT)
+            out.sequence(f"\x1b[{len(part) - size}X")
     put_cursor(out, screen)
     return str(out).encode()

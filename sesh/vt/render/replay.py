@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import re
 
-from sesh.vt.cell import DEFAULT, Cell, Encoder, closed, plain, with_link
 from sesh.vt.emulator import Emulator
-from sesh.vt.grammar import CLUSTERS_OFF, CLUSTERS_ON
+from sesh.vt.encoded import PROMPT, Encoder, closed, decode, plain
 from sesh.vt.grid import default_tab_stops
-from sesh.vt.logical import decoded
-from sesh.vt.marks import Mark, to_replay, write
-from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT
+from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, SavedCursor, Stacks
+from sesh.vt.pen import DEFAULT, with_link
+from sesh.vt.printing import ASCII
+from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
-from sesh.vt.row import Row, Wrapped
-from sesh.vt.screen import SavedCursor, Screen, Stacks
-from sesh.vt.text import ASCII
+from sesh.vt.row import STUB, Row
+from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
@@ -42,11 +41,15 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status:
     return start + _reset_input(emulator.screen) + _restore(emulator, lines, status=status)
 
 
-def scrolled(lines: list[bytes], columns: int) -> bytes:
+def scrolled(lines: list[str], columns: int) -> bytes:
     """Return the bytes that bring finished lines into another scrollback, on a terminal so wide. A `replay` without
     lines goes behind them."""
-    texts = [line.decode() for line in lines]
-    return "".join(closed(text) + _line_end(text, columns, over=False) for text in texts).encode()
+    return "".join(_prompted(text) + _line_end(text, columns, over=False) for text in lines).encode()
+
+
+def _prompted(text: str) -> str:
+    """Return an encoded line with its prompt mark, and with pen and link reset at its end."""
+    return PROMPT * text.startswith(PROMPT) + closed(text)
 
 
 def repaint(
@@ -101,7 +104,7 @@ def _restore(
         out.set_pen(DEFAULT)
         out.sequence("\x1b[H")
         # The alternate screen came up in the background that the main screen's cursor was saved with.
-        _rows(out, screen.rows, False, over or screen.hidden_saved.pen.erased != DEFAULT)
+        _rows(out, screen.rows, over or screen.hidden_saved.pen.erased is not DEFAULT)
         _save_cursor(out, screen, screen.saved, screen.rows)
     out.set_pen(DEFAULT)
     strings = _strings(screen, over, None if pushed is None else pushed.titles) + status
@@ -110,7 +113,7 @@ def _restore(
         if part:
             out.sequence(part)
     put_cursor(out, screen)
-    return to_replay(str(out)).encode() + (b"" if emulator.in_image else emulator.tokenizer.unfinished)
+    return str(out).encode() + (b"" if emulator.in_image else emulator.parser.unfinished)
 
 
 # -- content --------------------------------------------------------------------------------------------------
@@ -119,23 +122,17 @@ def _restore(
 def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
     """Draw the last `count` lines of the scrollback and the rows of the main screen, from the top. The rows fill the
     terminal, so all that comes before them scrolls off."""
-    rows, scrollback = screen.main_rows, screen.scrollback
-    continued = scrollback.open and rows[0].wrapped and count > 0
-    texts = scrollback.last(count)
-    for index, text in enumerate(texts):
+    rows, begun = screen.main_rows, screen.scrollback.open_rows if count > 0 else []
+    for index, text in enumerate(screen.scrollback.last(count - bool(begun))):
         # EL in the first column also tells the terminal that the row does not go on with the one above.
         erase = "\x1b[K" if over else ""
-        if continued and index == len(texts) - 1:
-            out.parts.append(erase + text)
-            out.pen, out.last = scrollback.end
-            break
         if over and index < screen.lines and not text.isascii():  # on rows that show something else
-            out.sequence(erase)
-            _write_over(out, text, screen.columns)
+            _rows(out, wrap(decode(text), screen.columns).rows, True)
+            out.set_pen(DEFAULT)
         else:
-            out.parts.append(erase + closed(text))
+            out.parts.append(erase + _prompted(text))
         out.parts.append(_line_end(text, screen.columns, over))
-    _rows(out, rows, continued, over)
+    _rows(out, begun + rows, over, continued=over and not begun)
 
 
 def _line_end(text: str, columns: int, over: bool) -> str:
@@ -154,59 +151,36 @@ def _fills_last_row(text: str, columns: int) -> bool:
     words = plain(text)
     if words.isascii():
         return bool(words) and len(words) % columns == 0
-    line = Wrapped(decoded(text, []), columns)
-    return len(line.line) - line.starts[-1] == columns
+    return wrap(decode(text), columns).rows[-1].end() == columns
 
 
-def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
-    """Draw the rows of a screen from the cursor on; those that go on with a line are reached by wrapping.
+def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False) -> None:
+    """Draw rows from the cursor on; those that go on with a line are reached by wrapping.
 
-    `continued`: so is the first row. `erase`: the terminal's rows are not blank.
+    `erase`: the terminal's rows are not blank. `continued`: the first row may go on with what has scrolled off there.
     """
     for y, row in enumerate(rows):
-        # On a terminal that shows the session, the first row may go on with what has scrolled off there.
-        wrapped = row.wrapped and (y > 0 or continued or erase)
+        wrapped = row.continues and (y > 0 or continued)
         following = rows[y + 1] if y + 1 < len(rows) else None
         if y and not wrapped:
             out.set_pen(DEFAULT)
             out.sequence("\r\n")
         if erase and not wrapped:
             out.sequence("\x1b[K")
-        if following is not None and following.wrapped:
-            spacer = row.ends_in_spacer(following)
-            row.write(out, spacer=spacer)
-            if erase and spacer:
-                _erase_spacer(out, row.last())
+        if row.prompt:
+            out.sequence(PROMPT)
+        if following is not None and following.continues:
+            out.row(row.line_part(following))
+            if erase and row.ends_in_spacer(following):
+                # The terminal would leave the last column as it is (xterm, kitty, VTE, tmux).
+                out.set_pen(row.pens[-1])
+                out.sequence("\x1b[K")
             continue
-        if not wrapped:
-            row.write(out, trimmed=True)
-            continue
-        line = row.line(trimmed=True) or row.line().cut(0, 1)  # only printing wraps
-        if row.marks:
-            write(out, line.cells(), row.marks)
-        else:
-            line.write(out)
-        if len(line) < len(row) and (erase or line.pen(0).erased != DEFAULT):
+        line = row.trimmed(least=int(wrapped))  # only printing wraps
+        out.row(line)
+        if wrapped and len(line) < len(row) and (erase or line.pens[0].erased is not DEFAULT):
             out.set_pen(DEFAULT)
             out.sequence("\x1b[K")
-
-
-def _write_over(out: Encoder, text: str, columns: int) -> None:
-    """Draw an encoded line, row by row, on rows of the terminal that are not blank; the pen is the default one then."""
-    marks: list[Mark] = []
-    line = Wrapped(decoded(text, marks), columns, marks)
-    for row in range(line.rows):
-        line.write(out, row, row + 1)
-        if (spacer := line.spacer(row)) is not None:
-            _erase_spacer(out, spacer)
-    out.set_pen(DEFAULT)
-
-
-def _erase_spacer(out: Encoder, cell: Cell) -> None:
-    """Erase the terminal's last column if the wide character that comes next does not fit: the terminal would leave the
-    column as it is (xterm, kitty, VTE, tmux)."""
-    out.set_pen(cell.pen)
-    out.sequence("\x1b[K")
 
 
 # -- cursors --------------------------------------------------------------------------------------------------
@@ -221,9 +195,9 @@ def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: 
         return
     out.set_pen(DEFAULT)
     out.sequence("\x1b[?1049h\x1b[H")
-    blank = [Row(screen.columns)] * screen.lines
-    _rows(out, rows or blank, False, False)
-    _save_cursor(out, screen, saved, rows or blank)
+    shown = rows or screen.blank_rows(screen.lines, DEFAULT)
+    _rows(out, shown, False)
+    _save_cursor(out, screen, saved, shown)
     out.set_pen(DEFAULT)
     out.sequence(flags + ("\x1b[?47l" if rows else "\x1b[?1049l"))
 
@@ -236,10 +210,9 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
     out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
     if saved.column >= screen.columns:
-        rows[row].settle()
         x = _before(rows[row], screen.columns)
         out.sequence(f"\x1b[{row + 1};{x + 1}H")
-        out.cells(rows[row][x:])
+        out.row(rows[row].cut(x, screen.columns))
     else:
         out.sequence(f"\x1b[{row + 1};{saved.column + 1}H")
     out.set_pen(saved.pen)
@@ -249,7 +222,7 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
 
 def _before(row: Row, end: int) -> int:
     """Return the column of the grapheme that ends before column `end`."""
-    return end - 2 if end > 1 and not row[end - 1].data else end - 1
+    return end - 2 if end > 1 and row.text[end - 1] == STUB else end - 1
 
 
 def put_cursor(out: Encoder, screen: Screen) -> None:
@@ -268,12 +241,9 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
         return
     if screen.pending_wrap:
         row = screen.rows[cursor.y]
-        row.settle()
         x = _before(row, cursor.x)
-        out.sequence(CLUSTERS_OFF * screen.clustering)
         _move(out, screen, x)
-        out.cells(row[x : cursor.x])
-        modes += CLUSTERS_ON * screen.clustering
+        out.row(row.cut(x, cursor.x))
         modes += f"\x1b[{screen.pen.sgr}m"  # after SGR, nothing joins the grapheme just printed
     else:
         _move(out, screen, cursor.x)
@@ -345,7 +315,7 @@ def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
 def _tabs(screen: Screen, over: bool) -> str:
     if screen.tabstops == default_tab_stops(screen.columns) and not (over and "tabs" in screen.ever_changed):
         return ""
-    return "\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in screen.tabstops)
+    return "\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in sorted(screen.tabstops))
 
 
 def _charsets(charsets: tuple[str, ...], gl: int, *, every: bool = False) -> str:

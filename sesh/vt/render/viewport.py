@@ -8,6 +8,7 @@ as far as it would show blank rows at its end.
 from __future__ import annotations
 
 from sesh.vt.emulator import Emulator
+from sesh.vt.encoded import encode
 from sesh.vt.modes import MOUSE_ENCODING, MOUSE_TRACKING
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.render.overlay import overlay
@@ -77,15 +78,18 @@ class Viewport:
         self.top = min(max(self.top, least), row)
         if self.top > least:
             rows = screen.rows
-            end = next((y + 1 for y in range(len(rows) - 1, row, -1) if rows[y].line(trimmed=True)), row + 1)
+            end = next((y + 1 for y in range(len(rows) - 1, row, -1) if rows[y].end()), row + 1)
             self.top = min(self.top, max(least, end - self.rows))
         left = self.left if column >= self.columns else 0
         self.left = min(max(left, column - self.columns + 1), column, max(0, screen.columns - self.columns))
 
     def _text(self, row: Row) -> str:
         """The visible part of a row from its first column, with the default pen before and after it."""
-        line = row.line_between(self.left, self.left + self.columns).settled(self.columns).trimmed()
-        return line.encoded(reset=True) + _BLANK * (len(line) < self.columns)
+        part = row.part(self.left, self.left + self.columns)
+        if len(part) == self.columns:
+            part.settle_last()
+        line = part.trimmed()
+        return encode(line, reset=True) + _BLANK * (len(line) < self.columns)
 
     def _input(self, screen: Screen) -> list[str]:
         """Return the bytes for modes of the terminal's input that have changed."""

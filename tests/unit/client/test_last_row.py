@@ -14,7 +14,7 @@ from sesh.client.last_row import TIME, Known, last_row
 from sesh.client.ledger import Ledger
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.overlay import own_row
-from tests.unit.vt.streams import stream
+from tests.unit.vt.streams import state, stream
 
 COLUMNS, ROWS = 20, 5
 LINES = [b"line %d\r\n" % number for number in range(40)]
@@ -49,9 +49,8 @@ def known(*parts: bytes) -> str | None:
 
 def shown(terminal: Emulator) -> dict[str, object]:
     """All that a line over the last row may change."""
-    state = terminal.state()
-    names = ("screen", "cursor", "pen", "charsets", "saved", "modes", "margin_wrap", "gl", "scrollback", "origin")
-    return {name: state[name] for name in names}
+    names = ("rows", "cursor", "pen", "charsets", "saved", "modes", "margin_wrap", "gl", "lines held", "origin")
+    return {name: state(terminal)[name] for name in names}
 
 
 @pytest.mark.parametrize("line", LINES_OF, ids=repr)

@@ -63,25 +63,25 @@ def same_is_shown(own: Session) -> None:
 
 @settings(max_examples=60)
 @given(st.lists(PIECES, max_size=30), st.booleans(), st.booleans())
-def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resized: bool) -> None:
+def test_another_emulator_shows_the_same(output: list[bytes], read: bool, resized: bool) -> None:
     os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
     own = session()
     for at, block in enumerate(output):
         own.log.append(block)
         if resized and at == len(output) // 2:
             own.model.resize(60, 20)
-    if loaded:
+    if read:
         own.model.catch_up(10)
     same_is_shown(own)
 
 
-@pytest.mark.parametrize("loaded", [True, False])
-def test_the_whole_scrollback_is_kept(folder: Path, loaded: bool) -> None:
+@pytest.mark.parametrize("read", [True, False])
+def test_the_whole_scrollback_is_kept(folder: Path, read: bool) -> None:
     """It was 1,000 lines as soon as somebody had looked at the session."""
     own = session()
     for number in range(12_000):
         own.log.append(b"\x1b[3%dmline %d\x1b[m\r\n" % (number % 8, number))
-    if loaded:
+    if read:
         own.model.catch_up(10)
     own.get_checkpointer().write_last()
     found = checkpoints.read("00ff")
@@ -100,8 +100,6 @@ def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes,
     own = session()
     for number, (block, then) in enumerate(output):
         own.log.append(block)
-        if own.model.loaded:
-            own.model.catch_up(10)
         if then == "write":
             own.get_checkpointer().write_last()
         elif then == "resize":
@@ -178,20 +176,16 @@ def finish(own: Session) -> None:
         own.timers.run()
 
 
-def prepared(*, loaded: bool, anew: bool) -> Session:
+def prepared(*, anew: bool) -> Session:
     """A session with a checkpoint, and with output that is not in it; `anew`: the next one begins another file."""
     own = session()
     own.log.append(b"".join(b"line %d\r\n" % number for number in range(1000)))
-    if loaded:
-        own.model.catch_up(10)
+    own.model.catch_up(10)
     attempt(own)
-    if anew and loaded:
+    if anew:
         own.model.resize(60, 20)
-    elif anew:
-        own.log.append(b"\x1b[H\x1b[2J\x1b[3J")
     own.log.append(b"".join(b"second %d\r\n" % number for number in range(600)))
-    if loaded:
-        own.model.catch_up(10)
+    own.model.catch_up(10)
     return own
 
 
@@ -200,13 +194,11 @@ def used(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("loaded", "anew", "number"), [(False, False, errno.ENOSPC), (True, False, errno.EMFILE), (True, True, errno.EIO)]
-)
-def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, loaded: bool, anew: bool, number: int) -> None:
+@pytest.mark.parametrize(("anew", "number"), [(False, errno.ENOSPC), (False, errno.EMFILE), (True, errno.EIO)])
+def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, anew: bool, number: int) -> None:
     """An error of one that was under way kept the last one from being written, at a shutdown or a program's end."""
     for nth in count(1):
-        own = prepared(loaded=loaded, anew=anew)
+        own = prepared(anew=anew)
         own.get_checkpointer()._next_at = 0.0
         own.get_checkpointer().write_if_due()
         assert own.timers.remaining("checkpoint") == 0, "it is under way"
@@ -222,11 +214,10 @@ def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, loaded: bo
 
 
 @pytest.mark.parametrize("anew", [False, True])
-@pytest.mark.parametrize("loaded", [False, True])
-def test_a_full_disk_is_not_kept_full(folder: Path, loaded: bool, anew: bool) -> None:
+def test_a_full_disk_is_not_kept_full(folder: Path, anew: bool) -> None:
     """The half of a file that could be written stayed, and the whole scrollback was to be written instead of a line."""
     for nth in count(1):
-        own = prepared(loaded=loaded, anew=anew)
+        own = prepared(anew=anew)
         before, room = restored().last_lines(2000), used(folder)
         with Fault(errno.ENOSPC, nth, full=True) as fault, contextlib.suppress(OSError):
             attempt(own)
@@ -242,10 +233,9 @@ def test_a_full_disk_is_not_kept_full(folder: Path, loaded: bool, anew: bool) ->
             path.unlink()
 
 
-@pytest.mark.parametrize("loaded", [False, True])
-def test_a_file_that_is_gone_or_cut_is_written_anew(folder: Path, loaded: bool) -> None:
+def test_a_file_that_is_gone_or_cut_is_written_anew(folder: Path) -> None:
     for damage in (lambda path: path.unlink(), lambda path: os.truncate(path, 100)):
-        own = prepared(loaded=loaded, anew=False)
+        own = prepared(anew=False)
         (lines,) = folder.glob(".scrollback*")
         damage(lines)
         with pytest.raises(FileNotFoundError):
@@ -260,7 +250,7 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     """Nothing set the timer for it until the session printed more."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    own = prepared(loaded=True, anew=False)
+    own = prepared(anew=False)
     checkpointer = own.get_checkpointer()
     now[0] += 10
     checkpointer.write_if_due()
@@ -287,11 +277,10 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     assert not own.timers.is_set("checkpoint")
 
 
-@pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize("left", [None, 0, 1, 1003, 5000])
-def test_a_torn_file_is_told(folder: Path, loaded: bool, left: int | None) -> None:
+def test_a_torn_file_is_told(folder: Path, left: int | None) -> None:
     """It was read as if it were whole: the screen stood behind half a line, and nobody was told."""
-    own = prepared(loaded=loaded, anew=False)
+    own = prepared(anew=False)
     attempt(own)
     (lines,) = folder.glob(".scrollback*")
     size, whole = lines.stat().st_size, restored().last_lines(2000)
@@ -304,13 +293,13 @@ def test_a_torn_file_is_told(folder: Path, loaded: bool, left: int | None) -> No
     at = found.index(told)
     assert told == f"-- {size - (left or 0)} bytes that came here are missing: they were not on the disk yet --"
     assert found[:at] == whole[:at]
-    assert found[at + 1 :] == (whole[-23:] if loaded else [])
+    assert found[at + 1 :] == whole[-23:]
     assert at == (lines.read_bytes().count(b"\n") if left else 0)
 
 
 def test_what_is_read_of_too_large_a_file_begins_with_a_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It began within one, or within a sequence."""
-    own = prepared(loaded=True, anew=False)
+    own = prepared(anew=False)
     attempt(own)
     monkeypatch.setattr(checkpoints, "LEAST_READ", 1003)
     monkeypatch.setattr("sesh.bounds.scrollback_bytes", lambda _: 1003)
@@ -335,9 +324,9 @@ def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path, monkeypatch:
     own.model.catch_up(60)
     own.get_checkpointer().write_last()
     assert (folder / ".checkpoint.00ff").stat().st_size > 1 << 20
-    assert (restored().text(), restored().cursor) == (own.model.emulator.text(), (6, 8))
-    assert restored().mode(2004) is True
-    same_is_shown(own)
+    again = restored()
+    assert (again.text(), again.cursor, again.mode(2004)) == (own.model.emulator.text(), (6, 8), True)
+    assert again.last_lines(200, ansi=True) == own.model.emulator.last_lines(200, ansi=True)
     monkeypatch.setattr(checkpoints, "LARGEST", 1 << 20)
     own.get_checkpointer().write_last()
     assert (folder / ".checkpoint.00ff").stat().st_size < 1 << 20
@@ -345,7 +334,7 @@ def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path, monkeypatch:
 
 
 def test_what_a_failed_start_took_is_put_back_whole_or_not_at_all(folder: Path) -> None:
-    attempt(prepared(loaded=True, anew=False))
+    attempt(prepared(anew=False))
     before, found = restored().last_lines(2000), checkpoints.read("00ff")
     assert found is not None
     for nth in count(1):
@@ -431,22 +420,14 @@ def test_one_that_makes_no_sense_is_none(folder: Path) -> None:
         with pytest.raises(Refused, match="damaged"):
             checkpoints.read("00ff")
         assert checkpoints.header("00ff") == {}
-    good: Any = {"position": 0, "size": [80, 24], "born": [80, 24], "resizes": [], "marks": [], "emulator": None}
-    assert checkpoints.emulator({"model": good}, b"x").columns == 80
-    for key, values in (
-        ("size", ([80], [0, 0], [10**9, 10**9], ["80", 24], "ab", None)),
-        ("born", ([], [-1, 5], [10**9, 24], 5)),
-        ("resizes", (5, [5], [[1, 2]], [[0, 10**9, 24]], [["a", 80, 24]])),
-        ("position", ("a", -1, 10**9, None)),
-        ("emulator", ({"a": 1}, 5)),
-    ):
-        for value in values:
+    good: Any = {"size": [80, 24], "drawn": [80, 24]}
+    assert checkpoints.emulator(good, b"x").columns == 80
+    for key in good:
+        for value in ([], [80], [0, 0], [-1, 5], [10**9, 24], ["80", 24], "ab", 5, None):
             with pytest.raises(ValueError, match=r"unreadable checkpoint"):
-                checkpoints.emulator({"model": good | {key: value}}, b"x" * 100)
-    headers: tuple[Any, ...] = ({}, {"model": None})
-    for header in headers:
-        with pytest.raises(ValueError, match=r"unreadable checkpoint"):
-            checkpoints.emulator(header, b"x")
+                checkpoints.emulator(good | {key: value}, b"x" * 100)
+    with pytest.raises(ValueError, match=r"unreadable checkpoint"):
+        checkpoints.emulator({}, b"x")
     path.chmod(0o644)
     with pytest.raises(Refused):
         checkpoints.read("00ff")

@@ -7,19 +7,19 @@ import time
 import pytest
 
 from sesh.daemon.activity.turn import Turn
-from sesh.vt.cell import DEFAULT
+from sesh.vt.pen import DEFAULT
 
 
 def over(frames: list[str], monkeypatch: pytest.MonkeyPatch, *, apart: float = 0.4) -> bool:
     """Whether it is, once these rows were seen one after the other and then nothing for a while."""
     shown, now = iter(frames), [time.monotonic()]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    turn = Turn(lambda _: ([[DEFAULT.cell(char) for char in next(shown)]], -1))
+    turn = Turn(lambda: ([(row := list(next(shown)), [DEFAULT] * len(row))], -1))
     for head in range(1, len(frames) + 1):
         now[0] += apart
-        turn.look(head, now[0], raw=True, load=lambda: True)
+        turn.look(head, now[0], raw=True)
     now[0] += 3.1
-    turn.look(len(frames), now[0], raw=True, load=lambda: True)
+    turn.look(len(frames), now[0], raw=True)
     return turn.over
 
 

@@ -35,9 +35,8 @@ def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be
     """A disk that had become full kept its record from being written too, and it was gone without a word."""
     writing.ready_directory()
     lost: Any = record("web", id="00ff", cwd="/", daemon_pid=2, daemon_start="", command=["make"], labels={"a": "b"})
-    model: Any = {"position": 0, "size": [80, 24], "born": [80, 24], "resizes": [], "marks": [], "emulator": None}
     records.write(lost)
-    checkpoints.restore("00ff", {"model": model}, b"what it showed")
+    checkpoints.restore("00ff", {"size": [80, 24], "drawn": [80, 24]}, b"what it showed")
 
     def started(*_: object) -> None:
         records.remove("web")  # its name was taken

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
-from sesh.vt.cell import BLANK, Encoder, decode
+from pyte.screens import Cursor
+
 from sesh.vt.emulator import Emulator
-from sesh.vt.marks import Mark, write
+from sesh.vt.modes import SavedCursor
+from sesh.vt.pen import Pen
+from sesh.vt.row import SPACER, Row
 
 #: Text of all kinds: ASCII, Latin, wide, combining, selectors, flags, families, conjuncts, zero width.
 TEXTS = (
@@ -104,47 +107,48 @@ def cut(rng: random.Random, data: bytes) -> list[bytes]:
     return out
 
 
-#: What a restore does not bring back: what acts, what only counts, and what the program once used.
-_LEFT_OUT = {
-    "ever_set_modes", "ever_set_resources", "ever_changed", "errors", "scrollback", "images", "skipped", "marks"
-}  # fmt: skip
+#: What a restore does not bring back: what only counts, and what the program once used.
+_LEFT_OUT = {"ever_set_modes", "ever_set_resources", "ever_changed", "scrollback", "cell", "columns", "lines"}
+_ALL = 10**9
+
+
+def state(emulator: Emulator) -> dict[str, Any]:
+    """The whole state of an emulator, in a form that can be compared."""
+    screen, scrollback = emulator.screen, emulator.scrollback
+    screen.settle_scrollback()
+    return {
+        **{name: _plain(value) for name, value in vars(screen).items() if name != "scrollback"},
+        "lines held": scrollback.last(_ALL),
+        "open line": _plain([*scrollback.open_rows, *screen.main_rows[:1]][:-1]),
+        "counts": (scrollback.lines, scrollback.completed, scrollback.scrolled),
+        "unfinished": emulator.parser.unfinished,
+    }
 
 
 def essence(emulator: Emulator) -> dict[str, Any]:
     """The state that a replay restores."""
-    state: dict[str, Any] = emulator.state()
-    out = {key: value for key, value in state.items() if key not in _LEFT_OUT}
+    out = {key: value for key, value in state(emulator).items() if key not in _LEFT_OUT | {"counts"}}
     if emulator.in_image:
-        out |= {"pending": "", "partial": "", "decoder": 0}
-    out["modes"] = {number: on for number, on in out["modes"].items() if number != "2026"}
-    lines = state["scrollback"]["lines"]
-    main = "screen" if out["main"] is None else "main"
-    open_line = state["scrollback"]["open"] or ""
-    paired = _without_orphans([*lines, open_line, *(row[0] for row in out[main])], open_line)
-    out["scrollback"] = (paired[: len(lines)], state["scrollback"]["open"] and paired[len(lines)])
-    out[main] = [[text, *row[1:]] for text, row in zip(paired[len(lines) + 1 :], out[main], strict=True)]
+        out["unfinished"] = b""
+    out["modes"].pop(2026, None)
     return out
 
 
-def _without_orphans(texts: list[str], open_line: str) -> list[str]:
-    """Encoded lines without the marks D (OSC 133) that come before the first C."""
-    begun = False
+def _plain(value: object) -> Any:
+    """A value of a screen as data: a pen by its style, a row by its cells."""
+    if isinstance(value, Pen):
+        return value.style
+    if isinstance(value, Cursor):
+        return value.x, value.y, value.hidden
+    if isinstance(value, SavedCursor):
+        return [_plain(field) for field in value]
+    if isinstance(value, list) and value and isinstance(value[0], Row):
+        below = [*value[1:], None]
+        return [_cells(row, following) for row, following in zip(value, below, strict=True)]
+    return copy(value)
 
-    def kept(mark: re.Match[str]) -> str:
-        nonlocal begun
-        begun = begun or mark[1] == "C"
-        return mark[0] if begun else ""
 
-    out = []
-    for text in texts:
-        paired = re.sub(r"\x1b\]133;([CD])[^\x1b]*\x1b\\", kept, text)
-        if paired != text and text is not open_line:  # blanks led to the mark
-            marks: list[Mark] = []
-            cells = decode(paired, marks)
-            while cells and cells[-1] == BLANK and (not marks or len(cells) > marks[-1][0]):
-                cells.pop()
-            encoder = Encoder()
-            write(encoder, cells, marks)
-            paired = str(encoder)
-        out.append(paired)
-    return out
+def _cells(row: Row, following: Row | None) -> tuple[object, ...]:
+    """A row as data; a spacer before a grapheme that is not wide any more is a blank."""
+    text = row.text if row.ends_in_spacer(following) else [" " if cell == SPACER else cell for cell in row.text]
+    return text, [pen.style for pen in row.pens], row.continues, row.prompt

@@ -9,12 +9,9 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
-from tests.unit.vt.streams import IMAGES, cut, essence, piece
+from tests.unit.vt.streams import IMAGES, cut, essence, piece, state
 
 BANDS = "~~-~~-~~-~~-~~-~~-~~"  # 42 pixels
-PNG = base64.b64encode(
-    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (45).to_bytes(4, "big") + (61).to_bytes(4, "big") + b"\x08\x06"
-)
 ANY = base64.b64encode(bytes(300)).decode()
 
 
@@ -67,7 +64,6 @@ def test_an_image_at_the_bottom_scrolls_and_is_restored_as_blank_rows() -> None:
     ("control", "cursor"),
     [
         ("a=T,f=24,s=45,v=61", (4, 8)),
-        ("a=T,f=100", (4, 8)),
         ("a=T,c=4,r=2", (2, 7)),
         ("a=T,f=32,s=45,v=61,c=9", (7, 12)),
         ("a=T,f=32,s=10,v=61,r=2", (2, 4)),
@@ -75,8 +71,8 @@ def test_an_image_at_the_bottom_scrolls_and_is_restored_as_blank_rows() -> None:
         ("a=T,f=24,s=450,v=61,w=10,h=21", (2, 4)),
         ("a=T,f=24,s=45,v=61,C=1", (1, 3)),
         ("a=T,f=24,s=45,v=61,U=1", (1, 3)),
-        ("a=T,f=100,o=z", (1, 3)),
-        ("a=T,f=100,t=f", (1, 3)),
+        ("a=T,f=100", (1, 3)),
+        ("a=T,f=24,s=45,v=61,m=1", (1, 3)),
         ("a=t,f=24,s=45,v=61", (1, 3)),
         ("a=q,i=1,f=24,s=45,v=61", (1, 3)),
         ("f=24,s=45,v=61", (1, 3)),
@@ -85,21 +81,18 @@ def test_an_image_at_the_bottom_scrolls_and_is_restored_as_blank_rows() -> None:
     ],
 )
 def test_after_graphics_of_kitty_the_cursor_is_right_of_the_last_row(control: str, cursor: tuple[int, int]) -> None:
-    assert fed("\x1b[2;4H", kitty(control, PNG.decode())).cursor == cursor
-
-
-def test_an_image_that_comes_in_parts_moves_the_cursor_at_its_end() -> None:
-    emulator = fed(kitty("a=T,f=100,m=1", PNG.decode()), kitty("m=1"))
-    assert (emulator.cursor, emulator.in_image) == ((0, 0), True)
-    emulator.feed(kitty("m=0").encode())
-    assert (emulator.cursor, emulator.in_image) == ((3, 5), False)
+    assert fed("\x1b[2;4H", kitty(control)).cursor == cursor
 
 
 @pytest.mark.parametrize(
     "start",
-    ['\x1bP0;1q"1;1;9;90#0~~', "\x1b_Ga=T,f=100;AAAA", "\x1b]1337;File=inline=1:AAAA", kitty("a=T,f=100,m=1"),
-     kitty("a=T,f=100,m=1") + "\x1b_Gm", sixel(BANDS)[:-2] + "~" * 100_000],
-)  # fmt: skip
+    [
+        '\x1bP0;1q"1;1;9;90#0~~',
+        "\x1b_Ga=T,f=100;AAAA",
+        "\x1b]1337;File=inline=1:AAAA",
+        sixel(BANDS)[:-2] + "~" * 100_000,
+    ],
+)
 def test_a_replay_in_the_midst_of_an_image_has_nothing_of_it(start: str) -> None:
     emulator = fed("text\x1b[m", start)
     assert emulator.in_image
@@ -120,7 +113,7 @@ def test_among_anything_else_images_are_restored_and_may_be_cut_anywhere() -> No
         assert emulator.errors == 0, emulator.last_error
         for part in cut(rng, data):
             other.feed(part)
-        assert other.state() == emulator.state()
+        assert state(other) == state(emulator)
         copy = Emulator(20, 5)
         copy.feed(replay(emulator, lines=10**9, clear=False))
         assert essence(copy) == essence(emulator)

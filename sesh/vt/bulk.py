@@ -1,0 +1,163 @@
+"""Bulk output: lines that scroll by too fast to be seen go to the scrollback as raw bytes.
+
+Output is split into head, lines and tail. The head has as many lines as the screen has rows, and brings the cursor to
+the last row. The tail has so many too, and pushes off the screen whatever stood on it. Nothing of the lines between
+them is on the screen in the end, so they only have to be right in the scrollback: whoever reads them there has the
+screen's own code draw them, on a screen of one row. That comes out the same while they hold nothing but printable text,
+SGR, tabs, CR and CR LF, because the pen is all that one line leaves to the next.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+
+from sesh.vt.grid import default_tab_stops
+from sesh.vt.parser import Parser
+from sesh.vt.pen import Pen, apply_sgr
+from sesh.vt.row import Row, blank
+from sesh.vt.screen import Screen
+from sesh.vt.scrollback import LINE_LIMIT, Scrollback
+
+SMALLEST = 4096
+"""Bytes below which output is not looked at."""
+_LONGEST_TAIL = 32 << 10
+"""Bytes of a tail, which is drawn without a look at the clock."""
+_TOGETHER = 32 << 10
+"""Bytes of lines that are kept, and later drawn, together."""
+_LONGEST_LINE = LINE_LIMIT // 8
+"""A line below this is no longer than the scrollback keeps one, even if it is all tabs."""
+
+_END = b"\r\n"
+_PLAIN = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\t\x1b"
+_NOT_SGR = re.compile(rb"\x1b(?!\[[0-9;:]*m)")
+_SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
+
+
+class RawLines:
+    """A block of lines as they came, each ended by CR LF; the first begins with `pen`."""
+
+    __slots__ = ("_columns", "_data", "_packed", "_pen", "count", "size")
+
+    def __init__(self, data: bytes, pen: Pen, columns: int) -> None:
+        self._data, self._pen, self._columns = data, pen, columns
+        self._packed = False
+        self.count, self.size = data.count(_END), len(data)
+
+    def lines(self) -> list[str]:
+        """Return them as encoded texts, oldest first."""
+        drawn = Scrollback(self.count, self.size * 100)
+        screen = Screen(self._columns, 1, drawn)
+        screen.pen = self._pen
+        screen.rows = screen.blank_rows(1, self._pen.erased)
+        Parser(screen).feed(zlib.decompress(self._data) if self._packed else self._data)
+        return drawn.last(self.count)
+
+    def pack(self) -> None:
+        """Use less memory until somebody reads."""
+        if not self._packed:
+            self._data, self._packed = zlib.compress(self._data, 1), True
+
+
+class _Skipping(Scrollback):
+    """Stands in for a scrollback while rows that nobody may see leave the screen: the first `left` ones are dropped."""
+
+    def __init__(self, scrollback: Scrollback, left: int) -> None:
+        super().__init__()
+        self._real, self._left = scrollback, left
+
+    def push(self, row: Row, goes_on: bool) -> bool:
+        if self._left:
+            self._left -= 1
+            return False
+        return self._real.push(row, goes_on)
+
+
+def feed(parser: Parser, data: bytes, until: float | None = None) -> int:
+    """Act on output as `Parser.feed` does, on bulk output faster; return the number of bytes."""
+    parts = _split(parser.screen, data) if len(data) >= SMALLEST else None
+    if parts is None:
+        return parser.feed(data, until)
+    head, lines, tail, rest = parts
+    fed = parser.feed(head, until)
+    if fed < len(head):
+        return fed
+    if not _scroll_through(parser, lines, tail):
+        return fed + parser.feed(data[fed:], until)
+    return len(data) - len(rest) + parser.feed(rest, until)
+
+
+def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """Return head, lines, tail, and what comes after its last line end; None if output has to be drawn."""
+    rows = screen.lines
+    head = data.split(_END, rows)
+    parts = head.pop().rsplit(_END, rows + 1) if len(head) > rows else []
+    if len(parts) < rows + 2 or len(parts[0]) < len(data) // 2:
+        return None
+    lines, tail = parts[0] + _END, _END.join([*parts[1:-1], b""])
+    if len(tail) > _LONGEST_TAIL or not (_is_plain(lines) and _is_plain(tail)):
+        return None
+    return _END.join([*head, b""]), lines, tail, parts[-1]
+
+
+def _is_plain(data: bytes) -> bool:
+    """Tell whether lines hold only text, SGR, tabs, CR and CR LF, and none of them is very long."""
+    half = _LONGEST_LINE // 2
+    return (
+        data.count(b"\n") == data.count(_END)
+        and not data.translate(None, _PLAIN)
+        and _NOT_SGR.search(data) is None
+        and all(data.find(_END, start, start + half) >= 0 for start in range(0, len(data) - half, half))
+    )
+
+
+def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
+    """Send `lines` to the scrollback and draw `tail` behind them. Return False if the screen does not simply scroll.
+
+    The head must have been fed, which brings the cursor to an empty last row.
+    """
+    screen, scrollback = parser.screen, parser.screen.scrollback
+    fresh = blank(screen.columns, screen.pen.erased)
+    last = screen.rows[-1]
+    if (
+        screen.main is not None
+        or not scrollback.max_lines
+        or (screen.top, screen.bottom, screen.narrow) != (0, screen.lines - 1, False)
+        or not screen.draws_plainly
+        or (screen.tabstops != default_tab_stops(screen.columns) and b"\t" in lines)
+        or (screen.cursor.y, screen.cursor.x) != (screen.lines - 1, 0)
+        or (last.text, last.pens, last.continues, last.prompt) != (fresh.text, fresh.pens, False, False)
+        or parser.unfinished
+    ):
+        return False
+    if screen.lines > 1:
+        screen.scroll_up(screen.lines - 1)
+    for block in _blocks(lines, screen.pen, screen.columns):
+        scrollback.push_block(block)
+    screen.pen = _pen_after(screen.pen, lines)
+    screen.rows[-1] = blank(screen.columns, screen.pen.erased)
+    screen.scrollback = _Skipping(scrollback, screen.lines - 1)
+    try:
+        parser.feed(tail)
+    finally:
+        screen.scrollback = scrollback
+    return True
+
+
+def _blocks(lines: bytes, pen: Pen, columns: int) -> Iterator[RawLines]:
+    start = 0
+    while start < len(lines):
+        end = lines.find(_END, start + _TOGETHER)
+        part = lines[start : end + len(_END)] if end >= 0 else lines[start:]
+        yield RawLines(part, pen, columns)
+        pen = _pen_after(pen, part)
+        start += len(part)
+
+
+def _pen_after(pen: Pen, data: bytes) -> Pen:
+    """Return the pen after text with SGR: only what follows the last reset counts."""
+    reset = max(data.rfind(b"\x1b[m"), data.rfind(b"\x1b[0m"), 0)
+    for sgr in _SGR.findall(data, reset):
+        pen = apply_sgr(pen, sgr.decode())
+    return pen

@@ -1,0 +1,123 @@
+"""Rows as text with SGR and OSC 8, and back.
+
+The form is canonical: the same cells give the same text, so that texts can be compared and joined. A text begins with
+the default pen. A change of pen is one SGR that begins with a reset. Where two graphemes would join if one were written
+right after the other, the SGR is repeated between them. A prompt mark (OSC 133 A) stands at the beginning of its line.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import compress, count, islice, pairwise
+from operator import is_not
+
+from sesh.vt.graphemes import ZWJ, cells, joined, may_join
+from sesh.vt.pen import DEFAULT, Pen, apply_sgr, with_link
+from sesh.vt.row import SPACER, Row
+
+PROMPT = "\x1b]133;A\x1b\\"
+_PART = re.compile(r"\x1b\[([0-9;:]*)m|\x1b\]8;([^\x1b]*)\x1b\\|(\x1b\]133;A\x1b\\)|([^\x1b]+)")
+_SEQUENCE = re.compile(r"\x1b\[[0-9;:]*m|\x1b\][^\x1b]*\x1b\\")
+
+
+class Encoder:
+    """Writes an encoded text into `parts`.
+
+    `pen` and `last`: the pen and the grapheme at its end; `last` is "" after a control function, across which nothing
+    joins.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.pen = DEFAULT
+        self.last = ""
+
+    def __str__(self) -> str:
+        return "".join(self.parts)
+
+    def sequence(self, text: str) -> None:
+        """Write control functions, across which no characters join."""
+        self.parts.append(text)
+        self.last = ""
+
+    def set_pen(self, pen: Pen) -> None:
+        """Write with `pen` from now on."""
+        now = self.pen
+        if pen is now or pen.style == now.style:
+            return
+        if pen.link != now.link:
+            self.parts.append(f"\x1b]8;{pen.link or ';'}\x1b\\")
+        if pen.sgr != now.sgr:
+            self.parts.append(pen.sequence)
+        self.pen = pen
+        self.last = ""
+
+    def row(self, row: Row) -> None:
+        """Write a row or a part of one."""
+        text, pens = row.text, row.pens
+        if not text:
+            return
+        if SPACER in text:
+            text = [" " if grapheme == SPACER else grapheme for grapheme in text]
+        ends = [*compress(count(1), map(is_not, pens, islice(pens, 1, None))), len(text)]
+        for start, end in pairwise((0, *ends)):
+            self.set_pen(pens[start])
+            self._graphemes(text[start:end])
+
+    def _graphemes(self, graphemes: list[str]) -> None:
+        text = "".join(graphemes)
+        if not self.last.endswith(ZWJ) and not may_join(text):
+            if text:
+                self.parts.append(text)
+                self.last = text[-1]
+            return
+        for grapheme in filter(None, graphemes):
+            # Some terminals join more after a ZWJ than others.
+            if self.last and (joined(self.last, 1, grapheme[0]) or self.last[-1] == ZWJ):
+                self.parts.append(self.pen.sequence)
+            self.parts.append(grapheme)
+            self.last = grapheme
+
+
+def encode(line: Row, *, reset: bool = False) -> str:
+    """Return a line as text, without the default blanks at its end; `reset`: it ends with the default pen."""
+    if line.pens.count(DEFAULT) == len(line.pens):  # most lines
+        plain = "".join(line.text)
+        if plain.isascii():
+            return PROMPT * line.prompt + plain.replace(SPACER, " ").rstrip(" ")
+    encoder = Encoder()
+    encoder.row(line.trimmed())
+    if reset:
+        encoder.set_pen(DEFAULT)
+    return PROMPT * line.prompt + str(encoder)
+
+
+def decode(text: str) -> Row:
+    """Return the line of an encoded text."""
+    pen = DEFAULT
+    line = Row([], [])
+    for sgr, link, prompt, words in _PART.findall(text):
+        if words:
+            graphemes = cells(words)
+            line.text += graphemes
+            line.pens += [pen] * len(graphemes)
+        elif prompt:
+            line.prompt = True
+        elif link:
+            pen = with_link(pen, "" if link == ";" else link)
+        else:
+            pen = apply_sgr(pen, sgr)
+    return line
+
+
+def plain(text: str) -> str:
+    """Return an encoded text without its SGR, links and marks."""
+    return _SEQUENCE.sub("", text) if "\x1b" in text else text
+
+
+def closed(text: str) -> str:
+    """Return an encoded text, with the pen and the link reset at its end."""
+    text = text.removeprefix(PROMPT)
+    if "\x1b" not in text:
+        return text
+    return text + ("\x1b[m\x1b]8;;\x1b\\" if "\x1b]8" in text else "\x1b[m")

@@ -1,0 +1,205 @@
+"""Pens: the attributes that a cell was written with, and SGR, which changes them.
+
+SGR (ECMA-48 8.3.117): colons separate sub-parameters (ITU T.416, as xterm and kitty read them), semicolons the
+parameters of the older flat forms.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from sesh.vt.grammar import LIMIT, PARAMETERS, parameter
+
+
+class Style(NamedTuple):
+    """The attributes of a pen. Colours keep the form that they were set in.
+
+    A colour is `default`, the number of one of the 16 ANSI colours, `5;N` or `2;R;G;B`. `underline` is
+    0 none, 1 single, 2 double, 3 curly, 4 dotted, 5 dashed. `link` is the body of OSC 8: `params;uri`.
+    """
+
+    fg: str = "default"
+    bg: str = "default"
+    bold: bool = False
+    italics: bool = False
+    strikethrough: bool = False
+    reverse: bool = False
+    blink: bool = False
+    dim: bool = False
+    conceal: bool = False
+    overline: bool = False
+    underline: int = 0
+    underline_colour: str = "default"
+    link: str = ""
+
+
+class Pen:
+    """A style with what is derived from it.
+
+    `sgr`: the parameters that set it from any other pen; `sequence`: the whole SGR. Pens of one style are nearly always
+    one object, as they come from a cache: who finds two objects compares the styles.
+    """
+
+    __slots__ = ("_erased", "link", "sequence", "sgr", "style")
+
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.link = style.link
+        self.sgr = _sgr_parameters(style)
+        self.sequence = f"\x1b[{self.sgr}m"
+        self._erased: Pen | None = None
+
+    @property
+    def erased(self) -> Pen:
+        """The pen of cells that are erased with this one: it keeps the background alone (BCE)."""
+        if self._erased is None:
+            blank = Style(bg=self.style.bg)
+            self._erased = self if self.style == blank else pen_of(blank)
+        return self._erased
+
+    def __repr__(self) -> str:
+        return f"Pen({self.sgr!r}, {self.link!r})"
+
+
+_PLAIN = Style()
+_CODES = {
+    "bold": "1", "dim": "2", "italics": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
+    "strikethrough": "9", "overline": "53",
+}  # fmt: skip
+
+
+def _sgr_parameters(style: Style) -> str:
+    """Return SGR parameters that set `style` from any other one (XTerm ctlseqs, kitty's underlines)."""
+    out = ["0"]
+    if style[2:11] != _PLAIN[2:11]:
+        for name, code in _CODES.items():
+            value = getattr(style, name)
+            if value:
+                out.append(code if value == 1 else f"{code}:{value}")
+    for form, base in ((style.fg, 30), (style.bg, 40)):
+        if ";" in form:
+            out.append(f"{base + 8};{form}")
+        elif form != "default":
+            number = int(form)
+            out.append(str(base + number if number < 8 else base + 52 + number))
+    if style.underline_colour != "default":
+        # With colons: a terminal that does not know 58 would read the 5 of 58;5 as blinking.
+        form = style.underline_colour.replace(";", ":")
+        out.append(f"58:{form.replace('2:', '2::', 1) if form.startswith('2:') else form}")
+    return ";".join(out) if len(out) > 1 else ""
+
+
+@lru_cache(2048)
+def _cached(style: Style) -> Pen:
+    return Pen(style)
+
+
+def pen_of(style: Style) -> Pen:
+    """Return the pen of a style."""
+    return DEFAULT if style == _PLAIN else _cached(style)
+
+
+DEFAULT = Pen(_PLAIN)
+"""The pen after SGR 0; it is compared by identity."""
+
+
+_ATTRIBUTES: dict[int, dict[str, object]] = {
+    **{int(code): {name: True} for name, code in _CODES.items()},
+    4: {"underline": 1},
+    6: {"blink": True},
+    21: {"underline": 2},
+    22: {"bold": False, "dim": False},
+    23: {"italics": False},
+    24: {"underline": 0},
+    25: {"blink": False},
+    27: {"reverse": False},
+    28: {"conceal": False},
+    29: {"strikethrough": False},
+    39: {"fg": "default"},
+    49: {"bg": "default"},
+    55: {"overline": False},
+    59: {"underline_colour": "default"},
+}
+"""Fields that a parameter sets; the colours of 38, 48 and 58 are apart."""
+for _n in range(8):
+    _ATTRIBUTES[30 + _n] = {"fg": str(_n)}
+    _ATTRIBUTES[40 + _n] = {"bg": str(_n)}
+    _ATTRIBUTES[90 + _n] = {"fg": str(_n + 8)}
+    _ATTRIBUTES[100 + _n] = {"bg": str(_n + 8)}
+
+_COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
+_VALUES = {"5": 1, "2": 3}
+"""Number of values of a colour, by its form."""
+
+
+@lru_cache(4096)
+def apply_sgr(pen: Pen, text: str) -> Pen:
+    """Return the pen after SGR with the parameters `text`; the link stays."""
+    resets, fields = _changes(text)
+    style = Style(link=pen.link) if resets else pen.style
+    return pen_of(style._replace(**fields))  # type: ignore[arg-type]  # each is set by its own name
+
+
+@lru_cache(1024)
+def _changes(text: str) -> tuple[bool, dict[str, object]]:
+    """Return what SGR parameters do: whether they reset all, and the fields that they set then."""
+    resets, fields = False, dict[str, object]()
+    if len(text) + 3 > LIMIT:  # with `ESC [` and `m`: a sequence that is too long is ignored
+        return resets, fields
+    items = text.split(";", PARAMETERS)[:PARAMETERS]
+    index = 0
+    while index < len(items):
+        item = items[index]
+        index += 1
+        if ":" in item:
+            _subparameters(fields, item)
+            continue
+        code = parameter(item)
+        if code == 0:
+            resets, fields = True, {}
+        elif code in _COLOURS:
+            index = _flat_colour(fields, _COLOURS[code], items, index)
+        elif code in _ATTRIBUTES:
+            fields.update(_ATTRIBUTES[code])
+    return resets, fields
+
+
+def with_link(pen: Pen, link: str) -> Pen:
+    """Return the same pen with another hyperlink (OSC 8), or with none if `link` is empty."""
+    return pen if pen.link == link else pen_of(pen.style._replace(link=link))
+
+
+def _flat_colour(fields: dict[str, object], name: str, items: list[str], index: int) -> int:
+    """Set the colour of `38;5;N` or `38;2;R;G;B`; return the index of the next parameter.
+
+    `items[index]` is the `5` or the `2`. A value out of range sets nothing.
+    """
+    form = items[index].lstrip("0") if index < len(items) else ""
+    parts = items[index + 1 : index + 1 + _VALUES.get(form, 0)]
+    if ":" in ";".join(parts):
+        return index + 1
+    _set_colour(fields, name, form, parts)
+    return index + 1 + len(parts)
+
+
+def _subparameters(fields: dict[str, object], item: str) -> None:
+    parts = item.split(":")
+    code = parameter(parts[0])
+    if code == 4:
+        kind = parameter(parts[1])
+        if kind <= 5:
+            fields["underline"] = kind
+    elif code in _COLOURS:
+        form = parts[1].lstrip("0")
+        rest = parts[2:]
+        if form == "2" and len(rest) > 3:
+            rest = rest[1:]  # the full form, 38:2:SPACE:R:G:B, names a colour space first
+        _set_colour(fields, _COLOURS[code], form, rest)
+
+
+def _set_colour(fields: dict[str, object], name: str, form: str, parts: list[str]) -> None:
+    count = _VALUES.get(form, 0)
+    values = [parameter(part) for part in parts[:count]]
+    if values and len(values) == count and max(values) < 256:
+        fields[name] = f"5;{values[0]}" if count == 1 else ";".join(["2", *map(str, values)])

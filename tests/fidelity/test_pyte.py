@@ -1,0 +1,50 @@
+"""pyte's own tests of its Screen, run against ours: what pyte documents of a screen is true of this one.
+
+They come with pyte's source, which `packages.sh` gets. `DIFFERENT` names those that fail, each with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+TESTS = Path(ROOT, ".venv", "pyte-source", "tests", "test_screen.py")
+DIFFERENT = {
+    "test_resize": "rows that no longer fit go off the top only as far as the cursor allows, and lines wrap (xterm.js)",
+    "test_resize_same": "dirty rows are not followed: all are",
+    "test_set_mode": "DECSCNM turns the whole screen over when it is shown, and no cell; DECCOLM is not obeyed",
+    "test_draw_width2_line_end": "a wide character that does not fit wraps whole (xterm)",
+    "test_draw_width0_decawm_off": "without DECAWM a wide character that does not fit is not drawn (xterm)",
+    "test_draw_cp437": "output is UTF-8 whatever a program designates",
+    "test_save_cursor": "there is one saved cursor for each screen, and DECAWM is not saved (xterm)",
+    "test_restore_cursor_out_of_bounds": "RIS forgets the saved cursor (xterm)",
+    "test_erase_in_display": "ED 3 erases the scrollback alone (xterm)",
+    "test_cursor_position": "in origin mode a row beyond the margins is the last one within (xterm)",
+}
+_RUN = """
+import sys, pyte, pytest
+from sesh.vt.screen import Screen
+from sesh.vt.scrollback import Scrollback
+
+class Ours(Screen):
+    def __init__(self, columns, lines):
+        super().__init__(columns, lines, Scrollback())
+
+pyte.Screen = pyte.screens.Screen = Ours
+sys.exit(pytest.main(["-q", "-rf", "--tb=no", "-p", "no:cacheprovider", "-c", "/dev/null", sys.argv[1]]))
+"""
+
+
+@pytest.mark.skipif(not TESTS.exists(), reason="missing: the source of pyte (`make fidelity` gets it)")
+def test_pytes_own_tests_hold_but_for_those_in_which_xterm_differs() -> None:
+    command = [sys.executable, "-c", _RUN, str(TESTS)]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    failed = re.findall(r"^FAILED \S+::(\w+)", done.stdout, re.MULTILINE)
+    assert set(failed) == DIFFERENT.keys(), done.stdout
+    assert int((re.search(r"(\d+) passed", done.stdout) or "00")[1]) > 50
