@@ -187,7 +187,7 @@ def test_sessions_of_several_hosts_are_waited_for_by_name_and_by_label(home: Hom
     assert home.sesh("--open", "here", *words).code == 0
     first = home.start(*far, "--wait", "a", "--any", "--json")
     everywhere = home.start("--wait", "--label", "team=x", "--exit", "--json")
-    wait_until(lambda: all(far.links()[-1:] == far.held()[-1:] != [] for far in (one, other)))
+    wait_until(lambda: all(len(far.held()) == 2 and far.settled() for far in (one, other)), what="both wait")
     assert home.sesh(other.at, "--send", "a", "7", "--enter").code == 0
     assert first.wait(30) == 7
     assert first.stdout is not None
