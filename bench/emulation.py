@@ -62,11 +62,11 @@ WIDE = ("cjk", "korean", "emoji", "mixed in colour")
 
 
 def _goal(kind: str, way: str) -> int:
-    if kind in ("plain", "colour"):
-        return 60 if way == "fast" else 4
-    if way == "fast" or kind in FULL_SCREEN:
-        return 20
-    return 10 if kind in WIDE else 6
+    if way == "fast":
+        return {"plain": 60, "colour": 30}.get(kind, 15)
+    if kind in FULL_SCREEN:
+        return 8
+    return 1 if kind in WIDE else 3
 
 
 def emulate(field: Field) -> list[Row]:

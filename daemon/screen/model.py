@@ -29,7 +29,7 @@ LULL = 0.03
 OVERDUE, LIGHT = 0.1, 1 << 20
 """Seconds after which the emulator waits for no lull, and the bytes for each of them up to which output is no burst."""
 MOMENT = 64 << 10
-"""Bytes that the emulator takes in a moment, and the largest slice while it is not far behind."""
+"""Bytes that the emulator takes in a moment."""
 LITTLE = 16 << 10
 """Bytes that wait for more, or until somebody looks: nothing wakes up for them."""
 CATCH_UP_TIME = 0.05
@@ -44,17 +44,14 @@ TOO_LONG, LAST_PART = 4.0, 0.5
 change the whole screen, the emulator goes on with the log's last part, which takes the second number."""
 LARGEST_REST = 4 << 20
 """Bytes of the log's last part that a checkpoint holds if the emulator has not come to it."""
-STEP_TIME = 0.008
-"""Seconds after which the emulator leaves the rest of a slice for the next one."""
-_QUICK, _SLOW = 0.006, 0.015
-"""Seconds of a slice below which the next one is twice as long, and above which it is half as long."""
+STEP_TIME, SLICE = 0.008, 256 << 10
+"""Seconds, and bytes, after which the emulator leaves the rest for the next step."""
 _FADING = 0.9
 """Share of the older slices in `_fed` and `_spent` that each new one leaves."""
 _CANCEL = b"\x18"
 """CAN ends a sequence that is not finished (ECMA-48 8.3.6)."""
 _BOUNDARY = 4 << 10
 """Bytes in which a line feed or an escape is sought, to begin there."""
-_SMALLEST, _LARGEST = 4 << 10, 1 << 20
 _MAX_MARKS = 256
 _BRACKETED_PASTE = 2004
 
@@ -87,8 +84,6 @@ class Model:
         """Positions that `mark` was given, with the state there; None until the emulator comes to them."""
         self._behind_since: float | None = None
         """The time at which `overdue` first saw the emulator behind (monotonic); None while it is not."""
-        self._slice = 16 << 10
-        """Bytes of a slice; from _SMALLEST to _LARGEST, by the time that the last ones took."""
         self.ended = False
         """True if the program has ended, so that the log grows no more."""
         self._fed, self._spent = 0.0, 0.0
@@ -118,10 +113,9 @@ class Model:
     def portion(self) -> int:
         """Bytes to read from the program at once.
 
-        While the program waits for the emulator, these are as many as the emulator takes in one slice: the echo of a
-        key comes behind them.
+        Few while the program waits for the emulator: the echo of a key comes behind them.
         """
-        return TURN if self.room > TURN else min(TURN, self._slice)
+        return TURN if self.room > TURN else min(TURN, LITTLE)
 
     @property
     def has_work(self) -> bool:
@@ -182,27 +176,22 @@ class Model:
         if not self.lag:
             return
         start = self.position
-        end = min(start + self._slice, start + max(MOMENT, self.lag >> 3), self._log.head if end is None else end)
+        end = min(start + SLICE, self._log.head if end is None else end)
         # It has to come to these positions: the size changes there, or its state is to be remembered.
         for stop in (self._resizes[0][0] if self._resizes else end, *self._marks):
             if stop > start:
                 end = min(end, stop)
-        began, began_work = time.perf_counter(), time.thread_time()
+        began = time.thread_time()
         self.position = end
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
-        took = time.perf_counter() - began
         self._fed = self._fed * _FADING + taken
-        self._spent = self._spent * _FADING + time.thread_time() - began_work
+        self._spent = self._spent * _FADING + time.thread_time() - began
         self._passed.append((self.position, _snapshot(emulator)))
         if self.position in self._marks:
             self._marks[self.position] = self._passed[-1][1]
         if self.lag <= LITTLE:
             self._behind_since = None
-        if took < _QUICK and end - start == self._slice:
-            self._slice = min(self._slice * 2, _LARGEST)
-        elif took > _SLOW or self.position < end:
-            self._slice = max(self._slice // 2, _SMALLEST)
         if emulator.last_error is not None and not self._error_noted:
             self._error_noted = True
             self._fault("a fault in the emulator, in one sequence", emulator.last_error)
@@ -255,7 +244,7 @@ class Model:
 
     def _last_part(self) -> int:
         """The position of the log's last part, where a line or a sequence begins."""
-        start = self._log.head - max(_SMALLEST, int(min(self._pace * LAST_PART, LARGEST_REST)))
+        start = self._log.head - max(LITTLE, int(min(self._pace * LAST_PART, LARGEST_REST)))
         if start <= self.position:
             return start
         block = self._log.bytes(start, start + _BOUNDARY)

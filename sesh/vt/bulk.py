@@ -10,7 +10,6 @@ SGR, tabs, CR and CR LF, because the pen is all that one line leaves to the next
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 
 from sesh.vt.grid import default_tab_stops
@@ -18,7 +17,7 @@ from sesh.vt.parser import Parser
 from sesh.vt.pen import Pen, apply_sgr
 from sesh.vt.row import Row, blank
 from sesh.vt.screen import Screen
-from sesh.vt.scrollback import LINE_LIMIT, Scrollback
+from sesh.vt.scrollback import LINE_LIMIT, Block, Scrollback
 
 SMALLEST = 4096
 """Bytes below which output is not looked at."""
@@ -35,29 +34,23 @@ _NOT_SGR = re.compile(rb"\x1b(?!\[[0-9;:]*m)")
 _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 
 
-class RawLines:
+class RawLines(Block):
     """A block of lines as they came, each ended by CR LF; the first begins with `pen`."""
 
-    __slots__ = ("_columns", "_data", "_packed", "_pen", "count", "size")
+    __slots__ = ("_columns", "_pen")
 
     def __init__(self, data: bytes, pen: Pen, columns: int) -> None:
-        self._data, self._pen, self._columns = data, pen, columns
-        self._packed = False
-        self.count, self.size = data.count(_END), len(data)
+        super().__init__(data, data.count(_END), len(data))
+        self._pen, self._columns = pen, columns
 
     def lines(self) -> list[str]:
-        """Return them as encoded texts, oldest first."""
+        """Return them as encoded texts, oldest first: drawn on a screen of one row."""
         drawn = Scrollback(self.count, self.size * 100)
         screen = Screen(self._columns, 1, drawn)
         screen.pen = self._pen
         screen.rows = screen.blank_rows(1, self._pen.erased)
-        Parser(screen).feed(zlib.decompress(self._data) if self._packed else self._data)
+        Parser(screen).feed(self.data)
         return drawn.last(self.count)
-
-    def pack(self) -> None:
-        """Use less memory until somebody reads."""
-        if not self._packed:
-            self._data, self._packed = zlib.compress(self._data, 1), True
 
 
 class _Skipping(Scrollback):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from time import perf_counter
 
 from sesh.vt import bulk
-from sesh.vt.encoded import closed, encode, plain
+from sesh.vt.encoded import PROMPT, closed, encode, plain
 from sesh.vt.images import CELL, begins
 from sesh.vt.modes import Stacks
 from sesh.vt.parser import Parser
@@ -15,6 +16,7 @@ from sesh.vt.scrollback import Scrollback
 
 SMALLEST, LARGEST = 1, 1000
 """Bounds of a screen, in columns and in rows."""
+_ALL = 1 << 62
 _SLICE = 256 << 10
 """Bytes that are looked at together for lines in bulk."""
 
@@ -154,15 +156,7 @@ class Emulator:
 
         Empty lines at the end do not count, nor does an empty line with the cursor.
         """
-        if count <= 0:
-            return []
-        self.screen.settle_scrollback()
-        lines = [encode(line) for line in unwrap(self.scrollback.open_rows + self.screen.main_rows)[0]]
-        while lines and not closed(lines[-1]):
-            lines.pop()
-        if len(lines) < count:
-            lines = self.scrollback.last(count - len(lines)) + lines
-        return [closed(text) if ansi else plain(text) for text in lines[-count:]]
+        return self.lines_before(_ALL, count, _ALL, ansi=ansi)[0]
 
     def lines_before(self, until: int, count: int, most: int, *, ansi: bool = False) -> tuple[list[str], int]:
         """Return up to `count` of these lines before number `until`, and the number of the first; `most` characters.
@@ -170,30 +164,20 @@ class Emulator:
         Lines are numbered as they scroll off; those of the screen come behind them.
         """
         self.screen.settle_scrollback()
-        if until > self.scrollback.completed:
-            on_screen = unwrap(self.scrollback.open_rows + self.screen.main_rows)[0]
-            while on_screen and not on_screen[-1].text:
-                on_screen.pop()
-            end = self.scrollback.completed + len(on_screen)
-            behind = max(0, end - until)  # a resize may have taken back lines that were read before
-            lines = self.last_lines(count + behind, ansi=ansi)
-            lines = lines[: len(lines) - behind]
-            until = end - behind
-        else:
-            texts: list[str] = []
-            start = min(until, max(until - count, self.scrollback.first))
-            for portion in self.scrollback.since(start):
-                texts += portion
-                if len(texts) >= until - start:
-                    break
-            lines = [closed(text) if ansi else plain(text) for text in texts[: until - start]]
-        kept, size = 0, 0
-        for line in reversed(lines):
-            size += len(line)
-            if kept and size > most:
-                break
-            kept += 1
-        return lines[len(lines) - kept :], max(0, until - kept)
+        on_screen = [encode(line) for line in unwrap(self.scrollback.open_rows + self.screen.main_rows)[0]]
+        while on_screen and not on_screen[-1].removeprefix(PROMPT):
+            on_screen.pop()
+        completed = self.scrollback.completed
+        until = min(until, completed + len(on_screen))
+        lines: list[str] = []
+        for part in chain([on_screen[: max(0, until - completed)]], self.scrollback.backwards(until)):
+            for text in reversed(part):
+                lines.append(closed(text) if ansi else plain(text))
+                most -= len(lines[-1])
+                if len(lines) > count or (most < 0 and len(lines) > 1):
+                    lines.pop()
+                    return lines[::-1], until - len(lines)
+        return lines[::-1], until - len(lines)
 
     def rows_below(self) -> int:
         """Return the number of rows from below the cursor to the last one that holds anything."""

@@ -30,18 +30,6 @@ SYNCHRONIZED_OUTPUT = 2026
 SCREENS, KEYPAD = (47, 1047, 1049), 66
 """Modes that switch the screen, each of them for all; the mode that ESC = and ESC > switch too."""
 ORIGIN, LEFT_RIGHT = 6, 69
-
-
-def initial(number: int, private: bool) -> bool | None:
-    """Return whether a mode is set in a new terminal; None for an unknown one."""
-    if not private:
-        return False if number in (4, 20) else None
-    if number in ON_BY_DEFAULT:
-        return True
-    off = (*OFF_BY_DEFAULT, *MOUSE_TRACKING, *MOUSE_ENCODING, *USER_DEFAULT, *SCREENS, KEYPAD, ORIGIN, LEFT_RIGHT)
-    return False if number in off else None
-
-
 STACK_LIMIT = 16
 """Pushes that are kept of the kitty keyboard stack and of the title stack."""
 

@@ -7,12 +7,12 @@ come as blocks of raw output (see `bulk`), and older lines are put together to b
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from sesh.vt.encoded import encode
+from sesh.vt.packed import Packed
 from sesh.vt.row import Row, joined
 
 LINE_LIMIT, _PEN = 65536, 12
@@ -21,35 +21,32 @@ _TOGETHER = 256
 """Single lines that are put together to a block."""
 
 
-class Block(Protocol):
+class Block:
     """Finished lines that are held together: `count` lines in `size` bytes."""
 
-    count: int
-    size: int
+    __slots__ = ("_data", "count", "size")
 
-    def lines(self) -> list[str]:
-        """Return them as encoded texts, oldest first."""
+    def __init__(self, data: bytes, count: int, size: int) -> None:
+        self._data: bytes | Packed = data
+        self.count, self.size = count, size
+
+    @property
+    def data(self) -> bytes:
+        """The bytes that hold them."""
+        return self._data if isinstance(self._data, bytes) else self._data.unpacked()
 
     def pack(self) -> None:
         """Use less memory until somebody reads."""
-
-
-class _Encoded:
-    """A block of encoded texts."""
-
-    __slots__ = ("_data", "_packed", "count", "size")
-
-    def __init__(self, lines: list[str]) -> None:
-        self._data, self._packed = "\n".join(lines).encode(), False
-        self.count, self.size = len(lines), sum(map(len, lines))
+        if isinstance(self._data, bytes):
+            self._data = Packed(self._data)
 
     def lines(self) -> list[str]:
-        data = zlib.decompress(self._data) if self._packed else self._data
-        return data.decode().split("\n")
+        """Return them as encoded texts, oldest first."""
+        return self.data.decode().split("\n")
 
-    def pack(self) -> None:
-        if not self._packed:
-            self._data, self._packed = zlib.compress(self._data, 1), True
+    def part(self, start: int, stop: int) -> list[str]:
+        """Return some of them."""
+        return self.lines()[start:stop]
 
 
 class Scrollback:
@@ -174,7 +171,7 @@ class Scrollback:
         lines = self._newest[:count]
         if lines:
             del self._newest[:count]
-            self._blocks.append(_Encoded(lines))
+            self._blocks.append(Block("\n".join(lines).encode(), count=len(lines), size=sum(map(len, lines))))
 
     def _evict(self) -> None:
         """Drop the oldest lines until the bounds are met, from the bound of bytes on whole blocks."""
@@ -218,19 +215,33 @@ class Scrollback:
 
     def since(self, completed: int) -> Iterator[list[str]]:
         """Return the lines held of those after the first `completed`, some at a time; more may come meanwhile."""
-        skipped = max(0, completed - self.first)
-        parts: list[tuple[Block, int]] = []
-        for number, block in enumerate(self._blocks):
-            before = self._skipped if number == 0 else 0
-            if skipped < block.count - before:
-                parts.append((block, before + skipped))
-            skipped = max(0, skipped - (block.count - before))
-        return _portions(parts, self._newest[skipped:])
+        return (read() for read in self._parts(completed, self.completed))
+
+    def backwards(self, until: int) -> Iterator[list[str]]:
+        """Return the finished lines up to number `until`, the newest ones first, but each portion in its order."""
+        return (read() for read in reversed(self._parts(self.first, until)))
+
+    def _parts(self, first: int, end: int) -> list[Callable[[], list[str]]]:
+        """Return functions that read the lines after number `first`, up to `end`, each of them one portion."""
+        parts: list[Callable[[], list[str]]] = []
+        at = self.first - self._skipped
+        for block in self._blocks:
+            start, stop = max(first, self.first) - at, end - at
+            if start < block.count and stop > 0:
+                parts.append(partial(block.part, max(0, start), stop))
+            at += block.count
+        if newest := self._newest[max(0, first - at) : max(0, end - at)]:
+            parts.append(lambda: newest)
+        return parts
 
     def last(self, count: int) -> list[str]:
         """Return the newest `count` finished lines, oldest first."""
-        count = min(count, self._finished)
-        return [line for lines in self.since(self.completed - count) for line in lines] if count > 0 else []
+        lines: list[str] = []
+        for part in self.backwards(self.completed):
+            if len(lines) >= count:
+                break
+            lines = part + lines
+        return lines[max(0, len(lines) - count) :]
 
     def take(self) -> list[str]:
         """Return all finished lines, oldest first, and forget them."""
@@ -272,10 +283,3 @@ class Scrollback:
     def _note_taken_back(self) -> None:
         self._taken_back += 1
         self.revision += 1
-
-
-def _portions(parts: list[tuple[Block, int]], newest: list[str]) -> Iterator[list[str]]:
-    for block, start in parts:
-        yield block.lines()[start:]
-    if newest:
-        yield newest
