@@ -95,9 +95,14 @@ def check_bounds(emulator: Emulator) -> None:
     assert all(len(value) <= 1024 for value in (*screen.palette.values(), *screen.dynamic.values()))
 
 
+def _with_all_bytes(script: Script) -> Script:
+    """The script without a bound in bytes: lines take others as they came than drawn, and go by blocks."""
+    return script._replace(bounds=(script.bounds[0], _ALL))
+
+
 def check_chunks(case: bytes) -> None:
     """The same bytes cut at any place give the same state, also where the emulator stops as its time is over."""
-    script = grammar.script(case)
+    script = _with_all_bytes(grammar.script(case))
     whole = fed(script)
     rng = random.Random(zlib.crc32(case))
     for other in (fed(script, rng), fed(script, seconds=rng.choice((0.0, 0.0, 1e-5, 1e-3)))):
@@ -105,9 +110,8 @@ def check_chunks(case: bytes) -> None:
 
 
 def check_paths(case: bytes) -> None:
-    """The fast path gives what the full path gives; only the bytes that lines take are others."""
-    script = grammar.script(case)
-    script = script._replace(bounds=(script.bounds[0], _ALL))
+    """The fast path gives what the full path gives."""
+    script = _with_all_bytes(grammar.script(case))
     with path(fast=True):
         quick = fed(script)
     with path(fast=False):
