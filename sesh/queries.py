@@ -56,16 +56,12 @@ _KINDS = (
 """The kinds by the number of the group that has matched."""
 _OSC, _BELL = 20, 22
 
-_ESCAPE = 0x1B
-_OPENERS = b"]P_X^"
 _ST, _ENQUIRY = b"\x1b\\", b"\x05"
 _GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no known string begins with it
 
 
 _SILENT = re.compile(_SEQUENCES)
 _AUDIBLE = re.compile(_SEQUENCES + rb"|\x07()")
-_OSC_END = re.compile(rb"[\x07\x18\x1a\x1b]")
-_STRING_END = re.compile(rb"[\x18\x1a\x1b]")
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z")
 
 
@@ -79,36 +75,12 @@ class QueryScanner:
 
     def find(self, block: bytes) -> list[Finding]:
         """The findings that the block completes, in order. Never raises, whatever the bytes."""
-        if self.carry:
-            return self._resume(block) if block else []
-        if b"\x1b" in block or b"\x07" in block:
-            return self._scan(block, 0, 0)
-        return []
-
-    def _resume(self, block: bytes) -> list[Finding]:
-        """Goes on in the sequence that the last block left unfinished."""
-        carry, offset = self.carry, 0
-        if len(carry) < 2 or carry[1] not in _OPENERS:
-            return self._scan(carry + block, 0, len(carry))  # a control sequence, or its first byte alone
-        if len(carry) > 2 and carry[-1] == _ESCAPE:  # its terminator, or another sequence, has begun
-            carry, block, offset = carry[:-1], b"\x1b" + block, 1
-        match = (_OSC_END if carry[1] == _OPENERS[0] else _STRING_END).search(block)
-        terminator = _terminator(block, match.start()) if match is not None else None
-        if match is None or terminator is None:
-            self._carry_string(carry, block)
+        if not self.carry and b"\x1b" not in block and b"\x07" not in block:
             return []
-        end = match.start() + len(terminator)
-        string = carry if carry[2:3] == _GIVEN_UP else carry + block[: match.start()]
-        findings = _parse_string(string, terminator, end - offset) if terminator else []
-        return findings + self._scan(block, end, offset)
-
-    def _scan(self, data: bytes, start: int, offset: int) -> list[Finding]:
-        """The findings of `data` from `start` on; the block begins at `offset`, behind the bytes that were carried."""
-        self.carry = b""
-        search = _AUDIBLE.search if data.find(b"\x07", start) >= 0 else _SILENT.search
+        data, offset, self.carry = self.carry + block, len(self.carry), b""
+        search = _AUDIBLE.search if b"\x07" in data else _SILENT.search
         findings: list[Finding] = []
-        bells = 0
-        end = start
+        bells = end = 0
         while (match := search(data, end)) is not None:
             start, end = match.span()
             group = match.lastindex or 0
@@ -122,7 +94,7 @@ class QueryScanner:
             else:
                 terminator = _terminator(data, end)
                 if terminator is None:
-                    self._carry_string(b"", data[start:])
+                    self._carry_string(data[start:])
                     return findings
                 if terminator:
                     string = data[start:end]
@@ -134,12 +106,11 @@ class QueryScanner:
             self.carry = data[start:]
         return findings
 
-    def _carry_string(self, carry: bytes, more: bytes) -> None:
+    def _carry_string(self, string: bytes) -> None:
         """Carries a string that has not ended, up to its limit."""
-        half = b"\x1b" if more.endswith(b"\x1b") else b""
-        whole = carry + more
-        fits = whole[2:3] != _GIVEN_UP and len(whole) - len(half) <= LONGEST_STRING
-        self.carry = whole if fits else whole[:2] + _GIVEN_UP + half
+        half = b"\x1b" if string.endswith(b"\x1b") else b""  # its terminator may have begun
+        fits = string[2:3] != _GIVEN_UP and len(string) - len(half) <= LONGEST_STRING
+        self.carry = string if fits else string[:2] + _GIVEN_UP + half
 
 
 def bounded(findings: list[Finding]) -> list[Finding]:
