@@ -193,14 +193,15 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
 
 def test_a_job_that_waits_beside_a_pipe_is_said_not_to_get_that(home: Home) -> None:
     """`echo hi | sesh --exec -- cat` hung without a word."""
-    process = home.start("--exec", "job", "--", "cat", stdin=subprocess.PIPE)
-    assert process.stdin is not None
+    end, feed = os.pipe()
+    os.write(feed, b"hi\n")  # it is looked at once, at the start
+    process = home.start("--exec", "job", "--", "cat", stdin=end)
+    os.close(end)
     assert process.stderr is not None
-    process.stdin.write(b"hi\n")
-    process.stdin.flush()
     assert b"job waits for input on its terminal; to feed it this input, use --stdin" in process.stderr.readline()
     home.sesh("--kill", "job")
     process.communicate(timeout=30)
+    os.close(feed)
 
 
 def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:
