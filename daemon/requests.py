@@ -30,7 +30,7 @@ MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
 MAX_LINES = 1_000_000
 """Lines of one answer to `logs`."""
-PAGE, MOST_OF_PAGE = 50_000, 1 << 20
+PAGE, MOST_OF_PAGE = 50_000, 512 << 10
 """Lines, and characters, of one answer to `logs` where more are asked for in turn."""
 MAX_LABELS = 64
 """Labels of a session."""
