@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 _MOST_UNREAD = 1000
 """Items that are not taken yet; who has more waits until some are."""
-_LEAVING = 1.0
+_LEAVING = 3.0
 """Seconds at most for threads to end what they have begun, once they were stopped."""
 _COUNTS_FOR = 0.3
 """Seconds for which a turn counts: who takes longer waits for a host, and costs nothing meanwhile."""
