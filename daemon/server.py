@@ -147,8 +147,8 @@ class Server:
             self._only_passed = True
             return
         # The emulator waits while anything happens, unless that goes on for too long.
-        has_work = model.has_work
-        if (has_work and (not ready or self._emulator_overdue())) or (self._screens_due and not ready):
+        behind = model.lag > 0
+        if (behind and (not ready or self._emulator_overdue())) or (self._screens_due and not ready):
             self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
         if self.requests.deferred:
@@ -187,7 +187,7 @@ class Server:
         session = self.session
         model, timers = session.model, session.timers
         seconds = timers.wait_time()
-        if not model.has_work or timers.is_set("again") or (model.waits_for_more and session.relay.echoes is None):
+        if not model.lag or timers.is_set("again") or (model.waits_for_more and session.relay.echoes is None):
             return seconds
         return min(model.wait_time(), 1.0 if seconds is None else seconds)
 

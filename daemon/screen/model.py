@@ -118,11 +118,6 @@ class Model:
         return TURN if self.room > TURN else min(TURN, LITTLE)
 
     @property
-    def has_work(self) -> bool:
-        """True if the emulator is to catch up in idle moments."""
-        return self._log.head > self.position
-
-    @property
     def waits_for_more(self) -> bool:
         """True if what the emulator has not seen is so little that it may wait for more, or for somebody who looks."""
         return self._log.head <= self.rests_until
@@ -167,15 +162,10 @@ class Model:
 
         An error of the emulator costs that slice, so that it cannot block the program forever.
         """
-        try:
-            emulator = self.emulator
-            self._apply_resizes()
-        except Exception:
-            self.position = self._log.head
-            raise
+        self._apply_resizes()
         if not self.lag:
             return
-        start = self.position
+        emulator, start = self.emulator, self.position
         end = min(start + SLICE, self._log.head if end is None else end)
         # It has to come to these positions: the size changes there, or its state is to be remembered.
         for stop in (self._resizes[0][0] if self._resizes else end, *self._marks):
@@ -349,7 +339,7 @@ class Packer:
 
     def _pack_if_quiet(self) -> None:
         left = self._log.appended_at + PACK_AFTER - time.monotonic()
-        if left > 0 or self._model.has_work:
+        if left > 0 or self._model.lag:
             self._steps = None
             self._timers.set("pack", max(left, 1.0), self._pack_if_quiet)
             return

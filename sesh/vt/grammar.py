@@ -37,8 +37,7 @@ ABORTED = rf"\x1b(?:{CSI_START}|{OSC_START}|{STRING_START}|{ESCAPE_START})"
 """The start of a sequence before a character that cannot be part of it."""
 STRINGS = "]PX^_k"
 STRING_END = r"[\x07\x18\x1a\x1b]"
-CSI_END = r"[^\x20-?]"
-"""The letters after ESC that begin a string; what ends one, and what ends a control sequence."""
+"""The letters after ESC that begin a string, and the characters that end one."""
 
 LIMIT = 65536
 """Characters of a sequence that are kept while it is unfinished; a sequence of so many or more is ignored."""

@@ -57,6 +57,12 @@ class Grid(PyteFace):
         if continues:
             self.rows[y].prompt = False
 
+    def line_start(self, y: int) -> int:
+        """Return the first of the screen's rows that belong to the line of row `y`."""
+        while y > 0 and self.rows[y].continues:
+            y -= 1
+        return y
+
     def set_pen(self, parameters: str) -> None:
         """SGR: `parameters` as they came."""
         self.pen = apply_sgr(self.pen, parameters)

@@ -34,21 +34,13 @@ class Row:
     def put(self, x: int, graphemes: Sequence[str], pen: Pen) -> None:
         """Write graphemes, one for each column, from column `x` on."""
         end = x + len(graphemes)
-        self.split(x, end, pen)
+        self.blank_across(pen, x, end)
         # A replay prints a blank over a spacer where a wrap waits behind it.
         stays = end == len(self.text) and self.text[-1] == SPACER and graphemes[-1] == " " and self.pens[-1] is pen
         self.text[x:end] = graphemes
         self.pens[x:end] = [pen] * (end - x)
         if stays:
             self.text[-1] = SPACER
-
-    def split(self, start: int, end: int, pen: Pen) -> None:
-        """Blank the halves that wide graphemes across the edges of `start` to `end` keep outside."""
-        text = self.text
-        if text[start] == STUB:
-            text[start - 1], self.pens[start - 1] = " ", pen
-        if end < len(text) and text[end] == STUB:
-            text[end], self.pens[end] = " ", pen
 
     def fill(self, start: int, end: int, pen: Pen, grapheme: str = " ") -> None:
         """Fill columns with a grapheme of one column."""
@@ -130,7 +122,7 @@ class Row:
 
     def is_blank(self) -> bool:
         """Tell whether the row is as erasing leaves it, in any colours."""
-        return all(map((" ", SPACER).__contains__, self.text)) and all(pen.erased is pen for pen in set(self.pens))
+        return not self.plain() and all(pen.erased is pen for pen in set(self.pens))
 
     def plain(self) -> str:
         """Return the characters without the blanks at the end."""

@@ -77,10 +77,8 @@ class Screen(Modes):
     def _mark_prompt(self, rest: str) -> None:
         """OSC 133 A: a prompt begins in the line with the cursor; on the alternate screen there are no prompts."""
         if rest.partition(";")[0] == "A" and self.main is None:
-            y = self.cursor.y
-            while y > 0 and self.rows[y].continues:
-                y -= 1
-            self.rows[y].prompt = not self.rows[y].continues
+            first = self.rows[self.line_start(self.cursor.y)]
+            first.prompt = not first.continues
 
     # -- images -------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
 
 
 def test_its_last_words_are_kept_though_somebody_looked_before(home: Home) -> None:
-    """Once the emulator was loaded, what came right before the end was in no checkpoint."""
+    """The last checkpoint has them too, and not only what the emulator had read when somebody looked."""
     home.sesh("--open", "srv", "--", "sh", "-c", "echo start; read x; echo the last; exit 3")
     wait_until(lambda: "start" in home.sesh("--screen", "srv").stdout)
     home.sesh("--send", "srv", "", "--enter")

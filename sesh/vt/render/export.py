@@ -112,10 +112,7 @@ def follow_state(emulator: Emulator) -> LineState:
     """
     rows = emulator.screen.rows
     row, column = emulator.cursor
-    first = row
-    while first > 0 and rows[first].continues:
-        first -= 1
-    end = row
+    first, end = emulator.screen.line_start(row), row
     while end + 1 < len(rows) and rows[end + 1].continues:
         end += 1
     last = max((index for index in range(len(rows)) if rows[index].end()), default=-1)
