@@ -84,7 +84,7 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     opened = home.terminal("@box", "--watch")
     opened.wait_for(re.compile(r"> job@box +\d+s  Keep a copy\?"))
     opened.type("\x1b[A")  # the mark is the person's own, however fast this test is
-    wait_until(far.held, what="a link is held for the list")
+    wait_until(lambda: far.held() and far.settled(), what="a link is held for the list, and the echo is known")
     far.strand()
     far.write("next", "")
     far.prints("job", "DELETE ALL")
