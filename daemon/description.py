@@ -82,7 +82,7 @@ def outcome(session: Session) -> Outcome:
         "signal": end.signal,
         "duration": round((STEADY.now() if end.at is None else end.at) - session.facts["created"], 3),
         "timed_out": end.timed_out,
-        "truncated": session.log.in_memory > 0,
+        "truncated": session.log.base > 0,
         "cpu": end.cpu,
         "memory": end.memory,
         "reason": session.facts["reason"],

@@ -15,7 +15,7 @@ from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client, Conn
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.pty.output_log import IN_MEMORY, OF_JOB
+from sesh.daemon.pty.output_log import OF_JOB
 from sesh.daemon.screen.model import MOMENT
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
@@ -301,7 +301,7 @@ class Ending:
 
     def _dismissible(self, client: Client) -> bool:
         lag = self.session.model.lag  # of the emulator, which no client holds up
-        undrawn = client.mode == DRAWN and lag > 0 and not (self.killed and lag >= IN_MEMORY)
+        undrawn = client.mode == DRAWN and lag > 0 and not self.killed
         return not (client.needs or undrawn or self._has_more(client.connection))
 
     def tell(self) -> None:
@@ -309,14 +309,14 @@ class Ending:
         session = self.session
         if self.late and not self._is_behind:
             self.leave()
-        if self.killed and session.model.lag >= IN_MEMORY:  # who ends a session does not wait for all its screens
+        if self.killed and session.model.lag > MOMENT:  # who ends a session does not wait for all its screens
             for client in session.clients.all:
                 if client.needs:
                     client.needs, client.position = "", session.log.head
         for connection in list(self._connections.values()):
             if self._answerable(connection):
                 for request, wanted in connection.waits.items():
-                    output = session.log.bytes(session.log.in_memory) if wanted["output"] else b""
+                    output = session.log.bytes(session.log.base) if wanted["output"] else b""
                     result = description.outcome(session)
                     if connection.reader is not None:
                         result["truncated"] = connection.reader.skipped > 0

@@ -103,7 +103,7 @@ class ClientHandler:
                 client.left_at = left_at
             return
         self._model.catch_up()
-        if client.mode == RAW and same_size and was_raw and since >= log.in_memory:
+        if client.mode == RAW and same_size and was_raw and since >= log.base:
             client.needs, client.position = "", since
         else:
             client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines

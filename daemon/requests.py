@@ -410,7 +410,7 @@ def _first_position(session: Session, request: Request) -> int:
         since = session.pump.sent_at
         if since is None:
             since = log.head if began is None else began  # as a client that reconnects began to wait there
-    return max(since, log.in_memory) if isinstance(since, int) else log.in_memory
+    return max(since, log.base) if isinstance(since, int) else log.base
 
 
 @_request

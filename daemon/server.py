@@ -86,7 +86,6 @@ class Server:
 
     def run(self) -> None:
         """Runs until nothing is left to do. `begin` comes before."""
-        self.session.log.on_disk = self.session.facts["persist"]
         while self._only_passed or not self.over:
             self.turn()
         if self.ending.done:

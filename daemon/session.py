@@ -106,7 +106,7 @@ class Session:
         self.end = ProgramEnd()
         self.timers = Timers()
         self.faults = FaultLog()
-        self.log = OutputLog(fault=self.faults.note)
+        self.log = OutputLog()
         self.log.retained = OF_JOB if facts["job"] else RETAINED
         self.model = Model(self.log, size[0], size[1], self.faults.note, facts["scrollback"])
         self.model.resize(*size)

@@ -13,7 +13,6 @@ from sesh import identity, platform, programs
 
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
 """Beginnings of the names of network file systems."""
-_IN_MEMORY = ("tmpfs", "ramfs")
 """File systems that lie in memory."""
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 _TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
@@ -28,11 +27,6 @@ def network_filesystem(path: str) -> str:
     """The kind of the network file system that holds a path, empty if it is a local one, or unknown."""
     kind = _filesystem(path)
     return kind if kind.startswith(_NETWORK) else ""
-
-
-def on_local_disk(path: str) -> bool:
-    """Returns whether what is written below a path takes no memory (tmpfs), and no network."""
-    return not _filesystem(path).startswith((*_NETWORK, *_IN_MEMORY))
 
 
 def _filesystem(path: str) -> str:

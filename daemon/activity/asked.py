@@ -103,7 +103,7 @@ class Asked:
         """
         log = self._pump.log
         by_key = not self._by_line if line else self._keys == 1
-        answered = by_key and b"\n" in log.bytes(max(log.in_memory, self._typed_at))
+        answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
         self._answered = self._answered or answered
         if answered and self._typed_at > self._entered[0]:
             self._enter(self._typed_at, 1)

@@ -10,7 +10,7 @@ from sesh.bounds import Size
 from sesh.daemon.clients.connection import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC, Client, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
-from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
+from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import CATCH_UP_TIME, MOMENT, Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.clean_screen import clean_screen
@@ -114,16 +114,8 @@ class Relay:
         return waits
 
     def _awaits_emulator(self) -> bool:
-        """Returns whether the program waits for the emulator because clients need a screen.
-
-        While it is far behind, the program does not wait if the leader is fed, which would stand still for another
-        client. It waits if all clients are drawn, as they would be shown old screens only.
-        """
-        clients, far = self.clients.all, self.model.lag >= IN_MEMORY
-        if not any(client.needs for client in clients):
-            return far and bool(clients) and all(client.mode == DRAWN for client in clients)
-        leader = self.clients.leader
-        return not far or leader is None or not leader.fed()
+        """Returns whether the program waits for the emulator because clients need a screen."""
+        return any(client.needs for client in self.clients.all)
 
     def _stuck(self, reader: Reader) -> bool:
         return time.monotonic() - reader.connection.progress_at > STALLED
@@ -163,8 +155,7 @@ class Relay:
 
     def _go_on(self, client: Client) -> None:
         """Feeds a client that was set aside from where it stood, if memory holds that and a screen would come late."""
-        late = self.model.lag >= IN_MEMORY or not self.model.near(self.log.head)
-        if late and client.left_at >= self.log.in_memory:
+        if not self.model.near(self.log.head) and client.left_at >= self.log.base:
             client.needs, client.position, client.left_at = "", client.left_at, -1
             client.connection.feed(self.log)
 

@@ -206,7 +206,7 @@ class Pump:
     def _last_row(self) -> bytes:
         """The output behind its last line feed; empty if that lies further back than a prompt is long."""
         log = self.log
-        _, line_feed, row = log.bytes(max(log.in_memory, log.head - LONGEST_PROMPT)).rpartition(b"\n")
+        _, line_feed, row = log.bytes(max(log.base, log.head - LONGEST_PROMPT)).rpartition(b"\n")
         return row if line_feed or not log.base else b""
 
     @property

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 
 from sesh.bounds import scrollback_bytes
-from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
+from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 from sesh.store import checkpoints
@@ -87,9 +87,7 @@ class Checkpointer:
         now = time.monotonic()
         steps, self._steps = self._steps, None
         if steps is None and now >= self._next_at:
-            # Far behind, catching up would slow the relay down for a screen that is out of date at once.
-            until = now + CATCH_UP if self._model.lag < IN_MEMORY else now
-            self._next_at, steps = now + self._pause, self._writing(until)
+            self._next_at, steps = now + self._pause, self._writing(now + CATCH_UP)
         try:
             if steps is not None and next(steps, True) is None:
                 self._steps = steps

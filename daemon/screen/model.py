@@ -9,7 +9,7 @@ from typing import cast
 
 from sesh import system
 from sesh.bounds import SCROLLBACK, scrollback_bytes
-from sesh.daemon.pty.output_log import IN_MEMORY, OutputLog
+from sesh.daemon.pty.output_log import LARGEST, OutputLog
 from sesh.daemon.pty.pty import TURN
 from sesh.loop.timers import Timers
 from sesh.stored import ModelState
@@ -20,7 +20,7 @@ from sesh.vt.render.saved import Saved, restored, saved
 Snapshot = tuple[int, bool, Stacks, int]
 """The number of scrolled lines, True for the alternate screen, what was pushed, and the cursor's row."""
 
-BURST = 12 << 20
+BURST = 6 << 20
 """While output comes in, the emulator leaves the processor to the relay up to this lag."""
 GAP = 0.005
 """Seconds without output after which it takes a step from there on."""
@@ -102,12 +102,12 @@ class Model:
     @property
     def full(self) -> bool:
         """True if the log holds as much as it may for an emulator that is behind."""
-        return self._log.head - self._log.base >= IN_MEMORY
+        return self._log.head - self._log.base >= LARGEST
 
     @property
     def room(self) -> int:
         """Bytes that may come until the program has to wait for the emulator."""
-        return self._log.most - self.lag
+        return LARGEST - self.lag
 
     @property
     def portion(self) -> int:
@@ -213,7 +213,7 @@ class Model:
 
         Screen and scrollback lack the output in between; the clients' bytes do not.
         """
-        if min(self.lag, IN_MEMORY) <= self._pace * TOO_LONG:
+        if self.lag <= self._pace * TOO_LONG:
             return False
         start = self._last_part()
         if start <= self.position:
@@ -323,7 +323,7 @@ def _snapshot(emulator: Emulator) -> Snapshot:
 
 
 class Packer:
-    """Compresses log and scrollback once the output has gone quiet, and gives the memory that becomes free back to the
+    """Compresses the scrollback once the output has gone quiet, and gives the memory that becomes free back to the
     system. Output alone arms its timer."""
 
     def __init__(self, log: OutputLog, model: Model, timers: Timers) -> None:
@@ -344,7 +344,6 @@ class Packer:
             self._timers.set("pack", max(left, 1.0), self._pack_if_quiet)
             return
         if self._steps is None:
-            self._log.pack()
             self._steps = self._model.emulator.scrollback.pack()
         until = time.monotonic() + STEP_TIME
         for _ in self._steps:

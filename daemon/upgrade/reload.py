@@ -35,8 +35,6 @@ POLL = 0.01
 """Seconds between two checks of the trial."""
 TRIAL_TIMEOUT = 20.0
 """Seconds that the trial may take."""
-CATCH_UP_TIMEOUT = 15.0
-"""Seconds that the emulator may take for what lies on disk: another process image gets what is in memory."""
 PASSED = b"sesh can take over"
 """The output of a trial that has passed."""
 
@@ -86,17 +84,7 @@ class _Reload:
         self._check_not_ending()
         if self._server.session.timers.is_set("reload"):
             raise self._busy("is already being reloaded")
-        log = self._server.session.log
-        before, log.on_disk = log.on_disk, False
-        try:
-            deadline = time.monotonic() + CATCH_UP_TIMEOUT
-            while log.base < log.in_memory:
-                if time.monotonic() > deadline:
-                    raise self._busy("has printed more than its screen shows yet")
-                yield
-            yield from self._replace()
-        finally:
-            log.on_disk = before
+        yield from self._replace()
 
     def _replace(self) -> Iterator[None]:
         """Tries the new sesh, and executes it in this process."""

@@ -68,7 +68,7 @@ class World:
         self.found = Foreground()
         self.looks = 0
         self.log = self
-        self.base = self.in_memory = self.head = 0
+        self.base = self.head = 0
         self.tail = b""
         self.rows: list[str] | None = [""]
         self.line_begun = False

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import time
-from collections.abc import Callable
-from itertools import count
-
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import system
-from sesh.daemon.pty import backlog, output_log
+from sesh.daemon.pty import output_log
 from sesh.daemon.pty.output_log import RETAINED, OutputLog
 
 STEPS = st.lists(
@@ -90,56 +83,3 @@ def test_a_log_begins_anew_where_another_one_was() -> None:
     assert (kept.base, kept.head, kept.bytes(0)) == (1000, 1003, b"new")
     kept.restore(7, b"")
     assert (kept.base, kept.head, kept.read(7, 1)) == (7, 7, [])
-
-
-@given(
-    st.lists(
-        st.one_of(
-            st.tuples(st.just("append"), st.integers(2_000, 9_000)),
-            st.tuples(st.sampled_from(["trim", "read"]), st.integers(0, 100)),
-            st.tuples(st.just("fail"), st.integers(0, 3)),
-        ),
-        min_size=10,
-        max_size=80,
-    )
-)
-@example([*[("append", 8_000)] * 4, ("trim", 60)] * 9)
-def test_output_on_disk_is_read_as_it_was_written_and_no_fault_of_the_disk_costs_a_byte(
-    steps: list[tuple[str, int]],
-) -> None:
-    memory, largest, faults, seconds = 20_000, 40_000, [0], count(0, 2)
-    write: Callable[[int, memoryview, int], int] = os.pwrite
-
-    def torn(descriptor: int, data: memoryview, offset: int) -> int:
-        if faults[0]:
-            faults[0] -= 1
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return write(descriptor, data[: max(1, len(data) // 2)], offset)
-
-    os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
-    before = sorted(os.listdir(os.environ["SESH_DIR"]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(system, "on_local_disk", lambda _: True)
-        patch.setattr(backlog, "RESERVE", 0)
-        for name, value in (("IN_MEMORY", memory), ("MOVED", 5_000), ("LARGEST", largest)):
-            patch.setattr(output_log, name, value)
-        patch.setattr(os, "pwrite", torn)
-        patch.setattr(time, "monotonic", lambda: float(next(seconds)))  # a disk that failed is tried again at once
-        log, written = OutputLog(), b""
-        log.on_disk, log.retained = True, 1000
-        for number, (step, value) in enumerate(steps):
-            position = log.base + value * (log.head - log.base) // 100
-            if step == "append" and log.head - log.base + value <= largest:
-                block = bytes((number + index) & 0xFF for index in range(value))
-                written += block
-                log.append(block)
-            elif step == "trim":
-                log.trim(position)
-            elif step == "read":
-                assert b"".join(log.read(position, 30_000)) == written[position:][:30_000]
-            else:
-                faults[0] = value
-            assert log.bytes(log.base) == written[log.base :]
-            assert faults[0] or log.base == log.in_memory or log.head - log.in_memory < 2 * memory
-        log.trim(log.head)
-        assert sorted(os.listdir(os.environ["SESH_DIR"])) == before

@@ -5,46 +5,11 @@ from __future__ import annotations
 from itertools import islice
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sesh.daemon.pty.output_log import RETAINED, OutputLog
 from sesh.vt.emulator import Emulator
-from sesh.vt.packed import PIECE
 from tests.unit.vt.streams import state
 
 LINE = b"line %d of what was printed before, seventy columns of it, give or take\r\n"
-
-
-@given(st.lists(st.one_of(st.integers(1, 9000), st.just(0)), min_size=1, max_size=30), st.data())
-@settings(max_examples=60, deadline=None)
-def test_a_packed_log_reads_as_it_did(sizes: list[int], data: st.DataObject) -> None:
-    """A size of 0 stands for a time of rest."""
-    whole, log = b"", OutputLog()
-    for number, size in enumerate(sizes):
-        if size:
-            block = bytes((number + at) % 251 for at in range(size))
-            whole += block
-            log.append(block)
-        else:
-            log.pack()
-    assert log.bytes(0) == whole
-    start = data.draw(st.integers(0, len(whole)))
-    limit = data.draw(st.integers(0, len(whole)))
-    assert b"".join(log.read(start, limit)) == whole[start : start + limit]
-
-
-def test_a_packed_log_is_trimmed_by_whole_pieces_and_grows_on() -> None:
-    log = OutputLog()
-    for number in range(20_000):
-        log.append(LINE % number)
-    whole = log.bytes(0)
-    log.pack()
-    log.trim(log.head)
-    assert 0 < log.base <= log.head - RETAINED
-    assert log.head - log.base < RETAINED + 2 * PIECE
-    log.append(b"more")
-    assert log.bytes(log.base) == whole[log.base :] + b"more"
 
 
 @pytest.mark.parametrize("slow", [False, True])
