@@ -120,10 +120,14 @@ class _Client:
                 self._attachment, self._previous = self._previous, None
                 self._attachment.switch_failed(str(error))
                 continue
-            if outcome.kind == "lost" and self._previous is None and self._attachment.link is not None:
-                final = self._replace_link(outcome, self._attachment.link)
+            link, lost = self._attachment.link, outcome.kind == "lost" and self._previous is None
+            if lost and link is not None:
+                final = self._replace_link(outcome, link)
                 if final is not None:
                     return final
+            elif lost and outcome.reason == "reloaded":
+                self._attachment.go_offline()
+                self._resume(self._connect_to(self._attachment.name, None))
             elif outcome.kind == "switch":
                 self._switch(outcome)
             else:
@@ -134,19 +138,26 @@ class _Client:
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
             return outcome
-        if link.replacement is None and link.stood and not attachment.channel.connection.broken(_ORDERLY):
+        died = outcome.reason != "reloaded" and link.replacement is None and link.stood
+        if died and not attachment.channel.connection.broken(_ORDERLY):
             return attachment.outcome("lost", reason="died")
         reconnector = Reconnector(attachment, link)
         result = reconnector.run()
-        attachment.channel.close()
         if isinstance(result, Outcome):
+            attachment.channel.close()
             return result
-        since, said = attachment.position - self.display.rewind(), result.greeted
-        greeting = self._greeting(result, attachment.host, id=attachment.session_id, since=since)
-        if self.display.row_lost or reconnector.logged_in or (said is not None and said.get("since") != since):
-            greeting += protocol.frame(protocol.REDRAW)
-        attachment.connect(result, greeting)
+        self._resume(result, redraw=reconnector.logged_in)
         return None
+
+    def _resume(self, connection: wire.Connection, *, redraw: bool = False) -> None:
+        """Go on over another connection to the same session; `redraw`: the terminal shows something else."""
+        attachment, said = self._attachment, connection.greeted
+        attachment.channel.close()
+        since = attachment.position - self.display.rewind()
+        greeting = self._greeting(connection, attachment.host, id=attachment.session_id, since=since)
+        if self.display.row_lost or redraw or (said is not None and said.get("since") != since):
+            greeting += protocol.frame(protocol.REDRAW)
+        attachment.connect(connection, greeting)
 
     def _switch(self, outcome: Outcome) -> None:
         """Connect to the session that the daemon named; leave the present one once that has answered."""

@@ -361,6 +361,8 @@ class Attachment:
                     self.channel.send(frame)
             elif kind == protocol.PING:
                 self.channel.pinged(payload)
+            elif kind == protocol.RELOADED:
+                self._lost("reloaded")
             elif kind in (protocol.ECHOED, protocol.MODEL, protocol.PONG):
                 if kind == protocol.PONG and self.channel.answered(payload) and self.link is not None:
                     self.link.state.answered()

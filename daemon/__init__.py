@@ -1,7 +1,7 @@
 """The daemon: one process for each session. Imports run down this list.
 
 spawn/     starts a daemon; the zygote from which later ones are forked
-upgrade/   `--reload`: state out, exec, state in
+reload     goes on as another sesh; handover: the session as one record
 server     the loop; handler: attached clients; requests: one function a verb; ending: how the session ends, who
            learns of it, and the session's files
 description

@@ -79,13 +79,13 @@ class Events:
         """Sends a connection the events after number `since`; None: from now on."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
 
-    def dump(self) -> tuple[int, list[Event], dict[Connection, int]]:
-        """The newest event's number, the events kept, and the last number that each follower was sent."""
-        return self.last, self._after(0), dict(self._followers)
+    def dump(self) -> tuple[int, list[Event]]:
+        """Return the newest event's number, and the events kept."""
+        return self.last, self._after(0)
 
-    def restore(self, last: int, events: list[Event], followers: dict[Connection, int]) -> None:
-        """Goes on from what `dump` returned."""
-        self.last, self._followers = last, followers
+    def restore(self, last: int, events: list[Event]) -> None:
+        """Go on from what `dump` returned."""
+        self.last = last
         self._kept.clear()
         for event in events:
             self._keep(event)
@@ -132,9 +132,6 @@ def _frame(event: Event) -> bytes:
 
 class Missed:
     """Bells, notifications and ended commands since the last client left, the time of that, and the log's position."""
-
-    # In this order another process image gets them.
-    __slots__ = ("bells", "commands", "failed", "notifications", "position", "since", "text")
 
     def __init__(self) -> None:
         self.begin(0)

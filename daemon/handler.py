@@ -251,9 +251,8 @@ class ClientHandler:
         self._timers.clear(("line", client.number))
         if self._relay.echoes is not None:
             self._relay.echoes.forget(client)
-        position = client.position if client.left_at < 0 else client.left_at
-        self._model.mark(position)
-        self._clients.remove(client, position)
+        self._model.mark(client.fed_up_to)
+        self._clients.remove(client)
         if not self._clients:
             self._session.left()
         self._changed("detached", client)

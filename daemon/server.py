@@ -71,8 +71,6 @@ class Server:
         """True if frames wait for the next turn."""
         self._screens_due = False
         """True if clients wait for the emulator."""
-        self.on_probation = False
-        """True if the sesh before a reload can take over again: a fault then closes nothing, and its frame waits."""
         self._only_passed = False
         """True if the last turn only passed one descriptor's bytes on: the next one waits for the same, see `turn`."""
         self._creator: Connection | None = None
@@ -339,8 +337,7 @@ class Server:
             self.session.faults.note("a connection was closed", error)
             self.drop(connection)
             return
-        if not self.on_probation:
-            self.drop(connection)
+        self.drop(connection)
         raise error
 
     def _bound_held(self) -> None:
@@ -370,8 +367,6 @@ class Server:
             except Exception:
                 if kind == protocol.HELLO:
                     self.drop(connection)  # half attached, it is of no use to anyone
-                elif self.on_probation:
-                    backlog.appendleft((kind, payload))
                 raise
             now = time.monotonic()
             if until is None:
@@ -415,6 +410,14 @@ class Server:
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
         connection.drop()
+
+    def send_back(self, asker: Connection) -> None:
+        """Answer what waits for the emulator, and tell all peers but the `asker` to come back."""
+        self.requests.flush()
+        for connection in self.connections.values():
+            if connection is not asker:
+                connection.queue(protocol.frame(protocol.RELOADED))
+            connection.flush()
 
     def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None:
         """Goes on as another sesh. Raises Busy, Refused."""

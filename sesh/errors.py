@@ -248,6 +248,10 @@ class Lost(Unreachable):
     """The link to another host broke: the session there may still run."""
 
 
+class Reloaded(Lost):
+    """The daemon goes on as another sesh, and has not begun with a request that it has not answered."""
+
+
 class Silent(Unreachable):
     """The session's daemon lives and does not answer: it is stopped, or stuck."""
 

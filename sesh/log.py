@@ -81,16 +81,12 @@ class FaultLog:
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=KEPT)
-        self.on_fault: Callable[[BaseException], None] | None = None
-        """Called with each error that is noted."""
 
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Adds one line, with the error's kind, or the system's words for it, and the place where it was raised."""
         described = "" if error is None else f": {_described(error)}{_raised_at(error)}"
         self._lines.append(f"{moments.stamp()} {text}{described}")
         write("daemon", text if error is None else f"{text}: {_summary(error)}")
-        if error is not None and self.on_fault is not None:
-            self.on_fault(error)
 
     def guard(
         self, call: Callable[Arguments, Result], part: str, *args: Arguments.args, **kwargs: Arguments.kwargs

@@ -34,6 +34,7 @@ WELCOME, the request `reload` and its RESPONSE.
 |          |        | on its way that no key waits                                                            |
 | TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
 | BEGUN    | daemon | id of the REQUEST that is carried out from now on, and was not before (8 bytes)         |
+| RELOADED | daemon | nothing: the daemon goes on as another sesh; come back                                  |
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
 
 A broken frame costs its sender the connection. At the far end of a link a bridge answers first, in the daemon's place,
@@ -74,7 +75,7 @@ PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 TITLE = 0x12
 ECHOED, MODEL, TELL, GOT, MORE = 0x13, 0x14, 0x15, 0x16, 0x17
-BEGUN = 0x18
+BEGUN, RELOADED = 0x18, 0x19
 
 ECHOES, BY_LINE = 1, 2
 """Flags of ECHOED: the session's terminal echoes (ECHO), and reads by lines (ICANON)."""

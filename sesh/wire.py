@@ -10,6 +10,7 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sesh import errors, gate, paths, platform, protocol
@@ -55,6 +56,8 @@ class Connection:
     """Id and name of the session that a link was led to, as far as they are known."""
     greeted: Introduction | None = None
     """The HELLO that the session's daemon was told before this side has sent anything to it."""
+    address = ""
+    """The name of a session on this machine whose daemon was connected to directly."""
     any_protocol = False
     """True if only what every protocol number understands is asked for: HELLO, and the request `reload`."""
 
@@ -71,6 +74,8 @@ class Connection:
         self._requests = 0
         self._overdue: float | None = None
         """A deadline that has passed once: one more read is allowed, for bytes that came in time."""
+        self._reloaded = False
+        """True if the daemon has said that it goes on as another sesh."""
 
     def __enter__(self) -> Connection:
         return self
@@ -120,7 +125,7 @@ class Connection:
             except BlockingIOError:
                 _wait(self.outbound, select.POLLOUT, deadline)
             except OSError as error:
-                raise errors.Unreachable("the session's daemon closed the connection") from error
+                raise self._closed(error) from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """The next frame, as (type, payload).
@@ -148,11 +153,33 @@ class Connection:
         except BlockingIOError:
             return False
         except OSError as error:
-            raise errors.Unreachable("the session's daemon closed the connection") from error
+            raise self._closed(error) from error
         if not data:
-            raise errors.Unreachable("the session's daemon closed the connection")
-        self._frames += self.decoder.feed(data)
+            raise self._closed()
+        frames = self.decoder.feed(data)
+        self._reloaded = self._reloaded or (protocol.RELOADED, b"") in frames
+        self._frames += frames
         return True
+
+    def _closed(self, error: OSError | None = None) -> errors.Unreachable:
+        """Return the error for a connection that the other side closed; after a failed write, by what it said last."""
+        with suppress(errors.SeshError):
+            while error is not None and not self._reloaded and polled([(self.inbound, select.POLLIN)], 0.0):
+                self.read()
+        if self._reloaded:
+            return errors.Reloaded("the session's daemon was reloaded")
+        return errors.Unreachable("the session's daemon closed the connection")
+
+    def come_back(self, name: str) -> None:
+        """Connect again, on the same descriptors, to the daemon of `name`, which was reloaded; HELLO is the caller's.
+
+        Raises as `connect`.
+        """
+        fresh = connect(name)
+        os.dup2(fresh.inbound, self.inbound, inheritable=False)
+        fresh.close()
+        self.decoder, self._reloaded, self.begun = protocol.Decoder(), False, -1
+        self._frames.clear()
 
     def gone(self) -> bool:
         """Returns whether the other side has closed its end, or gives up its requests."""
@@ -216,7 +243,9 @@ class Connection:
             raise errors.rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
             return False
-        self.welcome = self.message(kind, payload)
+        before, self.welcome = self.welcome.get("id"), self.message(kind, payload)
+        if before and self.welcome.get("id") != before:  # another session has the name of one that ended
+            raise errors.Unreachable("the session's daemon closed the connection")
         if self.welcome.get("protocol") != protocol.PROTOCOL and not self.any_protocol:
             raise self.incompatible()
         return True
@@ -242,12 +271,19 @@ class Connection:
         Raises the error that the daemon answered, those of `send` and `answer`, Silent, and Unknown if it has begun and
         does not say how that ended.
         """
-        self._requests += 1
-        number = self._requests
-        self.send(asking(verb, number, data, **words), deadline)
-        if silence:
-            self._await_answer(silence, float("inf") if deadline is None else deadline)
-        return self._outcome(verb, number, deadline)
+        while True:
+            self._requests += 1
+            number = self._requests
+            try:
+                self.send(asking(verb, number, data, **words), deadline)
+                if silence:
+                    self._await_answer(silence, float("inf") if deadline is None else deadline)
+                return self._outcome(verb, number, deadline)
+            except errors.Reloaded:
+                if not self.address:
+                    raise
+                self.come_back(self.address)
+                self.hello("request", deadline)
 
     def _await_answer(self, silence: float, deadline: float) -> None:
         """Waits until an answer begins, or for the deadline. Raises Silent if the daemon answers no PING meanwhile."""
@@ -329,8 +365,14 @@ class Connection:
         """Has the daemon carry out one verb, HELLO and REQUEST in one write, and closes the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
-            self.send(greeting("request") + asking(verb, 1, data, **words), deadline)
-            return self._outcome(verb, 1, deadline)
+            while True:
+                try:
+                    self.send(greeting("request") + asking(verb, 1, data, **words), deadline)
+                    return self._outcome(verb, 1, deadline)
+                except errors.Reloaded:
+                    if not self.address:
+                        raise
+                    self.come_back(self.address)
 
 
 def introduction(role: str, **more: Unpack[Hello]) -> Introduction:
@@ -390,7 +432,9 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
     if uid != os.geteuid():  # the directory may have been exchanged since it was checked
         opened.close()
         raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
-    return adopt(opened)
+    connection = adopt(opened)
+    connection.address = name
+    return connection
 
 
 def most_connections() -> int:

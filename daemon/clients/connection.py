@@ -290,10 +290,6 @@ class Connection:
         self.queue(protocol.message(protocol.RESPONSE, {"id": request, "error": error.facts()}))
         self.unanswered -= 1
 
-    def dump(self) -> tuple[bytes, int]:
-        """The bytes that wait to be sent, and the number of the INPUT whose ACK is due, 0 for none."""
-        return b"".join(self._out), self.due_ack
-
     def fail(self) -> None:
         """Gives the connection up. Its descriptor stays open until `drop`: no new connection gets its number before."""
         self.closed = True
@@ -422,6 +418,11 @@ class Client(ClientTerminal):
         return protocol.CHUNK if self.flow is None else self.flow.room
 
     @property
+    def fed_up_to(self) -> int:
+        """The position up to which its terminal shows the output."""
+        return self.position if self.left_at < 0 else self.left_at
+
+    @property
     def covered(self) -> bool:
         """True if a line of sesh's own lies over its last row."""
         return bool(self.uncover) or (self.viewport is not None and self.viewport.covered)
@@ -450,8 +451,3 @@ class Client(ClientTerminal):
             "read_only": self.read_only,
             "mode": self.mode,
         }
-
-
-_MADE_ANEW = ("flow", "replies", "reported", "title", "uncover", "viewport")
-HANDED_OVER = tuple(name for name in (*ClientTerminal.__slots__, *Client.__slots__) if name not in _MADE_ANEW)
-"""Attributes of a client that another process image gets by these names; others it makes anew, or gets otherwise."""

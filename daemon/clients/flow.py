@@ -31,11 +31,11 @@ class Flow:
     a second that come through, 0 before that is known.
     """
 
-    def __init__(self, sent: int = 0, got: int = 0) -> None:
+    def __init__(self) -> None:
         self.window = START
         self.slow = False
         self.rate = 0.0
-        self._sent, self._got = sent, got
+        self._sent = self._got = 0
         self._moments: deque[tuple[int, float, bool]] = deque()
         """Moments of sending: the count of bytes sent by then, the time, and whether nothing else was on its way."""
         self._shortest = float("inf")
@@ -44,10 +44,6 @@ class Flow:
         """True if the window has kept anything back since the client last told what it has got."""
         self._arrived_at = self._shrunk_at = 0.0
         """Times at which the client last told of bytes, and at which the window last shrank."""
-
-    def dump(self) -> list[int]:
-        """Arguments of the constructor to go on; the link is measured anew."""
-        return [self._sent, self._got]
 
     @property
     def room(self) -> int:

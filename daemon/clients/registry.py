@@ -55,11 +55,14 @@ class Clients:
         else:
             self.typed(client)
 
-    def remove(self, client: Client, position: int) -> None:
-        """Removes a client, fed up to `position`; the session takes the size of the next most recent one."""
-        was_raw = client.mode == RAW and not client.uncover
+    def places(self) -> dict[str, tuple[int, int, bool]]:
+        """Return where all clients stand, in the form of `departed`: they may come back to another process."""
+        return {**self.departed, **{client.token: _place(client) for client in self.all if client.token}}
+
+    def remove(self, client: Client) -> None:
+        """Removes a client; the session takes the size of the next most recent one."""
         if client.token:
-            self.departed[client.token] = (client.last_input, position, was_raw)
+            self.departed[client.token] = _place(client)
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
         self.all.remove(client)
@@ -130,3 +133,8 @@ class Clients:
         reading = [client for client in self.all if client.fed() and client.behind(log) <= CLIENT_LAG]
         able = [client for client in reading if not client.read_only]
         return max(able, key=lambda client: client.last_typed, default=None)
+
+
+def _place(client: Client) -> tuple[int, int, bool]:
+    """Return a client's newest INPUT's number, the position up to which it was fed, and whether that was raw."""
+    return client.last_input, client.fed_up_to, client.mode == RAW and not client.uncover

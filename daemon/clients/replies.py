@@ -35,7 +35,7 @@ _CLIPBOARD = b"\x1b]52;"
 class ReplyFilter:
     """The filter of one client. `typed`: whether a person typed or pasted in the last call of `filter`."""
 
-    __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")  # names in a reload's state
+    __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")
 
     def __init__(self) -> None:
         self.typed = False

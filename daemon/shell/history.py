@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sesh import proc
@@ -70,17 +70,15 @@ class History:
         return newest[::-1]
 
     def answers(self) -> list[list[Any]]:
-        """The answers as plain data."""
+        """Return the answers as plain data."""
         return [
             [key, number, {"error": answer.facts()} if isinstance(answer, SeshError) else answer]
             for key, number, answer in self._answers
         ]
 
-    def restore(
-        self, count: int, last: RunFacts | None, entries: list[tuple[RunFacts, bytes]], answers: list[list[Any]]
-    ) -> None:
-        """Goes on with what another process image knew; `answers`: what its `answers` returned."""
-        self.count, self.last = count, last
+    def restore(self, count: int, entries: list[tuple[RunFacts, bytes]], answers: Sequence[Sequence[Any]] = ()) -> None:
+        """Go on with the commands that another process knew, and with what its `answers` returned."""
+        self.count = count
         self._entries.extend(entries)
         for key, number, answer in answers:
             self._answers.append((key, number, rebuild(answer["error"]) if "error" in answer else answer))

@@ -85,18 +85,6 @@ class RunQueue:
         """The active run, then those that wait."""
         return [*([self.active] if self.active is not None else []), *self.waiting]
 
-    def restore(self, secret: str, part: bytes, runs: list[Run], *, active: bool) -> None:
-        """Goes on with runs of an earlier process; `active`: True if the first of them is under way."""
-        self.secret = secret
-        self.mark_filter = MarkFilter(secret, self._marked, self._passed)
-        self.mark_filter.part = part
-        if part:
-            self.timers.set("mark", MARK_TIMEOUT, self.release_part)
-        self.waiting.extend(runs)
-        if active:
-            self.active = self.waiting.popleft()
-        self.timers.set("run", 0, self.step)
-
     # -- requests
 
     def add(self, run: Run, timeout: float | None) -> None:

@@ -23,11 +23,11 @@ from sesh.daemon.description import write_record
 from sesh.daemon.pty.program import Program, cannot_start
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import StdinPipe
+from sesh.daemon.reload import begin
 from sesh.daemon.server import Server
 from sesh.daemon.session import GATE, Session
 from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
 from sesh.daemon.spawn.environment import environment, find_program, shell_words
-from sesh.daemon.upgrade.reload import begin
 from sesh.errors import InternalError, Interrupted, Refused, SeshError
 from sesh.moments import STEADY
 from sesh.schema import LaunchSpec
@@ -215,7 +215,7 @@ def _start_session(spec: LaunchSpec) -> Session:
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):
-        session.get_history().restore(max(run["n"] for run in earlier), None, [(run, b"") for run in earlier], [])
+        session.get_history().restore(max(run["n"] for run in earlier), [(run, b"") for run in earlier])
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     if outbound >= 0:
         session.pump.stdin = StdinPipe(outbound)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 from sesh import moments, paths, protocol, system, wire, writing
-from sesh.errors import Ended, SeshError, Unreachable
+from sesh.errors import Ended, Reloaded, SeshError, Unreachable
 from sesh.reach import find, held
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
@@ -153,6 +153,8 @@ class _Followed:
         self._watch, self._audience, self._begun = watch, audience, begun
         self.connections: dict[str, wire.Connection] = {}
         self.known: set[str] = set()
+        self._last: dict[str, int] = {}
+        """The number of the last event of each session, by id: a daemon that was reloaded is followed on from there."""
 
     def add(self, name: str, since: dict[str, int] | None) -> Iterator[Event]:
         """Follows a session, unless it is followed already under its old name.
@@ -164,7 +166,8 @@ class _Followed:
         connection = wire.connect(name, timeout=1.0)
         try:
             connection.send(wire.greeting("request") + wire.asking("events", _EVENTS, since=number))
-            session_id = find.welcomed(connection, name)["id"]
+            welcome = find.welcomed(connection, name)
+            session_id = welcome["id"]
         except SeshError:
             connection.close()
             raise
@@ -173,6 +176,7 @@ class _Followed:
             return
         self.connections[session_id] = connection
         self.known.add(session_id)
+        self._last[session_id] = welcome["events"] if number is None else number
         yield from self._events(connection)
 
     def turn(self) -> Generator[Event, None, bool]:
@@ -187,6 +191,8 @@ class _Followed:
             if connection.inbound in ready:
                 try:
                     connection.read()
+                except Reloaded:
+                    self._follow_on(connection)
                 except Unreachable:
                     self._drop(connection)
                     yield {"note": f"the daemon of {connection.welcome.get('name')} died"}
@@ -196,10 +202,23 @@ class _Followed:
             os.read(self._watch, 1 << 16)
         return self._watch < 0 or self._watch in ready
 
+    def _follow_on(self, connection: wire.Connection) -> None:
+        """Follow a session on after the reload of its daemon."""
+        session_id, name = connection.welcome["id"], connection.welcome["name"]
+        try:
+            connection.come_back(name)
+            connection.send(wire.greeting("request"))
+            find.welcomed(connection, name)
+            connection.send(wire.asking("events", _EVENTS, since=self._last[session_id]))
+        except SeshError:
+            self._drop(connection)  # it has ended meanwhile: its result tells
+
     def _events(self, connection: wire.Connection) -> Iterator[Event]:
         for kind, payload in connection.leftovers():
             if kind == protocol.DATA:
                 event: Event = connection.message(kind, payload)
+                self._last[connection.welcome["id"]] = event["seq"]
+                connection.welcome["name"] = event["session"]
                 if str(event.get("ts")) > self._begun:
                     event["id"] = connection.welcome["id"]
                     yield event

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 
 from sesh import errors, protocol, wire
-from sesh.about import SESH
 from sesh.errors import Ended, SeshError
 from sesh.link_state import LinkState
 from sesh.messages import Welcome
@@ -98,10 +97,14 @@ class Stream:
         self.connection.abort()
 
     def reconnect(self) -> None:
-        """Replaces a lost connection. Raises Ended if the session has ended meanwhile."""
+        """Replaces a lost connection. Raises Ended if the session has ended meanwhile, DaemonDied."""
+        if self._again is None:  # of this machine: the daemon was reloaded
+            try:
+                self.connection.come_back(self.name)
+            except (errors.NotFound, errors.Unreachable):
+                raise self._end() from None
+            return
         self.connection.close()
-        if self._again is None:
-            raise errors.Lost("lost the connection", hint=f"see: {SESH} --status {self.name}")
         self.reconnecting = True
         try:
             self._take(self._again(self))
@@ -133,9 +136,13 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                # Who was stopped is not told how another session of that name ended.
-                ended = self._ended(self) if self._ended is not None and not self._cut else None
-                raise ended or errors.DaemonDied(f"the daemon of {self.name} died") from None
+                raise self._end() from None
+
+    def _end(self) -> Ended | errors.DaemonDied:
+        """Return the end of a session whose daemon is gone."""
+        # A reader that was stopped is not told how another session of that name ended.
+        ended = self._ended(self) if self._ended is not None and not self._cut else None
+        return ended or errors.DaemonDied(f"the daemon of {self.name} died")
 
     def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
         connection, frames = self.connection, self.connection.leftovers()

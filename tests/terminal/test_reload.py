@@ -166,34 +166,16 @@ def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, hom
         assert job.wait(30) == 10 + number
 
 
-def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) -> None:
+def test_a_session_that_runs_a_command_of_run_is_busy_and_the_command_goes_on(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
-    pause = "[ $((i % 1000)) != 0 ] || sleep 0.05"  # else two processors are busy until the time of `late` is over
-    numbers = f"i=0; while [ ! -e enough ]; do i=$((i+1)); echo line $i; {pause}; done; echo $i in all; (exit 5)"
-    running = home.start("--run", "work", "--", numbers)
-    wait_until(lambda: "\nline " in sesh("--logs", "work", "20").stdout)
-    waiting = home.start("--run", "work", "--timeout", "60", "--", "echo next")
-    late = home.start("--run", "work", "--timeout", "1.2", "--", "echo never")
-    assert sesh("--reload", "work").code == 0
-    assert late.wait(30) == 124
+    running = home.start("--run", "work", "--", "echo beg''un; while [ ! -e enough ]; do sleep 0.02; done; (exit 5)")
+    assert sesh("--wait", "work", "--for", "begun", "--since-start", "--timeout", "20").code == 0
+    refused = sesh("--reload", "work", "--json")
+    assert (refused.code, refused.json()["error"]["code"]) == (1, "busy"), refused.stdout
     home.write("enough", "")
-    output = running.communicate(timeout=30)[0].decode()
+    assert running.communicate(timeout=30)[0] == b"begun\n"
     assert running.returncode == 5
-    last = output.splitlines()[-1]
-    assert last.endswith(" in all"), last
-    assert output == "".join(f"line {number}\n" for number in range(1, int(last.split()[0]) + 1)) + f"{last}\n"
-    assert waiting.communicate(timeout=30)[0] == b"next\n"
-    assert [each["exit_code"] for each in sesh("--history", "work", "--json").json()] == [5, 0]
-
-
-def test_reloads_between_the_runs_of_a_busy_shell_disturb_none(sesh: Sesh, home: Home) -> None:
-    """Amid the typing of a line, and the asking for a code, nothing can be handed over; that is waited for."""
-    sesh("--open", "work")
-    for number in range(rounds(1, 8)):
-        reloading = home.start("--reload", "work")
-        answer = sesh("--run", "work", "--", f"echo {number}; (exit {number})")
-        assert (answer.code, answer.stdout) == (number, f"{number}\n")
-        assert reloading.wait(30) == 0
+    assert sesh("--reload", "work").code == 0
     assert faults(home, "work") == []
 
 
@@ -202,8 +184,8 @@ def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Hom
     home.command = other(home, "sesh")
     sesh("--open", "work", "--", "sh", "-c", "echo here; read x")
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
-    for name in ("reload", "state"):
-        change(home, "sesh", f"daemon/upgrade/{name}.py", NOT_HERE.format("'-I' not in sys.orig_argv"))
+    for name in ("reload", "handover"):
+        change(home, "sesh", f"daemon/{name}.py", NOT_HERE.format("'-I' not in sys.orig_argv"))
     change(home, "sesh", "log.py", LOUDER)
     assert sesh("--reload", "work").code == 0
     assert faults(home, "work")[-1:] == ["louder"]

@@ -79,12 +79,12 @@ def test_the_size_is_that_of_the_client_that_typed_last(group: Group) -> None:
 def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> None:
     one, two, three = group.add(100, 30), group.add(90, 20), group.add(70, 10)
     group.clients.typed(one)
-    group.clients.remove(one, 0)
+    group.clients.remove(one)
     assert group.leader() is three
     assert group.clients.size[:2] == (70, 10)
-    group.clients.remove(three, 0)
+    group.clients.remove(three)
     assert group.clients.size[:2] == (90, 20)
-    group.clients.remove(two, 0)
+    group.clients.remove(two)
     assert (group.leader(), group.clients.size[:2]) == (None, (90, 20))
 
 
@@ -94,7 +94,7 @@ def test_a_client_that_only_watches_never_rules(group: Group) -> None:
     assert watcher.mode == DRAWN
     leader = group.add(80, 24)
     assert group.leader() is leader
-    group.clients.remove(leader, 0)
+    group.clients.remove(leader)
     assert (group.leader(), group.sizes) == (None, [])
 
 

@@ -84,8 +84,8 @@ def test_a_flood_of_one_kind_pushes_out_no_other(link: Link) -> None:
         if number == module.KEPT:
             events.add("command_ended", "work", exit_code=4)
     other = Events(lambda _: None)
-    last, kept, _ = events.dump()
-    other.restore(last, kept, {link.connection: 1})
+    other.restore(*events.dump())
+    other.follow(link.connection, 1)
     found = received(other, link)
     assert len(found) < 2 * module.KEPT
     assert [event["exit_code"] for event in found if event["event"] == "command_ended"] == [3, 4]
@@ -93,7 +93,7 @@ def test_a_flood_of_one_kind_pushes_out_no_other(link: Link) -> None:
     for event in found:
         assert event["seq"] == seen + event.get("count", 1), "a gap is told where it is"
         seen = event["seq"]
-    assert seen == last
+    assert seen == events.last
 
 
 def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> None:

@@ -14,9 +14,9 @@ from sesh import wire
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.program import Program
 from sesh.daemon.pty.pty import Pty
+from sesh.daemon.reload import begin
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.upgrade.reload import begin
 from tests.support import wait_until
 from tests.support.data import daemon_facts
 

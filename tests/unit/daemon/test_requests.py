@@ -12,9 +12,9 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.reload import begin
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.upgrade.reload import begin
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 

@@ -1,0 +1,210 @@
+"""`--reload`: the process of a daemon executes another sesh, which goes on with the session.
+
+A trial comes first: the other sesh, in a process of its own, loads the session's record. Then all peers are told to
+come back, and the process executes the other sesh with the record in memory that outlives `exec`, as the descriptors of
+the pty, of the listening socket and of a job's stdin do. What comes meanwhile waits in the kernel.
+
+The sesh that is executed may be of another version: `try_out` and `take_over`, and their arguments, must not change.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sesh import proc, protocol, system, writing
+from sesh.about import PROGRAM, __version__
+from sesh.daemon import handover
+from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.listener import Listener
+from sesh.daemon.description import write_record
+from sesh.daemon.handover import Handover
+from sesh.daemon.server import Server
+from sesh.errors import Busy, ExitCode, Refused
+from sesh.names import printable
+
+POLL = 0.01
+"""Seconds between two looks at the trial, and at what must end before the session can be handed over."""
+TRIAL_TIMEOUT = 20.0
+"""Seconds for the trial, and for requests that are being carried out."""
+FEEDER_RETURNS = 10.0
+"""Seconds for the peer that feeds a job to come back; then the job sees the end of its input."""
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {entry} as go; go({memory}, {asker!r})"
+"""For `python -c`: it chooses the sesh that it imports."""
+Asker = tuple[int, int]
+"""The descriptor of the connection that requested the reload, and the number of its request."""
+
+
+def begin(server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
+    """Reload a daemon; the sesh that takes it over answers the request.
+
+    `python`, `path`: the other sesh's interpreter, and the module search path on which it finds that sesh. Raises Busy,
+    Refused.
+    """
+    timers, steps = server.session.timers, _Reload(server, connection, number, python, path).steps()
+    if timers.is_set("reload"):
+        raise busy(server, "is being reloaded")
+
+    def go_on() -> None:
+        try:
+            next(steps)
+            timers.set("reload", POLL, go_on)
+        except Exception as error:
+            server.requests.fail(connection, number, "reload", error)
+
+    next(steps)
+    timers.set("reload", POLL, go_on)
+
+
+def busy(server: Server, reason: str) -> Busy:
+    """Return the error for a session that cannot be handed over now."""
+    return Busy(f"{server.session.name} {reason}; try again later", exit_code=ExitCode.FAILED)
+
+
+class _Reload:
+    def __init__(self, server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
+        self._server, self._connection, self._number = server, connection, number
+        self._python, self._path = python, path
+
+    def steps(self) -> Iterator[None]:
+        """Take the next step at each call; the last one executes the other sesh. Raises Busy, Refused."""
+        self._check_free()
+        deadline = time.monotonic() + TRIAL_TIMEOUT
+        yield from self._try_out(deadline)
+        while self._server.requests.pending:
+            if time.monotonic() > deadline:
+                raise busy(self._server, "takes in a text")
+            yield
+        self._check_free()
+        self._execute()
+
+    def _check_free(self) -> None:
+        ending, runs = self._server.ending, self._server.session.runs
+        if ending.killed or (ending.done and not self._server.named):
+            raise busy(self._server, "is ending")
+        if runs is not None and runs.every():
+            raise busy(self._server, "runs a command of --run")
+
+    def _try_out(self, deadline: float) -> Iterator[None]:
+        """Have the other sesh load the record in a process of its own."""
+        with _in_memory(b"") as report, _in_memory(protocol.encode(_state(self._server))) as memory:
+            try:
+                trial = subprocess.Popen(
+                    self._words("try_out", 0, (-1, 0)), stdin=memory, stdout=subprocess.DEVNULL, stderr=report
+                )
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                raise Refused(f"cannot execute {printable(self._python)}: {why}; {self._unchanged}") from error
+            with trial:
+                try:
+                    while trial.poll() is None and time.monotonic() < deadline:
+                        yield
+                finally:
+                    late = trial.poll() is None
+                    if late:
+                        trial.kill()
+            if trial.returncode:
+                lines = os.pread(report, 1 << 20, 0).decode("utf-8", "replace").strip().split("\n")
+                why = "it took too long" if late else printable(lines[-1][:1000]) or "it died"
+                raise Refused(f"the new version cannot take over ({why}); {self._unchanged}")
+
+    @property
+    def _unchanged(self) -> str:
+        return f"{self._server.session.name} goes on unchanged"
+
+    def _words(self, entry: str, memory: int, asker: Asker) -> list[str]:
+        program = _PROGRAM.format(path=self._path, entry=entry, memory=memory, asker=asker)
+        return [self._python, "-I", "-c", program]
+
+    def _execute(self) -> None:
+        """Tell all peers to come back, and execute the other sesh. Raises Refused if that is impossible."""
+        server, asker = self._server, self._connection
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            server.send_back(asker)  # first: a text that a peer is sent now must not be sent again
+            state = _state(server)
+            heirs = handover.descriptors(state) + ([] if asker.closed else [asker.descriptor])
+            with _in_memory(protocol.encode(state)) as memory, _inheritable([memory, *heirs]):
+                asked = -1 if asker.closed else asker.descriptor, self._number
+                os.execv(self._python, self._words("take_over", memory, asked))
+        except OSError as error:
+            raise Refused(f"cannot execute {self._python}: {error.strerror}; {self._unchanged}") from error
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _state(server: Server) -> Handover:
+    return handover.of(server.session, server.listener, ended=server.ending.done)
+
+
+@contextmanager
+def _in_memory(data: bytes) -> Iterator[int]:
+    """Yield the descriptor of a file without a name that holds `data`. Raises OSError."""
+    memory = os.memfd_create("sesh") if hasattr(os, "memfd_create") else writing.unnamed_file()
+    try:
+        with open(memory, "wb", closefd=False) as file:
+            file.write(data)
+        os.lseek(memory, 0, os.SEEK_SET)
+        yield memory
+    finally:
+        os.close(memory)
+
+
+@contextmanager
+def _inheritable(descriptors: list[int]) -> Iterator[None]:
+    """Leave descriptors open in the program that is executed within."""
+    try:
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        yield
+    finally:
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+
+
+def _read(memory: int) -> Handover:
+    with open(memory, "rb") as file:
+        state: Handover = protocol.parse(file.read())  # type: ignore[assignment]  # as `handover.of` made it
+    return state
+
+
+def try_out(memory: int, _asker: Asker) -> None:
+    """Load a record without its descriptors, in the process of a trial. Raises whatever is wrong."""
+    session = handover.session_of(_read(memory), with_descriptors=False)
+    session.model.catch_up()
+
+
+def take_over(memory: int, asker: Asker) -> None:
+    """Serve the session of a record to its end, after the answer to the `asker`; never return."""
+    state = _read(memory)
+    for descriptor in handover.descriptors(state):
+        os.set_inheritable(descriptor, False)
+    session, listener = handover.session_of(state), Listener.adopt(state["listener"])
+    server = Server(session, listener, None, begin)
+    server.ending.done = state["ended"]
+    if session.pump.stdin is not None:
+        session.timers.set("stdin", FEEDER_RETURNS, server.files.close_stdin)
+    if session.running:
+        session.timers.set("checkpoint", 0, session.output_settled)
+    proc.set_process_title(f"{PROGRAM}: {session.name}")
+    writing.hold_package()
+    session.faults.guard(lambda: write_record(session, durable=True), "the record")
+    _answer(server, *asker)
+    server.begin()
+    system.give_back()
+    server.run()
+    os._exit(0)
+
+
+def _answer(server: Server, descriptor: int, number: int) -> None:
+    if descriptor >= 0:
+        connection = Connection(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor))
+        os.set_inheritable(descriptor, False)
+        connection.role = "request"
+        server.admit(connection)
+        connection.respond(number, name=server.session.name, version=__version__)

@@ -1,1 +1,0 @@
-"""`--reload`: the daemon writes out its state, the process executes the new sesh, and that reads the state."""

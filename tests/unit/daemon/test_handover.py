@@ -1,0 +1,89 @@
+"""A session as the record that another sesh goes on with: through JSON it is the same session, and goes on."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh.daemon import description, handover
+from sesh.daemon.clients.listener import Listener, ListenerState
+from sesh.daemon.session import Session
+from sesh.moments import STEADY
+from tests.support.data import daemon_facts
+from tests.unit.vt.streams import essence
+
+PIECES = st.sampled_from([
+    b"plain\r\n", b"\x1b[1;31mbold", b"\x1b]0;a title\x07", b"\x1b]2;cut", b"\xe7\x95\x8c", b"\xe7\x95", b"\x1b[?1049h",
+    b"\x1b[?1049l", b"\x1b[5;5H", b"\x07", b"\x1b[", b"6n", b"\xff\xfe\x00", b"\r\n" * 30,
+])  # fmt: skip
+OUTPUT = st.lists(PIECES, max_size=40)
+
+
+def session(name: str = "work") -> Session:
+    facts = daemon_facts(name=name, command=["sh", "-c", "ü\udcff"], labels={"a": "b"}, keep=True)
+    return Session(facts, (80, 24, 800, 480), None)
+
+
+def printed(own: Session, output: list[bytes]) -> None:
+    for block in output:
+        own.pump.scanner.find(block)
+        own.log.append(block)
+
+
+class Socket:
+    def dump(self) -> ListenerState:
+        return {"name": "work", "folder": "", "descriptor": -1, "identity": (0, 0)}
+
+
+def record(own: Session) -> handover.Handover:
+    return handover.of(own, cast(Listener, Socket()), ended=False)
+
+
+def through_json(own: Session) -> Session:
+    return handover.session_of(json.loads(json.dumps(record(own))))
+
+
+@settings(max_examples=15)
+@given(OUTPUT, OUTPUT, st.booleans(), st.booleans())
+def test_a_session_is_the_same_after_json_and_goes_on(
+    before: list[bytes], after: list[bytes], seen: bool, trimmed: bool
+) -> None:
+    own = session()
+    printed(own, before)
+    own.relay.seen = seen
+    own.title, own.pump.sent_at = "t\u00fc", 7
+    for event in (
+        {"event": "notification", "text": "n"},
+        {"event": "bell"},
+        {"event": "command_ended", "exit_code": 1},
+    ):
+        own.missed.note(event)  # type: ignore[arg-type]
+    own.clients.size = (100, 30, 0, 0)
+    own.model.resize(100, 30)
+    if seen:
+        own.model.catch_up(10)
+    if trimmed:
+        own.log.append((b"x" * 62 + b"\r\n") * (300 << 4))
+        own.model.catch_up(10)
+        own.relay.trim()
+    other = through_json(own)
+    assert json.dumps(record(other)) == json.dumps(record(own))
+    assert other.missed.line(7) == own.missed.line(7)
+    for each in (own, other):
+        printed(each, after)
+        each.model.catch_up(10)
+    assert other.pump.scanner.carry == own.pump.scanner.carry
+    assert other.log.bytes(0) == own.log.bytes(0)
+    assert essence(other.model.emulator) == essence(own.model.emulator)
+    assert description.summary(other) == description.summary(own)
+
+
+def test_a_job_has_the_time_that_was_left() -> None:
+    own = session()
+    own.facts["deadline"] = 2000.25
+    own.timers.set("timeout", 60, lambda: None)
+    assert (through_json(own).facts["deadline"] or 0) - STEADY.now() == pytest.approx(60, abs=5)
