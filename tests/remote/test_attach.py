@@ -209,3 +209,24 @@ def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, farm: F
     assert declined.exit_code() == 1
     assert "sesh --deploy @box" in declined.text()
     assert not far.exists(".local/bin/sesh")
+
+
+@pytest.mark.needs("vim")
+def test_a_reload_under_an_editor_costs_its_two_terminals_nothing(home: Home, beside: Beside) -> None:
+    far = beside("box")
+    near = home.terminal("@box", "work", "--", "vim", "-n", "--clean", "notes", columns=80, rows=24)
+    near.wait_for("~")
+    local = far.terminal("work", columns=80, rows=24)
+    local.wait_for("~")
+    near.type("ione")
+    local.wait_for("one")
+    reloading = far.start("--reload", "work")
+    near.type(" two")
+    local.type(" three")
+    assert reloading.wait(30) == 0
+    for terminal in (near, local):
+        terminal.wait_for(re.compile(r"one(?=.* two)(?=.* three)"))
+    near.type(" four\x1b:wq\r")
+    assert near.exit_code() == 0
+    assert local.exit_code() == 0
+    assert sorted(far.read("notes").split()) == ["four", "one", "three", "two"]
