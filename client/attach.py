@@ -267,7 +267,6 @@ def _introduction(terminal: RawTerminal, options: AttachOptions, host: str | Non
         "title": options.title,
         "tells": True,
         "got": host is not None,
-        "brief": host is not None,
         **more,
     }
     return wire.introduction("attach", **hello)

@@ -351,7 +351,7 @@ class Attachment:
         for kind, payload in frames:
             if self._ending is not None:
                 return
-            if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.MORE):
+            if kind in (protocol.OUTPUT, protocol.SCREEN):
                 self._handle_output(kind, payload)
             elif not self.channel.welcome:
                 if self.channel.connection.accept(kind, payload):
@@ -371,7 +371,7 @@ class Attachment:
                 self._handle_message(kind, self.channel.connection.message(kind, payload))
 
     def _handle_output(self, kind: int, payload: bytes) -> None:
-        position, data = (self.position, payload) if kind == protocol.MORE else protocol.split_number(payload)
+        position, data = protocol.split_number(payload)
         self.channel.got += len(data)
         if kind == protocol.SCREEN:
             self.position = position

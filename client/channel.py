@@ -105,8 +105,8 @@ class Channel:
             self._answer(protocol.numbered(protocol.GOT, self.got, b""))
 
     def acknowledged(self, payload: bytes) -> int:
-        """Return the number of the newest INPUT that has reached the program; an ACK without one means the next."""
-        self._acknowledged = protocol.split_number(payload)[0] if payload else self._acknowledged + 1
+        """Return the number of the newest INPUT that has reached the program."""
+        self._acknowledged = protocol.split_number(payload)[0]
         if 0 < self._timed <= self._acknowledged:
             self._timed = 0
             self._round_trip.bound(time.monotonic() - self._timed_at)

@@ -143,7 +143,7 @@ class ClientHandler:
             pump.input.add(client.number, keys[taken:], InputTaken(self, client, number, len(data)))
             pump.drain()
             return False
-        self.acknowledge(client, number, len(data), at_once=False, keys=keys)
+        self.acknowledge(client, number, len(data), at_once=False)
         return passed and not client.connection.unsent
 
     def release_later(self, client: Client) -> None:
@@ -155,13 +155,10 @@ class ClientHandler:
         if data and client in self._clients.all:
             self._pump.type(client.number, data)
 
-    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool, keys: bytes = b"") -> None:
-        """Tells a client that the program has its INPUT: with the next output, or at once if it is much.
-
-        `keys`: those that the program has just got.
-        """
+    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
+        """Tells a client that the program has its INPUT: with the next output, or at once if it is much."""
         if self._relay.echoes is not None:
-            self._relay.echoes.taken(client, number, keys)
+            self._relay.echoes.taken(client, number)
         client.unacknowledged += size
         if client.connection.closed:
             return
@@ -182,10 +179,9 @@ class ClientHandler:
             self.detach(client, "detached")
         elif kind == protocol.NOTICE:
             self._relay.hold(client, str(protocol.parse(payload).get("text") or ""))
-        elif kind == protocol.GOT and client.flow is not None:
-            now = time.monotonic()
-            if client.flow.arrived(protocol.split_number(payload)[0], now):
-                client.connection.progress_at = now
+        elif kind == protocol.GOT and client.window is not None:
+            if client.window.arrived(protocol.split_number(payload)[0]) and client.window.drained:
+                client.connection.progress_at = time.monotonic()  # a link that stays full slows no program for long
             self._relay.writable(client)
         elif kind == protocol.MODEL:
             self._relay.get_echoes().model(client)

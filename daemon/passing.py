@@ -79,8 +79,8 @@ class Passing:
             return None
         client, connection = clients[0], clients[0].connection
         fed = client.mode == RAW and not client.needs and client.position == session.log.head
-        plain = fed and client.flow is None and not client.uncover and client.viewport is None
-        idle = not (connection.unsent or connection.blocked or connection.backlog or connection.before_output)
+        plain = fed and client.window is None and not client.uncover and client.viewport is None
+        idle = not (connection.unsent or connection.blocked or connection.backlog)
         return client if plain and idle and connection.listening and not connection.decoder.held else None
 
     def _keys(self, client: Client, connection: Connection) -> bool:

@@ -49,7 +49,6 @@ class Hello(TypedDict, total=False):
     title: bool
     tells: bool
     got: bool
-    brief: bool
     auth_sock: str
     displays: Mapping[str, str]
     id: str

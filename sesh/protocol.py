@@ -9,10 +9,8 @@ WELCOME, the request `reload` and its RESPONSE.
 | HELLO    | client | JSON: protocol, version, role (attach, request, bridge), pid; size and wishes to attach |
 | WELCOME  | daemon | JSON: protocol, version, id, name, position, last_input                                 |
 | INPUT    | client | sequence number (8 bytes), keys                                                         |
-| ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes); nothing: one more  |
+| ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes)                     |
 | OUTPUT   | daemon | position of the first byte since the session's birth (8), program's bytes               |
-| MORE     | daemon | OUTPUT right behind the last one: the program's bytes, to a client behind a link whose  |
-|          |        | HELLO has `brief`                                                                       |
 | SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
 | NOTICE   | both   | JSON: text (a line of sesh's own, which counts for no position), hold (nothing follows  |
 |          |        | until REDRAW); from the client text: hold me                                            |
@@ -27,8 +25,7 @@ WELCOME, the request `reload` and its RESPONSE.
 | PONG     | both   | what the PING carried                                                                   |
 | REQUEST  | client | JSON: id, verb, and the verb's own keys                                                 |
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}                                 |
-| ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1);   |
-|          |        | nothing: the next INPUT, all output so far, the same flags                              |
+| ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1)    |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the screen's model there          |
 | GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link: so little is   |
 |          |        | on its way that no key waits                                                            |
@@ -74,7 +71,7 @@ RESIZE, REDRAW, DETACH, EXIT, SWITCH = 0x08, 0x09, 0x0A, 0x0B, 0x0C
 PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 TITLE = 0x12
-ECHOED, MODEL, TELL, GOT, MORE = 0x13, 0x14, 0x15, 0x16, 0x17
+ECHOED, MODEL, TELL, GOT = 0x13, 0x14, 0x15, 0x16
 BEGUN, RELOADED = 0x18, 0x19
 
 ECHOES, BY_LINE = 1, 2

@@ -68,9 +68,7 @@ class Predictor:
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
         if kind == protocol.ECHOED:
-            if payload:
-                return self.echoed(*protocol.split_echoed(payload))
-            return self.echoed(self._echoed + 1, self._shown, self._flags)
+            return self.echoed(*protocol.split_echoed(payload))
         if kind == protocol.MODEL:
             self._take_model(*protocol.split_number(payload))
             return b""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from sesh import bounds, moments, protocol, wire
 from sesh.bounds import clamp_size
-from sesh.daemon.clients.flow import Flow
 from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.clients.window import Window
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError
 from sesh.messages import Answer
@@ -44,10 +44,8 @@ class Reader:
 
     __slots__ = ("connection", "position", "skipped")
 
-    brief = False
-    """True if it knows the short frames, which leave out what follows from the frame before."""
-    flow: Flow | None = None
-    """Bytes that may be on their way over its link, if it says how many it has got."""
+    window: Window | None = None
+    """Bytes that may be on their way over its link, if it reports those that have come."""
 
     def __init__(self, connection: Connection, position: int) -> None:
         self.connection = connection
@@ -68,8 +66,8 @@ class Reader:
 
     def was_sent(self, size: int) -> None:
         """Notes that so many bytes of OUTPUT or SCREEN were sent."""
-        if self.flow is not None:
-            self.flow.add(size, time.monotonic())
+        if self.window is not None:
+            self.window.add(size)
 
 
 class Connection:
@@ -102,12 +100,8 @@ class Connection:
         self.unsent = 0
         self.unanswered = 0
         """Requests that have not been answered yet."""
-        self.before_output = b""
-        """Frames that may wait for the next OUTPUT, and go before it in the same packet."""
-        self.due_ack = self._last_ack = 0
-        """Numbers of INPUT: the newest that the program has and whose ACK is due, 0 for none; and of the last ACK."""
-        self._follows = -1
-        """End position of the last OUTPUT or MORE, behind which MORE may follow; -1: it must not."""
+        self.due_ack = 0
+        """The number of the newest INPUT that the program has and whose ACK is due, 0 for none."""
         self._out: deque[memoryview] = deque()
 
     @property
@@ -178,7 +172,7 @@ class Connection:
                 self.fail()
                 break
             self.unsent -= sent
-            self.progress_at = time.monotonic()
+            self._progressed()
             while sent:
                 first = self._out[0]
                 if sent < len(first):
@@ -188,6 +182,11 @@ class Connection:
                 self._out.popleft()
         self.blocked = False
         return True
+
+    def _progressed(self) -> None:
+        """Note that the other side took bytes; a link's report of them is awaited (GOT)."""
+        if self.reader is None or self.reader.window is None:
+            self.progress_at = time.monotonic()
 
     def feed(self, log: OutputLog) -> None:
         """Sends what waits, then OUTPUT from the reader's position on, as far as the socket takes it."""
@@ -210,13 +209,12 @@ class Connection:
     def _queue_output(self, reader: Reader, log: OutputLog, most: int) -> None:
         views = log.read(reader.position, most)
         size = sum(map(len, views))
-        self.queue(self._take_prefix(reader, size), *views)
+        self.queue(self._take_header(reader, size), *views)
         reader.position += size
         reader.was_sent(size)
 
     def queue_screen(self, position: int, screen: bytes) -> None:
         """Queues a SCREEN that stands for this position."""
-        self._follows = -1
         self.queue(*protocol.pieces(protocol.SCREEN, position, screen, advance=False))
         if self.reader is not None:
             self.reader.was_sent(len(screen))
@@ -238,7 +236,7 @@ class Connection:
         reader, size = self.reader, len(block)
         if reader is None:
             return False
-        prefix = self._take_prefix(reader, size)
+        prefix = self._take_header(reader, size)
         try:
             if size <= _SMALL:
                 sent = self.socket.send(prefix + block)
@@ -247,36 +245,23 @@ class Connection:
         except OSError:  # `flush` finds out which
             sent = 0
         reader.position += size
-        if reader.flow is not None:
-            reader.was_sent(size)
+        reader.was_sent(size)
         if sent:
-            self.progress_at = time.monotonic()
+            self._progressed()
         if sent < len(prefix) + size:
             self.queue(prefix[sent:], memoryview(block)[max(0, sent - len(prefix)) :])
             self.flush()
         return not self.unsent
 
-    def _take_prefix(self, reader: Reader, size: int) -> bytes:
-        """Takes the bytes before so much output: the ACK that is due, the frames that have waited, the header."""
-        position, waiting, follows = reader.position, self.before_output, self._follows
-        self._follows, self.before_output = position + size, b""
-        if not (waiting or reader.brief):
-            if self.due_ack:
-                self._last_ack = self.due_ack
-            ack, self.due_ack = self.due_ack, 0
-            return protocol.output_header(position, size, ack)
-        follows_on = reader.brief and position == follows
-        header = protocol.header(protocol.MORE, size) if follows_on else protocol.output_header(position, size, 0)
-        return self.take_ack() + waiting + header
+    def _take_header(self, reader: Reader, size: int) -> bytes:
+        """Take the bytes before so much output: the ACK that is due, and the header."""
+        ack, self.due_ack = self.due_ack, 0
+        return protocol.output_header(reader.position, size, ack)
 
     def take_ack(self) -> bytes:
-        """Takes the ACK that is due, empty if none is. It says no number if that is one more than the last one's."""
-        if not self.due_ack:
-            return b""
-        before, self._last_ack, self.due_ack = self._last_ack, self.due_ack, 0
-        if self._last_ack == before + 1 and self.reader is not None and self.reader.brief:
-            return protocol.frame(protocol.ACK)
-        return protocol.numbered(protocol.ACK, self._last_ack, b"")
+        """Take the ACK that is due, empty if none is."""
+        ack, self.due_ack = self.due_ack, 0
+        return protocol.numbered(protocol.ACK, ack, b"") if ack else b""
 
     def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None:
         """Answers a request, with bytes if it has any."""
@@ -326,6 +311,8 @@ _FED = ("", REPAINT)
 _NEEDS = (*_FED, ENTER, RESYNC, ATTACH)
 """Needs from the least to the greatest; empty for none."""
 
+LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
+"""Bytes that a client may be behind; over a link beside those on their way, behind which each key's echo comes."""
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
@@ -334,7 +321,7 @@ class ClientTerminal(Reader):
     """The other end of an attached client, as its HELLO says: a process, a terminal, and a person at it."""
 
     __slots__ = (
-        "auth_sock", "brief", "machine", "max_lines", "number", "pid", "read_only", "remote", "since",
+        "auth_sock", "machine", "max_lines", "number", "pid", "read_only", "remote", "since",
         "size", "tells", "title", "titled", "token", "tty", "typed_at",
     )  # fmt: skip
 
@@ -358,7 +345,6 @@ class ClientTerminal(Reader):
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
-        self.brief = self.remote and hello.get("brief") is True
         self.max_lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
         """Lines of scrollback that it gets at most."""
 
@@ -370,16 +356,15 @@ class Client(ClientTerminal):
     """
 
     __slots__ = (
-        "creator", "flow", "last_input", "last_typed", "left_at", "lines", "mode", "needed_at", "needs", "notice",
-        "replies", "reported", "shown", "unacknowledged", "uncover", "viewport", "wants_screen",
+        "creator", "last_input", "last_typed", "left_at", "lines", "mode", "needed_at", "needs", "notice", "replies",
+        "reported", "shown", "unacknowledged", "uncover", "viewport", "wants_screen", "window",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
         super().__init__(connection, number, hello)
-        self.flow: Flow | None = None
-        """Bytes that may be on their way over its link, if it says how many it has got."""
+        self.window: Window | None = None
         if self.remote and hello.get("got") is True:
-            self.flow = Flow()
+            self.window = Window()
         self.creator = connection.creator
         """True if the session was just made for it."""
         self.last_typed = 0
@@ -412,10 +397,14 @@ class Client(ClientTerminal):
     def fed(self) -> bool:
         return self.mode == RAW and self.needs in _FED
 
+    def late(self, log: OutputLog) -> bool:
+        """Return whether it is so far behind that the program waits for it, or a screen replaces what it missed."""
+        return self.behind(log) > (LAG if self.window is None else LAG_OVER_LINK)
+
     def room(self) -> int:
         if self.mode != RAW or self.needs not in _FED:
             return 0
-        return protocol.CHUNK if self.flow is None else self.flow.room
+        return protocol.CHUNK if self.window is None else self.window.room
 
     @property
     def fed_up_to(self) -> int:
@@ -430,7 +419,7 @@ class Client(ClientTerminal):
     @property
     def link_full(self) -> bool:
         """True if as much is on its way over its link as may be."""
-        return self.flow is not None and not self.flow.room
+        return self.window is not None and not self.window.room
 
     def need(self, need: str) -> None:
         """Notes that the client needs a screen; a greater need that it has already is kept."""

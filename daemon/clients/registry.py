@@ -10,8 +10,6 @@ from sesh.bounds import Size
 from sesh.daemon.clients.connection import ASIDE, DRAWN, ENTER, HELD, MAX_LINES, RAW, REPAINT, RESYNC, Client
 from sesh.daemon.pty.output_log import OutputLog
 
-CLIENT_LAG = 1 << 20
-"""Bytes that a client may be behind. Beyond it the program waits for the leader; others are set aside."""
 MAX_DEPARTED = 64
 """Clients that are remembered after they have left, so that they can return to their place."""
 STALLED = 2.0
@@ -113,24 +111,22 @@ class Clients:
         client.lines = MAX_LINES if client.mode == HELD else client.max_lines
         client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
         client.viewport = None
-        if client.flow is not None:
-            client.lines = client.flow.lines(client.lines, client.size[0])
         client.need(RESYNC)
 
     def too_slow(self, log: OutputLog) -> list[Client]:
         """The raw clients that are too far behind and that the program does not wait for."""
-        late = [client for client in self.all if client.fed() and client.behind(log) > CLIENT_LAG]
+        late = [client for client in self.all if client.fed() and client.late(log)]
         now, leader = time.monotonic(), self.leader
         return [client for client in late if client is not leader or now - client.connection.progress_at > STALLED]
 
     def awaits_leader(self, log: OutputLog) -> bool:
         """Returns whether the program waits for the leader, which is too far behind."""
         leader = self.leader
-        return leader is not None and leader.fed() and leader.behind(log) > CLIENT_LAG
+        return leader is not None and leader.fed() and leader.late(log)
 
     def answering(self, log: OutputLog) -> Client | None:
         """The client whose terminal answers the program's queries: raw, writable, reading; the last active one."""
-        reading = [client for client in self.all if client.fed() and client.behind(log) <= CLIENT_LAG]
+        reading = [client for client in self.all if client.fed() and not client.late(log)]
         able = [client for client in reading if not client.read_only]
         return max(able, key=lambda client: client.last_typed, default=None)
 

@@ -7,9 +7,22 @@ from collections.abc import Callable
 
 from sesh import protocol
 from sesh.bounds import Size
-from sesh.daemon.clients.connection import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC, Client, Reader
+from sesh.daemon.clients.connection import (
+    ASIDE,
+    ATTACH,
+    DRAWN,
+    ENTER,
+    HELD,
+    LAG,
+    LAG_OVER_LINK,
+    RAW,
+    REPAINT,
+    RESYNC,
+    Client,
+    Reader,
+)  # fmt: skip
 from sesh.daemon.clients.echoes import Echoes
-from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
+from sesh.daemon.clients.registry import STALLED, Clients
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import CATCH_UP_TIME, MOMENT, Model
 from sesh.loop.timers import Timers
@@ -77,8 +90,6 @@ class Relay:
                 if not connection.blocked:
                     connection.pass_on(log, block)
                 late = late or connection.blocked
-                if client.flow is not None:
-                    self._check_late(client)
             elif client.mode == DRAWN:
                 drawn = True
         for follower in self.followers:
@@ -104,7 +115,7 @@ class Relay:
         lag = self.model.lag
         if lag and (self.model.room <= 0 or self._awaits_emulator()):
             return True
-        if self.log.head - self.log.base <= CLIENT_LAG and not self.followers:
+        if self.log.head - self.log.base <= LAG_OVER_LINK and not self.followers:
             return False  # no reader can be far behind
         waits = self.clients.awaits_leader(self.log) or any(
             follower.behind(self.log) > FOLLOWER_LAG and not self._stuck(follower) for follower in self.followers
@@ -133,22 +144,16 @@ class Relay:
         self.clients.set_aside(client, ASIDE)
         self.model.mark(client.position)
 
-    def _check_late(self, client: Client) -> None:
-        """Sets a client aside if the output that waits for it would come too late over its link."""
-        if client.flow is not None and client.fed() and client.flow.too_late(self.log.head - client.position):
-            self._set_aside(client)
-
     def writable(self, client: Client) -> None:
         """Goes on with a client whose socket, or whose link, takes bytes again."""
         client.connection.feed(self.log)
-        self._check_late(client)
-        if client.connection.unsent or (client.flow is not None and not client.flow.drained):
+        if client.connection.unsent or (client.window is not None and not client.window.drained):
             return
         if client.mode == ASIDE:
             size = self._slow.pop(client.number, None)
             self.clients.bring_back(client)
             # The same object: it was not another one in between, for which the bytes may have been made.
-            if client.mode == RAW and size is self.clients.size and client.flow is None:
+            if client.mode == RAW and size is self.clients.size and client.window is None:
                 self._go_on(client)
         elif client.mode == DRAWN:
             self.timers.ensure("draw", 0, self.draw)
@@ -245,7 +250,7 @@ class Relay:
     def _from_start(self, client: Client) -> bool:
         """Returns whether a client gets the session's bytes from the first one on: the creator does."""
         new = client.needs == ATTACH and client.mode == RAW and client.left_at < 0 and not client.notice
-        unread = not self.seen and self.log.base == 0 and self.log.head <= CLIENT_LAG
+        unread = not self.seen and self.log.base == 0 and self.log.head <= LAG
         return client.creator and new and unread
 
     def _send_from_start(self, client: Client) -> None:
@@ -262,7 +267,7 @@ class Relay:
         screen that the terminal is known to show, REPAINT leaves an alternate screen to the program. A raw client needs
         nothing then, unless the emulator is behind or in an image: a RESYNC from the new position follows.
         """
-        if client.mode == RAW and client.connection.unsent > CLIENT_LAG:
+        if client.mode == RAW and client.connection.unsent > LAG:
             self._set_aside(client)  # it requests screens and takes none
             return
         self.seen = True

@@ -38,7 +38,7 @@ class Link:
             sent, self.now = self.now, self.now + self.trip
             self.answer()
             self.now += echo
-            self.channel.acknowledged(b"")
+            self.channel.acknowledged(self.number.to_bytes(8, "big"))
             self.now = max(self.now, sent + 0.1)
 
     def answer(self) -> None:

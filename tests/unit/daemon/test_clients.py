@@ -14,11 +14,12 @@ from sesh.daemon.clients.connection import (
     DRAWN,
     ENTER,
     HELD,
+    LAG,
     RAW,
     REPAINT,
     Client,
 )
-from sesh.daemon.clients.registry import CLIENT_LAG, Clients
+from sesh.daemon.clients.registry import Clients
 from sesh.daemon.pty.output_log import OutputLog
 from tests.unit.daemon.connections import Link
 
@@ -109,7 +110,7 @@ def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is None
     two.needs = REPAINT
     assert group.clients.answering(group.log) is two
-    group.print(2 * CLIENT_LAG)
+    group.print(2 * LAG)
     assert group.clients.answering(group.log) is None
 
 

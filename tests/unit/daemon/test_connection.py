@@ -88,31 +88,6 @@ def test_an_acknowledgement_travels_before_the_next_output(link: Link) -> None:
     assert link.take() == []
 
 
-def test_a_client_that_knows_it_is_not_told_the_position_again(link: Link) -> None:
-    log = OutputLog()
-    client = link.attached(remote=True, brief=True)
-    client.needs = ""
-    for step in (b"ab", b"c"):
-        log.append(step)
-        link.connection.pass_on(log, step)
-    link.connection.queue_screen(3, b"s")
-    log.append(b"d")
-    link.connection.feed(log)
-    log.append(b"e")
-    link.connection.feed(log)
-    client.position = 7  # what lies between is left out
-    log.append(b"fgh")
-    link.connection.feed(log)
-    assert link.take() == [
-        (protocol.OUTPUT, bytes(8) + b"ab"),
-        (protocol.MORE, b"c"),
-        (protocol.SCREEN, bytes(7) + b"\3s"),
-        (protocol.OUTPUT, bytes(7) + b"\3d"),
-        (protocol.MORE, b"e"),
-        (protocol.OUTPUT, bytes(7) + b"\7h"),
-    ]
-
-
 def test_a_reader_that_missed_bytes_knows_how_many(link: Link) -> None:
     log = OutputLog(100)
     log.append(b"rest")
