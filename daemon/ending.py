@@ -34,15 +34,15 @@ _FINAL_READS = 64
 
 
 class SessionFiles:
-    """Renames, restores and removes a session's files."""
+    """Renames, restores and removes a session's files. `listen` accepts connections on the listener's socket."""
 
-    def __init__(self, session: Session, listener: Listener) -> None:
-        self._session, self._listener = session, listener
+    def __init__(self, session: Session, listener: Listener, listen: Callable[[], object]) -> None:
+        self._session, self._listener, self._listen = session, listener, listen
 
     def rename(self, name: str) -> None:
         """Gives the session another name. Raises Exists, Refused."""
         session, old = self._session, self._session.name
-        self._listener.restore()  # something may have removed the socket that is to be moved
+        self._bind_again()  # something may have removed the socket that is to be moved
         try:
             error = self._listener.rename(name, lambda: description.change(session, name=name))
         except OSError as failure:
@@ -62,24 +62,22 @@ class SessionFiles:
 
     def restore(self) -> None:
         """Makes the socket and the record again if something removed them."""
-        self._listener.restore()
+        self._bind_again()
         description.write_record(self._session)
 
-    def close_stdin(self) -> None:
-        """Ends the standard input of a job that is fed."""
-        stdin = self._session.pump.stdin
-        if stdin is not None:
-            stdin.close()
-
-    def close_pump(self) -> None:
-        """Closes the pty, and a job's standard input, after the program's end."""
-        self.close_stdin()
-        self._session.pump.close()
+    def _bind_again(self) -> None:
+        """Make the socket again if something removed it."""
+        self._session.loop.forget(self._listener.socket.fileno())
+        try:
+            self._listener.restore()
+        finally:
+            self._listen()
 
     def release(self, *, remove: bool) -> None:
         """Stops listening. `remove`: gives the session's name back, and removes its files; else they stay for those who
         want to know how it ended."""
         session_id = self._session.facts["id"]
+        self._session.loop.forget(self._listener.socket.fileno())
         own = [records.agent_path(session_id)]
         if remove:
             self._listener.release(session_id)
@@ -191,7 +189,7 @@ class Ending:
         if runs is not None:
             runs.program_ended(code, reason)
         session.emit("exited", exit_code=code, signal=session.end.signal, reason=reason)
-        session.faults.guard(self._files.close_pump, "the terminal")
+        session.faults.guard(session.pump.close, "the terminal")
         session.faults.guard(self._keep_result, "the result")
         if not answered and self._outlives():
             self.unseen = facts["persist"]

@@ -40,8 +40,8 @@ MAX_NOTIFICATION = 160
 class Events:
     """The events of one session, and the connections that follow them. `on_event` is called with each."""
 
-    def __init__(self, on_event: Callable[[Event], None]) -> None:
-        self._on_event = on_event
+    def __init__(self, on_event: Callable[[Event], None], soon: Callable[[Callable[[], object]], object]) -> None:
+        self._on_event, self._soon = on_event, soon
         self.last = 0
         """The number of the newest event, 0 before the first."""
         self._kept: dict[str, deque[Event]] = {}
@@ -64,6 +64,7 @@ class Events:
         }
         self._keep(added)
         self._on_event(added)
+        self._soon(self.feed)
 
     def _keep(self, event: Event) -> None:
         self._kept.setdefault(event["event"], deque()).append(event)
@@ -78,6 +79,7 @@ class Events:
     def follow(self, connection: Connection, since: int | None) -> None:
         """Sends a connection the events after number `since`; None: from now on."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
+        self._soon(self.feed)
 
     def dump(self) -> tuple[int, list[Event]]:
         """Return the newest event's number, and the events kept."""

@@ -79,7 +79,8 @@ class ClientHandler:
 
     def creator_served(self, connection: Connection) -> None:
         """Notes that the creator has said what it wants: a session that is over no longer has to wait for it."""
-        connection.creator = False
+        if connection.creator:
+            connection.creator, self._session.served = False, True
         self._timers.clear(("hello", connection.descriptor))
 
     def _resume(self, client: Client, hello: Mapping[str, object], session_id: str, *, was_raw: bool) -> None:
@@ -108,31 +109,28 @@ class ClientHandler:
         else:
             client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines
 
-    def input(self, client: Client, payload: bytes) -> bool:
+    def input(self, client: Client, payload: bytes) -> None:
         """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
 
-        Returns whether that only passed keys on (see `Server.turn`). A frame that came before, over an earlier
-        connection, is ignored.
+        A frame that came before, over an earlier connection, is ignored.
         """
         number, data = protocol.split_number(payload)
         if number <= client.last_input:
-            return False
+            return
         pump = self._pump
         if client.read_only or not pump.running:
             client.last_input = number
             self.acknowledge(client, number, len(data), at_once=True)
-            return False
+            return
         keys = client.replies.filter(data, time.monotonic())
-        passed = True
         if client.replies.typed:  # by a person
             client.typed_at = self._pump.last_activity = STEADY.now()
             # First: the program is to find the size of this terminal.
-            leads_anew = client.last_typed != self._clients.turn and self._clients.typed(client)
+            self._clients.typed(client)
             if self._session.runs is not None:
                 self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
             if client.uncover or client.viewport is not None:
                 self._relay.uncover(client)  # the echo must not come under a line of sesh's own
-            passed = self._session.runs is None and not leads_anew
         if keys is not data and client.replies.held:  # what passes as it came holds nothing back
             self.release_later(client)
         taken = pump.enter(keys, attended=client.replies.typed)
@@ -142,9 +140,8 @@ class ClientHandler:
         if taken < len(keys) or pump.input.size:
             pump.input.add(client.number, keys[taken:], InputTaken(self, client, number, len(data)))
             pump.drain()
-            return False
-        self.acknowledge(client, number, len(data), at_once=False)
-        return passed and not client.connection.unsent
+        else:
+            self.acknowledge(client, number, len(data), at_once=False)
 
     def release_later(self, client: Client) -> None:
         """Types an unfinished reply after `HOLD`, unless its rest comes."""
@@ -191,7 +188,7 @@ class ClientHandler:
             else:
                 client.viewport = None
                 client.wants_screen = True
-                client.need(REPAINT)
+                self._clients.need(client, REPAINT)
 
     def _resize(self, client: Client, size: Size) -> None:
         pump = self._pump
@@ -202,7 +199,7 @@ class ClientHandler:
         client.viewport = None
         self._clients.fit()
         if changed and client.mode == RAW:
-            client.need(REPAINT)
+            self._clients.need(client, REPAINT)
 
     def _keeps_no_output(self) -> bool:
         """Returns whether a command runs that prints what nobody can read later: no shell, no full-screen program."""
@@ -233,8 +230,8 @@ class ClientHandler:
 
     def dismiss(self, client: Client) -> None:
         """Forgets a client, and closes its connection once it has what is on its way."""
-        client.connection.closing = True
         client.connection.flush()
+        client.connection.close_when_sent()
         self.forget(client)
 
     def forget(self, client: Client) -> None:

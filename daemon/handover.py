@@ -153,9 +153,10 @@ def _restore_pump(session: Session, state: Handover, *, with_descriptors: bool) 
     if state["input"]:
         pump.input.add("handover", a2b_base64(state["input"]))
     if stdin is not None and with_descriptors:
-        pump.stdin = StdinPipe(stdin["descriptor"])
-        pump.stdin.received, pump.stdin.ends = stdin["received"], stdin["ends"]
-        pump.stdin.waiting = memoryview(a2b_base64(stdin["waiting"]))
+        pipe = StdinPipe(stdin["descriptor"])
+        pipe.received, pipe.ends = stdin["received"], stdin["ends"]
+        pipe.waiting = memoryview(a2b_base64(stdin["waiting"]))
+        pump.feed(pipe)
 
 
 def descriptors(state: Handover) -> list[int]:

@@ -188,7 +188,7 @@ def take_over(memory: int, asker: Asker) -> None:
     server = Server(session, listener, None, begin)
     server.ending.done = state["ended"]
     if session.pump.stdin is not None:
-        session.timers.set("stdin", FEEDER_RETURNS, server.files.close_stdin)
+        session.timers.set("stdin", FEEDER_RETURNS, session.pump.close_stdin)
     if session.running:
         session.timers.set("checkpoint", 0, session.output_settled)
     proc.set_process_title(f"{PROGRAM}: {session.name}")

@@ -43,6 +43,8 @@ RELINK_TIME = 600.0
 CATCH_UP, MOST_PATIENCE, CATCH_UP_PRINTING = 5, 60, 0.02
 """Seconds that a request for the screen waits for the emulator: at most, unless its asker says that it waits longer
 (`patience`); as long as that may be; and if the emulator is far behind, and the program has printed more since."""
+_LOOK = 0.01
+"""Seconds between two looks at the requests that wait for the emulator."""
 TYPING = frozenset(("send", "answer", "submit"))
 """Requests that type: all but keys wait for a text whose Enter is still to come."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
@@ -76,7 +78,7 @@ class Requests:
         """Handles a REQUEST; an error is its answer."""
         self.handler.creator_served(connection)
         if connection.role == FOREIGN and words.get("verb") != "reload":
-            connection.closing = True  # WELCOME has said why
+            connection.close_when_sent()  # WELCOME has said why
             return
         data, connection.data = bytes(connection.data), bytearray()
         number = words.get("id", 0)
@@ -95,6 +97,7 @@ class Requests:
         if name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
             request.data = b""  # none of these takes any
             self.deferred.append((session.log.head, time.monotonic(), function, request))
+            session.timers.ensure("deferred", _LOOK, self.resume)
             return
         # A probe changes nothing; what does not wait for its answer is carried out in any case.
         begins = function in ACTIONS and not (request.flag("probe") or request.flag("lasts"))
@@ -113,6 +116,8 @@ class Requests:
         for late in self.deferred:
             (due if self._due(late[0], late[1], late[3]) else later).append(late)
         self.deferred = later
+        if later:
+            self.session.timers.ensure("deferred", _LOOK, self.resume)
         for late in due:
             self._guard(*late[2:])
 
@@ -470,6 +475,7 @@ def feed(daemon: Requests, request: Request) -> None:
         request.respond(received=stdin.received, open=False)
         return
     stdin.take(request.connection, request.number, offset, request.data, ends=request.flag("ends"))
+    session.pump.feed(stdin)
 
 
 @_action

@@ -1,4 +1,4 @@
-"""The daemon's loop: one poller over the pty, the listening socket, the connections and the signals."""
+"""Serves one session: its signals, its listening socket, and its connections."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 
 from sesh import protocol, system
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.passing import Passing
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
-from sesh.daemon.screen.model import Packer
 from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, ProtocolError, Refused, SeshError
-from sesh.loop.poller import READ, WRITE, Poller
+from sesh.loop.loop import READ, WRITE
 from sesh.moments import STEADY
 from sesh.store import results
 
@@ -41,8 +40,6 @@ CROWDED = 0.2
 """Seconds for which no connection is accepted after the process ran out of descriptors."""
 STRANGER = 60.0
 """Seconds after which the log of faults names another user's attempt to connect again."""
-AGAIN = 0.1
-"""Seconds until a step of the loop that failed is tried again."""
 
 
 class Server:
@@ -52,40 +49,33 @@ class Server:
     """
 
     def __init__(self, session: Session, listener: Listener, creator: socket.socket | None, reload: Reload) -> None:
-        self._poller = Poller()
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
-        self.session, self.listener = session, listener
+        self.session, self.listener, self._loop = session, listener, session.loop
         self.connections: dict[int, Connection] = {}
-        self.files = SessionFiles(session, listener)
+        self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
-        self._passing = Passing(session, self.handler, self._poller, self)
-        self._packer = Packer(session.log, session.model, session.timers)
         self._reload = reload
+        self._stirred: dict[Connection, None] = {}
+        """Connections with bytes to send, or to be closed, at the end of the turn."""
         self._stopping = False
         """True if the machine shuts down; then the session is left behind as lost."""
-        self._frames_left = False
-        """True if frames wait for the next turn."""
-        self._screens_due = False
-        """True if clients wait for the emulator."""
-        self._only_passed = False
-        """True if the last turn only passed one descriptor's bytes on: the next one waits for the same, see `turn`."""
-        self._creator: Connection | None = None
-        """The creator's connection until it has said what it wants: it may want the output from the beginning."""
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
-            self._creator = connection
+            session.served = False
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
     def run(self) -> None:
         """Runs until nothing is left to do. `begin` comes before."""
-        while self._only_passed or not self.over:
-            self.turn()
+        while not self.over:
+            self._loop.turn()
+            if self.ending.done:
+                self.session.faults.guard(self.ending.tell, "the ending")
         if self.ending.done:
             results.sync(self.session.facts["id"])
 
@@ -100,6 +90,9 @@ class Server:
         deadline = self.session.facts["deadline"]
         if deadline is not None and self.session.running:
             self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), self.ending.time_out)
+        self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
+        self._listen()
+        self.session.pace()
         self.ending.child_ended()  # it may have ended before there was a handler
 
     @property
@@ -111,135 +104,6 @@ class Server:
     def named(self) -> bool:
         """True if the session still has its name: it runs, or is kept."""
         return not self.ending.done or self.ending.late or bool(self.session.facts["keep"])
-
-    # -- the loop
-
-    def turn(self) -> None:
-        """Waits for something to happen and handles it; the emulator gets the moments in between.
-
-        Most turns only pass output or keys on: the handlers return whether that is all, and no screen, request, event
-        or other connection has anything to do. Such a turn ends at once, and the next one waits for the same. But time
-        and the emulator go on: if one of them was due already (0 seconds to wait), the turn is a whole one. For one
-        client, `Passing` does so while the turn waits.
-        """
-        session = self.session
-        guard, log, model = session.faults.guard, session.log, session.model
-        if not self._only_passed:
-            self._screens_due = self._tried(session.relay.serve, "a screen")
-            self._tried(self._update_poller, "what is waited for")
-        seconds = self._wait_time()
-        self._frames_left = self._only_passed = False
-        ready = self._passing.wait(seconds)
-        if ready is None:
-            self._only_passed = True
-            return
-        passed = False
-        for descriptor, events in ready:
-            try:
-                passed = self._ready(descriptor, events)
-            except Exception as error:
-                passed = False
-                session.faults.note("a fault in an event", error)
-        if passed and len(ready) == 1 and seconds != 0.0:
-            self._only_passed = True
-            return
-        # The emulator waits while anything happens, unless that goes on for too long.
-        behind = model.lag > 0
-        if (behind and (not ready or self._emulator_overdue())) or (self._screens_due and not ready):
-            self._tried(model.step, "the emulator")
-        guard(session.timers.run, "a timer")
-        if self.requests.deferred:
-            guard(self.requests.resume, "a late answer")
-        if self.ending.done:
-            guard(self.ending.tell, "the ending")
-        session.events.feed()
-        for connection in list(self.connections.values()):
-            if connection.has_work(log):
-                guard(self._work, "a connection", connection)
-        if self._creator is not None and (self._creator.closed or not self._creator.creator):
-            self._creator = None
-        if self._creator is None or model.full:
-            session.relay.trim()
-        if log.head + model.position > self._packer.due_at:
-            self._packer.arm()
-
-    def _emulator_overdue(self) -> bool:
-        """Returns whether the emulator has waited for too long, though something happens."""
-        model = self.session.model
-        return (bool(self.requests.deferred) or not model.waits_for_more) and model.overdue()
-
-    def _tried(self, step: Callable[[], object], name: str) -> bool:
-        """Takes a step of the loop; returns whether it returned True. One that fails is noted, and soon tried again."""
-        try:
-            return step() is True
-        except Exception as error:
-            self.session.faults.note(f"a fault in {name}", error)
-            self.session.timers.ensure("again", AGAIN, lambda: None)
-            return False
-
-    def _wait_time(self) -> float | None:
-        """Seconds for which the turn may wait for something to happen, None for no limit."""
-        if self._screens_due or self.requests.deferred or self._frames_left or (self.ending.done and self.ending.due()):
-            return 0.0
-        session = self.session
-        model, timers = session.model, session.timers
-        seconds = timers.wait_time()
-        if not model.lag or timers.is_set("again") or (model.waits_for_more and session.relay.echoes is None):
-            return seconds
-        return min(model.wait_time(), 1.0 if seconds is None else seconds)
-
-    def _work(self, connection: Connection) -> None:
-        """Handles a connection's frames, sends its output, and closes it if it is done."""
-        if connection.backlog:
-            self.serve(connection, 0)
-        if not connection.blocked:
-            connection.feed(self.session.log)
-        if connection.closed or (connection.closing and not connection.unsent):
-            self.drop(connection)
-
-    def _update_poller(self) -> None:
-        session, pump, pty = self.session, self.session.pump, self.session.pump.pty
-        watched: dict[int, int] = {self._wakeup: READ}
-        if self.named and not self._crowded():
-            watched[self.listener.socket.fileno()] = READ
-        if pty is not None and pty.descriptor >= 0 and pump.open:
-            waits = session.relay.paused() or (pump.dozes and not self.connections)
-            watched[pty.descriptor] = (0 if waits else READ) | (WRITE if pump.input else 0)
-        if pump.stdin is not None and pump.stdin.pending:
-            watched[pump.stdin.descriptor] = WRITE
-        for descriptor, connection in self.connections.items():
-            watched[descriptor] = (READ if self._reads(connection) else 0) | (WRITE if connection.blocked else 0)
-        self._poller.watch({descriptor: events for descriptor, events in watched.items() if events})
-
-    def _reads(self, connection: Connection) -> bool:
-        """Returns whether a connection is read from: not while too much of its input waits for the program."""
-        client = connection.client
-        return (
-            connection.listening
-            and not connection.backlog
-            and (client is None or self.session.pump.input.waiting(client.number) <= 2 * WINDOW)
-        )
-
-    def _ready(self, descriptor: int, events: int) -> bool:
-        """Handles a descriptor that is ready; returns whether that only passed bytes on (see `turn`)."""
-        connection = self.connections.get(descriptor)
-        if connection is not None:
-            return self.serve(connection, events) and events == READ and not self._frames_left
-        pump, pty = self.session.pump, self.session.pump.pty
-        if pty is not None and descriptor == pty.descriptor:
-            if events & WRITE:
-                pump.drain()
-            if events & READ:
-                pump.take(self.session.model.portion)
-                return events == READ and pump.delivered
-        elif pump.stdin is not None and descriptor == pump.stdin.descriptor:
-            if pump.stdin.write():
-                self.files.close_stdin()
-        elif descriptor == self._wakeup:
-            self._signalled(os.read(self._wakeup, 4096))
-        elif descriptor == self.listener.socket.fileno():
-            self._accept()
-        return False
 
     # -- signals
 
@@ -264,18 +128,21 @@ class Server:
 
     # -- connections
 
-    def _crowded(self) -> bool:
-        """Returns whether no connection can be accepted: descriptors ran out, or all of too many are in use."""
-        return self.session.timers.is_set("crowded") or (
+    def _listen(self) -> None:
+        """Accept connections, or none while descriptors ran out, or while all of too many are in use."""
+        crowded = self.session.timers.is_set("crowded") or (
             len(self.connections) >= MAX_CONNECTIONS and self._idlest() is None
         )
+        descriptor = self.listener.socket.fileno()
+        if descriptor >= 0:
+            self._loop.watch(descriptor, READ if self.named and not crowded else 0, self._accept)
 
     def _idlest(self) -> Connection | None:
         """The oldest connection without a HELLO, else the oldest idle one."""
         idle = [connection for connection in self.connections.values() if connection.idle]
         return min(idle, key=lambda connection: bool(connection.role), default=None)
 
-    def _accept(self) -> None:
+    def _accept(self, _events: int) -> None:
         """Accepts a connection. Out of descriptors, ignores the listening socket for a while, as it stays ready."""
         try:
             opened = self.listener.accept()
@@ -285,7 +152,8 @@ class Server:
                 self.session.timers.set("stranger", STRANGER, lambda: None)
             return
         except OSError:
-            self.session.timers.set("crowded", CROWDED, lambda: None)
+            self.session.timers.set("crowded", CROWDED, self._listen)
+            self._listen()
             raise
         if opened is None:
             return
@@ -297,48 +165,75 @@ class Server:
     def admit(self, connection: Connection) -> None:
         """Serves a connection from now on. One without a role yet has a while to say HELLO."""
         self.connections[connection.descriptor] = connection
-        self.session.pump.wake()
-        self._frames_left = self._frames_left or bool(connection.role)
+        connection.stirred = self._stir
+        self._settle(connection)
+        self._listen()
         if connection.role and not connection.creator:
             return
         self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, lambda: self._no_hello(connection))
 
     def _no_hello(self, connection: Connection) -> None:
         connection.creator = False
+        self.session.served = True
         if not connection.role:
             self.drop(connection)
 
-    def serve(self, connection: Connection, events: int, data: bytes | None = None) -> bool:
-        """Handles a connection's events; returns whether that only passed keys on (see `turn`). Faults end it alone.
+    def _stir(self, connection: Connection) -> None:
+        """Have a connection sent what waits for it, or closed, at the end of the turn."""
+        self._stirred[connection] = None
+        self._loop.soon(self._serve_stirred)
 
-        `data`: what was read from it already, if anything was.
+    def _serve_stirred(self) -> None:
+        stirred, self._stirred = self._stirred, {}
+        for connection in stirred:
+            if self.connections.get(connection.descriptor) is connection:
+                if not connection.blocked:
+                    connection.feed(self.session.log)
+                self._settle(connection)
+
+    def _settle(self, connection: Connection) -> None:
+        """Watch a connection for what it may do now; close one that is done.
+
+        One whose input waits for the program, too much of it, is not read.
         """
+        if connection.closed or (connection.closing and not connection.unsent):
+            self.drop(connection)
+            return
+        client = connection.client
+        reads = connection.listening and not connection.backlog
+        if client is not None and self.session.pump.input.waiting(client.number) > 2 * WINDOW:
+            reads = False
+        if self.session.events.pending(connection):
+            self._loop.soon(self.session.events.feed)
+        if len(self.connections) >= MAX_CONNECTIONS:
+            self._listen()  # it may be idle now
+        events = (READ if reads else 0) | (WRITE if connection.blocked else 0)
+        self._loop.watch(connection.descriptor, events, partial(self._ready, connection))
+
+    def _ready(self, connection: Connection, events: int) -> None:
+        """Handles a connection's events. Faults end it alone."""
         try:
             if events & WRITE:
                 if connection.client is not None:
                     self.session.relay.writable(connection.client)
                 else:
                     connection.feed(self.session.log)
-            if events & READ and not connection.closed and not connection.receive(data):
+                    self._loop.soon(self.session.pace)
+            if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
-                return False
-            if self._handle_frames(connection):
-                return True
+                return
+            self._handle_frames(connection)
             if connection.held > HELD_EACH:
                 self._bound_held()
-            return False
-        except Exception as error:
-            self.failed(connection, error)
-            return False
-
-    def failed(self, connection: Connection, error: Exception) -> None:
-        """Closes a connection whose frame was refused or not handled, and raises what is no refusal again."""
-        if isinstance(error, SeshError):
+        except SeshError as error:
             self.session.faults.note("a connection was closed", error)
-            self.drop(connection)
-            return
-        self.drop(connection)
-        raise error
+            connection.fail()
+        except Exception:
+            connection.fail()
+            raise
+        finally:
+            if self.connections.get(connection.descriptor) is connection:
+                self._settle(connection)
 
     def _bound_held(self) -> None:
         """Closes connections with unfinished requests, the longest silent first, until they hold few enough bytes."""
@@ -351,32 +246,19 @@ class Server:
             self.session.faults.note("a connection was closed: too many requests are unfinished")
             self.drop(connection)
 
-    def _handle_frames(self, connection: Connection) -> bool:
-        """Handles a connection's frames, for `TURN` at most; returns whether that only passed keys on (see `turn`)."""
-        backlog = connection.backlog
-        until: float | None = None
-        while backlog and not (connection.closed or connection.closing):
+    def _handle_frames(self, connection: Connection) -> None:
+        """Handles a connection's frames, for `TURN` at most; the rest waits for the next turn."""
+        backlog, until = connection.backlog, time.monotonic() + TURN
+        while backlog and connection.listening:
             kind, payload = backlog.popleft()
-            try:
-                if kind == protocol.INPUT and connection.client is not None:
-                    passed = self.handler.input(connection.client, payload)
-                    if not backlog:
-                        return passed and until is None  # no other frame came before
-                else:
-                    self._handle_frame(connection, kind, payload)
-            except Exception:
-                if kind == protocol.HELLO:
-                    self.drop(connection)  # half attached, it is of no use to anyone
-                raise
-            now = time.monotonic()
-            if until is None:
-                until = now + TURN
-            elif now >= until:
-                break
-        if not connection.listening:
-            backlog.clear()
-        self._frames_left = self._frames_left or bool(backlog)
-        return False
+            if kind == protocol.INPUT and connection.client is not None:
+                self.handler.input(connection.client, payload)
+            else:
+                self._handle_frame(connection, kind, payload)
+            if backlog and time.monotonic() >= until:
+                self.session.timers.set(("backlog", connection.descriptor), 0.0, partial(self._ready, connection, 0))
+                return
+        backlog.clear()
 
     def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
         if kind == protocol.HELLO:
@@ -401,15 +283,23 @@ class Server:
         session, stdin = self.session, self.session.pump.stdin
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
-        session.timers.clear(("hello", connection.descriptor))
+            self._loop.forget(connection.descriptor)
+        self._stirred.pop(connection, None)
+        for timer in ("hello", "backlog"):
+            session.timers.clear((timer, connection.descriptor))
         session.events.forget(connection)
         if stdin is not None and stdin.feeder is connection:
-            session.timers.set("stdin", stdin.linger, self.files.close_stdin)
+            session.timers.set("stdin", stdin.linger, session.pump.close_stdin)
         if connection.client is not None:
             self.handler.forget(connection.client)
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
+        if connection.creator:
+            session.served = True
         connection.drop()
+        self._stirred.pop(connection, None)
+        self._listen()
+        self._loop.soon(session.pace)
 
     def send_back(self, asker: Connection) -> None:
         """Answer what waits for the emulator, and tell all peers but the `asker` to come back."""

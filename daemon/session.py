@@ -22,13 +22,14 @@ from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import CHECKPOINT_AFTER, MAX_ANSWERS, Pump
 from sesh.daemon.screen.checkpoint import Checkpointer
-from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.emulation import Emulation
+from sesh.daemon.screen.model import Model, Packer
 from sesh.daemon.shell.history import CommandMarks, History
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.waits import Waits
 from sesh.errors import SIGNAL_BASE
 from sesh.log import FaultLog
-from sesh.loop.timers import Timers
+from sesh.loop.loop import Loop
 from sesh.moments import STEADY, stamp
 from sesh.queries import QUERIES, Finding, bounded
 from sesh.schema import Event, Foreground
@@ -104,18 +105,24 @@ class Session:
     def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
         self.facts = facts
         self.end = ProgramEnd()
-        self.timers = Timers()
         self.faults = FaultLog()
+        self.loop = Loop(self.faults.note)
+        self.timers = self.loop.timers
         self.log = OutputLog()
         self.log.retained = OF_JOB if facts["job"] else RETAINED
         self.model = Model(self.log, size[0], size[1], self.faults.note, facts["scrollback"])
         self.model.resize(*size)
-        self.clients = Clients(size, self._resize)
-        self.relay = Relay(self.log, self.model, self.clients, self.timers, self._terminal_flags)
+        self.clients = Clients(size, self._resize, lambda: self.loop.soon(self.relay.serve))
+        self.relay = Relay(self.log, self.model, self.clients, self.loop, self._terminal_flags)
+        self.relay.paced = self.pace
+        self._emulation = Emulation(self.model, self.timers, self._stepped)
+        self._packer = Packer(self.log, self.model, self.timers)
+        self.served = True
+        """False until the creator has said what it wants: it may want the output from the beginning."""
         self.pump = Pump(
             pty,
             self.log,
-            self.timers,
+            self.loop,
             passing=self._passing,
             deliver=self._deliver,
             stirred=self._stirred,
@@ -141,7 +148,7 @@ class Session:
         """True while the title of a client's window shows which program runs."""
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
-        self.events = Events(self._on_event)
+        self.events = Events(self._on_event, self.loop.soon)
         self.activity = Activity(facts, self.pump, self.timers, self._shown, self._drawn, self.emit, self._looked)
         self.relay.reports = self.activity.sequences
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
@@ -177,13 +184,28 @@ class Session:
     def _passing(self, block: bytes) -> bytes:
         return self.runs.filter(block) if self.runs is not None else block
 
-    def _deliver(self, block: bytes) -> bool:
-        """Passes a block on to the clients; returns whether nothing else is to be done with it (see `Server.turn`)."""
-        delivered = self.relay.deliver(block)
+    def pace(self) -> None:
+        """Read from the program unless it is to wait for somebody, and drop output that every reader has passed."""
+        self.pump.pace(paused=self.relay.paused())
+        if self.served or self.model.full:
+            self.relay.trim()
+        if self.log.head + self.model.position > self._packer.due_at:
+            self._packer.arm()
+
+    def _stepped(self) -> None:
+        """Go on with those who wait for the emulator, which has come further."""
+        self.loop.soon(self.pace)
+        if any(client.needs for client in self.clients.all):
+            self.loop.soon(self.relay.serve)
+
+    def _deliver(self, block: bytes) -> None:
+        """Passes a block on to the clients."""
+        self.relay.deliver(block)
+        self._emulation.stir()
+        self.loop.soon(self.pace)
         if self.shows_titles:
             # Nothing is polled: unseen, another program can only have got the terminal when output came.
             self.timers.ensure("foreground", TITLE_SETTLED, self._send_titles)
-        return delivered and self.runs is None
 
     def _terminal_flags(self) -> int:
         return self.pty.flags() if self.pty is not None else 0
@@ -358,6 +380,7 @@ class Session:
 
     def _no_more_output(self) -> None:
         self.pump.running, self.model.ended = False, True
+        self._emulation.stir()
 
     def foreground(self) -> Foreground | None:
         """The program that has the terminal: its process group, its command, and the title that it has set.

@@ -83,7 +83,7 @@ def asked(session: Session, since: str, question: str | None) -> Answer:
     if not session.running:
         raise Refused(f"the program of {name} has ended and reads no more input")
     reads = 0
-    while not session.relay.paused() and reads < MOST_READS and pump.take(session.model.portion):
+    while not session.relay.paused() and reads < MOST_READS and pump.take():
         reads += 1
     standing = session.activity.standing(anew=True)
     if reads == MOST_READS or session.relay.paused() or not session.activity.waits:

@@ -55,11 +55,6 @@ _SOON = 0.01
 """Seconds until the next look at the least: a timer may be early by a rounding."""
 _INTERRUPTED = 10.0
 """Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
-_DRAWN = 1.0
-"""Seconds after a key in which output is an echo, a completion or a prompt."""
-_DOZE = 0.4
-"""Seconds between two looks at a program that works, whose output is read only then if it is little and nobody is
-connected."""
 _CTRL_C = b"\x03"
 _CANCELS = Key.parse("Escape"), Key.parse("C-c")
 """Keys after which the program may work no more, and not say so."""
@@ -313,13 +308,11 @@ class Activity:
         in a moment.
         """
         self._due = False  # first: if looking fails, the next output has it tried again
-        self._pump.wake()
         before, said = self._standing, self._said
         silent = self._silent()
         if rules.streams(before, said, silent):
             self._due = True
-            self._pump.dozes = self._turn.trickles and self._key_at + _DRAWN < self.stirred_at
-            self._timers.set("activity", _DOZE if self._pump.dozes else max(SETTLED - silent, _SOON), self._look)
+            self._timers.set("activity", max(SETTLED - silent, _SOON), self._look)
             return
         seen = self._seen(silent)
         if seen.unknown:

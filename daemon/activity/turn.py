@@ -39,8 +39,8 @@ class Turn:
         self._began: float | None = None
         """Time (monotonic) from which on it has changed without a break."""
         self._worked = self.over = False
-        self.compared = self.fresh = self.trickles = False
-        """True if the last look compared cells; if it saw a change; if that came of little output."""
+        self.compared = self.fresh = False
+        """True if the last look compared cells; if it saw a change."""
         self.changed_at = time.monotonic()
         self._known: frozenset[str] = frozenset()
         """The rows that stood there when it began to work, after the last key."""
@@ -68,7 +68,6 @@ class Turn:
                 self._offers = None
             self._drawn = drawn
             self.fresh = not resized and changed > 0 and not (changed == 1 and self._spins_beside_menu())
-        self.trickles = self.compared and self.fresh and printed <= _TRICKLE
         if self.fresh:
             if printed_at - self.changed_at >= _HALF + _APART:  # a look may be late, as what it reads is
                 self._began = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from errno import EAGAIN
 from typing import TYPE_CHECKING, TypedDict
 
@@ -95,6 +95,8 @@ class Connection:
         """True if it has failed, or is closed."""
         self.blocked = False
         """True if its socket takes no more for now."""
+        self.stirred: Callable[[Connection], object] = lambda _: None
+        """Called when there are bytes to send, or it is to be closed."""
         self.progress_at = self.heard_at = time.monotonic()
         """Times (monotonic) when the other side last took bytes, or told that a link's came; and last sent any."""
         self.unsent = 0
@@ -119,25 +121,12 @@ class Connection:
         """True if it waits for nothing, and is sent nothing."""
         return not (self.client or self.reader or self.unanswered or self.unsent or self.backlog or self.creator)
 
-    def has_work(self, log: OutputLog) -> bool:
-        """Returns whether there are frames to handle, bytes to send, or a connection to close."""
-        if self.backlog or self.closed or self.closing:
-            return True
-        reader = self.reader
-        return not self.blocked and (
-            self.unsent > 0 or (reader is not None and reader.position < log.head and reader.room() > 0)
-        )
-
-    def receive(self, data: bytes | None = None) -> bool:
-        """Puts the frames that have come into the backlog; False if the other side closed. Raises ProtocolError.
-
-        `data`: what was read from the socket just now, if anything was.
-        """
-        if data is None:
-            try:
-                data = self.socket.recv(READ_SIZE)
-            except OSError as error:
-                return error.errno == EAGAIN
+    def receive(self) -> bool:
+        """Puts the frames that have come into the backlog; False if the other side closed. Raises ProtocolError."""
+        try:
+            data = self.socket.recv(READ_SIZE)
+        except OSError as error:
+            return error.errno == EAGAIN
         self.heard_at = time.monotonic()
         self.backlog += self.decoder.feed(data)
         return bool(data)
@@ -154,11 +143,17 @@ class Connection:
         return not self.closed
 
     def queue(self, *parts: bytes | memoryview) -> None:
-        """Appends bytes to those that wait to be sent; `flush` sends them."""
+        """Appends bytes to those that wait to be sent; `flush` sends them, or the end of the turn."""
         for part in parts:
             if part and not self.closed:
                 self._out.append(memoryview(part))
                 self.unsent += len(part)
+        self.stirred(self)
+
+    def close_when_sent(self) -> None:
+        """Close the connection once all is sent; handle none of its frames any more."""
+        self.closing = True
+        self.stirred(self)
 
     def flush(self) -> bool:
         """Sends what the socket takes; returns whether nothing is left to send. A connection that fails is closed."""
@@ -168,6 +163,7 @@ class Connection:
             except OSError as error:
                 if error.errno == EAGAIN:
                     self.blocked = True
+                    self.stirred(self)
                     return False
                 self.fail()
                 break
@@ -219,23 +215,13 @@ class Connection:
         if self.reader is not None:
             self.reader.was_sent(len(screen))
 
-    def pass_on(self, log: OutputLog, block: bytes) -> bool:
-        """Sends the block that was appended last, at once if nothing waits before it; else as `feed` does.
-
-        Returns whether all of it has been sent.
-        """
+    def pass_on(self, log: OutputLog, block: bytes) -> None:
+        """Sends the block that was appended last, at once if nothing waits before it; else as `feed` does."""
         reader = self.reader
         position, size = log.head - len(block), len(block)
         if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= reader.room():
             self.feed(log)
-            return reader is not None and reader.position == log.head and not self.unsent
-        return self.send_output(block)
-
-    def send_output(self, block: bytes) -> bool:
-        """Sends the block that was appended last, where the reader has all before it; returns whether all was sent."""
-        reader, size = self.reader, len(block)
-        if reader is None:
-            return False
+            return
         prefix = self._take_header(reader, size)
         try:
             if size <= _SMALL:
@@ -251,7 +237,6 @@ class Connection:
         if sent < len(prefix) + size:
             self.queue(prefix[sent:], memoryview(block)[max(0, sent - len(prefix)) :])
             self.flush()
-        return not self.unsent
 
     def _take_header(self, reader: Reader, size: int) -> bytes:
         """Take the bytes before so much output: the ACK that is due, and the header."""
@@ -281,6 +266,7 @@ class Connection:
         self.backlog.clear()
         self._out.clear()
         self.unsent = 0
+        self.stirred(self)
 
     def drop(self) -> None:
         """Closes the connection now; what was not sent is lost with it."""

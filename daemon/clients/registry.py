@@ -17,10 +17,12 @@ STALLED = 2.0
 
 
 class Clients:
-    """The attached clients of one session. `resize` gives the session another size."""
+    """The attached clients of one session. `resize` gives the session another size; `needed` is called when a client
+    needs a screen."""
 
-    def __init__(self, size: Size, resize: Callable[[Size], None]) -> None:
+    def __init__(self, size: Size, resize: Callable[[Size], None], needed: Callable[[], object]) -> None:
         self.all: list[Client] = []
+        self._needed = needed
         self.size = size
         self._resize = resize
         self.turn = 0
@@ -45,8 +47,9 @@ class Clients:
         return bool(self.all)
 
     def add(self, client: Client) -> None:
-        """Adds a client; the session takes its size, unless it is read-only."""
+        """Adds a client, which needs a screen; the session takes its size, unless it is read-only."""
         self.all.append(client)
+        self._needed()
         self.last_number = client.number
         if client.read_only:
             self._choose_mode(client)
@@ -66,14 +69,12 @@ class Clients:
         self.all.remove(client)
         self.fit()
 
-    def typed(self, client: Client) -> bool:
-        """Notes that a client typed, and so leads; returns whether it did not lead before."""
-        if client.last_typed == self.turn and self.turn:
-            return False
-        self.turn += 1
-        client.last_typed = self.turn
-        self.fit()
-        return True
+    def typed(self, client: Client) -> None:
+        """Notes that a client typed, and so leads."""
+        if client.last_typed < self.turn or not self.turn:
+            self.turn += 1
+            client.last_typed = self.turn
+            self.fit()
 
     def fit(self) -> None:
         """Gives the session the leader's size, and each client the mode that fits its own."""
@@ -85,7 +86,7 @@ class Clients:
             if repaint:
                 for client in self.all:
                     if client.mode == RAW:
-                        client.need(REPAINT)
+                        self.need(client, REPAINT)
         for client in self.all:
             self._choose_mode(client)
 
@@ -97,7 +98,12 @@ class Clients:
         if mode != client.mode:
             client.mode = mode
             client.viewport = None
-            client.need(ENTER)
+            self.need(client, ENTER)
+
+    def need(self, client: Client, need: str) -> None:
+        """Note that a client needs a screen; see `Client.need`."""
+        client.need(need)
+        self._needed()
 
     def set_aside(self, client: Client, mode: str) -> None:
         """Feeds a client nothing until it reads again (ASIDE) or asks for the screen (HELD)."""
@@ -111,7 +117,7 @@ class Clients:
         client.lines = MAX_LINES if client.mode == HELD else client.max_lines
         client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
         client.viewport = None
-        client.need(RESYNC)
+        self.need(client, RESYNC)
 
     def too_slow(self, log: OutputLog) -> list[Client]:
         """The raw clients that are too far behind and that the program does not wait for."""

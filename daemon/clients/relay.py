@@ -25,7 +25,7 @@ from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import STALLED, Clients
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import CATCH_UP_TIME, MOMENT, Model
-from sesh.loop.timers import Timers
+from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.overlay import overlay
 from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
@@ -55,15 +55,16 @@ class Relay:
     `flags` returns those of the terminal (`protocol.echoed`).
     """
 
-    def __init__(
-        self, log: OutputLog, model: Model, clients: Clients, timers: Timers, flags: Callable[[], int]
-    ) -> None:
-        self.log, self.model, self.clients, self.timers, self._flags = log, model, clients, timers, flags
+    def __init__(self, log: OutputLog, model: Model, clients: Clients, loop: Loop, flags: Callable[[], int]) -> None:
+        self.log, self.model, self.clients, self.timers, self._flags = log, model, clients, loop.timers, flags
+        self._soon = loop.soon
         self.followers: list[Reader] = []
         self.seen = False
         """True if any client was ever shown the session."""
         self.echoes: Echoes | None = None
         """Made for the first client that predicts."""
+        self.paced: Callable[[], object] = lambda: None
+        """Called when readers have come further, or the program is to wait for one."""
         self.reports: Callable[[int, int, bool], str] = lambda *_: ""
         """The sequences that a screen needs for what the program has reported (see `Reports.sequences`)."""
         self._drawn_at = 0.0
@@ -73,11 +74,8 @@ class Relay:
         """The last line of sesh's own that was laid over each client's last row, by the clients' numbers; for
         `LINE_TIME`."""
 
-    def deliver(self, block: bytes = b"") -> bool:
-        """Passes on what was appended to the log, raw clients and followers first. `block`: the last of it.
-
-        Returns whether all readers have all of it, and the log need not be trimmed yet.
-        """
+    def deliver(self, block: bytes = b"") -> None:
+        """Passes on what was appended to the log, raw clients and followers first. `block`: the last of it."""
         log = self.log
         drawn = late = False
         if self.echoes is not None:
@@ -92,6 +90,8 @@ class Relay:
                 late = late or connection.blocked
             elif client.mode == DRAWN:
                 drawn = True
+            if client.needs:
+                self._soon(self.serve)
         for follower in self.followers:
             if not follower.connection.blocked:
                 follower.connection.pass_on(log, block)
@@ -102,7 +102,6 @@ class Relay:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         if late:
             self._set_slow_aside()
-        return not (drawn or late or self.followers) and log.head - log.base <= log.retained + TRIM_FROM
 
     def get_echoes(self) -> Echoes:
         """The echoes of what clients that predict type."""
@@ -113,7 +112,7 @@ class Relay:
     def paused(self) -> bool:
         """Returns whether the program has to wait: for the emulator, a client that needs a screen, or the leader."""
         lag = self.model.lag
-        if lag and (self.model.room <= 0 or self._awaits_emulator()):
+        if lag and (self.model.room <= 0 or any(client.needs for client in self.clients.all)):
             return True
         if self.log.head - self.log.base <= LAG_OVER_LINK and not self.followers:
             return False  # no reader can be far behind
@@ -121,12 +120,8 @@ class Relay:
             follower.behind(self.log) > FOLLOWER_LAG and not self._stuck(follower) for follower in self.followers
         )
         if waits:
-            self.timers.ensure("pace", STALLED, self._set_slow_aside)  # the next turn asks again
+            self.timers.ensure("pace", STALLED, self._set_slow_aside)
         return waits
-
-    def _awaits_emulator(self) -> bool:
-        """Returns whether the program waits for the emulator because clients need a screen."""
-        return any(client.needs for client in self.clients.all)
 
     def _stuck(self, reader: Reader) -> bool:
         return time.monotonic() - reader.connection.progress_at > STALLED
@@ -136,6 +131,7 @@ class Relay:
         for client in self.clients.too_slow(self.log):
             self._set_aside(client)
             self._slow[client.number] = self.clients.size
+        self._soon(self.paced)
         present = {client.number for client in self.clients.all}
         self._slow = {number: size for number, size in self._slow.items() if number in present}
 
@@ -146,6 +142,7 @@ class Relay:
 
     def writable(self, client: Client) -> None:
         """Goes on with a client whose socket, or whose link, takes bytes again."""
+        self._soon(self.paced)
         client.connection.feed(self.log)
         if client.connection.unsent or (client.window is not None and not client.window.drained):
             return
@@ -164,24 +161,24 @@ class Relay:
             client.needs, client.position, client.left_at = "", client.left_at, -1
             client.connection.feed(self.log)
 
-    def serve(self) -> bool:
-        """Sends screens to the clients that need one, once the emulator has come far enough.
+    def serve(self) -> None:
+        """Sends screens to the clients that need one, once the emulator has come far enough; the program waits.
 
-        Returns whether some still wait: then the emulator is to be fed, and the program not to be read from. Output
-        that the emulator has not seen when a client attaches reaches that client as screens: the bytes would act again.
+        Output that the emulator has not seen when a client attaches reaches that client as screens: the bytes would act
+        again.
         """
         waiting = [client for client in self.clients.all if client.needs and client.mode in (RAW, DRAWN)]
         if not waiting:
-            return False
+            return
+        self._soon(self.paced)
         if all(self._from_start(client) for client in waiting):
             for client in waiting:
                 self._send_from_start(client)
-            return False
+            return
         model = self.model
         until = min(client.needed_at for client in waiting) + CATCH_UP_TIME
         model.skip_ahead()
-        awaited = self._awaits_emulator()
-        for turn in range(4 if awaited else 0):  # one step at least, the others while no client has waited too long
+        for turn in range(4):  # one step at least, the others while no client has waited too long
             if model.lag and (not turn or time.monotonic() < until):
                 model.step()
         if not model.lag:
@@ -199,7 +196,8 @@ class Relay:
                 due = client.needs != REPAINT or client.position >= model.position
             if due:
                 self._send_screen(client)
-        return behind and awaited
+        if model.lag:
+            self.timers.set("screens", 0.0, self.serve)
 
     def uncover(self, client: Client) -> None:
         """Takes a line of sesh's own off a client's last row; `flush` or the next output sends that."""

@@ -13,9 +13,9 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Protocol
 
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.pty.pty import TURN, Pty
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.typed_line import LONGEST_PROMPT, TypedLine, draws_prompt
-from sesh.loop.timers import Timers
+from sesh.loop.loop import READ, WRITE, Loop
 from sesh.messages import Answer
 from sesh.moments import STEADY
 from sesh.queries import Finding, QueryScanner
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 
 
 Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
-
-
-class Output(Protocol):
-    """The connection of a client that has all output so far."""
-
-    def send_output(self, block: bytes) -> bool: ...
 
 
 class Feeder(Protocol):
@@ -59,24 +53,25 @@ class Pump:
     """The program's two directions, and the times of their last bytes.
 
     `passing` returns the part of a block that clients may see. `deliver` sends the block that was added to the log to
-    its readers, and returns whether all of them have it. `stirred` is called when the program has written or a unit was
-    typed. `report` is called with the findings of the query scanner in a block, and the block's position.
-    `checkpoint` is called some time after output came.
+    its readers. `stirred` is called when the program has written or a unit was typed. `report` is called with the
+    findings of the query scanner in a block, and the block's position. `checkpoint` is called some time after output
+    came.
     """
 
     def __init__(
         self,
         pty: Pty | None,
         log: OutputLog,
-        timers: Timers,
+        loop: Loop,
         *,
         passing: Callable[[bytes], bytes],
-        deliver: Callable[[bytes], bool],
+        deliver: Callable[[bytes], object],
         stirred: Callable[[], None],
         report: Callable[[list[Finding], int], None],
         checkpoint: Callable[[], None],
     ) -> None:
-        self.pty, self.log, self.timers = pty, log, timers
+        self.pty, self.log, self.timers = pty, log, loop.timers
+        self._loop = loop
         self._passing, self._deliver, self._stirred = passing, deliver, stirred
         self._report, self._checkpoint = report, checkpoint
         self.scanner = QueryScanner()
@@ -89,10 +84,8 @@ class Pump:
         """True until the program has ended."""
         self.open = pty is not None
         """True if the terminal is still open on the program's side."""
-        self.dozes = False
-        """True while output may wait for `wake`, which is called soon, if nobody is connected."""
-        self.delivered = False
-        """True if all readers have the last block, and nothing else is to be done about it."""
+        self._paused = False
+        """True while the program waits for its readers."""
         self.asked_status = 0
         """How often the last block asked for OSC 7501."""
         self.last_activity = STEADY.now()
@@ -101,20 +94,31 @@ class Pump:
         self.attended_at = 0.0
         """Time (monotonic) at which an attached person last typed."""
 
-    def take(self, most: int = TURN, alone: Output | None = None) -> bool:
-        """Reads about `most` bytes of the program's output and passes them on; returns False if there were none.
+    def pace(self, *, paused: bool) -> None:
+        """Read from the program, or let it wait; write to it if input waits."""
+        self._paused = paused
+        if self.pty is not None and self.pty.descriptor >= 0:
+            reads = READ if self.open and not paused else 0
+            self._loop.watch(self.pty.descriptor, reads | (WRITE if self.open and self.input else 0), self._ready)
 
-        `alone`: the connection that gets the block as it is, if no other does and nothing else is to be done about it.
-        """
-        self.delivered = False
+    def _ready(self, events: int) -> None:
+        if events & WRITE:
+            self.drain()
+        if events & READ:
+            self.take()
+
+    def take(self) -> bool:
+        """Reads some of the program's output and passes it on; returns False if there was none."""
         if self.pty is None or not self.open:
             return False
-        block, self.open = self.pty.read(most)
-        if not self.open and self.running:
-            self.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
+        block, self.open = self.pty.read()
+        if not self.open:
+            self.pace(paused=self._paused)
+            if self.running:
+                self.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
         if not block:
             return False
-        if alone is None and not (block := self._passing(block)):
+        if not (block := self._passing(block)):
             return True
         start, self.asked_status = self.log.head, 0
         try:
@@ -122,7 +126,7 @@ class Pump:
         finally:
             self.log.append(block)
         if not findings:
-            self.delivered = (alone.send_output(block) if alone else self._deliver(block)) and self.open
+            self._deliver(block)
         self.last_activity = STEADY.now()
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
         self._stirred()
@@ -131,15 +135,10 @@ class Pump:
             self._deliver(block)
         return True
 
-    def wake(self) -> None:
-        """Reads what has waited."""
-        if self.dozes:
-            self.dozes = False
-            self.take()
-
     def reopen(self) -> None:
         """Reads from the terminal again after that failed."""
         self.open = self.running
+        self.pace(paused=self._paused)
 
     def show(self, data: bytes) -> None:
         """Adds output to the log that was held back, or that stands above the program's, and passes it on."""
@@ -180,6 +179,7 @@ class Pump:
             self.input.drain(self.pty.write)
         except OSError:
             self.input.clear()  # its terminal is gone; the wait status will say that it has ended
+        self.pace(paused=self._paused)
 
     @property
     def line_begun(self) -> bool:
@@ -220,13 +220,30 @@ class Pump:
         return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:
-        """Closes the pty after the program's end."""
+        """Closes the pty, and a job's standard input, after the program's end."""
         self.open = self.running = False
         self.input.clear()
-        if self.stdin is not None:
-            self.stdin.close()
+        self.close_stdin()
         if self.pty is not None:
+            self._loop.forget(self.pty.descriptor)
             self.pty.close()
+
+    def feed(self, stdin: StdinPipe) -> None:
+        """Write to a job's standard input as soon as that takes bytes, if any wait."""
+        self.stdin = stdin
+        if stdin.open:
+            self._loop.watch(stdin.descriptor, WRITE if stdin.pending else 0, lambda _: self._write_stdin(stdin))
+
+    def _write_stdin(self, stdin: StdinPipe) -> None:
+        if stdin.write():
+            self.close_stdin()
+        self.feed(stdin)
+
+    def close_stdin(self) -> None:
+        """End the standard input of a job that is fed."""
+        if self.stdin is not None:
+            self._loop.forget(self.stdin.descriptor)
+            self.stdin.close()
 
 
 class InputQueue:

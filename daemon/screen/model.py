@@ -10,7 +10,6 @@ from typing import cast
 from sesh import system
 from sesh.bounds import SCROLLBACK, scrollback_bytes
 from sesh.daemon.pty.output_log import LARGEST, OutputLog
-from sesh.daemon.pty.pty import TURN
 from sesh.loop.timers import Timers
 from sesh.stored import ModelState
 from sesh.vt.emulator import Emulator
@@ -110,30 +109,16 @@ class Model:
         return LARGEST - self.lag
 
     @property
-    def portion(self) -> int:
-        """Bytes to read from the program at once.
-
-        Few while the program waits for the emulator: the echo of a key comes behind them.
-        """
-        return TURN if self.room > TURN else min(TURN, LITTLE)
-
-    @property
     def waits_for_more(self) -> bool:
         """True if what the emulator has not seen is so little that it may wait for more, or for somebody who looks."""
-        return self._log.head <= self.rests_until
-
-    @property
-    def rests_until(self) -> int:
-        """The log's head up to which the emulator has nothing to do, and nothing wakes up for it; -1 if it has now."""
-        return self.position + LITTLE if not self.ended else -1
+        return self.lag <= (0 if self.ended else LITTLE)
 
     def wait_time(self) -> float:
         """Seconds that the emulator may wait: while a burst comes in, the relay has the processor for itself."""
-        if self.lag >= BURST:
-            return GAP if self.room > 0 else 0.0
-        if self.overdue():
+        if self.room <= 0 or (self.lag < BURST and self.overdue()):
             return 0.0
-        return max(0.0, self._log.appended_at + LULL - time.monotonic())
+        pause = GAP if self.lag >= BURST else LULL
+        return max(0.0, self._log.appended_at + pause - time.monotonic())
 
     def overdue(self) -> bool:
         """Returns whether output that is no burst, and never stops, has kept the emulator waiting."""

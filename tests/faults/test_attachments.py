@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sesh import protocol
-from sesh.loop.poller import Poller
+from sesh.loop.loop import Loop
 from tests.faults.daemons import Client, Daemons, resident
 from tests.support import Glass, Home, wait_until
 
@@ -228,18 +228,18 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
 ) -> None:
     """A file is there as long as it waits without a deadline."""
     asleep = os.path.join(home.path, "asleep")
-    wait = Poller.wait
+    wait = Loop.wait
 
-    def noted(poller: Poller, seconds: float | None) -> list[tuple[int, int]]:
+    def noted(loop: Loop, seconds: float | None) -> list[tuple[int, int]]:
         if seconds is None:
             open(asleep, "w", encoding="ascii").close()
         try:
-            return wait(poller, seconds)
+            return wait(loop, seconds)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(asleep)
 
-    monkeypatch.setattr(Poller, "wait", noted)
+    monkeypatch.setattr(Loop, "wait", noted)
     daemons.quiet("work", "read go; seq 1 200000; echo over; exec cat")
     daemons.attach("work", columns=40, rows=10, read_only=True)
     daemons.attach("work")

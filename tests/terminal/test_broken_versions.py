@@ -19,7 +19,7 @@ def broken(*_, **__):
     raise RuntimeError("it is broken")
 """
 WAYS = {
-    "import": ("loop/poller.py", "broken()"),
+    "import": ("loop/loop.py", "broken()"),
     "format": ("daemon/handover.py", "FORMAT = 99"),
     "load": ("daemon/handover.py", "session_of = broken"),
     "end": ("daemon/handover.py", "session_of = lambda *_, **__: os._exit(3)"),

@@ -32,7 +32,7 @@ class Group:
 
     def __init__(self) -> None:
         self.sizes: list[Size] = []
-        self.clients = Clients((80, 24, 0, 0), self._apply)
+        self.clients = Clients((80, 24, 0, 0), self._apply, lambda: None)
         self.links: list[Link] = []
         self.log = OutputLog()
 

@@ -34,7 +34,7 @@ def received(events: Events, link: Link) -> list[dict[str, Any]]:
 
 
 def test_an_event_has_a_number_a_time_a_kind_and_its_session(link: Link) -> None:
-    events = Events(lambda _: None)
+    events = Events(lambda _: None, lambda _: None)
     events.follow(link.connection, 0)
     events.add("created", "work", command=["sh"])
     events.add("bell", "work")
@@ -48,7 +48,7 @@ def test_an_event_has_a_number_a_time_a_kind_and_its_session(link: Link) -> None
     ("since", "numbers"), [(None, [4]), (0, [1, 2, 3, 4]), (2, [3, 4]), (99, [4]), (-5, [1, 2, 3, 4])]
 )
 def test_a_follower_begins_where_it_says(link: Link, since: int | None, numbers: list[int]) -> None:
-    events = Events(lambda _: None)
+    events = Events(lambda _: None, lambda _: None)
     for _ in range(3):
         events.add("bell", "work")
     events.follow(link.connection, since)
@@ -57,7 +57,7 @@ def test_a_follower_begins_where_it_says(link: Link, since: int | None, numbers:
 
 
 def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -> None:
-    events = Events(lambda _: None)
+    events = Events(lambda _: None, lambda _: None)
     events.follow(link.connection, None)
     for number in range(3 * module.KEPT):
         events.add("title", "work", title=str(number) * 20)
@@ -76,14 +76,14 @@ def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -
 
 def test_a_flood_of_one_kind_pushes_out_no_other(link: Link) -> None:
     """A spinner in the title cost a reconnecting follower the command that had ended meanwhile."""
-    events = Events(lambda _: None)
+    events = Events(lambda _: None, lambda _: None)
     events.add("created", "work")
     events.add("command_ended", "work", exit_code=3)
     for number in range(3 * module.KEPT):
         events.add("title", "work", title=str(number))
         if number == module.KEPT:
             events.add("command_ended", "work", exit_code=4)
-    other = Events(lambda _: None)
+    other = Events(lambda _: None, lambda _: None)
     other.restore(*events.dump())
     other.follow(link.connection, 1)
     found = received(other, link)
@@ -97,7 +97,7 @@ def test_a_flood_of_one_kind_pushes_out_no_other(link: Link) -> None:
 
 
 def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> None:
-    events = Events(lambda _: None)
+    events = Events(lambda _: None, lambda _: None)
     events.follow(link.connection, None)
     events.add("title", "work", title="\x1b]52;c;\x07a\x9bb" + "x" * 9999)
     (event,) = received(events, link)

@@ -9,12 +9,12 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients import relay as relays
-from sesh.daemon.clients.connection import Client, Reader
+from sesh.daemon.clients.connection import DRAWN, RAW, Client, Reader
 from sesh.daemon.clients.registry import STALLED, Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
-from sesh.loop.timers import Timers
+from sesh.loop.loop import Loop
 from tests.support import Glass
 from tests.unit.daemon.connections import Link
 
@@ -24,22 +24,27 @@ class Stage:
 
     def __init__(self) -> None:
         self.flags = protocol.ECHOES
-        self.log, self.timers, self.link = OutputLog(), Timers(), Link(buffer=4 << 10)
+        self.log, self.loop, self.link = OutputLog(), Loop(lambda *_: None), Link(buffer=4 << 10)
         self.model = Model(self.log, 80, 24)
-        self.clients = Clients((80, 24, 0, 0), lambda size: self.model.resize(*size))
-        self.relay = Relay(self.log, self.model, self.clients, self.timers, lambda: self.flags)
+        self.clients = Clients((80, 24, 0, 0), lambda size: self.model.resize(*size), lambda: None)
+        self.relay = Relay(self.log, self.model, self.clients, self.loop, lambda: self.flags)
 
     def print(self, data: bytes) -> None:
         self.log.append(data)
         self.relay.deliver()
+
+    def serve(self) -> None:
+        """Has every client that reads sent the screen that it needs."""
+        self.relay.serve()
+        while any(client.needs and client.mode in (RAW, DRAWN) for client in self.clients.all):
+            self.relay.serve()
 
     def drain(self, client: Client) -> list[tuple[int, bytes]]:
         """What comes until there is nothing more for the client."""
         frames: list[tuple[int, bytes]] = []
         while True:
             self.relay.writable(client)
-            while self.relay.serve():
-                pass
+            self.serve()
             got = self.link.take()
             frames += got
             if not got and not client.connection.unsent:
@@ -94,8 +99,7 @@ def test_a_client_set_aside_gets_the_lines_that_it_missed_and_the_screen(stage: 
     client = stage.link.attached(1)
     client.lines = 1000
     stage.clients.add(client)
-    while stage.relay.serve():
-        pass
+    stage.serve()
     stage.link.take()
     for number in range(3000):
         stage.print(b"line %06d\r\n" % number)

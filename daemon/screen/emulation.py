@@ -1,0 +1,34 @@
+"""The emulator's moments: it follows the output when nothing else is to be done, a few milliseconds at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sesh.daemon.screen.model import Model
+from sesh.loop.timers import Timers
+
+_AGAIN = 0.1
+"""Seconds until a step that failed is tried again."""
+
+
+class Emulation:
+    """Steps a model by a timer. `stepped` is called after each step."""
+
+    def __init__(self, model: Model, timers: Timers, stepped: Callable[[], object]) -> None:
+        self._model, self._timers, self._stepped = model, timers, stepped
+
+    def stir(self) -> None:
+        """Have the model follow output that has come, unless it is so little that it may wait for more."""
+        if not self._model.waits_for_more:
+            self._timers.ensure("emulator", self._model.wait_time(), self._step)
+
+    def _step(self) -> None:
+        wait = self._model.wait_time()
+        if wait <= 0.0:
+            self._timers.set("emulator", _AGAIN, self._step)
+            self._model.step()
+            self._stepped()
+        if self._model.waits_for_more:
+            self._timers.clear("emulator")
+        else:
+            self._timers.set("emulator", wait, self._step)
