@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from sesh.about import CALLED
-from sesh.errors import ENDS, MEMORY_REASONS, TERMINATED, TIMED_OUT
+from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT
 from sesh.keynames import DetachKey
 
 
@@ -96,7 +96,7 @@ class Outcome:
             return f"{self.name} ended by --kill"
         if self.reason == TERMINATED:
             return f"{self.name} {ENDS[self.reason]}"
-        why = f" ({self.reason})" if self.reason in (TIMED_OUT, *MEMORY_REASONS) else ""
+        why = f" ({self.reason})" if self.reason in (TIMED_OUT, BY_KERNEL) else ""
         if self.signal:
             return f"{self.name} ended by {_signal_name(self.signal)}{why}"
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"

@@ -8,18 +8,19 @@ import signal
 import time
 from collections.abc import Callable
 
-from sesh import proc, protocol, system
+from sesh import proc, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client, Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.handler import ClientHandler
+from sesh.daemon.phase import Phase
 from sesh.daemon.pty.output_log import OF_JOB
 from sesh.daemon.screen.model import MOMENT
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
-from sesh.errors import MEMORY_REASONS, SIGNAL_BASE, TERMINATED, TIMED_OUT, Refused
+from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT, Refused
 from sesh.messages import Message
 from sesh.moments import STEADY
 from sesh.schema import JobResult
@@ -103,21 +104,15 @@ class Ending:
         drop: Callable[[Connection], None],
     ) -> None:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
-        self._drop = drop
-        self.killed = False
-        """True if the session was asked to end: then every process of it is ended, not only the program."""
+        self._life, self._drop = session.life, drop
         self._asked_by = ""
-        """The reason of the end then: `killed`, or `terminated` by a signal to the daemon."""
-        self.done = False
-        """True if the program has ended, and the session's files are removed or it is kept."""
-        self.unseen = False
-        """True if it ended while nobody was attached, so that its files stay when the daemon is gone."""
+        """The reason of an end that was asked for: `killed`, or `terminated` by a signal to the daemon."""
         self.late = False
         """True while the last checkpoint, and what comes behind it, waits for an emulator that is `_is_behind`."""
         self.requests: list[tuple[Connection, int]] = []
         """Those that are answered when nothing of the session is left."""
-        self._since = 0.0
-        """Time (monotonic) at which the session's processes were sent SIGHUP; then, at which it had ended; 0 before."""
+        self._hung_up_at = self._ended_at = 0.0
+        """Times (monotonic) at which the session's processes were sent SIGHUP, and at which it had ended; 0 before."""
 
     def begin(self, *, keep: bool = False, reason: str = "killed") -> None:
         """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
@@ -128,11 +123,10 @@ class Ending:
         session, pty = self.session, self.session.pty
         session.facts["keep"] = keep and session.facts["keep"]
         if not session.running:
-            self.unseen = False
-            self._finish()
-            return
-        if not self.killed and pty is not None:
-            self.killed, self._asked_by = True, reason
+            self._finish(Phase.KEPT if session.facts["keep"] else Phase.REMOVED)
+        elif self._life.phase == Phase.RUNNING and pty is not None:
+            self._life.become(Phase.ENDING)
+            self._asked_by = reason
             session.timers.set("end", 0, self._check_processes)
 
     def time_out(self) -> None:
@@ -150,12 +144,12 @@ class Ending:
         if pty is None:
             return
         self.session.timers.set("end", POLL, self._check_processes)  # first: looking can fail
-        if not self._since:
+        if not self._hung_up_at:
             alive = pty.signal_session(signal.SIGHUP, signal.SIGCONT)
-            self._since = time.monotonic()
+            self._hung_up_at = time.monotonic()
         else:
             alive = pty.living_groups()
-        waited = time.monotonic() - self._since
+        waited = time.monotonic() - self._hung_up_at
         if not alive or waited > 2 * KILL_AFTER:
             if pty.reap() or not alive:
                 self._program_ended()
@@ -167,7 +161,7 @@ class Ending:
         pty = self.session.pty
         if pty is None or not self.session.running:
             return
-        if self.killed:
+        if self._life.phase == Phase.ENDING:
             self.session.timers.set("end", 0, self._check_processes)
         elif pty.reap():
             self._program_ended()
@@ -181,7 +175,8 @@ class Ending:
             if not pump.take() and pump.open:
                 break
             pump.reopen()
-        session.program_ended(pump.pty.status or 0, killed=self.killed)
+        asked = self._life.phase == Phase.ENDING
+        session.program_ended(pump.pty.status or 0, asked=asked)
         facts = session.facts
         facts["reason"] = reason = self._reason()
         code, runs = session.end.code, session.runs
@@ -191,12 +186,11 @@ class Ending:
         session.emit("exited", exit_code=code, signal=session.end.signal, reason=reason)
         session.faults.guard(session.pump.close, "the terminal")
         session.faults.guard(self._keep_result, "the result")
-        if not answered and self._outlives():
-            self.unseen = facts["persist"]
-            facts["keep"] = not self.unseen
-        self._finish()
+        outlives = not answered and self._outlives(asked=asked)
+        facts["keep"] = facts["keep"] or (outlives and not facts["persist"])
+        self._finish(Phase.KEPT if facts["keep"] else Phase.LEFT if outlives else Phase.REMOVED)
 
-    def _outlives(self) -> bool:
+    def _outlives(self, *, asked: bool) -> bool:
         """Returns whether the session stays listed: nobody was attached or asked for its end (see `Config.keep`).
 
         A signal to its daemon is nobody's wish: a machine that goes down sends it.
@@ -207,7 +201,7 @@ class Ending:
             return False
         if self._asked_by == TERMINATED:
             return facts["persist"]
-        if self.killed or session.clients:
+        if asked or session.clients:
             return False
         return bool(session.end.code) or (outlive == "always" and not facts["shell"])
 
@@ -217,14 +211,9 @@ class Ending:
         A SIGKILL that sesh has not sent comes from the kernel, from a daemon that watches memory, or from a person.
         """
         end = self.session.end
-        if end.timed_out or self.killed:
+        if end.timed_out or self._asked_by:
             return TIMED_OUT if end.timed_out else self._asked_by
-        if end.code != SIGNAL_BASE + signal.SIGKILL:
-            return "exited"
-        before, now = self.session.facts["ended_for_memory"], system.ended_for_memory()
-        if before is not None and now is not None and now > before:
-            return MEMORY_REASONS[0]
-        return MEMORY_REASONS[1] if end.signal else "exited"  # a shell that passes on the code of what it ran
+        return BY_KERNEL if end.signal == signal.SIGKILL else "exited"
 
     def _keep_result(self) -> None:
         """Keeps the result for those who ask when the session is gone; a job's with its output."""
@@ -250,19 +239,19 @@ class Ending:
         }
         results.keep(result, log.bytes(first) if facts["job"] else None)
 
-    def _finish(self) -> None:
+    def _finish(self, phase: Phase) -> None:
         """Keeps the session readable, or removes it; then answers those who wait."""
         session = self.session
         for timer in ("end", "timeout", "checkpoint", "reopen"):
             session.timers.clear(timer)
-        kept = session.facts["keep"] or self.unseen
+        self._life.become(phase)
+        kept = phase in (Phase.KEPT, Phase.LEFT)
         if kept:
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
         self.late = bool(kept and session.facts["persist"]) and self._is_behind
         if not self.late:
             self.leave()
-        self.done = True
-        self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
+        self._ended_at = time.monotonic()  # a client that was slow before has time to take the rest, and the result
         for connection, request in self.requests:
             connection.respond(request)
         self.requests.clear()
@@ -272,13 +261,13 @@ class Ending:
 
     def leave(self) -> None:
         """Writes what is read when the daemon is gone, or removes the session's files."""
-        session, self.late = self.session, False
-        if (session.facts["keep"] or self.unseen) and session.facts["persist"]:
+        session, phase, self.late = self.session, self._life.phase, False
+        if phase in (Phase.KEPT, Phase.LEFT) and session.facts["persist"]:
             session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
-        if self.unseen:
+        if phase == Phase.LEFT:
             session.faults.guard(lambda: self._files.release(remove=False), "the release")
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
-        elif not session.facts["keep"]:
+        elif phase == Phase.REMOVED:
             session.faults.guard(lambda: self._files.release(remove=True), "the release")
 
     @property
@@ -287,19 +276,12 @@ class Ending:
         model = self.session.model
         return model.lag > MOMENT
 
-    def due(self) -> bool:
-        """Returns whether `tell` has anybody to tell. Asked each turn, as a finished screen does not wake the loop."""
-        return self.done and (
-            any(self._answerable(connection) for connection in self._connections.values())
-            or any(self._dismissible(client) for client in self.session.clients.all)
-        )
-
     def _answerable(self, connection: Connection) -> bool:
         return bool(connection.waits) and not self._has_more(connection)
 
     def _dismissible(self, client: Client) -> bool:
         lag = self.session.model.lag  # of the emulator, which no client holds up
-        undrawn = client.mode == DRAWN and lag > 0 and not self.killed
+        undrawn = client.mode == DRAWN and lag > 0 and not self._asked_by
         return not (client.needs or undrawn or self._has_more(client.connection))
 
     def tell(self) -> None:
@@ -307,7 +289,7 @@ class Ending:
         session = self.session
         if self.late and not self._is_behind:
             self.leave()
-        if self.killed and session.model.lag > MOMENT:  # who ends a session does not wait for all its screens
+        if self._asked_by and session.model.lag > MOMENT:  # who ends a session does not wait for all its screens
             for client in session.clients.all:
                 if client.needs:
                     client.needs, client.position = "", session.log.head
@@ -342,8 +324,8 @@ class Ending:
         if client.mode == DRAWN:
             self.session.relay.draw()
         session = self.session
-        if self.unseen and self._asked_by != TERMINATED:  # its creator attaches only now, and sees it
-            self.unseen = False
+        if self._life.phase == Phase.LEFT and self._asked_by != TERMINATED:  # its creator, who attaches only now
+            self._life.become(Phase.REMOVED)
             session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
         end = session.end
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal}
@@ -353,11 +335,11 @@ class Ending:
 
     def close_finished(self) -> bool:
         """Closes the connections that are done or stuck; returns whether the session is removed and none is left."""
-        if not self.done or self.late or self.session.facts["keep"]:
+        if self.late or self._life.phase not in (Phase.LEFT, Phase.REMOVED):
             return False
         now = time.monotonic()
         for connection in list(self._connections.values()):
-            last = max(connection.progress_at, self._since)
+            last = max(connection.progress_at, self._ended_at)
             held_up = connection.blocked if connection.unsent else self._has_more(connection)
             stuck = held_up and now - last > STALLED
             waiting = connection.unsent or connection.waits or connection.creator or connection.client is not None

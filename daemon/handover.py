@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 from sesh.daemon.activity.activity import ActivityState
 from sesh.daemon.clients.listener import Listener, ListenerState
+from sesh.daemon.phase import Phase
 from sesh.daemon.pty.pty import Pty, PtyState
 from sesh.daemon.pty.pump import StdinPipe
 from sesh.daemon.session import EndState, Session
@@ -57,7 +58,7 @@ class Handover(TypedDict):
     last_activity: float
     sent_at: int | None
     end: EndState
-    ended: bool
+    phase: str
     clients: int
     departed: list[tuple[str, int, int, bool]]
     missed: dict[str, Any]
@@ -73,7 +74,7 @@ class Handover(TypedDict):
     stdin: StdinState | None
 
 
-def of(session: Session, listener: Listener, *, ended: bool) -> Handover:
+def of(session: Session, listener: Listener) -> Handover:
     """Return the record of a session that has no `--run` under way."""
     pump = session.pump
     for client in session.clients.all:
@@ -95,7 +96,7 @@ def of(session: Session, listener: Listener, *, ended: bool) -> Handover:
         "last_activity": pump.last_activity,
         "sent_at": pump.sent_at,
         "end": session.end.dump(),
-        "ended": ended,
+        "phase": session.life.phase.value,
         "clients": session.clients.last_number,
         "departed": [(token, *fed) for token, fed in session.clients.places().items()],
         "missed": vars(session.missed),
@@ -127,6 +128,7 @@ def session_of(state: Handover, *, with_descriptors: bool = True) -> Session:
     session.log.restore(state["log"][0], a2b_base64(state["log"][1]))
     session.model.restore(state["model"])
     session.restore_end(state["end"])
+    session.life.become(Phase(state["phase"]))
     session.relay.seen, session.title, session.titled_by = state["seen"], state["title"], state["titled_by"]
     _restore_pump(session, state, with_descriptors=with_descriptors)
     session.clients.last_number = state["clients"]

@@ -24,6 +24,7 @@ from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
 from sesh.daemon.handover import Handover
+from sesh.daemon.phase import Phase
 from sesh.daemon.server import Server
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.names import printable
@@ -84,8 +85,8 @@ class _Reload:
         self._execute()
 
     def _check_free(self) -> None:
-        ending, runs = self._server.ending, self._server.session.runs
-        if ending.killed or (ending.done and not self._server.named):
+        session, runs = self._server.session, self._server.session.runs
+        if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
             raise busy(self._server, "is ending")
         if runs is not None and runs.every():
             raise busy(self._server, "runs a command of --run")
@@ -139,7 +140,7 @@ class _Reload:
 
 
 def _state(server: Server) -> Handover:
-    return handover.of(server.session, server.listener, ended=server.ending.done)
+    return handover.of(server.session, server.listener)
 
 
 @contextmanager
@@ -186,7 +187,6 @@ def take_over(memory: int, asker: Asker) -> None:
         os.set_inheritable(descriptor, False)
     session, listener = handover.session_of(state), Listener.adopt(state["listener"])
     server = Server(session, listener, None, begin)
-    server.ending.done = state["ended"]
     if session.pump.stdin is not None:
         session.timers.set("stdin", FEEDER_RETURNS, session.pump.close_stdin)
     if session.running:

@@ -14,6 +14,7 @@ from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
+from sesh.daemon.phase import Phase
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
@@ -61,8 +62,6 @@ class Server:
         self._reload = reload
         self._stirred: dict[Connection, None] = {}
         """Connections with bytes to send, or to be closed, at the end of the turn."""
-        self._stopping = False
-        """True if the machine shuts down; then the session is left behind as lost."""
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
@@ -74,9 +73,9 @@ class Server:
         """Runs until nothing is left to do. `begin` comes before."""
         while not self.over:
             self._loop.turn()
-            if self.ending.done:
+            if not self.session.running:
                 self.session.faults.guard(self.ending.tell, "the ending")
-        if self.ending.done:
+        if self.session.life.phase != Phase.ABANDONED:
             results.sync(self.session.facts["id"])
 
     def begin(self) -> None:
@@ -98,24 +97,25 @@ class Server:
     @property
     def over(self) -> bool:
         """True if nothing is left to do. Asking closes connections that are done (`Ending.close_finished`)."""
-        return self._stopping or (self.ending.done and not self.requests.pending and self.ending.close_finished())
+        ended = not self.session.running and not self.requests.pending and self.ending.close_finished()
+        return ended or self.session.life.phase == Phase.ABANDONED
 
     @property
     def named(self) -> bool:
         """True if the session still has its name: it runs, or is kept."""
-        return not self.ending.done or self.ending.late or bool(self.session.facts["keep"])
+        return self.session.life.phase in (Phase.RUNNING, Phase.ENDING, Phase.KEPT) or self.ending.late
 
     # -- signals
 
     def _signalled(self, numbers: bytes) -> None:
         session = self.session
         if signal.SIGTERM in numbers:
-            kept = self.ending.done and session.facts["keep"]
-            if session.facts["persist"] and (kept or (session.running and system.shutting_down())):
+            phase = session.life.phase
+            if session.facts["persist"] and (phase == Phase.KEPT or (session.running and system.shutting_down())):
                 # Left behind, to be read, and started again later; one that ran is lost.
                 session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
-                self._stopping = True
-            elif self.ending.late and self.ending.unseen:
+                session.life.become(Phase.ABANDONED)
+            elif self.ending.late and phase == Phase.LEFT:
                 self.ending.leave()
             else:
                 self.ending.begin(reason=TERMINATED)

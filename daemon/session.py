@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sesh import paths, platform, proc, protocol, system, wording
+from sesh import paths, platform, proc, protocol, wording
 from sesh.bounds import Size
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.asked import Shown
@@ -17,6 +17,7 @@ from sesh.daemon.activity.turn import Drawn
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
+from sesh.daemon.phase import Life
 from sesh.daemon.pty.answers import answer, needs_terminal
 from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
 from sesh.daemon.pty.pty import Pty
@@ -64,8 +65,6 @@ _MAX_COMMAND = 32 << 10
 """Characters of a command in a list."""
 MAX_HISTORY = 32 << 10
 """Characters of the commands that a checkpoint keeps."""
-SAME_END = 10.0
-"""Seconds for which a process that the kernel ended for memory may be the program, or what it ends with."""
 
 
 class ProgramEnd:
@@ -98,39 +97,39 @@ class ProgramEnd:
 class Session:
     """The session's parts, made in the order of its bytes. Parts that few sessions need are made at their first use.
 
-    `facts` change by `description.change` alone, save `pid` at the start, `ended_for_memory`, and at the end `keep` and
-    `reason`.
+    `facts` change by `description.change` alone, save `pid` at the start, and at the end `keep` and `reason`.
     """
 
     def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
         self.facts = facts
+        self.life = Life()
         self.end = ProgramEnd()
         self.faults = FaultLog()
         self.loop = Loop(self.faults.note)
         self.timers = self.loop.timers
         self.log = OutputLog()
         self.log.retained = OF_JOB if facts["job"] else RETAINED
-        self.model = Model(self.log, size[0], size[1], self.faults.note, facts["scrollback"])
+        self.model = Model(self.log, size[0], size[1], self.faults.note, facts["scrollback"], self.life)
         self.model.resize(*size)
         self.clients = Clients(size, self._resize, lambda: self.loop.soon(self.relay.serve))
         self.relay = Relay(self.log, self.model, self.clients, self.loop, self._terminal_flags)
         self.relay.paced = self.pace
         self._emulation = Emulation(self.model, self.timers, self._stepped)
+        self.life.on_end(self._emulation.stir)
         self._packer = Packer(self.log, self.model, self.timers)
         self.served = True
         """False until the creator has said what it wants: it may want the output from the beginning."""
         self.pump = Pump(
-            pty,
             self.log,
             self.loop,
+            self.life,
             passing=self._passing,
             deliver=self._deliver,
             stirred=self._stirred,
             report=self._handle_findings,
             checkpoint=self.output_settled,
         )
-        self._memory_count = time.monotonic(), facts["ended_for_memory"]
-        """When the ends for memory were counted last, and how many they were."""
+        self.pump.pty, self.pump.open = pty, pty is not None
         self.title = ""
         self.titled_by = 0
         """The foreground process group when the program set its title."""
@@ -167,7 +166,7 @@ class Session:
     @property
     def running(self) -> bool:
         """True if the program has not ended yet."""
-        return self.end.at is None
+        return self.life.running
 
     @property
     def pty(self) -> Pty | None:
@@ -345,17 +344,8 @@ class Session:
         self.activity.left(self.log.head)
 
     def _looked(self) -> None:
-        if self.running:
-            self._count_ended_for_memory()
         if self.waits is not None:
             self.waits.looked()
-
-    def _count_ended_for_memory(self) -> None:
-        """Takes the count of some time ago: of what was ended since then this program may be, or die of it."""
-        at, count = self._memory_count
-        if time.monotonic() >= at + SAME_END:
-            self.facts["ended_for_memory"] = count
-            self._memory_count = time.monotonic(), system.ended_for_memory()
 
     def _resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
@@ -363,11 +353,10 @@ class Session:
         self.model.resize(*size)
         self.emit("resized", columns=size[0], rows=size[1])
 
-    def program_ended(self, status: int, *, killed: bool) -> None:
-        """Notes the program's end, from the kernel's wait status. `killed`: sesh ended it, for whatever reason."""
+    def program_ended(self, status: int, *, asked: bool) -> None:
+        """Notes the program's end, from the kernel's wait status. `asked`: sesh ended it, for whatever reason."""
         self.end.take(status, self.pty)
-        self._no_more_output()
-        self.end.by_request = self.activity.ends_by_interrupt or (killed and not self.end.timed_out)
+        self.end.by_request = self.activity.ends_by_interrupt or (asked and not self.end.timed_out)
         failed = bool(self.end.code) and not self.end.by_request
         self.faults.guard(lambda: self.activity.ended(failed=failed), "how the session stands")
 
@@ -375,12 +364,6 @@ class Session:
         """Goes on from what `ProgramEnd.dump` returned."""
         end = self.end
         end.code, end.signal, end.at, end.timed_out, end.cpu, end.memory = state
-        if not self.running:
-            self._no_more_output()
-
-    def _no_more_output(self) -> None:
-        self.pump.running, self.model.ended = False, True
-        self._emulation.stir()
 
     def foreground(self) -> Foreground | None:
         """The program that has the terminal: its process group, its command, and the title that it has set.

@@ -53,8 +53,8 @@ _LONGEST = 4096
 """Characters of an error that go over the wire."""
 SIGNAL_BASE = 128
 """A program ended by signal N makes its waiter exit with 128+N, as a shell would say it."""
-MEMORY_REASONS = ("killed for memory", "killed, perhaps for memory")
-"""The `reason` of an end by a SIGKILL that sesh did not send: the kernel counted one of its own, or nobody knows."""
+BY_KERNEL = "killed, perhaps for memory"
+"""The `reason` of an end by a SIGKILL that sesh did not send."""
 TERMINATED = "terminated"
 """The `reason` of an end by a signal to the daemon, as a machine that goes down sends it to all processes."""
 TIMED_OUT = "timed out"
@@ -63,7 +63,7 @@ ENDS = {
     "killed": "was killed",
     TERMINATED: "was ended by SIGTERM to its daemon",
     TIMED_OUT: "timed out and was ended",
-    **{reason: f"was {reason}" for reason in MEMORY_REASONS},
+    BY_KERNEL: f"was {BY_KERNEL}",
 }
 """How a program ended that did not end by itself, in words, by its `reason`."""
 

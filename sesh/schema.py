@@ -355,7 +355,7 @@ class Overview(TypedDict):
 class Outcome(TypedDict):
     """The end of a session's program. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped.
 
-    `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or one of `MEMORY_REASONS`.
+    `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or `BY_KERNEL`.
     """
 
     exit_code: int | None
@@ -436,7 +436,7 @@ class RunResult(_RunResult, total=False):
 
     `output_base64`: the exact output, if it is not UTF-8. Only for `--run`: `session_ended`, true if the session ended
     with the command. Only for `--exec`: `signal`. `reason`: of a job's end, and of such a session's: exited, killed (by
-    sesh), terminated (by a signal to its daemon), timed out, killed for memory, or killed, perhaps for memory.
+    sesh), terminated (by a signal to its daemon), timed out, or killed, perhaps for memory.
     """
 
     output_base64: str

@@ -111,24 +111,6 @@ def _write_oom_score(score: int) -> None:
         return  # /proc is hidden, or only root may lower it so far
 
 
-def ended_for_memory() -> int | None:
-    """The number of processes of this control group that the kernel has ended as memory ran out; None if unknown."""
-    for line in (
-        identity.content("/proc/self/cgroup").decode("utf-8", "surrogateescape").splitlines() if platform.LINUX else ()
-    ):
-        _, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            file = f"/sys/fs/cgroup/memory{path}/memory.oom_control"  # of version 1, which comes first
-        elif not controllers:
-            file = f"/sys/fs/cgroup{path}/memory.events"
-        else:
-            continue
-        for word, _, count in (row.partition(b" ") for row in identity.content(file).splitlines()):
-            if word == b"oom_kill" and count.isdigit():
-                return int(count)
-    return None
-
-
 def give_back() -> None:
     """Gives unused memory of the process back to the system (malloc_trim(3), if there is one)."""
     try:

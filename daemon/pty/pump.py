@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Protocol
 
+from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.typed_line import LONGEST_PROMPT, TypedLine, draws_prompt
@@ -60,9 +61,9 @@ class Pump:
 
     def __init__(
         self,
-        pty: Pty | None,
         log: OutputLog,
         loop: Loop,
+        life: Life,
         *,
         passing: Callable[[bytes], bytes],
         deliver: Callable[[bytes], object],
@@ -70,8 +71,9 @@ class Pump:
         report: Callable[[list[Finding], int], None],
         checkpoint: Callable[[], None],
     ) -> None:
-        self.pty, self.log, self.timers = pty, log, loop.timers
-        self._loop = loop
+        self.log, self.timers = log, loop.timers
+        self.pty: Pty | None = None
+        self._loop, self._life = loop, life
         self._passing, self._deliver, self._stirred = passing, deliver, stirred
         self._report, self._checkpoint = report, checkpoint
         self.scanner = QueryScanner()
@@ -80,9 +82,7 @@ class Pump:
         """The line that somebody has begun to type; created with the first key."""
         self.stdin: StdinPipe | None = None
         """The standard input of a job that is fed."""
-        self.running = True
-        """True until the program has ended."""
-        self.open = pty is not None
+        self.open = False
         """True if the terminal is still open on the program's side."""
         self._paused = False
         """True while the program waits for its readers."""
@@ -93,6 +93,11 @@ class Pump:
         """The log's head when a request last typed something; None before that."""
         self.attended_at = 0.0
         """Time (monotonic) at which an attached person last typed."""
+
+    @property
+    def running(self) -> bool:
+        """True until the program has ended."""
+        return self._life.running
 
     def pace(self, *, paused: bool) -> None:
         """Read from the program, or let it wait; write to it if input waits."""
@@ -221,7 +226,7 @@ class Pump:
 
     def close(self) -> None:
         """Closes the pty, and a job's standard input, after the program's end."""
-        self.open = self.running = False
+        self.open = False
         self.input.clear()
         self.close_stdin()
         if self.pty is not None:

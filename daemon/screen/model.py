@@ -9,6 +9,7 @@ from typing import cast
 
 from sesh import system
 from sesh.bounds import SCROLLBACK, scrollback_bytes
+from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import LARGEST, OutputLog
 from sesh.loop.timers import Timers
 from sesh.stored import ModelState
@@ -68,8 +69,9 @@ class Model:
         rows: int,
         fault: Callable[[str, Exception | None], None] = lambda *_: None,
         max_lines: int = SCROLLBACK,
+        life: Life | None = None,
     ) -> None:
-        self._log, self.max_lines = log, max_lines
+        self._log, self.max_lines, self._life = log, max_lines, life or Life()
         self._fault, self._error_noted = fault, False
         self.position = log.base
         self.columns, self.rows = columns, rows
@@ -83,15 +85,13 @@ class Model:
         """Positions that `mark` was given, with the state there; None until the emulator comes to them."""
         self._behind_since: float | None = None
         """The time at which `overdue` first saw the emulator behind (monotonic); None while it is not."""
-        self.ended = False
-        """True if the program has ended, so that the log grows no more."""
         self._fed, self._spent = 0.0, 0.0
         """Bytes of the last slices, and the processor time in seconds that they took; older ones count less."""
 
     @property
     def in_image(self) -> bool:
         """True if the emulator is amid an image that will go on."""
-        return self.emulator.in_image and not self.ended
+        return self.emulator.in_image and self._life.running
 
     @property
     def lag(self) -> int:
@@ -111,7 +111,7 @@ class Model:
     @property
     def waits_for_more(self) -> bool:
         """True if what the emulator has not seen is so little that it may wait for more, or for somebody who looks."""
-        return self.lag <= (0 if self.ended else LITTLE)
+        return self.lag <= (LITTLE if self._life.running else 0)
 
     def wait_time(self) -> float:
         """Seconds that the emulator may wait: while a burst comes in, the relay has the processor for itself."""

@@ -189,7 +189,7 @@ def _start_session(spec: LaunchSpec) -> Session:
     variables = environment(spec, session_id)
     path, argv, command = _program(spec, variables)
     size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
-    created, ended_for_memory = STEADY.now(), system.ended_for_memory()
+    created = STEADY.now()
     facts: Facts = {
         "name": spec["name"],
         "id": session_id,
@@ -208,7 +208,6 @@ def _start_session(spec: LaunchSpec) -> Session:
         "scrollback": bounds.clamped(spec.get("scrollback"), 0, bounds.MOST_SCROLLBACK, bounds.SCROLLBACK),
         "deadline": created + limit if (limit := spec.get("timeout")) is not None else None,
         "pid": 0,
-        "ended_for_memory": ended_for_memory,
         "reason": None,
     }
     session = Session(facts, size, None)

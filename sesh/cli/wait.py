@@ -12,7 +12,7 @@ from sesh.cli import fanout, printing
 from sesh.cli.branch import Branch
 from sesh.cli.invocation import Invocation
 from sesh.cli.list import list_
-from sesh.errors import MEMORY_REASONS, TIMED_OUT, NotFound, UsageError, rebuild
+from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, UsageError, rebuild
 from sesh.names import check_label, printable, subject
 from sesh.ops import jobs, lookup, matching
 from sesh.ops.wait import Conditions, after_end, for_end, met
@@ -81,7 +81,7 @@ def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -
     match, code = answer["match"], answer["exit_code"]
     more = wording.plain(match) if match is not None else "" if code is None else str(code)
     printing.text(f"{prefix}{answer['met']}: {more}" if more else f"{prefix}{answer['met']}")
-    if (reason := answer.get("reason")) in MEMORY_REASONS:
+    if (reason := answer.get("reason")) == BY_KERNEL:
         cli.note(f"{subject(session)} was {reason}")
     elif reason == TIMED_OUT:
         cli.note(f"{subject(session)} {reason}")

@@ -52,7 +52,7 @@ def test_a_fork_that_fails_in_a_hook_leaves_no_session_half_dead(
     wait_until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG))
     monkeypatch.setattr(os, "fork", no_process)
     server.ending.child_ended()
-    assert server.ending.done
+    assert not session.running
     assert server.ending.close_finished()
     assert (session.end.code, session.pump.pty.descriptor) == (3, -1)
     assert not os.path.exists(os.path.join(os.environ["SESH_DIR"], "work.sock"))

@@ -43,23 +43,6 @@ def model(columns: int = 80, rows: int = 24) -> tuple[OutputLog, Model]:
 DEAR = b"\x1b[?69h\x1b[2;299s\x1b[100;2H" + b"\n" * (1 << 20) + b"\x1b[?69l\x1b[m\x1b[2J"
 
 
-def test_one_who_looks_is_not_kept_waiting_for_what_takes_the_emulator_minutes() -> None:
-    faults: list[str] = []
-    log = OutputLog()
-    behind = Model(log, 300, 100, lambda line, _: faults.append(line))
-    log.append(b"before\r\n\x1b[?2004h" + DEAR + "\x1b[Hé the last of it\r\n".encode() * 300)
-    while behind.position < 1000:
-        behind.step()
-    assert behind.skip_ahead()
-    assert behind.catch_up(20.0)
-    emulator = behind.emulator
-    assert emulator.text()[0] == "é the last of it"
-    assert emulator.mode(2004)
-    assert len(faults) == 1
-    assert "bytes of output out" in faults[0]
-    assert not behind.skip_ahead()
-
-
 @given(STEPS)
 def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[str, object]]) -> None:
     """Whenever it catches up, in whatever slices, through a dump and a load: each resize counts where it happened."""
