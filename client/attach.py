@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sesh import names, protocol, wire
+from sesh import names, protocol, renewed, wire
 from sesh.client.attachment import Attachment
 from sesh.client.display import Display
 from sesh.client.link_watch import LinkWatch
@@ -226,8 +226,7 @@ class _Client:
         hello = _introduction(self.display.terminal, self.options, host, {"client": self._token, **more})
         if connection.agent:
             hello["auth_sock"] = connection.agent
-        if connection.displays is not None:
-            hello["displays"] = connection.displays
+        hello["renewed"] = renewed.of(connection.environment, self.options.renew)
         return protocol.message(protocol.HELLO, hello)
 
 

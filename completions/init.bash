@@ -7,10 +7,9 @@ __sesh_refresh() {
   [[ -r $SESH_ENV_FILE ]] || return 0
   while IFS= read -r line; do
     case $line in
-      DISPLAY=?*|WAYLAND_DISPLAY=?*|SESH_SESSION=?*) export "${line?}" ;;
-      DISPLAY=) unset DISPLAY ;;
-      WAYLAND_DISPLAY=) unset WAYLAND_DISPLAY ;;
-      SSH_AUTH_SOCK=?*) [[ -S ${SSH_AUTH_SOCK-} ]] || export "${line?}" ;;
+      SSH_AUTH_SOCK=*) [[ -S ${SSH_AUTH_SOCK-} ]] || export "${line?}" ;;
+      *=?*) export "${line?}" ;;
+      *=) unset "${line%=}" ;;
     esac
   done <"$SESH_ENV_FILE"
 } 2>/dev/null

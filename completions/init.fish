@@ -8,16 +8,14 @@ function __sesh_refresh
     while read -l line
         set -l pair (string split -m 1 = -- $line)
         switch $pair[1]
-            case DISPLAY WAYLAND_DISPLAY
+            case SSH_AUTH_SOCK
+                test -S "$SSH_AUTH_SOCK"; or set -gx SSH_AUTH_SOCK $pair[2]
+            case '*'
                 if test -n "$pair[2]"
                     set -gx $pair[1] $pair[2]
                 else
                     set -e $pair[1]
                 end
-            case SESH_SESSION
-                set -gx SESH_SESSION $pair[2]
-            case SSH_AUTH_SOCK
-                test -S "$SSH_AUTH_SOCK"; or set -gx SSH_AUTH_SOCK $pair[2]
         end
     end <$SESH_ENV_FILE
 end

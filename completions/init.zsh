@@ -8,10 +8,9 @@ __sesh_refresh() {
   [[ -r $SESH_ENV_FILE ]] || return 0
   while IFS= read -r line; do
     case $line in
-      DISPLAY=?*|WAYLAND_DISPLAY=?*|SESH_SESSION=?*) export "$line" ;;
-      DISPLAY=) unset DISPLAY ;;
-      WAYLAND_DISPLAY=) unset WAYLAND_DISPLAY ;;
-      SSH_AUTH_SOCK=?*) [[ -S ${SSH_AUTH_SOCK-} ]] || export "$line" ;;
+      SSH_AUTH_SOCK=*) [[ -S ${SSH_AUTH_SOCK-} ]] || export "$line" ;;
+      *=?*) export "$line" ;;
+      *=) unset "${line%=}" ;;
     esac
   done <$SESH_ENV_FILE
 }
@@ -24,8 +23,15 @@ __sesh_precmd() {
     print -n "\e]133;D;$code\a" >/dev/tty
   fi
   __sesh_refresh
-  [[ $PS1 == *'133;B'* ]] || PS1+=$'%{\e]133;B\a%}'
   print -n '\e]133;A\a' >/dev/tty
+  # Themes make the prompt anew before each: the mark is added behind them, whichever function came last.
+  precmd_functions=(${precmd_functions:#__sesh_prompt} __sesh_prompt)
+  return $code
+}
+
+__sesh_prompt() {
+  local code=$?
+  [[ $PS1 == *'133;B'* ]] || PS1+=$'%{\e]133;B\a%}'
   return $code
 }
 
@@ -42,7 +48,7 @@ __sesh_preexec() {
 }
 
 typeset -ga precmd_functions preexec_functions
-precmd_functions=(__sesh_precmd $precmd_functions)
+precmd_functions=(__sesh_precmd $precmd_functions __sesh_prompt)
 preexec_functions+=(__sesh_preexec)
 fi
 if [[ -o interactive ]]; then

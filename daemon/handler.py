@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Mapping
 
-from sesh import bounds, protocol
+from sesh import bounds, protocol, renewed
 from sesh.about import __version__
 from sesh.bounds import Size, clamp_size
 from sesh.daemon.clients.connection import FOREIGN, HELD, RAW, REPAINT, RESYNC, Client, Connection
@@ -73,9 +73,8 @@ class ClientHandler:
         self._resume(client, hello, welcome["id"], was_raw=was_raw or left_at < 0)
         self._changed("attached", client)
         self._session.tell_titles()
-        if not client.read_only:  # the shells' display is its own from now on
-            displays = variables.displays(hello.get("displays"))
-            variables.update(self._session.facts["id"], self._session.name, displays)
+        if not client.read_only:  # the shells' display, and the like, is its own from now on
+            variables.update(self._session.facts["id"], self._session.name, renewed.checked(hello.get("renewed")))
 
     def creator_served(self, connection: Connection) -> None:
         """Notes that the creator has said what it wants: a session that is over no longer has to wait for it."""

@@ -34,7 +34,7 @@ from importlib import import_module
 from math import inf
 from typing import Any
 
-from sesh import attached_last, bounds, gate, identity, log, paths, protocol, wire, writing
+from sesh import attached_last, bounds, config, gate, identity, log, paths, protocol, renewed, wire, writing
 from sesh.about import __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.messages import Answer, Hello, Welcome
@@ -147,8 +147,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
     facts["now"], facts["account"] = time.time(), _account()
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
-    if display := os.environ.get("DISPLAY"):
-        facts["display"] = display
+    facts["renewed"] = renewed.of(os.environ, config.load().renew)
     near.send(protocol.message(protocol.WELCOME, facts))
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
@@ -165,12 +164,10 @@ def _account() -> str:
 
 
 def _forwarded() -> Hello:
-    """What the link forwards, as HELLO tells a daemon."""
-    forwarded: Hello = {}
+    """Return the variables that this login renews, and the agent that the link forwards, as HELLO has them."""
+    forwarded: Hello = {"renewed": renewed.of(os.environ, config.load().renew)}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         forwarded["auth_sock"] = agent
-    if display := os.environ.get("DISPLAY"):
-        forwarded["displays"] = {"DISPLAY": display}
     return forwarded
 
 

@@ -18,7 +18,8 @@ from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
 from sesh.errors import InvalidHost, Refused, UsageError
 from sesh.keynames import DetachKey
 from sesh.names import check_host, printable, printable_path
-from sesh.shapes import Shape, choice, fits, flag, line, simple, system_text, whole
+from sesh.renewed import is_name
+from sesh.shapes import Shape, choice, fits, flag, items, line, simple, system_text, whole
 from sesh.toml_positions import Path, Place
 
 REPLAY_LINES = 1_000
@@ -56,6 +57,10 @@ _SINGLE: dict[str, tuple[Shape, str]] = {
     "pick": (flag, "true or false"),
     "title": (flag, "true or false"),
     "predict": (choice(*PREDICT), f"one of {', '.join(PREDICT)}, in quotes"),
+    "renew": (
+        items(simple(str, "is not the name of a variable", is_name)),
+        "a list of names of variables, each in quotes",
+    ),
     "quiet": (simple(str, "is not a span of time", _is_quiet), 'two times of day in quotes, such as "22:00-07:00"'),
 }
 """Settings of one value: the shape, and its description for a warning."""
@@ -70,7 +75,8 @@ class Config:
     name of the hook. `scrollback`: lines that a new session keeps. `keep`: which sessions stay listed for a week that
     ended while nobody was attached: those that failed, all (but for shells that were left with 0), none. `predict`:
     whether attachments to other hosts show keys before their echo. `quiet`: the hours in which nobody is told that a
-    session needs somebody (see `in_quiet_hours`). `given`: the names of the settings in the file.
+    session needs somebody (see `in_quiet_hours`). `renew`: more variables that a new login renews. `given`: the names
+    of the settings in the file.
     """
 
     def __init__(self, path: str) -> None:
@@ -84,6 +90,7 @@ class Config:
         self.keep = KEEP[0]
         self.predict = PREDICT[0]
         self.quiet = ""
+        self.renew: list[str] = []
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}

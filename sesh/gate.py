@@ -29,6 +29,7 @@ from sesh.shapes import (
     keys,
     labels,
     line,
+    mapping,
     natural,
     number,
     optional,
@@ -69,7 +70,7 @@ _messages: dict[int, tuple[str, Shape]] = {
         table(
             {
                 **keys("version id account", word(64)), **keys("position last_input events", natural), "now": number,
-                **keys("home auth_sock display", text), "name": session_name, "new": flag,
+                **keys("home auth_sock", text), "renewed": mapping(word(64), text), "name": session_name, "new": flag,
             }
         ),
     ),

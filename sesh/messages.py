@@ -50,7 +50,7 @@ class Hello(TypedDict, total=False):
     tells: bool
     got: bool
     auth_sock: str
-    displays: Mapping[str, str]
+    renewed: Mapping[str, str]
     id: str
     since: int
     seen: Mapping[str, int]
@@ -171,7 +171,7 @@ class Welcome(TypedDict, total=False):
     home: str
     now: float
     auth_sock: str
-    display: str
+    renewed: Mapping[str, str]
     account: str
 
 

@@ -9,7 +9,7 @@ import socket
 import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -89,9 +89,9 @@ class Connection:
         return os.environ.get("SSH_AUTH_SOCK")
 
     @property
-    def displays(self) -> dict[str, str] | None:
-        """DISPLAY and WAYLAND_DISPLAY for the session; over a link what that forwards, or None."""
-        return {key: os.environ.get(key, "") for key in ("DISPLAY", "WAYLAND_DISPLAY")}
+    def environment(self) -> Mapping[str, str]:
+        """The environment on the machine of the daemon from which variables are renewed."""
+        return os.environ
 
     def close(self) -> None:
         """Closes both descriptors; a second call does nothing."""

@@ -8,7 +8,7 @@ from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 
 _AGAIN = 0.1
-"""Seconds until a step that failed is tried again."""
+"""Seconds until a step that failed is tried again, and between two looks whether one is due."""
 
 
 class Emulation:
@@ -20,7 +20,7 @@ class Emulation:
     def stir(self) -> None:
         """Have the model follow output that has come, unless it is so little that it may wait for more."""
         if not self._model.waits_for_more:
-            self._timers.ensure("emulator", self._model.wait_time(), self._step)
+            self._timers.set("emulator", min(self._model.wait_time(), _AGAIN), self._step)
 
     def _step(self) -> None:
         wait = self._model.wait_time()
@@ -31,4 +31,4 @@ class Emulation:
         if self._model.waits_for_more:
             self._timers.clear("emulator")
         else:
-            self._timers.set("emulator", wait, self._step)
+            self._timers.set("emulator", min(wait, _AGAIN), self._step)  # it may be overdue by then

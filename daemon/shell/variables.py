@@ -1,4 +1,4 @@
-"""The variables that a session's shells take from its newest client: SSH agent, display, and the session's name.
+"""The variables that a session's shells take from its newest client: SSH agent, those that a login renews, the name.
 
 The agent is a symbolic link at a fixed path. The rest is in a file, a line each, which shells with integration read
 before each prompt (`sesh --shell-init`). The file exists only once something differs from the program's own
@@ -14,23 +14,8 @@ from sesh import reading, writing
 from sesh.errors import Refused
 from sesh.store import records
 
-DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
-"""The variables of the screen that the newest client on this machine sits at."""
-_MAX_VALUE = 1024
-_LARGEST = 64 << 10
+_LARGEST = 128 << 10
 """Bytes of the file."""
-
-
-def displays(sent: object) -> dict[str, str]:
-    """The displays in a client's HELLO; an empty value for none."""
-    if not isinstance(sent, dict):
-        return {}
-    values = {key: sent.get(key) for key in DISPLAYS}
-    return {
-        key: value
-        for key, value in values.items()
-        if isinstance(value, str) and len(value) <= _MAX_VALUE and (value.isprintable() or not value)
-    }
 
 
 def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
@@ -44,10 +29,12 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
         pairs = (line.partition("=") for line in content.decode("utf-8", "surrogateescape").split("\n") if line)
         before = {key: value for key, _, value in pairs}
     else:
-        before = {key: os.environ.get(key, "") for key in DISPLAYS}  # the daemon's are the creator's
+        before = {key: os.environ.get(key, "") for key in changes}  # the daemon's are the creator's
         if not renamed and all(before.get(key) == value for key, value in changes.items()):
             return
-    now = {**before, **changes, "SESH_SESSION": name}
+    # A variable that no client has had may be the user's own: it is not unset.
+    known = {key: value for key, value in changes.items() if value or before.get(key)}
+    now = {**{key: value for key, value in before.items() if value or content}, **known, "SESH_SESSION": name}
     if os.path.islink(link := records.agent_path(session_id)):
         now["SSH_AUTH_SOCK"] = link
     if now == before:

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING
 
@@ -130,10 +131,9 @@ class Link(wire.Connection):
         return str(self.remote_info.get("home") or "")
 
     @property
-    def displays(self) -> dict[str, str] | None:
-        """The display there that ssh forwards to this machine's (ForwardX11), the only way; None without one."""
-        display = self.remote_info.get("display")
-        return {"DISPLAY": display} if display else None
+    def environment(self) -> Mapping[str, str]:
+        """The variables of the login on the host that are renewed: its display is the one that ssh forwards."""
+        return self.remote_info.get("renewed") or {}
 
     def open_session(
         self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Unpack[Words]

@@ -75,6 +75,7 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
         detach_key=None if view.get("no_detach_key") else detach_key(cli),
         lines=settings.replay_lines,
         predict=view.get("predict") or settings.predict,
+        renew=settings.renew,
         title=settings.title and os.environ.get("TERM", "") not in _WITHOUT_TITLE,
     )
 

@@ -143,24 +143,40 @@ def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_nex
     agent = str(tmp_path / "agent")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(agent)
-        bringing = {"DISPLAY": ":2", "WAYLAND_DISPLAY": "wayland-9", "SSH_AUTH_SOCK": agent}
+        home.write(".config/sesh/config.toml", 'renew = ["MY_TICKET"]\n')
+        bringing = {"DISPLAY": ":2", "XAUTHORITY": "/run/cookie", "MY_TICKET": "of mine", "SSH_AUTH_SOCK": agent}
         second = home.terminal("work", env=bringing)
         second.wait_for(PROMPT)
         sesh("--rename", "work", "play")
         second.type("\r")
-        second.type("echo $DISPLAY/$WAYLAND_DISPLAY/$SESH_SESSION; readlink $SSH_AUTH_SOCK | tr a-z A-Z\r")
-        second.wait_for(":2/wayland-9/play")
+        second.type("echo $DISPLAY,$XAUTHORITY,$MY_TICKET,$SESH_SESSION; readlink $SSH_AUTH_SOCK | tr a-z A-Z\r")
+        second.wait_for(":2,/run/cookie,of mine,play")
         second.wait_for(agent.upper())
         second.type(b"\x1c")
         assert second.exit_code() == 0
     third = home.terminal("play", env={"DISPLAY": None})
-    third.wait_for(":2/")
+    third.wait_for(":2,")
     third.type("\r")
     third.type("echo none${DISPLAY}none\r" if shell != "fish" else "echo none(set -q DISPLAY; and echo x)none\r")
     third.wait_for("none" * 2 if shell != "fish" else "ready> ")
     third.type("exit\r")
     third.exit_code()
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")]
+
+
+@pytest.mark.needs("zsh")
+def test_a_theme_that_makes_each_prompt_anew_leaves_the_marks(home: Home) -> None:
+    home.write(
+        ".zshrc", f"HISTFILE=\ntheme() {{ PROMPT='{PROMPT}' }}\nprecmd_functions+=(theme)\n{ZSH.splitlines()[-1]}\n"
+    )
+    home.env["SHELL"] = str(shutil.which("zsh"))
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    for text in ("one", "two"):
+        terminal.type(f"echo {text}\r")
+        terminal.wait_for(f"{text}\n{PROMPT}")
+    marks = re.findall(rb"\x1b\]133;([ABCD])", terminal.raw)
+    assert b"".join(marks).startswith(b"ABCDABCDAB"), marks
 
 
 def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home) -> None:
