@@ -176,6 +176,7 @@ class Ending:
                 break
             pump.reopen()
         asked = self._life.phase == Phase.ENDING
+        timed_out = session.activity.at_prompt_since_typed  # by a shell's TMOUT
         session.program_ended(pump.pty.status or 0, asked=asked)
         facts = session.facts
         facts["reason"] = reason = self._reason()
@@ -186,11 +187,11 @@ class Ending:
         session.emit("exited", exit_code=code, signal=session.end.signal, reason=reason)
         session.faults.guard(session.pump.close, "the terminal")
         session.faults.guard(self._keep_result, "the result")
-        outlives = not answered and self._outlives(asked=asked)
+        outlives = not answered and self._outlives(asked=asked, timed_out=timed_out)
         facts["keep"] = facts["keep"] or (outlives and not facts["persist"])
         self._finish(Phase.KEPT if facts["keep"] else Phase.LEFT if outlives else Phase.REMOVED)
 
-    def _outlives(self, *, asked: bool) -> bool:
+    def _outlives(self, *, asked: bool, timed_out: bool) -> bool:
         """Returns whether the session stays listed: nobody was attached or asked for its end (see `Config.keep`).
 
         A signal to its daemon is nobody's wish: a machine that goes down sends it.
@@ -203,7 +204,7 @@ class Ending:
             return facts["persist"]
         if asked or session.clients:
             return False
-        return bool(session.end.code) or (outlive == "always" and not facts["shell"])
+        return bool(session.end.code) or timed_out or (outlive == "always" and not facts["shell"])
 
     def _reason(self) -> str:
         """The reason of the end in a word or two, shown to people as it is.

@@ -221,6 +221,11 @@ class Activity:
         return said or (not self._due and self._standing.state == "waiting")
 
     @property
+    def at_prompt_since_typed(self) -> bool:
+        """True if a shell was seen at its prompt, and nobody has typed since."""
+        return self._standing.why == rules.PROMPT and self._looked_at > self._pump.typed_at
+
+    @property
     def seen_hint(self) -> str:
         """Why a program that reads keys does not wait, and what to do all the same; empty if no person has seen it."""
         if self._due or (self._standing.state, self._standing.why) != (rules.IDLE, rules.READ):

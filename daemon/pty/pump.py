@@ -91,6 +91,8 @@ class Pump:
         self.last_activity = STEADY.now()
         self.sent_at: int | None = None
         """The log's head when a request last typed something; None before that."""
+        self.typed_at = 0.0
+        """Time (monotonic) at which anybody last typed."""
         self.attended_at = 0.0
         """Time (monotonic) at which an attached person last typed."""
 
@@ -166,8 +168,9 @@ class Pump:
         if not self.typed_line.length:
             self.typed_line.begin_after(self._last_row())
         self.typed_line.add(data, self.pty, attended=attended)
+        self.typed_at = time.monotonic()
         if attended:
-            self.attended_at = time.monotonic()
+            self.attended_at = self.typed_at
         if self.input.size or self.pty is None or not data:
             return 0
         try:

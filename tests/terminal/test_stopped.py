@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.daemon.activity import activity, rules, turn
+from sesh.daemon.activity import rules, turn
 from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]

@@ -7,6 +7,8 @@ import os
 import re
 import time
 
+import pytest
+
 from sesh import identity
 from tests.support import PROMPT, Home, wait_until
 
@@ -41,6 +43,18 @@ def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
     assert home.sesh("--send", "srv", "x").code == 1
     assert home.sesh("--kill", "srv").code == 0
     assert (home.names(), home.sesh("--screen", "srv").code) == ([], 1)
+
+
+@pytest.mark.needs("bash")
+def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left_is_not(home: Home) -> None:
+    """TMOUT ends a shell with code 0, and the session was gone, as if somebody had typed `exit`."""
+    for name in ("idle", "left"):
+        home.sesh("--open", name, "--env", f"TMOUT={1 if name == 'idle' else 60}", "--", "bash", "--norc")
+        assert home.sesh("--run", name, "--", "echo precious").stdout == "precious\n"
+    home.sesh("--send", "left", "exit", "--enter")
+    wait_until(lambda: state(home, "left") == "gone")
+    ended(home, "idle")
+    assert "precious" in home.sesh("--logs", "idle").stdout
 
 
 def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
