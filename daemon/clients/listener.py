@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
@@ -36,6 +37,7 @@ class Listener:
     def __init__(self, name: str, folder: str = "") -> None:
         self.name, self.folder = name, folder or paths.directory()
         self.socket, self._identity = self._bind()
+        self._directory = self._hold_directory()
 
     @classmethod
     def claim(cls, name: str, check: Callable[[], None] | None = None) -> Listener:
@@ -59,6 +61,7 @@ class Listener:
         listener.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
         device, inode = state["identity"]
         listener._identity = (device, inode)
+        listener._directory = listener._hold_directory()
         return listener
 
     def dump(self) -> ListenerState:
@@ -149,6 +152,9 @@ class Listener:
     def close(self) -> None:
         """Stops listening; the files stay."""
         self.socket.close()
+        if self._directory >= 0:
+            os.close(self._directory)
+            self._directory = -1
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name + paths.SOCKET)
@@ -161,27 +167,28 @@ class Listener:
         return (status.st_dev, status.st_ino) == self._identity
 
     def _bind(self) -> tuple[socket.socket, tuple[int, int]]:
-        """A listening socket, made under a temporary name and moved into place once it accepts."""
+        """Return a listening socket, bound under its own name: cleaners compare that with /proc/net/unix."""
         opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         opened.setblocking(False)
-        temporary = f".{os.getpid()}{paths.SOCKET}"
-        path = os.path.join(self.folder, temporary)
-        if os.path.lexists(path):
-            os.unlink(path)  # left by a dead process of the same pid
+        entry, path = self.name + paths.SOCKET, self._path(self.name)
         try:
-            with writing.masked(0o177), paths.reachable(self.folder, temporary) as address:
+            with writing.masked(0o177), paths.reachable(self.folder, entry) as address:
                 opened.bind(address)
-                opened.listen(BACKLOG)
+            opened.listen(BACKLOG)
             status = os.lstat(path)
-            os.rename(path, self._path(self.name))
         except OSError:
             opened.close()
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                pass  # it was not even made
             raise
         return opened, (status.st_dev, status.st_ino)
+
+    def _hold_directory(self) -> int:
+        """Hold a shared lock on the directory: programs that clean up spare one that is locked (tmpfiles.d(5))."""
+        try:
+            descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return -1  # the file system has no locks, or the process no descriptor
+        return descriptor
 
 
 def _remove_record(name: str) -> OSError | None:

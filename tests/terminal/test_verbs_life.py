@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import identity
+from sesh import identity, platform
 from sesh.ops import end
 from tests.support import PROMPT, Home, Result, wait_until
 
@@ -231,3 +232,17 @@ def test_the_session_that_it_is_typed_in_is_listed_with_its_shell(home: Home) ->
     terminal.wait_for("listed")
     row = next(line for line in terminal.screen() if line.startswith("* work"))
     assert row.split()[-1] == "bash", row
+
+
+@pytest.mark.skipif(not platform.LINUX, reason="needs /proc/net/unix")
+def test_programs_that_clean_up_know_a_session_s_socket_and_spare_its_directory(home: Home) -> None:
+    """A session of a month ago lost its files in /var/tmp: its socket had been bound under another name."""
+    home.sesh("--open", "work")
+    with open("/proc/net/unix", encoding="utf-8") as table:
+        assert f" {home.directory}/work.sock\n" in table.read()
+    directory = os.open(home.directory, os.O_RDONLY)
+    try:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(directory)
