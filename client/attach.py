@@ -263,7 +263,6 @@ def _introduction(terminal: RawTerminal, options: AttachOptions, host: str | Non
         "replay": options.replay,
         "lines": options.lines,
         "remote": host is not None,
-        "title": options.title,
         "tells": True,
         "got": host is not None,
         **more,

@@ -41,7 +41,7 @@ _MAX_LINES = 20
 _IDLE_MS = 10
 """Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
 _PASSED = frozenset((protocol.OUTPUT, protocol.ACK))
-_JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE, protocol.TELL)
+_JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
 
 class Attachment:
@@ -389,7 +389,6 @@ class Attachment:
             self._on_welcome()
             if welcome.get("new") is True and not self.options.read_only:
                 self.overlays.begin_hint(self.name, self.options.detaches)
-        self._show_title("")
         if self._resuming:
             self.display.uncover()
             self.channel.send(b"".join(self.input.resume(int(welcome.get("last_input") or 0), time.monotonic())))
@@ -408,8 +407,6 @@ class Attachment:
             else:
                 self._lines_before -= 1
                 self.display.line(text)
-        elif kind == protocol.TITLE:
-            self._show_title(text)
         elif kind == protocol.TELL:
             self.overlays.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
         elif kind == protocol.EXIT:
@@ -424,10 +421,6 @@ class Attachment:
             self.overlays.take_back()
             self.farewell, host = message, message.get("host")
             self._switch = Outcome("switch", str(message.get("name") or ""), host if isinstance(host, str) else None)
-
-    def _show_title(self, runs: str) -> None:
-        if self.options.title:
-            self.display.title(f"{self.label} — {runs}" if runs else self.label)
 
     def switch_failed(self, reason: str) -> None:
         """Stay, and show why as soon as the session is on the screen."""

@@ -60,7 +60,6 @@ class Display:
         """True if a notice covers a row that is not known."""
         self._notifications = b""
         """Notifications that `show_own` has to write."""
-        self._title = ""
         self._alternate = False
         """True if the alternate screen was on when the display was suspended last."""
         self._reset()
@@ -85,8 +84,6 @@ class Display:
         else behind it shows a sign in its place."""
         self._uncover = b""
         """Bytes that remove the notice from the last row; empty if there is none."""
-        self._title_shown = ("", 0)
-        """The title that was written last, and the ledger's count of changes then."""
 
     # -- output
 
@@ -183,7 +180,7 @@ class Display:
         while self.unread:
             self.update_ledger()
 
-    # -- notices, titles, lines
+    # -- notices, lines
 
     def notice(self, text: str, *, held: bool = False) -> None:
         """Lay a line over the last row, in reverse video; the next output removes it.
@@ -237,28 +234,17 @@ class Display:
         """Note that the terminal has another size, and has moved its rows in a way of its own."""
         self._tail_whole = False
 
-    def title(self, text: str) -> None:
-        """Show a title in the window from now on, also after the program has set another."""
-        self._title = plain(text)
-
     def tell(self, notification: bytes) -> None:
         """Have the terminal show a notification to the person, between two sequences of the program."""
         notifications = self._notifications + notification
         self._notifications = notifications if len(notifications) <= _MAX_NOTIFICATIONS else notification
 
     def show_own(self) -> None:
-        """Write the title and the notifications that are due, unless output has begun a sequence or a character."""
-        ledger = self._ledger
-        title_due = self._title != "" and self._title_shown != (self._title, ledger.title_changes)
-        if not (title_due or self._notifications):
-            return
-        if not self.started or self.unread or not ledger.at_rest or unfinished_character(self._tail):
-            return
-        if title_due:
-            self.draw(ledger.own_title(self._title.encode("utf-8", "replace")))
-            self._title_shown = self._title, ledger.title_changes
-        notifications, self._notifications = self._notifications, b""
-        self.draw(notifications)
+        """Write the notifications that are due, unless output has begun a sequence or a character."""
+        in_output = self.unread or not self._ledger.at_rest or unfinished_character(self._tail)
+        if self._notifications and self.started and not in_output:
+            notifications, self._notifications = self._notifications, b""
+            self.draw(notifications)
 
     def line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
@@ -296,8 +282,6 @@ class Display:
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._uncover:
             undo = self._removal(leaving=True) + undo
-        if self._title_shown[0]:  # a terminal that keeps no titles has at least not this one
-            undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if rows_below:
             undo += b"\x1b[%dB" % rows_below
         on_fresh_row = self._tail.endswith(_FRESH_ROW) and not rows_below and not alternate

@@ -84,8 +84,6 @@ class Ledger:
         """The OSC that changed a title: 2 the window's, 0 that or the icon's; empty for neither."""
         self._title_stack: list[tuple[int, bytes]] = []
         """The titles that were pushed (see `grammar.pop`), each with `_title` at that time."""
-        self.title_changes = 0
-        """How often the title was changed, pushed or popped."""
         self._reset()
 
     def _reset(self) -> None:
@@ -137,12 +135,6 @@ class Ledger:
     def default_pen(self) -> bool:
         """True if the pen (SGR) is the default one now."""
         return not self._pen
-
-    def own_title(self, text: bytes) -> bytes:
-        """Return the bytes that show a title of sesh's own; `undo` restores the one before. For a stream at rest."""
-        shown = b"%s\x1b]2;%s\x1b\\" % (b"" if self._title_stack else b"\x1b[22;0t", text)
-        self.feed(shown)
-        return shown
 
     # -- following the stream
 
@@ -277,7 +269,6 @@ class Ledger:
         elif final == b"g":
             self._changed[_TABS] = True
         elif final == b"t":
-            self.title_changes += 1
             self._push_or_pop_title(*([*map(_number, numbers.split(b";")), 0])[:2])
         elif final == b"q":
             self._changed[_SHAPE] = _number(numbers.rstrip(b" ").partition(b";")[0]) != 0
@@ -326,7 +317,6 @@ class Ledger:
         4 and 5 change numbered colours, 10 to 19 others; a hundred more takes them back.
         """
         if number <= 2:
-            self.title_changes += 1
             changed = b"0" if number < 2 or self._title == b"0" else b"2"
             self._title = changed if body else b""
         elif number in self._palettes:

@@ -15,7 +15,7 @@ class AttachOptions:
 
     `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
     (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
-    covers lines printed before. `title`: show what runs in the title of the window. `predict`: show the effect of keys
+    covers lines printed before. `predict`: show the effect of keys
     before their echo comes, on a link to another host. `renew`: more names of variables that shells take over.
     """
 
@@ -27,13 +27,12 @@ class AttachOptions:
         replay: bool = True,
         detach_key: DetachKey | None = None,
         lines: int | None = None,
-        title: bool = False,
         predict: str = "never",
         renew: Sequence[str] = (),
     ) -> None:
         self.read_only, self.replace, self.detach_key = read_only, replace, detach_key
         self.replay, self.lines = replay, lines
-        self.title, self.predict, self.renew = title, predict, renew
+        self.predict, self.renew = predict, renew
         self.first_notice = ""
 
     @property

@@ -57,7 +57,6 @@ class SessionFiles:
         notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
         for client in session.clients.all:
             client.connection.queue(notice)
-        session.tell_titles()
         proc.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)
 

@@ -72,14 +72,13 @@ class ClientHandler:
         client.lines = client.max_lines if hello.get("replay") is not False else 0
         self._resume(client, hello, welcome["id"], was_raw=was_raw or left_at < 0)
         self._changed("attached", client)
-        self._session.tell_titles()
         if not client.read_only:  # the shells' display, and the like, is its own from now on
             variables.update(self._session.facts["id"], self._session.name, renewed.checked(hello.get("renewed")))
 
     def creator_served(self, connection: Connection) -> None:
         """Notes that the creator has said what it wants: a session that is over no longer has to wait for it."""
         if connection.creator:
-            connection.creator, self._session.served = False, True
+            connection.creator, self._session.relay.served = False, True
         self._timers.clear(("hello", connection.descriptor))
 
     def _resume(self, client: Client, hello: Mapping[str, object], session_id: str, *, was_raw: bool) -> None:
@@ -255,7 +254,6 @@ class ClientHandler:
         session.emit(event, client=client.number, pid=client.pid, tty=client.tty, read_only=client.read_only)
         sockets = [other.auth_sock for other in reversed(self._clients.all)]
         variables.use_agent(session.facts["id"], session.name, sockets)
-        session.watch_titles()
 
 
 class InputTaken:

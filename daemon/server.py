@@ -65,7 +65,7 @@ class Server:
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
-            session.served = False
+            session.relay.served = False
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
@@ -174,7 +174,7 @@ class Server:
 
     def _no_hello(self, connection: Connection) -> None:
         connection.creator = False
-        self.session.served = True
+        self.session.relay.served = True
         if not connection.role:
             self.drop(connection)
 
@@ -295,7 +295,7 @@ class Server:
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
         if connection.creator:
-            session.served = True
+            session.relay.served = True
         connection.drop()
         self._stirred.pop(connection, None)
         self._listen()

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
-from sesh import paths, platform, proc, protocol, wording
+from sesh import paths, platform, proc, wording
 from sesh.bounds import Size
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.asked import Shown
 from sesh.daemon.activity.hooks import Hooks
 from sesh.daemon.activity.telling import Telling
 from sesh.daemon.activity.turn import Drawn
+from sesh.daemon.answering import Answering
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
 from sesh.daemon.phase import Life
-from sesh.daemon.pty.answers import answer, needs_terminal
 from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import CHECKPOINT_AFTER, MAX_ANSWERS, Pump
+from sesh.daemon.pty.pump import CHECKPOINT_AFTER, Pump
 from sesh.daemon.screen.checkpoint import Checkpointer
 from sesh.daemon.screen.emulation import Emulation
-from sesh.daemon.screen.model import Model, Packer
+from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.history import CommandMarks, History
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.waits import Waits
 from sesh.errors import SIGNAL_BASE
 from sesh.log import FaultLog
 from sesh.loop.loop import Loop
+from sesh.loop.timers import Timers
 from sesh.moments import STEADY, stamp
 from sesh.queries import QUERIES, Finding, bounded
 from sesh.schema import Event, Foreground
@@ -46,17 +46,8 @@ GATE = 'IFS= read -r _ && exec "$@"'
 """What a shell does in the place of a command that begins only after Enter."""
 MAX_TITLE = 1024
 """Characters of a title or a notification."""
-MAX_SHOWN, MOST_WORDS = 200, 50
-"""Characters of a window's title, words of a command in it."""
-TITLE_SETTLED = 0.2
-"""Seconds after output came until windows' titles are brought up to date: a shell starts a command after it has echoed
-it."""
-ANSWER_TIME = 0.01
-"""Seconds of a turn in which the emulator is fed so that a query can be answered."""
-MAX_STATUS_ANSWERS = 16
-"""Answers to queries for OSC 7501 in one block of output."""
-MAX_UNANSWERED = 1000
-"""Queries that wait for the emulator; those beyond are not answered."""
+LOOK_TIME = 0.01
+"""Seconds in which the emulator is fed for a look at the screen."""
 _MOST_PARTS = 8
 """Parts of a notification (OSC 99)."""
 _WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
@@ -106,7 +97,6 @@ class Session:
         self.end = ProgramEnd()
         self.faults = FaultLog()
         self.loop = Loop(self.faults.note)
-        self.timers = self.loop.timers
         self.log = OutputLog()
         self.log.retained = OF_JOB if facts["job"] else RETAINED
         self.model = Model(self.log, size[0], size[1], self.faults.note, facts["scrollback"], self.life)
@@ -114,12 +104,9 @@ class Session:
         self.clients = Clients(size, self._resize, lambda: self.loop.soon(self.relay.serve))
         self.relay = Relay(self.log, self.model, self.clients, self.loop, self._terminal_flags)
         self.relay.paced = self.pace
-        self._emulation = Emulation(self.model, self.timers, self._stepped)
+        self._emulation = Emulation(self.log, self.model, self.timers, self._stepped)
         self.life.on_end(self._emulation.stir)
         self.life.on_end(self.relay.serve)  # an image that was begun is never finished
-        self._packer = Packer(self.log, self.model, self.timers)
-        self.served = True
-        """False until the creator has said what it wants: it may want the output from the beginning."""
         self.pump = Pump(
             self.log,
             self.loop,
@@ -131,21 +118,18 @@ class Session:
             checkpoint=self.output_settled,
         )
         self.pump.pty, self.pump.open = pty, pty is not None
+        self._answering = Answering(self.pump, self.model, self.clients, self.timers, self._refuses_answers)
+        self._notice_parts: list[bytes] = []
+        """Parts of a notification that is not complete yet."""
         self.title = ""
         self.titled_by = 0
         """The foreground process group when the program set its title."""
-        self._notice_parts: list[bytes] = []
-        """Parts of a notification that is not complete yet."""
-        self._unanswered: deque[tuple[str, bytes, int]] = deque()
-        """Queries that wait for the emulator: kind, body, and the position behind them."""
         self.runs: RunQueue | None = None
         self.history: History | None = None
         self.marks: CommandMarks | None = None
         self.waits: Waits | None = None
         self.hooks: Hooks | None = None
         self.telling = Telling(facts, self.clients, self.timers, self.get_hooks)
-        self.shows_titles = False
-        """True while the title of a client's window shows which program runs."""
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
         self.events = Events(self._on_event, self.loop.soon)
@@ -158,6 +142,11 @@ class Session:
         self.facts["pid"] = pty.pid
         self.pump.pty, self.pump.open = pty, True
         self.activity.stirred()
+
+    @property
+    def timers(self) -> Timers:
+        """The deadlines of its loop."""
+        return self.loop.timers
 
     @property
     def name(self) -> str:
@@ -187,10 +176,7 @@ class Session:
     def pace(self) -> None:
         """Read from the program unless it is to wait for somebody, and drop output that every reader has passed."""
         self.pump.pace(paused=self.relay.paused())
-        if self.served or self.model.full:
-            self.relay.trim()
-        if self.log.head + self.model.position > self._packer.due_at:
-            self._packer.arm()
+        self.relay.trim()
 
     def _stepped(self) -> None:
         """Go on with those who wait for the emulator, which has come further."""
@@ -203,9 +189,6 @@ class Session:
         self.relay.deliver(block)
         self._emulation.stir()
         self.loop.soon(self.pace)
-        if self.shows_titles:
-            # Nothing is polled: unseen, another program can only have got the terminal when output came.
-            self.timers.ensure("foreground", TITLE_SETTLED, self._send_titles)
 
     def _terminal_flags(self) -> int:
         return self.pty.flags() if self.pty is not None else 0
@@ -230,18 +213,17 @@ class Session:
         """Handles what the query scanner has found in a block that begins at `start` in the log."""
         for kind, body, end in bounded(findings):
             self._handle_finding(kind, body, start + end)
-        self._answer()
+        self._answering.answer()
 
     def _handle_finding(self, kind: str, body: bytes, position: int) -> None:
         if kind in QUERIES:
-            self._query(kind, body, position)
+            self._answering.query(kind, body, position)
         elif kind == "title":
             title = _printable(body)
             self.titled_by = self.pty.foreground() if self.pty is not None else 0
             if title != self.title:
                 self.title = title
                 self.emit("title", title=title)
-            self.tell_titles()
         elif kind == "bell":
             self.emit("bell")
         elif kind == "notification_part":
@@ -253,7 +235,7 @@ class Session:
                 self.emit("notification", text=text)
                 self.activity.say("waiting", text)
         elif kind == "status query":
-            self._answer_status(body)
+            self._answering.status(body)
         elif kind == "status":
             self.activity.reported(body, position)
         elif kind == "ris":
@@ -264,46 +246,8 @@ class Session:
             self.activity.marked(body)
             self.get_marks().handle(body, position)
 
-    def _query(self, kind: str, body: bytes, position: int) -> None:
-        """Leaves a query to the terminal of the client that typed last; answers it if there is none."""
-        client = self.clients.answering(self.log)
-        if client is not None:
-            client.replies.expect(kind, time.monotonic())
-            return
-        refused = self.runs is not None and self.runs.no_answers()
-        if len(self._unanswered) < MAX_UNANSWERED and not refused:
-            self._unanswered.append((kind, body, position))
-
-    def _answer_status(self, terminator: bytes) -> None:
-        """Answers a query for OSC 7501 itself, before anybody can answer the DA1 that comes behind it: a program that
-        gets that first, or nothing, reports nothing as long as it runs. What terminals reply to it is dropped."""
-        for client in self.clients.all:
-            if client.fed():
-                client.replies.expect("status query", time.monotonic())
-        pump = self.pump
-        pump.asked_status += 1
-        refused = self.runs is not None and self.runs.no_answers()
-        if pump.asked_status <= MAX_STATUS_ANSWERS and pump.input.waiting("answers") < MAX_ANSWERS and not refused:
-            pump.type("answers", b"\x1b]7501;?" + terminator)
-
-    def _answer(self) -> None:
-        """Answers queries in their order. One that the emulator has not come to yet waits, and all after it."""
-        until = time.monotonic() + ANSWER_TIME
-        while self._unanswered:
-            kind, body, position = self._unanswered[0]
-            terminal = None
-            if needs_terminal(kind):
-                if not self.model.reach(position, max(0.0, until - time.monotonic())):
-                    break
-                terminal = self.model.emulator
-            self._unanswered.popleft()
-            reply = answer(kind, body, terminal)
-            if reply and self.pump.input.waiting("answers") < MAX_ANSWERS:
-                self.pump.type("answers", reply)
-            if time.monotonic() >= until:
-                break
-        if self._unanswered:
-            self.timers.ensure("answers", 0, self._answer)
+    def _refuses_answers(self) -> bool:
+        return self.runs is not None and self.runs.no_answers()
 
     # -- events, and what comes of them
 
@@ -324,7 +268,7 @@ class Session:
 
     def _shown(self) -> Shown | None:
         """What the screen shows; None if the emulator does not come to it soon."""
-        if not self.model.catch_up(ANSWER_TIME):
+        if not self.model.catch_up(LOOK_TIME):
             return None
         emulator = self.model.emulator
         rows, end = emulator.text(), emulator.cursor[0] + 1
@@ -333,7 +277,7 @@ class Session:
 
     def _drawn(self) -> Drawn | None:
         """As for `Turn`: None while the emulator is behind."""
-        if not self.model.catch_up(ANSWER_TIME):
+        if not self.model.catch_up(LOOK_TIME):
             return None
         emulator = self.model.emulator
         rows = [(row.text[:], row.pens[:]) for row in emulator.screen.rows]
@@ -381,24 +325,6 @@ class Session:
             command = self.facts["command"]
         command = shorten(command)
         return {"pid": group, "command": command, "title": self.title if titled else None}
-
-    # -- the titles of clients' windows, which tell what runs: the program's own title, or its command
-
-    def watch_titles(self) -> None:
-        """Notes whether a client shows what runs; called after one has come or gone."""
-        self.shows_titles = any(client.titled for client in self.clients.all)
-
-    def tell_titles(self) -> None:
-        """Tells the clients that show it what runs, behind the output that came so far."""
-        if self.shows_titles:
-            self.timers.ensure("title", 0, self._send_titles)
-
-    def _send_titles(self) -> None:
-        shown = self.name, what_runs(self.title, self.titled_by, self.foreground())
-        for client in self.clients.all:
-            if client.titled and client.title != shown:
-                client.title = shown
-                client.connection.queue(protocol.message(protocol.TITLE, {"name": shown[0], "text": shown[1]}))
 
     # -- parts made with their first use
 
@@ -460,13 +386,6 @@ class Session:
 def _printable(body: bytes) -> str:
     """Text that a program chose, without controls and of bounded length."""
     return wording.plain(body.decode("utf-8", "replace"))[:MAX_TITLE]
-
-
-def what_runs(title: str, titled_by: int, foreground: Foreground | None) -> str:
-    """The title, if the program that set it (`titled_by`) has the terminal, be it the shell; else its command."""
-    titled = title and (foreground["pid"] if foreground else 0) == titled_by
-    command = wording.command_line(foreground["command"][:MOST_WORDS] if foreground else [])
-    return wording.one_line(title if titled or not command else command)[:MAX_SHOWN]
 
 
 def is_gate(command: list[str]) -> bool:

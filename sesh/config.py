@@ -55,7 +55,6 @@ _SINGLE: dict[str, tuple[Shape, str]] = {
     "persist": (flag, "true or false"),
     "keep": (choice(*KEEP), f"one of {', '.join(KEEP)}, in quotes"),
     "pick": (flag, "true or false"),
-    "title": (flag, "true or false"),
     "predict": (choice(*PREDICT), f"one of {', '.join(PREDICT)}, in quotes"),
     "renew": (
         items(simple(str, "is not the name of a variable", is_name)),
@@ -85,7 +84,6 @@ class Config:
         self.replay_lines = REPLAY_LINES
         self.scrollback = SCROLLBACK
         self.persist = True
-        self.title = False
         self.pick = False
         self.keep = KEEP[0]
         self.predict = PREDICT[0]

@@ -76,7 +76,6 @@ _messages: dict[int, tuple[str, Shape]] = {
     ),
     protocol.RESPONSE: ("RESPONSE", table(_ANSWER)),
     protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name, "hold": flag})),
-    protocol.TITLE: ("TITLE", table({"text": line, "name": session_name})),
     protocol.TELL: ("TELL", table({"name": session_name, "state": word(100), "question": line})),
     protocol.EXIT: ("EXIT", table({**_LEAVING, "code": optional(code), "signal": signal_number})),
     protocol.DETACH: ("DETACH", table({**_LEAVING, "queries": flag})),

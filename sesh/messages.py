@@ -46,7 +46,6 @@ class Hello(TypedDict, total=False):
     replay: bool
     lines: int | None
     remote: bool
-    title: bool
     tells: bool
     got: bool
     auth_sock: str
@@ -137,7 +136,7 @@ class TimedWords(Words, total=False):
 
 
 class Message(TypedDict, total=False):
-    """A message to an attached client: NOTICE, TITLE, TELL, EXIT, DETACH or SWITCH, the session's `name` in each.
+    """A message to an attached client: NOTICE, TELL, EXIT, DETACH or SWITCH, the session's `name` in each.
 
     `hold`: nothing follows until REDRAW. `rows_below`: rows in use below the cursor; `queries`: True if answers of the
     terminal to the program may still come.

@@ -20,7 +20,6 @@ WELCOME, the request `reload` and its RESPONSE.
 |          |        | tidy: rows_below, queries                                                               |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
 | SWITCH   | daemon | JSON: name, host: attach there                                                          |
-| TITLE    | daemon | JSON: name, text (what runs), for a client whose HELLO has `title`                      |
 | PING     | both   | anything                                                                                |
 | PONG     | both   | what the PING carried                                                                   |
 | REQUEST  | client | JSON: id, verb, and the verb's own keys                                                 |
@@ -70,7 +69,6 @@ OUTPUT, SCREEN, NOTICE = 0x05, 0x06, 0x07
 RESIZE, REDRAW, DETACH, EXIT, SWITCH = 0x08, 0x09, 0x0A, 0x0B, 0x0C
 PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
-TITLE = 0x12
 ECHOED, MODEL, TELL, GOT = 0x13, 0x14, 0x15, 0x16
 BEGUN, RELOADED = 0x18, 0x19
 

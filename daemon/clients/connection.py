@@ -308,7 +308,7 @@ class ClientTerminal(Reader):
 
     __slots__ = (
         "auth_sock", "machine", "max_lines", "number", "pid", "read_only", "remote", "since",
-        "size", "tells", "title", "titled", "token", "tty", "typed_at",
+        "size", "tells", "token", "tty", "typed_at",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
@@ -324,10 +324,6 @@ class ClientTerminal(Reader):
         """Times at which it came, and at which its person last typed; attaching counts."""
         self.tells = hello.get("tells") is True
         """True if it can tell the person something."""
-        self.titled = hello.get("title") is True
-        """True if the title of its window shows which program runs."""
-        self.title = ("", "")
-        """What that shows: the session's name, and the text."""
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True

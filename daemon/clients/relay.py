@@ -63,6 +63,8 @@ class Relay:
         """True if any client was ever shown the session."""
         self.echoes: Echoes | None = None
         """Made for the first client that predicts."""
+        self.served = True
+        """False until the creator has said what it wants: it may want the output from the beginning."""
         self.paced: Callable[[], object] = lambda: None
         """Called when readers have come further, or the program is to wait for one."""
         self.reports: Callable[[int, int, bool], str] = lambda *_: ""
@@ -351,7 +353,9 @@ class Relay:
             client.connection.flush()
 
     def trim(self) -> None:
-        """Drops the bytes that every reader has passed."""
+        """Drops the bytes that every reader has passed; none while the creator may want them, if they are few."""
+        if not (self.served or self.model.full):
+            return
         if self.log.head - self.log.base <= self.log.retained + TRIM_FROM:
             return
         readers = [*self.followers, *(client for client in self.clients.all if client.fed())]

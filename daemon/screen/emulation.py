@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sesh.daemon.screen.model import Model
+from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.screen.model import Model, Packer
 from sesh.loop.timers import Timers
 
 _AGAIN = 0.1
@@ -12,13 +13,15 @@ _AGAIN = 0.1
 
 
 class Emulation:
-    """Steps a model by a timer. `stepped` is called after each step."""
+    """Steps a model by a timer, and packs what it holds at rest. `stepped` is called after each step."""
 
-    def __init__(self, model: Model, timers: Timers, stepped: Callable[[], object]) -> None:
+    def __init__(self, log: OutputLog, model: Model, timers: Timers, stepped: Callable[[], object]) -> None:
         self._model, self._timers, self._stepped = model, timers, stepped
+        self._packer = Packer(log, model, timers)
 
     def stir(self) -> None:
         """Have the model follow output that has come, unless it is so little that it may wait for more."""
+        self._packer.stir()
         if not self._model.waits_for_more:
             self._timers.set("emulator", min(self._model.wait_time(), _AGAIN), self._step)
 

@@ -315,12 +315,13 @@ class Packer:
         self._log, self._model, self._timers = log, model, timers
         self._steps: Iterator[None] | None = None
         """The rest of the work on the scrollback, while that goes on."""
-        self.due_at = PACK_GAIN
+        self._due_at = PACK_GAIN
         """Sum of `log.head` and `model.position` from which on packing gains something."""
 
-    def arm(self) -> None:
-        """Packs after some time without output."""
-        self._timers.ensure("pack", PACK_AFTER, self._pack_if_quiet)
+    def stir(self) -> None:
+        """Pack after some time without output, if that gains anything."""
+        if self._log.head + self._model.position > self._due_at:
+            self._timers.ensure("pack", PACK_AFTER, self._pack_if_quiet)
 
     def _pack_if_quiet(self) -> None:
         left = self._log.appended_at + PACK_AFTER - time.monotonic()
@@ -336,5 +337,5 @@ class Packer:
                 self._timers.set("pack", 0, self._pack_if_quiet)
                 return
         self._steps = None
-        self.due_at = self._log.head + self._model.position + PACK_GAIN
+        self._due_at = self._log.head + self._model.position + PACK_GAIN
         system.give_back()

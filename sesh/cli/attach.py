@@ -53,8 +53,6 @@ class ViewWords(TypedDict, total=False):
 
 
 _DETACH_KEY = "C-\\"
-_WITHOUT_TITLE = ("", "dumb", "linux")
-"""Values of TERM for terminals without a window title."""
 
 
 def check(view: ViewWords) -> None:
@@ -76,7 +74,6 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
         lines=settings.replay_lines,
         predict=view.get("predict") or settings.predict,
         renew=settings.renew,
-        title=settings.title and os.environ.get("TERM", "") not in _WITHOUT_TITLE,
     )
 
 

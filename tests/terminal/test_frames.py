@@ -93,7 +93,6 @@ def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
 
 TOLD = {
     protocol.NOTICE: {"text", "name"},
-    protocol.TITLE: {"name", "text"},
     protocol.TELL: {"name", "state", "question"},
     protocol.SWITCH: {"name", "host", "rows_below"},
     protocol.DETACH: {"reason", "rows_below", "queries"},
@@ -118,7 +117,7 @@ def test_what_an_attached_client_is_told_is_what_its_type_says(sesh: Sesh) -> No
     for last in (protocol.DETACH, protocol.EXIT):
         name = sesh("--list", "--json").json()[0]["name"]
         with wire.connect(name) as client, greeted(name) as asking:
-            client.send(wire.greeting("attach", columns=80, rows=24, client=str(last), title=True, tells=True))
+            client.send(wire.greeting("attach", columns=80, rows=24, client=str(last), tells=True))
             list(told(client, protocol.SCREEN))
             if last == protocol.DETACH:
                 for verb, words in (

@@ -179,6 +179,16 @@ def test_a_session_that_runs_a_command_of_run_is_busy_and_the_command_goes_on(se
     assert faults(home, "work") == []
 
 
+def test_reloads_between_the_runs_of_a_busy_shell_disturb_none(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work")
+    for number in range(rounds(1, 8)):
+        reloading = home.start("--reload", "work")
+        answer = sesh("--run", "work", "--", f"echo {number}; (exit {number})")
+        assert (answer.code, answer.stdout) == (number, f"{number}\n")
+        assert reloading.wait(30) in (0, 1), "or it is busy"
+    assert faults(home, "work") == []
+
+
 def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Home) -> None:
     """As pip does it: what the daemon had not loaded by then is of the newer sesh, and does not fit what it had."""
     home.command = other(home, "sesh")
