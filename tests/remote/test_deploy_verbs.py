@@ -55,7 +55,9 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     assert again.code == 1
     one, theirs = again.json()["hosts"]
     assert (one["changed"], theirs["error"]["foreign"]) == (False, True)
+    assert theirs["error"]["message"].startswith("~/.local/bin/sesh on theirs ")
     assert "--force" in theirs["error"]["message"]
+    assert versions(foreign) == []
     assert foreign.read(".local/bin/sesh") == before
     message = f"work runs on another build of sesh {__version__} than what is installed here"
     assert told(home) == ("warning", message)
