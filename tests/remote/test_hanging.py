@@ -10,6 +10,7 @@ from sesh.ops import lookup
 from tests.remote.farm import Farm
 from tests.remote.hanging import WAYS
 from tests.remote.test_live import Row, Watch, held, known, label
+from tests.remote.via import Beside
 from tests.support import PROMPT, Home, processes, wait_until
 
 
@@ -23,12 +24,38 @@ def answering(rows: list[Row]) -> set[str]:
     return {row["host"] for row in rows if "stale" not in row}
 
 
+def test_a_host_whose_sesh_is_stopped_holds_up_no_other_and_leaves_nothing_behind(
+    home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each list left an ssh behind for a host whose sesh was stopped."""
+    monkeypatch.setattr(lookup, "PATIENCE", 3)  # the other one answers in time, however busy this machine is
+    far, sound = beside("hangs"), beside("sound")
+    known(home, far, sound)
+    far.stops()
+    rows = home.sesh("--list", "--json").json()
+    assert [(row["host"], row["name"], "stale" in row) for row in rows] == [
+        ("hangs", "work", True),
+        ("sound", "work", False),
+    ]
+    wait_until(lambda: not far.held(), what="the list leaves no link")
+    watched = watch()
+    watched.until(lambda rows: "sound" in answering(rows))
+    changed = label(sound, "1")
+    watched.until(lambda rows: changed(rows) and {"hangs", "sound"} == {row["host"] for row in rows})
+    opened = home.terminal("@sound", "other")
+    opened.wait_for(PROMPT)
+    opened.type("\x1c")
+    assert opened.exit_code() == 0
+    watched.close()
+    wait_until(lambda: not far.held(), what="so does one that was open")
+
+
+@pytest.mark.soak
 @pytest.mark.needs("bash")
-@pytest.mark.parametrize("way", [pytest.param(way, marks=() if way == "stopped" else pytest.mark.soak) for way in WAYS])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
     home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """Each list left an ssh behind for a host whose sesh was stopped."""
     monkeypatch.setattr(lookup, "PATIENCE", 6)  # the other one answers in time, however busy this machine is
     farm.strict, farm.patience = False, 0.0  # what hangs there stays
     far, sound = farm.host("hangs", proxied=True), farm.host("sound")
