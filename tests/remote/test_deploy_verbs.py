@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from sesh.about import __version__
@@ -42,6 +44,7 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     before = foreign.read(".local/bin/sesh")
     build = bundle.build
 
+    @functools.cache
     def newer(platform: Platform, python: Python) -> bundle.Bundle:
         return bundle.Bundle({**build(platform, python).files, "lib/sesh/newer.py": b""})
 
