@@ -68,7 +68,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(workers, "_LEAVING", 0.1)  # those that say nothing do not hear that they are to end
-    monkeypatch.setattr(lookup, "PATIENCE", 10.0)
+    monkeypatch.setattr(lookup, "PATIENCE", 60.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
     yield own
     own.over.set()
