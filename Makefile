@@ -13,7 +13,8 @@ GROUPS := -q -e '.[mcp]' --group dev
 UNITS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
 WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 5)
 TIMES := .pytest_cache/seconds.json
-PYTEST = $(BIN)/pytest --dist worksteal -m 'not soak'
+# Bytecode is written whatever the environment says: each worker would compile pytest anew.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist worksteal -m 'not soak'
 
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
@@ -67,7 +68,7 @@ test-packages: $(STAMP)
 # In two runs: what the second one starts is a fork of its workers, which are smaller without what the first one loads.
 test: test-packages
 	@# In a new clone each worker would compile all of it.
-	@[ -d tests/terminal/__pycache__ ] || $(BIN)/pytest -q --collect-only >/dev/null
+	@[ -d tests/terminal/__pycache__ ] || $(PYTEST) -q --collect-only >/dev/null
 ifeq ($(ARGS),)
 	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
 	TIMES=$(TIMES) $(PYTEST) -n $(UNITS) tests/unit tests/fuzz

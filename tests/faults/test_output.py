@@ -11,22 +11,29 @@ from sesh import protocol
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
 
-FLOOD = r'read go; yes "$(printf "%0120d\033[K" 0)" | head -n 80000; seq 1 3000; : >done; exec cat'
+FLOOD = r'read go; yes "$(printf "%0120d\033[K" 0)" | head -n 20000; seq 1 3000; : >done; exec cat'
 """More than the emulator may be behind, in a form that takes no short cut."""
 
 
-def test_what_the_emulator_is_far_behind_waits_and_is_not_lost(
-    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The program waits for the emulator."""
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator may be behind by a quarter of what it usually may, and comes on in no lull."""
+    for name in ("pty.output_log.LARGEST", "screen.model.LARGEST"):
+        monkeypatch.setattr(f"sesh.daemon.{name}", 2 << 20)
+    monkeypatch.setattr("sesh.daemon.screen.model.BURST", 3 << 19)
     monkeypatch.setattr("sesh.daemon.screen.model.LULL", 1000.0)
+
+
+@pytest.mark.usefixtures("narrow")
+def test_what_the_emulator_is_far_behind_waits_and_is_not_lost(daemons: Daemons, home: Home) -> None:
+    """The program waits for the emulator."""
     pid = daemons.quiet("work", FLOOD, directory=home.path, persist=False)
     begun = daemons.ask("work", "status")["session"]["position"]
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
     daemons.wait_for("work", "\n3000", timeout=60)  # asked before the flood's last bytes it would not wait for them
     assert daemons.show("work", "logs", lines=3001).split("\n") == [f"{0:0120}", *map(str, range(1, 3001)), ""]
-    size = 80_000 * (120 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
+    size = 20_000 * (120 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
     assert daemons.ask("work", "status")["session"]["position"] == begun + size
     assert resident(pid) < 60 << 20
 
@@ -64,7 +71,7 @@ import sys, tty
 tty.setraw(0)
 print("ready", end="", flush=True)
 sys.stdin.buffer.read1(1)
-sys.stdout.buffer.write({unit!r} * (60_000 // len({unit!r})))
+sys.stdout.buffer.write({unit!r} * (300_000 // len({unit!r})))
 sys.stdout.buffer.write(b"\\x18\\x1b[?69l\\x1b[m\\x1b[2J\\x1b[Hend of it\\r\\n")
 sys.stdout.flush()
 while key := sys.stdin.buffer.read1(1):
@@ -73,8 +80,12 @@ while key := sys.stdin.buffer.read1(1):
 """
 
 
-def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_echo(home: Home) -> None:
+def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_echo(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It cost the emulator minutes."""
+    monkeypatch.setattr("sesh.daemon.screen.model.TOO_LONG", 1.0)
+    monkeypatch.setattr("sesh.daemon.screen.model.LITTLE", 4 << 10)
     program = home.write("program.py", PROGRAM.format(unit=b"a\x1b[1000000000000000000b\x1b[31m"))
     first = home.terminal("work", "--", sys.executable, program, columns=300, rows=100)
     first.wait_for("ready")

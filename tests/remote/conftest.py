@@ -46,7 +46,6 @@ def light(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     own = tmp_path_factory.getbasetemp()
     folder = str(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)  # all workers of a run have it
     monkeypatch.setattr("sesh.remote.deploy.bundle.build", light.building(folder))
-    monkeypatch.setattr("sesh.remote.deploy.deploy._unpack_source", light.source)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Deploys that cost little, for tests of all else in them: the bundle brings its modules compiled and without their
-sources, only those that verbs load, and the host neither compiles any nor waits for its disk, and tries two verbs. What
-is sent, verified, unpacked, tried and put into service is the same besides.
+sources, only those that verbs load, and a smoke test that tries one verb. What is sent, verified, unpacked, tried and
+put into service is the same besides.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
 
-from sesh.remote.deploy import bundle, deploy
+from sesh.remote.deploy import bundle
 from sesh.remote.deploy.survey import Platform, Python
 
 Build = Callable[[Platform, Python], bundle.Bundle]
 
-_LEFT_OUT = b"        self._compile(target)\n        _sync_tree(target)\n"
 _LOADED = re.compile(r"lib/(ptyprocess|pyte|sesh|wcwidth)/(?!_wcwidth_c\.|table_grapheme_overrides/_known_)")
 _SMOKE = "lib/sesh/remote/deploy/smoke.py"
-_TRIED = (b'("--version",)', b'"--print"')
+_TRIAL = b"""import subprocess, sys
+done = subprocess.run([sys.argv[1], "--version"], stdout=subprocess.PIPE, text=True)
+sys.exit(done.returncode or not done.stdout.endswith(f" {sys.argv[2]}\\n"))
+"""
 _HEADER = importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + bytes(8)  # PEP 552: by a hash that nobody checks
-_whole_build, _whole_source = bundle.build, deploy._unpack_source
+_whole_build = bundle.build
 
 
 def building(folder: str) -> Build:
@@ -39,7 +41,7 @@ def building(folder: str) -> Build:
                 files = {
                     path: data for path, data in _whole_build(platform, python).files.items() if _LOADED.match(path)
                 }
-                files[_SMOKE] = _shorter(files[_SMOKE])
+                files[_SMOKE] = _TRIAL
                 made = bundle.Bundle(_compiled(files) if python.minor == sys.version_info[:2] else files)
                 with open(f"{path}.new", "wb") as kept:
                     pickle.dump((made.files, made.packed()), kept)
@@ -51,22 +53,6 @@ def building(folder: str) -> Build:
         return made
 
     return build
-
-
-def _shorter(smoke: bytes) -> bytes:
-    """The smoke test with fewer trials; one deploy in test_deploy.py makes all of them."""
-    lines = smoke.splitlines(keepends=True)
-    first, last = lines.index(b"    return [\n") + 1, lines.index(b"    ]\n")
-    kept = [line for line in lines[first:last] if any(verb in line for verb in _TRIED)]
-    assert len(kept) == len(_TRIED) < last - first
-    return b"".join([*lines[:first], *kept, *lines[last:]])
-
-
-def source() -> bytes:
-    """What runs on the host, less what takes long."""
-    whole = _whole_source()
-    assert whole.count(_LEFT_OUT) == 1
-    return whole.replace(_LEFT_OUT, b"")
 
 
 def _compiled(files: dict[str, bytes]) -> dict[str, bytes]:

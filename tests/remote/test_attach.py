@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -201,8 +202,9 @@ def test_the_display_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) 
     assert len(set(displays)) == 2, displays
 
 
-def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, farm: Farm) -> None:
-    far = farm.host("box", installed=False)
+def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, beside: Beside) -> None:
+    far = beside("box", path="/usr/bin:/bin")
+    os.unlink(far.launcher)
     declined = home.terminal("@box", "work")
     declined.wait_for("@box has no sesh; deploy it there? [Y/n]")
     declined.type("n\r")

@@ -22,19 +22,18 @@ _FEW = 8
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the limit of another process")
 def test_without_a_descriptor_left_the_client_stays_and_comes_back(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ended: it could not load the emulator that tells the row under the notice."""
     hasty(monkeypatch)
-    far = farm.host("box", proxied=True)
+    far = beside("box")
     terminal = attached(home, "@box", "work")
     limits = resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE, (_FEW, limits[1]))
-    far.proxy.silence()
+    far.strand()
     terminal.wait_for("Too many open files here")
     terminal.type("typed")
     resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE, limits)
-    far.proxy.restore()
     shows(terminal, f"{PROMPT} typed")
     assert not any("files" in row for row in terminal.screen())
 

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
+import shlex
 
 from sesh import protocol, wire
-from tests.remote.farm import Far, Farm
+from tests.remote.via import Beside
 from tests.support import PROMPT, Home, processes, wait_until
 
 
-def bridges(far: Far) -> list[int]:
-    """Pids of the bridges on the host; the daemons that they started bear their words too."""
-    rows = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    all_ = {
-        int(row.split()[0]) for row in rows.splitlines() if row.endswith("/sesh --bridge") and "/bin/sh " not in row
-    }
-    daemons = {far.sesh("--status", name, "--json").json()["daemon_pid"] for name in far.names()}
-    return sorted((all_ & set(far.processes())) - daemons)
-
-
 def test_nothing_that_login_files_print_confuses_the_frames_and_sesh_in_the_path_will_do(
-    home: Home, farm: Farm
+    home: Home, beside: Beside
 ) -> None:
-    far = farm.host("box", installed=False)
-    with open(farm.ground.runtime.launcher, "rb") as file:
-        far.write("bin/sesh", file.read(), 0o755)
-    far.write(".bashrc", f'PATH="$HOME/bin:$PATH"\n{far.read(".bashrc")}')
+    far = beside("box")  # where sesh is in the PATH alone
     almost, parts = protocol.BRIDGE[:-2].decode("latin-1"), protocol.BRIDGE[:5].decode("latin-1") * 50
-    far.login_files(f"{'x' * 3_000_000}\x1b[2J\x1b]0;title\x07\x1bc{almost}!\n{parts}")
+    banner = far.write("banner", f"{'x' * 3_000_000}\x1b[2J\x1b]0;title\x07\x1bc{almost}!\n{parts}")
+    login = far.write("login", f'#!/bin/sh\ncat {banner}\nexec "$@"\n', 0o755)
+    way = json.dumps(shlex.join([login, *far.way]))
+    home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {way}\n")
     done = home.sesh("@box", "--exec", "--print", "--", "echo", "out")
     assert (done.code, done.stdout, done.stderr) == (0, "out\n", "")
 
 
-def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home, farm: Farm) -> None:
-    far = farm.host("box", installed=False)
+def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home, beside: Beside) -> None:
+    far = beside("box")
+    os.unlink(far.launcher)
     for program, message in (
         ("#!/bin/sh\necho 'it broke' >&2\nexit 3\n", "exit 3): it broke"),
         ("#!/bin/sh\nexit 0\n", "exit 0)"),
@@ -47,18 +39,19 @@ def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home,
         assert message in done.stderr
 
 
-def test_a_bridge_that_is_killed_is_a_lost_link_and_none_stays_when_its_link_has_gone(home: Home, farm: Farm) -> None:
-    far = farm.host("box", proxied=True)
+def test_a_bridge_that_is_killed_is_a_lost_link_and_none_stays_when_its_link_has_gone(
+    home: Home, beside: Beside
+) -> None:
+    far = beside("box")
     terminal = home.terminal("@box", "work")
     terminal.wait_for(PROMPT)
-    (bridge,) = bridges(far)
+    (bridge,) = far.held()
     processes.kill([bridge])
     terminal.type("echo back-$((40+2))\r")
     terminal.wait_for("back-42")
-    wait_until(lambda: len(bridges(far)) == 1)
+    wait_until(lambda: far.held() and bridge not in far.held())
     terminal.signal(9)
-    far.proxy.cut()
-    wait_until(lambda: not bridges(far), what="no bridge is left over")
+    wait_until(lambda: not far.held(), what="no bridge is left over")
     assert far.names() == ["work"]
     assert os.path.exists(os.path.join(far.directory, "work.sock"))
 

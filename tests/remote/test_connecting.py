@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from tests.remote.accounts import ROOT
-from tests.remote.farm import Far, Farm
+from tests.remote.farm import Farm
 from tests.support import PROMPT, Home, Terminal
 
 LINE = "connecting to box …"
@@ -23,10 +23,11 @@ def wait_for_line(terminal: Terminal, text: str = LINE) -> None:
     assert len(rows[row]) <= column
 
 
-def swallowing(farm: Farm) -> Far:
-    far = farm.host("box", proxied=True)
-    far.proxy.silence()
-    return far
+@pytest.fixture
+def swallowing(home: Home) -> None:
+    """A host from which nothing comes until there is a file `gone`, and that is closed then."""
+    line = "until test -e ~/gone; do sleep 0.05; done; echo Connection closed >&2; exit 255"
+    home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = \"sh -c '{line}' -\"\n")
 
 
 @pytest.mark.parametrize(
@@ -38,11 +39,9 @@ def swallowing(farm: Farm) -> Far:
     ],
     ids=["attach", "job", "other verbs"],
 )
-def test_a_host_that_swallows_packets_is_named_and_left_at_once(
-    home: Home, farm: Farm, words: list[str], key: bytes
-) -> None:
+@pytest.mark.usefixtures("swallowing")
+def test_a_host_that_swallows_packets_is_named_and_left_at_once(home: Home, words: list[str], key: bytes) -> None:
     r"""`--exec` took Ctrl-C for the end of ssh: `no reason given`, 125; Ctrl-\ dumped the core of other verbs."""
-    far = swallowing(farm)
     terminal = home.terminal(command=["sh", "-c", 'printf "before "; exec "$@"', "sh", *home.command, *words])
     before = terminal.first_termios
     wait_for_line(terminal)
@@ -53,12 +52,10 @@ def test_a_host_that_swallows_packets_is_named_and_left_at_once(
     assert LINE not in terminal.text()
     assert re.fullmatch(r"before (\^[C\\])?(sesh: )?(interrupted)?", "".join(told)), told
     assert terminal.termios() == before
-    far.proxy.restore()
-    assert far.names() == []
 
 
-def test_a_job_that_is_stopped_leaves_no_line_behind(home: Home, farm: Farm) -> None:
-    swallowing(farm)
+@pytest.mark.usefixtures("swallowing")
+def test_a_job_that_is_stopped_leaves_no_line_behind(home: Home) -> None:
     shell = home.terminal(command=["bash", "--norc", "--noprofile", "-i"], env={"PS1": "$ "})
     shell.wait_for("$")
     shell.type(f"{shlex.join(home.command)} @box --list\r")
@@ -75,11 +72,11 @@ def test_a_job_that_is_stopped_leaves_no_line_behind(home: Home, farm: Farm) -> 
     assert "connecting to" not in shell.text()
 
 
-def test_a_host_that_cannot_be_reached_is_told_of_on_the_row_that_was_free(home: Home, farm: Farm) -> None:
-    far = swallowing(farm)
+@pytest.mark.usefixtures("swallowing")
+def test_a_host_that_cannot_be_reached_is_told_of_on_the_row_that_was_free(home: Home) -> None:
     terminal = home.terminal("@box", "work", columns=120)
     wait_for_line(terminal)
-    far.proxy.cut()
+    home.write("gone", "")
     terminal.exit_code()
     assert [line[:26] for line in terminal.text().splitlines() if line] == ["sesh: cannot reach box: Co"]
 

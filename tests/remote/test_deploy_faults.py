@@ -91,15 +91,13 @@ def old_version(far: Far) -> str:
     return "old\n"
 
 
-def test_r28_a_host_without_python_is_told_so(here: Home, farm: Farm, bare: str) -> None:
+def test_r28_a_host_without_python_is_told_so_and_an_old_one_is_named_with_its_version(
+    here: Home, farm: Farm, bare: str
+) -> None:
     far = farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
     error = refused(step="python")
     assert "box has no Python 3.10 or newer (it has no Python)" in str(error)
     assert not far.exists(".local/share/sesh")
-
-
-def test_r28_an_old_python_is_named_with_its_version(here: Home, farm: Farm, bare: str) -> None:
-    farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
     for name, text in (
         ("python3", "echo Python 3.8.10"),
         ("python", "echo Python 2.7.18 >&2"),
@@ -138,20 +136,12 @@ def test_r28_a_full_disk_is_told_so_and_the_old_version_stays(
     os.makedirs(os.path.join(far.home, VERSIONS))
     mounted("-t", "tmpfs", "-o", f"size=1m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
     said = old_version(far)
-    error = refused(step="upload")
-    assert re.search(r"space in \S+/\.local/share/sesh\b.*\d+ MB", str(error))
-    assert (versions(far), litter(far)) == (["0.0.1-old"], [])
-    assert far.run(PROGRAM).stdout == said
-
-
-@pytest.mark.usefixtures("light")
-def test_a_disk_that_fills_while_unpacking_is_told_so(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
-    far = farm.host("box", installed=False)
-    os.makedirs(os.path.join(far.home, VERSIONS))
-    mounted("-t", "tmpfs", "-o", f"size=4m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
-    assert "not enough space in" in str(refused(step="unpack"))
-    assert (versions(far), litter(far)) == ([], [])
-    assert not far.exists(".local/share")
+    for step in ("upload", "unpack"):
+        error = refused(step=step)
+        assert re.search(r"not enough space in \S+/\.local/share/sesh\b.*\d+ MB", str(error))
+        assert (versions(far), litter(far)) == (["0.0.1-old"], [])
+        assert far.run(PROGRAM).stdout == said
+        mounted("-o", "remount,size=4m", os.path.join(far.home, ".local"))
 
 
 @pytest.mark.usefixtures("light")
@@ -163,16 +153,6 @@ def test_r28_a_home_that_cannot_be_written_is_told_so(here: Home, farm: Farm, mo
     assert re.search(r"cannot write \S+/versions/\S+ on the host: Read-only file system$", str(refused(step="upload")))
     assert versions(far) == ["0.0.1-old"]
     assert far.run(PROGRAM).stdout == said
-
-
-@pytest.mark.usefixtures("light")
-def test_a_program_that_is_not_ours_stays_and_nothing_is_sent(here: Home, farm: Farm) -> None:
-    far = farm.host("box", installed=False)
-    far.write(PROGRAM, "#!/bin/sh\necho mine\n", 0o755)
-    error = str(refused(step="switch"))
-    assert error.startswith("~/.local/bin/sesh on box ")
-    assert "--force" in error
-    assert (far.run(PROGRAM).stdout, versions(far)) == ("mine\n", [])
 
 
 @pytest.mark.usefixtures("light")
@@ -201,6 +181,6 @@ def test_a_version_that_does_not_work_over_there_is_not_switched_to(
     mounted("-t", "tmpfs", "-o", f"noexec,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
     old_version(far)
     error = refused(step="smoke_test")
-    assert "`sesh --version` ended with 126" in str(error)
+    assert re.search("the new version does not work on the host: .*ermission denied", str(error))
     assert (versions(far), litter(far)) == (["0.0.1-old"], [])
     assert "0.0.1-old" in far.read(PROGRAM)

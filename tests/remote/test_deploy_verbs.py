@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from sesh.about import __version__
@@ -42,6 +44,7 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     before = foreign.read(".local/bin/sesh")
     build = bundle.build
 
+    @functools.cache
     def newer(platform: Platform, python: Python) -> bundle.Bundle:
         return bundle.Bundle({**build(platform, python).files, "lib/sesh/newer.py": b""})
 
@@ -55,7 +58,9 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     assert again.code == 1
     one, theirs = again.json()["hosts"]
     assert (one["changed"], theirs["error"]["foreign"]) == (False, True)
+    assert theirs["error"]["message"].startswith("~/.local/bin/sesh on theirs ")
     assert "--force" in theirs["error"]["message"]
+    assert versions(foreign) == []
     assert foreign.read(".local/bin/sesh") == before
     message = f"work runs on another build of sesh {__version__} than what is installed here"
     assert told(home) == ("warning", message)

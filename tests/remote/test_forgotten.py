@@ -10,6 +10,7 @@ import pytest
 
 from sesh.ops import lookup
 from tests.remote.farm import Farm
+from tests.remote.via import Beside
 from tests.support import ROOT, Home, processes, wait_until
 
 
@@ -20,18 +21,18 @@ def kept(home: Home) -> list[str]:
 
 
 def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was completed from then on, for a host that nobody knew."""
-    far = farm.host("box", proxied=True)
+    far = beside("box")
     assert home.sesh("@box", "--list").code == 0
-    far.proxy.silence()
+    far.stops()
     monkeypatch.setattr(lookup, "PATIENCE", 60)
-    asked = len(farm.calls())
+    asked = len(far.links())
     listed = home.start("--list")
-    wait_until(lambda: len(farm.calls()) > asked)
+    wait_until(lambda: len(far.links()) > asked)
     assert home.sesh("--forget", "@box").code == 0
-    far.proxy.restore()
+    far.goes_on()
     listed.communicate(timeout=30)
     assert (listed.returncode, kept(home)) == (0, [])
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 import pytest
 
 from sesh.ops import lookup
-from tests.remote.farm import Farm
+from tests.remote.farm import Far, Farm
 from tests.remote.hanging import WAYS
 from tests.remote.test_live import Row, Watch, held, known, label
+from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, processes, wait_until
 
 
@@ -23,23 +25,14 @@ def answering(rows: list[Row]) -> set[str]:
     return {row["host"] for row in rows if "stale" not in row}
 
 
-@pytest.mark.needs("bash")
-@pytest.mark.parametrize("way", [pytest.param(way, marks=() if way == "stopped" else pytest.mark.soak) for way in WAYS])
-def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
-    home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    """Each list left an ssh behind for a host whose sesh was stopped."""
-    monkeypatch.setattr(lookup, "PATIENCE", 6)  # the other one answers in time, however busy this machine is
-    farm.strict, farm.patience = False, 0.0  # what hangs there stays
-    far, sound = farm.host("hangs", proxied=True), farm.host("sound")
-    known(home, far, sound)
-    WAYS[way](far)
+def holds_up_no_other(home: Home, watch: Watch, sound: Far | There, links_left: Callable[[], object]) -> None:
+    """Lists that are asked for, and those that stay open, show the host `sound` beside `hangs`, and leave no link."""
     rows = home.sesh("--list", "--json").json()
     assert [(row["host"], row["name"], "stale" in row) for row in rows] == [
         ("hangs", "work", True),
         ("sound", "work", False),
     ]
-    wait_until(lambda: not [line for line in links(farm) if "--bridge" in line], what="the list leaves no link")
+    wait_until(lambda: not links_left(), what="the list leaves no link")
     watched = watch()
     watched.until(lambda rows: "sound" in answering(rows))
     changed = label(sound, "1")
@@ -49,7 +42,32 @@ def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
     opened.type("\x1c")
     assert opened.exit_code() == 0
     watched.close()
-    wait_until(lambda: not [line for line in links(farm) if "--bridge" in line], what="so does one that was open")
+    wait_until(lambda: not links_left(), what="so does one that was open")
+
+
+def test_a_host_whose_sesh_is_stopped_holds_up_no_other_and_leaves_nothing_behind(
+    home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each list left an ssh behind for a host whose sesh was stopped."""
+    monkeypatch.setattr(lookup, "PATIENCE", 3)  # the other one answers in time, however busy this machine is
+    far, sound = beside("hangs"), beside("sound")
+    known(home, far, sound)
+    far.stops()
+    holds_up_no_other(home, watch, sound, far.held)
+
+
+@pytest.mark.soak
+@pytest.mark.needs("bash")
+@pytest.mark.parametrize("way", WAYS)
+def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
+    home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(lookup, "PATIENCE", 6)
+    farm.strict, farm.patience = False, 0.0  # what hangs there stays
+    far, sound = farm.host("hangs", proxied=True), farm.host("sound")
+    known(home, far, sound)
+    WAYS[way](far)
+    holds_up_no_other(home, watch, sound, lambda: [line for line in links(farm) if "--bridge" in line])
 
 
 def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(home: Home, farm: Farm, watch: Watch) -> None:

@@ -139,7 +139,7 @@ def test_listed_paths_are_mirrored_to_the_same_place_in_home(
 
 
 @pytest.mark.needs("rsync")
-def test_what_has_not_changed_costs_no_connection_and_no_process(
+def test_what_has_not_changed_costs_no_connection_and_no_process_as_with_the_variable_that_turns_it_off(
     farm: Farm,
     here: Home,
     listing: Listing,
@@ -163,6 +163,12 @@ def test_what_has_not_changed_costs_no_connection_and_no_process(
     os.utime(here.write("b", "TWO"), ns=(status.st_atime_ns, status.st_mtime_ns))
     assert (pushed(far).pushed, far.read("b")) == (["b"], "TWO"), "rsync alone looks at size and mtime"
     assert len(farm.connections()) > calls
+    here.write("a/file", "more")
+    listing("a", "absent")
+    monkeypatch.setenv("SESH_NO_SYNC", "1")
+    calls = len(farm.calls())
+    result = sync(Destination("box"))
+    assert (result.ok, result.pushed, len(farm.calls())) == (True, [], calls)
 
 
 @pytest.mark.needs("rsync")
@@ -223,6 +229,14 @@ def test_what_is_not_there_or_leaves_home_is_told_and_the_rest_is_pushed(
     told = capfd.readouterr().err.splitlines()
     assert (len(told), told[0]) == (4, "sesh: absent is not synced to box: does not exist")
     assert not far.exists("out")
+    here.write("deep/a", "1")
+    here.write("b", "1")
+    listing("deep/a", "b")
+    os.chmod(far.home, 0o500)  # it cannot be written
+    result = sync(Destination("box"))
+    os.chmod(far.home, 0o700)
+    assert list(result.failed) == ["deep/a", "b"]
+    assert all("ermission denied" in reason for reason in result.failed.values()), result.failed
 
 
 @pytest.mark.needs("rsync")
@@ -362,15 +376,6 @@ def test_a_home_that_is_the_same_over_there_is_left_alone(
     assert [name for name in os.listdir(far.home) if name.startswith(".sesh-")] == []
 
 
-def test_the_variable_turns_it_off(farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch) -> None:
-    farm.host("box", installed=False)
-    here.write("a", "1")
-    listing("a", "absent")
-    monkeypatch.setenv("SESH_NO_SYNC", "1")
-    result = sync(Destination("box"))
-    assert (result.ok, result.pushed, farm.calls()) == (True, [], [])
-
-
 @pytest.mark.needs("rsync")
 @pytest.mark.parametrize("missing", FEWER)
 def test_what_a_cut_left_undone_is_done_the_next_time(
@@ -398,18 +403,3 @@ def test_what_a_cut_left_undone_is_done_the_next_time(
     far.proxy.restore()
     assert pushed(far).pushed == ["large"]
     assert os.path.getsize(f"{far.home}/large/file") == 6_000_000
-
-
-@pytest.mark.needs("rsync")
-def test_a_home_that_cannot_be_written_is_told(
-    farm: Farm, here: Home, listing: Listing, events: Callable[[], list[dict[str, Any]]]
-) -> None:
-    far = farm.host("box", installed=False)
-    here.write("deep/a", "1")
-    here.write("b", "1")
-    listing("deep/a", "b")
-    os.chmod(far.home, 0o500)
-    result = sync(Destination("box"))
-    os.chmod(far.home, 0o700)
-    assert list(result.failed) == ["deep/a", "b"]
-    assert all("ermission denied" in event["stderr"] for event in events() if event["event"] == "sync_path_failed")

@@ -162,11 +162,11 @@ def test_what_jobs_print_comes_back(home: Home, beside: Beside) -> None:
     assert (value["host"], value["command"], value["exit_code"]) == ("box", ["sh", "-c", script], 4)
 
 
-def test_programs_beside_the_launcher_are_found_over_there(home: Home, farm: Farm) -> None:
+def test_programs_beside_the_launcher_are_found_over_there(home: Home, beside: Beside) -> None:
     """sshd's PATH lacks ~/.local/bin, and no login file is read for a command: agents and their hooks stand there."""
-    far = farm.host("box")
-    far.write(".local/bin/agent", "#!/bin/sh\ncommand -v sesh; echo $PATH", 0o755)
-    folder = os.path.join(far.home, ".local/bin")
+    far = beside("box", path="/usr/bin:/bin")
+    far.write("bin/agent", "#!/bin/sh\ncommand -v sesh; echo $PATH", 0o755)
+    folder = os.path.join(far.path, "bin")
     found, path = home.sesh("@box", "--exec", "--print", "--", "agent").stdout.split("\n")[:2]
     assert (found, path.split(":")[-1], path.count(folder)) == (f"{folder}/sesh", folder, 1)
 
@@ -191,21 +191,14 @@ def test_directories_are_meant_over_there(home: Home, beside: Beside) -> None:
     assert home.sesh("@box", "--status", "work", "--json").json()["cwd"] == f"{far.path}/project"
 
 
-def test_r26_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything_runs(home: Home, farm: Farm) -> None:
-    farm.host("box")
+def test_r26_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything_runs(home: Home) -> None:
+    home.write("bin/ssh", "#!/bin/sh\ntouch ~/called\n", 0o755)
     for word in ("-oProxyCommand=touch x", "a\nb;$(x)"):  # the others: unit/remote/test_destination
         done = home.sesh(f"@{word}", "--list", "--json")
         assert (done.code, done.json()["error"]["code"]) == (2, "invalid_host"), word
         done = home.sesh(f"@{word}", "work")
         assert (done.code, done.stderr.count("\n")) == (2, 1), word
-    assert farm.calls() == []
-
-
-def test_a_host_without_sesh_is_told_with_the_words_to_type(home: Home, farm: Farm) -> None:
-    farm.host("box", installed=False)
-    done = home.sesh("@box", "--exec", "--", "true")
-    assert (done.code, done.stderr.count("\n"), "sesh --deploy @box" in done.stderr) == (125, 1, True)
-    assert home.sesh("@box", "--open", "x", "--json").json()["error"]["code"] == "not_deployed"
+    assert not os.path.exists(os.path.join(home.path, "called"))
 
 
 def test_output_and_code_of_a_run_come_from_over_there(home: Home, beside: Beside) -> None:

@@ -26,12 +26,12 @@ class There(Home):
     no sesh.
     """
 
-    def __init__(self, word: str, near: Home) -> None:
+    def __init__(self, word: str, near: Home, path: str) -> None:
         super().__init__()
         self.word, self.near = word, near
         self._links = os.path.join(self.root, "links")
         self.down, self.halt = os.path.join(self.root, "down"), os.path.join(self.root, "halt")
-        self.env["PATH"] = f"{self.path}/bin:{os.environ['PATH']}"
+        self.env["PATH"] = path or f"{self.path}/bin:{os.environ['PATH']}"
 
     @property
     def at(self) -> str:
@@ -154,9 +154,9 @@ class Beside:
 
         monkeypatch.setattr(programs, "start", begin)
 
-    def __call__(self, word: str) -> There:
-        """A new host."""
-        far = self.hosts[word] = There(word, self.home)
+    def __call__(self, word: str, path: str = "") -> There:
+        """A new host; `path`: its PATH, in which its own sesh is not."""
+        far = self.hosts[word] = There(word, self.home, path)
         ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
         text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())
         self.home.write(".config/sesh/config.toml", text)

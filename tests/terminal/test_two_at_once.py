@@ -184,6 +184,8 @@ def cleared(home: Home) -> Iterator[None]:
 @pytest.mark.parametrize("name", PAIRS)
 def test_two_at_once(home: Home, name: str) -> None:
     """Each pair meets at other locks: of each verb that creates, ends or renames one stands here."""
-    for number in range(rounds(2, 50)):  # each of them goes on first once
+    first, _, second = name.partition("_and_")
+    few = 1 if second.startswith(first) else 2  # where they are not alike each of them goes on first once
+    for number in range(rounds(few, 50)):
         with cleared(home):
             PAIRS[name](Race(home, number))

@@ -23,6 +23,7 @@ from sesh.typed import (
     pressed,
     tokens,
 )
+from tests.support import rounds
 
 WHOLE = [
     b"a", b"\r", b"\x7f", b"\x00", "é".encode(), "日".encode(), "😀".encode(), b"\x1bx", b"\x1b\r", b"\x1b]", b"\x1bP",
@@ -67,7 +68,7 @@ def test_a_control_sequence_without_end_is_cut_off() -> None:
     assert is_report(data[:LONGEST])
 
 
-@settings(max_examples=1000)
+@settings(max_examples=rounds(200, 10_000))
 @given(st.lists(PIECES, max_size=12).map(b"".join), st.lists(st.integers(0, 80), max_size=12))
 def test_any_cutting_gives_the_same_tokens_and_nothing_is_lost(data: bytes, places: list[int]) -> None:
     edges = sorted({0, len(data), *(min(place, len(data)) for place in places)})
@@ -77,7 +78,7 @@ def test_any_cutting_gives_the_same_tokens_and_nothing_is_lost(data: bytes, plac
     assert all(whole)
 
 
-@settings(max_examples=300)
+@settings(max_examples=rounds(100, 3000))
 @given(st.binary(max_size=30), st.integers(0, 40))
 def test_the_end_of_a_paste_is_seen_however_it_is_cut(text: bytes, cut: int) -> None:
     data = text.replace(PASTE_END, b"") + PASTE_END + b"x"

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from sesh.errors import Refused
 from sesh.ops import integrate
+from tests.support import rounds
 
 AGENTS = tuple(integrate.AGENTS)
 LAUNCHER = "/opt/my tools/it's/sesh"
@@ -233,7 +234,9 @@ _SETTINGS = st.builds(
 )
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=rounds(30, 1000)
+)
 @given(value=_SETTINGS, data=st.data(), agent=st.sampled_from(AGENTS))
 def test_any_document_comes_back_byte_for_byte(value: dict[str, Any], data: st.DataObject, agent: str) -> None:
     text = data.draw(_written(value))

@@ -15,6 +15,7 @@ import pytest
 from sesh.errors import LoginRefused, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import lookup
+from sesh.reach import workers
 from sesh.reach.caller import Caller
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
@@ -66,7 +67,8 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     own, others = World(), set(threading.enumerate())
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
-    monkeypatch.setattr(lookup, "PATIENCE", 10.0)
+    monkeypatch.setattr(workers, "_LEAVING", 0.1)  # those that say nothing do not hear that they are to end
+    monkeypatch.setattr(lookup, "PATIENCE", 60.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
     yield own
     own.over.set()

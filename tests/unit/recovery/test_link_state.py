@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sesh import link_state
 from sesh.errors import LoginRefused
 from sesh.link_state import LOST_AFTER, QUIET, SILENT, LinkState
+from tests.support import rounds
 
 START = 1000.0
 ASK, BEGIN, END = range(3)
@@ -379,7 +380,7 @@ class Links(RuleBasedStateMachine):
             assert self.state.due <= max(self.now, self.begun[-1] if self.begun else 0) + link_state.LONGEST_PACE + 60
 
 
-Links.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+Links.TestCase.settings = settings(max_examples=rounds(40, 1000), stateful_step_count=30, deadline=None)
 TestLinks = Links.TestCase
 
 

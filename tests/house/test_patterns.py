@@ -1,0 +1,17 @@
+"""No pattern that meets a stranger's bytes takes time out of proportion to them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.support import ROOT
+
+
+def test_every_pattern_takes_time_in_proportion() -> None:
+    """In a process of its own, which loads all of the product."""
+    words = [sys.executable, "-m", "tests.fuzz.patterns"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    tried, *slow = done.stdout.splitlines()
+    assert int(tried) > 50
+    assert slow == []
