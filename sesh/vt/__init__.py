@@ -18,9 +18,10 @@ The modules, each importing only those above it:
 `column_widths` `graphemes`      a table made by `bench.unicode.column_widths`; widths, and what joins to a grapheme
 `pen` `row` `encoded`            attributes and SGR; a row: two parallel lists; a row as text with SGR, and back
 `scrollback` `reflow` `images`   the lines that scrolled off; rows rewrapped to another width; cells of images
-`pyte_face`                      what pyte keeps in other forms
-`grid` `edit` `rectangles`       the screen, one class on top of the other: cursor and tabs; scrolling and erasing;
-`printing` `modes` `screen`      rectangles; printing; modes and saved cursors; control strings and resizing
+`charsets` `pages`               G0 to G3; what the main and the alternate screen have each of their own
+`grid` `moves` `edit`            the screen, one class on top of the other: rows and pen; the cursor, margins and tabs;
+`rectangles` `printing` `modes`  scrolling and erasing; rectangles; printing; modes and saved cursors;
+`pyte_face` `screen`             what pyte keeps in other forms; control strings and resizing
 `parser` `bulk`                  bytes into what the screen does; lines that scroll by too fast to be seen
 `emulator` `lines`               all of it together; an emulator of one row, for lines
 `render/`                        bytes and data made from the state

@@ -25,7 +25,7 @@ def _clamped(size: int) -> int:
     return min(max(size, SMALLEST), LARGEST)
 
 
-class Emulator:
+class Emulator(Parser):
     """A terminal without a display.
 
     `max_lines` and `max_bytes` bound the scrollback. Sizes are in character cells.
@@ -33,8 +33,7 @@ class Emulator:
 
     def __init__(self, columns: int, rows: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.scrollback = Scrollback(max_lines, max_bytes)
-        self.screen = Screen(_clamped(columns), _clamped(rows), self.scrollback)
-        self.parser = Parser(self.screen)
+        super().__init__(Screen(_clamped(columns), _clamped(rows), self.scrollback))
 
     def feed(self, data: bytes, seconds: float | None = None) -> int:
         """Act on the output of a program. Never raises; see `errors`.
@@ -45,7 +44,7 @@ class Emulator:
         until = None if seconds is None else perf_counter() + seconds
         start = 0
         while start < len(data):
-            start += bulk.feed(self.parser, data[start : start + _SLICE], until)
+            start += bulk.feed(self, data[start : start + _SLICE], until)
             if until is not None and perf_counter() >= until:
                 break
         return start
@@ -57,8 +56,6 @@ class Emulator:
     def set_cell(self, size: tuple[int, int] | None) -> None:
         """Set width and height of a cell in pixels; None if unknown."""
         self.screen.cell = size or CELL
-
-    # -- what is set --------------------------------------------------------------------------------------
 
     @property
     def columns(self) -> int:
@@ -73,17 +70,7 @@ class Emulator:
     @property
     def in_image(self) -> bool:
         """True if an image has begun and not ended: the next bytes belong to it."""
-        return begins(self.parser.pending)
-
-    @property
-    def errors(self) -> int:
-        """Number of sequences that failed inside the emulator."""
-        return self.parser.errors
-
-    @property
-    def last_error(self) -> Exception | None:
-        """The newest of those failures."""
-        return self.parser.last_error
+        return begins(self.pending)
 
     @property
     def title(self) -> str:
@@ -128,7 +115,7 @@ class Emulator:
     def stacks(self) -> Stacks:
         """Sizes of the stacks to which the program has pushed."""
         screen = self.screen
-        shown, hidden = len(screen.kitty_stack) - 1, len(screen.hidden_kitty_stack) - 1
+        shown, hidden = len(screen.kitty_stack) - 1, len(screen.other.kitty_stack) - 1
         flags = (hidden, shown) if screen.alternate else (shown, hidden)
         return Stacks(*flags, tuple(part for part, _ in screen.titles))
 
@@ -144,8 +131,6 @@ class Emulator:
     def pen_sgr(self) -> str:
         """Return the pen as SGR parameters."""
         return self.screen.pen.sgr or "0"
-
-    # -- text ---------------------------------------------------------------------------------------------
 
     def text(self) -> list[str]:
         """Return the visible rows as plain text, without blanks at their ends."""

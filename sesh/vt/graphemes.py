@@ -120,23 +120,27 @@ def attaches(char: str) -> bool:
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 
-def clusters(text: str) -> list[tuple[str, int]]:
-    """Return `text` as (grapheme, columns), without marks that have nothing to join, or are too many for a cell."""
-    out: list[tuple[str, int]] = []
-    for narrow, wide, other in RUNS.findall(text):
-        if not other:
-            out += [(char, 1 if narrow else 2) for char in narrow or wide]
-        elif out and (new := joined(*out[-1], other)):
-            last = out[-1][0]
-            if len(last) < CLUSTER_LIMIT:
-                out[-1] = (last + other, new)
-        elif columns := width(other):
-            out.append((other, columns))
-    return out
+def halves(wide: str) -> list[str]:
+    """Return the cells of characters of two columns that join nothing."""
+    return [half for char in wide for half in (char, "")]
 
 
 def cells(text: str) -> list[str]:
-    """Return a grapheme for each column that `text` takes in a row; "" is the right half of a wide one."""
-    if text.isascii():
-        return list(text)
-    return [half for grapheme, columns in clusters(text) for half in (grapheme, "")[:columns]]
+    """Return a grapheme for each column that `text` takes in a row; "" is the right half of a wide one.
+
+    Marks that have nothing to join, or are too many for a cell, are left out.
+    """
+    out: list[str] = []
+    for narrow, wide, other in RUNS.findall(text):
+        if narrow:
+            out += narrow
+        elif wide:
+            out += halves(wide)
+        else:
+            x = len(out) - (2 if out[-1:] == [""] else 1)
+            if out and (columns := joined(out[x], len(out) - x, other)):
+                if len(out[x]) < CLUSTER_LIMIT:
+                    out[x:] = (out[x] + other, "")[:columns]
+            else:
+                out += (other, "")[: width(other)]
+    return out

@@ -123,5 +123,5 @@ def follow_state(emulator: Emulator) -> LineState:
         "blank": 0 if emulator.alternate else max(0, first - last - 1),
         "columns": emulator.columns,
         "alternate": emulator.alternate,
-        "unfinished": emulator.parser.unfinished.decode("latin-1"),
+        "unfinished": emulator.unfinished.decode("latin-1"),
     }

@@ -8,7 +8,8 @@ import wcwidth
 from bench.unicode import column_widths
 from sesh.vt.column_widths import VERSION
 from sesh.vt.emulator import Emulator
-from sesh.vt.graphemes import clusters, width
+from sesh.vt.graphemes import cells as cells_of
+from sesh.vt.graphemes import width
 
 
 @pytest.mark.skipif(wcwidth.__version__ != VERSION, reason="the table is made from another wcwidth")
@@ -34,7 +35,7 @@ def test_the_widths_are_what_the_script_makes_of_wcwidth() -> None:
     ],
 )
 def test_what_joins_is_one_grapheme(text: str, cells: list[str]) -> None:
-    assert [cell for cell, _ in clusters(text)] == cells
+    assert [cell for cell in cells_of(text) if cell] == cells
     emulator = Emulator(20, 2)
     emulator.feed(text.encode())
     shown = [cell for cell in emulator.screen.rows[0].text if cell]

@@ -9,6 +9,7 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
+from sesh.vt.screen import Screen
 from tests.support.scale import rounds
 from tests.unit.vt.streams import cut, state, stream
 
@@ -76,7 +77,7 @@ def test_p05_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(emulator.screen, "operating_command", broken)
+    monkeypatch.setattr(Screen, "operating_command", broken)
     emulator.feed(b"before \x1b]0;title\x07after")
     assert emulator.text()[0] == "before after"
     assert emulator.errors == 1
@@ -147,7 +148,7 @@ def test_controls_within_a_sequence_are_not_moved_into_the_string_before_it(data
 @pytest.mark.parametrize("data", [b"\x1b[31", b"\x1b]0;ti", b"\x1bP1;2", "é".encode()[:1], b"\x1b", b"\x1b("])
 def test_unfinished_bytes_are_kept_and_sent_on(data: bytes) -> None:
     emulator = fed(b"text" + data)
-    assert emulator.parser.unfinished == data
+    assert emulator.unfinished == data
     assert replay(emulator).endswith(data)
 
 
@@ -226,7 +227,7 @@ def test_r18_sequences_without_end_cost_bounded_memory(start: bytes) -> None:
     emulator.feed(start)
     for _ in range(20):
         emulator.feed(b"1" * 65536)
-        assert len(emulator.parser.pending) <= 65536
+        assert len(emulator.pending) <= 65536
     emulator.feed(b"m\x07\x1b\\OK")
     assert emulator.text()[0] == "OK"
     assert emulator.title == ""

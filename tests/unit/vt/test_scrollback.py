@@ -214,7 +214,7 @@ def test_resizing_at_random_never_fails_and_keeps_the_invariants() -> None:
             if rng.random() < 0.2:
                 emulator.resize(rng.randint(1, 30), rng.randint(1, 8))
         assert emulator.errors == 0, emulator.last_error
-        for row in emulator.screen.rows + (emulator.screen.main or []):
+        for row in emulator.screen.rows + emulator.screen.other.rows:
             assert len(row.text) == len(row.pens) == emulator.columns
         assert len(emulator.screen.rows) == emulator.rows
         assert essence(restored(saved(emulator))) == essence(emulator)
