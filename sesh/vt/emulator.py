@@ -73,11 +73,6 @@ class Emulator(Parser):
         return begins(self.pending)
 
     @property
-    def title(self) -> str:
-        """The window title (OSC 0, 2)."""
-        return self.screen.title
-
-    @property
     def alternate(self) -> bool:
         """True if the alternate screen shows."""
         return self.screen.alternate
@@ -89,27 +84,6 @@ class Emulator(Parser):
         if self.screen.margin_wrap == (cursor.y, cursor.x):
             return cursor.y, cursor.x - 1
         return cursor.y, min(cursor.x, self.columns - 1)
-
-    @property
-    def cursor_visible(self) -> bool:
-        """DECTCEM."""
-        return not self.screen.cursor.hidden
-
-    @property
-    def cursor_style(self) -> int:
-        """DECSCUSR; 0 if the program has set none."""
-        return self.screen.cursor_style
-
-    @property
-    def margins(self) -> tuple[int, int, int, int]:
-        """First and last row, first and last column of the scrolling region, from 0."""
-        screen = self.screen
-        return screen.top, screen.bottom, screen.left, screen.right
-
-    @property
-    def kitty_flags(self) -> int:
-        """The kitty keyboard flags in force."""
-        return self.screen.kitty_flags
 
     @property
     def stacks(self) -> Stacks:
@@ -127,10 +101,6 @@ class Emulator(Parser):
     def mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown one."""
         return self.screen.get_mode(number, private)
-
-    def pen_sgr(self) -> str:
-        """Return the pen as SGR parameters."""
-        return self.screen.pen.sgr or "0"
 
     def text(self) -> list[str]:
         """Return the visible rows as plain text, without blanks at their ends."""

@@ -25,7 +25,7 @@ _CHOICES = {1007, 1034, 1035, 1036, 1039, 2027}
 def _held(emulator: Emulator) -> dict[str, Any]:
     now = state(emulator)
     modes = {number for number, on in now["modes"].items() if on} - _CHOICES
-    hidden = {"hidden": not emulator.cursor_visible, "hidden_kitty_stack": emulator.screen.other.kitty_stack}
+    hidden = {"hidden": emulator.screen.cursor.hidden, "hidden_kitty_stack": emulator.screen.other.kitty_stack}
     return {**{key: now[key] for key in _HELD}, "modes": modes, **hidden}
 
 

@@ -49,12 +49,13 @@ def screen_data(emulator: Emulator) -> Screen:
     for number, name in ((10, "foreground"), (11, "background")):
         if number in screen.dynamic:
             colours[name] = screen.dynamic[number]
-    cursor: Cursor = {"row": row, "column": column, "visible": emulator.cursor_visible, "style": emulator.cursor_style}
+    shown, style = not screen.cursor.hidden, screen.cursor_style
+    cursor: Cursor = {"row": row, "column": column, "visible": shown, "style": style}
     return {
         "columns": emulator.columns,
         "rows": emulator.rows,
         "cursor": cursor,
-        "title": emulator.title,
+        "title": emulator.screen.title,
         "alternate": emulator.alternate,
         "colours": colours,
         "continued": continued(emulator),

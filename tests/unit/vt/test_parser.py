@@ -8,6 +8,7 @@ import time
 import pytest
 
 from sesh.vt.emulator import Emulator
+from sesh.vt.pen import DEFAULT
 from sesh.vt.render.replay import replay
 from sesh.vt.screen import Screen
 from tests.support.scale import rounds
@@ -51,8 +52,8 @@ def test_p02_prefixes_and_intermediates_belong_to_the_sequence(sequence: bytes) 
 
 def test_p03_prefixed_sequences_are_told_apart() -> None:
     emulator = fed(b"\x1b[>4;2m\x1b[2 qx")
-    assert emulator.pen_sgr() == "0"
-    assert emulator.cursor_style == 2
+    assert emulator.screen.pen is DEFAULT
+    assert emulator.screen.cursor_style == 2
     assert emulator.screen.key_resources == {4: 2}
 
 
@@ -87,33 +88,33 @@ def test_p05_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.M
 def test_p13_codes_of_strings_are_whole_numbers() -> None:
     codes = (b"1;icon", b"2;title", b"10;red", b"11;?", b"104", b"133;A", b"1337;x", b"22;pointer")
     emulator = fed(b"".join(b"\x1b]" + code + b"\x07" for code in codes))
-    assert (emulator.screen.icon_name, emulator.title) == ("icon", "title")
+    assert (emulator.screen.icon_name, emulator.screen.title) == ("icon", "title")
 
 
 def test_p13_a_title_is_stripped_of_controls_and_capped() -> None:
     emulator = fed(b"\x1b]2;a\x00b\nc\xc2\x9bd" + b"x" * 5000 + b"\x07")
-    assert emulator.title.startswith("abcdx")
-    assert len(emulator.title) == 1024
+    assert emulator.screen.title.startswith("abcdx")
+    assert len(emulator.screen.title) == 1024
 
 
 def test_p13_a_string_does_not_swallow_what_cancels_it() -> None:
     emulator = fed(b"\x1b]2;one\x07\x1b]2;two\x18three\x1b]2;four\x1b[31mfive")
     assert emulator.text()[0] == "threefive"
-    assert emulator.title == "four"
-    assert emulator.pen_sgr() == "0;31"
+    assert emulator.screen.title == "four"
+    assert emulator.screen.pen.sgr == "0;31"
 
 
 @pytest.mark.parametrize("control", [b"\xc2\x9b", b"\xc2\x9d", b"\xc2\x90", b"\x9b", b"\x84"])
 def test_p16_c1_controls_are_ignored_in_utf8(control: bytes) -> None:
     emulator = fed(b"a" + control + b"0;t\x07b")
-    assert emulator.title == ""
+    assert emulator.screen.title == ""
     assert emulator.text()[0].replace("\ufffd", "") == "a0;tb"
 
 
 def test_controls_within_a_sequence_act_before_it() -> None:
     emulator = fed(b"ab\x1b[3\n1\rmx")
     assert emulator.text()[:2] == ["ab", "x"]
-    assert emulator.pen_sgr() == "0;31"
+    assert emulator.screen.pen.sgr == "0;31"
 
 
 @pytest.mark.parametrize("string", [b"\x1bP1", b"\x1b]2;title", b"\x1b_x"])
@@ -141,7 +142,7 @@ def test_controls_within_a_sequence_are_not_moved_into_the_string_before_it(data
     for byte in data:
         cut_up.feed(bytes((byte,)))
     assert whole.text()[:4] == rows[:4]
-    assert whole.title == "t"
+    assert whole.screen.title == "t"
     assert state(whole) == state(cut_up)
 
 
@@ -200,7 +201,7 @@ def test_text_in_several_pens_wraps_with_the_pen_of_the_character_that_does_not_
     emulator = fed(b"\x1b[4H\x1b[41mabc\x1b[42mdefghi\x1b[43mjkl\x1b[44m", 5, 4)
     assert [emulator.screen.buffer[y][4].bg for y in range(1, 4)] == ["green", "brown", "brown"]
     assert emulator.text() == ["", "abcde", "fghij", "kl"]
-    assert emulator.pen_sgr() == "0;44"
+    assert emulator.screen.pen.sgr == "0;44"
 
 
 @pytest.mark.parametrize(
@@ -230,7 +231,7 @@ def test_r18_sequences_without_end_cost_bounded_memory(start: bytes) -> None:
         assert len(emulator.pending) <= 65536
     emulator.feed(b"m\x07\x1b\\OK")
     assert emulator.text()[0] == "OK"
-    assert emulator.title == ""
+    assert emulator.screen.title == ""
     assert emulator.errors == 0
 
 
@@ -250,7 +251,7 @@ def test_r18_absurd_parameters_do_no_harm() -> None:
     long = b"\x1b[" + b"1;" * 100_000 + b"m" + b"\x1b[" + b"1;" * 20_000 + b"1m"
     emulator = fed(b"\x1b[" + b"9" * 5000 + b"C" + long + b"OK")
     assert time.process_time() - begin < 1
-    assert emulator.pen_sgr() == "0;1"
+    assert emulator.screen.pen.sgr == "0;1"
     assert emulator.text() == [" " * 19 + "O", "K", "", ""]
 
 

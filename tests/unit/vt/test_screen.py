@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.pen import Pen, Style
+from sesh.vt.pen import DEFAULT, Pen, Style
 from sesh.vt.render.replay import replay
 from sesh.vt.row import SPACER
 from tests.unit.vt.streams import stream
@@ -134,7 +134,7 @@ def test_p10_restoring_brings_back_what_was_off_too_but_not_the_wrap_mode() -> N
     emulator = fed("\x1b7\x1b[?6h\x1b[?7l\x1b[31m\x1b(0\x1b8q")
     assert not emulator.mode(6)
     assert not emulator.mode(7)
-    assert emulator.pen_sgr() == "0"
+    assert emulator.screen.pen is DEFAULT
     assert emulator.text()[0] == "q"
 
 
@@ -217,16 +217,16 @@ def test_p11_repeat_needs_the_character_right_before_it() -> None:
 def test_p12_keys_and_shapes_are_remembered() -> None:
     emulator = fed("\x1b=\x1b[>1u\x1b[>5u\x1b[>4;2m\x1b[4 q")
     assert emulator.screen.keypad
-    assert emulator.kitty_flags == 5
-    assert emulator.cursor_style == 4
+    assert emulator.screen.kitty_flags == 5
+    assert emulator.screen.cursor_style == 4
     emulator.feed(b"\x1b[?1049h")
-    assert emulator.kitty_flags == 0
+    assert emulator.screen.kitty_flags == 0
     emulator.feed(b"\x1b[>8u\x1b[?1049l\x1b[<u")
-    assert emulator.kitty_flags == 1
+    assert emulator.screen.kitty_flags == 1
     emulator.feed(b"\x1b[=2;2u")
-    assert emulator.kitty_flags == 3
+    assert emulator.screen.kitty_flags == 3
     emulator.feed(b"\x1b[=1;3u")
-    assert emulator.kitty_flags == 2
+    assert emulator.screen.kitty_flags == 2
 
 
 def test_p12_colours_links_and_directory_are_remembered() -> None:
@@ -246,7 +246,7 @@ def test_p12_colours_links_and_directory_are_remembered() -> None:
 def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
     """vim pushes and pops one after the other: taken for both each time, entries were left on the terminal's stack."""
     emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
-    assert (emulator.title, emulator.screen.icon_name) == ("one", "two")
+    assert (emulator.screen.title, emulator.screen.icon_name) == ("one", "two")
     emulator.feed(b"\x1b[23;1t")
     assert (emulator.screen.icon_name, emulator.screen.titles) == ("one", [])
 
@@ -315,15 +315,15 @@ def test_p23_the_model_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )  # fmt: skip
 def test_p26_colours_keep_the_form_that_they_were_set_in(sgr: str, pen: str) -> None:
-    assert fed(f"\x1b[{sgr}m").pen_sgr() == pen
+    assert (fed(f"\x1b[{sgr}m").screen.pen.sgr or "0") == pen
 
 
 def test_ris_resets_everything() -> None:
     emulator = fed("x\x1b[31m\x1b[?1049h\x1b[?2004h\x1b[>1u\x1b]0;t\x07\x1b[2;3r\x1b(0\x1bc")
     assert emulator.text() == [""] * 5
-    assert (emulator.alternate, emulator.kitty_flags, emulator.mode(2004)) == (False, 0, False)
-    assert emulator.title == "t"  # as xterm has it
-    assert emulator.pen_sgr() == "0"
+    assert (emulator.alternate, emulator.screen.kitty_flags, emulator.mode(2004)) == (False, 0, False)
+    assert emulator.screen.title == "t"  # as xterm has it
+    assert emulator.screen.pen is DEFAULT
 
 
 def test_sizes_are_clamped() -> None:
@@ -348,15 +348,15 @@ def test_a_cursor_saved_at_home_is_restored_too(data: str) -> None:
     """The terminal still held what another program had saved, such as `tput sc` before sesh."""
     terminal = restored(data, more="\x1b8R")
     assert terminal.text()[0] == "R"
-    assert terminal.pen_sgr() == "0"
+    assert terminal.screen.pen is DEFAULT
 
 
 def test_the_alternate_screen_keeps_its_saved_cursor_and_kitty_flags_over_a_switch() -> None:
     data = "\x1b[?1049h\x1b[2;9H\x1b7\x1b[>7u\x1b[?1049l"
     for emulator in (fed(data), restored(data)):
-        assert emulator.kitty_flags == 0
+        assert emulator.screen.kitty_flags == 0
         emulator.feed(b"\x1b[?1049h\x1b8")
-        assert (emulator.cursor, emulator.kitty_flags) == ((1, 8), 7)
+        assert (emulator.cursor, emulator.screen.kitty_flags) == ((1, 8), 7)
 
 
 def test_mode_47_leaves_the_alternate_screen_as_it_is() -> None:

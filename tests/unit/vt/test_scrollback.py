@@ -200,7 +200,7 @@ def test_p19_tab_stops_grow_with_the_width() -> None:
 def test_p19_margins_open_and_the_cursor_is_clipped() -> None:
     emulator = fed("\x1b[2;3r\x1b[3;10H", 10, 4)
     emulator.resize(5, 2)
-    assert emulator.margins == (0, 1, 0, 4)
+    assert (emulator.screen.margins, emulator.screen.narrow) == (None, False)
     assert emulator.cursor[0] < 2
     assert emulator.cursor[1] < 5
 
