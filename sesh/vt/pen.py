@@ -22,11 +22,11 @@ class Style(NamedTuple):
     fg: str = "default"
     bg: str = "default"
     bold: bool = False
-    italics: bool = False
-    strikethrough: bool = False
+    dim: bool = False
+    italic: bool = False
+    strike: bool = False
     reverse: bool = False
     blink: bool = False
-    dim: bool = False
     conceal: bool = False
     overline: bool = False
     underline: int = 0
@@ -63,9 +63,11 @@ class Pen:
 
 
 _PLAIN = Style()
+FLAGS = Style._fields[2:10]
+"""Attributes that are on or off."""
 _CODES = {
-    "bold": "1", "dim": "2", "italics": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
-    "strikethrough": "9", "overline": "53",
+    "bold": "1", "dim": "2", "italic": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
+    "strike": "9", "overline": "53",
 }  # fmt: skip
 
 
@@ -110,12 +112,12 @@ _ATTRIBUTES: dict[int, dict[str, object]] = {
     6: {"blink": True},
     21: {"underline": 2},
     22: {"bold": False, "dim": False},
-    23: {"italics": False},
+    23: {"italic": False},
     24: {"underline": 0},
     25: {"blink": False},
     27: {"reverse": False},
     28: {"conceal": False},
-    29: {"strikethrough": False},
+    29: {"strike": False},
     39: {"fg": "default"},
     49: {"bg": "default"},
     55: {"overline": False},

@@ -36,14 +36,14 @@ def _form(colour: str) -> str:
 
 def _char(grapheme: str, pen: Pen) -> Char:
     style = pen.style
-    flags = (style.bold, style.italics, style.underline > 0, style.strikethrough, style.reverse, style.blink)
+    flags = (style.bold, style.italic, style.underline > 0, style.strike, style.reverse, style.blink)
     return Char(" " if grapheme == SPACER else grapheme, _colour(style.fg), _colour(style.bg), *flags)
 
 
 def _pen(char: Char) -> Pen:
-    _, fg, bg, bold, italics, underscore, strikethrough, reverse, blink = char
-    flags = (bold, italics, strikethrough, reverse, blink)
-    return pen_of(Style(_form(fg), _form(bg), *flags, underline=int(underscore)))
+    _, fg, bg, bold, italic, underscore, strike, reverse, blink = char
+    style = Style(_form(fg), _form(bg), bold, False, italic, strike, reverse, blink, underline=int(underscore))
+    return pen_of(style)
 
 
 class _Line:

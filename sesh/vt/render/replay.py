@@ -117,9 +117,6 @@ def _restore(
     return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
 
-# -- content --------------------------------------------------------------------------------------------------
-
-
 def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
     """Draw the last `count` lines of the scrollback and the rows of the main screen, from the top. The rows fill the
     terminal, so all that comes before them scrolls off."""
@@ -182,9 +179,6 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
         if wrapped and len(line) < len(row) and (erase or line.pens[0].erased is not DEFAULT):
             out.set_pen(DEFAULT)
             out.sequence("\x1b[K")
-
-
-# -- cursors --------------------------------------------------------------------------------------------------
 
 
 def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: bool) -> None:
@@ -267,9 +261,6 @@ def _move(out: Encoder, screen: Screen, x: int) -> None:
             out.sequence(f"\x1b[{abs(steps)}{forth if steps > 0 else back}")
     if saved.charsets.sequences():
         out.sequence(DEFAULT_SETS.sequences(every=True))
-
-
-# -- what is set ----------------------------------------------------------------------------------------------
 
 
 def _reset_input(screen: Screen) -> bytes:
