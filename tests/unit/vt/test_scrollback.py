@@ -58,10 +58,6 @@ def test_p18_a_region_that_begins_at_the_top_scrolls_lines_off() -> None:
     assert emulator.scrollback.last(9) == ["line 0", "line 1"]
 
 
-def test_p18_ris_clears_the_scrollback() -> None:
-    assert fed(numbered(6) + "\x1bc").scrollback.last(9) == []
-
-
 def test_ed_3_clears_it_and_nothing_else() -> None:
     emulator = fed(numbered(6) + "\x1b[3J")
     assert emulator.scrollback.lines == 0
@@ -109,13 +105,6 @@ def test_the_last_lines_end_with_the_last_one_written(data: str, lines: list[str
     assert fed(data).last_lines(99) == lines
 
 
-def test_only_as_many_lines_come_as_are_wanted() -> None:
-    emulator = fed(numbered(20))
-    assert emulator.last_lines(4) == ["line 16", "line 17", "line 18", "line 19"]
-    assert emulator.last_lines(2) == ["line 18", "line 19"]
-    assert emulator.last_lines(0) == []
-
-
 @pytest.mark.parametrize("rows", [[40, 24], [5], [60], [60, 3, 24]])
 @pytest.mark.parametrize("first", [5, 30])
 def test_lines_that_are_read_in_turns_come_once_though_the_screen_is_resized(first: int, rows: list[int]) -> None:
@@ -152,31 +141,9 @@ def test_numbers_of_lines_stay_over_a_state() -> None:
         assert again.lines_before(number, 9, 1 << 20) == emulator.lines_before(number, 9, 1 << 20)
 
 
-def test_the_last_lines_are_those_of_the_main_screen() -> None:
-    assert fed("shell\r\n\x1b[?1049hvim").last_lines(9) == ["shell"]
-
-
 def test_a_wide_character_that_did_not_fit_leaves_no_blank_in_the_line() -> None:
     emulator = fed("abc中文字" + "\r\n" * 5, 4)
     assert emulator.last_lines(9)[0] == "abc中文字"
-
-
-# -- resizing --------------------------------------------------------------------------------------------------
-
-
-def test_p19_lines_pushed_off_by_a_resize_are_kept() -> None:
-    emulator = fed(numbered(6), 10, 6)
-    emulator.resize(10, 2)
-    assert emulator.text() == ["line 4", "line 5"]
-    assert emulator.last_lines(9) == [f"line {number}" for number in range(6)]
-    assert emulator.cursor == (1, 6)
-
-
-def test_p19_blank_rows_below_the_cursor_go_first() -> None:
-    emulator = fed("one\r\ntwo", 10, 6)
-    emulator.resize(10, 3)
-    assert emulator.text() == ["one", "two", ""]
-    assert emulator.scrollback.lines == 0
 
 
 def test_p19_rows_come_back_when_the_cursor_was_at_the_bottom() -> None:
@@ -195,14 +162,6 @@ def test_p19_tab_stops_grow_with_the_width() -> None:
     emulator.resize(30, 2)
     emulator.feed(b"\tx\t\ty")
     assert emulator.text()[0] == "   x            " + " " * 8 + "y"
-
-
-def test_p19_margins_open_and_the_cursor_is_clipped() -> None:
-    emulator = fed("\x1b[2;3r\x1b[3;10H", 10, 4)
-    emulator.resize(5, 2)
-    assert (emulator.screen.margins, emulator.screen.narrow) == (None, False)
-    assert emulator.cursor[0] < 2
-    assert emulator.cursor[1] < 5
 
 
 def test_resizing_at_random_never_fails_and_keeps_the_invariants() -> None:
