@@ -69,6 +69,15 @@ def test_p06_graphemes_take_the_columns_of_current_tables(text: str, columns: in
     assert fed(text).cursor[1] == columns
 
 
+def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> None:
+    assert fed("abcdef\b\b\bx", 4).text()[:2] == ["abcdef"[:4], "xf"]
+    assert fed("\x1b[?45habcdef\b\b\bx", 4).text()[:2] == ["abcx", "ef"]
+    assert fed("\x1b[?45habcd\bx", 4).text()[0] == "abcx"
+    assert fed("\x1b[?45hab中文\b\b\bx", 5).text()[:2] == ["ab x", "文"]
+    assert fed("\x1b[?45hab\r\nc\b\b\bx", 4).text()[:2] == ["ab", "x"]
+    assert fed("\x1b[?45h\x1b[?7labcd\b\b\b\b\b\bx", 4).text()[0] == "xbcd"
+
+
 def test_p07_a_cell_keeps_sixteen_marks() -> None:
     emulator = fed("e" + "\u0301" * 5000 + "x")
     assert emulator.screen.rows[0].text[0] == "e" + "\u0301" * 16
