@@ -138,7 +138,9 @@ class Screen(PyteFace):
     def settle_scrollback(self) -> None:
         """Bring the scrollback up to date with the main screen, before both are read or changed together."""
         first = self.main_rows[0]
-        first.continues = self.scrollback.settle(first)
+        if not first.continues:
+            self.scrollback.close()
+        first.continues = self.scrollback.open
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
         """Change the size: the main screen is rewrapped, the alternate one is cut or padded. Clears the margins, as

@@ -63,8 +63,9 @@ class Scrollback:
         """The rows that have scrolled off of the line with which the screen's first row goes on."""
         self._weight = 0
         """Its columns, and a dozen for each pen in a row: so much it costs to encode it."""
-        self.bytes = self._finished = self.scrolled = 0
-        """Bytes of the finished lines, without the overhead of Python's objects; their number; see above."""
+        self._finished = self.scrolled = 0
+        self.bytes = 0
+        """Bytes of the finished lines, without the overhead of Python's objects."""
         self.revision = 0
         """Raised when lines vanish other than by age: readers start over."""
         self._taken_back = 0
@@ -137,12 +138,6 @@ class Scrollback:
         if self.open_rows:
             rows, self.open_rows, self._weight = self.open_rows, [], 0
             self._store(encode(joined(rows)))
-
-    def settle(self, following: Row) -> bool:
-        """Close the open line if the first row of the screen does not go on with it; return whether it does."""
-        if not following.continues:
-            self.close()
-        return self.open
 
     def _count(self, lines: int) -> None:
         """Count lines that come in, except those that a resize had taken back."""

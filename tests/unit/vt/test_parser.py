@@ -21,6 +21,12 @@ def fed(data: bytes, columns: int = 20, rows: int = 4) -> Emulator:
     return emulator
 
 
+@pytest.mark.parametrize("start", ["P$qm", "_Ga=T,f=24;AAAA", "^private", "Xsos", "P0;1q#0~~", "kname"])
+@pytest.mark.parametrize("end", ["\x18", "\x1a", "\x1b\\"])
+def test_p01_bodies_of_strings_are_not_drawn(start: str, end: str) -> None:
+    assert fed(f"a\x1b{start}{end}b".encode()).text()[0] == "ab"
+
+
 def test_p03_prefixed_sequences_are_told_apart() -> None:
     emulator = fed(b"\x1b[>4;2m\x1b[2 qx")
     assert emulator.screen.pen is DEFAULT
@@ -150,3 +156,17 @@ def test_r18_absurd_parameters_do_no_harm() -> None:
     assert time.process_time() - begin < 1
     assert emulator.screen.pen.sgr == "0;1"
     assert emulator.text() == [" " * 19 + "O", "K", "", ""]
+
+
+def test_r19_marks_without_end_on_one_cell_take_no_time() -> None:
+    begin = time.process_time()
+    emulator = fed(b"e" + "\u0301".encode() * 200_000)
+    assert time.process_time() - begin < 2
+    assert emulator.text()[0] == "e" + "\u0301" * 16
+
+
+def test_r20_random_bytes_never_raise() -> None:
+    rng = random.Random(5)
+    for _ in range(100):
+        fed(bytes(rng.choices(range(256), k=600)))
+        fed(bytes(rng.choices(b"\x1b[]?;:0123456789hlmHJKPX\\_^\x07\x18 a", k=600)))

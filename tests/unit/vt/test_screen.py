@@ -90,14 +90,6 @@ def test_a_grapheme_that_was_narrowed_gives_its_column_back() -> None:
     assert fed("ab⌚\ufe0ec", 4).text()[:2] == ["ab⌚\ufe0ec", ""]
 
 
-def test_p10_restoring_brings_back_what_was_off_too_but_not_the_wrap_mode() -> None:
-    emulator = fed("\x1b7\x1b[?6h\x1b[?7l\x1b[31m\x1b(0\x1b8q")
-    assert not emulator.mode(6)
-    assert not emulator.mode(7)
-    assert emulator.screen.pen is DEFAULT
-    assert emulator.text()[0] == "q"
-
-
 @pytest.mark.parametrize(
     ("data", "shown"),
     [
@@ -174,12 +166,9 @@ def test_p12_keys_and_shapes_are_remembered() -> None:
     assert emulator.screen.cursor_style == 4
     emulator.feed(b"\x1b[?1049h")
     assert emulator.screen.kitty_flags == 0
-    emulator.feed(b"\x1b[>8u\x1b[?1049l\x1b[<u")
-    assert emulator.screen.kitty_flags == 1
-    emulator.feed(b"\x1b[=2;2u")
-    assert emulator.screen.kitty_flags == 3
-    emulator.feed(b"\x1b[=1;3u")
-    assert emulator.screen.kitty_flags == 2
+    for sequence, flags in ((b"\x1b[>8u\x1b[?1049l\x1b[<u", 1), (b"\x1b[=2;2u", 3), (b"\x1b[=1;3u", 2)):
+        emulator.feed(sequence)
+        assert emulator.screen.kitty_flags == flags
 
 
 def test_p12_colours_links_and_directory_are_remembered() -> None:
