@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 from sesh.vt import grammar
@@ -199,7 +200,7 @@ class Parser:
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, Callable[[], object]] = {}
         """The calls of sequences that came lately."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.pending = ""
@@ -257,8 +258,7 @@ class Parser:
         for sequence, words, control, unfinished, interrupted in _TOKEN.findall(text):
             if sequence:
                 try:
-                    function, arguments = calls.get(sequence) or self._remembered(sequence)
-                    function(screen, *arguments)
+                    (calls.get(sequence) or self._call(sequence))()
                 except Exception as error:
                     self._note(error)
                 screen.joinable = False
@@ -282,9 +282,10 @@ class Parser:
         self.errors += 1
         self.last_error = error
 
-    def _remembered(self, sequence: str) -> Call:
-        """Return the call of a sequence; short ones are remembered."""
-        call = _call_of(sequence, self._skipped)
+    def _call(self, sequence: str) -> Callable[[], object]:
+        """Return what a sequence calls; that of short ones is remembered."""
+        function, arguments = _call_of(sequence, self._skipped)
+        call = partial(function, self.screen, *arguments)
         if len(sequence) < _LONGEST:
             if len(self._calls) >= _REMEMBERED:
                 self._calls.clear()
