@@ -272,7 +272,7 @@ class Session:
             return None
         emulator = self.model.emulator
         rows, end = emulator.text(), emulator.cursor[0] + 1
-        below = None if emulator.cursor_visible else rows[end:]
+        below = rows[end:] if emulator.screen.cursor.hidden else None
         return Shown(rows[:end], emulator.columns, emulator.rows, below, alternate=emulator.alternate)
 
     def _drawn(self) -> Drawn | None:
@@ -281,7 +281,7 @@ class Session:
             return None
         emulator = self.model.emulator
         rows = [(row.text[:], row.pens[:]) for row in emulator.screen.rows]
-        return rows, emulator.cursor[0] if emulator.cursor_visible else -1
+        return rows, -1 if emulator.screen.cursor.hidden else emulator.cursor[0]
 
     def left(self) -> None:
         """Notes that the last client has left."""

@@ -18,36 +18,42 @@ from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE
 
 MODULE = Path(__file__).parents[2] / "sesh" / "vt" / "column_widths.py"
 
-_HEAD = '''"""The columns that characters take. Made by `python -m bench.unicode.column_widths` from `wcwidth`.
+_MODULE = '''"""The columns that characters take. Made by `python -m bench.unicode.column_widths` from `wcwidth`.
 
 From STARTS[n] on, up to the next start, characters take WIDTHS[n] columns. U+FE0E makes the wide emoji of NARROWED
 narrow; U+FE0F makes the narrow emoji of WIDENED wide.
 """
+
+
+def _characters(codes: str) -> str:
+    return "".join(chr(int(code, 16)) for code in codes.split())
+
+
+VERSION = "{version}"
+STARTS = _characters("""
+{starts}
+""")
+WIDTHS = (
+{widths}
+)
+NARROWED = _characters("""
+{narrowed}
+""")
+WIDENED = _characters("""
+{widened}
+""")
 '''
+_LINE = 112
+"""Characters of a line of a table."""
 
 
-_LINE = 102
-"""Characters of a line of a literal."""
-
-
-def literal(name: str, text: str) -> str:
-    """An assignment of a text with escapes, in several lines."""
-    whole = textwrap.wrap(text, _LINE, break_on_hyphens=False)
-    at = 0
-    while at < len(whole) - 1:  # no escape is cut
-        cut = whole[at].rfind("\\")
-        if cut > _LINE - 10:
-            whole[at], whole[at + 1] = whole[at][:cut], whole[at][cut:] + whole[at + 1]
-        at += 1
-    return f"{name} = (\n" + "".join(f'    "{line}"\n' for line in whole) + ")"
-
-
-def _escaped(codes: Iterable[int]) -> str:
-    return "".join(f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}" for code in codes)
+def _codes(characters: Iterable[int]) -> str:
+    """The code points in lines, in hexadecimal."""
+    return textwrap.fill(" ".join(f"{code:04x}" for code in characters), _LINE + 8)
 
 
 def _changed(versions: Mapping[str, Iterable[tuple[int, int]]]) -> str:
-    return _escaped(code for first, last in next(iter(versions.values())) for code in range(first, last + 1))
+    return _codes(code for first, last in next(iter(versions.values())) for code in range(first, last + 1))
 
 
 def module() -> str:
@@ -57,13 +63,13 @@ def module() -> str:
         starts.append(code)
         widths.append(str(width))
         code += len(list(same))
-    parts = [
-        literal("STARTS", _escaped(starts)),
-        literal("WIDTHS", "".join(widths)),
-        literal("NARROWED", _changed(VS15_WIDE_TO_NARROW)),
-        literal("WIDENED", _changed(VS16_NARROW_TO_WIDE)),
-    ]
-    return "\n".join([_HEAD, f'VERSION = "{wcwidth.__version__}"', *parts, ""])
+    return _MODULE.format(
+        version=wcwidth.__version__,
+        starts=_codes(starts),
+        widths="\n".join(f'    "{line}"' for line in textwrap.wrap("".join(widths), _LINE)),
+        narrowed=_changed(VS15_WIDE_TO_NARROW),
+        widened=_changed(VS16_NARROW_TO_WIDE),
+    )
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ is that of `vt.grammar`: seven-bit controls, C1 means nothing.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from sesh.daemon.activity.rules import MAX_QUESTION
-from sesh.vt.graphemes import clusters
+from sesh.vt.graphemes import cells
 
 _MOST_ROWS, _GAP = 8, 2
 """Rows of a question, and the empty ones that end it."""
@@ -146,7 +147,8 @@ def _wraps_of_part(text: str, columns: int, most: int) -> int:
         elif piece == "\b":
             column = max(0, min(column, columns - 1) - 1)
         else:
-            for _, width in clusters(piece[: columns * (most + 1)]):
+            halves = cells(piece[: columns * (most + 1)])
+            for width in (1 + (after == "") for cell, after in pairwise([*halves, " "]) if cell):
                 rows, column = (rows + 1, width) if column + width > columns else (rows, column + width)
     return rows
 

@@ -8,30 +8,9 @@ forms are those of XTerm's control sequences, DEC's manuals and kitty's keyboard
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from sesh.about import __version__
-
-
-class Terminal(Protocol):
-    """The emulator, as answers read it. `cursor` (row, column) and `margins` (top, bottom, left, right) count from
-    0."""
-
-    @property
-    def columns(self) -> int: ...
-    @property
-    def rows(self) -> int: ...
-    @property
-    def cursor(self) -> tuple[int, int]: ...
-    @property
-    def margins(self) -> tuple[int, int, int, int]: ...
-    @property
-    def kitty_flags(self) -> int: ...
-    @property
-    def cursor_style(self) -> int: ...
-    def mode(self, number: int, private: bool = True) -> bool | None: ...
-    def pen_sgr(self) -> str: ...
-
+from sesh.vt.emulator import Emulator
 
 _ST = b"\x1b\\"
 
@@ -72,7 +51,7 @@ def needs_terminal(kind: str) -> bool:
     return kind in _FROM_TERMINAL
 
 
-def answer(kind: str, body: bytes, terminal: Terminal | None) -> bytes:
+def answer(kind: str, body: bytes, terminal: Emulator | None) -> bytes:
     """The answer to a query, from the kind and the body of its finding; empty for kinds that are not answered."""
     if kind in _FROM_TERMINAL:
         return _FROM_TERMINAL[kind](body, terminal) if terminal is not None else b""
@@ -86,12 +65,11 @@ def _number(text: bytes) -> int:
     return int(digits) if digits.isdigit() and len(digits) < 10 else 0
 
 
-def _position(body: bytes, terminal: Terminal) -> bytes:
+def _position(body: bytes, terminal: Emulator) -> bytes:
     """CPR and DECXCPR: row and column of the cursor from 1, counted from the margins in origin mode."""
     row, column = terminal.cursor
     if terminal.mode(6):
-        top, _, left, _ = terminal.margins
-        row, column = max(0, row - top), max(0, column - left)
+        row, column = max(0, row - terminal.screen.top), max(0, column - terminal.screen.left)
     return b"\x1b[%s%d;%dR" % (b"?" if body.startswith(b"?") else b"", row + 1, column + 1)
 
 
@@ -99,7 +77,7 @@ def _status(body: bytes) -> bytes:
     return _STATUS.get(_number(body[1:-1]), b"")
 
 
-def _mode(body: bytes, terminal: Terminal) -> bytes:
+def _mode(body: bytes, terminal: Emulator) -> bytes:
     """DECRPM: 1 for set, 2 for reset, 0 for an unknown mode."""
     private, number = body.startswith(b"?"), _number(body.removeprefix(b"?").removesuffix(b"$p"))
     if number > 65535:
@@ -109,19 +87,19 @@ def _mode(body: bytes, terminal: Terminal) -> bytes:
     return b"\x1b[%s%d;%d$y" % (b"?" if private else b"", number, value)
 
 
-def _keyboard(_: bytes, terminal: Terminal) -> bytes:
-    return b"\x1b[?%du" % terminal.kitty_flags
+def _keyboard(_: bytes, terminal: Emulator) -> bytes:
+    return b"\x1b[?%du" % terminal.screen.kitty_flags
 
 
-def _setting(body: bytes, terminal: Terminal) -> bytes:
+def _setting(body: bytes, terminal: Emulator) -> bytes:
     """DECRPSS: 1 with the setting, 0 for an unknown one."""
     setting = body.removeprefix(b"$q")
-    top, bottom, left, right = terminal.margins
+    screen = terminal.screen
     values = {
-        b"m": "".join(char for char in terminal.pen_sgr() if char in "0123456789;:").encode() or b"0",
-        b"r": b"%d;%d" % (top + 1, bottom + 1),
-        b"s": b"%d;%d" % (left + 1, right + 1),
-        b" q": b"%d" % terminal.cursor_style,
+        b"m": "".join(char for char in screen.pen.sgr if char in "0123456789;:").encode() or b"0",
+        b"r": b"%d;%d" % (screen.top + 1, screen.bottom + 1),
+        b"s": b"%d;%d" % (screen.left + 1, screen.right + 1),
+        b" q": b"%d" % screen.cursor_style,
         b'"p': b"62;1",
         b'"q': b"0",
     }
@@ -145,7 +123,7 @@ def _capabilities(body: bytes) -> bytes:
     return b"\x1bP%d+r" % bool(values) + ";".join(values).encode() + _ST
 
 
-def _window(body: bytes, terminal: Terminal) -> bytes:
+def _window(body: bytes, terminal: Emulator) -> bytes:
     """XTWINOPS: the size in characters, and a window that is neither moved nor minimized; no pixels, no titles."""
     size = b";%d;%dt" % (terminal.rows, terminal.columns)
     answers = {11: b"\x1b[1t", 13: b"\x1b[3;0;0t", 18: b"\x1b[8" + size, 19: b"\x1b[9" + size}
@@ -189,7 +167,7 @@ def _indexed(index: int) -> str:
     return steps[cube // 36] + steps[cube // 6 % 6] + steps[cube % 6]
 
 
-_FROM_TERMINAL: dict[str, Callable[[bytes, Terminal], bytes]] = {
+_FROM_TERMINAL: dict[str, Callable[[bytes, Emulator], bytes]] = {
     "cpr": _position,
     "decxcpr": _position,
     "decrqm": _mode,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sesh.vt.grid import default_tab_stops
+from sesh.vt.moves import default_tab_stops
 from sesh.vt.parser import Parser
 from sesh.vt.pen import Pen, apply_sgr
 from sesh.vt.row import Row, blank
@@ -49,7 +49,7 @@ class RawLines(Block):
         screen = Screen(self._columns, 1, drawn)
         screen.pen = self._pen
         screen.rows = screen.blank_rows(1, self._pen.erased)
-        Parser(screen).feed(self.data)
+        Parser(screen).parse(self.data)
         return drawn.last(self.count)
 
 
@@ -68,17 +68,17 @@ class _Skipping(Scrollback):
 
 
 def feed(parser: Parser, data: bytes, until: float | None = None) -> int:
-    """Act on output as `Parser.feed` does, on bulk output faster; return the number of bytes."""
+    """Act on output as `Parser.parse` does, on bulk output faster; return the number of bytes."""
     parts = _split(parser.screen, data) if len(data) >= SMALLEST else None
     if parts is None:
-        return parser.feed(data, until)
+        return parser.parse(data, until)
     head, lines, tail, rest = parts
-    fed = parser.feed(head, until)
+    fed = parser.parse(head, until)
     if fed < len(head):
         return fed
     if not _scroll_through(parser, lines, tail):
-        return fed + parser.feed(data[fed:], until)
-    return len(data) - len(rest) + parser.feed(rest, until)
+        return fed + parser.parse(data[fed:], until)
+    return len(data) - len(rest) + parser.parse(rest, until)
 
 
 def _split(screen: Screen, data: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
@@ -114,7 +114,7 @@ def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
     fresh = blank(screen.columns, screen.pen.erased)
     last = screen.rows[-1]
     if (
-        screen.main is not None
+        screen.alternate
         or not scrollback.max_lines
         or (screen.top, screen.bottom, screen.narrow) != (0, screen.lines - 1, False)
         or not screen.draws_plainly
@@ -132,7 +132,7 @@ def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
     screen.rows[-1] = blank(screen.columns, screen.pen.erased)
     screen.scrollback = _Skipping(scrollback, screen.lines - 1)
     try:
-        parser.feed(tail)
+        parser.parse(tail)
     finally:
         screen.scrollback = scrollback
     return True

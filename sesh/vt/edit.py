@@ -1,4 +1,4 @@
-"""Scrolling and editing of rows: margins, line feeds, ED, EL, ECH, ICH, DCH (ECMA-48), DECIC, DECDC, DECALN.
+"""Scrolling and editing of rows: line feeds, ED, EL, ECH, ICH, DCH (ECMA-48), DECIC, DECDC, DECALN.
 
 Rows that leave the top of the main screen go to the scrollback if the region begins at the first row and is as wide as
 the screen, as in xterm, kitty and VTE. Rows that scroll within an inner region or on the alternate screen are lost.
@@ -6,32 +6,20 @@ the screen, as in xterm, kitty and VTE. Rows that scroll within an inner region 
 
 from __future__ import annotations
 
-from sesh.vt.grid import Grid
+from sesh.vt.moves import Moves
 from sesh.vt.pen import DEFAULT
 from sesh.vt.row import Row, blank
 
 
-class Editing(Grid):
-    """Margins, line feeds, scrolling, erasing, inserting and deleting.
+class Editing(Moves):
+    """Line feeds, scrolling, erasing, inserting and deleting.
 
     Erased cells keep the background of the pen and nothing else (BCE).
     """
 
-    def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
-        """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
-        first, last = (top or 1) - 1, min(bottom or self.lines, self.lines) - 1
-        if first < last:
-            self.top, self.bottom = first, last
-            self.cursor_position()
-
-    def set_left_right_margins(self, left: int = 0, right: int = 0) -> None:
-        """DECSLRM: 1-based; ignored for fewer than two columns; the cursor goes home."""
-        first, last = (left or 1) - 1, min(right or self.columns, self.columns) - 1
-        if first < last:
-            self.set_left_right(first, last)
-            self.cursor_position()
-
-    # -- line feeds ---------------------------------------------------------------------------------------
+    def reset(self) -> None:
+        super().reset()
+        self.linefeed_mode = False
 
     def index(self, continues: bool | None = None) -> None:
         """IND: down one row, scrolling at the bottom margin.
@@ -48,7 +36,8 @@ class Editing(Grid):
         elif cursor.y < self.lines - 1:
             cursor.y += 1
             if continues is not None:
-                self.set_continues(cursor.y, continues)
+                row = self.rows[cursor.y]
+                row.continues, row.prompt = continues, row.prompt and not continues
 
     def reverse_index(self) -> None:
         """RI: up one row, scrolling at the top margin."""
@@ -82,7 +71,7 @@ class Editing(Grid):
         """
         rows, top, bottom = self.rows, self.top, self.bottom
         row = rows.pop(top)
-        if top == 0 and self.main is None:
+        if top == 0 and not self.alternate:
             goes_on = rows[0].continues if bottom else continues
             is_open = self.scrollback.push(row, goes_on)
             if goes_on and not is_open:  # the scrollback has ended the line
@@ -98,68 +87,51 @@ class Editing(Grid):
         if bottom + 1 < self.lines:
             rows[bottom + 1].continues = False
 
-    # -- moving rows within the region --------------------------------------------------------------------
-
     def scroll_up(self, count: int = 1) -> None:
         """SU, and scrolling at the bottom margin."""
         count = min(count or 1, self.bottom - self.top + 1)
         if self.narrow:
-            self._shift_block(self.top, count)
+            self._shift_rows(self.top, count)
             return
         for _ in range(count):
             self._scroll_row()
 
     def scroll_down(self, count: int = 1) -> None:
         """SD, and scrolling at the top margin."""
-        self._open_rows(self.top, count or 1)
+        self._shift_rows(self.top, -(count or 1))
 
     def insert_lines(self, count: int | None = None) -> None:
         """IL: only within the region; the cursor goes to the left margin."""
         if self._in_region():
-            self._open_rows(self.cursor.y, count or 1)
+            self._shift_rows(self.cursor.y, -(count or 1))
             self.move_to(self.cursor.y, self.left)
 
     def delete_lines(self, count: int | None = None) -> None:
         """DL: only within the region; the cursor goes to the left margin. Nothing goes to the scrollback."""
         if self._in_region():
-            y = self.cursor.y
-            count = min(count or 1, self.bottom - y + 1)
-            if self.narrow:
-                self._shift_block(y, count)
-            else:
-                del self.rows[y : y + count]
-                end = self.bottom + 1 - count
-                self.rows[end:end] = self.blank_rows(count, self.erased)
-                self._break_lines(y)
-            self.move_to(y, self.left)
+            self._shift_rows(self.cursor.y, count or 1)
+            self.move_to(self.cursor.y, self.left)
 
     def _in_region(self) -> bool:
         """Tell whether the cursor is within the margins; a pending wrap is cancelled."""
         self.cancel_wrap()
         return self.top <= self.cursor.y <= self.bottom and self.left <= self.cursor.x <= self.right
 
-    def _break_lines(self, y: int) -> None:
-        """Make row `y` begin a line of its own, and the row below the region another."""
-        self.rows[y].continues = False
-        if self.bottom + 1 < self.lines:
-            self.rows[self.bottom + 1].continues = False
-
-    def _open_rows(self, y: int, count: int) -> None:
-        """Insert blank rows at `y`; the rows that they push past the bottom margin are lost."""
-        count = min(count, self.bottom - y + 1)
+    def _shift_rows(self, y: int, count: int) -> None:
+        """Move the rows from `y` to the bottom margin up by `count`, down if it is negative, between left and right
+        margin. Blanks come in; what leaves is lost."""
+        size = min(abs(count), self.bottom - y + 1)
         if self.narrow:
-            self._shift_block(y, -count)
+            self._shift_block(y, size if count > 0 else -size)
             return
-        end = self.bottom + 1
-        del self.rows[end - count : end]
-        self.rows[y:y] = self.blank_rows(count, self.erased)
-        if y + count < self.lines:
-            self.rows[y + count].continues = False
-        self._break_lines(y)
+        rows, blanks = self.rows[y : self.bottom + 1], self.blank_rows(size, self.erased)
+        self.rows[y : self.bottom + 1] = rows[size:] + blanks if count > 0 else blanks + rows[:-size]
+        # The first row that has moved, and the one below the region, begin lines of their own.
+        for first in (y if count > 0 else y + size, self.bottom + 1):
+            if first < self.lines:
+                self.rows[first].continues = False
 
     def _shift_block(self, y: int, count: int) -> None:
-        """Move the cells between the left and right margin, from row `y` to the bottom margin, up by `count` rows, down
-        if it is negative."""
         left, right, erased = self.left, self.right + 1, self.erased
         rows = self.rows[y : self.bottom + 1]
         for row in rows:
@@ -170,8 +142,6 @@ class Editing(Grid):
         for row, block in zip(rows, blocks, strict=True):
             row.replace(left, block, erased)
             row.continues = False
-
-    # -- cells --------------------------------------------------------------------------------------------
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
         """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is after all cells."""

@@ -25,7 +25,7 @@ def _clamped(size: int) -> int:
     return min(max(size, SMALLEST), LARGEST)
 
 
-class Emulator:
+class Emulator(Parser):
     """A terminal without a display.
 
     `max_lines` and `max_bytes` bound the scrollback. Sizes are in character cells.
@@ -33,8 +33,7 @@ class Emulator:
 
     def __init__(self, columns: int, rows: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.scrollback = Scrollback(max_lines, max_bytes)
-        self.screen = Screen(_clamped(columns), _clamped(rows), self.scrollback)
-        self.parser = Parser(self.screen)
+        super().__init__(Screen(_clamped(columns), _clamped(rows), self.scrollback))
 
     def feed(self, data: bytes, seconds: float | None = None) -> int:
         """Act on the output of a program. Never raises; see `errors`.
@@ -45,7 +44,7 @@ class Emulator:
         until = None if seconds is None else perf_counter() + seconds
         start = 0
         while start < len(data):
-            start += bulk.feed(self.parser, data[start : start + _SLICE], until)
+            start += bulk.feed(self, data[start : start + _SLICE], until)
             if until is not None and perf_counter() >= until:
                 break
         return start
@@ -57,8 +56,6 @@ class Emulator:
     def set_cell(self, size: tuple[int, int] | None) -> None:
         """Set width and height of a cell in pixels; None if unknown."""
         self.screen.cell = size or CELL
-
-    # -- what is set --------------------------------------------------------------------------------------
 
     @property
     def columns(self) -> int:
@@ -73,22 +70,7 @@ class Emulator:
     @property
     def in_image(self) -> bool:
         """True if an image has begun and not ended: the next bytes belong to it."""
-        return begins(self.parser.pending)
-
-    @property
-    def errors(self) -> int:
-        """Number of sequences that failed inside the emulator."""
-        return self.parser.errors
-
-    @property
-    def last_error(self) -> Exception | None:
-        """The newest of those failures."""
-        return self.parser.last_error
-
-    @property
-    def title(self) -> str:
-        """The window title (OSC 0, 2)."""
-        return self.screen.title
+        return begins(self.pending)
 
     @property
     def alternate(self) -> bool:
@@ -104,31 +86,10 @@ class Emulator:
         return cursor.y, min(cursor.x, self.columns - 1)
 
     @property
-    def cursor_visible(self) -> bool:
-        """DECTCEM."""
-        return not self.screen.cursor.hidden
-
-    @property
-    def cursor_style(self) -> int:
-        """DECSCUSR; 0 if the program has set none."""
-        return self.screen.cursor_style
-
-    @property
-    def margins(self) -> tuple[int, int, int, int]:
-        """First and last row, first and last column of the scrolling region, from 0."""
-        screen = self.screen
-        return screen.top, screen.bottom, screen.left, screen.right
-
-    @property
-    def kitty_flags(self) -> int:
-        """The kitty keyboard flags in force."""
-        return self.screen.kitty_flags
-
-    @property
     def stacks(self) -> Stacks:
         """Sizes of the stacks to which the program has pushed."""
         screen = self.screen
-        shown, hidden = len(screen.kitty_stack) - 1, len(screen.hidden_kitty_stack) - 1
+        shown, hidden = len(screen.kitty_stack) - 1, len(screen.other.kitty_stack) - 1
         flags = (hidden, shown) if screen.alternate else (shown, hidden)
         return Stacks(*flags, tuple(part for part, _ in screen.titles))
 
@@ -140,12 +101,6 @@ class Emulator:
     def mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown one."""
         return self.screen.get_mode(number, private)
-
-    def pen_sgr(self) -> str:
-        """Return the pen as SGR parameters."""
-        return self.screen.pen.sgr or "0"
-
-    # -- text ---------------------------------------------------------------------------------------------
 
     def text(self) -> list[str]:
         """Return the visible rows as plain text, without blanks at their ends."""

@@ -48,24 +48,14 @@ _VIRAMAS = (
     "\U00011d45\U00011d97\U00011f42"
 )
 """Characters that stack or join consonants (Indic_Syllabic_Category Virama and Invisible_Stacker, Unicode 16)."""
+_WIDENED, _NARROWED = frozenset(WIDENED), frozenset(NARROWED)
+"""The narrow emoji that U+FE0F makes wide, and the wide ones that U+FE0E makes narrow."""
 
 
 @lru_cache(8192)
 def width(char: str) -> int:
     """Return the columns that a character takes."""
     return _AS_XTERM_AND_KITTY.get(char, int(WIDTHS[bisect_right(STARTS, char) - 1]))
-
-
-@lru_cache(1)
-def _widened() -> frozenset[str]:
-    """The narrow emoji that U+FE0F makes wide."""
-    return frozenset(WIDENED)
-
-
-@lru_cache(1)
-def _narrowed() -> frozenset[str]:
-    """The wide emoji that U+FE0E makes narrow."""
-    return frozenset(NARROWED)
 
 
 def _is_flag_letter(char: str) -> bool:
@@ -80,7 +70,7 @@ def _is_pictograph(char: str) -> bool:
     """Tell whether a character is an emoji, of any width (about Extended_Pictographic of UAX 29)."""
     if "\U0001f000" <= char <= "\U0001faff":
         return not (_is_flag_letter(char) or _is_skin_tone(char))
-    return char in _widened() or char in _narrowed()
+    return char in _WIDENED or char in _NARROWED
 
 
 def joined(cluster: str, columns: int, char: str) -> int:
@@ -88,9 +78,9 @@ def joined(cluster: str, columns: int, char: str) -> int:
     last = cluster[-1:]
     if width(char) == 0:
         if char == _EMOJI:
-            return 2 if last in _widened() else columns
+            return 2 if last in _WIDENED else columns
         if char == _TEXT:
-            return 1 if cluster in _narrowed() else columns
+            return 1 if cluster in _NARROWED else columns
         return 2 if category(char) == "Mc" else columns
     if last < "\u0300" or char < "\u0900":
         return 0
@@ -112,7 +102,7 @@ def may_join(text: str) -> bool:
 
 def text_presentation(cluster: str) -> bool:
     """Tell whether U+FE0E has made a wide character one column wide."""
-    return cluster[1:2] == _TEXT and cluster[0] in _narrowed()
+    return cluster[1:2] == _TEXT and cluster[0] in _NARROWED
 
 
 def attaches(char: str) -> bool:
@@ -120,23 +110,27 @@ def attaches(char: str) -> bool:
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 
-def clusters(text: str) -> list[tuple[str, int]]:
-    """Return `text` as (grapheme, columns), without marks that have nothing to join, or are too many for a cell."""
-    out: list[tuple[str, int]] = []
-    for narrow, wide, other in RUNS.findall(text):
-        if not other:
-            out += [(char, 1 if narrow else 2) for char in narrow or wide]
-        elif out and (new := joined(*out[-1], other)):
-            last = out[-1][0]
-            if len(last) < CLUSTER_LIMIT:
-                out[-1] = (last + other, new)
-        elif columns := width(other):
-            out.append((other, columns))
-    return out
+def halves(wide: str) -> list[str]:
+    """Return the cells of characters of two columns that join nothing."""
+    return [half for char in wide for half in (char, "")]
 
 
 def cells(text: str) -> list[str]:
-    """Return a grapheme for each column that `text` takes in a row; "" is the right half of a wide one."""
-    if text.isascii():
-        return list(text)
-    return [half for grapheme, columns in clusters(text) for half in (grapheme, "")[:columns]]
+    """Return a grapheme for each column that `text` takes in a row; "" is the right half of a wide one.
+
+    Marks that have nothing to join, or are too many for a cell, are left out.
+    """
+    out: list[str] = []
+    for narrow, wide, other in RUNS.findall(text):
+        if narrow:
+            out += narrow
+        elif wide:
+            out += halves(wide)
+        else:
+            x = len(out) - (2 if out[-1:] == [""] else 1)
+            if out and (columns := joined(out[x], len(out) - x, other)):
+                if len(out[x]) < CLUSTER_LIMIT:
+                    out[x:] = (out[x] + other, "")[:columns]
+            else:
+                out += (other, "")[: width(other)]
+    return out

@@ -44,8 +44,10 @@ def sixel_rows(sequence: str, skipped: int, cell_height: int) -> int:
 def kitty_cells(body: str, cell: tuple[int, int]) -> tuple[int, int] | None:
     """Return the columns and rows by which a whole command of kitty's graphics, `G…`, moves the cursor.
 
-    None if it does not move it, or does not say the size: then it is right again after the next redraw.
+    None if it is none, does not move it, or does not say the size: then it is right again after the next redraw.
     """
+    if not body.startswith("G"):
+        return None
     # a: action; s, v: the image's size; c, r: cells to fill; w, h: the part of the image to show; X, Y: pixels to leave
     # free in the first cell. The cursor stays with C=1, U (a placeholder in the text) and P (relative to another one).
     keys = dict(pair.partition("=")[::2] for pair in body[1:].partition(";")[0][:1024].split(","))

@@ -82,7 +82,7 @@ class LineReader:
 
     def resume(self, unfinished: bytes) -> None:
         """Begin within a sequence or a character whose start came before `position`."""
-        self._parser.feed(unfinished)
+        self._parser.parse(unfinished)
 
     @property
     def current(self) -> Line:
@@ -111,5 +111,5 @@ class LineReader:
                     yield Line(line, plain(line), self.position, final=True)
 
     def _take(self, data: bytes) -> None:
-        self._parser.feed(data)
+        self._parser.parse(data)
         self.position += len(data)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sesh.vt.pen import DEFAULT, Pen, with_link
-from sesh.vt.printing import ASCII, Printing
-from sesh.vt.row import Row
-from sesh.vt.scrollback import Scrollback
+from sesh.vt.pages import SavedCursor
+from sesh.vt.pen import DEFAULT, with_link
+from sesh.vt.printing import Printing
 
 MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
 """Modes that choose which mouse events are reported, one at a time; resetting any of them turns reports off (xterm)."""
@@ -34,21 +33,6 @@ STACK_LIMIT = 16
 """Pushes that are kept of the kitty keyboard stack and of the title stack."""
 
 
-class SavedCursor(NamedTuple):
-    """The state that DECSC saves: cursor (column = columns: a wrap is pending), pen, charsets and origin mode.
-
-    The hyperlink is not saved (as in kitty, ghostty, xterm.js), nor is DECAWM (as in xterm, VTE, foot and others; the
-    VT510's manual and kitty have it).
-    """
-
-    row: int = 0
-    column: int = 0
-    pen: Pen = DEFAULT
-    charsets: tuple[str, ...] = (ASCII,) * 4
-    gl: int = 0
-    origin: bool = False
-
-
 class Stacks(NamedTuple):
     """Sizes of the stacks: kitty's keyboard flags on the main and on the alternate screen, and titles, by part (see
     `grammar.pop`)."""
@@ -61,12 +45,6 @@ class Stacks(NamedTuple):
 class Modes(Printing):
     """SM and RM, DECSC and DECRC, DECSTR, RIS, kitty keyboard flags, modifyOtherKeys."""
 
-    def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
-        self.ever_set_modes: set[int] = set()
-        self.ever_set_resources: set[int] = set()
-        """Modes and XTMODKEYS resources that the program ever set."""
-        super().__init__(columns, lines, scrollback)
-
     def reset(self) -> None:
         super().reset()
         self.modes: dict[int, bool] = {}
@@ -74,21 +52,11 @@ class Modes(Printing):
         self.left_right_mode = False
         """DECLRMM: CSI s sets the left and right margin."""
         self.keypad = False
-        self.saved = SavedCursor()
-        self.hidden_saved = SavedCursor()
-        """States that DECSC saved on the screen that shows, and on the other one."""
-        self.kitty_stack = [0]
-        self.hidden_kitty_stack = [0]
-        """The stack of kitty keyboard flags of the screen that shows, the current ones last; and of the other one."""
-        self.alternate_rows: list[Row] | None = None
-        """The rows of the alternate screen while the main screen shows, if mode 47 left them there."""
         self.saved_modes: dict[int, bool] = {}
         """Private modes that XTSAVE saved."""
         self.key_resources: dict[int, int] = {}
         """XTMODKEYS by resource; only 4 (modifyOtherKeys) is in use today."""
         self.cursor_style = 0
-
-    # -- modes --------------------------------------------------------------------------------------------
 
     def switch_modes(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
         """SM, RM, DECSET, DECRST."""
@@ -107,7 +75,7 @@ class Modes(Printing):
         elif number in OFF_BY_DEFAULT:
             if on:
                 self.modes[number] = True
-                self.ever_set_modes.add(number)
+                self.used.add(f"mode {number}")
             else:
                 self.modes.pop(number, None)
         elif number in MOUSE_TRACKING or number in MOUSE_ENCODING:
@@ -125,7 +93,6 @@ class Modes(Printing):
             self.left_right_mode = on
             if not on:
                 self.set_left_right(0, self.columns - 1)
-                self.margin_wrap = None
         elif number in SCREENS or number == 1048:
             self._switch_buffer(number, on)
 
@@ -177,46 +144,24 @@ class Modes(Printing):
         others |= {ORIGIN: self.origin, KEYPAD: self.keypad, LEFT_RIGHT: self.left_right_mode}
         return others.get(number)
 
-    # -- the alternate screen -----------------------------------------------------------------------------
-
     def _switch_buffer(self, number: int, on: bool) -> None:
-        """Modes 47 and 1047 switch the screen, 1048 saves or restores the cursor, 1049 does both."""
-        if on:
-            if number in {1048, 1049}:
-                self.save_cursor()
-            if number != 1048:
-                self.enter_alternate(clear=number == 1049)
-        else:
-            if number != 1048:
-                self.leave_alternate(keep=number == 47)
-            if number in {1048, 1049}:
-                self.restore_cursor()
+        """Modes 47 and 1047 switch the screen, 1048 saves or restores the cursor, 1049 does both.
 
-    def enter_alternate(self, *, clear: bool) -> None:
-        """Show the alternate screen, with its own saved cursor and keyboard flags; the cursor does not move. It is
-        empty, or with `clear` left out as mode 47 left it."""
-        if self.main is None:
-            rows, self.alternate_rows = self.alternate_rows, None
-            self.main = self.rows
-            self.rows = self.blank_rows(self.lines, self.erased) if clear or not rows else rows
-            self._swap_screens()
-
-    def leave_alternate(self, *, keep: bool) -> None:
-        """Show the main screen as it was; the content of the alternate screen is dropped unless `keep` says otherwise.
-
-        xterm keeps it also after ?1049l, and empties the screen when ?1049h enters it again.
+        The other screen has its own saved cursor and keyboard flags; the cursor does not move. What mode 47 leaves on
+        the alternate screen stays there; xterm keeps it also after ?1049l, and empties it when ?1049h enters it again.
         """
-        if self.main is not None:
-            if keep:
-                self.ever_changed.add("alternate")
-            self.alternate_rows = self.rows if keep else None
-            self.rows = self.main
-            self.main = None
-            self._swap_screens()
-
-    def _swap_screens(self) -> None:
-        self.saved, self.hidden_saved = self.hidden_saved, self.saved
-        self.kitty_stack, self.hidden_kitty_stack = self.hidden_kitty_stack, self.kitty_stack
+        saves = number in {1048, 1049}
+        if saves and on:
+            self.save_cursor()
+        if number != 1048 and on != self.alternate:
+            empty = on and (number == 1049 or not self.other.rows)
+            self.swap_pages(self.blank_rows(self.lines, self.erased) if empty else self.other.rows)
+            if number == 47 and not on:
+                self.used.add("alternate")
+            elif not on:
+                self.other = self.other._replace(rows=[])
+        if saves and not on:
+            self.restore_cursor()
 
     def save_modes(self, *modes: int) -> None:
         """XTSAVE, CSI ? modes s. Not for those that switch the screen, nor for what the terminal's user chose."""
@@ -235,9 +180,9 @@ class Modes(Printing):
     def save_cursor(self) -> None:
         """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""
         if self.alternate:
-            self.ever_changed.add("alternate")
+            self.used.add("alternate")
         column, pen = min(self.columns, self.cursor.x), with_link(self.pen, "")
-        self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.gl, self.origin)
+        self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.origin)
 
     def restore_cursor(self) -> None:
         """DECRC, SCORC: also resets what was off when it was saved; with nothing saved, the defaults."""
@@ -250,10 +195,7 @@ class Modes(Printing):
         if saved.column >= self.columns and not self.origin:
             self.cursor.x = self.columns
         self.pen = with_link(saved.pen, self.pen.link)
-        self.charsets = saved.charsets
-        self.shift(saved.gl)
-
-    # -- resets -------------------------------------------------------------------------------------------
+        self.use_charsets(saved.charsets)
 
     def soft_reset(self) -> None:
         """DECSTR: modes, margins, pen, charsets and the saved cursor at their defaults; text and cursor stay.
@@ -272,16 +214,17 @@ class Modes(Printing):
         self.reset_charsets()
         self.saved = SavedCursor()
 
-    # -- keyboard -----------------------------------------------------------------------------------------
-
     @property
     def kitty_flags(self) -> int:
         """The kitty keyboard flags in force on the screen that shows."""
         return self.kitty_stack[-1]
 
+    def _note_keys(self) -> None:
+        self.used.update(("keys", "alternate") if self.alternate else ("keys",))
+
     def push_kitty_flags(self, flags: int = 0) -> None:
         """CSI > flags u; drops the oldest entry when the stack is full."""
-        self.ever_changed |= {"keys", "alternate"} if self.alternate else {"keys"}
+        self._note_keys()
         self.kitty_stack.append(flags & 31)
         del self.kitty_stack[: -STACK_LIMIT - 1]
 
@@ -291,15 +234,14 @@ class Modes(Printing):
 
     def set_kitty_flags(self, flags: int = 0, how: int = 1) -> None:
         """CSI = flags ; how u: 1 sets, 2 adds, 3 removes."""
-        flags &= 31
-        self.ever_changed |= {"keys", "alternate"} if self.alternate else {"keys"}
-        now = self.kitty_stack[-1]
+        self._note_keys()
+        flags, now = flags & 31, self.kitty_stack[-1]
         self.kitty_stack[-1] = {2: now | flags, 3: now & ~flags}.get(how, flags)
 
     def set_key_resource(self, resource: int = 0, value: int = 0) -> None:
         """XTMODKEYS, CSI > resource ; value m; without a value the default."""
         if value and resource <= 7:
-            self.ever_set_resources.add(resource)
+            self.used.add(f"resource {resource}")
             self.key_resources[resource] = value
         else:
             self.key_resources.pop(resource, None)
@@ -307,5 +249,5 @@ class Modes(Printing):
     def set_cursor_style(self, style: int = 0) -> None:
         """DECSCUSR: 0 the terminal's default; 1 to 6 block, underline, bar, each blinking, then steady."""
         if style <= 6:
-            self.ever_changed.add("style")
+            self.used.add("style")
             self.cursor_style = style

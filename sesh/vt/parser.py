@@ -17,25 +17,14 @@ from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 
-from sesh.vt.grammar import (
-    ABORTED,
-    CSI,
-    CSI_PARTS,
-    CSI_START,
-    ESCAPE,
-    ESCAPE_START,
-    LIMIT,
-    PARAMETERS,
-    STRING_END,
-    STRINGS,
-    UNFINISHED,
-    parameter,
-)
-from sesh.vt.printing import G_SETS
+from sesh.vt import grammar
+from sesh.vt.charsets import G_SETS
+from sesh.vt.grammar import LIMIT, PARAMETERS, parameter
+from sesh.vt.modes import KEYPAD
 from sesh.vt.screen import Screen
 
 Call = tuple[Callable[..., object], tuple[object, ...]]
-"""A function and its arguments."""
+"""A function of a screen, and its arguments."""
 
 PIECE, SMALLEST_PIECE = 1024, 2
 """Bytes that are parsed without a look at the clock: the most, and on the largest screens."""
@@ -47,17 +36,19 @@ _REMEMBERED, _LONGEST = 4096, 64
 _TEXT, _C0 = "[ -~\xa0-\U0010ffff]", "[\x00-\x1a\x1c-\x1f]"
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
 """C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing."""
+_START = f"{grammar.CSI_START}|{grammar.ESCAPE_START}"
 _TOKEN = re.compile(
     rf"""
-      (?:({CSI}|{ESCAPE})|(?={_TEXT}|{_C0}))({_TEXT}*)(\r\n|{_C0}|)   # 1 a sequence, 2 text, 3 a control behind them
-    | ({UNFINISHED})                                                # 4 the start of a sequence
-    | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))         # 5 one with a control in it, and all that follows
-    | {ABORTED}                                                     # nothing
+      (?:({grammar.CSI}|{grammar.ESCAPE})|(?={_TEXT}|{_C0}))     # 1 a sequence
+          ({_TEXT}*)(\r\n|{_C0}|)                               # 2 text, 3 a control behind them
+    | ({grammar.UNFINISHED})                                    # 4 the start of a sequence
+    | (\x1b(?:{_START})[{_INNER}](?s:.*))                       # 5 one with a control in it, and all that follows
+    | {grammar.ABORTED}                                         # nothing
     """,
     re.VERBOSE,
 )
-_CSI = re.compile(rf"{CSI_PARTS}\Z")
-_STRING_END = re.compile(STRING_END)
+_CSI = re.compile(rf"{grammar.CSI_PARTS}\Z")
+_STRING_END = re.compile(grammar.STRING_END)
 _WITH_CONTROLS = re.compile(rf"\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*)")
 _CONTROL = re.compile(f"[{_INNER}]")
 
@@ -69,149 +60,139 @@ def _hoist(match: re.Match[str]) -> str:
     return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence
 
 
-class Dispatcher:
-    """The tables of functions, bound to one screen."""
+def _nothing(_: Screen) -> None:
+    """Ignore an unknown sequence."""
 
-    def __init__(self, screen: Screen) -> None:
-        self.screen = screen
-        self.controls: dict[str, Callable[[], object]] = {
-            "\b": screen.backspace,
-            "\t": screen.tab,
-            "\n": screen.linefeed,
-            "\v": screen.linefeed,
-            "\f": screen.linefeed,
-            "\r": screen.carriage_return,
-            "\r\n": screen.newline,
-            "\x0e": screen.shift_out,
-            "\x0f": screen.shift_in,
-        }
-        self._escapes: dict[str, Callable[[], object]] = {
-            "\x1b6": screen.back_index,
-            "\x1b7": screen.save_cursor,
-            "\x1b8": screen.restore_cursor,
-            "\x1b9": screen.forward_index,
-            "\x1b=": partial(screen.switch_private_mode, 66, True),
-            "\x1b>": partial(screen.switch_private_mode, 66, False),
-            "\x1bD": screen.index,
-            "\x1bE": screen.next_line,
-            "\x1bH": screen.set_tab_stop,
-            "\x1bM": screen.reverse_index,
-            "\x1bN": partial(screen.shift_next, 2),
-            "\x1bO": partial(screen.shift_next, 3),
-            "\x1bc": screen.reset,
-            "\x1bn": partial(screen.shift, 2),
-            "\x1bo": partial(screen.shift, 3),
-            "\x1b#8": screen.alignment_display,
-        }
-        self._csi = self._control_sequences(screen)
 
-    def _control_sequences(self, screen: Screen) -> dict[str, tuple[Callable[..., object], int]]:
-        """CSI by prefix, intermediates and final byte, with the number of parameters that the function takes."""
-        return {
-            "A": (screen.cursor_up, 1),
-            "B": (screen.cursor_down, 1),
-            "C": (screen.cursor_forward, 1),
-            "D": (screen.cursor_back, 1),
-            "E": (screen.cursor_down1, 1),
-            "F": (screen.cursor_up1, 1),
-            "G": (screen.cursor_to_column, 1),
-            "H": (screen.cursor_position, 2),
-            "I": (screen.tab, 1),
-            "Z": (screen.back_tab, 1),
-            "`": (screen.cursor_to_column, 1),
-            "a": (screen.position_right, 1),
-            "d": (screen.cursor_to_line, 1),
-            "e": (screen.position_down, 1),
-            "f": (screen.cursor_position, 2),
-            "@": (screen.insert_characters, 1),
-            "J": (screen.erase_in_display, 1),
-            "?J": (screen.erase_in_display, 1),
-            "K": (screen.erase_in_line, 1),
-            "?K": (screen.erase_in_line, 1),
-            "L": (screen.insert_lines, 1),
-            "M": (screen.delete_lines, 1),
-            "P": (screen.delete_characters, 1),
-            "S": (screen.scroll_up, 1),
-            "T": (self._scroll_down, 2),
-            "X": (screen.erase_characters, 1),
-            "^": (screen.scroll_down, 1),
-            "b": (screen.repeat, 1),
-            "'}": (screen.insert_columns, 1),
-            "'~": (screen.delete_columns, 1),
-            " @": (screen.scroll_left, 1),
-            " A": (screen.scroll_right, 1),
-            "$v": (screen.copy_rectangle, 8),
-            "$x": (screen.fill_rectangle, 5),
-            "$z": (screen.erase_rectangle, 4),
-            "${": (screen.wipe_rectangle, 4),
-            "g": (screen.clear_tab_stop, 1),
-            "r": (screen.set_margins, 2),
-            "s": (self._save_or_margins, 2),
-            "t": (screen.window_operation, 2),
-            "u": (screen.restore_cursor, 0),
-            "!p": (screen.soft_reset, 0),
-            " q": (screen.set_cursor_style, 1),
-            ">u": (screen.push_kitty_flags, 1),
-            "<u": (screen.pop_kitty_flags, 1),
-            "=u": (screen.set_kitty_flags, 2),
-            ">m": (screen.set_key_resource, 2),
-            ">n": (screen.set_key_resource, 1),
-            "?s": (screen.save_modes, PARAMETERS),
-            "?r": (screen.restore_modes, PARAMETERS),
-        }
+def _scroll_down(screen: Screen, count: int = 1, more: int | None = None) -> None:
+    """SD; with more parameters it is xterm's mouse highlighting, which is not supported."""
+    if more is None:
+        screen.scroll_down(count)
 
-    def call_of(self, sequence: str, skipped: int) -> Call:
-        """Return the call of a whole sequence. `skipped`: bands of an image in its middle that are left out."""
-        kind = sequence[1]
-        if len(sequence) - sequence.endswith("\x07") >= LIMIT:
-            return (self._image, (sequence, skipped)) if kind in "P_" else (self.nothing, ())
-        if kind == "[":
-            return self._control_sequence(sequence)
-        if kind == "]":
-            return self.screen.operating_command, (sequence[2:].removesuffix("\x07"),)
-        if kind in "P_":
-            return self._image, (sequence, 0)
-        if kind in G_SETS and len(sequence) in {3, 4}:
-            return self.screen.define_charset, (sequence[2:], kind)
-        return self._escapes.get(sequence, self.nothing), ()
 
-    def _control_sequence(self, sequence: str) -> Call:
-        match = _CSI.match(sequence)
-        if match is None:
-            return self.nothing, ()
-        prefix, text, intermediates, final = match.groups()
-        kind = prefix + intermediates + final
-        if kind == "m":
-            return self.screen.set_pen, (text,)
-        if kind in {"h", "l", "?h", "?l"}:
-            numbers = tuple(parameter(part) for part in text.split(";", PARAMETERS)[:PARAMETERS] if ":" not in part)
-            return self.screen.switch_modes, (numbers, final == "h", bool(prefix))
-        call, count = self._csi.get(kind, (self.nothing, 0))
-        if ":" in text:
-            return self.nothing, ()
-        return call, tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
+def _save_or_margins(screen: Screen, left: int = 0, right: int = 0) -> None:
+    """CSI s: DECSLRM while DECLRMM (mode 69) is on, otherwise SCOSC."""
+    if screen.left_right_mode:
+        screen.set_left_right_margins(left, right)
+    else:
+        screen.save_cursor()
 
-    def nothing(self) -> None:
-        """Ignore an unknown sequence."""
 
-    def _scroll_down(self, count: int = 1, more: int | None = None) -> None:
-        """SD; with more parameters it is xterm's mouse highlighting, which is not supported."""
-        if more is None:
-            self.screen.scroll_down(count)
+_CONTROLS: dict[str, Callable[[Screen], object]] = {
+    "\b": Screen.backspace,
+    "\t": Screen.tab,
+    "\n": Screen.linefeed,
+    "\v": Screen.linefeed,
+    "\f": Screen.linefeed,
+    "\r": Screen.carriage_return,
+    "\r\n": Screen.newline,
+    "\x0e": Screen.shift_out,
+    "\x0f": Screen.shift_in,
+}
+_ESCAPES: dict[str, Call] = {
+    "6": (Screen.back_index, ()),
+    "7": (Screen.save_cursor, ()),
+    "8": (Screen.restore_cursor, ()),
+    "9": (Screen.forward_index, ()),
+    "=": (Screen.switch_private_mode, (KEYPAD, True)),
+    ">": (Screen.switch_private_mode, (KEYPAD, False)),
+    "D": (Screen.index, ()),
+    "E": (Screen.next_line, ()),
+    "H": (Screen.set_tab_stop, ()),
+    "M": (Screen.reverse_index, ()),
+    "N": (Screen.shift_next, (2,)),
+    "O": (Screen.shift_next, (3,)),
+    "c": (Screen.reset, ()),
+    "n": (Screen.shift, (2,)),
+    "o": (Screen.shift, (3,)),
+    "#8": (Screen.alignment_display, ()),
+}
+_SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
+    "A": (Screen.cursor_up, 1),
+    "B": (Screen.cursor_down, 1),
+    "C": (Screen.cursor_forward, 1),
+    "D": (Screen.cursor_back, 1),
+    "E": (Screen.cursor_down1, 1),
+    "F": (Screen.cursor_up1, 1),
+    "G": (Screen.cursor_to_column, 1),
+    "H": (Screen.cursor_position, 2),
+    "I": (Screen.tab, 1),
+    "Z": (Screen.back_tab, 1),
+    "`": (Screen.cursor_to_column, 1),
+    "a": (Screen.position_right, 1),
+    "d": (Screen.cursor_to_line, 1),
+    "e": (Screen.position_down, 1),
+    "f": (Screen.cursor_position, 2),
+    "@": (Screen.insert_characters, 1),
+    "J": (Screen.erase_in_display, 1),
+    "?J": (Screen.erase_in_display, 1),
+    "K": (Screen.erase_in_line, 1),
+    "?K": (Screen.erase_in_line, 1),
+    "L": (Screen.insert_lines, 1),
+    "M": (Screen.delete_lines, 1),
+    "P": (Screen.delete_characters, 1),
+    "S": (Screen.scroll_up, 1),
+    "T": (_scroll_down, 2),
+    "X": (Screen.erase_characters, 1),
+    "^": (Screen.scroll_down, 1),
+    "b": (Screen.repeat, 1),
+    "'}": (Screen.insert_columns, 1),
+    "'~": (Screen.delete_columns, 1),
+    " @": (Screen.scroll_left, 1),
+    " A": (Screen.scroll_right, 1),
+    "$v": (Screen.copy_rectangle, 8),
+    "$x": (Screen.fill_rectangle, 5),
+    "$z": (Screen.erase_rectangle, 4),
+    "${": (Screen.wipe_rectangle, 4),
+    "g": (Screen.clear_tab_stop, 1),
+    "r": (Screen.set_margins, 2),
+    "s": (_save_or_margins, 2),
+    "t": (Screen.window_operation, 2),
+    "u": (Screen.restore_cursor, 0),
+    "!p": (Screen.soft_reset, 0),
+    " q": (Screen.set_cursor_style, 1),
+    ">u": (Screen.push_kitty_flags, 1),
+    "<u": (Screen.pop_kitty_flags, 1),
+    "=u": (Screen.set_kitty_flags, 2),
+    ">m": (Screen.set_key_resource, 2),
+    ">n": (Screen.set_key_resource, 1),
+    "?s": (Screen.save_modes, PARAMETERS),
+    "?r": (Screen.restore_modes, PARAMETERS),
+}
+"""CSI by prefix, intermediates and final byte, with the number of parameters that the function takes."""
 
-    def _save_or_margins(self, left: int = 0, right: int = 0) -> None:
-        """CSI s: DECSLRM while DECLRMM (mode 69) is on, otherwise SCOSC."""
-        if self.screen.left_right_mode:
-            self.screen.set_left_right_margins(left, right)
-        else:
-            self.screen.save_cursor()
 
-    def _image(self, sequence: str, skipped: int) -> None:
-        """Act on a string that may be an image."""
-        if sequence[1] == "P":
-            self.screen.sixel(sequence, skipped)
-        elif sequence[2:3] == "G":
-            self.screen.graphics(sequence[2:])
+def _call_of(sequence: str, skipped: int) -> Call:
+    """Return the call of a whole sequence. `skipped`: bands of an image in its middle that are left out."""
+    kind, is_long = sequence[1], len(sequence) - sequence.endswith("\x07") >= LIMIT
+    if kind in "P_":
+        return Screen.image, (sequence, skipped if is_long else 0)
+    if is_long:
+        return _nothing, ()
+    if kind == "[":
+        return _control_sequence(sequence)
+    if kind == "]":
+        return Screen.operating_command, (sequence[2:].removesuffix("\x07"),)
+    if kind in G_SETS and len(sequence) in {3, 4}:
+        return Screen.define_charset, (sequence[2:], kind)
+    return _ESCAPES.get(sequence[1:], (_nothing, ()))
+
+
+def _control_sequence(sequence: str) -> Call:
+    match = _CSI.match(sequence)
+    if match is None:
+        return _nothing, ()
+    prefix, text, intermediates, final = match.groups()
+    kind = prefix + intermediates + final
+    if kind == "m":
+        return Screen.set_pen, (text,)
+    if kind in {"h", "l", "?h", "?l"}:
+        numbers = tuple(parameter(part) for part in text.split(";", PARAMETERS)[:PARAMETERS] if ":" not in part)
+        return Screen.switch_modes, (numbers, final == "h", bool(prefix))
+    call, count = _SEQUENCES.get(kind, (_nothing, 0))
+    if ":" in text:
+        return _nothing, ()
+    return call, tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
 
 
 class Parser:
@@ -219,8 +200,7 @@ class Parser:
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self._dispatcher = Dispatcher(screen)
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, Callable[[], object]] = {}
         """The calls of sequences that came lately."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.pending = ""
@@ -229,13 +209,14 @@ class Parser:
         """Bands of sixel in what came after `pending` and was not kept."""
         self.errors = 0
         self.last_error: Exception | None = None
+        """The number of sequences that failed, and the newest of these failures."""
 
     @property
     def unfinished(self) -> bytes:
         """The start of a sequence, of a character or of both, with which the next bytes go on."""
         return self.pending.encode() + self._decoder.getstate()[0]
 
-    def feed(self, data: bytes, until: float | None = None) -> int:
+    def parse(self, data: bytes, until: float | None = None) -> int:
         """Act on `data`, or on a start of it once it is `until` (see `perf_counter`); return its number of bytes.
 
         Never raises: after an error the rest of the sequence that caused it is skipped.
@@ -243,7 +224,7 @@ class Parser:
         start = 0
         while start < len(data):
             piece = data[start : start + self._piece()]
-            self._parse(self._decoder.decode(piece))
+            self._take(self._decoder.decode(piece))
             start += len(piece)
             if until is not None and perf_counter() >= until:
                 break
@@ -257,9 +238,9 @@ class Parser:
         cells = self.screen.columns * self.screen.lines * (8 if self.screen.left_right_mode else 1)
         return min(PIECE, max(SMALLEST_PIECE, _CELLS // cells))
 
-    def _parse(self, text: str) -> None:
+    def _take(self, text: str) -> None:
         if self.pending:
-            if len(self.pending) > 1 and self.pending[1] in STRINGS and not _STRING_END.search(text):
+            if len(self.pending) > 1 and self.pending[1] in grammar.STRINGS and not _STRING_END.search(text):
                 self._keep(text)
                 return
             text, self.pending = self.pending + text, ""
@@ -274,12 +255,10 @@ class Parser:
     def _act(self, text: str) -> None:
         """Act on all tokens of a text."""
         screen, calls = self.screen, self._calls
-        controls, nothing = self._dispatcher.controls, self._dispatcher.nothing
         for sequence, words, control, unfinished, interrupted in _TOKEN.findall(text):
             if sequence:
                 try:
-                    function, arguments = calls.get(sequence) or self._call_of(sequence)
-                    function(*arguments)
+                    (calls.get(sequence) or self._call(sequence))()
                 except Exception as error:
                     self._note(error)
                 screen.joinable = False
@@ -287,7 +266,7 @@ class Parser:
                 if words:
                     screen.draw(words)
                 if control:
-                    controls.get(control, nothing)()
+                    _CONTROLS.get(control, _nothing)(screen)
                     screen.joinable = False
                 elif unfinished:
                     self._skipped = 0
@@ -303,9 +282,10 @@ class Parser:
         self.errors += 1
         self.last_error = error
 
-    def _call_of(self, sequence: str) -> Call:
-        """Return the call of a sequence; short ones are remembered."""
-        call = self._dispatcher.call_of(sequence, self._skipped)
+    def _call(self, sequence: str) -> Callable[[], object]:
+        """Return what a sequence calls; that of short ones is remembered."""
+        function, arguments = _call_of(sequence, self._skipped)
+        call = partial(function, self.screen, *arguments)
         if len(sequence) < _LONGEST:
             if len(self._calls) >= _REMEMBERED:
                 self._calls.clear()

@@ -22,11 +22,11 @@ class Style(NamedTuple):
     fg: str = "default"
     bg: str = "default"
     bold: bool = False
-    italics: bool = False
-    strikethrough: bool = False
+    dim: bool = False
+    italic: bool = False
+    strike: bool = False
     reverse: bool = False
     blink: bool = False
-    dim: bool = False
     conceal: bool = False
     overline: bool = False
     underline: int = 0
@@ -63,9 +63,11 @@ class Pen:
 
 
 _PLAIN = Style()
+FLAGS = Style._fields[2:10]
+"""Attributes that are on or off."""
 _CODES = {
-    "bold": "1", "dim": "2", "italics": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
-    "strikethrough": "9", "overline": "53",
+    "bold": "1", "dim": "2", "italic": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
+    "strike": "9", "overline": "53",
 }  # fmt: skip
 
 
@@ -110,12 +112,12 @@ _ATTRIBUTES: dict[int, dict[str, object]] = {
     6: {"blink": True},
     21: {"underline": 2},
     22: {"bold": False, "dim": False},
-    23: {"italics": False},
+    23: {"italic": False},
     24: {"underline": 0},
     25: {"blink": False},
     27: {"reverse": False},
     28: {"conceal": False},
-    29: {"strikethrough": False},
+    29: {"strike": False},
     39: {"fg": "default"},
     49: {"bg": "default"},
     55: {"overline": False},
@@ -150,56 +152,41 @@ def _changes(text: str) -> tuple[bool, dict[str, object]]:
     items = text.split(";", PARAMETERS)[:PARAMETERS]
     index = 0
     while index < len(items):
-        item = items[index]
+        first, *parts = items[index].split(":")
+        code = parameter(first)
         index += 1
-        if ":" in item:
-            _subparameters(fields, item)
-            continue
-        code = parameter(item)
-        if code == 0:
+        if parts and code in _COLOURS:
+            if parts[0].lstrip("0") == "2" and len(parts) > 4:
+                del parts[1]  # the full form, 38:2:SPACE:R:G:B, names a colour space first
+            _set_colour(fields, _COLOURS[code], parts)
+        elif parts:
+            if code == 4 and parameter(parts[0]) <= 5:
+                fields["underline"] = parameter(parts[0])
+        elif code == 0:
             resets, fields = True, {}
         elif code in _COLOURS:
-            index = _flat_colour(fields, _COLOURS[code], items, index)
+            index += _set_colour(fields, _COLOURS[code], items[index:])
         elif code in _ATTRIBUTES:
             fields.update(_ATTRIBUTES[code])
     return resets, fields
 
 
+def _set_colour(fields: dict[str, object], name: str, parts: list[str]) -> int:
+    """Set the colour of `5`, `N` or `2`, `R`, `G`, `B`; return how many of the parts belong to it.
+
+    A value out of range sets nothing; one with sub-parameters is no part of it.
+    """
+    form = parts[0].lstrip("0") if parts else ""
+    count = _VALUES.get(form, 0)
+    texts = parts[1 : 1 + count]
+    if ":" in ";".join(texts):
+        return 1
+    values = [parameter(text) for text in texts]
+    if values and len(values) == count and max(values) < 256:
+        fields[name] = ";".join([form, *map(str, values)])
+    return 1 + len(values)
+
+
 def with_link(pen: Pen, link: str) -> Pen:
     """Return the same pen with another hyperlink (OSC 8), or with none if `link` is empty."""
     return pen if pen.link == link else pen_of(pen.style._replace(link=link))
-
-
-def _flat_colour(fields: dict[str, object], name: str, items: list[str], index: int) -> int:
-    """Set the colour of `38;5;N` or `38;2;R;G;B`; return the index of the next parameter.
-
-    `items[index]` is the `5` or the `2`. A value out of range sets nothing.
-    """
-    form = items[index].lstrip("0") if index < len(items) else ""
-    parts = items[index + 1 : index + 1 + _VALUES.get(form, 0)]
-    if ":" in ";".join(parts):
-        return index + 1
-    _set_colour(fields, name, form, parts)
-    return index + 1 + len(parts)
-
-
-def _subparameters(fields: dict[str, object], item: str) -> None:
-    parts = item.split(":")
-    code = parameter(parts[0])
-    if code == 4:
-        kind = parameter(parts[1])
-        if kind <= 5:
-            fields["underline"] = kind
-    elif code in _COLOURS:
-        form = parts[1].lstrip("0")
-        rest = parts[2:]
-        if form == "2" and len(rest) > 3:
-            rest = rest[1:]  # the full form, 38:2:SPACE:R:G:B, names a colour space first
-        _set_colour(fields, _COLOURS[code], form, rest)
-
-
-def _set_colour(fields: dict[str, object], name: str, form: str, parts: list[str]) -> None:
-    count = _VALUES.get(form, 0)
-    values = [parameter(part) for part in parts[:count]]
-    if values and len(values) == count and max(values) < 256:
-        fields[name] = f"5;{values[0]}" if count == 1 else ";".join(["2", *map(str, values)])

@@ -1,26 +1,16 @@
-"""Printing: runs of characters into cells, wrapping, joining, and character sets (ISO 2022).
+"""Printing: runs of characters into cells, wrapping and joining.
 
 ASCII and other narrow characters go into a row as one slice; only characters that may be wide or may join the one
-before are looked at one by one. Output is UTF-8, so only two character sets change what is drawn, DEC special graphics
-and the British set; the others are remembered by their designators and draw as ASCII.
+before are looked at one by one.
 """
 
 from __future__ import annotations
 
-from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, joined, may_join, width
+from sesh.vt.charsets import DEFAULT_SETS, G_SETS, Charsets
+from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, halves, joined, may_join, width
 from sesh.vt.pen import DEFAULT
 from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import SPACER, STUB
-
-_GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
-"""DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9)."""
-_TRANSLATIONS: dict[str, dict[int, str]] = {
-    "0": {0x5F + index: char for index, char in enumerate(_GRAPHICS)},
-    "A": {0x23: "£"},
-}
-G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
-"""G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS)."""
-ASCII = "B"
 
 
 class Printing(Rectangles):
@@ -28,30 +18,28 @@ class Printing(Rectangles):
 
     def reset(self) -> None:
         super().reset()
+        self.insert, self.wrap = False, True
         self.reset_charsets()
-
-    # -- character sets -----------------------------------------------------------------------------------
 
     def reset_charsets(self) -> None:
         """Put ASCII into G0 to G3, and G0 in use."""
-        self.charsets: tuple[str, ...] = (ASCII,) * 4
-        self.gl = 0
-        """Number of the set in use (GL), 0 to 3."""
         self.single_shift = 0
         """The set for the next character alone, or 0."""
-        self._update_translation()
+        self.use_charsets(DEFAULT_SETS)
+
+    def use_charsets(self, charsets: Charsets) -> None:
+        """Print with other character sets from now on."""
+        self.charsets = charsets
+        self._translation = charsets.translation(charsets.gl)
 
     def define_charset(self, code: str, mode: str) -> None:
         """SCS: `mode` is the intermediate that names one of G0 to G3, `code` the designator of the set."""
-        slot = G_SETS[mode]
-        self.charsets = (*self.charsets[:slot], code, *self.charsets[slot + 1 :])
-        self.ever_changed.add("charsets")
-        self._update_translation()
+        self.used.add("charsets")
+        self.use_charsets(self.charsets.designated(G_SETS[mode], code))
 
     def shift(self, slot: int) -> None:
         """SI, SO, LS2, LS3: use one of G0 to G3 from now on."""
-        self.gl = slot
-        self._update_translation()
+        self.use_charsets(self.charsets._replace(gl=slot))
 
     def shift_in(self) -> None:
         """SI: use G0."""
@@ -65,21 +53,16 @@ class Printing(Rectangles):
         """SS2, SS3: use G2 or G3 for the next character alone."""
         self.single_shift = slot
 
-    def _update_translation(self) -> None:
-        self._translation = _TRANSLATIONS.get(self.charsets[self.gl])
-
     @property
     def draws_plainly(self) -> bool:
         """True if printed text just replaces what stands in its row, and wraps."""
         changed = self.insert or self.origin or self.single_shift or self._translation is not None
         return self.wrap and not changed
 
-    # -- text ---------------------------------------------------------------------------------------------
-
     def draw(self, data: str) -> None:
         """Write printable characters at the cursor."""
         if self.single_shift:
-            table = _TRANSLATIONS.get(self.charsets[self.single_shift])
+            table = self.charsets.translation(self.single_shift)
             self.single_shift = 0
             self._print(data[0].translate(table) if table else data[0])
             self.joinable = False
@@ -93,10 +76,10 @@ class Printing(Rectangles):
         plain = data.isascii()
         if (plain or not may_join(data)) and not (self.insert or self.narrow):
             cursor = self.cursor
-            cells = data if plain else _spread(data)
-            end = cursor.x + len(cells)
+            graphemes = data if plain else cells(data)
+            end = cursor.x + len(graphemes)
             if end <= self.columns:  # nearly all text
-                self.rows[cursor.y].put(cursor.x, cells, self.pen)
+                self.rows[cursor.y].put(cursor.x, graphemes, self.pen)
                 cursor.x = end
                 self.joinable = True
                 return
@@ -141,26 +124,30 @@ class Printing(Rectangles):
                 # Without DECAWM the characters that do not fit overwrite one another in the last column.
                 data = data[: start + room - 1] + data[-1]
             piece = data[start : start + room]
-            self._put(list(piece) if size == 1 else _with_stubs(piece), limit)
+            self._put(list(piece) if size == 1 else halves(piece), limit)
             start += room
 
-    def _put(self, cells: list[str], limit: int) -> None:
+    def _put(self, graphemes: list[str], limit: int) -> None:
         """Put graphemes, one for each column, at the cursor. They must fit before `limit`."""
         cursor = self.cursor
-        x, end = cursor.x, cursor.x + len(cells)
+        x, end = cursor.x, cursor.x + len(graphemes)
         if self.insert and x < self.left < end:  # left of the margin nothing is inserted
-            outside = self.left - x + (cells[self.left - x] == STUB)
-            if outside < len(cells):
-                self._put(cells[:outside], limit)
-                self._put(cells[outside:], limit)
+            outside = self.left - x + (graphemes[self.left - x] == STUB)
+            if outside < len(graphemes):
+                self._put(graphemes[:outside], limit)
+                self._put(graphemes[outside:], limit)
                 return
         row = self.rows[cursor.y]
         if self.insert and self.left <= x <= self.right:
-            self.shift_cells(row, x, len(cells))
-        row.put(x, cells, self.pen)
-        cursor.x = end
+            self.shift_cells(row, x, len(graphemes))
+        row.put(x, graphemes, self.pen)
+        self._stand_behind(end, limit)
+
+    def _stand_behind(self, end: int, limit: int) -> None:
+        """Put the cursor behind the grapheme just written, with a wrap pending at a right margin."""
+        self.cursor.x = end
         self.joinable = True
-        self.margin_wrap = (cursor.y, end) if end == limit < self.columns else None
+        self.margin_wrap = (self.cursor.y, end) if end == limit < self.columns else None
 
     def _wrap(self) -> None:
         """Wrap to the first column of the next row, which goes on with this line."""
@@ -189,8 +176,6 @@ class Printing(Rectangles):
         cursor.x = max(cursor.x, limit - 1)
         self._wrap()
         return True
-
-    # -- joining ------------------------------------------------------------------------------------------
 
     def last_grapheme(self) -> tuple[int, str]:
         """Return column and text of the grapheme left of the cursor."""
@@ -242,9 +227,7 @@ class Printing(Rectangles):
         if self.insert and self.left <= x <= self.right:
             self.shift_cells(row, x + 1, 1)
         row.put(x, [cluster, STUB], pen)
-        cursor.x = x + 2
-        self.joinable = True
-        self.margin_wrap = (cursor.y, cursor.x) if cursor.x == limit < self.columns else None
+        self._stand_behind(x + 2, limit)
 
     def repeat(self, count: int = 1) -> None:
         """REP: print the last grapheme again, but nothing after a control (xterm.js).
@@ -256,16 +239,3 @@ class Printing(Rectangles):
             grapheme = self.last_grapheme()[1]
             plain = not (self.narrow or may_join(grapheme))
             self._print(grapheme * min(count or 1, self.columns * (self.lines if plain else 1)))
-
-
-def _spread(text: str) -> list[str]:
-    """Return the cells of characters that join nothing."""
-    cells: list[str] = []
-    for narrow, wide, _ in RUNS.findall(text):
-        cells += narrow or _with_stubs(wide)
-    return cells
-
-
-def _with_stubs(wide: str) -> list[str]:
-    """Return the cells of characters of two columns."""
-    return [half for char in wide for half in (char, STUB)]

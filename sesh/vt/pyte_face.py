@@ -1,59 +1,52 @@
-"""The face of pyte: a screen is what pyte documents of `pyte.Screen`, for whoever knows that one.
+"""The face of pyte: what `pyte.Screen` documents and a screen keeps in other forms, for whoever knows that one.
 
-Most of it is the screen's own methods, which bear pyte's names. Here is what pyte keeps in other forms: cells as `Char`
-in `buffer`, colours by name, modes in one set. Nothing of this is used by the emulator itself.
+Cells are shown as `Char` in `buffer`, colours by name, modes in one set. The emulator itself uses nothing of this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from pyte import graphics
-from pyte import modes as numbers
-from pyte.screens import Char, Margins
-from pyte.screens import Cursor as PyteCursor
-from pyte.screens import Screen as PyteScreen
+from pyte.modes import DECAWM, DECOM, DECSCNM, DECTCEM, IRM, LNM
+from pyte.screens import Char, Cursor, Margins
 
+from sesh.vt.modes import Modes
 from sesh.vt.pen import Pen, Style, pen_of
 from sesh.vt.row import SPACER, Row
 
-_NAMES = [graphics.FG_ANSI[number] for number in range(30, 38)]
-_NAMES += [graphics.FG_AIXTERM[number] for number in range(90, 98)]
-"""The names of the 16 ANSI colours."""
-_MODES = (numbers.LNM, numbers.IRM, numbers.DECTCEM, numbers.DECSCNM, numbers.DECOM, numbers.DECAWM)
-"""The modes that pyte knows; private ones are shifted by 5 bits."""
+_PRIVATE = 5
+"""Bits by which pyte shifts the number of a private mode."""
+_ANSI = (*(graphics.FG_ANSI[number] for number in range(30, 38)), *graphics.FG_AIXTERM.values())
+_NAMES = {"default": "default", **{str(number): name for number, name in enumerate(_ANSI)}}
+_FORMS = {name: form for form, name in _NAMES.items()}
+"""The names of the ANSI colours, by the form in which a pen has them, and the other way round."""
 
 
 def _colour(form: str) -> str:
     """Return a colour of a pen as pyte names it: by name, or in six hexadecimal digits."""
     if form.startswith("5;"):
         return graphics.FG_BG_256[int(form[2:])]
-    if form.startswith("2;"):
-        return "".join(f"{int(part):02x}" for part in form.split(";")[1:])
-    return form if form == "default" else _NAMES[int(form)]
+    return _NAMES.get(form) or bytes(map(int, form.split(";")[1:])).hex()
 
 
 def _form(colour: str) -> str:
-    """Return a colour of pyte in the form that a pen keeps."""
-    if colour in _NAMES:
-        return str(_NAMES.index(colour))
-    return colour if colour == "default" else ";".join(["2", *(str(byte) for byte in bytes.fromhex(colour))])
+    return _FORMS.get(colour) or ";".join(["2", *map(str, bytes.fromhex(colour))])
 
 
 def _char(grapheme: str, pen: Pen) -> Char:
     style = pen.style
-    flags = (style.bold, style.italics, style.underline > 0, style.strikethrough, style.reverse, style.blink)
+    flags = (style.bold, style.italic, style.underline > 0, style.strike, style.reverse, style.blink)
     return Char(" " if grapheme == SPACER else grapheme, _colour(style.fg), _colour(style.bg), *flags)
 
 
 def _pen(char: Char) -> Pen:
-    _, fg, bg, bold, italics, underscore, strikethrough, reverse, blink = char
-    flags = (bold, italics, strikethrough, reverse, blink)
-    return pen_of(Style(_form(fg), _form(bg), *flags, underline=int(underscore)))
+    _, fg, bg, bold, italic, underscore, strike, reverse, blink = char
+    style = Style(_form(fg), _form(bg), bold, False, italic, strike, reverse, blink, underline=int(underscore))
+    return pen_of(style)
 
 
-class _Line(MutableMapping[int, Char]):
+class _Line:
     """A row as pyte has it: its cells by column."""
 
     def __init__(self, row: Row) -> None:
@@ -65,23 +58,13 @@ class _Line(MutableMapping[int, Char]):
     def __setitem__(self, x: int, char: Char) -> None:
         self._row.text[x], self._row.pens[x] = char.data, _pen(char)
 
-    def __delitem__(self, x: int) -> None:
-        self[x] = Char(" ")
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self)))
-
-    def __len__(self) -> int:
-        return len(self._row)
-
-
-class Cursor(PyteCursor):
+class _Cursor(Cursor):
     """A cursor; the screen has its attributes, as a pen."""
 
     def __init__(self, screen: PyteFace) -> None:
         self._screen = screen
-        self.x = self.y = 0
-        self.hidden = False
+        self.x, self.y, self.hidden = 0, 0, False
 
     @property
     def attrs(self) -> Char:
@@ -93,14 +76,12 @@ class Cursor(PyteCursor):
         self._screen.pen = _pen(char)
 
 
-class PyteFace(PyteScreen):
+class PyteFace(Modes):
     """What pyte keeps in other forms."""
 
-    rows: list[Row]
-    pen: Pen
-    top: int
-    bottom: int
-    gl: int
+    def reset(self) -> None:
+        super().reset()
+        self.cursor = _Cursor(self)
 
     @property
     def buffer(self) -> dict[int, _Line]:  # type: ignore[override]
@@ -120,12 +101,13 @@ class PyteFace(PyteScreen):
     @property
     def mode(self) -> set[int]:  # type: ignore[override]
         """The modes that are set, of those that pyte knows."""
-        return {number for number in _MODES if self.get_mode(*_unshifted(number))}
+        private = {number for number in (DECTCEM, DECSCNM, DECOM, DECAWM) if self.get_mode(number >> _PRIVATE)}
+        return private | {number for number in (LNM, IRM) if self.get_mode(number, private=False)}
 
     @property
     def charset(self) -> int:  # type: ignore[override]
         """The number of the set in use."""
-        return self.gl
+        return self.charsets.gl
 
     @property
     def dirty(self) -> set[int]:  # type: ignore[override]
@@ -142,26 +124,9 @@ class PyteFace(PyteScreen):
 
     def _switch(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
         for mode in modes:
-            number, shifted = _unshifted(mode)
-            self.switch_modes((mode if private else number,), on, private or shifted)
-
-    def switch_modes(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
-        """Set or reset modes."""
-        raise NotImplementedError
-
-    def get_mode(self, number: int, private: bool = True) -> bool | None:
-        """Return whether a mode is set; None for an unknown one."""
-        raise NotImplementedError
+            shifted = not private and mode >> _PRIVATE
+            self.switch_modes((shifted or mode,), on, private or bool(shifted))
 
     def select_graphic_rendition(self, *attrs: int) -> None:
         """SGR, by numbers."""
         self.set_pen(";".join(map(str, attrs)))
-
-    def set_pen(self, parameters: str) -> None:
-        """SGR: `parameters` as they came."""
-        raise NotImplementedError
-
-
-def _unshifted(mode: int) -> tuple[int, bool]:
-    """Return the number of a mode of pyte, and whether it is a private one."""
-    return (mode >> 5, True) if mode >= 1 << 5 else (mode, False)

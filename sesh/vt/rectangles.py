@@ -13,19 +13,12 @@ Rectangle = tuple[int, int, int, int]
 class Rectangles(Editing):
     """Copying, filling and erasing rectangles; the cursor stays, and so does a pending wrap."""
 
-    def copy_rectangle(
-        self,
-        top: int = 0,
-        left: int = 0,
-        bottom: int = 0,
-        right: int = 0,
-        _page: int = 0,
-        to_top: int = 0,
-        to_left: int = 0,
-        _to_page: int = 0,
-    ) -> None:
-        """DECCRA; what would lie outside the screen is lost. There is one page."""
-        source, target = self._rectangle(top, left, bottom, right), self._rectangle(to_top, to_left)
+    def copy_rectangle(self, *parameters: int) -> None:
+        """DECCRA: four corners, a page, the target's first row and column, and its page. There is one page.
+
+        What would lie outside the screen is lost.
+        """
+        source, target = self._rectangle(*parameters[:4]), self._rectangle(*parameters[5:7])
         if source is None or target is None:
             return
         first, start, last, end = source
@@ -35,23 +28,28 @@ class Rectangles(Editing):
         for row, block in zip(self.rows[y:], blocks, strict=False):
             row.replace(x, block, self.erased)
 
-    def fill_rectangle(self, code: int = 0, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
+    def fill_rectangle(self, code: int = 0, *corners: int) -> None:
         """DECFRA: with a character of Latin-1, in the pen."""
         if 32 <= code <= 126 or 160 <= code <= 255:
-            self._fill(self._rectangle(top, left, bottom, right), chr(code), self.pen)
+            self._fill(chr(code), self.pen, corners)
 
-    def erase_rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
+    def erase_rectangle(self, *corners: int) -> None:
         """DECERA: as ED and EL erase."""
-        self._fill(self._rectangle(top, left, bottom, right), " ", self.erased)
+        self._fill(" ", self.erased, corners)
 
-    def wipe_rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
+    def wipe_rectangle(self, *corners: int) -> None:
         """DECSERA: the characters only. No cell is protected here, so that it erases all of them."""
-        if rectangle := self._rectangle(top, left, bottom, right):
+        self._fill(" ", None, corners)
+
+    def _fill(self, grapheme: str, pen: Pen | None, corners: tuple[int, ...]) -> None:
+        """Fill a rectangle; without `pen` each cell keeps its own."""
+        if rectangle := self._rectangle(*corners):
             first, start, last, end = rectangle
             for row in self.rows[first:last]:
-                row.replace(start, Row([" "] * (end - start), row.pens[start:end]), self.erased)
+                pens = row.pens[start:end] if pen is None else [pen] * (end - start)
+                row.replace(start, Row([grapheme] * (end - start), pens), self.erased)
 
-    def _rectangle(self, top: int, left: int, bottom: int = 0, right: int = 0) -> Rectangle | None:
+    def _rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> Rectangle | None:
         """Return a rectangle from parameters that count from 1; None if it has no row or no column.
 
         In origin mode they count from the margins, which then bound it.
@@ -63,9 +61,3 @@ class Rectangles(Editing):
         last = min(first + bottom, last) if bottom else last
         end = min(start + right, end) if right else end
         return (y, x, last, end) if y < last and x < end else None
-
-    def _fill(self, rectangle: Rectangle | None, grapheme: str, pen: Pen) -> None:
-        if rectangle:
-            first, start, last, end = rectangle
-            for row in self.rows[first:last]:
-                row.replace(start, Row([grapheme] * (end - start), [pen] * (end - start)), self.erased)

@@ -29,8 +29,6 @@ class Row:
     def __len__(self) -> int:
         return len(self.text)
 
-    # -- writing ------------------------------------------------------------------------------------------
-
     def put(self, x: int, graphemes: Sequence[str], pen: Pen) -> None:
         """Write graphemes, one for each column, from column `x` on."""
         end = x + len(graphemes)
@@ -85,8 +83,6 @@ class Row:
         if self.text[-1] == SPACER or text_presentation(self.text[-1]):
             self.text[-1] = " "
 
-    # -- reading ------------------------------------------------------------------------------------------
-
     def cut(self, start: int, end: int) -> Row:
         """Return the columns from `start` up to `end`."""
         return Row(self.text[start:end], self.pens[start:end])
@@ -101,10 +97,6 @@ class Row:
         if part.text and end < len(self.text) and self.text[end] == STUB:
             part.text[-1] = " "
         return part
-
-    def copy(self) -> Row:
-        """Return a copy, which may be changed."""
-        return Row(self.text[:], self.pens[:], continues=self.continues, prompt=self.prompt)
 
     def end(self) -> int:
         """Return the column behind the last one that is no default blank."""
@@ -143,10 +135,7 @@ class Row:
         """Return the columns that are part of the logical line, if `following` is the next row."""
         if following is None or not following.continues:
             return self.trimmed()
-        part = self.copy()
-        if self.ends_in_spacer(following):
-            del part.text[-1], part.pens[-1]
-        return part
+        return self.cut(0, len(self) - self.ends_in_spacer(following))
 
 
 def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from sesh.vt import grammar
-from sesh.vt.grid import default_tab_stops
 from sesh.vt.images import CELL, kitty_cells, sixel_rows
-from sesh.vt.modes import STACK_LIMIT, Modes, SavedCursor
+from sesh.vt.modes import STACK_LIMIT
+from sesh.vt.moves import default_tab_stops
+from sesh.vt.pages import SavedCursor
 from sesh.vt.pen import with_link
+from sesh.vt.pyte_face import PyteFace
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.scrollback import Scrollback
 
@@ -26,10 +28,11 @@ def _sanitized(text: str, limit: int = TEXT_LIMIT) -> str:
     return _CONTROLS.sub("", text[: limit * 4])[:limit]
 
 
-class Screen(Modes):
+class Screen(PyteFace):
     """A pyte Screen that remembers everything a terminal does."""
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
+        self.title = self.icon_name = ""
         self.titles: list[tuple[int, tuple[str, str]]] = []
         """Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title))."""
         self.cell = CELL
@@ -45,21 +48,19 @@ class Screen(Modes):
         self.dynamic: dict[int, str] = {}
         """Colours that the program changed, as it wrote them: OSC 4 by index, OSC 10 to 19 by number."""
 
-    # -- strings ------------------------------------------------------------------------------------------
-
     def operating_command(self, body: str) -> None:
         """OSC: `number;rest`. Unknown numbers are ignored."""
         number, _, rest = body.partition(";")
         if number in {"0", "1", "2"}:
             text = _sanitized(rest)
-            self.ever_changed.add("title")
+            self.used.add("title")
             if number != "1":
                 self.title = text
             if number != "2":
                 self.icon_name = text
         elif number == "7":
             self.cwd = _sanitized(rest)
-            self.ever_changed.add("cwd")
+            self.used.add("cwd")
         elif number == "8":
             params, _, uri = rest.partition(";")
             target = _sanitized(uri, LINK_LIMIT)
@@ -76,36 +77,16 @@ class Screen(Modes):
 
     def _mark_prompt(self, rest: str) -> None:
         """OSC 133 A: a prompt begins in the line with the cursor; on the alternate screen there are no prompts."""
-        if rest.partition(";")[0] == "A" and self.main is None:
+        if rest.partition(";")[0] == "A" and not self.alternate:
             first = self.rows[self.line_start(self.cursor.y)]
             first.prompt = not first.continues
-
-    # -- images -------------------------------------------------------------------------------------------
-
-    def sixel(self, sequence: str, skipped: int) -> None:
-        """Move the cursor down by the rows of a sixel image. `skipped`: bands in its middle that are left out."""
-        x, rows = self.cursor.x, sixel_rows(sequence, skipped, self.cell[1])
-        for _ in range(min(rows, self.lines) - 1):
-            self.index()
-        self.cursor.x = min(x, self.cursor.x)
-
-    def graphics(self, body: str) -> None:
-        """Move the cursor right and down by the cells that an image of kitty's graphics covers."""
-        cells = kitty_cells(body, self.cell)
-        if cells is None:
-            return
-        columns, rows = cells
-        x = min(self.cursor.x, self.columns) + columns
-        for _ in range(min(rows, self.lines) - 1 + (x >= self.columns)):
-            self.index()
-        self.move_to(self.cursor.y, 0 if x >= self.columns else x)
 
     def _set_palette(self, rest: str) -> None:
         parts = rest.split(";")
         for index, value in zip(parts[::2], parts[1::2], strict=False):
             if _NUMBER.match(index) and int(index) < 256 and _COLOUR.match(value):
                 self.palette[int(index)] = value
-                self.ever_changed.add("palette")
+                self.used.add("palette")
 
     def _reset_palette(self, rest: str) -> None:
         if not rest:
@@ -120,11 +101,9 @@ class Screen(Modes):
             for colour, value in zip(range(number, 20), rest.split(";"), strict=False):
                 if _COLOUR.match(value):
                     self.dynamic[colour] = value
-                    self.ever_changed.add(f"colour {colour}")
+                    self.used.add(f"colour {colour}")
         elif 110 <= number <= 119:
             self.dynamic.pop(number - 100, None)
-
-    # -- titles -------------------------------------------------------------------------------------------
 
     def window_operation(self, operation: int = 0, part: int = grammar.BOTH) -> None:
         """XTWINOPS: 22 pushes the titles, 23 pops them. Nothing moves or resizes windows."""
@@ -139,12 +118,29 @@ class Screen(Modes):
             if part != grammar.ICON and (saved := grammar.pop(self.titles, grammar.WINDOW)):
                 self.title = saved[1]
 
-    # -- size ---------------------------------------------------------------------------------------------
+    def image(self, sequence: str, skipped: int = 0) -> None:
+        """Move the cursor by the cells of an image. `skipped`: bands in the middle of a sixel that are left out.
+
+        A sixel ends in the column in which it began, kitty's graphics right of the last row.
+        """
+        x = self.cursor.x
+        if sequence[1] == "P":
+            for _ in range(min(sixel_rows(sequence, skipped, self.cell[1]), self.lines) - 1):
+                self.index()
+            self.cursor.x = min(x, self.cursor.x)
+        elif cells := kitty_cells(sequence[2:], self.cell):
+            columns, rows = cells
+            x = min(x, self.columns) + columns
+            for _ in range(min(rows, self.lines) - 1 + (x >= self.columns)):
+                self.index()
+            self.move_to(self.cursor.y, 0 if x >= self.columns else x)
 
     def settle_scrollback(self) -> None:
         """Bring the scrollback up to date with the main screen, before both are read or changed together."""
         first = self.main_rows[0]
-        first.continues = self.scrollback.settle(first)
+        if not first.continues:
+            self.scrollback.close()
+        first.continues = self.scrollback.open
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
         """Change the size: the main screen is rewrapped, the alternate one is cut or padded. Clears the margins, as
@@ -153,24 +149,21 @@ class Screen(Modes):
         if (lines, columns) == (self.lines, self.columns):
             return
         self.settle_scrollback()
-        cursor, saved = self.cursor, self.saved
-        if self.main is None:
-            marks = [(cursor.y, cursor.x), (saved.row, saved.column)]
-            self.rows, marks = reflow(self.rows, self.scrollback, marks, columns, lines)
-            (cursor.y, cursor.x), (row, column) = marks
-            self.saved = saved._replace(row=row, column=column)
-            self.hidden_saved = self._cropped(self.hidden_saved, columns, lines)
-            if self.alternate_rows:
-                self.alternate_rows = crop(self.alternate_rows, columns, lines)
-        else:
-            self.rows = crop(self.rows, columns, lines)
-            self.saved = self._cropped(saved, columns, lines)
+        cursor, saved, hidden = self.cursor, self.saved, self.other
+        if self.alternate:
+            self.rows, self.saved = crop(self.rows, columns, lines), self._cropped(saved, columns, lines)
             if cursor.x >= self.columns or cursor.x >= columns:
                 cursor.x = columns - 1
             cursor.y = min(cursor.y, lines - 1)
-            hidden = self.hidden_saved
-            self.main, marks = reflow(self.main, self.scrollback, [(hidden.row, hidden.column)], columns, lines)
-            self.hidden_saved = hidden._replace(row=marks[0][0], column=marks[0][1])
+            rows, places = reflow(hidden.rows, self.scrollback, [hidden.saved.place], columns, lines)
+            self.other = hidden._replace(rows=rows, saved=hidden.saved.moved(places[0]))
+        else:
+            places = [(cursor.y, cursor.x), saved.place]
+            self.rows, places = reflow(self.rows, self.scrollback, places, columns, lines)
+            cursor.y, cursor.x = places[0]
+            self.saved = saved.moved(places[1])
+            rows = crop(hidden.rows, columns, lines) if hidden.rows else []
+            self.other = hidden._replace(rows=rows, saved=self._cropped(hidden.saved, columns, lines))
         added = {stop for stop in default_tab_stops(columns) if stop >= self.columns}
         self.tabstops = {stop for stop in self.tabstops if stop < columns} | added
         self.columns, self.lines = columns, lines
@@ -180,4 +173,4 @@ class Screen(Modes):
     def _cropped(self, saved: SavedCursor, columns: int, lines: int) -> SavedCursor:
         """Return a saved cursor of the alternate screen cut to another size; a pending wrap stays one."""
         column = columns if saved.column >= self.columns else min(saved.column, columns)
-        return saved._replace(row=min(saved.row, lines - 1), column=column)
+        return saved.moved((min(saved.row, lines - 1), column))

@@ -59,12 +59,13 @@ class Scrollback:
         """The oldest lines of the first block, which count no more."""
         self._newest: list[str] = []
         """Finished lines behind the blocks."""
-        self._open: list[Row] = []
-        """The rows of the line that is open."""
+        self.open_rows: list[Row] = []
+        """The rows that have scrolled off of the line with which the screen's first row goes on."""
         self._weight = 0
         """Its columns, and a dozen for each pen in a row: so much it costs to encode it."""
-        self._finished = self._bytes = 0
-        self.scrolled = 0
+        self._finished = self.scrolled = 0
+        self.bytes = 0
+        """Bytes of the finished lines, without the overhead of Python's objects."""
         self.revision = 0
         """Raised when lines vanish other than by age: readers start over."""
         self._taken_back = 0
@@ -76,14 +77,9 @@ class Scrollback:
         return self._finished + self.open
 
     @property
-    def bytes(self) -> int:
-        """Bytes of the finished lines, without the overhead of Python's objects."""
-        return self._bytes
-
-    @property
     def open(self) -> bool:
         """True if the next row may go on with the newest line."""
-        return bool(self._open)
+        return bool(self.open_rows)
 
     @property
     def completed(self) -> int:
@@ -98,11 +94,9 @@ class Scrollback:
     def clear(self) -> None:
         """Forget all lines (ED 3)."""
         self._blocks.clear()
-        self._newest, self._open = [], []
-        self._skipped = self._finished = self._bytes = self._taken_back = self._weight = 0
+        self._newest, self.open_rows = [], []
+        self._skipped = self._finished = self.bytes = self._taken_back = self._weight = 0
         self.revision += 1
-
-    # -- lines that come in -------------------------------------------------------------------------------
 
     def push(self, row: Row, goes_on: bool) -> bool:
         """Take a row in; `goes_on`: the next row continues its line. Return whether the line is open then.
@@ -111,12 +105,12 @@ class Scrollback:
         """
         if not row.continues:
             self.close()
-        if not self._open:
+        if not self.open_rows:
             self._count(1)
             if not goes_on or not self.max_lines:
                 self._store(encode(row))
                 return False
-        self._open.append(row)
+        self.open_rows.append(row)
         self._weight += len(row) + _PEN * len(set(row.pens))
         if goes_on and self._weight < LINE_LIMIT:
             return True
@@ -130,7 +124,7 @@ class Scrollback:
         self._gather()
         self._blocks.append(block)
         self._finished += block.count
-        self._bytes += block.size
+        self.bytes += block.size
         self._evict()
 
     def extend(self, lines: list[str]) -> None:
@@ -141,15 +135,9 @@ class Scrollback:
 
     def close(self) -> None:
         """End the open line: no row of the screen goes on with it."""
-        if self._open:
-            rows, self._open, self._weight = self._open, [], 0
+        if self.open_rows:
+            rows, self.open_rows, self._weight = self.open_rows, [], 0
             self._store(encode(joined(rows)))
-
-    def settle(self, following: Row) -> bool:
-        """Close the open line if the first row of the screen does not go on with it; return whether it does."""
-        if not following.continues:
-            self.close()
-        return self.open
 
     def _count(self, lines: int) -> None:
         """Count lines that come in, except those that a resize had taken back."""
@@ -160,10 +148,10 @@ class Scrollback:
     def _store(self, line: str) -> None:
         self._newest.append(line)
         self._finished += 1
-        self._bytes += len(line)
+        self.bytes += len(line)
         if len(self._newest) >= 2 * _TOGETHER:
             self._gather(_TOGETHER)
-        if self._finished > self.max_lines or self._bytes > self.max_bytes:
+        if self._finished > self.max_lines or self.bytes > self.max_bytes:
             self._evict()
 
     def _gather(self, count: int | None = None) -> None:
@@ -175,34 +163,27 @@ class Scrollback:
 
     def _evict(self) -> None:
         """Drop the oldest lines until the bounds are met, from the bound of bytes on whole blocks."""
-        while self._bytes > self.max_bytes and (self._blocks or self._newest):
-            if not self._blocks:
-                self._drop_newest(1)
-                continue
-            self._drop_block()
-        over = self._finished - self.max_lines
-        while over > 0 and self._blocks:
-            left = self._blocks[0].count - self._skipped
-            if over < left:
+        while self._finished and self.bytes > self.max_bytes:
+            self._drop(self._oldest(1))
+        while (over := self._finished - self.max_lines) > 0:
+            block = self._oldest(over)
+            if over < block.count - self._skipped:
                 self._skipped += over
                 self._finished -= over
-                return
-            over -= left
-            self._drop_block()
-        if over > 0:
-            self._drop_newest(over)
+            else:
+                self._drop(block)
 
-    def _drop_block(self) -> None:
-        block = self._blocks.popleft()
+    def _oldest(self, count: int) -> Block:
+        """Return the oldest block; where there is none, `count` single lines become one."""
+        if not self._blocks:
+            self._gather(count)
+        return self._blocks[0]
+
+    def _drop(self, block: Block) -> None:
+        self._blocks.popleft()
         self._finished -= block.count - self._skipped
-        self._bytes -= block.size
+        self.bytes -= block.size
         self._skipped = 0
-
-    def _drop_newest(self, count: int) -> None:
-        """Drop the oldest of the single lines, where there is no block."""
-        self._bytes -= sum(map(len, self._newest[:count]))
-        del self._newest[:count]
-        self._finished -= count
 
     def pack(self) -> Iterator[None]:
         """Use less memory until somebody reads, in short steps."""
@@ -210,8 +191,6 @@ class Scrollback:
         for block in list(self._blocks):
             block.pack()
             yield
-
-    # -- lines that are read ------------------------------------------------------------------------------
 
     def since(self, completed: int) -> Iterator[list[str]]:
         """Return the lines held of those after the first `completed`, some at a time; more may come meanwhile."""
@@ -248,17 +227,12 @@ class Scrollback:
         lines = self.last(self._finished)
         self._blocks.clear()
         self._newest = []
-        self._skipped = self._finished = self._bytes = 0
+        self._skipped = self._finished = self.bytes = 0
         return lines
-
-    @property
-    def open_rows(self) -> list[Row]:
-        """The rows that have scrolled off of the line with which the screen's first row goes on."""
-        return self._open
 
     def take_open(self) -> list[Row]:
         """Remove the rows of the open line, which a resize shows again, and return them."""
-        rows, self._open, self._weight = self._open, [], 0
+        rows, self.open_rows, self._weight = self.open_rows, [], 0
         if rows:
             self._note_taken_back()
         return rows
@@ -271,11 +245,11 @@ class Scrollback:
             if not self._blocks:
                 del self._newest[: self._skipped]
                 self._skipped = 0
-            self._bytes += sum(map(len, self._newest)) - block.size
+            self.bytes += sum(map(len, self._newest)) - block.size
         if not self._newest:
             return None
         line = self._newest.pop()
-        self._bytes -= len(line)
+        self.bytes -= len(line)
         self._finished -= 1
         self._note_taken_back()
         return line

@@ -13,11 +13,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable
 
+from sesh.vt.charsets import ASCII, DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import joined, width
-from sesh.vt.modes import SavedCursor
+from sesh.vt.pages import SavedCursor
 from sesh.vt.pen import DEFAULT
-from sesh.vt.printing import ASCII
 from sesh.vt.row import SPACER, Row
 from tests.unit.vt.streams import piece
 
@@ -136,11 +136,11 @@ def _restores_otherwise(dialect: Dialect, text: str) -> bool:
         return False
     screen = dialect.emulator.screen
     to_main = text == "\x1b[?1049l" and screen.alternate
-    saved = screen.hidden_saved if to_main else screen.saved
+    saved = screen.other.saved if to_main else screen.saved
     where = screen.alternate and not to_main
     rows_moved = dialect._saved_at[where] != dialect._pushed and saved != SavedCursor()
     stale = where and saved == SavedCursor() and dialect._saved_on_alternate
-    apart = (saved.origin, saved.charsets, saved.gl) != (screen.origin, screen.charsets, screen.gl)
+    apart = (saved.origin, saved.charsets) != (screen.origin, screen.charsets)
     now, then = screen.pen.style, saved.pen.style
     unsaved = (then.underline, then.underline_colour) != (now.underline, now.underline_colour)
     return rows_moved or stale or apart or unsaved or now.link != "" or saved.column >= screen.columns
@@ -170,7 +170,7 @@ def _joins_otherwise(dialect: Dialect, text: str) -> bool:
         return True
     if screen.insert and (not text.isprintable() or not all(screen.rows[screen.cursor.y].text)):
         return True
-    if "\ufe0f" in text and (screen.insert or not screen.wrap or screen.charsets[screen.gl] != ASCII):
+    if "\ufe0f" in text and (screen.insert or not screen.wrap or screen.charsets.sets[screen.charsets.gl] != ASCII):
         return True
     if first < "\u0300":
         return False
@@ -243,7 +243,7 @@ def _repeats_beyond(dialect: Dialect, text: str) -> bool:
 
 def _designates_otherwise(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
-    return text in {"\x1b%@", "\x1b%G"} and (screen.charsets, screen.gl) != ((ASCII,) * 4, 0)
+    return text in {"\x1b%@", "\x1b%G"} and screen.charsets != DEFAULT_SETS
 
 
 def _goes_back_otherwise(dialect: Dialect, text: str) -> bool:
@@ -258,7 +258,11 @@ def _wraps_otherwise(dialect: Dialect, text: str) -> bool:
 
 
 def _enters_otherwise(dialect: Dialect, text: str) -> bool:
-    return text in {"\x1b[?47h", "\x1b[?1047h"} and dialect.emulator.screen.alternate_rows is not None
+    return (
+        text in {"\x1b[?47h", "\x1b[?1047h"}
+        and not dialect.emulator.alternate
+        and bool(dialect.emulator.screen.other.rows)
+    )
 
 
 def _lacks(dialect: Dialect, text: str) -> bool:

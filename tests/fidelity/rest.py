@@ -10,9 +10,9 @@ from tests.support import Glass
 from tests.unit.vt.streams import state
 
 _HELD = (
-    "kitty_stack", "hidden_kitty_stack", "key_resources", "titles", "title", "icon_name", "palette", "dynamic",
-    "cursor_style", "top", "bottom", "left", "right", "tabstops", "charsets", "gl", "pen", "wrap", "insert", "origin",
-    "linefeed_mode", "keypad", "left_right_mode", "main", "unfinished",
+    "kitty_stack", "key_resources", "titles", "title", "icon_name", "palette", "dynamic",
+    "cursor_style", "top", "bottom", "left", "right", "tabstops", "charsets", "pen", "wrap", "insert", "origin",
+    "linefeed_mode", "keypad", "left_right_mode", "alternate", "unfinished",
 )  # fmt: skip
 _SEEN = (
     "active", "modes", "hidden", "shape", "keypad", "encoding", "margins", "tabs", "charsets", "newline", "titles",
@@ -25,7 +25,8 @@ _CHOICES = {1007, 1034, 1035, 1036, 1039, 2027}
 def _held(emulator: Emulator) -> dict[str, Any]:
     now = state(emulator)
     modes = {number for number, on in now["modes"].items() if on} - _CHOICES
-    return {**{key: now[key] for key in _HELD}, "modes": modes, "hidden": not emulator.cursor_visible}
+    hidden = {"hidden": emulator.screen.cursor.hidden, "hidden_kitty_stack": emulator.screen.other.kitty_stack}
+    return {**{key: now[key] for key in _HELD}, "modes": modes, **hidden}
 
 
 def held(data: bytes, columns: int, rows: int) -> dict[str, Any]:

@@ -85,11 +85,11 @@ def check_bounds(emulator: Emulator) -> None:
     assert 0 <= screen.left <= screen.right < screen.columns
     assert scrollback.lines <= scrollback.max_lines + 1  # one may be unfinished
     assert scrollback.bytes <= scrollback.max_bytes + (64 << 10) * 4
-    assert len(emulator.title) <= 1024
+    assert len(emulator.screen.title) <= 1024
     assert len(screen.icon_name) <= 1024
     assert len(screen.cwd) <= 4096
-    assert len(emulator.parser.pending) <= 1 << 16
-    for stack in (screen.titles, screen.kitty_stack, screen.hidden_kitty_stack):
+    assert len(emulator.pending) <= 1 << 16
+    for stack in (screen.titles, screen.kitty_stack, screen.other.kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1
     assert len(screen.palette) + len(screen.dynamic) <= 300
     assert all(len(value) <= 1024 for value in (*screen.palette.values(), *screen.dynamic.values()))
@@ -189,7 +189,7 @@ def check_ledger(case: bytes) -> None:
         emulator = Emulator(20, 5)
         emulator.feed(case + b"\x18" + undo)
         assert not emulator.alternate
-        assert emulator.cursor_visible
+        assert not emulator.screen.cursor.hidden
         assert not emulator.mode(2004)
 
 

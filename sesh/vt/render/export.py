@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sesh.vt.encoded import PROMPT, encode
-from sesh.vt.pen import Style
+from sesh.vt.pen import FLAGS, Style
 from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
 from sesh.vt.row import Row
 
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
 Attributes = dict[str, int | str | bool]
 
-_FLAGS = {
-    "bold": "bold", "dim": "dim", "italic": "italics", "strike": "strikethrough", "reverse": "reverse",
-    "blink": "blink", "conceal": "conceal", "overline": "overline",
-}  # fmt: skip
-"""Attributes that are on or off, by name; and their names in a pen."""
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 
 
@@ -49,12 +44,13 @@ def screen_data(emulator: Emulator) -> Screen:
     for number, name in ((10, "foreground"), (11, "background")):
         if number in screen.dynamic:
             colours[name] = screen.dynamic[number]
-    cursor: Cursor = {"row": row, "column": column, "visible": emulator.cursor_visible, "style": emulator.cursor_style}
+    shown, style = not screen.cursor.hidden, screen.cursor_style
+    cursor: Cursor = {"row": row, "column": column, "visible": shown, "style": style}
     return {
         "columns": emulator.columns,
         "rows": emulator.rows,
         "cursor": cursor,
-        "title": emulator.title,
+        "title": emulator.screen.title,
         "alternate": emulator.alternate,
         "colours": colours,
         "continued": continued(emulator),
@@ -87,7 +83,7 @@ def _attributes(style: Style) -> Attributes:
     """
     colours = {"fg": style.fg, "bg": style.bg, "underline_colour": style.underline_colour}
     attributes: Attributes = {key: _colour(form) for key, form in colours.items() if form != "default"}
-    attributes |= {key: True for key in _FLAGS if getattr(style, _FLAGS[key])}
+    attributes |= {key: True for key in FLAGS if getattr(style, key)}
     if style.underline:
         attributes["underline"] = _UNDERLINES[style.underline]
     if style.link:
@@ -123,5 +119,5 @@ def follow_state(emulator: Emulator) -> LineState:
         "blank": 0 if emulator.alternate else max(0, first - last - 1),
         "columns": emulator.columns,
         "alternate": emulator.alternate,
-        "unfinished": emulator.parser.unfinished.decode("latin-1"),
+        "unfinished": emulator.unfinished.decode("latin-1"),
     }

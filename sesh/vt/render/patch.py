@@ -5,11 +5,11 @@ For terminals that show exactly what the emulator holds.
 
 from __future__ import annotations
 
+from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import Encoder
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT
 from sesh.vt.pen import DEFAULT, apply_sgr, with_link
-from sesh.vt.printing import ASCII
 from sesh.vt.render.replay import put_cursor
 from sesh.vt.row import SPACER, STUB
 from sesh.vt.screen import Screen
@@ -25,14 +25,13 @@ def redrawable(emulator: Emulator) -> bool:
     does."""
     screen = emulator.screen
     return not (
-        emulator.parser.unfinished
+        emulator.unfinished
         or emulator.in_image
         or screen.insert
         or screen.origin
         or screen.left_right_mode
         or screen.single_shift
-        or screen.gl
-        or screen.charsets != (ASCII,) * 4
+        or screen.charsets != DEFAULT_SETS
         or screen.pen.link
         or screen.modes.get(SYNCHRONIZED_OUTPUT)
     )

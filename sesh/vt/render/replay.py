@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 
+from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import PROMPT, Encoder, closed, decode, plain
-from sesh.vt.grid import default_tab_stops
-from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, SavedCursor, Stacks
+from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
+from sesh.vt.moves import default_tab_stops
+from sesh.vt.pages import SavedCursor
 from sesh.vt.pen import DEFAULT, with_link
-from sesh.vt.printing import ASCII
 from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import STUB, Row
@@ -90,21 +91,21 @@ def _restore(
     flags = (None, None) if pushed is None else pushed[:2]
     screen.settle_scrollback()
     out = Encoder()
-    if screen.main is None:
+    if not screen.alternate:
         _scrollback(out, screen, lines, over)
         # It saves and restores a cursor of the main screen. A terminal that missed output may hold what is no more.
-        _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.ever_changed)
+        _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.used)
         _save_cursor(out, screen, screen.saved, screen.rows)
     else:
         if main:
             _scrollback(out, screen, lines, over)
-            out.sequence(_flags(screen.hidden_kitty_stack, flags[0]))
-            _save_cursor(out, screen, screen.hidden_saved, screen.main, by="\x1b[?1049h")
-            out.sequence(_NO_FLAGS * (over and "keys" in screen.ever_changed))
+            out.sequence(_flags(screen.other.kitty_stack, flags[0]))
+            _save_cursor(out, screen, screen.other.saved, screen.other.rows, by="\x1b[?1049h")
+            out.sequence(_NO_FLAGS * (over and "keys" in screen.used))
         out.set_pen(DEFAULT)
         out.sequence("\x1b[H")
         # The alternate screen came up in the background that the main screen's cursor was saved with.
-        _rows(out, screen.rows, over or screen.hidden_saved.pen.erased is not DEFAULT)
+        _rows(out, screen.rows, over or screen.other.saved.pen.erased is not DEFAULT)
         _save_cursor(out, screen, screen.saved, screen.rows)
     out.set_pen(DEFAULT)
     strings = _strings(screen, over, None if pushed is None else pushed.titles) + status
@@ -113,10 +114,7 @@ def _restore(
         if part:
             out.sequence(part)
     put_cursor(out, screen)
-    return str(out).encode() + (b"" if emulator.in_image else emulator.parser.unfinished)
-
-
-# -- content --------------------------------------------------------------------------------------------------
+    return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
 
 def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
@@ -183,15 +181,12 @@ def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False
             out.sequence("\x1b[K")
 
 
-# -- cursors --------------------------------------------------------------------------------------------------
-
-
 def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: bool) -> None:
     """Draw the alternate screen while the main screen shows, once a program has left rows, a saved cursor or keyboard
     flags there; with `anyway`, draw it even if it is empty."""
-    saved, rows = screen.hidden_saved, screen.alternate_rows
-    flags = _flags(screen.hidden_kitty_stack, pushed) or _NO_FLAGS * (anyway and "keys" in screen.ever_changed)
-    if saved == SavedCursor() and rows is None and not (flags or anyway):
+    rows, saved, stack = screen.other
+    flags = _flags(stack, pushed) or _NO_FLAGS * (anyway and "keys" in screen.used)
+    if saved == SavedCursor() and not rows and not (flags or anyway):
         return
     out.set_pen(DEFAULT)
     out.sequence("\x1b[?1049h\x1b[H")
@@ -216,8 +211,8 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
     else:
         out.sequence(f"\x1b[{row + 1};{saved.column + 1}H")
     out.set_pen(saved.pen)
-    own = _charsets(saved.charsets, saved.gl)
-    out.sequence(own + by + "\x1b[?6l" * saved.origin + (_charsets((ASCII,) * 4, 0, every=True) if own else ""))
+    own = saved.charsets.sequences()
+    out.sequence(own + by + "\x1b[?6l" * saved.origin + (DEFAULT_SETS.sequences(every=True) if own else ""))
 
 
 def _before(row: Row, end: int) -> int:
@@ -229,7 +224,7 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
     """Restore at the end: the cursor, a pending wrap, the grapheme that characters may join, charsets, insert mode and
     pen."""
     cursor = screen.cursor
-    modes = _charsets(screen.charsets, screen.gl) + ("\x1b[4h" if screen.insert else "")
+    modes = screen.charsets.sequences() + ("\x1b[4h" if screen.insert else "")
     if screen.joinable:
         x, cluster = screen.last_grapheme()
         _move(out, screen, x)
@@ -264,26 +259,28 @@ def _move(out: Encoder, screen: Screen, x: int) -> None:
     for steps, (back, forth) in ((down, "AB"), (right, "DC")):
         if steps:
             out.sequence(f"\x1b[{abs(steps)}{forth if steps > 0 else back}")
-    if _charsets(saved.charsets, saved.gl):
-        out.sequence(_charsets((ASCII,) * 4, 0, every=True))
-
-
-# -- what is set ----------------------------------------------------------------------------------------------
+    if saved.charsets.sequences():
+        out.sequence(DEFAULT_SETS.sequences(every=True))
 
 
 def _reset_input(screen: Screen) -> bytes:
     """Turn off what changes the terminal's input, and may be on from an earlier time."""
-    off = sorted({*_INPUT_MODES, *(screen.ever_set_modes - {SYNCHRONIZED_OUTPUT})})
+    off = sorted({*_INPUT_MODES, *_numbers(screen, "mode")} - {SYNCHRONIZED_OUTPUT})
     out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h"
-    if "keys" in screen.ever_changed:
+    if "keys" in screen.used:
         out += _NO_FLAGS
-    if "style" in screen.ever_changed:
+    if "style" in screen.used:
         out += "\x1b[0 q"
-    if "charsets" in screen.ever_changed:
-        out += _charsets((ASCII,) * 4, 0, every=True)
-    for resource in sorted(screen.ever_set_resources):
+    if "charsets" in screen.used:
+        out += DEFAULT_SETS.sequences(every=True)
+    for resource in sorted(_numbers(screen, "resource")):
         out += f"\x1b[>{resource}m"
     return out.encode()
+
+
+def _numbers(screen: Screen, kind: str) -> set[int]:
+    """Return the numbers of what the program ever changed of a kind."""
+    return {int(name.split()[1]) for name in screen.used if name.startswith(f"{kind} ")}
 
 
 def _title(icon: str, title: str) -> str:
@@ -297,15 +294,15 @@ def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
     part, which is rebuilt."""
     out = []
     if over:
-        if "palette" in screen.ever_changed:
+        if "palette" in screen.used:
             out.append("\x1b]104\x1b\\")
-        out += [f"\x1b]1{index}\x1b\\" for index in range(10, 20) if f"colour {index}" in screen.ever_changed]
+        out += [f"\x1b]1{index}\x1b\\" for index in sorted(_numbers(screen, "colour"))]
     if pushed is not None:
         out += [f"\x1b[23;{part}t" for part in reversed(pushed)]
         out += [_title(icon, title) + f"\x1b[22;{part}t" for part, (icon, title) in screen.titles]
-    if screen.title or screen.icon_name or "title" in screen.ever_changed:
+    if screen.title or screen.icon_name or "title" in screen.used:
         out.append(_title(screen.icon_name, screen.title))
-    if screen.cwd or "cwd" in screen.ever_changed:
+    if screen.cwd or "cwd" in screen.used:
         out.append(f"\x1b]7;{screen.cwd}\x1b\\")
     out += [f"\x1b]4;{index};{value}\x1b\\" for index, value in sorted(screen.palette.items())]
     out += [f"\x1b]{index};{value}\x1b\\" for index, value in sorted(screen.dynamic.items())]
@@ -313,15 +310,9 @@ def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
 
 
 def _tabs(screen: Screen, over: bool) -> str:
-    if screen.tabstops == default_tab_stops(screen.columns) and not (over and "tabs" in screen.ever_changed):
+    if screen.tabstops == default_tab_stops(screen.columns) and not (over and "tabs" in screen.used):
         return ""
     return "\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in sorted(screen.tabstops))
-
-
-def _charsets(charsets: tuple[str, ...], gl: int, *, every: bool = False) -> str:
-    """Designate G0 to G3 (those that are not ASCII, or `every` one), and which of them is in use."""
-    out = [f"\x1b{slot}{code}" for slot, code in zip("()*+", charsets, strict=True) if every or code != ASCII]
-    return "".join(out) + ("\x0f", "\x0e", "\x1bn", "\x1bo")[gl] * (every or gl > 0)
 
 
 def _margins(screen: Screen) -> str:

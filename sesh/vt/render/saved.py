@@ -12,7 +12,7 @@ class Saved(TypedDict):
     """An emulator as plain data.
 
     `lines`: those that scrolled off, as encoded texts. `replay`: bytes as latin-1. `completed`: the
-    number of its newest finished line. `ever_*`: see `Screen`.
+    number of its newest finished line. `used`: see `Grid`.
     """
 
     columns: int
@@ -22,9 +22,7 @@ class Saved(TypedDict):
     lines: list[str]
     replay: str
     completed: int
-    ever_changed: list[str]
-    ever_set_modes: list[int]
-    ever_set_resources: list[int]
+    used: list[str]
 
 
 def saved(emulator: Emulator) -> Saved:
@@ -39,9 +37,7 @@ def saved(emulator: Emulator) -> Saved:
         "lines": scrollback.last(scrollback.lines),
         "replay": replay(emulator, lines=int(scrollback.open), clear=False).decode("latin-1"),
         "completed": scrollback.completed,
-        "ever_changed": sorted(screen.ever_changed),
-        "ever_set_modes": sorted(screen.ever_set_modes),
-        "ever_set_resources": sorted(screen.ever_set_resources),
+        "used": sorted(screen.used),
     }
 
 
@@ -50,9 +46,6 @@ def restored(data: Saved) -> Emulator:
     emulator = Emulator(data["columns"], data["rows"], max_lines=data["max_lines"], max_bytes=data["max_bytes"])
     emulator.scrollback.extend(data["lines"])
     emulator.feed(data["replay"].encode("latin-1"))
-    screen = emulator.screen
     emulator.scrollback.scrolled = data["completed"] + emulator.scrollback.open
-    screen.ever_changed = set(data["ever_changed"])
-    screen.ever_set_modes = set(data["ever_set_modes"])
-    screen.ever_set_resources = set(data["ever_set_resources"])
+    emulator.screen.used = set(data["used"])
     return emulator

@@ -49,7 +49,7 @@ def known(*parts: bytes) -> str | None:
 
 def shown(terminal: Emulator) -> dict[str, object]:
     """All that a line over the last row may change."""
-    names = ("rows", "cursor", "pen", "charsets", "saved", "modes", "margin_wrap", "gl", "lines held", "origin")
+    names = ("rows", "cursor", "pen", "charsets", "saved", "modes", "margin_wrap", "lines held", "origin")
     return {name: state(terminal)[name] for name in names}
 
 

@@ -13,31 +13,20 @@ from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.answers import answer, needs_terminal
 from sesh.queries import QUERIES, QueryScanner
 from sesh.vt.emulator import Emulator
+from sesh.vt.pen import Style, pen_of
 
 
-class Model:
+def model(*, origin: bool = False) -> Emulator:
     """An emulator that the program has worked on."""
-
-    columns, rows = 100, 30
-    kitty_flags = 5
-    cursor_style = 4
-
-    def __init__(self, *, origin: bool = False, pen: str = "0;1;38:2::1:2:3") -> None:
-        self.cursor = (11, 39)
-        self.margins = (4, 19, 0, 99)
-        self.modes = {(6, True): origin, (2004, True): True, (4, False): False}
-        self.pen = pen
-
-    def mode(self, number: int, private: bool = True) -> bool | None:
-        return self.modes.get((number, private))
-
-    def pen_sgr(self) -> str:
-        return self.pen
+    emulator = Emulator(100, 30)
+    emulator.feed(b"\x1b[5;20r\x1b[1;38:2::1:2:3m\x1b[?2004h\x1b[4 q\x1b[>5u\x1b[12;40H")
+    emulator.feed(b"\x1b[?6h\x1b[8;40H" * origin)
+    return emulator
 
 
-def asked(data: bytes, model: Model | Emulator | None = None) -> bytes:
+def asked(data: bytes, emulator: Emulator | None = None) -> bytes:
     """All answers to what a program writes, the queries found as the relay finds them."""
-    return b"".join(answer(kind, body, model) for kind, body, _ in QueryScanner().find(data))
+    return b"".join(answer(kind, body, emulator) for kind, body, _ in QueryScanner().find(data))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +56,7 @@ def asked(data: bytes, model: Model | Emulator | None = None) -> bytes:
         (b"\x1b[14t\x1b[20t\x1b[21t", b""),
         (b"\x1b[x\x1b[1x", b"\x1b[2;1;1;128;128;1;0x\x1b[3;1;1;128;128;1;0x"),
         (b"\x1b[?1;1;0S", b"\x1b[?1;1;0S"),
-        (b"\x1bP$qm\x1b\\", b"\x1bP1$r0;1;38:2::1:2:3m\x1b\\"),
+        (b"\x1bP$qm\x1b\\", b"\x1bP1$r0;1;38;2;1;2;3m\x1b\\"),
         (b"\x1bP$qr\x1b\\", b"\x1bP1$r5;20r\x1b\\"),
         (b"\x1bP$qs\x1b\\", b"\x1bP1$r1;100s\x1b\\"),
         (b"\x1bP$q q\x1b\\", b"\x1bP1$r4 q\x1b\\"),
@@ -88,36 +77,24 @@ def asked(data: bytes, model: Model | Emulator | None = None) -> bytes:
     ids=repr,
 )  # fmt: skip
 def test_each_query_gets_its_fixed_answer(query: bytes, expected: bytes) -> None:
-    assert asked(query, Model()) == expected
+    assert asked(query, model()) == expected
 
 
 def test_in_origin_mode_the_row_counts_from_the_margin() -> None:
-    assert asked(b"\x1b[6n", Model(origin=True)) == b"\x1b[8;40R"
-
-
-def test_the_emulator_is_read_as_it_is() -> None:
-    """Its margins are four numbers; taken for two, a `DECRQSS r` while nobody was attached raised in the daemon."""
-    emulator = Emulator(100, 30)
-    emulator.feed(b"\x1b[5;20r\x1b[1;31mhi\x1b[?2004h\x1b[4 q\x1b[>5u\x1b[?6h\x1b[2;3H")
-    queries = (b"6n", b"?6n", b"?2004$p", b"4$p", b"?u", b"18t")
-    assert asked(b"".join(b"\x1b[" + query for query in queries), emulator) == (
-        b"\x1b[2;3R\x1b[?2;3R\x1b[?2004;1$y\x1b[4;2$y\x1b[?5u\x1b[8;30;100t"
-    )
-    settings_asked = b"".join(b"\x1bP$q" + name + b"\x1b\\" for name in (b"m", b"r", b"s", b" q"))
-    assert asked(settings_asked, emulator) == (
-        b"\x1bP1$r0;1;31m\x1b\\\x1bP1$r5;20r\x1b\\\x1bP1$r1;100s\x1b\\\x1bP1$r4 q\x1b\\"
-    )
+    assert asked(b"\x1b[6n", model(origin=True)) == b"\x1b[8;40R"
 
 
 def test_a_pen_comes_back_as_numbers_alone() -> None:
-    assert asked(b"\x1bP$qm\x1b\\", Model(pen="1m\x1b\\rm\r")) == b"\x1bP1$r1m\x1b\\"
+    emulator = model()
+    emulator.screen.pen = pen_of(Style("5;1m\x1b\\rm\r"))
+    assert asked(b"\x1bP$qm\x1b\\", emulator) == b"\x1bP1$r0;38;5;1m\x1b\\"
 
 
 def test_what_needs_no_model_is_answered_the_same_with_and_without() -> None:
     every = b"".join(b"\x1b[" + each for each in (b"c", b">c", b"=c", b"5n", b"?15n", b">q", b"?4m", b"x", b"?1;1;0S"))
     for kind, query, _ in QueryScanner().find(every + b"\x1b]11;?\x07\x1b]4;1;?\x07\x1bP+q436f\x1b\\"):
         assert not needs_terminal(kind)
-        assert answer(kind, query, None) == answer(kind, query, Model()) != b""
+        assert answer(kind, query, None) == answer(kind, query, model()) != b""
     assert needs_terminal("cpr")
     assert needs_terminal("decrqm")
 
@@ -137,7 +114,7 @@ QUERY = st.tuples(
 def test_r21_answers_hold_no_text_of_the_program(queries: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
     """R21: numbers, the fixed words and nothing else; never a line end, which would make a shell run it."""
     data = b"".join(start + body + end for (start, end), body in queries)
-    given_back = asked(data, Model())
+    given_back = asked(data, model())
     bare = re.sub(rb"\x1b\\|\x1b\[|\x1bP|\x1b\]|\x07|rgb:|sesh\(", b"", given_back)
     assert re.fullmatch(rb"[0-9a-f;:/?>!|$+=*{(). cnRyumtxSrspq\"]*", bare), given_back
     assert len(given_back) <= 60 * max(1, len(QueryScanner().find(data)))
@@ -150,7 +127,7 @@ def test_an_answer_is_a_reply_of_its_kind_to_whoever_filters_it(
 ) -> None:
     """A session within a session: what the inner terminal answers passes the outer filter, and only when asked for."""
     for kind, query, _ in QueryScanner().find(b"".join(start + body + end for (start, end), body in queries)):
-        reply = answer(kind, query, Model())
+        reply = answer(kind, query, model())
         if reply and kind in QUERIES:
             filtering = ReplyFilter()
             if reply != b"\x1b[?997;1n":

@@ -12,6 +12,7 @@ from sesh.daemon.pty.output_log import LARGEST, OutputLog
 from sesh.daemon.screen import model as models
 from sesh.daemon.screen.model import Model
 from sesh.vt.emulator import Emulator
+from sesh.vt.screen import Screen
 
 WORDS = [
     "a line\r\n",
@@ -149,7 +150,7 @@ def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.Monkey
     log = OutputLog()
     told: list[tuple[str, Exception | None]] = []
     faulty = Model(log, 80, 24, lambda what, error: told.append((what, error)))
-    monkeypatch.setattr(faulty.emulator.screen, "operating_command", lambda _: 1 // 0)
+    monkeypatch.setattr(Screen, "operating_command", lambda *_: 1 // 0)
     log.append(b"before \x1b]0;one\x07\x1b]0;two\x07after")
     assert faulty.catch_up(10)
     log.append(b"\x1b]0;three\x07")

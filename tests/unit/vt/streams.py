@@ -10,7 +10,7 @@ from typing import Any
 from pyte.screens import Cursor
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.modes import SavedCursor
+from sesh.vt.pages import Page, SavedCursor
 from sesh.vt.pen import Pen
 from sesh.vt.row import SPACER, Row
 
@@ -108,7 +108,7 @@ def cut(rng: random.Random, data: bytes) -> list[bytes]:
 
 
 #: What a restore does not bring back: what only counts, and what the program once used.
-_LEFT_OUT = {"ever_set_modes", "ever_set_resources", "ever_changed", "scrollback", "cell", "columns", "lines"}
+_LEFT_OUT = {"used", "scrollback", "cell", "columns", "lines"}
 _ALL = 10**9
 
 
@@ -121,7 +121,7 @@ def state(emulator: Emulator) -> dict[str, Any]:
         "lines held": scrollback.last(_ALL),
         "open line": _plain([*scrollback.open_rows, *screen.main_rows[:1]][:-1]),
         "counts": (scrollback.lines, scrollback.completed, scrollback.scrolled),
-        "unfinished": emulator.parser.unfinished,
+        "unfinished": emulator.unfinished,
     }
 
 
@@ -140,7 +140,7 @@ def _plain(value: object) -> Any:
         return value.style
     if isinstance(value, Cursor):
         return value.x, value.y, value.hidden
-    if isinstance(value, SavedCursor):
+    if isinstance(value, SavedCursor | Page):
         return [_plain(field) for field in value]
     if isinstance(value, list) and value and isinstance(value[0], Row):
         below = [*value[1:], None]

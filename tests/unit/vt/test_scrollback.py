@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.saved import restored, saved
-from tests.unit.vt.streams import essence, piece
 
 
 def fed(data: str, columns: int = 10, rows: int = 3, **limits: int) -> Emulator:
@@ -20,12 +17,6 @@ def fed(data: str, columns: int = 10, rows: int = 3, **limits: int) -> Emulator:
 
 def numbered(count: int) -> str:
     return "\r\n".join(f"line {number}" for number in range(count))
-
-
-def test_wrapped_rows_are_one_line() -> None:
-    emulator = fed("a" * 25 + "\r\n" + "b\r\n" * 4)
-    assert emulator.scrollback.last(9)[0] == "a" * 25
-    assert emulator.last_lines(9) == ["a" * 25, "b", "b", "b", "b"]
 
 
 def test_a_line_that_is_partly_on_screen_is_one_line() -> None:
@@ -81,12 +72,6 @@ def test_it_is_bounded_in_bytes() -> None:
     assert emulator.scrollback.last(1) == ["line 496"]
 
 
-def test_a_line_without_end_is_bounded() -> None:
-    emulator = fed("y" * 400_000, max_bytes=200_000)
-    assert emulator.scrollback.bytes < 200_000 + 65536 + 10
-    assert emulator.last_lines(1)[0].strip("y") == ""
-
-
 def test_without_scrollback_nothing_is_kept() -> None:
     emulator = fed("x" * 100 + numbered(9), max_lines=0)
     assert emulator.scrollback.lines == 0
@@ -107,13 +92,6 @@ def test_without_scrollback_nothing_is_kept() -> None:
 )
 def test_the_last_lines_end_with_the_last_one_written(data: str, lines: list[str]) -> None:
     assert fed(data).last_lines(99) == lines
-
-
-def test_only_as_many_lines_come_as_are_wanted() -> None:
-    emulator = fed(numbered(20))
-    assert emulator.last_lines(4) == ["line 16", "line 17", "line 18", "line 19"]
-    assert emulator.last_lines(2) == ["line 18", "line 19"]
-    assert emulator.last_lines(0) == []
 
 
 @pytest.mark.parametrize("rows", [[40, 24], [5], [60], [60, 3, 24]])
@@ -152,42 +130,9 @@ def test_numbers_of_lines_stay_over_a_state() -> None:
         assert again.lines_before(number, 9, 1 << 20) == emulator.lines_before(number, 9, 1 << 20)
 
 
-def test_the_last_lines_are_those_of_the_main_screen() -> None:
-    assert fed("shell\r\n\x1b[?1049hvim").last_lines(9) == ["shell"]
-
-
 def test_a_wide_character_that_did_not_fit_leaves_no_blank_in_the_line() -> None:
     emulator = fed("abc中文字" + "\r\n" * 5, 4)
     assert emulator.last_lines(9)[0] == "abc中文字"
-
-
-# -- resizing --------------------------------------------------------------------------------------------------
-
-
-def test_p19_lines_pushed_off_by_a_resize_are_kept() -> None:
-    emulator = fed(numbered(6), 10, 6)
-    emulator.resize(10, 2)
-    assert emulator.text() == ["line 4", "line 5"]
-    assert emulator.last_lines(9) == [f"line {number}" for number in range(6)]
-    assert emulator.cursor == (1, 6)
-
-
-def test_p19_blank_rows_below_the_cursor_go_first() -> None:
-    emulator = fed("one\r\ntwo", 10, 6)
-    emulator.resize(10, 3)
-    assert emulator.text() == ["one", "two", ""]
-    assert emulator.scrollback.lines == 0
-
-
-def test_p19_rows_come_back_when_the_cursor_was_at_the_bottom() -> None:
-    emulator = fed(numbered(9), 10, 3)
-    emulator.resize(10, 5)
-    assert emulator.text() == [f"line {number}" for number in range(4, 9)]
-    assert emulator.cursor == (4, 6)
-    assert emulator.scrolled == 6
-    emulator.resize(10, 3)
-    assert emulator.last_lines(99) == [f"line {number}" for number in range(9)]
-    assert emulator.scrolled == 6
 
 
 def test_p19_tab_stops_grow_with_the_width() -> None:
@@ -195,29 +140,6 @@ def test_p19_tab_stops_grow_with_the_width() -> None:
     emulator.resize(30, 2)
     emulator.feed(b"\tx\t\ty")
     assert emulator.text()[0] == "   x            " + " " * 8 + "y"
-
-
-def test_p19_margins_open_and_the_cursor_is_clipped() -> None:
-    emulator = fed("\x1b[2;3r\x1b[3;10H", 10, 4)
-    emulator.resize(5, 2)
-    assert emulator.margins == (0, 1, 0, 4)
-    assert emulator.cursor[0] < 2
-    assert emulator.cursor[1] < 5
-
-
-def test_resizing_at_random_never_fails_and_keeps_the_invariants() -> None:
-    rng = random.Random(3)
-    for _ in range(120):
-        emulator = Emulator(12, 4)
-        for _ in range(30):
-            emulator.feed(piece(rng))
-            if rng.random() < 0.2:
-                emulator.resize(rng.randint(1, 30), rng.randint(1, 8))
-        assert emulator.errors == 0, emulator.last_error
-        for row in emulator.screen.rows + (emulator.screen.main or []):
-            assert len(row.text) == len(row.pens) == emulator.columns
-        assert len(emulator.screen.rows) == emulator.rows
-        assert essence(restored(saved(emulator))) == essence(emulator)
 
 
 @pytest.mark.parametrize("pen", ["", "\x1b[31m"])

@@ -72,14 +72,14 @@ def test_modes_of_input_and_the_cursor_follow() -> None:
     client.feed(view.draw(emulator))
     assert all(client.mode(mode) for mode in (1, 1003, 1006, 2004, 1004))
     assert client.screen.keypad
-    assert client.kitty_flags == 5
+    assert client.screen.kitty_flags == 5
     assert client.screen.key_resources == {4: 2}
-    assert not client.cursor_visible
+    assert client.screen.cursor.hidden
     emulator.feed(b"\x1bc")
     client.feed(view.draw(emulator))
     assert not any(client.mode(mode) for mode in (1, 1003, 1006, 2004, 1004))
-    assert client.kitty_flags == 0
-    assert client.cursor_visible
+    assert client.screen.kitty_flags == 0
+    assert not client.screen.cursor.hidden
 
 
 def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scrolled_away() -> None:

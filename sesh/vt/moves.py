@@ -1,0 +1,174 @@
+"""Moving the cursor: margins, origin mode, tab stops."""
+
+from __future__ import annotations
+
+from sesh.vt.grid import Grid
+
+
+def default_tab_stops(columns: int) -> set[int]:
+    """Return the tab stops of a new screen."""
+    return set(range(8, columns, 8))
+
+
+class Moves(Grid):
+    """Margins, tab stops, and all that only moves the cursor."""
+
+    def reset(self) -> None:
+        super().reset()
+        self.clear_margins()
+        self.tabstops = default_tab_stops(self.columns)
+        self.origin = False
+
+    def clear_margins(self) -> None:
+        """Make the whole screen scroll; the cursor stays."""
+        self.top, self.bottom = 0, self.lines - 1
+        self.set_left_right(0, self.columns - 1)
+
+    def set_left_right(self, left: int, right: int) -> None:
+        """Set the left and the right margin. `narrow`: they leave a part of the rows out."""
+        self.left, self.right = left, right
+        self.narrow = left > 0 or right < self.columns - 1
+        self.margin_wrap: tuple[int, int] | None = None
+        """Position (row, column) at which a character at a right margin left the cursor with a wrap pending."""
+
+    def set_margins(self, top: int | None = None, bottom: int | None = None) -> None:
+        """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
+        first, last = (top or 1) - 1, min(bottom or self.lines, self.lines) - 1
+        if first < last:
+            self.top, self.bottom = first, last
+            self.cursor_position()
+
+    def set_left_right_margins(self, left: int = 0, right: int = 0) -> None:
+        """DECSLRM: 1-based; ignored for fewer than two columns; the cursor goes home."""
+        first, last = (left or 1) - 1, min(right or self.columns, self.columns) - 1
+        if first < last:
+            self.set_left_right(first, last)
+            self.cursor_position()
+
+    @property
+    def pending_wrap(self) -> bool:
+        """True if the next character wraps first."""
+        cursor = self.cursor
+        return cursor.x >= self.columns or self.margin_wrap == (cursor.y, cursor.x)
+
+    def move_to(self, row: int, column: int) -> None:
+        """Put the cursor there, clipped to the screen, whatever the origin mode; no wrap is pending then."""
+        self.cursor.y = min(max(row, 0), self.lines - 1)
+        self.cursor.x = min(max(column, 0), self.columns - 1)
+        self.margin_wrap = None
+
+    def cancel_wrap(self) -> None:
+        """Put a cursor with a pending wrap on the last column instead."""
+        if self.cursor.x >= self.columns:
+            self.cursor.x = self.columns - 1
+        elif self.margin_wrap == (self.cursor.y, self.cursor.x) and self.cursor.x > 0:
+            self.cursor.x -= 1
+        self.margin_wrap = None
+
+    def _row(self, line: int | None) -> int:
+        """Return the row of a 1-based parameter: in origin mode relative to the margins and kept within them."""
+        row = line - 1 if line else 0
+        return min(row + self.top, self.bottom) if self.origin else row
+
+    def _column(self, column: int | None) -> int:
+        column = column - 1 if column else 0
+        return min(column + self.left, self.right) if self.origin else column
+
+    def cursor_position(self, line: int | None = None, column: int | None = None) -> None:
+        """CUP, HVP."""
+        if self.origin:
+            self.move_to(self._row(line), self._column(column))
+        else:
+            self.move_to((line or 1) - 1, (column or 1) - 1)
+
+    def cursor_to_column(self, column: int | None = None) -> None:
+        """CHA, HPA."""
+        self.move_to(self.cursor.y, self._column(column))
+
+    def cursor_to_line(self, line: int | None = None) -> None:
+        """VPA."""
+        self.move_to(self._row(line), self.cursor.x)
+
+    def cursor_up(self, count: int | None = None) -> None:
+        """CUU: stops at the top margin if it starts at or below it."""
+        y = self.cursor.y
+        self.cancel_wrap()
+        self.move_to(max(y - (count or 1), self.top if y >= self.top else 0), self.cursor.x)
+
+    def cursor_down(self, count: int | None = None) -> None:
+        """CUD: stops at the bottom margin if it starts at or above it."""
+        y = self.cursor.y
+        self.cancel_wrap()
+        self.move_to(min(y + (count or 1), self.bottom if y <= self.bottom else self.lines - 1), self.cursor.x)
+
+    def position_right(self, count: int | None = None) -> None:
+        """HPR: right; only in origin mode do the margins stop it."""
+        self.cancel_wrap()
+        x = self.cursor.x + (count or 1)
+        self.move_to(self.cursor.y, min(x, self.right) if self.origin else x)
+
+    def position_down(self, count: int | None = None) -> None:
+        """VPR: down; only in origin mode do the margins stop it."""
+        self.cancel_wrap()
+        y = self.cursor.y + (count or 1)
+        self.move_to(min(y, self.bottom) if self.origin else y, self.cursor.x)
+
+    def cursor_up1(self, count: int | None = None) -> None:
+        """CPL."""
+        self.cursor_up(count)
+        self.carriage_return()
+
+    def cursor_down1(self, count: int | None = None) -> None:
+        """CNL."""
+        self.cursor_down(count)
+        self.carriage_return()
+
+    def cursor_forward(self, count: int | None = None) -> None:
+        """CUF: stops at the right margin if it starts at or left of it."""
+        self.cancel_wrap()
+        self.cursor.x = min(self.cursor.x + (count or 1), self._limit())
+
+    def cursor_back(self, count: int | None = None) -> None:
+        """CUB: stops at the left margin if it starts at or right of it."""
+        self.cancel_wrap()
+        x = self.cursor.x
+        self.move_to(self.cursor.y, max(x - (count or 1), self.left if x >= self.left else 0))
+
+    def carriage_return(self) -> None:
+        """CR: to the left margin; from left of it, to the first column."""
+        self.cancel_wrap()
+        self.cursor.x = self.left if self.cursor.x >= self.left or self.origin else 0
+
+    def _limit(self) -> int:
+        """Return the column at which moving right stops."""
+        return self.right if self.cursor.x <= self.right else self.columns - 1
+
+    def tab(self, count: int = 1) -> None:
+        """HT, CHT: to the next stop, at most to the right margin or the last column; with a wrap pending, nothing."""
+        x, limit = self.cursor.x, self._limit()
+        if x >= self.columns:
+            return
+        stops = sorted(stop for stop in self.tabstops if x < stop < limit)
+        self.cursor.x = stops[(count or 1) - 1] if len(stops) >= (count or 1) else limit
+        self.margin_wrap = None
+
+    def back_tab(self, count: int = 1) -> None:
+        """CBT: to the previous stop; in origin mode the left margin stops it."""
+        self.cancel_wrap()
+        x = self.cursor.x
+        stops = sorted(stop for stop in self.tabstops if stop < x)
+        stop = stops[-(count or 1)] if len(stops) >= (count or 1) else 0
+        self.cursor.x = max(stop, self.left) if self.origin and x >= self.left else stop
+
+    def set_tab_stop(self) -> None:
+        """HTS."""
+        self.used.add("tabs")
+        self.tabstops.add(min(self.cursor.x, self.columns - 1))
+
+    def clear_tab_stop(self, how: int = 0) -> None:
+        """TBC: 0 clears the stop at the cursor, 3 all."""
+        self.used.add("tabs")
+        if how == 0:
+            self.tabstops.discard(min(self.cursor.x, self.columns - 1))
+        elif how == 3:
+            self.tabstops.clear()

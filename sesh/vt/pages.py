@@ -1,0 +1,43 @@
+"""What the main and the alternate screen have each of their own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sesh.vt.charsets import DEFAULT_SETS, Charsets
+from sesh.vt.pen import DEFAULT, Pen
+from sesh.vt.row import Row
+
+
+class SavedCursor(NamedTuple):
+    """The state that DECSC saves: cursor (column = columns: a wrap is pending), pen, charsets and origin mode.
+
+    The hyperlink is not saved (as in kitty, ghostty, xterm.js), nor is DECAWM (as in xterm, VTE, foot and others; the
+    VT510's manual and kitty have it).
+    """
+
+    row: int = 0
+    column: int = 0
+    pen: Pen = DEFAULT
+    charsets: Charsets = DEFAULT_SETS
+    origin: bool = False
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Row and column."""
+        return self.row, self.column
+
+    def moved(self, place: tuple[int, int]) -> SavedCursor:
+        """Return the same at another row and column."""
+        return self._replace(row=place[0], column=place[1])
+
+
+class Page(NamedTuple):
+    """The screen that does not show. `kitty_stack`: the stack of kitty keyboard flags, the current ones last.
+
+    `rows`: none if it is the alternate screen, unless mode 47 left them there.
+    """
+
+    rows: list[Row]
+    saved: SavedCursor
+    kitty_stack: list[int]
