@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sesh import errors, names, paths, platform, wire, writing
 from sesh.about import SESH
@@ -107,8 +107,7 @@ def refusal(error: OSError) -> Refused:
 # -- the zygote, which daemons are forked from
 
 
-@dataclass
-class _Zygote:
+class _Zygote(NamedTuple):
     """A connection to a zygote, and the seconds in which it answers. `child`: the process that this one has started."""
 
     connection: wire.Connection
@@ -199,12 +198,11 @@ def _start_zygote(path: str, scope: list[str]) -> _Zygote:
             listening.listen(_BACKLOG)
             zygote = _reach(path, ())  # before it begins: it ends once nobody waits for it
             assert zygote is not None  # noqa: S101 (it listens)
-            zygote.child = _spawn(scope, listening.fileno(), path)
+            return zygote._replace(child=_spawn(scope, listening.fileno(), path))
         except BaseException:
             if os.path.lexists(new):
                 os.unlink(new)
             raise
-    return zygote
 
 
 def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:
