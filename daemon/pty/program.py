@@ -11,7 +11,7 @@ from errno import EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOSPC, ENOTDIR, ENXIO
 from fcntl import ioctl
 from mmap import mmap
 from sys import byteorder
-from termios import TIOCSWINSZ
+from termios import TCSANOW, TIOCSWINSZ, tcgetattr, tcsetattr
 
 from ptyprocess import PtyProcess
 
@@ -30,6 +30,8 @@ _SHOWN = 80
 """Characters of a line of shell that a hint repeats."""
 _ENTER, _EXECUTE = 1, 2
 """Steps of the child that may fail: to enter its directory, to become the program."""
+_IUTF8 = 0x4000
+"""The input flag by which Backspace takes a whole character, as terminals set it; termios has no name for it."""
 _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
@@ -78,12 +80,15 @@ class Program:
             return os.dup(process.fd), process.pid
 
     def _become(self, report: mmap) -> None:
-        """Become the program in the child: its directory, umask, default signals, argv[0] as it was given."""
+        """Become the program in the child, with its directory and umask, and argv[0] as it was given."""
         step = _ENTER
         try:
             os.chdir(self.directory)
             step = _EXECUTE
             os.umask(self.umask)
+            modes = tcgetattr(0)
+            modes[0] |= _IUTF8
+            tcsetattr(0, TCSANOW, modes)
             if self.stdin >= 0:
                 os.dup2(self.stdin, 0)
                 os.close(self.stdin)

@@ -21,7 +21,7 @@ from tests.faults.daemons import Daemons
 from tests.support import Home, forking, processes, rounds, wait_until
 
 SLEEP = ("/bin/sleep", "100")
-STATUS = "grep ^Sig /proc/self/status; umask; ulimit -n; ls -l /proc/$$/fd; pwd; tty; echo done; sleep 100"
+STATUS = "grep ^Sig /proc/self/status; umask; ulimit -n; ls -l /proc/$$/fd; pwd; tty; stty -a; echo done; sleep 100"
 
 
 def status_of(text: str) -> dict[str, int]:
@@ -77,6 +77,7 @@ def test_a_program_gets_its_terminal_and_nothing_else(daemons: Daemons, home: Ho
     masks = status_of(text)
     assert masks["SigBlk"] == masks["SigIgn"] == 0
     assert home.path in text
+    assert " iutf8" in text, "Backspace takes a whole character, as in any terminal"
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o777])
