@@ -1,6 +1,6 @@
 """The daemon: one process for each session. Imports run down this list.
 
-spawn/     starts a daemon; the zygote from which later ones are forked
+spawn/     starts a daemon, as a fork of the zygote of its creator's context
 reload     goes on as another sesh; handover: the session as one record
 server     the loop; handler: attached clients; requests: one function a verb; ending: how the session ends, who
            learns of it, and the session's files

@@ -185,11 +185,6 @@ def _own_directory(variable: str, below_home: str) -> str:
     return os.path.join(named if os.path.isabs(named) else os.path.join(home(), below_home), "sesh")
 
 
-def zygote_directory() -> str:
-    """The directory in which the zygote listens, the process that forks daemons."""
-    return os.path.join(directory(), ".zygote")
-
-
 def names() -> list[str]:
     """The names that have a record or a socket, sorted; none if the directory is missing. Raises Refused.
 

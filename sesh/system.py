@@ -70,18 +70,6 @@ def yield_memory() -> None:
         _write_oom_score(min(1000, score + OOM_ROOM))
 
 
-class yielding_memory:  # noqa: N801 (a context manager named as what it does)
-    """Has what is started meanwhile inherit the score of `yield_memory`; then this process has its own again."""
-
-    def __enter__(self) -> None:
-        self._score = _oom_score()
-        yield_memory()
-
-    def __exit__(self, *_: object) -> None:
-        if self._score is not None:
-            _write_oom_score(self._score)
-
-
 def oom_class() -> int | None:
     """This process's score for when memory runs out, inside a session as outside: less what `yield_memory` has added.
 

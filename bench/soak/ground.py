@@ -17,7 +17,7 @@ from sesh import about, wire
 from sesh.client.shown import MAX_TERMINALS
 from sesh.errors import SeshError
 from sesh.remote.ssh import ssh
-from sesh.store import records
+from sesh.store import own, records
 from tests.remote.farm import Far, Farm, Ground
 from tests.support import Home, find, processes, wait_until
 
@@ -64,7 +64,7 @@ class Sessions:
         self.every: list[Session] = []
         for name, content in _FILES.items():
             home.write(name, content)
-        self.fixed = {".lock", ".recent", ".zygote", ".results", ".control"}
+        self.fixed = {".lock", ".recent", ".results", ".control"}
         self.material = programs.material()
         for name, data in self.material.items():
             home.write(f"flood/{name}", data)
@@ -164,7 +164,9 @@ class Sessions:
             number = (records.read(session.name) or {}).get("id")
             known |= {f"{session.name}.sock", f"{session.name}.json"}
             known |= {f".{what}.{number}" for what in ("checkpoint", "scrollback0", "scrollback1", "env", "agent")}
-        found = [name for name in os.listdir(self.home.directory) if name not in known]
+        found = [
+            name for name in os.listdir(self.home.directory) if name not in known and not own.ZYGOTE.fullmatch(name)
+        ]
         terminals = [name for name in found if name.startswith(".terminal.")]
         if len(terminals) <= MAX_TERMINALS:
             found = [name for name in found if name not in terminals]

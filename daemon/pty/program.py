@@ -1,8 +1,4 @@
-"""Starts a program on a pty of its own, as the leader of a session whose terminal that is.
-
-posix_spawn(3) does it where it can: no page of the daemon's memory has to be copied, and a fork takes three times as
-long. Where it cannot have the program lead a session (macOS, a Python made for an older C library), ptyprocess forks.
-"""
+"""Starts a program on a pty of its own, as the leader of a session whose terminal that is."""
 
 from __future__ import annotations
 
@@ -10,11 +6,12 @@ import os
 import shlex
 import signal
 from collections.abc import Sequence
-from errno import EACCES, EAGAIN, EIO, EMFILE, ENFILE, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOTDIR, ENXIO
+from dataclasses import dataclass
+from errno import EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOSPC, ENOTDIR, ENXIO
 from fcntl import ioctl
+from mmap import mmap
 from sys import byteorder
-from termios import TIOCSWINSZ
-from typing import Any
+from termios import TCSANOW, TIOCSWINSZ, tcgetattr, tcsetattr
 
 from ptyprocess import PtyProcess
 
@@ -31,8 +28,14 @@ _BUILTINS = frozenset((
 """Commands of a shell itself."""
 _SHOWN = 80
 """Characters of a line of shell that a hint repeats."""
+_ENTER, _EXECUTE = 1, 2
+"""Steps of the child that may fail: to enter its directory, to become the program."""
+_IUTF8 = 0x4000
+"""The input flag by which Backspace takes a whole character, as terminals set it; termios has no name for it."""
+_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
+@dataclass(frozen=True)
 class Program:
     """A program to be started with this umask and with every signal at its default.
 
@@ -40,121 +43,70 @@ class Program:
     the pty, -1 for none.
     """
 
-    def __init__(
-        self,
-        path: str,
-        words: list[str],
-        directory: str,
-        environment: dict[str, str],
-        size: tuple[int, int, int, int],
-        umask: int,
-        stdin: int = -1,
-    ) -> None:
-        self._path, self._words, self._directory, self._environment = path, words, directory, environment
-        self._size, self._umask, self._stdin = size, umask, stdin
+    path: str
+    words: list[str]
+    directory: str
+    environment: dict[str, str]
+    size: tuple[int, int, int, int]
+    umask: int
+    stdin: int = -1
 
-    def start(self) -> tuple[int, int, int]:
-        """Starts it; returns the master side of its pty, the slave side (-1 if that is not open here), its pid.
+    def start(self) -> tuple[int, int]:
+        """Start it; return the master side of its pty, and its pid.
 
         Raises CannotStart (127, or 126 if the file is there and cannot be executed) and Refused.
         """
-        if platform.LINUX:
-            try:
-                return self._spawn()
-            except RuntimeError:
-                pass  # this Python was made for a C library whose posix_spawn knows no sessions: nothing was started
-        return self._fork()
-
-    def _spawn(self) -> tuple[int, int, int]:
-        try:
-            master, slave = os.openpty()
-        except OSError as error:
-            raise _no_terminal(error) from error
-        try:
-            set_size(master, *self._size)
-            # The leader of a session that opens a terminal has it as its own.
-            opens: list[Any] = [(os.POSIX_SPAWN_OPEN, 0, os.ttyname(slave), os.O_RDWR, 0)]
-            opens += [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
-            if self._stdin >= 0:
-                opens.append((os.POSIX_SPAWN_DUP2, self._stdin, 0))
-            signals = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-            with _Inherited(self._directory, self._umask), system.yielding_memory():
-                options: Any = {"file_actions": opens, "setsid": True, "setsigmask": (), "setsigdef": signals}
-                return master, slave, os.posix_spawn(self._path, self._words, self._environment, **options)
-        except BaseException as error:
-            os.close(master)
-            os.close(slave)
-            if not isinstance(error, OSError):
-                raise
-            if error.errno in (EAGAIN, ENOMEM, EMFILE, ENFILE):
-                raise no_process(error) from error
-            raise cannot_start(self._words, self._path, error.errno or EACCES) from error
-
-    def _fork(self) -> tuple[int, int, int]:
+        # Of an error of the child ptyprocess passes on the text only: step and number come through memory of both.
+        report = mmap(-1, 2)
         try:
             process = PtyProcess.spawn(
-                [self._path],
-                preexec_fn=self._become,
-                dimensions=(self._size[1], self._size[0]),
-                pass_fds=(self._stdin,) if self._stdin >= 0 else (),
+                [self.path],
+                preexec_fn=lambda: self._become(report),
+                dimensions=(self.size[1], self.size[0]),
+                pass_fds=[self.stdin] if self.stdin >= 0 else [],
             )
         except FileNotFoundError as error:
-            raise cannot_start(self._words, self._path, EACCES if os.path.exists(self._path) else ENOENT) from error
+            raise cannot_start(self.words, self.path, EACCES if os.path.exists(self.path) else ENOENT) from error
         except OSError as error:
-            if error.errno != 0:
-                raise _no_terminal(error) from error
-            # An error of `_become`, of which ptyprocess passes on the text only.
-            code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
-            number = int(code) if code.isdecimal() else EACCES
-            if step == "chdir":
-                raise _no_directory(self._directory, number) from error
-            raise cannot_start(self._words, self._path, number) from error
-        descriptor = os.dup(process.fd)
+            raise _no_terminal(error) from error
         process.closed = True  # it would end the program when it is collected
-        process.fileobj.close()
-        if self._size[2] or self._size[3]:
-            set_size(descriptor, *self._size)
-        return descriptor, -1, process.pid
+        with process.fileobj:
+            step, number = report[:]
+            if step:
+                os.waitpid(process.pid, 0)
+                raise self._failed(step, number)
+            if any(self.size[2:]):  # pixels, of which ptyprocess knows nothing
+                set_size(process.fd, *self.size)
+            return os.dup(process.fd), process.pid
 
-    def _become(self) -> None:
-        """Becomes, in the child, the program: its umask, default signals, argv[0] as it was given."""
-        step = "chdir"
+    def _become(self, report: mmap) -> None:
+        """Become the program in the child, with its directory and umask, and argv[0] as it was given."""
+        step = _ENTER
         try:
-            os.chdir(self._directory)
-            step = "exec"
-            os.umask(self._umask)
-            if self._stdin >= 0:
-                os.dup2(self._stdin, 0)
-                os.close(self._stdin)
-            for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            os.chdir(self.directory)
+            step = _EXECUTE
+            os.umask(self.umask)
+            modes = tcgetattr(0)
+            modes[0] |= _IUTF8
+            tcsetattr(0, TCSANOW, modes)
+            if self.stdin >= 0:
+                os.dup2(self.stdin, 0)
+                os.close(self.stdin)
+            for number in _SIGNALS:
                 if signal.getsignal(number) is not None:
                     signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             system.yield_memory()
-            os.execve(self._path, self._words, self._environment)
+            os.execve(self.path, self.words, self.environment)
         except OSError as error:
-            raise OSError(f"{error.errno} {step}") from error
+            report[:] = bytes([step, error.errno or EACCES])
+            os._exit(1)
 
-
-class _Inherited:
-    """Directory and umask that the program is to inherit and this process is not to keep."""
-
-    def __init__(self, directory: str, umask: int) -> None:
-        self._directory, self._umask, self._back = directory, umask, -1
-
-    def __enter__(self) -> None:
-        self._back = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.chdir(self._directory)
-        except OSError as error:
-            os.close(self._back)
-            raise _no_directory(self._directory, error.errno or EACCES) from error
-        self._umask = os.umask(self._umask)
-
-    def __exit__(self, *_: object) -> None:
-        os.umask(self._umask)
-        os.fchdir(self._back)
-        os.close(self._back)
+    def _failed(self, step: int, number: int) -> Refused | CannotStart:
+        """Return the error for what the child has reported."""
+        if step == _EXECUTE:
+            return cannot_start(self.words, self.path, number)
+        return Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
 
 
 def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) -> None:
@@ -167,11 +119,6 @@ def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) 
     except OSError as error:
         if error.errno != EIO:
             raise
-
-
-def _no_directory(directory: str, number: int) -> Refused:
-    """The error for a directory that the program cannot start in."""
-    return Refused(f"cannot enter {printable(directory)}: {os.strerror(number)}")
 
 
 def _no_terminal(error: OSError) -> Refused:

@@ -176,8 +176,8 @@ class Pty:
                 os.close(slave)
 
 
-def _new_state(descriptor: int, slave: int, pid: int) -> PtyState:
-    """The state of a new pty, whose sides these descriptors are; -1 for a slave side to open. Raises OSError."""
+def _new_state(descriptor: int, pid: int) -> PtyState:
+    """Return the state of a new pty, whose master side this descriptor is. Raises OSError."""
     os.set_blocking(descriptor, False)
     if hasattr(os, "ptsname"):  # since Python 3.13
         path = str(os.ptsname(descriptor))
@@ -187,7 +187,7 @@ def _new_state(descriptor: int, slave: int, pid: int) -> PtyState:
         path = bytes(ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
     try:
         # Without it, a program that closes its terminal to open it again later would look like one that has ended.
-        slave = slave if slave >= 0 else os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         slave = -1
     device = identity.device_number(os.stat(path).st_rdev)

@@ -1,4 +1,4 @@
-"""The start of a daemon: launched by its creator, detached, forked from the zygote, in a systemd scope of its own.
+"""The start of a daemon: a fork of the zygote of its creator's context.
 
 A daemon that holds the lock of the directory of sessions asks whether its creator still waits. If the creator was
 interrupted or killed before, the daemon ends and there is no session. A creator that is interrupted later reports that

@@ -1,38 +1,43 @@
-"""Starts a daemon for a new session, and learns at once that it serves or why it cannot.
-
-The daemon is, in this order, the child of systemd-run if it needs a scope of its own (it would otherwise end with the
-terminal or the login that it was started from), a fork of the zygote if there is one, or else an interpreter of its
-own.
-"""
+"""Starts a daemon for a new session, and learns at once that it serves or why it cannot."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
+from collections.abc import Collection
+from contextlib import suppress
+from typing import NamedTuple
 
-from sesh import errors, names, paths, platform, programs, system, wire, writing
+from sesh import errors, names, paths, platform, wire, writing
 from sesh.about import SESH
-from sesh.daemon.spawn import zygote
-from sesh.daemon.spawn.daemonize import HELD, python, reap
+from sesh.daemon.spawn import context
 from sesh.errors import ExitCode, Refused, SeshError
 from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
 
-PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.main import run_spawned; run_spawned({channel})"
-"""The program of a daemon's interpreter: it finds sesh where its creator does."""
+NEW = ".new"
+"""Suffix of the socket of a zygote that has not loaded everything yet."""
+ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
+"""The program of a zygote's interpreter: it finds sesh where its creator does."""
+ANSWER_TIMEOUT = 0.25
+"""Seconds in which a zygote has to answer; later it counts as stopped, and another one takes its place."""
 _START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
 """Seconds for a daemon to start; the least for a job, whose own timeout bounds it."""
-_ZYGOTE_FROM = 3
-"""Number of sessions, with this one, from which on a zygote is worth its memory."""
 _GIVE_UP_TIMEOUT = 0.5
 """Seconds that an interrupted creator waits for the daemon to say whether the session is there."""
+_BACKLOG = 1024
+"""Creators that may wait for a zygote."""
+
+Mark = tuple[int, int]
+"""A socket's inode and the time of its making, which tell it from a later one of the same path."""
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
-    """Starts the daemon and its program, and returns the first connection to it, before HELLO.
+    """Start the daemon and its program, and return the first connection to it, before HELLO.
 
     `spec`: see `LaunchSpec`, and `main` for what its values mean.
 
@@ -50,119 +55,165 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
         spec = {**spec, "directory": spec.get("directory") or os.getcwd(), "umask": mask}
     except FileNotFoundError as error:
         raise Refused("the current directory was removed", hint="change to another one") from error
-    if not os.path.isdir(spec["directory"]):
-        raise Refused(f"there is no directory {spec['directory']}", hint="create it first, or name another")
-    scope = own_scope()
-    if scope:
+    try:
+        connection = _forked(deadline)
         try:
-            return _spawn(spec, scope, deadline)
-        except (errors.Silent, errors.Unknown):
+            connection.send(wire.asking("start", 1, json.dumps(spec).encode()), deadline)
+            connection.answer(0, deadline)
+        except BaseException as error:
+            with connection:
+                _raise_if_begun(connection, spec, error)
             raise
-        except errors.Unreachable:
-            pass  # systemd-run does not work for this user: the daemon starts where its creator is
-    if os.path.isdir(paths.zygote_directory()):
-        forked = zygote.connect()
-        if forked is not None:
-            return _await_daemon(forked, spec, deadline)
-    connection = _spawn(spec, [], deadline)
-    try:
-        if not spec.get("job") and len(paths.names()) >= _ZYGOTE_FROM:
-            zygote.start(_ZYGOTE_FROM)
-    except (OSError, Refused):
-        pass  # it is for later sessions
-    return connection
-
-
-def _spawn(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connection:
-    """The daemon in an interpreter of its own; `prefix`: words before its command."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    channel = theirs.fileno()
-    os.set_inheritable(channel, True)
-    words = [*prefix, *python(), "-c", PROGRAM.format(path=sys.path, channel=channel)]
-    try:
-        # systemd-run may have to be interrupted: the daemon blocks its signals itself then.
-        child = os.posix_spawn(words[0], words, os.environ, setsigmask=() if prefix else HELD)
     except OSError as error:
-        ours.close()
-        raise errors.no_process(error) from error
-    finally:
-        theirs.close()
-    return _await_daemon(wire.adopt(ours), spec, deadline, child)
-
-
-def _await_daemon(
-    connection: wire.Connection, spec: LaunchSpec, deadline: float | None, child: int = -1
-) -> wire.Connection:
-    """Sends a new daemon its spec, and waits for the report that it serves. Raises the error that it reports instead.
-
-    Then reaps `child`, the process between this one and the daemon; without an answer it does not wait for that, which
-    may be stopped. An interrupted creator gives up: a daemon that has not begun its session by then starts none
-    (`main`). If the session is there already, KeyboardInterrupt says so.
-    """
-    answered = False
-    try:
-        connection.send(wire.asking("start", 1, json.dumps(spec).encode()), deadline)
-        connection.answer(0, deadline)
-        answered = True
-        quit_key.disarm()
-    except SeshError as error:
-        connection.close()
-        answered = error.answered
-        if answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
-            raise
-        raise _not_ready(connection, spec, error) from error
-    except KeyboardInterrupt:
-        with connection:
-            connection.give_up()
-            try:
-                name = connection.answer(0, time.monotonic() + _GIVE_UP_TIMEOUT)[0].get("session")
-            except SeshError:
-                name = None
-        if name:
-            message = f"interrupted; {name} is there already and goes on; `{SESH} --kill {name}` ends it"
-            raise KeyboardInterrupt(message) from None
-        if connection.begun == 0:
-            message = f"interrupted; {spec['name']} may have been created; `{SESH}` lists the sessions"
-            raise KeyboardInterrupt(message) from None
-        raise
-    finally:
-        if child >= 0:
-            reap(child, wait=answered)
+        raise refusal(error) from error
+    except errors.TimedOut as error:
+        message = f"the daemon of {spec['name']} did not start in time; nothing was started"
+        raise (errors.Silent(message) if limit is None else errors.TimedOut(message)) from error
+    quit_key.disarm()
     return connection
 
 
-def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) -> SeshError:
-    """The error for a new daemon that does not report: it tells whether its program may run."""
-    name = spec["name"]
-    if connection.begun == 0:
-        return errors.Unknown(
-            f"the daemon of {name} began to start it and does not answer",
-            hint=f"`{SESH}` lists the sessions",
-            exit_code=ExitCode.UNKNOWN if spec.get("job") else ExitCode.FAILED,
-        )
-    if not isinstance(error, errors.TimedOut):
-        return error
-    message = f"the daemon of {name} did not start in time; nothing was started"
-    return errors.Silent(message) if spec.get("timeout") is None else errors.TimedOut(message)
+def _raise_if_begun(connection: wire.Connection, spec: LaunchSpec, error: BaseException) -> None:
+    """Give a creation up; if the daemon has begun it by now, it goes on: raise what says so."""
+    if isinstance(error, SeshError) and error.answered:
+        return
+    connection.give_up()
+    name, begun = spec["name"], "may have been created"
+    with suppress(SeshError):
+        connection.answer(0, time.monotonic() + _GIVE_UP_TIMEOUT)
+        begun = "is there already and goes on"
+    if connection.begun != 0:
+        return
+    if isinstance(error, KeyboardInterrupt):
+        raise KeyboardInterrupt(f"interrupted; {name} {begun}; `{SESH} --kill {name}` ends it") from None
+    raise errors.Unknown(
+        f"the daemon of {name} began to start it and does not answer",
+        hint=f"`{SESH}` lists the sessions",
+        exit_code=ExitCode.UNKNOWN if spec.get("job") else ExitCode.FAILED,
+    ) from error
 
 
-def own_scope() -> list[str]:
-    """The words to put before a command so that it runs in a scope of its own; empty if it does not need one.
+def refusal(error: OSError) -> Refused:
+    """Return the error for a session that could not be set up because of a system call."""
+    why = error.strerror or str(error)
+    hint = writing.remedy(error)
+    # An error of a write to a descriptor names no file: the file is in the directory of sessions.
+    path = error.filename if isinstance(error.filename, str) else paths.directory() if hint else ""
+    if paths.lacks_descriptors(error):
+        hint = "raise the limit: ulimit -n 1024"
+    return Refused(f"cannot set up the session: {path}{': ' if path else ''}{why}", hint=hint)
 
-    A process in a `.scope` needs one: systemd stops that scope when the terminal closes. In a login's `session-N.scope`
-    it needs one only if logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
 
-    In a delegated scope the kernel's end of one process for memory ends no other (`OOMPolicy=`, systemd.scope(5)).
-    """
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
-    if not platform.LINUX or not os.path.exists(os.path.join(runtime, "systemd/private")):
-        return []
+# -- the zygote, which daemons are forked from
+
+
+class _Zygote(NamedTuple):
+    """A connection to a zygote, and the seconds in which it answers. `child`: the process that this one has started."""
+
+    connection: wire.Connection
+    mark: Mark
+    patience: float
+    child: subprocess.Popen[bytes] | None = None
+
+    def answer(self, deadline: float) -> wire.Connection:
+        """Wait until it has forked; return the connection. Raises TimedOut, and Unreachable if it has ended."""
+        try:
+            self.connection.receive(min(deadline, time.monotonic() + self.patience))
+        except BaseException:
+            self.connection.close()
+            raise
+        if self.child is not None:
+            self.child.wait()  # the zygote is a child of that one, and nobody's to reap
+        return self.connection
+
+
+def _forked(deadline: float) -> wire.Connection:
+    """Return a connection to a new fork of this context's zygote. Raises OSError, Refused, Unreachable, TimedOut."""
+    scope = context.own_scope()
     try:
-        with open("/proc/self/cgroup", encoding="utf-8") as lines:
-            scope = lines.read().strip().rpartition("/")[2]
-    except OSError:
-        return []
-    if not scope.endswith(".scope") or (scope.startswith("session-") and not system.logind_kills()):
-        return []
-    runner = programs.find("systemd-run")
-    return [runner, "--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"] if runner else []
+        return _ask_zygote(scope, deadline)
+    except errors.Unreachable:
+        if not scope:
+            raise
+        return _ask_zygote([], deadline)  # systemd-run does not work for this user
+
+
+def _ask_zygote(scope: list[str], deadline: float) -> wire.Connection:
+    """Return a connection to a new fork of the zygote, which is started if there is none, or none that answers.
+
+    `scope`: the words of `context.own_scope`. Raises as `_forked` does.
+    """
+    path = context.zygote_path(scoped=bool(scope))
+    stopped: list[Mark] = []
+    while True:
+        zygote = _reach(path, stopped)
+        if zygote is None:
+            with writing.locked(paths.directory()):
+                zygote = _reach(path, stopped) or _start_zygote(path, scope)
+        try:
+            return zygote.answer(deadline)
+        except errors.TimedOut:
+            if zygote.child is not None or time.monotonic() >= deadline:
+                raise
+            stopped.append(zygote.mark)
+        except errors.Unreachable as error:
+            if zygote.child is not None:
+                message = "the process that sessions are forked from ended as it began"
+                raise errors.Unreachable(message, hint=f"see `{SESH} --doctor`") from error
+
+
+def _reach(path: str, stopped: Collection[Mark]) -> _Zygote | None:
+    """Connect to the zygote whose socket is at `path`; None if none listens there but one of those that are stopped."""
+    folder, entry = os.path.split(path)
+    for suffix, patience in ((NEW, _START_TIMEOUT), ("", ANSWER_TIMEOUT)):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as opened:
+            opened.setblocking(False)
+            try:
+                status = os.lstat(path + suffix)
+                with paths.reachable(folder, entry + suffix) as address:
+                    opened.connect(address)
+            except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
+                continue  # there is none, it was killed, or it has stopped long ago, and no more can wait for it
+            mark = status.st_ino, status.st_mtime_ns
+            if mark not in stopped and platform.peer_uid(opened) == os.geteuid():
+                return _Zygote(wire.adopt(opened), mark, patience)
+    return None
+
+
+def _start_zygote(path: str, scope: list[str]) -> _Zygote:
+    """Start a zygote. Its socket is there from now on: who comes while it loads waits for it. Raises OSError, Refused.
+
+    The caller holds the lock of the directory.
+    """
+    folder, entry = os.path.split(path)
+    new = path + NEW
+    for left in (path, new):
+        if os.path.lexists(left):
+            os.unlink(left)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        try:
+            with paths.reachable(folder, entry + NEW) as address:
+                listening.bind(address)
+            os.chmod(new, paths.OWN)
+            listening.listen(_BACKLOG)
+            zygote = _reach(path, ())  # before it begins: it ends once nobody waits for it
+            assert zygote is not None  # noqa: S101 (it listens)
+            return zygote._replace(child=_spawn(scope, listening.fileno(), path))
+        except BaseException:
+            if os.path.lexists(new):
+                os.unlink(new)
+            raise
+
+
+def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:
+    """Start the interpreter of a zygote, isolated, without `site` if that is not loaded here. Raises Refused."""
+    program = ZYGOTE.format(path=sys.path, listening=listening, socket=path)
+    words = [*scope, sys.executable, "-IS" if sys.flags.no_site else "-I", "-c", program]
+    environment = {**os.environ, "SESH_DIR": paths.directory()}  # a relative one would be read from / there
+    null = subprocess.DEVNULL
+    try:
+        return subprocess.Popen(
+            words, stdin=null, stdout=null, pass_fds=[listening], env=environment, start_new_session=True
+        )
+    except OSError as error:
+        raise errors.no_process(error) from error

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 
 from sesh import identity, moments, paths, platform, proc, programs, reading, system, writing
-from sesh.about import DISTRIBUTION, PROGRAM, ZYGOTE
+from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
 from sesh.ops import end
@@ -177,7 +177,6 @@ def _files() -> Iterator[Leftover]:
         (paths.directory(), "file", _is_unused),
         (results.directory(), "file", results.is_left),
         (paths.remotes_directory(), "file", writing.is_abandoned),
-        (paths.zygote_directory(), "file", _is_stale),
         (_control_directory(), "connection", _is_stale),
     ):
         if folder is None or not paths.trusted(folder):
@@ -231,6 +230,8 @@ def _has_no_user(path: str, mode: int) -> bool:
     entry = os.path.basename(path)
     if process := own.PROCESS.fullmatch(entry) or writing.UNFINISHED.fullmatch(entry):
         return identity.start_time(int(process[process.lastindex or 0])) == ""
+    if own.ZYGOTE.fullmatch(entry):
+        return _listener(path) is None
     name, suffix = os.path.splitext(entry)
     is_own = stat.S_ISSOCK(mode) if suffix == paths.SOCKET else own.is_record(path)
     return is_own and is_name(name) and records.readable(name) is None and _listener(paths.socket_path(name)) is None
@@ -240,7 +241,7 @@ def _is_stale(path: str) -> bool:
     """Returns whether a socket has no listener, an agent's link no socket beside it, a lock file no holder, or what a
     login has printed is old."""
     mode, age, entry = os.lstat(path).st_mode, _age(path), os.path.basename(path)
-    if not (own.CONNECTION.fullmatch(entry) or own.ZYGOTE.fullmatch(entry)):
+    if not own.CONNECTION.fullmatch(entry):
         return False
     if stat.S_ISLNK(mode):
         return entry.endswith(".agent") and age > 1.0 and not os.path.lexists(path.removesuffix(".agent"))
@@ -299,20 +300,12 @@ def _version_part(path: str) -> str:
 def _is_run(path: str) -> bool:
     """Returns whether a process runs from a version, also for another directory of sessions: `writing.hold_package`."""
     package = os.path.join(path, "lib", "sesh")
-    if os.path.isdir(package) and writing.held(package) and not _zygotes(package):
+    if os.path.isdir(package) and writing.held(package):
         return True
     return any(_version_part(path) in " ".join(words) for _, _, words in proc.own_processes())
 
 
-def _zygotes(package: str) -> list[int]:
-    """The zygotes that alone hold a package: all sessions have moved from it to another, so they have no more use."""
-    holders = proc.holders(package)
-    return list(holders) if all(words == [ZYGOTE] for words in holders.values()) else []
-
-
 def _remove_version(path: str) -> bool:
-    for pid in _zygotes(os.path.join(path, "lib", "sesh")):
-        _end(pid, identity.start_time(pid))
     if _is_run(path):
         return False
     # Renamed first: nothing may start from one that is half gone.

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypedDict
 
 from sesh import paths, proc, reading, writing
-from sesh.about import PROGRAM, SESH, ZYGOTE
+from sesh.about import PROGRAM, SESH
 from sesh.errors import Refused
 from sesh.names import subject
 from sesh.ops import end
@@ -30,7 +30,7 @@ class Removed(TypedDict):
 
 
 _GRACE = 2.0
-"""Seconds in which the process that daemons are forked from ends by itself, after the last of them."""
+"""Seconds in which a daemon ends by itself, after its session."""
 
 
 @op("undeploy.remove")
@@ -147,12 +147,12 @@ def _check_unused(versions: str, kept: Sequence[str] = ()) -> None:
 
 
 def _is_used(package: str, own: set[int]) -> bool:
-    """Returns whether others than the `own` daemons, and what they are forked from, hold a package.
+    """Returns whether others than the `own` daemons hold a package.
 
     Where the system does not tell who holds it, it is only known if there are no own ones.
     """
     holders = proc.holders(package) if own else {}
-    return any(pid not in own and words != [ZYGOTE] for pid, words in holders.items()) if holders else not own
+    return any(pid not in own for pid in holders) if holders else not own
 
 
 def _is_ours(launcher: str, versions: str) -> bool:

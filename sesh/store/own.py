@@ -20,11 +20,11 @@ PROCESS = re.compile(r"\.(?:terminal|crash)\.(\d+)|\.(\d+)\.sock")
 """Files of a process, by its pid."""
 CONNECTION = re.compile(rf"{_HASH}(?:\.(?:agent|lock|login|failed|\w{{16}}))?")
 """Sockets of shared connections, those that ssh has not finished, and what lies beside them."""
-ZYGOTE = re.compile(r"[0-9a-f]{16}\.(?:sock|lock)")
-"""The socket and the lock of a zygote."""
+ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}(?:\.new)?")
+"""The socket of a zygote."""
 SESSIONS = re.compile(
-    rf"{RUN.pattern}|{SESSION.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|told|recent|entering|decline-1)"
-    rf"|\.results/{_ID}\.(?:json|out)|\.zygote/(?:{ZYGOTE.pattern})|\.control/(?:{CONNECTION.pattern})"
+    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|told|recent|entering|decline-1)"
+    rf"|\.results/{_ID}\.(?:json|out)|\.control/(?:{CONNECTION.pattern})"
 )
 """The files below the directory of sessions, but for records and unfinished ones."""
 STATE = re.compile(rf"(?:remotes/)?\.lock|events\.jsonl(?:\.1)?|remotes/{_HASH}\.(?:json|failed|names|synced)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from sesh import identity, protocol, wire
-from sesh.daemon.spawn import launch, main
+from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
 from sesh.messages import Answer
 from sesh.schema import LaunchSpec
@@ -101,19 +100,12 @@ class Client:
         self.connection.close()
 
 
-def _become_daemon() -> None:
-    if os.fork():  # who leads a session cannot leave it
-        os._exit(0)
-    main.run_spawned(os.dup(0))
-
-
 class Daemons:
     """The daemons of one home."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self._clients: list[Client] = []
-        self._forks: list[subprocess.Popen[bytes]] = []
 
     def create(self, name: str, *command: str, **spec: Any) -> wire.Connection:
         """Create a session; the connection by which its creator would feed it, or wait for it."""
@@ -122,25 +114,20 @@ class Daemons:
         with pytest.MonkeyPatch.context() as patch:
             if forking.fits(environment):
                 patch.setattr(launch, "_spawn", self._fork)
-            patch.setattr(launch, "_ZYGOTE_FROM", 1 << 30)
             for key, value in environment.items():
                 patch.setenv(key, value)
             return launch.start_daemon(asked)
 
-    def _fork(self, spec: LaunchSpec, _prefix: list[str], deadline: float) -> wire.Connection:
-        """Have a fork of this process become the daemon, with what a test has changed here."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            child = forking.start(
-                ["daemon"],
-                env=spec["environment"],
-                cwd="/",
-                streams=(theirs.fileno(), subprocess.DEVNULL, subprocess.DEVNULL),
-                mark=self.home.mark,
-                program=_become_daemon,
-            )
-        self._forks.append(child)
-        return launch._await_daemon(wire.adopt(ours), spec, deadline, child.pid)
+    def _fork(self, _scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:
+        """Have a fork of this process become the zygote, with what a test has changed here."""
+        return forking.start(
+            ["zygote"],
+            env=dict(os.environ),
+            cwd="/",
+            streams=(listening, subprocess.DEVNULL, subprocess.DEVNULL),
+            mark=self.home.mark,
+            program=lambda: forking.run_zygote(os.dup(0), path),
+        )
 
     def start(self, name: str, *command: str, **spec: Any) -> int:
         """Creates a session; the pid of its daemon."""
@@ -206,8 +193,6 @@ class Daemons:
             client.close()
         processes.kill(self.home.processes())
         wait_until(lambda: not self.home.processes(), what="the end of every process")
-        for fork in self._forks:
-            fork.wait()
 
 
 def running(pid: int) -> bool:

@@ -12,8 +12,9 @@ import pytest
 from sesh import Session, identity, platform
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
+from sesh.daemon.pty import pty
 from sesh.daemon.shell import queue
-from sesh.daemon.spawn import daemonize, launch, main
+from sesh.daemon.spawn import launch, main
 from sesh.ops import jobs, send, sessions, shell
 from sesh.reach import find
 from tests.support import PROMPT, Home, processes, rounds, wait_until
@@ -29,10 +30,10 @@ STEPS: dict[str, tuple[object, str, bool]] = {
 }
 """Where a daemon that serves stops: before a function, or after it."""
 BORN: dict[str, tuple[object, str, bool]] = {
-    "forked": (main, "leave_session", True),
+    "forked": (main, "_receive_spec", True),
     "claim": (listener.Listener, "claim", False),
     "claimed": (listener.Listener, "claim", True),
-    "started": (main, "_start_session", True),
+    "started": (pty.Pty, "spawn", True),
 }
 """Where a newborn stops; BEGUN comes once the directory is locked, before `claimed`."""
 VERBS: dict[str, tuple[str, ...]] = {
@@ -55,7 +56,6 @@ pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of 
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Creators wait for long, askers hardly at all; a file `asked` is there while one waits for the answer of a run."""
-    monkeypatch.setattr(launch, "_ZYGOTE_FROM", 1000)
     for name in ("_START_TIMEOUT", "_LEAST_TIMEOUT"):
         monkeypatch.setattr(launch, name, 30.0)
     monkeypatch.setattr(find, "PATIENCE", 0.7)
@@ -275,30 +275,6 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
         if not gone:
             assert code == {"job": 125, "timeout": 124, "open": 1}[verb], (verb, said)
             assert "nothing was started" in said
-
-
-def test_a_job_whose_creator_was_killed_does_not_run_though_the_process_between_them_lingers(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """That process held the creator's end of the connection too: for the daemon, nobody had gone."""
-
-    def leave_session() -> None:
-        os.setsid()
-        child = daemonize.fork()
-        os.kill(os.getpid(), signal.SIGSTOP)
-        if child:
-            os._exit(0)
-
-    monkeypatch.setattr(main, "leave_session", leave_session)
-    asker = home.start("--exec", "job", "--", "sh", "-c", "echo x >>ran; exec sleep 100")
-    wait_until(lambda: len(stopped(home)) == 2, what="the newborn and its parent are stopped")
-    parents = {pid: int(identity.stat_of(pid)[1]) for pid in stopped(home)}
-    (newborn,) = [pid for pid, parent in parents.items() if parent in parents]
-    killed([asker])
-    os.kill(newborn, signal.SIGCONT)
-    wait_until(lambda: newborn not in home.processes(), what="the newborn's end")
-    assert lines(home, "ran") == 0
-    go_on(home)
 
 
 def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_end_of_its_input(

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -131,19 +132,20 @@ def test_a_daemon_killed_at_a_step_of_a_write_leaves_the_old_record_or_the_new(
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "number"),
+    ("place", "names", "number"),
     [
-        (os, "openpty", errno.ENOSPC),
-        (os, "fork", errno.EAGAIN),
-        (socket, "socket", errno.EMFILE),
-        (main, "_start_session", errno.ENOMEM),
+        (os, ("forkpty", "openpty"), errno.ENOSPC),
+        (os, ("fork",), errno.EAGAIN),
+        (socket, ("socket",), errno.EMFILE),
+        (main, ("_session",), errno.ENOMEM),
     ],
     ids=["no pty", "no process", "no descriptor", "no memory"],
 )
 def test_a_session_that_cannot_be_made_is_told_in_one_line_and_leaves_nothing(
-    home: Home, monkeypatch: pytest.MonkeyPatch, place: object, name: str, number: int
+    home: Home, monkeypatch: pytest.MonkeyPatch, place: object, names: tuple[str, ...], number: int
 ) -> None:
-    failing(monkeypatch, place, name, number)
+    for name in names:
+        failing(monkeypatch, place, name, number)
     opened = home.sesh("--open", "work", "--", *SLEEP)
     assert opened.code == 1
     assert len(opened.stderr.splitlines()) == 1, opened.stderr
@@ -159,11 +161,10 @@ def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypa
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setenv("SESH_DIR", home.directory)
-    monkeypatch.setattr(os, "posix_spawn", fail)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    monkeypatch.setattr(subprocess, "Popen", fail)
     with pytest.raises(Refused, match="cannot start a process: Resource temporarily unavailable; end some processes"):
         launch.start_daemon({**SPEC, "environment": {}, "name": "work", "command": ["/bin/true"]})
-    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    assert os.listdir(home.directory) == [".lock"]
 
 
 def test_a_newborn_daemon_outlives_hangup_and_interrupt_at_every_step(
@@ -179,7 +180,7 @@ def test_a_newborn_daemon_outlives_hangup_and_interrupt_at_every_step(
 
         monkeypatch.setattr(main, name, first_struck)
 
-    for name in ("_set_up", "_serve"):
+    for name in ("_receive_spec", "_set_up"):
         struck(name)
     assert home.sesh("--open", "work", "--", *SLEEP).code == 0
     assert home.summary("work")["state"] == "running"

@@ -287,6 +287,7 @@ class Farm:
         if names := far.names():
             done = far.sesh("--kill", *names)  # --kill-all takes six times as long to start
             said = f"{done.code} {done.stdout}{done.stderr}".strip()
+        processes.kill(processes.zygotes(far.processes()))
         try:
             wait_until(lambda: not far.processes(), timeout=self.patience)
         except AssertionError:

@@ -1,16 +1,16 @@
 """Starts sesh as a fork of the process that runs the tests, which has sesh loaded: a tenth of an interpreter's start.
 
-The fork, and the daemons that it makes, have what a test has changed in its own process by then: a constant that a
-test shortens, a system call that it lets fail. From outside it is a process like any other, save that /proc shows the
-words and the environment of the tests' process for it; `mark` is a file that it maps, so that /proc/PID/maps tells
-whose it is.
+The fork, and the zygotes that it starts, are forks too, and so have what a test has changed in its own process by then:
+a constant that a test shortens, a system call that it lets fail. For that a zygote ends as soon as it has served those
+who wait for it, unless a test gives it a longer life (`zygote.IDLE`). From outside it is a process like any other, save
+that /proc shows the words and the environment of the tests' process for it; `mark` is a file that it maps, so that
+/proc/PID/maps tells whose it is.
 """
 
 from __future__ import annotations
 
 import fcntl
 import functools
-import gc
 import importlib
 import io
 import logging
@@ -18,7 +18,6 @@ import mmap
 import os
 import pkgutil
 import signal
-import socket
 import subprocess
 import sys
 import termios
@@ -36,9 +35,7 @@ import sesh.ops
 import sesh.reach
 import sesh.remote.ssh
 import sesh.vt
-from sesh import wire
-from sesh.daemon.spawn import daemonize, launch, main
-from sesh.schema import LaunchSpec
+from sesh.daemon.spawn import launch, zygote
 
 ABLE = sys.platform.startswith("linux") and os.environ.get("COLD") != "1"
 """Whether sesh is forked; COLD=1 has each one started anew."""
@@ -46,6 +43,7 @@ _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "PYTHON", "FORCE_COLO
 """Variables that count when an interpreter starts, or when a module is loaded."""
 _LOADED = (sesh.cli, sesh.client, sesh.daemon, sesh.ops, sesh.reach, sesh.remote.ssh, sesh.vt)
 """Packages of the modules that verbs, clients and daemons load when they need them."""
+zygote.IDLE = 0.0
 USUAL = {"LANG": "C.UTF-8", **{key: os.environ[key] for key in ("TZ", "LD_LIBRARY_PATH") if key in os.environ}}
 """Those that each home has."""
 
@@ -134,26 +132,33 @@ def _become(words: list[str], env: Mapping[str, str], mark: str, tty: bool) -> N
     warnings.resetwarnings()
     warnings.simplefilter("ignore")
     logging.getLogger().handlers.clear()
-    _fork_daemons()
+    _fork_zygotes()
 
 
-def _fork_daemons() -> None:
-    """Have this process fork its daemons, which have what is changed in it, but those that systemd is to start."""
+def _fork_zygotes() -> None:
+    """Have this process fork its zygotes, which have what is changed in it, but those that systemd is to start."""
     spawn = launch._spawn
 
-    def fork(spec: LaunchSpec, prefix: list[str], deadline: float) -> wire.Connection:
-        if prefix:
-            return spawn(spec, prefix, deadline)
-        ours, theirs = socket.socketpair()
-        child = daemonize.fork()
-        if child == 0:
-            ours.close()  # a daemon sees its creator's end by the end of this connection
-            gc.freeze()
-            main.run_spawned(theirs.fileno())
-        theirs.close()
-        return launch._await_daemon(wire.adopt(ours), spec, deadline, child)
+    def fork(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:
+        if scope:
+            return spawn(scope, listening, path)
+        return subprocess.Popen(
+            ["zygote"],
+            start_new_session=True,
+            restore_signals=False,
+            preexec_fn=lambda: run_zygote(listening, path),  # noqa: PLW1509 - it never returns
+        )
 
     launch._spawn = fork
+
+
+def run_zygote(listening: int, path: str) -> None:
+    """Become a zygote, with nothing of the tests' process but what is loaded; never returns."""
+    os.closerange(3, listening)
+    os.closerange(listening + 1, 1 << 16)
+    signal.set_wakeup_fd(-1)
+    os.environ["SESH_DIR"] = os.path.dirname(path)
+    zygote.run(listening, path)
 
 
 def _end(code: int) -> None:

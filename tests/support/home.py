@@ -275,7 +275,8 @@ class Home:
             shutil.rmtree(self.root, ignore_errors=True)
 
     def _kill(self) -> None:
-        """Ask each daemon to end, without a process for that."""
+        """Ask each daemon to end, without a process for that; zygotes wait for nobody any more."""
+        processes.kill(processes.zygotes(self.processes()))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)
             found = os.listdir(self.directory) if os.path.isdir(self.directory) else []

@@ -174,6 +174,11 @@ def called(pid: int) -> str:
         return ""
 
 
+def zygotes(pids: Iterable[int]) -> list[int]:
+    """Return those of these processes that daemons are forked from."""
+    return [pid for pid in pids if called(pid) == "sesh: zygote"]
+
+
 def has_terminal(pid: int) -> bool:
     """Whether a process has a controlling terminal, as what runs in a session has. Only Linux tells; else False."""
     return _status(pid)[4:5] not in ([], ["0"])

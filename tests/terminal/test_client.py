@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import PROMPT, Home, Terminal, processes, rounds, wait_until
+from sesh.daemon.spawn import zygote
+from tests.support import PROMPT, Home, Terminal, rounds, wait_until
 
 Open = Callable[..., Terminal]
 READY = "ready>"
@@ -76,19 +77,22 @@ def test_leaving_in_the_middle_of_a_flood_is_immediate_and_tidy(terminal: Open) 
 
 
 @pytest.mark.parametrize("key", [b"\x1c", b"\x03"], ids=["quit", "interrupt"])
-def test_a_key_that_stops_a_session_from_being_made_leaves_none_behind(home: Home, terminal: Open, key: bytes) -> None:
+def test_a_key_that_stops_a_session_from_being_made_leaves_none_behind(
+    home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch, key: bytes
+) -> None:
     """It was made once the lock was free, though nobody wanted it any more."""
+    monkeypatch.setattr(zygote, "IDLE", 60.0)
+    assert home.sesh("--open", "other").code == 0
+    before = {*home.processes()}
     with open(os.path.join(home.directory, ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a session is not made meanwhile
         with terminal("work") as window:
-            wait_until(
-                lambda: [pid for pid in home.processes() if pid != window.pid and not processes.has_terminal(pid)]
-            )
+            wait_until(lambda: {*home.processes()} - {*before, window.pid}, what="the newborn")
             window.type(key)
             assert window.exit_code() == 130
             assert "interrupted" in window.text()
-    wait_until(lambda: not home.processes())
-    assert home.names() == []
+    wait_until(lambda: {*home.processes()} <= before, what="the newborn's end")
+    assert home.names() == ["other"]
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_two_installs_use_and_move_each_other_s_sessions_and_one_that_goes_says_
     piped, made = installs.piped, installs.made
     assert piped.sesh("--version").stdout.split() == ["sesh", __version__]
     assert made.sesh("--version").stdout.split() == ["sesh", NEWER]
-    for number in range(4):  # enough for a zygote of each, which must not fork for the other
+    for number in range(4):  # each install has its zygote, which must not fork for the other
         assert piped.sesh("--open", f"p{number}").code == 0
         assert made.sesh("--open", f"m{number}").code == 0
     use(piped, "m3", "m2")

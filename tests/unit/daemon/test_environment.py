@@ -19,12 +19,9 @@ from sesh.system import has_terminfo
 CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "de_DE.UTF-8", "EDITOR": "vim"}
 
 
-OF_SESSION = ("PWD", "SESH_ENV_FILE")
-
-
-def made(creator: dict[str, str] = CREATOR, **more: object) -> dict[str, str]:
-    """The environment, with defaults for what the test does not name."""
-    spec = {"name": "work", "directory": "/there", "environment": creator, **more}
+def made(creator: dict[str, str] | None = None, **more: object) -> dict[str, str]:
+    """Return the environment; `creator` adds to the creator's."""
+    spec = {"name": "work", "directory": "/there", "environment": CREATOR | (creator or {}), **more}
     return environment(spec, "0123")  # type: ignore[arg-type]
 
 
@@ -45,60 +42,32 @@ def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
     return path
 
 
-def test_it_keeps_the_creators_variables_and_names_the_session() -> None:
-    variables = made()
-    directory, file = (variables.pop(name) for name in OF_SESSION)
-    assert variables == CREATOR | {"SESH_SESSION": "work", "TERM": "xterm-256color"}
-    assert (directory, file) == ("/there", records.environment_path("0123"))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "TMUX", "TMUX_PANE", "STY", "WINDOWID", "VTE_VERSION", "KITTY_WINDOW_ID", "KITTY_LISTEN_ON", "TERM_PROGRAM",
-        "TERM_PROGRAM_VERSION", "TERM_SESSION_ID", "ITERM_SESSION_ID", "LC_TERMINAL", "WEZTERM_PANE", "ALACRITTY_LOG",
-        "KONSOLE_VERSION", "COLUMNS", "LINES", "TERMCAP", "ZELLIJ_SESSION_NAME", "SSH_TTY", "GPG_TTY", "PWD",
-        "OLDPWD", "_",
-    ],
-)  # fmt: skip
-def test_variables_of_the_creating_terminal_are_left_out(name: str) -> None:
-    assert made(CREATOR | {name: "x"}).get(name) in (None, "/there")
-
-
-@pytest.mark.parametrize("name", ["DISPLAY", "SSH_CONNECTION", "TERMINFO", "LC_ALL", "WINDOWS", "XDG_RUNTIME_DIR"])
-def test_variables_of_the_user_are_kept(name: str) -> None:
-    assert made(CREATOR | {name: "x"})[name] == "x"
-
-
-def test_the_directory_of_sessions_is_the_daemons_own() -> None:
-    """A relative one would mean another directory there."""
-    assert made(CREATOR | {"SESH_DIR": "x"})["SESH_DIR"] == paths.directory()
-
-
-def test_another_sessions_name_is_replaced_and_extra_variables_win() -> None:
-    assert made(CREATOR | {"SESH_SESSION": "other"})["SESH_SESSION"] == "work"
-    extra = {"TERM": "mine", "EDITOR": "ed", "TMUX": "on purpose"}
-    assert made(extra=extra).items() >= extra.items()
+def test_a_session_has_the_user_s_variables_and_its_own_but_none_of_the_creating_terminal() -> None:
+    own = {"SESH_SESSION": "work", "TERM": "xterm-256color", "PWD": "/there"}
+    own["SESH_ENV_FILE"] = records.environment_path("0123")
+    assert made() == CREATOR | own
+    foreign = ("TMUX_PANE", "STY", "WINDOWID", "KITTY_WINDOW_ID", "TERM_PROGRAM", "ITERM_SESSION_ID", "LINES", "OLDPWD")
+    assert made(dict.fromkeys((*foreign, *own), "x")) == made()
+    kept = dict.fromkeys(("DISPLAY", "SSH_CONNECTION", "TERMINFO", "LC_ALL", "WINDOWS", "XDG_RUNTIME_DIR"), "x")
+    assert made(kept) == made() | kept
+    extra = {"TERM": "mine", "EDITOR": "ed", "TMUX": "on purpose", "SSH_AUTH_SOCK": "/mine"}
+    assert made(extra=extra) == made() | extra
+    assert made({"SESH_DIR": "x"})["SESH_DIR"] == paths.directory(), "a relative one would mean another directory there"
 
 
 def test_term_is_the_creating_terminals_if_this_host_has_its_terminfo(described: Path) -> None:
-    creator = CREATOR | {"TERMINFO": str(described)}
-    assert made(creator, term="pet-256color")["TERM"] == "pet-256color"
-    assert made(creator, term="no-such-terminal")["TERM"] == "xterm-256color"
-    assert made(creator | {"TERM": "pet-256color"}, term=None)["TERM"] == "xterm-256color"
+    known = {"TERMINFO": str(described)}
+    assert made(known, term="pet-256color")["TERM"] == "pet-256color"
+    assert made(known, term="no-such-terminal")["TERM"] == "xterm-256color"
+    assert made(known | {"TERM": "pet-256color"}, term=None)["TERM"] == "xterm-256color"
+    assert made({"COLORTERM": "24bit"})["COLORTERM"] == "24bit"
+    assert made({"COLORTERM": "24bit"}, colorterm="truecolor")["COLORTERM"] == "truecolor"
 
 
-def test_colorterm_and_agent_are_passed_on() -> None:
-    assert made(colorterm="truecolor")["COLORTERM"] == "truecolor"
-    assert made(CREATOR | {"COLORTERM": "24bit"})["COLORTERM"] == "24bit"
-    assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == records.agent_path("0123")
-
-
-@pytest.mark.parametrize("agent", [{}, {"SSH_AUTH_SOCK": ""}])
-def test_without_an_agent_there_is_no_variable_for_one(agent: dict[str, str]) -> None:
+def test_the_agent_is_the_session_s_and_unset_where_there_is_none() -> None:
     """It led nowhere, and `[ -z "$SSH_AUTH_SOCK" ]` of a login file never started an agent."""
-    assert "SSH_AUTH_SOCK" not in made(CREATOR | agent)
-    assert made(CREATOR | agent, extra={"SSH_AUTH_SOCK": "/mine"})["SSH_AUTH_SOCK"] == "/mine"
+    assert made({"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == records.agent_path("0123")
+    assert "SSH_AUTH_SOCK" not in made({"SSH_AUTH_SOCK": ""})
 
 
 @pytest.mark.parametrize("term", ["pet-256color", "odd+one"])
@@ -172,6 +141,5 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
 def test_the_program_by_which_ssh_asks_nobody_is_not_the_session_s() -> None:
     """A command that leads to another host may keep the variables of the ssh that it stands in the place of."""
     asking = {"SSH_ASKPASS": "/usr/bin/ksshaskpass", "SSH_ASKPASS_REQUIRE": "prefer"}
-    assert made({**CREATOR, **asking}).items() >= asking.items()
-    left = made({**CREATOR, "SSH_ASKPASS": "/home/ann/.sesh/.decline-1", "SSH_ASKPASS_REQUIRE": "force"})
-    assert not left.keys() & asking.keys()
+    assert made(asking) == made() | asking
+    assert made({"SSH_ASKPASS": "/home/ann/.sesh/.decline-1", "SSH_ASKPASS_REQUIRE": "force"}) == made()

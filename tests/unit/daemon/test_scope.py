@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sesh import platform
-from sesh.daemon.spawn import launch
+from sesh import identity, platform
+from sesh.daemon.spawn import context
 
 
 class System:
@@ -30,6 +30,7 @@ class System:
         patch.setenv("PATH", f"/nonexistent:{self.bin}")
         patch.setattr(platform, "LINUX", True)
         patch.setattr(builtins, "open", self._open)
+        patch.setattr(identity, "content", lambda path: self.files.get(path, "").encode())
         patch.setattr(os.path, "isdir", lambda folder: any(name.startswith(f"{folder}/") for name in self.files))
         patch.setattr(os, "listdir", lambda folder: [os.path.basename(n) for n in self.files if folder in n])
 
@@ -53,32 +54,32 @@ def words(system: System) -> list[str]:
 
 def test_a_daemon_leaves_the_scope_of_a_terminal(system: System) -> None:
     system.cgroup("user@1000.service/app.slice/vte-spawn-1.scope")
-    assert launch.own_scope() == words(system)
+    assert context.own_scope() == words(system)
 
 
 def test_a_daemon_leaves_the_scope_of_a_login_only_if_logind_kills_at_logout(system: System) -> None:
     system.cgroup("session-3.scope")
-    assert launch.own_scope() == []
+    assert context.own_scope() == []
     system.files["/etc/systemd/logind.conf"] = "[Login]\n#KillUserProcesses=yes\n"
-    assert launch.own_scope() == []
+    assert context.own_scope() == []
     system.files["/etc/systemd/logind.conf"] = "[Login]\nKillUserProcesses=no\nKillUserProcesses = Yes\n"
-    assert launch.own_scope() == words(system)
+    assert context.own_scope() == words(system)
     system.files["/etc/systemd/logind.conf.d/50-mine.conf"] = "[Login]\nKillUserProcesses=no\n"
-    assert launch.own_scope() == []
+    assert context.own_scope() == []
 
 
 def test_a_daemon_stays_in_a_service(system: System) -> None:
     system.cgroup("user@1000.service/app.slice/tmux.service")
-    assert launch.own_scope() == []
+    assert context.own_scope() == []
 
 
 def test_without_systemd_there_is_no_scope(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     system.cgroup("vte-spawn-1.scope")
     system.runner.unlink()
-    assert launch.own_scope() == []
+    assert context.own_scope() == []
     system.files.clear()
-    assert launch.own_scope() == []
+    assert context.own_scope() == []
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert launch.own_scope() == []
+    assert context.own_scope() == []
     monkeypatch.setattr(platform, "LINUX", False)
-    assert launch.own_scope() == []
+    assert context.own_scope() == []

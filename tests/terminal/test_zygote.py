@@ -1,0 +1,202 @@
+"""The zygotes, from which daemons are forked: one for each context, and no session depends on it."""
+
+from __future__ import annotations
+
+import copy
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+
+import pytest
+
+from sesh import about, identity, platform
+from sesh.daemon.spawn import launch, zygote
+from tests.support import Home, processes, wait_until
+
+SLEEP = ("/bin/sleep", "100")
+SHOW = 'echo "is $MINE in $PWD by $(umask)"; exec sleep 100'
+
+pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of processes")
+
+
+@pytest.fixture(autouse=True)
+def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zygotes stay for the next session, and may take as long to answer as a busy machine needs."""
+    monkeypatch.setattr(zygote, "IDLE", 60.0)
+    monkeypatch.setattr(launch, "ANSWER_TIMEOUT", 20.0)
+
+
+def zygotes(home: Home) -> set[int]:
+    """Return the zygotes of a home."""
+    return {*processes.zygotes(home.processes())}
+
+
+def opened(home: Home, name: str, *words: str, **env: str) -> int:
+    """Open a session; return the zygote that its daemon is a child of."""
+    done = home.sesh("--open", name, "--", *(words or SLEEP), env=env)
+    assert done.code == 0, done
+    return parent(home, name)
+
+
+def parent(home: Home, name: str) -> int:
+    """Return the parent of a session's daemon."""
+    return identity.parent_of(home.summary(name)["daemon_pid"])
+
+
+def shown(home: Home, name: str, text: str) -> None:
+    """Wait until a session's screen has a text."""
+    wait_until(lambda: text in home.sesh("--screen", name).stdout, what=text)
+
+
+@contextmanager
+def lower_limit(home: Home) -> Iterator[Home]:
+    """Have what is started meanwhile open fewer files."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (777, before[1]))
+    yield home
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@contextmanager
+def another_group(home: Home) -> Iterator[Home]:
+    """Have what is started meanwhile belong to one group more."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can join a group")
+    before = os.getgroups()
+    os.setgroups([*before, 54321])
+    yield home
+    os.setgroups(before)
+
+
+@contextmanager
+def another_namespace(home: Home) -> Iterator[Home]:
+    """Have sesh run in a mount namespace of its own."""
+    unshare = shutil.which("unshare")
+    if not unshare or subprocess.run([unshare, "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may make no mount namespace")
+    yield led(home, unshare, "-m")
+
+
+@contextmanager
+def another_control_group(home: Home) -> Iterator[Home]:
+    """Have sesh run in another control group."""
+    roots = [root for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if os.path.exists(f"{root}/cgroup.procs")]
+    if not roots or not os.access(roots[0], os.W_OK):
+        pytest.skip("this user may make no control group")
+    group = f"{roots[0]}/sesh-test-{os.getpid()}"
+    os.mkdir(group)
+    yield led(home, "sh", "-c", f'echo $$ >{group}/cgroup.procs && exec "$@"', "sh")
+    processes.kill(home.processes())
+    while os.path.exists(group):
+        with suppress(OSError):  # the last of its processes has not gone yet
+            os.rmdir(group)
+
+
+def led(home: Home, *words: str) -> Home:
+    """Return the same home with a sesh that these words start."""
+    other = copy.copy(home)
+    other.command = [*words, *home.command]
+    return other
+
+
+@pytest.mark.parametrize(
+    ("other", "shows", "text"),
+    [
+        (lower_limit, "ulimit -n", "777"),
+        (another_group, "id -G", "54321"),
+        (another_namespace, "readlink /proc/self/ns/mnt", "mnt:"),
+        (another_control_group, "cat /proc/self/cgroup", "sesh-test-"),
+    ],
+)
+def test_two_contexts_have_a_zygote_each(
+    home: Home, other: Callable[[Home], AbstractContextManager[Home]], shows: str, text: str
+) -> None:
+    first = opened(home, "one")
+    with other(home) as changed:
+        second = opened(changed, "two", "/bin/sh", "-c", f"{shows}; exec sleep 100")
+        shown(home, "two", text)
+        assert (zygotes(home), len({first, second})) == ({first, second}, 2)
+
+
+def test_a_session_has_its_creators_environment_directory_and_umask(home: Home) -> None:
+    home.write("sub/file", "")
+    first = opened(home, "one", MINE="another's")
+    own = os.umask(0o027)
+    try:
+        done = home.sesh("--open", "two", "--", "sh", "-c", SHOW, env={"MINE": "own"}, cwd=f"{home.path}/sub")
+    finally:
+        os.umask(own)
+    assert done.code == 0, done
+    assert parent(home, "two") == first
+    shown(home, "two", f"is own in {home.path}/sub by 0027")
+
+
+def test_twenty_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home) -> None:
+    creators = [home.start("--open", f"s{number}", "--", *SLEEP, held=True) for number in range(20)]
+    for each in creators:
+        wait_until(lambda pid=each.pid: processes.stopped(pid))  # type: ignore[misc]
+    for each in creators:
+        os.kill(each.pid, signal.SIGCONT)
+    assert [each.wait(60) for each in creators] == [0] * 20
+    assert {parent(home, name) for name in home.names()} == zygotes(home)
+    assert (len(home.names()), len(zygotes(home))) == (20, 1)
+
+
+def test_a_zygote_that_is_stopped_or_killed_or_of_an_older_install_is_replaced(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a stopped one was asked for in vain comes once, and not again when it goes on."""
+    install = home.write("about.py", "")
+    monkeypatch.setattr(about, "__file__", install)
+    first = opened(home, "one")
+    os.kill(first, signal.SIGSTOP)
+    monkeypatch.setattr(launch, "ANSWER_TIMEOUT", 0.25)
+    second = opened(home, "two", "/bin/sh", "-c", "echo x >>ran; exec sleep 100")
+    monkeypatch.setattr(launch, "ANSWER_TIMEOUT", 20.0)
+    os.kill(first, signal.SIGCONT)
+    assert opened(home, "three") == second != first
+    os.kill(second, signal.SIGKILL)
+    wait_until(lambda: second not in zygotes(home), what="the end of the killed one")
+    third = opened(home, "four")
+    home.write("about.py", "")
+    fourth = opened(home, "five")
+    assert len({first, second, third, fourth}) == 4
+    with open(f"{home.path}/ran", encoding="utf-8") as file:
+        assert file.read() == "x\n"
+    assert [home.summary(name)["state"] for name in home.names()] == ["running"] * 5
+
+
+def test_a_session_outlives_its_zygote_and_leaves_no_zombie_with_it(home: Home) -> None:
+    first = opened(home, "one")
+    assert opened(home, "two") == first
+    daemon = home.summary("two")["daemon_pid"]
+    assert home.sesh("--kill", "two").code == 0
+    wait_until(lambda: not processes.exists(daemon), what="the end of the daemon, which nobody waits for")
+    os.kill(first, signal.SIGTERM)
+    wait_until(lambda: first not in home.processes(), what="the zygote's end")
+    assert home.summary("one")["state"] == "running"
+
+
+def test_a_zygote_without_work_ends_and_removes_its_socket(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zygote, "IDLE", 0.2)
+    first = opened(home, "one")
+    wait_until(lambda: not zygotes(home), what="its end")
+    assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".zygote")]
+    assert opened(home, "two") != first
+    assert home.summary("one")["state"] == "running"
+
+
+def test_sweep_removes_what_a_killed_zygote_left(home: Home) -> None:
+    os.kill(opened(home, "one"), signal.SIGKILL)
+    (left,) = [entry for entry in os.listdir(home.directory) if entry.startswith(".zygote")]
+    past = time.time() - 3600
+    os.utime(os.path.join(home.directory, left), (past, past), follow_symlinks=False)
+    wait_until(lambda: not zygotes(home), what="its end")
+    assert home.sesh("--sweep", "--older", "0s", "-y").code == 0
+    assert left not in os.listdir(home.directory)
+    assert home.summary("one")["state"] == "running"
