@@ -10,7 +10,6 @@ under.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import socket
@@ -35,8 +34,6 @@ _TERM_TIMEOUT = 4.0
 """Seconds between SIGTERM and SIGKILL: a daemon gives the programs of its session two."""
 _CLOSING_TIME = 1.0
 """Seconds in which a bridge ends by itself when its link is closed."""
-_LISTENER = re.compile(r"\.(\d+)\.sock")
-"""A daemon's socket as the kernel lists it: it was bound under this name, then renamed."""
 
 
 class Leftover:
@@ -371,12 +368,14 @@ def daemons() -> Iterator[Leftover]:
         record = records.readable(name)
         pid = _listener(paths.socket_path(name)) if record is None else record.get("daemon_pid")
         spared.add(pid or 0)
-    for link, path in proc.listening().items():
-        listener = _LISTENER.fullmatch(os.path.basename(path))
-        if listener is None or os.path.dirname(path) != folder:
-            continue
-        pid = int(listener[1])
-        if pid not in spared and link in proc.open_paths(pid):
+    sockets = {
+        link
+        for link, path in proc.listening().items()
+        if os.path.dirname(path) == folder and path.endswith(paths.SOCKET)
+    }
+    for pid, _, words in proc.own_processes() if sockets else ():
+        is_daemon = words and words[0].startswith(f"{PROGRAM}: ")
+        if is_daemon and pid not in spared and not sockets.isdisjoint(proc.open_paths(pid)):
             yield _orphan("daemon", f"daemon {pid}, without a session", pid)
 
 

@@ -16,7 +16,7 @@ RUN = re.compile(rf"\.[0-9a-f]{{8}}\.run|{_NAME}\.sesh-run")
 """Files that a shell reads for `--run`."""
 SESSION = re.compile(r"\.(?:agent|checkpoint|env|scrollback[01])\.([0-9a-f]{16})")
 """Files of a session, by its id."""
-PROCESS = re.compile(r"\.(?:terminal|crash)\.(\d+)|\.(\d+)\.sock")
+PROCESS = re.compile(r"\.(?:terminal|crash)\.(\d+)")
 """Files of a process, by its pid."""
 CONNECTION = re.compile(rf"{_HASH}(?:\.(?:agent|lock|login|failed|\w{{16}}))?")
 """Sockets of shared connections, those that ssh has not finished, and what lies beside them."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 LINUX = sys.platform.startswith("linux")
 _BLOCK = 64 << 10
@@ -220,9 +221,13 @@ def _ran(pid: int) -> tuple[str, str]:
 
 def connections(daemon: int) -> int:
     """How many are connected to the session whose daemon has this pid. Linux alone tells."""
+    own = set()
+    for number in os.listdir(f"/proc/{daemon}/fd"):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            own.add(os.readlink(f"/proc/{daemon}/fd/{number}"))
     with open("/proc/net/unix", encoding="utf-8") as file:
-        rows = [line.split() for line in file if f".{daemon}.sock" in line]
-    return sum(row[5] == "03" for row in rows)
+        rows = [line.split() for line in file if line.rstrip().endswith(".sock")]
+    return sum(row[5] == "03" and f"socket:[{row[6]}]" in own for row in rows)
 
 
 def connected(pid: int) -> bool:
