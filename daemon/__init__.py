@@ -2,8 +2,8 @@
 
 spawn/     starts a daemon; the zygote from which later ones are forked
 upgrade/   `--reload`: state out, exec, state in
-server     the loop; handler: attached clients; requests: one function a verb; ending: how the session ends, who
-           learns of it, and the session's files
+server     the loop; handler: attached clients; requests: one function a verb; typing: those that type, with
+           delivery: when a text gets its Enter; ending: how the session ends, who learns of it, and its files
 description
            a session as lists and its record show it
 session    builds and connects the parts; with events and waits beside it

@@ -153,14 +153,14 @@ class _State(TypedDict):
     waits: list[tuple[int, int, float | None, Sought]]
     runs: RunsState | None
     hooks: list[tuple[int, str]]
-    typed_line: Attributes | None
-    submitted: list[tuple[str, tuple[bool | None, str]]]
+    typed_line: Attributes
+    outcomes: list[tuple[str, str]]
     faults: list[str]
     checkpoint: float | None
 
 
 class State(_State, total=False):
-    """A daemon. `submitted`: the last outcomes of submissions. `input`: units with their writers. `request`: the
+    """A daemon. `outcomes`: the last outcomes of texts with Enter. `input`: units with their writers. `request`: the
     connection that requested the reload, and the request's number; `back`: the way back, if there is one."""
 
     request: tuple[int | None, int]

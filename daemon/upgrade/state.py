@@ -29,7 +29,7 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.shell.run import RUNNING, LiveOutput, Run
 from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import Wrapper
-from sesh.daemon.typing_requests import SendTaken
+from sesh.daemon.typing import SendTaken
 from sesh.daemon.upgrade.shape import (
     Attributes,
     ConnectionState,
@@ -111,8 +111,8 @@ def dump(server: Server) -> State:
         ],
         "runs": dump_runs(session.runs, indexes) if session.runs is not None else None,
         "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
-        "typed_line": _attributes(pump.typed_line, TypedLine.STATE) if pump.typed_line is not None else None,
-        "submitted": server.requests.typing.outcomes(),
+        "typed_line": _attributes(pump.typed_line, TypedLine.STATE),
+        "outcomes": list(server.requests.typing.outcomes.items()),
         "faults": session.faults.lines(),
         "checkpoint": session.timers.remaining("checkpoint"),
     }
@@ -145,10 +145,8 @@ def load(state: State, reload: Reload) -> tuple[Server, list[Connection]]:
         load_runs(session.get_runs(), state["runs"], connections)
     if state["hooks"]:
         session.get_hooks().running.update(state["hooks"])
-    if state["typed_line"] is not None:
-        session.pump.typed_line = TypedLine()
-        _set_attributes(session.pump.typed_line, TypedLine.STATE, state["typed_line"])
-    server.requests.typing.restore(state["submitted"])
+    _set_attributes(session.pump.typed_line, TypedLine.STATE, state["typed_line"])
+    server.requests.typing.outcomes.update(state["outcomes"])
     if state["stdin"] is not None:
         _load_stdin(server, connections, state["stdin"])
     for index, request, seconds, conditions in state["waits"]:

@@ -63,20 +63,15 @@ class Behaviour:
     """A spinner turns all the time: above, below."""
     hints: float = 0.0
     """Shows another hint below so often."""
-    notice: bool = False
-    """Offers an update below from the first Enter on."""
     flicker: float = 0.0
     """Clears the screen before it draws, and draws so much later."""
     thinks: float = 0.0
     """After a prompt a spinner turns for so long before the answer."""
-    takes: bool = True
-    """False: each Enter is a new line."""
     deaf: int = 0
     """Reads so many bytes of a prompt and no more."""
     menu: str = ""
-    """A menu opens while a text is on its way: at its first bytes (early), or once it is shown (shown)."""
-    tells: bool = False
-    """Reports the menu as OSC 7501."""
+    """A menu opens while a text is on its way, and is reported as OSC 7501: at its first bytes (early), or once it is
+    shown (shown)."""
     alternate: bool = False
     """Uses the alternate screen, and mode 2026 around what it draws."""
     kitty: int = 0
@@ -196,7 +191,7 @@ class Composer:
         swallowed = now - self.pasted_at < self.how.window
         if self.how.burst:
             swallowed = swallowed or typed or now - self.key_at < self.how.burst
-        if swallowed or not self.how.takes:
+        if swallowed:
             self.text, self.shown = self.text + "\n", self.shown + "\n"
         elif self.text:
             self._submit(now)
@@ -234,8 +229,6 @@ class Composer:
             above = ["", f"{mark} Thinking… ({int(now) % 60}s · esc to interrupt)"]
         if self.how.spinner == "below":
             below = [f"  {mark} {int(now * 10) % 1000} tokens", *below]
-        if self.how.notice and "\n" in self.shown:
-            below = [*below, "", "  An update is there"]
         return [*self.history, *above, *composer, *below], len(below) + (1 if self.how.box else 0)
 
     def draw(self) -> None:
@@ -336,8 +329,7 @@ class Composer:
 
     def _open(self) -> None:
         self.menu = self.opened = True
-        if self.how.tells:
-            os.write(1, b"\x1b]7501;state=blocked:app=stand-in:kind=permission\x1b\\")
+        os.write(1, b"\x1b]7501;state=blocked:app=stand-in:kind=permission\x1b\\")
 
 
 if __name__ == "__main__":
