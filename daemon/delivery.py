@@ -15,9 +15,9 @@ from sesh.typed import PASTE, PASTE_END
 POLL = 0.02
 """Seconds between two looks: right after a write the kernel may say that nothing is unread."""
 STALLED = 3.0
-"""Seconds in which a program has to read a piece."""
-STILL, SHOWN = 0.1, 1.0
-"""Seconds for which the screen is to be still; and the most that Enter waits for that once all was read."""
+"""Seconds in which a program has to read a piece, and to show something of the last one."""
+STILL, RESTLESS = 0.1, 1.0
+"""Seconds for which the screen is to be still; and the most that Enter waits for that."""
 _PIECE = 1000
 """Characters typed before the program has read them: some read 1,024 bytes at a time, and the kernel counts 4,095."""
 
@@ -44,16 +44,22 @@ class Delivery:
         self._screen, self._changed = screen, False
         self._zeros = 2
         """Looks in turn at which nothing was unread; two of them say that a piece was read."""
-        self._typed_at = self._read_at = self._changed_at = 0.0
+        self._typed_at = self._read_at = self._shown_at = self._changed_at = 0.0
+        """When the last piece was typed, was read, changed the screen first; and when the screen changed last."""
 
     def take(self, now: float) -> bytes:
         """Return the next piece, which is typed now."""
         self._typed_at, self._zeros = now, 0
         return self.pieces.popleft()
 
-    def look(self, now: float, unread: int, screen: object) -> Step:
-        """Take a look: how many bytes are unread, and what the screen shows. Return what is to be done."""
+    def look(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
+        """Take a look: how many bytes are unread, what the screen shows, and whether the program runs just now, so that
+        on a busy machine it may not have handled what it has read. Return what is to be done."""
+        shown = self._changed_at > self._typed_at
+        if shown and runs:
+            self._changed_at = now
         if screen != self._screen:
+            self._shown_at = self._shown_at if shown else now
             self._screen, self._changed, self._changed_at = screen, True, now
         if self._zeros < 2:
             self._zeros, self._read_at = 0 if unread else self._zeros + 1, now
@@ -61,9 +67,10 @@ class Delivery:
             return Step.STUCK if unread and now - self._typed_at > STALLED else Step.LOOK
         if self.pieces:
             return Step.TYPE
-        if self._changed_at > self._typed_at and now - self._changed_at >= STILL:
-            return Step.ENTER
-        if now - self._read_at < SHOWN:
+        if shown:
+            rests = now - self._changed_at >= STILL or now - max(self._read_at, self._shown_at) >= RESTLESS
+            return Step.ENTER if rests else Step.LOOK
+        if now - self._read_at < STALLED:
             return Step.LOOK
         return Step.ENTER if self._changed else Step.UNSHOWN
 

@@ -12,6 +12,7 @@ from sesh import platform, proc, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
+from sesh.daemon.pty import syscalls
 from sesh.daemon.pty.pump import LIMIT
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session, is_gate
@@ -187,7 +188,9 @@ class Typing:
         session, pump, delivery = self._session, self._pump, text.delivery
         if not session.relay.paused():
             pump.take(session.model.portion)  # on a busy machine this may have waited for long
-        step = delivery.look(time.monotonic(), pump.unread, self._screen())
+        pty = session.pty
+        runs = pty is not None and syscalls.foreground(text.reader[0], pty.pid, pty.device).runs
+        step = delivery.look(time.monotonic(), pump.unread, self._screen(), runs=runs)
         text.disturbed = text.disturbed or pump.attended_at > text.began_at
         if pump.running and not text.disturbed and step in (Step.TYPE, Step.LOOK):
             if step is Step.TYPE:

@@ -15,7 +15,7 @@ from tests.support.composers.trial import Trial
 from tests.support.load import loaded
 
 _USUAL = (
-    "paste window", "burst and paste", "spinner above", "reads ahead", "stops reading", "menu, shown", "prompt_toolkit",
+    "paste window", "burst and paste", "spinner", "reads ahead", "stops reading", "menu, shown", "prompt_toolkit",
     "password", "bash", "fish within", "python",
 )  # fmt: skip
 """Kinds that stand for the others; `make soak` tries all."""

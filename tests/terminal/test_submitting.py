@@ -13,37 +13,12 @@ from sesh.api import Session
 from sesh.daemon import delivery
 from sesh.errors import Refused
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support.composers.kinds import composer, logged
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
 Open = Callable[..., Terminal]
 Sesh = Callable[..., Result]
-
-COMPOSER = """
-import os, sys, time, tty
-path, window = sys.argv[1], float(sys.argv[2])
-tty.setraw(0)
-text, pasting, typed_at, done = "", False, 0.0, 0
-os.write(1, b"\\x1b[?2004hready\\r\\n> ")
-while True:
-    data, now = os.read(0, 4096), time.monotonic()
-    while data:
-        if data.startswith((b"\\x1b[200~", b"\\x1b[201~")):
-            pasting, data = data[:6] == b"\\x1b[200~", data[6:]
-            continue
-        key, data = data[:1], data[1:]
-        if key == b"\\r" and not pasting and now - typed_at > window:
-            with open(path, "a") as file:
-                print(repr(text), file=file)
-            text, done = "", done + 1
-        elif key == b"\\x15":
-            text = ""
-        else:
-            text, typed_at = text + ("\\n" if key == b"\\r" else key.decode("latin-1")), now
-    shown = f"\\x1b[H\\x1b[2Jtaken {done}\\r\\n> " + text.replace("\\n", "\\r\\n  ")[-60:]
-    os.write(1, shown.encode())
-"""
-"""A program that reads keys, takes an Enter too soon behind text for a new line, and notes what was entered."""
 
 
 @pytest.fixture
@@ -55,18 +30,11 @@ def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def taken(sesh: Sesh, home: Home) -> Callable[[], list[str]]:
-    """Starts the composer in session `agent`; the function returns what it has taken."""
-    path = os.path.join(home.path, "taken")
-    assert sesh("--open", "agent", "--", "python3", home.write("composer.py", COMPOSER), path, "0.04").code == 0
-    wait_until(lambda: "ready" in sesh("--screen", "agent").stdout)
-
-    def read() -> list[str]:
-        if not os.path.exists(path):
-            return []
-        with open(path) as file:
-            return [eval(line) for line in file]  # noqa: S307 (written by the program above)
-
-    return read
+    """Starts a composer in session `agent`; the function returns what it has taken."""
+    proof = os.path.join(home.path, "proof")
+    assert sesh("--open", "agent", "--", *composer(proof, window=0.04)).code == 0
+    wait_until(lambda: "shortcuts" in sesh("--screen", "agent").stdout)
+    return lambda: logged(proof)
 
 
 Taken = Callable[[], list[str]]
@@ -116,7 +84,7 @@ def test_what_a_person_has_typed_is_not_entered_until_it_is_entered_discarded_or
     home: Home, terminal: Open, taken: Taken
 ) -> None:
     person = terminal("agent")
-    person.wait_for("ready")
+    person.wait_for("shortcuts")
     person.type("draft")
     person.wait_for("draft")
     busy(home, "agent", "run the tests", "somebody has typed in agent and not pressed Enter")
@@ -161,7 +129,7 @@ def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
 ) -> None:
     """The Enter would have submitted both."""
     monkeypatch.setattr(delivery, "STILL", 1000.0)
-    monkeypatch.setattr(delivery, "SHOWN", 1000.0)
+    monkeypatch.setattr(delivery, "RESTLESS", 1000.0)
     opened(home, "raw", "stty raw; echo ready; exec cat -v", "ready")
     person = terminal("raw")
     for who in ("person", "script"):
@@ -248,7 +216,7 @@ def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(sesh: Ses
 def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
     home: Home, here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "SHOWN", 0.5)
+    monkeypatch.setattr(delivery, "STALLED", 1.0)
     opened(home, "mute", "stty raw -echo; echo ready; exec cat >got", "ready")
     answers: list[object] = []
 

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from tests.support.composers.kinds import KINDS, TEXTS, Kind, unmarked
+from tests.support.composers.kinds import KINDS, TEXTS, Kind, logged, unmarked
 from tests.support.home import Home
 from tests.support.load import loaded
 from tests.support.waiting import wait_until
@@ -57,20 +56,13 @@ class Trial:
     def _ready(self) -> bool:
         return re.search(self.kind.ready, self.home.sesh("--screen", self.session).stdout) is not None
 
-    def proofs(self) -> list[dict[str, object]]:
-        """Return what the program has logged."""
-        if not os.path.exists(self.proof):
-            return []
-        with open(self.proof, encoding="utf-8") as file:
-            return [json.loads(line) for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
-
     def play(self, count: int) -> Tally:
         """Send so many prompts, of each text in turn."""
         for _ in range(count):
             if not self.session or not self.kind.arrives:
                 self.start()
             self.send(self.kind.texts[self.number % len(self.kind.texts)])
-        if len(self.proofs()) > self._seen:
+        if self._came(0):
             self.tally.wrong.append("one more was submitted at the end")
         return self.tally
 
@@ -83,20 +75,20 @@ class Trial:
         error = answer.get("error", {})
         assert not error or error.get("typed"), error
         self.tally.entered += not error
-        texts = [str(each.get("submitted", each)) for each in self._came(0 if error else _ARRIVES)]
+        texts = self._came(0 if error else _ARRIVES)
         whole = texts == ([unmarked(text)] if self.kind.arrives else [])
         self.tally.arrived += whole and self.kind.arrives
         if not whole or bool(error) == self.kind.arrives:
             shown = [each if len(each) < 200 else f"{each[:60]}…{each[-60:]} ({len(each)})" for each in texts]
             self.tally.wrong.append(f"{text_name} {self.number}: {error.get('message', 'entered')}, came {shown}")
 
-    def _came(self, patience: float) -> list[dict[str, object]]:
+    def _came(self, patience: float) -> list[str]:
         """Return what was logged since the last prompt."""
         try:
-            wait_until(lambda: len(self.proofs()) > self._seen, patience, what="the prompt")
+            wait_until(lambda: len(logged(self.proof)) > self._seen, patience, what="the prompt")
         except AssertionError:
             pass
-        came = self.proofs()[self._seen :]
+        came = logged(self.proof)[self._seen :]
         self._seen += len(came)
         return came
 
