@@ -2,8 +2,8 @@
 
 spawn/     starts a daemon, as a fork of the zygote of its creator's context
 reload     goes on as another sesh; handover: the session as one record
-server     the loop; handler: attached clients; requests: one function a verb; ending: how the session ends, who
-           learns of it, and the session's files
+server     the loop; handler: attached clients; requests: one function a verb; typing: those that type, with
+           delivery: when a text gets its Enter; ending: how the session ends, who learns of it, and its files
 description
            a session as lists and its record show it
 session    builds and connects the parts; with events and waits beside it

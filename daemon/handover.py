@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from sesh.daemon.activity.activity import ActivityState
@@ -66,6 +67,7 @@ class Handover(TypedDict):
     history: tuple[int, list[tuple[RunFacts, str]], list[list[Any]]] | None
     marks: tuple[Begun | None, int | None] | None
     activity: ActivityState
+    texts: list[tuple[str, str]]
     faults: list[str]
     hooks: list[tuple[int, str]]
     listener: ListenerState
@@ -74,8 +76,8 @@ class Handover(TypedDict):
     stdin: StdinState | None
 
 
-def of(session: Session, listener: Listener) -> Handover:
-    """Return the record of a session that has no `--run` under way."""
+def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handover:
+    """Return the record of a session that has no `--run` under way; `texts`: see `Typing.outcomes`."""
     pump = session.pump
     for client in session.clients.all:
         session.model.mark(client.fed_up_to)  # its terminal goes on from there
@@ -104,6 +106,7 @@ def of(session: Session, listener: Listener) -> Handover:
         "history": _history(history) if history is not None else None,
         "marks": (marks.begun, marks.number) if marks is not None else None,
         "activity": session.activity.dump(),
+        "texts": list(texts.items()),
         "faults": session.faults.lines(),
         "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
         "listener": listener.dump(),

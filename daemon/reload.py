@@ -140,7 +140,7 @@ class _Reload:
 
 
 def _state(server: Server) -> Handover:
-    return handover.of(server.session, server.listener)
+    return handover.of(server.session, server.listener, server.requests.typing.outcomes)
 
 
 @contextmanager
@@ -187,6 +187,7 @@ def take_over(memory: int, asker: Asker) -> None:
         os.set_inheritable(descriptor, False)
     session, listener = handover.session_of(state), Listener.adopt(state["listener"])
     server = Server(session, listener, None, begin)
+    server.requests.typing.outcomes.update(state["texts"])
     if session.pump.stdin is not None:
         session.timers.set("stdin", FEEDER_RETURNS, session.pump.close_stdin)
     if session.running:

@@ -15,7 +15,7 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
-from sesh.daemon.typing_requests import TypingRequests
+from sesh.daemon.typing import Typing
 from sesh.daemon.waits import Sought
 from sesh.errors import Refused, SeshError, UsageError, daemon_failed
 from sesh.messages import Answer, Message
@@ -72,7 +72,7 @@ class Requests:
         self.session, self.handler, self.ending, self.files, self.reload = session, handler, ending, files, reload
         self.deferred: list[tuple[int, float, RequestFunction, Request]] = []
         """Requests that wait for the emulator: the position, since when (monotonic), the function, the request."""
-        self.typing = TypingRequests(session)
+        self.typing = Typing(session)
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""

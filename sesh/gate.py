@@ -55,7 +55,6 @@ _ANSWER: dict[str, Shape] = {
     **keys("columns rows", whole(1, 0xFFFF)), "blank": _size, "column": whole(-1, 1 << 31),
     **keys("at cpu", optional(number)), **keys("version record", word(64)), "since": optional(word(64)),
     **keys("open older alternate line waits hides switched watched told ok", flag),
-    "submitted": optional(flag),
     "question": sentence, "title": line,
     "error": error,
     "cursor": either(flag, table(keys("row column", _size))),

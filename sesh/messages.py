@@ -90,8 +90,6 @@ class Words(_Positions, total=False):
     whole: bool
     enter: bool
     force: bool
-    before: str
-    after: str
     single: bool
     format: str
     lines: int
@@ -232,7 +230,6 @@ class Answer(From, total=False):
     told: bool
     since: Moment | None
     hides: bool
-    submitted: bool | None
     version: str
     exit_code: int | None
     duration: float | None

@@ -301,7 +301,6 @@ class Sent(TypedDict):
 
     bytes: int
     position: int | None
-    submitted: bool | None
     typed: bool
 
 

@@ -49,8 +49,7 @@ class Measured:
         wait_until(lambda: re.search(AGENTS[name].ready, self.screen()), 90, what=f"{name} takes prompts")
         rest_until(time.monotonic() + _REST)
         self.sent: list[str] = []
-        self.said: dict[bool | None, int] = {True: 0, False: 0, None: 0}
-        self.first, self.late, self.untrue, self.took = 0, 0, 0, 0.0
+        self.first, self.late, self.entered, self.untrue, self.took = 0, 0, 0, 0, 0.0
 
     def screen(self) -> str:
         """What the agent shows."""
@@ -74,22 +73,22 @@ class Measured:
         self.sent.append(text)
         began = time.monotonic()
         answer = self.home.sesh("--send", self.name, text, "--enter", "--json", timeout=150).json()
-        said = False if "error" in answer else answer["submitted"]
-        self.said[said] += 1
+        entered = "error" not in answer
+        self.entered += entered
         taken = time.monotonic()
         self.took += taken - began
         try:
-            wait_until(lambda: self.received(text), _RECEIVED if said is not False else 5, what="the prompt")
+            wait_until(lambda: self.received(text), _RECEIVED if entered else 5, what="the prompt")
         except AssertionError:
-            self.untrue += said is True
-            self._note(f"prompt {len(self.sent)}: said {said}, {answer}, not received\n{self.screen()}")
+            self.untrue += entered
+            self._note(f"prompt {len(self.sent)}: {answer}, not received\n{self.screen()}")
             self.home.sesh("--send", self.name, "--key", "Enter")
             rest_until(time.monotonic() + 3)
             self.late += self.received(text)
         else:
             self.first += 1
-            if said is not True:
-                self._note(f"prompt {len(self.sent)}: said {said} in {taken - began:.2f} s, {answer}, yet received")
+            if not entered:
+                self._note(f"prompt {len(self.sent)}: in {taken - began:.2f} s, {answer}, yet received")
         rest_until(time.monotonic() + _REST)
 
     def _note(self, story: str) -> None:
@@ -105,10 +104,10 @@ class Measured:
 
     def row(self) -> str:
         """The figures as a row of a table."""
-        said, count = self.said, len(self.sent)
+        count = len(self.sent)
         return (
-            f"{self.name} | {self.first}/{count} | {self.once()}/{count} | {self.late} | {said[True]} | {said[None]} |"
-            f" {said[False]} | {self.untrue} | {self.took / max(1, count):.2f}"
+            f"{self.name} | {self.first}/{count} | {self.once()}/{count} | {self.late} | {self.entered} |"
+            f" {self.untrue} | {self.took / max(1, count):.2f}"
         )
 
 
@@ -122,7 +121,7 @@ def main() -> None:
     parser.add_argument("agents", nargs="+", choices=AGENTS)
     words = parser.parse_args()
     names = words.text or ["one line", "two lines"]
-    print("agent | received | once at the end | by a further Enter | true | null | false | true untruly | s each")
+    print("agent | received | once at the end | by a further Enter | Enter | in vain | s each")
     for name in words.agents:
         home = Home()
         home.strict = False

@@ -24,12 +24,6 @@ _POINTED = re.compile(rf"{_POINTER}\s*\S")
 _NUMBERED = re.compile(rf"(?:{_POINTER}\s*)?(?:\[\w\]|\(\w\)|\d{{1,2}}[.)])\s+\S")
 _KEY = re.compile(r"\[(\w)\]\s+\S")
 """The entry of a menu at which its pointer stands, one with a number or a letter, and one named by its key."""
-_LEAD = re.compile(rf"[|\u2500-\u25ff\u2610-\u2612\s{_POINTER[1:]}*")
-"""What stands before the words of an entry: its pointer or blanks, its box, the frame."""
-_RADIO = re.compile("[\u25c9\u25cf]")
-"""A pointer that lists of steps have too."""
-_MARKED, _HEADS = re.compile(r"^[?\u25c6]\s+\S"), re.compile(r"^[?\u25c6]\s+\S|[:\uff1a]$")
-"""The row above the entries: one that a library's prompts have marked as a question, or one with a colon too."""
 _USE_ARROWS = re.compile(r"^\?\s.*\b(?i:use arrows?\b)")
 """A marked question that names its keys."""
 _ARROW = re.compile(r"[\u2190-\u2193\u21c4-\u21c6\u25b2\u25bc]")
@@ -218,26 +212,6 @@ def offers(words: list[str], known: frozenset[str] = frozenset()) -> bool:
             return True
         keyed = len(set(_KEY.findall(f"{row} {below}"))) > 1
         if (pointed or keyed) and any(map(_ASKS.search, rows[max(0, index - _MOST_ROWS) : index])):
-            return True
-    return False
-
-
-def lists_entries(rows: list[str]) -> bool:
-    """Returns whether rows of a screen have a pointer at one of several entries, right below their heading."""
-    words = list(map(words_of, rows))
-    leads = [match[0] if (match := _LEAD.match(row)) else "" for row in rows]
-
-    def beside(index: int, lead: str) -> bool:
-        """Returns whether a row is another entry than that with this lead: in the same column, without the pointer."""
-        return 0 <= index < len(rows) and words[index] != "" and len(leads[index]) == len(lead) and leads[index] != lead
-
-    for index, lead in enumerate(leads):
-        if not _POINTED.match(words[index]):
-            continue
-        heads, first = _MARKED if _RADIO.search(lead) else _HEADS, index
-        while beside(first - 1, lead) and not heads.search(words[first - 1]):
-            first -= 1
-        if first and heads.search(words[first - 1]) and (first < index or beside(index + 1, lead)):
             return True
     return False
 

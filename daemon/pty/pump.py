@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.typed_line import LONGEST_PROMPT, TypedLine, draws_prompt
+from sesh.daemon.pty.typed_line import TypedLine
 from sesh.loop.loop import READ, WRITE, Loop
 from sesh.messages import Answer
 from sesh.moments import STEADY
@@ -78,8 +78,7 @@ class Pump:
         self._report, self._checkpoint = report, checkpoint
         self.scanner = QueryScanner()
         self.input = InputQueue()
-        self.typed_line: TypedLine | None = None
-        """The line that somebody has begun to type; created with the first key."""
+        self.typed_line = TypedLine()
         self.stdin: StdinPipe | None = None
         """The standard input of a job that is fed."""
         self.open = False
@@ -163,10 +162,6 @@ class Pump:
 
     def enter(self, data: bytes, *, attended: bool = False) -> int:
         """Types keys as far as the program takes them at once; returns the number of bytes. The rest is for `input`."""
-        if self.typed_line is None:
-            self.typed_line = TypedLine()
-        if not self.typed_line.length:
-            self.typed_line.begin_after(self._last_row())
         self.typed_line.add(data, self.pty, attended=attended)
         self.typed_at = time.monotonic()
         if attended:
@@ -192,35 +187,12 @@ class Pump:
     @property
     def line_begun(self) -> bool:
         """True if there is a line at the prompt that nobody has entered."""
-        return self.typed_line is not None and self.pty is not None and self.typed_line.unfinished(self.pty)
-
-    def check_line_begun(self) -> bool:
-        """Returns `line_begun`, and takes the line for ended if the terminal shows the bare prompt again.
-
-        Then an answer to `read -n1` was typed, or what was recalled is discarded, neither of which ends with Enter. The
-        caller has seen that a line editor or a shell reads. Loads an emulator, but only where a line has begun.
-        """
-        line, pty = self.typed_line, self.pty
-        if line is None or pty is None or not self.line_begun:
-            return False
-        if not pty.raw() or pty.unread() or self.take():
-            return True  # not all that was typed is shown
-        row = self._last_row()
-        columns, rows = os.get_terminal_size(pty.descriptor)
-        if any(draws_prompt(row, prompt, columns, rows) for prompt in line.prompts):
-            line.end()
-        return line.length > 0
-
-    def _last_row(self) -> bytes:
-        """The output behind its last line feed; empty if that lies further back than a prompt is long."""
-        log = self.log
-        _, line_feed, row = log.bytes(max(log.base, log.head - LONGEST_PROMPT)).rpartition(b"\n")
-        return row if line_feed or not log.base else b""
+        return self.pty is not None and self.typed_line.unfinished(self.pty)
 
     @property
     def drafted(self) -> bool:
         """True if an attached person has typed something that nobody has entered."""
-        return self.typed_line is not None and self.pty is not None and self.typed_line.drafted(self.pty)
+        return self.pty is not None and self.typed_line.drafted(self.pty)
 
     @property
     def unread(self) -> int:

@@ -267,7 +267,7 @@ class RunQueue:
             shells.check_runs(shell, self.name)
         if shell is not None and shell.ready and drained and not pump.input:
             self.prompted = True
-            if pump.check_line_begun():
+            if pump.line_begun:
                 hint = f"enter it, or clear it: {SESH} --send {self.name} --key C-c"
                 raise Busy(f"there is an unfinished line at the prompt of {self.name}", hint=hint)
             if run.connection.begin(run.request):
@@ -282,7 +282,7 @@ class RunQueue:
 
     def _patience(self, shell: Shell | None) -> float:
         """Seconds to wait for the shell in the foreground to come to its prompt, or for another program to end."""
-        fresh = self._pump.typed_line is None and STEADY.now() - self._facts["created"] <= FIRST_PROMPT
+        fresh = self._pump.typed_line.group is None and STEADY.now() - self._facts["created"] <= FIRST_PROMPT
         if fresh and not self.prompted and (shell is not None or shells.kind_of(int(self._facts["pid"]))):
             return FIRST_PROMPT  # it has not come to its first prompt, and nobody has typed
         return NEXT_PROMPT if shell is not None else PASSING

@@ -10,7 +10,7 @@ while found=$(sesh --list --json --label "$1") && [ "$found" != "[]" ]; do
     asked=$(printf '%s\n' "$found" | jq -r "$rows" | while IFS=$tab read -r name question; do
         if printf '%s\n' "$question" | grep -Eq "$ALLOWED"; then
             # It may ask something else by now: then nothing is typed, and the next turn sees what.
-            sesh --send "$name" y --enter --if-waiting="$ALLOWED"
+            sesh --send "$name" y --enter --question "$ALLOWED"
         else
             printf '%s: %s  ' "$name" "$question"
         fi

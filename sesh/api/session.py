@@ -103,13 +103,11 @@ def _result(session: str, host: str | None, command: Sequence[str], facts: JobRe
 class Sent:
     """What was typed, in `bytes`. `position`: in the session's output, for a wait's `since`.
 
-    `submitted`: True if the program has taken text and Enter; None if that cannot be seen, or if `enter` was not asked
-    for. `typed`: always True, as what was not typed is an error.
+    `typed`: always True, as what was not typed is an error.
     """
 
     bytes: int
     position: int | None
-    submitted: bool | None
     typed: bool
 
 
@@ -285,18 +283,18 @@ class Session:
         if_waiting: bool | str = False,
         force: bool = False,
     ) -> Sent:
-        """Types a text, Enter once the program has taken it in, then keys by tmux's names (`C-c`, `Up`, `F5`).
+        """Types a text, Enter once the program has read and shown it, then keys by tmux's names (`C-c`, `Up`, `F5`).
 
         `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if its question
-        matches. `force`: with `enter`, also into a person's draft, or where the program asks something. Raises Busy if
-        there is one, or if the program does not read; Refused if it does not wait for a person, or asks something else;
-        NotSubmitted if it has not taken the text that was typed.
+        matches. `force`: with `enter`, also behind what a person has typed, or where the program says that it asks.
+        Raises Busy if so, or if the program does not read; Refused if it does not wait for a person, or asks something
+        else; NotSubmitted if a text that was typed got no Enter.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
-        pattern = None if if_waiting is False else "" if if_waiting is True else if_waiting
+        question = None if if_waiting is False else "." if if_waiting is True else if_waiting
         return Sent(**send.type_into(
-            self._target, self.name, os.fsencode(text), after=list(keys), enter=enter, force=force, if_waiting=pattern
+            self._target, self.name, os.fsencode(text), keys=list(keys), enter=enter, force=force, question=question
         ))  # fmt: skip
 
     def wait(

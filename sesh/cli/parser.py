@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, SPELLINGS, VALUE, Option, Verb
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, SPELLINGS, VALUE, Option, Verb
 from sesh.names import check_host
 
 Options = dict[str, str | bool | list[str]]
@@ -226,7 +226,7 @@ def pieces(line: CommandLine) -> Iterator[Piece]:
             yield option, word, None
         elif joined:
             yield option, word, value
-        elif rest and (option.kind != MAYBE or rest[-1][:1] != "-"):
+        elif rest:
             yield option, word, rest.pop()
         else:
             yield option, word, None

@@ -59,8 +59,7 @@ class PrintedReloaded(_PrintedReloaded, total=False):
 
 class PrintedSent(Done, Sent):
     """The result of `--send`. `bytes`: the number typed, keys included. `position`: in the output, for `--wait --from`.
-    `submitted`: true if the program took the text before Enter, null if that cannot be seen or there was no Enter.
-    `typed`: always true; an error has it if the program did not take the text."""
+    `typed`: always true; an error has it if the text was typed and got no Enter."""
 
     name: str
 

@@ -247,14 +247,14 @@ TEXTS = {
     "--send": Texts(
         RUN, "Type text and keys into a session",
         "NAME [TEXT…] {}",
-        "Type TEXT and keys into a session, in the order given. The words of TEXT are joined by spaces; - is stdin.",
+        "Type TEXT, Enter if wanted, then keys. The words of TEXT are joined by spaces; - is stdin.",
         "sesh --send work 'make test' --enter", "sesh --send work --key C-c", "sesh --send work - < notes.txt",
-        "sesh --send agent y --enter --if-waiting 'may I run: make'", "sesh --send editor :wq --enter",
+        "sesh --send agent y --enter --question 'may I run: make'", "sesh --send editor :wq --enter",
         options={
-            "--enter": "Press Enter once the program has read TEXT, and report whether it was submitted.",
+            "--enter": "Press Enter once the program has read and shown TEXT; exit 1 if there was no Enter.",
             "--key": "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
-            "--if-waiting": "Only if it waits for a person, with a question that matches REGEX; give this option last.",
-            "--force": "With --enter: type even over a person's draft or a question of the program.",
+            "--question": "Only if it waits for a person, and asks what matches REGEX; . matches any question.",
+            "--force": "With --enter: type even behind what a person has typed, or where the program asks.",
         },
     ),
     "--wait": Texts(

@@ -14,8 +14,8 @@ from sesh.cli.verb_texts import TEXTS, Texts
 
 Row = tuple[str, str, str, str, str, int, int]
 
-FLAG, VALUE, MANY, MAYBE = range(4)
-"""Kinds of options: without a value; with one; with one, any number of times; with one or without."""
+FLAG, VALUE, MANY = range(3)
+"""Kinds of options: without a value; with one; with one, any number of times."""
 ONE, EACH, ALL = range(3)
 """The hosts of a verb: one at the most; several, for each of which it is carried out (see `fanout`); several, which its
 function deals with."""
@@ -28,9 +28,8 @@ _FEW = 4
 class Option:
     """One option of a verb: its spellings (long form first).
 
-    `text`: `[KEY:]SPELLING[,SPELLING][=METAVAR][…]`. METAVAR: the name of its value; none for a flag, in brackets if it
-    may be missing. KEY: the keyword argument of its function, by default its long form with `_` for dashes. `…`: it may
-    be repeated.
+    `text`: `[KEY:]SPELLING[,SPELLING][=METAVAR][…]`. METAVAR: the name of its value; none for a flag. KEY: the keyword
+    argument of its function, by default its long form with `_` for dashes. `…`: it may be repeated.
     """
 
     def __init__(self, verb: str, text: str) -> None:
@@ -39,7 +38,7 @@ class Option:
         self.spellings = tuple(spellings.split(","))
         self.key = key or self.spellings[0][2:].replace("-", "_")
         self.metavar = metavar.removesuffix("…")
-        self.kind = MANY if metavar[-1:] == "…" else MAYBE if metavar[:1] == "[" else VALUE if metavar else FLAG
+        self.kind = MANY if metavar[-1:] == "…" else VALUE if metavar else FLAG
         self._verb = verb
 
     @property
@@ -177,7 +176,7 @@ _TYPED: tuple[Row, ...] = (
         EACH, GATHERS | COMMAND,
     ),
     ("--run", "", "shell.run", "name", f"--timeout=TIME --no-wait {_ANSI}", EACH, SESSION | COMMAND),
-    ("--send", "", "send.send", "name text*", "--enter --key=KEY… --if-waiting=[REGEX] --force", EACH, SESSION),
+    ("--send", "", "send.send", "name text*", "--enter --key=KEY… --question=REGEX --force", EACH, SESSION),
     (
         "--wait", "", "wait.wait", "names*",
         f"any_:--any {_LABEL} exit_:--exit --prompt --waiting --idle=TIME pattern:--for=REGEX {_SINCE} --timeout=TIME",

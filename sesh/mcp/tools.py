@@ -175,7 +175,7 @@ class Tools:
         log_action(
             entry.log, "send", " ".join([f"{len(text)} character{'s' if len(text) != 1 else ''}", *pressed]), "sent"
         )
-        return Sent(**_named(entry), position=sent.position, submitted=sent.submitted, typed=sent.typed)
+        return Sent(**_named(entry), position=sent.position, typed=sent.typed)
 
     @tool(READING)
     def wait(
@@ -409,10 +409,9 @@ class Waited(_OfSession):
 
 
 class Sent(_OfSession):
-    """Where the output stood when it was sent, and whether the program has taken it."""
+    """Where the output stood when it was sent."""
 
     position: int | None = Field(description="Pass it to `wait` as `since`.")
-    submitted: bool | None = Field(description="The program has taken text and Enter; null if that cannot be seen.")
     typed: bool = Field(description="Always true: what was not typed is an error.")
 
 

@@ -22,10 +22,12 @@ from sesh.wire import Connection
 _TIMEOUT = 30.0
 """Seconds for a program to take in one chunk."""
 
-_SUBMITTED = 3
+_ENTERED = 3
 """Times as long for a text and its Enter, also behind another one."""
 _LONGEST_UNIT = 1 << 20
 """Bytes of a text with Enter, or of an answer: it is typed in one step, behind checks."""
+_ANY = "."
+"""The pattern that any question matches, also one without words."""
 
 
 def type_into(
@@ -33,76 +35,76 @@ def type_into(
     name: str,
     text: bytes | Iterable[bytes] = b"",
     *,
-    before: Sequence[str] = (),
-    after: Sequence[str] = (),
+    keys: Sequence[str] = (),
     enter: bool = False,
     force: bool = False,
-    if_waiting: str | None = None,
+    question: str | None = None,
 ) -> Sent:
-    """Types keys, a text, Enter if wanted, and keys again.
+    """Type a text, Enter if wanted, and keys, in this order.
 
-    `enter`: the program is to take the text and the Enter as two; nothing is typed into a person's draft or to a
+    `enter`: the program is to take the text and the Enter as two; nothing is typed into a person's line or to a
     question, save with `force`. Without it a text in pieces is typed as they come. Keys alone wait for no text of
-    others. `if_waiting`: only if the session
-    waits for a person and its question matches; an empty pattern always does. Raises UsageError for what is not a key
-    and for a text with Enter, or an answer, that is too long, NotFound, Refused, Busy, and NotSubmitted if the program
-    has not taken what was typed.
+    others. `question`: only if the session waits for a person and what it asks matches; `.` always does. Raises
+    UsageError for what is not a key and for a text with Enter, or an answer, that is too long, NotFound, Refused, Busy,
+    and NotSubmitted if a text that was typed got no Enter.
     """
-    _check_keys(before, after)  # a wrong one is reported before anything is typed
-    whole, pieces = (text, ()) if isinstance(text, bytes) else (b"", text)
-    if enter or if_waiting is not None:
-        whole, pieces = _unit(pieces or (whole,)), ()
+    for key in keys:
+        bytes_of(key)  # a wrong one is reported before anything is typed
+    if enter or question is not None:
+        text = _unit([text] if isinstance(text, bytes) else text)
     with target.open_stream(name) as stream:
         stream.greet(until=_soon())
-        connection = stream.connection
-        first, last = _keys(connection, before, after)
-        words: Words = {"enter": True, "force": force, "key": os.urandom(8).hex()} if enter else {"force": force}
-        if if_waiting is not None:
-            words = {**words, **_question(connection, name, if_waiting)}
-        if enter and whole:
-            words = {**words, "before": first.decode("latin-1"), "after": last.decode("latin-1")}
-            answer = _submitted(stream, "submit" if if_waiting is None else "answer", whole, words)
-            size = len(first + whole + b"\r" + last)
-            return _sent(size, answer.get("position"), submitted=answer.get("submitted", True))
+        last = _bytes_of_keys(stream.connection, keys)
+        words: Words = {"force": force}
+        if question is not None:
+            words = {**words, **_question(stream.connection, name, question)}
+        if enter and text and isinstance(text, bytes):
+            verb = "submit" if question is None else "answer"
+            answer = _entered(stream, verb, text, {**words, "enter": True})
+            if last:
+                stream.connection.request("send", last, _soon(), more=True, keys=True)
+            return _sent(len(text + b"\r" + last), answer)
         if enter:
             last = b"\r" + last
-        if if_waiting is not None:
-            words.pop("enter", None)
-            data = first + whole + last
-            return _sent(len(data), connection.request("answer", data, _soon(), **words)[0].get("position"))
-        keys = not (whole or pieces)
-        if not pieces:
-            first, last = first + whole + last, b""
-        size, position = 0, None
-        for chunk in _chunks(first, pieces, last):
-            reply, _ = connection.request("send", chunk, _soon(), more=position is not None, keys=keys)
-            position = reply.get("position") if position is None else position
-            size += len(chunk)
-    return _sent(size, position)
+        if question is not None and isinstance(text, bytes):
+            data = text + last
+            return _sent(len(data), stream.connection.request("answer", data, _soon(), **words)[0])
+        return _typed(stream.connection, text, last)
 
 
-def _sent(size: int, position: int | None, *, submitted: bool | None = None) -> Sent:
-    return {"bytes": size, "position": position, "submitted": submitted, "typed": True}
+def _typed(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
+    """Type a text, the pieces of one as they come, and keys behind it."""
+    first: Answer | None = None
+    size = 0
+    for chunk in _chunks(text, last):
+        answer, _ = connection.request("send", chunk, _soon(), more=first is not None, keys=text == b"")
+        first = first or answer
+        size += len(chunk)
+    return _sent(size, first or {})
+
+
+def _sent(size: int, answer: Answer) -> Sent:
+    return {"bytes": size, "position": answer.get("position"), "typed": True}
 
 
 def _unit(pieces: Iterable[bytes]) -> bytes:
-    """Gathers what is typed as one unit. Raises UsageError if that is too long."""
+    """Gather what is typed as one unit. Raises UsageError if that is too long."""
     whole = bytearray()
     for piece in pieces:
         whole += piece
         if len(whole) > _LONGEST_UNIT:
-            message = f"a text with --enter or --if-waiting has at most {_LONGEST_UNIT:,} bytes; nothing was typed"
+            message = f"a text with --enter or --question has at most {_LONGEST_UNIT:,} bytes; nothing was typed"
             raise UsageError(message, hint="put it into a file, and send the file's path")
     return bytes(whole)
 
 
 def _question(connection: Connection, name: str, pattern: str) -> Words:
-    """The question that is meant, once it matches a pattern; empty for an empty one. Raises Refused if it does not.
+    """Return the question that is meant, once it matches a pattern. Raises Refused if it does not.
 
     The daemon is asked for the question, the pattern is searched for here, and the daemon types if that very question
     still stands.
     """
-    if not pattern:
+    if pattern == _ANY:
         return {}
     with matching.Pattern(pattern) as expression:
         reply = connection.request("answer", deadline=_soon(), probe=True)[0]
@@ -113,11 +115,12 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
     return words
 
 
-def _submitted(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
-    """Has the daemon type a text and Enter; after a lost link it is asked for the outcome. Raises NotSubmitted."""
+def _entered(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
+    """Have the daemon type a text and Enter; after a lost link it is asked for the outcome. Raises NotSubmitted."""
+    words = {**words, "key": os.urandom(8).hex()}
     while True:
         try:
-            answer, _ = stream.connection.request(verb, text, time.monotonic() + _SUBMITTED * _TIMEOUT, **words)
+            answer, _ = stream.connection.request(verb, text, time.monotonic() + _ENTERED * _TIMEOUT, **words)
             break
         except (errors.Lost, errors.Unknown) as error:
             lost = {type(error), type(error.__cause__)} & {errors.Lost}
@@ -125,14 +128,14 @@ def _submitted(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
                 raise
             stream.reconnect()
             stream.greet(until=_soon())
-    if answer.get("submitted", True) is False:
-        name, why = stream.name, answer.get("reason")
-        raise errors.NotSubmitted(f"{name} has not taken the text: {why}", hint=f"look: {SESH} --screen {name}")
+    if reason := answer.get("reason"):
+        name = stream.name
+        raise errors.NotSubmitted(f"{name} got the text, but {reason}", hint=f"look: {SESH} --screen {name}")
     return answer
 
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
-    """Returns whether the terminal hides what is typed in answer, as for a password. Raises as `answer`."""
+    """Tell whether the terminal hides what is typed in answer, as for a password. Raises as `answer`."""
     with target.open_stream(name) as stream:
         stream.greet(until=_soon())
         reply, _ = stream.connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)
@@ -140,7 +143,7 @@ def hides(target: Target, name: str, since: str, question: str) -> bool:
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str, *, single: bool = False) -> None:
-    """Types an answer to the question of a program, with Enter if it reads lines; a menu takes a key alone.
+    """Type an answer to the question of a program, with Enter if it reads lines; a menu takes a key alone.
 
     `since`, `question`: those of the question meant, as `activity` says; the daemon refuses if it asks something else
     by now. `single`: the answer is a key that was pressed alone, and is refused if typing is hidden. Raises NotFound,
@@ -149,34 +152,27 @@ def answer(target: Target, name: str, text: str, since: str, question: str, *, s
     with target.open_stream(name) as stream:
         stream.greet(until=_soon())
         words: Words = {"since": since, "question": question, "whole": True, "single": single}
-        _submitted(stream, "answer", text.encode(), {**words, "key": os.urandom(8).hex()})
+        _entered(stream, "answer", text.encode(), words)
 
 
-def _check_keys(*groups: Sequence[str]) -> None:
-    """Raises UsageError for what is not a key."""
-    if any(groups):
-        for keys in groups:
-            for key in keys:
-                bytes_of(key)
-
-
-def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:
-    if not any(groups):
-        return [b"" for _ in groups]
-    application = any(is_cursor(key) for keys in groups for key in keys) and _application_mode(connection)
-    return [b"".join(bytes_of(key, application=application) for key in keys) for keys in groups]
+def _bytes_of_keys(connection: Connection, keys: Sequence[str]) -> bytes:
+    application = any(map(is_cursor, keys)) and _application_mode(connection)
+    return b"".join(bytes_of(key, application=application) for key in keys)
 
 
 def _application_mode(connection: Connection) -> bool:
-    """Returns whether the program has the cursor keys in application mode."""
+    """Tell whether the program has the cursor keys in application mode."""
     return connection.request("modes", deadline=_soon())[0].get("cursor") is True
 
 
-def _chunks(first: bytes, pieces: Iterable[bytes], last: bytes) -> Iterator[bytes]:
-    """The bytes to type, in chunks of one request; at least one, so that an empty text is asked for too."""
-    yield from (first[start : start + CHUNK] for start in range(0, len(first) or 1, CHUNK))
-    yield from pieces
-    yield from [last] if last else []
+def _chunks(text: bytes | Iterable[bytes], last: bytes) -> Iterator[bytes]:
+    """Yield the bytes to type, in chunks of one request; at least one, so that an empty text is asked for too."""
+    if isinstance(text, bytes):
+        text += last
+        yield from (text[start : start + CHUNK] for start in range(0, len(text) or 1, CHUNK))
+    else:
+        yield from text
+        yield last
 
 
 def _soon() -> float:

@@ -88,13 +88,13 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     far.strand()
     far.write("next", "")
     far.prints("job", "DELETE ALL")
-    refused = home.sesh("@box", "--send", "job", "y", "--enter", "--if-waiting", "Keep")
+    refused = home.sesh("@box", "--send", "job", "y", "--enter", "--question", "Keep")
     assert (refused.code, "nothing was typed" in refused.stderr) == (1, True), refused.stderr
     opened.type("y")
     opened.wait_for(re.compile(r"job asks nothing now|job is waiting, but asks|job@box no longer asks that"))
     far.cut()  # another link is had, with what is asked by now
     opened.wait_for(re.compile(r"> job@box +\d+s  DELETE ALL\?"))
     assert "got" not in home.sesh("@box", "--screen", "job").stdout
-    sent = home.sesh("@box", "--send", "job", "n", "--enter", "--if-waiting", "DELETE")
+    sent = home.sesh("@box", "--send", "job", "n", "--enter", "--question", "DELETE")
     assert sent.code == 0, sent.stderr
     far.prints("job", "got=n")

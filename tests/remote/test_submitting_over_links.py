@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import pytest
 
 from tests.remote.pace import brisk
 from tests.remote.via import Beside
 from tests.support import Home, wait_until
-from tests.terminal.test_submitting import COMPOSER
+from tests.support.composers.kinds import composer, logged
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -23,19 +22,18 @@ def test_a_text_is_submitted_once_whichever_step_the_cut_comes_at(
 ) -> None:
     brisk(monkeypatch)
     far = beside("box")
-    source = far.write("composer.py", COMPOSER)
-    taken = os.path.join(far.path, "taken")
-    opened = home.sesh("@box", "--open", "agent", "--", sys.executable, "-IS", source, taken, "0.5", "takes")
+    proof = os.path.join(far.path, "proof")
+    opened = home.sesh("@box", "--open", "agent", "--", *composer(proof, window=0.04))
     assert opened.code == 0, opened.stderr
-    far.prints("agent", "ready")
+    far.prints("agent", "shortcuts")
     before = far.summary("agent")
     process = home.start("@box", "--send", "agent", TEXT, "--enter", "--json")
     if step == "typed":
         wait_until(lambda: far.summary("agent")["position"] > before["position"])
     else:
-        wait_until(lambda: far.exists("taken"))
+        wait_until(lambda: logged(proof))
     far.cut()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert b'"submitted": true' in out
-    assert [eval(line).rstrip("\n") for line in far.read("taken").splitlines()] == [TEXT]  # noqa: S307 (the composer's)
+    assert b'"typed": true' in out
+    wait_until(lambda: logged(proof) == [TEXT])

@@ -53,12 +53,12 @@ def got(sesh: Sesh) -> list[str]:
 
 def test_another_question_is_not_answered_and_is_named(sesh: Sesh) -> None:
     asking(sesh)
-    sesh("--send", "job", "y", "--enter", "--if-waiting", "make test")
+    sesh("--send", "job", "y", "--enter", "--question", "make test")
     asks(sesh, "may I push?")
-    refused = sesh("--send", "job", "y", "--enter", "--if-waiting", "make test")
+    refused = sesh("--send", "job", "y", "--enter", "--question", "make test")
     assert (refused.code, refused.stderr.count("\n")) == (1, 1)
     assert 'job is waiting, but asks "may I push?", not' in refused.stderr
-    error = sesh("--send", "job", "--key", "y", "--if-waiting", "make test", "--json")
+    error = sesh("--send", "job", "--key", "y", "--question", "make test", "--json")
     assert (error.code, error.json()["error"]["code"]) == (1, "refused")
     assert got(sesh) == ["y"]
 
@@ -84,7 +84,7 @@ def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(sesh: Sesh,
     sesh("--send", "job", "9", "--enter")
     wait_until(lambda: re.search(r"\n(\?#|#\?) 9\n\1\n", sesh("--screen", "job").stdout) is not None)
     asks(sesh, menu)
-    refused = sesh("--send", "job", "2", "--enter", "--if-waiting", "Delete all")
+    refused = sesh("--send", "job", "2", "--enter", "--question", "Delete all")
     assert (refused.code, got(sesh)) == (1, [])
 
 
@@ -141,7 +141,7 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
 def test_a_pattern_without_end_holds_nobody(sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
     asking(sesh, f"printf '{'a' * 60}! '; read x; echo got=$x; sleep 60")
     impatient(monkeypatch)
-    refused = sesh("--send", "job", "y", "--enter", "--if-waiting", "^(a+)+$", timeout=60)
+    refused = sesh("--send", "job", "y", "--enter", "--question", "^(a+)+$", timeout=60)
     assert (refused.code, "takes too long to search for" in refused.stderr) == (1, True)
     assert got(sesh) == []
 
@@ -169,7 +169,7 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     asked = sesh("--status", "work", "--json").json()["activity"]
     assert (asked["why"], asked["question"]) == ("hook", "agent waits")
     for words in (["--enter"], ["y"], ["--key", "Enter"]):
-        refused = sesh("--send", "work", *words, "--if-waiting")
+        refused = sesh("--send", "work", *words, "--question", ".")
         assert (refused.code, "somebody has begun to type" in refused.stderr) == (1, True), refused.stderr
     for text in ("", "y", "a line"):
         with pytest.raises(Refused, match="somebody has begun to type"):
@@ -178,5 +178,5 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     opened.type("\x15")
     wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "idle")
     wire.ask("work", "state", state="waiting", question="agent waits")
-    assert sesh("--send", "work", "echo en''tered", "--enter", "--if-waiting", "agent").code == 0
+    assert sesh("--send", "work", "echo en''tered", "--enter", "--question", "agent").code == 0
     opened.wait_for("\nentered")

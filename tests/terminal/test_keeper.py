@@ -106,7 +106,7 @@ def test_ten_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
             tells(*(f"{name} has ended" for name in (*TRIVIAL, "fails")))
             tells("broken needs you: it fails again and again", *(f"push-{n} needs you: {PUSH}?" for n in (1, 2)))
             for name in ("push-1", "push-2"):
-                home.sesh("--send", name, "n", "--enter", "--if-waiting", PUSH)
+                home.sesh("--send", name, "n", "--enter", "--question", PUSH)
             home.sesh("--kill", "shell")
             tells("push-1 has ended", "push-2 has ended", "shell has ended")
             assert process.wait(30) == 0

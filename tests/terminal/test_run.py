@@ -458,24 +458,6 @@ def test_tcsh_is_idle_at_its_prompt_and_a_run_there_is_refused_with_the_shells_t
     assert (done.code, "bash, zsh, fish, dash and ash, and t has a csh" in done.stderr) == (125, True), done
 
 
-def test_what_was_recalled_and_discarded_or_read_by_a_builtin_is_no_unfinished_line(home: Home) -> None:
-    """The prompt was bare, and `--run` was refused until somebody pressed Enter."""
-    opened(home, "bash", prompt="ready> ")
-    assert ran(home, "echo one") == (0, "one\n")
-    for keys in (("Up", "Down"), ("C-r", "C-g")):
-        for key in keys:
-            assert home.sesh("--send", "t", "--key", key).code == 0
-            home.sesh("--wait", "t", "--idle", "0.2")
-        assert ran(home, "echo two") == (0, "two\n"), keys
-    assert home.sesh("--send", "t", "read -n1 -p 'ok? ' answer; echo", "--enter").code == 0
-    assert home.sesh("--wait", "t", "--waiting").code == 0
-    assert home.sesh("--send", "t", "y").code == 0  # taken in the shell itself, without Enter
-    assert ran(home, "echo $answer") == (0, "y\n")
-    assert home.sesh("--send", "t", "x").code == 0
-    refused = home.sesh("--run", "t", "--", "true")
-    assert (refused.code, "unfinished line" in refused.stderr) == (125, True)
-
-
 def test_the_prompt_that_is_waited_for_stands_behind_the_end_of_a_run(home: Home) -> None:
     """What was typed at once after it counted as a part of the run that Ctrl-C had ended, and the next one waited."""
     opened(home, "bash", prompt="ready> ")

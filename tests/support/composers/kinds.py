@@ -9,9 +9,8 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 
-from tests.support.composers.composer import Behaviour
 from tests.support.home import PATHS, Home
 from tests.support.tools import need
 
@@ -26,11 +25,6 @@ def note(text):
     with open({proof!r}, "a", encoding="utf-8") as file:
         print(json.dumps({{"submitted": text}}), file=file)
 """
-_NODE = """globalThis.note = (text) => {{
-    require("fs").appendFileSync({proof}, JSON.stringify({{submitted: text}}) + "\\n");
-}};
-"""
-
 ONE_LINE = "the quick brown fox jumps over the lazy dog {number}"
 TEXTS = {
     "one line": ONE_LINE,
@@ -44,6 +38,7 @@ TEXTS = {
 }
 """The texts that are typed; `{number}` makes each one different."""
 _ONE_LINE_TEXTS = ("one line", "marks inside", "wide", "ends wide", "the same")
+_SHORT = ("one line", "many lines")
 
 
 def unmarked(text: str) -> str:
@@ -63,34 +58,29 @@ class Kind:
     write: Callable[[str], str] = str
     """How a text is typed so that it comes out as it is."""
     texts: Sequence[str] = tuple(TEXTS)
-    slow: bool = False
-    """It takes a long text for more than some seconds, typed by a person too."""
-    outcomes: frozenset[bool | None] = frozenset({True})
-    """What `submitted` may be."""
     arrives: bool = True
-    marks: bool = False
-    """The marks of bracketed paste are text to it."""
-    races: bool = False
-    """Whether an Enter is still kept back is a matter of milliseconds: in the table alone."""
+    """False for one that gets no Enter."""
     load: bool = False
     """It is tried on a busy machine too."""
 
-    @property
-    def quick(self) -> Sequence[str]:
-        """The texts, without those that it is slow with."""
-        return [text for text in self.texts if not self.slow or text != "20 KB"]
+
+def composer(proof: str, **how: object) -> list[str]:
+    """Return the command of a composer that behaves so, and logs to the file `proof`."""
+    return [*_PYTHON, os.path.join(_HERE, "composer.py"), proof, json.dumps(how)]
 
 
-def _composer(
-    name: str, *outcomes: bool | None, texts: Sequence[str] = tuple(TEXTS), load: bool = False, **how: object
-) -> Kind:
-    changed = asdict(Behaviour(**how))  # type: ignore[arg-type]
+def logged(proof: str) -> list[str]:
+    """Return what a program has logged so far, as whole lines: the prompts that were submitted to it."""
+    if not os.path.exists(proof):
+        return []
+    with open(proof, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file.read().splitlines(keepends=True) if line.endswith("\n")]
+    return [str(each.get("submitted", each)) for each in lines]
 
-    def command(_home: Home, proof: str) -> list[str]:
-        return [*_PYTHON, os.path.join(_HERE, "composer.py"), proof, json.dumps(changed)]
 
-    reads = how.get("takes", True) and not how.get("deaf") and not how.get("menu")
-    return Kind(name, command, texts=texts, outcomes=frozenset(outcomes or (True,)), arrives=bool(reads), load=load)
+def _composer(name: str, *, texts: Sequence[str] = tuple(TEXTS), load: bool = False, **how: object) -> Kind:
+    arrives = bool(how.get("shows", True) and not how.get("deaf") and not how.get("menu"))
+    return Kind(name, lambda _home, proof: composer(proof, **how), texts=texts, arrives=arrives, load=load)
 
 
 def _taker(kind: str) -> Callable[[Home, str], list[str]]:
@@ -120,11 +110,6 @@ def _python(home: Home, proof: str) -> list[str]:
     return ["env", f"PYTHONSTARTUP={startup}", sys.executable, "-q"]
 
 
-def _node(home: Home, proof: str) -> list[str]:
-    script = home.write("note.js", _NODE.format(proof=json.dumps(proof)))
-    return [need("node"), "-i", "-r", script]
-
-
 def _quoted(text: str) -> str:
     return f"note '{text}'"
 
@@ -133,67 +118,31 @@ def _triple(text: str) -> str:
     return f"note('''{text}''')"
 
 
-def _template(text: str) -> str:
-    return f"note(`{text}`)"
-
-
-_SHELL_TEXTS = ("one line", "many lines", "marks inside", "wide", "20 KB", "the same")
+_SHELL_TEXTS = ("one line", "many lines", "marks inside", "wide", "the same", "20 KB")
 _PROMPT = "ready>"
 
 KINDS = [
-    _composer("paste window", window=0.04, cursor="hidden", box=True, load=True),
-    _composer(
-        "burst and paste",
-        burst=0.05,
-        piece=1024,
-        edge=True,
-        alternate=True,
-        grows_up=True,
-        kitty=7,
-        thinks=0.3,
-        load=True,
-    ),
-    _composer("short window", window=0.01, cursor="elsewhere", box=True, thinks=0.5, kitty=1),
-    _composer("burst alone", paste=False, burst=0.02, cursor="elsewhere", load=True),
-    _composer("long burst", paste=False, burst=0.12, piece=1024, grows_up=True, load=True),
-    _composer("edge alone", paste=False, burst=0.02, piece=1024, edge=True),
-    _composer("growing box", window=0.04, box=True, grows_up=True),
-    _composer("spinner above", window=0.04, spinner="above", cursor="hidden", box=True, load=True),
-    _composer("spinner below", window=0.04, spinner="below", grows_up=True),
-    _composer("placeholder", True, None, window=0.04, placeholder=200, box=True),
-    _composer("pieces", window=0.04, piece=1024, work=0.01, load=True),
-    _composer("busy", window=0.04, busy=1.0, box=True, load=True),
-    _composer("reads ahead", window=0.04, ahead=0.6, box=True, load=True),
-    _composer("flicker", window=0.04, flicker=0.005, box=True, spinner="above"),
-    _composer("hints", window=0.04, hints=0.3, grows_up=True, box=True),
-    _composer("shown late", True, None, window=0.04, late=0.5),
-    _composer("alternate", window=0.04, alternate=True, grows_up=True, cursor="hidden"),
-    _composer("kitty", window=0.04, kitty=5),
-    _composer("no echo", None, window=0.04, shows=False),
-    _composer("takes no Enter", False, takes=False, window=0.04, box=True, texts=("one line", "many lines")),
-    _composer("takes no Enter, spins", False, takes=False, spinner="below", box=True, texts=("one line", "many lines")),
-    _composer("takes no Enter, grows up", False, takes=False, grows_up=True, box=True, texts=("one line",)),
-    _composer("takes no Enter, flickers", False, takes=False, flicker=0.005, spinner="above", texts=("one line",)),
-    _composer("takes no Enter, hints", False, takes=False, hints=0.3, grows_up=True, texts=("one line", "many lines")),
-    _composer("takes no Enter, notice", False, takes=False, notice=True, box=True, texts=("one line",)),
-    _composer("stops reading", False, deaf=10, texts=("one line",)),
-    _composer("told menu, early", False, menu="early", tells=True, texts=("one line", "many lines")),
-    _composer("told menu, shown", False, menu="shown", tells=True, texts=("one line", "many lines")),
-    _composer("untold menu, early", False, menu="early", texts=("one line", "many lines")),
-    replace(
-        _composer("untold menu, shown", False, menu="shown", texts=("one line", "many lines")),
-        races=True,
-    ),
+    _composer("paste window", window=0.04, load=True),
+    _composer("burst and paste", burst=0.05, piece=1024, edge=True, alternate=True, thinks=0.3, load=True),
+    _composer("burst alone", paste=False, burst=0.02, load=True),
+    _composer("long burst", paste=False, burst=0.08, piece=1024, edge=True, load=True),
+    _composer("spinner", window=0.04, spinner=True, load=True),
+    _composer("placeholder", window=0.04, placeholder=200),
+    _composer("busy", window=0.04, busy=1.0, load=True),
+    _composer("reads ahead", window=0.04, ahead=0.6, load=True),
+    _composer("shown late", window=0.04, late=0.5),
+    _composer("no echo", shows=False, texts=_SHORT),
+    _composer("stops reading", deaf=10, texts=("one line",)),
+    _composer("menu, early", menu="early", texts=_SHORT),
+    _composer("menu, shown", menu="shown", texts=_SHORT),
     Kind("prompt_toolkit", _taker("toolkit"), ">"),
-    Kind("line", _taker("line"), r"line\?", texts=_ONE_LINE_TEXTS, marks=True),
-    Kind("password", _taker("password"), "password:", texts=_ONE_LINE_TEXTS, marks=True),
+    Kind("line", _taker("line"), r"line\?", texts=_ONE_LINE_TEXTS),
+    Kind("password", _taker("password"), "password:", texts=_ONE_LINE_TEXTS),
     Kind("bash", _shell("bash"), _PROMPT, _quoted, _SHELL_TEXTS),
     Kind("zsh", _shell("zsh"), _PROMPT, _quoted, _SHELL_TEXTS),
-    Kind("fish", _shell("fish"), _PROMPT, _quoted, _SHELL_TEXTS, slow=True),
+    Kind("fish", _shell("fish"), _PROMPT, _quoted, _SHELL_TEXTS[:-1]),
     Kind("bash within", _within("bash"), _PROMPT, _quoted, _SHELL_TEXTS, load=True),
-    Kind("zsh within", _within("zsh"), _PROMPT, _quoted, _SHELL_TEXTS, load=True),
-    Kind("fish within", _within("fish"), _PROMPT, _quoted, _SHELL_TEXTS, slow=True, load=True),
+    Kind("fish within", _within("fish"), _PROMPT, _quoted, _SHELL_TEXTS[:-1], load=True),
     Kind("python", _python, ">>>", _triple, ("one line", "many lines", "wide", "the same", "20 KB")),
-    Kind("node", _node, ">", _template, ("one line", "many lines", "wide", "marks inside", "the same", "20 KB")),
 ]
-"""All kinds. `arrives` is False for those that take no prompt: never twice, and never `true`."""
+"""All kinds. fish takes 20 KB for more than some seconds, typed by a person too."""

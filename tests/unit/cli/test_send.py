@@ -1,11 +1,9 @@
-"""The keys of `--send --key`, and the order in which `--send` types."""
+"""The keys of `--send --key`."""
 
 from __future__ import annotations
 
 import pytest
 
-from sesh.cli.parser import split
-from sesh.cli.send import words_and_keys
 from sesh.errors import UsageError
 from sesh.keynames import bytes_of
 
@@ -62,37 +60,6 @@ def test_keys_send_what_a_terminal_sends(name: str, sent: bytes) -> None:
 def test_what_is_no_key_is_a_usage_error(name: str) -> None:
     with pytest.raises(UsageError, match="is not a key"):
         bytes_of(name)
-
-
-@pytest.mark.parametrize(
-    ("argv", "typed"),
-    [
-        (["web", "ls"], (b"", ["ls"], b"")),
-        (["web", "ls", "--enter"], (b"", ["ls"], b"\r")),
-        (["--enter", "web", "ls"], (b"", ["ls"], b"\r")),
-        (["web", "--enter", "ls"], (b"", ["ls"], b"\r")),
-        (["web", "echo", "a", "b", "--enter"], (b"", ["echo", "a", "b"], b"\r")),
-        (["web", "--key", "Escape", ":wq", "--enter"], (b"\x1b", [":wq"], b"\r")),
-        (["web", "ls", "--key", "Tab", "--enter"], (b"", ["ls"], b"\t\r")),
-        (["web", "ls", "--enter", "--key", "C-d"], (b"", ["ls"], b"\r\x04")),
-        (["web", "--enter"], (b"\r", [], b"")),
-        (["web", "y", "--enter", "--if-waiting"], (b"", ["y"], b"\r")),
-        (["web", "y", "--enter", "--if-waiting", "may I"], (b"", ["y"], b"\r")),
-        (["web", "--if-waiting=may I", "y", "--enter"], (b"", ["y"], b"\r")),
-        (["web", "--if-waiting", "--key", "y"], (b"y", [], b"")),
-        (["web", "--key", "Up", "--enter"], (b"\x1b[A\r", [], b"")),
-        (["web", "--enter", "--key=C-d"], (b"\r\x04", [], b"")),
-        (["web", "--key", "Enter", "x", "--enter"], (b"\r", ["x"], b"\r")),
-        (["web", "--enter", "--", "-text-"], (b"", ["-text-"], b"\r")),
-        (["web", "--", "--enter"], (b"", ["--enter"], b"")),
-        (["web", "-"], (b"", ["-"], b"")),
-    ],
-)
-def test_words_and_keys_are_typed_in_their_order(argv: list[str], typed: tuple[bytes, list[str], bytes]) -> None:
-    name, before, texts, after, enter = words_and_keys(split(["--send", *argv]))
-    assert name == "web"
-    keys = b"\r" * enter + b"".join(map(bytes_of, after))
-    assert (b"".join(map(bytes_of, before)), texts, keys) == typed
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class Socket:
 
 
 def record(own: Session) -> handover.Handover:
-    return handover.of(own, cast(Listener, Socket()))
+    return handover.of(own, cast(Listener, Socket()), {})
 
 
 def through_json(own: Session) -> Session:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.activity import question, rules
-from tests.support import menus
 
 
 @pytest.mark.parametrize(
@@ -132,12 +131,6 @@ def test_the_question_of_a_screen_is_what_is_new_on_it(rows: list[str], known: l
     assert question.in_new_rows(list(map(question.words_of, rows)), "", before) == asked
 
 
-@pytest.mark.parametrize("kind", [kind for kind in menus.MENUS if kind != "unknown"])
-def test_a_menu_of_a_common_library_is_known(kind: str) -> None:
-    rows = menus.MENUS[kind].split("\n")
-    assert question.lists_entries(rows) or question.offers(list(map(question.words_of, rows)))
-
-
 @pytest.mark.parametrize(
     "rows",
     [
@@ -155,5 +148,4 @@ def test_a_menu_of_a_common_library_is_known(kind: str) -> None:
     ],
 )
 def test_what_is_no_menu_is_not_taken_for_one(rows: list[str]) -> None:
-    assert not question.lists_entries(rows)
     assert not question.offers(list(map(question.words_of, rows)))
