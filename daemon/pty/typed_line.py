@@ -36,9 +36,7 @@ class Effect(Enum):
 class TypedLine:
     """The line before the cursor, as far as keys tell: one flag, and when a person typed last."""
 
-    STATE = "begun", "group", "person_at", "raw"
-    """The attributes that outlive a reload."""
-    __slots__ = STATE
+    __slots__ = ("begun", "group", "person_at", "raw")
 
     def __init__(self) -> None:
         self.begun = False
@@ -61,8 +59,7 @@ class TypedLine:
                 self.begun = True
                 self.person_at = time.monotonic() if attended else self.person_at
             elif does is Effect.ENDS:
-                self.begun = False
-                self.person_at = self.person_at if token == b"\n" else 0.0  # a new line in many composers
+                self.begun, self.person_at = False, 0.0
 
     def unfinished(self, pty: Pty) -> bool:
         """Tell whether the program in the foreground has part of a line."""

@@ -23,7 +23,7 @@ class Foreground:
     ("typed", "begun", "drafted"),
     [
         (b"half", True, True),
-        (b"half\n", False, True),
+        (b"half\n", False, False),
         (b"half\x1b", True, True),
         ("é\x7f".encode(), True, True),
         (b"half\x1b[200~a\rb\r\x1b[201~", True, True),
