@@ -67,7 +67,7 @@ class Handover(TypedDict):
     marks: tuple[Begun | None, int | None] | None
     activity: ActivityState
     faults: list[str]
-    hooks: list[tuple[int, str]]
+    hooks: list[int]
     listener: ListenerState
     pty: PtyState | None
     open: bool
@@ -105,7 +105,7 @@ def of(session: Session, listener: Listener) -> Handover:
         "marks": (marks.begun, marks.number) if marks is not None else None,
         "activity": session.activity.dump(),
         "faults": session.faults.lines(),
-        "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
+        "hooks": list(session.hook.running),
         "listener": listener.dump(),
         "pty": pump.pty.state if pump.pty is not None and pump.pty.descriptor >= 0 else None,
         "open": pump.open,
@@ -143,8 +143,7 @@ def session_of(state: Handover, *, with_descriptors: bool = True) -> Session:
         session.get_marks().begun, session.get_marks().number = state["marks"]
     session.activity.restore(state["activity"])
     session.faults.restore(state["faults"])
-    if state["hooks"]:
-        session.get_hooks().running.update(state["hooks"])
+    session.hook.running.update(state["hooks"])
     return session
 
 

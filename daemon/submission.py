@@ -11,7 +11,6 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator
 
-from sesh.daemon.activity import question
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import Said
 from sesh.daemon.pty.pump import Pump
@@ -145,9 +144,8 @@ class Submissions:
             return False, "it reads lines now, and got no Enter"
         if self._asks_anew(question):
             return False, "it asks something now, and got no Enter"
-        if not submission.cells and (shown.seen or self._shows_menu()):
-            why = "the text is gone from its screen" if shown.seen else "it shows a menu, and not the text"
-            return False, f"{why}, and it got no Enter"
+        if not submission.cells and shown.seen:
+            return False, "the text is gone from its screen, and it got no Enter"
         self._note(b"\r" + submission.after)
         for keys in filter(None, (b"\r", submission.after)):
             yield from self._type(keys)
@@ -228,11 +226,6 @@ class Submissions:
     def _disturbed(self, submission: Submission) -> bool:
         """Returns whether somebody has typed meanwhile, so that Enter would submit that too."""
         return submission.disturbed or self._pump.attended_at > submission.began
-
-    def _shows_menu(self) -> bool:
-        """Returns whether the screen shows a menu; Enter would pick its entry."""
-        rows = self._rows()
-        return question.offers(list(map(question.words_of, rows))) or question.lists_entries(rows)
 
     def _rows(self) -> list[str]:
         self._model.catch_up()

@@ -87,8 +87,6 @@ def asked(session: Session, since: str, question: str | None) -> Answer:
         reads += 1
     standing = session.activity.standing(anew=True)
     if reads == MOST_READS or session.relay.paused() or not session.activity.waits:
-        if hint := session.activity.seen_hint:
-            raise Refused(f"{name} is not waiting any more; nothing was typed", hint=hint)
         # What it asked before is answered, or something came after it.
         state = "working" if standing.state == "waiting" else standing.state
         raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")

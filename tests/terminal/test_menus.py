@@ -30,7 +30,6 @@ def test_a_prompt_for_text_gets_its_enter(sesh: Sesh, kind: str) -> None:
 
 def test_a_line_that_a_program_asks_for_gets_its_enter(sesh: Sesh) -> None:
     """It reads by readline, and what it shows looks like an entry of a menu."""
-    _opened(sesh, "", "bash", "-c", "read -e -p '> ' x; echo \"GOT [$x]\"; cat")
-    assert sesh("--wait", "asks", "--waiting", "--timeout", "20").code == 0
+    _opened(sesh, ">", "bash", "-c", "read -e -p '> ' x; echo \"GOT [$x]\"; cat")
     assert sesh("--send", "asks", "red", "--enter").code == 0
     wait_until(lambda: "GOT [red]" in sesh("--screen", "asks").stdout)

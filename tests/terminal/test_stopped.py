@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.daemon.activity import activity, rules, turn
+from sesh.daemon.activity import rules, turn
 from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
@@ -77,7 +77,6 @@ ASKED = "Allow this command? ● 1. Allow once 2. No"
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds takes a few tenths."""
-    monkeypatch.setattr(activity, "_DRAWN", 0.2)
     monkeypatch.setattr(turn, "WORKED", 1.2)
     monkeypatch.setattr(turn, "OVER", 1.0)
     monkeypatch.setattr(rules, "LOOKS", (0.2, 0.5, 1.0, 1.5, 2.0))
