@@ -30,7 +30,7 @@ from sesh.wording import one_line
 
 
 class ActivityState(TypedDict):
-    """The parts of a session's activity that a reload keeps, as plain data: see `Activity` for their meaning."""
+    """The parts of an `Activity` that a reload keeps, as plain data."""
 
     standing: list[Any]
     said: list[Any] | None

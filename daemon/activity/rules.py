@@ -15,7 +15,13 @@ from sesh import moments
 from sesh.schema import ActivityFacts
 
 
-class State(str, Enum):
+class Word(str, Enum):
+    """A word of JSON, which is printed as it is there."""
+
+    __str__ = str.__str__
+
+
+class State(Word):
     """How a program stands."""
 
     WORKING = "working"
@@ -25,38 +31,30 @@ class State(str, Enum):
     FAILED = "failed"
 
 
-class Why(str, Enum):
-    """The reason of a state."""
+class Why(Word):
+    """The reason of a state, the most trusted first.
+
+    The program has said it; it reads a line of this terminal; its screen showed that it worked, and changes no more
+    (see `turn`); a shell reads a command line; it has printed in the last seconds, or has not; it has ended.
+    """
 
     HOOK = "hook"
-    """The program has said it."""
     READ = "tty-read"
-    """It reads a line of this terminal."""
     STOPPED = "stopped"
-    """Its screen showed that it worked, and changes no more (see `turn`)."""
     PROMPT = "prompt"
-    """A shell reads a command line."""
     OUTPUT = "output"
-    """It has printed in the last seconds."""
     QUIET = "quiet"
-    """It has not."""
     EXIT = "exit"
-    """It has ended."""
 
 
-class By(str, Enum):
-    """The source of the program's own word."""
+class By(Word):
+    """The source of the program's own word: OSC 9, 99 or 777; OSC 9;4; `--hook`; `--state`; OSC 7501."""
 
     NOTICE = "notice"
-    """OSC 9, 99, 777."""
     PROGRESS = "progress"
-    """OSC 9;4, which takes back only its own word."""
     HOOK = "hook"
-    """`--hook`, from an agent."""
     TYPED = "typed"
-    """`--state`."""
     REPORT = "report"
-    """OSC 7501."""
 
 
 SETTLED = 0.2

@@ -10,6 +10,7 @@ import pytest
 from sesh import wire
 from sesh.client.display import notification
 from sesh.config import in_quiet_hours
+from sesh.daemon.clients import registry
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
@@ -73,6 +74,17 @@ def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> No
     terminal.wait_for_raw(TOLD)
     assert terminal.raw.count(b"\x1b]99;") == 1
     assert not os.path.exists(os.path.join(home.path, "told"))
+
+
+def test_a_session_that_is_left_open_is_told_on_its_own_terminal(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited unseen in a window behind others."""
+    monkeypatch.setattr(registry, "WATCHED_FOR", 0.0)
+    terminal = here(home, "job")
+    terminal.type("read -p 'push it? ' x\r")
+    terminal.wait_for_raw(TOLD)
+    assert sesh("--status", "job", "--json").json()["attached"] == 1
 
 
 def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home: Home) -> None:
