@@ -99,7 +99,7 @@ def trials(python: str, port: int, ssh: str) -> list[Trial]:
         Trial("npm init", "quiet", "npm init --no-update-notifier", ("npm",)),
         Trial("npm init, asks for news", "quiet", "rm -rf ~/.npm; npm init", ("npm",)),
         Trial("gdb", "quiet", "gdb -q", ("gdb",)),
-        Trial("bc", "waiting", "bc -q", ("bc",)),
+        Trial("bc", "quiet", "bc -q", ("bc",)),
         Trial("ed", "waiting", "ed numbers", ("ed",)),
         Trial("dialog", "quiet", "dialog --yesno 'go on?' 8 40", ("dialog",)),
         Trial("whiptail", "quiet", "whiptail --yesno 'go on?' 8 40", ("whiptail",)),

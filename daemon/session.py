@@ -146,7 +146,7 @@ class Session:
         self.missed = Missed()
         self.events = Events(self._on_event, self.loop.soon)
         self.activity = Activity(facts, self.pump, self.timers, self._shown, self.emit, self._looked)
-        self.relay.reports = self.activity.sequences
+        self.relay.reports = self._report_sequences
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
     def begin(self, pty: Pty) -> None:
@@ -253,7 +253,7 @@ class Session:
         elif kind == "status":
             self.activity.reported(body, position)
         elif kind == "ris":
-            self.activity.report(lambda reports, _: reports.take({"state": "clear"}, 0, position))
+            self.activity.reset(position)
         elif kind == "progress":
             self.activity.progressed(body)
         elif kind == "mark":
@@ -323,6 +323,9 @@ class Session:
         emulator = self.model.emulator
         cells = [(row.text[:], row.pens[:]) for row in emulator.screen.rows]
         return Shown(cells, emulator.cursor[0] if emulator.cursor_visible else None)
+
+    def _report_sequences(self, since: int, until: int, every: bool) -> str:
+        return self.activity.reports.sequences(since, until, every=every)
 
     def left(self) -> None:
         """Notes that the last client has left."""

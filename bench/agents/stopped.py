@@ -118,8 +118,8 @@ class Trial:
             "question": at_end[-1][3] if at_end else None, "screen": shown[-1][1], "changes": len(shown) - 1,
         }  # fmt: skip
         if asked:
-            answered = time.time()
             self.sesh("--send", self.name, *ANSWERS.get(self.name, ("--key", "Enter")))
+            answered = time.time()
             time.sleep(max(0.0, answered + AGAIN - time.time()))
             since = list(self._said(answered))
             found["again_wrong_seconds"] = _waited(since, answered, answered + AGAIN)

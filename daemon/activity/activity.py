@@ -34,7 +34,7 @@ class ActivityState(TypedDict):
 
     standing: list[Any]
     said: list[Any] | None
-    reports: list[Any] | None
+    reports: list[Any]
     marks: list[int]
     entered: list[int]
     stirred_at: float
@@ -95,8 +95,7 @@ class Activity:
         self._facts, self._pump, self._timers, self._emit, self._looked = facts, pump, timers, emit, looked
         self._standing = Standing(State.WORKING, Why.OUTPUT, facts["created"])
         self._said: Said | None = None
-        self.reports: Reports | None = None
-        """What the program has reported by OSC 7501; None before that."""
+        self.reports = Reports()
         self.stirred_at = self._looked_at = time.monotonic()
         """Times (monotonic) of the last output or typing, and of the last look."""
         self._due = False
@@ -126,13 +125,14 @@ class Activity:
         said = self._said
         if said is not None and said.by != By.REPORT and (said.state != State.WORKING or _cancels(data)):
             self._said, keys.answered = None, True
-        if self.reports is not None:
-            self.report(lambda reports, head: reports.seen(head))
+        self.reports.seen(head)
+        self._heed_reports()
         self.stirred()
 
     def began(self) -> None:
         """Notes that the shell has begun with a command: what was asked, or had ended, before it is over."""
-        self.report(lambda reports, head: reports.seen(head, by_key=False))
+        self.reports.seen(self._pump.log.head, by_key=False)
+        self._heed_reports()
         self._keys.interrupted = None
         if self._said is not None and self._said.by != By.REPORT and self._said.state == State.WAITING:
             self._said, self._keys.answered = None, True
@@ -153,14 +153,13 @@ class Activity:
     def say(self, state: str, words: str = "", *, by: By = By.NOTICE, bound: bool = True) -> None:
         """Takes the program's own word for its state, unless its reports stand above that; a notice says less than a
         question that stands. `bound`: that it works holds for its job alone."""
-        if by != By.TYPED and self.reports is not None and self.reports.speaks:
+        if by != By.TYPED and self.reports.speaks:
             return
         if by in (By.NOTICE, By.PROGRESS) and self.blocked is not None:
             return
         group = self._group() if bound else 0
-        said = Said(State(state), by, STEADY.now(), one_line(words)[:MAX_QUESTION], "", group)
-        self._said = said
-        self._take(self._judged(said))
+        self._said = Said(State(state), by, STEADY.now(), one_line(words)[:MAX_QUESTION], "", group)
+        self._take(self._judged(Seen(0.0)))
 
     def progressed(self, body: bytes) -> None:
         """Takes the program's progress: `body` is the text behind `9;4;` of an OSC."""
@@ -174,32 +173,36 @@ class Activity:
     def reported(self, text: bytes, position: int) -> None:
         """Takes a report of the program's (OSC 7501); one that is invalid changes nothing. `text`: all behind `7501;`;
         `position`: behind it in the log."""
-        report, group = parse(text), self._group()
+        report = parse(text)
         if report is not None:
-            self.reports, self._said = self.reports or Reports(), None  # it says more than a word before it
-            self.report(lambda reports, _: reports.take(report, group, position))
+            self.reports.take(report, self._group(), position)
+            self._said = None  # it says more than a word before it
+            self._heed_reports()
 
-    def report(self, change: Callable[[Reports, int], object]) -> None:
-        """Has what the program has reported changed, if it has, by a function of the records and the log's head; goes
-        by what is left of it then, unless the state was typed since."""
-        if self.reports is not None:
-            change(self.reports, self._pump.log.head)
-            if self._said is None or self._said.by == By.REPORT:
-                self._said = self.reports.said()
-                if self._said is not None:
-                    self._take(self._judged(self._said))
+    def reset(self, position: int) -> None:
+        """Notes that the program has reset the terminal (RIS), with its reports."""
+        self.reports.take({"state": "clear"}, 0, position)
+        self._heed_reports()
+
+    def _heed_reports(self) -> None:
+        """Goes by what is left of the program's reports, unless it has said something else since."""
+        if self._said is None or self._said.by == By.REPORT:
+            self._said = self.reports.said()
+            if self._said is not None:
+                self._take(self._judged(Seen(0.0)))
 
     def marked(self, body: bytes) -> None:
         """Takes a mark of the shell: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
         group = self._group()
         self._marks = Marks(begun=group) if body[:1] == b"C" else Marks(prompted=group)
         if body[:1] == b"A":
-            self.report(lambda reports, head: reports.ended(head))
+            self.reports.ended(self._pump.log.head)
+            self._heed_reports()
 
     def ended(self, *, failed: bool) -> None:
         """Notes and reports that the program has ended; a person is told of that by the event `exited`."""
         self._timers.clear("activity")
-        self._due, self._said, self.reports = False, None, None
+        self._due, self._said, self.reports = False, None, Reports()
         self._take(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
 
     # -- how it stands
@@ -241,17 +244,12 @@ class Activity:
         raw = pty.raw()
         return not raw or self._stands_at_prompt(pty, pty.foreground(), raw=raw)
 
-    def sequences(self, since: int, until: int, every: bool) -> str:
-        """What stands of the program's reports, for a terminal; see `Reports.sequences`."""
-        return self.reports.sequences(since, until, every=every) if self.reports is not None else ""
-
     def last_row(self) -> str:
         """What a program that works has reported, or the last row that it printed; empty for any other."""
         if self._standing.state != State.WORKING:
             return ""
         tail, cut = self._tail(0)
-        line = self.reports.line() if self.reports is not None else ""
-        return line or question.last_row(tail, cut=cut, whole=self._pump.line_begun)
+        return self.reports.line() or question.last_row(tail, cut=cut, whole=self._pump.line_begun)
 
     def standing(self, *, anew: bool = False) -> Standing:
         """Returns the standing, looked at again if it may have changed unseen since the last look, or if it is wanted
@@ -266,7 +264,7 @@ class Activity:
         return {
             "standing": list(astuple(self._standing)),
             "said": list(astuple(self._said)) if self._said is not None else None,
-            "reports": self.reports.dump() if self.reports is not None else None,
+            "reports": self.reports.dump(),
             "marks": [self._marks.begun, self._marks.prompted],
             "entered": [self._keys.entered, self._keys.lines],
             "stirred_at": self.stirred_at,
@@ -276,9 +274,7 @@ class Activity:
         """Goes on from what `dump` returned."""
         self._standing, self._marks = Standing.of(state["standing"]), Marks(*state["marks"])
         self._said = Said.of(state["said"]) if state["said"] is not None else None
-        if state["reports"] is not None:
-            self.reports = Reports()
-            self.reports.restore(state["reports"])
+        self.reports.restore(state["reports"])
         self._keys.entered, self._keys.lines = state["entered"]
         self.stirred_at = state["stirred_at"]
         if self._standing.why == Why.STOPPED:
@@ -295,11 +291,12 @@ class Activity:
             self._timers.set("activity", max(SETTLED - silent, _SOON), self._look)
             return
         seen = self._seen(silent)
-        self.report(lambda reports, head: reports.left(seen.group, head))
+        self.reports.left(seen.group, self._pump.log.head)
+        self._heed_reports()
         if self._said is not None and not rules.holds(self._said, seen):
             self._said = None
         self._due = silent < SETTLED
-        self._take(self._judged(self._said, seen))
+        self._take(self._judged(seen))
         after = rules.next_look(self._standing, silent)
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
@@ -312,9 +309,9 @@ class Activity:
             at = max(self._keys.at, self._turn.changed_at)
         return time.monotonic() - at
 
-    def _judged(self, said: Said | None, seen: Seen | None = None) -> Standing:
+    def _judged(self, seen: Seen) -> Standing:
         answered, self._keys.answered = self._keys.answered, False
-        return rules.judge(self._standing, said, seen or Seen(0.0), STEADY.now(), answered=answered)
+        return rules.judge(self._standing, self._said, seen, STEADY.now(), answered=answered)
 
     def _take(self, standing: Standing) -> None:
         """Keeps a standing; reports one that differs from the last."""

@@ -22,7 +22,7 @@ MAX_RUNNING = 8
 """Hooks that run at once."""
 MOST_ASKED = 8
 """Sessions that are asked who typed there last: those attached last."""
-_PATIENCE = 1.0
+_PATIENCE = 2.0
 """Seconds for all of them together to say so, and for one to tell the person."""
 _NOT_STARTED = 120
 """Exit code of a child that could not start its hook."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 
 from sesh.daemon.activity.rules import MAX_QUESTION
 
-_MOST_ROWS, _GAP = 16, 2
+_MOST_ROWS, _GAP = 16, 3
 """Rows at the end in which a question is looked for, and the empty ones that end it."""
 _ASKS = re.compile(r"[^\s?](?:[?\uff1f][\"')\u201d]*(?:\s|$)|[ \xa0\u202f][?\uff1f]$)")
 """The end of a question, in the row in which it is taken to stand; French has a space before its mark."""
