@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable
 
 from sesh.daemon.activity.rules import MAX_QUESTION
 
-_MOST_ROWS, _GAP = 16, 3
-"""Rows at the end in which a question is looked for, and the empty ones that end it."""
+_MOST_ROWS, _BELOW, _ABOVE = 16, 2, 3
+"""Rows at the end in which a question is looked for; empty ones that end the menu below it, and the rows above one."""
 _ASKS = re.compile(r"[^\s?](?:[?\uff1f][\"')\u201d]*(?:\s|$)|[ \xa0\u202f][?\uff1f]$)")
 """The end of a question, in the row in which it is taken to stand; French has a space before its mark."""
 _FRAME = "".join(map(chr, range(0x2500, 0x25A0))) + " |\t"
@@ -64,18 +64,18 @@ def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -
     last = [index for index, row in enumerate(rows) if row][-_MOST_ROWS:]
     asks = next((index for index in reversed(last) if _ASKS.search(rows[index])), None)
     if asks is not None:
-        return " ".join(_paragraph(rows[asks:]))[:MAX_QUESTION]
-    above = " ".join(reversed(_paragraph(reversed(rows)))) or (words[cursor] if cursor is not None else "")
+        return " ".join(_paragraph(rows[asks:], _BELOW))[:MAX_QUESTION]
+    above = " ".join(reversed(_paragraph(reversed(rows), _ABOVE))) or (words[cursor] if cursor is not None else "")
     return above[-MAX_QUESTION:]
 
 
-def _paragraph(rows: Iterable[str]) -> list[str]:
-    """The first rows that are not empty, up to a gap."""
+def _paragraph(rows: Iterable[str], gap: int) -> list[str]:
+    """The first rows that are not empty, up to so many empty ones."""
     found: list[str] = []
     empty = 0
     for row in rows:
         empty = 0 if row else empty + 1
-        if found and empty == _GAP:
+        if found and empty == gap:
             break
         found += [row] if row else []
     return found
