@@ -468,7 +468,7 @@ def test_what_was_recalled_and_discarded_or_read_by_a_builtin_is_no_unfinished_l
             home.sesh("--wait", "t", "--idle", "0.2")
         assert ran(home, "echo two") == (0, "two\n"), keys
     assert home.sesh("--send", "t", "read -n1 -p 'ok? ' answer; echo", "--enter").code == 0
-    assert home.sesh("--wait", "t", "--waiting").code == 0
+    wait_until(lambda: home.sesh("--screen", "t").stdout.endswith("\nok?\n"))
     assert home.sesh("--send", "t", "y").code == 0  # taken in the shell itself, without Enter
     assert ran(home, "echo $answer") == (0, "y\n")
     assert home.sesh("--send", "t", "x").code == 0
