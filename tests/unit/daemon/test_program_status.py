@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from base64 import b64encode
 
 import pytest
@@ -219,28 +217,6 @@ def test_at_the_end_of_the_program_stays_what_a_person_is_to_see() -> None:
     reports = every_state()
     reports.seen(9, by_key=False)
     assert ids(reports) == ["blocked", "idle", "working"]
-
-
-def test_a_program_whose_end_was_seen_is_idle_and_no_key_ends_blocked() -> None:
-    reports = told("state=done:msg=YQ:title=Yg", "state=blocked:id=a")
-    reports.seen(9)
-    assert [(row["id"], row["state"], row["message"]) for row in reports.as_json()] == [
-        (None, "idle", None),
-        ("a", "waiting", None),
-    ]
-
-
-def test_records_go_with_the_process_group_that_reported_last() -> None:
-    with subprocess.Popen(["sleep", "100"], start_new_session=True) as program:
-        reports = told("state=blocked", "state=done:id=a", group=program.pid)
-        reports.left(program.pid, 9)
-        reports.left(os.getpid(), 9)
-        assert (ids(reports), reports.speaks) == (["", "a"], True), "another program has the terminal for a while"
-        program.kill()
-    reports.left(0, 9)
-    assert reports.speaks
-    reports.left(os.getpid(), 9)
-    assert (ids(reports), reports.speaks) == (["a"], False)
 
 
 def test_a_terminal_gets_what_it_lacks() -> None:
