@@ -16,6 +16,7 @@ from sesh.daemon.activity import activity as module
 from sesh.daemon.activity import rules, turn
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import By, Said, Seen, Standing, State, Why
+from sesh.daemon.pty import reads
 from sesh.loop import timers
 from sesh.loop.timers import Timers
 
@@ -149,6 +150,12 @@ def test_who_reads_a_line_waits(
     here.is_raw = raw
     here.passes(11)
     assert here.stands == stands
+
+
+def test_where_no_kernel_tells_who_reads_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS: a terminal that shows nothing of what is typed has to do, as for sudo."""
+    monkeypatch.setattr(reads, "_MACHINE", "")
+    assert reads.reads_terminal(1, 1, 1) is None
 
 
 def test_a_question_that_was_answered_and_comes_again_is_asked_anew(here: World) -> None:
