@@ -113,6 +113,7 @@ class Session:
         self.relay.paced = self.pace
         self._emulation = Emulation(self.model, self.timers, self._stepped)
         self.life.on_end(self._emulation.stir)
+        self.life.on_end(lambda: self.loop.soon(self.relay.serve))  # those who wait for a screen behind an image
         self._packer = Packer(self.log, self.model, self.timers)
         self.served = True
         """False until the creator has said what it wants: it may want the output from the beginning."""
