@@ -7,7 +7,7 @@ server     the loop; handler: attached clients; requests: one function a verb; t
 description
            a session as lists and its record show it
 session    builds and connects the parts; with events and waits beside it
-activity/  how the program stands, what is told to whom, and the user's hooks
+activity/  how the program stands, and who is told of it where
 shell/     `--run` in the live shell, and the history of commands
 clients/   connections, attached clients, and the relay to them
 screen/    the emulator behind the output log, and checkpoints

@@ -70,7 +70,7 @@ def status(session: Session) -> Status:
         "link": None,
         "position": session.log.head,
         "faults": session.faults.lines(),
-        "reports": reports.as_json() if (reports := session.activity.reports) is not None else [],
+        "reports": session.activity.reports.as_json(),
     }
 
 

@@ -134,7 +134,7 @@ class ClientHandler:
         taken = pump.enter(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error the frame may be handled again
         if client.replies.typed:  # after the write: the key does not wait for it
-            self._session.activity.typed(keys, attended=True)
+            self._session.activity.typed(keys)
         if taken < len(keys) or pump.input.size:
             pump.input.add(client.number, keys[taken:], InputTaken(self, client, number, len(data)))
             pump.drain()

@@ -69,7 +69,7 @@ class Handover(TypedDict):
     activity: ActivityState
     texts: list[tuple[str, str]]
     faults: list[str]
-    hooks: list[tuple[int, str]]
+    hooks: list[int]
     listener: ListenerState
     pty: PtyState | None
     open: bool
@@ -108,7 +108,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
         "activity": session.activity.dump(),
         "texts": list(texts.items()),
         "faults": session.faults.lines(),
-        "hooks": list(session.hooks.running.items()) if session.hooks is not None else [],
+        "hooks": list(session.hook.running),
         "listener": listener.dump(),
         "pty": pump.pty.state if pump.pty is not None and pump.pty.descriptor >= 0 else None,
         "open": pump.open,
@@ -146,8 +146,7 @@ def session_of(state: Handover, *, with_descriptors: bool = True) -> Session:
         session.get_marks().begun, session.get_marks().number = state["marks"]
     session.activity.restore(state["activity"])
     session.faults.restore(state["faults"])
-    if state["hooks"]:
-        session.get_hooks().running.update(state["hooks"])
+    session.hook.running.update(state["hooks"])
     return session
 
 

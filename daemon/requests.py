@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from sesh import bounds, names, paths, protocol
 from sesh.about import CALLED, __version__
 from sesh.daemon import description
-from sesh.daemon.activity.rules import HOOK, TYPED
+from sesh.daemon.activity.rules import By
 from sesh.daemon.clients.connection import FOREIGN, Client, Connection, Reader
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -320,7 +320,7 @@ def state(daemon: Requests, request: Request) -> None:
         raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
     if not session.running:
         raise Refused(f"the program of {session.name} has ended")
-    by = HOOK if request.flag("hook") else TYPED
+    by = By.HOOK if request.flag("hook") else By.TYPED
     session.activity.say(state, request.text("question"), bound=request.flag("bound"), by=by)
     request.respond()
 

@@ -121,8 +121,7 @@ class Server:
                 self.ending.begin(reason=TERMINATED)
         if signal.SIGCHLD in numbers:
             self.ending.child_ended()
-            if session.hooks is not None:
-                session.hooks.reap()
+            session.hook.reap()
         if signal.SIGUSR1 in numbers and self.named:
             self.files.restore()
 

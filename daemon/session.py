@@ -6,13 +6,12 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from sesh import paths, platform, proc, wording
+from sesh import platform, proc, wording
 from sesh.bounds import Size
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.activity.asked import Shown
-from sesh.daemon.activity.hooks import Hooks
+from sesh.daemon.activity.hook import Hook
 from sesh.daemon.activity.telling import Telling
-from sesh.daemon.activity.turn import Drawn
+from sesh.daemon.activity.turn import Shown
 from sesh.daemon.answering import Answering
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
@@ -50,8 +49,6 @@ LOOK_TIME = 0.01
 """Seconds in which the emulator is fed for a look at the screen."""
 _MOST_PARTS = 8
 """Parts of a notification (OSC 99)."""
-_WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
-"""Events that may have a hook: those of `hooks.KINDS`."""
 _MAX_COMMAND = 32 << 10
 """Characters of a command in a list."""
 MAX_HISTORY = 32 << 10
@@ -106,7 +103,7 @@ class Session:
         self.relay.paced = self.pace
         self._emulation = Emulation(self.log, self.model, self.timers, self._stepped)
         self.life.on_end(self._emulation.stir)
-        self.life.on_end(self.relay.serve)  # an image that was begun is never finished
+        self.life.on_end(lambda: self.loop.soon(self.relay.serve))  # those who wait for a screen behind an image
         self.pump = Pump(
             self.log,
             self.loop,
@@ -128,13 +125,13 @@ class Session:
         self.history: History | None = None
         self.marks: CommandMarks | None = None
         self.waits: Waits | None = None
-        self.hooks: Hooks | None = None
-        self.telling = Telling(facts, self.clients, self.timers, self.get_hooks)
+        self.hook = Hook(facts, self.faults)
+        self.telling = Telling(facts, self.clients, self.timers, self.hook.tell)
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
         self.events = Events(self._on_event, self.loop.soon)
-        self.activity = Activity(facts, self.pump, self.timers, self._shown, self._drawn, self.emit, self._looked)
-        self.relay.reports = self.activity.sequences
+        self.activity = Activity(facts, self.pump, self.timers, self._shown, self.emit, self._looked)
+        self.relay.reports = self._report_sequences
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
     def begin(self, pty: Pty) -> None:
@@ -198,10 +195,10 @@ class Session:
         if self.waits is not None:
             self.waits.stirred()
 
-    def sent(self, keys: bytes, *, attended: bool = False) -> None:
-        """Notes that a person or a script has sent the program keys. `attended`: it was an attached person."""
+    def sent(self, keys: bytes) -> None:
+        """Notes that a person or a script has sent the program keys."""
         self.pump.last_activity = STEADY.now()
-        self.activity.typed(keys, attended=attended)
+        self.activity.typed(keys)
 
     def output_settled(self) -> None:
         """Writes a checkpoint if one is due; called some time after output came."""
@@ -239,7 +236,7 @@ class Session:
         elif kind == "status":
             self.activity.reported(body, position)
         elif kind == "ris":
-            self.activity.report(lambda reports, _: reports.take({"state": "clear"}, 0, position))
+            self.activity.reset(position)
         elif kind == "progress":
             self.activity.progressed(body)
         elif kind == "mark":
@@ -263,30 +260,21 @@ class Session:
             self.activity.began()
         if kind != "exited" or not self.end.by_request:
             self.faults.guard(self.telling.event, "telling", event)
-        if kind in _WITH_HOOKS and os.path.exists(paths.settings_file()):
-            self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
 
     def _shown(self) -> Shown | None:
-        """What the screen shows; None if the emulator does not come to it soon."""
+        """The screen; None if the emulator does not come to it soon."""
         if not self.model.catch_up(LOOK_TIME):
             return None
         emulator = self.model.emulator
-        rows, end = emulator.text(), emulator.cursor[0] + 1
-        below = rows[end:] if emulator.screen.cursor.hidden else None
-        return Shown(rows[:end], emulator.columns, emulator.rows, below, alternate=emulator.alternate)
+        cells = [(row.text[:], row.pens[:]) for row in emulator.screen.rows]
+        return Shown(cells, None if emulator.screen.cursor.hidden else emulator.cursor[0])
 
-    def _drawn(self) -> Drawn | None:
-        """As for `Turn`: None while the emulator is behind."""
-        if not self.model.catch_up(LOOK_TIME):
-            return None
-        emulator = self.model.emulator
-        rows = [(row.text[:], row.pens[:]) for row in emulator.screen.rows]
-        return rows, -1 if emulator.screen.cursor.hidden else emulator.cursor[0]
+    def _report_sequences(self, since: int, until: int, every: bool) -> str:
+        return self.activity.reports.sequences(since, until, every=every)
 
     def left(self) -> None:
         """Notes that the last client has left."""
         self.missed.begin(self.log.head)
-        self.activity.left(self.log.head)
 
     def _looked(self) -> None:
         if self.waits is not None:
@@ -357,12 +345,6 @@ class Session:
         if self.waits is None:
             self.waits = Waits(self.pump, self.timers, self.activity, self._runs_command)
         return self.waits
-
-    def get_hooks(self) -> Hooks:
-        """The user's hooks."""
-        if self.hooks is None:
-            self.hooks = Hooks(self.facts, self.faults, self.clients.__len__)
-        return self.hooks
 
     def get_checkpointer(self) -> Checkpointer:
         """The part that writes the session's checkpoints."""

@@ -12,7 +12,7 @@ from sesh import platform, proc, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
-from sesh.daemon.pty import syscalls
+from sesh.daemon.pty import reads
 from sesh.daemon.pty.pump import LIMIT
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session, is_gate
@@ -189,7 +189,7 @@ class Typing:
         if not session.relay.paused():
             pump.take()  # on a busy machine this may have waited for long
         pty = session.pty
-        runs = pty is not None and syscalls.foreground(text.reader[0], pty.pid, pty.device).runs
+        runs = pty is not None and reads.runs(text.reader[0], pty.pid)
         step = delivery.look(time.monotonic(), pump.unread, self._screen(), runs=runs)
         text.disturbed = text.disturbed or pump.attended_at > text.began_at
         if pump.running and not text.disturbed and step in (Step.TYPE, Step.LOOK):
@@ -299,13 +299,11 @@ class Typing:
         session, pump, name = self._session, self._pump, self._session.name
         if not session.running:
             raise _ended(name)
-        reads = 0
-        while not session.relay.paused() and reads < MOST_READS and pump.take():
-            reads += 1
+        taken = 0
+        while not session.relay.paused() and taken < MOST_READS and pump.take():
+            taken += 1
         standing = session.activity.standing(anew=True)
-        if reads == MOST_READS or session.relay.paused() or not session.activity.waits:
-            if hint := session.activity.seen_hint:
-                raise Refused(f"{name} is not waiting any more; nothing was typed", hint=hint)
+        if taken == MOST_READS or session.relay.paused() or not session.activity.waits:
             # What it asked before is answered, or something came after it.
             state = "working" if standing.state == "waiting" else standing.state
             raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")

@@ -169,6 +169,5 @@ class Waits:
     def _time_out(self, wait: Wait) -> None:
         if wait.pending:
             del wait.connection.waits[wait.request]
-            hint = self._activity.seen_hint if wait.sought["waiting"] else ""
-            wait.connection.refuse(wait.request, TimedOut("timed out", hint=hint))
+            wait.connection.refuse(wait.request, TimedOut("timed out"))
         self._prune()

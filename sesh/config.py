@@ -28,9 +28,6 @@ LARGEST = 1 << 20
 """Bytes of the file."""
 KEEP = ("failed", "always", "never")
 PREDICT = ("adaptive", "always", "never")
-HOOKS = (
-    "on_bell", "on_exit", "on_notification", "on_command_failed", "on_waiting", "on_failed", "on_done",
-)  # fmt: skip
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
 """Two times of day."""
 
@@ -60,22 +57,23 @@ _SINGLE: dict[str, tuple[Shape, str]] = {
         items(simple(str, "is not the name of a variable", is_name)),
         "a list of names of variables, each in quotes",
     ),
+    "hook": (system_text, "a shell command in quotes"),
     "quiet": (simple(str, "is not a span of time", _is_quiet), 'two times of day in quotes, such as "22:00-07:00"'),
 }
 """Settings of one value: the shape, and its description for a warning."""
-KEYS = (*_SINGLE, "groups", "remotes", "hooks")
+KEYS = (*_SINGLE, "groups", "remotes")
 
 
 class Config:
     """The settings in force.
 
     `detach_key`: empty if none is set. `groups`: hosts and other groups by the group's name, none with `@`. `remotes`:
-    the words of the command that reaches a host, by the host's name or a pattern of names. `hooks`: shell source by the
-    name of the hook. `scrollback`: lines that a new session keeps. `keep`: which sessions stay listed for a week that
-    ended while nobody was attached: those that failed, all (but for shells that were left with 0), none. `predict`:
-    whether attachments to other hosts show keys before their echo. `quiet`: the hours in which nobody is told that a
-    session needs somebody (see `in_quiet_hours`). `renew`: more variables that a new login renews. `given`: the names
-    of the settings in the file.
+    the words of the command that reaches a host, by the host's name or a pattern of names. `hook`: shell source for
+    what no terminal can tell a person; empty for none. `scrollback`: lines that a new session keeps. `keep`: which
+    sessions stay listed for a week that ended while nobody was attached: those that failed, all (but for shells that
+    were left with 0), none. `predict`: whether attachments to other hosts show keys before their echo. `quiet`: the
+    hours in which nobody is told that a session needs somebody (see `in_quiet_hours`). `renew`: more variables that a
+    new login renews. `given`: the names of the settings in the file.
     """
 
     def __init__(self, path: str) -> None:
@@ -87,11 +85,11 @@ class Config:
         self.pick = False
         self.keep = KEEP[0]
         self.predict = PREDICT[0]
+        self.hook = ""
         self.quiet = ""
         self.renew: list[str] = []
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
-        self.hooks: dict[str, str] = {}
         self._warnings: list[tuple[Place, str]] = []
         self._places: dict[Path, Place] = {}
 
@@ -196,14 +194,6 @@ class Config:
                 self.remotes[name] = words
             else:
                 self.warn('via must be a command in quotes, such as "docker exec -i box"', "remotes", name, key)
-
-    def _take_hooks(self, name: str, source: object) -> None:
-        if name not in HOOKS:
-            self._unknown(HOOKS, "hooks", name)
-        elif isinstance(source, str) and source.strip() and fits(system_text, source):
-            self.hooks[name] = source
-        else:
-            self.warn(f"{name} must be a shell command in quotes", "hooks", name)
 
     def _is_host(self, host: str, *key: str) -> bool:
         try:

@@ -32,9 +32,10 @@ QUERIES = frozenset({
 """The kinds of finding that a terminal answers."""
 
 _LONGEST_CONTROL = 256
-_MOST_TOLD, _MOST_REPORTS, _MOST_OTHERS = 100, 256, 1000
+_MOST_TOLD, _MOST_MARKS, _MOST_REPORTS, _MOST_OTHERS = 8, 100, 256, 1000
 _MOST = {
-    "title": 1, "progress": 1, "ris": 1, "bell": _MOST_TOLD, "notification": _MOST_TOLD, "status": _MOST_REPORTS,
+    "title": 1, "progress": 1, "ris": 1, "bell": _MOST_TOLD, "notification": _MOST_TOLD,
+    "notification_part": _MOST_TOLD, "mark": _MOST_MARKS, "status": _MOST_REPORTS,
 }  # fmt: skip
 """Findings of each kind in one block that count, the last ones; only the last of those that replace each other."""
 

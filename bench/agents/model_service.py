@@ -3,8 +3,8 @@
 `python -m bench.agents.model_service 8730 LOG` serves http://127.0.0.1:8730: OpenAI's chat completions and responses,
 and Anthropic's messages under /v1, Gemini's API under /v1beta, streaming or not. LOG gets one JSON line for each
 request. The newest prompt says how it is answered: at once; after so many seconds of nothing (`THINK12`); by a word
-each 0.2 s for so many (`STREAM12`); by a call of the agent's shell tool (`TOOL`), or, to an agent without tools, by a
-block of shell source.
+each 0.2 s for so many (`STREAM12`); by a call of the agent's shell tool (`TOOL`), whose result is answered after so
+many seconds (`AGAIN9`), or, to an agent without tools, by a block of shell source.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ def _pieces(asked: Request, called: bool = False) -> Iterator[str]:
     """The words of an answer, as they come; a call of a tool may follow."""
     if think := re.search(r"\bTHINK(\d+)", asked.last):
         time.sleep(float(think[1]))
+    elif not asked.last and asked.users and (again := re.search(r"\bAGAIN(\d+)", asked.users[-1])):
+        time.sleep(float(again[1]))
     if slow := re.search(r"\bSTREAM(\d+)", asked.last):
         end = time.monotonic() + float(slow[1])
         number = 0

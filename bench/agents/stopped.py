@@ -5,11 +5,11 @@
 FOLDER holds the agents (`real_agents` says how they are installed).
 
 Each runs in a session of its own against a stand-in for the model's service, and gets prompts, one after the other,
-that have it think or stream for some seconds and then answer, or ask for permission. A moment of thinking is a second
-from the request to the model's last word, in which the session must not be waiting. A moment of asking is the end of a
-turn: the session must be waiting, or done by the agent's own word, within 5 s of that word. An agent shows that later:
-so the time from the last change of the screen's text, looked at each quarter of a second from that word on, is noted
-too.
+that have it think or stream for some seconds and then answer, or ask for permission, after which it thinks again. A
+moment of thinking is a second from the request, or the permission, to the model's last word, in which the session must
+not be waiting. A moment of asking is the end of a turn: the session must be waiting, or done by the agent's own word,
+within 5 s of that word. An agent shows that later: so the time from the last change of the screen's text, looked at
+each quarter of a second from that word on, is noted too.
 FILE gets a line of JSON for each turn, appended, so that runs add up; `--table FILE...` prints the table of them all.
 """
 
@@ -37,8 +37,10 @@ from bench.agents import model_service, real_agents
 from sesh import Session
 
 KINDS = ("THINK{}", "STREAM{}", "THINK{} TOOL", "STREAM{} TOOL")
-SHORTEST, LONGEST = 5, 14
-"""Seconds of thinking in a turn."""
+SHORTEST, LONGEST, AGAIN = 5, 14, 9
+"""Seconds of thinking in a turn; and those after a permission, of which the first may pass until the agent asks."""
+STARTED = 20.0
+"""Seconds for a verb to start on a busy machine."""
 SOON = 5.0
 """Seconds after its turn's end within which a session is to be called waiting."""
 LATEST, POLL = 20.0, 0.25
@@ -89,6 +91,8 @@ class Trial:
         """One prompt, and what was said of the session; None where the agent did not take it."""
         seconds = random.randint(SHORTEST, LONGEST)
         kind = KINDS[number % len(KINDS)].format(seconds)
+        asked = "TOOL" in kind and self.name not in ASKS_NOTHING
+        kind += f" AGAIN{AGAIN}" if asked else ""
         word = f"{self.name}{number}x"
         self.sent = self.sesh("--send", self.name, f"{kind} {word}", "--enter", "--json")
         began = self._asked_at(word)
@@ -100,12 +104,11 @@ class Trial:
         said = list(self._said(began))
         before = [each for each in said if each[0] < end]
         wrong = [each for each in before if each[1] == "waiting"]
-        asked = "TOOL" in kind and self.name not in ASKS_NOTHING
         told_by = (each for each in said if each[1] == "waiting" or (not asked and each[1:3] in RESTS))
         at_end = [each for each in told_by if each[0] >= end]
         told = at_end[0][0] if at_end else None
         drawn = max(at for at, _ in shown if told is None or at <= max(told, shown[0][0]))
-        found = {
+        found: dict[str, Any] = {
             "agent": self.name, "kind": kind, "seconds": seconds, "asked": asked, "load": os.getloadavg()[0],
             "wrong_seconds": _waited(before, began, end), "wrong": len(wrong), "drawn": round(drawn - end, 2),
             "after": round(told - end, 2) if told else None,
@@ -116,6 +119,12 @@ class Trial:
         }  # fmt: skip
         if asked:
             self.sesh("--send", self.name, *ANSWERS.get(self.name, ("--key", "Enter")))
+            answered = time.time()
+            time.sleep(max(0.0, answered + AGAIN - time.time()))
+            since = list(self._said(answered))
+            found["again_wrong_seconds"] = _waited(since, answered, answered + AGAIN)
+            found["seconds"] += AGAIN
+            found["wrong_seconds"] += found["again_wrong_seconds"]
             time.sleep(2 * SETTLES)
         time.sleep(SETTLES)
         return found
@@ -148,10 +157,8 @@ class Trial:
             stdout=subprocess.PIPE,
         )
         assert following.stdout is not None
-        told_all, until = b"", time.monotonic() + 4 * QUIET  # a title may blink for ever
-        while (
-            time.monotonic() < until and select.select([following.stdout], [], [], QUIET if told_all else 2 * QUIET)[0]
-        ):
+        told_all, until = b"", time.monotonic() + STARTED + 4 * QUIET  # a title may blink for ever
+        while time.monotonic() < until and select.select([following.stdout], [], [], QUIET if told_all else STARTED)[0]:
             told_all += os.read(following.stdout.fileno(), 1 << 16)
         following.kill()
         following.wait()
@@ -203,7 +210,7 @@ def measure(names: list[str], minutes: float, out: str) -> None:
         while time.monotonic() < until:
             number += 1
             found = trial.turn(number)
-            if found is None:
+            if found is None or not found["said"]:
                 print(f"{name}: the prompt did not arrive ({trial.sent}):\n{trial.screen()}", flush=True)
                 trial.sesh("--send", name, "--key", "Escape")
                 time.sleep(SETTLES)

@@ -9,28 +9,24 @@ from __future__ import annotations
 import os
 import re
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Collection
+from collections.abc import Callable
+from typing import Any
 
-from sesh.daemon.activity import rules
-from sesh.daemon.activity.rules import MAX_QUESTION, Said
+from sesh.daemon.activity.rules import MAX_QUESTION, By, Said, State
 from sesh.moments import STEADY
 from sesh.schema import ReportFacts
 from sesh.wording import of_report, one_line
 
 Report = dict[str, str]
 """The pairs of a valid report that have a meaning, as they came."""
-Record = tuple[Report, int, float]
-"""A report, the position behind it in the log, and when it came (seconds since the epoch)."""
-ReportsState = tuple[list[tuple[str, Record]], int, int, bool]
 
 STATES = {
-    "blocked": rules.WAITING, "error": rules.FAILED, "working": rules.WORKING, "done": rules.DONE, "idle": rules.IDLE,
+    "blocked": State.WAITING, "error": State.FAILED, "working": State.WORKING, "done": State.DONE, "idle": State.IDLE,
 }  # fmt: skip
 """What each state of a report means here, the most urgent first."""
 KINDS = {"permission": "asks for permission", "question": "asks a question", "auth": "asks for a login"}
 """What a blocked program needs, as a question says it."""
 MOST_RECORDS = 256
-_ORDER = {state: place for place, state in enumerate(STATES)}
 _ENDS = ("done", "error")
 _KEYS = ("state", "id", "kind", "progress", "app", "title", "msg")
 _LONGEST = {"app": 32, "title": 256, "msg": 2732}
@@ -81,43 +77,40 @@ def _bytes(value: str) -> bytes:
 
 
 class Reports:
-    """The records of one session by id, the least recently updated first."""
+    """The records of one session by id, the least recently updated first, each with the time of its report."""
 
-    def __init__(self, state: ReportsState = ([], 0, -1, False)) -> None:
-        """Goes on from what `dump` returned."""
-        self._records: dict[str, Record] = dict(state[0])
-        self._group, self._removed_at, self.speaks = state[1:]
-        """The process group that reported last; the log's position when records were removed last; true while nothing
-        else that the program says counts."""
-
-    def dump(self) -> ReportsState:
-        """All of it as plain data."""
-        return list(self._records.items()), self._group, self._removed_at, self.speaks
+    def __init__(self) -> None:
+        self._records: dict[str, tuple[Report, float]] = {}
+        self._group = 0
+        """The process group that reported last."""
+        self._changed_at = self._removed_at = -1
+        """The log's positions when a record changed last, and when one was removed."""
+        self.speaks = False
+        """True while nothing else that the program says counts."""
 
     def take(self, report: Report, group: int, at: int) -> None:
         """Takes a report of a process group, which ends at a position of the log."""
         part = report.get("id", "")
         if report["state"] == "clear":
             self.speaks = self.speaks and part != ""
-            self._remove([each for each in self._records if not part or f"{each}/".startswith(f"{part}/")], at)
+            self._remove(lambda each, _: not part or f"{each}/".startswith(f"{part}/"), at)
             return
         self._records.pop(part, None)
-        self._records[part] = report, at, STEADY.now()
+        self._records[part] = report, STEADY.now()
         if len(self._records) > MOST_RECORDS:
             del self._records[next(iter(self._records))]
-        self._group, self.speaks = group, True
+        self._group, self._changed_at, self.speaks = group, at, True
 
     def ended(self, at: int) -> None:
         """Notes that the program has ended: what it found stays until somebody sees it."""
         self.speaks = False
-        self._remove([part for part, (report, *_) in self._records.items() if report["state"] not in _ENDS], at)
+        self._remove(lambda _, report: report["state"] not in _ENDS, at)
 
     def seen(self, at: int, *, by_key: bool = True) -> None:
         """Notes a key, after which a program that had finished is idle; or that another command begins."""
-        found = {part: report for part, (report, *_) in self._records.items() if report["state"] in _ENDS}
-        self._remove(found, at)
-        for report in found.values() if by_key and self.speaks else ():
-            self.take({**report, "state": "idle", "msg": ""}, self._group, at)
+        for report in self._remove(lambda _, report: report["state"] in _ENDS, at):
+            if by_key and self.speaks:
+                self.take({**report, "state": "idle", "msg": ""}, self._group, at)
 
     def left(self, foreground: int, at: int) -> None:
         """Notes who has the terminal: if the process group that reported is gone, so has the program."""
@@ -129,56 +122,65 @@ class Reports:
             except PermissionError:
                 return
 
-    def _remove(self, parts: Collection[str], at: int) -> None:
-        for part in parts:
-            del self._records[part]
-        self._removed_at = at if parts else self._removed_at
+    def _remove(self, which: Callable[[str, Report], bool], at: int) -> list[Report]:
+        removed = [part for part, (report, _) in self._records.items() if which(part, report)]
+        self._removed_at = at if removed else self._removed_at
+        return [self._records.pop(part)[0] for part in removed]
 
     def said(self) -> Said | None:
         """The program's word, that of its most urgent record, the root's first; None without any."""
-        if not self._records:
+        order = list(STATES)
+        records = sorted(self._records.items(), key=lambda each: (order.index(each[1][0]["state"]), each[0] != ""))
+        if not records:
             return None
-        first = min(self._records.values(), key=lambda record: (_ORDER[record[0]["state"]], "id" in record[0]))
-        report, _, since = first
-        state, kind = report["state"], report.get("kind", "")
-        question = "" if state in ("working", "idle") else _shown(report, "msg") or KINDS.get(kind, "")
-        return Said(STATES[state], since, question, by=rules.REPORT, kind=kind)
+        report, since = records[0][1]
+        state, kind = STATES[report["state"]], report.get("kind", "")
+        words = "" if state in (State.WORKING, State.IDLE) else _shown(report, "msg") or KINDS.get(kind, "")
+        return Said(state, By.REPORT, since, words, kind)
 
     def line(self) -> str:
         """What works, in a line; empty without words for it."""
-        return " · ".join(filter(None, (of_report(row) for row in self.as_json() if row["state"] == rules.WORKING)))
+        return " · ".join(filter(None, (of_report(row) for row in self.as_json() if row["state"] == State.WORKING)))
 
     def as_json(self) -> list[ReportFacts]:
         """The records as `--status` shows them."""
         return [
             {
                 "id": part or None,
-                "state": STATES[report["state"]],
+                "state": STATES[report["state"]].value,
                 "kind": report.get("kind"),
                 "progress": int(report["progress"]) if "progress" in report else None,
                 "app": self._app(part) or None,
                 "title": _shown(report, "title") or None,
                 "message": _shown(report, "msg") or None,
             }
-            for part, (report, *_) in sorted(self._records.items())
+            for part, (report, _) in sorted(self._records.items())
         ]
 
     def sequences(self, since: int, until: int, *, every: bool) -> str:
-        """The sequences for a terminal that has the output up to `since` (-1: none) and gets a screen of `until`: of
-        all records, or of those that are new to it."""
+        """The sequences for a terminal that has the output up to `since` (-1: none) and gets a screen of `until`: all
+        records, or none if it has them already; behind a clear, if some were removed."""
         cleared = 0 <= since < self._removed_at <= until
-        out = ["\x1b]7501;state=clear\x1b\\"] * cleared
-        for part, (report, at, _) in self._records.items():
-            if at <= until and (every or cleared or at > since):
+        sequences = ["state=clear"] * cleared
+        if every or cleared or since < self._changed_at <= until:
+            for part, (report, _) in self._records.items():
                 pairs = {**report, "app": self._app(part)}
-                body = ":".join(f"{key}={value}" for key, value in pairs.items() if value)
-                out.append(f"\x1b]7501;{body}\x1b\\")
-        return "".join(out)
+                sequences.append(":".join(f"{key}={value}" for key, value in pairs.items() if value))
+        return "".join(f"\x1b]7501;{body}\x1b\\" for body in sequences)
 
     def _app(self, part: str) -> str:
         """The app of a record, or of the nearest above it that has one; the root is above all."""
         own = self._records[part][0].get("app", "") if part in self._records else ""
         return own if own or not part else self._app(part.rpartition("/")[0])
+
+    def dump(self) -> list[Any]:
+        """All of it as plain data."""
+        return [list(self._records.items()), self._group, self._changed_at, self._removed_at, self.speaks]
+
+    def restore(self, state: list[Any]) -> None:
+        """Goes on from what `dump` returned."""
+        records, self._group, self._changed_at, self._removed_at, self.speaks = state
+        self._records = {part: (report, since) for part, (report, since) in records}
 
 
 def _shown(report: Report, key: str) -> str:

@@ -1,25 +1,61 @@
 """The rules for a session's standing: from a look and the program's word, a state with its reason. Pure.
 
-The order of trust: the word of the program itself; the kernel, which knows who reads the terminal; silence. Nothing
-here knows a program, and nothing is read from the screen but the words of a question.
+The order of trust: the word of the program itself; the kernel, which knows who reads the terminal; the screen of a
+program that showed that it works. Nothing here knows a program.
 """
 
 from __future__ import annotations
 
-from sesh import moments, protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from sesh import moments
 from sesh.schema import ActivityFacts
 
-StandingState = tuple[str, str, float, str, str]
-SaidState = tuple[str, float, str, int, bool, str, str]
 
-WORKING, WAITING, IDLE, DONE, FAILED = STATES = protocol.STATES
-HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"
-STOPPED = "stopped"
-"""Reasons: the program said it; it reads this terminal; its shell is at the prompt; it neither prints nor computes; it
-printed just now; it computes; it has ended; it has shown that it worked, and shows nothing more (see `turn`)."""
+class Word(str, Enum):
+    """A word of JSON, which is printed as it is there."""
 
-TYPED, REPORT = "typed", "report"
-"""Who said it: `--state`, or an agent's hook; OSC 7501, which stands above the kernel too."""
+    __str__ = str.__str__
+
+
+class State(Word):
+    """How a program stands."""
+
+    WORKING = "working"
+    WAITING = "waiting"
+    IDLE = "idle"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Why(Word):
+    """The reason of a state, the most trusted first.
+
+    The program has said it; it reads a line of this terminal; its screen showed that it worked, and changes no more
+    (see `turn`); a shell reads a command line; it has printed in the last seconds, or has not; it has ended.
+    """
+
+    HOOK = "hook"
+    READ = "tty-read"
+    STOPPED = "stopped"
+    PROMPT = "prompt"
+    OUTPUT = "output"
+    QUIET = "quiet"
+    EXIT = "exit"
+
+
+class By(Word):
+    """The source of the program's own word: OSC 9, 99 or 777; OSC 9;4; `--hook`; `--state`; OSC 7501."""
+
+    NOTICE = "notice"
+    PROGRESS = "progress"
+    HOOK = "hook"
+    TYPED = "typed"
+    REPORT = "report"
+
 
 SETTLED = 0.2
 """Seconds without output after which it has stopped."""
@@ -30,68 +66,68 @@ MAX_QUESTION = 200
 """Characters of a question."""
 
 
+@dataclass(frozen=True)
 class Standing:
-    """A session's standing: one of STATES, the reason, since when (seconds since the epoch), the question, its kind."""
+    """A session's standing. `since`: seconds since the epoch. `kind`: of what is asked, if the program reports that."""
 
-    __slots__ = ("kind", "question", "since", "state", "why")
+    state: State
+    why: Why
+    since: float
+    question: str = ""
+    kind: str = ""
 
-    def __init__(self, state: str, why: str, since: float, question: str = "", kind: str = "") -> None:
-        self.state, self.why, self.since, self.question, self.kind = state, why, since, question, kind
-
-    def dump(self) -> StandingState:
-        """All of it as plain data, in the order in which the constructor takes it."""
-        return self.state, self.why, self.since, self.question, self.kind
+    @classmethod
+    def of(cls, fields: Sequence[Any]) -> Standing:
+        """Return the standing with these fields, as JSON has them."""
+        return cls(State(fields[0]), Why(fields[1]), *fields[2:])
 
     def as_json(self) -> ActivityFacts:
         """The standing as lists and `--status` show it."""
         since = moments.exact_stamp(moments.STEADY.told(self.since))
         question, kind = self.question or None, self.kind or None
-        return {"state": self.state, "why": self.why, "since": since, "question": question, "kind": kind}
+        return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 
 
+@dataclass(frozen=True)
 class Said:
-    """The program's own word: one of STATES, since when, the question, and the process group that it speaks for.
+    """The program's own word. `group`: the process group whose work it is about; 0 if it holds for whoever works."""
 
-    `group` is 0 if the word holds whoever has the terminal. `progress`: it came as OSC 9;4, which takes back only
-    what it said itself. `by`: TYPED, REPORT, or empty for what is no more than a notice. `kind`: of what is asked.
-    """
+    state: State
+    by: By
+    since: float
+    question: str = ""
+    kind: str = ""
+    group: int = 0
 
-    __slots__ = ("by", "group", "kind", "progress", "question", "since", "state")
-
-    def __init__(
-        self, state: str, since: float, question: str = "", group: int = 0, progress: bool = False,
-        by: str = "", kind: str = "",
-    ) -> None:  # fmt: skip
-        self.state, self.since, self.question, self.group, self.progress = state, since, question, group, progress
-        self.by, self.kind = by, kind
-
-    def dump(self) -> SaidState:
-        """All of it as plain data, in the order in which the constructor takes it."""
-        return self.state, self.since, self.question, self.group, self.progress, self.by, self.kind
+    @classmethod
+    def of(cls, fields: Sequence[Any]) -> Said:
+        """Return the word with these fields, as JSON has them."""
+        return cls(State(fields[0]), By(fields[1]), *fields[2:])
 
 
+@dataclass
 class Seen:
     """One look at a session, of which the looker sets what it has seen.
 
     `silent`: seconds since the program showed something, or was typed to. `group`: who has the terminal. `prompt`: it
-    is a shell that waits for a command line. `reads`: it waits for a key and for nothing else. `asks`: it waits for a
-    line, or for a secret, so that there is no doubt. `news`: it has printed since the last person left. `stopped`: its
-    turn is over. `busy`: it has used the processor since the last look. `begun`: its shell has said that a command
-    began. `question`: what it asks; `unknown`: that is not known yet, as the screen is not.
+    is a shell that waits for a command line. `asks`: it waits for a line, or for a secret. `stopped`: its turn is over.
+    `begun`: its shell has said that a command began.
     """
 
-    group = 0
-    prompt = reads = asks = stopped = busy = begun = unknown = False
-    news = True
-    question = ""
-
-    def __init__(self, silent: float) -> None:
-        self.silent = silent
+    silent: float
+    group: int = 0
+    prompt: bool = False
+    asks: bool = False
+    stopped: bool = False
+    begun: bool = False
+    question: str = ""
 
 
 def holds(said: Said, seen: Seen) -> bool:
     """Returns whether the program's own word holds: that it works, only for its job and until that asks for a line."""
-    return said.state != WORKING or said.by == REPORT or (said.group in (0, seen.group) and not seen.asks)
+    if said.state != State.WORKING or said.by == By.REPORT:
+        return True
+    return said.group in (0, seen.group) and not seen.asks
 
 
 def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answered: bool = False) -> Standing:
@@ -99,35 +135,39 @@ def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answer
 
     `since` goes on if it stood so before, with the same question, and nobody has answered that meanwhile.
     """
+    kind, began = "", now - seen.silent
     if said is not None:
-        again = (before.state, before.question) == (said.state, said.question) and not answered
-        return Standing(said.state, HOOK, before.since if again else said.since, said.question, said.kind)
-    if seen.prompt:
-        state, why = IDLE, PROMPT
-    elif seen.asks or (seen.reads and seen.news):
-        state, why = WAITING, READ
-    elif seen.reads:  # who left an editor, a pager, a menu as it stands has seen it
-        state, why = IDLE, READ
-    elif seen.stopped:
-        state, why = WAITING, STOPPED
-    elif seen.silent < QUIET_AFTER:
-        state, why = WORKING, HOOK if seen.begun else OUTPUT
+        state, why, question, kind, began = said.state, Why.HOOK, said.question, said.kind, said.since
     else:
-        state, why = (WORKING, BUSY) if seen.busy else (IDLE, QUIET)
-    question = seen.question if state == WAITING else ""
-    again = (before.state, before.question) == (state, question) and not (answered and state == WAITING)
-    return Standing(state, why, before.since if again else now - seen.silent, question)
+        state, why = _seen_state(seen)
+        question = seen.question if state == State.WAITING else ""
+    again = (before.state, before.question) == (state, question)
+    if answered and (said is not None or state == State.WAITING):
+        again = False
+    return Standing(state, why, before.since if again else began, question, kind)
+
+
+def _seen_state(seen: Seen) -> tuple[State, Why]:
+    if seen.prompt:
+        return State.IDLE, Why.PROMPT
+    if seen.asks:
+        return State.WAITING, Why.READ
+    if seen.stopped:
+        return State.WAITING, Why.STOPPED
+    if seen.silent < QUIET_AFTER:
+        return State.WORKING, Why.HOOK if seen.begun else Why.OUTPUT
+    return State.IDLE, Why.QUIET
 
 
 def streams(before: Standing, said: Said | None, silent: float) -> bool:
     """Returns whether no look is needed: the session works, and prints."""
-    return silent < SETTLED and before.state == WORKING and (said is None or said.state == WORKING)
+    return silent < SETTLED and before.state == State.WORKING and (said is None or said.state == State.WORKING)
 
 
 def next_look(standing: Standing, silent: float) -> float | None:
     """Seconds after output stopped at which to look again; None if nothing is left to learn until there is some."""
     if silent < SETTLED:
         return SETTLED
-    if standing.state != WORKING and standing.why != QUIET:
+    if standing.state != State.WORKING and standing.why != Why.QUIET:
         return None
     return next((seconds for seconds in LOOKS if seconds > silent), None)

@@ -1,4 +1,4 @@
-"""The turn of a program that shows that it works: begun with change on the screen, over once nothing changes any more.
+"""The turn of a raw program that shows that it works: over once its screen has changed, and changes no more.
 
 An agent that waits for its model and one that waits for a person sleep in the same system call. But while it works it
 changes the screen several times a second, and at rest it does not.
@@ -6,105 +6,92 @@ changes the screen several times a second, and at rest it does not.
 
 from __future__ import annotations
 
-import operator
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
 
-from sesh.daemon.activity.question import in_new_rows, offers, words_of
+from sesh.daemon.activity.question import in_rows, words_of
 from sesh.vt.pen import Pen
-
-Drawn = tuple[list[tuple[list[str], list[Pen]]], int]
-"""The graphemes and pens of each row of a screen, and the row of its cursor, -1 for a hidden one."""
-TurnState = tuple[bool, bool, float, int, list[str]]
 
 WORKED, OVER = 3.0, 3.0
 """Seconds of change that show that it works, and seconds without any after which its turn is over."""
 _HALF, _APART = 0.5, 0.4
-"""Seconds in each of which a cell changes while it works, and those between two looks."""
-_TRICKLE = 14 << 10
-"""Bytes between two looks up to which output may wait for the second."""
+"""Seconds in each of which a cell changes while it works, and those between two looks at the most."""
+
+
+@dataclass
+class Shown:
+    """What a screen shows: the graphemes and pens of each row, and the row of its cursor; None if that is hidden."""
+
+    cells: list[tuple[list[str], list[Pen]]]
+    cursor: int | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return len(self.cells), len(self.cells[0][0])
+
+    @property
+    def words(self) -> list[str]:
+        """The words of each row."""
+        return [words_of("".join(text)) for text, _ in self.cells]
+
+
+class Work(Enum):
+    """What the screen of a program has shown since the last key."""
+
+    NOTHING = "nothing"
+    GOES_ON = "goes on"
+    OVER = "over"
 
 
 class Turn:
-    """The turn of one session's program.
+    """The turn of one session's program. `shown` returns its screen; None while the emulator is behind."""
 
-    `drawn` returns what the screen shows; None if the emulator does not come to it soon.
-    """
-
-    def __init__(self, drawn: Callable[[], Drawn | None]) -> None:
-        self._show = drawn
-        self._drawn: Drawn = [], -1
-        self._head = -1
+    def __init__(self, shown: Callable[[], Shown | None]) -> None:
+        self._show = shown
+        self._shown: Shown | None = None
+        self._head = 0
         """The log's head at the last look."""
         self._began: float | None = None
         """Time (monotonic) from which on it has changed without a break."""
-        self._worked = self.over = False
-        self.compared = self.fresh = False
-        """True if the last look compared cells; if it saw a change."""
         self.changed_at = time.monotonic()
+        self.work = Work.NOTHING
         self._known: frozenset[str] = frozenset()
         """The rows that stood there when it began to work, after the last key."""
-        self._offers: bool | None = None
-        """Whether the screen shows a menu; None if that is to be looked for."""
 
     def key(self) -> None:
         """Notes that somebody has typed: another turn begins."""
-        self._began, self._worked, self.over = None, False, False
+        self._began, self.work = None, Work.NOTHING
 
-    def look(self, head: int, printed_at: float, *, raw: bool) -> None:
-        """Looks for change: of a cell or, in canonical mode, any output.
-
-        `head`: the log's; `printed_at`: the time (monotonic) of its last bytes.
-        """
-        printed, self._head = head - self._head, head
-        self.fresh = printed != 0
-        drawn = self._show() if raw and self.fresh else None
-        self.compared = raw and (drawn is not None if self.fresh else self.compared)
-        if drawn is not None:
-            (before, _), (cells, _) = self._drawn, drawn
-            resized = before and (len(before), len(before[0][0])) != (len(cells), len(cells[0][0]))
-            changed = sum(map(operator.ne, before, cells)) if before else len(cells)
-            if resized or changed > 1:
-                self._offers = None
-            self._drawn = drawn
-            self.fresh = not resized and changed > 0 and not (changed == 1 and self._spins_beside_menu())
-        if self.fresh:
-            if printed_at - self.changed_at >= _HALF + _APART:  # a look may be late, as what it reads is
-                self._began = None
-            self.changed_at = printed_at
-            if self._began is None and not self._worked:
-                self._known = frozenset(self._words() if self.compared else ())
-            self._began = self._began or printed_at
-            if printed_at - self._began >= WORKED - _APART:
-                self._worked, self.over = True, False
+    def look(self, head: int, printed_at: float) -> None:
+        """Looks for a change. `head`: the log's; `printed_at`: the time (monotonic) of its last bytes."""
+        still = (printed_at if head != self._head else time.monotonic()) - self.changed_at
+        if still >= _HALF + _APART:
+            self._began = None
+        if head == self._head or not self._changes():
+            if self.work == Work.GOES_ON and time.monotonic() - self.changed_at >= OVER:
+                self.work = Work.OVER
         else:
-            still = time.monotonic() - self.changed_at
-            self._began = self._began if still < _HALF else None
-            self.over = self.over or (self._worked and still >= OVER)
+            self.changed_at = printed_at
+            if self._began is None:
+                self._began = printed_at
+                if self.work == Work.NOTHING and self._shown is not None:
+                    self._known = frozenset(self._shown.words)
+            if printed_at - self._began >= WORKED - _APART:
+                self.work = Work.GOES_ON
+        self._head = head
 
-    def _spins_beside_menu(self) -> bool:
-        """Returns whether the one row that has changed is a spinner's, beside the menu by which the program asks."""
-        if self._worked and self._offers is None:
-            self._offers = offers(self._words(), self._known)
-        return self._worked and self._offers is True
+    def _changes(self) -> bool:
+        """Returns whether a cell has another content than at the last look; an emulator that is behind has much to
+        draw."""
+        before, shown = self._shown, self._show()
+        if shown is None:
+            return True
+        self._shown = shown
+        return before is not None and before.size == shown.size and before.cells != shown.cells
 
-    def _words(self) -> list[str]:
-        return [words_of("".join(text)) for text, _ in self._drawn[0]]
-
-    def question(self) -> str | None:
-        """What it asks now that its turn is over; None as long as the emulator is behind."""
-        drawn = self._show()
-        if drawn is None:
-            return None
-        self._drawn, (_, row) = drawn, drawn
-        words = self._words()
-        return in_new_rows(words, words[row] if row >= 0 else "", self._known)
-
-    def dump(self) -> TurnState:
-        """What must not be lost, as plain data."""
-        return self._worked, self.over, self.changed_at, self._head, list(self._known)
-
-    def restore(self, state: TurnState) -> None:
-        """Goes on from what `dump` returned."""
-        self._worked, self.over, self.changed_at, self._head, known = state
-        self._known = frozenset(known)
+    def question(self) -> str:
+        """What it asks now that its turn is over: of the rows that are new since it began."""
+        shown = self._show()
+        return in_rows(shown.words, shown.cursor, self._known) if shown is not None else ""

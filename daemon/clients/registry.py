@@ -9,9 +9,12 @@ from collections.abc import Callable
 from sesh.bounds import Size
 from sesh.daemon.clients.connection import ASIDE, DRAWN, ENTER, HELD, MAX_LINES, RAW, REPAINT, RESYNC, Client
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.moments import STEADY
 
 MAX_DEPARTED = 64
 """Clients that are remembered after they have left, so that they can return to their place."""
+WATCHED_FOR = 30.0
+"""Seconds without a key after which nobody is taken to look any more."""
 STALLED = 2.0
 """Seconds in which a client took no byte, after which the program no longer waits for it."""
 
@@ -43,8 +46,8 @@ class Clients:
 
     @property
     def watched(self) -> bool:
-        """True if somebody may look: a client is attached."""
-        return bool(self.all)
+        """True if somebody may look: a person has typed here, or attached, a moment ago."""
+        return any(STEADY.now() - client.typed_at < WATCHED_FOR for client in self.all)
 
     def add(self, client: Client) -> None:
         """Adds a client, which needs a screen; the session takes its size, unless it is read-only."""

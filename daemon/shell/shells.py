@@ -6,8 +6,9 @@ import os
 
 from sesh import identity, proc
 from sesh.about import SESH
-from sesh.daemon.pty import syscalls
+from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.reads import Call
 from sesh.errors import Busy, Refused
 
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
@@ -124,19 +125,14 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
     edits = pty.raw()
     if not edits and kind != DASH:
         return False
-    try:
-        call = syscalls.call_of(f"/proc/{pid}")
-    except OSError:
-        return True  # the kernel does not say: the terminal's mode has to do
-    kinds = syscalls.calls()
-    if kinds is None:
-        return bool(call)
-    if len(call) < 4 or call[0] not in kinds:
+    call, descriptor, size = reads.call_of(f"/proc/{pid}")
+    if call == Call.UNKNOWN:
+        return True  # the terminal's mode has to do
+    if call == Call.OTHER:
         return False
-    reads = kinds[call[0]] == syscalls.READ
     if kind == DASH and not edits:
-        return reads and call[1] == 0 and call[3] > _READ_OF_ONE
-    return kind != BASH or not reads or not pty.maps_enter()
+        return call == Call.READ and descriptor == 0 and size > _READ_OF_ONE
+    return kind != BASH or call == Call.SELECT or not pty.maps_enter()
 
 
 def at_prompt(pty: Pty) -> bool:

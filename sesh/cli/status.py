@@ -19,7 +19,6 @@ _REASONS = {
     "prompt": "its shell is at the prompt",
     "quiet": "it neither prints nor computes",
     "output": "it prints",
-    "busy": "it computes",
     "exit": "it has ended",
 }
 

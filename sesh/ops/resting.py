@@ -25,7 +25,7 @@ _STEP = 8
 _TRUSTED_FOR = 120.0
 """Seconds after which all are asked in any case: of a daemon that hangs, or of what others of its group do for a quiet
 program, nothing else tells."""
-_PASSES = ("output", "busy")
+_PASSES = ("output",)
 """Reasons of a standing that cease to hold without a sign."""
 
 

@@ -48,10 +48,10 @@ def told(error: SeshError, first: str = "", last: str = "") -> None:
 _SETTINGS = (
     "detach_key = 'C-b d'", "detach_key = 5", 'detach_key = "\\u0000"', "replay_lines = 10", "replay_lines = -1",
     "replay_lines = 1e999", "persist = true", "persist = 'x'", "[groups]", 'web = ["@a", "b"]', "web = [1]",
-    "[remotes.box]", 'via = "docker exec -i box"', "via = ''", "via = \"'\"", "[hooks]", "on_bell = 'echo'",
+    "[remotes.box]", 'via = "docker exec -i box"', "via = ''", "via = \"'\"", "hook = 'echo'", "hook = 1",
     "on_exit = ''", "# comment", "unknown = 1979-05-27", "[[groups]]", "[groups.web]", 'a."b c".d = 1', "x = '''",
     "y = \"\"\"\n", "[", "]", "= 1", "\ufeff", "z = [1, 2, # c\n3]", "t = {a = 1, b = {c = 2}}", "\x1b[31m = 1",
-    "'quoted key' = 1", "keep = \"failed\"", "n = " + "[" * 2000, "f = nan", "groups = 1", "hooks = []",
+    "'quoted key' = 1", "keep = \"failed\"", "n = " + "[" * 2000, "f = nan", "groups = 1", "[hook]",
     "remotes.x = 1", "é = 1", '"\\ud800" = 1', "r = 0x_1", "predict = 'always'", "a.b.c.d.e.f = 1",
     "[a.b]\n[a]\nb = 1", "\r", "\t", "d = 2026-13-45T99:99:99Z",
 )  # fmt: skip

@@ -62,7 +62,7 @@ LOOPS: dict[str, Callable[[bytes], object]] = {
     "ledger": _ledger,
     "marks of --run": _marked,
     "output of a command": lambda data: history.own_output(data, translated=True),
-    "question": lambda data: question.in_output(data, line=True),
+    "question": question.in_output,
     "report": program_status.parse,
     "log": lambda data: OutputLog().append(data),
     "lines": _lines,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh.daemon.activity import rules
-from tests.support import Home, Result, Terminal, processes, wait_until
+from tests.support import Home, Result, processes, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -72,9 +72,7 @@ def test_a_wait_until_a_person_is_needed_says_what_is_asked(sesh: Sesh, home: Ho
 
 @pytest.mark.usefixtures("work")
 def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home) -> None:
-    """Of a program that reads key by key, and writes the echo itself."""
-    asks = f"{shlex.quote(sys.executable)} -iqc 'import sys; sys.ps1=\"name? \"'"
-    sesh("--send", "work", asks, "--enter")
+    sesh("--send", "work", "read -p 'name? ' x", "--enter")
     becomes(home, "waiting", "tty-read", "name?")
     for key in "Adelaide":
         sesh("--send", "work", key)
@@ -141,7 +139,7 @@ def test_a_program_that_reads_waits(sesh: Sesh, home: Home) -> None:
     for line, *question in (
         ("sh -c 'printf \"Continue? [y/N] \"; read x'", "Continue? [y/N]"),
         (f"{python} -c 'import getpass; getpass.getpass()'", "Password:"),
-        (f"{python} -c 'import select; select.select([0], [], [])'",),
+        (f"{python} -c 'import threading; threading.Thread(target=input, args=[\"name? \"]).start()'", "name?"),
     ):
         sesh("--send", "work", f"clear; {line}", "--enter")
         becomes(home, "waiting", "tty-read", *question)
@@ -158,6 +156,7 @@ def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(
         "sleeps": "sleep 60",
         "polls": f"{shlex.quote(sys.executable)} -c 'while True: __import__(\"select\").select([0], [], [], 0.5)'",
         "pipes": "(sleep 60; true) | cat",
+        "draws": "seq 100 | less",
     }
     for name, line in lines.items():
         sesh("--open", name)
@@ -165,34 +164,3 @@ def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(
         sesh("--send", name, line, "--enter")
     for name in lines:
         becomes(home, "idle", "quiet", None, name=name)
-
-
-MENU = """
-import sys, termios, tty
-tty.setcbreak(0)
-shown = 0
-while True:
-    shown += 1
-    sys.stdout.write(f"\\x1b[H\\x1b[2JProceed {shown}?\\n > 1. Yes\\n   2. No\\n\\x1b[?25l")
-    sys.stdout.flush()
-    sys.stdin.read(1)
-"""
-
-
-def test_of_a_menu_the_rows_above_the_cursor_are_the_question_and_who_has_left_it_is_not_called_again(
-    sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
-) -> None:
-    home.write("menu.py", MENU)
-    sesh("--open", "work", "--", sys.executable, "menu.py")
-    becomes(home, "waiting", "tty-read", "Proceed 1? > 1. Yes 2. No")
-    sesh("--send", "work", "1")
-    becomes(home, "waiting", "tty-read", "Proceed 2? > 1. Yes 2. No")
-    screen = terminal("work", "--no-replay")
-    screen.wait_for("Proceed")
-    screen.type(b"\x1c")
-    assert screen.exit_code() == 0
-    becomes(home, "idle", "tty-read", None)
-    assert sesh("--next").code == 1
-    assert sesh("--wait", "work", "--waiting", "--timeout", "0.1").code == 124
-    sesh("--send", "work", "1")
-    becomes(home, "waiting", "tty-read", "Proceed 3? > 1. Yes 2. No")

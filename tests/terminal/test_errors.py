@@ -256,14 +256,14 @@ def test_a_command_whose_output_cannot_be_stored_ends_as_one_whose_code_is_not_k
 
 
 def test_a_mistake_in_the_settings_is_one_line_with_its_place_and_no_failure_to_attach(home: Home) -> None:
-    home.write(".config/sesh/config.toml", "persist = true\n[hooks]\n  on_bel = 'x'\n")
+    home.write(".config/sesh/config.toml", "persist = true\n[groups]\n  web = 'x'\n")
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     # The first screen covers the lines, and this one goes again after seconds.
     terminal.wait_for_raw(b" config.toml has errors; `sesh --doctor` shows them")
     terminal.type("echo here $((1+1))\r")
     terminal.wait_for("here 2")
-    assert terminal.raw.count(b"config.toml:3:3: unknown key on_bel") == 1
+    assert terminal.raw.count(b"config.toml:3:3: the group web must be a list") == 1
     terminal.type("exit\r")
     assert terminal.exit_code() == 0
 

@@ -10,6 +10,7 @@ import pytest
 from sesh import wire
 from sesh.client.display import notification
 from sesh.config import in_quiet_hours
+from sesh.daemon.clients import registry
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
@@ -32,10 +33,9 @@ def needs(sesh: Sesh, *words: str, name: str = "job") -> None:
     wait_until(lambda: sesh("--status", name, "--json").json()["activity"]["state"] == "waiting")
 
 
-def hooks(home: Home, **sources: str) -> None:
-    lines = "".join(f"{name} = '''{source}'''\n" for name, source in sources.items() if name.startswith("on_"))
-    others = "".join(f'{name} = "{value}"\n' for name, value in sources.items() if not name.startswith("on_"))
-    home.write(".config/sesh/config.toml", f"{others}[hooks]\n{lines}")
+def hooked(home: Home, source: str = 'echo "$SESH_EVENT $SESH_SESSION" >>told', quiet: str = "") -> None:
+    """A person with a hook."""
+    home.write(".config/sesh/config.toml", f"quiet = '{quiet}'\nhook = '''{source}'''\n")
 
 
 def written(home: Home, name: str) -> str:
@@ -46,7 +46,7 @@ def written(home: Home, name: str) -> str:
 
 
 def test_it_is_told_on_the_terminal_that_was_typed_in_last_and_by_no_hook_then(sesh: Sesh, home: Home) -> None:
-    hooks(home, on_waiting="echo told >>told", on_failed="echo failed >>failed")
+    hooked(home)
     others = here(home, "other")
     terminal = here(home)
     terminal.type("x")
@@ -62,12 +62,11 @@ def test_it_is_told_on_the_terminal_that_was_typed_in_last_and_by_no_hook_then(s
         window.type("\x15exit\r")
         window.exit_code()
     sesh("--open", "broken", "--", "sh", "-c", "exit 3")
-    assert written(home, "failed") == "failed\n"
-    assert not os.path.exists(os.path.join(home.path, "told"))
+    assert written(home, "told") == "failed broken\n"
 
 
 def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> None:
-    hooks(home, on_waiting="echo told >>told")
+    hooked(home)
     terminal = here(home)
     terminal.type("read -p 'push it? ' x\r")
     wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "waiting")
@@ -77,10 +76,23 @@ def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> No
     assert not os.path.exists(os.path.join(home.path, "told"))
 
 
+def test_a_session_that_is_left_open_is_told_on_its_own_terminal(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited unseen in a window behind others."""
+    monkeypatch.setattr(registry, "WATCHED_FOR", 0.0)
+    terminal = here(home, "job")
+    terminal.type("read -p 'push it? ' x\r")
+    terminal.wait_for_raw(TOLD)
+    assert sesh("--status", "job", "--json").json()["attached"] == 1
+
+
 def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home: Home) -> None:
-    hooks(home, on_waiting='echo "$SESH_STATE|$SESH_WHY|$SESH_QUESTION|$SESH_SESSION|${SESH_HOST:+host}" >told')
+    said = "$SESH_EVENT|$SESH_STATE|$SESH_WHY|$SESH_QUESTION|$SESH_SESSION|${SESH_HOST:+host}"
+    hooked(home, f'echo "{said}" >told; kill -PIPE $$; echo still >>told')
     needs(sesh)
-    assert written(home, "told") == "waiting|tty-read|push it?|job|host\n"
+    assert written(home, "told") == "waiting|waiting|tty-read|push it?|job|host\n"
+    wait_until(lambda: "the hook was ended by signal 13" in str(sesh("--status", "job", "--json").json()["faults"]))
 
 
 @pytest.mark.parametrize(("end", "attached"), [("--kill", True), ("Ctrl-C", False), ("interrupt", True)])
@@ -90,7 +102,7 @@ def test_what_a_person_ends_has_not_failed(
     """One's own `--kill` was told on one's own terminal: `job failed: exited 129`."""
     monkeypatch.setenv("HOME", home.path)
     monkeypatch.setenv("SESH_DIR", home.directory)
-    hooks(home, on_failed='echo "$SESH_SESSION" >>failed', on_exit='echo "$SESH_SESSION" >>ended')
+    hooked(home)
     terminal = here(home) if attached else None
     sesh("--open", "job", "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
     assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
@@ -100,17 +112,17 @@ def test_what_a_person_ends_has_not_failed(
         wire.ask("job", "interrupt")
     else:
         sesh(end, "job")
-    assert written(home, "ended") == "job\n"
+    wait_until(lambda: home.summary("job").get("state") != "running")
     sesh("--open", "broken", "--", "sh", "-c", "exit 3")
     if terminal is None:
-        assert written(home, "failed") == "broken\n"
+        assert written(home, "told") == "failed broken\n"
     else:
         terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
         assert b"job" not in terminal.raw
 
 
 def test_what_is_typed_after_a_ctrl_c_is_not_ended_by_it(sesh: Sesh, home: Home) -> None:
-    hooks(home, on_failed='echo "$SESH_SESSION" >>failed')
+    hooked(home, '[ "$SESH_EVENT" = waiting ] || echo "$SESH_SESSION" >>failed')
     sesh("--open", "job", "--", "sh", "-c", "trap : INT; echo ready; read x; read x; exit 3")
     assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
     sesh("--send", "job", "--key", "C-c", "--key", "Enter", "--key", "Enter")
@@ -119,7 +131,7 @@ def test_what_is_typed_after_a_ctrl_c_is_not_ended_by_it(sesh: Sesh, home: Home)
 
 def test_a_bell_is_told_once_a_minute_and_takes_nothing_from_the_question_behind_it(sesh: Sesh, home: Home) -> None:
     """A program that rang and asked at once was told of as a bell, and its question a minute later."""
-    hooks(home, on_waiting='echo "$SESH_QUESTION" >>told')
+    hooked(home, 'echo "$SESH_QUESTION" >>told')
     sesh("--open", "job", "--", "sh", "-c", "printf 'push it? \\a'; read x; printf 'and now? \\a'; sleep 60")
     assert written(home, "told") == "push it?\n"
     terminal = here(home)
@@ -151,11 +163,11 @@ def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(ses
 
 
 def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
-    hooks(home, quiet="00:00-24:00", on_waiting="echo told >told", on_exit="echo over >over")
+    hooked(home, quiet="00:00-24:00")
     needs(sesh)
-    sesh("--kill", "job")
-    assert written(home, "over") == "over\n"
-    assert not os.path.exists(os.path.join(home.path, "told"))
+    hooked(home)
+    needs(sesh, name="late")
+    assert written(home, "told") == "waiting late\n"
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home
 def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None:
     """As from cron: a job, a session, and a hook of each, after `--reload` too."""
     home.write("bin/beside", "#!/bin/sh\necho found\n", 0o755)
-    home.write(".config/sesh/config.toml", "[hooks]\non_bell = 'beside >>\"$HOME/log-$SESH_SESSION\"'\n")
+    home.write(".config/sesh/config.toml", "hook = 'beside >>\"$HOME/log-$SESH_SESSION\"'\n")
     folder = os.path.join(home.path, "bin")
     home.env["PATH"] = "/usr/bin:/bin"
     job = home.sesh("--exec", "--print", "--", "sh", "-c", "echo $PATH; command -v sesh; beside")

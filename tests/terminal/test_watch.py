@@ -117,8 +117,8 @@ def test_a_program_gets_a_list_a_line(home: Home) -> None:
 
 ASKS = "printf 'push it? '; read x; echo got=$x; printf 'really? '; read x; echo got=$x; sleep 60"
 FILES = (
-    "stty -icanon; (until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') & "
-    "printf 'Keep a copy? '; x=$(head -c 1); printf '\\ngot=%s' $x; sleep 60"
+    "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') & "
+    "printf 'Keep a copy? '; read x; printf '\\ngot=%s' $x; sleep 60"
 )
 """Another question, which comes by itself."""
 

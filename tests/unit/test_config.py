@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from sesh import config, toml_positions
 from sesh.config import Config
-from sesh.daemon.activity import hooks
 from sesh.errors import UsageError
 
 FULL = """\
@@ -19,6 +18,7 @@ FULL = """\
 detach_key = 'C-b d'
 replay_lines = 20_000
 persist = false
+hook = '''echo "$SESH_EVENT"'''
 
 [groups]
 web = ["@web1", "deploy@web2:2222", "@web1"]
@@ -29,10 +29,6 @@ via = "docker exec -i 'my box'"
 
 [remotes]
 pod = { via = "kubectl exec -i pod --" }
-
-[hooks]
-on_bell = "notify-send bell"
-on_exit = '''echo "$SESH_EXIT"'''
 """
 
 
@@ -60,7 +56,7 @@ def test_without_a_file_the_defaults_hold(place: Path) -> None:
     found = config.load()
     assert found.path == str(place)
     assert (found.detach_key, found.replay_lines, found.persist) == ("", 1000, True)
-    assert (found.groups, found.remotes, found.hooks, found.warnings) == ({}, {}, {}, [])
+    assert (found.groups, found.remotes, found.hook, found.warnings) == ({}, {}, "", [])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +78,7 @@ def test_every_key_is_taken(place: Path) -> None:
         "box": ["docker", "exec", "-i", "my box"],
         "pod": ["kubectl", "exec", "-i", "pod", "--"],
     }
-    assert found.hooks == {"on_bell": "notify-send bell", "on_exit": 'echo "$SESH_EXIT"'}
+    assert found.hook == 'echo "$SESH_EVENT"'
     assert found.hosts_of(["web", "other", "web1"]) == ["web1", "deploy@web2:2222", "other"]
 
 
@@ -159,9 +155,9 @@ def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: 
         ('[remotes.box]\nvia = "a \'b"', "2:1: via must be a command in quotes"),
         ("[remotes.box]\nvia = ''", "2:1: via must be a command in quotes"),
         ("[remotes]\nbox = { via = 'x', user = 'u' }", "2:20: unknown key user; known: via"),
-        ("[hooks]\non_bel = 'x'", "2:1: unknown key on_bel; did you mean on_bell?"),
+        ("[hooks]\non_bell = 'x'", "1:2: unknown key hooks; did you mean hook?"),
         ("relay_lines = 5", "1:1: unknown key relay_lines; did you mean replay_lines?"),
-        ("[hooks]\non_bell = ['x']", "2:1: on_bell must be a shell command in quotes"),
+        ("hook = ['x']", "1:1: hook must be a shell command in quotes"),
         ("persist = false\nthis is no toml", "2:6: "),
         ("persist = ", "1:11: "),
         ("x = [[1,", "1:9: "),
@@ -177,7 +173,7 @@ def test_what_is_wrong_is_a_warning_with_its_place_and_the_rest_holds(
     assert len(found.warnings) == 1
     assert warnings(found)[0].startswith(expected)
     assert found.warnings[0].isprintable()
-    assert (found.replay_lines, found.persist, found.hooks) == (1000, True, {})
+    assert (found.replay_lines, found.persist, found.hook) == (1000, True, "")
 
 
 def test_a_bad_value_leaves_the_good_ones(place: Path) -> None:
@@ -192,14 +188,13 @@ def test_a_warning_shows_no_controls(place: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
-    """A FIFO in its place was waited for: by each verb, and by a daemon after a bell."""
+    """A FIFO in its place was waited for."""
     place.mkdir()
     why = f"{place}: cannot be read: not a regular file; using the defaults"
     assert config.load().warnings == [why]
     place.rmdir()
     os.mkfifo(place)
     assert config.load().warnings == [why]
-    assert not hooks._mentioned("on_bell")
     place.unlink()
     place.write_bytes(b"#" * (config.LARGEST + 1))
     assert "larger than" in config.load().warnings[0]

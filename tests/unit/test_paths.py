@@ -270,14 +270,14 @@ def test_settings_and_the_sync_list_that_others_can_change_are_not_used(
     """Hooks in settings are commands, and what is in the list is sent to hosts."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(parent))
     (parent / "sesh").mkdir(mode=0o755)
-    for name, text in (("config.toml", "[hooks]\non_bell = 'echo'\n"), ("sync", "file\n")):
+    for name, text in (("config.toml", "hook = 'echo'\n"), ("sync", "file\n")):
         (parent / "sesh" / name).write_text(text)
         (parent / "sesh" / name).chmod(0o644)
-    assert config.load().hooks
+    assert config.load().hook
     assert sync.listed() == ["file"]
     (parent / open_one).chmod(0o777)
     found = config.load()
-    assert not found.hooks
+    assert not found.hook
     reason = f"{parent / open_one} is writable by other users (mode 0777); run: chmod go-w {parent / open_one}"
     assert found.warnings == [f"{parent}/sesh/config.toml: not read: {reason}"]
     if not open_one.endswith(".toml"):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from sesh import wording
 from sesh.daemon.activity import telling as module
-from sesh.daemon.activity.telling import RINGS_AFTER, Telling
+from sesh.daemon.activity.telling import RINGS_AFTER, News, Telling
 from sesh.loop import timers
 from sesh.loop.timers import Timers
 from sesh.wording import BETWEEN_TELLINGS
 from tests.support import data
+
+MINUTE = BETWEEN_TELLINGS
+Step = tuple[str, str] | float
 
 
 class World:
@@ -26,23 +28,23 @@ class World:
         self.timers = Timers()
         self.clients = SimpleNamespace(watched=False)
         self.told: list[str] = []
-        self.telling = Telling(data.daemon_facts(), self.clients, self.timers, lambda: self)  # type: ignore[arg-type, return-value]
+        self.telling = Telling(data.daemon_facts(), self.clients, self.timers, self.tell)  # type: ignore[arg-type]
 
     def monotonic(self) -> float:
         return self.now
 
-    def tell(self, _kind: str, event: dict[str, Any]) -> None:
-        self.told.append(event["question"] or event["state"])
+    def tell(self, news: News) -> None:
+        self.told.append(news.question or news.event)
 
-    def rings(self) -> None:
-        self.telling.event({"event": "bell", "ts": ""})
-
-    def asks(self, question: str, state: str = "waiting") -> None:
-        self.telling.event({"event": "activity", "ts": "", "state": state, "why": "tty-read", "question": question})
-
-    def passes(self, seconds: float) -> None:
-        self.now += seconds
-        self.timers.run()
+    def event(self, kind: str, word: str) -> None:
+        """A bell, a question, a state without one, or an end with this code."""
+        if kind == "bell":
+            self.telling.event({"event": "bell"})
+        elif kind == "exited":
+            self.telling.event({"event": "exited", "exit_code": int(word)})
+        else:
+            state, question = ("waiting", word) if kind == "asks" else (word, None)
+            self.telling.event({"event": "activity", "state": state, "why": "tty-read", "question": question})
 
 
 @pytest.fixture
@@ -52,57 +54,45 @@ def world() -> Iterator[World]:
         yield made
 
 
-def test_a_bell_never_takes_the_minute_of_a_question(world: World) -> None:
-    world.rings()
-    world.passes(RINGS_AFTER)
-    world.asks("push?")
-    assert world.told == ["bell", "push?"]
+BELL, ASKS = ("bell", ""), ("asks", "push?")
 
 
-def test_the_bell_of_a_question_is_told_by_the_question(world: World) -> None:
-    world.rings()
-    world.asks("push?")
-    world.passes(BETWEEN_TELLINGS)
-    assert world.told == ["push?"]
-
-
-def test_a_bell_behind_a_question_waits_for_the_minute_and_so_does_a_second_question(world: World) -> None:
-    world.asks("push?")
-    world.rings()
-    world.passes(BETWEEN_TELLINGS - 1)
-    assert world.told == ["push?"]
-    world.asks("and now?")
-    world.passes(1)
-    assert world.told == ["push?", "and now?"]
-
-
-def test_a_second_question_comes_when_the_minute_is_over_if_it_still_stands(world: World) -> None:
-    world.asks("push?")
-    world.asks("and now?")
-    world.passes(BETWEEN_TELLINGS)
-    world.asks("and then?")
-    world.asks("", "idle")
-    world.passes(BETWEEN_TELLINGS)
-    assert world.told == ["push?", "and now?"]
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ([BELL, RINGS_AFTER, ASKS], ["bell", "push?"]),  # a bell takes no minute of a question's
+        ([BELL, ASKS, MINUTE], ["push?"]),  # it was rung for that
+        ([BELL, ("state", "idle"), RINGS_AFTER], ["bell"]),
+        ([ASKS, BELL, MINUTE - 1], ["push?"]),
+        ([ASKS, BELL, MINUTE - 1, ("asks", "and now?"), 1.0], ["push?", "and now?"]),
+        ([ASKS, ("asks", "and now?"), MINUTE], ["push?", "and now?"]),
+        ([ASKS, ("asks", "and now?"), ("state", "idle"), MINUTE], ["push?"]),  # it holds no more
+        ([BELL, ("exited", "0")], ["bell"]),
+        ([BELL, ("exited", "3")], ["exited 3"]),
+        ([ASKS, ("exited", "3")], ["push?", "exited 3"]),
+        ([("state", "done"), ("exited", "0")], []),
+    ],
+)
+def test_a_session_tells_what_needs_a_person_once_a_minute(world: World, steps: list[Step], told: list[str]) -> None:
+    for step in steps:
+        if isinstance(step, tuple):
+            world.event(*step)
+        else:
+            world.now += step
+            world.timers.run()
+    assert world.told == told
 
 
 def test_who_has_come_to_look_by_the_time_it_would_be_told_is_not_told(world: World) -> None:
     """A bell just before an attach rang on the very terminal that showed the session by then."""
-    world.rings()
+    world.event(*BELL)
     world.clients.watched = True
-    world.passes(BETWEEN_TELLINGS)
+    world.now += MINUTE
+    world.timers.run()
     assert world.told == []
-
-
-def test_a_bell_at_the_end_is_told_before_the_end_unless_that_is_a_failure(world: World) -> None:
-    world.rings()
-    world.telling.event({"event": "exited", "ts": "", "exit_code": 0})
-    world.rings()
-    world.telling.event({"event": "exited", "ts": "", "exit_code": 3})
-    assert world.told == ["bell", "exited 0", "exited 3"]
 
 
 def test_a_job_whose_time_was_up_timed_out(world: World) -> None:
     """It had failed: exited 129."""
-    world.telling.event({"event": "exited", "ts": "", "exit_code": 129, "reason": "timed out"})
+    world.telling.event({"event": "exited", "exit_code": 129, "reason": "timed out"})
     assert [wording.needs("t1", "failed", question) for question in world.told] == ["t1 timed out"]

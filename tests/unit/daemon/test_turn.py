@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sesh.daemon.activity.turn import Turn
+from sesh.daemon.activity.turn import Shown, Turn, Work
 from sesh.vt.pen import DEFAULT
 
 
@@ -14,13 +14,13 @@ def over(frames: list[str], monkeypatch: pytest.MonkeyPatch, *, apart: float = 0
     """Whether it is, once these rows were seen one after the other and then nothing for a while."""
     shown, now = iter(frames), [time.monotonic()]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    turn = Turn(lambda: ([(row := list(next(shown)), [DEFAULT] * len(row))], -1))
+    turn = Turn(lambda: Shown([(row := list(next(shown)), [DEFAULT] * len(row))], None))
     for head in range(1, len(frames) + 1):
         now[0] += apart
-        turn.look(head, now[0], raw=True)
+        turn.look(head, now[0])
     now[0] += 3.1
-    turn.look(len(frames), now[0], raw=True)
-    return turn.over
+    turn.look(len(frames), now[0])
+    return turn.work == Work.OVER
 
 
 @pytest.mark.parametrize(
