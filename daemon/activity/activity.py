@@ -66,6 +66,8 @@ FRESH = 1.0
 """Seconds for which a look is new enough for whoever asks."""
 _UNSEEN = (Why.OUTPUT, Why.QUIET)
 """Reasons that may cease to hold without any output."""
+_PASSED_ON = 0.02
+"""Seconds within which the kernel passes on what a program printed before it began to read."""
 _SOON = 0.01
 """Seconds until the next look at the least: a timer may be early by a rounding."""
 _INTERRUPTED = 10.0
@@ -261,7 +263,7 @@ class Activity:
         `anew`; but not while a look is due after recent output or typing."""
         old = self._standing.why in _UNSEEN and time.monotonic() - self._looked_at > FRESH
         if not self._due and (anew or (old and not self._timers.is_set("activity"))):
-            self._look()
+            self._look(again=True)
         return self._standing
 
     def dump(self) -> ActivityState:
@@ -287,8 +289,12 @@ class Activity:
 
     # -- looking
 
-    def _look(self) -> None:
-        """Looks at the session, and sets the time of the next look."""
+    def _look(self, *, again: bool = False) -> None:
+        """Looks at the session, and sets the time of the next look.
+
+        A program that has just begun to read may have printed a question that has not come yet: it is looked at `again`
+        in a moment.
+        """
         self._due = False  # first: if looking fails, the next output has it tried again
         silent = self._silent()
         if rules.streams(self._standing, self._said, silent):
@@ -296,6 +302,11 @@ class Activity:
             self._timers.set("activity", max(SETTLED - silent, _SOON), self._look)
             return
         seen = self._seen(silent)
+        asked = (self._standing.state, self._standing.question) == (State.WAITING, seen.question)
+        if self._said is None and seen.asks and not asked and not again:
+            self._due = True
+            self._timers.set("activity", _PASSED_ON, lambda: self._look(again=True))
+            return
         self.reports.left(seen.group, self._pump.log.head)
         self._heed_reports()
         if self._said is not None and not rules.holds(self._said, seen):

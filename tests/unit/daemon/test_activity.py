@@ -39,6 +39,7 @@ class World:
     descriptor = device = base = head = 0
     running = True
     line_begun = False
+    tail = b"sure? "
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -62,7 +63,7 @@ class World:
         return self.shows
 
     def bytes(self, _start: int) -> bytes:
-        return b"sure? "
+        return self.tail
 
     def look(self, *_: object) -> bool | None:
         self.looks += 1
@@ -150,6 +151,16 @@ def test_who_reads_a_line_waits(
     here.is_raw = raw
     here.passes(11)
     assert here.stands == stands
+
+
+def test_a_question_that_comes_a_moment_behind_the_read_is_told_whole(here: World) -> None:
+    """A session that printed, slept for 0.2 s and asked was told of without its question."""
+    here.runs(reads=True)
+    here.tail = b""
+    here.passes(rules.SETTLED)
+    here.tail = b"sure? "
+    here.passes(1)
+    assert (len(here.told), here.activity.standing().question) == (1, "sure?")
 
 
 def test_where_no_kernel_tells_who_reads_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
