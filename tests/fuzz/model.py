@@ -148,9 +148,16 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(session=running)
     def reload(self, session: Modelled) -> None:
-        """The daemon goes on as another image, and nobody notices."""
-        if self._alive(session):
-            assert sessions.reload(Caller(), [session.name])["reloaded"] == [session.name]
+        """The daemon goes on as another image; its clients are told to come back, and do, the leading one last."""
+        if not self._alive(session):
+            return
+        assert sessions.reload(Caller(), [session.name])["reloaded"] == [session.name]
+        for each in session.clients:
+            each.client.wait(protocol.RELOADED)
+            each.client.close()
+            columns, rows = each.size
+            each.client = self._daemons.attach(session.name, columns=columns, rows=rows)
+            each.client.wait(protocol.SCREEN)
 
     # -- clients
 
