@@ -80,8 +80,8 @@ class Display:
         self._tail, self._tail_whole = bytearray(), True
         """The newest output, and whether it is all that was shown."""
         self._half = b""
-        """The incomplete character at the end of the output of a link, held back: a terminal that is sent something
-        else behind it shows a sign in its place."""
+        """The incomplete character at the end of the output of a link, held back until its rest comes: a terminal that
+        is sent a line or another connection's output behind it shows a sign in its place."""
         self._uncover = b""
         """Bytes that remove the notice from the last row; empty if there is none."""
 
@@ -100,17 +100,6 @@ class Display:
             end = len(data) - unfinished_character(data)
             data, self._half = data[:end], data[end:]
         self._show(data, before, after)
-
-    def release(self) -> None:
-        """Show the incomplete character that was held back: its rest is not on its way."""
-        half, self._half = self._half, b""
-        if half:
-            self._show(half)
-
-    @property
-    def holding(self) -> bool:
-        """True if an incomplete character is held back."""
-        return bool(self._half)
 
     def _show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
         if self._uncover:

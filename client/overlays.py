@@ -18,9 +18,6 @@ from sesh.loop.timers import Timers
 
 _NOTICE_TIME = 3.0
 """Seconds that a notice stays, unless a key is pressed."""
-_HALF_AFTER = 0.05
-"""Seconds until the daemon is asked for the rest of a character that the display holds back: its answer comes behind
-all output, and shows the character as it is."""
 _MOST_TELLINGS = 8
 """Lines that tell of other sessions in that time."""
 _MAX_NOTICE = 4096
@@ -54,7 +51,6 @@ class Overlays:
             self._channel.measure()
             guesses = self._predictor.withdraw()
         self._display.show(data, guesses, anew=True)
-        self._await_rest()
         hint, self._hint = self._hint, None
         if hint is not None and position == 0 and not hint.shown:
             drawn = hint.begin()
@@ -79,14 +75,6 @@ class Overlays:
                 self._display.show(part, before + hint_before, hint_after)
                 before = b""
             self._display.draw(after)
-        self._await_rest()
-
-    def _await_rest(self) -> None:
-        """Have the daemon say that it has sent all, if output ends in an incomplete character and nothing follows."""
-        if self._display.holding:
-            self._timers.set("rest", _HALF_AFTER, self._channel.ask)
-        else:
-            self._timers.clear("rest")
 
     def take_back(self) -> None:
         """Remove guesses and hint: something else than output will change the screen, or nothing will."""
@@ -108,8 +96,6 @@ class Overlays:
 
     def judge(self, kind: int, payload: bytes) -> None:
         """Have the predictor handle ECHOED, MODEL or PONG, which comes behind all output so far."""
-        if kind == protocol.PONG:
-            self._display.release()
         if self._predictor is not None:
             self._display.draw(self._predictor.handle(kind, payload))
 
