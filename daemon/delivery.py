@@ -60,7 +60,7 @@ class Delivery:
             self._changed_at = now
         if screen != self._screen:
             self._shown_at = self._shown_at if shown else now
-            self._screen, self._changed, self._changed_at = screen, True, now
+            self._screen, self._changed, self._changed_at, shown = screen, True, now, True
         if self._zeros < 2:
             self._zeros, self._read_at = 0 if unread else self._zeros + 1, now
         if self._zeros < 2:

@@ -45,6 +45,7 @@ def outcome(program: Program) -> tuple[Step, float]:
         (0.0, [2.0], Step.ENTER, 2.0 + STILL),
         (0.0, [], Step.UNSHOWN, 0.04 + STALLED),
         (0.0, [5.0], Step.UNSHOWN, 0.04 + STALLED),
+        (0.0, [3.03], Step.ENTER, 3.03 + STILL),
         (1000.0, [0.1], Step.STUCK, STALLED),
     ],
     ids=[
@@ -57,6 +58,7 @@ def outcome(program: Program) -> tuple[Step, float]:
         "busy",
         "unshown",
         "late",
+        "as it is given up",
         "stuck",
     ],
 )
