@@ -12,6 +12,7 @@ from sesh.client.display import notification
 from sesh.config import in_quiet_hours
 from sesh.daemon.clients import registry
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
+from tests.support.processes import descendants
 
 Sesh = Callable[..., Result]
 
@@ -165,6 +166,8 @@ def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(ses
 def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
     hooked(home, quiet="00:00-24:00")
     needs(sesh)
+    daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
+    wait_until(lambda: len(descendants(daemon)) == 1, what="the child that reads the settings has ended")
     hooked(home)
     needs(sesh, name="late")
     assert written(home, "told") == "waiting late\n"
