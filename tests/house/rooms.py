@@ -19,7 +19,7 @@ BUDGETS = {
     "client": 3_970, "remote": 5_410, "completions": 10, "docs": 260, ".ci": 170,
     "bench": 8_270, "tests": 42_780, "tests/contract": 530, "tests/faults": 2_200, "tests/fidelity": 1_760,
     "tests/fuzz": 2_400, "tests/house": 560, "tests/remote": 7_560, "tests/support": 2_490,
-    "tests/terminal": 9_880, "tests/unit": 15_310,
+    "tests/terminal": 9_890, "tests/unit": 15_310,
 }  # fmt: skip
 """Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
 SECONDS = 240
