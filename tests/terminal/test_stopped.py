@@ -130,4 +130,4 @@ def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes
     assert stands(home) == ("waiting", "stopped", ASKED)
     sesh("--send", "work", "1")
     wait_until(lambda: stands(home)[0] == "working")
-    assert [each for each in told(sesh, home) if each[0] == "waiting"] == [("waiting", "stopped", ASKED)]
+    assert [each for each in told(sesh, home) if each[2] == ASKED] == [("waiting", "stopped", ASKED)]
