@@ -49,7 +49,7 @@ def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
 def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left_is_not(home: Home) -> None:
     """TMOUT ends a shell with code 0, and the session was gone, as if somebody had typed `exit`."""
     for name in ("idle", "left"):
-        home.sesh("--open", name, "--env", f"TMOUT={1 if name == 'idle' else 60}", "--", "bash", "--norc")
+        home.sesh("--open", name, "--env", f"TMOUT={3 if name == 'idle' else 60}", "--", "bash", "--norc")
         assert home.sesh("--run", name, "--", "echo precious").stdout == "precious\n"
     home.sesh("--send", "left", "exit", "--enter")
     wait_until(lambda: state(home, "left") == "gone")
