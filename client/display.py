@@ -179,7 +179,7 @@ class Display:
         """
         self._covered = columns, rows = self.terminal.grid()
         row = None if held else self._last_row(columns, rows)
-        self.row_lost = row is None or unfinished_character(self._tail) > 0  # the line breaks a character
+        self.row_lost = row is None
         if row is None:
             self._uncover = CLEAR
             line = overlay(text, columns, modes=not held)
@@ -211,7 +211,7 @@ class Display:
         self._finish_ledger()
         ledger, tail = self._ledger, self._tail
         whole = self._tail_whole and len(tail) <= _TAIL_SIZE
-        end = len(tail) - (ledger.unfinished or unfinished_character(tail))
+        end = len(tail) - ledger.unfinished
         if not (whole or ledger.draws_plainly) or end < 0:
             return None
         from sesh.client.last_row import Known, last_row  # loads pyte

@@ -98,12 +98,6 @@ def _runs_script(words: list[str]) -> bool:
     return False
 
 
-def reads_next(pty: Pty) -> bool:
-    """Returns whether what is typed now goes to a shell: one in the foreground, or the parent of what is there."""
-    group = pty.foreground()
-    return any(map(kind_of, (group, *map(int, identity.stat_of(group)[1:2]))))
-
-
 def foreground_name(pty: Pty) -> str:
     """The name of the program in the foreground, for people."""
     words = proc.command_of(pty.foreground())
