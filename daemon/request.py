@@ -50,4 +50,4 @@ class Request:
     def position(self, key: str) -> int | str | None:
         """A value that must be a position in the output, or a word for one. Raises UsageError."""
         value = self.words.get(key)
-        return value if value in ("head", "sent", "start") else self.integer(key)
+        return value if value in ("screen", "sent", "start") else self.integer(key)

@@ -409,8 +409,8 @@ def sought(session: Session, request: Request) -> Sought:
 def _first_position(session: Session, request: Request) -> int:
     """The position from which a client follows the output; output may not have come so far yet."""
     log, since, began = session.log, request.position("from"), request.integer("else")
-    if since == "head":
-        return log.head
+    if since == "screen":  # an answer to `logs` stands for this position, or a later one
+        return session.model.position
     if since == "sent":
         since = session.pump.sent_at
         if since is None:

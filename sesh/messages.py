@@ -70,7 +70,7 @@ _Positions = TypedDict("_Positions", {"from": int | str | None, "else": int | No
 class Words(_Positions, total=False):
     """A REQUEST beside its id and verb: the keys of all verbs, which are functions of `sesh.daemon.requests`.
 
-    `from`, `since`: a position, or `head`, `sent`, `start`; `since` of `events` is a number, of `answer` a moment.
+    `from`, `since`: a position, or `screen`, `sent`, `start`; `since` of `events` is a number, of `answer` a moment.
     `else`: the position that stands for `sent` if nothing was sent. `probe`: only say what would be done. `lasts`:
     carry it out even if the asker gives up. `keys`: they wait for no text that is on its way. `name`, `session_id`,
     `passing`, `op`, `arguments`, `asks`, `answers`, `greeting` and `pings` are the bridge's.

@@ -247,7 +247,7 @@ class LiveLog:
     def _ask(self) -> None:
         """Asks for bytes before lines, so that none is missing between the two."""
         self._early, self._held, self._carried, self._over = [], 0, bytearray(), False
-        words: Words = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
+        words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
             asked += wire.asking(
