@@ -8,33 +8,45 @@ import sys
 import pytest
 
 from sesh import protocol
+from sesh.daemon.screen.model import Model
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
 
 FLOOD = r'read go; yes "$(printf "%0120d\033[K" 0)" | head -n 20000; seq 1 3000; : >done; exec cat'
 """More than the emulator may be behind, in a form that takes no short cut."""
+LARGEST = 2 << 20
 
 
 @pytest.fixture
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The emulator may be behind by a quarter of what it usually may, and comes on in no lull."""
+def halt(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The emulator may be behind by a quarter of its usual limit, and rests while the file of this name exists."""
     for name in ("pty.output_log.LARGEST", "screen.model.LARGEST"):
-        monkeypatch.setattr(f"sesh.daemon.{name}", 2 << 20)
+        monkeypatch.setattr(f"sesh.daemon.{name}", LARGEST)
     monkeypatch.setattr("sesh.daemon.screen.model.BURST", 3 << 19)
     monkeypatch.setattr("sesh.daemon.screen.model.LULL", 1000.0)
+    step, path = Model.step, f"{home.path}/halt"
+    monkeypatch.setattr(Model, "step", lambda model, end=None: os.path.exists(path) or step(model, end))
+    return path
 
 
-@pytest.mark.usefixtures("narrow")
-def test_what_the_emulator_is_far_behind_waits_and_is_not_lost(daemons: Daemons, home: Home) -> None:
-    """The program waits for the emulator."""
+def test_the_program_waits_for_an_emulator_that_is_far_behind_and_nothing_is_lost(
+    daemons: Daemons, home: Home, halt: str
+) -> None:
+    def position() -> int:
+        return int(daemons.ask("work", "status")["session"]["position"])
+
     pid = daemons.quiet("work", FLOOD, directory=home.path, persist=False)
-    begun = daemons.ask("work", "status")["session"]["position"]
+    begun = position()
+    open(halt, "w").close()
     daemons.ask("work", "send", b"\n")
+    wait_until(lambda: begun + LARGEST <= position() == position(), what="the program waits")
+    assert position() <= begun + LARGEST + (64 << 10)
+    os.unlink(halt)
     wait_until(lambda: os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
     daemons.wait_for("work", "\n3000", timeout=60)  # asked before the flood's last bytes it would not wait for them
     assert daemons.show("work", "logs", lines=3001).split("\n") == [f"{0:0120}", *map(str, range(1, 3001)), ""]
     size = 20_000 * (120 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
-    assert daemons.ask("work", "status")["session"]["position"] == begun + size
+    assert position() == begun + size
     assert resident(pid) < 60 << 20
 
 

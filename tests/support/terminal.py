@@ -19,6 +19,7 @@ from tests.support.glass import Glass
 from tests.support.waiting import PATIENCE, Value, wait_until
 
 _TICK = 0.02
+_QUIET_TICKS = 50
 
 
 class Terminal:
@@ -172,9 +173,9 @@ class Terminal:
             self.termios()
             os.close(self._line)
             self._line = -1
-            deadline = time.monotonic() + 1
-            while not self._over and time.monotonic() < deadline:
-                self.pump(_TICK)
+            quiet = 0  # something else of the program may hold the other side
+            while not self._over and quiet < _QUIET_TICKS:
+                quiet = 0 if self.pump(_TICK) else quiet + 1
         return self._process.wait()
 
     def ended(self) -> bool:
