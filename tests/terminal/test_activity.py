@@ -76,8 +76,8 @@ def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home) ->
     becomes(home, "waiting", "tty-read", "name?")
     for key in "Adelaide":
         sesh("--send", "work", key)
-    sesh("--wait", "work", "--for", "name\\? Adelaide$", "--since-start", "--timeout", "10")
-    assert sesh("--wait", "work", "--waiting", "--timeout", "10").stdout == "waiting: name?\n"
+    sesh("--wait", "work", "--for", "name\\? Adelaide$", "--since-start", "--timeout", "30")
+    assert sesh("--wait", "work", "--waiting", "--timeout", "30").stdout == "waiting: name?\n"
     process = home.start("--events", "work", "--since", "0", "--json")
     wait_until(lambda: processes.connected(process.pid))
     sesh("--kill", "work")

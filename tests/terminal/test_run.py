@@ -264,7 +264,7 @@ def test_the_history_of_zsh_holds_one_line_of_ours_at_most(home: Home) -> None:
 
 def test_a_session_without_a_shell_is_busy_at_once(home: Home) -> None:
     assert home.sesh("--open", "t", "--", "sh", "-c", "sleep 60; true").code == 0
-    assert home.sesh("--run", "t", "--timeout", "10", "--json", "--", "true").json()["error"]["code"] == "busy"
+    assert home.sesh("--run", "t", "--timeout", "30", "--json", "--", "true").json()["error"]["code"] == "busy"
 
 
 def test_the_history_shows_the_first_of_several_lines_and_json_all(home: Home) -> None:

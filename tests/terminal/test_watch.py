@@ -171,7 +171,7 @@ def test_a_key_answers_no_question_that_came_after_the_picture(terminal: Open, s
     opened.wait_for(re.compile(r"> job +\d+s  Keep a copy\?"))
     opened.signal(signal.SIGSTOP)
     home.write("next", "")
-    assert sesh("--wait", "job", "--for", "DELETE ALL", "--since-start", "--timeout", "10").code == 0
+    assert sesh("--wait", "job", "--for", "DELETE ALL", "--since-start", "--timeout", "30").code == 0
     opened.type("y")
     opened.signal(signal.SIGCONT)
     opened.wait_for(re.compile(r"job asks nothing now|job is waiting, but asks"))
