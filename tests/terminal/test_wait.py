@@ -23,20 +23,20 @@ def typed(sesh: Sesh, text: str) -> int:
 def work(sesh: Sesh) -> None:
     """A shell at its first prompt."""
     assert sesh("--open", "work").code == 0
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
 
 
 @pytest.mark.usefixtures("work")
 def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Home) -> None:
     typed(sesh, "sleep 0.3; touch ended")
-    done = sesh("--wait", "work", "--prompt", "--timeout", "15", "--json")
+    done = sesh("--wait", "work", "--prompt", "--timeout", "30", "--json")
     assert os.path.exists(f"{home.path}/ended")
     answer = done.json()
     assert done.code == 0
     assert (answer["session"], answer["host"], answer["met"], answer["match"], answer["exit_code"]) == (
         "work", None, "prompt", None, None,
     )  # fmt: skip
-    assert sesh("--wait", "work", "--prompt", "--timeout", "5").code == 0  # it counts from the --send, long ago
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0  # it counts from the --send, long ago
 
 
 @pytest.mark.needs("fish", "dash")
@@ -44,7 +44,7 @@ def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Ho
 def test_keys_that_print_nothing_leave_the_prompt_met(sesh: Sesh, shell: str) -> None:
     """After an Escape at an idle prompt a wait for it never ended."""
     sesh("--open", "work", "--", *shell.split())
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
     for key in ("Escape", "C-l", "C-u"):
         sesh("--send", "work", "--key", key)
         assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n", key
@@ -103,17 +103,17 @@ def test_text_counts_from_the_last_send_or_from_a_position(sesh: Sesh) -> None:
     typed(sesh, "echo sec''ond")
     assert sesh("--wait", "work", "--for", "^second$", "--timeout", "30").code == 0
     assert sesh("--wait", "work", "--for", "^first$", "--timeout", "0.3").code == 124
-    found = sesh("--wait", "work", "--for", "^first$", "--from", str(first), "--timeout", "5", "--json").json()
+    found = sesh("--wait", "work", "--for", "^first$", "--from", str(first), "--timeout", "30", "--json").json()
     assert found["match"] == "first"
     behind = str(found["position"])
     assert sesh("--wait", "work", "--for", "^first$", "--from", behind, "--timeout", "0.3").code == 124
-    assert sesh("--wait", "work", "--for", "^first$", "--since-start", "--timeout", "5").code == 0
+    assert sesh("--wait", "work", "--for", "^first$", "--since-start", "--timeout", "30").code == 0
 
 
 @pytest.mark.usefixtures("work")
 def test_what_scrolled_off_long_ago_is_found_since_the_start(sesh: Sesh) -> None:
     typed(sesh, "echo nee''dle; seq 9000; seq 100000 100200")
-    sesh("--wait", "work", "--prompt", "--timeout", "20")
+    sesh("--wait", "work", "--prompt", "--timeout", "30")
     done = sesh("--wait", "work", "--for", "^needle$", "--since-start", "--timeout", "30")
     assert done.stdout == "for: needle\n"
 
@@ -121,7 +121,7 @@ def test_what_scrolled_off_long_ago_is_found_since_the_start(sesh: Sesh) -> None
 @pytest.mark.usefixtures("work")
 def test_of_several_conditions_the_answer_says_which(sesh: Sesh) -> None:
     typed(sesh, "sleep 0.2; echo o''ne; sleep 30")
-    several = ("--wait", "work", "--exit", "--prompt", "--for", "^one$", "--idle", "1", "--timeout", "20")
+    several = ("--wait", "work", "--exit", "--prompt", "--for", "^one$", "--idle", "1", "--timeout", "30")
     assert sesh(*several).stdout == "for: one\n"
     assert sesh("--wait", "work", "--exit", "--prompt", "--for", "^two$", "--idle", "0.3").stdout == "idle\n"
     sesh("--send", "work", "--key", "C-c")
