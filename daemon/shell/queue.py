@@ -17,7 +17,7 @@ from sesh import proc
 from sesh.about import SESH
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell import shells
+from sesh.daemon.shell import prompt, shells
 from sesh.daemon.shell.history import History
 from sesh.daemon.shell.marks import MarkFilter
 from sesh.daemon.shell.run import Begin, Run, State
@@ -25,19 +25,14 @@ from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import Wrapper, shown, source
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
-from sesh.moments import STEADY
 from sesh.stored import Facts
 
 MAX_RUNS = 100
 """Runs that may wait."""
 BEGIN_TIMEOUT = 3.0
 """Seconds for a shell to begin with the typed line."""
-PASSING = 0.3
-"""Seconds for which another program may be in the foreground, as a prompt's own commands are."""
-FIRST_PROMPT = 15.0
-"""Seconds for a new session's first prompt."""
-NEXT_PROMPT = 3.0
-"""Seconds for a shell that is in the foreground to come to its prompt."""
+NEXT_LOOK = 0.005
+"""Seconds until the next look for a shell at its prompt."""
 QUIET = 0.3
 """Seconds of silence after which a shell at its prompt has ended the command."""
 SETTLED = 0.1
@@ -110,14 +105,10 @@ class RunQueue:
         """Carry out Ctrl-C of a client: its command gets SIGINT (then return True), or does not begin."""
         sent = False
         for run in [run for run in self.every() if run.connection is connection]:
-            error = Interrupted("interrupted before the command began")
-            if run.state < State.TYPED:
-                self._refuse(run, error)
-            elif self._pump.pty is not None:
-                sent = True
+            if run.state >= State.TYPED and self._pump.pty is not None:
                 self._pump.pty.signal_foreground(signal.SIGINT)
-                if run.state == State.TYPED:
-                    self._withdraw(run, error)
+                sent = True
+            self._give_up(run, Interrupted("interrupted before the command began"))
         return sent
 
     def key_pressed(self) -> None:
@@ -125,17 +116,22 @@ class RunQueue:
         run = self.active
         if run is not None and run.state == State.TYPED:
             message = f"someone typed in {self.name} before the command began; it did not run"
-            self._withdraw(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
+            self._give_up(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def _time_out(self, run: Run) -> None:
         """Answer a client whose time is over; a command that runs goes on."""
-        if run.state < State.TYPED:
-            self._refuse(run, TimedOut(f"{self.name} stayed busy until the timeout; the command did not run"))
-        elif run.state == State.TYPED:
-            message = f"the shell in {self.name} did not begin until the timeout; the command did not run"
-            self._withdraw(run, TimedOut(message))
-        elif run.state >= State.BEGUN:
+        if run.state >= State.BEGUN:
             run.answer(run.result(None, timed_out=True))
+        else:
+            message = f"no shell in {self.name} began with the command until the timeout; it did not run"
+            self._give_up(run, TimedOut(message))
+
+    def _give_up(self, run: Run, error: SeshError) -> None:
+        """Answer a command that has not begun with an error, and keep it from beginning."""
+        if run.state < State.TYPED:
+            self._refuse(run, error)
+        elif run.state == State.TYPED:
+            self._withdraw(run, error)
 
     # -- what others ask
 
@@ -157,8 +153,8 @@ class RunQueue:
         run = self.active
         self._pump.show(self._marks.finish())
         if run is not None and run.state >= State.BEGUN:
-            self._finish(run, code, reason)
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
+            self._finish(run, code, reason)
         for run in self.every():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
         self._timers.clear("run")
@@ -189,12 +185,8 @@ class RunQueue:
             return self._begin(run, run.shell)
         if ours and letter == "C" and run.state == State.BEGUN:
             self._command_begun(run)
-        elif letter == "E" and run.state >= State.BEGUN:
-            # A command that became the session's shell may have started the shell that now ends: then E is of that one.
-            if ours and run.error is not None:
-                self._refuse(run, run.error)
-            elif ours or not shells.alive(run.shell.pid):
-                self._finish(run, code)
+        elif letter == "E" and run.state >= State.BEGUN and (ours or not shells.alive(run.shell.pid)):
+            self._finish(run, code)  # if it is not ours, it is of the command that had started the shell which ends now
         return b""
 
     def _begin(self, run: Run, shell: Shell) -> bytes:
@@ -241,7 +233,7 @@ class RunQueue:
                 raise
         elif run.state == State.TYPED:
             not_read = Busy(f"what reads in {self.name} is not a shell at its prompt; use --send")
-            self._withdraw(run, shells.output_stopped(self._pump.pty, self.name) or not_read)
+            self._withdraw(run, prompt.output_stopped(self._pump.pty, self.name) or not_read)
         elif run.state == State.WITHDRAWN:
             self._not_begun(run)
         else:
@@ -249,34 +241,13 @@ class RunQueue:
 
     def _type_when_ready(self, run: Run) -> None:
         """Type the run's line if a shell waits for one. Raise Busy if there will be none soon."""
-        pump, pty = self._pump, self._pump.pty
-        if pty is None or not pump.running:
-            raise Refused(f"the program of {self.name} has ended")
-        drained = not pump.take()
-        if drained and (stopped := shells.output_stopped(pty, self.name)) is not None:
-            raise stopped
-        shell = shells.foreground(pty)
-        if shell is not None:
-            shells.check_runs(shell, self.name)
-        if shell is None or not shell.ready or not drained or pump.input:
-            if (waited := time.monotonic() - run.since) > self._patience(shell):
-                program = shells.foreground_name(pty)
-                raise Busy(f"{program} is running in {self.name}; wait for it to end, or use --send")
-            self._timers.set("run", 0.002 if waited < 0.1 else 0.02, self.step)
-        elif pump.line_begun:
-            hint = f"enter it, or clear it: {SESH} --send {self.name} --key C-c"
-            raise Busy(f"there is an unfinished line at the prompt of {self.name}", hint=hint)
+        shell = prompt.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
+        if shell is None:
+            self._timers.set("run", NEXT_LOOK, self.step)
         elif run.connection is not None and run.connection.begin(run.request):
             self._type(run, shell)
         else:
             self._leave(run)  # unanswered: a client with a key that comes back asks again
-
-    def _patience(self, shell: Shell | None) -> float:
-        """Return the seconds to wait for the shell in the foreground to come to its prompt, or for another program."""
-        fresh = self._pump.typed_line.group is None and STEADY.now() - self._facts["created"] <= FIRST_PROMPT
-        if fresh and (shell is not None or shells.kind_of(int(self._facts["pid"]))):
-            return FIRST_PROMPT  # it has not come to its first prompt, and nobody has typed
-        return NEXT_PROMPT if shell is not None else PASSING
 
     def _type(self, run: Run, shell: Shell) -> None:
         """Type the line that has the shell read the run's files. Raise Refused."""
@@ -306,19 +277,16 @@ class RunQueue:
 
     def _not_begun(self, run: Run) -> None:
         """Clear the line that the shell has not read; try once more if that was busy, else answer with the error."""
-        error, pty = run.error or daemon_failed(), self._pump.pty
+        error, run.error = run.error or daemon_failed(), None
         self._pump.show(self._marks.release())
-        again = isinstance(error, Busy) and run.attempts == 1
-        if shells.output_stopped(pty, self.name) is not None:
-            again = False  # Ctrl-C would let the output go on; the line does nothing without the files
-        elif not isinstance(error, Interrupted):
+        stopped = prompt.output_stopped(self._pump.pty, self.name) is not None
+        if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would let stopped output go on
             self._pump.type("run", b"\x03")
-        if not again:
+        if stopped or not isinstance(error, Busy) or run.attempts > 1:
             self._refuse(run, error)
-            return
-        run.error = None
-        run.become(State.DUE)
-        self._timers.set("run", QUIET, self.step)
+        else:
+            run.become(State.DUE)
+            self._timers.set("run", QUIET, self.step)
 
     def _look_for_end(self, run: Run) -> None:
         """Look whether a shell is back at its prompt and silent; the longer the command runs, the less often."""
@@ -327,29 +295,20 @@ class RunQueue:
         if pump.pty is None or run.shell is None or now - max(run.since, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
-        if shell is not None and shell.ready and not pump.take() and run is self.active:
-            self._returned(run, run.shell, shell)
-
-    def _returned(self, run: Run, began: Shell, shell: Shell) -> None:
-        """Handle a shell at its prompt without mark E from the one that began the command."""
-        code: int | None = None
-        if (shell.pid, shell.kind) == (began.pid, began.kind):
-            if shell.kind in (shells.ZSH, shells.FISH):
-                return  # these always print mark E: what reads is a builtin of the command
-            if self._interrupted():
-                code = ExitCode.INTERRUPTED
-        elif shells.alive(began.pid):
-            code = 0  # the command has started this shell
-        run.output.end_line()  # that was the prompt
-        if run.error is not None:
-            self._refuse(run, run.error)
-        else:
+        if shell is None or not shell.ready or pump.take() or run is not self.active:
+            return
+        ended, code = prompt.end_without_mark(run.shell, shell, interrupted=self._interrupted())
+        if ended:
+            run.output.end_line()  # the last one is the prompt
             self._finish(run, code)
 
     # -- the end of a run
 
     def _finish(self, run: Run, code: int | None, reason: str = "") -> None:
         """End a run; `code` is None if it is unknown, `reason` that of the session's end with it."""
+        if run.error is not None:  # the shell came too late for the inner file
+            self._refuse(run, run.error)
+            return
         facts, begin = run.result(code, reason=reason), run.begin
         self._finished = (time.monotonic(), code)
         if begin is not None:

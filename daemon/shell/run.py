@@ -21,20 +21,14 @@ MAX_UNREAD = 4 << 20
 
 
 class State(IntEnum):
-    """The states of a run, in their order. From WITHDRAWN it may become DUE once more."""
+    """The states of a run, in their order; WITHDRAWN may become DUE once more."""
 
-    QUEUED = 0
-    """Others come first."""
-    DUE = 1
-    """Its turn has come; there is to be a shell at its prompt."""
-    TYPED = 2
-    """The line that has a shell read its files was typed."""
-    WITHDRAWN = 3
-    """The files were removed before the shell had begun; a mark that it wrote before may be on its way."""
-    BEGUN = 4
-    """The shell reads the outer file (mark B)."""
-    RUNNING = 5
-    """The command runs (mark C); its output is streamed."""
+    QUEUED = 0  # others come first
+    DUE = 1  # its turn has come; there is to be a shell at its prompt
+    TYPED = 2  # the line that has a shell read its files is typed
+    WITHDRAWN = 3  # its files were removed before the shell had begun; a mark may be on its way
+    BEGUN = 4  # the shell reads the outer file (mark B)
+    RUNNING = 5  # the command runs (mark C); its output is streamed
     DONE = 6
 
 

@@ -62,14 +62,6 @@ def check_runs(shell: Shell, name: str) -> None:
         raise Refused(f"--run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
 
 
-def output_stopped(pty: Pty | None, name: str) -> Busy | None:
-    """Return the error for a session whose output is stopped, None for any other."""
-    if pty is None or not pty.output_stopped():
-        return None
-    hint = f"let it go on (Ctrl-Q): {SESH} --send {name} --key C-q"
-    return Busy(f"the output of {name} is stopped (Ctrl-S)", hint=hint)
-
-
 def _in_foreground(pty: Pty) -> tuple[int, str]:
     """The pid of the leader of the foreground group, and its kind, empty for another program."""
     pid = pty.foreground()
