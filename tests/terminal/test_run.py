@@ -115,6 +115,14 @@ def test_ctrl_c_of_the_caller_interrupts_the_command(home: Home, shell: str) -> 
     assert ran(home, "echo after") == (0, "after\n")
 
 
+@pytest.mark.parametrize("shell", ["bash", "dash"], indirect=True)
+def test_an_end_that_the_shell_does_not_report_is_unknown_and_the_next_command_runs(home: Home, shell: str) -> None:
+    done = home.sesh("--run", "t", "--", "echo begun; kill -INT $$; echo never")
+    assert (done.code, done.stdout.split()) == (255, ["begun"]), shell
+    assert ran(home, "echo after") == (0, "after\n")
+    assert [row["exit_code"] for row in home.sesh("--history", "t", "--json").json()] == [None, 0]
+
+
 def test_another_program_in_front_is_busy_and_what_was_refused_has_no_number(home: Home) -> None:
     opened(home, "bash", prompt="ready> ")
     assert home.sesh("--send", "t", "sleep 30", "--enter").code == 0
