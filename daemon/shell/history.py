@@ -17,7 +17,7 @@ from typing import Any
 from sesh import proc
 from sesh.about import SESH
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell.run import Run, State
+from sesh.daemon.shell.run import Run
 from sesh.errors import NotFound, SeshError, rebuild
 from sesh.schema import RunFacts
 from sesh.stored import Facts
@@ -111,8 +111,8 @@ class History:
                 self._entries[index] = (entry, b"")
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
-        """Remembers the first answer to a command that has a key. One that did not begin gives its number back."""
-        if run.state < State.BEGUN and run.number == self.count:
+        """Remembers the first answer to a command that has a key. One that was never typed gives its number back."""
+        if run.wrapper is None and run.number == self.count:
             self.count -= 1
         if run.key and all(key != run.key for key, _, _ in self._answers):
             self._answers.append((run.key, run.number, answer))

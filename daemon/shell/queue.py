@@ -152,7 +152,7 @@ class RunQueue:
         """End the command under way, as the session's program has ended, and refuse the others."""
         run = self.active
         self._pump.show(self._marks.finish())
-        if run is not None and run.state >= State.BEGUN:
+        if run is not None and run.state >= State.BEGUN and run.error is None:
             self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
         for run in self.every():

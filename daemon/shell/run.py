@@ -149,4 +149,5 @@ class RunOutput(OutputLog):
     def end_line(self) -> None:
         """Drop the line that has no end yet."""
         self._return = b""
-        self.restore(self.base, self.bytes(self.base).rpartition(b"\n")[0] + b"\n")
+        output = self.bytes(self.base)
+        self.restore(self.base, output[: output.rfind(b"\n") + 1])

@@ -53,6 +53,7 @@ def test_ctrl_s_is_said_by_all_who_look_after_a_reload_too_and_ctrl_q_ends_it(
         assert "Ctrl-S" in home.sesh(*words).stdout
     assert "C-q" in home.sesh("--run", "t", "--", "echo", "no").stderr
     assert code_of(home, "echo", "no") == "busy"
+    assert home.sesh("--send", "t", "no", "--question", ".").code == 1
     assert home.sesh("--wait", "t", "--prompt", "--timeout", "0.5").code == 124
     assert home.sesh("--reload", "t").code == 0
     assert (stopped(home), code_of(home, "true")) == (True, "busy")
