@@ -45,7 +45,7 @@ __sesh_preexec() {
   fi
   if [[ $text =~ ^[[:space:]]*[0-9]+\*?\ \ (.*)$ ]]; then text=${BASH_REMATCH[1]}; else text=; fi
   case $text in
-    ''|' '*|'\. '*'.run') printf '\e]133;C\a'; return ;;
+    ''|' '*|'\[ -e '*'.run') printf '\e]133;C\a'; return ;;
   esac
   text=${text:0:4096}
   text=${text//%/%25} text=${text//;/%3B} text=${text//$'\n'/%0A} text=${text//$'\t'/%09}

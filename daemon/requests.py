@@ -437,17 +437,15 @@ def run(daemon: Requests, request: Request) -> None:
     command = request.data.decode("utf-8", "surrogateescape").split("\0")
     wait, key = request.words.get("wait") is not False, request.text("key")
     timeout, since = request.seconds("timeout"), request.integer("since")
-    asked = Run(command, request.connection, request.number, wait=wait, key=key)
-    asked.follows = since if wait else None
+    asked = Run(command, request.connection, request.number, wait=wait, key=key, sent=since if wait else None)
     session.get_runs().add(asked, timeout)
 
 
 @_request
 def run_interrupt(daemon: Requests, request: Request) -> None:
     """Interrupts the commands that this connection waits for."""
-    if daemon.session.runs is not None:
+    if daemon.session.runs is not None and daemon.session.runs.interrupt(request.connection):
         daemon.session.activity.interrupted()
-        daemon.session.runs.interrupt(request.connection)
     request.respond()
 
 

@@ -325,7 +325,14 @@ class Session:
     def get_runs(self) -> RunQueue:
         """The commands for the live shell."""
         if self.runs is None:
-            self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit)
+            self.runs = RunQueue(
+                self.facts,
+                self.pump,
+                self.timers,
+                self.get_history(),
+                self.emit,
+                lambda: self.activity.was_interrupted,
+            )
         return self.runs
 
     def get_marks(self) -> CommandMarks:

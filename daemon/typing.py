@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sesh import platform, proc, protocol, wording
 from sesh.about import SESH
+from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
@@ -307,6 +308,8 @@ class Typing:
             # What it asked before is answered, or something came after it.
             state = "working" if standing.state == "waiting" else standing.state
             raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")
+        if standing.why == Why.XOFF:  # that is no question of the program's
+            raise Refused(f"the output of {name} is stopped (Ctrl-S): what it asks is not seen; nothing was typed")
         began = standing.as_json()["since"]
         words = f'"{standing.question}"' if standing.question else "something without words"
         if "question" in request.words and request.text("question") != standing.question:

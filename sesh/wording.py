@@ -85,10 +85,15 @@ def state(session: Summary) -> str:
     return "detached" if not clients else "attached" if clients == 1 else f"attached {clients}"
 
 
+OUTPUT_STOPPED = "stopped (Ctrl-S)"
+_REASONS = {"quiet": "quiet", "xoff": OUTPUT_STOPPED}
+"""The reasons that say more than the state, in words."""
+
+
 def activity(session: Summary) -> str:
-    """The activity of a session in a word: working, waiting, idle, done, failed; quiet if no more is known."""
+    """The activity of a session: working, waiting, idle, done, failed, or its reason where that says more."""
     standing = session.get("activity")
-    return plain("quiet" if standing.get("why") == "quiet" else standing["state"]) if standing else ""
+    return plain(_REASONS.get(standing.get("why") or "", standing["state"])) if standing else ""
 
 
 def ended_badly(session: Summary) -> bool:

@@ -64,7 +64,7 @@ class Keys:
 
 FRESH = 1.0
 """Seconds for which a look is new enough for whoever asks."""
-_UNSEEN = (Why.OUTPUT, Why.QUIET)
+_UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)
 """Reasons that may cease to hold without any output."""
 _PASSED_ON = 0.02
 """Seconds within which the kernel passes on what a program printed before it began to read."""
@@ -143,6 +143,11 @@ class Activity:
     def interrupted(self) -> None:
         """Notes that a person has sent SIGINT by sesh."""
         self._keys.interrupted = time.monotonic()
+
+    @property
+    def was_interrupted(self) -> bool:
+        """True if Ctrl-C was the last key, or sesh has sent SIGINT, and no command has begun since."""
+        return self._keys.interrupted is not None
 
     @property
     def ends_by_interrupt(self) -> bool:
@@ -346,6 +351,9 @@ class Activity:
         if pty is None or not group:
             return seen
         seen.group, raw = group, pty.raw()
+        if pty.output_stopped():
+            seen.xoff, seen.question = True, rules.OUTPUT_STOPPED
+            return seen
         prompt, seen.begun = self._stands_at_prompt(pty, group, raw=raw), bool(self._marks.begun)
         if prompt and group != self._marks.begun:
             seen.prompt = True

@@ -34,11 +34,13 @@ class State(Word):
 class Why(Word):
     """The reason of a state, the most trusted first.
 
-    The program has said it; it reads a line of this terminal; its screen showed that it worked, and changes no more
-    (see `turn`); a shell reads a command line; it has printed in the last seconds, or has not; it has ended.
+    The program has said it; its output is stopped, as by Ctrl-S; it reads a line of this terminal; its screen showed
+    that it worked, and changes no more (see `turn`); a shell reads a command line; it has printed in the last seconds,
+    or has not; it has ended.
     """
 
     HOOK = "hook"
+    XOFF = "xoff"
     READ = "tty-read"
     STOPPED = "stopped"
     PROMPT = "prompt"
@@ -64,6 +66,8 @@ LOOKS = (SETTLED, 0.5, 1.0, 2.0, 3.0, 4.5, 7.0, 10.0)
 QUIET_AFTER = LOOKS[-1]
 MAX_QUESTION = 200
 """Characters of a question."""
+OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"
+"""What a session waits for whose terminal takes no output."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,14 @@ class Said:
 class Seen:
     """One look at a session, of which the looker sets what it has seen.
 
-    `silent`: seconds since the program showed something, or was typed to. `group`: who has the terminal. `prompt`: it
-    is a shell that waits for a command line. `asks`: it waits for a line, or for a secret. `stopped`: its turn is over.
-    `begun`: its shell has said that a command began.
+    `silent`: seconds since the program showed something, or was typed to. `group`: who has the terminal. `xoff`: that
+    takes no output. `prompt`: it is a shell that waits for a command line. `asks`: it waits for a line, or for a
+    secret. `stopped`: its turn is over. `begun`: its shell has said that a command began.
     """
 
     silent: float
     group: int = 0
+    xoff: bool = False
     prompt: bool = False
     asks: bool = False
     stopped: bool = False
@@ -136,7 +141,7 @@ def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answer
     `since` goes on if it stood so before, with the same question, and nobody has answered that meanwhile.
     """
     kind, began = "", now - seen.silent
-    if said is not None:
+    if said is not None and not (seen.xoff and said.state == State.WORKING):
         state, why, question, kind, began = said.state, Why.HOOK, said.question, said.kind, said.since
     else:
         state, why = _seen_state(seen)
@@ -148,6 +153,8 @@ def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answer
 
 
 def _seen_state(seen: Seen) -> tuple[State, Why]:
+    if seen.xoff:
+        return State.WAITING, Why.XOFF
     if seen.prompt:
         return State.IDLE, Why.PROMPT
     if seen.asks:

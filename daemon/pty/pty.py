@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import termios
 from errno import EAGAIN
 from fcntl import ioctl
@@ -29,6 +30,8 @@ _FULL = 2048
 """Bytes of a read below which nothing is left: the kernel hands a pty's output over in pieces of some 4 KB."""
 TURN = 1 << 16
 """Bytes read from the pty in one turn of the loop."""
+_WRITE_TIME = 10
+"""Milliseconds within which output of a write that has begun can be read."""
 _INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
 """Indexes into the list that `tcgetattr` returns."""
 
@@ -109,6 +112,18 @@ class Pty:
         """ECHO and ICANON, as ECHOED carries them; 0 if the terminal is gone."""
         flags = self._modes(_LOCAL_FLAGS)
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
+
+    def output_stopped(self) -> bool:
+        """Tell whether output is stopped, as by Ctrl-S: the terminal takes none, and there is none to read.
+
+        A program that is in the middle of a write keeps the terminal from taking more, too; but then output comes.
+        """
+        if min(self.descriptor, self._slave) < 0:
+            return False
+        ready = select.poll()
+        ready.register(self._slave, select.POLLOUT)
+        ready.register(self.descriptor, select.POLLIN)
+        return not ready.poll(_WRITE_TIME)
 
     def unread(self) -> int:
         """Bytes that were typed and that the program has not read: at most 4,095, and 0 for a moment after a write."""

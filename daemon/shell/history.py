@@ -17,7 +17,7 @@ from typing import Any
 from sesh import proc
 from sesh.about import SESH
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell.run import WAITING, Run
+from sesh.daemon.shell.run import Run
 from sesh.errors import NotFound, SeshError, rebuild
 from sesh.schema import RunFacts
 from sesh.stored import Facts
@@ -111,8 +111,8 @@ class History:
                 self._entries[index] = (entry, b"")
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
-        """Remembers the first answer to a command that has a key. One that did not begin gives its number back."""
-        if run.state == WAITING and run.number == self.count:
+        """Remembers the first answer to a command that has a key. One that was never typed gives its number back."""
+        if run.wrapper is None and run.number == self.count:
             self.count -= 1
         if run.key and all(key != run.key for key, _, _ in self._answers):
             self._answers.append((run.key, run.number, answer))
@@ -127,7 +127,7 @@ class History:
             return True
         rows = ((entry["output_bytes"], output) for entry, output in self._entries if entry["n"] == number)
         size, output = next(rows, (0, b""))
-        first, since = size - len(output), run.follows or 0
+        first, since = size - len(output), run.sent or 0
         if first > since:
             answer = {**answer, "truncated": True}
         run.connection.respond(run.request, output[max(0, since - first) :], **answer)

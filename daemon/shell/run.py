@@ -1,85 +1,116 @@
-"""One command of `--run`: its state, and its output so far.
-
-`LiveOutput` sends that output while the command still runs: only whole lines, and only those that came before the shell
-was last seen away from its prompt. So neither a prompt nor a trace of the wrapper can be among them. The rest comes
-with the answer.
-"""
+"""One command of `--run`: its state, its output, and the connection that waits for it."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from enum import IntEnum
 
 from sesh import protocol
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.pty.pty import Pty
 from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import Wrapper
-from sesh.errors import SeshError
+from sesh.errors import ExitCode, SeshError
 from sesh.schema import RunFacts
 
-WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
-"""The states of a run, which waits for: its turn and the prompt; the shell; the command's end; its code; nothing."""
-_READLINE = b"\x1b[?2004h"
-"""The output of bash before its prompt, and of zsh behind it."""
 MAX_OUTPUT = 32 << 20
 """Bytes of a command's output that are kept, the last ones."""
+MAX_UNREAD = 4 << 20
+"""Bytes that a client may leave unread before it is sent no more."""
+
+
+class State(IntEnum):
+    """The states of a run, in their order; WITHDRAWN may become DUE once more."""
+
+    QUEUED = 0  # others come first
+    DUE = 1  # its turn has come; there is to be a shell at its prompt
+    TYPED = 2  # the line that has a shell read its files is typed
+    WITHDRAWN = 3  # its files were removed before the shell had begun; a mark may be on its way
+    BEGUN = 4  # the shell reads the outer file (mark B)
+    RUNNING = 5  # the command runs (mark C); its output is streamed
+    DONE = 6
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The begin of a command: monotonic time, seconds since 1970, and the shell's directory."""
+
+    at: float
+    started: float
+    cwd: str
 
 
 class Run:
     """A command, its state, and the connection that waits for it (None if none does)."""
 
-    def __init__(self, words: list[str], connection: Connection | None, request: int, *, wait: bool, key: str) -> None:
+    def __init__(
+        self,
+        words: list[str],
+        connection: Connection | None,
+        request: int,
+        *,
+        wait: bool,
+        key: str,
+        sent: int | None = None,
+    ) -> None:
         self.words, self.connection, self.request, self.wait = words, connection, request, wait
         self.key = key
         """The name by which a client that reconnects finds the run."""
-        self.follows: int | None = None
-        """Bytes of the output that the client has already; None if it wants all of it at the end."""
-        self.number = 0
-        self.state = WAITING
-        self.token = ""
-        self.attempts = 0
-        self.requested_at = time.monotonic()
-        self.turn_at = 0.0
-        """The time at which its turn came (monotonic)."""
-        self.typed_at = self.began_at = 0.0
-        self.started = 0.0
-        """Seconds since 1970."""
-        self.duration: float | None = None
-        self.cwd = ""
+        self.sent = sent
+        """Bytes of the output that the client has; None if it wants all of it at the end."""
+        self.number = self.attempts = 0
+        self.become(State.QUEUED)
         self.shell: Shell | None = None
         self.wrapper: Wrapper | None = None
-        self.interrupted = False
-        self.withdrawn: SeshError | None = None
-        """The error to answer with, if the shell turns out not to have begun before its files were removed."""
-        self.nested_at = 0.0
-        """The time at which another shell was first seen at its prompt (monotonic); 0 for none."""
+        self.error: SeshError | None = None
+        """The answer if the command turns out not to have begun before its files were removed."""
+        self.begin: Begin | None = None
         self.output = RunOutput()
-        self.live: LiveOutput | None = None
-        """Sends the output while the command runs, if that was requested."""
+
+    def become(self, state: State) -> None:
+        """Set the state, and the time since when it is that (monotonic)."""
+        self.state, self.since = state, time.monotonic()
 
     def remove_files(self) -> None:
-        """Removes the files that the shell sources, if there are any."""
+        """Remove the files that the shell sources, if there are any."""
         if self.wrapper is not None:
             self.wrapper.remove()
 
-    def answer(self, code: int | None, *, ended: bool = True, reason: str = "") -> None:
-        """Sends its client, if one waits, the output that it does not have yet, and the result."""
+    def text(self, since: int = 0) -> bytes:
+        """Return the output from a position on."""
+        return self._without_trace(self.output.rest(since))
+
+    def send_lines(self) -> None:
+        """Send the whole lines that its client does not have, unless it leaves too much unread."""
+        connection, since = self.connection, self.sent
+        if connection is None or since is None or connection.unsent > MAX_UNREAD or self.output.base > since:
+            return
+        lines = self.output.bytes(since)
+        lines = self._without_trace(lines[: lines.rfind(b"\n") + 1])
+        for start in range(0, len(lines), protocol.CHUNK):
+            connection.queue(protocol.numbered(protocol.OUTPUT, since + start, lines[start : start + protocol.CHUNK]))
+        self.sent = since + len(lines)
+
+    def _without_trace(self, data: bytes) -> bytes:
+        """Return what stands before a trace (`set -x`) of the outer file, which comes before mark E."""
+        token = data.find(self.wrapper.token.encode()) if self.wrapper is not None else -1
+        return data if token < 0 else data[: data.rfind(b"\n", 0, token) + 1]
+
+    def answer(self, facts: RunFacts) -> None:
+        """Send its client, if one waits, the result, with the output that it does not have yet."""
         connection, self.connection = self.connection, None
         if connection is None:
             return
-        result, since = self.result(code, timed_out=not ended, reason=reason), 0
-        if self.live is not None:
-            result, since = {**result, "from": self.live.sent, "truncated": self.live.lost}, self.live.position
-        connection.respond(self.request, self.output.text(self.token if ended else "", since=since), **result)
+        if self.sent is not None:
+            facts = {**facts, "from": self.sent, "truncated": self.output.base > self.sent}
+        connection.respond(self.request, self.text(self.sent or 0), **facts)
 
     def result(self, code: int | None, *, timed_out: bool = False, reason: str = "") -> RunFacts:
-        """The result, as the client gets it; `reason`: that of the session's end, if it ended with the command."""
-        began = self.began_at or self.requested_at
-        duration = time.monotonic() - began if self.duration is None else self.duration
+        """Return the result, as the client gets it; `reason`: that of the session's end with the command."""
         facts: RunFacts = {
-            "exit_code": code,
-            "duration": round(duration, 3),
+            "exit_code": ExitCode.TIMED_OUT if timed_out else code,
+            "duration": round(time.monotonic() - self.begin.at, 3) if self.begin is not None else 0.0,
             "timed_out": timed_out,
             "truncated": self.output.base > 0,
             "n": self.number,
@@ -88,92 +119,35 @@ class Run:
 
 
 class RunOutput(OutputLog):
-    """The output of a command, as it came from the terminal. Positions count from its first byte."""
+    """The output of a command, with line ends as a pipe has them. Positions count from its first byte."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.translated = True
-        """True if the terminal wrote `\\r\\n` for each `\\n`."""
+        self._return = b""
+        """A CR at the end, until the next byte shows whether the terminal has put it before an LF."""
 
-    def add(self, piece: bytes) -> None:
-        """Adds a piece; drops the oldest ones beyond MAX_OUTPUT."""
+    def add(self, piece: bytes, *, translated: bool) -> None:
+        """Add output; drop the oldest beyond MAX_OUTPUT. `translated`: the terminal writes CR LF for each LF."""
+        piece, self._return = self._return + piece, b""
+        if translated:
+            if piece.endswith(b"\r"):
+                piece, self._return = piece[:-1], b"\r"
+            piece = piece.replace(b"\r\n", b"\n")
         self.append(piece)
         if self.head - self.base > MAX_OUTPUT:
             self.trim(self.head - MAX_OUTPUT)
 
-    def cut(self, prompt: bytes) -> None:
-        """Removes the prompt with which the shell came back; `prompt`: the last one that was seen."""
+    def rest(self, since: int) -> bytes:
+        """Return all from a position on."""
+        return self.bytes(since) + self._return
+
+    def clear(self) -> None:
+        """Drop all output so far."""
+        self._return = b""
+        self.restore(0, b"")
+
+    def end_line(self) -> None:
+        """Drop the line that has no end yet."""
+        self._return = b""
         output = self.bytes(self.base)
-        end = len(output) - len(prompt)
-        if not prompt or not output.endswith(prompt):
-            end = output.rfind(_READLINE)
-            if end < 0 or output.endswith(_READLINE):
-                end = output.rfind(b"\n") + 1
-        self.restore(self.base, output[:end])
-
-    def position_of(self, count: int) -> int:
-        """The position behind its first `count` bytes, which end with a line, as `LiveOutput` counts them."""
-        position = sent = 0
-        for line in self.bytes(self.base).splitlines(keepends=True) if count else ():
-            if sent >= count:
-                break
-            position += len(line)
-            sent += len(line) - (self.translated and line.endswith(b"\r\n"))
-        return position
-
-    def text(self, token: str, *, since: int = 0) -> bytes:
-        """The command's output from a position on, without a shell's trace (`set -x`) of the wrapper's last line.
-
-        `token`: the token in that line; empty for a command that has not ended.
-        """
-        data = self.bytes(since)
-        while token and token.encode() in data[(end := data.rstrip(b"\r\n").rfind(b"\n") + 1) :]:
-            data = data[:end]
-        return data.replace(b"\r\n", b"\n") if self.translated else data
-
-
-CHECK_EVERY = 4 << 20
-"""Bytes after which the shell is checked, however little time has passed."""
-MAX_UNREAD = 4 << 20
-"""Bytes that a client may leave unread before it is sent no more."""
-
-
-class LiveOutput:
-    """The progress of a run's live output: `sent` bytes, of which the client had `since` before."""
-
-    def __init__(self, run: Run, since: int = 0) -> None:
-        self._run = run
-        self.sent = since
-        self.position = run.output.position_of(since)
-        """The position in the run's output up to which it was sent."""
-        self.safe = self.seen = 0
-        """The end of the output at the last two calls of `send`: up to the first of them it may be sent."""
-
-    @property
-    def due(self) -> bool:
-        """True if the shell is to be checked because of the amount of output since the last check."""
-        return self._run.output.head - self.seen > CHECK_EVERY
-
-    @property
-    def lost(self) -> bool:
-        """True if output that was not sent is no longer kept."""
-        return self._run.output.base > self.position
-
-    def send(self, pty: Pty) -> None:
-        """Sends the lines that had come at the last call; the shell is away from its prompt."""
-        run, output = self._run, self._run.output
-        self.safe, self.seen = self.seen, output.head
-        if run.connection is None or run.connection.unsent > MAX_UNREAD or self.lost:
-            return
-        piece = output.bytes(self.position, self.safe)
-        piece = piece[: piece.rfind(b"\n") + 1]
-        ours = piece.find(run.token.encode())
-        if ours >= 0:
-            piece = piece[: piece.rfind(b"\n", 0, ours) + 1]
-        self.position += len(piece)
-        if output.translated and pty.translates():
-            piece = piece.replace(b"\r\n", b"\n")
-        for start in range(0, len(piece), protocol.CHUNK):
-            block = piece[start : start + protocol.CHUNK]
-            run.connection.queue(protocol.numbered(protocol.OUTPUT, self.sent, block))
-            self.sent += len(block)
+        self.restore(self.base, output[: output.rfind(b"\n") + 1])

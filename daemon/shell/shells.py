@@ -130,6 +130,6 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
 
 
 def at_prompt(pty: Pty) -> bool:
-    """Returns whether the foreground is a shell that waits for a command line, and has read all input."""
+    """Return whether the foreground is a shell that waits for a command line, has read all input, and may print."""
     pid, kind = _in_foreground(pty)
-    return kind != "" and _ready(pty, pid, kind) and pty.unread() == 0
+    return kind != "" and _ready(pty, pid, kind) and pty.unread() == 0 and not pty.output_stopped()

@@ -14,6 +14,7 @@ from sesh.schema import ActivityFacts, Status, Summary
 
 _REASONS = {
     "hook": "it says so",
+    "xoff": "its terminal takes no output",
     "tty-read": "it reads its terminal",
     "stopped": "it has stopped to show that it works",
     "prompt": "its shell is at the prompt",

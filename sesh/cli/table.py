@@ -20,7 +20,7 @@ _SHORTEST = 4
 """The least columns of a name or a state."""
 UNKNOWN = "?"
 """The mark of a session whose host does not answer."""
-SIGNALS = {"waiting": "1;33", "failed": "31"}
+SIGNALS = {"waiting": "1;33", wording.OUTPUT_STOPPED: "1;33", "failed": "31"}
 """The SGR parameters of the activities that want a person's attention."""
 
 

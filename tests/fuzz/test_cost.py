@@ -15,7 +15,7 @@ from sesh.client.keys import KeyParser
 from sesh.client.ledger import Ledger
 from sesh.daemon.activity import program_status, question
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.shell import history, wrapper
+from sesh.daemon.shell import history, marks
 from sesh.errors import SeshError
 from sesh.keynames import DetachKey
 from sesh.queries import QueryScanner
@@ -37,7 +37,7 @@ _WORDS = (
 
 
 def _marked(data: bytes) -> None:
-    filtered = wrapper.MarkFilter("5ec", lambda *_: b"", lambda _: None)
+    filtered = marks.MarkFilter("5ec", lambda *_: b"", lambda _: None)
     filtered.hold()
     filtered.filter(data)
     filtered.drop()

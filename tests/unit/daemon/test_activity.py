@@ -39,6 +39,7 @@ class World:
     descriptor = device = base = head = 0
     running = True
     line_begun = False
+    xoff = False
     tail = b"sure? "
 
     def __init__(self, clock: Clock) -> None:
@@ -61,6 +62,9 @@ class World:
 
     def echoes(self) -> bool:
         return self.shows
+
+    def output_stopped(self) -> bool:
+        return self.xoff
 
     def bytes(self, _start: int) -> bytes:
         return self.tail
@@ -227,6 +231,23 @@ def test_what_follows_from_the_same_is_the_same_and_begins_once(
 
 
 # -- the program's own word
+
+
+def test_stopped_output_counts_for_more_than_the_word_that_it_works_and_for_less_than_its_question(here: World) -> None:
+    here.runs()
+    here.activity.say("working", by=By.TYPED)
+    here.xoff = True
+    here.activity.typed(b"\x13")
+    here.passes(rules.SETTLED)
+    assert here.stands == ("waiting", "xoff")
+    here.xoff = False
+    here.activity.typed(b"\x11")
+    here.passes(rules.SETTLED)
+    assert here.stands == ("working", "hook")
+    here.xoff = True
+    here.activity.say("waiting", "sure?", by=By.TYPED)
+    here.passes(rules.SETTLED)
+    assert here.stands == ("waiting", "hook")
 
 
 def test_the_program_s_word_counts_for_more_than_what_is_seen(here: World) -> None:

@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from sesh import protocol
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.daemon.shell.run import RUNNING, LiveOutput, Run
+from sesh.daemon.shell.marks import MarkFilter
+from sesh.daemon.shell.run import Run, RunOutput, State
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
-from sesh.daemon.shell.wrapper import MarkFilter, quoted, source
+from sesh.daemon.shell.wrapper import quoted, source
 from sesh.ops.shell import plain
 from tests.support import need
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 WORDS = ["", "a b", "it's", '"', "\\", "\\'", "$HOME", "`id`", "*", "\n", "!!", "~", "#", "-n", "ä", "{a,b}", "a\\\n"]
-MARK = b"\x1b]7373;5ec.1.1;B\x07"
+MARK, END = b"\x1b]7373;5ec.1.1;B\x07", b"\x1b]7373;5ec.1.1;E;7\x07"
 
 
 @pytest.mark.parametrize("kind", [BASH, ZSH, FISH, DASH, ASH])
@@ -40,27 +41,30 @@ def test_a_single_word_is_source() -> None:
     assert source(["a", "|"], BASH) == "a '|'"
 
 
-def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tuple[str, str]]]:
+def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tuple[str, str, int | None]]]:
     """What passes a filter, and the marks that it found."""
-    marks: list[tuple[str, str]] = []
+    marks: list[tuple[str, str, int | None]] = []
 
-    def marked(token: str, rest: str) -> bytes:
-        marks.append((token, rest))
+    def marked(token: str, letter: str, code: int | None) -> bytes:
+        marks.append((token, letter, code))
         return markers.drop() if hold else b""
 
     markers = MarkFilter("5ec", marked, lambda _: None)
     if hold:
         markers.hold()
-    out = b"".join(markers.filter(block) for block in blocks) + markers.release_part()
+    out = b"".join(markers.filter(block) for block in blocks) + markers.finish()
     return out, marks
 
 
 @given(st.lists(st.integers(0, 60), max_size=6))
 def test_marks_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
-    data = b"one\x1b[1m\x1b]7373;other;B\x07" + MARK + b"two\x1b" + MARK
+    data = b"one\x1b[1m\x1b]7373;other;B\x07" + MARK + b"two\x1b" + END
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     blocks = [data[a:b] for a, b in pairwise(edges)]
-    assert filtered(blocks) == (b"one\x1b[1m\x1b]7373;other;B\x07two\x1b", [("5ec.1.1", "B")] * 2)
+    assert filtered(blocks) == (
+        b"one\x1b[1m\x1b]7373;other;B\x07two\x1b",
+        [("5ec.1.1", "B", None), ("5ec.1.1", "E", 7)],
+    )
 
 
 @given(st.lists(st.binary(max_size=20), max_size=5))
@@ -70,7 +74,18 @@ def test_what_holds_no_mark_passes_whole(blocks: list[bytes]) -> None:
 
 def test_of_an_echo_only_the_modes_pass() -> None:
     echo = b" . /x/y\x1b[K\r\x1b[3C\x1b[?2004l\r\r\n\x1b]133;C\x07\x1b[31m"
-    assert filtered([echo, MARK + b"out"], hold=True) == (b"\x1b[?2004l\x1b]133;C\x07out", [("5ec.1.1", "B")])
+    assert filtered([echo, MARK + b"out"], hold=True) == (b"\x1b[?2004l\x1b]133;C\x07out", [("5ec.1.1", "B", None)])
+
+
+@given(st.text("a\r\n", max_size=9), st.data())
+def test_line_ends_are_those_of_a_pipe_however_the_output_is_cut(text: str, data: st.DataObject) -> None:
+    printed = text.encode()
+    shown = printed.replace(b"\n", b"\r\n")
+    cut = data.draw(st.integers(0, len(shown)))
+    output = RunOutput()
+    for piece in (shown[:cut], shown[cut:]):
+        output.add(piece, translated=True)
+    assert output.rest(0) == printed
 
 
 def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
@@ -81,8 +96,8 @@ def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
 def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
     """One that was sent as it came stayed until the collector's next full round: tens of megabytes each."""
     runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), None).get_runs()
-    runs.active = Run(["seq 9"], None, 1, wait=True, key="")
-    runs.active.state, runs.active.live = RUNNING, LiveOutput(runs.active)
+    runs.active = Run(["seq 9"], None, 1, wait=True, key="", sent=0)
+    runs.active.become(State.RUNNING)
     output = weakref.ref(runs.active.output)
     gc.disable()
     try:

@@ -1,0 +1,110 @@
+"""Output that is stopped (Ctrl-S) is seen, said, and harms no `--run`: by the kernel's word, whoever has stopped it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import PROMPT, Home, need, wait_until
+
+
+def stopped(home: Home) -> bool:
+    """Tell whether the session `t` is said to have its output stopped."""
+    return bool(home.summary("t")["activity"]["why"] == "xoff")
+
+
+def code_of(home: Home, *words: str) -> str:
+    """Return the code of the error of a run in `t`, within the time for a shell to begin; empty for success."""
+    answer = home.sesh("--run", "t", "--json", "--timeout", "2.5", "--", *words).json()
+    return str(answer["error"]["code"]) if "error" in answer else ""
+
+
+def runs_at_once(home: Home) -> None:
+    """Check that a run works at the first try, and that sesh's own files have left no error on the screen."""
+    done = home.sesh("--run", "t", "--timeout", "15", "--", "echo", "fine")
+    assert (done.code, done.stdout, done.stderr) == (0, "fine\n", "")
+    assert "No such file" not in home.sesh("--logs", "t").stdout
+
+
+def by_request(home: Home) -> Callable[[str], object]:
+    return lambda key: home.sesh("--send", "t", "--key", key)
+
+
+def by_person(home: Home) -> Callable[[str], object]:
+    terminal = home.terminal("t")
+    terminal.wait_for(PROMPT)
+    return lambda key: terminal.type({"C-s": b"\x13", "C-q": b"\x11"}[key])
+
+
+@pytest.mark.parametrize("typist", [by_request, by_person])
+def test_ctrl_s_is_said_by_all_who_look_after_a_reload_too_and_ctrl_q_ends_it(
+    home: Home, typist: Callable[[Home], Callable[[str], object]]
+) -> None:
+    home.sesh("--open", "t", "--", "bash", "--norc")
+    assert home.sesh("--run", "t", "--", "true").code == 0
+    press = typist(home)
+    press("C-s")
+    wait_until(lambda: stopped(home))
+    for words in (("--status", "t"), ("--list",)):
+        assert "Ctrl-S" in home.sesh(*words).stdout
+    assert "C-q" in home.sesh("--run", "t", "--", "echo", "no").stderr
+    assert code_of(home, "echo", "no") == "busy"
+    assert home.sesh("--send", "t", "no", "--question", ".").code == 1
+    assert home.sesh("--wait", "t", "--prompt", "--timeout", "0.5").code == 124
+    assert home.sesh("--reload", "t").code == 0
+    assert (stopped(home), code_of(home, "true")) == (True, "busy")
+    press("C-q")
+    assert home.sesh("--wait", "t", "--prompt", "--timeout", "15").code == 0
+    wait_until(lambda: not stopped(home))
+    runs_at_once(home)
+
+
+def test_any_key_lets_it_go_on_after_ixany_and_without_ixon_nothing_is_stopped(home: Home) -> None:
+    home.sesh("--open", "t", "--", "bash", "--norc")
+    assert home.sesh("--run", "t", "--", "stty", "ixany").code == 0
+    home.sesh("--send", "t", "--key", "C-s")
+    wait_until(lambda: stopped(home))
+    home.sesh("--send", "t", "--enter")
+    wait_until(lambda: not stopped(home))
+    for line in (need("fish"), "bash -c 'stty -ixon; exec bash --norc'"):  # fish does so by itself
+        home.sesh("--send", "t", line, "--enter")
+        home.sesh("--send", "t", "--key", "C-s")
+        home.sesh("--send", "t", "--key", "C-c")  # it searches by Ctrl-S then
+        assert home.sesh("--wait", "t", "--prompt", "--timeout", "15").code == 0
+        assert code_of(home, "true") == ""
+
+
+def test_who_waits_for_a_command_hears_that_its_output_is_stopped_and_gets_all_of_it(home: Home) -> None:
+    home.sesh("--open", "t")
+    os.mkfifo(f"{home.path}/go")
+    waiting = home.terminal("--run", "t", "--", "cat go; seq 3; sh -c 'exit 4'")
+    wait_until(lambda: "cat" in home.summary("t")["foreground"]["command"])
+    home.sesh("--send", "t", "--key", "C-s")
+    home.write("go", "")
+    waiting.wait_for("Ctrl-S")
+    home.sesh("--send", "t", "--key", "C-q")
+    assert waiting.exit_code() == 4
+    assert home.sesh("--history", "t", "1").stdout.endswith("1\n2\n3\n")
+
+
+def test_a_line_that_is_read_once_the_output_goes_on_does_nothing_and_prints_no_error(home: Home) -> None:
+    """The shell found no file of sesh's, and said so on the screen; and Ctrl-C for its line let the output go on."""
+    home.sesh("--open", "t", "--", "bash", "--norc")
+    assert home.sesh("--run", "t", "--", "true").code == 0
+    pid = home.summary("t")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    process = home.start("--run", "t", "--timeout", "1", "--", "touch ~/ran")
+    wait_until(lambda: list(Path(home.directory).glob("*.sesh-run")))
+    home.sesh("--send", "t", "--key", "C-s")
+    process.communicate(timeout=30)
+    assert process.returncode == 124
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: stopped(home))
+    home.sesh("--send", "t", "--key", "C-q")
+    assert home.sesh("--wait", "t", "--prompt", "--timeout", "15").code == 0
+    runs_at_once(home)
+    assert not os.path.exists(f"{home.path}/ran")
