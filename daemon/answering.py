@@ -12,7 +12,7 @@ from sesh.daemon.pty.answers import answer, needs_terminal, size_report
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
-from sesh.queries import form, reply_form
+from sesh.query_forms import form, reply_form
 
 ANSWER_TIME = 0.01
 """Seconds of a turn in which the emulator is fed so that a query can be answered."""
@@ -36,24 +36,23 @@ class Answering:
         self._reported: Size | None = None
         """The size that was reported last."""
 
-    def query(self, query: bytes, position: int) -> None:
-        """Leave a query to a client's terminal, or have it answered by `answer`."""
-        client = self._clients.answering(self._pump.log)
-        if client is not None:
-            client.replies.queries.ask(reply_form(query), time.monotonic())
-        else:
-            self._wait(query, position)
+    def found(self, kind: str, body: bytes, position: int) -> None:
+        """Handle a finding of one of `queries.ASKING`, whose last byte stands before `position`.
 
-    def talk(self, string: bytes) -> None:
-        """Leave a string to a client's terminal that may answer it several times, or not at all."""
+        A query is left to a client's terminal, if one can answer, or to `answer`. Only a terminal can answer a `talk`.
+        """
         client = self._clients.answering(self._pump.log)
-        if client is not None:
-            client.replies.queries.converse(form(string), time.monotonic())
-
-    def sizes(self, position: int) -> None:
-        """Have `answer` report the size, as the program has set the mode for it."""
-        self._reported = None
-        self._wait(b"", position)
+        if kind == "status query":
+            self._status(body)
+        elif kind == "sizes":
+            self._reported = None
+            self._wait(b"", position)
+        elif kind == "talk" and client is not None:
+            client.replies.queries.converse(form(body), time.monotonic())
+        elif client is not None:
+            client.replies.queries.ask(reply_form(body), time.monotonic())
+        elif kind == "query":
+            self._wait(body, position)
 
     def resized(self) -> None:
         """Report the size, which the pty has by now, if the program wants that."""
@@ -64,7 +63,7 @@ class Answering:
         if len(self._waiting) < MAX_UNANSWERED and not self._refuses():
             self._waiting.append((query, position))
 
-    def status(self, terminator: bytes) -> None:
+    def _status(self, terminator: bytes) -> None:
         """Answer a query for OSC 7501 before anybody can answer the DA1 that comes behind it.
 
         A program that gets that first, or nothing, reports nothing as long as it runs. The replies of terminals are

@@ -18,7 +18,7 @@ from sesh.messages import Message, Welcome
 from sesh.moments import STEADY
 
 HOLD = 0.1
-"""Seconds for which the unfinished reply of a terminal is held back."""
+"""Seconds for which what may be a key, or begin a terminal's reply, is held back."""
 ACK_FROM = WINDOW >> 3
 """Unacknowledged bytes of input from which on an ACK goes out at once; for fewer, it goes with the next output."""
 

@@ -7,9 +7,8 @@ Program Status Protocol (OSC 7501).
 It needs no model of the screen: one regular expression, which plain text and colours pass at the speed of memchr.
 
 A `Finding` is a kind, a body, and the offset in the block behind its last byte. The body of a `query`, which has one
-reply, and of a `talk`, which may have several or none, is the whole sequence; a string that queries several colours
-gives a finding for each. The body of a notice is its text: the title, the notification, `D;0` of a mark, `1;50` of a
-progress.
+reply, and of a `talk`, which may have several or none, is the sequence; a string with several queries gives a finding
+for each. The body of a notice is its text: the title, the notification, `D;0` of a mark, `1;50` of a progress.
 """
 
 from __future__ import annotations
@@ -17,21 +16,24 @@ from __future__ import annotations
 import binascii
 import re
 
+from sesh.query_forms import form
+
 Finding = tuple[str, bytes, int]
 
 LONGEST_REPORT = 4096
 """Bytes of an OSC 7501, its terminator included; a longer one is ignored."""
 LONGEST_STRING = 64 << 10
 """Bytes of an OSC, DCS or APC that are carried from block to block; a longer one is ignored."""
-
+ASKING = frozenset(("query", "talk", "status query", "sizes"))
+"""The kinds of finding that the terminal, or the daemon in its place, has to do something for."""
 GIVEN_UP = b"\xff"
 """Replaces the content of a string too long to carry; no known string begins with it."""
 _LONGEST_CONTROL = 256
-_MOST_TOLD, _MOST_MARKS, _MOST_REPORTS, _MOST_OTHERS = 8, 100, 256, 1000
 _MOST = {
-    "title": 1, "progress": 1, "ris": 1, "bell": _MOST_TOLD, "notification": _MOST_TOLD,
-    "notification_part": _MOST_TOLD, "mark": _MOST_MARKS, "status": _MOST_REPORTS,
+    "title": 1, "progress": 1, "ris": 1, "bell": 8, "notification": 8, "notification_part": 8, "mark": 100,
+    "status": 256,
 }  # fmt: skip
+_MOST_OTHERS = 1000
 """Findings of each kind in one block that count, the last ones; only the last of those that replace each other."""
 
 _QUERIES = (
@@ -40,41 +42,17 @@ _QUERIES = (
     rb"|\?(?![0-9;]*[hl])(?:u|[0-9][mg]|[0-9;]{1,32}n|[0-9]{1,16}\$p|[0-9;]{1,64}S)"
 )
 _SEQUENCES = (
-    rb"\x1b(?!\[[0-;]*[@-bd-mo-su-wyz])(?:(?P<query>Z|\[(?:" + _QUERIES + rb"))|(?P<ris>c)"
+    rb"\x1b(?!\[[0-;]*[@-bd-mo-su-wyz]|\[\?(?!2048)[0-9]*[hl])(?:(?P<query>Z|\[(?:" + _QUERIES + rb"))|(?P<ris>c)"
     rb"|(?P<sizes>\[\?(?:[0-9;]{1,64};)?2048(?:;[0-9;]{0,64})?h)"
     rb"|(?P<string>\][^\x07\x18\x1a\x1b]*|[P_X^][^\x18\x1a\x1b]*))"
 )
 _SILENT, _AUDIBLE = re.compile(_SEQUENCES), re.compile(_SEQUENCES + rb"|(?P<bell>\x07)")
 _GRAPHICS_QUERY = re.compile(rb"G(?:[^;]*,)?a=q|(?!G(?:[^;]*,)?q=[12])G(?:[^;]*,)?[iI]=0*[1-9]")
 """A graphics command of kitty's protocol that is answered: a query, or a numbered image that is not quiet."""
+_TERMINATOR = re.compile(rb"\x07|\x1b\\")
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z")
-_HEADER = re.compile(rb"\x1b([\]_P])(?:(?<=\])([0-9]{1,5}|[lL])|(?<=_)([!-~])|(?<=P)[0-9;]*([!$+>][@-~]|@))")
-
-
-_PARAMETERS = b"0123456789:;"
-_REPLIES = {
-    b"c": b"?c", b"=c": b"P!|", b">q": b"P>|", b"5n": b"n", b"6n": b"R", b"?6n": b"?R", b"?62n": b"*{", b"?63n": b"P!~",
-    b"$p": b"$y", b"?$p": b"?$y", b"?m": b">m", b"?g": b">f", b"20t": b"]L", b"21t": b"]l", b"*y": b"P!~",
-    b"$w": b"P$u", b"$u": b"P$s", b"&u": b"P!u", b"'|": b"&w", b"#R": b"?#Q", b'"v': b'"w',
-    b"P$q": b"P$r", b"P+q": b"P+r",
-}  # fmt: skip
-"""The forms of replies that differ from their query's."""
 _FOREIGN = 99
 """The first number of an OSC that is not xterm's: a protocol may answer it at will. Those of xterm ask by `?`."""
-
-
-def form(sequence: bytes) -> bytes:
-    """Return what a control sequence or a string is without its parameters and content; empty if it has no form."""
-    if sequence[1:2] == b"[":
-        return sequence[2:].translate(None, _PARAMETERS)
-    header = _HEADER.match(sequence)
-    return header[1] + (header[2] or header[3] or header[4]) if header is not None else b""
-
-
-def reply_form(query: bytes) -> bytes:
-    """Return the form of the reply to a query."""
-    own = form(query)
-    return _REPLIES.get(query[2:]) or _REPLIES.get(own, own)
 
 
 class QueryScanner:
@@ -98,17 +76,16 @@ class QueryScanner:
             kind = match.lastgroup or ""
             if kind == "bell":
                 bells += 1
-                if bells == _MOST_TOLD:  # a flood of bells must not slow the relay down
+                if bells == _MOST["bell"]:  # a flood of bells must not slow the relay down
                     search = _SILENT.search
             elif kind == "string":
-                terminator = _terminator(data, end)
-                if terminator is None:
+                if data[end : end + 2] in (b"", b"\x1b"):
                     self._carry_string(data[start:])
                     return findings
-                if terminator:
-                    end += len(terminator)
-                    string = data[start:end]
-                    findings += [(kind, body, end - offset) for kind, body in _parse_string(string, terminator)]
+                if terminator := _TERMINATOR.match(data, end):
+                    end = terminator.end()
+                    found = _parse_string(data[start:end], terminator[0])
+                    findings += [(kind, body, end - offset) for kind, body in found]
                 continue
             findings.append((kind, b"\x1b[c" if match[0] == b"\x1bZ" else match[0], end - offset))
         # The last bytes may be the beginning of a control sequence.
@@ -133,16 +110,6 @@ def bounded(findings: list[Finding]) -> list[Finding]:
         if more >= 0:
             kept.append(finding)
     return kept[::-1]
-
-
-def _terminator(data: bytes, end: int) -> bytes | None:
-    """The terminator of a string whose content ends at `end`: empty if it is cut off, None if it goes on."""
-    following = data[end : end + 2]
-    if following in (b"", b"\x1b"):
-        return None
-    if following.startswith(b"\x07"):
-        return b"\x07"
-    return following if following == b"\x1b\\" else b""
 
 
 def _parse_string(string: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
@@ -170,7 +137,7 @@ def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]
     findings = [(kind, told)] if kind else []
     if kind and number != b"99":  # kitty reports what becomes of a notification
         return findings
-    if queries := _queries(command):
+    if b"?" in text and (queries := _queries(command)):
         return [("query", b"\x1b]" + query + terminator) for query in queries]
     talks = number.isdigit() and len(number) < 6 and int(number) >= _FOREIGN
     return [*findings, ("talk", b"\x1b]" + command + terminator)] if talks else findings

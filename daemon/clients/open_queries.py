@@ -1,4 +1,4 @@
-"""The queries that wait for a reply of one client's terminal, by the form of that reply (`queries.reply_form`)."""
+"""The queries that wait for a reply of one client's terminal, by the form of that reply (`query_forms.reply_form`)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import deque
 
 OPEN_FOR = 5.0
 """Seconds for which a query is open, and a conversation after its last word."""
-_LATE = 60.0
-"""Seconds after the newest query in which late replies are expected."""
+_LATE = 10.0
+"""Seconds after the newest query in which late replies are expected: so long a lone Escape has to wait a little."""
 _MOST_FORMS, _MOST_QUERIES = 64, 512
 """Forms that are remembered, and queries of one form."""
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from sesh import queries
 from sesh.daemon.clients.open_queries import OpenQueries
+from sesh.query_forms import form
 from sesh.typed import paste_end
 
 _KEY_GAP = 0.1
@@ -34,7 +34,7 @@ _PIECE = re.compile(
         |[0-9]+;[0-9]+R|[0-9;]+[ntx]|[0-9]+;[0-9;]*\$[@-~]|[0-9][0-9;]*[*"&\#][@-~]))
     # The beginnings of OSC, DCS and APC.
     |(?P<string>\x1b(?:\](?:[0-9]{1,5};|[lL])|P[0-9;]{0,32}(?:[!$+>][@-~]|@)|_[!-~]))
-    |(?P<broken>\x1b\[[0-?]{1,120}[ -/]{0,3}(?=[\x00-\x1f\x7f-\xff]))
+    |(?P<broken>\x1b\[(?![0-9]+\$)[0-?]{1,120}[ -/]{0,3}(?=[\x00-\x1f\x7f-\xff]))
     |(?P<key>\x1b(?:\[[0-?]{0,120}[ -/]{0,3}[@-~]|[^\x1b])?)""",
     re.VERBOSE,
 )
@@ -117,17 +117,16 @@ class ReplyFilter:
             return (len(data) - begun if begun < len(data) - start else -1), True
         if self._state is not _State.KEYS:
             return self._in_string(data, start, passes=self._state is _State.PASSED)
-        piece = _PIECE.match(data, start)
-        assert piece is not None
+        piece = next(_PIECE.finditer(data, start))
         kind, sequence = piece.lastgroup, piece[0]
         if kind == "begun":
             return -1, True
         if kind in ("size", "broken"):
             return piece.end(), False
         if kind in ("reply", "string", "report"):
-            form = queries.form(sequence)
-            if self.queries.expects(form, now) or not _LIKE_KEYS.match(data, start):
-                passes = self.queries.take(form, now) or kind == "report"
+            its_form = form(sequence)
+            if self.queries.expects(its_form, now) or not _LIKE_KEYS.match(data, start):
+                passes = self.queries.take(its_form, now) or kind == "report"
                 if kind == "string":
                     self._state = _State.PASSED if passes else _State.DROPPED
                 return piece.end(), passes
@@ -142,7 +141,7 @@ class ReplyFilter:
         if control is None:
             return len(data), passes
         end = control.start()
-        if data[end:] == b"\x1b":  # maybe the first half of its end
+        if control[0] == b"\x1b" and end == len(data) - 1:  # maybe the first half of its end
             return (end if end > start else -1), passes
         self._state = _State.KEYS
         size = 1 if control[0] == b"\x07" else 2 if data.startswith(b"\x1b\\", end) else 0

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from sesh.about import __version__
 from sesh.bounds import Size
-from sesh.queries import reply_form
+from sesh.query_forms import reply_form
 from sesh.vt.emulator import Emulator
 
 _ST = b"\x1b\\"
@@ -24,8 +24,9 @@ _FIXED = {
     b"n": b"\x1b[0n",
     b"P>|": b"\x1bP>|sesh(" + __version__.encode("ascii") + b")" + _ST,
     b">m": b"\x1b[>4;0m",
+    b"?996n": b"\x1b[?997;1n",  # dark colours
 }
-"""Answers by their form (`queries.form`)."""
+"""Answers by their form (`query_forms.form`); by their query where its form has others too."""
 
 _CAPABILITIES = {b"Co": b"256", b"colors": b"256", b"RGB": b"8"}
 
@@ -47,10 +48,11 @@ def answer(query: bytes, terminal: Emulator | None) -> bytes:
     form = reply_form(query)
     if form in _FROM_TERMINAL:
         return _FROM_TERMINAL[form](query, terminal) if terminal is not None else b""
+    if form == b"P+r":
+        return _capabilities(query)
     if form.startswith(b"]"):
         return _colour(query)
-    make = _FROM_QUERY.get(form)
-    return make(query) if make is not None else _FIXED.get(form, b"")
+    return _FIXED.get(form) or _FIXED.get(query[2:], b"")
 
 
 def size_report(size: Size) -> bytes:
@@ -80,10 +82,6 @@ def _mode(query: bytes, terminal: Emulator) -> bytes:
         return b""
     state = terminal.mode(number, private)
     return b"\x1b[%s%d;%d$y" % (b"?" if private else b"", number, 0 if state is None else 1 if state else 2)
-
-
-def _keyboard(_: bytes, terminal: Emulator) -> bytes:
-    return b"\x1b[?%du" % terminal.screen.kitty_flags
 
 
 def _setting(query: bytes, terminal: Emulator) -> bytes:
@@ -120,11 +118,6 @@ def _capabilities(query: bytes) -> bytes:
     return b"\x1bP%d+r" % bool(values) + ";".join(values).encode() + _ST
 
 
-def _scheme(query: bytes) -> bytes:
-    """The colour scheme, which is dark."""
-    return b"\x1b[?997;1n" if _number(query) == 996 else b""
-
-
 def _colour(query: bytes) -> bytes:
     """The colours of a dark terminal, in xterm's form; the answer ends as the query did."""
     end = b"\x07" if query.endswith(b"\x07") else _ST
@@ -149,12 +142,6 @@ def _indexed(index: int) -> str:
 
 
 _FROM_TERMINAL: dict[bytes, Callable[[bytes, Emulator], bytes]] = {
-    b"R": _position,
-    b"?R": _position,
-    b"$y": _mode,
-    b"?$y": _mode,
-    b"?u": _keyboard,
-    b"P$r": _setting,
-    b"t": _window,
-}
-_FROM_QUERY: dict[bytes, Callable[[bytes], bytes]] = {b"?n": _scheme, b"P+r": _capabilities}
+    b"R": _position, b"?R": _position, b"$y": _mode, b"?$y": _mode, b"P$r": _setting, b"t": _window,
+    b"?u": lambda _, terminal: b"\x1b[?%du" % terminal.screen.kitty_flags,
+}  # fmt: skip

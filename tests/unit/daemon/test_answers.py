@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.about import __version__
-from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.answers import answer, needs_terminal, size_report
-from sesh.queries import QueryScanner, reply_form
+from sesh.queries import QueryScanner
+from sesh.query_forms import form, reply_form
 from sesh.vt.emulator import Emulator
 from sesh.vt.pen import Style, pen_of
 
@@ -76,8 +76,10 @@ def asked(data: bytes, emulator: Emulator | None = None) -> bytes:
     ],
     ids=repr,
 )  # fmt: skip
-def test_each_query_gets_its_fixed_answer(query: bytes, expected: bytes) -> None:
+def test_each_query_gets_its_fixed_answer_of_the_form_that_a_filter_lets_pass(query: bytes, expected: bytes) -> None:
     assert asked(query, model()) == expected
+    for each in queries(query):
+        assert form(answer(each, model())) in (b"", reply_form(each))
 
 
 def test_in_origin_mode_the_row_counts_from_the_margin() -> None:
@@ -122,19 +124,3 @@ def test_r21_answers_hold_no_text_of_the_program(asked_for: list[tuple[tuple[byt
     bare = re.sub(rb"\x1b\\|\x1b\[|\x1bP|\x1b\]|\x07|rgb:|sesh\(", b"", given_back)
     assert re.fullmatch(rb"[0-9a-f;:/?>!|$+=*{(). cnRyumtxSrspq\"]*", bare), given_back
     assert len(given_back) <= 60 * max(1, len(queries(data)))
-
-
-@settings(max_examples=150)
-@given(st.lists(QUERY, max_size=5))
-def test_an_answer_has_the_form_by_which_a_filter_lets_it_pass(
-    asked_for: list[tuple[tuple[bytes, bytes], bytes]],
-) -> None:
-    """A session within a session: what the inner terminal answers passes the outer filter, and only when asked for."""
-    for query in queries(b"".join(start + body + end for (start, end), body in asked_for)):
-        if reply := answer(query, model()):
-            filtering = ReplyFilter()
-            if reply != b"\x1b[?997;1n":
-                assert filtering.filter(reply, 0.0) == b""
-            filtering.queries.ask(reply_form(query), 0.0)
-            assert filtering.filter(reply, 0.0) == reply
-            assert not filtering.queries.due(0.0)

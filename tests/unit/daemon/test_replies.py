@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.queries import QueryScanner, form, reply_form
+from sesh.queries import QueryScanner
+from sesh.query_forms import form, reply_form
 
 #: A query, and a reply to it.
 ANSWERS = [
@@ -125,17 +126,13 @@ def test_of_a_conversation_all_passes_until_it_has_been_silent_for_a_while(query
 
 def test_what_is_told_opens_nothing() -> None:
     replies = ReplyFilter()
-    asked(replies, b"\x1b]0;t\x07\x1b]2;why?\x07\x1b]8;;http://x/?\x07\x1b]4;1;#fff\x07\x1b]11;#000\x07\x1b]52;c;QUJD\x07")
+    asked(
+        replies, b"\x1b]0;t\x07\x1b]2;why?\x07\x1b]8;;http://x/?\x07\x1b]4;1;#fff\x07\x1b]11;#000\x07\x1b]52;c;QUJD\x07"
+    )
     asked(replies, b"\x1b]7;file://x\x07\x1b_Ga=T,i=1,q=2;AAAA\x1b\\\x1bPq~\x1b\\")
     for reply in (b"\x1b]4;1;rgb:0/0/0\x07", b"\x1b]11;rgb:0/0/0\x07", b"\x1b]52;c;QUJD\x07", b"\x1b_Gi=1;OK\x1b\\"):
         assert replies.filter(reply, 0.1) == b""
     assert not replies.queries.due(0.1)
-
-
-def test_the_size_of_a_terminal_never_passes() -> None:
-    replies = ReplyFilter()
-    asked(replies, b"\x1b[?2048h\x1b[18t")
-    assert replies.filter(b"\x1b[48;24;80;600;800t\x1b[8;24;80t", 0.0) == b"\x1b[8;24;80t"
 
 
 @pytest.mark.parametrize(("query", "reply"), ANSWERS + TALKS[:-1], ids=lambda each: each[:12])
@@ -144,18 +141,13 @@ def test_a_late_reply_is_dropped_however_it_is_split_and_whenever_its_rest_comes
     for cut in range(1, min(len(reply), 40)):
         replies = ReplyFilter()
         asked(replies, query + UNANSWERED)
-        assert replies.filter(reply[:cut], 30.0) == b""
+        assert replies.filter(reply[:cut], 8.0) == b""
         assert replies.release() == reply[: cut if cut <= 2 else 0]
-        assert replies.filter(reply[cut:] + b"x", 31.0) == b"x"
-
-
-@pytest.mark.parametrize("reply", [reply for _, reply in ANSWERS + TALKS[:-1] if reply[:3] not in (F3[:3], b"\x1b]l")])
-def test_a_reply_to_nobodys_query_is_dropped_however_it_is_split_and_whenever_its_rest_comes(reply: bytes) -> None:
-    for cut in range(3, min(len(reply), 40)):
-        replies = ReplyFilter()
-        assert replies.filter(b"k" + reply[:cut], 0.0) == b"k"
-        assert replies.release() == b""
         assert replies.filter(reply[cut:] + b"x", 9.0) == b"x"
+        if cut > 2 and reply != F3 and reply[:3] != b"\x1b]l":  # to a query that this terminal was never asked
+            replies = ReplyFilter()
+            assert replies.filter(b"k" + reply[:cut], 0.0) + replies.release() == b"k"
+            assert replies.filter(reply[cut:] + b"x", 9.0) == b"x"
 
 
 def test_a_reply_that_breaks_off_swallows_no_keys_behind_a_control() -> None:
@@ -215,10 +207,8 @@ def test_a_paste_whose_end_is_lost_is_over_after_a_while() -> None:
 
 def test_what_is_held_is_bounded() -> None:
     for begun in (b"\x1b]11;", b"\x1b]", b"\x1b[", b"\x1bP", b"\x1b[?", b"\x1b[200~"):
-        replies = ReplyFilter()
-        for _ in range(100):
-            replies.filter(begun + b"1;" * 500, 0.0)
-            assert len(replies._begun) < 200
+        (replies := ReplyFilter()).filter(begun + b"1;" * 500, 0.0)
+        assert len(replies._begun) < 130
 
 
 def test_queries_are_remembered_in_bounded_memory() -> None:
@@ -246,7 +236,7 @@ def test_what_is_typed_passes_unchanged_in_any_chunking(pieces: list[bytes], cut
     assert through(replies, data, cuts) == data
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(st.sampled_from(ANSWERS + TALKS), st.booleans(), st.sampled_from([b"k", b"\x1b[A", b"\r"])),
@@ -262,15 +252,15 @@ def test_what_is_asked_passes_once_amid_keys_and_nothing_else_in_any_chunking(
     expected, data = b"", b""
     for (query, reply), is_asked, key in parts:
         may_be_typed = reply == F3 or reply[:3] in (b"\x1b]l", b"\x1b_x")
-        asked(replies, query * (is_asked or may_be_typed))
         passes = is_asked or may_be_typed
+        asked(replies, query * passes)
         expected += reply * passes + key
         data += reply + reply * (not may_be_typed and (query, reply) not in TALKS) + key
     asked(replies, UNANSWERED)  # so that nothing leaks before it can be told what it is
     assert through(replies, data, cuts) == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.binary(max_size=200), CUTS, st.sets(st.sampled_from(ANSWERS + TALKS)))
 def test_any_bytes_are_borne_and_none_is_made_up(
     data: bytes, cuts: list[int], queries: set[tuple[bytes, bytes]]
