@@ -14,15 +14,16 @@ from sesh.daemon.clients.open_queries import OpenQueries
 from sesh.query_forms import form
 from sesh.typed import paste_end
 
-_KEY_GAP = 0.1
-"""Seconds after which the start of a sequence, once passed on, counts as a key of its own."""
+_KEY_GAP, _NOT_TYPED = 0.1, 3
+"""Seconds after which the start of a sequence, once passed on, counts as a key of its own, unless so many bytes come at
+once: nobody types them."""
 _PASTE_GAP = 5.0
 """Seconds after its last bytes at which a paste is over, though its end was lost."""
 
 _PIECE = re.compile(
     rb"""(?P<keys>[^\x1b]+)
     # What more has to come for; a mouse's report without numbers has three characters, maybe in UTF-8 (mode 1005).
-    |(?P<begun>\x1b(?:\[(?:[0-?]{0,120}[ -/]{0,3}|M(?:[\xc2-\xdf][\x80-\xbf]|[ -\xff]){0,2}[\xc2-\xdf]?)
+    |(?P<begun>\x1b(?:\[(?:|[0-?]{1,120}[ -/]{0,3}|M(?:[\xc2-\xdf][\x80-\xbf]|[ -\xff]){0,2}[\xc2-\xdf]?)
         |\][0-9]{0,5}|P[0-9;]{0,32}[!$+>]?|_)?\Z)
     |(?P<paste>\x1b\[200~)
     # A terminal's own size (mode 2048): the session's may be another, and the daemon reports that.
@@ -88,7 +89,8 @@ class ReplyFilter:
         self.typed, self._at, passed = False, now, b""
         if self._state is _State.PASTE and gap > _PASTE_GAP:
             self._state, passed, begun = _State.KEYS, begun, b""
-        if begun and given == len(begun) and gap > _KEY_GAP and not self.queries.due(now):
+        by_itself = gap > _KEY_GAP and len(data) < _NOT_TYPED and not self.queries.due(now)
+        if by_itself and given == len(begun):
             begun, given = b"", 0
         if self._state is _State.KEYS and not (begun or passed) and b"\x1b" not in data:
             self._begun, self._given, self.typed = b"", 0, bool(data)
