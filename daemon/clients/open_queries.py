@@ -6,7 +6,7 @@ from collections import deque
 
 OPEN_FOR = 5.0
 """Seconds for which a query is open, and a conversation after its last word."""
-_LATE = 10.0
+_LATE = 30.0
 """Seconds after the newest query in which late replies are expected: so long a lone Escape has to wait a little."""
 _MOST_FORMS, _MOST_QUERIES = 64, 512
 """Forms that are remembered, and queries of one form."""
