@@ -6,11 +6,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from sesh.bounds import Size
 from sesh.daemon.clients.registry import Clients
-from sesh.daemon.pty.answers import answer, needs_terminal
+from sesh.daemon.pty.answers import answer, needs_terminal, size_report
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
+from sesh.query_forms import form, reply_form
 
 ANSWER_TIME = 0.01
 """Seconds of a turn in which the emulator is fed so that a query can be answered."""
@@ -18,6 +20,8 @@ MAX_STATUS_ANSWERS = 16
 """Answers to queries for OSC 7501 in one block of output."""
 MAX_UNANSWERED = 1000
 """Queries that wait for the emulator; those beyond are not answered."""
+_SIZE_REPORTS = 2048
+"""The mode in which a terminal reports its size when that changes, and when the mode is set."""
 
 
 class Answering:
@@ -26,18 +30,40 @@ class Answering:
     def __init__(self, pump: Pump, model: Model, clients: Clients, timers: Timers, refuses: Callable[[], bool]) -> None:
         self._pump, self._model, self._clients, self._timers = pump, model, clients, timers
         self._refuses = refuses
-        self._waiting: deque[tuple[str, bytes, int]] = deque()
-        """Queries that wait for the emulator: kind, body, and the position behind them."""
+        self._waiting: deque[tuple[bytes, int]] = deque()
+        """Queries that wait for the emulator, each with the position behind it; an empty one stands for a change of the
+        size."""
+        self._reported: Size | None = None
+        """The size that was reported last."""
 
-    def query(self, kind: str, body: bytes, position: int) -> None:
-        """Leave a query to a client's terminal, or have it answered by `answer`."""
+    def found(self, kind: str, body: bytes, position: int) -> None:
+        """Handle a finding of one of `queries.ASKING`, whose last byte stands before `position`.
+
+        A query is left to a client's terminal, if one can answer, or to `answer`. Only a terminal can answer a `talk`.
+        """
         client = self._clients.answering(self._pump.log)
-        if client is not None:
-            client.replies.expect(kind, time.monotonic())
-        elif len(self._waiting) < MAX_UNANSWERED and not self._refuses():
-            self._waiting.append((kind, body, position))
+        if kind == "status query":
+            self._status(body)
+        elif kind == "sizes":
+            self._reported = None
+            self._wait(b"", position)
+        elif kind == "talk" and client is not None:
+            client.replies.queries.converse(form(body), time.monotonic())
+        elif client is not None:
+            client.replies.queries.ask(reply_form(body), time.monotonic())
+        elif kind == "query":
+            self._wait(body, position)
 
-    def status(self, terminator: bytes) -> None:
+    def resized(self) -> None:
+        """Report the size, which the pty has by now, if the program wants that."""
+        self._wait(b"", self._pump.log.head)
+        self.answer()
+
+    def _wait(self, query: bytes, position: int) -> None:
+        if len(self._waiting) < MAX_UNANSWERED and not self._refuses():
+            self._waiting.append((query, position))
+
+    def _status(self, terminator: bytes) -> None:
         """Answer a query for OSC 7501 before anybody can answer the DA1 that comes behind it.
 
         A program that gets that first, or nothing, reports nothing as long as it runs. The replies of terminals are
@@ -45,7 +71,7 @@ class Answering:
         """
         for client in self._clients.all:
             if client.fed():
-                client.replies.expect("status query", time.monotonic())
+                client.replies.queries.ask(b"]7501", time.monotonic(), seconds=0)
         pump = self._pump
         pump.asked_status += 1
         full = pump.asked_status > MAX_STATUS_ANSWERS or pump.input.waiting("answers") >= MAX_ANSWERS
@@ -56,17 +82,23 @@ class Answering:
         """Answer queries in their order. One that the emulator has not come to yet waits, and all after it."""
         until = time.monotonic() + ANSWER_TIME
         while self._waiting:
-            kind, body, position = self._waiting[0]
-            terminal = None
-            if needs_terminal(kind):
-                if not self._model.reach(position, max(0.0, until - time.monotonic())):
-                    break
-                terminal = self._model.emulator
+            query, position = self._waiting[0]
+            reads = not query or needs_terminal(query)
+            if reads and not self._model.reach(position, max(0.0, until - time.monotonic())):
+                break
             self._waiting.popleft()
-            reply = answer(kind, body, terminal)
+            reply = answer(query, self._model.emulator if reads else None) if query else self._size()
             if reply and self._pump.input.waiting("answers") < MAX_ANSWERS:
                 self._pump.type("answers", reply)
             if time.monotonic() >= until:
                 break
         if self._waiting:
             self._timers.ensure("answers", 0, self.answer)
+
+    def _size(self) -> bytes:
+        """The report of the size that the pty has now; empty if the program does not want it, or has it already."""
+        size = self._clients.size
+        if size == self._reported or not self._model.emulator.mode(_SIZE_REPORTS):
+            return b""
+        self._reported = size
+        return size_report(size)

@@ -18,7 +18,7 @@ from sesh.messages import Message, Welcome
 from sesh.moments import STEADY
 
 HOLD = 0.1
-"""Seconds for which the unfinished reply of a terminal is held back."""
+"""Seconds for which what may be a key, or begin a terminal's reply, is held back."""
 ACK_FROM = WINDOW >> 3
 """Unacknowledged bytes of input from which on an ACK goes out at once; for fewer, it goes with the next output."""
 
@@ -142,7 +142,7 @@ class ClientHandler:
             self.acknowledge(client, number, len(data), at_once=False)
 
     def release_later(self, client: Client) -> None:
-        """Types an unfinished reply after `HOLD`, unless its rest comes."""
+        """Types what is held of the client's input after `HOLD`, unless its rest comes: it is a key."""
         self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
 
     def _release(self, client: Client) -> None:
@@ -211,7 +211,7 @@ class ClientHandler:
         message: Message = {
             "reason": reason,
             "rows_below": self.rows_below(client),
-            "queries": client.replies.pending(time.monotonic()),
+            "queries": client.replies.queries.due(time.monotonic()),
         }
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)

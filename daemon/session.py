@@ -31,7 +31,7 @@ from sesh.log import FaultLog
 from sesh.loop.loop import Loop
 from sesh.loop.timers import Timers
 from sesh.moments import STEADY, stamp
-from sesh.queries import QUERIES, Finding, bounded
+from sesh.queries import ASKING, Finding, bounded
 from sesh.schema import Event, Foreground
 from sesh.stored import CheckpointHeader, Facts
 
@@ -213,8 +213,8 @@ class Session:
         self._answering.answer()
 
     def _handle_finding(self, kind: str, body: bytes, position: int) -> None:
-        if kind in QUERIES:
-            self._answering.query(kind, body, position)
+        if kind in ASKING:
+            self._answering.found(kind, body, position)
         elif kind == "title":
             title = _printable(body)
             self.titled_by = self.pty.foreground() if self.pty is not None else 0
@@ -231,8 +231,6 @@ class Session:
             if text:
                 self.emit("notification", text=text)
                 self.activity.say("waiting", text)
-        elif kind == "status query":
-            self._answering.status(body)
         elif kind == "status":
             self.activity.reported(body, position)
         elif kind == "ris":
@@ -284,6 +282,7 @@ class Session:
         if self.pty is not None and self.pty.descriptor >= 0:
             self.pty.resize(*size)
         self.model.resize(*size)
+        self._answering.resized()
         self.emit("resized", columns=size[0], rows=size[1])
 
     def program_ended(self, status: int, *, asked: bool) -> None:

@@ -1,22 +1,22 @@
 """Finds queries, titles, bells, notifications, progress and prompt marks in the program's output.
 
 The daemon must know of a query before it passes the block on, so that the answer finds it open. The sources are
-ECMA-48, XTerm's control sequences, kitty's protocols (keyboard, graphics, colours and notifications), iTerm2's OSC 9,
-urxvt's OSC 777, FinalTerm's OSC 133, and the Program Status Protocol (OSC 7501).
+ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133, and the
+Program Status Protocol (OSC 7501).
 
 It needs no model of the screen: one regular expression, which plain text and colours pass at the speed of memchr.
 
-A `Finding` is a query, a notice or a mark: its kind, its body, and the offset in the block behind its last byte. The
-body of a query follows its introducer: of a control sequence all after `CSI`, of a string all up to its terminator (a
-colour's keeps the terminator, since its answer ends as the query did). The body of a notice is its text: the title, the
-notification, `D;0` of a mark, `1;50` of a progress. A string that queries several colours gives a finding for each.
+A `Finding` is a kind, a body, and the offset in the block behind its last byte. The body of a `query`, which has one
+reply, and of a `talk`, which may have several or none, is the sequence; a string with several queries gives a finding
+for each. The body of a notice is its text: the title, the notification, `D;0` of a mark, `1;50` of a progress.
 """
 
 from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+
+from sesh.query_forms import form
 
 Finding = tuple[str, bytes, int]
 
@@ -24,46 +24,35 @@ LONGEST_REPORT = 4096
 """Bytes of an OSC 7501, its terminator included; a longer one is ignored."""
 LONGEST_STRING = 64 << 10
 """Bytes of an OSC, DCS or APC that are carried from block to block; a longer one is ignored."""
-
-QUERIES = frozenset({
-    "da1", "da2", "da3", "dsr", "cpr", "decxcpr", "dsr?", "decrqm", "xtversion", "kitty", "modkeys", "colour",
-    "decrqss", "xtgettcap", "window", "decreqtparm", "clipboard", "graphics", "decrqcra", "xtsmgraphics",
-})  # fmt: skip
-"""The kinds of finding that a terminal answers."""
-
+ASKING = frozenset(("query", "talk", "status query", "sizes"))
+"""The kinds of finding that the terminal, or the daemon in its place, has to do something for."""
+GIVEN_UP = b"\xff"
+"""Replaces the content of a string too long to carry; no known string begins with it."""
 _LONGEST_CONTROL = 256
-_MOST_TOLD, _MOST_MARKS, _MOST_REPORTS, _MOST_OTHERS = 8, 100, 256, 1000
 _MOST = {
-    "title": 1, "progress": 1, "ris": 1, "bell": _MOST_TOLD, "notification": _MOST_TOLD,
-    "notification_part": _MOST_TOLD, "mark": _MOST_MARKS, "status": _MOST_REPORTS,
+    "title": 1, "progress": 1, "ris": 1, "bell": 8, "notification": 8, "notification_part": 8, "mark": 100,
+    "status": 256,
 }  # fmt: skip
+_MOST_OTHERS = 1000
 """Findings of each kind in one block that count, the last ones; only the last of those that replace each other."""
 
-# The empty groups at the ends tell the alternatives apart and cost nothing if none matches.
-_CONTROLS = (
-    rb"c()|0c()|>(?:0?c()|0?q())|=0?c()|5n()|6n()"
-    rb"|\?(?![0-9;]*[hl])(?:6n()|u()|[0-9]m()|[0-9;]{1,32}n()|[0-9]{1,16}\$p()|[0-9;]{1,64}S())"
-    rb"|[0-9]{1,16}\$p()|(?:1[1345689]|2[01])(?:;[0-9;]{0,16})?t()|[01]?x()|[0-9;]{0,64}\*y()"
+_QUERIES = (
+    rb"[>=]?0?c|>0?q|>(?:10[01])? q|[56]n|[01]?x|(?:1[1345689]|2[01])(?:;[0-9;]{0,16})?t|[0-9;]{0,64}\*y|#[RS]|\"v"
+    rb"|[0-9]?(?:\$[uw]|'\|)|&u|[0-9]{1,16}\$p"
+    rb"|\?(?![0-9;]*[hl])(?:u|[0-9][mg]|[0-9;]{1,32}n|[0-9]{1,16}\$p|[0-9;]{1,64}S)"
 )
 _SEQUENCES = (
-    rb"\x1b(?!\[[0-;]*[@-bd-mo-su-wyz])(?:\[(?:" + _CONTROLS + rb")|Z()"
-    rb"|c()|\]([^\x07\x18\x1a\x1b]*)|[P_X^]([^\x18\x1a\x1b]*))"
+    rb"\x1b(?!\[[0-;]*[@-bd-mo-su-wyz]|\[\?(?!2048)[0-9]*[hl])(?:(?P<query>Z|\[(?:" + _QUERIES + rb"))|(?P<ris>c)"
+    rb"|(?P<sizes>\[\?(?:[0-9;]{1,64};)?2048(?:;[0-9;]{0,64})?h)"
+    rb"|(?P<string>\][^\x07\x18\x1a\x1b]*|[P_X^][^\x18\x1a\x1b]*))"
 )
-_KINDS = (
-    "", "da1", "da1", "da2", "xtversion", "da3", "dsr", "cpr",
-    "decxcpr", "kitty", "modkeys", "dsr?", "decrqm", "xtsmgraphics",
-    "decrqm", "window", "decreqtparm", "decrqcra", "da1", "ris", "osc", "string", "bell",
-)  # fmt: skip
-"""The kinds by the number of the group that has matched."""
-_OSC, _BELL = 20, 22
-
-_ST, _ENQUIRY = b"\x1b\\", b"\x05"
-_GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no known string begins with it
-
-
-_SILENT = re.compile(_SEQUENCES)
-_AUDIBLE = re.compile(_SEQUENCES + rb"|\x07()")
+_SILENT, _AUDIBLE = re.compile(_SEQUENCES), re.compile(_SEQUENCES + rb"|(?P<bell>\x07)")
+_GRAPHICS_QUERY = re.compile(rb"G(?:[^;]*,)?a=q|(?!G(?:[^;]*,)?q=[12])G(?:[^;]*,)?[iI]=0*[1-9]")
+"""A graphics command of kitty's protocol that is answered: a query, or a numbered image that is not quiet."""
+_TERMINATOR = re.compile(rb"\x07|\x1b\\")
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z")
+_FOREIGN = 99
+"""The first number of an OSC that is not xterm's: a protocol may answer it at will. Those of xterm ask by `?`."""
 
 
 class QueryScanner:
@@ -84,23 +73,21 @@ class QueryScanner:
         bells = end = 0
         while (match := search(data, end)) is not None:
             start, end = match.span()
-            group = match.lastindex or 0
-            if group == _BELL:
-                findings.append(("bell", b"", end - offset))
+            kind = match.lastgroup or ""
+            if kind == "bell":
                 bells += 1
-                if bells == _MOST_TOLD:  # a flood of bells must not slow the relay down
+                if bells == _MOST["bell"]:  # a flood of bells must not slow the relay down
                     search = _SILENT.search
-            elif group < _OSC:
-                findings.append((_KINDS[group], data[start + 2 : end], end - offset))
-            else:
-                terminator = _terminator(data, end)
-                if terminator is None:
+            elif kind == "string":
+                if data[end : end + 2] in (b"", b"\x1b"):
                     self._carry_string(data[start:])
                     return findings
-                if terminator:
-                    string = data[start:end]
-                    end += len(terminator)
-                    findings += _parse_string(string, terminator, end - offset)
+                if terminator := _TERMINATOR.match(data, end):
+                    end = terminator.end()
+                    found = _parse_string(data[start:end], terminator[0])
+                    findings += [(kind, body, end - offset) for kind, body in found]
+                continue
+            findings.append((kind, b"\x1b[c" if match[0] == b"\x1bZ" else match[0], end - offset))
         # The last bytes may be the beginning of a control sequence.
         start = data.rfind(b"\x1b", end)
         if start >= 0 and len(data) - start <= _LONGEST_CONTROL and _UNFINISHED.match(data, start):
@@ -110,8 +97,8 @@ class QueryScanner:
     def _carry_string(self, string: bytes) -> None:
         """Carries a string that has not ended, up to its limit."""
         half = b"\x1b" if string.endswith(b"\x1b") else b""  # its terminator may have begun
-        fits = string[2:3] != _GIVEN_UP and len(string) - len(half) <= LONGEST_STRING
-        self.carry = string if fits else string[:2] + _GIVEN_UP + half
+        fits = string[2:3] != GIVEN_UP and len(string) - len(half) <= LONGEST_STRING
+        self.carry = string if fits else string[:2] + GIVEN_UP + half
 
 
 def bounded(findings: list[Finding]) -> list[Finding]:
@@ -125,75 +112,39 @@ def bounded(findings: list[Finding]) -> list[Finding]:
     return kept[::-1]
 
 
-class QueryRemover:
-    """Takes queries out of output for a terminal whose answers nobody reads: a shell would take them for typed text.
-
-    A string terminator stands in place of each, so that what is around it does not become another one. A sequence that
-    has not ended is held back, and is lost if it never does.
-    """
-
-    def __init__(self) -> None:
-        self._scanner = QueryScanner()
-        self._held = b""
-
-    def take(self, block: bytes) -> bytes:
-        """The output that can be shown now, without what a terminal answers."""
-        block = block.replace(_ENQUIRY, b"")
-        before, data = len(self._held), self._held + block
-        parts, start = [], 0
-        for kind, _, behind in self._scanner.find(block):
-            end = before + behind
-            if end == start or not (kind in QUERIES or kind == "status query"):  # several colours have one end
-                continue
-            last = end - len(_ST) if data.endswith(_ST, start, end) else end
-            parts += [data[start : data.rfind(_ST[:1], start, last)], _ST]
-            start = end
-        carry = self._scanner.carry
-        held = len(carry) - (2 + len(_GIVEN_UP) if carry[2:3] == _GIVEN_UP else 0)  # a string that is too long passes
-        parts.append(data[start : len(data) - held])
-        self._held = data[len(data) - held :]
-        return b"".join(parts)
-
-
-def _terminator(data: bytes, end: int) -> bytes | None:
-    """The terminator of a string whose content ends at `end`: empty if it is cut off, None if it goes on."""
-    following = data[end : end + 2]
-    if following in (b"", b"\x1b"):
-        return None
-    if following.startswith(b"\x07"):
-        return b"\x07"
-    return following if following == b"\x1b\\" else b""
-
-
-def _parse_string(string: bytes, terminator: bytes, end: int) -> list[Finding]:
-    """The findings of a whole string: with its introducer, without its terminator."""
-    opener, body = string[1:2], string[2:]
-    number, separator, _ = body.partition(b";")
-    if len(string) > LONGEST_STRING or opener in b"X^":
+def _parse_string(string: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
+    """The findings of a whole string, as kind and body."""
+    opener, content = string[1:2], string[2 : -len(terminator)]
+    if len(string) - len(terminator) > LONGEST_STRING:
         return []
-    if opener == b"P":
-        kind = {b"$q": "decrqss", b"+q": "xtgettcap"}.get(body[:2], "")
-    elif opener == b"_":
-        kind = "graphics" if _expects_graphics_reply(body) else ""
-    elif separator and number in _COLOURS:
-        return [("colour", query + terminator, end) for query in _colour_queries(body)]
-    elif body == b"7501;?":
-        kind, body = "status query", terminator
-    elif number == b"7501":
-        fits = len(string) + len(terminator) <= LONGEST_REPORT
-        kind, body = "status" if fits and body[5:6] != b"?" else "", body[5:]
-    else:
-        kind, body = _notice(body)
-    return [(kind, body, end)] if kind else []
+    if opener == b"]":
+        return _parse_command(content, terminator)
+    if opener == b"_" and content[:1] == b"G":
+        return [("query", string)] if _GRAPHICS_QUERY.match(content) else []
+    kind = "query" if opener == b"P" and content[:2] in (b"$q", b"+q") else "talk"
+    return [(kind, string)] if form(string) else []
 
 
-_COLOURS = frozenset(b"%d" % number for number in (4, 5, *range(10, 20), 21))
-"""The operating system commands that set and query colours."""
-
-
-def _notice(command: bytes) -> tuple[str, bytes]:
-    """The kind and the body of an operating system command that is a notice, or asks for the clipboard; else empty."""
+def _parse_command(command: bytes, terminator: bytes) -> list[tuple[str, bytes]]:
+    """The findings of an operating system command."""
     number, _, text = command.partition(b";")
+    if number == b"7501":
+        if text == b"?":
+            return [("status query", terminator)]
+        fits = 2 + len(command) + len(terminator) <= LONGEST_REPORT
+        return [("status", text)] if fits and text[:1] != b"?" else []
+    kind, told = _notice(number, text)
+    findings = [(kind, told)] if kind else []
+    if kind and number != b"99":  # kitty reports what becomes of a notification
+        return findings
+    if b"?" in text and (queries := _queries(command)):
+        return [("query", b"\x1b]" + query + terminator) for query in queries]
+    talks = number.isdigit() and len(number) < 6 and int(number) >= _FOREIGN
+    return [*findings, ("talk", b"\x1b]" + command + terminator)] if talks else findings
+
+
+def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
+    """The kind and the body of an operating system command that tells something; empty if it does not."""
     first, separator, rest = text.partition(b";")
     if number in (b"0", b"2"):
         return "title", text
@@ -207,8 +158,6 @@ def _notice(command: bytes) -> tuple[str, bytes]:
         return _kitty_notification(first, rest)
     if number == b"133" and text[:1] in (b"A", b"B", b"C", b"D"):
         return "mark", text
-    if number == b"52" and text.endswith(b";?"):
-        return "clipboard", command
     return "", b""
 
 
@@ -225,27 +174,14 @@ def _kitty_notification(metadata: bytes, payload: bytes) -> tuple[str, bytes]:
     return "notification_part" if keys.get(b"d") == b"0" else "notification", payload
 
 
-def _colour_queries(body: bytes) -> Iterator[bytes]:
-    """The queries in an OSC 4, 5, 10 to 19 or 21, each as if it had been sent alone."""
-    fields = body.split(b";")
-    first = int(fields[0])
-    if first == 21:
-        if any(field.endswith(b"=?") for field in fields[1:]):
-            yield body
-    elif first < 10:
-        for index, value in zip(fields[1::2], fields[2::2], strict=False):
-            if value == b"?" and index.isdigit() and len(index) < 4:
-                yield b"%d;%d;?" % (first, int(index))
-    else:
-        for number, value in enumerate(fields[1:], first):
-            if value == b"?" and number <= 19:
-                yield b"%d;?" % number
-
-
-def _expects_graphics_reply(body: bytes) -> bool:
-    """Returns whether a terminal answers a kitty graphics command: a query, or a numbered image that is not quiet."""
-    if body[:1] != b"G":
-        return False
-    keys = dict(pair.partition(b"=")[::2] for pair in body[1:].partition(b";")[0][:1024].split(b","))
-    numbered = keys.get(b"i", b"0") != b"0" or keys.get(b"I", b"0") != b"0"
-    return keys.get(b"a") == b"q" or (numbered and keys.get(b"q", b"0") == b"0")
+def _queries(command: bytes) -> list[bytes]:
+    """The queries in a command, each as if it had been sent alone: a field `?`, or one that has a `?` at an end."""
+    number, *fields = command.split(b";")
+    if not number.isdigit() or len(number) > 5:
+        return []
+    if b"?" not in fields:
+        return [command] if any(field[:1] == b"?" or field[-2:] == b"=?" for field in fields) else []
+    places = [index for index, field in enumerate(fields) if field == b"?"]
+    if 10 <= int(number) <= 19:  # a list of colours, the next one has the next number
+        return [b"%d;?" % (int(number) + index) for index in places if int(number) + index <= 19]
+    return [b";".join((number, *fields[max(0, index - 1) : index], b"?")) for index in places]

@@ -1,211 +1,150 @@
 """Filters a client's input: a terminal's reply reaches the program only if the program has asked this terminal.
 
-A reply that comes late, twice, or to a query that another terminal was asked would be typed into a shell. So a reply
-passes only while a query of its kind is open to this client, once for each, within five seconds; everything else that
-looks like a reply is dropped. Keys, mouse, focus and pasted text pass unchanged. The forms are those of XTerm's control
-sequences and of kitty's keyboard, graphics and colour protocols.
-
-Reports that a program has switched on come without a query and are not replies: mouse and focus, sizes (mode 2048:
-`CSI 48;…t`) and the colour scheme (mode 2031: `CSI ?997;…n`).
+A reply that comes late, twice, or to a query that another terminal was asked would be typed into a shell. So it passes
+only while a query is open that can have it. Anything else that looks like a reply is dropped, however it is split over
+reads. Keys, mouse, focus and pasted text pass unchanged.
 """
 
 from __future__ import annotations
 
-from re import Match
+import re
+from enum import Enum, auto
 
-from sesh import typed
-from sesh.daemon.clients import reply_forms as forms
-from sesh.daemon.clients.reply_forms import CUT, KEY, KINDS
-from sesh.typed import PASTE
+from sesh.daemon.clients.open_queries import OpenQueries
+from sesh.query_forms import form
+from sesh.typed import paste_end
 
-QUERY_TIMEOUT = 5.0
-"""Seconds for which a query is open."""
+_KEY_GAP, _NOT_TYPED = 0.1, 3
+"""Seconds after which the start of a sequence, once passed on, counts as a key of its own, unless so many bytes come at
+once: nobody types them."""
+_PASTE_GAP = 5.0
+"""Seconds after its last bytes at which a paste is over, though its end was lost."""
 
-_MAX_OPEN = 1024
-"""Open queries of one kind that are remembered."""
-_LONGEST_STRING = 4096
-"""Bytes of an unfinished string that may become a reply."""
-_KEY_GAP = 0.1
-"""Seconds after which the start of a sequence, once passed on, counts as a key of its own."""
+_PIECE = re.compile(
+    rb"""(?P<keys>[^\x1b]+)
+    # What more has to come for; a mouse's report without numbers has three characters, maybe in UTF-8 (mode 1005).
+    |(?P<begun>\x1b(?:\[(?:|[0-?]{1,120}[ -/]{0,3}|M(?:[\xc2-\xdf][\x80-\xbf]|[ -\xff]){0,2}[\xc2-\xdf]?)
+        |\][0-9]{0,5}|P[0-9;]{0,32}[!$+>]?|_)?\Z)
+    |(?P<paste>\x1b\[200~)
+    # A terminal's own size (mode 2048): the session's may be another, and the daemon reports that.
+    |(?P<size>\x1b\[48;[0-9;:]*t)
+    # What a program has switched on: mouse, focus, colour scheme.
+    |(?P<report>\x1b\[(?:<[0-9;]+[Mm]|[0-9]+;[0-9]+;[0-9]+M|M(?:[\xc2-\xdf][\x80-\xbf]|[ -\xff]){3}|[IO]|\?997;[0-9]n))
+    # Control sequences that no key sends.
+    |(?P<reply>\x1b\[(?:[?>=][0-?]{0,120}[ -/]{0,3}[@-~]
+        |[0-9]+;[0-9]+R|[0-9;]+[ntx]|[0-9]+;[0-9;]*\$[@-~]|[0-9][0-9;]*[*"&\#][@-~]))
+    # The beginnings of OSC, DCS and APC.
+    |(?P<string>\x1b(?:\](?:[0-9]{1,5};|[lL])|P[0-9;]{0,32}(?:[!$+>][@-~]|@)|_[!-~]))
+    |(?P<broken>\x1b\[(?![0-9]+\$)[0-?]{1,120}[ -/]{0,3}(?=[\x00-\x1f\x7f-\xff]))
+    |(?P<key>\x1b(?:\[[0-?]{0,120}[ -/]{0,3}[@-~]|[^\x1b])?)""",
+    re.VERBOSE,
+)
+_LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x00-\x1f\x7f]*(?:\x07|\x1b\\)))")
+"""What may be a reply or typed: F3 with Shift, Alt, Ctrl or Meta; Alt and two keys, where no string's end follows."""
+_MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")
+"""The start of a sequence that may be a key: Escape, or with Alt; Shift and another key in rxvt."""
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
-_ESCAPE, _BEL = 0x1B, 0x07
-_CLIPBOARD = b"\x1b]52;"
+
+class _State(Enum):
+    """What the next byte belongs to: keys and control sequences, a paste, a string that passes or one that does not."""
+
+    KEYS = auto()
+    PASTE = auto()
+    PASSED = auto()
+    DROPPED = auto()
 
 
 class ReplyFilter:
     """The filter of one client. `typed`: whether a person typed or pasted in the last call of `filter`."""
 
-    __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")
+    __slots__ = ("_at", "_begun", "_given", "_state", "queries", "typed")
 
     def __init__(self) -> None:
+        self.queries = OpenQueries()
         self.typed = False
-        self._open: dict[str, list[float]] = {}
+        self._state = _State.KEYS
         self._begun = b""
         """A sequence that has not come whole yet."""
         self._given = 0
-        """Bytes of `_begun` that have been passed on."""
+        """Bytes of `_begun` that have been passed on, as a key."""
         self._at = 0.0
-        """Time (monotonic) of the last call that kept or passed part of a sequence."""
-        self._pasting = False
-        self._clipboard: bool | None = None
-        """True if a clipboard's content passes; None outside one."""
+        """Time (monotonic) of the last call of `filter`."""
 
     @property
-    def held(self) -> bytes:
-        """An unfinished sequence that may become a reply, held back until more comes or `release` is called."""
-        return self._begun[self._given :]
-
-    def expect(self, kind: str, now: float) -> None:
-        """Opens a query of a kind (one of `queries.QUERIES`) that goes to the client; `now` in monotonic seconds."""
-        times = self._open.setdefault(kind, [])
-        times.append(now)
-        del times[:-_MAX_OPEN]
-
-    def pending(self, now: float) -> bool:
-        """Returns whether any query is open."""
-        for kind, times in list(self._open.items()):
-            if now - times[-1] > QUERY_TIMEOUT:
-                del self._open[kind]
-        return bool(self._open)
+    def held(self) -> bool:
+        """True if a beginning is held back that may be a key: see `release`. All others wait for their end."""
+        return self._state is _State.KEYS and self._given < len(self._begun) and bool(_MAYBE_KEY.match(self._begun))
 
     def release(self) -> bytes:
-        """Returns what is held: nothing came that made it a reply, so somebody typed it."""
-        held = self.held
+        """Take the beginning that is held back: nothing came behind it, so it is a key."""
+        held = self._begun[self._given :] if self.held else b""
         if held:
-            self.typed = len(held) <= 2  # a longer one is a reply that came in pieces over a slow link
-            self._begun, self._given, self._clipboard = b"", 0, None
+            self.typed, self._given = True, len(self._begun)
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
-        """Returns the part of `data`, and of the held input, that the program may read. `now` as for `expect`."""
-        self.typed = False
-        begun, given = self._begun, self._given
-        if begun and given == len(begun) and not self._pasting and now - self._at > _KEY_GAP:
+        """Return the part of `data`, and of held input, that the program may read; `now` in monotonic seconds."""
+        begun, given, gap = self._begun, self._given, now - self._at
+        self.typed, self._at, passed = False, now, b""
+        if self._state is _State.PASTE and gap > _PASTE_GAP:
+            self._state, passed, begun = _State.KEYS, begun, b""
+        by_itself = gap > _KEY_GAP and len(data) < _NOT_TYPED and not self.queries.due(now)
+        if by_itself and given == len(begun):
             begun, given = b"", 0
-        if not begun and self._clipboard is None and not self._pasting and b"\x1b" not in data:
-            self._begun, self._given = b"", 0
-            self.typed = bool(data)
+        if self._state is _State.KEYS and not (begun or passed) and b"\x1b" not in data:
+            self._begun, self._given, self.typed = b"", 0, bool(data)
             return data
-        whole = begun + data
-        self._begun, self._given, self._at = b"", 0, now
-        passed: list[bytes] = []
-        end, passes = 0, True
-        while end < len(whole):
+        pieces, whole, start = [passed], begun + data, 0
+        while start < len(whole):
+            end, passes = self._next(whole, start, now)
+            if end < 0:
+                break
+            if passes:
+                pieces.append(whole[max(start, given) : end])
             start = end
-            end, passes = self._step(whole, start, now)
-            if passes and end > given:
-                passed.append(whole[max(start, given) : end])
-        if self._begun:
-            self._given = len(self._begun) if passes else max(0, given - (len(whole) - len(self._begun)))
-        return b"".join(passed)
+        self._begun, self._given = whole[start:], max(0, given - start)
+        if not self.queries.due(now):
+            pieces.append(self.release())
+        return b"".join(pieces)
 
-    def _step(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
-        """The index behind the piece that begins at `start`, and whether it passes."""
-        if self._pasting:
-            return self._pasted(data, start), True
-        if self._clipboard is not None:
-            return self._copied(data, start, self._clipboard)
-        if data[start] != _ESCAPE:
+    def _next(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
+        """The index behind the piece that begins at `start`, -1 if more has to come; and whether it passes."""
+        if self._state is _State.PASTE:
             self.typed = True
-            end = data.find(b"\x1b", start)
-            return (end if end >= 0 else len(data)), True
-        second = data[start + 1 : start + 2]
-        if second == b"[":
-            return self._control(data, start, now)
-        if not second or second in b"]P_":
-            return self._string(data, start, now)
+            end, begun = paste_end(data, start)
+            if end >= 0:
+                self._state = _State.KEYS
+                return end, True
+            return (len(data) - begun if begun < len(data) - start else -1), True
+        if self._state is not _State.KEYS:
+            return self._in_string(data, start, passes=self._state is _State.PASSED)
+        piece = next(_PIECE.finditer(data, start))
+        kind, sequence = piece.lastgroup, piece[0]
+        if kind == "begun":
+            return -1, True
+        if kind in ("size", "broken"):
+            return piece.end(), False
+        if kind in ("reply", "string", "report"):
+            its_form = form(sequence)
+            if self.queries.expects(its_form, now) or not _LIKE_KEYS.match(data, start):
+                passes = self.queries.take(its_form, now) or kind == "report"
+                if kind == "string":
+                    self._state = _State.PASSED if passes else _State.DROPPED
+                return piece.end(), passes
+        elif kind == "paste":
+            self._state = _State.PASTE
         self.typed = True
-        return start + (1 if second == b"\x1b" else 2), True
+        return piece.end(), True
 
-    def _pasted(self, data: bytes, start: int) -> int:
-        """The end of pasted text; an unfinished end marker is passed on and remembered."""
-        self.typed = True
-        end, begun = typed.paste_end(data, start)
-        if end >= 0:
-            self._pasting = False
-            return end
-        self._begun = data[len(data) - begun :]
-        return len(data)
-
-    def _copied(self, data: bytes, start: int, passes: bool) -> tuple[int, bool]:
-        """The end of a clipboard's content. It may be too long to hold, so it is passed on or dropped as it comes."""
-        control = CUT.search(data, start)
+    def _in_string(self, data: bytes, start: int, *, passes: bool) -> tuple[int, bool]:
+        """The next piece of a string's content: a clipboard may be too long to hold. Any control ends it."""
+        control = _CONTROL.search(data, start)
         if control is None:
             return len(data), passes
         end = control.start()
-        if data[end:] == b"\x1b":  # maybe the first half of its end
-            if end > start:
-                return end, passes
-            self._begun = data[end:]
-            return len(data), False
-        self._clipboard = None
-        size = 1 if data[end] == _BEL else 2 if data.startswith(b"\x1b\\", end) else 0
+        if control[0] == b"\x1b" and end == len(data) - 1:  # maybe the first half of its end
+            return (end if end > start else -1), passes
+        self._state = _State.KEYS
+        size = 1 if control[0] == b"\x07" else 2 if data.startswith(b"\x1b\\", end) else 0
         return end + size, passes
-
-    def _control(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
-        """A control sequence: a key, a report, the start of a paste, or a reply."""
-        end, complete = typed.token(data, start)
-        sequence = data[start:end]
-        if not complete:
-            hold = self.pending(now) if len(sequence) == 2 else forms.BEGUN_REPLY.match(sequence) is not None
-            return self._unfinished(data, start, hold=hold, by_person=sequence[2:3] not in (b"<", b"M"))
-        if sequence == PASTE:
-            self._pasting = True
-        elif forms.REPORT.match(sequence):
-            return end, True
-        elif (reply := forms.REPLY.match(sequence)) is not None:
-            return end, self._expected(reply, now)
-        self.typed = True
-        return end, True
-
-    def _expected(self, reply: Match[bytes], now: float) -> bool:
-        """Returns whether a control sequence that looks like a reply passes: it was asked for, or is a key."""
-        kind = KINDS[reply.lastindex or 0]
-        if self._close(kind, now):
-            return True
-        if kind == "cpr" and KEY.match(reply[0]):
-            self.typed = True
-            return True
-        return False
-
-    def _string(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
-        """An OSC, DCS or APC that may be a reply, the key Alt with `]`, `P` or `_`, or a lone Escape."""
-        if data.startswith(_CLIPBOARD, start):
-            self._clipboard = self._close("clipboard", now)
-            return start + len(_CLIPBOARD), self._clipboard
-        reply = forms.STRING.match(data, start)
-        if reply is not None:
-            number, title, device, graphics = reply.groups()
-            name = title or device or graphics
-            kind = forms.STRING_KINDS.get(name, "")
-            if number == b"7501":  # the daemon has answered; the client is not to leave with the reply on its way
-                self._close("status query", now)
-            elif number:
-                kind = "colour" if int(number) in forms.COLOURS else ""
-            if device == b"!~" and self._close("dsr?", now):  # a checksum of memory answers `CSI ?63 n`
-                return reply.end(), True
-            return reply.end(), self._close(kind, now)
-        size = len(data) - start
-        if size <= 2:
-            return self._unfinished(data, start, hold=self.pending(now), by_person=True)
-        if size <= _LONGEST_STRING and forms.BEGUN_STRING.match(data, start):
-            return self._unfinished(data, start, hold=True, by_person=False)
-        self.typed = True
-        return start + 2, True
-
-    def _unfinished(self, data: bytes, start: int, *, hold: bool, by_person: bool) -> tuple[int, bool]:
-        """Remembers the unfinished sequence at the end of `data`, which is held back or passed on."""
-        self._begun = data[start:]
-        self.typed = self.typed or (by_person and not hold)
-        return len(data), not hold
-
-    def _close(self, kind: str, now: float) -> bool:
-        """Closes the oldest open query of a kind; False if there is none."""
-        times = self._open.get(kind)
-        while times:
-            opened = times.pop(0)
-            if not times:
-                del self._open[kind]
-            if now - opened <= QUERY_TIMEOUT:
-                return True
-        return False

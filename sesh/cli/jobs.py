@@ -13,7 +13,7 @@ from sesh.cli.sessions import report_session
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
 from sesh.names import subject
 from sesh.ops import jobs, sessions
-from sesh.queries import QueryRemover
+from sesh.query_remover import QueryRemover
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult, JobSpec
