@@ -15,9 +15,8 @@ BANDS = "~~-~~-~~-~~-~~-~~-~~"  # 42 pixels
 ANY = base64.b64encode(bytes(300)).decode()
 
 
-def fed(*parts: str, columns: int = 20, rows: int = 10, cell: tuple[int, int] | None = None) -> Emulator:
+def fed(*parts: str, columns: int = 20, rows: int = 10) -> Emulator:
     emulator = Emulator(columns, rows)
-    emulator.set_cell(cell)
     for part in parts:
         emulator.feed(part.encode())
     assert emulator.errors == 0, emulator.last_error
@@ -62,18 +61,14 @@ def test_an_image_at_the_bottom_scrolls_and_is_restored_as_blank_rows() -> None:
 @pytest.mark.parametrize(
     ("control", "cursor"),
     [
-        ("a=T,f=24,s=45,v=61", (4, 8)),
         ("a=T,c=4,r=2", (2, 7)),
-        ("a=T,f=32,s=45,v=61,c=9", (7, 12)),
-        ("a=T,f=32,s=10,v=61,r=2", (2, 4)),
-        ("a=T,f=24,s=45,v=61,X=6,Y=10", (4, 9)),
-        ("a=T,f=24,s=450,v=61,w=10,h=21", (2, 4)),
-        ("a=T,f=24,s=45,v=61,C=1", (1, 3)),
-        ("a=T,f=100", (1, 3)),
-        ("a=T,f=24,s=45,v=61,m=1", (1, 3)),
-        ("a=t,f=24,s=45,v=61", (1, 3)),
+        ("a=T,f=24,s=45,v=61,c=4,r=2", (2, 7)),
+        ("a=T,c=4,r=2,C=1", (1, 3)),
+        ("a=T,f=24,s=45,v=61", (1, 3)),
+        ("a=T,c=4,r=2,m=1", (1, 3)),
+        ("a=t,c=4,r=2", (1, 3)),
         ("a=d", (1, 3)),
-        ("a=T,s=-1,v=x,c=,r=99999999999", (1, 3)),
+        ("a=T,c=,r=99999999999", (1, 3)),
     ],
 )
 def test_after_graphics_of_kitty_the_cursor_is_right_of_the_last_row(control: str, cursor: tuple[int, int]) -> None:
