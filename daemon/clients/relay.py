@@ -24,7 +24,7 @@ from sesh.daemon.clients.connection import (
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import STALLED, Clients
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import CATCH_UP_TIME, Model
+from sesh.daemon.screen.model import CATCH_UP_TIME, MOMENT, Model
 from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.overlay import overlay
@@ -163,7 +163,7 @@ class Relay:
 
     def _go_on(self, client: Client) -> None:
         """Feeds a client that was set aside from where it stood, if memory holds that and a screen would come late."""
-        if not self.model.near(self.log.head) and client.left_at >= self.log.base:
+        if self.model.lag > LAG and client.left_at >= self.log.base:
             client.needs, client.position, client.left_at = "", client.left_at, -1
             client.connection.feed(self.log)
 
@@ -196,7 +196,7 @@ class Relay:
         self._behind_since = (self._behind_since or now) if behind else 0.0
         for client in waiting:
             if behind:  # the screen that the emulator has come to, after a long wait; what is little always comes first
-                most = RETURN_TIME if client.needs == RESYNC or model.near(self.log.head) else ATTACH_TIME
+                most = RETURN_TIME if client.needs == RESYNC or model.lag <= MOMENT else ATTACH_TIME
                 due = client.needs in (ATTACH, RESYNC) and now - client.needed_at >= most
             elif client.needed_at == _AFTER_IMAGE:
                 due = not model.in_image

@@ -148,10 +148,6 @@ class Model:
         self._apply_resizes()
         return self.position >= position
 
-    def near(self, position: int) -> bool:
-        """Returns whether the emulator comes to `position` in a moment."""
-        return position - self.position <= MOMENT
-
     def skip_ahead(self) -> None:
         """Goes on with the log's last part: the rest takes too long, as of sequences that each change the whole screen.
 
