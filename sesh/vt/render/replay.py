@@ -8,11 +8,12 @@ the background).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
-from sesh.vt.encoded import PROMPT, Encoder, decode
+from sesh.vt.encoded import PROMPT, Encoder, closed, decode
 from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pages import SavedCursor
@@ -23,6 +24,7 @@ from sesh.vt.row import STUB, Row
 from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
+_BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
 _NO_FLAGS = "\x1b[=0;1u"
 """Of the kitty keyboard protocol."""
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
@@ -52,13 +54,9 @@ def scrolled(lines: list[str], columns: int) -> bytes:
     """Return the bytes that bring finished lines into another scrollback, on a terminal so wide. A `replay` without
     lines goes behind them."""
     out = Encoder()
-    _rows(out, _wrapped(lines, columns), False)
-    out.set_pen(DEFAULT)
-    return str(out).encode() + b"\r\n" * bool(lines)
-
-
-def _wrapped(lines: list[str], columns: int) -> list[Row]:
-    return [row for line in lines for row in wrap(decode(line), columns).rows]
+    for line in lines:
+        _line(out, line, columns)
+    return str(out).encode()
 
 
 def repaint(
@@ -129,8 +127,23 @@ def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
     """Draw the last `count` lines of the scrollback and the rows of the main screen, from the top. The rows fill the
     terminal, so all that comes before them scrolls off."""
     begun = screen.scrollback.open_rows if count > 0 else []
-    older = _wrapped(screen.scrollback.last(count - bool(begun)), screen.columns)
-    _rows(out, older + begun + screen.main_rows, over, continued=over and not begun)
+    for line in screen.scrollback.last(count - bool(begun)):
+        _line(out, line, screen.columns, over)
+    _rows(out, begun + screen.main_rows, over, continued=over and not begun)
+
+
+def _line(out: Encoder, line: str, columns: int, erase: bool = False) -> None:
+    """Draw a finished line and end it.
+
+    As a text it wraps by itself. But a row that scrolls in takes the background, and one that shows something else
+    keeps it: then the line is drawn row by row.
+    """
+    if erase or _BACKGROUND.search(line):
+        _rows(out, wrap(decode(line), columns).rows, erase)
+        out.set_pen(DEFAULT)
+    else:
+        out.sequence(PROMPT * line.startswith(PROMPT) + closed(line))
+    out.sequence("\r\n")
 
 
 def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False) -> None:
