@@ -19,8 +19,9 @@ def begins(sequence: str) -> bool:
     return _START.match(sequence) is not None
 
 
-def sixel_rows(sequence: str, skipped: int, cell_height: int) -> int:
-    """Return the rows of a sixel image; 0 if it is none. `skipped`: bands that are left out in its middle.
+def sixel_rows(sequence: str, cell_height: int) -> int:
+    """Return the rows of a sixel image; 0 if it is none. Of a very long one only the start is here: its raster
+    attributes tell the height.
 
     A band is six pixels high, and each character the bits of one column of it: the last band that sets a bit gives the
     height, if the raster attributes do not give a greater one.
@@ -36,7 +37,7 @@ def sixel_rows(sequence: str, skipped: int, cell_height: int) -> int:
             if "?" <= char <= "~":
                 bits |= ord(char) - 0x3F
         if bits:
-            height = max(height, 6 * (index + skipped) + bits.bit_length())
+            height = max(height, 6 * index + bits.bit_length())
             break
     return -(-height // cell_height)
 

@@ -118,14 +118,12 @@ class Screen(PyteFace):
             if part != grammar.ICON and (saved := grammar.pop(self.titles, grammar.WINDOW)):
                 self.title = saved[1]
 
-    def image(self, sequence: str, skipped: int = 0) -> None:
-        """Move the cursor by the cells of an image. `skipped`: bands in the middle of a sixel that are left out.
-
-        A sixel ends in the column in which it began, kitty's graphics right of the last row.
-        """
+    def image(self, sequence: str) -> None:
+        """Move the cursor by the cells of an image. A sixel ends in the column in which it began, kitty's graphics
+        right of the last row."""
         x = self.cursor.x
         if sequence[1] == "P":
-            for _ in range(min(sixel_rows(sequence, skipped, self.cell_height), self.lines) - 1):
+            for _ in range(min(sixel_rows(sequence[: grammar.LIMIT], self.cell_height), self.lines) - 1):
                 self.index()
             self.cursor.x = min(x, self.cursor.x)
         elif cells := kitty_cells(sequence[2:]):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from sesh.vt.encoded import encode
 from sesh.vt.row import Row, joined
@@ -47,10 +46,6 @@ class Block:
     def lines(self) -> list[str]:
         """Return them as encoded texts, oldest first."""
         return self.data.decode().split("\n")
-
-    def part(self, start: int, stop: int) -> list[str]:
-        """Return some of them."""
-        return self.lines()[start:stop]
 
 
 class Scrollback:
@@ -183,7 +178,8 @@ class Scrollback:
         first, at = max(first, self.first), self._base
         for block in self._blocks:
             if at < end and first < at + block.count:
-                parts.append(partial(block.part, max(0, first - at), end - at))
+                some = slice(max(0, first - at), end - at)
+                parts.append(lambda block=block, some=some: block.lines()[some])  # type: ignore[misc]
             at += block.count
         if newest := self._newest[max(0, first - at) : max(0, end - at)]:
             parts.append(lambda: newest)
