@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import random
 
 import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
-from tests.unit.vt.streams import IMAGES, cut, essence, piece, state
 
 BANDS = "~~-~~-~~-~~-~~-~~-~~"  # 42 pixels
 ANY = base64.b64encode(bytes(300)).decode()
@@ -93,18 +91,3 @@ def test_a_replay_in_the_midst_of_an_image_has_nothing_of_it(start: str) -> None
 def test_an_image_of_any_size_costs_no_more_than_a_thousand_rows() -> None:
     assert fed(sixel('"1;1;9;65535~')).scrolled < 1000
     assert fed(kitty("a=T,c=99999,r=99999")).scrolled < 1000
-
-
-def test_among_anything_else_images_are_restored_and_may_be_cut_anywhere() -> None:
-    for seed in range(300):
-        rng = random.Random(seed)
-        data = b"".join(rng.choice(IMAGES).encode() if rng.random() < 0.3 else piece(rng) for _ in range(30))
-        emulator, other = Emulator(20, 5), Emulator(20, 5)
-        emulator.feed(data)
-        assert emulator.errors == 0, emulator.last_error
-        for part in cut(rng, data):
-            other.feed(part)
-        assert state(other) == state(emulator)
-        copy = Emulator(20, 5)
-        copy.feed(replay(emulator, lines=10**9, clear=False))
-        assert essence(copy) == essence(emulator)
