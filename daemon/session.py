@@ -101,7 +101,7 @@ class Session:
         self.clients = Clients(size, self._resize, lambda: self.loop.soon(self.relay.serve))
         self.relay = Relay(self.log, self.model, self.clients, self.loop, self._terminal_flags)
         self.relay.paced = self.pace
-        self._emulation = Emulation(self.log, self.model, self.timers, self._stepped)
+        self._emulation = Emulation(self.model, self.timers, self._stepped)
         self.life.on_end(self._emulation.stir)
         self.life.on_end(lambda: self.loop.soon(self.relay.serve))  # those who wait for a screen behind an image
         self.pump = Pump(

@@ -52,7 +52,7 @@ row_numbers = items(_size, 1000)
 _ANSWER: dict[str, Shape] = {
     **FACTS,
     **keys("lines first clients detached received", natural), **keys("id memory", optional(natural)),
-    **keys("columns rows", whole(1, 0xFFFF)), "blank": _size, "column": whole(-1, 1 << 31),
+    **keys("columns rows", whole(1, 0xFFFF)), "blank": _size,
     **keys("at cpu", optional(number)), **keys("version record", word(64)), "since": optional(word(64)),
     **keys("open older alternate line waits hides switched watched told ok", flag),
     "question": sentence, "title": line,

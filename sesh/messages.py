@@ -213,9 +213,8 @@ class Answer(From, total=False):
     title: str
     open: bool
     blank: int
-    column: int
     alternate: bool
-    unfinished: str
+    start: str
     cursor: bool | CursorPlace
     continued: list[int]
     line: bool

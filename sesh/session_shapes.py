@@ -113,6 +113,6 @@ ANSWER: dict[str, Shape] = {
     "result": ended,
     "session": either(session_name, session),
     "run": optional(table(FACTS)),
-    "above": styled, "unfinished": latin,
+    "above": styled, "start": latin,
 }  # fmt: skip
 """Keys of a RESPONSE beside those in `gate`."""

@@ -78,14 +78,19 @@ class ModelState(TypedDict):
     """A daemon's model of the screen as plain data.
 
     `size`: columns and rows. `resizes`: position, columns and rows of each that is still ahead. `marks`: positions to
-    which clients were fed, with the state there, None for one still ahead. `emulator`: see `vt.render.saved`.
+    which clients were fed, with the state there, None for one still ahead. `screen`: the bytes that restore the
+    emulator, as latin-1, for `drawn`, its columns and rows. `completed`: the number of the newest line that scrolled
+    off. `used`: see `vt.grid`.
     """
 
     position: int
     size: list[int]
     resizes: list[list[int]]
     marks: list[tuple[int, list[Any] | None]]
-    emulator: dict[str, Any]
+    drawn: list[int]
+    screen: str
+    completed: int
+    used: list[str]
 
 
 class ScrolledOff(TypedDict):

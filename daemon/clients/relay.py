@@ -36,8 +36,10 @@ FRAME_TIME = 1 / 30
 TRIM_FROM = 64 << 10
 """Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
 ATTACH_TIME, RETURN_TIME, BEHIND_TIME = 0.05, 2.0, 0.25
-"""Seconds that a client waits for the emulator before it gets its present screen: one that attaches, where it may catch
-up by then; one that was set aside; and for each further one."""
+"""Seconds that a client waits for the emulator before it gets its present screen: one that attaches; one that was set
+aside, or where little is left; and for each further one."""
+TOO_LONG = 4.0
+"""Seconds that clients wait for the emulator until it leaves output out."""
 _AFTER_IMAGE = float("inf")
 """Value of `needed_at`: the client was painted in the middle of an image, and is painted again when that ends."""
 FOLLOWER_LAG = 16 << 20
@@ -70,6 +72,8 @@ class Relay:
         self.reports: Callable[[int, int, bool], str] = lambda *_: ""
         """The sequences that a screen needs for what the program has reported (see `Reports.sequences`)."""
         self._drawn_at = 0.0
+        self._behind_since = 0.0
+        """The time (monotonic) since which clients wait for the emulator; 0 while none does."""
         self._slow: dict[int, Size] = {}
         """The session's size when clients were set aside that had fallen behind, by their numbers."""
         self._lines: dict[int, str] = {}
@@ -159,7 +163,7 @@ class Relay:
 
     def _go_on(self, client: Client) -> None:
         """Feeds a client that was set aside from where it stood, if memory holds that and a screen would come late."""
-        if not self.model.near(self.log.head) and client.left_at >= self.log.base:
+        if self.model.lag > LAG and client.left_at >= self.log.base:
             client.needs, client.position, client.left_at = "", client.left_at, -1
             client.connection.feed(self.log)
 
@@ -171,6 +175,7 @@ class Relay:
         """
         waiting = [client for client in self.clients.all if client.needs and client.mode in (RAW, DRAWN)]
         if not waiting:
+            self._behind_since = 0.0
             return
         self._soon(self.paced)
         if all(self._from_start(client) for client in waiting):
@@ -179,7 +184,8 @@ class Relay:
             return
         model = self.model
         until = min(client.needed_at for client in waiting) + CATCH_UP_TIME
-        model.skip_ahead()
+        if self._behind_since and time.monotonic() - self._behind_since > TOO_LONG:
+            model.skip_ahead()
         for turn in range(4):  # one step at least, the others while no client has waited too long
             if model.lag and (not turn or time.monotonic() < until):
                 model.step()
@@ -187,10 +193,10 @@ class Relay:
             model.catch_up(0)
         behind = model.lag > 0
         now = time.monotonic()
+        self._behind_since = (self._behind_since or now) if behind else 0.0
         for client in waiting:
             if behind:  # the screen that the emulator has come to, after a long wait; what is little always comes first
-                short = ATTACH_TIME if model.near(self.log.head) else 0.0
-                most = RETURN_TIME if client.needs == RESYNC or model.lag <= MOMENT else short
+                most = RETURN_TIME if client.needs == RESYNC or model.lag <= MOMENT else ATTACH_TIME
                 due = client.needs in (ATTACH, RESYNC) and now - client.needed_at >= most
             elif client.needed_at == _AFTER_IMAGE:
                 due = not model.in_image
@@ -322,9 +328,7 @@ class Relay:
     def draw(self) -> None:
         """Brings the screens of all drawn clients up to date."""
         self.timers.clear("draw")
-        if self.model.lag:
-            self.model.skip_ahead()
-            self.model.catch_up(FRAME_TIME / 2)
+        self.model.catch_up(FRAME_TIME / 2)
         for client in self.clients.all:
             if client.mode == DRAWN and not client.needs:
                 self._draw(client)

@@ -124,8 +124,12 @@ class Pump:
                 self.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
         if not block:
             return False
-        if not (block := self._passing(block)):
-            return True
+        if block := self._passing(block):
+            self.add(block)
+        return True
+
+    def add(self, block: bytes) -> None:
+        """Adds output of the program to the log, and passes it on."""
         start, self.asked_status = self.log.head, 0
         try:
             findings = self.scanner.find(block)
@@ -139,7 +143,6 @@ class Pump:
         if findings:  # readers get a query only once it is noted which of them answers it
             self._report(findings, start)
             self._deliver(block)
-        return True
 
     def reopen(self) -> None:
         """Reads from the terminal again after that failed."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Generator, Iterable
+from typing import NamedTuple
 
 from sesh.bounds import scrollback_bytes
 from sesh.daemon.pty.output_log import OutputLog
@@ -30,32 +31,28 @@ _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 """Errors that say nothing against the file that is written."""
 
 
-class _Lines:
+class _Lines(NamedTuple):
     """What a file holds: lines that scrolled off, from number `start` to `end`, as long as the scrollback keeps its
     `source`: the revision, and the columns."""
 
-    def __init__(self, source: tuple[int, int], start: int, end: int) -> None:
-        self.source, self.start, self.end = source, start, end
+    source: tuple[int, int]
+    start: int
+    end: int
 
 
-class _Content:
+class _Content(NamedTuple):
     """What a checkpoint is to hold.
 
     `position`: of the output up to which it shows it. `header`: its own part of that. `off`: the file that `parts` go
     into, behind what is there; `held`: what that holds then.
     """
 
-    def __init__(
-        self,
-        position: int,
-        header: CheckpointHeader,
-        screen: bytes,
-        off: ScrolledOff,
-        held: _Lines,
-        parts: Iterable[bytes],
-    ) -> None:
-        self.position, self.header, self.screen = position, header, screen
-        self.off, self.held, self.parts = off, held, parts
+    position: int
+    header: CheckpointHeader
+    screen: bytes
+    off: ScrolledOff
+    held: _Lines
+    parts: Iterable[bytes]
 
 
 class Checkpointer:
@@ -159,11 +156,10 @@ class Checkpointer:
         most = 2 * scrollback.max_lines, 2 * scrollback_bytes(scrollback.max_lines)
         held = self._held if self._held is not None and self._held.source == source else None
         if held is None or completed - held.start > most[0] or self._off["bytes"] > most[1]:
-            start = end = scrollback.first
-            off = self._file(True)
+            start = end = scrollback.first  # into the file that the last checkpoint does not need
+            off: ScrolledOff = {"file": 1 - self._off["file"], "bytes": 0, "lines": self._model.max_lines}
         else:
-            start, end = held.start, held.end
-            off = self._file(False)
+            start, end, off = held.start, held.end, self._off
         screen = replay(emulator, lines=int(scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
@@ -172,7 +168,3 @@ class Checkpointer:
         header: CheckpointHeader = {"drawn": [columns, emulator.rows], "size": size}
         parts = (scrolled(lines, columns) for lines in scrollback.since(end))
         return _Content(self._model.position, header, screen, off, _Lines(source, start, completed), parts)
-
-    def _file(self, new: bool) -> ScrolledOff:
-        """The file to go on with; a new one is not that which the last checkpoint needs."""
-        return {"file": 1 - self._off["file"], "bytes": 0, "lines": self._model.max_lines} if new else self._off

@@ -4,50 +4,32 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable
 
-from sesh import system
 from sesh.bounds import SCROLLBACK, scrollback_bytes
 from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import LARGEST, OutputLog
-from sesh.loop.timers import Timers
 from sesh.stored import ModelState
 from sesh.vt.emulator import Emulator
+from sesh.vt.images import CELL_HEIGHT
 from sesh.vt.modes import Stacks
-from sesh.vt.render.saved import Saved, restored, saved
+from sesh.vt.render.replay import whole
 
 Snapshot = tuple[int, bool, Stacks, int]
 """The number of scrolled lines, True for the alternate screen, what was pushed, and the cursor's row."""
 
-BURST = 6 << 20
-"""While output comes in, the emulator leaves the processor to the relay up to this lag."""
-GAP = 0.005
-"""Seconds without output after which it takes a step from there on."""
-LULL = 0.03
-"""Seconds without output after which a burst is over."""
-OVERDUE, LIGHT = 0.1, 1 << 20
-"""Seconds after which the emulator waits for no lull, and the bytes for each of them up to which output is no burst."""
+PAUSE = 0.01
+"""Seconds without output after which the emulator goes on: while a burst comes in, the relay has the processor."""
 MOMENT = 64 << 10
 """Bytes that the emulator takes in a moment."""
 LITTLE = 16 << 10
 """Bytes that wait for more, or until somebody looks: nothing wakes up for them."""
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
-PACK_GAIN = 128 << 10
-"""Bytes of new output that are worth packing."""
-PACK_AFTER = 2.0
-"""Seconds without output after which the output is packed."""
-
-TOO_LONG, LAST_PART = 4.0, 0.5
-"""Seconds of the emulator's work for which a client may have to wait. If more is left, as after sequences that each
-change the whole screen, the emulator goes on with the log's last part, which takes the second number."""
 LARGEST_REST = 4 << 20
 """Bytes of the log's last part that a checkpoint holds if the emulator has not come to it."""
 STEP_TIME, SLICE = 0.008, 256 << 10
 """Seconds, and bytes, after which the emulator leaves the rest for the next step."""
-_FADING = 0.9
-"""Share of the older slices in `_fed` and `_spent` that each new one leaves."""
 _CANCEL = b"\x18"
 """CAN ends a sequence that is not finished (ECMA-48 8.3.6)."""
 _BOUNDARY = 4 << 10
@@ -75,7 +57,7 @@ class Model:
         self._fault, self._error_noted = fault, False
         self.position = log.base
         self.columns, self.rows = columns, rows
-        self.emulator = Emulator(columns, rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
+        self.emulator = self._new(columns, rows)
         """The emulator at `position`."""
         self._resizes: deque[tuple[int, int, int]] = deque()
         """Positions, with the columns and rows from there on."""
@@ -83,10 +65,9 @@ class Model:
         """Positions that the emulator came to, and its state there."""
         self._marks: dict[int, Snapshot | None] = {}
         """Positions that `mark` was given, with the state there; None until the emulator comes to them."""
-        self._behind_since: float | None = None
-        """The time at which `overdue` first saw the emulator behind (monotonic); None while it is not."""
-        self._fed, self._spent = 0.0, 0.0
-        """Bytes of the last slices, and the processor time in seconds that they took; older ones count less."""
+
+    def _new(self, columns: int, rows: int) -> Emulator:
+        return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
 
     @property
     def in_image(self) -> bool:
@@ -114,28 +95,16 @@ class Model:
         return self.lag <= (LITTLE if self._life.running else 0)
 
     def wait_time(self) -> float:
-        """Seconds that the emulator may wait: while a burst comes in, the relay has the processor for itself."""
-        if self.room <= 0 or (self.lag < BURST and self.overdue()):
-            return 0.0
-        pause = GAP if self.lag >= BURST else LULL
-        return max(0.0, self._log.appended_at + pause - time.monotonic())
+        """Seconds that the emulator waits for a pause; none while the program waits for it."""
+        return max(0.0, self._log.appended_at + PAUSE - time.monotonic()) if self.room > 0 else 0.0
 
-    def overdue(self) -> bool:
-        """Returns whether output that is no burst, and never stops, has kept the emulator waiting."""
-        now = time.monotonic()
-        if self._behind_since is None:
-            self._behind_since = now
-        waited = now - self._behind_since
-        return waited >= OVERDUE and self.lag <= waited * LIGHT
-
-    def resize(self, columns: int, rows: int, width: int = 0, height: int = 0) -> None:
+    def resize(self, columns: int, rows: int, _width: int = 0, height: int = 0) -> None:
         """Changes the screen's size from the log's head on.
 
-        Its size in pixels, 0 for unknown, is the measure of images from the emulator's position on.
+        Its height in pixels, 0 for unknown, is the measure of images from the emulator's position on.
         """
         self.columns, self.rows = columns, rows
-        across, down = width // max(1, columns), height // max(1, rows)
-        self.emulator.set_cell((across, down) if across and down else None)
+        self.emulator.screen.cell_height = height // max(1, rows) or CELL_HEIGHT
         if self._resizes and self._resizes[-1][0] == self._log.head:
             self._resizes.pop()  # nothing was printed at the last size
         self._resizes.append((self._log.head, columns, rows))
@@ -156,17 +125,12 @@ class Model:
         for stop in (self._resizes[0][0] if self._resizes else end, *self._marks):
             if stop > start:
                 end = min(end, stop)
-        began = time.thread_time()
         self.position = end
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
-        self._fed = self._fed * _FADING + taken
-        self._spent = self._spent * _FADING + time.thread_time() - began
         self._passed.append((self.position, _snapshot(emulator)))
         if self.position in self._marks:
             self._marks[self.position] = self._passed[-1][1]
-        if self.lag <= LITTLE:
-            self._behind_since = None
         if emulator.last_error is not None and not self._error_noted:
             self._error_noted = True
             self._fault("a fault in the emulator, in one sequence", emulator.last_error)
@@ -184,42 +148,28 @@ class Model:
         self._apply_resizes()
         return self.position >= position
 
-    @property
-    def _pace(self) -> float:
-        """Bytes that the emulator takes in a second of processor time; infinite while it has done little."""
-        return self._fed / self._spent if self._spent > STEP_TIME else float("inf")
-
-    def near(self, position: int) -> bool:
-        """Returns whether the emulator's work up to `position` takes CATCH_UP_TIME at most, by its pace so far."""
-        return position - self.position <= max(MOMENT, self._pace * CATCH_UP_TIME)
-
-    def skip_ahead(self) -> bool:
-        """Goes on with the log's last part if the whole rest would take the emulator too long; returns whether it did.
+    def skip_ahead(self) -> None:
+        """Goes on with the log's last part: the rest takes too long, as of sequences that each change the whole screen.
 
         Screen and scrollback lack the output in between; the clients' bytes do not.
         """
-        if self.lag <= self._pace * TOO_LONG:
-            return False
-        start = self._last_part()
-        if start <= self.position:
-            return False
-        self._fault(f"the emulator was late and left {start - self.position} bytes of output out", None)
-        self.position = start
-        self.emulator.feed(_CANCEL)
-        self._apply_resizes()
-        return True
+        start = self._last_part(LITTLE)
+        if start > self.position:
+            self._fault(f"the emulator was late and left {start - self.position} bytes of output out", None)
+            self.position = start
+            self.emulator.feed(_CANCEL)
+            self._apply_resizes()
 
     def rest(self) -> bytes:
-        """The output from the emulator's position on; of more than it takes in a moment the last part, which nothing
-        before it has to do with. Nothing amid an image."""
+        """The output from the emulator's position on; of very much the last part. Nothing amid an image."""
         if self.in_image:
             return b""
-        start = self._last_part()
+        start = self._last_part(LARGEST_REST)
         return self._log.bytes(self.position) if start <= self.position else _CANCEL + self._log.bytes(start)
 
-    def _last_part(self) -> int:
-        """The position of the log's last part, where a line or a sequence begins."""
-        start = self._log.head - max(LITTLE, int(min(self._pace * LAST_PART, LARGEST_REST)))
+    def _last_part(self, size: int) -> int:
+        """The position of the log's last bytes, where a line or a sequence begins."""
+        start = self._log.head - size
         if start <= self.position:
             return start
         block = self._log.bytes(start, start + _BOUNDARY)
@@ -234,15 +184,16 @@ class Model:
 
     def dump(self) -> ModelState:
         """The model as plain data. `marks`: the positions of `mark`, with None for a position still ahead."""
+        emulator, marks = self.emulator, self._marks.items()
         return {
             "position": self.position,
             "size": [self.columns, self.rows],
             "resizes": [list(resize) for resize in self._resizes],
-            "marks": [
-                (position, [state[0], state[1], list(state[2])] if state else None)
-                for position, state in self._marks.items()
-            ],
-            "emulator": dict(saved(self.emulator)),
+            "marks": [(at, [state[0], state[1], list(state[2])] if state else None) for at, state in marks],
+            "drawn": [emulator.columns, emulator.rows],
+            "screen": b"".join(whole(emulator)).decode("latin-1"),
+            "completed": emulator.scrollback.completed,
+            "used": sorted(emulator.screen.used),
         }
 
     def restore(self, state: ModelState) -> None:
@@ -251,7 +202,10 @@ class Model:
         self.columns, self.rows = state["size"]
         self._resizes = deque((start, columns, rows) for start, columns, rows in state["resizes"])
         self._marks = dict.fromkeys(position for position, _ in state["marks"])
-        self.emulator = restored(cast(Saved, state["emulator"]))
+        self.emulator = self._new(*state["drawn"])
+        self.emulator.feed(state["screen"].encode("latin-1"))
+        self.emulator.scrollback.renumber(state["completed"])
+        self.emulator.screen.used = set(state["used"])
         for position, seen in state["marks"]:
             if seen is not None:
                 scrolled, alternate, (main_flags, alternate_flags, titles) = seen
@@ -305,37 +259,3 @@ class Model:
 
 def _snapshot(emulator: Emulator) -> Snapshot:
     return emulator.scrolled, emulator.alternate, emulator.stacks, emulator.cursor[0]
-
-
-class Packer:
-    """Compresses the scrollback once the output has gone quiet, and gives the memory that becomes free back to the
-    system. Output alone arms its timer."""
-
-    def __init__(self, log: OutputLog, model: Model, timers: Timers) -> None:
-        self._log, self._model, self._timers = log, model, timers
-        self._steps: Iterator[None] | None = None
-        """The rest of the work on the scrollback, while that goes on."""
-        self._due_at = PACK_GAIN
-        """Sum of `log.head` and `model.position` from which on packing gains something."""
-
-    def stir(self) -> None:
-        """Pack after some time without output, if that gains anything."""
-        if self._log.head + self._model.position > self._due_at:
-            self._timers.ensure("pack", PACK_AFTER, self._pack_if_quiet)
-
-    def _pack_if_quiet(self) -> None:
-        left = self._log.appended_at + PACK_AFTER - time.monotonic()
-        if left > 0 or self._model.lag:
-            self._steps = None
-            self._timers.set("pack", max(left, 1.0), self._pack_if_quiet)
-            return
-        if self._steps is None:
-            self._steps = self._model.emulator.scrollback.pack()
-        until = time.monotonic() + STEP_TIME
-        for _ in self._steps:
-            if time.monotonic() >= until:
-                self._timers.set("pack", 0, self._pack_if_quiet)
-                return
-        self._steps = None
-        self._due_at = self._log.head + self._model.position + PACK_GAIN
-        system.give_back()

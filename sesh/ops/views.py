@@ -172,7 +172,7 @@ def _last_that_fit(texts: list[str]) -> int:
 
 
 _WAIT, _LOGS = 1, 2
-_FOLLOWED = {"position", "columns", "open", "blank", "column", "alternate", "unfinished"}
+_FOLLOWED = {"position", "columns", "open", "blank", "start"}
 """The keys of the answer with the last lines that tell how to go on from there."""
 
 
@@ -270,13 +270,10 @@ class LiveLog:
             raise gate.malformed("RESPONSE", f".{min(missing)} is missing")
         unfinished = lines.pop() if answer["open"] and lines else ""
         self._write_last([*lines, *[""] * int(answer["blank"])])
-        column = int(answer["column"]) if unfinished else 0
         from sesh.vt.lines import LineReader
 
-        reader = LineReader(int(answer["position"] or 0), int(answer["columns"]), unfinished, column)
-        reader.alternate = bool(answer["alternate"])
-        reader.resume(str(answer["unfinished"]).encode("latin-1"))
-        return reader
+        start = unfinished.encode() + str(answer["start"]).encode("latin-1", "replace")
+        return LineReader(int(answer["position"] or 0), int(answer["columns"]), start)
 
     def _write_last(self, lines: list[str]) -> None:
         if self._count and lines:

@@ -2,7 +2,7 @@
 
 The modules, each importing only those above it:
 
-`grammar` `packed`               control functions (ECMA-48) as regular expressions; compressed bytes
+`grammar`                        control functions (ECMA-48) as regular expressions
 `column_widths` `graphemes`      a table made by `bench.unicode.column_widths`; widths, and what joins to a grapheme
 `pen` `row` `encoded`            attributes and SGR; a row: two parallel lists; a row as text with SGR, and back
 `scrollback` `reflow` `images`   the lines that scrolled off; rows rewrapped to another width; cells of images
@@ -15,6 +15,6 @@ The modules, each importing only those above it:
 `render.replay`                  bytes for a terminal that attaches; `repaint` for one that shows the session already
 `render.viewport`                for a terminal of another size: a clipped part of the screen, only what changed
 `render.clean_screen` `overlay`  without an emulator: an empty screen; a line of sesh's own over the last row
-`render.patch` `saved`           a few cells drawn over a row; an emulator as plain data
+`render.patch`                   a few cells drawn over a row
 `render.export`                  the screen as text, with SGR, as data; where `--logs -f` goes on
 """

@@ -23,8 +23,8 @@ SMALLEST = 4096
 """Bytes below which output is not looked at."""
 _LONGEST_TAIL = 32 << 10
 """Bytes of a tail, which is drawn without a look at the clock."""
-_TOGETHER = 32 << 10
-"""Bytes of lines that are kept, and later drawn, together."""
+_TOGETHER, _ROWS = 32 << 10, 512
+"""Bytes of lines, and rows that they may fill, that are kept and later drawn together."""
 _LONGEST_LINE = LINE_LIMIT // 8
 """A line below this is no longer than the scrollback keeps one, even if it is all tabs."""
 
@@ -139,9 +139,9 @@ def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
 
 
 def _blocks(lines: bytes, pen: Pen, columns: int) -> Iterator[RawLines]:
-    start = 0
+    start, size = 0, min(_TOGETHER, columns * _ROWS)
     while start < len(lines):
-        end = lines.find(_END, start + _TOGETHER)
+        end = lines.find(_END, start + size)
         part = lines[start : end + len(_END)] if end >= 0 else lines[start:]
         yield RawLines(part, pen, columns)
         pen = _pen_after(pen, part)

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from sesh.vt import bulk
 from sesh.vt.encoded import PROMPT, closed, encode, plain
-from sesh.vt.images import CELL, begins
+from sesh.vt.images import begins
 from sesh.vt.modes import Stacks
 from sesh.vt.parser import Parser
 from sesh.vt.reflow import unwrap
@@ -52,10 +52,6 @@ class Emulator(Parser):
     def resize(self, columns: int, rows: int) -> None:
         """Change the size, clamped to 1 to 1000; the main screen is reflowed, the alternate screen is not."""
         self.screen.resize(_clamped(rows), _clamped(columns))
-
-    def set_cell(self, size: tuple[int, int] | None) -> None:
-        """Set width and height of a cell in pixels; None if unknown."""
-        self.screen.cell = size or CELL
 
     @property
     def columns(self) -> int:

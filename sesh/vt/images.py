@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-CELL = (10, 20)
-"""Width and height of a cell in pixels if the terminal does not tell: a guess."""
+CELL_HEIGHT = 20
+"""Height of a cell in pixels if the terminal does not tell: a guess."""
 _START = re.compile(r"\x1b(?:P[0-9;]*q|_G|\]1337;(?:File|MultipartFile|FilePart)=)")
 _SIXEL = re.compile(r'\x1bP[0-9;]*q\s*(?:"[0-9]*;[0-9]*;[0-9]*;([0-9]{1,5}))?')
 
@@ -19,8 +19,9 @@ def begins(sequence: str) -> bool:
     return _START.match(sequence) is not None
 
 
-def sixel_rows(sequence: str, skipped: int, cell_height: int) -> int:
-    """Return the rows of a sixel image; 0 if it is none. `skipped`: bands that are left out in its middle.
+def sixel_rows(sequence: str, cell_height: int) -> int:
+    """Return the rows of a sixel image; 0 if it is none. Of a very long one only the start is here: its raster
+    attributes tell the height.
 
     A band is six pixels high, and each character the bits of one column of it: the last band that sets a bit gives the
     height, if the raster attributes do not give a greater one.
@@ -36,43 +37,27 @@ def sixel_rows(sequence: str, skipped: int, cell_height: int) -> int:
             if "?" <= char <= "~":
                 bits |= ord(char) - 0x3F
         if bits:
-            height = max(height, 6 * (index + skipped) + bits.bit_length())
+            height = max(height, 6 * index + bits.bit_length())
             break
-    return _ceil(height, cell_height)
+    return -(-height // cell_height)
 
 
-def kitty_cells(body: str, cell: tuple[int, int]) -> tuple[int, int] | None:
+def kitty_cells(body: str) -> tuple[int, int] | None:
     """Return the columns and rows by which a whole command of kitty's graphics, `G…`, moves the cursor.
 
-    None if it is none, does not move it, or does not say the size: then it is right again after the next redraw.
+    None if it is none, does not move it, or does not say them: then it is right again after the next redraw.
     """
     if not body.startswith("G"):
         return None
-    # a: action; s, v: the image's size; c, r: cells to fill; w, h: the part of the image to show; X, Y: pixels to leave
-    # free in the first cell. The cursor stays with C=1, U (a placeholder in the text) and P (relative to another one).
+    # a: action; c, r: cells to fill. The cursor stays with C=1, U (a placeholder in the text) and P (relative to
+    # another image); with m the command goes on in another one.
     keys = dict(pair.partition("=")[::2] for pair in body[1:].partition(";")[0][:1024].split(","))
     if keys.get("a") not in ("T", "p") or keys.get("C") == "1" or keys.get("U") == "1" or "P" in keys or "m" in keys:
         return None
     columns, rows = _number(keys, "c"), _number(keys, "r")
-    width, height = _number(keys, "w") or _number(keys, "s"), _number(keys, "h") or _number(keys, "v")
-    if not (columns and rows):
-        if not (width and height):
-            return None
-        across, down = cell
-        right, below = _number(keys, "X"), _number(keys, "Y")
-        if columns:
-            rows = _ceil((columns * across + right) * height / width, down)
-        elif rows:
-            columns = _ceil((rows * down + below) * width / height, across)
-        else:
-            columns, rows = _ceil(width + right, across), _ceil(height + below, down)
-    return columns, rows
+    return (columns, rows) if columns and rows else None
 
 
 def _number(keys: dict[str, str], key: str) -> int:
     text = keys.get(key, "")
     return min(int(text), 65535) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-
-
-def _ceil(pixels: float, cell: int) -> int:
-    return int(-(-pixels // cell))

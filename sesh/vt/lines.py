@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
-from sesh.vt.encoded import closed, decode, encode, plain
+from sesh.vt.encoded import closed, encode, plain
 from sesh.vt.parser import Parser
-from sesh.vt.reflow import wrap
 from sesh.vt.row import Row, joined
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LINE_LIMIT, Scrollback
@@ -46,43 +44,15 @@ class Line(NamedTuple):
 
 
 class LineReader:
-    """Reads the output from `position` on, for a terminal of `columns`.
+    """Reads the output from `position` on, for a terminal of `columns`. `start`: output that came before."""
 
-    `start`: the encoded text that the first line has already, with the cursor in its column `column`, or at its end
-    (-1).
-    """
-
-    def __init__(self, position: int, columns: int, start: str = "", column: int = 0) -> None:
+    def __init__(self, position: int, columns: int, start: bytes = b"") -> None:
         self.position = position
         self._scrollback = Scrollback(LINE_LIMIT, LINE_LIMIT << 4)
         self._screen = Screen(max(1, columns), 1, self._scrollback)
         self._screen.linefeed_mode = True  # lines of a log may end with LF alone
         self._parser = Parser(self._screen)
-        if start:
-            self._begin(start, column)
-
-    def _begin(self, start: str, column: int) -> None:
-        rows, length = wrap(decode(start), self._screen.columns)
-        for row, following in pairwise(rows):
-            self._scrollback.push(row, following.continues)
-            column = max(0, column - len(row)) if column >= 0 else column
-            length -= len(row)
-        self._screen.rows = rows[-1:]
-        self._screen.move_to(0, length if column < 0 else column)
-
-    @property
-    def alternate(self) -> bool:
-        """True while the alternate screen shows, which has no lines."""
-        return self._screen.alternate
-
-    @alternate.setter
-    def alternate(self, alternate: bool) -> None:
-        if alternate != self.alternate:
-            self._screen.switch_private_mode(1049, alternate)
-
-    def resume(self, unfinished: bytes) -> None:
-        """Begin within a sequence or a character whose start came before `position`."""
-        self._parser.parse(unfinished)
+        self._parser.parse(start)
 
     @property
     def current(self) -> Line:
@@ -103,7 +73,7 @@ class LineReader:
                 self._take(text[:-1])
                 before = self._unfinished(self._screen.main_rows)
                 self._take(b"\r")
-                if before.untrimmed and not (self._parser.unfinished or self.alternate):
+                if before.untrimmed and not (self._parser.unfinished or self._screen.alternate):
                     yield before._replace(end=self.position)
             elif text:
                 self._take(text)

@@ -162,12 +162,12 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {
 """CSI by prefix, intermediates and final byte, with the number of parameters that the function takes."""
 
 
-def _call_of(sequence: str, skipped: int) -> Call:
-    """Return the call of a whole sequence. `skipped`: bands of an image in its middle that are left out."""
-    kind, is_long = sequence[1], len(sequence) - sequence.endswith("\x07") >= LIMIT
+def _call_of(sequence: str) -> Call:
+    """Return the call of a whole sequence."""
+    kind = sequence[1]
     if kind in "P_":
-        return Screen.image, (sequence, skipped if is_long else 0)
-    if is_long:
+        return Screen.image, (sequence,)
+    if len(sequence) - sequence.endswith("\x07") >= LIMIT:
         return _nothing, ()
     if kind == "[":
         return _control_sequence(sequence)
@@ -205,8 +205,6 @@ class Parser:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.pending = ""
         """The start of an unfinished sequence, as text."""
-        self._skipped = 0
-        """Bands of sixel in what came after `pending` and was not kept."""
         self.errors = 0
         self.last_error: Exception | None = None
         """The number of sequences that failed, and the newest of these failures."""
@@ -248,9 +246,7 @@ class Parser:
 
     def _keep(self, text: str) -> None:
         """Keep more of an unfinished sequence, as far as its limit."""
-        room = LIMIT - len(self.pending)
-        self.pending += text[:room]
-        self._skipped += text.count("-", room)
+        self.pending += text[: LIMIT - len(self.pending)]
 
     def _act(self, text: str) -> None:
         """Act on all tokens of a text."""
@@ -269,7 +265,6 @@ class Parser:
                     _CONTROLS.get(control, _nothing)(screen)
                     screen.joinable = False
                 elif unfinished:
-                    self._skipped = 0
                     self._keep(unfinished)
                 elif interrupted:
                     self._act(_WITH_CONTROLS.sub(_hoist, interrupted))
@@ -284,7 +279,7 @@ class Parser:
 
     def _call(self, sequence: str) -> Callable[[], object]:
         """Return what a sequence calls; that of short ones is remembered."""
-        function, arguments = _call_of(sequence, self._skipped)
+        function, arguments = _call_of(sequence)
         call = partial(function, self.screen, *arguments)
         if len(sequence) < _LONGEST:
             if len(self._calls) >= _REMEMBERED:

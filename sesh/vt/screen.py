@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sesh.vt import grammar
-from sesh.vt.images import CELL, kitty_cells, sixel_rows
+from sesh.vt.images import CELL_HEIGHT, kitty_cells, sixel_rows
 from sesh.vt.modes import STACK_LIMIT
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pages import SavedCursor
@@ -35,8 +35,8 @@ class Screen(PyteFace):
         self.title = self.icon_name = ""
         self.titles: list[tuple[int, tuple[str, str]]] = []
         """Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title))."""
-        self.cell = CELL
-        """Width and height of a cell in pixels."""
+        self.cell_height = CELL_HEIGHT
+        """In pixels."""
         super().__init__(columns, lines, scrollback)
 
     def reset(self) -> None:
@@ -118,17 +118,15 @@ class Screen(PyteFace):
             if part != grammar.ICON and (saved := grammar.pop(self.titles, grammar.WINDOW)):
                 self.title = saved[1]
 
-    def image(self, sequence: str, skipped: int = 0) -> None:
-        """Move the cursor by the cells of an image. `skipped`: bands in the middle of a sixel that are left out.
-
-        A sixel ends in the column in which it began, kitty's graphics right of the last row.
-        """
+    def image(self, sequence: str) -> None:
+        """Move the cursor by the cells of an image. A sixel ends in the column in which it began, kitty's graphics
+        right of the last row."""
         x = self.cursor.x
         if sequence[1] == "P":
-            for _ in range(min(sixel_rows(sequence, skipped, self.cell[1]), self.lines) - 1):
+            for _ in range(min(sixel_rows(sequence[: grammar.LIMIT], self.cell_height), self.lines) - 1):
                 self.index()
             self.cursor.x = min(x, self.cursor.x)
-        elif cells := kitty_cells(sequence[2:], self.cell):
+        elif cells := kitty_cells(sequence[2:]):
             columns, rows = cells
             x = min(x, self.columns) + columns
             for _ in range(min(rows, self.lines) - 1 + (x >= self.columns)):

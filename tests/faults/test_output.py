@@ -22,8 +22,6 @@ def halt(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
     """The emulator may be behind by a quarter of its usual limit, and rests while the file of this name exists."""
     for name in ("pty.output_log.LARGEST", "screen.model.LARGEST"):
         monkeypatch.setattr(f"sesh.daemon.{name}", LARGEST)
-    monkeypatch.setattr("sesh.daemon.screen.model.BURST", 3 << 19)
-    monkeypatch.setattr("sesh.daemon.screen.model.LULL", 1000.0)
     step, path = Model.step, f"{home.path}/halt"
     monkeypatch.setattr(Model, "step", lambda model, end=None: os.path.exists(path) or step(model, end))
     return path
@@ -60,7 +58,7 @@ def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that the emulator had not seen within 0.05 s came as it was: megabytes, a clipboard write and a query."""
-    monkeypatch.setattr("sesh.daemon.screen.model.LULL", 1000.0)
+    monkeypatch.setattr("sesh.daemon.screen.model.PAUSE", 1000.0)
     daemons.sh("work", f"stty -echo; {BURST}", directory=home.path)
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: os.path.exists(f"{home.path}/done"), what="the burst")
@@ -96,7 +94,7 @@ def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It cost the emulator minutes."""
-    monkeypatch.setattr("sesh.daemon.screen.model.TOO_LONG", 1.0)
+    monkeypatch.setattr("sesh.daemon.clients.relay.TOO_LONG", 1.0)
     monkeypatch.setattr("sesh.daemon.screen.model.LITTLE", 4 << 10)
     program = home.write("program.py", PROGRAM.format(unit=b"a\x1b[1000000000000000000b\x1b[31m"))
     first = home.terminal("work", "--", sys.executable, program, columns=300, rows=100)

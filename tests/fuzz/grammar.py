@@ -75,6 +75,17 @@ def _colour(rng: random.Random) -> str:
     )
 
 
+def _notice(rng: random.Random) -> str:
+    """A notification, a progress, a mark, a report, a title or a bell; now and then a long one."""
+    text = rng.choice(("done", "", "a;b", "ü", "x" * 4000, "[y/N]", "\x85")) * rng.choice((1, 1, 1, 20))
+    return rng.choice((
+        f"\x1b]9;{text}\x07", f"\x1b]777;notify;{text};{text}\x1b\\", f"\x1b]99;i=1:d=0;{text}\x1b\\",
+        f"\x1b]99;i=1:p=body;{text}\x1b\\", f"\x1b]9;4;{rng.randint(0, 5)};50\x07", f"\x1b]0;{text}\x07", "\x07",
+        f"\x1b]133;{rng.choice('ABCD')}\x07", f"\x1b]133;C;cmdline_url={text}\x07", "\x1b]133;D;1\x07",
+        f"\x1b]7501;state=waiting;text={text}\x07", "\x1b]7501;state=working\x07", "\x1b]7501;?\x07",
+    ))  # fmt: skip
+
+
 def _rectangle(rng: random.Random) -> str:
     """DECCRA, DECFRA, DECERA or DECSERA, SL or SR, with numbers near the edges."""
     numbers = ";".join(rng.choice(("", "0", "1", "2", "5", "24", "80", "99999")) for _ in range(rng.randrange(9)))
@@ -227,6 +238,7 @@ KINDS: dict[str, Kind] = {
     "emoji": lambda rng: (rng.choice(_EMOJI) * rng.choice((1, 1, 2, 20))).encode(),
     "combining": lambda rng: (rng.choice(_MARKS) * rng.choice((1, 1, 2, 40))).encode(),
     "titles": _one_of(_titles),
+    "notices": _one_of(_notice, _some),
     "links": _one_of(_links),
     "palette": _one_of(_palette),
     "strings": _one_of(_strings),

@@ -21,12 +21,16 @@ MOST_FAILURES = 5
 
 @dataclass
 class Tally:
-    """What was tried of a target, and what failed: the path of a seed by the kind of failure."""
+    """What was tried of a target, and what failed: the path of a seed by the kind of failure.
+
+    `longest`: seconds of the longest call that holds a loop up, where the check measures that.
+    """
 
     cases: int = 0
     bytes: int = 0
     seconds: float = 0.0
     slowest: float = 0.0
+    longest: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -34,6 +38,8 @@ class Tally:
         return (
             f"{self.cases} cases, {self.bytes / 1e6:.1f} MB, {rate:.0f} a second, "
             f"slowest {self.slowest * 1000:.0f} ms, {len(self.failures)} failures"
+            + f", longest call {self.longest * 1000:.1f} ms"
+            * (self.longest > 0)
         )
 
 
@@ -44,10 +50,12 @@ def kind_of(error: BaseException) -> str:
     return f"{type(error).__name__} at {os.path.relpath(place.filename, ROOT)}:{place.lineno}" if place else repr(error)
 
 
-def failure(check: Check, case: bytes) -> Exception | None:
+def failure(check: Check, case: bytes, tally: Tally | None = None) -> Exception | None:
     """How a case fails; None where it holds."""
     try:
-        check(case)
+        longest = check(case) or 0.0
+        if tally is not None:
+            tally.longest = max(tally.longest, longest)
     except Exception as error:
         return error
     return None
@@ -92,7 +100,7 @@ def turn(target: Target, check: Check, rng: random.Random, seconds: float, tally
     began = time.monotonic()
     while (now := time.monotonic()) - began < seconds:
         case = target.case(rng, known)
-        error = failure(check, case)
+        error = failure(check, case, tally)
         tally.cases += 1
         tally.bytes += len(case)
         tally.slowest = max(tally.slowest, time.monotonic() - now)

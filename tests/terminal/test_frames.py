@@ -30,7 +30,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("screen", {"format": "text"}, b"", SHOWN),
     ("modes", {}, b"", {"cursor", "line", "hides", "waits", "position"}),
     ("logs", {"lines": 3}, b"", LINES),
-    ("logs", {"end": True}, b"", LINES | {"open", "column", "blank", "columns", "unfinished"}),
+    ("logs", {"end": True}, b"", LINES | {"open", "blank", "columns", "start"}),
     ("logs", {"lines": 3, "until": 1 << 62}, b"", LINES | {"first", "older"}),
     ("label", {"set": {"team": "web"}}, b"", {"labels"}),
     ("resume", {"command": ["agent", "--resume", "1"]}, b"", set()),

@@ -40,7 +40,7 @@ def test_images_pass_untouched_and_are_left_out_of_a_restore(home: Home, termina
 
 
 def test_who_attaches_in_the_midst_of_an_image_gets_nothing_of_it(home: Home, terminal: Open) -> None:
-    begin, end = b"\x1b_Ga=T,f=24,s=30,v=70,q=2;AAAA", b"AAAA\x1b\\"
+    begin, end = b"\x1b_Ga=T,f=24,c=3,r=4,q=2;AAAA", b"AAAA\x1b\\"
     paths = home.write("begin", b"top\r\nbefore\r\n" + begin), home.write("end", end + b"\r\nafter")
     script = f"stty -opost -echo -icanon; cat {paths[0]}; head -c 1 >/dev/null; cat {paths[1]}; sleep 1000"
     first = terminal("work", "--", "sh", "-c", script)

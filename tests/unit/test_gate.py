@@ -50,7 +50,7 @@ def texts(found: Any) -> list[str]:
     if isinstance(found, str):
         return [found]
     if isinstance(found, dict):
-        return [each for key, value in found.items() if key != "unfinished" for each in [key, *texts(value)]]
+        return [each for key, value in found.items() if key != "start" for each in [key, *texts(value)]]
     return [text for each in found for text in texts(each)] if isinstance(found, list) else []
 
 

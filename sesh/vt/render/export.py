@@ -99,25 +99,18 @@ def _colour(form: str) -> int | str:
 
 
 def follow_state(emulator: Emulator) -> LineState:
-    """Return the state from which a `LineReader` goes on after the last lines have been read.
-
-    `open`: whether the cursor is on the last line that holds anything. `column`: its column, counted over all rows of
-    its line; -1, the end of that line, if it began in the scrollback. `blank`: the empty lines between the last line
-    that holds anything and the cursor's. `columns`: the width. `alternate`: whether the alternate screen shows.
-    `unfinished`: bytes of a sequence or a character whose rest is yet to come, as latin-1.
-    """
+    """Return the state from which a `LineReader` goes on after the last lines have been read."""
     rows = emulator.screen.rows
     row, column = emulator.cursor
     first, end = emulator.screen.line_start(row), row
     while end + 1 < len(rows) and rows[end + 1].continues:
         end += 1
     last = max((index for index in range(len(rows)) if rows[index].end()), default=-1)
-    begun_above = first == 0 and rows[0].continues
+    is_open = not emulator.alternate and first <= last <= end
+    start = "\x1b[?1049h" if emulator.alternate else f"\r\x1b[{column + 1}G" if is_open else ""
     return {
-        "open": not emulator.alternate and first <= last <= end,
-        "column": -1 if begun_above else (row - first) * emulator.columns + column,
+        "open": is_open,
         "blank": 0 if emulator.alternate else max(0, first - last - 1),
         "columns": emulator.columns,
-        "alternate": emulator.alternate,
-        "unfinished": emulator.unfinished.decode("latin-1"),
+        "start": start + emulator.unfinished.decode("latin-1"),
     }

@@ -9,10 +9,11 @@ the background).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
-from sesh.vt.encoded import PROMPT, Encoder, closed, decode, plain
+from sesh.vt.encoded import PROMPT, Encoder, closed, decode
 from sesh.vt.modes import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.pages import SavedCursor
@@ -42,15 +43,20 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True, status:
     return start + _reset_input(emulator.screen) + _restore(emulator, lines, status=status)
 
 
+def whole(emulator: Emulator) -> Iterator[bytes]:
+    """Yield the bytes that make a new emulator what this one is: its lines, some at a time, then its screen."""
+    emulator.screen.settle_scrollback()
+    yield from (scrolled(lines, emulator.columns) for lines in emulator.scrollback.since(0))
+    yield replay(emulator, lines=int(emulator.scrollback.open), clear=False)
+
+
 def scrolled(lines: list[str], columns: int) -> bytes:
     """Return the bytes that bring finished lines into another scrollback, on a terminal so wide. A `replay` without
     lines goes behind them."""
-    return "".join(_prompted(text) + _line_end(text, columns, over=False) for text in lines).encode()
-
-
-def _prompted(text: str) -> str:
-    """Return an encoded line with its prompt mark, and with pen and link reset at its end."""
-    return PROMPT * text.startswith(PROMPT) + closed(text)
+    out = Encoder()
+    for line in lines:
+        _line(out, line, columns)
+    return str(out).encode()
 
 
 def repaint(
@@ -120,36 +126,24 @@ def _restore(
 def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
     """Draw the last `count` lines of the scrollback and the rows of the main screen, from the top. The rows fill the
     terminal, so all that comes before them scrolls off."""
-    rows, begun = screen.main_rows, screen.scrollback.open_rows if count > 0 else []
-    for index, text in enumerate(screen.scrollback.last(count - bool(begun))):
-        # EL in the first column also tells the terminal that the row does not go on with the one above.
-        erase = "\x1b[K" if over else ""
-        if over and index < screen.lines and not text.isascii():  # on rows that show something else
-            _rows(out, wrap(decode(text), screen.columns).rows, True)
-            out.set_pen(DEFAULT)
-        else:
-            out.parts.append(erase + _prompted(text))
-        out.parts.append(_line_end(text, screen.columns, over))
-    _rows(out, begun + rows, over, continued=over and not begun)
+    begun = screen.scrollback.open_rows if count > 0 else []
+    for line in screen.scrollback.last(count - bool(begun)):
+        _line(out, line, screen.columns, over)
+    _rows(out, begun + screen.main_rows, over, continued=over and not begun)
 
 
-def _line_end(text: str, columns: int, over: bool) -> str:
-    """Return what ends a line of the scrollback. `over`: the terminal shows something else.
+def _line(out: Encoder, line: str, columns: int, erase: bool = False) -> None:
+    """Draw a finished line and end it.
 
-    A row that wrapping scrolls in takes the background, and one that shows something else keeps it: EL blanks what the
-    text leaves of it. In a full row, EL would erase the last cell.
+    As a text it wraps by itself. But a row that scrolls in takes the background, and one that shows something else
+    keeps it: then the line is drawn row by row.
     """
-    wraps = 2 * len(text) > columns  # it may: no character takes more than two columns
-    erases = wraps and (over or _BACKGROUND.search(text)) and not _fills_last_row(text, columns)
-    return "\x1b[K\r\n" if erases else "\r\n"
-
-
-def _fills_last_row(text: str, columns: int) -> bool:
-    """Return whether the last row of an encoded line is full to the last column."""
-    words = plain(text)
-    if words.isascii():
-        return bool(words) and len(words) % columns == 0
-    return wrap(decode(text), columns).rows[-1].end() == columns
+    if erase or _BACKGROUND.search(line):
+        _rows(out, wrap(decode(line), columns).rows, erase)
+        out.set_pen(DEFAULT)
+    else:
+        out.sequence(PROMPT * line.startswith(PROMPT) + closed(line))
+    out.sequence("\r\n")
 
 
 def _rows(out: Encoder, rows: list[Row], erase: bool, *, continued: bool = False) -> None:

@@ -41,14 +41,16 @@ class Run(_Run, total=False):
 
 
 class LineState(TypedDict):
-    """Position at which a `LineReader` goes on after the last lines have been read (see `export.follow_state`)."""
+    """Where a `LineReader` goes on after the last lines have been read.
+
+    `open`: the cursor is on the last line that holds anything. `blank`: the empty lines between that and the cursor's.
+    `start`: bytes, as latin-1, that bring the reader to the cursor, behind the text of an open line.
+    """
 
     open: bool
-    column: int
     blank: int
     columns: int
-    alternate: bool
-    unfinished: str
+    start: str
 
 
 class Screen(TypedDict):

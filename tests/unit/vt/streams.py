@@ -37,7 +37,7 @@ ESCAPES = (
 )  # fmt: skip
 #: Images, whole and in parts; xterm.js without an addon ignores them.
 IMAGES = (
-    "\x1bPq#0~~-~~-~~-~~-~~\x1b\\", '\x1bP0;1q"1;1;30;70#1~', "\x1b_Ga=T,f=24,s=30,v=50;AAAA\x1b\\",
+    "\x1bPq#0~~-~~-~~-~~-~~\x1b\\", '\x1bP0;1q"1;1;30;70#1~', "\x1b_Ga=T,f=24,c=3,r=2;AAAA\x1b\\",
     "\x1b_Ga=T,f=100,c=4,r=3,m=1;AAAA\x1b\\", "\x1b_Gm=1;AAAA\x1b\\", "\x1b_Gm=0;AAAA\x1b\\", "\x1b_Gm=0;AAA",
 )  # fmt: skip
 FINALS = "@ABCDEFGHIJKLMPSTXZ^`abdefgrsuw"

@@ -61,14 +61,13 @@ def test_a_shell_that_wraps_its_own_line_is_understood() -> None:
 
 
 def test_a_line_that_goes_on_keeps_its_start() -> None:
-    lines = LineReader(50, 80, "$", 2)
+    lines = LineReader(50, 80, b"$\r\x1b[3G")
     (line,) = (each for each in lines.feed(b"ls\r\n") if each.final)
     assert (line.text, line.end) == ("$ ls", 54)
 
 
 def test_a_sequence_that_began_before_is_finished() -> None:
-    lines = LineReader(50, 80)
-    lines.resume(b"\x1b[3")
+    lines = LineReader(50, 80, b"\x1b[3")
     (line,) = (each for each in lines.feed(b"1mred\r\n") if each.final)
     assert line.text == "red"
     assert line.ansi == "\x1b[0;31mred\x1b[m"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import pytest
 
 from sesh.vt.emulator import Emulator
-from tests.unit.vt.streams import state
 
 LINE = b"line %d of what was printed before, seventy columns of it, give or take\r\n"
 
@@ -31,17 +28,3 @@ def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
         each.feed(LINE * 5000)
     assert small.last_lines(12_000) == plain.last_lines(12_000)
     assert small.text() == plain.text()
-
-
-@pytest.mark.parametrize("more", [LINE % 9, b"\x1b[3J", b"\x1b[1;5r\x1b[5H\n", b"x" * 200])
-def test_lines_may_come_and_go_between_two_steps_of_packing(more: bytes) -> None:
-    plain, small = Emulator(80, 24), Emulator(80, 24)
-    for number in range(0, 2_000, 7):
-        for each in (plain, small):
-            each.feed(b"".join(LINE % (number + at) for at in range(7)))
-    steps = small.scrollback.pack()
-    list(islice(steps, 4))
-    for each in (plain, small):
-        each.feed(more)
-    list(steps)
-    assert state(small) == state(plain)

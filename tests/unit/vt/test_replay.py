@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
-from sesh.vt.render.saved import restored, saved
 from tests.unit.vt.streams import essence, piece
 
 ALL = 10**9
@@ -51,16 +49,6 @@ def test_what_comes_after_a_replay_means_the_same(data: bytes, more: bytes, size
     here, there = essence(emulator), essence(copy)
     assert there["rows"] == here["rows"]
     assert there["cursor"] == here["cursor"]
-
-
-@given(bytestreams, st.sampled_from(SIZES))
-@settings(max_examples=100, deadline=None)
-def test_a_saved_emulator_goes_on_as_it_would_have(data: bytes, size: tuple[int, int]) -> None:
-    emulator = fed(data, *size)
-    copy = restored(json.loads(json.dumps(saved(emulator))))
-    assert essence(copy) == essence(emulator)
-    assert copy.scrollback.completed == emulator.scrollback.completed
-    assert repaint(copy) == repaint(emulator)
 
 
 @given(streams, streams)

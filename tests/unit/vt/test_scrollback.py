@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.saved import restored, saved
 
 
 def fed(data: str, columns: int = 10, rows: int = 3, **limits: int) -> Emulator:
@@ -120,14 +119,6 @@ def test_no_line_is_left_out_between_pages_where_one_was_cut_off_its_rest() -> N
     whole = fed("l1\r\nl2\r\nl3\r\nl4,wwwwwwwwwwwwwwwww\r\na\r\nb\x1b[1;1HX", columns=10, rows=4).last_lines(99)
     page, number = emulator.lines_before(1 << 62, 2, 1 << 20)
     assert emulator.lines_before(number, 99, 1 << 20)[0] + page == whole
-
-
-def test_numbers_of_lines_stay_over_a_state() -> None:
-    emulator = fed(numbered(100), columns=80, rows=24, max_lines=50)
-    emulator.resize(80, 40)
-    again = restored(saved(emulator))
-    for number in (40, 50, 58, 70, 100, 1 << 62):
-        assert again.lines_before(number, 9, 1 << 20) == emulator.lines_before(number, 9, 1 << 20)
 
 
 def test_a_wide_character_that_did_not_fit_leaves_no_blank_in_the_line() -> None:
