@@ -150,7 +150,6 @@ def test_a_program_that_reads_waits(sesh: Sesh, home: Home) -> None:
 def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "LOOKS", (rules.SETTLED, 0.5, 1.0))
     monkeypatch.setattr(rules, "QUIET_AFTER", 1.0)
     lines = {
         "sleeps": "sleep 60",

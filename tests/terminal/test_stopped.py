@@ -79,7 +79,6 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds takes a few tenths."""
     monkeypatch.setattr(turn, "WORKED", 1.2)
     monkeypatch.setattr(turn, "OVER", 1.0)
-    monkeypatch.setattr(rules, "LOOKS", (0.2, 0.5, 1.0, 1.5, 2.0))
     monkeypatch.setattr(rules, "QUIET_AFTER", 2.0)
 
 
