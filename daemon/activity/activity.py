@@ -19,7 +19,7 @@ from sesh import platform
 from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.own_word import OwnWord
 from sesh.daemon.activity.program_status import Reports
-from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, By, Said, Seen, Standing, State, Why
+from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, By, Said, Standing, State, Why
 from sesh.daemon.activity.turn import LOOK_TIME, Turn, Work
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
@@ -33,8 +33,6 @@ from sesh.wording import one_line
 
 FRESH = 1.0
 """Seconds for which a look is new enough for whoever asks."""
-_UNSEEN = (Why.OUTPUT, Why.QUIET)
-"""Reasons that may cease to hold without any output."""
 _PASSED_ON = 0.02
 """Seconds within which the kernel passes on all that a program printed before it began to read."""
 _SOON = 0.01
@@ -116,7 +114,7 @@ class Activity:
         over = kept.word.overtaken(data, self._pump.log.head)
         if (lines or over) and kept.word.said is None:
             kept.answered_at = STEADY.now()
-        self._heed()
+        self._decide()
         self.wake()
 
     def began(self) -> None:
@@ -124,33 +122,32 @@ class Activity:
         self._interrupted_at = -_INTERRUPTED
         if self._kept.word.overtaken(b"", self._pump.log.head):
             self._kept.answered_at = STEADY.now()
-        self._heed()
+        self._decide()
         self.wake()
 
     def interrupted(self) -> None:
         """Note that a person has sent SIGINT by sesh."""
         self._interrupted_at = time.monotonic()
 
-    def say(self, state: str, words: str = "", *, by: By = By.NOTICE, bound: bool = True) -> None:
-        """Take the program's own word for its state. `bound`: that it works holds for its job alone."""
-        group = self._group() if bound else 0
-        self._kept.word.say(Said(State(state), by, one_line(words)[:MAX_QUESTION], group=group))
-        self._heed()
+    def say(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
+        """Take the program's own word for its state."""
+        self._kept.word.say(Said(State(state), by, one_line(words)[:MAX_QUESTION]))
+        self._decide()
 
     def progressed(self, body: bytes) -> None:
         """Take the program's progress: `body` is the text behind `9;4;` of an OSC."""
-        self._kept.word.progressed(body, self._group())
-        self._heed()
+        self._kept.word.progressed(body)
+        self._decide()
 
     def reported(self, text: bytes, position: int) -> None:
         """Take a report of the program's: all behind `7501;` of an OSC, which ends at a position of the log."""
         self._kept.word.reported(text, self._group(), position)
-        self._heed()
+        self._decide()
 
     def reset(self, position: int) -> None:
         """Note that the program has reset the terminal (RIS), with its reports."""
         self._kept.word.reports.take({"state": "clear"}, 0, position)
-        self._heed()
+        self._decide()
 
     def marked(self, body: bytes, position: int) -> None:
         """Take a mark of the shell: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
@@ -160,7 +157,7 @@ class Activity:
             kept.entered = question.cursor_line(self._model.emulator) - 1
         elif body[:1] == b"A":
             kept.word.reports.ended(self._pump.log.head)
-            self._heed()
+            self._decide()
 
     def ended(self, *, failed: bool) -> None:
         """Note and report that the program has ended; a person gets that by the event `exited`."""
@@ -236,10 +233,9 @@ class Activity:
         return question.last_line(self._model.emulator, begun=self._pump.line_begun)
 
     def standing(self, *, fresh: bool = False) -> Standing:
-        """Return the standing, looked at again if that may have changed unseen since the last look, or if it is to be
-        `fresh`; but not while a look is due after recent output or typing."""
-        old = self._kept.standing.why in _UNSEEN and time.monotonic() - self._looked_at > FRESH
-        if self._settled and (fresh or (old and not self._timers.is_set("activity"))):
+        """Return the standing, looked at again if the last look is old, or if it is to be `fresh`; but not while a look
+        is due after recent output or typing."""
+        if self._settled and self._pump.running and (fresh or time.monotonic() - self._looked_at > FRESH):
             self._look(sure=True)
         return self._kept.standing
 
@@ -266,16 +262,15 @@ class Activity:
             self._settled = False
             self._timers.set("activity", max(SETTLED - silent, _SOON), self._look)
             return
-        seen = self._seen(silent)
-        reads = seen.why == Why.READ
-        asked = (kept.standing.why, kept.standing.question) == (Why.READ, seen.question)
-        if reads and not sure and not asked and kept.word.said is None:
+        why, asked = self._seen(silent)
+        same = (kept.standing.why, kept.standing.question) == (Why.READ, asked)
+        if why == Why.READ and not sure and not same and kept.word.said is None:
             self._settled = False
             self._timers.set("activity", _PASSED_ON, lambda: self._look(sure=True))
             return
-        kept.word.looked(seen.group, self._pump.log.head, reads=reads)
+        kept.word.looked(why, self._group(), self._pump.log.head)
         self._settled = silent >= SETTLED
-        self._take(rules.decide(kept.standing, kept.word.said, seen, STEADY.now(), kept.answered_at))
+        self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
         after = rules.next_look(kept.standing, silent)
         if after is not None:
             self._timers.set("activity", max(after - silent, _SOON), self._look)
@@ -288,11 +283,11 @@ class Activity:
             at = max(self._typed_at, self._turn.changed_at)
         return time.monotonic() - at
 
-    def _heed(self) -> None:
-        """Go by the program's word at once, if there is one; else the next look decides."""
-        kept = self._kept
-        if (said := kept.word.said) is not None:
-            self._take(rules.decide(kept.standing, said, Seen(), STEADY.now(), kept.answered_at))
+    def _decide(self, seen: Standing | None = None) -> None:
+        """Go by the program's word at once, if there is one; else by what was `seen`."""
+        kept, said = self._kept, self._kept.word.said
+        word = said.standing(STEADY.now()) if said is not None else None
+        self._take(rules.decide(kept.standing, word, seen, kept.answered_at))
 
     def _take(self, standing: Standing) -> None:
         """Keep a standing; report one that differs from the last."""
@@ -303,21 +298,20 @@ class Activity:
             self._emit("activity", state=standing.state.value, why=standing.why.value, **words)
         self._looked()
 
-    def _seen(self, silent: float) -> Seen:
-        """Ask the kernel, and then the screen."""
-        pty = self._pump.pty
+    def _seen(self, silent: float) -> tuple[Why, str]:
+        """Ask the kernel, and then the screen: the reason of the standing, and the question."""
+        pty, group = self._pump.pty, self._group()
         self._looked_at = time.monotonic()
-        group = pty.foreground() if pty is not None and self._pump.running else 0
         if pty is not None and group:
             raw = pty.raw()
             prompt = self._at_prompt(pty, group, raw=raw)
             if prompt and group != self._kept.begun:
-                return Seen(Why.PROMPT, silent, group)
+                return Why.PROMPT, ""
             if prompt or (not raw and self._reads_line(pty, group)):
-                return Seen(Why.READ, silent, group, self._question())
+                return Why.READ, self._question()
             if raw and self._turn.work == Work.OVER:
-                return Seen(Why.STOPPED, silent, group, self._turn.question)
-        return Seen(Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET, silent, group)
+                return Why.STOPPED, self._turn.question
+        return Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET, ""
 
     def _question(self) -> str:
         """Return the question of a program that reads a line; while somebody types the answer, that of before."""
@@ -327,7 +321,7 @@ class Activity:
         return question.in_lines(self._model.emulator, self._kept.entered)
 
     def _group(self) -> int:
-        return self._pump.pty.foreground() if self._pump.pty is not None else 0
+        return self._pump.pty.foreground() if self._pump.pty is not None and self._pump.running else 0
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
         """Return whether the foreground reads a line. One that runs as another user hides that; but where the terminal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sesh.daemon.activity.program_status import Reports, parse
-from sesh.daemon.activity.rules import By, Said, State
+from sesh.daemon.activity.rules import By, Said, State, Why
 from sesh.keynames import Key
 from sesh.typed import LONGEST, pressed
 
@@ -35,11 +35,11 @@ class OwnWord:
         if not (minor and self.said is not None and self.said.asks):
             self.last = said
 
-    def progressed(self, body: bytes, group: int) -> None:
+    def progressed(self, body: bytes) -> None:
         """Take the program's progress: `body` is the text behind `9;4;` of an OSC."""
         digit = body.partition(b";")[0]
         if digit in _PROGRESS:
-            self.say(Said(_PROGRESS[digit], By.PROGRESS, group=group))
+            self.say(Said(_PROGRESS[digit], By.PROGRESS))
         elif digit == b"0" and self.last is not None and self.last.by == By.PROGRESS:
             self.last = None
 
@@ -62,9 +62,8 @@ class OwnWord:
         self.last = None
         return True
 
-    def looked(self, group: int, position: int, *, reads: bool) -> None:
-        """Note that a process group has the terminal, and whether it `reads` a line: then it does not work."""
+    def looked(self, why: Why, group: int, position: int) -> None:
+        """Note a look, and the process group that has the terminal: a program that reads a line does not work."""
         self.reports.left(group, position)
-        last = self.last
-        if last is not None and last.state == State.WORKING and (reads or last.group not in (0, group)):
+        if self.last is not None and self.last.state == State.WORKING and why in (Why.PROMPT, Why.READ):
             self.last = None

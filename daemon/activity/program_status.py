@@ -109,7 +109,8 @@ class Reports:
             report = self.records[part]
             self._remove([part], at)
             if self.speaks:
-                self.take({**report, "state": "idle", "msg": ""}, self.group, at)
+                report.pop("msg", None)
+                self.take({**report, "state": "idle"}, self.group, at)
 
     def left(self, foreground: int, at: int) -> None:
         """Note the foreground's process group: if the one that reported is gone, so has the program."""
@@ -163,11 +164,11 @@ class Reports:
         `until`: the records, behind a clear if they have changed; none if it has them, unless it is to get `every` one.
         """
         changed = since < self.changed_at <= until
-        sequences = ["state=clear"] if changed and since >= 0 else []
-        for part, report in self.records.items() if changed or every else ():
-            pairs = {**report, "app": self._app(part)}
-            sequences.append(":".join(f"{key}={value}" for key, value in pairs.items() if value))
-        return "".join(f"\x1b]7501;{body}\x1b\\" for body in sequences)
+        if not (changed or every):
+            return ""
+        cleared = [{"state": "clear"}] if changed and since >= 0 else []
+        bodies = [":".join(map("=".join, report.items())) for report in (*cleared, *self.records.values())]
+        return "".join(f"\x1b]7501;{body}\x1b\\" for body in bodies)
 
     def _app(self, part: str) -> str:
         """Return the app of a record, or of the nearest above it that has one; the root is above all."""

@@ -53,11 +53,11 @@ class Why(Word):
     EXIT = "exit"
 
 
-_STATES = {
+STATES = {
     Why.PROMPT: State.IDLE, Why.READ: State.WAITING, Why.STOPPED: State.WAITING, Why.OUTPUT: State.WORKING,
     Why.QUIET: State.IDLE,
 }  # fmt: skip
-"""The state of each reason that a look finds."""
+"""The state for each reason that a look finds; of the others the program says it."""
 
 
 class By(Word):
@@ -92,13 +92,12 @@ class Standing:
 
 @dataclass
 class Said:
-    """The program's own word. `group`: the process group whose work it is about; 0 if it holds for any."""
+    """The program's own word."""
 
     state: State
     by: By
     question: str = ""
     kind: str = ""
-    group: int = 0
 
     def __post_init__(self) -> None:
         self.state, self.by = State(self.state), By(self.by)
@@ -108,26 +107,19 @@ class Said:
         """True if the program says that it waits; a notification alone does not say that."""
         return self.state == State.WAITING and self.by not in (By.NOTICE, By.PROGRESS)
 
-
-@dataclass
-class Seen:
-    """One look at a session. `silent`: seconds since its last output or typing; `group`: that has the terminal."""
-
-    why: Why = Why.OUTPUT
-    silent: float = 0.0
-    group: int = 0
-    question: str = ""
+    def standing(self, now: float) -> Standing:
+        """Return the standing that it says."""
+        return Standing(self.state, Why.HOOK, now, self.question, self.kind)
 
 
-def decide(before: Standing, said: Said | None, seen: Seen, now: float, answered_at: float) -> Standing:
-    """Return the standing that follows from the program's word, or else from a look.
+def decide(before: Standing, said: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
+    """Return the standing that follows from the program's word, or else from a look; without either it stays.
 
     `since` goes on if the session stood so before, with the same question, and that was not answered meanwhile.
     """
-    if said is not None:
-        found = Standing(said.state, Why.HOOK, now, said.question, said.kind)
-    else:
-        found = Standing(_STATES[seen.why], seen.why, now - seen.silent, seen.question)
+    found = said if said is not None else seen
+    if found is None:
+        return before
     if found.state == State.WAITING and before.since < answered_at:
         return replace(found, since=max(found.since, answered_at))
     same = (before.state, before.question) == (found.state, found.question)
