@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from sesh import bounds, names, paths, protocol
 from sesh.about import CALLED, __version__
 from sesh.daemon import description
-from sesh.daemon.activity.rules import By
+from sesh.daemon.activity.own_word import By
 from sesh.daemon.clients.connection import FOREIGN, Client, Connection, Reader
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler

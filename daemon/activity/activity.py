@@ -17,9 +17,9 @@ from typing import Any
 
 from sesh import platform
 from sesh.daemon.activity import question, rules
-from sesh.daemon.activity.own_word import OwnWord
+from sesh.daemon.activity.own_word import By, OwnWord
 from sesh.daemon.activity.program_status import Reports
-from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, By, Said, Standing, State, Why
+from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.turn import LOOK_TIME, Turn, Work
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
@@ -40,6 +40,8 @@ _SOON = 0.01
 _INTERRUPTED = 10.0
 """Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
 _CTRL_C = b"\x03"
+_PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
+"""States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
 
 
 @dataclass
@@ -62,9 +64,7 @@ class Kept:
     @classmethod
     def of(cls, state: dict[str, Any]) -> Kept:
         """Return the record that `asdict` has made plain data of."""
-        last, reports = state["word"]["last"], Reports(**state["word"]["reports"])
-        word = OwnWord(Said(**last) if last is not None else None, reports)
-        return cls(**{**state, "standing": Standing(**state["standing"]), "word": word})
+        return cls(**{**state, "standing": Standing(**state["standing"]), "word": OwnWord.of(state["word"])})
 
 
 class Activity:
@@ -131,13 +131,17 @@ class Activity:
 
     def say(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
         """Take the program's own word for its state."""
-        self._kept.word.say(Said(State(state), by, one_line(words)[:MAX_QUESTION]))
+        said = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
+        self._kept.word.say(said, by)
         self._decide()
 
     def progressed(self, body: bytes) -> None:
         """Take the program's progress: `body` is the text behind `9;4;` of an OSC."""
-        self._kept.word.progressed(body)
-        self._decide()
+        digit = body.partition(b";")[0]
+        if digit in _PROGRESS:
+            self.say(_PROGRESS[digit], by=By.PROGRESS)
+        elif digit == b"0":
+            self._kept.word.end_progress()
 
     def reported(self, text: bytes, position: int) -> None:
         """Take a report of the program's: all behind `7501;` of an OSC, which ends at a position of the log."""
@@ -195,8 +199,7 @@ class Activity:
     @property
     def blocked(self) -> Standing | None:
         """The standing of a program that says itself, by OSC 7501, `--hook` or `--state`, that it waits; else None."""
-        said = self._kept.word.said
-        return self._kept.standing if said is not None and said.asks else None
+        return self._kept.standing if self._kept.word.asks else None
 
     @property
     def at_prompt_since_typed(self) -> bool:
@@ -210,9 +213,9 @@ class Activity:
         if pty is None:
             return False
         group = pty.foreground()
-        if group == self._kept.prompted or not platform.LINUX:
+        if not platform.LINUX:
             return self._at_prompt(pty, group, raw=True)
-        return bool(shells.kind_of(group))
+        return group == self._kept.prompted or bool(shells.kind_of(group))
 
     @property
     def line_begun(self) -> bool:
@@ -254,17 +257,18 @@ class Activity:
     def _look(self, *, sure: bool = False) -> None:
         """Look at the session, and set the time of the next look.
 
-        A program that has just begun to read may have printed a question that is still on its way: for a `sure` answer
-        it is looked at again in a moment.
+        A program that has just begun to read may have printed a question that is still on its way. So it is looked at
+        again in a moment, which then is `sure`.
         """
-        kept, silent, self._settled = self._kept, self._silent(), True  # if looking fails, the next output has it tried
+        self._settled = True  # first: if looking fails, the next output has it tried again
+        kept, silent = self._kept, self._silent()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # it streams
             self._settled = False
             self._timers.set("activity", max(SETTLED - silent, _SOON), self._look)
             return
         why, asked = self._seen(silent)
         same = (kept.standing.why, kept.standing.question) == (Why.READ, asked)
-        if why == Why.READ and not sure and not same and kept.word.said is None:
+        if why == Why.READ and not (sure or same or kept.word.said):
             self._settled = False
             self._timers.set("activity", _PASSED_ON, lambda: self._look(sure=True))
             return
@@ -285,9 +289,8 @@ class Activity:
 
     def _decide(self, seen: Standing | None = None) -> None:
         """Go by the program's word at once, if there is one; else by what was `seen`."""
-        kept, said = self._kept, self._kept.word.said
-        word = said.standing(STEADY.now()) if said is not None else None
-        self._take(rules.decide(kept.standing, word, seen, kept.answered_at))
+        kept = self._kept
+        self._take(rules.decide(kept.standing, kept.word.said, seen, kept.answered_at))
 
     def _take(self, standing: Standing) -> None:
         """Keep a standing; report one that differs from the last."""

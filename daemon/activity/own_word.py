@@ -3,44 +3,61 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
 
 from sesh.daemon.activity.program_status import Reports, parse
-from sesh.daemon.activity.rules import By, Said, State, Why
+from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.keynames import Key
 from sesh.typed import LONGEST, pressed
 
 _CANCELS = Key.parse("Escape"), Key.parse("C-c")
 """Keys after which the program may work no more, and not say so."""
-_PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
-"""States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
+
+
+class By(str, Enum):
+    """The source of a word: OSC 9, 99 or 777; OSC 9;4; `--hook`; `--state`."""
+
+    NOTICE = "notice"
+    PROGRESS = "progress"
+    HOOK = "hook"
+    TYPED = "typed"
 
 
 @dataclass
 class OwnWord:
-    """What counts of it. `last`: the last word that is no report, and has not been overtaken by one."""
+    """The words of one program. `last`: the last that is no report, and that none has overtaken; `by`: its source."""
 
-    last: Said | None = None
+    last: Standing | None = None
+    by: By = By.NOTICE
     reports: Reports = field(default_factory=Reports)
 
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> OwnWord:
+        """Return the words that `asdict` has made plain data of."""
+        last = Standing(**state["last"]) if state["last"] is not None else None
+        return cls(last, By(state["by"]), Reports(**state["reports"]))
+
     @property
-    def said(self) -> Said | None:
-        """The word that counts; None without any."""
+    def said(self) -> Standing | None:
+        """The standing by the word that counts; None without any."""
         return self.last or self.reports.said()
 
-    def say(self, said: Said) -> None:
-        """Take a word. Reports stand above all but `--state`, and a question above a notification and progress."""
-        minor = said.by in (By.NOTICE, By.PROGRESS)
-        if said.by != By.TYPED and self.reports.speaks:
-            return
-        if not (minor and self.said is not None and self.said.asks):
-            self.last = said
+    @property
+    def asks(self) -> bool:
+        """True if the program says that it waits; a notification alone does not say that."""
+        minor = self.last is not None and self.by in (By.NOTICE, By.PROGRESS)
+        return not minor and self.said is not None and self.said.state == State.WAITING
 
-    def progressed(self, body: bytes) -> None:
-        """Take the program's progress: `body` is the text behind `9;4;` of an OSC."""
-        digit = body.partition(b";")[0]
-        if digit in _PROGRESS:
-            self.say(Said(_PROGRESS[digit], By.PROGRESS))
-        elif digit == b"0" and self.last is not None and self.last.by == By.PROGRESS:
+    def say(self, said: Standing, by: By) -> None:
+        """Take a word. Reports stand above all but `--state`, and a question above a notification and progress."""
+        minor = by in (By.NOTICE, By.PROGRESS)
+        if (by == By.TYPED or not self.reports.speaks) and not (minor and self.asks):
+            self.last, self.by = said, by
+
+    def end_progress(self) -> None:
+        """Forget the program's progress, which it takes back."""
+        if self.by == By.PROGRESS:
             self.last = None
 
     def reported(self, text: bytes, group: int, position: int) -> None:

@@ -11,7 +11,8 @@ import re
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass, field
 
-from sesh.daemon.activity.rules import MAX_QUESTION, By, Said, State
+from sesh.daemon.activity.rules import MAX_QUESTION, Standing, State, Why
+from sesh.moments import STEADY
 from sesh.schema import ReportFacts
 from sesh.wording import of_report, one_line
 
@@ -130,15 +131,15 @@ class Reports:
             del self.records[part]
             self.changed_at = at
 
-    def said(self) -> Said | None:
-        """Return the program's word, that of its most urgent record, the root's first; None without any."""
+    def said(self) -> Standing | None:
+        """Return the standing by the most urgent record, the root's first; None without any."""
         if not self.records:
             return None
         order = list(STATES)
         report = min(self.records.items(), key=lambda each: (order.index(each[1]["state"]), each[0] != ""))[1]
         state, kind = STATES[report["state"]], report.get("kind", "")
         words = "" if state in (State.WORKING, State.IDLE) else _shown(report, "msg") or KINDS.get(kind, "")
-        return Said(state, By.REPORT, words, kind)
+        return Standing(state, Why.HOOK, STEADY.now(), words, kind)
 
     def line(self) -> str:
         """Return what works, in a line; empty without words for it."""

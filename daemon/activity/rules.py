@@ -60,16 +60,6 @@ STATES = {
 """The state for each reason that a look finds; of the others the program says it."""
 
 
-class By(Word):
-    """The source of the program's own word: OSC 9, 99 or 777; OSC 9;4; `--hook`; `--state`; OSC 7501."""
-
-    NOTICE = "notice"
-    PROGRESS = "progress"
-    HOOK = "hook"
-    TYPED = "typed"
-    REPORT = "report"
-
-
 @dataclass
 class Standing:
     """A session's standing. `since`: seconds since the epoch. `kind`: of the question, if the program reports that."""
@@ -90,34 +80,12 @@ class Standing:
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 
 
-@dataclass
-class Said:
-    """The program's own word."""
-
-    state: State
-    by: By
-    question: str = ""
-    kind: str = ""
-
-    def __post_init__(self) -> None:
-        self.state, self.by = State(self.state), By(self.by)
-
-    @property
-    def asks(self) -> bool:
-        """True if the program says that it waits; a notification alone does not say that."""
-        return self.state == State.WAITING and self.by not in (By.NOTICE, By.PROGRESS)
-
-    def standing(self, now: float) -> Standing:
-        """Return the standing that it says."""
-        return Standing(self.state, Why.HOOK, now, self.question, self.kind)
-
-
 def decide(before: Standing, said: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
-    """Return the standing that follows from the program's word, or else from a look; without either it stays.
+    """Return the standing by the program's word, or else by a look; without either it stays.
 
     `since` goes on if the session stood so before, with the same question, and that was not answered meanwhile.
     """
-    found = said if said is not None else seen
+    found = said or seen
     if found is None:
         return before
     if found.state == State.WAITING and before.since < answered_at:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sesh.daemon.activity import activity as module
 from sesh.daemon.activity import rules, turn
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.activity.rules import By, Said, Standing, State, Why
+from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.reads import Call
@@ -197,15 +197,14 @@ def test_it_works_for_as_long_as_output_streams_whatever_else_is_seen(steps: lis
 def test_a_standing_that_follows_from_the_same_is_the_same_and_begins_once(
     why: Why, state: State | None, silent: float, answered_at: float
 ) -> None:
-    said = Said(state, By.TYPED, "go on?") if state is not None else None
     seen = Standing(rules.STATES[why], why, 1000.0 - silent, "go on?")
 
     def follows(before: Standing, now: float) -> Standing:
-        return rules.decide(before, said.standing(now) if said is not None else None, seen, answered_at)
+        return rules.decide(before, Standing(state, Why.HOOK, now, "go on?") if state else None, seen, answered_at)
 
     once = follows(Standing(State.WORKING, Why.OUTPUT, 1.0), 1000.0)
     assert follows(once, 2000.0) == once
-    assert once.why == (why if said is None else Why.HOOK)
+    assert once.why == (Why.HOOK if state else why)
     assert once.state != State.WAITING or once.since >= answered_at
 
 
