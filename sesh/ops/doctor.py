@@ -93,14 +93,9 @@ def _system(_caller: Caller) -> Iterator[Finding]:
         yield row(
             "shell", WARNING, f"SHELL={printable(chosen)} is not a program; {taken} is used", "set SHELL to your shell"
         )
-
-
-def _shell(_caller: Caller) -> Iterator[Finding]:
-    if os.environ.get("TMOUT", "0").strip() not in ("", "0"):
-        message = f"TMOUT={printable(os.environ['TMOUT'])} ends a shell that waits so many seconds at its prompt"
-        yield row(
-            "shell", WARNING, message, "if it is not readonly: sesh NAME --env TMOUT="
-        )
+    if (limit := os.environ.get("TMOUT", "").strip()) not in ("", "0"):
+        message = f"TMOUT={printable(limit)} ends a shell that waits so many seconds at its prompt"
+        yield row("shell", WARNING, message, "if it is not readonly: sesh NAME --env TMOUT=")
 
 
 def _directory(_caller: Caller) -> Iterator[Finding]:
@@ -313,7 +308,6 @@ def _agents(_caller: Caller) -> Iterator[Finding]:
 CHECKS: dict[str, Check] = {
     "python": _python,
     "system": _system,
-    "shell": _shell,
     "directory": _directory,
     "settings": _settings,
     "terminal": _terminal,
