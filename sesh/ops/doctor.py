@@ -14,7 +14,7 @@ from sesh.about import CALLED, DISTRIBUTION, PROGRAM, SESH, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
 from sesh.names import printable, printable_path
-from sesh.ops import integrate
+from sesh.ops import integrate, sweep
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
@@ -118,6 +118,12 @@ def _directory(_caller: Caller) -> Iterator[Finding]:
     yield row("directory", OK, f"{path}, private{more}")
     for reason in [*listing.refusals(), *results.damage(), *known.damage()]:
         yield error_row("files", Refused(reason))
+
+
+def _daemons(_caller: Caller) -> Iterator[Finding]:
+    """Daemons whose files were removed: SIGUSR1 has them make their socket and record again."""
+    for daemon in sweep.daemons():
+        yield row("daemons", WARNING, daemon.what, f"kill -USR1 {daemon.pid}; to end it: {CALLED} --sweep")
 
 
 def _settings(_caller: Caller) -> Iterator[Finding]:
@@ -309,6 +315,7 @@ CHECKS: dict[str, Check] = {
     "python": _python,
     "system": _system,
     "directory": _directory,
+    "daemons": _daemons,
     "settings": _settings,
     "terminal": _terminal,
     "locale": _locale,

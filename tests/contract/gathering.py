@@ -182,7 +182,7 @@ def answers(home: Home) -> dict[str, Structure]:
     """Return the structure of what each command prints; of the events of a session, that of each kind of event."""
     _prepare(home)
     home.sesh("--open", "work", "--label", "team=web")
-    home.sesh("--wait", "work", "--prompt", "--timeout", "20")
+    home.sesh("--wait", "work", "--prompt", "--timeout", "30")
     home.sesh("--open", "lost", "--", "cat")
     os.kill(home.sesh("--status", "lost", "--json").json()["daemon_pid"], signal.SIGKILL)
     wait_until(lambda: home.sesh("--status", "lost", "--json").json()["state"] == "lost")

@@ -144,7 +144,7 @@ class Far:
 
     def prints(self, name: str, pattern: str) -> None:
         """Waits until a session on the host has printed what the pattern matches."""
-        done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "20", timeout=30)
+        done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
         assert done.code == 0, done
 
     def processes(self) -> list[int]:

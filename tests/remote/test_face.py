@@ -80,7 +80,7 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"
     asks = f"{later} printf 'Keep a copy? '; read x; echo got=$x; sleep 60"
     home.sesh("@box", "--open", "job", "--", "sh", "-c", asks)
-    assert home.sesh("@box", "--wait", "job", "--waiting", "--timeout", "20").code == 0
+    assert home.sesh("@box", "--wait", "job", "--waiting", "--timeout", "30").code == 0
     opened = home.terminal("@box", "--watch")
     opened.wait_for(re.compile(r"> job@box +\d+s  Keep a copy\?"))
     opened.type("\x1b[A")  # the mark is the person's own, however fast this test is

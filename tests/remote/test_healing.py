@@ -22,7 +22,7 @@ def box(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> There:
     brisk(monkeypatch)
     far = beside("box")
     assert far.sesh("--open", "work").code == 0
-    assert far.sesh("--wait", "work", "--prompt", "--timeout", "20").code == 0
+    assert far.sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
     return far
 
 
@@ -68,7 +68,7 @@ def test_what_comes_while_the_link_is_down_is_not_missed(
     if words == ["--exit"]:
         assert box.sesh("--wait", "work", "--exit").code == 5
     else:
-        assert box.sesh("--wait", "work", "--prompt", "--timeout", "20").code == 0
+        assert box.sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
     box.back()
     code, out, error = outcome(waiting)
     assert (code, out) == (5 if words == ["--exit"] else 0, answer), error
@@ -212,6 +212,6 @@ def test_a_known_remote_that_does_not_answer_is_said_and_the_others_are_waited_f
         assert home.sesh(far.at, "--open", "a", "--label", "team=x", "--", "cat").code == 0
         assert home.sesh(far.at, "--list").code == 0
     gone.away()
-    done = home.sesh("--wait", "--label", "team=x", "--idle", "0.1", "--timeout", "20", "--json")
+    done = home.sesh("--wait", "--label", "team=x", "--idle", "0.1", "--timeout", "30", "--json")
     assert (done.code, [answer["host"] for answer in done.json()]) == (0, ["one"])
     assert done.stderr == "sesh: @gone does not answer (no route): its sessions are not waited for\n"

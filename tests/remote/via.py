@@ -56,7 +56,7 @@ class There(Home):
 
     def prints(self, name: str, pattern: str) -> None:
         """Waits until a session there has printed what the pattern matches."""
-        done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "20", timeout=30)
+        done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
         assert done.code == 0, done
 
     def links(self) -> list[int]:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason
 def work(sesh: Sesh) -> None:
     """A shell at its first prompt."""
     sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
 
 
 def stands(sesh: Sesh, name: str = "work") -> tuple[str, str, str | None]:
@@ -45,7 +45,7 @@ def test_a_shell_is_idle_a_command_works_and_a_question_waits(sesh: Sesh, home: 
     # One program: a Ctrl-C that comes while a shell starts the next one may be lost.
     prints = "import time; [time.sleep(0.05) for _ in iter(lambda: print('x'), 1)]"
     sesh("--send", "work", f"{shlex.quote(sys.executable)} -Suc {shlex.quote(prints)}", "--enter")
-    assert sesh("--wait", "work", "--for", "^x$", "--timeout", "15").code == 0
+    assert sesh("--wait", "work", "--for", "^x$", "--timeout", "30").code == 0
     becomes(home, "working", "output", None)
     sesh("--send", "work", "--key", "C-c")
     becomes(home, "idle", "prompt", None)
@@ -61,13 +61,13 @@ def test_a_shell_is_idle_a_command_works_and_a_question_waits(sesh: Sesh, home: 
 
 @pytest.mark.usefixtures("work")
 def test_a_wait_until_a_person_is_needed_says_what_is_asked(sesh: Sesh, home: Home) -> None:
-    waiter = home.start("--wait", "work", "--waiting", "--timeout", "15", "--json")
+    waiter = home.start("--wait", "work", "--waiting", "--timeout", "30", "--json")
     sesh("--send", "work", "sleep 0.3; read -s -p 'Password: ' x; sleep 0.3; echo; read -p 'again? ' y", "--enter")
     answer = waiter.communicate(timeout=30)[0]
     assert (waiter.returncode, b'"met": "waiting"' in answer, b'"match": "Password:"' in answer) == (0, True, True)
     # The password shows nothing on the screen, and was an answer all the same.
     sesh("--send", "work", "secret", "--enter")
-    assert sesh("--wait", "work", "--waiting", "--timeout", "15").stdout == "waiting: again?\n"
+    assert sesh("--wait", "work", "--waiting", "--timeout", "30").stdout == "waiting: again?\n"
 
 
 @pytest.mark.usefixtures("work")
@@ -76,8 +76,8 @@ def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home) ->
     becomes(home, "waiting", "tty-read", "name?")
     for key in "Adelaide":
         sesh("--send", "work", key)
-    sesh("--wait", "work", "--for", "name\\? Adelaide$", "--since-start", "--timeout", "10")
-    assert sesh("--wait", "work", "--waiting", "--timeout", "10").stdout == "waiting: name?\n"
+    sesh("--wait", "work", "--for", "name\\? Adelaide$", "--since-start", "--timeout", "30")
+    assert sesh("--wait", "work", "--waiting", "--timeout", "30").stdout == "waiting: name?\n"
     process = home.start("--events", "work", "--since", "0", "--json")
     wait_until(lambda: processes.connected(process.pid))
     sesh("--kill", "work")
@@ -159,7 +159,7 @@ def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(
     }
     for name, line in lines.items():
         sesh("--open", name)
-        assert sesh("--wait", name, "--prompt", "--timeout", "15").code == 0
+        assert sesh("--wait", name, "--prompt", "--timeout", "30").code == 0
         sesh("--send", name, line, "--enter")
     for name in lines:
         becomes(home, "idle", "quiet", None, name=name)

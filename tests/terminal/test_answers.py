@@ -38,7 +38,7 @@ def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asking(sesh: Sesh, source: str = ASKS) -> None:
     sesh("--open", "job", "--", "sh", "-c", source)
-    assert sesh("--wait", "job", "--waiting", "--timeout", "15").code == 0
+    assert sesh("--wait", "job", "--waiting", "--timeout", "30").code == 0
 
 
 def asks(sesh: Sesh, question: str) -> None:
@@ -70,10 +70,10 @@ def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(sesh: Sesh,
     if program is None:
         pytest.skip(f"{shell} is not installed")
     sesh("--open", "job", "--", program, env={"SHELL": program})
-    assert sesh("--wait", "job", "--prompt", "--timeout", "15").code == 0
+    assert sesh("--wait", "job", "--prompt", "--timeout", "30").code == 0
     if integrated:
         sesh("--send", "job", f'eval "$(sesh --shell-init {shell})"', "--enter")
-        assert sesh("--wait", "job", "--prompt", "--timeout", "15").code == 0
+        assert sesh("--wait", "job", "--prompt", "--timeout", "30").code == 0
     read = "read -p 'Delete all? [y/N] ' a" if shell == "bash" else "read 'a?Delete all? [y/N] '"
     line = f"{read}; select x in keep remove; do if test $x; then printf 'g%s' ot=$x; break; fi; done"
     sesh("--send", "job", line, "--enter")

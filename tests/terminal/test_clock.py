@@ -48,7 +48,7 @@ def row(home: Home, name: str = "work") -> str:
 
 def test_a_clock_that_is_set_disturbs_no_age_and_no_wait(home: Home, clock: Clock) -> None:
     home.sesh("--open", "work")
-    wait_until(lambda: home.sesh("--wait", "work", "--prompt", "--timeout", "10").code == 0)
+    wait_until(lambda: home.sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0)
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     job = home.start("--exec", "job", "--json", "--timeout", "2", "--", "sleep", "600")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
-from tests.support import Home, Result
+from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -60,3 +61,18 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
     terminal = home.terminal("--doctor", env={"TERM": "unheard-of"})
     terminal.wait_for("this machine has no terminfo entry for unheard-of")
     assert terminal.exit_code() == 0
+
+
+def test_a_daemon_whose_files_were_removed_is_named_and_makes_them_again_by_sigusr1(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work", "--", "sh", "-c", "exec sleep 1000")
+    pid = home.summary("work")["daemon_pid"]
+    for entry in os.listdir(home.directory):
+        if entry.startswith("work."):
+            os.unlink(os.path.join(home.directory, entry))
+    found = rows(sesh("--doctor", "--json"))["daemons"]
+    assert found["state"] == "warning"
+    assert str(pid) in found["message"]
+    assert f"kill -USR1 {pid}" in found["remedy"]
+    os.kill(pid, signal.SIGUSR1)
+    wait_until(lambda: home.names() == ["work"], what="the session is listed")
+    assert "daemons" not in rows(sesh("--doctor", "--json"))

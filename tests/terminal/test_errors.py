@@ -197,7 +197,7 @@ def test_an_error_says_what_happened_and_what_to_do(stage: Home) -> None:
             told = stage.sesh(*words, env={**variables, "SESH_JSON": "1"}, input=given).json()["error"]
             wrong += [f"{line}: {told}"] if told["code"] != error or complaints(told["message"], gist) else []
     for line, code, gist in INSIDE:
-        done = stage.sesh("--run", "w", "--timeout", "15", "--", line)
+        done = stage.sesh("--run", "w", "--timeout", "30", "--", line)
         wrong += [f"{line}: {done}"] if (done.code, done.stdout[:6]) != (code, "sesh: ") else []
         wrong += [f"{line}: {each}" for each in complaints(done.stdout[6:].removesuffix("\n"), gist)]
     assert not wrong, "\n".join(wrong)

@@ -20,7 +20,7 @@ Sesh = Callable[..., Result]
 def work(sesh: Sesh) -> None:
     """A shell at its first prompt."""
     sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
 
 
 def objects(data: bytes) -> list[dict[str, Any]]:
@@ -40,7 +40,7 @@ def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, termin
     screen.wait_for("ready>")
     sesh("--detach", "work")
     sesh("--send", "work", r"printf '\a\033]2;a title\a\033]9;look here\a\033]133;C\a\033]133;D;3\a'", "--enter")
-    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    sesh("--wait", "work", "--prompt", "--timeout", "30")
     sesh("--rename", "work", "play")
     sesh("--send", "play", "exit 6", "--enter")
     seen = finished(process)

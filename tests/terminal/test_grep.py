@@ -93,7 +93,7 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     assert sesh("--logs", "web", "100000").stdout.split() == expected
     assert sesh("--logs", "web", "1500").stdout.split() == expected[-1500:]
     assert sesh("--logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
-    assert sesh("--wait", "web", "--for", "^2500$", "--since-start", "--timeout", "10").code == 0
+    assert sesh("--wait", "web", "--for", "^2500$", "--since-start", "--timeout", "30").code == 0
     assert sesh("--grep", "^2500$").stdout == f"web:{expected.index('2500') + 1}:2500\n"
 
 

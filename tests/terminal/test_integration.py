@@ -199,7 +199,7 @@ def test_who_attaches_again_gets_the_prompts_in_place(sesh: Sesh, home: Home) ->
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     typed(terminal, sesh, ["echo one", "seq 100", "false"])
-    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    sesh("--wait", "work", "--prompt", "--timeout", "30")
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
     again = home.terminal("work")

@@ -72,8 +72,8 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     ],
     "--send": lambda home: printed(home, "--send", "work", "--enter"),
     "--wait": lambda home: [
-        *printed(home, "--wait", "work", "--prompt", "--timeout", "20"),
-        *printed(home, "--wait", "work", "nosuch", "--prompt", "--timeout", "20"),
+        *printed(home, "--wait", "work", "--prompt", "--timeout", "30"),
+        *printed(home, "--wait", "work", "nosuch", "--prompt", "--timeout", "30"),
     ],
     "--state": lambda home: [
         json.loads(home.sesh("--run", "work", "--", f"{' '.join(home.command)} --state waiting why --json").stdout)

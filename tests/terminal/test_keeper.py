@@ -83,7 +83,7 @@ def test_ten_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
         code = file.read().partition('"""\n\n')[2]
     assert len([line for line in code.splitlines() if line.strip()]) <= 40
     opened(home)
-    home.sesh("--wait", "fails", "--exit", "--timeout", "20")  # what has failed before is started again too
+    home.sesh("--wait", "fails", "--exit", "--timeout", "30")  # what has failed before is started again too
     with (
         open(os.path.join(home.path, "said"), "w", encoding="utf-8") as said,
         subprocess.Popen(

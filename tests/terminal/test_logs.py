@@ -19,12 +19,12 @@ Sesh = Callable[..., Result]
 def work(sesh: Sesh) -> None:
     """A shell at its first prompt."""
     sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
 
 
 def typed(sesh: Sesh, text: str) -> None:
     sesh("--send", "work", text, "--enter")
-    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    sesh("--wait", "work", "--prompt", "--timeout", "30")
 
 
 def ended(process: subprocess.Popen[bytes]) -> list[str]:

@@ -34,7 +34,7 @@ def left(home: Home, name: str = "work") -> None:
 def rung(sesh: Sesh, name: str, source: str) -> None:
     """Has the shell print something, and waits until it is at its prompt again."""
     sesh("--send", name, source, "--enter")
-    assert sesh("--wait", name, "--prompt", "--timeout", "10").code == 0
+    assert sesh("--wait", name, "--prompt", "--timeout", "30").code == 0
 
 
 def last_row(terminal: Terminal) -> str:

@@ -18,7 +18,7 @@ asks = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this
 def asking(sesh: Sesh, name: str) -> None:
     """A session that waits for an answer."""
     sesh("--open", name, "--", "sh", "-c", f"printf '{name} asks? '; read x; echo got $x; read x")
-    assert sesh("--wait", name, "--waiting", "--timeout", "15").code == 0
+    assert sesh("--wait", name, "--waiting", "--timeout", "30").code == 0
 
 
 @asks

@@ -60,7 +60,7 @@ def leave(terminal: Terminal) -> None:
 def printed(sesh: Sesh, source: str, name: str = "work") -> None:
     """Has the session print something, and waits until its shell is at its prompt again."""
     sesh("--send", name, source, "--enter")
-    assert sesh("--wait", name, "--prompt", "--timeout", "10").code == 0
+    assert sesh("--wait", name, "--prompt", "--timeout", "30").code == 0
 
 
 def test_no_line_of_a_session_stands_twice_in_the_scrollback_of_one_terminal(shell: Shell, sesh: Sesh) -> None:

@@ -169,7 +169,7 @@ def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, hom
 def test_a_session_that_runs_a_command_of_run_is_busy_and_the_command_goes_on(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     running = home.start("--run", "work", "--", "echo beg''un; while [ ! -e enough ]; do sleep 0.02; done; (exit 5)")
-    assert sesh("--wait", "work", "--for", "begun", "--since-start", "--timeout", "20").code == 0
+    assert sesh("--wait", "work", "--for", "begun", "--since-start", "--timeout", "30").code == 0
     refused = sesh("--reload", "work", "--json")
     assert (refused.code, refused.json()["error"]["code"]) == (1, "busy"), refused.stdout
     home.write("enough", "")

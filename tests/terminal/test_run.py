@@ -264,7 +264,7 @@ def test_the_history_of_zsh_holds_one_line_of_ours_at_most(home: Home) -> None:
 
 def test_a_session_without_a_shell_is_busy_at_once(home: Home) -> None:
     assert home.sesh("--open", "t", "--", "sh", "-c", "sleep 60; true").code == 0
-    assert home.sesh("--run", "t", "--timeout", "10", "--json", "--", "true").json()["error"]["code"] == "busy"
+    assert home.sesh("--run", "t", "--timeout", "30", "--json", "--", "true").json()["error"]["code"] == "busy"
 
 
 def test_the_history_shows_the_first_of_several_lines_and_json_all(home: Home) -> None:
@@ -463,14 +463,14 @@ def test_the_prompt_that_is_waited_for_stands_behind_the_end_of_a_run(home: Home
     opened(home, "bash", prompt="ready> ")
     assert home.sesh("--run", "t", "--timeout", "0.3", "--", "sleep 50").code == 124
     assert home.sesh("--send", "t", "--key", "C-c").code == 0
-    assert home.sesh("--wait", "t", "--prompt", "--timeout", "20", timeout=30).code == 0
+    assert home.sesh("--wait", "t", "--prompt", "--timeout", "30", timeout=30).code == 0
     assert [row["exit_code"] for row in json.loads(home.sesh("--history", "t", "--json").stdout)] == [130]
 
 
 def test_a_command_that_runs_in_the_session_cannot_have_it_run_another(home: Home) -> None:
     """It waited for itself, and every later one waited behind it."""
     home.sesh("--open", "work")
-    inner = home.sesh("--run", "work", "--timeout", "20", "--", "sesh --run work -- echo inner; echo code=$?")
+    inner = home.sesh("--run", "work", "--timeout", "30", "--", "sesh --run work -- echo inner; echo code=$?")
     assert "work runs this very command; write it there without --run" in inner.stdout
     assert inner.stdout.endswith("code=125\n")
     later = home.sesh("--run", "work", "--", "sesh --run work -- echo behind >said & echo begun")

@@ -18,7 +18,7 @@ def work(sesh: Sesh) -> None:
     """A program that has printed a line in colours, and waits."""
     script = "printf '\\033[1;32mgr\u00fcn\\033[0m \u65e5\u672c \u2502 <tag>'; read line"
     sesh("--open", "work", "--", "sh", "-c", script)
-    assert sesh("--wait", "work", "--for", "<tag>", "--since-start", "--timeout", "10").code == 0
+    assert sesh("--wait", "work", "--for", "<tag>", "--since-start", "--timeout", "30").code == 0
 
 
 @pytest.mark.usefixtures("work")
@@ -40,7 +40,7 @@ def test_json_says_which_rows_go_on_with_the_one_above(sesh: Sesh, home: Home) -
     """A line that wraps looked like two."""
     script = "echo; echo one; printf '%0170d\\n' 7; echo two; read x"
     sesh("--open", "wide", "--", "sh", "-c", script)
-    assert sesh("--wait", "wide", "--for", "two", "--since-start", "--timeout", "10").code == 0
+    assert sesh("--wait", "wide", "--for", "two", "--since-start", "--timeout", "30").code == 0
     for words in (("--json",), ("--format", "json"), ("--format", "ansi", "--json")):
         assert sesh("--screen", "wide", *words).json()["continued"] == [3, 4], words
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
@@ -51,6 +51,6 @@ def test_json_says_which_rows_go_on_with_the_one_above(sesh: Sesh, home: Home) -
 
 def test_a_cursor_key_is_sent_as_the_program_has_asked_for_it(sesh: Sesh) -> None:
     sesh("--open", "keys", "--", "sh", "-c", "printf '\\033[?1hon'; cat -v")
-    sesh("--wait", "keys", "--for", "on", "--since-start", "--timeout", "10")
+    sesh("--wait", "keys", "--for", "on", "--since-start", "--timeout", "30")
     assert sesh("--send", "keys", "--key", "Up", "--enter").code == 0
-    assert sesh("--wait", "keys", "--for", r"\^\[OA$", "--timeout", "10").code == 0
+    assert sesh("--wait", "keys", "--for", r"\^\[OA$", "--timeout", "30").code == 0

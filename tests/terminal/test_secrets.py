@@ -52,7 +52,7 @@ def test_r30_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
     watcher = home.terminal("work")
     watcher.wait_for("ready>")
     running = home.start("--run", "work", "--", *ASKS[asks])
-    assert home.sesh("--wait", "work", "--for", "Password: ?$", "--timeout", "15").code == 0
+    assert home.sesh("--wait", "work", "--for", "Password: ?$", "--timeout", "30").code == 0
     if how == "stdin":
         assert home.sesh("--send", "work", "-", input=f"{secret}\n").code == 0
     else:
@@ -68,7 +68,7 @@ def test_r30_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
 def test_a_job_that_asks_keeps_no_answer(home: Home) -> None:
     secret = SECRET % "job"
     job = home.start("--exec", "job", "--keep", "--print", "--json", "--", *ASKS["getpass"])
-    wait_until(lambda: home.sesh("--wait", "job", "--for", "assword", "--since-start", "--timeout", "5").code == 0)
+    wait_until(lambda: home.sesh("--wait", "job", "--for", "assword", "--since-start", "--timeout", "30").code == 0)
     assert home.sesh("--send", "job", secret, "--enter").code == 0
     out, _ = job.communicate(timeout=30)
     assert job.returncode == 0

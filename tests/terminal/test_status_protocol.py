@@ -107,7 +107,7 @@ def test_other_bodies_are_not_answered_and_no_more_than_sixteen_at_once(home: Ho
 
 def test_who_attaches_later_is_not_asked_again(terminal: Open, sesh: Sesh, program: Program) -> None:
     program.prints(r"\x1b]7501;?\x07\x1b]7501;state=working\x07shown")
-    assert sesh("--wait", "work", "--for", "shown", "--from", "0", "--timeout", "15").code == 0
+    assert sesh("--wait", "work", "--for", "shown", "--from", "0", "--timeout", "30").code == 0
     window = terminal("work")
     window.wait_for("shown")
     assert b"7501;?" not in window.raw
@@ -118,7 +118,7 @@ def test_who_attaches_later_is_not_asked_again(terminal: Open, sesh: Sesh, progr
 
 def test_what_is_reported_stands_with_question_and_kind_and_outlives_a_reload(sesh: Sesh, program: Program) -> None:
     program.reports("state=blocked:kind=permission:msg=cnVuIGl0Pw")
-    assert sesh("--wait", "work", "--waiting", "--timeout", "15").code == 0
+    assert sesh("--wait", "work", "--waiting", "--timeout", "30").code == 0
     program.stands("waiting", "permission", "run it?")
     sesh("--send", "work", "y", "--enter", "--force")
     program.reports("state=working:app=claude:progress=40:msg=Zml4", "state=blocked:id=build/east:kind=auth")
@@ -146,7 +146,7 @@ def test_what_is_reported_stands_with_question_and_kind_and_outlives_a_reload(se
 def test_the_end_of_the_program_ends_what_it_has_reported(sesh: Sesh, home: Home) -> None:
     """Without shell integration: the shell's process group has the terminal again."""
     sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
     program = Program(home)
     program.reports("state=blocked:kind=question")
     sesh("--send", "work", " ".join(program.command), "--enter")

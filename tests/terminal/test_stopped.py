@@ -114,7 +114,7 @@ def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes
 ) -> None:
     """A resize, an attach and a report of focus are no keys, and a reload ends it neither."""
     agent("spins", 2)
-    waited = sesh("--wait", "work", "--waiting", "--timeout", "20")
+    waited = sesh("--wait", "work", "--waiting", "--timeout", "30")
     assert (waited.code, waited.stdout) == (0, f"waiting: {ASKED}\n")
     assert stands(home) == ("waiting", "stopped", ASKED)
     assert "waiting, it has stopped" in sesh("--status", "work").stdout

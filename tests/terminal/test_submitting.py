@@ -253,7 +253,7 @@ def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home) ->
     """As a paste, `:wq` became text of the file."""
     sesh("--open", "ed")
     sesh("--send", "ed", "vim --clean notes.txt", "--enter")
-    sesh("--wait", "ed", "--for", "notes.txt", "--idle", "0.3", "--timeout", "10")
+    sesh("--wait", "ed", "--for", "notes.txt", "--idle", "0.3", "--timeout", "30")
     sesh("--send", "ed", "ihello", "--key", "Escape")
     wait_until(lambda: "hello" in sesh("--screen", "ed").stdout)
     assert sesh("--send", "ed", ":wq", "--enter").code == 0

@@ -106,7 +106,7 @@ def test_what_a_person_ends_has_not_failed(
     hooked(home)
     terminal = here(home) if attached else None
     sesh("--open", "job", "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
-    assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
+    assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "30").code == 0
     if end == "Ctrl-C":
         sesh("--send", "job", "--key", "C-c")
     elif end == "interrupt":
@@ -125,7 +125,7 @@ def test_what_a_person_ends_has_not_failed(
 def test_what_is_typed_after_a_ctrl_c_is_not_ended_by_it(sesh: Sesh, home: Home) -> None:
     hooked(home, '[ "$SESH_EVENT" = waiting ] || echo "$SESH_SESSION" >>failed')
     sesh("--open", "job", "--", "sh", "-c", "trap : INT; echo ready; read x; read x; exit 3")
-    assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
+    assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "30").code == 0
     sesh("--send", "job", "--key", "C-c", "--key", "Enter", "--key", "Enter")
     assert written(home, "failed") == "job\n"
 

@@ -60,7 +60,7 @@ def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left
 def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
     """It was listed as failed, and told as such by --watch, like one that needs somebody."""
     home.sesh("--open", "srv", "--", "sh", "-c", "trap 'exit 130' INT; echo up; while :; do sleep 0.05; done")
-    assert home.sesh("--wait", "srv", "--for", "up", "--since-start", "--timeout", "10").code == 0
+    assert home.sesh("--wait", "srv", "--for", "up", "--since-start", "--timeout", "30").code == 0
     assert home.sesh("--send", "srv", "--key", "C-c").code == 0
     ended(home, "srv")
     (row,) = wait_until(lambda: [row for row in home.sesh("--list", "--json").json() if row["state"] == "exited"])

@@ -23,20 +23,20 @@ def typed(sesh: Sesh, text: str) -> int:
 def work(sesh: Sesh) -> None:
     """A shell at its first prompt."""
     assert sesh("--open", "work").code == 0
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
 
 
 @pytest.mark.usefixtures("work")
 def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Home) -> None:
     typed(sesh, "sleep 0.3; touch ended")
-    done = sesh("--wait", "work", "--prompt", "--timeout", "15", "--json")
+    done = sesh("--wait", "work", "--prompt", "--timeout", "30", "--json")
     assert os.path.exists(f"{home.path}/ended")
     answer = done.json()
     assert done.code == 0
     assert (answer["session"], answer["host"], answer["met"], answer["match"], answer["exit_code"]) == (
         "work", None, "prompt", None, None,
     )  # fmt: skip
-    assert sesh("--wait", "work", "--prompt", "--timeout", "5").code == 0  # it counts from the --send, long ago
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0  # it counts from the --send, long ago
 
 
 @pytest.mark.needs("fish", "dash")
@@ -44,12 +44,12 @@ def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh, home: Ho
 def test_keys_that_print_nothing_leave_the_prompt_met(sesh: Sesh, shell: str) -> None:
     """After an Escape at an idle prompt a wait for it never ended."""
     sesh("--open", "work", "--", *shell.split())
-    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
     for key in ("Escape", "C-l", "C-u"):
         sesh("--send", "work", "--key", key)
-        assert sesh("--wait", "work", "--prompt", "--timeout", "10").stdout == "prompt\n", key
+        assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n", key
     position = sesh("--send", "work", "--key", "C-u", "--json").json()["position"]
-    done = sesh("--wait", "work", "--prompt", "--from", str(position), "--timeout", "10")
+    done = sesh("--wait", "work", "--prompt", "--from", str(position), "--timeout", "30")
     assert done.stdout == "prompt\n"
 
 
@@ -57,9 +57,9 @@ def test_keys_that_print_nothing_leave_the_prompt_met(sesh: Sesh, shell: str) ->
 def test_a_command_that_prints_nothing_and_is_not_echoed_is_waited_for(sesh: Sesh, home: Home) -> None:
     """What was typed is read by then, and the shell away from its prompt."""
     typed(sesh, "PS1= PS2=; bind 'set enable-bracketed-paste off'; stty -echo")
-    sesh("--wait", "work", "--prompt", "--timeout", "10")
+    sesh("--wait", "work", "--prompt", "--timeout", "30")
     typed(sesh, "sleep 0.4; touch one")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "10").stdout == "prompt\n"
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
     assert os.path.exists(f"{home.path}/one")
 
 
@@ -69,7 +69,7 @@ def test_another_program_that_reads_is_no_prompt(sesh: Sesh) -> None:
         typed(sesh, program)
         assert sesh("--wait", "work", "--prompt", "--timeout", "0.4").code == 124, program
         sesh("--send", "work", "--key", "C-c")
-        assert sesh("--wait", "work", "--prompt", "--timeout", "10").code == 0
+        assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
     typed(sesh, "python3")
     assert sesh("--wait", "work", "--prompt", "--timeout", "0.4").code == 124
 
@@ -82,46 +82,46 @@ def test_a_bash_that_hangs_in_the_read_of_a_key_is_at_its_prompt(sesh: Sesh) -> 
     Here bash reads so with the terminal's modes of its prompt; its `read -n` sets others.
     """
     typed(sesh, "stty -icanon -icrnl -echo; read x")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "10").stdout == "prompt\n"
+    assert sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
 
 
 @pytest.mark.usefixtures("work")
 def test_text_is_found_without_its_colours_and_over_pieces(sesh: Sesh) -> None:
     typed(sesh, r"printf 'lis\033[3'; sleep 0.2; printf '1mten\033[0ming on 80'; sleep 0.2; echo 80")
-    done = sesh("--wait", "work", "--for", r"^listening on (\d{4})$", "--timeout", "10")
+    done = sesh("--wait", "work", "--for", r"^listening on (\d{4})$", "--timeout", "30")
     assert done.stdout == "for: listening on 8080\n"
     # The last character beyond ASCII was withheld: a prompt that ends so was never found.
     typed(sesh, r"printf 'done \342\234\224'; sleep 30")
-    assert sesh("--wait", "work", "--for", "✔", "--timeout", "10").stdout == "for: ✔\n"
+    assert sesh("--wait", "work", "--for", "✔", "--timeout", "30").stdout == "for: ✔\n"
 
 
 @pytest.mark.usefixtures("work")
 def test_text_counts_from_the_last_send_or_from_a_position(sesh: Sesh) -> None:
     first = typed(sesh, "echo fi''rst")
-    assert sesh("--wait", "work", "--for", "^first$", "--timeout", "10").code == 0
-    sesh("--wait", "work", "--prompt", "--timeout", "10")
+    assert sesh("--wait", "work", "--for", "^first$", "--timeout", "30").code == 0
+    sesh("--wait", "work", "--prompt", "--timeout", "30")
     typed(sesh, "echo sec''ond")
-    assert sesh("--wait", "work", "--for", "^second$", "--timeout", "10").code == 0
+    assert sesh("--wait", "work", "--for", "^second$", "--timeout", "30").code == 0
     assert sesh("--wait", "work", "--for", "^first$", "--timeout", "0.3").code == 124
-    found = sesh("--wait", "work", "--for", "^first$", "--from", str(first), "--timeout", "5", "--json").json()
+    found = sesh("--wait", "work", "--for", "^first$", "--from", str(first), "--timeout", "30", "--json").json()
     assert found["match"] == "first"
     behind = str(found["position"])
     assert sesh("--wait", "work", "--for", "^first$", "--from", behind, "--timeout", "0.3").code == 124
-    assert sesh("--wait", "work", "--for", "^first$", "--since-start", "--timeout", "5").code == 0
+    assert sesh("--wait", "work", "--for", "^first$", "--since-start", "--timeout", "30").code == 0
 
 
 @pytest.mark.usefixtures("work")
 def test_what_scrolled_off_long_ago_is_found_since_the_start(sesh: Sesh) -> None:
     typed(sesh, "echo nee''dle; seq 9000; seq 100000 100200")
-    sesh("--wait", "work", "--prompt", "--timeout", "20")
-    done = sesh("--wait", "work", "--for", "^needle$", "--since-start", "--timeout", "10")
+    sesh("--wait", "work", "--prompt", "--timeout", "30")
+    done = sesh("--wait", "work", "--for", "^needle$", "--since-start", "--timeout", "30")
     assert done.stdout == "for: needle\n"
 
 
 @pytest.mark.usefixtures("work")
 def test_of_several_conditions_the_answer_says_which(sesh: Sesh) -> None:
     typed(sesh, "sleep 0.2; echo o''ne; sleep 30")
-    several = ("--wait", "work", "--exit", "--prompt", "--for", "^one$", "--idle", "1", "--timeout", "20")
+    several = ("--wait", "work", "--exit", "--prompt", "--for", "^one$", "--idle", "1", "--timeout", "30")
     assert sesh(*several).stdout == "for: one\n"
     assert sesh("--wait", "work", "--exit", "--prompt", "--for", "^two$", "--idle", "0.3").stdout == "idle\n"
     sesh("--send", "work", "--key", "C-c")

@@ -125,7 +125,7 @@ FILES = (
 
 def asking(sesh: Sesh, name: str, source: str) -> None:
     sesh("--open", name, "--", "sh", "-c", source)
-    assert sesh("--wait", name, "--waiting", "--timeout", "15").code == 0
+    assert sesh("--wait", name, "--waiting", "--timeout", "30").code == 0
 
 
 @tells
@@ -171,7 +171,7 @@ def test_a_key_answers_no_question_that_came_after_the_picture(terminal: Open, s
     opened.wait_for(re.compile(r"> job +\d+s  Keep a copy\?"))
     opened.signal(signal.SIGSTOP)
     home.write("next", "")
-    assert sesh("--wait", "job", "--for", "DELETE ALL", "--since-start", "--timeout", "10").code == 0
+    assert sesh("--wait", "job", "--for", "DELETE ALL", "--since-start", "--timeout", "30").code == 0
     opened.type("y")
     opened.signal(signal.SIGCONT)
     opened.wait_for(re.compile(r"job asks nothing now|job is waiting, but asks"))
@@ -251,7 +251,7 @@ def test_who_attaches_from_the_list_comes_back_to_it(terminal: Open, sesh: Sesh)
     for name, text in (("one", "bm8gb25l"), ("two", "bm8gdHdv")):  # no one, no two
         told = f"printf '\\033]7501;state=error:msg={text}\\007'"
         sesh("--open", name, "--", "sh", "-c", f"{told}; echo in-{name}; sleep 60")
-        assert sesh("--wait", name, "--for", f"in-{name}", "--since-start", "--timeout", "15").code == 0
+        assert sesh("--wait", name, "--for", f"in-{name}", "--since-start", "--timeout", "30").code == 0
     opened = terminal("--watch")
     for name, key in (("one", ""), ("two", "\x1b[B")):  # the mark stays where it was
         opened.wait_for(re.compile(r"failed\n.* one +\d+s  no one\n.* two +\d+s  no two"))
