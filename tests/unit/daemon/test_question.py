@@ -13,7 +13,6 @@ from sesh.vt.emulator import Emulator
 @pytest.mark.parametrize(
     ("before", "output", "asked"),
     [
-        ("", "Password: ", "Password:"),
         ("", "line\r\nDo you want to continue? [Y/n] ", "Do you want to continue? [Y/n]"),
         ("", "10 %\r100 %\rgo on? \x1b[K", "go on?"),
         ("$ menu", "\r\n1) yes\r\n2) no\r\n#? ", "1) yes 2) no"),
@@ -38,8 +37,6 @@ def test_a_program_that_reads_a_line_asks_in_those_since_the_last_line_was_enter
 @pytest.mark.parametrize(
     ("rows", "cursor", "known", "asked"),
     [
-        (["Name?", "> Ada"], 1, [], "> Ada"),
-        (["Proceed?", " > 1. Yes", "   2. No", ""], 3, [], "Proceed? > 1. Yes 2. No"),
         (["╭──────────╮", "│ Proceed? │", "│ ❯ Yes    │", "╰──────────╯", "❯ "], 4, [], "Proceed? ❯ Yes"),
         (["step 1", "Supprimer ?", "1. Oui", "> "], 3, [], "Supprimer ? 1. Oui"),
         (["old", "", "", "", "the answer", "is x.", "", "> "], 7, [], "the answer is x."),
@@ -52,7 +49,6 @@ def test_a_program_that_reads_a_line_asks_in_those_since_the_last_line_was_enter
             "△ Permission $ touch x Allow  Reject",
         ),
         (["old?"], None, ["old?"], ""),
-        ([">>> "], 0, [], ">>>"),
     ],
 )
 def test_on_a_screen_it_is_the_row_of_the_cursor_or_the_last_new_rows(
