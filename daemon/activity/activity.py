@@ -33,6 +33,8 @@ from sesh.wording import one_line
 
 FRESH = 1.0
 """Seconds for which a look is new enough for whoever asks."""
+_UNSEEN = (Why.OUTPUT, Why.QUIET)
+"""Reasons that may cease to hold without any output."""
 _PASSED_ON = 0.02
 """Seconds within which the kernel passes on all that a program printed before it began to read."""
 _SOON = 0.01
@@ -236,9 +238,10 @@ class Activity:
         return question.last_line(self._model.emulator, begun=self._pump.line_begun)
 
     def standing(self, *, fresh: bool = False) -> Standing:
-        """Return the standing, looked at again if the last look is old, or if it is to be `fresh`; but not while a look
-        is due after recent output or typing."""
-        if self._settled and self._pump.running and (fresh or time.monotonic() - self._looked_at > FRESH):
+        """Return the standing, looked at again if that may have changed unseen since the last look, or if it is to be
+        `fresh`; but not while a look is due after recent output or typing."""
+        old = self._kept.standing.why in _UNSEEN and time.monotonic() - self._looked_at > FRESH
+        if self._settled and (fresh or old):
             self._look(sure=True)
         return self._kept.standing
 
@@ -310,7 +313,8 @@ class Activity:
             prompt = self._at_prompt(pty, group, raw=raw)
             if prompt and group != self._kept.begun:
                 return Why.PROMPT, ""
-            if prompt or (not raw and self._reads_line(pty, group)):
+            reads_line = prompt or (not raw and self._reads_line(pty, group))
+            if reads_line and self._model.catch_up(LOOK_TIME):  # else its question is still to be drawn
                 return Why.READ, self._question()
             if raw and self._turn.work == Work.OVER:
                 return Why.STOPPED, self._turn.question
@@ -320,7 +324,6 @@ class Activity:
         """Return the question of a program that reads a line; while somebody types the answer, that of before."""
         if self._pump.line_begun:
             return self._kept.standing.question
-        self._model.catch_up(LOOK_TIME)
         return question.in_lines(self._model.emulator, self._kept.entered)
 
     def _group(self) -> int:
