@@ -5,7 +5,7 @@
     changes of the screen ─────▶ Turn ─────┘
 
 One timer has the session looked at once output or typing has settled, and then until nothing more is to be learnt.
-Whoever asks for a list gets a fresh answer if the last one may be old.
+A request gets a fresh answer if the last one may be old.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from sesh.stored import Facts
 from sesh.wording import one_line
 
 FRESH = 1.0
-"""Seconds for which a look is new enough for whoever asks."""
+"""Seconds for which a look is new enough for a request."""
 _UNSEEN = (Why.OUTPUT, Why.QUIET)
 """Reasons that may cease to hold without any output."""
 _PASSED_ON = 0.02
