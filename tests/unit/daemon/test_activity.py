@@ -214,18 +214,6 @@ def test_a_standing_that_follows_from_the_same_is_the_same_and_begins_once(
 # -- the program's own word
 
 
-@pytest.mark.parametrize("keys", [b"\x1b", b"\x03", b"\x1b[27u", b"\x1b[99;133u"])
-def test_a_key_that_cancels_ends_the_word_that_it_works_in_whatever_form_it_comes(here: World, keys: bytes) -> None:
-    here.runs()
-    here.activity.say("working")
-    here.activity.typed(b"x")
-    here.passes(60)
-    assert here.stands == ("working", "hook")
-    here.activity.typed(keys)
-    here.passes(60)
-    assert here.stands == ("idle", "quiet")
-
-
 def test_marks_say_that_a_prompt_stands_that_no_shell_here_shows_until_a_line_is_entered(here: World) -> None:
     """As of a shell at the other end of ssh."""
     here.runs()
