@@ -73,8 +73,10 @@ class OwnWord:
         Work goes on beside what is typed, but not after a key that cancels it.
         """
         self.reports.seen(position)
+        if self.last is None:
+            return False
         cancels = len(keys) < LONGEST and pressed(keys, *_CANCELS)  # text of any length is no key
-        if self.last is None or (self.last.state == State.WORKING and not cancels):
+        if self.last.state == State.WORKING and not cancels:
             return False
         self.last = None
         return True
