@@ -8,7 +8,7 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds for what takes a moment: a busy machine takes many times longer, and who waits in vain is in no hurry."""
 
 

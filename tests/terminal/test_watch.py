@@ -174,7 +174,8 @@ def test_a_key_answers_no_question_that_came_after_the_picture(terminal: Open, s
     assert sesh("--wait", "job", "--for", "DELETE ALL", "--since-start", "--timeout", "30").code == 0
     opened.type("y")
     opened.signal(signal.SIGCONT)
-    opened.wait_for(re.compile(r"job asks nothing now|job is waiting, but asks"))
+    refused = re.compile(rb"job asks nothing now|job is waiting, but asks")  # it stands for a moment only
+    opened.wait_until(lambda: refused.search(opened.raw) is not None, what="the key is refused")
     opened.wait_for(re.compile(r"> job +\d+s  DELETE ALL\?"))
     assert "got" not in sesh("--screen", "job").stdout
     opened.type("n")
