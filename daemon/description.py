@@ -43,7 +43,7 @@ def summary(session: Session) -> Status:
         "foreground": session.foreground(),
         "unseen": (Missed() if session.clients else session.missed).unseen(),  # who is attached sees all of it
         "activity": session.activity.standing().as_json(),
-        "last_line": session.activity.last_row() or None,
+        "last_line": session.activity.last_line() or None,
         "id": facts["id"],
         "shell": facts["shell"] or facts["resumed"],
         "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,

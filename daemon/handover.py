@@ -10,7 +10,6 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from sesh.daemon.activity.activity import ActivityState
 from sesh.daemon.clients.listener import Listener, ListenerState
 from sesh.daemon.phase import Phase
 from sesh.daemon.pty.pty import Pty, PtyState
@@ -66,7 +65,7 @@ class Handover(TypedDict):
     events: tuple[int, list[Event]]
     history: tuple[int, list[tuple[RunFacts, str]], list[list[Any]]] | None
     marks: tuple[Begun | None, int | None] | None
-    activity: ActivityState
+    activity: dict[str, Any]
     texts: list[tuple[str, str]]
     faults: list[str]
     hooks: list[int]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from sesh import bounds, names, paths, protocol
 from sesh.about import CALLED, __version__
 from sesh.daemon import description
-from sesh.daemon.activity.rules import By
+from sesh.daemon.activity.own_word import By
 from sesh.daemon.clients.connection import FOREIGN, Client, Connection, Reader
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -311,15 +311,15 @@ def resume(daemon: Requests, request: Request) -> None:
 
 @_action
 def state(daemon: Requests, request: Request) -> None:
-    """Takes the program's own word for its state. `bound`: that it works holds for its job alone. `hook`: an agent's
-    hook says it, and what the program reports itself (OSC 7501) stands above that."""
+    """Takes the program's own word for its state. `hook`: an agent's hook says it, and what the program reports itself
+    (OSC 7501) stands above that."""
     session, state = daemon.session, request.text("state")
     if state not in protocol.STATES:
         raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
     if not session.running:
         raise Refused(f"the program of {session.name} has ended")
     by = By.HOOK if request.flag("hook") else By.TYPED
-    session.activity.say(state, request.text("question"), bound=request.flag("bound"), by=by)
+    session.activity.say(state, request.text("question"), by=by)
     request.respond()
 
 

@@ -10,8 +10,7 @@ from sesh import platform, proc, wording
 from sesh.bounds import Size
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.hook import Hook
-from sesh.daemon.activity.telling import Telling
-from sesh.daemon.activity.turn import Shown
+from sesh.daemon.activity.notifications import Notifications
 from sesh.daemon.answering import Answering
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
@@ -45,8 +44,6 @@ GATE = 'IFS= read -r _ && exec "$@"'
 """What a shell does in the place of a command that begins only after Enter."""
 MAX_TITLE = 1024
 """Characters of a title or a notification."""
-LOOK_TIME = 0.01
-"""Seconds in which the emulator is fed for a look at the screen."""
 _MOST_PARTS = 8
 """Parts of a notification (OSC 99)."""
 _MAX_COMMAND = 32 << 10
@@ -126,11 +123,11 @@ class Session:
         self.marks: CommandMarks | None = None
         self.waits: Waits | None = None
         self.hook = Hook(facts, self.faults)
-        self.telling = Telling(facts, self.clients, self.timers, self.hook.tell)
+        self.notifications = Notifications(facts, self.clients, self.timers, self.hook.start)
         self._checkpointer: Checkpointer | None = None
         self.missed = Missed()
         self.events = Events(self._on_event, self.loop.soon)
-        self.activity = Activity(facts, self.pump, self.timers, self._shown, self.emit, self._looked)
+        self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self._looked)
         self.relay.reports = self._report_sequences
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
@@ -138,7 +135,7 @@ class Session:
         """Takes the terminal of the program, which was started just now."""
         self.facts["pid"] = pty.pid
         self.pump.pty, self.pump.open = pty, True
-        self.activity.stirred()
+        self.activity.wake()
 
     @property
     def timers(self) -> Timers:
@@ -191,7 +188,7 @@ class Session:
         return self.pty.flags() if self.pty is not None else 0
 
     def _stirred(self) -> None:
-        self.activity.stirred()
+        self.activity.wake()
         if self.waits is not None:
             self.waits.stirred()
 
@@ -238,7 +235,7 @@ class Session:
         elif kind == "progress":
             self.activity.progressed(body)
         elif kind == "mark":
-            self.activity.marked(body)
+            self.activity.marked(body, position)
             self.get_marks().handle(body, position)
 
     def _refuses_answers(self) -> bool:
@@ -257,15 +254,7 @@ class Session:
         if kind == "command_started":
             self.activity.began()
         if kind != "exited" or not self.end.by_request:
-            self.faults.guard(self.telling.event, "telling", event)
-
-    def _shown(self) -> Shown | None:
-        """The screen; None if the emulator does not come to it soon."""
-        if not self.model.catch_up(LOOK_TIME):
-            return None
-        emulator = self.model.emulator
-        cells = [(row.text[:], row.pens[:]) for row in emulator.screen.rows]
-        return Shown(cells, None if emulator.screen.cursor.hidden else emulator.cursor[0])
+            self.faults.guard(self.notifications.event, "notifications", event)
 
     def _report_sequences(self, since: int, until: int, every: bool) -> str:
         return self.activity.reports.sequences(since, until, every=every)

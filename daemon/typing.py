@@ -303,7 +303,7 @@ class Typing:
         taken = 0
         while not session.relay.paused() and taken < MOST_READS and pump.take():
             taken += 1
-        standing = session.activity.standing(anew=True)
+        standing = session.activity.standing(fresh=True)
         if taken == MOST_READS or session.relay.paused() or not session.activity.waits:
             # What it asked before is answered, or something came after it.
             state = "working" if standing.state == "waiting" else standing.state

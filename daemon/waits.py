@@ -76,7 +76,7 @@ class Waits:
         """Adds a request that is in `connection.waits` already; `timeout` in seconds."""
         self._prune()
         if not self.all:
-            self._active_at = self._activity.stirred_at
+            self._active_at = self._activity.active_at
         wait = Wait(connection, request, sought)
         self.all.append(wait)
         if timeout is not None:

@@ -99,7 +99,6 @@ class Words(_Positions, total=False):
     text: str
     set: Mapping[str, str]
     state: str
-    bound: bool
     hook: bool
     command: Sequence[str]
     exit: bool

@@ -1,4 +1,4 @@
-"""Tells a person of a session: on the terminal that was typed in last, else by the user's `hook`, a shell command.
+"""Notifies a person of a session: on the terminal that was typed in last, else by the user's `hook`, a shell command.
 
 A child process does it, so that nothing here waits, and no daemon reads the settings.
 """
@@ -8,49 +8,48 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable
 from typing import NoReturn
 
-from sesh import attached_last, config, moments, paths, wire
-from sesh.daemon.activity.telling import BELL, News
+from sesh import attached_last, config, moments, wire
+from sesh.daemon.activity.notifications import BELL, News
 from sesh.errors import SeshError
 from sesh.log import FaultLog
-from sesh.messages import Answer, Words
+from sesh.messages import Words
 from sesh.stored import Facts
 
 MAX_RUNNING = 8
 """Hooks that run at once."""
 MOST_ASKED = 8
-"""Sessions that are asked who typed there last: those attached last."""
-_PATIENCE = 2.0
-"""Seconds for all of them together to say so, and for one to tell the person."""
+"""Sessions that are asked for the time of the last key: those attached last."""
+_PATIENCE = 0.5
+"""Seconds for a daemon to answer."""
 _NOT_STARTED = 120
 """Exit code of a child that could not start its hook."""
 
 
 class Hook:
-    """The children of one session that tell."""
+    """The children of one session that notify."""
 
     def __init__(self, facts: Facts, faults: FaultLog) -> None:
         self._facts, self._faults = facts, faults
         self.running: set[int] = set()
 
-    def tell(self, news: News) -> None:
-        """Starts a child that tells the person."""
+    def start(self, news: News) -> None:
+        """Start a child that notifies the person."""
         if len(self.running) >= MAX_RUNNING:
-            self._faults.note(f"nobody was told {news.event}: {MAX_RUNNING} hooks still run")
+            self._faults.note(f"no notification of {news.event}: {MAX_RUNNING} hooks still run")
             return
         try:
             pid = os.fork()
         except OSError as error:
-            self._faults.note(f"nobody was told {news.event}", error)
+            self._faults.note(f"no notification of {news.event}", error)
             return
         if pid == 0:
             _become(self._facts, news)
         self.running.add(pid)
 
     def reap(self) -> None:
-        """Notes which children have ended, and how; called after SIGCHLD."""
+        """Note the children that have ended, and how; called after SIGCHLD."""
         for pid in list(self.running):
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
@@ -64,11 +63,11 @@ class Hook:
 
 
 def _become(facts: Facts, news: News) -> NoReturn:
-    """Tells the person from a child, which may become the shell that runs the hook; in quiet hours it does nothing."""
+    """Notify from a child, which may become the shell that runs the hook; in quiet hours do nothing."""
     try:
         _detach()
         settings = config.load()
-        if config.in_quiet_hours(settings.quiet) or _tell_on_terminal(facts["name"], news) or not settings.hook:
+        if config.in_quiet_hours(settings.quiet) or _notify_terminal(facts["name"], news) or not settings.hook:
             os._exit(0)
         try:
             os.chdir(facts["directory"])
@@ -81,7 +80,7 @@ def _become(facts: Facts, news: News) -> NoReturn:
 
 
 def _variables(name: str, news: News) -> dict[str, str]:
-    """The variables of a hook. Text that a program chose is a variable's value, never shell source."""
+    """Return the variables of a hook. Text that a program chose is a variable's value, never shell source."""
     variables = {
         "SESH_EVENT": news.event,
         "SESH_STATE": news.event if news.event != BELL else "",
@@ -94,17 +93,21 @@ def _variables(name: str, news: News) -> dict[str, str]:
     return {key: value.replace("\0", "") for key, value in variables.items()}
 
 
-def _tell_on_terminal(name: str, news: News) -> bool:
-    """Has the client of this machine that was typed in last tell the person; returns whether it does, or need not.
+def _notify_terminal(name: str, news: News) -> bool:
+    """Have the client of this machine that was typed in last notify; return whether it does, or need not.
 
     It need not if somebody has come to look at the session meanwhile.
     """
     typed: list[tuple[float, str]] = []
     sessions = [each for each in attached_last.recent() if each[:1] != "@"]
-    for session, answer in _typed(sessions[:MOST_ASKED]):
-        at = answer.get("at")
+    for session in sessions[:MOST_ASKED]:
+        try:
+            answer = wire.connect(session, _PATIENCE).only("typed", timeout=_PATIENCE)[0]
+        except (SeshError, OSError):
+            continue
         if session == name and answer.get("watched") is True:
             return True
+        at = answer.get("at")
         if isinstance(at, (int, float)):
             typed.append((at, session))
     words: Words = {"name": name, "state": news.event, "question": news.question}
@@ -117,29 +120,8 @@ def _tell_on_terminal(name: str, news: News) -> bool:
     return False
 
 
-def _typed(sessions: Iterable[str]) -> list[tuple[str, Answer]]:
-    """What the daemons of these sessions say of who typed there last; those that say nothing in time are left out."""
-    deadline = time.monotonic() + _PATIENCE
-    asked: list[tuple[str, wire.Connection]] = []
-    answers: list[tuple[str, Answer]] = []
-    for name in filter(set(paths.names()).__contains__, sessions):  # first all are asked: one may be stopped
-        try:
-            connection = wire.connect(name, max(0.0, deadline - time.monotonic()))
-            connection.send(wire.greeting("request") + wire.asking("typed", 1), deadline)
-        except (SeshError, OSError):
-            continue
-        asked.append((name, connection))
-    for name, connection in asked:
-        with connection:
-            try:
-                answers.append((name, connection.answer(1, deadline)[0]))
-            except (SeshError, OSError):
-                continue
-    return answers
-
-
 def _detach() -> None:
-    """Leaves the daemon's session, its descriptors and its signals behind."""
+    """Leave the daemon's session, its descriptors and its signals behind."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import re
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
 
-from sesh.daemon.activity.rules import MAX_QUESTION, By, Said, State
+from sesh.daemon.activity.rules import MAX_QUESTION, Standing, State, Why
 from sesh.moments import STEADY
 from sesh.schema import ReportFacts
 from sesh.wording import of_report, one_line
@@ -27,30 +26,29 @@ STATES = {
 KINDS = {"permission": "asks for permission", "question": "asks a question", "auth": "asks for a login"}
 """What a blocked program needs, as a question says it."""
 MOST_RECORDS = 256
-_ENDS = ("done", "error")
+_RESULTS = ("done", "error")
 _KEYS = ("state", "id", "kind", "progress", "app", "title", "msg")
-_LONGEST = {"app": 32, "title": 256, "msg": 2732}
-_LONGEST_KEY, _LONGEST_TITLE, _LONGEST_MSG = 16, 192, 2048
-"""Bytes: of values and keys; of texts once they are decoded."""
+_LONGEST_KEY, _LONGEST_APP = 16, 32
+_LONGEST = {"title": 192, "msg": 2048}
+"""Bytes of texts once they are decoded."""
 _ID = re.compile(r"(?=.{1,128}\Z)[\w.+-]{1,32}(?:/[\w.+-]{1,32}){0,7}\Z", re.ASCII)
 _PAIR = re.compile(r"[a-z]+=[A-Za-z0-9_.,+/=-]*\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def parse(text: bytes) -> Report | None:
-    """The report that stands behind `7501;`; None for one that is to be dropped."""
+    """Return the report that stands behind `7501;`; None for one that is to be dropped."""
     pairs: Report = {}
     for pair in text.decode("latin-1").split(":"):
         key, equals, value = (part.strip(" \t") for part in pair.partition("="))
         if equals and (len(key) > _LONGEST_KEY or (key == "id" and not _ID.match(value))):
             return None
         if _PAIR.match(key + equals + value):
-            if len(value) > _LONGEST.get(key, len(value)):
+            if key == "app" and len(value) > _LONGEST_APP:
                 return None
             pairs[key] = value
     state, progress = pairs.get("state"), pairs.get("progress", "").lstrip("0") or "0"
-    texts = _is_text(pairs.get("title", ""), _LONGEST_TITLE) and _is_text(pairs.get("msg", ""), _LONGEST_MSG)
-    if not texts or (state not in STATES and state != "clear"):
+    if (state not in STATES and state != "clear") or not all(_is_text(pairs.get(key, ""), key) for key in _LONGEST):
         return None
     if state != "blocked" or pairs.get("kind") not in KINDS:
         pairs.pop("kind", None)
@@ -61,89 +59,94 @@ def parse(text: bytes) -> Report | None:
     return {key: pairs[key] for key in _KEYS if pairs.get(key)}
 
 
-def _is_text(value: str, most: int) -> bool:
-    """Returns whether a value is base64 of UTF-8 without controls."""
+def _is_text(value: str, key: str) -> bool:
+    """Return whether a value is base64 of UTF-8 without controls, and not too long."""
     try:
         data = _bytes(value)
         controls = _CONTROL.search(data.decode())
     except ValueError:
         return False
     encoded = b2a_base64(data, newline=False).decode()
-    return controls is None and len(data) <= most and value in (encoded, encoded.rstrip("="))
+    return controls is None and len(data) <= _LONGEST[key] and value in (encoded, encoded.rstrip("="))
 
 
 def _bytes(value: str) -> bytes:
     return a2b_base64(value + "=" * (-len(value) % 4))
 
 
+@dataclass
 class Reports:
-    """The records of one session by id, the least recently updated first, each with the time of its report."""
+    """The records of one session by id, the least recently updated first."""
 
-    def __init__(self) -> None:
-        self._records: dict[str, tuple[Report, float]] = {}
-        self._group = 0
-        """The process group that reported last."""
-        self._changed_at = self._removed_at = -1
-        """The log's positions when a record changed last, and when one was removed."""
-        self.speaks = False
-        """True while nothing else that the program says counts."""
+    records: dict[str, Report] = field(default_factory=dict)
+    group: int = 0
+    """The process group that reported last."""
+    changed_at: int = -1
+    """The log's position when a record changed last."""
+    speaks: bool = False
+    """True while nothing else that the program says counts."""
 
     def take(self, report: Report, group: int, at: int) -> None:
-        """Takes a report of a process group, which ends at a position of the log."""
+        """Take a report of a process group, which ends at a position of the log."""
         part = report.get("id", "")
         if report["state"] == "clear":
             self.speaks = self.speaks and part != ""
-            self._remove(lambda each, _: not part or f"{each}/".startswith(f"{part}/"), at)
+            self._remove([each for each in self.records if not part or f"{each}/".startswith(f"{part}/")], at)
             return
-        self._records.pop(part, None)
-        self._records[part] = report, STEADY.now()
-        if len(self._records) > MOST_RECORDS:
-            del self._records[next(iter(self._records))]
-        self._group, self._changed_at, self.speaks = group, at, True
+        self.records.pop(part, None)
+        self.records[part] = report
+        if len(self.records) > MOST_RECORDS:
+            del self.records[next(iter(self.records))]
+        self.group, self.changed_at, self.speaks = group, at, True
 
     def ended(self, at: int) -> None:
-        """Notes that the program has ended: what it found stays until somebody sees it."""
+        """Note that the program has ended: its results stay until somebody sees them."""
         self.speaks = False
-        self._remove(lambda _, report: report["state"] not in _ENDS, at)
+        self._remove([part for part in self.records if part not in self._results()], at)
 
-    def seen(self, at: int, *, by_key: bool = True) -> None:
-        """Notes a key, after which a program that had finished is idle; or that another command begins."""
-        for report in self._remove(lambda _, report: report["state"] in _ENDS, at):
-            if by_key and self.speaks:
-                self.take({**report, "state": "idle", "msg": ""}, self._group, at)
+    def seen(self, at: int) -> None:
+        """Note that results were seen, as a key was typed or another command begins; a program that goes on is idle."""
+        for part in self._results():
+            report = self.records[part]
+            self._remove([part], at)
+            if self.speaks:
+                report.pop("msg", None)
+                self.take({**report, "state": "idle"}, self.group, at)
 
     def left(self, foreground: int, at: int) -> None:
-        """Notes who has the terminal: if the process group that reported is gone, so has the program."""
-        if self.speaks and self._group and foreground not in (0, self._group):
+        """Note the foreground's process group: if the one that reported is gone, so has the program."""
+        if self.speaks and self.group and foreground not in (0, self.group):
             try:
-                os.killpg(self._group, 0)
+                os.killpg(self.group, 0)
             except ProcessLookupError:
                 self.ended(at)
             except PermissionError:
                 return
 
-    def _remove(self, which: Callable[[str, Report], bool], at: int) -> list[Report]:
-        removed = [part for part, (report, _) in self._records.items() if which(part, report)]
-        self._removed_at = at if removed else self._removed_at
-        return [self._records.pop(part)[0] for part in removed]
+    def _results(self) -> list[str]:
+        return [part for part, report in self.records.items() if report["state"] in _RESULTS]
 
-    def said(self) -> Said | None:
-        """The program's word, that of its most urgent record, the root's first; None without any."""
-        order = list(STATES)
-        records = sorted(self._records.items(), key=lambda each: (order.index(each[1][0]["state"]), each[0] != ""))
-        if not records:
+    def _remove(self, parts: list[str], at: int) -> None:
+        for part in parts:
+            del self.records[part]
+            self.changed_at = at
+
+    def said(self) -> Standing | None:
+        """Return the standing by the most urgent record, the root's first; None without any."""
+        if not self.records:
             return None
-        report, since = records[0][1]
+        order = list(STATES)
+        report = min(self.records.items(), key=lambda each: (order.index(each[1]["state"]), each[0] != ""))[1]
         state, kind = STATES[report["state"]], report.get("kind", "")
         words = "" if state in (State.WORKING, State.IDLE) else _shown(report, "msg") or KINDS.get(kind, "")
-        return Said(state, By.REPORT, since, words, kind)
+        return Standing(state, Why.HOOK, STEADY.now(), words, kind)
 
     def line(self) -> str:
-        """What works, in a line; empty without words for it."""
+        """Return what works, in a line; empty without words for it."""
         return " · ".join(filter(None, (of_report(row) for row in self.as_json() if row["state"] == State.WORKING)))
 
     def as_json(self) -> list[ReportFacts]:
-        """The records as `--status` shows them."""
+        """Return the records as `--status` shows them."""
         return [
             {
                 "id": part or None,
@@ -154,35 +157,26 @@ class Reports:
                 "title": _shown(report, "title") or None,
                 "message": _shown(report, "msg") or None,
             }
-            for part, (report, _) in sorted(self._records.items())
+            for part, report in sorted(self.records.items())
         ]
 
     def sequences(self, since: int, until: int, *, every: bool) -> str:
-        """The sequences for a terminal that has the output up to `since` (-1: none) and gets a screen of `until`: all
-        records, or none if it has them already; behind a clear, if some were removed."""
-        cleared = 0 <= since < self._removed_at <= until
-        sequences = ["state=clear"] * cleared
-        if every or cleared or since < self._changed_at <= until:
-            for part, (report, _) in self._records.items():
-                pairs = {**report, "app": self._app(part)}
-                sequences.append(":".join(f"{key}={value}" for key, value in pairs.items() if value))
-        return "".join(f"\x1b]7501;{body}\x1b\\" for body in sequences)
+        """Return the sequences for a terminal that has the output up to `since` (-1: none), and gets a screen of
+        `until`: the records, behind a clear if they have changed; none if it has them, unless it is to get `every` one.
+        """
+        changed = since < self.changed_at <= until
+        if not (changed or every):
+            return ""
+        cleared = [{"state": "clear"}] if changed and since >= 0 else []
+        bodies = [":".join(map("=".join, report.items())) for report in (*cleared, *self.records.values())]
+        return "".join(f"\x1b]7501;{body}\x1b\\" for body in bodies)
 
     def _app(self, part: str) -> str:
-        """The app of a record, or of the nearest above it that has one; the root is above all."""
-        own = self._records[part][0].get("app", "") if part in self._records else ""
+        """Return the app of a record, or of the nearest above it that has one; the root is above all."""
+        own = self.records[part].get("app", "") if part in self.records else ""
         return own if own or not part else self._app(part.rpartition("/")[0])
-
-    def dump(self) -> list[Any]:
-        """All of it as plain data."""
-        return [list(self._records.items()), self._group, self._changed_at, self._removed_at, self.speaks]
-
-    def restore(self, state: list[Any]) -> None:
-        """Goes on from what `dump` returned."""
-        records, self._group, self._changed_at, self._removed_at, self.speaks = state
-        self._records = {part: (report, since) for part, (report, since) in records}
 
 
 def _shown(report: Report, key: str) -> str:
-    """A text of a report as people may be shown it."""
+    """Return a text of a report as people may be shown it."""
     return one_line(_bytes(report.get(key, "")).decode())[:MAX_QUESTION]

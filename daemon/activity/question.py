@@ -1,7 +1,7 @@
-"""The words that a session asks: the row of the cursor or, where that says nothing, the last rows above it. Pure.
+"""The words that a session asks: the line of the cursor or, where that says nothing, the last ones above it.
 
-A program that reads lines has printed them: they are the end of its output since the last line was entered. One that
-draws a screen has them on it.
+A program that reads lines asks in those since the last line was entered. One that draws a screen has the words
+anywhere on it, and asks in rows that were not there when it began to work.
 """
 
 from __future__ import annotations
@@ -10,53 +10,61 @@ import re
 from collections.abc import Collection, Iterable
 
 from sesh.daemon.activity.rules import MAX_QUESTION
+from sesh.vt.emulator import Emulator
+from sesh.vt.reflow import unwrap
 
 _MOST_ROWS, _BELOW, _ABOVE = 16, 2, 3
 """Rows at the end in which a question is looked for; empty ones that end the menu below it, and the rows above one."""
 _ASKS = re.compile(r"[^\s?](?:[?\uff1f][\"')\u201d]*(?:\s|$)|[ \xa0\u202f][?\uff1f]$)")
 """The end of a question, in the row in which it is taken to stand; French has a space before its mark."""
 _FRAME = "".join(map(chr, range(0x2500, 0x25A0))) + " |\t"
-"""Box drawing and blocks: what menus and composers are framed with."""
-
-_STRING = re.compile(
-    rb"\x1b(?:\][^\x07\x18\x1a\x1b]*(?:[\x07\x18\x1a]|\x1b\\)?|[PX^_][^\x18\x1a\x1b]*(?:[\x18\x1a]|\x1b\\)?)"
-)
-"""OSC, which BEL ends too; DCS, SOS, PM and APC; an unfinished one up to the end."""
-_FRESH = re.compile(rb"\x1b(?:\]133;C[^\x07\x1b]*(?:\x07|\x1b\\)|\[\?1049[hl]|\[2J|\[H\x1b\[0?J|c)")
-"""What no question stands above: the begin of a command, another screen, an empty one."""
-_PLACED = re.compile(rb"\x1b\[[0-9;]*[Hf]")
-"""Cursor positioning (CUP, HVP): the program draws a screen, not lines."""
-_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[ -/]*[0-~])?|[\x00-\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")
+"""Box drawing and blocks: the frames of menus and composers."""
 
 
-def in_output(output: bytes, *, entered: int = 0, cut: bool = False) -> str:
-    """The question at the end of the output, whose first lines are so many that were `entered`.
+def cursor_line(emulator: Emulator) -> int:
+    """Return the number of the cursor's line, counted from the session's first."""
+    return emulator.scrolled + len(_lines(emulator))
 
-    `cut`: it is the end of more, and so counts from its first line on.
+
+def in_lines(emulator: Emulator, entered: int) -> str:
+    """Return the question of a program that reads lines, of which the one of number `entered` was entered last.
+
+    Where the cursor stands above that, the screen was cleared, and all on it is new.
     """
-    fresh = max((start.end() for start in _FRESH.finditer(output)), default=0)
-    lines = entered or int(cut and b"\n" in output)
-    text = output[fresh:] if fresh else output.split(b"\n", lines)[-1]
-    rows = [words_of(_row(line)) for line in _lines(text)]
-    return in_rows(rows, len(rows) - 1)
+    lines = _lines(emulator)
+    old = entered - emulator.scrolled
+    words = lines if old > len(lines) else lines[max(0, min(old, len(lines) - 1)) :]
+    return in_rows(words, len(words) - 1)
 
 
-def last_row(output: bytes, *, cut: bool = False, whole: bool = False) -> str:
-    """The last row of the output that says anything; empty if none does, or if a screen is drawn there.
+def on_screen(emulator: Emulator, known: Collection[str]) -> str:
+    """Return the question on a screen, on which the rows with these words ask nothing."""
+    return in_rows(words_on(emulator), None if emulator.screen.cursor.hidden else emulator.cursor[0], known)
 
-    `whole`: only rows that are ended count. `cut`: as for `in_output`.
+
+def last_line(emulator: Emulator, *, begun: bool) -> str:
+    """Return the last line above or at the cursor that says anything, without one that is `begun` at a prompt.
+
+    Empty on the alternate screen, on which lines have no order in time.
     """
-    for line in reversed(_lines(output)[int(cut and b"\n" in output) : -1 if whole else None]):
-        if _says(words := words_of(_row(line))):
-            return "" if _PLACED.search(line) else words[:MAX_QUESTION]
-    return ""
+    lines = [] if emulator.alternate else _lines(emulator)
+    return next((line[:MAX_QUESTION] for line in reversed(lines[: -1 if begun else None]) if _says(line)), "")
+
+
+def words_on(emulator: Emulator) -> list[str]:
+    """Return the words of each row of the screen."""
+    return [words_of(row.plain()) for row in emulator.screen.rows]
+
+
+def _lines(emulator: Emulator) -> list[str]:
+    """Return the words of each line on the screen, down to the cursor's."""
+    return [words_of(line.plain()) for line in unwrap(emulator.screen.rows[: emulator.cursor[0] + 1])[0]]
 
 
 def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -> str:
-    """The question of rows of which these are the words; the cursor stands in that of this number; None: hidden.
+    """Return the question of rows with these words; the cursor stands in that of this number; None: hidden.
 
     If one of the last rows asks, the question is that row and the menu below it; else the last rows that say anything.
-    `known`: what stood there before, which asks nothing.
     """
     rows = [row if _says(row) and row not in known else "" for row in words]
     if cursor is not None and rows[cursor]:
@@ -70,7 +78,7 @@ def in_rows(words: list[str], cursor: int | None, known: Collection[str] = ()) -
 
 
 def _paragraph(rows: Iterable[str], gap: int) -> list[str]:
-    """The first rows that are not empty, up to so many empty ones."""
+    """Return the first rows that are not empty, up to so many empty ones."""
     found: list[str] = []
     empty = 0
     for row in rows:
@@ -82,21 +90,11 @@ def _paragraph(rows: Iterable[str], gap: int) -> list[str]:
 
 
 def words_of(row: str) -> str:
-    """A row's words, without the frame around them; empty if a control is among them."""
+    """Return a row's words, without the frame around them; empty if a control is among them."""
     words = row.strip(_FRAME)
     return words if words.isprintable() else ""
 
 
-def _lines(output: bytes) -> list[bytes]:
-    """The lines of the output, without strings for the terminal."""
-    return _STRING.sub(b"", output).split(b"\n")
-
-
-def _row(line: bytes) -> str:
-    """A line as it stands: what was written over, and what moved the cursor, are gone."""
-    return _SEQUENCE.sub(b"", line.rstrip(b"\r").rpartition(b"\r")[2]).decode("utf-8", "replace")
-
-
 def _says(words: str) -> bool:
-    """Returns whether these are more than a mark, such as `>`."""
+    """Return whether these are more than a mark, such as `>`."""
     return any(map(str.isalnum, words))

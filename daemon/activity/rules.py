@@ -1,18 +1,25 @@
-"""The rules for a session's standing: from a look and the program's word, a state with its reason. Pure.
+"""The states of a session, and the function that decides which one holds. Pure.
 
-The order of trust: the word of the program itself; the kernel, which knows who reads the terminal; the screen of a
-program that showed that it works. Nothing here knows a program.
+The order of trust: the program's own word; the kernel, which knows who reads the terminal; the screen of a program
+that showed that it works. No rule is for one program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
 
 from sesh import moments
 from sesh.schema import ActivityFacts
+
+SETTLED = 0.2
+"""Seconds without output or typing after which a session has settled, and is looked at."""
+QUIET_AFTER = 10.0
+"""Seconds without output after which a program that says nothing is quiet."""
+MAX_QUESTION = 200
+"""Characters of a question."""
+OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"
+"""The question of a session whose terminal takes no output."""
 
 
 class Word(str, Enum):
@@ -32,47 +39,33 @@ class State(Word):
 
 
 class Why(Word):
-    """The reason of a state, the most trusted first.
+    """The reason of a state.
 
-    The program has said it; its output is stopped, as by Ctrl-S; it reads a line of this terminal; its screen showed
-    that it worked, and changes no more (see `turn`); a shell reads a command line; it has printed in the last seconds,
-    or has not; it has ended.
+    HOOK: the program says so. XOFF: its output is stopped, as by Ctrl-S. PROMPT: a shell reads a command line. READ: it
+    reads a line of this terminal. STOPPED: its screen showed that it worked, and changes no more. OUTPUT, QUIET: it has
+    printed lately, or has not. EXIT: it has ended.
     """
 
     HOOK = "hook"
     XOFF = "xoff"
+    PROMPT = "prompt"
     READ = "tty-read"
     STOPPED = "stopped"
-    PROMPT = "prompt"
     OUTPUT = "output"
     QUIET = "quiet"
     EXIT = "exit"
 
 
-class By(Word):
-    """The source of the program's own word: OSC 9, 99 or 777; OSC 9;4; `--hook`; `--state`; OSC 7501."""
-
-    NOTICE = "notice"
-    PROGRESS = "progress"
-    HOOK = "hook"
-    TYPED = "typed"
-    REPORT = "report"
+STATES = {
+    Why.XOFF: State.WAITING, Why.PROMPT: State.IDLE, Why.READ: State.WAITING, Why.STOPPED: State.WAITING,
+    Why.OUTPUT: State.WORKING, Why.QUIET: State.IDLE,
+}  # fmt: skip
+"""The state for each reason that a look finds; of the others the program says it."""
 
 
-SETTLED = 0.2
-"""Seconds without output after which it has stopped."""
-LOOKS = (SETTLED, 0.5, 1.0, 2.0, 3.0, 4.5, 7.0, 10.0)
-"""Seconds after output stopped at which the session is looked at, until its standing is known."""
-QUIET_AFTER = LOOKS[-1]
-MAX_QUESTION = 200
-"""Characters of a question."""
-OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"
-"""What a session waits for whose terminal takes no output."""
-
-
-@dataclass(frozen=True)
+@dataclass
 class Standing:
-    """A session's standing. `since`: seconds since the epoch. `kind`: of what is asked, if the program reports that."""
+    """A session's standing. `since`: seconds since the epoch. `kind`: of the question, if the program reports that."""
 
     state: State
     why: Why
@@ -80,101 +73,39 @@ class Standing:
     question: str = ""
     kind: str = ""
 
-    @classmethod
-    def of(cls, fields: Sequence[Any]) -> Standing:
-        """Return the standing with these fields, as JSON has them."""
-        return cls(State(fields[0]), Why(fields[1]), *fields[2:])
+    def __post_init__(self) -> None:
+        self.state, self.why = State(self.state), Why(self.why)  # a record that a reload keeps has plain words
 
     def as_json(self) -> ActivityFacts:
-        """The standing as lists and `--status` show it."""
+        """Return the standing as lists and `--status` show it."""
         since = moments.exact_stamp(moments.STEADY.told(self.since))
         question, kind = self.question or None, self.kind or None
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 
 
-@dataclass(frozen=True)
-class Said:
-    """The program's own word. `group`: the process group whose work it is about; 0 if it holds for whoever works."""
+def decide(before: Standing, said: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
+    """Return the standing by the program's word, or else by a look; without either it stays.
 
-    state: State
-    by: By
-    since: float
-    question: str = ""
-    kind: str = ""
-    group: int = 0
-
-    @classmethod
-    def of(cls, fields: Sequence[Any]) -> Said:
-        """Return the word with these fields, as JSON has them."""
-        return cls(State(fields[0]), By(fields[1]), *fields[2:])
-
-
-@dataclass
-class Seen:
-    """One look at a session, of which the looker sets what it has seen.
-
-    `silent`: seconds since the program showed something, or was typed to. `group`: who has the terminal. `xoff`: that
-    takes no output. `prompt`: it is a shell that waits for a command line. `asks`: it waits for a line, or for a
-    secret. `stopped`: its turn is over. `begun`: its shell has said that a command began.
+    Stopped output counts for more than the word that the program works. `since` goes on if the session stood so before,
+    with the same question, and that was not answered meanwhile.
     """
-
-    silent: float
-    group: int = 0
-    xoff: bool = False
-    prompt: bool = False
-    asks: bool = False
-    stopped: bool = False
-    begun: bool = False
-    question: str = ""
-
-
-def holds(said: Said, seen: Seen) -> bool:
-    """Returns whether the program's own word holds: that it works, only for its job and until that asks for a line."""
-    if said.state != State.WORKING or said.by == By.REPORT:
-        return True
-    return said.group in (0, seen.group) and not seen.asks
-
-
-def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answered: bool = False) -> Standing:
-    """Returns the standing after a look. `said` must hold; `now`: seconds since the epoch.
-
-    `since` goes on if it stood so before, with the same question, and nobody has answered that meanwhile.
-    """
-    kind, began = "", now - seen.silent
-    if said is not None and not (seen.xoff and said.state == State.WORKING):
-        state, why, question, kind, began = said.state, Why.HOOK, said.question, said.kind, said.since
-    else:
-        state, why = _seen_state(seen)
-        question = seen.question if state == State.WAITING else ""
-    again = (before.state, before.question) == (state, question)
-    if answered and (said is not None or state == State.WAITING):
-        again = False
-    return Standing(state, why, before.since if again else began, question, kind)
-
-
-def _seen_state(seen: Seen) -> tuple[State, Why]:
-    if seen.xoff:
-        return State.WAITING, Why.XOFF
-    if seen.prompt:
-        return State.IDLE, Why.PROMPT
-    if seen.asks:
-        return State.WAITING, Why.READ
-    if seen.stopped:
-        return State.WAITING, Why.STOPPED
-    if seen.silent < QUIET_AFTER:
-        return State.WORKING, Why.HOOK if seen.begun else Why.OUTPUT
-    return State.IDLE, Why.QUIET
-
-
-def streams(before: Standing, said: Said | None, silent: float) -> bool:
-    """Returns whether no look is needed: the session works, and prints."""
-    return silent < SETTLED and before.state == State.WORKING and (said is None or said.state == State.WORKING)
+    stopped = seen is not None and seen.why == Why.XOFF and said is not None and said.state == State.WORKING
+    found = seen if stopped else said or seen
+    if found is None:
+        return before
+    if found.state == State.WAITING and before.since < answered_at:
+        return replace(found, since=max(found.since, answered_at))
+    same = (before.state, before.question) == (found.state, found.question)
+    return replace(found, since=before.since) if same else found
 
 
 def next_look(standing: Standing, silent: float) -> float | None:
-    """Seconds after output stopped at which to look again; None if nothing is left to learn until there is some."""
+    """Return after how many silent seconds the next look is due; None if only output or a key can change the standing.
+
+    While a program works in silence, looks come at twice the time each, until it is quiet.
+    """
     if silent < SETTLED:
         return SETTLED
-    if standing.state != State.WORKING and standing.why != Why.QUIET:
+    if standing.state != State.WORKING or silent >= QUIET_AFTER:
         return None
-    return next((seconds for seconds in LOOKS if seconds > silent), None)
+    return min(2 * silent, QUIET_AFTER)

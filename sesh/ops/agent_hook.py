@@ -35,7 +35,7 @@ def take(agent: str, text: str) -> None:
     compacted = (event, told.get("source")) == ("SessionStart", "compact")  # in the middle of its turn
     if not compacted and not (event == "Notification" and kind == "permission_prompt" and _waits(name)):
         question = _question(told) if state == "waiting" else ""
-        wire.ask(name, "state", state=state, question=question, bound=True, hook=True)
+        wire.ask(name, "state", state=state, question=question, hook=True)
     if event not in ("SessionStart", "Notification", "SessionEnd") or told.get("source") in ("resume", "compact"):
         # A conversation that has just begun is kept nowhere before its first prompt: resuming it would fail.
         word = told["session_id"]

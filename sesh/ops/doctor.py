@@ -93,6 +93,9 @@ def _system(_caller: Caller) -> Iterator[Finding]:
         yield row(
             "shell", WARNING, f"SHELL={printable(chosen)} is not a program; {taken} is used", "set SHELL to your shell"
         )
+    if (limit := os.environ.get("TMOUT", "").strip()) not in ("", "0"):
+        message = f"TMOUT={printable(limit)} ends a shell that waits so many seconds at its prompt"
+        yield row("shell", WARNING, message, "if it is not readonly: sesh NAME --env TMOUT=")
 
 
 def _directory(_caller: Caller) -> Iterator[Finding]:

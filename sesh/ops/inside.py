@@ -21,9 +21,7 @@ def state(state: str, question: str) -> str:
     if state not in STATES:
         raise UsageError(f"unknown state {printable(state)}; use {', '.join(STATES)}")
     name = session("--state", " …")
-    # A command line typed at a shell's prompt has a process group of its own, and speaks for whoever comes after it.
-    bound = os.getpgrp() != os.getpid()
-    wire.ask(name, "state", state=state, question=question, bound=bound)
+    wire.ask(name, "state", state=state, question=question)
     return name
 
 

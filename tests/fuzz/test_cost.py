@@ -13,7 +13,7 @@ import pytest
 from sesh import protocol
 from sesh.client.keys import KeyParser
 from sesh.client.ledger import Ledger
-from sesh.daemon.activity import program_status, question
+from sesh.daemon.activity import program_status
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell import history, marks
 from sesh.errors import SeshError
@@ -62,7 +62,6 @@ LOOPS: dict[str, Callable[[bytes], object]] = {
     "ledger": _ledger,
     "marks of --run": _marked,
     "output of a command": lambda data: history.own_output(data, translated=True),
-    "question": question.in_output,
     "report": program_status.parse,
     "log": lambda data: OutputLog().append(data),
     "lines": _lines,

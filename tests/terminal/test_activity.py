@@ -123,11 +123,11 @@ def test_a_state_is_told_in_the_list_the_events_and_by_text_that_steers_no_termi
 @pytest.mark.usefixtures("work")
 def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: Sesh) -> None:
     """As from an agent that runs its hooks in sessions of their own."""
-    sesh("--run", "work", "--", "cd /; agent() { setsid -w sesh --state working </dev/null; }")
+    sesh("--run", "work", "--", "cd /; agent() { setsid -w sesh --state waiting </dev/null; }")
     sesh("--rename", "work", "play")
     sesh("--open", "work")
     sesh("--run", "play", "--", "agent")
-    assert stands(sesh, "play")[:2] == ("working", "hook")
+    assert stands(sesh, "play")[:2] == ("waiting", "hook")
 
 
 # -- real programs
@@ -150,7 +150,6 @@ def test_a_program_that_reads_waits(sesh: Sesh, home: Home) -> None:
 def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "LOOKS", (rules.SETTLED, 0.5, 1.0))
     monkeypatch.setattr(rules, "QUIET_AFTER", 1.0)
     lines = {
         "sleeps": "sleep 60",

@@ -54,6 +54,8 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
     for check in ("settings", "locale", "path", "ssh", "shell"):
         assert checks[check]["state"] == "warning", check
         assert checks[check]["remedy"], check
+    limit = rows(sesh("--doctor", "--json", env={"TMOUT": "900"}))["shell"]
+    assert (limit["state"], "TMOUT=900" in limit["message"]) == ("warning", True)
     key = rows(sesh("--doctor", "--json", env={"SESH_DETACH_KEY": "C-nonsense"}))["settings"]
     assert (key["state"], key["remedy"]) == ("warning", "use tmux's key names: C-\\ or 'C-b d'")
     terminal = home.terminal("--doctor", env={"TERM": "unheard-of"})

@@ -1,4 +1,4 @@
-"""`stopped`: a program that shows that it works has its turn over once it shows nothing more. Stand-ins for agents."""
+"""`stopped`: a program that shows that it works has its turn over once it shows nothing more."""
 
 from __future__ import annotations
 
@@ -18,21 +18,16 @@ pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason
 
 AGENT = r"""
 import os, select, socket, sys, time, tty
-how, seconds = sys.argv[1], float(sys.argv[2])
-if how != "canonical":
-    tty.setraw(0)
+tty.setraw(0)
 near, far = socket.socketpair()
-out = sys.stdout
 
 def rests(timeout=None):
     # As node and tokio do: the terminal is one of several descriptors.
-    if select.select([0, near], [], [], timeout)[0]:
-        return os.read(0, 1024)
-    return b""
+    return os.read(0, 1024) if select.select([0, near], [], [], timeout)[0] else b""
 
 def say(text):
-    out.write(text)
-    out.flush()
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 MENU = (
     "\x1b[4;1H\x1b[2K╭────────────────────────╮"
@@ -45,30 +40,19 @@ MENU = (
     "\x1b[14;1H ~/project   some-model \x1b[24;80H"
 )
 say("\x1b[?25l\x1b[2J\x1b[HWhat do you want?\x1b[3;1H> \x1b[14;1H ~/project   some-model")
-open(sys.argv[3], "w").close()
+open("ready", "w").close()
 rests()
-begun = time.monotonic()
-frame = 0
-while time.monotonic() - begun < seconds:
+begun, frame = time.monotonic(), 0
+while time.monotonic() - begun < 2:
     frame += 1
-    if how == "title":
-        say(f"\x1b]0;{'.' if frame % 2 else '!'} busy\x07")
-    elif how == "same":
-        say("\x1b[4;1H\x1b[2Kthe same\x1b[4;1H\x1b[2Kthe same")
-    elif how == "canonical":
-        say(f"\rworks {frame}")
-    else:
-        say(f"\x1b[4;1H{'|/-'[frame % 3]} thinking {frame}")
-    if b"m" in rests(0.1 if how != "title" else 0.3):
-        break
+    say(f"\x1b[4;1H{'|/-'[frame % 3]} thinking {frame}")
+    rests(0.1)
 say(MENU)
-while True:
-    if how == "blinks":
-        rests(0.3)
-        say(f"\x1b]0;{'.' if frame % 2 else '!'} needed\x07")
-        frame += 1
-    elif rests():
-        say("\x1b[2J\x1b[HI do so.")
+while b"1" not in rests(0.3):
+    frame += 1
+    say(f"\x1b]0;{'.' if frame % 2 else '!'} needed\x07")  # which changes no cell
+say("\x1b[2J\x1b[HI do so.")
+rests()
 """
 
 ASKED = "Allow this command? ● 1. Allow once 2. No"
@@ -79,42 +63,31 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes seconds takes a few tenths."""
     monkeypatch.setattr(turn, "WORKED", 1.2)
     monkeypatch.setattr(turn, "OVER", 1.0)
-    monkeypatch.setattr(rules, "LOOKS", (0.2, 0.5, 1.0, 1.5, 2.0))
     monkeypatch.setattr(rules, "QUIET_AFTER", 2.0)
 
 
-@pytest.fixture
-def agent(sesh: Sesh, home: Home) -> Callable[..., None]:
-    """Starts an agent that has got its prompt."""
-    home.write("agent.py", AGENT)
-
-    def start(how: str, seconds: float, name: str = "work") -> None:
-        sesh("--open", name, "--", sys.executable, "-IS", "agent.py", how, str(seconds), f"{name}.ready")
-        wait_until(lambda: os.path.exists(os.path.join(home.path, f"{name}.ready")))  # a verb may load an emulator
-        sesh("--send", name, "do it", *(["--enter"] if how == "canonical" else []))
-
-    return start
-
-
-def stands(home: Home, name: str = "work") -> tuple[str, str, str | None]:
-    found = home.summary(name)["activity"]
+def stands(home: Home) -> tuple[str, str, str | None]:
+    found = home.summary("work")["activity"]
     return found["state"], found["why"], found["question"]
 
 
-def told(sesh: Sesh, home: Home, name: str = "work") -> list[tuple[str, str, str | None]]:
-    """All states that were told by events."""
-    process = home.start("--events", name, "--since", "0", "--json")
+def reported(sesh: Sesh, home: Home) -> list[tuple[str, str, str | None]]:
+    """All states that events have reported; ends the session."""
+    process = home.start("--events", "work", "--since", "0", "--json")
     wait_until(lambda: processes.connected(process.pid))
-    sesh("--kill", name)
+    sesh("--kill", "work")
     lines = [json.loads(line) for line in process.communicate(timeout=30)[0].splitlines()]
     return [(each["state"], each["why"], each["question"]) for each in lines if each["event"] == "activity"]
 
 
 def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes(
-    sesh: Sesh, home: Home, agent: Callable[..., None], terminal: Callable[..., Terminal]
+    sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
 ) -> None:
     """A resize, an attach and a report of focus are no keys, and a reload ends it neither."""
-    agent("spins", 2)
+    home.write("agent.py", AGENT)
+    sesh("--open", "work", "--", sys.executable, "-IS", "agent.py")
+    wait_until(lambda: os.path.exists(os.path.join(home.path, "ready")))  # a verb may load an emulator
+    sesh("--send", "work", "do it")
     waited = sesh("--wait", "work", "--waiting", "--timeout", "30")
     assert (waited.code, waited.stdout) == (0, f"waiting: {ASKED}\n")
     assert stands(home) == ("waiting", "stopped", ASKED)
@@ -130,4 +103,4 @@ def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes
     assert stands(home) == ("waiting", "stopped", ASKED)
     sesh("--send", "work", "1")
     wait_until(lambda: stands(home)[0] == "working")
-    assert [each for each in told(sesh, home) if each[2] == ASKED] == [("waiting", "stopped", ASKED)]
+    assert [each for each in reported(sesh, home) if each[2] == ASKED] == [("waiting", "stopped", ASKED)]

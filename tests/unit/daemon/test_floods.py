@@ -31,7 +31,7 @@ class Printer(Pty):
 
 @pytest.fixture
 def printer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Printer]:
-    monkeypatch.setattr(Hook, "tell", lambda *_: None)
+    monkeypatch.setattr(Hook, "start", lambda *_: None)
     master, slave = os.openpty()
     yield Printer({"descriptor": master, "slave": slave, "pid": os.getpid(), "path": "", "device": 0})
     os.close(master)

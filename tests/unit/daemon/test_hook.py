@@ -1,4 +1,4 @@
-"""Who is asked where a person typed last."""
+"""The search for the terminal that a person typed in last."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import socket
 
 import pytest
 
-from sesh import attached_last, paths, wire
+from sesh import attached_last, wire
 from sesh.daemon.activity import hook
-from sesh.daemon.activity.telling import News
+from sesh.daemon.activity.notifications import News
 
 
 @pytest.mark.usefixtures("sessions")
 def test_few_daemons_are_asked_and_one_that_ends_meanwhile_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred sessions that began to wait at once asked each other: 10,000 connections."""
-    names = [f"s{number}" for number in range(100)]
-    for name in names[:30]:
-        attached_last.remember(name)
+    for number in range(30):
+        attached_last.remember(f"s{number}")
     attached_last.remember("away", "box")
     asked: list[str] = []
 
@@ -27,7 +26,6 @@ def test_few_daemons_are_asked_and_one_that_ends_meanwhile_costs_nothing(monkeyp
         descriptor = ours.detach()
         return wire.Connection(descriptor, descriptor)
 
-    monkeypatch.setattr(paths, "names", lambda: names)
     monkeypatch.setattr(wire, "connect", closed)
-    assert not hook._tell_on_terminal("s99", News("waiting"))
+    assert not hook._notify_terminal("s99", News("waiting"))
     assert asked == [f"s{number}" for number in range(29, 21, -1)]

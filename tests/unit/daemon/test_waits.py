@@ -54,7 +54,7 @@ def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session
 
 
 def test_who_follows_gets_all_output_before_the_answer(session: Session, link: Link) -> None:
-    session.activity.stirred_at = 0.0
+    session.activity._kept.active_at = 0.0
     session.log.append(b"x" * 100)
     link.connection.reader = Reader(link.connection, 0)
     wait(session, link, idle=1)
