@@ -19,7 +19,7 @@ BUDGETS = {
     "client": 3_970, "remote": 5_410, "completions": 10, "docs": 260, ".ci": 170,
     "bench": 8_270, "tests": 42_880, "tests/contract": 530, "tests/faults": 2_210, "tests/fidelity": 1_760,
     "tests/fuzz": 2_500, "tests/house": 560, "tests/remote": 7_560, "tests/support": 2_490,
-    "tests/terminal": 10_050, "tests/unit": 15_120,
+    "tests/terminal": 10_050, "tests/unit": 15_130,
 }  # fmt: skip
 """Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
 SECONDS = 240
