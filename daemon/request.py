@@ -22,6 +22,10 @@ class Request:
     def __init__(self, connection: Connection, number: int, words: Mapping[str, object], data: bytes) -> None:
         self.connection, self.number, self.words, self.data = connection, number, words, data
 
+    @property
+    def verb(self) -> str:
+        return str(self.words.get("verb"))
+
     def respond(self, data: bytes = b"", **values: Unpack[Answer]) -> None:
         """Answers it."""
         self.connection.respond(self.number, data, **values)

@@ -1,6 +1,6 @@
 """`sesh --bridge`: the far end of a link, frames on stdin and stdout.
 
-It answers HELLO with WELCOME (`version`, `home`, the time `now`), then requests:
+It answers HELLO with WELCOME (`version`, `home`, the time `now` and since the start, `uptime`), then requests:
 
 - `op` {op, asks, answers} and its arguments as DATA: a child process carries the op out, so that PING is answered
   meanwhile. The result comes as DATA, notes as `notes`; an op that yields sends a DATA frame for each item. `asks`:
@@ -38,6 +38,7 @@ from sesh import attached_last, bounds, config, gate, identity, log, paths, prot
 from sesh.about import __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.messages import Answer, Hello, Welcome
+from sesh.moments import uptime
 from sesh.names import LONGEST_ID, is_id, printable
 from sesh.ops import child
 from sesh.reach import arguments, calls, find
@@ -145,6 +146,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
     described = hello.get("near")
     facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
     facts["now"], facts["account"] = time.time(), _account()
+    facts["uptime"] = uptime()  # by which the other side says until when a daemon here may begin
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     facts["renewed"] = renewed.of(os.environ, config.load().renew)
@@ -426,7 +428,7 @@ def _splice(near: wire.Connection, daemon: wire.Connection, patience: float = in
     """Passes bytes both ways until either side closes, or nothing has come from the other side for `patience` seconds;
     returns the exit code, 0 if all has passed.
 
-    All that the daemon said before it closed still passes, and all that it has said when the other side gives up.
+    All that the daemon said before it closed still passes.
     """
     heard_at = time.monotonic()
     with daemon:
@@ -453,23 +455,8 @@ def _splice(near: wire.Connection, daemon: wire.Connection, patience: float = in
                     if direction == back:
                         return 0
                     del held[forth]  # the daemon hears nothing any more; what it has said before is still read
-                except EOFError:
-                    return _give_up(daemon, back, held[back]) if direction == forth else 0
-                except OSError:
+                except (EOFError, OSError):
                     return 0
-
-
-def _give_up(daemon: wire.Connection, back: tuple[int, int], held: bytes) -> int:
-    """Tells the daemon that nothing more is asked for, and passes on the bytes that it has sent: the exit code."""
-    daemon.give_up()
-    try:
-        while not (held := _pass_on(back, held)):
-            continue
-    except (EOFError, BlockingIOError):
-        return 0  # nothing is left to read
-    except OSError:
-        pass
-    return 1
 
 
 def _pass_on(direction: tuple[int, int], held: bytes) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from errno import EAGAIN
 from typing import TYPE_CHECKING, TypedDict
 
-from sesh import bounds, moments, protocol, wire
+from sesh import bounds, moments, protocol
 from sesh.bounds import clamp_size
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.clients.window import Window
@@ -130,17 +130,6 @@ class Connection:
         self.heard_at = time.monotonic()
         self.backlog += self.decoder.feed(data)
         return bool(data)
-
-    def begin(self, request: int) -> bool:
-        """Tells the asker that a request is going to be carried out, then returns whether it still is to be.
-
-        An asker that gives up shuts its end down first, and then looks for BEGUN (`wire.Connection.give_up`): either it
-        is seen here to have gone, or it sees that the request has begun. One whose socket is full cannot see that.
-        """
-        self.queue(protocol.numbered(protocol.BEGUN, request, b""))
-        if not self.flush() or (not self.closed and wire.hung_up(self.socket.fileno())):
-            self.fail()
-        return not self.closed
 
     def queue(self, *parts: bytes | memoryview) -> None:
         """Appends bytes to those that wait to be sent; `flush` sends them, or the end of the turn."""

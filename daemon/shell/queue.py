@@ -94,8 +94,6 @@ class RunQueue:
         begun = next((other for other in self.every() if run.key and other.key == run.key), None)
         if begun is not None:
             begun.connection, begun.request = run.connection, run.request
-            if begun.state != WAITING and run.connection is not None:
-                run.connection.begin(run.request)
             if begun.live is not None:
                 begun.live = LiveOutput(begun, run.follows or 0)
             if begun.state == RUNNING and not begun.wait:
@@ -259,6 +257,9 @@ class RunQueue:
         if run.connection is None or run.connection.closed:
             self._leave(run)  # unanswered: a client with a key that comes back asks anew
             return
+        if self.timers.remaining(("run", run.number)) == 0:  # this process was stopped; it must not begin any more
+            self._time_out(run)
+            return
         if pty is None or not pump.running:
             raise Refused(f"the program of {self.name} has ended")
         drained = not pump.take()
@@ -270,10 +271,7 @@ class RunQueue:
             if pump.line_begun:
                 hint = f"enter it, or clear it: {SESH} --send {self.name} --key C-c"
                 raise Busy(f"there is an unfinished line at the prompt of {self.name}", hint=hint)
-            if run.connection.begin(run.request):
-                self._type(run, shell)
-            else:
-                self._leave(run)
+            self._type(run, shell)
             return
         waited = time.monotonic() - run.turn_at
         if waited > self._patience(shell):

@@ -27,8 +27,8 @@ ANSWER_TIMEOUT = 0.25
 """Seconds in which a zygote has to answer; later it counts as stopped, and another one takes its place."""
 _START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
 """Seconds for a daemon to start; the least for a job, whose own timeout bounds it."""
-_GIVE_UP_TIMEOUT = 0.5
-"""Seconds that an interrupted creator waits for the daemon to say whether the session is there."""
+_LOOK_TIMEOUT = 0.5
+"""Seconds in which a creator that goes without an answer looks whether the session has begun."""
 _BACKLOG = 1024
 """Creators that may wait for a zygote."""
 
@@ -58,11 +58,12 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     try:
         connection = _forked(deadline)
         try:
-            connection.send(wire.asking("start", 1, json.dumps(spec).encode()), deadline)
-            connection.answer(0, deadline)
+            asked = wire.asking("start", 1, json.dumps(spec).encode(), begin_by=connection.not_after(deadline))
+            connection.send(asked, deadline)
+            connection.answer(0, deadline + wire.GRACE)
         except BaseException as error:
-            with connection:
-                _raise_if_begun(connection, spec, error)
+            connection.close()
+            _raise_if_begun(spec, error)
             raise
     except OSError as error:
         raise refusal(error) from error
@@ -73,19 +74,22 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     return connection
 
 
-def _raise_if_begun(connection: wire.Connection, spec: LaunchSpec, error: BaseException) -> None:
-    """Give a creation up; if the daemon has begun it by now, it goes on: raise what says so."""
+def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
+    """Raise the error for a creation that goes on although its creator has closed the connection.
+
+    A daemon begins by taking the name, under the lock of the directory; not past the deadline, and not once its creator
+    has gone. So if nobody listens under the name when this process has the lock, nobody ever will.
+    """
     if isinstance(error, SeshError) and error.answered:
         return
-    connection.give_up()
-    name, begun = spec["name"], "may have been created"
-    with suppress(SeshError):
-        connection.answer(0, time.monotonic() + _GIVE_UP_TIMEOUT)
-        begun = "is there already and goes on"
-    if connection.begun != 0:
-        return
+    name = spec["name"]
+    with suppress(errors.TimedOut), writing.locked(paths.directory(), _LOOK_TIMEOUT):
+        listening = wire.begin(name)
+        if listening is None:
+            return
+        listening.close()
     if isinstance(error, KeyboardInterrupt):
-        raise KeyboardInterrupt(f"interrupted; {name} {begun}; `{SESH} --kill {name}` ends it") from None
+        raise KeyboardInterrupt(f"interrupted; {name} is there and goes on; `{SESH} --kill {name}` ends it") from None
     raise errors.Unknown(
         f"the daemon of {name} began to start it and does not answer",
         hint=f"`{SESH}` lists the sessions",

@@ -181,14 +181,16 @@ def read(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> tuple[
         raise absent(name) from None
 
 
-def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
+def welcomed(
+    connection: wire.Connection, name: str, deadline: float | None = None, *, any_protocol: bool = False
+) -> Welcome:
     """The WELCOME that answers a HELLO sent before. Raises Silent if a daemon that is there does not say it.
 
-    `deadline` (monotonic): TimedOut is raised past it.
+    `deadline` (monotonic): TimedOut is raised past it. `any_protocol`: see `Connection.expect_welcome`.
     """
     until = time.monotonic() + PATIENCE
     try:
-        return connection.expect_welcome(until if deadline is None else min(until, deadline))
+        return connection.expect_welcome(until if deadline is None else min(until, deadline), any_protocol=any_protocol)
     except errors.TimedOut as error:
         if error.answered or (deadline is not None and time.monotonic() >= deadline):
             raise

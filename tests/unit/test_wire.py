@@ -13,7 +13,9 @@ from threading import Event, Thread
 import pytest
 
 from sesh import paths, platform, protocol, wire, writing
-from sesh.errors import NotFound, ProtocolError, Refused, Silent, TimedOut, Unknown, Unreachable
+from sesh.errors import NotFound, ProtocolError, Refused, SeshError, Silent, TimedOut, Unknown, Unreachable
+from sesh.moments import uptime
+from tests.support import wait_until
 
 WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
 
@@ -77,7 +79,9 @@ def test_a_request_gets_its_own_answer_with_the_bytes_that_belong_to_it(pair: Pa
     assert (answer["n"], data) == (3, b"one,two")
     sent = protocol.Decoder().feed(far.recv(65536))
     assert sent[0] == (protocol.DATA, b"sent")
-    assert protocol.parse(sent[1][1]) == {"id": 1, "verb": "logs", "lines": 5}
+    asked = protocol.parse(sent[1][1])
+    assert asked.pop("begin_by") > 0
+    assert asked == {"id": 1, "verb": "logs", "lines": 5}
 
 
 def test_another_protocol_number_is_one_line(pair: Pair) -> None:
@@ -192,7 +196,9 @@ def test_one_verb_goes_out_in_one_go_and_comes_back(listener: socket.socket) -> 
     assert [kind for kind, _ in seen] == [protocol.HELLO, protocol.DATA, protocol.REQUEST]
     hello = protocol.parse(seen[0][1])
     assert (hello["protocol"], hello["role"], hello["pid"]) == (protocol.PROTOCOL, "request", os.getpid())
-    assert protocol.parse(seen[2][1]) == {"id": 1, "verb": "send", "more": True}
+    asked = protocol.parse(seen[2][1])
+    assert asked.pop("begin_by") > 0
+    assert asked == {"id": 1, "verb": "send", "more": True}
 
 
 def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> None:
@@ -234,22 +240,54 @@ def test_a_deadline_passes_while_the_other_side_keeps_reading(pair: Pair) -> Non
         thread.join()
 
 
-@pytest.mark.parametrize("when", ["before", "as it is given up", "never"])
-def test_a_request_that_has_begun_is_not_taken_for_one_that_has_not(pair: Pair, when: str) -> None:
+@pytest.mark.parametrize("verb", ["label", "summary"])
+@pytest.mark.parametrize("does", ["nothing", "reads", "answers late", "closes", "reads and closes"])
+def test_who_hears_no_answer_knows_whether_the_request_may_be_carried_out(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, verb: str, does: str
+) -> None:
     connection, far = pair
-    begun = protocol.numbered(protocol.BEGUN, 1, b"")
-    if when == "before":
-        far.sendall(begun)
+    monkeypatch.setattr(wire, "GRACE", 60.0 if does == "answers late" else 0.05)
+    deadline = soon(0.2)
+    before = uptime() + 0.2
 
-    def give_up() -> None:
-        if when != "never":
-            far.sendall(begun)
-        wire.Connection.give_up(connection)
+    def act() -> None:
+        if "reads" in does or "answers" in does:
+            (_, asked) = protocol.Decoder().feed(far.recv(1000))[-1]
+            assert abs(protocol.parse(asked)["begin_by"] - before) < 10
+        if does == "answers late":
+            wait_until(lambda: time.monotonic() > deadline)
+            far.sendall(response(1, error=TimedOut("too late").facts()))
+        if "closes" in does:
+            far.close()
 
-    connection.give_up = give_up  # type: ignore[method-assign]
-    with pytest.raises(TimedOut if when == "never" else Unknown) as raised:
-        connection.request("label", deadline=soon())
-    assert raised.value.exit_code == (124 if when == "never" else 1)
-    far.settimeout(5)
-    seen = far.recv(1000)
-    assert (far.recv(1) == b"") if when != "before" else seen
+    kind: type[SeshError] = Unreachable if "closes" in does else TimedOut
+    if verb == "label" and does.startswith("reads"):
+        kind = Unknown
+    thread = Thread(target=act)
+    if does == "closes":  # the request lies in its socket then
+        send = connection.send
+
+        def send_then_act(data: bytes, deadline: float | None = None) -> None:
+            send(data, deadline)
+            act()
+
+        connection.send = send_then_act  # type: ignore[method-assign]
+    else:
+        thread.start()
+    with pytest.raises(kind) as raised:
+        connection.request(verb, deadline=deadline)
+    assert type(raised.value) is kind
+    if does != "closes":
+        thread.join()
+    done = {"nothing": "nothing was done", "closes": "nothing was done", "answers late": "too late"}
+    if verb == "label":
+        assert done.get(does, "it may be done or not") in str(raised.value)
+
+
+def test_a_request_over_a_link_has_the_clock_of_the_daemons_machine(pair: Pair) -> None:
+    connection, far = pair
+    connection.peer.ahead = 1000.0
+    with pytest.raises(TimedOut):
+        connection.request("summary", deadline=soon())
+    (_, asked) = protocol.Decoder().feed(far.recv(1000))[-1]
+    assert 900 < protocol.parse(asked)["begin_by"] - uptime() < 1001
