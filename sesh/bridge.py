@@ -118,18 +118,19 @@ def serve() -> int:
     near.put_back(near.decoder.feed(a2b_base64(os.environ.pop(protocol.ASKED, ""))))
     try:
         near.send(protocol.BRIDGE)
-        origin = _welcome(near)
+        origin, carried = _welcome(near), bytearray()
         while origin is not None:
             kind, payload = near.receive()
             if kind == protocol.DATA:
-                gate.carry(near.carried, payload)
+                gate.carry(carried, payload)
             elif kind == protocol.PING:
                 near.send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
                 if near.gone():
                     return 0  # nobody waits for it any more: it is not begun
                 request = protocol.parse(payload)
-                daemon = _request(near, origin, request)
+                data, carried = bytes(carried), bytearray()
+                daemon = _request(near, origin, request, data)
                 if daemon is not None:
                     return _splice(near, daemon, _SILENT if request.get("pings") is True else inf)
     except Unreachable:
@@ -179,11 +180,12 @@ def _greet(daemon: wire.Connection, greeting: Mapping[str, object]) -> None:
         daemon.send(protocol.message(protocol.HELLO, {**greeting, **_forwarded()}))
 
 
-def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object]) -> wire.Connection | None:
+def _request(
+    near: wire.Connection, origin: Origin, request: Mapping[str, object], data: bytes
+) -> wire.Connection | None:
     """Answers one request; returns the connection whose bytes are to pass from now on, if it led to one."""
     request_id, answers = request.get("id"), request.get("answers")
     number = request_id if bounds.is_integer(request_id) else 0
-    data, near.carried = bytes(near.carried), bytearray()
     letters = [str(answer)[:1] for answer in answers] if isinstance(answers, list) else []
     caller = LinkCaller(origin, asks=request.get("asks") is True, answers=letters)
     if request.get("verb") == "op":
@@ -196,7 +198,7 @@ def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object
         return None
     if daemon is not None and isinstance(greeting := request.get("greeting"), dict):
         _greet(daemon, greeting)
-    near.send(wire.data_frames(output))
+    near.send(b"".join(protocol.data_frames(output)))
     near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
     return daemon
 
@@ -268,7 +270,7 @@ def _send_answer(caller: LinkCaller, number: int, name: str, data: bytes, send: 
             for item in result:
                 send(protocol.frame(protocol.DATA, calls.encoded(item)))
         else:
-            send(wire.data_frames(calls.encoded(result)))
+            send(b"".join(protocol.data_frames(calls.encoded(result))))
     except Question as question:
         answer |= _question(question)
     except BrokenPipeError:

@@ -112,6 +112,12 @@ def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[by
         yield numbered(kind, number + start if advance else number, data[start : start + CHUNK])
 
 
+def data_frames(data: bytes) -> Iterator[bytes]:
+    """Yield DATA frames that carry bytes of any length."""
+    for start in range(0, len(data), CHUNK):
+        yield frame(DATA, data[start : start + CHUNK])
+
+
 def split_number(payload: bytes) -> tuple[int, bytes]:
     """The number and the bytes of a numbered frame's payload. Raises ProtocolError if it is too short."""
     if len(payload) < 8:
@@ -170,14 +176,9 @@ class Decoder:
 
     __slots__ = ("_buffer", "_wanted")
 
-    def __init__(self, unfinished: bytes = b"") -> None:
-        self._buffer = bytearray(unfinished)
+    def __init__(self) -> None:
+        self._buffer = bytearray()
         self._wanted = HEADER
-
-    @property
-    def unfinished(self) -> bytes:
-        """The bytes of an unfinished frame."""
-        return bytes(self._buffer)
 
     @property
     def held(self) -> int:

@@ -67,8 +67,6 @@ class Connection:
         self.welcome: Welcome = {}
         self.keepalive: LinkState | None = None
         """The keepalive of a link, which raises Lost if the link broke, as against the session's end."""
-        self.carried = bytearray()
-        """DATA that has come before its REQUEST, for the side that answers requests."""
         self.decoder = protocol.Decoder()
         self._frames: deque[tuple[int, bytes]] = deque()
         self._requests = 0
@@ -257,56 +255,28 @@ class Connection:
         return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
 
     def request(
-        self, verb: str, data: bytes = b"", deadline: float | None = None, silence: float = 0.0, **words: object
+        self, verb: str, data: bytes = b"", deadline: float | None = None, *, greets: bool = False, **words: Any
     ) -> tuple[Answer, bytes]:
         """Have the daemon carry out a verb: return its answer and the bytes that came with it.
 
-        It is not begun after the deadline. `silence`: seconds without a sign of life for which the answer is waited
-        for; 0 for any.
-
-        Raises the error that the daemon answered, Silent, and those of `send` and `outcome`.
+        It is not begun after the deadline. `greets`: HELLO goes along, in one write. Raises as `send` and `outcome`.
         """
+        hello = greeting("request") if greets else b""
         while True:
             self._requests += 1
+            asked = asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
-                self.send(asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words), deadline)
-                if silence:
-                    self._await_answer(silence, float("inf") if deadline is None else deadline)
+                self.send(hello + asked, deadline)
                 return self.outcome(verb, self._requests, deadline, changes=words.get("probe") is not True)
             except errors.Reloaded:
                 self.come_back()
-                self.hello("request", deadline)
+                hello = greeting("request")
 
-    def only(
-        self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: object
-    ) -> tuple[Answer, bytes]:
+    def only(self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
         """Have the daemon carry out one verb, HELLO and REQUEST in one write; close the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
-            while True:
-                try:
-                    asked = asking(verb, 1, data, begin_by=self.not_after(deadline), **words)
-                    self.send(greeting("request") + asked, deadline)
-                    return self.outcome(verb, 1, deadline)
-                except errors.Reloaded:
-                    self.come_back()
-
-    def _await_answer(self, silence: float, deadline: float) -> None:
-        """Wait until an answer begins, or for the deadline. Raises Silent if the daemon answers no PING meanwhile."""
-        asked = False
-        while (now := time.monotonic()) < deadline:
-            try:
-                kind, payload = self.receive(min(deadline, now + silence / 2))
-            except errors.TimedOut:
-                if asked:
-                    raise errors.silent_daemon(str(self.welcome.get("name"))) from None
-                asked = True
-                self.send(protocol.frame(protocol.PING), deadline)
-                continue
-            if kind != protocol.PONG:
-                self.put_back([(kind, payload)])
-                return
-            asked = False
+            return self.request(verb, data, deadline, greets=True, **words)
 
     def outcome(self, verb: str, number: int, deadline: float | None, *, changes: bool = True) -> tuple[Answer, bytes]:
         """Return the answer to the request that was sent last and is not begun after the deadline.
@@ -375,20 +345,16 @@ def greeting(role: str, **more: Unpack[Hello]) -> bytes:
     return protocol.message(protocol.HELLO, introduction(role, **more))
 
 
-def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: object) -> bytes:
+def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:
     """Return the frames of one request: DATA if it carries bytes, then REQUEST.
 
     `begin_by`: the time of `uptime`, on the machine of the daemon, after which it is not begun.
     """
     if begin_by is not None:
         words["begin_by"] = begin_by
-    return data_frames(data) + protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words})
-
-
-def data_frames(data: bytes) -> bytes:
-    """DATA frames that carry these bytes."""
-    starts = range(0, len(data), protocol.CHUNK)
-    return b"".join(protocol.frame(protocol.DATA, data[start : start + protocol.CHUNK]) for start in starts)
+    return b"".join(protocol.data_frames(data)) + protocol.message(
+        protocol.REQUEST, {"id": number, "verb": verb, **words}
+    )
 
 
 def checked(answer: Answer) -> Answer:
@@ -477,7 +443,7 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 
 
 def ask(
-    name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: object
+    name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
     """One verb to the daemon of `name` over a connection of its own. Raises as `connect` and `Connection.only` do."""
     return connect(name).only(verb, data, timeout=timeout, **words)

@@ -257,9 +257,6 @@ class RunQueue:
         if run.connection is None or run.connection.closed:
             self._leave(run)  # unanswered: a client with a key that comes back asks anew
             return
-        if self.timers.remaining(("run", run.number)) == 0:  # this process was stopped; it must not begin any more
-            self._time_out(run)
-            return
         if pty is None or not pump.running:
             raise Refused(f"the program of {self.name} has ended")
         drained = not pump.take()

@@ -13,9 +13,8 @@ from threading import Event, Thread
 import pytest
 
 from sesh import paths, platform, protocol, wire, writing
-from sesh.errors import NotFound, ProtocolError, Refused, SeshError, Silent, TimedOut, Unknown, Unreachable
+from sesh.errors import NotFound, ProtocolError, Refused, SeshError, TimedOut, Unknown, Unreachable
 from sesh.moments import uptime
-from tests.support import wait_until
 
 WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
 
@@ -58,14 +57,6 @@ def test_frames_come_whole_however_they_are_cut(pair: Pair) -> None:
     assert connection.receive(soon(5)) == (protocol.PING, b"x")
     with pytest.raises(TimedOut):
         connection.receive(soon())
-
-
-def test_a_daemon_that_answers_no_ping_is_silent_long_before_the_deadline(pair: Pair) -> None:
-    connection, far = pair
-    far.sendall(WELCOME)
-    connection.expect_welcome(soon(5))
-    with pytest.raises(Silent, match="the daemon of work does not answer"):
-        connection.request("logs", deadline=soon(30), silence=0.2, lines=5)
 
 
 def test_a_request_gets_its_own_answer_with_the_bytes_that_belong_to_it(pair: Pair) -> None:
@@ -111,7 +102,7 @@ def test_frames_that_nobody_took_are_handed_over(pair: Pair) -> None:
     connection.expect_welcome(soon(5))
     assert connection.leftovers() == [(protocol.PING, b"1"), (protocol.PING, b"2")]
     assert connection.leftovers() == []
-    assert connection.decoder.unfinished == b"\x05\x00"
+    assert connection.decoder.held == 2
 
 
 def test_a_non_blocking_connection_waits_without_spinning(pair: Pair) -> None:
@@ -175,28 +166,15 @@ def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.
             opened.close()
 
 
-def test_one_verb_goes_out_in_one_go_and_comes_back(listener: socket.socket) -> None:
-    seen: list[tuple[int, bytes]] = []
-
-    def serve() -> None:
-        peer, _ = listener.accept()
-        with peer:
-            decoder = protocol.Decoder()
-            while len(seen) < 3:
-                seen.extend(decoder.feed(peer.recv(65536)))
-            peer.sendall(WELCOME + protocol.frame(protocol.DATA, b"bytes") + response(1, ok=True))
-
-    server = Thread(target=serve)
-    server.start()
-    try:
-        answer, data = wire.ask("work", "send", b"typed", timeout=5.0, more=True)
-    finally:
-        server.join(30)
+def test_one_verb_goes_out_in_one_go_and_comes_back(pair: Pair) -> None:
+    connection, far = pair
+    far.sendall(WELCOME + protocol.frame(protocol.DATA, b"bytes") + response(1, ok=True))
+    answer, data = connection.only("send", b"typed", timeout=5.0, more=True)
     assert (answer["ok"], data) == (True, b"bytes")
+    seen = protocol.Decoder().feed(far.recv(65536))
     assert [kind for kind, _ in seen] == [protocol.HELLO, protocol.DATA, protocol.REQUEST]
-    hello = protocol.parse(seen[0][1])
+    hello, asked = protocol.parse(seen[0][1]), protocol.parse(seen[2][1])
     assert (hello["protocol"], hello["role"], hello["pid"]) == (protocol.PROTOCOL, "request", os.getpid())
-    asked = protocol.parse(seen[2][1])
     assert asked.pop("begin_by") > 0
     assert asked == {"id": 1, "verb": "send", "more": True}
 
@@ -240,48 +218,42 @@ def test_a_deadline_passes_while_the_other_side_keeps_reading(pair: Pair) -> Non
         thread.join()
 
 
-@pytest.mark.parametrize("verb", ["label", "summary"])
-@pytest.mark.parametrize("does", ["nothing", "reads", "answers late", "closes", "reads and closes"])
-def test_who_hears_no_answer_knows_whether_the_request_may_be_carried_out(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch, verb: str, does: str
+@pytest.mark.parametrize(
+    ("does", "kind", "said"),
+    [
+        ("", TimedOut, "nothing was done"),
+        ("read", Unknown, "it may be done or not"),
+        ("read, answer", TimedOut, "too late"),
+        ("close", Unreachable, "nothing was done"),
+        ("read, close", Unknown, "it may be done or not"),
+    ],
+)
+def test_who_hears_no_answer_knows_whether_a_change_may_be_made(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, does: str, kind: type[SeshError], said: str
 ) -> None:
     connection, far = pair
-    monkeypatch.setattr(wire, "GRACE", 60.0 if does == "answers late" else 0.05)
-    deadline = soon(0.2)
-    before = uptime() + 0.2
+    send = connection.send
 
-    def act() -> None:
-        if "reads" in does or "answers" in does:
-            (_, asked) = protocol.Decoder().feed(far.recv(1000))[-1]
-            assert abs(protocol.parse(asked)["begin_by"] - before) < 10
-        if does == "answers late":
-            wait_until(lambda: time.monotonic() > deadline)
-            far.sendall(response(1, error=TimedOut("too late").facts()))
-        if "closes" in does:
+    def send_and_act(data: bytes, deadline: float | None = None) -> None:
+        send(data, deadline)
+        if "read" in does:
+            far.recv(1000)
+        if "answer" in does:
+            far.sendall(response(connection._requests, error=TimedOut("too late").facts()))
+        if "close" in does:
             far.close()
 
-    kind: type[SeshError] = Unreachable if "closes" in does else TimedOut
-    if verb == "label" and does.startswith("reads"):
-        kind = Unknown
-    thread = Thread(target=act)
-    if does == "closes":  # the request lies in its socket then
-        send = connection.send
-
-        def send_then_act(data: bytes, deadline: float | None = None) -> None:
-            send(data, deadline)
-            act()
-
-        connection.send = send_then_act  # type: ignore[method-assign]
-    else:
-        thread.start()
-    with pytest.raises(kind) as raised:
-        connection.request(verb, deadline=deadline)
+    connection.send = send_and_act  # type: ignore[method-assign]
+    monkeypatch.setattr(wire, "GRACE", 0.05)
+    with pytest.raises(kind, match=said) as raised:
+        connection.request("label", deadline=soon())
     assert type(raised.value) is kind
-    if does != "closes":
-        thread.join()
-    done = {"nothing": "nothing was done", "closes": "nothing was done", "answers late": "too late"}
-    if verb == "label":
-        assert done.get(does, "it may be done or not") in str(raised.value)
+
+
+def test_what_only_reads_just_times_out(pair: Pair) -> None:
+    with pytest.raises(TimedOut) as raised:
+        pair[0].request("summary", deadline=soon())
+    assert "nothing was done" not in str(raised.value)
 
 
 def test_a_request_over_a_link_has_the_clock_of_the_daemons_machine(pair: Pair) -> None:
