@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from sesh import bounds, names
 from sesh.about import __version__
@@ -15,8 +14,9 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.typing import Typing
-from sesh.daemon.verbs import changing, following, reading
-from sesh.daemon.verbs.parts import Parts, RequestFunction
+from sesh.daemon.verbs.changing import Changing, Reload
+from sesh.daemon.verbs.following import Following
+from sesh.daemon.verbs.reading import Reading
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.moments import uptime
 
@@ -30,16 +30,7 @@ TYPING = frozenset(("send", "answer", "submit"))
 """Requests that type: all but keys wait for a text whose Enter is still to come."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state: it may catch up before they are carried out."""
-REQUESTS: dict[str, RequestFunction] = {
-    function.__name__: function
-    for function in (
-        reading.summary, reading.status, reading.screen, reading.modes, reading.logs, reading.history, reading.typed,
-        changing.detach, changing.kill, changing.rename, changing.label, changing.resume, changing.state,
-        changing.switch, changing.tell, changing.send, changing.answer, changing.submit, changing.interrupt,
-        changing.feed, changing.reload,
-        following.wait, following.events, following.run, following.run_interrupt,
-    )
-}  # fmt: skip
+REQUESTS = (*Reading.VERBS, *Changing.VERBS, *Typing.VERBS, *Following.VERBS)
 
 
 @dataclass
@@ -48,23 +39,22 @@ class _Deferred:
 
     position: int
     until: float
-    function: RequestFunction
     request: Request
 
 
 class Requests:
-    """Carries out requests, at once or when the emulator has caught up; `reload`: see `Parts`."""
+    """Carries out requests, at once or when the emulator has caught up."""
 
     def __init__(
-        self,
-        session: Session,
-        handler: ClientHandler,
-        ending: Ending,
-        files: SessionFiles,
-        reload: Callable[[Connection, int, str, list[str]], None],
+        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
         self.session, self._handler, self.typing = session, handler, Typing(session)
-        self._parts = Parts(session, handler, ending, files, self.typing, reload)
+        changing = Changing(session, handler, ending, files, reload)
+        self._functions: dict[str, Callable[[Request], None]] = {
+            verb: getattr(part, verb)
+            for part in (Reading(session), changing, self.typing, Following(session))
+            for verb in part.VERBS
+        }
         self._deferred: list[_Deferred] = []
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
@@ -81,24 +71,27 @@ class Requests:
 
     def _begin(self, request: Request) -> None:
         """Carry a request out, or defer it until a text is typed or the emulator has caught up."""
-        function = self._function(request)
+        self._check_timely(request)
         types = request.verb in TYPING and not (request.flag("probe") or request.flag("keys"))
         if types and self.typing.defer(request, lambda: self._guard(self._begin, request)):
             return
         if request.verb in NEEDS_SCREEN and not self.session.faults.guard(self.session.model.catch_up, "the emulator"):
-            self._defer(function, request)
+            self._defer(request)
             return
-        function(self._parts, request)
+        self._carry_out(request)
 
-    def _function(self, request: Request) -> RequestFunction:
-        """Return the function of a request. Raises TimedOut past its deadline, UsageError if there is none."""
-        verb, name = request.verb, self.session.name
-        if verb not in REQUESTS:
-            raise UsageError(f"sesh {__version__}, which {name} runs, has no request {names.printable(verb)}")
+    def _check_timely(self, request: Request) -> None:
+        """Raise TimedOut past the deadline of a request."""
         begin_by = request.seconds("begin_by")
         if begin_by is not None and uptime() > begin_by:
-            raise TimedOut(f"{name} was asked too late to {verb}; nothing was done")
-        return REQUESTS[verb]
+            raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
+
+    def _carry_out(self, request: Request) -> None:
+        function = self._functions.get(request.verb)
+        if function is None:
+            verb, name = names.printable(request.verb), self.session.name
+            raise UsageError(f"sesh {__version__}, which {name} runs, has no request {verb}")
+        function(request)
 
     def _guard(self, call: Callable[[Request], object], request: Request) -> None:
         """Call something with a request; answer with the error that it raises."""
@@ -115,17 +108,15 @@ class Requests:
         self.session.faults.note(f"a fault in the request {verb}", error)
         connection.refuse(number, daemon_failed())
 
-    # -- requests that wait for the emulator
-
     @property
     def pending(self) -> bool:
         """True if a request waits for the emulator, or for a program that is to take a text."""
         return bool(self._deferred) or self.typing.pending
 
-    def _defer(self, function: RequestFunction, request: Request) -> None:
+    def _defer(self, request: Request) -> None:
         request.data = b""  # none of these takes any
         patience = bounds.clamped(request.words.get("patience"), 0, MOST_PATIENCE, CATCH_UP)
-        self._deferred.append(_Deferred(self.session.log.head, time.monotonic() + patience, function, request))
+        self._deferred.append(_Deferred(self.session.log.head, time.monotonic() + patience, request))
         self.session.timers.ensure("deferred", _LOOK, self._resume)
 
     def _resume(self) -> None:
@@ -133,16 +124,17 @@ class Requests:
         model, now = self.session.model, time.monotonic()
         if any(model.position < late.position for late in self._deferred):
             model.step()
-        due = [late for late in self._deferred if model.position >= late.position or now > late.until]
-        self._deferred = [late for late in self._deferred if late not in due]
+        due: list[_Deferred] = []
+        waiting, self._deferred = self._deferred, []
+        for late in waiting:
+            (due if model.position >= late.position or now > late.until else self._deferred).append(late)
         if self._deferred:
             self.session.timers.ensure("deferred", _LOOK, self._resume)
         for late in due:
-            self._guard(partial(late.function, self._parts), late.request)
+            self._guard(self._carry_out, late.request)
 
     def flush(self) -> None:
         """Carry out all deferred requests now."""
-        while self._deferred:
-            due, self._deferred = self._deferred, []
-            for late in due:
-                self._guard(partial(late.function, self._parts), late.request)
+        for late in self._deferred:
+            late.until = 0.0
+        self._resume()

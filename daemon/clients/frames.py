@@ -94,7 +94,7 @@ class FrameSocket:
         self.progress_at = time.monotonic()
 
     def fail(self) -> None:
-        """Gives the connection up. Its descriptor stays open until `drop`: no new connection gets its number before."""
+        """Note that it has failed. Its descriptor stays open until `drop`: no new connection gets its number before."""
         self.closed = True
         self.backlog.clear()
         self._out.clear()

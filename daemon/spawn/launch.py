@@ -152,7 +152,7 @@ def _ask_zygote(scope: list[str], deadline: float) -> wire.Connection:
     while True:
         zygote = _reach(path, stopped)
         if zygote is None:
-            with writing.locked(paths.directory()):
+            with writing.locked(paths.directory(), deadline - time.monotonic()):
                 zygote = _reach(path, stopped) or _start_zygote(path, scope)
         try:
             return zygote.answer(deadline)

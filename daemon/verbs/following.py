@@ -6,7 +6,6 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
-from sesh.daemon.verbs.parts import Parts
 from sesh.daemon.waits import Sought
 from sesh.errors import Refused, UsageError
 
@@ -14,19 +13,54 @@ MAX_WAITS = 16
 """`wait` requests of one connection at a time."""
 
 
-def wait(parts: Parts, request: Request) -> None:
-    """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
-    session, connection = parts.session, request.connection
-    first, wanted, timeout = _first_position(session, request), sought(session, request), request.seconds("timeout")
-    if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
-        raise UsageError("a connection can wait for the end only once per request number")
-    connection.waits[request.number] = {"output": request.flag("output")}
-    if request.flag("follow") and connection.reader is None:
-        connection.reader = Reader(connection, first)
-        session.relay.followers.append(connection.reader)
-        connection.feed(session.log)
-    if wanted["prompt"] or wanted["waiting"] or wanted["idle"] is not None or timeout is not None:
-        session.get_waits().add(connection, request.number, wanted, timeout)
+class Following:
+    """Answers once a session has come so far."""
+
+    VERBS = ("wait", "events", "run", "run_interrupt")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def wait(self, request: Request) -> None:
+        """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
+        session, connection = self._session, request.connection
+        first, wanted, timeout = _first_position(session, request), sought(session, request), request.seconds("timeout")
+        if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
+            raise UsageError("a connection can wait for the end only once per request number")
+        connection.waits[request.number] = {"output": request.flag("output")}
+        if request.flag("follow") and connection.reader is None:
+            connection.reader = Reader(connection, first)
+            session.relay.followers.append(connection.reader)
+            connection.feed(session.log)
+        if wanted["prompt"] or wanted["waiting"] or wanted["idle"] is not None or timeout is not None:
+            session.get_waits().add(connection, request.number, wanted, timeout)
+
+    def events(self, request: Request) -> None:
+        """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
+        since = request.integer("since")
+        if request.connection.waits:
+            raise UsageError("a connection can follow events only once, and cannot wait as well")
+        request.connection.waits[request.number] = {"output": False}
+        self._session.events.follow(request.connection, since)
+
+    def run(self, request: Request) -> None:
+        """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
+        session = self._session
+        if not session.running:
+            raise Refused(f"the program of {session.name} has ended; it cannot run commands")
+        command = request.data.decode("utf-8", "surrogateescape").split("\0")
+        wait, key = request.words.get("wait") is not False, request.text("key")
+        timeout, since = request.seconds("timeout"), request.integer("since")
+        asked = Run(command, request.connection, request.number, wait=wait, key=key)
+        asked.follows = since if wait else None
+        session.get_runs().add(asked, timeout)
+
+    def run_interrupt(self, request: Request) -> None:
+        """Interrupts the commands that this connection waits for."""
+        if self._session.runs is not None:
+            self._session.activity.interrupted()
+            self._session.runs.interrupt(request.connection)
+        request.respond()
 
 
 def sought(session: Session, request: Request) -> Sought:
@@ -56,33 +90,3 @@ def _first_position(session: Session, request: Request) -> int:
         if since is None:
             since = log.head if began is None else began  # as a client that reconnects began to wait there
     return max(since, log.base) if isinstance(since, int) else log.base
-
-
-def events(parts: Parts, request: Request) -> None:
-    """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
-    since = request.integer("since")
-    if request.connection.waits:
-        raise UsageError("a connection can follow events only once, and cannot wait as well")
-    request.connection.waits[request.number] = {"output": False}
-    parts.session.events.follow(request.connection, since)
-
-
-def run(parts: Parts, request: Request) -> None:
-    """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
-    session = parts.session
-    if not session.running:
-        raise Refused(f"the program of {session.name} has ended; it cannot run commands")
-    command = request.data.decode("utf-8", "surrogateescape").split("\0")
-    wait, key = request.words.get("wait") is not False, request.text("key")
-    timeout, since = request.seconds("timeout"), request.integer("since")
-    asked = Run(command, request.connection, request.number, wait=wait, key=key)
-    asked.follows = since if wait else None
-    session.get_runs().add(asked, timeout)
-
-
-def run_interrupt(parts: Parts, request: Request) -> None:
-    """Interrupts the commands that this connection waits for."""
-    if parts.session.runs is not None:
-        parts.session.activity.interrupted()
-        parts.session.runs.interrupt(request.connection)
-    request.respond()

@@ -24,7 +24,7 @@ ROUNDS = rounds(2, 50)
 STEPS: dict[str, tuple[object, str, bool]] = {
     "accept": (listener.Listener, "accept", False),
     "request": (requests.Requests, "handle", False),
-    "begun": (requests.Requests, "_function", True),
+    "begun": (requests.Requests, "_check_timely", True),
     "queued": (queue.RunQueue, "add", True),
     "response": (connection.Connection, "respond", False),
 }
@@ -276,6 +276,24 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
         if not gone:
             assert code == {"job": 125, "timeout": 124, "open": 1}[verb], (verb, said)
             assert "nothing was started" in said
+
+
+def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for the lock of the directory without end."""
+    monkeypatch.setattr(launch, "_START_TIMEOUT", 0.7)
+    halt(home, monkeypatch, main, "_check_wanted", True)
+    stop = home.write("stop", "")
+    first = home.start("--open", "first", "--", "sleep", "100")
+    wait_until(lambda: len(stopped(home)) == 1, what="it stops as it begins")
+    os.unlink(stop)
+    second = home.start("--open", "second", "--", "sleep", "100")
+    told = [*ended(first), *ended(second)]
+    assert (told[::2], "began to start it" in told[1], "nothing was started" in told[3]) == ([1, 1], True, True), told
+    go_on(home)
+    wait_until(lambda: home.names() and len(home.processes()) == 2, what="one daemon with its program")
+    assert home.names() == ["first"]
 
 
 def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_end_of_its_input(
