@@ -58,10 +58,10 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     try:
         connection = _forked(deadline)
         try:
-            asked = wire.asking("start", 1, json.dumps(spec).encode(), begin_by=connection.not_after(deadline))
-            connection.send(asked, deadline)
-            connection.answer(0, deadline + wire.GRACE)
+            connection.send(wire.asking("start", 1, json.dumps(spec).encode()), deadline)
+            connection.answer(0, deadline)
         except BaseException as error:
+            connection.abort()  # the daemon sees that its creator has gone, whoever has a copy of the descriptor
             connection.close()
             _raise_if_begun(spec, error)
             raise
@@ -75,10 +75,10 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
 
 
 def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
-    """Raise the error for a creation that goes on although its creator has closed the connection.
+    """Raise the error for a creation that goes on although its creator has ended the connection.
 
-    A daemon begins by taking the name, under the lock of the directory; not past the deadline, and not once its creator
-    has gone. So if nobody listens under the name when this process has the lock, nobody ever will.
+    A daemon begins by taking the name, under the lock of the directory, and only while its creator is there. So if
+    nobody listens under the name when this process has the lock, this daemon never will.
     """
     if isinstance(error, SeshError) and error.answered:
         return

@@ -27,8 +27,8 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import GATE, Session
 from sesh.daemon.spawn.environment import environment, find_program, shell_words
 from sesh.daemon.spawn.launch import refusal
-from sesh.errors import InternalError, Interrupted, SeshError, TimedOut
-from sesh.moments import STEADY, uptime
+from sesh.errors import InternalError, Interrupted, SeshError
+from sesh.moments import STEADY
 from sesh.schema import LaunchSpec
 from sesh.store import records
 from sesh.stored import Facts
@@ -49,10 +49,10 @@ def run_daemon(creator: socket.socket) -> None:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would discard the program's wait status
         connection = wire.Connection(creator.fileno(), creator.fileno())
-        spec, begin_by = _receive_spec(connection)
+        spec = _receive_spec(connection)
         _settle(spec)
         try:
-            server = _set_up(spec, begin_by, creator, connection)
+            server = _set_up(spec, creator, connection)
         except Exception as error:
             failure = refusal(error) if isinstance(error, OSError) else error
             if not isinstance(failure, SeshError):
@@ -69,8 +69,8 @@ def run_daemon(creator: socket.socket) -> None:
         os._exit(1)
 
 
-def _receive_spec(connection: wire.Connection) -> tuple[LaunchSpec, float]:
-    """Receive the spec, and the time of `uptime` until which it may begin. Raises what `Connection.receive` raises."""
+def _receive_spec(connection: wire.Connection) -> LaunchSpec:
+    """Receive the spec. Raises what `Connection.receive` raises."""
     deadline, data = time.monotonic() + _SPEC_TIMEOUT, bytearray()
     while True:
         kind, payload = connection.receive(deadline)
@@ -78,7 +78,7 @@ def _receive_spec(connection: wire.Connection) -> tuple[LaunchSpec, float]:
             data += payload
         elif kind == protocol.REQUEST:
             spec: LaunchSpec = json.loads(data.decode())
-            return spec, float(protocol.parse(payload)["begin_by"])
+            return spec
 
 
 def _settle(spec: LaunchSpec) -> None:
@@ -91,13 +91,13 @@ def _settle(spec: LaunchSpec) -> None:
     writing.hold_package()
 
 
-def _set_up(spec: LaunchSpec, begin_by: float, creator: socket.socket, connection: wire.Connection) -> Server:
+def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:
     """Claim the name, write the record, start the program, and tell the creator that the session is there.
 
     All that can fail comes before the program: one that runs without its session would be in no list. Raises SeshError,
-    OSError; TimedOut or Interrupted, and has changed nothing, if it comes too late or the creator has gone.
+    OSError; Interrupted, and has changed nothing, if the creator has gone.
     """
-    listener = Listener.claim(spec["name"], lambda: _check_wanted(spec, begin_by, connection))
+    listener = Listener.claim(spec["name"], lambda: _check_wanted(spec, connection))
     try:
         session, program = _session(spec)
         try:
@@ -122,16 +122,14 @@ def _set_up(spec: LaunchSpec, begin_by: float, creator: socket.socket, connectio
     return server
 
 
-def _check_wanted(spec: LaunchSpec, begin_by: float, creator: wire.Connection) -> None:
-    """Check that the session is still to begin. Raises TimedOut past the deadline, Interrupted if the creator has gone.
+def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
+    """Check that the session is still to begin. Raises Interrupted if the creator has gone.
 
-    Exists if somebody was faster to start the same dormant session, even if that has ended since.
+    Raises Exists if somebody was faster to start the same dormant session, even if that has ended since.
     """
     before = spec.get("instead_of")
     if before and (records.readable(spec["name"]) or {}).get("id") != before:
         raise paths.taken(spec["name"])
-    if uptime() > begin_by:
-        raise TimedOut("the daemon did not start in time")
     if creator.gone():
         raise Interrupted("its creator does not want the session any more")
 
