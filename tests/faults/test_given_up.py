@@ -289,8 +289,9 @@ def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
     wait_until(lambda: len(stopped(home)) == 1, what="it stops as it begins")
     os.unlink(stop)
     second = home.start("--open", "second", "--", "sleep", "100")
-    told = [*ended(first), *ended(second)]
-    assert (told[::2], "began to start it" in told[1], "nothing was started" in told[3]) == ([1, 1], True, True), told
+    for creator, said in ((first, "began to start it"), (second, "nothing was started")):
+        code, error = ended(creator)
+        assert (code, said in error) == (1, True), error
     go_on(home)
     wait_until(lambda: home.names() and len(home.processes()) == 2, what="one daemon with its program")
     assert home.names() == ["first"]
