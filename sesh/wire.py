@@ -352,9 +352,8 @@ def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None 
     """
     if begin_by is not None:
         words["begin_by"] = begin_by
-    return b"".join(protocol.data_frames(data)) + protocol.message(
-        protocol.REQUEST, {"id": number, "verb": verb, **words}
-    )
+    asked = protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words})
+    return b"".join([*protocol.data_frames(data), asked])
 
 
 def checked(answer: Answer) -> Answer:
