@@ -89,7 +89,9 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
             return
         listening.close()
     if isinstance(error, KeyboardInterrupt):
-        raise KeyboardInterrupt(f"interrupted; {name} is there and goes on; `{SESH} --kill {name}` ends it") from None
+        raise KeyboardInterrupt(
+            f"interrupted; {name} is there already and goes on; `{SESH} --kill {name}` ends it"
+        ) from None
     raise errors.Unknown(
         f"the daemon of {name} began to start it and does not answer",
         hint=f"`{SESH}` lists the sessions",
