@@ -151,7 +151,7 @@ class _Client:
 
     def _resume(self, connection: wire.Connection, *, redraw: bool = False) -> None:
         """Go on over another connection to the same session; `redraw`: the terminal shows something else."""
-        attachment, said = self._attachment, connection.greeted
+        attachment, said = self._attachment, connection.peer.greeted
         attachment.channel.close()
         since = attachment.position - self.display.rewind()
         greeting = self._greeting(connection, attachment.host, id=attachment.session_id, since=since)
@@ -195,7 +195,7 @@ class _Client:
             self.display.rule(f"── {self._attachment.label}, since {since} ──")
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
-        said = connection.greeted
+        said = connection.peer.greeted
         self._token = said["client"] if said else _token()
         more: Hello = {} if said else {"replace": replace, "seen": self._shown.positions(host)}
         greeting = self._greeting(connection, host, **more)
@@ -219,7 +219,7 @@ class _Client:
 
     def _greeting(self, connection: wire.Connection, host: str | None, **more: Unpack[Hello]) -> bytes:
         """Return HELLO; for a daemon that was told that, RESIZE if the size has changed since, else nothing."""
-        said, size = connection.greeted, self.display.terminal.size()
+        said, size = connection.peer.greeted, self.display.terminal.size()
         if said is not None:
             same = (said["columns"], said["rows"]) == size[:2]
             return b"" if same else protocol.frame(protocol.RESIZE, protocol.size_payload(*size))

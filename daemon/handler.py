@@ -136,7 +136,8 @@ class ClientHandler:
         if client.replies.typed:  # after the write: the key does not wait for it
             self._session.activity.typed(keys)
         if taken < len(keys) or pump.input.size:
-            pump.input.add(client.number, keys[taken:], InputTaken(self, client, number, len(data)))
+            size = len(data)
+            pump.input.add(client.number, keys[taken:], lambda _: self.acknowledge(client, number, size, at_once=False))
             pump.drain()
         else:
             self.acknowledge(client, number, len(data), at_once=False)
@@ -254,15 +255,3 @@ class ClientHandler:
         session.emit(event, client=client.number, pid=client.pid, tty=client.tty, read_only=client.read_only)
         sockets = [other.auth_sock for other in reversed(self._clients.all)]
         variables.use_agent(session.facts["id"], session.name, sockets)
-
-
-class InputTaken:
-    """Acknowledges an INPUT that could not be written at once, when the program has taken it."""
-
-    __slots__ = ("_handler", "client", "number", "size")
-
-    def __init__(self, handler: ClientHandler, client: Client, number: int, size: int) -> None:
-        self._handler, self.client, self.number, self.size = handler, client, number, size
-
-    def __call__(self, _whole: bool) -> None:
-        self._handler.acknowledge(self.client, self.number, self.size, at_once=False)

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 class Request:
     """One REQUEST: its connection, its number, its JSON, and the DATA that came before it."""
 
-    __slots__ = ("connection", "data", "number", "words")
-
     def __init__(self, connection: Connection, number: int, words: Mapping[str, object], data: bytes) -> None:
         self.connection, self.number, self.words, self.data = connection, number, words, data
+        self.verb = str(words.get("verb"))
 
     def respond(self, data: bytes = b"", **values: Unpack[Answer]) -> None:
         """Answers it."""

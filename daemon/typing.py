@@ -51,6 +51,8 @@ class Text:
 class Typing:
     """The requests of one session that type. A text whose Enter is to come lets other texts wait, and no keys."""
 
+    VERBS = ("send", "answer", "submit", "interrupt")
+
     def __init__(self, session: Session) -> None:
         self._session, self._pump = session, session.pump
         self._active: Text | None = None

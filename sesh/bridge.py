@@ -1,6 +1,6 @@
 """`sesh --bridge`: the far end of a link, frames on stdin and stdout.
 
-It answers HELLO with WELCOME (`version`, `home`, the time `now`), then requests:
+It answers HELLO with WELCOME (`version`, `home`, the time `now` and since the start, `uptime`), then requests:
 
 - `op` {op, asks, answers} and its arguments as DATA: a child process carries the op out, so that PING is answered
   meanwhile. The result comes as DATA, notes as `notes`; an op that yields sends a DATA frame for each item. `asks`:
@@ -38,6 +38,7 @@ from sesh import attached_last, bounds, config, gate, identity, log, paths, prot
 from sesh.about import __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.messages import Answer, Hello, Welcome
+from sesh.moments import uptime
 from sesh.names import LONGEST_ID, is_id, printable
 from sesh.ops import child
 from sesh.reach import arguments, calls, find
@@ -117,18 +118,19 @@ def serve() -> int:
     near.put_back(near.decoder.feed(a2b_base64(os.environ.pop(protocol.ASKED, ""))))
     try:
         near.send(protocol.BRIDGE)
-        origin = _welcome(near)
+        origin, carried = _welcome(near), bytearray()
         while origin is not None:
             kind, payload = near.receive()
             if kind == protocol.DATA:
-                gate.carry(near.carried, payload)
+                gate.carry(carried, payload)
             elif kind == protocol.PING:
                 near.send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
                 if near.gone():
                     return 0  # nobody waits for it any more: it is not begun
                 request = protocol.parse(payload)
-                daemon = _request(near, origin, request)
+                data, carried = bytes(carried), bytearray()
+                daemon = _request(near, origin, request, data)
                 if daemon is not None:
                     return _splice(near, daemon, _SILENT if request.get("pings") is True else inf)
     except Unreachable:
@@ -145,6 +147,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
     described = hello.get("near")
     facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
     facts["now"], facts["account"] = time.time(), _account()
+    facts["uptime"] = uptime()  # by which the other side says until when a daemon here may begin
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     facts["renewed"] = renewed.of(os.environ, config.load().renew)
@@ -177,11 +180,12 @@ def _greet(daemon: wire.Connection, greeting: Mapping[str, object]) -> None:
         daemon.send(protocol.message(protocol.HELLO, {**greeting, **_forwarded()}))
 
 
-def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object]) -> wire.Connection | None:
+def _request(
+    near: wire.Connection, origin: Origin, request: Mapping[str, object], data: bytes
+) -> wire.Connection | None:
     """Answers one request; returns the connection whose bytes are to pass from now on, if it led to one."""
     request_id, answers = request.get("id"), request.get("answers")
     number = request_id if bounds.is_integer(request_id) else 0
-    data, near.carried = bytes(near.carried), bytearray()
     letters = [str(answer)[:1] for answer in answers] if isinstance(answers, list) else []
     caller = LinkCaller(origin, asks=request.get("asks") is True, answers=letters)
     if request.get("verb") == "op":
@@ -194,7 +198,7 @@ def _request(near: wire.Connection, origin: Origin, request: Mapping[str, object
         return None
     if daemon is not None and isinstance(greeting := request.get("greeting"), dict):
         _greet(daemon, greeting)
-    near.send(wire.data_frames(output))
+    near.send(b"".join(protocol.data_frames(output)))
     near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
     return daemon
 
@@ -266,7 +270,7 @@ def _send_answer(caller: LinkCaller, number: int, name: str, data: bytes, send: 
             for item in result:
                 send(protocol.frame(protocol.DATA, calls.encoded(item)))
         else:
-            send(wire.data_frames(calls.encoded(result)))
+            send(b"".join(protocol.data_frames(calls.encoded(result))))
     except Question as question:
         answer |= _question(question)
     except BrokenPipeError:
@@ -426,7 +430,7 @@ def _splice(near: wire.Connection, daemon: wire.Connection, patience: float = in
     """Passes bytes both ways until either side closes, or nothing has come from the other side for `patience` seconds;
     returns the exit code, 0 if all has passed.
 
-    All that the daemon said before it closed still passes, and all that it has said when the other side gives up.
+    All that the daemon said before it closed still passes.
     """
     heard_at = time.monotonic()
     with daemon:
@@ -453,23 +457,8 @@ def _splice(near: wire.Connection, daemon: wire.Connection, patience: float = in
                     if direction == back:
                         return 0
                     del held[forth]  # the daemon hears nothing any more; what it has said before is still read
-                except EOFError:
-                    return _give_up(daemon, back, held[back]) if direction == forth else 0
-                except OSError:
+                except (EOFError, OSError):
                     return 0
-
-
-def _give_up(daemon: wire.Connection, back: tuple[int, int], held: bytes) -> int:
-    """Tells the daemon that nothing more is asked for, and passes on the bytes that it has sent: the exit code."""
-    daemon.give_up()
-    try:
-        while not (held := _pass_on(back, held)):
-            continue
-    except (EOFError, BlockingIOError):
-        return 0  # nothing is left to read
-    except OSError:
-        pass
-    return 1
 
 
 def _pass_on(direction: tuple[int, int], held: bytes) -> bytes:

@@ -68,7 +68,8 @@ _messages: dict[int, tuple[str, Shape]] = {
         "WELCOME",
         table(
             {
-                **keys("version id account", word(64)), **keys("position last_input events", natural), "now": number,
+                **keys("version id account", word(64)), **keys("position last_input events", natural),
+                **keys("now uptime", number),
                 **keys("home auth_sock", text), "renewed": mapping(word(64), text), "name": session_name, "new": flag,
             }
         ),

@@ -6,8 +6,8 @@ value that it takes, and an asker lets its frames through the gate. Loaded under
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from sesh.schema import ErrorFacts, From, JobResult, Moment, RunFacts, Status
 
@@ -64,72 +64,8 @@ class Introduction(Hello, total=False):
     pid: int
 
 
-_Positions = TypedDict("_Positions", {"from": int | str | None, "else": int | None}, total=False)
-
-
-class Words(_Positions, total=False):
-    """A REQUEST beside its id and verb: the keys of all verbs, which are functions of `sesh.daemon.requests`.
-
-    `from`, `since`: a position, or `screen`, `sent`, `start`; `since` of `events` is a number, of `answer` a moment.
-    `else`: the position that stands for `sent` if nothing was sent. `probe`: only say what would be done. `lasts`:
-    carry it out even if the asker gives up. `keys`: they wait for no text that is on its way. `name`, `session_id`,
-    `passing`, `op`, `arguments`, `asks`, `answers`, `greeting` and `pings` are the bridge's.
-    """
-
-    name: str
-    which: str
-    session_id: str
-    lasts: bool
-    to: str
-    host: str | None
-    more: bool
-    keys: bool
-    since: int | str | None
-    question: str
-    probe: bool
-    whole: bool
-    enter: bool
-    force: bool
-    single: bool
-    format: str
-    lines: int
-    ansi: bool
-    end: bool
-    until: int
-    text: str
-    set: Mapping[str, str]
-    state: str
-    hook: bool
-    command: Sequence[str]
-    exit: bool
-    output: bool
-    follow: bool
-    prompt: bool
-    waiting: bool | None
-    anew: bool
-    idle: float | None
-    wait: bool
-    key: str
-    n: int | None
-    at: int
-    ends: bool
-    mends: bool
-    python: str
-    path: list[str]
-    passing: bool
-    patience: int
-    op: str
-    arguments: Mapping[str, object]
-    asks: bool
-    answers: Sequence[str]
-    greeting: Introduction
-    pings: bool
-
-
-class TimedWords(Words, total=False):
-    """`Words` with `timeout`, the seconds that the daemon gives a command or a wait."""
-
-    timeout: float | None
+Words = dict[str, Any]
+"""What a REQUEST says beside its id and verb: the function of that verb checks each, here or in `sesh.bridge`."""
 
 
 class Message(TypedDict, total=False):
@@ -153,8 +89,11 @@ class Message(TypedDict, total=False):
 
 
 class Welcome(TypedDict, total=False):
-    """The first message of a daemon or a link's far end. `now`: the time there; `account`: a text for that machine and
-    account, by which they are known under another name."""
+    """The first message of a daemon or a link's far end.
+
+    `now`, `uptime`: the time there, and since its start; `account`: a text for that machine and account, by which they
+    are known under another name.
+    """
 
     protocol: int
     version: str
@@ -169,6 +108,7 @@ class Welcome(TypedDict, total=False):
     auth_sock: str
     renewed: Mapping[str, str]
     account: str
+    uptime: float
 
 
 class CursorPlace(TypedDict):

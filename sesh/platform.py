@@ -37,3 +37,11 @@ def window_size(terminal: int) -> tuple[int, int, int, int]:
     packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
     rows, columns, width, height = memoryview(packed).cast("H")
     return columns, rows, width, height
+
+
+def untaken(descriptor: int) -> bool:
+    """Return whether the other end of a Unix socket has left bytes unread; False where the system does not tell."""
+    try:
+        return any(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))  # of a socket it is SIOCOUTQ (unix(7))
+    except OSError:
+        return False

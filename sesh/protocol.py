@@ -22,14 +22,14 @@ WELCOME, the request `reload` and its RESPONSE.
 | SWITCH   | daemon | JSON: name, host: attach there                                                          |
 | PING     | both   | anything                                                                                |
 | PONG     | both   | what the PING carried                                                                   |
-| REQUEST  | client | JSON: id, verb, and the verb's own keys                                                 |
+| REQUEST  | client | JSON: id, verb, begin_by (the time after which it is not begun, in seconds since the    |
+|          |        | start of the daemon's machine), and the verb's own keys                                 |
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}                                 |
 | ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1)    |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the screen's model there          |
 | GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link: so little is   |
 |          |        | on its way that no key waits                                                            |
 | TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
-| BEGUN    | daemon | id of the REQUEST that is carried out from now on, and was not before (8 bytes)         |
 | RELOADED | daemon | nothing: the daemon goes on as another sesh; come back                                  |
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
 
@@ -60,6 +60,8 @@ MOST = 1 << 62
 HEADER = 5
 CHUNK = 256 << 10
 """Bytes at most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
+READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history"))
+"""The requests that change nothing."""
 STATES = ("working", "waiting", "idle", "done", "failed")
 """The states of a session's activity, in requests and events."""
 
@@ -70,7 +72,7 @@ RESIZE, REDRAW, DETACH, EXIT, SWITCH = 0x08, 0x09, 0x0A, 0x0B, 0x0C
 PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 ECHOED, MODEL, TELL, GOT = 0x13, 0x14, 0x15, 0x16
-BEGUN, RELOADED = 0x18, 0x19
+RELOADED = 0x19
 
 ECHOES, BY_LINE = 1, 2
 """Flags of ECHOED: the session's terminal echoes (ECHO), and reads by lines (ICANON)."""
@@ -108,6 +110,12 @@ def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[by
     """Frames that carry `data` of any length; with `advance` each piece's number grows by the bytes before it."""
     for start in range(0, len(data), CHUNK) if data else (0,):
         yield numbered(kind, number + start if advance else number, data[start : start + CHUNK])
+
+
+def data_frames(data: bytes) -> Iterator[bytes]:
+    """Yield DATA frames that carry bytes of any length."""
+    for start in range(0, len(data), CHUNK):
+        yield frame(DATA, data[start : start + CHUNK])
 
 
 def split_number(payload: bytes) -> tuple[int, bytes]:
@@ -168,14 +176,9 @@ class Decoder:
 
     __slots__ = ("_buffer", "_wanted")
 
-    def __init__(self, unfinished: bytes = b"") -> None:
-        self._buffer = bytearray(unfinished)
+    def __init__(self) -> None:
+        self._buffer = bytearray()
         self._wanted = HEADER
-
-    @property
-    def unfinished(self) -> bytes:
-        """The bytes of an unfinished frame."""
-        return bytes(self._buffer)
 
     @property
     def held(self) -> int:

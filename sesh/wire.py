@@ -11,13 +11,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sesh import errors, gate, paths, platform, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
 from sesh.link_state import LinkState
-from sesh.messages import Answer, Hello, Introduction, TimedWords, Welcome, Words
+from sesh.messages import Answer, Hello, Introduction, Welcome
+from sesh.moments import uptime
 from sesh.names import check_name
 
 if TYPE_CHECKING:
@@ -34,8 +36,20 @@ _MOST_AT_ONCE = 256
 """Connections."""
 _MOST_FOLLOWED = 4096
 """Connections that a list which is looked at keeps."""
-_ORDERLY = 1.0
-"""Seconds for a link to end in order, once its user has given up."""
+GRACE = 1.0
+"""Seconds beyond a request's deadline in which a daemon that comes to it too late may say so."""
+
+
+@dataclass
+class Peer:
+    """Describes the daemon at the other end, as far as it is known before its WELCOME."""
+
+    name: str = ""
+    session_id: str = ""
+    greeted: Introduction | None = None
+    """The HELLO that a bridge has sent to it in this side's place."""
+    ahead: float = 0.0
+    """Seconds by which `uptime` of its machine is ahead of this one's, at the least."""
 
 
 class Connection:
@@ -46,30 +60,14 @@ class Connection:
 
     far = False
     """True if a host is at the other end, whose text is not to be trusted."""
-    given_up = False
-    """True once nothing more is asked for over it (`give_up`)."""
-    led = True
-    """True if a session's daemon is at the other end; False for a bridge that has not led to one yet."""
-    keepalive: LinkState | None = None
-    """The keepalive of a link, which raises Lost if the link broke, as against the session's end."""
-    session_id = session_name = ""
-    """Id and name of the session that a link was led to, as far as they are known."""
-    greeted: Introduction | None = None
-    """The HELLO that the session's daemon was told before this side has sent anything to it."""
-    address = ""
-    """The name of a session on this machine whose daemon was connected to directly."""
-    any_protocol = False
-    """True if only what every protocol number understands is asked for: HELLO, and the request `reload`."""
 
-    def __init__(self, inbound: int, outbound: int) -> None:
+    def __init__(self, inbound: int, outbound: int, name: str = "") -> None:
         self.inbound, self.outbound = inbound, outbound
+        self.peer = Peer(name)
         self.welcome: Welcome = {}
-        self.carried = bytearray()
-        """DATA that has come before its REQUEST, for the side that answers requests."""
-        self.begun = -1
-        """The request that was carried out last, or is: its BEGUN has come. -1 for none."""
+        self.keepalive: LinkState | None = None
+        """The keepalive of a link, which raises Lost if the link broke, as against the session's end."""
         self.decoder = protocol.Decoder()
-        """The decoder of all that comes; it holds an unfinished frame."""
         self._frames: deque[tuple[int, bytes]] = deque()
         self._requests = 0
         self._overdue: float | None = None
@@ -94,7 +92,7 @@ class Connection:
         return os.environ
 
     def close(self) -> None:
-        """Closes both descriptors; a second call does nothing."""
+        """Close both descriptors; a second call does nothing."""
         descriptors = {self.inbound, self.outbound} - {-1}
         self.inbound = self.outbound = -1
         for descriptor in descriptors:
@@ -103,15 +101,34 @@ class Connection:
             except OSError:
                 continue  # it is closed even so, and nothing that was sent depends on it
 
+    def abort(self) -> None:
+        """End the connection from another thread: a reader sees its end."""
+        if self.inbound < 0:
+            return
+        try:
+            with socket.socket(fileno=os.dup(self.inbound)) as opened:
+                opened.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it was closed just now, here or by the daemon
+
     def broken(self, _patience: float = 0.0) -> bool:
-        """Returns whether the link broke, which may be opened again, and not the daemon's end.
+        """Return whether the link broke, which may be opened again, and not the daemon's end.
 
         `_patience`: seconds to wait for what tells; without it the link broke.
         """
         return False
 
+    def ping(self) -> None:
+        """Ask a link for a sign of life, if that is due. Raises Lost after too long a silence."""
+
+    def gone(self) -> bool:
+        """Return whether the other side has closed its end, even if it can still be read from."""
+        return bool(polled([(self.inbound, getattr(select, "POLLRDHUP", 0))], 0.0))
+
+    # -- frames
+
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Writes all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline (monotonic)."""
+        """Write all of `data`. Raises Unreachable if nobody reads, TimedOut past the deadline (monotonic)."""
         view, overdue = memoryview(data), False
         while view:
             if deadline is not None:
@@ -128,23 +145,21 @@ class Connection:
                 raise self._closed(error) from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """The next frame, as (type, payload).
+        """Return the next frame, as (type, payload).
 
         Raises Unreachable if the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
         """
         while not self._frames:
-            if deadline is not None:
-                _wait(self.inbound, select.POLLIN, deadline)
-                if time.monotonic() > deadline:
-                    if self._overdue == deadline:
-                        raise _too_late()
-                    self._overdue = deadline
-            if not self.read():
-                _wait(self.inbound, select.POLLIN, deadline)
+            _wait(self.inbound, select.POLLIN, deadline)
+            if deadline is not None and time.monotonic() > deadline:
+                if self._overdue == deadline:
+                    raise _too_late()
+                self._overdue = deadline
+            self.read()
         return self._frames.popleft()
 
     def read(self) -> bool:
-        """Reads the next bytes, whole frames or not, for `leftovers`; returns False if none are there.
+        """Read the next bytes, whole frames or not, for `leftovers`; return False if none are there.
 
         Raises Unreachable if the other side closed, ProtocolError.
         """
@@ -170,75 +185,38 @@ class Connection:
             return errors.Reloaded("the session's daemon was reloaded")
         return errors.Unreachable("the session's daemon closed the connection")
 
-    def come_back(self, name: str) -> None:
-        """Connect again, on the same descriptors, to the daemon of `name`, which was reloaded; HELLO is the caller's.
-
-        Raises as `connect`.
-        """
-        fresh = connect(name)
-        os.dup2(fresh.inbound, self.inbound, inheritable=False)
-        fresh.close()
-        self.decoder, self._reloaded, self.begun = protocol.Decoder(), False, -1
-        self._frames.clear()
-
-    def gone(self) -> bool:
-        """Returns whether the other side has closed its end, or gives up its requests."""
-        return hung_up(self.inbound)
-
-    def begin(self, request: int) -> bool:
-        """Sends BEGUN for a request; returns whether to carry it out, that is, whether the asker is still there.
-
-        An asker that gives up shuts its end first, and then looks for BEGUN (`give_up`): one of the two always sees the
-        other. Raises Unreachable.
-        """
-        if self.gone():
-            return False
-        self.send(protocol.numbered(protocol.BEGUN, request, b""))
-        return not self.gone()
-
-    def give_up(self) -> None:
-        """Asks for nothing more: a request whose BEGUN is not among what can be read now is never carried out.
-
-        Over a link that holds for all that comes until its end, if that is an orderly one.
-        """
-        self.given_up = True
-        _shut(self.outbound, socket.SHUT_WR)
-
-    def abort(self) -> None:
-        """Ends the connection from another thread: a reader sees its end."""
-        if self.inbound >= 0:
-            _shut(self.inbound, socket.SHUT_RDWR)
-
-    def ping(self) -> None:
-        """Asks a link for a sign of life, if that is due. Raises Lost after too long a silence."""
-
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Frames that have come and were not taken yet; a reader of the descriptor itself begins with them."""
+        """Return frames that were not taken yet; a reader of the descriptor itself begins with them."""
         frames = list(self._frames)
         self._frames.clear()
         return frames
 
     def put_back(self, frames: list[tuple[int, bytes]]) -> None:
-        """Has `receive` give these frames first: they were taken before their time."""
+        """Have `receive` give these frames first: they were taken before their time."""
         self._frames.extendleft(reversed(frames))
 
     def message(self, kind: int, payload: bytes) -> Any:
-        """The JSON of a frame from the other side, of the type that its kind has in `schema`. Raises ProtocolError."""
+        """Return the JSON of a frame, of the type that its kind has in `schema`. Raises ProtocolError."""
         return gate.message(kind, payload, far=self.far)
 
+    # -- the daemon's WELCOME
+
     def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
-        """Sends HELLO and returns the daemon's WELCOME. Raises ProtocolError if the versions do not fit."""
+        """Send HELLO; return the daemon's WELCOME. Raises ProtocolError if the versions do not fit."""
         self.send(greeting(role, **more), deadline)
         return self.expect_welcome(deadline)
 
-    def expect_welcome(self, deadline: float | None = None) -> Welcome:
-        """Reads the WELCOME that answers a HELLO sent before."""
-        while not self.accept(*self.receive(deadline)):
+    def expect_welcome(self, deadline: float | None = None, *, any_protocol: bool = False) -> Welcome:
+        """Read the WELCOME that answers a HELLO sent before.
+
+        `any_protocol`: only HELLO and `reload` are asked for, which each protocol number understands.
+        """
+        while not self.accept(*self.receive(deadline), any_protocol=any_protocol):
             continue
         return self.welcome
 
-    def accept(self, kind: int, payload: bytes) -> bool:
-        """Returns whether a frame is the WELCOME that answers a HELLO. Raises the error of a refusal."""
+    def accept(self, kind: int, payload: bytes, *, any_protocol: bool = False) -> bool:
+        """Return whether a frame is the WELCOME that answers a HELLO. Raises the error of a refusal."""
         if kind == protocol.RESPONSE:
             raise errors.rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
@@ -246,71 +224,87 @@ class Connection:
         before, self.welcome = self.welcome.get("id"), self.message(kind, payload)
         if before and self.welcome.get("id") != before:  # another session has the name of one that ended
             raise errors.Unreachable("the session's daemon closed the connection")
-        if self.welcome.get("protocol") != protocol.PROTOCOL and not self.any_protocol:
+        if self.welcome.get("protocol") != protocol.PROTOCOL and not any_protocol:
             raise self.incompatible()
         return True
 
     def incompatible(self) -> errors.ProtocolError:
-        """The error for a daemon that speaks another protocol number."""
+        """Return the error for a daemon that speaks another protocol number."""
         name, version = self.welcome.get("name"), self.welcome.get("version")
         message = f"{name} runs sesh {version}, which is incompatible with this sesh {__version__}"
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} --reload {name}")
 
-    def request(
-        self,
-        verb: str,
-        data: bytes = b"",
-        deadline: float | None = None,
-        silence: float = 0.0,
-        **words: Unpack[TimedWords],
-    ) -> tuple[Answer, bytes]:
-        """Has the daemon carry out a verb: its answer and the bytes that came with it.
+    def come_back(self, name: str = "") -> None:
+        """Connect again, on the same descriptors, to a daemon of this machine that was reloaded; HELLO is the caller's.
 
-        `silence`: seconds without any sign of life for which it is waited for; 0 for any, up to the deadline.
-
-        Raises the error that the daemon answered, those of `send` and `answer`, Silent, and Unknown if it has begun and
-        does not say how that ended.
+        `name`: its present one, if that may be another. Raises as `connect`, Reloaded if the daemon has no known name.
         """
+        name = name or self.peer.name
+        if self.far or not name:
+            raise errors.Reloaded("the session's daemon was reloaded")
+        fresh = connect(name)
+        os.dup2(fresh.inbound, self.inbound, inheritable=False)
+        fresh.close()
+        self.decoder, self._reloaded = protocol.Decoder(), False
+        self._frames.clear()
+
+    # -- requests and their answers
+
+    def not_after(self, deadline: float | None) -> float | None:
+        """Return a deadline (monotonic) by the clock of the daemon's machine, which the request carries."""
+        return None if deadline is None else uptime() + deadline - time.monotonic() + self.peer.ahead
+
+    def request(
+        self, verb: str, data: bytes = b"", deadline: float | None = None, *, greets: bool = False, **words: Any
+    ) -> tuple[Answer, bytes]:
+        """Have the daemon carry out a verb: return its answer and the bytes that came with it.
+
+        It is not begun after the deadline. `greets`: HELLO goes along, in one write. Raises as `send` and `outcome`.
+        """
+        hello = greeting("request") if greets else b""
         while True:
             self._requests += 1
-            number = self._requests
+            asked = asking(verb, self._requests, data, begin_by=self.not_after(deadline), **words)
             try:
-                self.send(asking(verb, number, data, **words), deadline)
-                if silence:
-                    self._await_answer(silence, float("inf") if deadline is None else deadline)
-                return self._outcome(verb, number, deadline)
+                self.send(hello + asked, deadline)
+                return self.outcome(verb, self._requests, deadline, changes=words.get("probe") is not True)
             except errors.Reloaded:
-                if not self.address:
-                    raise
-                self.come_back(self.address)
-                self.hello("request", deadline)
+                self.come_back()
+                hello = greeting("request")
 
-    def _await_answer(self, silence: float, deadline: float) -> None:
-        """Waits until an answer begins, or for the deadline. Raises Silent if the daemon answers no PING meanwhile."""
-        asked = False
-        while (now := time.monotonic()) < deadline:
-            try:
-                kind, payload = self.receive(min(deadline, now + silence / 2))
-            except errors.TimedOut:
-                if asked:
-                    raise errors.silent_daemon(str(self.welcome.get("name"))) from None
-                asked = True
-                self.send(protocol.frame(protocol.PING), deadline)
-                continue
-            if kind != protocol.PONG:
-                self.put_back([(kind, payload)])
-                return
-            asked = False
+    def only(self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
+        """Have the daemon carry out one verb, HELLO and REQUEST in one write; close the connection."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self:
+            return self.request(verb, data, deadline, greets=True, **words)
 
-    def _outcome(self, verb: str, number: int, deadline: float | None) -> tuple[Answer, bytes]:
+    def outcome(self, verb: str, number: int, deadline: float | None, *, changes: bool = True) -> tuple[Answer, bytes]:
+        """Return the answer to the request that was sent last and is not begun after the deadline.
+
+        One that `changes` something is waited for a little longer: a daemon that comes to it too late says so. Raises
+        Unknown if it may have been carried out, else what `answer` raises.
+        """
+        changes = changes and verb not in protocol.READING
         try:
-            return self.answer(number, deadline)
+            return self.answer(number, None if deadline is None else deadline + (GRACE if changes else 0.0))
         except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered or self.begun != number:
+            if error.answered or not changes or isinstance(error, errors.Reloaded):
                 raise
-            name = self.welcome.get("name")
-            message = f"the daemon of {name} began to {verb} and does not answer; it may be done or not"
+            if self.unseen(error):
+                error.message += "; nothing was done"
+                raise
+            name = self.welcome.get("name") or self.peer.name
+            message = f"the daemon of {name} was asked to {verb} and does not answer; it may be done or not"
             raise errors.Unknown(message, hint=f"to look: {SESH} --status {name}", exit_code=ExitCode.FAILED) from error
+
+    def unseen(self, error: errors.TimedOut | errors.Unreachable) -> bool:
+        """Return whether the daemon has not read what was sent last, if no answer came: then it never acts on it.
+
+        Past the deadline of a request it would refuse it; where it has closed the connection, nobody reads any more.
+        """
+        if isinstance(error, errors.TimedOut):
+            return not self.far and platform.untaken(self.outbound)
+        return isinstance(error.__cause__, ConnectionResetError)
 
     def answer(
         self,
@@ -319,38 +313,19 @@ class Connection:
         output: Callable[[int, bytes], None] | None = None,
         others: Callable[[Answer], None] | None = None,
     ) -> tuple[Answer, bytes]:
-        """The answer to request `number`; before it `output` gets OUTPUT, `others` the answers to other requests.
+        """Return the answer to a request; before it `output` gets OUTPUT, `others` the answers to other requests.
 
-        Raises what `receive` raises. Past the deadline it is given up: then `begun` says whether it is, or may be,
-        carried out.
+        Raises the error that the daemon answered, and what `receive` raises.
         """
-        carried, given_up = bytearray(), False
+        carried = bytearray()
         while True:
-            try:
-                kind, payload = self.receive(deadline)
-            except (errors.TimedOut, errors.Unreachable) as error:
-                if not given_up:
-                    if isinstance(error, errors.Unreachable) or not self.led or self.begun == number:
-                        raise  # nothing is left to give up: it is lost, not led to a daemon yet, or carried out
-                    self.give_up()
-                    given_up = True
-                    # A daemon here has said BEGUN by now, or never does; a link takes a while to end in order.
-                    deadline = time.monotonic() + _ORDERLY if self.far else 0.0
-                    continue
-                ended = isinstance(error, errors.Unreachable) and not isinstance(error, errors.Lost)
-                if ended and not self.broken():
-                    raise _too_late() from None  # in order
-                if self.far:
-                    self.begun = number  # as far as anybody knows
-                raise
+            kind, payload = self.receive(deadline)
             if kind == protocol.WELCOME:
                 self.accept(kind, payload)
             elif kind == protocol.DATA:
                 gate.carry(carried, payload)
             elif kind == protocol.OUTPUT and output is not None:
                 output(*protocol.split_number(payload))
-            elif kind == protocol.BEGUN:
-                self.begun = protocol.split_number(payload)[0]
             elif kind == protocol.RESPONSE:
                 response: Answer = self.message(kind, payload)
                 if response.get("id") == number:
@@ -358,21 +333,6 @@ class Connection:
                 carried.clear()
                 if others is not None:
                     others(response)
-
-    def only(
-        self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Unpack[Words]
-    ) -> tuple[Answer, bytes]:
-        """Has the daemon carry out one verb, HELLO and REQUEST in one write, and closes the connection."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        with self:
-            while True:
-                try:
-                    self.send(greeting("request") + asking(verb, 1, data, **words), deadline)
-                    return self._outcome(verb, 1, deadline)
-                except errors.Reloaded:
-                    if not self.address:
-                        raise
-                    self.come_back(self.address)
 
 
 def introduction(role: str, **more: Unpack[Hello]) -> Introduction:
@@ -385,15 +345,15 @@ def greeting(role: str, **more: Unpack[Hello]) -> bytes:
     return protocol.message(protocol.HELLO, introduction(role, **more))
 
 
-def asking(verb: str, number: int, data: bytes = b"", **words: Unpack[TimedWords]) -> bytes:
-    """The frames of one request: DATA if it carries bytes, then REQUEST."""
-    return data_frames(data) + protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words})
+def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None = None, **words: Any) -> bytes:
+    """Return the frames of one request: DATA if it carries bytes, then REQUEST.
 
-
-def data_frames(data: bytes) -> bytes:
-    """DATA frames that carry these bytes."""
-    starts = range(0, len(data), protocol.CHUNK)
-    return b"".join(protocol.frame(protocol.DATA, data[start : start + protocol.CHUNK]) for start in starts)
+    `begin_by`: the time of `uptime`, on the machine of the daemon, after which it is not begun.
+    """
+    if begin_by is not None:
+        words["begin_by"] = begin_by
+    asked = protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words})
+    return b"".join([*protocol.data_frames(data), asked])
 
 
 def checked(answer: Answer) -> Answer:
@@ -432,9 +392,7 @@ def connect(name: str, timeout: float = 5.0, folder: str = "") -> Connection:
     if uid != os.geteuid():  # the directory may have been exchanged since it was checked
         opened.close()
         raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")
-    connection = adopt(opened)
-    connection.address = name
-    return connection
+    return adopt(opened, name)
 
 
 def most_connections() -> int:
@@ -476,25 +434,18 @@ def begin(name: str, folder: str = "") -> socket.socket | None:
     return opened
 
 
-def adopt(opened: socket.socket) -> Connection:
-    """A Connection over a connected socket."""
+def adopt(opened: socket.socket, name: str = "") -> Connection:
+    """A Connection over a connected socket, to the daemon of `name`."""
     descriptor = opened.detach()
     os.set_blocking(descriptor, True)
-    return Connection(descriptor, descriptor)
+    return Connection(descriptor, descriptor, name)
 
 
 def ask(
-    name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Unpack[Words]
+    name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[Answer, bytes]:
     """One verb to the daemon of `name` over a connection of its own. Raises as `connect` and `Connection.only` do."""
     return connect(name).only(verb, data, timeout=timeout, **words)
-
-
-def hung_up(descriptor: int) -> bool:
-    """Returns whether the other side has closed its end for writing, even if it can still be read from: poll(2)."""
-    poll = select.poll()
-    poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
-    return bool(poll.poll(0))
 
 
 def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
@@ -519,19 +470,6 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
     """Blocks until the descriptor is ready. Raises TimedOut past the deadline."""
     if not polled([(descriptor, events)], deadline):
         raise _too_late()
-
-
-def _shut(descriptor: int, how: int) -> None:
-    try:
-        opened = socket.socket(fileno=os.dup(descriptor))
-    except OSError:
-        return  # it was closed just now
-    try:
-        opened.shutdown(how)
-    except OSError:
-        return  # the daemon has closed the connection
-    finally:
-        opened.close()
 
 
 def _too_late() -> errors.TimedOut:

@@ -10,7 +10,7 @@ import stat
 import time
 from collections.abc import Callable
 
-from sesh.errors import Refused
+from sesh.errors import Refused, TimedOut
 from sesh.identity import start_time
 from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
 
@@ -53,10 +53,14 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 
 
 class locked:  # noqa: N801
-    """Holds the lock of the directory of sessions: a session's files are made, renamed and removed under it."""
+    """Holds the lock of the directory of sessions: a session's files are made, renamed and removed under it.
 
-    def __init__(self, folder: str) -> None:
+    `patience`: the seconds after which TimedOut is raised, None to wait for as long as it takes.
+    """
+
+    def __init__(self, folder: str, patience: float | None = None) -> None:
         self._path = os.path.join(folder, _LOCK)
+        self._until = None if patience is None else time.monotonic() + patience
         self._descriptor = -1
 
     def __enter__(self) -> None:
@@ -72,10 +76,23 @@ class locked:  # noqa: N801
             raise Refused(message, hint=hint) from error
         try:
             os.fchmod(self._descriptor, OWN)  # the umask may have taken more than it should
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        except OSError:
+            self._wait()
+        except (OSError, TimedOut):
             self.__exit__()
             raise
+
+    def _wait(self) -> None:
+        if self._until is None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            return
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > self._until:
+                    raise TimedOut("another process holds the lock of the sessions") from None
+                time.sleep(0.01)  # no event tells of its release
 
     def __exit__(self, *_: object) -> None:
         try:

@@ -1,16 +1,15 @@
-"""One connection to the daemon: its frames, its unsent bytes, its place in the log, and the client attached over it."""
+"""One connection to the daemon: its requests, its place in the log, and the client attached over it."""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from errno import EAGAIN
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict
 
-from sesh import bounds, moments, protocol, wire
+from sesh import bounds, moments, protocol
 from sesh.bounds import clamp_size
+from sesh.daemon.clients.frames import FrameSocket
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.clients.window import Window
 from sesh.daemon.pty.output_log import OutputLog
@@ -33,8 +32,6 @@ class Wanted(TypedDict):
 
 FOREIGN = "foreign"
 """The role of a connection whose HELLO has another protocol number: it may ask for `reload`, and nothing else."""
-READ_SIZE = 1 << 16
-"""Bytes that are read at once."""
 _SMALL = 2 << 10
 """A block up to this size is copied behind its header, which is faster than sending both with `sendmsg`."""
 
@@ -70,46 +67,24 @@ class Reader:
             self.window.add(size)
 
 
-class Connection:
-    """A non-blocking socket that speaks the protocol, and its requests."""
+class Connection(FrameSocket):
+    """A connection of a client or of somebody who asks; `creator`: that of the session's creator, until it asks."""
 
     def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
-        opened.setblocking(False)
-        self.socket = opened
-        self.descriptor: int = opened.fileno()
+        super().__init__(opened)
         self.creator = creator
-        """True if it is that of the session's creator, who has not said yet what it wants."""
         self.role = ""
-        self.decoder = protocol.Decoder()
         self.data = bytearray()
+        """DATA that has come before its REQUEST."""
         self.client: Client | None = None
         """The attached client; it is also the `reader`."""
         self.reader: Reader | None = None
-        self.backlog: deque[tuple[int, bytes]] = deque()
-        """Frames that have come and are not handled yet."""
         self.waits: dict[int, Wanted] = {}
         """The requests that are answered at the session's end, by number."""
-        self.closing = False
-        """True if it is to be closed once all is sent."""
-        self.closed = False
-        """True if it has failed, or is closed."""
-        self.blocked = False
-        """True if its socket takes no more for now."""
-        self.stirred: Callable[[Connection], object] = lambda _: None
-        """Called when there are bytes to send, or it is to be closed."""
-        self.progress_at = self.heard_at = time.monotonic()
-        """Times (monotonic) when the other side last took bytes, or told that a link's came; and last sent any."""
-        self.unsent = 0
         self.unanswered = 0
         """Requests that have not been answered yet."""
         self.due_ack = 0
         """The number of the newest INPUT that the program has and whose ACK is due, 0 for none."""
-        self._out: deque[memoryview] = deque()
-
-    @property
-    def listening(self) -> bool:
-        """True if its frames are still handled."""
-        return not (self.closed or self.closing)
 
     @property
     def held(self) -> int:
@@ -120,64 +95,6 @@ class Connection:
     def idle(self) -> bool:
         """True if it waits for nothing, and is sent nothing."""
         return not (self.client or self.reader or self.unanswered or self.unsent or self.backlog or self.creator)
-
-    def receive(self) -> bool:
-        """Puts the frames that have come into the backlog; False if the other side closed. Raises ProtocolError."""
-        try:
-            data = self.socket.recv(READ_SIZE)
-        except OSError as error:
-            return error.errno == EAGAIN
-        self.heard_at = time.monotonic()
-        self.backlog += self.decoder.feed(data)
-        return bool(data)
-
-    def begin(self, request: int) -> bool:
-        """Tells the asker that a request is going to be carried out, then returns whether it still is to be.
-
-        An asker that gives up shuts its end down first, and then looks for BEGUN (`wire.Connection.give_up`): either it
-        is seen here to have gone, or it sees that the request has begun. One whose socket is full cannot see that.
-        """
-        self.queue(protocol.numbered(protocol.BEGUN, request, b""))
-        if not self.flush() or (not self.closed and wire.hung_up(self.socket.fileno())):
-            self.fail()
-        return not self.closed
-
-    def queue(self, *parts: bytes | memoryview) -> None:
-        """Appends bytes to those that wait to be sent; `flush` sends them, or the end of the turn."""
-        for part in parts:
-            if part and not self.closed:
-                self._out.append(memoryview(part))
-                self.unsent += len(part)
-        self.stirred(self)
-
-    def close_when_sent(self) -> None:
-        """Close the connection once all is sent; handle none of its frames any more."""
-        self.closing = True
-        self.stirred(self)
-
-    def flush(self) -> bool:
-        """Sends what the socket takes; returns whether nothing is left to send. A connection that fails is closed."""
-        while self._out and not self.closed:
-            try:
-                sent = self.socket.sendmsg([self._out[index] for index in range(min(64, len(self._out)))])
-            except OSError as error:
-                if error.errno == EAGAIN:
-                    self.blocked = True
-                    self.stirred(self)
-                    return False
-                self.fail()
-                break
-            self.unsent -= sent
-            self._progressed()
-            while sent:
-                first = self._out[0]
-                if sent < len(first):
-                    self._out[0] = first[sent:]
-                    break
-                sent -= len(first)
-                self._out.popleft()
-        self.blocked = False
-        return True
 
     def _progressed(self) -> None:
         """Note that the other side took bytes; a link's report of them is awaited (GOT)."""
@@ -250,28 +167,14 @@ class Connection:
 
     def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None:
         """Answers a request, with bytes if it has any."""
-        for start in range(0, len(data), protocol.CHUNK):
-            self.queue(protocol.frame(protocol.DATA, data[start : start + protocol.CHUNK]))
-        self.queue(protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **values}))
+        answer = protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **values})
+        self.queue(*protocol.data_frames(data), answer)
         self.unanswered -= 1
 
     def refuse(self, request: int, error: SeshError) -> None:
         """Answers a request with an error."""
         self.queue(protocol.message(protocol.RESPONSE, {"id": request, "error": error.facts()}))
         self.unanswered -= 1
-
-    def fail(self) -> None:
-        """Gives the connection up. Its descriptor stays open until `drop`: no new connection gets its number before."""
-        self.closed = True
-        self.backlog.clear()
-        self._out.clear()
-        self.unsent = 0
-        self.stirred(self)
-
-    def drop(self) -> None:
-        """Closes the connection now; what was not sent is lost with it."""
-        self.fail()
-        self.socket.close()
 
 
 RAW = "raw"

@@ -86,8 +86,6 @@ class RunQueue:
         known = next((other for other in self.every() if run.key and other.key == run.key), None)
         if known is not None:
             known.connection, known.request, known.sent = run.connection, run.request, run.sent
-            if known.state >= State.TYPED and run.connection is not None:
-                run.connection.begin(run.request)
             if known.state >= State.BEGUN and not known.wait:
                 self._answer_begun(known)
             run = known
@@ -242,12 +240,12 @@ class RunQueue:
     def _type_when_ready(self, run: Run) -> None:
         """Type the run's line if a shell waits for one. Raise Busy if there will be none soon."""
         shell = prompt.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
-        if shell is None:
-            self._timers.set("run", NEXT_LOOK, self.step)
-        elif run.connection is not None and run.connection.begin(run.request):
-            self._type(run, shell)
-        else:
+        if run.connection is None or run.connection.closed:
             self._leave(run)  # unanswered: a client with a key that comes back asks again
+        elif shell is None:
+            self._timers.set("run", NEXT_LOOK, self.step)
+        else:
+            self._type(run, shell)
 
     def _type(self, run: Run, shell: Shell) -> None:
         """Type the line that has the shell read the run's files. Raise Refused."""

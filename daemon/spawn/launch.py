@@ -27,8 +27,8 @@ ANSWER_TIMEOUT = 0.25
 """Seconds in which a zygote has to answer; later it counts as stopped, and another one takes its place."""
 _START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
 """Seconds for a daemon to start; the least for a job, whose own timeout bounds it."""
-_GIVE_UP_TIMEOUT = 0.5
-"""Seconds that an interrupted creator waits for the daemon to say whether the session is there."""
+_LOOK_TIMEOUT = 0.5
+"""Seconds in which a creator that goes without an answer looks whether the session has begun."""
 _BACKLOG = 1024
 """Creators that may wait for a zygote."""
 
@@ -61,8 +61,9 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
             connection.send(wire.asking("start", 1, json.dumps(spec).encode()), deadline)
             connection.answer(0, deadline)
         except BaseException as error:
-            with connection:
-                _raise_if_begun(connection, spec, error)
+            connection.abort()  # the daemon sees that its creator has gone, whoever has a copy of the descriptor
+            connection.close()
+            _raise_if_begun(spec, error)
             raise
     except OSError as error:
         raise refusal(error) from error
@@ -73,19 +74,24 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     return connection
 
 
-def _raise_if_begun(connection: wire.Connection, spec: LaunchSpec, error: BaseException) -> None:
-    """Give a creation up; if the daemon has begun it by now, it goes on: raise what says so."""
+def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
+    """Raise the error for a creation that goes on although its creator has ended the connection.
+
+    A daemon begins by taking the name, under the lock of the directory, and only while its creator is there. So if
+    nobody listens under the name when this process has the lock, this daemon never will.
+    """
     if isinstance(error, SeshError) and error.answered:
         return
-    connection.give_up()
-    name, begun = spec["name"], "may have been created"
-    with suppress(SeshError):
-        connection.answer(0, time.monotonic() + _GIVE_UP_TIMEOUT)
-        begun = "is there already and goes on"
-    if connection.begun != 0:
-        return
+    name = spec["name"]
+    with suppress(errors.TimedOut), writing.locked(paths.directory(), _LOOK_TIMEOUT):
+        listening = wire.begin(name)
+        if listening is None:
+            return
+        listening.close()
     if isinstance(error, KeyboardInterrupt):
-        raise KeyboardInterrupt(f"interrupted; {name} {begun}; `{SESH} --kill {name}` ends it") from None
+        raise KeyboardInterrupt(
+            f"interrupted; {name} is there already and goes on; `{SESH} --kill {name}` ends it"
+        ) from None
     raise errors.Unknown(
         f"the daemon of {name} began to start it and does not answer",
         hint=f"`{SESH}` lists the sessions",
@@ -148,7 +154,7 @@ def _ask_zygote(scope: list[str], deadline: float) -> wire.Connection:
     while True:
         zygote = _reach(path, stopped)
         if zygote is None:
-            with writing.locked(paths.directory()):
+            with writing.locked(paths.directory(), deadline - time.monotonic()):
                 zygote = _reach(path, stopped) or _start_zygote(path, scope)
         try:
             return zygote.answer(deadline)

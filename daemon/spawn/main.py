@@ -95,9 +95,9 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
     """Claim the name, write the record, start the program, and tell the creator that the session is there.
 
     All that can fail comes before the program: one that runs without its session would be in no list. Raises SeshError,
-    OSError; Interrupted, and has changed nothing, if the creator has gone or has given up.
+    OSError; Interrupted, and has changed nothing, if the creator has gone.
     """
-    listener = Listener.claim(spec["name"], lambda: _begin(connection, spec))
+    listener = Listener.claim(spec["name"], lambda: _check_wanted(spec, connection))
     try:
         session, program = _session(spec)
         try:
@@ -122,13 +122,15 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
     return server
 
 
-def _begin(creator: wire.Connection, spec: LaunchSpec) -> None:
-    """Say that the session begins. Raises Interrupted if the creator has gone, or has given up; Exists if somebody was
-    faster to start the same dormant session, even if that has ended since."""
+def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
+    """Check that the session is still to begin. Raises Interrupted if the creator has gone.
+
+    Raises Exists if somebody was faster to start the same dormant session, even if that has ended since.
+    """
     before = spec.get("instead_of")
     if before and (records.readable(spec["name"]) or {}).get("id") != before:
         raise paths.taken(spec["name"])
-    if not creator.begin(0):
+    if creator.gone():
         raise Interrupted("its creator does not want the session any more")
 
 

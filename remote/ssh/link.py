@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from sesh import gate, programs, protocol, system, wire
 from sesh.about import CALLED, __version__
@@ -26,16 +26,13 @@ from sesh.errors import (
     Unreachable,
     silent_host,
 )
-from sesh.messages import Answer, Near, Welcome, Words
+from sesh.messages import Answer, Introduction, Near, Welcome, Words
+from sesh.moments import uptime
 from sesh.recovery.attempts import Attempt
 from sesh.remote.ssh import master, ssh, starting
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import REACHED, NotStarted, Stale
 from sesh.stop import Stop
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 
 START_TIMEOUT = 14.0
 """Seconds for the bridge to start, once ssh is connected."""
@@ -93,15 +90,16 @@ class Link(wire.Connection):
     """
 
     far = True
-    led = False
     silent = False
-    """True once it was given up as nothing came for too long, as against its end."""
+    """True once nothing came for too long, as against its end."""
 
     def __init__(
         self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes], inbound: int, outbound: int
     ) -> None:
         super().__init__(inbound, outbound)
         self.destination = destination
+        self._led = False
+        """True if a session's daemon is at the other end, False for a bridge that has not led to one yet."""
         self.remote_info: Welcome = {}
         self.asked: bool | None = None
         """True if somebody was asked to log in; None if no one logged in for this link, or it is not known."""
@@ -135,47 +133,37 @@ class Link(wire.Connection):
         """The variables of the login on the host that are renewed: its display is the one that ssh forwards."""
         return self.remote_info.get("renewed") or {}
 
-    def open_session(
-        self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Unpack[Words]
-    ) -> tuple[Answer, bytes]:
+    def open_session(self, verb: str, arguments: Words, timeout: float = SESSION_TIMEOUT) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
         It may answer with a `question` for the user instead. `greeting` among the arguments: HELLO for that daemon,
-        which goes along (see `greeted`). Raises Lost if the bridge does not answer in time, or the link breaks.
+        which goes along (see `Peer`). Raises Lost if the bridge does not answer in time, or the link breaks.
         """
-        host = self.destination.host
+        host, deadline = self.destination.host, time.monotonic() + timeout
+        self._requests += 1
         try:
-            if self.take_sent():
-                self._requests = 1
-                answer = self.answer(1, time.monotonic() + timeout)
-            else:
-                answer = self.request(verb, deadline=time.monotonic() + timeout, **arguments)
+            if not self.take_sent():
+                self.send(wire.asking(verb, self._requests, **arguments), deadline)
+            answer, output = self.answer(self._requests, deadline)
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
             if isinstance(error, TimedOut):
                 raise Lost(f"{host} does not answer") from error
             raise lost(self.destination) from error
-        if answer[0].get("name") is None and "question" not in answer[0]:
+        self._led = "question" not in answer
+        if self._led and answer.get("name") is None:
             raise gate.malformed("RESPONSE", ".name is missing")
         self.welcome = {}
-        self.led = "question" not in answer[0]
-        self.session_id = str(answer[0].get("session_id") or "")
-        self.session_name = str(answer[0].get("name") or "")
-        self.greeted = arguments.get("greeting") if self.led else None
-        return answer
+        greeted: Introduction | None = arguments.get("greeting") if self._led else None
+        name, session_id = str(answer.get("name") or ""), str(answer.get("session_id") or "")
+        self.peer = wire.Peer(name, session_id, greeted, self.peer.ahead)
+        return answer, output
 
     def take_sent(self) -> bool:
         """Return whether the request that comes now, number 1, was sent along with HELLO. True only once."""
         sent, self._along = self._along, None
         return sent is not None
-
-    def give_up(self) -> None:
-        """Ask for nothing more. The bridge tells its daemon, and passes back what that has said until then."""
-        self.given_up = True
-        if self.outbound >= 0:
-            os.close(self.outbound)
-            self.outbound = -1
 
     def reached(self) -> bool:
         """Return whether the host has answered, if the link has an ssh connection of its own."""
@@ -191,8 +179,6 @@ class Link(wire.Connection):
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
         """Write all of `data`; with a `keepalive` it raises Lost if the link broke."""
-        if self.given_up:
-            raise Unreachable("nothing more is asked for over this link")
         try:
             super().send(data, deadline)
         except Unreachable as error:
@@ -239,7 +225,7 @@ class Link(wire.Connection):
         if self.keepalive.lost:
             self.silent = True
             raise Lost(f"the link to @{self.destination.host} went silent")
-        if self.given_up or not asks:
+        if not asks:
             return
         try:
             super().send(protocol.frame(protocol.PING), now + 1)
@@ -297,8 +283,9 @@ class Link(wire.Connection):
             return False
 
     def _answered_at_the_end(self, along: Along, deadline: float) -> bool:
-        """Give up, and return whether the answer to what went along has come before the link's end."""
-        self.give_up()
+        """Say nothing more, and return whether the answer to what went along has come before the link's end."""
+        os.close(self.outbound)
+        self.outbound = -1
         frames: list[tuple[int, bytes]] = []
         carried = bytearray()
         try:
@@ -347,11 +334,12 @@ class Link(wire.Connection):
             raise Unreachable(f"lost the link to @{self.destination.host}") from error
         now = time.time()
         self.clock = self.remote_info.get("now", now) - now
+        self.peer.ahead = self.remote_info.get("uptime", 0.0) - uptime()  # less the time that WELCOME took to come
         return True
 
     def incompatible(self) -> ProtocolError:
         """Return the error for the other side; until a session answers, that is the sesh on the host."""
-        if self.led:
+        if self._led:
             return super().incompatible()
         host, version = self.destination.host, self.welcome.get("version")
         error = ProtocolError(

@@ -14,12 +14,9 @@ class Timers:
 
     def __init__(self) -> None:
         self._deadlines: dict[Hashable, tuple[float, Callable[[], object]]] = {}
-        self.nearest: float | None = None
-        """The next deadline (monotonic), if `wait_time` has looked for it since one was set or cleared."""
 
     def set(self, name: Hashable, seconds: float, call: Callable[[], object]) -> None:
         """Calls `call` in `seconds`; infinite ones, and NaN, count as `FOREVER`."""
-        self.nearest = None
         self._deadlines[name] = (time.monotonic() + min(FOREVER, seconds), call)
 
     def ensure(self, name: Hashable, seconds: float, call: Callable[[], object]) -> None:
@@ -42,25 +39,19 @@ class Timers:
 
     def clear(self, name: Hashable) -> None:
         """Forgets a deadline; one that is not set is ignored."""
-        if self._deadlines.pop(name, None) is not None:
-            self.nearest = None
+        self._deadlines.pop(name, None)
 
     def wait_time(self) -> float | None:
         """Seconds until the next deadline, 0 if one has passed, None if none is set."""
         if not self._deadlines:
             return None
-        if self.nearest is None:
-            self.nearest = min([due for due, _ in self._deadlines.values()])
-        return max(0.0, self.nearest - time.monotonic())
+        return max(0.0, min(due for due, _ in self._deadlines.values()) - time.monotonic())
 
     def run(self) -> None:
         """Calls the callbacks that are due, each once."""
-        if not self._deadlines:
-            return
         now = time.monotonic()
         for name, entry in list(self._deadlines.items()):
             due, call = entry
             if due <= now and self._deadlines.get(name) is entry:  # another callback may have moved or cleared it
                 del self._deadlines[name]
-                self.nearest = None
                 call()

@@ -45,17 +45,16 @@ def _end(names: Sequence[str], session_id: str = "") -> dict[str, SeshError]:
     """Ends sessions at the same time, as many as can be connected to; the next ones after them."""
     failed: dict[str, SeshError] = {}
     asked: dict[str, tuple[Record | None, wire.Connection]] = {}
-    most = wire.most_connections()
+    most, deadline = wire.most_connections(), time.monotonic() + _END_TIMEOUT
     for name in names[:most]:
         try:
             record = records.readable(name) if paths.trusted(paths.directory()) else None
-            connection = _request_end(name, session_id)
+            connection = _request_end(name, session_id, deadline)
         except SeshError as error:
             failed[name] = error
             continue
         if connection is not None:
             asked[name] = record, connection
-    deadline = time.monotonic() + _END_TIMEOUT
     for name, (record, connection) in asked.items():
         try:
             _await_end(name, record, connection, deadline)
@@ -64,7 +63,7 @@ def _end(names: Sequence[str], session_id: str = "") -> dict[str, SeshError]:
     return {**failed, **_end(names[most:])} if names[most:] else failed
 
 
-def _request_end(name: str, session_id: str) -> wire.Connection | None:
+def _request_end(name: str, session_id: str, deadline: float) -> wire.Connection | None:
     """Asks a daemon to end its session, if an id is given only the one with it; returns the connection.
 
     None if the session had no daemon, and was forgotten.
@@ -75,8 +74,9 @@ def _request_end(name: str, session_id: str) -> wire.Connection | None:
         if forget(name, session_id):
             return None
         connection = find.required(name)  # another process has started it again, or ended it
+    asked = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
     try:
-        connection.send(wire.greeting("request") + wire.asking("kill", 1, session_id=session_id), time.monotonic() + 1)
+        connection.send(wire.greeting("request") + asked, time.monotonic() + 1)
     except (errors.Unreachable, errors.TimedOut):
         pass  # it ended just now, or does not read: waiting for the answer says so
     return connection

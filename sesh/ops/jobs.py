@@ -264,11 +264,11 @@ class Waiter:
 
 
 def _interrupt(key: str) -> bytes:
-    return wire.asking("interrupt", _SIGNAL, lasts=True, key=key)
+    return wire.asking("interrupt", _SIGNAL, key=key)
 
 
 def _end() -> bytes:
-    return wire.asking("kill", _SIGNAL, lasts=True)
+    return wire.asking("kill", _SIGNAL)
 
 
 def run(

@@ -208,9 +208,8 @@ def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     with find.required(name) as connection:
-        connection.any_protocol = True
         connection.send(wire.greeting("request"), deadline)
-        find.welcomed(connection, name)
+        find.welcomed(connection, name, any_protocol=True)
         connection.request("reload", deadline=deadline, python=sys.executable, path=path)
 
 

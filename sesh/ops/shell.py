@@ -25,10 +25,8 @@ from sesh.vt import grammar
 Ran = tuple[RunFacts, bytes]
 """A daemon's account of a command, and its output."""
 
-_GRACE, _FAR_GRACE = 0.5, 1.0
-"""Seconds by which a daemon here, and one on a host, may be late to say that the time is up."""
-_BEGUN_GRACE = 2.5
-"""Seconds by which it may be late if the command runs: the output so far is worth the wait."""
+_GRACE = 2.5
+"""Seconds by which a daemon may be late to say that the time is up: the output so far is worth the wait."""
 _LONGEST = 4096
 """Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
 _RUN, _INTERRUPT, _QUESTION = 1, 2, 3
@@ -123,24 +121,17 @@ def _answered(connection: wire.Connection, request: _RunRequest, stop: Stop) -> 
     deadline, live = request.deadline, request.live
 
     def interrupt() -> None:
+        request.interrupted = True
         try:
             connection.send(wire.asking("run_interrupt", _INTERRUPT), time.monotonic() + 1)
         except (errors.TimedOut, errors.Unreachable):
             return  # the answer is on its way, or never comes
 
-    def answer(grace: float) -> Ran:
-        until = None if deadline is None else deadline + grace
-        take = live.take if live is not None else None
-        return connection.answer(_RUN, until, take, request.hear)  # type: ignore[return-value]
-
     with stop.calling(interrupt):
         try:
-            try:
-                return answer(_FAR_GRACE if connection.far else _GRACE)
-            except errors.TimedOut as error:
-                if error.answered or connection.begun != _RUN or connection.given_up:
-                    raise
-                return answer(_BEGUN_GRACE)
+            until = None if deadline is None else deadline + _GRACE
+            take = live.take if live is not None else None
+            return connection.answer(_RUN, until, take, request.hear)  # type: ignore[return-value]
         except KeyboardInterrupt:
             interrupt()
             raise
@@ -194,24 +185,33 @@ class _RunRequest:
         self._words: Words = {"wait": wait}
         if repeatable:
             self._words["key"] = os.urandom(8).hex()
-        self.lost = False
-        """True if a link that it was sent over was lost."""
+        self.lost = self.interrupted = False
+        """True if a link that it was sent over was lost; if the command was to be interrupted."""
         self._sent, self.live, self._tell = False, live, tell
 
     def send(self, stream: Stream) -> None:
-        """Sends the request with the time that is left."""
+        """Sends the request with the time that is left; to a host along with HELLO, if it is the first time."""
+        along = stream.host is not None and not self._sent
+        if along:
+            self._sent = True
+            welcome_by = time.monotonic() + find.PATIENCE  # without a WELCOME nobody waits for the command
+            begin_by = welcome_by if self.deadline is None else min(welcome_by, self.deadline)
+            stream.greet(self._asked(stream.connection, begin_by), self.deadline)
+        else:
+            stream.greet(until=self.deadline)
+            asked, self._sent = self._asked(stream.connection, self.deadline), True
+            stream.connection.send(asked)
+
+    def _asked(self, connection: wire.Connection, deadline: float | None) -> bytes:
+        """Return the frames, the command's last: as long as they are not read, it does not run."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         if self.live is not None:
             self._words["since"] = self.live.position
-        asked = wire.asking("run", _RUN, self._data, timeout=left, **self._words)
+        asked = b""
         if self._tell is not None:
-            asked += wire.asking("wait", _QUESTION, waiting=True, anew=not self._sent)
-        first, self._sent = not self._sent, True
-        if first and stream.host is not None:
-            stream.greet(asked, self.deadline)
-        else:
-            stream.greet(until=self.deadline)
-            stream.connection.send(asked)
+            asked = wire.asking("wait", _QUESTION, waiting=True, anew=not self.lost)
+        begin_by = connection.not_after(deadline)
+        return asked + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
     def hear(self, answer: Answer) -> None:
         """Takes the answer to another request: tells of the question, once."""
@@ -221,17 +221,17 @@ class _RunRequest:
 
     def failed(self, connection: wire.Connection, name: str, error: errors.TimedOut | errors.Unreachable) -> SeshError:
         """The error for a daemon, or a link, that says nothing more: it tells whether the command may have run."""
-        unheard = connection.far and not connection.welcome  # over a link it goes along with HELLO
-        begun = connection.begun == _RUN or self.lost or unheard
+        unseen = not self.interrupted and connection.unseen(error)
+        asked = self.lost or (self._sent and not unseen)
         look = f"to see what it did: {SESH} --logs {name}"
         if isinstance(error, errors.TimedOut):
-            if begun:
+            if asked:
                 return errors.TimedOut(
                     f"the daemon of {name} does not answer in time; the command may go on", hint=look
                 )
             hint = f"`{SESH} --status {name}` shows its pid"
             return errors.TimedOut(f"the daemon of {name} does not answer in time; the command did not run", hint=hint)
-        if not begun:
+        if not asked:
             if isinstance(error, errors.Silent):
                 return errors.Silent(f"{error.message}; the command did not run", hint=error.hint)
             return errors.Unreachable(f"the daemon of {name} died before the command began; it did not run")

@@ -8,7 +8,7 @@ from typing import TypedDict
 from sesh import protocol, wire
 from sesh.about import SESH
 from sesh.errors import DaemonDied, Ended, NotFound, Refused, TimedOut
-from sesh.messages import Answer, TimedWords
+from sesh.messages import Answer, Words
 from sesh.ops.matching import Pattern
 from sesh.ops.views import in_turns
 from sesh.reach import find
@@ -159,7 +159,7 @@ class _Wait:
     def _ask(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
-        words: TimedWords = {"exit": True, "idle": conditions["idle"]}
+        words: Words = {"exit": True, "idle": conditions["idle"]}
         words |= {"prompt": True} if conditions["prompt"] else {}
         words |= {"waiting": True} if conditions["waiting"] else {}
         if self._searches:

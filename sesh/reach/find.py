@@ -19,7 +19,7 @@ from sesh.store import listing, records, results
 from sesh.wording import shell_word
 
 PATIENCE = 5.0
-"""Seconds within which a daemon says WELCOME, or answers a PING, whatever else it does."""
+"""Seconds within which a daemon says WELCOME, whatever else it does."""
 _DYING = 0.5
 """Seconds within which the process of a daemon that has closed its socket is gone."""
 
@@ -159,16 +159,12 @@ def absent(name: str) -> NotFound:
 
 
 def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
-    """Asks one thing of a session that must be there, over a connection of its own.
-
-    A daemon that may take long over it (`patience`) has to answer PINGs meanwhile.
-    """
+    """Asks one thing of a session that must be there, over a connection of its own."""
     deadline = None if timeout is None else time.monotonic() + timeout
-    silence = PATIENCE if "patience" in words else 0.0
     with required(name) as connection:
         connection.send(wire.greeting("request"), deadline)
         welcomed(connection, name)
-        return connection.request(verb, data, deadline, silence, **words)
+        return connection.request(verb, data, deadline, **words)
 
 
 def read(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> tuple[Answer, bytes]:
@@ -181,14 +177,16 @@ def read(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> tuple[
         raise absent(name) from None
 
 
-def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
+def welcomed(
+    connection: wire.Connection, name: str, deadline: float | None = None, *, any_protocol: bool = False
+) -> Welcome:
     """The WELCOME that answers a HELLO sent before. Raises Silent if a daemon that is there does not say it.
 
-    `deadline` (monotonic): TimedOut is raised past it.
+    `deadline` (monotonic): TimedOut is raised past it. `any_protocol`: see `Connection.expect_welcome`.
     """
     until = time.monotonic() + PATIENCE
     try:
-        return connection.expect_welcome(until if deadline is None else min(until, deadline))
+        return connection.expect_welcome(until if deadline is None else min(until, deadline), any_protocol=any_protocol)
     except errors.TimedOut as error:
         if error.answered or (deadline is not None and time.monotonic() >= deadline):
             raise

@@ -167,7 +167,7 @@ class HostTarget(Target):
 
         def ask(answers: list[str]) -> tuple[Answer, bytes]:
             with_answers: Words = {**words, "answers": answers}
-            return link.open_session("enter", seconds_left(deadline, SESSION_TIMEOUT), **with_answers)
+            return link.open_session("enter", with_answers, seconds_left(deadline, SESSION_TIMEOUT))
 
         try:
             return calls.answered(self.caller, ask)
@@ -183,7 +183,7 @@ class HostTarget(Target):
             link = self.open(deadline, along=along)
             left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
-                link.open_session("connect", left, **words)
+                link.open_session("connect", words, left)
             except BaseException as error:
                 link.close()
                 if isinstance(error, Lost) and deadline is not None and time.monotonic() >= deadline:
@@ -199,7 +199,7 @@ class HostTarget(Target):
         attempt = partial(links.back, self.destination, lost, deadline=stream.deadline)
         link = Monitor(state, attempt).wait(host, stream.sleep, stream.deadline)
         assert isinstance(link, Link)  # noqa: S101 (which `links.back` gives)
-        stream.name, link.session_id = link.session_name, lost.session_id  # the host does not say the id again
+        stream.name, link.peer.session_id = link.peer.name, lost.session_id  # the host does not say the id again
         renamed = f"; {name} is now called {stream.name}" if stream.name != name else ""
         self.caller.tell_link(f"reconnected to @{host}{renamed}")
         return link

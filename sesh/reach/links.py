@@ -171,7 +171,7 @@ def back(destination: Destination, lost: LostSession, attempt: Attempt, *, deadl
         master.forget_refusal(destination)
         threading.Thread(target=ssh_link.renew_master, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
-    name = link.session_name or lost.name
+    name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
     if "result" in answer:
         link.close()
@@ -219,7 +219,7 @@ def connected(link: Link, wanted: Words, deadline: float | None) -> tuple[Answer
     """
     # A daemon hears HELLO first: nothing may be asked over the link before.
     link.keepalive = LinkState(time.monotonic(), beside=False, unasked=ssh_link.START_TIMEOUT)
-    answer = link.open_session("connect", seconds_left(deadline, inf), **wanted)
+    answer = link.open_session("connect", wanted, seconds_left(deadline, inf))
     link.keepalive = None  # its user has one
     return answer
 

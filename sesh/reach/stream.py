@@ -1,7 +1,7 @@
 """One conversation with a daemon, or with a host, over as many connections as it takes.
 
-Other readers of a daemon: `Connection.answer` takes one request's answer, and `--run` uses it, as a request that it
-gives up has begun or never will. `ops.events` reads all daemons of this machine at once.
+Other readers of a daemon: `Connection.answer` takes one request's answer, as `--run` does; `ops.events` reads all
+daemons of this machine at once.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Stream:
     @property
     def session_id(self) -> str:
         """The id of the session, empty if nobody has said it yet."""
-        return str(self.connection.welcome.get("id") or self.connection.session_id)
+        return str(self.connection.welcome.get("id") or self.connection.peer.session_id)
 
     def cut(self) -> None:
         """Ends the conversation from another thread: a reader sees its end."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sesh import Session, identity, platform
+from sesh import Session, identity, platform, wire
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import pty
@@ -24,7 +24,7 @@ ROUNDS = rounds(2, 50)
 STEPS: dict[str, tuple[object, str, bool]] = {
     "accept": (listener.Listener, "accept", False),
     "request": (requests.Requests, "handle", False),
-    "begun": (connection.Connection, "begin", True),
+    "begun": (requests.Requests, "_check_timely", True),
     "queued": (queue.RunQueue, "add", True),
     "response": (connection.Connection, "respond", False),
 }
@@ -35,7 +35,7 @@ BORN: dict[str, tuple[object, str, bool]] = {
     "claimed": (listener.Listener, "claim", True),
     "started": (pty.Pty, "spawn", True),
 }
-"""Where a newborn stops; BEGUN comes once the directory is locked, before `claimed`."""
+"""Where a newborn stops; it begins before `claimed`."""
 VERBS: dict[str, tuple[str, ...]] = {
     "run": ("--run", "run", "--timeout", "0.7", "--", "echo x >>ran-run"),
     "send": ("--send", "send", "echo x >>ran-send", "--enter"),
@@ -62,7 +62,8 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(find.ask.__kwdefaults__ or {}, "timeout", 0.7)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(sessions, "_RELOAD_TIMEOUT", 0.7)
-    monkeypatch.setattr(shell, "_BEGUN_GRACE", 0.7)
+    monkeypatch.setattr(shell, "_GRACE", 0.7)
+    monkeypatch.setattr(wire, "GRACE", 0.3)
     monkeypatch.setattr(jobs, "_GRACE", 0.7)
     whole = shell._answered
 
@@ -188,7 +189,7 @@ def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
         assert "did not run" in found["run"][1]
         assert found["endless"][0] == 125
     if step in ("accept", "request"):
-        assert not any(found[verb][2] for verb in reached if found[verb][0] != 0), found
+        assert not any(found[verb][2] for verb in reached if found[verb][0] not in (0, None)), found
     if step == "begun":
         assert found["label"][0] == found["rename"][0] == 1, found
 
@@ -222,7 +223,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
     home: Home, monkeypatch: pytest.MonkeyPatch, shell: str
 ) -> None:
     """The shell is stopped once the line is typed; it goes on when the asker has its answer."""
-    halt(home, monkeypatch, *STEPS["begun"])  # the daemon stops before it types
+    halt(home, monkeypatch, *STEPS["queued"])  # the daemon stops before it types
     assert home.sesh("--open", "work", "--", shell).code == 0
     assert Session("work").run("true").exit_code == 0
     pid, daemon = Session("work").status()["pid"], home.summary("work")["daemon_pid"]
@@ -275,6 +276,25 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
         if not gone:
             assert code == {"job": 125, "timeout": 124, "open": 1}[verb], (verb, said)
             assert "nothing was started" in said
+
+
+def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for the lock of the directory without end."""
+    monkeypatch.setattr(launch, "_START_TIMEOUT", 0.7)
+    halt(home, monkeypatch, main, "_check_wanted", True)
+    stop = home.write("stop", "")
+    first = home.start("--open", "first", "--", "sleep", "100")
+    wait_until(lambda: len(stopped(home)) == 1, what="it stops as it begins")
+    os.unlink(stop)
+    second = home.start("--open", "second", "--", "sleep", "100")
+    for creator, said in ((first, "began to start it"), (second, "nothing was started")):
+        code, error = ended(creator)
+        assert (code, said in error) == (1, True), error
+    go_on(home)
+    wait_until(lambda: home.names() and len(home.processes()) == 2, what="one daemon with its program")
+    assert home.names() == ["first"]
 
 
 def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_end_of_its_input(

@@ -115,7 +115,7 @@ def unfinished(data: bytes) -> bool:
         decoder.feed(data)
     except ProtocolError:
         return False
-    return bool(decoder.unfinished)
+    return decoder.held > 0
 
 
 class Bridge:

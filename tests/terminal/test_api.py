@@ -63,7 +63,7 @@ def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait(
     work: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_GRACE", 30.0)  # a busy machine ends it late
-    late = work.run("sleep 0.3; echo late", timeout=0.1)
+    late = work.run("sleep 3; echo late", timeout=2)  # in which the daemon comes to it
     assert (late.timed_out, late.exit_code) == (True, 124)
     assert work.wait(prompt=True, timeout=20).met == "prompt"
     with pytest.raises(TimedOut):

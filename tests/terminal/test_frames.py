@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.api import Session
 from sesh.daemon.requests import REQUESTS
-from sesh.messages import Answer, Message, TimedWords, Welcome
+from sesh.messages import Answer, Message, Welcome
 from tests.support import Result
 from tests.support.typed import differences
 
@@ -88,7 +87,7 @@ def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
         for verb, words, data, keys in ASKED:
             found = answered(connection, verb, words, data)
             assert found.keys() - {"id", "ok"} == keys, verb
-    assert {verb for verb, *_ in ASKED} | OTHERS == REQUESTS.keys() - {"start"}
+    assert {verb for verb, *_ in ASKED} | OTHERS == {*REQUESTS}
 
 
 TOLD = {
@@ -131,48 +130,3 @@ def test_what_an_attached_client_is_told_is_what_its_type_says(sesh: Sesh) -> No
                 assert list(differences(message, Message)) == []
                 seen[kind] = seen.get(kind, set()) | message.keys()
     assert seen == TOLD
-
-
-def test_what_a_daemon_is_asked_is_what_the_types_say(sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, list[dict[str, Any]]] = {}
-    send = wire.Connection.send
-
-    def tapped(self: wire.Connection, data: bytes, deadline: float | None = None) -> None:
-        for kind, payload in protocol.Decoder().feed(data):
-            if kind == protocol.REQUEST:
-                words = protocol.parse(payload)
-                assert isinstance(words.pop("id"), int)
-                asked.setdefault(words.pop("verb"), []).append(words)
-        send(self, data, deadline)
-
-    sesh("--open", "work")
-    monkeypatch.setattr(wire.Connection, "send", tapped)
-    session = Session("work")
-    session.wait(prompt=True, timeout=20)
-    session.run("echo on", timeout=20)
-    session.send("true", enter=True)
-    session.send(keys=["Enter"])
-    session.wait(pattern="on", since="start", timeout=20)
-    session.label(team="web")
-    session.history()
-    session.logs()
-    session.screen()
-    session.status()
-    next(session.events(since=0))
-    Session("job").exec("true")
-    session.kill()
-    assert asked.keys() >= {
-        "wait",
-        "run",
-        "send",
-        "submit",
-        "label",
-        "history",
-        "logs",
-        "screen",
-        "events",
-        "kill",
-    }
-    for verb, each in asked.items():
-        for words in each:
-            assert list(differences(words, TimedWords, verb)) == []

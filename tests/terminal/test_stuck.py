@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -48,22 +47,3 @@ def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home
     window = home.terminal("work")
     assert window.exit_code() == 1
     assert "the daemon of work does not answer; `sesh --status work` shows its pid" in window.text()
-
-
-def test_a_daemon_that_hangs_behind_its_greeting_is_named_within_seconds(
-    home: Home, daemon: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`--screen` and `--logs` waited for half a minute, as for a daemon whose emulator is far behind."""
-    welcomed = find.welcomed
-
-    def then_stopped(*words: Any) -> Any:
-        greeted = welcomed(*words)
-        os.kill(daemon, signal.SIGSTOP)
-        return greeted
-
-    monkeypatch.setattr(find, "welcomed", then_stopped)
-    for verb in ("--screen", "--logs"):
-        done = home.sesh(verb, "work")
-        assert (done.code, done.stdout) == (1, "")
-        assert "the daemon of work does not answer" in done.stderr
-        os.kill(daemon, signal.SIGCONT)

@@ -125,7 +125,7 @@ def test_what_leads_to_no_session_is_refused_and_the_link_goes_on(
     """The bridge ended with an internal error."""
     connection = far_end.greeted()
     with pytest.raises(UsageError):
-        connection.request("enter", deadline=deadline(), op=word, arguments=arguments)  # type: ignore[arg-type]
+        connection.request("enter", deadline=deadline(), op=word, arguments=arguments)
     connection.send(op("enter.attach", 2, name="work"))
     with pytest.raises(UsageError, match="leads to a session"):
         result(connection, 2)

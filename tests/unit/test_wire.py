@@ -13,7 +13,8 @@ from threading import Event, Thread
 import pytest
 
 from sesh import paths, platform, protocol, wire, writing
-from sesh.errors import NotFound, ProtocolError, Refused, Silent, TimedOut, Unknown, Unreachable
+from sesh.errors import NotFound, ProtocolError, Refused, SeshError, TimedOut, Unknown, Unreachable
+from sesh.moments import uptime
 
 WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
 
@@ -58,14 +59,6 @@ def test_frames_come_whole_however_they_are_cut(pair: Pair) -> None:
         connection.receive(soon())
 
 
-def test_a_daemon_that_answers_no_ping_is_silent_long_before_the_deadline(pair: Pair) -> None:
-    connection, far = pair
-    far.sendall(WELCOME)
-    connection.expect_welcome(soon(5))
-    with pytest.raises(Silent, match="the daemon of work does not answer"):
-        connection.request("logs", deadline=soon(30), silence=0.2, lines=5)
-
-
 def test_a_request_gets_its_own_answer_with_the_bytes_that_belong_to_it(pair: Pair) -> None:
     connection, far = pair
     far.sendall(
@@ -77,7 +70,9 @@ def test_a_request_gets_its_own_answer_with_the_bytes_that_belong_to_it(pair: Pa
     assert (answer["n"], data) == (3, b"one,two")
     sent = protocol.Decoder().feed(far.recv(65536))
     assert sent[0] == (protocol.DATA, b"sent")
-    assert protocol.parse(sent[1][1]) == {"id": 1, "verb": "logs", "lines": 5}
+    asked = protocol.parse(sent[1][1])
+    assert asked.pop("begin_by") > 0
+    assert asked == {"id": 1, "verb": "logs", "lines": 5}
 
 
 def test_another_protocol_number_is_one_line(pair: Pair) -> None:
@@ -107,7 +102,7 @@ def test_frames_that_nobody_took_are_handed_over(pair: Pair) -> None:
     connection.expect_welcome(soon(5))
     assert connection.leftovers() == [(protocol.PING, b"1"), (protocol.PING, b"2")]
     assert connection.leftovers() == []
-    assert connection.decoder.unfinished == b"\x05\x00"
+    assert connection.decoder.held == 2
 
 
 def test_a_non_blocking_connection_waits_without_spinning(pair: Pair) -> None:
@@ -171,28 +166,17 @@ def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.
             opened.close()
 
 
-def test_one_verb_goes_out_in_one_go_and_comes_back(listener: socket.socket) -> None:
-    seen: list[tuple[int, bytes]] = []
-
-    def serve() -> None:
-        peer, _ = listener.accept()
-        with peer:
-            decoder = protocol.Decoder()
-            while len(seen) < 3:
-                seen.extend(decoder.feed(peer.recv(65536)))
-            peer.sendall(WELCOME + protocol.frame(protocol.DATA, b"bytes") + response(1, ok=True))
-
-    server = Thread(target=serve)
-    server.start()
-    try:
-        answer, data = wire.ask("work", "send", b"typed", timeout=5.0, more=True)
-    finally:
-        server.join(30)
+def test_one_verb_goes_out_in_one_go_and_comes_back(pair: Pair) -> None:
+    connection, far = pair
+    far.sendall(WELCOME + protocol.frame(protocol.DATA, b"bytes") + response(1, ok=True))
+    answer, data = connection.only("send", b"typed", timeout=5.0, more=True)
     assert (answer["ok"], data) == (True, b"bytes")
+    seen = protocol.Decoder().feed(far.recv(65536))
     assert [kind for kind, _ in seen] == [protocol.HELLO, protocol.DATA, protocol.REQUEST]
-    hello = protocol.parse(seen[0][1])
+    hello, asked = protocol.parse(seen[0][1]), protocol.parse(seen[2][1])
     assert (hello["protocol"], hello["role"], hello["pid"]) == (protocol.PROTOCOL, "request", os.getpid())
-    assert protocol.parse(seen[2][1]) == {"id": 1, "verb": "send", "more": True}
+    assert asked.pop("begin_by") > 0
+    assert asked == {"id": 1, "verb": "send", "more": True}
 
 
 def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> None:
@@ -234,22 +218,43 @@ def test_a_deadline_passes_while_the_other_side_keeps_reading(pair: Pair) -> Non
         thread.join()
 
 
-@pytest.mark.parametrize("when", ["before", "as it is given up", "never"])
-def test_a_request_that_has_begun_is_not_taken_for_one_that_has_not(pair: Pair, when: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "does", "kind", "said"),
+    [
+        ("label", "", TimedOut, "nothing was done"),
+        ("label", "read", Unknown, "it may be done or not"),
+        ("label", "read, answer", TimedOut, "too late"),
+        ("label", "close", Unreachable, "nothing was done"),
+        ("label", "read, close", Unknown, "it may be done or not"),
+        ("summary", "read", TimedOut, "did not answer in time"),
+    ],
+)
+def test_who_hears_no_answer_knows_whether_a_change_may_be_made(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, verb: str, does: str, kind: type[SeshError], said: str
+) -> None:
     connection, far = pair
-    begun = protocol.numbered(protocol.BEGUN, 1, b"")
-    if when == "before":
-        far.sendall(begun)
+    send = connection.send
 
-    def give_up() -> None:
-        if when != "never":
-            far.sendall(begun)
-        wire.Connection.give_up(connection)
+    def send_and_act(data: bytes, deadline: float | None = None) -> None:
+        send(data, deadline)
+        if "read" in does:
+            far.recv(1000)
+        if "answer" in does:
+            far.sendall(response(connection._requests, error=TimedOut("too late").facts()))
+        if "close" in does:
+            far.close()
 
-    connection.give_up = give_up  # type: ignore[method-assign]
-    with pytest.raises(TimedOut if when == "never" else Unknown) as raised:
-        connection.request("label", deadline=soon())
-    assert raised.value.exit_code == (124 if when == "never" else 1)
-    far.settimeout(5)
-    seen = far.recv(1000)
-    assert (far.recv(1) == b"") if when != "before" else seen
+    connection.send = send_and_act  # type: ignore[method-assign]
+    monkeypatch.setattr(wire, "GRACE", 0.05)
+    with pytest.raises(kind, match=said) as raised:
+        connection.request(verb, deadline=soon())
+    assert type(raised.value) is kind
+
+
+def test_a_request_over_a_link_has_the_clock_of_the_daemons_machine(pair: Pair) -> None:
+    connection, far = pair
+    connection.peer.ahead = 1000.0
+    with pytest.raises(TimedOut):
+        connection.request("summary", deadline=soon())
+    (_, asked) = protocol.Decoder().feed(far.recv(1000))[-1]
+    assert 900 < protocol.parse(asked)["begin_by"] - uptime() < 1001

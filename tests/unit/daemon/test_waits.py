@@ -9,8 +9,8 @@ import pytest
 from sesh import protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
-from sesh.daemon.requests import sought
 from sesh.daemon.session import Session
+from sesh.daemon.verbs.following import sought
 from tests.support import wait_until
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link

@@ -1,0 +1,147 @@
+"""Requests that change the session, or act upon its clients and its program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sesh import names, paths, protocol
+from sesh.about import CALLED
+from sesh.daemon import description
+from sesh.daemon.activity.own_word import By
+from sesh.daemon.clients.connection import Connection
+from sesh.daemon.ending import Ending, SessionFiles
+from sesh.daemon.handler import ClientHandler
+from sesh.daemon.request import Request
+from sesh.daemon.session import Session
+from sesh.daemon.verbs.reading import teller
+from sesh.errors import Refused, UsageError
+from sesh.messages import Message
+from sesh.shapes import fits
+from sesh.store import files
+
+MAX_LABELS = 64
+"""Labels of a session."""
+MAX_TOLD = 1024
+"""Characters of each text that a person is told."""
+RELINK_TIME = 600.0
+"""Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
+
+
+Reload = Callable[[Connection, int, str, list[str]], None]
+"""Goes on as another sesh, by a request's connection and number, Python's path and its module search path."""
+
+
+class Changing:
+    """Changes a session."""
+
+    VERBS = ("detach", "kill", "rename", "label", "resume", "state", "switch", "tell", "feed", "reload")
+
+    def __init__(
+        self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
+    ) -> None:
+        self._session, self._handler, self._ending, self._files = session, handler, ending, files
+        self._reload = reload
+
+    def detach(self, request: Request) -> None:
+        """Detaches the client that typed last (`which`: last), all others (others), or all of them."""
+        clients, which = self._session.clients, request.words.get("which")
+        chosen = list(clients.all)
+        if which in ("last", "others"):
+            chosen = [client for client in chosen if (client is clients.leader) == (which == "last")]
+        for client in chosen:
+            self._handler.detach(client, "detached")
+        request.respond(detached=len(chosen))
+
+    def kill(self, request: Request) -> None:
+        """Ends the session, unless another one is meant by its id; the answer comes when nothing is left."""
+        if (request.words.get("session_id") or self._session.facts["id"]) != self._session.facts["id"]:
+            raise paths.absent(self._session.name)
+        self._ending.requests.append((request.connection, request.number))
+        self._ending.begin()
+
+    def rename(self, request: Request) -> None:
+        """Gives the session another name."""
+        new = names.check_name(request.text("to"))
+        if new != self._session.name:
+            self._files.rename(new)
+        request.respond(name=new)
+
+    def label(self, request: Request) -> None:
+        """Sets and removes labels."""
+        session, given = self._session, request.words.get("set")
+        pairs = given.items() if isinstance(given, dict) else ()
+        if changes := [names.check_label(f"{key}={value}") for key, value in pairs]:
+            labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
+            if len(labels) > MAX_LABELS:
+                raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
+            description.change(session, labels=labels)
+        request.respond(labels=session.facts["labels"])
+
+    def resume(self, request: Request) -> None:
+        """Keeps the command by which the session is started again; without words it is forgotten."""
+        command = request.words.get("command")
+        if not isinstance(command, list) or (command and not fits(files.resume, command)):
+            raise Refused(
+                f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed"
+            )
+        if command != (self._session.facts["resume"] or []):
+            description.change(self._session, resume=command)
+        request.respond()
+
+    def state(self, request: Request) -> None:
+        """Takes the program's own word for its state.
+
+        `hook`: an agent's hook says it, and what the program reports itself (OSC 7501) stands above that.
+        """
+        session, state = self._session, request.text("state")
+        if state not in protocol.STATES:
+            raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
+        if not session.running:
+            raise Refused(f"the program of {session.name} has ended")
+        by = By.HOOK if request.flag("hook") else By.TYPED
+        session.activity.say(state, request.text("question"), by=by)
+        request.respond()
+
+    def switch(self, request: Request) -> None:
+        """Sends the client that typed last to another session; with `probe` it only says whether that is possible."""
+        client = self._session.clients.leader
+        host = request.words.get("host")
+        name = names.check_name(request.text("to"))
+        target = names.check_host(host) if isinstance(host, str) else None
+        if client is not None and client.remote and target is not None:
+            line = f"{CALLED} @{target} {name}"
+            raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
+        if client is not None and not request.flag("probe"):
+            message: Message = {"name": name, "host": target, "rows_below": self._handler.rows_below(client)}
+            client.connection.queue(protocol.message(protocol.SWITCH, message))
+        request.respond(switched=client is not None)
+
+    def tell(self, request: Request) -> None:
+        """Has the client that typed last tell the person how a session stands; of this one if nobody looks at it."""
+        session = self._session
+        client = teller(session) if request.text("name") != session.name or not session.clients.watched else None
+        if client is not None:
+            news = {key: request.text(key)[:MAX_TOLD] for key in ("name", "state", "question")}
+            client.connection.queue(protocol.message(protocol.TELL, news))
+        request.respond(told=client is not None)
+
+    def feed(self, request: Request) -> None:
+        """Feeds a job's standard input, from offset `at` on; answers when the job has it. `ends`: there is no more."""
+        session, offset = self._session, request.integer("at")
+        stdin = session.pump.stdin
+        if stdin is None or offset is None or offset > stdin.received:
+            raise UsageError(f"{session.name} has no input pipe")
+        stdin.linger = RELINK_TIME if request.flag("mends") else 0.0
+        session.timers.clear("stdin")
+        if not stdin.open:
+            request.respond(received=stdin.received, open=False)
+            return
+        stdin.take(request.connection, request.number, offset, request.data, ends=request.flag("ends"))
+        session.pump.feed(stdin)
+
+    def reload(self, request: Request) -> None:
+        """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
+        python, path = request.text("python"), request.words.get("path")
+        if not isinstance(path, list) or not all(isinstance(folder, str) for folder in path):
+            raise UsageError("path must be a list of strings")
+        self._reload(request.connection, request.number, python, path)

@@ -1,0 +1,90 @@
+"""Requests that are answered when something has come about: waits, events, and commands of `--run`."""
+
+from __future__ import annotations
+
+from sesh.daemon.clients.connection import Reader
+from sesh.daemon.request import Request
+from sesh.daemon.session import Session
+from sesh.daemon.shell.run import Run
+from sesh.daemon.waits import Sought
+from sesh.errors import Refused, UsageError
+
+MAX_WAITS = 16
+"""`wait` requests of one connection at a time."""
+
+
+class Following:
+    """Answers once a session has come so far."""
+
+    VERBS = ("wait", "events", "run", "run_interrupt")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def wait(self, request: Request) -> None:
+        """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
+        session, connection = self._session, request.connection
+        first, wanted, timeout = _first_position(session, request), sought(session, request), request.seconds("timeout")
+        if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
+            raise UsageError("a connection can wait for the end only once per request number")
+        connection.waits[request.number] = {"output": request.flag("output")}
+        if request.flag("follow") and connection.reader is None:
+            connection.reader = Reader(connection, first)
+            session.relay.followers.append(connection.reader)
+            connection.feed(session.log)
+        if wanted["prompt"] or wanted["waiting"] or wanted["idle"] is not None or timeout is not None:
+            session.get_waits().add(connection, request.number, wanted, timeout)
+
+    def events(self, request: Request) -> None:
+        """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
+        since = request.integer("since")
+        if request.connection.waits:
+            raise UsageError("a connection can follow events only once, and cannot wait as well")
+        request.connection.waits[request.number] = {"output": False}
+        self._session.events.follow(request.connection, since)
+
+    def run(self, request: Request) -> None:
+        """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
+        session = self._session
+        if not session.running:
+            raise Refused(f"the program of {session.name} has ended; it cannot run commands")
+        command = request.data.decode("utf-8", "surrogateescape").split("\0")
+        wait, key = request.words.get("wait") is not False, request.text("key")
+        timeout, since = request.seconds("timeout"), request.integer("since")
+        asked = Run(command, request.connection, request.number, wait=wait, key=key, sent=since if wait else None)
+        session.get_runs().add(asked, timeout)
+
+    def run_interrupt(self, request: Request) -> None:
+        """Interrupts the commands that this connection waits for."""
+        if self._session.runs is not None and self._session.runs.interrupt(request.connection):
+            self._session.activity.interrupted()
+        request.respond()
+
+
+def sought(session: Session, request: Request) -> Sought:
+    """The conditions of a `wait` beside the session's end. Raises UsageError."""
+    since = request.position("since" if "since" in request.words else "from")
+    if since == "sent":
+        since = session.pump.sent_at
+    run, stale = session.runs.active if session.runs is not None else None, None
+    if request.flag("anew") and (run is None or run.connection is request.connection) and session.activity.waits:
+        stale = session.activity.standing().since
+    return {
+        "prompt": request.flag("prompt"),
+        "waiting": request.flag("waiting"),
+        "stale": stale,
+        "idle": request.seconds("idle"),
+        "since": since if isinstance(since, int) else None,
+    }
+
+
+def _first_position(session: Session, request: Request) -> int:
+    """The position from which a client follows the output; output may not have come so far yet."""
+    log, since, began = session.log, request.position("from"), request.integer("else")
+    if since == "screen":  # an answer to `logs` stands for this position, or a later one
+        return session.model.position
+    if since == "sent":
+        since = session.pump.sent_at
+        if since is None:
+            since = log.head if began is None else began  # as a client that reconnects began to wait there
+    return max(since, log.base) if isinstance(since, int) else log.base

@@ -1,0 +1,113 @@
+"""Requests that read: the session's state, its screen and its lines, the commands of its shell."""
+
+from __future__ import annotations
+
+from sesh import protocol
+from sesh.daemon import description
+from sesh.daemon.clients.connection import Client
+from sesh.daemon.request import Request
+from sesh.daemon.session import Session
+from sesh.errors import UsageError
+from sesh.messages import Answer
+from sesh.moments import STEADY
+from sesh.names import printable
+from sesh.vt.render.export import continued, export, follow_state
+
+MAX_LINES = 1_000_000
+"""Lines of one answer to `logs`."""
+PAGE, MOST_OF_PAGE = 50_000, 512 << 10
+"""Lines, and characters, of one answer to `logs` where more are asked for in turn."""
+
+
+class Reading:
+    """Answers what is asked about a session."""
+
+    VERBS = ("summary", "status", "screen", "modes", "logs", "history", "typed")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def summary(self, request: Request) -> None:
+        """Answers with the session as lists show it."""
+        request.respond(session=description.summary(self._session), record=description.mark(self._session))
+
+    def status(self, request: Request) -> None:
+        """Answers with all that is known of the session."""
+        request.respond(session=description.status(self._session))
+
+    def screen(self, request: Request) -> None:
+        """Answers with the screen's content."""
+        form = request.words.get("format") or "text"
+        if form not in ("text", "ansi", "json"):
+            raise UsageError(f"unknown format {printable(str(form))}; use text, ansi or json")
+        model = self._session.model
+        model.catch_up(0)
+        emulator = model.emulator
+        row, column = emulator.cursor
+        request.respond(
+            export(emulator, form),
+            columns=emulator.columns,
+            rows=emulator.rows,
+            cursor={"row": row, "column": column},
+            position=model.position,
+            title=self._session.title,
+            alternate=emulator.alternate,
+            continued=continued(emulator),
+        )
+
+    def modes(self, request: Request) -> None:
+        """Answers with the modes that decide what keys send, as booleans.
+
+        `cursor`: cursor keys are the application's (DECCKM). `line`: the terminal reads lines (ICANON). `hides`: it
+        shows nothing of them (no ECHO). `waits`: the program waits for a person, and nobody has answered.
+        """
+        session, model, pty = self._session, self._session.model, self._session.pty
+        model.catch_up(0)
+        request.respond(
+            cursor=model.emulator.mode(1) is True,
+            line=pty is None or not pty.raw(),
+            hides=session.hides,
+            waits=session.activity.waits,
+            position=model.position,
+        )
+
+    def logs(self, request: Request) -> None:
+        """Answers with the last lines of scrollback and screen; with `until` a page of those before that line."""
+        count, until, ansi = request.integer("lines"), request.integer("until"), request.flag("ansi")
+        count = 300 if count is None else min(count, MAX_LINES)
+        model = self._session.model
+        model.catch_up(0)
+        if until is None:
+            lines, first = model.emulator.last_lines(count, ansi=ansi), None
+        else:
+            lines, first = model.emulator.lines_before(until, min(count, PAGE), MOST_OF_PAGE, ansi=ansi)
+        state: Answer = {"lines": len(lines), "position": model.position, "alternate": model.emulator.alternate}
+        if first is not None:
+            state["first"], state["older"] = first, first > model.emulator.scrollback.first
+        if request.flag("end"):
+            state = {**state, **follow_state(model.emulator)}
+        request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
+
+    def history(self, request: Request) -> None:
+        """Answers with the commands that were run, or with `n` one command's output."""
+        commands, number = self._session.get_history(), request.integer("n")
+        if number is None:
+            request.respond(protocol.encode({"commands": [entry for entry, _ in commands]}))
+            return
+        entry, output = commands.find(number, self._session.name)
+        request.respond(output, **entry)
+
+    def typed(self, request: Request) -> None:
+        """Answers when somebody last typed on a terminal that can tell a person something; None for never.
+
+        `watched`: somebody looks at this session.
+        """
+        client = teller(self._session)
+        watched = self._session.clients.watched
+        request.respond(at=STEADY.told(client.typed_at) if client is not None else None, watched=watched)
+
+
+def teller(session: Session) -> Client | None:
+    """Return the client that typed last, if it can tell a person something; after the program's end there is none."""
+    client = session.clients.leader
+    return client if client is not None and client.tells and session.running else None
