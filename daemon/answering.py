@@ -28,6 +28,12 @@ class Answering:
         self._refuses = refuses
         self._waiting: deque[tuple[str, bytes, int]] = deque()
         """Queries that wait for the emulator: kind, body, and the position behind them."""
+        self._asked_status = 0
+        """How often this block has asked for OSC 7501."""
+
+    def begin_block(self) -> None:
+        """Note that what comes now stands in another block."""
+        self._asked_status = 0
 
     def query(self, kind: str, body: bytes, position: int) -> None:
         """Leave a query to a client's terminal, or have it answered by `answer`."""
@@ -47,8 +53,8 @@ class Answering:
             if client.fed():
                 client.replies.expect("status query", time.monotonic())
         pump = self._pump
-        pump.asked_status += 1
-        full = pump.asked_status > MAX_STATUS_ANSWERS or pump.input.waiting("answers") >= MAX_ANSWERS
+        self._asked_status += 1
+        full = self._asked_status > MAX_STATUS_ANSWERS or pump.input.waiting("answers") >= MAX_ANSWERS
         if not (full or self._refuses()):
             pump.type("answers", b"\x1b]7501;?" + terminator)
 

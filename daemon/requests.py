@@ -10,13 +10,14 @@ from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.rules import By
 from sesh.daemon.clients.connection import FOREIGN, Client, Connection, Reader
-from sesh.daemon.ending import Ending, SessionFiles
+from sesh.daemon.ending import Ending
+from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
 from sesh.daemon.typing import Typing
-from sesh.daemon.waits import Sought
+from sesh.daemon.waits import Sought, Waits
 from sesh.errors import Refused, SeshError, UsageError, daemon_failed
 from sesh.messages import Answer, Message
 from sesh.moments import STEADY
@@ -73,6 +74,9 @@ class Requests:
         self.deferred: list[tuple[int, float, RequestFunction, Request]] = []
         """Requests that wait for the emulator: the position, since when (monotonic), the function, the request."""
         self.typing = Typing(session)
+        self.waits = Waits(session.pump, session.timers, session.activity, session.commands.runs_command)
+        session.topics.stirred.subscribe(self.waits.stirred)
+        session.topics.looked.subscribe(self.waits.looked)
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
@@ -244,7 +248,7 @@ def screen(daemon: Requests, request: Request) -> None:
         rows=emulator.rows,
         cursor={"row": row, "column": column},
         position=model.position,
-        title=daemon.session.title,
+        title=daemon.session.findings.title,
         alternate=emulator.alternate,
         continued=continued(emulator),
     )
@@ -386,7 +390,7 @@ def wait(daemon: Requests, request: Request) -> None:
         session.relay.followers.append(connection.reader)
         connection.feed(session.log)
     if wanted["prompt"] or wanted["waiting"] or wanted["idle"] is not None or timeout is not None:
-        session.get_waits().add(connection, request.number, wanted, timeout)
+        daemon.waits.add(connection, request.number, wanted, timeout)
 
 
 def sought(session: Session, request: Request) -> Sought:
@@ -394,7 +398,8 @@ def sought(session: Session, request: Request) -> Sought:
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at
-    run, stale = session.runs.active if session.runs is not None else None, None
+    runs, stale = session.commands.runs, None
+    run = runs.active if runs is not None else None
     if request.flag("anew") and (run is None or run.connection is request.connection) and session.activity.waits:
         stale = session.activity.standing().since
     return {
@@ -439,22 +444,23 @@ def run(daemon: Requests, request: Request) -> None:
     timeout, since = request.seconds("timeout"), request.integer("since")
     asked = Run(command, request.connection, request.number, wait=wait, key=key)
     asked.follows = since if wait else None
-    session.get_runs().add(asked, timeout)
+    session.commands.get_runs().add(asked, timeout)
 
 
 @_request
 def run_interrupt(daemon: Requests, request: Request) -> None:
     """Interrupts the commands that this connection waits for."""
-    if daemon.session.runs is not None:
+    runs = daemon.session.commands.runs
+    if runs is not None:
         daemon.session.activity.interrupted()
-        daemon.session.runs.interrupt(request.connection)
+        runs.interrupt(request.connection)
     request.respond()
 
 
 @_request
 def history(daemon: Requests, request: Request) -> None:
     """The commands that were run, or with `n` one command's output."""
-    commands, number = daemon.session.get_history(), request.integer("n")
+    commands, number = daemon.session.commands.history, request.integer("n")
     if number is None:
         request.respond(protocol.encode({"commands": [entry for entry, _ in commands]}))
         return
@@ -475,7 +481,6 @@ def feed(daemon: Requests, request: Request) -> None:
         request.respond(received=stdin.received, open=False)
         return
     stdin.take(request.connection, request.number, offset, request.data, ends=request.flag("ends"))
-    session.pump.feed(stdin)
 
 
 @_action

@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 from sesh.errors import Refused
 from sesh.identity import start_time
-from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
+from sesh.paths import OWN, PRIVATE, check_safe_path, directory, lacks_descriptors, trusted
 
-_LOCK = ".lock"
+LOCK, STARTING = ".lock", ".starting"
+"""Files that are locked: for the files of sessions, and while a process that daemons are forked from begins."""
 SETTLED = 600.0
 """Seconds after which a temporary file is left over, even one of another machine's process."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
@@ -53,10 +54,10 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 
 
 class locked:  # noqa: N801
-    """Holds the lock of the directory of sessions: a session's files are made, renamed and removed under it."""
+    """Holds a lock in the directory of sessions: by `LOCK` a session's files are made, renamed and removed."""
 
-    def __init__(self, folder: str) -> None:
-        self._path = os.path.join(folder, _LOCK)
+    def __init__(self, folder: str, entry: str = LOCK) -> None:
+        self._path = os.path.join(folder, entry)
         self._descriptor = -1
 
     def __enter__(self) -> None:
@@ -121,6 +122,17 @@ def remedy(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
         return "free some space there, or set SESH_DIR to another directory"
     return ""
+
+
+def refusal(error: OSError) -> Refused:
+    """Return the error for a session that could not be set up because of a system call."""
+    hint = remedy(error)
+    # An error of a write to a descriptor names no file: the file is in the directory of sessions.
+    path = error.filename if isinstance(error.filename, str) else directory() if hint else ""
+    if lacks_descriptors(error):
+        hint = "raise the limit: ulimit -n 1024"
+    why = error.strerror or str(error)
+    return Refused(f"cannot set up the session: {path}{': ' if path else ''}{why}", hint=hint)
 
 
 class masked:  # noqa: N801

@@ -13,7 +13,7 @@ def session() -> Session:
     facts: Facts = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
         "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "scrollback": 10_000,
-        "deadline": None, "pid": os.getpid(), "reason": None, "resume": None,
+        "deadline": None, "pid": os.getpid(), "resume": None,
         "resumed": False, "env": [],
     }  # fmt: skip
     return Session(facts, (80, 24, 0, 0), None)
