@@ -149,20 +149,27 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
 
     `scope`: the words of `context.own_scope`. Raises OSError, Refused, Unreachable.
     """
-    if os.path.lexists(path):
-        os.unlink(path)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
-        with writing.masked(0o177), paths.reachable(*os.path.split(path)) as address:
-            listening.bind(address)
-        listening.listen(_BACKLOG)
-        connection = _connect(path)  # before it begins: it ends once nobody waits for it
-        child = _spawn(scope, listening.fileno(), path)
-    if not _answers(connection, deadline):
-        os.unlink(path)
-        message = "the process that sessions are forked from ended as it began"
-        raise errors.Unreachable(message, hint=f"see `{SESH} --doctor`")
+    _unlink(path)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+            with writing.masked(0o177), paths.reachable(*os.path.split(path)) as address:
+                listening.bind(address)
+            listening.listen(_BACKLOG)
+            connection = _connect(path)  # before it begins: it ends once nobody waits for it
+            child = _spawn(scope, listening.fileno(), path)
+        if not _answers(connection, deadline):
+            message = "the process that sessions are forked from ended as it began"
+            raise errors.Unreachable(message, hint=f"see `{SESH} --doctor`")
+    except BaseException:
+        _unlink(path)
+        raise
     child.wait()  # the zygote is a child of that one, and nobody's to reap
     return connection
+
+
+def _unlink(path: str) -> None:
+    if os.path.lexists(path):
+        os.unlink(path)
 
 
 def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:

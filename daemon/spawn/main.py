@@ -57,7 +57,7 @@ def run_daemon(creator: socket.socket) -> None:
 
 
 def _start(creator: socket.socket) -> Server:
-    """Start the session that the creator asks for; answer with it, or with the error, which is raised then."""
+    """Start the session that the creator asks for, and answer. After an error, which is the answer, end."""
     connection = wire.Connection(creator.fileno(), creator.fileno())
     spec = _receive_spec(connection)
     _take_over(spec["environment"])
@@ -68,9 +68,10 @@ def _start(creator: socket.socket) -> Server:
     except Exception as error:
         failure = writing.refusal(error) if isinstance(error, OSError) else error
         if not isinstance(failure, SeshError):
+            log.write_error("daemon", error)
             failure = InternalError(f"cannot set up the session: {error}")
         connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "error": failure.facts()}))
-        raise
+        os._exit(1)
     try:
         connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
     except SeshError:

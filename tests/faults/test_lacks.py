@@ -164,7 +164,7 @@ def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypa
     monkeypatch.setattr(subprocess, "Popen", fail)
     with pytest.raises(Refused, match="cannot start a process: Resource temporarily unavailable; end some processes"):
         launch.start_daemon({**SPEC, "environment": {}, "name": "work", "command": ["/bin/true"]})
-    assert os.listdir(home.directory) == [".lock"]
+    assert os.listdir(home.directory) == [".starting"]
 
 
 def test_a_newborn_daemon_outlives_hangup_and_interrupt_at_every_step(
