@@ -49,7 +49,7 @@ class Ending:
         self._hung_up_at = 0.0
         """Time (monotonic) at which the session's processes were sent SIGHUP; 0 before."""
         self._outcome = Phase.REMOVED
-        """The phase that follows once the last output is drawn."""
+        """The phase that comes once the last output is drawn, or that has come."""
 
     # -- the program's end
 
@@ -214,9 +214,7 @@ class Ending:
     def tell(self) -> None:
         """Answer those who wait for the end, and send EXIT to the clients; each once it has all of the output."""
         session = self.session
-        if self._life.phase == Phase.ENDED:
-            if self._is_behind:
-                return
+        if self._life.phase == Phase.ENDED and not self._is_behind:
             self.settle()
         if self._life.asked_by and self._is_behind:  # who ends a session does not wait for all its screens
             for client in session.clients.all:
@@ -262,9 +260,11 @@ class Ending:
             return  # what was held back comes first
         if client.mode == DRAWN:
             session.relay.draw()
-        if self._life.phase == Phase.LEFT and self._life.asked_by != TERMINATED:  # its creator attaches only now
-            self._life.become(Phase.REMOVED)
-            session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
+        if self._outcome == Phase.LEFT and self._life.asked_by != TERMINATED:  # its creator attaches only now
+            self._outcome = Phase.REMOVED
+            if self._life.phase == Phase.LEFT:
+                self._life.become(Phase.REMOVED)
+                session.faults.guard(records.forget, "the release", session.name, session.facts["id"])
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)

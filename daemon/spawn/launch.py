@@ -157,13 +157,14 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
             listening.listen(_BACKLOG)
             connection = _connect(path)  # before it begins: it ends once nobody waits for it
             child = _spawn(scope, listening.fileno(), path)
-        if not _answers(connection, deadline):
-            message = "the process that sessions are forked from ended as it began"
-            raise errors.Unreachable(message, hint=f"see `{SESH} --doctor`")
+        with child:  # it ends at once: the zygote is a child of that one, and nobody's to reap
+            if not _answers(connection, deadline):
+                child.kill()
+                message = "the process that sessions are forked from ended as it began"
+                raise errors.Unreachable(message, hint=f"see `{SESH} --doctor`")
     except BaseException:
         _unlink(path)
         raise
-    child.wait()  # the zygote is a child of that one, and nobody's to reap
     return connection
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from sesh import paths
 from sesh.daemon.spawn import launch, main
-from sesh.errors import Refused
+from sesh.errors import Refused, Unreachable
 from sesh.store import records
 from tests.faults.daemons import SPEC, Daemons, gone
 from tests.support import Home, wait_until
@@ -163,6 +163,16 @@ def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypa
     monkeypatch.setenv("SESH_DIR", home.directory)
     monkeypatch.setattr(subprocess, "Popen", fail)
     with pytest.raises(Refused, match="cannot start a process: Resource temporarily unavailable; end some processes"):
+        launch.start_daemon({**SPEC, "environment": {}, "name": "work", "command": ["/bin/true"]})
+    assert os.listdir(home.directory) == [".starting"]
+
+
+def test_a_zygote_that_ends_as_it_begins_is_the_creators_error_and_leaves_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    monkeypatch.setattr(launch, "ZYGOTE", "pass")
+    with pytest.raises(Unreachable, match="ended as it began"):
         launch.start_daemon({**SPEC, "environment": {}, "name": "work", "command": ["/bin/true"]})
     assert os.listdir(home.directory) == [".starting"]
 

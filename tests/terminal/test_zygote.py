@@ -136,6 +136,17 @@ def test_a_session_has_its_creators_environment_directory_and_umask(home: Home) 
     shown(home, "two", f"is own in {home.path}/sub by 0027")
 
 
+def test_a_hook_has_the_environment_of_its_own_sessions_creator(home: Home) -> None:
+    home.write(".config/sesh/config.toml", "hook = 'echo \"$SESH_SESSION $MINE $OTHERS\" >told'\n")
+    first = opened(home, "one", MINE="another's", OTHERS="secret")
+    assert opened(home, "two", "/bin/sh", "-c", "read _; exit 3", MINE="own") == first
+    assert home.sesh("--send", "two", "--key", "Enter").code == 0
+    told = os.path.join(home.path, "told")
+    wait_until(lambda: os.path.exists(told) and os.path.getsize(told))
+    with open(told, encoding="utf-8") as file:
+        assert file.read() == "two own \n"
+
+
 def test_twenty_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home) -> None:
     creators = [home.start("--open", f"s{number}", "--", *SLEEP, held=True) for number in range(20)]
     for each in creators:
