@@ -59,8 +59,7 @@ class Server:
         self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
-        self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
-        self._reload = reload
+        self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
         self._stirred: dict[Connection, None] = {}
         """Connections with bytes to send, or to be closed, at the end of the turn."""
         if creator is not None:
@@ -92,15 +91,12 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts["deadline"]
         if deadline is not None and self.session.running:
-            self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), self._time_out)
+            end = partial(self.ending.begin, keep=True, reason=TIMED_OUT)
+            self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
         self._listen()
         self.session.pace()
         self.ending.child_ended()  # it may have ended before there was a handler
-
-    def _time_out(self) -> None:
-        """End a job whose time is over."""
-        self.ending.begin(keep=True, reason=TIMED_OUT)
 
     # -- signals
 
@@ -307,7 +303,3 @@ class Server:
             if connection is not asker:
                 connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()
-
-    def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None:
-        """Goes on as another sesh. Raises Busy, Refused."""
-        self._reload(self, connection, number, python, path)

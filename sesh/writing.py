@@ -15,7 +15,6 @@ from sesh.identity import start_time
 from sesh.paths import OWN, PRIVATE, check_safe_path, directory, lacks_descriptors, trusted
 
 LOCK, STARTING = ".lock", ".starting"
-"""Files that are locked: for the files of sessions, and while a process that daemons are forked from begins."""
 SETTLED = 600.0
 """Seconds after which a temporary file is left over, even one of another machine's process."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
@@ -54,7 +53,7 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 
 
 class locked:  # noqa: N801
-    """Holds a lock in the directory of sessions: by `LOCK` a session's files are made, renamed and removed."""
+    """Holds a lock in the directory of sessions: `LOCK` to change a session's files, `STARTING` to begin a zygote."""
 
     def __init__(self, folder: str, entry: str = LOCK) -> None:
         self._path = os.path.join(folder, entry)
@@ -131,8 +130,7 @@ def refusal(error: OSError) -> Refused:
     path = error.filename if isinstance(error.filename, str) else directory() if hint else ""
     if lacks_descriptors(error):
         hint = "raise the limit: ulimit -n 1024"
-    why = error.strerror or str(error)
-    return Refused(f"cannot set up the session: {path}{': ' if path else ''}{why}", hint=hint)
+    return Refused(f"cannot set up the session: {path}{': ' if path else ''}{error.strerror or error}", hint=hint)
 
 
 class masked:  # noqa: N801

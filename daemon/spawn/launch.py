@@ -149,7 +149,8 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
 
     `scope`: the words of `context.own_scope`. Raises OSError, Refused, Unreachable.
     """
-    _unlink(path)
+    with suppress(FileNotFoundError):
+        os.unlink(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
             with writing.masked(0o177), paths.reachable(*os.path.split(path)) as address:
@@ -163,14 +164,10 @@ def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connecti
                 message = "the process that sessions are forked from ended as it began"
                 raise errors.Unreachable(message, hint=f"see `{SESH} --doctor`")
     except BaseException:
-        _unlink(path)
+        with suppress(FileNotFoundError):
+            os.unlink(path)
         raise
     return connection
-
-
-def _unlink(path: str) -> None:
-    if os.path.lexists(path):
-        os.unlink(path)
 
 
 def _spawn(scope: list[str], listening: int, path: str) -> subprocess.Popen[bytes]:

@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from errno import EACCES, ENOENT
 
 from sesh import bounds, log, paths, proc, programs, protocol, wire, writing
@@ -72,10 +73,8 @@ def _start(creator: socket.socket) -> Server:
             failure = InternalError(f"cannot set up the session: {error}")
         connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "error": failure.facts()}))
         os._exit(1)
-    try:
+    with suppress(SeshError):  # if the creator has died its session lives; the server sees its connection's end
         connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
-    except SeshError:
-        pass  # the creator has died; its session lives, and the server sees the end of its connection
     return server
 
 

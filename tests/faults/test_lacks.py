@@ -167,11 +167,9 @@ def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypa
     assert os.listdir(home.directory) == [".starting"]
 
 
-def test_a_zygote_that_ends_as_it_begins_is_the_creators_error_and_leaves_nothing(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_zygote_that_ends_at_once_leaves_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", home.directory)
-    monkeypatch.setattr(launch, "ZYGOTE", "pass")
+    monkeypatch.setattr(launch, "ZYGOTE", "")
     with pytest.raises(Unreachable, match="ended as it began"):
         launch.start_daemon({**SPEC, "environment": {}, "name": "work", "command": ["/bin/true"]})
     assert os.listdir(home.directory) == [".starting"]
