@@ -35,6 +35,12 @@ class Answering:
         size."""
         self._reported: Size | None = None
         """The size that was reported last."""
+        self._asked_status = 0
+        """How often this block has asked for OSC 7501."""
+
+    def begin_block(self) -> None:
+        """Note that what comes now stands in another block."""
+        self._asked_status = 0
 
     def found(self, kind: str, body: bytes, position: int) -> None:
         """Handle a finding of one of `queries.ASKING`, whose last byte stands before `position`.
@@ -73,8 +79,8 @@ class Answering:
             if client.fed():
                 client.replies.queries.ask(b"]7501", time.monotonic(), seconds=0)
         pump = self._pump
-        pump.asked_status += 1
-        full = pump.asked_status > MAX_STATUS_ANSWERS or pump.input.waiting("answers") >= MAX_ANSWERS
+        self._asked_status += 1
+        full = self._asked_status > MAX_STATUS_ANSWERS or pump.input.waiting("answers") >= MAX_ANSWERS
         if not (full or self._refuses()):
             pump.type("answers", b"\x1b]7501;?" + terminator)
 

@@ -7,11 +7,12 @@ import os
 
 from sesh import identity, paths, proc, writing
 from sesh.about import __version__
-from sesh.daemon.events import Missed
-from sesh.daemon.session import Session, shorten
-from sesh.errors import Refused
+from sesh.daemon.events import Missed, shorten
+from sesh.daemon.pty.program import is_gate
+from sesh.daemon.session import Session
+from sesh.errors import TIMED_OUT, Refused
 from sesh.moments import STEADY, stamp
-from sesh.schema import Outcome, Status
+from sesh.schema import Foreground, Outcome, Status
 from sesh.store import records
 from sesh.stored import Record
 
@@ -23,7 +24,7 @@ _identities: dict[int, Record] = {}
 
 def summary(session: Session) -> Status:
     """The session as every list shows it."""
-    facts, end = session.facts, session.end
+    facts, end = session.facts, session.life.end
     return {
         "name": session.name,
         "host": None,
@@ -35,21 +36,37 @@ def summary(session: Session) -> Status:
         "last_activity": stamp(STEADY.told(session.pump.last_activity)),
         "cwd": (proc.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
         "command": shorten(facts["command"]),
-        "title": session.title,
+        "title": session.findings.title,
         "exit_code": end.code,
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],
         "labels": facts["labels"],
-        "foreground": session.foreground(),
-        "unseen": (Missed() if session.clients else session.missed).unseen(),  # who is attached sees all of it
+        "foreground": _foreground(session),
+        "unseen": (Missed() if session.clients else session.events.missed).unseen(),  # who is attached sees all of it
         "activity": session.activity.standing().as_json(),
         "last_line": session.activity.last_line() or None,
         "id": facts["id"],
         "shell": facts["shell"] or facts["resumed"],
         "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
-        "reason": facts["reason"],
+        "reason": end.reason,
         "resume": facts["resume"],
     }
+
+
+def _foreground(session: Session) -> Foreground | None:
+    """Return the program that has the terminal: its process group, its command, and the title that it has set.
+
+    The session's own shell has none: what it writes as a title (user, host and directory) is not what runs.
+    """
+    facts, findings = session.facts, session.findings
+    shell = facts["pid"]
+    group = session.pty.foreground() if session.pty is not None and session.running else 0
+    if not group:
+        return None
+    titled = findings.title and group == findings.titled_by and not (group == shell and facts["shell"])
+    command = proc.command_of_group(group, shell)
+    shown = shorten(facts["command"] if is_gate(command) else command)
+    return {"pid": group, "command": shown, "title": findings.title if titled else None}
 
 
 def status(session: Session) -> Status:
@@ -76,22 +93,22 @@ def status(session: Session) -> Status:
 
 def outcome(session: Session) -> Outcome:
     """The program's end, for those who wait for it."""
-    end = session.end
+    end = session.life.end
     return {
         "exit_code": end.code,
         "signal": end.signal,
         "duration": round((STEADY.now() if end.at is None else end.at) - session.facts["created"], 3),
-        "timed_out": end.timed_out,
+        "timed_out": end.reason == TIMED_OUT,
         "truncated": session.log.base > 0,
         "cpu": end.cpu,
         "memory": end.memory,
-        "reason": session.facts["reason"],
+        "reason": end.reason,
     }
 
 
 def record(session: Session) -> Record:
     """The content of NAME.json. Raises OSError."""
-    facts, end = session.facts, session.end
+    facts, end = session.facts, session.life.end
     # The number of a pty that is closed may belong to another terminal of this machine a moment later.
     pty = session.pty if session.pty is not None and session.pty.descriptor >= 0 else None
     return {
@@ -117,7 +134,7 @@ def record(session: Session) -> Record:
         "exit_code": end.code,
         "signal": end.signal,
         "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
-        "reason": facts["reason"],
+        "reason": end.reason,
         "state": session.activity.standing().state if end.code is not None else None,
         "version": __version__,
         "marked": records.moment_of_writing(_identity()["boot"]),

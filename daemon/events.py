@@ -35,6 +35,8 @@ _LONG = 60.0
 """Seconds of absence of which a person is told."""
 MAX_NOTIFICATION = 160
 """Characters of a notification that are shown."""
+_MAX_COMMAND = 32 << 10
+"""Characters of a command in an event or a list."""
 
 
 class Events:
@@ -47,6 +49,7 @@ class Events:
         self._kept: dict[str, deque[Event]] = {}
         """The events by kind, the oldest first."""
         self._followers: dict[Connection, int] = {}
+        self.missed = Missed()
 
     def add(self, event: str, session: str, /, **facts: Unpack[Event]) -> None:
         """Adds an event. Strings are cut, and lose what a terminal would act upon."""
@@ -126,6 +129,16 @@ class Events:
             connection.queue(_frame(event))
             seen = event["seq"]
         return seen
+
+
+def shorten(command: list[str]) -> list[str]:
+    """Return a command as lists show it: cut to what fits into one frame."""
+    room = _MAX_COMMAND
+    for index, word in enumerate(command):
+        if len(word) > room:
+            return [*command[:index], word[:room] + "…"]
+        room -= len(word)
+    return command
 
 
 def _frame(event: Event) -> bytes:

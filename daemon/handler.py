@@ -91,7 +91,7 @@ class ClientHandler:
         since = hello.get("since") if hello.get("id") == session_id else None
         resumes = bounds.is_integer(since, 0, log.head)
         same_size = client.size[:2] == self._clients.size[:2]
-        missed = self._session.missed
+        missed = self._session.events.missed
         if missed.any and self._pump.running and not (resumes or client.creator or self._clients):
             self._model.catch_up()
             client.notice = missed.line(self._model.scrolled_since(missed.position))
@@ -125,8 +125,8 @@ class ClientHandler:
             client.typed_at = self._pump.last_activity = STEADY.now()
             # First: the program is to find the size of this terminal.
             self._clients.typed(client)
-            if self._session.runs is not None:
-                self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
+            if (runs := self._session.commands.runs) is not None:
+                runs.key_pressed()  # a command that the shell has not begun with is taken back
             if client.uncover or client.viewport is not None:
                 self._relay.uncover(client)  # the echo must not come under a line of sesh's own
         if keys is not data and client.replies.held:  # what passes as it came holds nothing back
@@ -246,7 +246,7 @@ class ClientHandler:
         self._model.mark(client.fed_up_to)
         self._clients.remove(client)
         if not self._clients:
-            self._session.left()
+            self._session.events.missed.begin(self._log.head)
         self._changed("detached", client)
 
     def _changed(self, event: str, client: Client) -> None:

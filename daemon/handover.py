@@ -8,19 +8,20 @@ from __future__ import annotations
 import time
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, TypedDict
 
 from sesh.daemon.clients.listener import Listener, ListenerState
-from sesh.daemon.phase import Phase
+from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.pty import Pty, PtyState
-from sesh.daemon.pty.pump import StdinPipe
-from sesh.daemon.session import EndState, Session
+from sesh.daemon.pty.stdin_pipe import StdinPipe
+from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Begun, History
 from sesh.moments import STEADY
 from sesh.schema import Event, RunFacts
 from sesh.stored import Facts, ModelState
 
-FORMAT = 2
+FORMAT = 3
 """The number of the record's form; a sesh refuses any other."""
 
 
@@ -57,14 +58,14 @@ class Handover(TypedDict):
     titled_by: int
     last_activity: float
     sent_at: int | None
-    end: EndState
+    end: dict[str, Any]
     phase: str
     clients: int
     departed: list[tuple[str, int, int, bool]]
     missed: dict[str, Any]
     events: tuple[int, list[Event]]
-    history: tuple[int, list[tuple[RunFacts, str]], list[list[Any]]] | None
-    marks: tuple[Begun | None, int | None] | None
+    history: tuple[int, list[tuple[RunFacts, str]], list[list[Any]]]
+    marks: tuple[Begun | None, int | None]
     activity: dict[str, Any]
     texts: list[tuple[str, str]]
     faults: list[str]
@@ -80,7 +81,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
     pump = session.pump
     for client in session.clients.all:
         session.model.mark(client.fed_up_to)  # its terminal goes on from there
-    left, history, marks = session.timers.remaining("timeout"), session.history, session.marks
+    left, commands = session.timers.remaining("timeout"), session.commands
     last, events = session.events.dump()
     return {
         "format": FORMAT,
@@ -92,18 +93,18 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
         "input": _text(b"".join(bytes(data) for _, data, _ in pump.input.units())),
         "scanner": _text(pump.scanner.carry),
         "seen": session.relay.seen,
-        "title": session.title,
-        "titled_by": session.titled_by,
+        "title": session.findings.title,
+        "titled_by": session.findings.titled_by,
         "last_activity": pump.last_activity,
         "sent_at": pump.sent_at,
-        "end": session.end.dump(),
+        "end": asdict(session.life.end),
         "phase": session.life.phase.value,
         "clients": session.clients.last_number,
         "departed": [(token, *fed) for token, fed in session.clients.places().items()],
-        "missed": vars(session.missed),
+        "missed": vars(session.events.missed),
         "events": (last, events),
-        "history": _history(history) if history is not None else None,
-        "marks": (marks.begun, marks.number) if marks is not None else None,
+        "history": _history(commands.history),
+        "marks": (commands.marks.begun, commands.marks.number),
         "activity": session.activity.dump(),
         "texts": list(texts.items()),
         "faults": session.faults.lines(),
@@ -129,20 +130,18 @@ def session_of(state: Handover, *, with_descriptors: bool = True) -> Session:
     session = Session(facts, (columns, rows, width, height), pty)
     session.log.restore(state["log"][0], a2b_base64(state["log"][1]))
     session.model.restore(state["model"])
-    session.restore_end(state["end"])
+    session.life.end = ProgramEnd(**state["end"])
     session.life.become(Phase(state["phase"]))
-    session.relay.seen, session.title, session.titled_by = state["seen"], state["title"], state["titled_by"]
+    session.relay.seen = state["seen"]
+    session.findings.title, session.findings.titled_by = state["title"], state["titled_by"]
     _restore_pump(session, state, with_descriptors=with_descriptors)
     session.clients.last_number = state["clients"]
     session.clients.departed.update((token, (number, at, raw)) for token, number, at, raw in state["departed"])
-    vars(session.missed).update(state["missed"])
+    vars(session.events.missed).update(state["missed"])
     session.events.restore(*state["events"])
-    if state["history"] is not None:
-        count, entries, answers = state["history"]
-        outputs = [(entry, a2b_base64(output)) for entry, output in entries]
-        session.get_history().restore(count, outputs, answers)
-    if state["marks"] is not None:
-        session.get_marks().begun, session.get_marks().number = state["marks"]
+    count, entries, answers = state["history"]
+    session.commands.history.restore(count, [(entry, a2b_base64(output)) for entry, output in entries], answers)
+    session.commands.marks.begun, session.commands.marks.number = state["marks"]
     session.activity.restore(state["activity"])
     session.faults.restore(state["faults"])
     session.hook.running.update(state["hooks"])
@@ -156,10 +155,10 @@ def _restore_pump(session: Session, state: Handover, *, with_descriptors: bool) 
     if state["input"]:
         pump.input.add("handover", a2b_base64(state["input"]))
     if stdin is not None and with_descriptors:
-        pipe = StdinPipe(stdin["descriptor"])
+        pipe = pump.stdin = StdinPipe(stdin["descriptor"], session.loop)
         pipe.received, pipe.ends = stdin["received"], stdin["ends"]
         pipe.waiting = memoryview(a2b_base64(stdin["waiting"]))
-        pump.feed(pipe)
+        pipe.watch()
 
 
 def descriptors(state: Handover) -> list[int]:

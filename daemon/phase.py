@@ -1,9 +1,16 @@
-"""The phase of a session: the one place that knows whether its program has ended, and what becomes of the session."""
+"""The phase of a session, and the program's end: the one place that knows whether the program has ended, and how."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
+from resource import struct_rusage
+
+from sesh import platform
+from sesh.errors import SIGNAL_BASE
+from sesh.moments import STEADY
 
 
 class Phase(Enum):
@@ -13,36 +20,73 @@ class Phase(Enum):
     """The program runs."""
     ENDING = "ending"
     """Each process of the session is being ended, as somebody asked for that."""
+    ENDED = "ended"
+    """The program has ended; its last output is still being drawn for those who read it later."""
     KEPT = "kept"
-    """The program has ended; the session stays readable under its name."""
+    """The session stays readable under its name."""
     LEFT = "left"
     """The program ended while nobody was attached: the files stay when the daemon is gone."""
     REMOVED = "removed"
-    """The program has ended, and the files are removed; the daemon goes once its peers know."""
+    """The files are removed; the daemon goes once its peers know."""
     ABANDONED = "abandoned"
     """The machine shuts down: the daemon goes, and the session is there to be restored."""
 
 
+@dataclass(frozen=True)
+class ProgramEnd:
+    """How the program ended: at which moment, why, with processor seconds and bytes of memory; None for unknown.
+
+    `by_request`: a person ended it, by `--kill` or Ctrl-C, which is no failure.
+    """
+
+    code: int | None = None
+    signal: int | None = None
+    at: float | None = None
+    reason: str | None = None
+    cpu: float | None = None
+    memory: int | None = None
+    by_request: bool = False
+
+    @classmethod
+    def of(cls, status: int, usage: struct_rusage | None) -> ProgramEnd:
+        """Return the end just now, by the kernel's wait status, and what the program used."""
+        code, number = os.waitstatus_to_exitcode(status), None
+        if code < 0:
+            number, code = -code, SIGNAL_BASE - code
+        if usage is None:
+            return cls(code, number, STEADY.now())
+        cpu, memory = round(usage.ru_utime + usage.ru_stime, 3), usage.ru_maxrss * (1024 if platform.LINUX else 1)
+        return cls(code, number, STEADY.now(), cpu=cpu, memory=memory)
+
+
 class Life:
-    """The phase of one session, and those who are told of the program's end."""
+    """The phase of one session, why its end was asked for, how it came, and those who want to know of it."""
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
-        self._told: list[Callable[[], object]] = []
+        self.asked_by = ""
+        """The reason of an end that was asked for, in a word; empty if nobody asked."""
+        self.end = ProgramEnd()
+        self._listeners: list[Callable[[], object]] = []
 
     @property
     def running(self) -> bool:
         """True until the program has ended."""
         return self.phase in (Phase.RUNNING, Phase.ENDING)
 
+    @property
+    def named(self) -> bool:
+        """True while the session has its name: it runs, or is readable."""
+        return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
+
     def on_end(self, call: Callable[[], object]) -> None:
         """Call `call` when the program has ended."""
-        self._told.append(call)
+        self._listeners.append(call)
 
     def become(self, phase: Phase) -> None:
-        """Set the phase; tell everybody who has asked if the program has ended with it."""
+        """Set the phase; call all listeners if the program has ended with it."""
         ended = self.running
         self.phase = phase
         if ended and not self.running:
-            for call in self._told:
+            for call in self._listeners:
                 call()

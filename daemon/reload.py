@@ -85,7 +85,7 @@ class _Reload:
         self._execute()
 
     def _check_free(self) -> None:
-        session, runs = self._server.session, self._server.session.runs
+        session, runs = self._server.session, self._server.session.commands.runs
         if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
             raise busy(self._server, "is ending")
         if runs is not None and runs.every():
@@ -189,9 +189,8 @@ def take_over(memory: int, asker: Asker) -> None:
     server = Server(session, listener, None, begin)
     server.requests.typing.outcomes.update(state["texts"])
     if session.pump.stdin is not None:
-        session.timers.set("stdin", FEEDER_RETURNS, session.pump.close_stdin)
-    if session.running:
-        session.timers.set("checkpoint", 0, session.output_settled)
+        session.timers.set("stdin", FEEDER_RETURNS, session.pump.stdin.close)
+    server.files.checkpoint_soon(0)
     proc.set_process_title(f"{PROGRAM}: {session.name}")
     writing.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")

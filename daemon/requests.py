@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from sesh import bounds, names
 from sesh.about import __version__
 from sesh.daemon.clients.connection import FOREIGN, Connection
-from sesh.daemon.ending import Ending, SessionFiles
+from sesh.daemon.ending import Ending
+from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
@@ -17,6 +18,7 @@ from sesh.daemon.typing import Typing
 from sesh.daemon.verbs.changing import Changing, Reload
 from sesh.daemon.verbs.following import Following
 from sesh.daemon.verbs.reading import Reading
+from sesh.daemon.waits import Waits
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.moments import uptime
 
@@ -49,10 +51,13 @@ class Requests:
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
         self.session, self._handler, self.typing = session, handler, Typing(session)
+        self.waits = Waits(session.pump, session.timers, session.activity, session.commands.runs_command)
+        session.topics.stirred.subscribe(self.waits.stirred)
+        session.topics.looked.subscribe(self.waits.looked)
         changing = Changing(session, handler, ending, files, reload)
         self._functions: dict[str, Callable[[Request], None]] = {
             verb: getattr(part, verb)
-            for part in (Reading(session), changing, self.typing, Following(session))
+            for part in (Reading(session), changing, self.typing, Following(session, self.waits))
             for verb in part.VERBS
         }
         self._deferred: list[_Deferred] = []

@@ -12,13 +12,14 @@ from functools import partial
 from sesh import protocol, system
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.ending import Ending, SessionFiles
+from sesh.daemon.ending import Ending
+from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
-from sesh.errors import TERMINATED, ProtocolError, Refused, SeshError
+from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
 from sesh.loop.loop import READ, WRITE
 from sesh.moments import STEADY
 from sesh.store import results
@@ -58,8 +59,7 @@ class Server:
         self.files = SessionFiles(session, listener, self._listen)
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
-        self.requests = Requests(session, self.handler, self.ending, self.files, self.reload)
-        self._reload = reload
+        self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
         self._stirred: dict[Connection, None] = {}
         """Connections with bytes to send, or to be closed, at the end of the turn."""
         if creator is not None:
@@ -70,13 +70,16 @@ class Server:
                 session.pump.stdin.feeder = connection
 
     def run(self) -> None:
-        """Runs until nothing is left to do. `begin` comes before."""
-        while not self.over:
+        """Run until nothing is left to do. `begin` comes before."""
+        session = self.session
+        while session.life.phase != Phase.ABANDONED:
             self._loop.turn()
-            if not self.session.running:
-                self.session.faults.guard(self.ending.tell, "the ending")
-        if self.session.life.phase != Phase.ABANDONED:
-            results.sync(self.session.facts["id"])
+            if session.running:
+                continue
+            session.faults.guard(self.ending.tell, "the ending")
+            if not self.requests.pending and self.ending.close_finished():
+                results.sync(session.facts["id"])
+                return
 
     def begin(self) -> None:
         """Sets signals and a job's deadline up; called before the first turn."""
@@ -88,42 +91,35 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts["deadline"]
         if deadline is not None and self.session.running:
-            self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), self.ending.time_out)
+            end = partial(self.ending.begin, keep=True, reason=TIMED_OUT)
+            self.session.timers.set("timeout", max(0.0, deadline - STEADY.now()), end)
         self._loop.watch(self._wakeup, READ, lambda _: self._signalled(os.read(self._wakeup, 4096)))
         self._listen()
         self.session.pace()
         self.ending.child_ended()  # it may have ended before there was a handler
-
-    @property
-    def over(self) -> bool:
-        """True if nothing is left to do. Asking closes connections that are done (`Ending.close_finished`)."""
-        ended = not self.session.running and not self.requests.pending and self.ending.close_finished()
-        return ended or self.session.life.phase == Phase.ABANDONED
-
-    @property
-    def named(self) -> bool:
-        """True if the session still has its name: it runs, or is kept."""
-        return self.session.life.phase in (Phase.RUNNING, Phase.ENDING, Phase.KEPT) or self.ending.late
 
     # -- signals
 
     def _signalled(self, numbers: bytes) -> None:
         session = self.session
         if signal.SIGTERM in numbers:
-            phase = session.life.phase
-            if session.facts["persist"] and (phase == Phase.KEPT or (session.running and system.shutting_down())):
-                # Left behind, to be read, and started again later; one that ran is lost.
-                session.faults.guard(lambda: session.get_checkpointer().write_last(), "the checkpoint")
-                session.life.become(Phase.ABANDONED)
-            elif self.ending.late and phase == Phase.LEFT:
-                self.ending.leave()
-            else:
-                self.ending.begin(reason=TERMINATED)
+            self._terminate()
         if signal.SIGCHLD in numbers:
             self.ending.child_ended()
             session.hook.reap()
-        if signal.SIGUSR1 in numbers and self.named:
+        if signal.SIGUSR1 in numbers and session.life.named:
             self.files.restore()
+
+    def _terminate(self) -> None:
+        """Leave the session behind, to be read, or started again, if the machine goes down; else end it."""
+        session, life = self.session, self.session.life
+        if life.phase == Phase.ENDED:
+            self.ending.settle()  # what its emulator has drawn so far
+        if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and system.shutting_down())):
+            self.files.write_last_checkpoint()
+            life.become(Phase.ABANDONED)
+        elif life.phase != Phase.LEFT:
+            self.ending.begin(reason=TERMINATED)
 
     # -- connections
 
@@ -134,7 +130,7 @@ class Server:
         )
         descriptor = self.listener.socket.fileno()
         if descriptor >= 0:
-            self._loop.watch(descriptor, READ if self.named and not crowded else 0, self._accept)
+            self._loop.watch(descriptor, READ if self.session.life.named and not crowded else 0, self._accept)
 
     def _idlest(self) -> Connection | None:
         """The oldest connection without a HELLO, else the oldest idle one."""
@@ -288,7 +284,7 @@ class Server:
             session.timers.clear((timer, connection.descriptor))
         session.events.forget(connection)
         if stdin is not None and stdin.feeder is connection:
-            session.timers.set("stdin", stdin.linger, session.pump.close_stdin)
+            session.timers.set("stdin", stdin.linger, stdin.close)
         if connection.client is not None:
             self.handler.forget(connection.client)
         if connection.reader is not None and connection.reader in session.relay.followers:
@@ -307,7 +303,3 @@ class Server:
             if connection is not asker:
                 connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()
-
-    def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None:
-        """Goes on as another sesh. Raises Busy, Refused."""
-        self._reload(self, connection, number, python, path)

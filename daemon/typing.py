@@ -14,9 +14,10 @@ from sesh.daemon.activity.rules import Why
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
+from sesh.daemon.pty.program import is_gate
 from sesh.daemon.pty.pump import LIMIT
 from sesh.daemon.request import Request
-from sesh.daemon.session import Session, is_gate
+from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import Answer
@@ -194,7 +195,7 @@ class Typing:
         pty = session.pty
         runs = pty is not None and reads.runs(text.reader[0], pty.pid)
         step = delivery.look(time.monotonic(), pump.unread, self._screen(), runs=runs)
-        text.disturbed = text.disturbed or pump.attended_at > text.began_at
+        text.disturbed = text.disturbed or pump.typed_line.attended_at > text.began_at
         if pump.running and not text.disturbed and step in (Step.TYPE, Step.LOOK):
             if step is Step.TYPE:
                 pump.type("text", delivery.take(time.monotonic()))

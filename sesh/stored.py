@@ -50,8 +50,8 @@ class Facts(TypedDict):
     """A daemon's facts of its session beside the program's state; `created` and `deadline`: seconds since 1970.
 
     `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
-    `scrollback`: the lines that are kept of what scrolled off. `reason`: that of `Outcome`. `resume`: the command by
-    which it is started again; `resumed`: it was, in the place of a shell; `env`: names of `--env`.
+    `scrollback`: the lines that are kept of what scrolled off. `resume`: the command by which it is started again;
+    `resumed`: it was, in the place of a shell; `env`: names of `--env`.
     """
 
     name: str
@@ -68,7 +68,6 @@ class Facts(TypedDict):
     scrollback: int
     deadline: float | None
     pid: int
-    reason: str | None
     resume: list[str] | None
     resumed: bool
     env: list[str]

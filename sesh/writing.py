@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from sesh.errors import Refused, TimedOut
 from sesh.identity import start_time
-from sesh.paths import OWN, PRIVATE, check_safe_path, directory, trusted
+from sesh.paths import OWN, PRIVATE, check_safe_path, directory, lacks_descriptors, trusted
 
-_LOCK = ".lock"
+LOCK, STARTING = ".lock", ".starting"
 SETTLED = 600.0
 """Seconds after which a temporary file is left over, even one of another machine's process."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
@@ -53,13 +53,13 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
 
 
 class locked:  # noqa: N801
-    """Holds the lock of the directory of sessions: a session's files are made, renamed and removed under it.
+    """Holds a lock in the directory of sessions: `LOCK` to change a session's files, `STARTING` to begin a zygote.
 
     `patience`: the seconds after which TimedOut is raised, None to wait for as long as it takes.
     """
 
-    def __init__(self, folder: str, patience: float | None = None) -> None:
-        self._path = os.path.join(folder, _LOCK)
+    def __init__(self, folder: str, entry: str = LOCK, *, patience: float | None = None) -> None:
+        self._path = os.path.join(folder, entry)
         self._until = None if patience is None else time.monotonic() + patience
         self._descriptor = -1
 
@@ -138,6 +138,16 @@ def remedy(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
         return "free some space there, or set SESH_DIR to another directory"
     return ""
+
+
+def refusal(error: OSError) -> Refused:
+    """Return the error for a session that could not be set up because of a system call."""
+    hint = remedy(error)
+    # An error of a write to a descriptor names no file: the file is in the directory of sessions.
+    path = error.filename if isinstance(error.filename, str) else directory() if hint else ""
+    if lacks_descriptors(error):
+        hint = "raise the limit: ulimit -n 1024"
+    return Refused(f"cannot set up the session: {path}{': ' if path else ''}{error.strerror or error}", hint=hint)
 
 
 class masked:  # noqa: N801

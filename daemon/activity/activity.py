@@ -211,7 +211,7 @@ class Activity:
     @property
     def at_prompt_since_typed(self) -> bool:
         """True if a shell was seen at its prompt, and nobody has typed since."""
-        return self._kept.standing.why == Why.PROMPT and self._looked_at > self._pump.typed_at
+        return self._kept.standing.why == Why.PROMPT and self._looked_at > self._pump.typed_line.typed_at
 
     @property
     def shell_reads(self) -> bool:

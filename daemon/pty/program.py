@@ -19,6 +19,8 @@ from sesh import platform, system
 from sesh.errors import CannotStart, ExitCode, Refused, limit_hint, no_process
 from sesh.names import printable
 
+GATE = 'IFS= read -r _ && exec "$@"'
+"""What a shell does in the place of a command that begins only after Enter."""
 _SHELL = frozenset(" \t\n|&;<>()$`\\\"'*?[]{}!=")
 """Characters that a shell reads as its own, and names of programs hardly have."""
 _BUILTINS = frozenset((
@@ -107,6 +109,11 @@ class Program:
         if step == _EXECUTE:
             return cannot_start(self.words, self.path, number)
         return Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
+
+
+def is_gate(command: list[str]) -> bool:
+    """Tell whether this is what runs in the place of a command that begins only after Enter."""
+    return command[1:3] == ["-c", GATE]
 
 
 def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) -> None:

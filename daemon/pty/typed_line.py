@@ -36,10 +36,10 @@ class Effect(Enum):
 class TypedLine:
     """The line before the cursor, as far as keys tell: one flag, and when a person typed last."""
 
-    __slots__ = ("begun", "group", "person_at", "raw")
-
     def __init__(self) -> None:
         self.begun = False
+        self.typed_at = self.attended_at = 0.0
+        """Times (monotonic) at which anybody, and an attached person, typed last."""
         self.person_at = 0.0
         """Time (monotonic) at which an attached person typed last without an Enter since; 0 if none did."""
         self.group: int | None = None
@@ -49,6 +49,8 @@ class TypedLine:
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         """Note typed keys. `attended`: by an attached person."""
+        self.typed_at = time.monotonic()
+        self.attended_at = self.typed_at if attended else self.attended_at
         group, raw = pty.reader() if pty is not None else (0, False)
         if self.raw and (group, raw) != (self.group, self.raw):
             self.begun, self.person_at = False, 0.0  # another program's line
@@ -57,7 +59,7 @@ class TypedLine:
             does = effect(token)
             if does is Effect.WRITES:
                 self.begun = True
-                self.person_at = time.monotonic() if attended else self.person_at
+                self.person_at = self.typed_at if attended else self.person_at
             elif does is Effect.ENDS:
                 self.begun, self.person_at = False, 0.0
 

@@ -36,10 +36,8 @@ def zygote_path(*, scoped: bool) -> str:
         *(identity.content(f"/proc/self/{name}") for name in _FILES),
         *(scoped or identity.content("/proc/self/cgroup"), system.oom_class(), identity.stat_of("self")[_PRIORITIES]),
     ]
-    try:
+    if os.path.isdir("/proc/self/ns"):
         facts += [os.readlink(f"/proc/self/ns/{name}") for name in sorted(os.listdir("/proc/self/ns"))]
-    except OSError:
-        pass  # as on macOS
     key = hashlib.sha256(repr(facts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return os.path.join(paths.directory(), f".zygote.{key}")
 

@@ -1,8 +1,7 @@
 """A daemon's process from its first instruction: start the program, report to the creator, serve the session.
 
-In the spec, an empty `directory` is the creator's, a `command` of None the user's shell, an `id` of None a new one;
-`columns` to `height` are 0 without a terminal; `timeout` (seconds) is a job's; with `stdin` the job reads what its
-creator sends; with `persist` the daemon writes checkpoints.
+In the spec, a `command` of None is the user's shell, an `id` of None a new one; `columns` to `height` are 0 without a
+terminal; `timeout` (seconds) is a job's; with `stdin` the job reads what its creator sends.
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from errno import EACCES, ENOENT
 
 from sesh import bounds, log, paths, proc, programs, protocol, wire, writing
 from sesh.about import PROGRAM
+from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
-from sesh.daemon.pty.program import Program, cannot_start
+from sesh.daemon.pty.program import GATE, Program, cannot_start
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import StdinPipe
-from sesh.daemon.reload import begin
+from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
-from sesh.daemon.session import GATE, Session
+from sesh.daemon.session import Session
 from sesh.daemon.spawn.environment import environment, find_program, shell_words
-from sesh.daemon.spawn.launch import refusal
 from sesh.errors import InternalError, Interrupted, SeshError
 from sesh.moments import STEADY
 from sesh.schema import LaunchSpec
@@ -40,7 +39,7 @@ _SPEC_TIMEOUT = 10.0
 
 
 def run_daemon(creator: socket.socket) -> None:
-    """Become the daemon of the session that `creator` asks for, in a fork of the zygote; never returns.
+    """Become the daemon of the session that `creator` asks for, in a fork of the zygote; never return.
 
     It leads a session of its own, so that the scheduler weighs each daemon by itself (autogroups, sched(7)). Terminals
     are opened with O_NOCTTY by a daemon: another one would become its controlling terminal.
@@ -48,18 +47,7 @@ def run_daemon(creator: socket.socket) -> None:
     try:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would discard the program's wait status
-        connection = wire.Connection(creator.fileno(), creator.fileno())
-        spec = _receive_spec(connection)
-        _settle(spec)
-        try:
-            server = _set_up(spec, creator, connection)
-        except Exception as error:
-            failure = refusal(error) if isinstance(error, OSError) else error
-            if not isinstance(failure, SeshError):
-                log.write_error("daemon", error)
-                failure = InternalError(f"cannot set up the session: {error}")
-            connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "error": failure.facts()}))
-            os._exit(1)
+        server = _start(creator)
         server.begin()
         server.run()
         os._exit(0)
@@ -67,6 +55,27 @@ def run_daemon(creator: socket.socket) -> None:
         log.write_error("daemon", error)
     finally:
         os._exit(1)
+
+
+def _start(creator: socket.socket) -> Server:
+    """Start the session that the creator asks for, and answer. After an error, which is the answer, end."""
+    connection = wire.Connection(creator.fileno(), creator.fileno())
+    spec = _receive_spec(connection)
+    _take_over(spec["environment"])
+    proc.set_process_title(f"{PROGRAM}: {spec['name']}")
+    writing.hold_package()
+    try:
+        server = _set_up(spec, creator, connection)
+    except Exception as error:
+        failure = writing.refusal(error) if isinstance(error, OSError) else error
+        if not isinstance(failure, SeshError):
+            log.write_error("daemon", error)
+            failure = InternalError(f"cannot set up the session: {error}")
+        connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "error": failure.facts()}))
+        os._exit(1)
+    with suppress(SeshError):  # if the creator has died its session lives; the server sees its connection's end
+        connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
+    return server
 
 
 def _receive_spec(connection: wire.Connection) -> LaunchSpec:
@@ -81,18 +90,18 @@ def _receive_spec(connection: wire.Connection) -> LaunchSpec:
             return spec
 
 
-def _settle(spec: LaunchSpec) -> None:
-    """Take over the creator's environment, which the user's hooks see, and the session's name for `ps`."""
-    directory = paths.directory()
-    os.environ.clear()
-    os.environ.update(spec["environment"])
-    os.environ["SESH_DIR"] = directory
-    proc.set_process_title(f"{PROGRAM}: {spec['name']}")
-    writing.hold_package()
+def _take_over(environment: Mapping[str, str]) -> None:
+    """Take over the creator's environment, which hooks see; only what differs is set, as it is a copy of memory."""
+    wanted = {**environment, "SESH_DIR": paths.directory()}
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:
-    """Claim the name, write the record, start the program, and tell the creator that the session is there.
+    """Claim the name, write the record, start the program.
 
     All that can fail comes before the program: one that runs without its session would be in no list. Raises SeshError,
     OSError; Interrupted, and has changed nothing, if the creator has gone.
@@ -104,7 +113,7 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
             write_record(session)
             if agent := spec["environment"].get("SSH_AUTH_SOCK"):  # the program may ask the agent at once
                 records.link_agent(session.facts["id"], agent)
-            server = Server(session, listener, creator, begin)
+            server = Server(session, listener, creator, reload.begin)
             session.begin(Pty.spawn(program))
         finally:
             if program.stdin >= 0:
@@ -113,12 +122,8 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
         listener.release()
         raise
     session.faults.guard(lambda: write_record(session), "the record")
-    if spec.get("before") and session.facts["persist"]:  # what the checkpoint had must outlive this daemon too
-        session.faults.guard(session.get_checkpointer().write_last, "the checkpoint")
-    try:
-        connection.send(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
-    except SeshError:
-        pass  # the creator has died; its session lives, and the server sees the end of its connection
+    if spec.get("before"):  # what the checkpoint had must outlive this daemon too
+        server.files.write_last_checkpoint()
     return server
 
 
@@ -144,16 +149,16 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):
-        session.get_history().restore(max(run["n"] for run in earlier), [(run, b"") for run in earlier])
+        session.commands.history.restore(max(run["n"] for run in earlier), [(run, b"") for run in earlier])
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     if outbound >= 0:
-        session.pump.stdin = StdinPipe(outbound)
+        session.pump.stdin = StdinPipe(outbound, session.loop)
     return session, Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound)
 
 
 def _facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
     """Return the facts of a session that begins now."""
-    created, limit = STEADY.now(), spec.get("timeout")
+    created, limit, own_shell = STEADY.now(), spec.get("timeout"), not spec.get("command")
     return {
         "name": spec["name"],
         "id": session_id,
@@ -163,21 +168,20 @@ def _facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
         "labels": dict(spec.get("labels") or {}),
         "keep": bool(spec.get("keep")),
         "job": bool(spec.get("job")),
-        "shell": not spec.get("command") and not spec.get("resumes"),
+        "shell": own_shell and not spec.get("resumes"),
         "resume": spec.get("resume"),
         "env": [*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
-        "resumed": not spec.get("command") and spec.get("resumes") is True,
+        "resumed": own_shell and spec.get("resumes") is True,
         "persist": spec.get("persist") is True,
         "outlive": spec.get("outlive"),
         "scrollback": bounds.clamped(spec.get("scrollback"), 0, bounds.MOST_SCROLLBACK, bounds.SCROLLBACK),
         "deadline": created + limit if limit is not None else None,
         "pid": 0,
-        "reason": None,
     }
 
 
 def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
-    """The path of the program, its argv, and the command for the record. Raises CannotStart."""
+    """Return the path of the program, its argv, and the command for the record. Raises CannotStart."""
     command = spec.get("command")
     shell = programs.shell(spec["environment"])
     own, command = list(command or [shell]), spec.get("resume") if spec.get("resumes") else command

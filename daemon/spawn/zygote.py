@@ -14,7 +14,6 @@ import socket
 from contextlib import suppress
 
 from sesh import about, errors, log, paths, platform, proc, protocol, system, writing
-from sesh.daemon.spawn.launch import NEW
 from sesh.daemon.spawn.main import HELD, run_daemon
 
 IDLE = 60.0
@@ -22,15 +21,13 @@ IDLE = 60.0
 
 
 def run(listening: int, path: str) -> None:
-    """Become the zygote whose socket has this descriptor and path; never returns."""
+    """Become the zygote whose socket has this descriptor and path; never return."""
     try:
         if os.fork():
             os._exit(0)  # whoever started this process waits for its end, and not for the zygote's
-        _settle()
-        opened = socket.socket(fileno=listening)
+        opened, mark = socket.socket(fileno=listening), os.lstat(path).st_ino
         opened.setblocking(False)
-        mark = os.lstat(path + NEW).st_ino
-        os.rename(path + NEW, path)  # from now on it answers at once
+        _settle()
         try:
             _serve(opened, IDLE)
         finally:
@@ -91,6 +88,6 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
 
 def _remove(path: str, mark: int) -> None:
     """Remove the zygote's socket, unless another one's has taken its place."""
-    with suppress(OSError, errors.Refused), writing.locked(paths.directory()):
+    with suppress(OSError, errors.Refused), writing.locked(paths.directory(), writing.STARTING):
         if os.lstat(path).st_ino == mark:
             os.unlink(path)

@@ -9,7 +9,8 @@ from sesh.about import CALLED
 from sesh.daemon import description
 from sesh.daemon.activity.own_word import By
 from sesh.daemon.clients.connection import Connection
-from sesh.daemon.ending import Ending, SessionFiles
+from sesh.daemon.ending import Ending
+from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
@@ -137,7 +138,6 @@ class Changing:
             request.respond(received=stdin.received, open=False)
             return
         stdin.take(request.connection, request.number, offset, request.data, ends=request.flag("ends"))
-        session.pump.feed(stdin)
 
     def reload(self, request: Request) -> None:
         """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""

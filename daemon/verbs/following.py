@@ -6,7 +6,7 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
-from sesh.daemon.waits import Sought
+from sesh.daemon.waits import Sought, Waits
 from sesh.errors import Refused, UsageError
 
 MAX_WAITS = 16
@@ -18,8 +18,8 @@ class Following:
 
     VERBS = ("wait", "events", "run", "run_interrupt")
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, waits: Waits) -> None:
+        self._session, self._waits = session, waits
 
     def wait(self, request: Request) -> None:
         """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
@@ -33,7 +33,7 @@ class Following:
             session.relay.followers.append(connection.reader)
             connection.feed(session.log)
         if wanted["prompt"] or wanted["waiting"] or wanted["idle"] is not None or timeout is not None:
-            session.get_waits().add(connection, request.number, wanted, timeout)
+            self._waits.add(connection, request.number, wanted, timeout)
 
     def events(self, request: Request) -> None:
         """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
@@ -52,11 +52,12 @@ class Following:
         wait, key = request.words.get("wait") is not False, request.text("key")
         timeout, since = request.seconds("timeout"), request.integer("since")
         asked = Run(command, request.connection, request.number, wait=wait, key=key, sent=since if wait else None)
-        session.get_runs().add(asked, timeout)
+        session.commands.get_runs().add(asked, timeout)
 
     def run_interrupt(self, request: Request) -> None:
         """Interrupts the commands that this connection waits for."""
-        if self._session.runs is not None and self._session.runs.interrupt(request.connection):
+        runs = self._session.commands.runs
+        if runs is not None and runs.interrupt(request.connection):
             self._session.activity.interrupted()
         request.respond()
 
@@ -66,7 +67,8 @@ def sought(session: Session, request: Request) -> Sought:
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at
-    run, stale = session.runs.active if session.runs is not None else None, None
+    runs = session.commands.runs
+    run, stale = runs.active if runs is not None else None, None
     if request.flag("anew") and (run is None or run.connection is request.connection) and session.activity.waits:
         stale = session.activity.standing().since
     return {

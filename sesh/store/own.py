@@ -20,10 +20,10 @@ PROCESS = re.compile(r"\.(?:terminal|crash)\.(\d+)")
 """Files of a process, by its pid."""
 CONNECTION = re.compile(rf"{_HASH}(?:\.(?:agent|lock|login|failed|\w{{16}}))?")
 """Sockets of shared connections, those that ssh has not finished, and what lies beside them."""
-ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}(?:\.new)?")
+ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
 """The socket of a zygote."""
 SESSIONS = re.compile(
-    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|told|recent|entering|decline-1)"
+    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|told|recent|entering|decline-1)"
     rf"|\.results/{_ID}\.(?:json|out)|\.control/(?:{CONNECTION.pattern})"
 )
 """The files below the directory of sessions, but for records and unfinished ones."""

@@ -177,7 +177,7 @@ class Daemons:
 
     def litter(self) -> list[str]:
         """What lies in the directory of sessions, the lock and the kept results apart."""
-        return sorted(set(os.listdir(self.home.directory)) - {".lock", ".results"})
+        return sorted(set(os.listdir(self.home.directory)) - {".lock", ".starting", ".results"})
 
     def alive(self, name: str) -> bool:
         """Whether the session answers, at once."""

@@ -267,7 +267,7 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
     if step in ("claimed", "started"):
         wait_until(lambda: all(lines(home, f"ran-{verb}") == 1 for verb in told), what="commands of what had begun")
         for verb, (code, said) in told.items():
-            assert gone or (code, "began to start it" in said) == (1 if verb == "open" else 255, True), (verb, said)
+            assert gone or (code, "may have started it" in said) == (1 if verb == "open" else 255, True), (verb, said)
         return
     wait_until(lambda: not home.processes(), what="the end of the newborns")
     assert home.names() == []
@@ -289,9 +289,9 @@ def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
     wait_until(lambda: len(stopped(home)) == 1, what="it stops as it begins")
     os.unlink(stop)
     second = home.start("--open", "second", "--", "sleep", "100")
-    for creator, said in ((first, "began to start it"), (second, "nothing was started")):
+    for creator in (first, second):
         code, error = ended(creator)
-        assert (code, said in error) == (1, True), error
+        assert (code, "may have started it" in error) == (1, True), error
     go_on(home)
     wait_until(lambda: home.names() and len(home.processes()) == 2, what="one daemon with its program")
     assert home.names() == ["first"]

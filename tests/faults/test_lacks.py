@@ -18,7 +18,7 @@ import pytest
 
 from sesh import paths
 from sesh.daemon.spawn import launch, main
-from sesh.errors import Refused
+from sesh.errors import Refused, Unreachable
 from sesh.store import records
 from tests.faults.daemons import SPEC, Daemons, gone
 from tests.support import Home, wait_until
@@ -164,7 +164,15 @@ def test_without_a_process_for_the_daemon_the_error_says_so(home: Home, monkeypa
     monkeypatch.setattr(subprocess, "Popen", fail)
     with pytest.raises(Refused, match="cannot start a process: Resource temporarily unavailable; end some processes"):
         launch.start_daemon({**SPEC, "environment": {}, "name": "work", "command": ["/bin/true"]})
-    assert os.listdir(home.directory) == [".lock"]
+    assert os.listdir(home.directory) == [".starting"]
+
+
+def test_a_zygote_that_ends_at_once_leaves_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    monkeypatch.setattr(launch, "ZYGOTE", "")
+    with pytest.raises(Unreachable, match="ended as it began"):
+        launch.start_daemon({**SPEC, "environment": {}, "name": "work", "command": ["/bin/true"]})
+    assert os.listdir(home.directory) == [".starting"]
 
 
 def test_a_newborn_daemon_outlives_hangup_and_interrupt_at_every_step(

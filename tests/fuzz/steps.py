@@ -16,6 +16,8 @@ from unittest import mock
 
 from sesh.daemon import description
 from sesh.daemon.activity.hook import Hook
+from sesh.daemon.files import checkpoint_header
+from sesh.daemon.screen.checkpoint import Checkpointer
 from sesh.daemon.session import Session
 from sesh.vt.render.export import export
 from sesh.vt.render.replay import replay
@@ -50,6 +52,9 @@ def check(case: bytes) -> float:
     columns, rows = (max(1, side) for side in script.size)
     session = Session(daemon_facts(persist=True, scrollback=script.bounds[0]), (columns, rows, 0, 0), None)
     view, model = Viewport(20, 5), session.model
+    checkpointer = Checkpointer(
+        session.facts["id"], session.log, model, session.timers, lambda: checkpoint_header(session)
+    )
     gc.disable()  # it would count for whichever call it comes in
     try:
         for step in script.steps:
@@ -65,7 +70,7 @@ def check(case: bytes) -> float:
         for look in (lambda: replay(model.emulator), lambda: export(model.emulator, "json")):
             clock.call(look)
         clock.call(lambda: description.summary(session))
-        clock.call(session.output_settled)
+        clock.call(checkpointer.write_if_due)
         while session.timers.remaining("checkpoint") == 0:
             clock.call(session.timers.run)
     finally:
@@ -78,7 +83,7 @@ def check(case: bytes) -> float:
 
 @contextmanager
 def _opened() -> Iterator[Check]:
-    with own_home(), mock.patch.object(Hook, "tell"):
+    with own_home(), mock.patch.object(Hook, "start"):
         yield check
 
 

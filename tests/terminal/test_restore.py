@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sesh import identity, proc, wire
-from sesh.daemon.pty import pump
+from sesh.daemon import files
 from sesh.daemon.screen import checkpoint
 from sesh.errors import Refused
 from sesh.store.files import MAX_RESUME
@@ -25,7 +25,7 @@ AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*
 @pytest.fixture(autouse=True)
 def programs(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "PAUSE", 0.2)
-    monkeypatch.setattr(pump, "CHECKPOINT_AFTER", 0.1)
+    monkeypatch.setattr(files, "CHECKPOINT_AFTER", 0.1)
     for name in ("agent", "server", "make"):
         home.write(f"bin/{name}", AGENT, mode=0o755)
 

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +135,14 @@ def test_a_session_has_its_creators_environment_directory_and_umask(home: Home) 
     assert done.code == 0, done
     assert parent(home, "two") == first
     shown(home, "two", f"is own in {home.path}/sub by 0027")
+
+
+def test_a_hook_has_the_environment_of_its_own_sessions_creator(home: Home) -> None:
+    home.write(".config/sesh/config.toml", "hook = 'echo \"$SESH_SESSION $MINE $OTHERS\" >told'\n")
+    first = opened(home, "one", MINE="another's", OTHERS="secret")
+    assert opened(home, "two", "/bin/sh", "-c", "read _; exit 3", MINE="own") == first
+    assert home.sesh("--send", "two", "--key", "Enter").code == 0
+    wait_until(lambda: any(told.read_text() == "two own \n" for told in Path(home.path).glob("told")))
 
 
 def test_twenty_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home) -> None:

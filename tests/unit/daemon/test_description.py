@@ -8,6 +8,7 @@ import pytest
 
 from sesh import identity
 from sesh.daemon import description
+from sesh.daemon.phase import ProgramEnd
 from tests.unit.daemon.test_handover import session
 
 
@@ -32,6 +33,6 @@ def test_the_record_of_the_end_asks_nothing_that_the_system_may_refuse_by_then(m
         raise OSError(errno.EMFILE, "no descriptor is left")
 
     monkeypatch.setattr(identity, "boot_id", refused)
-    own.end.code = 3
+    own.life.end = ProgramEnd(code=3)
     assert description.record(own)["exit_code"] == 3
     assert description.record(own)["marked"].split()[0] == before["boot"]

@@ -89,7 +89,7 @@ def test_a_flood_makes_few_events(printer: Printer, words: list[bytes], most: in
 def test_what_a_flood_says_last_counts(printer: Printer) -> None:
     own = printed(printer, *(b"\x1b]2;%d\x07\x1b]9;4;2\x07\x1b]9;4;1\x07" % number for number in range(9000)))
     printed_last = own.log.bytes(0).rpartition(b"\x1b]2;")[2].partition(b"\x07")[0]
-    assert own.title == printed_last.decode()
+    assert own.findings.title == printed_last.decode()
     assert own.activity.standing().state == "working"
 
 

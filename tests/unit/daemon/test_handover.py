@@ -55,13 +55,13 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     own = session()
     printed(own, before)
     own.relay.seen = seen
-    own.title, own.pump.sent_at = "t\u00fc", 7
+    own.findings.title, own.pump.sent_at = "t\u00fc", 7
     for event in (
         {"event": "notification", "text": "n"},
         {"event": "bell"},
         {"event": "command_ended", "exit_code": 1},
     ):
-        own.missed.note(event)  # type: ignore[arg-type]
+        own.events.missed.note(event)  # type: ignore[arg-type]
     own.clients.size = (100, 30, 0, 0)
     own.model.resize(100, 30)
     if seen:
@@ -72,7 +72,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
         own.relay.trim()
     other = through_json(own)
     assert json.dumps(record(other)) == json.dumps(record(own))
-    assert other.missed.line(7) == own.missed.line(7)
+    assert other.events.missed.line(7) == own.events.missed.line(7)
     for each in (own, other):
         printed(each, after)
         each.model.catch_up(10)

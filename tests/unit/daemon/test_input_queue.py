@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.pty.pump import InputQueue
+from sesh.daemon.pty.input_queue import InputQueue
 
 UNITS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), max_size=30)
 """(writer, length) of each unit."""

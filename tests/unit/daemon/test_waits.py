@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.verbs.following import sought
+from sesh.daemon.waits import Waits
 from tests.support import wait_until
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
@@ -38,10 +40,15 @@ def answer(session: Session, link: Link) -> dict[str, object]:
     return wait_until(answer)
 
 
+@functools.cache
+def waits_of(session: Session) -> Waits:
+    return Waits(session.pump, session.timers, session.activity, session.commands.runs_command)
+
+
 def wait(session: Session, link: Link, **words: object) -> None:
     link.connection.waits[7] = {"output": False}
     request = Request(link.connection, 7, words, b"")
-    session.get_waits().add(link.connection, 7, sought(session, request), request.seconds("timeout"))
+    waits_of(session).add(link.connection, 7, sought(session, request), request.seconds("timeout"))
 
 
 def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session, link: Link) -> None:
@@ -49,7 +56,7 @@ def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session
     error = answer(session, link)["error"]
     assert isinstance(error, dict)
     assert (error["code"], error["exit"]) == ("timeout", 124)
-    assert session.get_waits().all == []
+    assert waits_of(session).all == []
     assert session.timers.wait_time() is None
 
 
