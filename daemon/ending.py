@@ -11,7 +11,8 @@ from collections.abc import Callable
 from sesh import proc, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
-from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client, Connection
+from sesh.daemon.clients.client import ASIDE, DRAWN, HELD, RAW, Client, client_of
+from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.handler import ClientHandler
@@ -342,7 +343,7 @@ class Ending:
             last = max(connection.progress_at, self._ended_at)
             held_up = connection.blocked if connection.unsent else self._has_more(connection)
             stuck = held_up and now - last > STALLED
-            waiting = connection.unsent or connection.waits or connection.creator or connection.client is not None
+            waiting = connection.unsent or connection.waits or connection.creator or client_of(connection)
             if stuck or not waiting:
                 self._drop(connection)
         if self._connections:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from sesh import bounds, protocol, renewed
 from sesh.about import __version__
 from sesh.bounds import Size, clamp_size
-from sesh.daemon.clients.connection import FOREIGN, HELD, RAW, REPAINT, RESYNC, Client, Connection
+from sesh.daemon.clients.client import HELD, RAW, REPAINT, RESYNC, Client
+from sesh.daemon.clients.connection import FOREIGN, Connection
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
@@ -68,7 +69,7 @@ class ClientHandler:
             for other in list(self._clients.all):
                 self.detach(other, "replaced")
         self.creator_served(connection)
-        connection.client = connection.reader = client
+        connection.reader = client
         client.lines = client.max_lines if hello.get("replay") is not False else 0
         self._resume(client, hello, welcome["id"], was_raw=was_raw or left_at < 0)
         self._changed("attached", client)
@@ -236,7 +237,6 @@ class ClientHandler:
         """Forgets a client now, save for the facts by which it returns to its place."""
         if client not in self._clients.all:
             return
-        client.connection.client = None
         client.connection.reader = None
         self._timers.clear(("held", client.number))
         self._timers.clear(("line", client.number))

@@ -9,7 +9,8 @@ from sesh import bounds, names, paths, protocol
 from sesh.about import CALLED, __version__
 from sesh.daemon import description
 from sesh.daemon.activity.rules import By
-from sesh.daemon.clients.connection import FOREIGN, Client, Connection, Reader
+from sesh.daemon.clients.client import Client
+from sesh.daemon.clients.connection import FOREIGN, Connection, Reader
 from sesh.daemon.ending import Ending, SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request import Request

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from sesh import protocol
-from sesh.daemon.clients.connection import RAW, Client
+from sesh.daemon.clients.client import RAW, Client
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from sesh.bounds import Size
-from sesh.daemon.clients.connection import ASIDE, DRAWN, ENTER, HELD, MAX_LINES, RAW, REPAINT, RESYNC, Client
+from sesh.daemon.clients.client import ASIDE, DRAWN, ENTER, HELD, MAX_LINES, RAW, REPAINT, RESYNC, Client
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.moments import STEADY
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sesh import protocol
 from sesh.bounds import Size
-from sesh.daemon.clients.connection import (
+from sesh.daemon.clients.client import (
     ASIDE,
     ATTACH,
     DRAWN,
@@ -19,8 +19,8 @@ from sesh.daemon.clients.connection import (
     REPAINT,
     RESYNC,
     Client,
-    Reader,
 )  # fmt: skip
+from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import STALLED, Clients
 from sesh.daemon.pty.output_log import OutputLog

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sesh.bounds import clamp_size
-from sesh.daemon.clients.connection import (
+from sesh.daemon.clients.client import (
     ASIDE,
     ATTACH,
     DRAWN,

@@ -9,7 +9,8 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients import relay as relays
-from sesh.daemon.clients.connection import DRAWN, RAW, Client, Reader
+from sesh.daemon.clients.client import DRAWN, RAW, Client
+from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.registry import STALLED, Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.pty.output_log import OutputLog
