@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sesh import proc, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
-from sesh.daemon.clients.client import ASIDE, DRAWN, HELD, RAW, Client, client_of
+from sesh.daemon.clients.client import Client, Drawn, Due, Live, client_of
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.clients.registry import STALLED
@@ -256,9 +256,6 @@ class Ending:
         for connection, request in self.requests:
             connection.respond(request)
         self.requests.clear()
-        for client in session.clients.all:
-            if client.mode in (ASIDE, HELD):
-                session.clients.bring_back(client)
 
     def leave(self) -> None:
         """Writes what is read when the daemon is gone, or removes the session's files."""
@@ -282,8 +279,8 @@ class Ending:
 
     def _dismissible(self, client: Client) -> bool:
         lag = self.session.model.lag  # of the emulator, which no client holds up
-        undrawn = client.mode == DRAWN and lag > 0 and not self._asked_by
-        return not (client.needs or undrawn or self._has_more(client.connection))
+        undrawn = isinstance(client.state, Drawn) and lag > 0 and not self._asked_by
+        return not (client.state.need or undrawn or self._has_more(client.connection))
 
     def tell(self) -> None:
         """Answers those who wait for the end, and sends EXIT to the clients; each once it has all of the output."""
@@ -292,8 +289,9 @@ class Ending:
             self.leave()
         if self._asked_by and session.model.lag > MOMENT:  # who ends a session does not wait for all its screens
             for client in session.clients.all:
-                if client.needs:
-                    client.needs, client.position = "", session.log.head
+                if client.state.need:
+                    client.position = session.log.head
+                    session.clients.become(client, Live())
         for connection in list(self._connections.values()):
             if self._answerable(connection):
                 for request, wanted in connection.waits.items():
@@ -314,15 +312,12 @@ class Ending:
             return True
         if reader is None:
             return False
-        if isinstance(reader, Client) and reader.mode != RAW:  # who is drawn or held gets the rest just before EXIT
-            return reader.mode == ASIDE or (reader.mode == DRAWN and (connection.unsent > 0 or reader.link_full))
+        if isinstance(reader, Client) and not reader.fed():  # one that is drawn gets the rest just before EXIT
+            return isinstance(reader.state, Due) or connection.unsent > 0 or reader.link_full
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:
-        self.session.relay.reveal(client)
-        if client.needs:
-            return  # what was held back comes first
-        if client.mode == DRAWN:
+        if isinstance(client.state, Drawn):
             self.session.relay.draw()
         session = self.session
         if self._life.phase == Phase.LEFT and self._asked_by != TERMINATED:  # its creator, who attaches only now

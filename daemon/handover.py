@@ -21,7 +21,7 @@ from sesh.moments import STEADY
 from sesh.schema import Event, RunFacts
 from sesh.stored import Facts, ModelState
 
-FORMAT = 2
+FORMAT = 3
 """The number of the record's form; a sesh refuses any other."""
 
 
@@ -40,9 +40,10 @@ class Handover(TypedDict):
 
     `clock`: origin and step of `SteadyClock`, by which all moments count; but `facts.deadline` is by the wall clock.
     `log`: its base and bytes. `input`: bytes that the pty has not taken. `scanner`: an unfinished sequence. `clients`:
-    the number of the newest. `departed`: token, last INPUT, position, and whether it was fed raw, of each terminal that
-    may come back. `events`: the newest number, and the events kept. `history`: number of commands, those kept with
-    their outputs, and the answers to those that may be requested again. `marks`: the command under way, and its number.
+    the number of the newest. `departed`: token, last INPUT, and whether its terminal shows the program's own bytes,
+    of each client that may come back. `events`: the newest number, and the events kept. `history`: number of commands,
+    those kept with their outputs, and the answers to those that may be requested again. `marks`: the command under way,
+    and its number.
     """
 
     format: int
@@ -61,7 +62,7 @@ class Handover(TypedDict):
     end: EndState
     phase: str
     clients: int
-    departed: list[tuple[str, int, int, bool]]
+    departed: list[tuple[str, int, bool]]
     missed: dict[str, Any]
     events: tuple[int, list[Event]]
     history: tuple[int, list[tuple[RunFacts, str]], list[list[Any]]] | None
@@ -80,7 +81,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
     """Return the record of a session that has no `--run` under way; `texts`: see `Typing.outcomes`."""
     pump = session.pump
     for client in session.clients.all:
-        session.model.mark(client.fed_up_to)  # its terminal goes on from there
+        session.model.mark(client.position)  # its terminal goes on from there
     left, history, marks = session.timers.remaining("timeout"), session.history, session.marks
     last, events = session.events.dump()
     return {
@@ -100,7 +101,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
         "end": session.end.dump(),
         "phase": session.life.phase.value,
         "clients": session.clients.last_number,
-        "departed": [(token, *fed) for token, fed in session.clients.places().items()],
+        "departed": [(token, *place) for token, place in session.clients.places().items()],
         "missed": vars(session.missed),
         "events": (last, events),
         "history": _history(history) if history is not None else None,
@@ -135,7 +136,7 @@ def session_of(state: Handover, *, with_descriptors: bool = True) -> Session:
     session.relay.seen, session.title, session.titled_by = state["seen"], state["title"], state["titled_by"]
     _restore_pump(session, state, with_descriptors=with_descriptors)
     session.clients.last_number = state["clients"]
-    session.clients.departed.update((token, (number, at, raw)) for token, number, at, raw in state["departed"])
+    session.clients.departed.update((token, (number, raw)) for token, number, raw in state["departed"])
     vars(session.missed).update(state["missed"])
     session.events.restore(*state["events"])
     if state["history"] is not None:

@@ -34,7 +34,7 @@ MAX_UNSENT = 32 << 20
 """Bytes of answers that a connection may leave unread and still make requests."""
 HELD_EACH, MAX_HELD = 32 << 10, 16 << 20
 """Bytes of unfinished frames and requests: those of one connection that do not count, and of all others together."""
-_ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL, protocol.NOTICE)
+_ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 """Frames that are answered."""
 TURN = 0.01
 """Seconds for which one connection's frames are handled before it is the others' turn."""

@@ -98,7 +98,7 @@ class Session:
         self.log.retained = OF_JOB if facts["job"] else RETAINED
         self.model = Model(self.log, size[0], size[1], self.faults.note, facts["scrollback"], self.life)
         self.model.resize(*size)
-        self.clients = Clients(size, self._resize, lambda: self.loop.soon(self.relay.serve))
+        self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.loop, self._terminal_flags)
         self.relay.paced = self.pace
         self._emulation = Emulation(self.log, self.model, self.timers, self._stepped)
@@ -178,7 +178,7 @@ class Session:
     def _stepped(self) -> None:
         """Go on with those who wait for the emulator, which has come further."""
         self.loop.soon(self.pace)
-        if any(client.needs for client in self.clients.all):
+        if any(client.state.need for client in self.clients.all):
             self.loop.soon(self.relay.serve)
 
     def _deliver(self, block: bytes) -> None:

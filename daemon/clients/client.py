@@ -1,9 +1,12 @@
-"""An attached client: its terminal, what that is fed and needs, and its input."""
+"""An attached client: its terminal, what that is fed and waits for, and its input."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
 
 from sesh import bounds, moments, protocol
 from sesh.bounds import clamp_size
@@ -16,45 +19,75 @@ from sesh.vt.modes import Stacks
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
-RAW = "raw"
-"""Mode of a client whose terminal has the session's size: it gets the program's own bytes."""
-DRAWN = "drawn"
-"""Mode of a client whose terminal has another size: it gets screens drawn from the model."""
-ASIDE = "aside"
-"""Mode of a client that did not read: it gets nothing until it reads again, then the lines it missed and the screen."""
-HELD = "held"
-"""Mode of a client that shows a message: it gets nothing until it asks for the screen."""
-
-ATTACH = "attach"
-"""Need of scrollback and screen, on a terminal that shows something else."""
-REPAINT = "repaint"
-"""Need of the visible rows again: the session's size has changed, or the client has asked."""
-ENTER = "enter"
-"""Need of the visible rows after a change between raw and drawn."""
-RESYNC = "resync"
-"""Need of the missed lines, then the visible rows."""
-
-_FED = ("", REPAINT)
-"""Needs with which a raw client is fed."""
-_NEEDS = (*_FED, ENTER, RESYNC, ATTACH)
-"""Needs from the least to the greatest; empty for none."""
-
 LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
 """Bytes that a client may be behind; over a link beside those on their way, behind which each key's echo comes."""
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
+AFTER_IMAGE = float("inf")
+"""Value of `Due.since`: the screen is due when the image ends that the program is printing."""
+
+
+class Need(IntEnum):
+    """The screens that a client can wait for; each makes up for all that a lesser one does."""
+
+    NONE = 0
+    REPAINT = 1
+    """The visible rows: the session's size has changed, or the client has asked."""
+    RESYNC = 2
+    """The missed lines, then the visible rows."""
+    ATTACH = 3
+    """Scrollback and screen, on a terminal that shows something else."""
+
+
+Beneath = tuple[bool, Stacks]
+"""The terminal of a drawn client, as the program's bytes left it: True for the alternate screen; and what is pushed."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """The client gets the program's bytes from its position on, and REPAINT behind those that there are, if needed."""
+
+    mode: ClassVar[str] = "raw"
+    beneath: ClassVar[Beneath | None] = None
+    need: Need = Need.NONE
+    since: float = 0.0
+    """Time (monotonic) from which on it has this need."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """The client gets nothing until it reads and its screen is made. `since`: as in `Live`.
+
+    Its terminal shows the output up to its position (-1: none), or a drawing over what is `beneath`.
+    """
+
+    mode: ClassVar[str] = "aside"
+    need: Need
+    since: float
+    beneath: Beneath | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The client's terminal has another size than the session: it gets screens drawn from the model."""
+
+    mode: ClassVar[str] = "drawn"
+    need: ClassVar[Need] = Need.NONE
+    since: ClassVar[float] = 0.0
+    viewport: Viewport
+    beneath: Beneath
 
 
 class ClientTerminal(Reader):
     """The other end of an attached client, as its HELLO says: a process, a terminal, and a person at it."""
 
     __slots__ = (
-        "auth_sock", "machine", "max_lines", "number", "pid", "read_only", "remote", "since",
+        "auth_sock", "machine", "max_lines", "number", "pid", "read_only", "remote", "replays", "since",
         "size", "tells", "token", "tty", "typed_at",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
-        super().__init__(connection, 0)
+        super().__init__(connection, -1)
         self.number = number
         self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
         self.token = str(hello.get("client") or "")[:64]
@@ -69,20 +102,16 @@ class ClientTerminal(Reader):
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
+        self.replays = hello.get("replay") is not False
+        """True if it gets scrollback when it attaches."""
         self.max_lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
         """Lines of scrollback that it gets at most."""
 
 
 class Client(ClientTerminal):
-    """An attached client: what its terminal is fed and needs, and its input.
+    """An attached client: what its terminal is fed and waits for, and its input."""
 
-    It gets OUTPUT while its mode is RAW and it needs nothing, or REPAINT; else a screen is due, or it gets nothing.
-    """
-
-    __slots__ = (
-        "creator", "last_input", "last_typed", "left_at", "lines", "mode", "needed_at", "needs", "notice", "replies",
-        "reported", "shown", "unacknowledged", "uncover", "viewport", "wants_screen", "window",
-    )  # fmt: skip
+    __slots__ = ("asks", "creator", "last_input", "last_typed", "replies", "state", "unacknowledged", "window")
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
         super().__init__(connection, number, hello)
@@ -91,27 +120,12 @@ class Client(ClientTerminal):
             self.window = Window()
         self.creator = connection.creator
         """True if the session was just made for it."""
+        self.state: Live | Due | Drawn = Due(Need.ATTACH, time.monotonic())
+        """Set by `Clients.become`."""
+        self.asks = False
+        """True if it has sent REDRAW, which its next whole screen answers."""
         self.last_typed = 0
         """The turn (`Clients.turn`) in which it last typed; 0 for never."""
-        self.mode = RAW
-        self.needs = ATTACH
-        self.needed_at = time.monotonic()
-        """Time (monotonic) since which it needs what it `needs`."""
-        self.lines = 0
-        """Lines of scrollback that come before its next screen."""
-        self.shown: tuple[bool, Stacks] | None = None
-        """Terminal of a drawn client that was raw: whether it is on the alternate screen, and what is pushed."""
-        self.left_at = -1
-        """The position up to which it had been fed when it was set aside, or its terminal left; -1 while it is fed."""
-        self.reported = -1
-        """The position up to which a drawn client has the program's reports; -1 for none."""
-        self.notice = ""
-        """A line of sesh's own, to be laid over the last row of its next screen."""
-        self.uncover = b""
-        """Bytes that draw the screen without such a line, while one lies there."""
-        self.wants_screen = False
-        """True if it asked for the screen itself, and so gets the alternate screen too."""
-        self.viewport: Viewport | None = None
         self.replies = ReplyFilter()
         self.last_input = 0
         """The number of its newest INPUT."""
@@ -119,37 +133,31 @@ class Client(ClientTerminal):
         """Bytes of its INPUT that the program has taken and no ACK has been sent for."""
 
     def fed(self) -> bool:
-        return self.mode == RAW and self.needs in _FED
+        return isinstance(self.state, Live)
 
     def late(self, log: OutputLog) -> bool:
         """Return whether it is so far behind that the program waits for it, or a screen replaces what it missed."""
         return self.behind(log) > (LAG if self.window is None else LAG_OVER_LINK)
 
     def room(self) -> int:
-        if self.mode != RAW or self.needs not in _FED:
+        if not isinstance(self.state, Live):
             return 0
         return protocol.CHUNK if self.window is None else self.window.room
 
-    @property
-    def fed_up_to(self) -> int:
-        """The position up to which its terminal shows the output."""
-        return self.position if self.left_at < 0 else self.left_at
-
-    @property
-    def covered(self) -> bool:
-        """True if a line of sesh's own lies over its last row."""
-        return bool(self.uncover) or (self.viewport is not None and self.viewport.covered)
+    def reads(self) -> bool:
+        """Send what waits; return whether so little is on its way then that a screen would come soon."""
+        return self.connection.flush() and (self.window is None or self.window.drained)
 
     @property
     def link_full(self) -> bool:
         """True if as much is on its way over its link as may be."""
         return self.window is not None and not self.window.room
 
-    def need(self, need: str) -> None:
-        """Notes that the client needs a screen; a greater need that it has already is kept."""
-        if _NEEDS.index(need) > _NEEDS.index(self.needs):
-            self.needs = need
-            self.needed_at = time.monotonic()
+    def send_screen(self, position: int, screen: bytes) -> None:
+        """Queue a screen that stands for this position: a SCREEN, or REDRAW if the client has asked."""
+        kind, self.asks = protocol.REDRAW if self.asks else protocol.SCREEN, False
+        self.connection.queue(*protocol.pieces(kind, position, screen, advance=False))
+        self.was_sent(len(screen))
 
     def as_status(self) -> AttachedClient:
         """The client as `--status` shows it."""
@@ -162,7 +170,7 @@ class Client(ClientTerminal):
             "rows": self.size[1],
             "since": moments.stamp(moments.STEADY.told(self.since)),
             "read_only": self.read_only,
-            "mode": self.mode,
+            "mode": self.state.mode,
         }
 
 

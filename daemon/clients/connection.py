@@ -202,12 +202,6 @@ class Connection:
         reader.position += size
         reader.was_sent(size)
 
-    def queue_screen(self, position: int, screen: bytes) -> None:
-        """Queues a SCREEN that stands for this position."""
-        self.queue(*protocol.pieces(protocol.SCREEN, position, screen, advance=False))
-        if self.reader is not None:
-            self.reader.was_sent(len(screen))
-
     def pass_on(self, log: OutputLog, block: bytes) -> None:
         """Sends the block that was appended last, at once if nothing waits before it; else as `feed` does."""
         reader = self.reader

@@ -9,7 +9,7 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients import relay as relays
-from sesh.daemon.clients.client import DRAWN, RAW, Client
+from sesh.daemon.clients.client import Client, Need
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.registry import STALLED, Clients
 from sesh.daemon.clients.relay import Relay
@@ -27,7 +27,7 @@ class Stage:
         self.flags = protocol.ECHOES
         self.log, self.loop, self.link = OutputLog(), Loop(lambda *_: None), Link(buffer=4 << 10)
         self.model = Model(self.log, 80, 24)
-        self.clients = Clients((80, 24, 0, 0), lambda size: self.model.resize(*size), lambda: None)
+        self.clients = Clients((80, 24, 0, 0), lambda size: self.model.resize(*size))
         self.relay = Relay(self.log, self.model, self.clients, self.loop, lambda: self.flags)
 
     def print(self, data: bytes) -> None:
@@ -37,7 +37,7 @@ class Stage:
     def serve(self) -> None:
         """Has every client that reads sent the screen that it needs."""
         self.relay.serve()
-        while any(client.needs and client.mode in (RAW, DRAWN) for client in self.clients.all):
+        while any(client.state.need and client.reads() for client in self.clients.all):
             self.relay.serve()
 
     def drain(self, client: Client) -> list[tuple[int, bytes]]:
@@ -69,7 +69,6 @@ def stage() -> Iterator[Stage]:
 def test_output_that_acts_is_not_sent_again_to_one_who_comes_later(stage: Stage, acting: bytes) -> None:
     stage.print(b"ready> " + acting + b" done")
     client = stage.link.attached(1)
-    client.lines = 1000
     stage.clients.add(client)
     stage.relay.serve()
     sent = b"".join(protocol.split_number(payload)[1] for _, payload in stage.link.take())
@@ -98,13 +97,12 @@ def test_a_follower_that_stops_reading_is_not_waited_for_and_holds_no_memory(
 
 def test_a_client_set_aside_gets_the_lines_that_it_missed_and_the_screen(stage: Stage) -> None:
     client = stage.link.attached(1)
-    client.lines = 1000
     stage.clients.add(client)
     stage.serve()
     stage.link.take()
     for number in range(3000):
         stage.print(b"line %06d\r\n" % number)
-    stage.relay._set_aside(client)
+    stage.clients.need(client, Need.RESYNC)
     for number in range(3000, 60_000):
         stage.print(b"line %06d\r\n" % number)
     stage.model.catch_up(30)
