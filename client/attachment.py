@@ -280,7 +280,7 @@ class Attachment:
                 self._handle_input(event[1])
             elif not self._read_only_notified:
                 self._read_only_notified = True
-                self.overlays.show_line(f"read-only: keys are not passed on; {self.options.detaches}")
+                self.overlays.line.show(f"read-only: keys are not passed on; {self.options.detaches}")
             else:
                 self.overlays.line.end()
 
@@ -410,7 +410,7 @@ class Attachment:
             self.display.uncover()
             self.channel.send(b"".join(self.input.resume(int(welcome.get("last_input") or 0), time.monotonic())))
         if self.input.dropping:
-            self.overlays.show_line("more was typed than is kept: the rest was dropped")
+            self.overlays.line.show("more was typed than is kept: the rest was dropped")
 
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):
@@ -440,7 +440,7 @@ class Attachment:
     def switch_failed(self, reason: str) -> None:
         """Stay, and show why as soon as the session is on the screen."""
         if self.display.started:
-            self.overlays.show_line(reason)
+            self.overlays.line.show(reason)
         else:
             self.overlays.greeting = reason
             self._redisplay()

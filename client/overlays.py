@@ -52,7 +52,7 @@ class Overlays:
             if drawn:  # the greeting is in it
                 self.greeting = ""
         if self.greeting:
-            self.show_line(self.greeting)
+            self.line.show(self.greeting)
             self.greeting = ""
 
     def show_output(self, position: int, data: bytes) -> None:
@@ -107,12 +107,7 @@ class Overlays:
             self._display.draw(self._hint.end())
             self._hint = None
 
-    # -- a line
-
-    def show_line(self, text: str) -> None:
-        """Lay a line over the last row for a few seconds, or until a key is pressed."""
-        self.take_guesses_back()
-        self.line.show(text)
+    # -- the line
 
     def tell(self, news: str, *, shown: bool) -> None:
         """Have the terminal tell the person of a session; where it only rings, a line says of which, if not of the one
@@ -122,7 +117,7 @@ class Overlays:
         if sequence == BELL and not shown and self._tellings < _MOST_TELLINGS:
             self._tellings += 1
             self._timers.ensure("tellings", STANDS, self._tell_on)
-            self.show_line(news[:LONGEST_TELLING])
+            self.line.show(news[:LONGEST_TELLING])
 
     def _tell_on(self) -> None:
         self._tellings = 0
