@@ -27,9 +27,6 @@ from sesh.paths import lacks_descriptors
 from sesh.typed import has_keys, pressed
 from sesh.wire import Connection
 
-Frames = list[tuple[int, bytes]]
-Handlers = tuple[Callable[[bytes | None], None], Callable[[int, bytes], None], Callable[[Frames | None], None]]
-
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0
 """Seconds for the daemon to answer HELLO, here and over a link."""
 _FLUSH_TIMEOUT = 0.2
@@ -42,7 +39,6 @@ _MAX_LINES = 20
 _IDLE_MS = 10
 """Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
 _OF_THE_SCREEN = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL))
-_PASSED = frozenset((protocol.OUTPUT, protocol.ACK))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
 
@@ -108,8 +104,7 @@ class Attachment:
             always = predict == "always"
             predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
         self.overlays = Overlays(self.display, self.channel, self._timers, predictor, self._show)
-        handlers = self._handle_typed, self._handle_screen, self._handle_received
-        self._poller = _Passing(self, self._keys, self._timers, predictor, handlers)
+        self._poller = _Poller(self.display, self.channel, self._timers, predictor, self.link)
         if self.link is not None:
             self.link.begin(self.channel, self.overlays)
 
@@ -518,75 +513,6 @@ class _Poller:
         for descriptor, events in wanted.items():
             poll.register(descriptor, events)
         return poll
-
-
-class _Passing(_Poller):
-    """Passes keys and output on itself while there is nothing else to do.
-
-    A loop with few calls: between two keys the interpreter's code leaves the processor's caches, so that each function
-    on the way of an echo costs it time. `handlers`: of what the terminal typed, of one OUTPUT, of frames.
-    """
-
-    def __init__(
-        self,
-        attachment: Attachment,
-        keys: KeyParser,
-        timers: Timers,
-        predictor: Predictor | None,
-        handlers: Handlers,
-    ) -> None:
-        super().__init__(attachment.display, attachment.channel, timers, predictor, attachment.link)
-        self._attachment, self._keys = attachment, keys
-        self._typed, self._output, self._received = handlers
-
-    def wait(self, *, read_keys: bool) -> dict[int, int]:
-        return self._pass_on() if read_keys and self._suffices else super().wait(read_keys=read_keys)
-
-    @property
-    def _suffices(self) -> bool:
-        """True on this machine, with nothing to draw, to send or to wait for."""
-        attachment, channel, display = self._attachment, self._channel, self._display
-        return (
-            self._interest[:4] == (True, True, False, False)
-            and attachment.host is None
-            and channel.reading
-            and not (self._timers.any or attachment.overlays.any or attachment.options.read_only)
-            and not (display.unread or display.pending or display.covered)
-            and not (channel.unsent or channel.closed or not channel.welcome)
-        )
-
-    def _pass_on(self) -> dict[int, int]:
-        """Pass on while it `suffices`; return the descriptors that ask for more than that."""
-        channel, display = self._channel, self._display
-        terminal, unacknowledged = self._attachment.terminal, self._attachment.input
-        poll, keyboard, daemon = self._poll, terminal.inbound, channel.connection.inbound
-        display.show_own()
-        while not (display.pending or display.unread or channel.unsent or channel.closed or unacknowledged.full):
-            ready = poll()
-            if len(ready) != 1 or ready[0][1] != select.POLLIN or terminal.signalled:
-                return dict(ready)
-            if ready[0][0] == keyboard:
-                data = terminal.read()
-                if not data or self._keys.special(data) or unacknowledged.dropping:
-                    self._typed(data)
-                    break
-                for frame in unacknowledged.add(data):
-                    channel.send(frame)
-            elif ready[0][0] == daemon:
-                frames = channel.read()
-                if frames is None or not _PASSED.issuperset(dict(frames)):  # the kinds
-                    self._received(frames)
-                    break
-                for kind, payload in frames:
-                    if kind == protocol.OUTPUT:
-                        self._output(kind, payload)
-                    else:
-                        for frame in unacknowledged.acknowledge(channel.acknowledged(payload)):
-                            channel.send(frame)
-                display.show_own()
-            else:
-                return dict(ready)
-        return {}
 
 
 def _news(message: Message, host: str | None) -> str:

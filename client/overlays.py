@@ -7,12 +7,9 @@ import os
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, LONGEST_TELLING, Display, notification
 from sesh.client.hint import Hint, joined
-from sesh.client.own_line import STANDS, Handle, OwnLine
+from sesh.client.own_line import Handle, OwnLine
 from sesh.client.predict.predictor import Predictor
 from sesh.loop.timers import Timers
-
-_MOST_TELLINGS = 8
-"""Lines that tell of other sessions while one stands."""
 
 
 class Overlays:
@@ -21,19 +18,12 @@ class Overlays:
     def __init__(
         self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None, handle: Handle
     ) -> None:
-        self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
+        self._display, self._channel, self._predictor = display, channel, predictor
         self.line = OwnLine(display, channel.send, timers, handle)
         self.greeting = ""
         """A line for the next screen."""
-        self._tellings = 0
-        """Lines that tell of other sessions, in the last seconds."""
         self._hint: Hint | None = None
         """The hint: for the first screen, or on it."""
-
-    @property
-    def any(self) -> bool:
-        """True if something is drawn, or may be."""
-        return self._predictor is not None or self._hint is not None
 
     # -- output
 
@@ -114,10 +104,5 @@ class Overlays:
         that it shows."""
         sequence = notification(news, os.environ)
         self._display.tell(sequence)
-        if sequence == BELL and not shown and self._tellings < _MOST_TELLINGS:
-            self._tellings += 1
-            self._timers.ensure("tellings", STANDS, self._tell_on)
+        if sequence == BELL and not shown:
             self.line.show(news[:LONGEST_TELLING])
-
-    def _tell_on(self) -> None:
-        self._tellings = 0

@@ -169,8 +169,8 @@ class Relay:
     def _is_due(self, client: Client, now: float) -> bool:
         """Return whether a client gets its screen now; behind, the one that the emulator has come to after a wait."""
         model, state = self.model, client.state
-        if isinstance(state, Live):  # it has all that the screen shows
-            return not model.lag and client.position >= model.position
+        if isinstance(state, Live):  # it has all that the screen shows, and no image would be cut in two
+            return not (model.lag or model.in_image) and client.position >= model.position
         if state.since == AFTER_IMAGE:
             return not (model.lag or model.in_image)
         if not model.lag:

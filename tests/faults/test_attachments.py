@@ -127,20 +127,6 @@ def test_a_return_that_cannot_be_exact_gets_a_screen(daemons: Daemons, change: s
     assert back.output == b""
 
 
-def test_a_client_that_passed_over_output_gets_its_lines_and_the_screen(daemons: Daemons) -> None:
-    daemons.quiet("work")
-    client = daemons.attach("work")
-    client.type(b"".join(b"%d\r\n" % number for number in range(50)))
-    client.wait_output(b"49\r\n")
-    glass, position = Glass(80, 24), client.position
-    glass.feed(client.wait(protocol.SCREEN)[8:] + bytes(client.output))
-    daemons.ask("work", "send", b"".join(b"%d\r\n" % number for number in range(50, 200)))
-    client.wait_output(b"199\r\n")
-    client.send(protocol.frame(protocol.REDRAW, position.to_bytes(8, "big")))
-    glass.feed(client.wait(protocol.REDRAW)[8:])
-    assert [line for line in glass.text().split() if line.isdecimal()] == [str(number) for number in range(200)]
-
-
 def test_input_that_is_sent_twice_is_typed_once(daemons: Daemons) -> None:
     daemons.quiet("work")
     client = daemons.attach("work", client="token")

@@ -12,7 +12,7 @@ from sesh.client import last_row
 from sesh.client.link_watch import LinkWatch
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty
-from tests.remote.storm import LONG, PAUSE, Break, Storm
+from tests.remote.storm import Storm
 from tests.remote.test_cuts import attached, shows
 from tests.remote.via import Beside
 from tests.support import PROMPT, Home
@@ -52,32 +52,26 @@ def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monk
     assert terminal.exit_code() == 1
 
 
-@pytest.mark.parametrize("breaks", [LONG, PAUSE])
+ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
+
+
 def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, breaks: Break
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row that the line had covered stayed blank where much was printed meanwhile."""
     hasty(monkeypatch)
     monkeypatch.setattr(last_row, "TIME", 0.0)
     far = farm.host("box", proxied=True)
     storm = Storm(home, farm, far, ROWS, 1)
-    at = ROWS.index(b"row-50-")
-    storm.shows(at)
-    storm.allow(at + 4)
-    storm.terminal.wait_until(lambda: storm.terminal.screen()[23] == "row-")
-    if breaks is PAUSE:
+    for first, last, ends in ((30, 80, far.proxy.restore), (90, 140, far.proxy.cut)):
+        storm.shows(ROWS.index(b"row-%d-" % first) + 4)
         far.proxy.silence()
         storm.told()
-        storm.allow(len(ROWS))
-        storm.printed(len(ROWS))
+        storm.allow(ROWS.index(b"row-%d-" % last))
+        storm.printed(ROWS.index(b"row-%d-" % last))
+        ends()
         far.proxy.restore()
-    else:
-        storm.allow(len(ROWS) // 2)
-        breaks.blow(storm, len(ROWS) // 2)
     storm.judge()
-
-
-ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
 
 
 @pytest.mark.parametrize(

@@ -77,17 +77,6 @@ def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monk
     counted(terminal, 60)
 
 
-def test_lines_printed_below_a_line_are_all_there_though_more_than_a_replay_shows(
-    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(own_line, "STANDS", 0.5)
-    source = "stty -echo; echo begun; read go; clear; seq -f L%g 3000; sleep 900"
-    assert sesh("--open", "x", "--", "sh", "-c", source).code == 0
-    terminal = watched(home, "begun")
-    assert sesh("--send", "x", "--enter").code == 0
-    counted(terminal, 3000)
-
-
 def test_a_line_goes_early_where_more_is_printed_than_is_kept(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
