@@ -88,6 +88,9 @@ class OwnLine:
         waiting = self._taken()
         if waiting:
             self.ask(protocol.split_number(waiting[0][1])[0])
+        for kind, payload in waiting:
+            if kind in (protocol.ECHOED, protocol.MODEL):
+                self._handle(kind, payload)
 
     def _taken(self) -> list[tuple[int, bytes]]:
         waiting, self._waiting = self._waiting, []

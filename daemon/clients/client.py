@@ -45,7 +45,7 @@ Beneath = tuple[bool, Stacks]
 
 @dataclass(frozen=True)
 class Live:
-    """The client gets the program's bytes from its position on, and REPAINT behind those that there are, if needed."""
+    """Fed with the program's bytes from the client's position on; a REPAINT that it needs comes between two of them."""
 
     mode: ClassVar[str] = "raw"
     beneath: ClassVar[Beneath | None] = None
@@ -56,9 +56,9 @@ class Live:
 
 @dataclass(frozen=True)
 class Due:
-    """The client gets nothing until it reads and its screen is made. `since`: as in `Live`.
+    """Fed with nothing until the client has read what it was sent, and its screen can be made.
 
-    Its terminal shows the output up to its position (-1: none), or a drawing over what is `beneath`.
+    The terminal shows the output up to the client's position (-1: none), or a drawing over what is `beneath`.
     """
 
     mode: ClassVar[str] = "aside"
@@ -69,7 +69,7 @@ class Due:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The client's terminal has another size than the session: it gets screens drawn from the model."""
+    """Fed with screens drawn from the model, as the terminal has another size than the session."""
 
     mode: ClassVar[str] = "drawn"
     need: ClassVar[Need] = Need.NONE

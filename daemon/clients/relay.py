@@ -51,7 +51,7 @@ class Relay:
         clients.changed = self._changed
 
     def _changed(self, client: Client, before: Live | Due | Drawn) -> None:
-        """A client has another state: remember what it shows now if it misses output, serve it if it waits."""
+        """Take in that a client has another state: mark the position from which it misses output; serve its need."""
         if isinstance(before, Live) and isinstance(client.state, Due):
             self.model.mark(client.position)
         if client.state.need:
