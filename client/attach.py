@@ -151,13 +151,13 @@ class _Client:
 
     def _resume(self, connection: wire.Connection, *, redraw: bool = False) -> None:
         """Go on over another connection to the same session; `redraw`: the terminal shows something else."""
-        attachment, said = self._attachment, connection.peer.greeted
+        attachment = self._attachment
         attachment.channel.close()
-        since = attachment.position - self.display.rewind()
-        greeting = self._greeting(connection, attachment.host, id=attachment.session_id, since=since)
-        if self.display.row_lost or redraw or (said is not None and said.get("since") != since):
-            greeting += protocol.frame(protocol.REDRAW)
-        attachment.connect(connection, greeting)
+        attachment.position -= self.display.rewind()
+        since, session_id, row_lost = attachment.position, attachment.session_id, self.display.row_lost
+        attachment.connect(connection, self._greeting(connection, attachment.host, id=session_id, since=since))
+        if row_lost or redraw:  # the bytes behind that position would not bring back what the terminal lacks
+            attachment.overlays.line.ask(since)
 
     def _switch(self, outcome: Outcome) -> None:
         """Connect to the session that the daemon named; leave the present one once that has answered."""

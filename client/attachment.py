@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import signal
 import time
@@ -26,9 +27,6 @@ from sesh.paths import lacks_descriptors
 from sesh.typed import has_keys, pressed
 from sesh.wire import Connection
 
-Frames = list[tuple[int, bytes]]
-Handlers = tuple[Callable[[bytes | None], None], Callable[[int, bytes], None], Callable[[Frames | None], None]]
-
 HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0
 """Seconds for the daemon to answer HELLO, here and over a link."""
 _FLUSH_TIMEOUT = 0.2
@@ -40,7 +38,7 @@ _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
 _IDLE_MS = 10
 """Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
-_PASSED = frozenset((protocol.OUTPUT, protocol.ACK))
+_OF_THE_SCREEN = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
 
@@ -105,9 +103,8 @@ class Attachment:
         if host is not None and predict != "never" and not self.options.read_only:
             always = predict == "always"
             predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
-        self.overlays = Overlays(self.display, self.channel, self._timers, predictor)
-        handlers = self._handle_typed, self._handle_output, self._handle_received
-        self._poller = _Passing(self, self._keys, self._timers, predictor, handlers)
+        self.overlays = Overlays(self.display, self.channel, self._timers, predictor, self._show)
+        self._poller = _Poller(self.display, self.channel, self._timers, predictor, self.link)
         if self.link is not None:
             self.link.begin(self.channel, self.overlays)
 
@@ -222,7 +219,9 @@ class Attachment:
             self._ending, self._at_once = outcome, True
 
     def _hang_up(self) -> None:
-        self._end(self.outcome("detached", reason="hangup"), at_once=True)
+        with contextlib.suppress(OSError):  # what lies over the output is taken back, if there is a terminal
+            self._end(self.outcome("detached", reason="hangup"), at_once=True)
+        self._at_once = True
 
     @property
     def _leaving(self) -> bool:
@@ -276,9 +275,9 @@ class Attachment:
                 self._handle_input(event[1])
             elif not self._read_only_notified:
                 self._read_only_notified = True
-                self.overlays.show_notice(f"read-only: keys are not passed on; {self.options.detaches}")
+                self.overlays.line.show(f"read-only: keys are not passed on; {self.options.detaches}")
             else:
-                self.overlays.clear_notice()
+                self.overlays.line.end()
 
     def _handle_input(self, data: bytes) -> None:
         if self._holding:
@@ -290,8 +289,8 @@ class Attachment:
             for frame in self.input.add(data):
                 self.channel.send(frame)
             self.channel.time_input(self.input.number)
+            self.overlays.line.end()
             self.overlays.guess(self.input.number, data)
-        self.overlays.clear_notice()
 
     def _handle_signals(self) -> None:
         signals = self.terminal.take_signals()
@@ -312,7 +311,7 @@ class Attachment:
                 self.link.state.changed(time.monotonic())
             self.terminal.raw()
             self._resize()
-            self.overlays.ask_for_screen()
+            self.overlays.line.ask()
         elif signal.SIGWINCH in signals and self.host is None:
             self._resize()
         elif signal.SIGWINCH in signals:
@@ -323,14 +322,14 @@ class Attachment:
         """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
         self.display.resume()
         self._resize()
-        self.overlays.ask_for_screen()
+        self.overlays.line.ask()
 
     def _resize(self) -> None:
         self._timers.clear("resize")
         self.display.resized()
         self.overlays.take_guesses_back()
         self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
-        self.overlays.clear_notice()
+        self.overlays.line.resized()
 
     # -- from the daemon
 
@@ -351,8 +350,8 @@ class Attachment:
         for kind, payload in frames:
             if self._ending is not None:
                 return
-            if kind in (protocol.OUTPUT, protocol.SCREEN):
-                self._handle_output(kind, payload)
+            if kind in _OF_THE_SCREEN:
+                self._handle_screen(kind, payload)
             elif not self.channel.welcome:
                 if self.channel.connection.accept(kind, payload):
                     self._handle_welcome()
@@ -363,22 +362,33 @@ class Attachment:
                 self.channel.pinged(payload)
             elif kind == protocol.RELOADED:
                 self._lost("reloaded")
-            elif kind in (protocol.ECHOED, protocol.MODEL, protocol.PONG):
-                if kind == protocol.PONG and self.channel.answered(payload) and self.link is not None:
+            elif kind == protocol.PONG:
+                if self.channel.answered(payload) and self.link is not None:
                     self.link.state.answered()
                 self.overlays.judge(kind, payload)
             elif kind in _JSON_FRAMES:
                 self._handle_message(kind, self.channel.connection.message(kind, payload))
 
-    def _handle_output(self, kind: int, payload: bytes) -> None:
+    def _handle_screen(self, kind: int, payload: bytes) -> None:
+        """Handle a frame that concerns the screen; it waits while a line of sesh's own lies there."""
+        if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
+            self.channel.got += max(0, len(payload) - 8)
+        if not self.overlays.line.takes(kind, payload):
+            self._show(kind, payload)
+
+    def _show(self, kind: int, payload: bytes) -> None:
+        if kind in (protocol.ECHOED, protocol.MODEL):
+            self.overlays.judge(kind, payload)
+            return
         position, data = protocol.split_number(payload)
-        self.channel.got += len(data)
-        if kind == protocol.SCREEN:
-            self.position = position
-            self.overlays.show_screen(position, data)
-        else:
+        if kind == protocol.OUTPUT:
+            data = data[max(0, self.position - position) :]  # another link may have brought the first bytes already
+            position = max(position, self.position)
             self.position = position + len(data)
             self.overlays.show_output(position, data)
+        else:
+            self.position = position
+            self.overlays.show_screen(position, data)
 
     def _handle_welcome(self) -> None:
         welcome = self.channel.welcome
@@ -387,22 +397,22 @@ class Attachment:
         self.name = str(welcome.get("name") or self.name)
         if not self._resuming:
             self._on_welcome()
+            news = (self.overlays.greeting, str(welcome.get("missed") or ""))
+            self.overlays.greeting = "; ".join(filter(None, news))
             if welcome.get("new") is True and not self.options.read_only:
                 self.overlays.begin_hint(self.name, self.options.detaches)
         if self._resuming:
             self.display.uncover()
             self.channel.send(b"".join(self.input.resume(int(welcome.get("last_input") or 0), time.monotonic())))
         if self.input.dropping:
-            self.overlays.show_notice("more was typed than is kept: the rest was dropped")
+            self.overlays.line.show("more was typed than is kept: the rest was dropped")
 
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):
             self.name = str(message.get("name") or self.name)
         text = str(message.get("text") or "")
         if kind == protocol.NOTICE:
-            if message.get("hold"):
-                self.overlays.held(text)
-            elif self.display.started or not self._lines_before:
+            if self.display.started or not self._lines_before:
                 self.closing_lines = extended(self.closing_lines, text)
             else:
                 self._lines_before -= 1
@@ -425,7 +435,7 @@ class Attachment:
     def switch_failed(self, reason: str) -> None:
         """Stay, and show why as soon as the session is on the screen."""
         if self.display.started:
-            self.overlays.show_notice(reason)
+            self.overlays.line.show(reason)
         else:
             self.overlays.greeting = reason
             self._redisplay()
@@ -503,75 +513,6 @@ class _Poller:
         for descriptor, events in wanted.items():
             poll.register(descriptor, events)
         return poll
-
-
-class _Passing(_Poller):
-    """Passes keys and output on itself while there is nothing else to do.
-
-    A loop with few calls: between two keys the interpreter's code leaves the processor's caches, so that each function
-    on the way of an echo costs it time. `handlers`: of what the terminal typed, of one OUTPUT, of frames.
-    """
-
-    def __init__(
-        self,
-        attachment: Attachment,
-        keys: KeyParser,
-        timers: Timers,
-        predictor: Predictor | None,
-        handlers: Handlers,
-    ) -> None:
-        super().__init__(attachment.display, attachment.channel, timers, predictor, attachment.link)
-        self._attachment, self._keys = attachment, keys
-        self._typed, self._output, self._received = handlers
-
-    def wait(self, *, read_keys: bool) -> dict[int, int]:
-        return self._pass_on() if read_keys and self._suffices else super().wait(read_keys=read_keys)
-
-    @property
-    def _suffices(self) -> bool:
-        """True on this machine, with nothing to draw, to send or to wait for."""
-        attachment, channel, display = self._attachment, self._channel, self._display
-        return (
-            self._interest[:4] == (True, True, False, False)
-            and attachment.host is None
-            and channel.reading
-            and not (self._timers.any or attachment.overlays.any or attachment.options.read_only)
-            and not (display.unread or display.pending or display.covered)
-            and not (channel.unsent or channel.closed or not channel.welcome)
-        )
-
-    def _pass_on(self) -> dict[int, int]:
-        """Pass on while it `suffices`; return the descriptors that ask for more than that."""
-        channel, display = self._channel, self._display
-        terminal, unacknowledged = self._attachment.terminal, self._attachment.input
-        poll, keyboard, daemon = self._poll, terminal.inbound, channel.connection.inbound
-        display.show_own()
-        while not (display.pending or display.unread or channel.unsent or channel.closed or unacknowledged.full):
-            ready = poll()
-            if len(ready) != 1 or ready[0][1] != select.POLLIN or terminal.signalled:
-                return dict(ready)
-            if ready[0][0] == keyboard:
-                data = terminal.read()
-                if not data or self._keys.special(data) or unacknowledged.dropping:
-                    self._typed(data)
-                    break
-                for frame in unacknowledged.add(data):
-                    channel.send(frame)
-            elif ready[0][0] == daemon:
-                frames = channel.read()
-                if frames is None or not _PASSED.issuperset(dict(frames)):  # the kinds
-                    self._received(frames)
-                    break
-                for kind, payload in frames:
-                    if kind == protocol.OUTPUT:
-                        self._output(kind, payload)
-                    else:
-                        for frame in unacknowledged.acknowledge(channel.acknowledged(payload)):
-                            channel.send(frame)
-                display.show_own()
-            else:
-                return dict(ready)
-        return {}
 
 
 def _news(message: Message, host: str | None) -> str:

@@ -230,8 +230,9 @@ class Display:
 
     def show_own(self) -> None:
         """Write the notifications that are due, unless output has begun a sequence or a character."""
-        in_output = self.unread or not self._ledger.at_rest or unfinished_character(self._tail)
-        if self._notifications and self.started and not in_output:
+        if not (self._notifications and self.started):
+            return
+        if not self.unread and self._ledger.at_rest and not unfinished_character(self._tail):
             notifications, self._notifications = self._notifications, b""
             self.draw(notifications)
 

@@ -109,8 +109,8 @@ class LinkWatch(Monitor):
         if self._told:
             self._told, row_lost = "", self._display.row_lost
             self._display.uncover()
-            if row_lost:
-                self._overlays.ask_for_screen()
+            if row_lost and (session := self.session()) is not None:
+                self._overlays.line.ask(session.position)
 
     def typed(self, events: list[Event]) -> None:
         """Keys were typed."""

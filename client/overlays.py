@@ -1,46 +1,29 @@
-"""Drawings of sesh's own over the program's output: guesses at the effect of keys, the hint of a new session, notices.
-
-A notice over a program's screen never meets output: the daemon is asked to send none (NOTICE), and sends the line back
-where its output ends. Held output comes with the screen that the client asks for (REDRAW), once a key was pressed or
-some seconds are over.
-"""
+"""Drawings of sesh's own over the program's output: guesses at the effect of keys, a new session's hint, a line."""
 
 from __future__ import annotations
 
 import os
 
-from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, LONGEST_TELLING, Display, notification
 from sesh.client.hint import Hint, joined
+from sesh.client.own_line import Handle, OwnLine
 from sesh.client.predict.predictor import Predictor
 from sesh.loop.timers import Timers
-
-_NOTICE_TIME = 3.0
-"""Seconds that a notice stays, unless a key is pressed."""
-_MOST_TELLINGS = 8
-"""Lines that tell of other sessions in that time."""
-_MAX_NOTICE = 4096
-"""Characters of all notices that came while one is shown."""
 
 
 class Overlays:
     """Drawings over the output while one connection of an attachment lasts. The predictor makes the guesses."""
 
-    def __init__(self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None) -> None:
-        self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
+    def __init__(
+        self, display: Display, channel: Channel, timers: Timers, predictor: Predictor | None, handle: Handle
+    ) -> None:
+        self._display, self._channel, self._predictor = display, channel, predictor
+        self.line = OwnLine(display, channel.send, timers, handle)
         self.greeting = ""
-        """A notice for the next screen."""
-        self._notice = ""
-        self._tellings = 0
-        """Lines that tell of other sessions, in the last seconds."""
+        """A line for the next screen."""
         self._hint: Hint | None = None
         """The hint: for the first screen, or on it."""
-
-    @property
-    def any(self) -> bool:
-        """True if something is drawn, or may be."""
-        return self._predictor is not None or self._hint is not None
 
     # -- output
 
@@ -59,7 +42,7 @@ class Overlays:
             if drawn:  # the greeting is in it
                 self.greeting = ""
         if self.greeting:
-            self.show_notice(self.greeting)
+            self.line.show(self.greeting)
             self.greeting = ""
 
     def show_output(self, position: int, data: bytes) -> None:
@@ -77,9 +60,10 @@ class Overlays:
             self._display.draw(after)
 
     def take_back(self) -> None:
-        """Remove guesses and hint: something else than output will change the screen, or nothing will."""
+        """Remove all of it: something else than output will change the screen, or nothing will."""
         self.take_guesses_back()
         self.end_hint()
+        self.line.end()
 
     # -- guesses
 
@@ -113,39 +97,12 @@ class Overlays:
             self._display.draw(self._hint.end())
             self._hint = None
 
-    # -- notices
-
-    def show_notice(self, text: str) -> None:
-        """Lay a line over the last row for a few seconds, or until a key is pressed."""
-        self.take_guesses_back()
-        self._channel.send(protocol.message(protocol.NOTICE, {"text": text}))
+    # -- the line
 
     def tell(self, news: str, *, shown: bool) -> None:
         """Have the terminal tell the person of a session; where it only rings, a line says of which, if not of the one
         that it shows."""
         sequence = notification(news, os.environ)
         self._display.tell(sequence)
-        if sequence == BELL and not shown and self._tellings < _MOST_TELLINGS:
-            self._tellings += 1
-            self._timers.ensure("tellings", _NOTICE_TIME, self._tell_on)
-            self.show_notice(news[:LONGEST_TELLING])
-
-    def _tell_on(self) -> None:
-        self._tellings = 0
-
-    def held(self, text: str) -> None:
-        """Show the line of a daemon that sends nothing from here on: before one that stands, as the row may be full."""
-        self.take_guesses_back()
-        self._notice = (f"{text}; {self._notice}" if self._timers.is_set("notice") else text)[:_MAX_NOTICE]
-        self._display.notice(self._notice, held=True)
-        self._timers.set("notice", _NOTICE_TIME, self.ask_for_screen)
-
-    def clear_notice(self) -> None:
-        """Remove the notice, if there is one."""
-        if self._timers.is_set("notice"):
-            self._timers.clear("notice")
-            self.ask_for_screen()
-
-    def ask_for_screen(self) -> None:
-        """Have the daemon send the screen anew."""
-        self._channel.send(protocol.frame(protocol.REDRAW))
+        if sequence == BELL and not shown:
+            self.line.show(news[:LONGEST_TELLING])

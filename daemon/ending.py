@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from sesh import protocol
 from sesh.daemon import description
-from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client, Connection
+from sesh.daemon.clients.client import Client, Drawn, Due, Live, client_of
+from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.registry import STALLED
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -185,9 +186,6 @@ class Ending:
         self._outcome = outcome
         if outcome == Phase.REMOVED or not (session.facts["persist"] and self._is_behind):
             self.settle()
-        for client in session.clients.all:
-            if client.mode in (ASIDE, HELD):
-                session.clients.bring_back(client)
 
     def settle(self) -> None:
         """Write what is read when the daemon is gone, or remove the session's files."""
@@ -218,8 +216,9 @@ class Ending:
             self.settle()
         if self._life.asked_by and self._is_behind:  # who ends a session does not wait for all its screens
             for client in session.clients.all:
-                if client.needs:
-                    client.needs, client.position = "", session.log.head
+                if client.state.need:
+                    client.position = session.log.head
+                    session.clients.become(client, Live())
         for connection in list(self._connections.values()):
             if connection.waits and not self._has_more(connection):
                 self._answer(connection)
@@ -239,8 +238,8 @@ class Ending:
 
     def _dismissible(self, client: Client) -> bool:
         lag = self.session.model.lag  # of the emulator, which no client holds up
-        undrawn = client.mode == DRAWN and lag > 0 and not self._life.asked_by
-        return not (client.needs or undrawn or self._has_more(client.connection))
+        undrawn = isinstance(client.state, Drawn) and lag > 0 and not self._life.asked_by
+        return not (client.state.need or undrawn or self._has_more(client.connection))
 
     def _has_more(self, connection: Connection) -> bool:
         """Return whether a connection has not been sent all of the output or events that it follows."""
@@ -249,16 +248,13 @@ class Ending:
             return True
         if reader is None:
             return False
-        if isinstance(reader, Client) and reader.mode != RAW:  # who is drawn or held gets the rest just before EXIT
-            return reader.mode == ASIDE or (reader.mode == DRAWN and (connection.unsent > 0 or reader.link_full))
+        if isinstance(reader, Client) and not reader.fed():  # one that is drawn gets the rest just before EXIT
+            return isinstance(reader.state, Due) or connection.unsent > 0 or reader.link_full
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:
         session, end = self.session, self._life.end
-        session.relay.reveal(client)
-        if client.needs:
-            return  # what was held back comes first
-        if client.mode == DRAWN:
+        if isinstance(client.state, Drawn):
             session.relay.draw()
         if self._outcome == Phase.LEFT and self._life.asked_by != TERMINATED:  # its creator attaches only now
             self._outcome = Phase.REMOVED
@@ -278,7 +274,7 @@ class Ending:
         for connection in list(self._connections.values()):
             held_up = connection.blocked if connection.unsent else self._has_more(connection)
             stuck = held_up and not patient and time.monotonic() - connection.progress_at > STALLED
-            waiting = connection.unsent or connection.waits or connection.creator or connection.client is not None
+            waiting = connection.unsent or connection.waits or connection.creator or client_of(connection)
             if stuck or not waiting:
                 self._drop(connection)
         if self._connections:

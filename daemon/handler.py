@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from sesh import bounds, protocol, renewed
 from sesh.about import __version__
 from sesh.bounds import Size, clamp_size
-from sesh.daemon.clients.connection import FOREIGN, HELD, RAW, REPAINT, RESYNC, Client, Connection
+from sesh.daemon.clients.client import Client, Due, Live, Need
+from sesh.daemon.clients.connection import FOREIGN, Connection
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
@@ -61,16 +62,26 @@ class ClientHandler:
             if client.token and other.token == client.token:
                 self.forget(other)  # the same client over a new link, before the old one was found dead
                 other.connection.fail()
-        client.last_input, left_at, was_raw = self._clients.departed.pop(client.token, (0, -1, False))
+        client.last_input, exact = self._clients.departed.pop(client.token, (0, True))
+        position = hello.get("since") if hello.get("id") == welcome["id"] else None
+        since = position if isinstance(position, int) and bounds.is_integer(position, 0, self._log.head) else None
         welcome = {**welcome, "last_input": client.last_input, "new": connection.creator}
+        if since is None and not client.creator:
+            welcome["missed"] = self._missed()
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace") is True:
             for other in list(self._clients.all):
                 self.detach(other, "replaced")
         self.creator_served(connection)
-        connection.client = connection.reader = client
-        client.lines = client.max_lines if hello.get("replay") is not False else 0
-        self._resume(client, hello, welcome["id"], was_raw=was_raw or left_at < 0)
+        connection.reader = client
+        if since is None:
+            self._clients.add(client)
+            seen = hello.get("seen")
+            seen_to = seen.get(welcome["id"]) if isinstance(seen, dict) else None
+            if isinstance(seen_to, int) and bounds.is_integer(seen_to, 0, self._log.head):
+                client.position = seen_to
+        else:
+            self._resume(client, since, exact=exact)
         self._changed("attached", client)
         if not client.read_only:  # the shells' display, and the like, is its own from now on
             variables.update(self._session.facts["id"], self._session.name, renewed.checked(hello.get("renewed")))
@@ -81,31 +92,25 @@ class ClientHandler:
             connection.creator, self._session.relay.served = False, True
         self._timers.clear(("hello", connection.descriptor))
 
-    def _resume(self, client: Client, hello: Mapping[str, object], session_id: str, *, was_raw: bool) -> None:
-        """Feeds a client from its last position, if it comes back to the same session, else from a screen of its own.
-
-        In `hello`, `since` is the position at which a client that reconnects was cut off; `seen` has, by session id,
-        the position up to which its terminal has shown the output already.
-        """
-        log, seen = self._log, hello.get("seen")
-        since = hello.get("since") if hello.get("id") == session_id else None
-        resumes = bounds.is_integer(since, 0, log.head)
-        same_size = client.size[:2] == self._clients.size[:2]
+    def _missed(self) -> str:
+        """Return a line about what happened while nobody was attached; empty if that is nothing."""
         missed = self._session.events.missed
-        if missed.any and self._pump.running and not (resumes or client.creator or self._clients):
-            self._model.catch_up()
-            client.notice = missed.line(self._model.scrolled_since(missed.position))
-        self._clients.add(client)
-        if not resumes or not isinstance(since, int):
-            left_at = seen.get(session_id) if isinstance(seen, dict) else None
-            if isinstance(left_at, int) and bounds.is_integer(left_at, 0, log.head):
-                client.left_at = left_at
-            return
+        if self._clients or not (missed.any and self._pump.running):
+            return ""
         self._model.catch_up()
-        if client.mode == RAW and same_size and was_raw and since >= log.base:
-            client.needs, client.position = "", since
-        else:
-            client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines
+        return missed.line(self._model.scrolled_since(missed.position))
+
+    def _resume(self, client: Client, since: int, *, exact: bool) -> None:
+        """Feed a client that comes back from the position at which it was cut off.
+
+        It gets the bytes from there on if its terminal shows those before (`exact`), else missed lines and a screen.
+        """
+        same_size = client.size[:2] == self._clients.size[:2]
+        self._clients.add(client)
+        self._model.catch_up()
+        client.position = since
+        bytes_fit = same_size and exact and since >= self._log.base
+        self._clients.become(client, Live() if bytes_fit else Due(Need.RESYNC, time.monotonic()))
 
     def input(self, client: Client, payload: bytes) -> None:
         """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
@@ -127,8 +132,6 @@ class ClientHandler:
             self._clients.typed(client)
             if (runs := self._session.commands.runs) is not None:
                 runs.key_pressed()  # a command that the shell has not begun with is taken back
-            if client.uncover or client.viewport is not None:
-                self._relay.uncover(client)  # the echo must not come under a line of sesh's own
         if keys is not data and client.replies.held:  # what passes as it came holds nothing back
             self.release_later(client)
         taken = pump.enter(keys, attended=client.replies.typed)
@@ -173,8 +176,6 @@ class ClientHandler:
                 text = f"if its command succeeds, nothing is left of {self._session.name}; --exec keeps a job's output"
                 client.connection.queue(protocol.message(protocol.NOTICE, {"text": text}))
             self.detach(client, "detached")
-        elif kind == protocol.NOTICE:
-            self._relay.hold(client, str(protocol.parse(payload).get("text") or ""))
         elif kind == protocol.GOT and client.window is not None:
             if client.window.arrived(protocol.split_number(payload)[0]) and client.window.drained:
                 client.connection.progress_at = time.monotonic()  # a link that stays full slows no program for long
@@ -182,12 +183,10 @@ class ClientHandler:
         elif kind == protocol.MODEL:
             self._relay.get_echoes().model(client)
         elif kind == protocol.REDRAW:
-            if client.mode == HELD:
-                self._clients.bring_back(client)
-            else:
-                client.viewport = None
-                client.wants_screen = True
-                self._clients.need(client, REPAINT)
+            client.asks = True
+            if payload:  # it shows the output up to this position, and passes over all before the answer
+                client.position = min(protocol.split_number(payload)[0], client.position)
+            self._clients.need(client, Need.RESYNC if payload else Need.REPAINT)
 
     def _resize(self, client: Client, size: Size) -> None:
         pump = self._pump
@@ -195,10 +194,9 @@ class ClientHandler:
             pump.pty.signal_foreground(signal.SIGWINCH)
         changed = size[:2] != client.size[:2]
         client.size = size
-        client.viewport = None
         self._clients.fit()
-        if changed and client.mode == RAW:
-            self._clients.need(client, REPAINT)
+        if changed:
+            self._clients.need(client, Need.REPAINT)
 
     def _keeps_no_output(self) -> bool:
         """Returns whether a command runs that prints what nobody can read later: no shell, no full-screen program."""
@@ -219,8 +217,7 @@ class ClientHandler:
 
     def rows_below(self, client: Client) -> int | None:
         """Sends a client the output so far; returns how many rows are in use below its cursor then, None if unknown."""
-        self._relay.reveal(client)
-        if client.mode != RAW or client.connection.blocked:
+        if not client.fed() or client.connection.blocked:
             return None
         client.connection.feed(self._log)
         self._model.catch_up()
@@ -237,13 +234,11 @@ class ClientHandler:
         """Forgets a client now, save for the facts by which it returns to its place."""
         if client not in self._clients.all:
             return
-        client.connection.client = None
         client.connection.reader = None
         self._timers.clear(("held", client.number))
-        self._timers.clear(("line", client.number))
         if self._relay.echoes is not None:
             self._relay.echoes.forget(client)
-        self._model.mark(client.fed_up_to)
+        self._model.mark(client.position)
         self._clients.remove(client)
         if not self._clients:
             self._session.events.missed.begin(self._log.head)

@@ -40,9 +40,10 @@ class Handover(TypedDict):
 
     `clock`: origin and step of `SteadyClock`, by which all moments count; but `facts.deadline` is by the wall clock.
     `log`: its base and bytes. `input`: bytes that the pty has not taken. `scanner`: an unfinished sequence. `clients`:
-    the number of the newest. `departed`: token, last INPUT, position, and whether it was fed raw, of each terminal that
-    may come back. `events`: the newest number, and the events kept. `history`: number of commands, those kept with
-    their outputs, and the answers to those that may be requested again. `marks`: the command under way, and its number.
+    the number of the newest. `departed`: token, last INPUT, and whether its terminal shows the program's own bytes,
+    of each client that may come back. `events`: the newest number, and the events kept. `history`: number of commands,
+    those kept with their outputs, and the answers to those that may be requested again. `marks`: the command under way,
+    and its number.
     """
 
     format: int
@@ -61,7 +62,7 @@ class Handover(TypedDict):
     end: dict[str, Any]
     phase: str
     clients: int
-    departed: list[tuple[str, int, int, bool]]
+    departed: list[tuple[str, int, bool]]
     missed: dict[str, Any]
     events: tuple[int, list[Event]]
     history: tuple[int, list[tuple[RunFacts, str]], list[list[Any]]]
@@ -80,7 +81,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
     """Return the record of a session that has no `--run` under way; `texts`: see `Typing.outcomes`."""
     pump = session.pump
     for client in session.clients.all:
-        session.model.mark(client.fed_up_to)  # its terminal goes on from there
+        session.model.mark(client.position)  # its terminal goes on from there
     left, commands = session.timers.remaining("timeout"), session.commands
     last, events = session.events.dump()
     return {
@@ -100,7 +101,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
         "end": asdict(session.life.end),
         "phase": session.life.phase.value,
         "clients": session.clients.last_number,
-        "departed": [(token, *fed) for token, fed in session.clients.places().items()],
+        "departed": [(token, *place) for token, place in session.clients.places().items()],
         "missed": vars(session.events.missed),
         "events": (last, events),
         "history": _history(commands.history),
@@ -136,7 +137,7 @@ def session_of(state: Handover, *, with_descriptors: bool = True) -> Session:
     session.findings.title, session.findings.titled_by = state["title"], state["titled_by"]
     _restore_pump(session, state, with_descriptors=with_descriptors)
     session.clients.last_number = state["clients"]
-    session.clients.departed.update((token, (number, at, raw)) for token, number, at, raw in state["departed"])
+    session.clients.departed.update((token, (number, raw)) for token, number, raw in state["departed"])
     vars(session.events.missed).update(state["missed"])
     session.events.restore(*state["events"])
     count, entries, answers = state["history"]

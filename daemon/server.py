@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from sesh import protocol, system
+from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
@@ -34,7 +35,7 @@ MAX_UNSENT = 32 << 20
 """Bytes of answers that a connection may leave unread and still make requests."""
 HELD_EACH, MAX_HELD = 32 << 10, 16 << 20
 """Bytes of unfinished frames and requests: those of one connection that do not count, and of all others together."""
-_ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL, protocol.NOTICE)
+_ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 """Frames that are answered."""
 TURN = 0.01
 """Seconds for which one connection's frames are handled before it is the others' turn."""
@@ -194,7 +195,7 @@ class Server:
         if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
             return
-        client = connection.client
+        client = client_of(connection)
         reads = connection.listening and not connection.backlog
         if client is not None and self.session.pump.input.waiting(client.number) > 2 * WINDOW:
             reads = False
@@ -209,8 +210,9 @@ class Server:
         """Handles a connection's events. Faults end it alone."""
         try:
             if events & WRITE:
-                if connection.client is not None:
-                    self.session.relay.writable(connection.client)
+                client = client_of(connection)
+                if client is not None:
+                    self.session.relay.writable(client)
                 else:
                     connection.feed(self.session.log)
                     self._loop.soon(self.session.pace)
@@ -246,8 +248,9 @@ class Server:
         backlog, until = connection.backlog, time.monotonic() + TURN
         while backlog and connection.listening:
             kind, payload = backlog.popleft()
-            if kind == protocol.INPUT and connection.client is not None:
-                self.handler.input(connection.client, payload)
+            client = client_of(connection)
+            if kind == protocol.INPUT and client is not None:
+                self.handler.input(client, payload)
             else:
                 self._handle_frame(connection, kind, payload)
             if backlog and time.monotonic() >= until:
@@ -270,8 +273,8 @@ class Server:
                 raise ProtocolError("a connection sent more DATA than a request may carry")
         elif kind == protocol.REQUEST:
             self.requests.handle(connection, protocol.parse(payload))
-        elif connection.client is not None:
-            self.handler.frame(connection.client, kind, payload)
+        elif (client := client_of(connection)) is not None:
+            self.handler.frame(client, kind, payload)
 
     def drop(self, connection: Connection) -> None:
         """Closes a connection and forgets what belongs to it. The session goes on."""
@@ -285,8 +288,9 @@ class Server:
         session.events.forget(connection)
         if stdin is not None and stdin.feeder is connection:
             session.timers.set("stdin", stdin.linger, stdin.close)
-        if connection.client is not None:
-            self.handler.forget(connection.client)
+        client = client_of(connection)
+        if client is not None:
+            self.handler.forget(client)
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
         if connection.creator:

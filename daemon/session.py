@@ -43,7 +43,7 @@ class Session:
         self.log.retained = OF_JOB if facts["job"] else RETAINED
         self.model = Model(self.log, size[0], size[1], self.faults.note, facts["scrollback"], self.life)
         self.model.resize(*size)
-        self.clients = Clients(size, self.topics.resized, self.topics.needed)
+        self.clients = Clients(size, self.topics.resized)
         self.relay = Relay(self.log, self.model, self.clients, self.loop, self._terminal_flags)
         self.pump = Pump(self.log, self.loop, self.life, self.topics)
         if pty is not None:
@@ -70,7 +70,6 @@ class Session:
         topics.found.subscribe(self.findings.handle)
         topics.added.subscribe(relay.deliver, lambda _: emulation.stir(), lambda _: self.loop.soon(self.pace))
         topics.stirred.subscribe(self.activity.wake)
-        topics.needed.subscribe(self._serve_soon)
         topics.resized.subscribe(self._resize)
         topics.stepped.subscribe(self._stepped)
         topics.happened.subscribe(self._happened, tell)
@@ -130,7 +129,7 @@ class Session:
     def _stepped(self) -> None:
         """Go on with those who wait for the emulator, which has come further."""
         self.loop.soon(self.pace)
-        if any(client.needs for client in self.clients.all):
+        if any(client.state.need for client in self.clients.all):
             self._serve_soon()
 
     def _terminal_flags(self) -> int:

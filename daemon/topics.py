@@ -38,8 +38,6 @@ class Topics:
         """The program has printed, or something was typed."""
         self.found: Topic[[list[Finding], int]] = Topic()
         """The scanner has found something in a block, which begins at a position; its readers have not got it yet."""
-        self.needed: Topic[[]] = Topic()
-        """A client needs a screen."""
         self.resized: Topic[[Size]] = Topic()
         """The session is to have another size."""
         self.stepped: Topic[[]] = Topic()

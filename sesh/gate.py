@@ -71,11 +71,12 @@ _messages: dict[int, tuple[str, Shape]] = {
                 **keys("version id account", word(64)), **keys("position last_input events", natural),
                 **keys("now uptime", number),
                 **keys("home auth_sock", text), "renewed": mapping(word(64), text), "name": session_name, "new": flag,
+                "missed": line,
             }
         ),
     ),
     protocol.RESPONSE: ("RESPONSE", table(_ANSWER)),
-    protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name, "hold": flag})),
+    protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name})),
     protocol.TELL: ("TELL", table({"name": session_name, "state": word(100), "question": line})),
     protocol.EXIT: ("EXIT", table({**_LEAVING, "code": optional(code), "signal": signal_number})),
     protocol.DETACH: ("DETACH", table({**_LEAVING, "queries": flag})),

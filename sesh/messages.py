@@ -71,13 +71,11 @@ Words = dict[str, Any]
 class Message(TypedDict, total=False):
     """A message to an attached client: NOTICE, TELL, EXIT, DETACH or SWITCH, the session's `name` in each.
 
-    `hold`: nothing follows until REDRAW. `rows_below`: rows in use below the cursor; `queries`: True if answers of the
-    terminal to the program may still come.
+    `rows_below`: rows in use below the cursor. `queries`: True if answers of the terminal to the program may come yet.
     """
 
     name: str
     text: str
-    hold: bool
     state: str
     question: str
     code: int | None
@@ -91,8 +89,8 @@ class Message(TypedDict, total=False):
 class Welcome(TypedDict, total=False):
     """The first message of a daemon or a link's far end.
 
-    `now`, `uptime`: the time there, and since its start; `account`: a text for that machine and account, by which they
-    are known under another name.
+    `missed`: a line on what happened while nobody was attached. `now`, `uptime`: the time there, and since its start.
+    `account`: a text for that machine and account, by which they are known under another name.
     """
 
     protocol: int
@@ -102,6 +100,7 @@ class Welcome(TypedDict, total=False):
     position: int
     last_input: int
     new: bool
+    missed: str
     events: int
     home: str
     now: float

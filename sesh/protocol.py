@@ -12,10 +12,10 @@ WELCOME, the request `reload` and its RESPONSE.
 | ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes)                     |
 | OUTPUT   | daemon | position of the first byte since the session's birth (8), program's bytes               |
 | SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
-| NOTICE   | both   | JSON: text (a line of sesh's own, which counts for no position), hold (nothing follows  |
-|          |        | until REDRAW); from the client text: hold me                                            |
+| NOTICE   | daemon | JSON: text (a line of sesh's own, which counts for no position)                         |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
-| REDRAW   | client | nothing: send me a SCREEN                                                               |
+| REDRAW   | both   | client: nothing: send me a screen; or a position (8 bytes): my terminal shows the       |
+|          |        | output up to there, and no more before your answer. Daemon: a SCREEN that answers       |
 | DETACH   | both   | JSON: from the client nothing; from the daemon reason, and what leaves the terminal     |
 |          |        | tidy: rows_below, queries                                                               |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |

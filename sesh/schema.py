@@ -140,8 +140,7 @@ class Summary(_Summary, total=False):
 
 class AttachedClient(TypedDict):
     """A client that is attached to a session. `mode`: what it gets; raw: the program's own bytes; drawn: pictures of
-    the screen, as its terminal has another size; held: nothing, while its terminal shows a message; aside: nothing
-    until it reads again."""
+    the screen, as its terminal has another size; aside: nothing until it reads, and its screen is made."""
 
     id: int
     pid: int

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from sesh.bounds import Size
-from sesh.daemon.clients.connection import ASIDE, DRAWN, ENTER, HELD, MAX_LINES, RAW, REPAINT, RESYNC, Client
+from sesh.daemon.clients.client import Client, Drawn, Due, Live, Need
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.moments import STEADY
 
@@ -20,20 +20,20 @@ STALLED = 2.0
 
 
 class Clients:
-    """The attached clients of one session. `resize` gives the session another size; `needed` is called when a client
-    needs a screen."""
+    """The attached clients of one session. `resize` gives the session another size."""
 
-    def __init__(self, size: Size, resize: Callable[[Size], None], needed: Callable[[], object]) -> None:
+    def __init__(self, size: Size, resize: Callable[[Size], None]) -> None:
         self.all: list[Client] = []
-        self._needed = needed
         self.size = size
         self._resize = resize
+        self.changed: Callable[[Client, Live | Due | Drawn], object] = lambda *_: None
+        """Called when a client has another state, with the one before."""
         self.turn = 0
         """Number of times that another client has begun to type."""
         self.last_number = 0
         """The number of the newest client."""
-        self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
-        """Clients that have left, by token: the newest INPUT's number, the position, whether it was fed raw."""
+        self.departed: OrderedDict[str, tuple[int, bool]] = OrderedDict()
+        """Clients that have left, by token: the newest INPUT's number; whether its terminal shows raw output."""
 
     def __len__(self) -> int:
         return len(self.all)
@@ -50,16 +50,14 @@ class Clients:
         return any(STEADY.now() - client.typed_at < WATCHED_FOR for client in self.all)
 
     def add(self, client: Client) -> None:
-        """Adds a client, which needs a screen; the session takes its size, unless it is read-only."""
+        """Add a client, which needs a screen; the session takes its size, unless it is read-only."""
         self.all.append(client)
-        self._needed()
         self.last_number = client.number
-        if client.read_only:
-            self._choose_mode(client)
-        else:
+        self.changed(client, client.state)
+        if not client.read_only:
             self.typed(client)
 
-    def places(self) -> dict[str, tuple[int, int, bool]]:
+    def places(self) -> dict[str, tuple[int, bool]]:
         """Return where all clients stand, in the form of `departed`: they may come back to another process."""
         return {**self.departed, **{client.token: _place(client) for client in self.all if client.token}}
 
@@ -80,47 +78,32 @@ class Clients:
             self.fit()
 
     def fit(self) -> None:
-        """Gives the session the leader's size, and each client the mode that fits its own."""
-        leader = self.leader
+        """Give the session the leader's size; a client whose own fits no longer, or fits now, needs another screen."""
+        leader, repaint = self.leader, False
         if leader is not None and leader.size != self.size:
             repaint = leader.size[:2] != self.size[:2]
             self.size = leader.size
             self._resize(leader.size)
-            if repaint:
-                for client in self.all:
-                    if client.mode == RAW:
-                        self.need(client, REPAINT)
         for client in self.all:
-            self._choose_mode(client)
+            if isinstance(client.state, Live if client.size[:2] != self.size[:2] else Drawn):
+                self.need(client, Need.RESYNC)
+            elif repaint and isinstance(client.state, Live):
+                self.need(client, Need.REPAINT)
 
-    def _choose_mode(self, client: Client) -> None:
-        """Sets raw for a terminal of the session's size, else drawn; a client that is set aside or held stays so."""
-        if client.mode in (ASIDE, HELD):
+    def become(self, client: Client, state: Live | Due | Drawn) -> None:
+        """Give a client another state."""
+        before, client.state = client.state, state
+        self.changed(client, before)
+
+    def need(self, client: Client, need: Need) -> None:
+        """Note that a client needs a screen; a greater need that it has already is kept."""
+        state, now = client.state, time.monotonic()
+        if need <= state.need:
             return
-        mode = RAW if client.size[:2] == self.size[:2] else DRAWN
-        if mode != client.mode:
-            client.mode = mode
-            client.viewport = None
-            self.need(client, ENTER)
-
-    def need(self, client: Client, need: str) -> None:
-        """Note that a client needs a screen; see `Client.need`."""
-        client.need(need)
-        self._needed()
-
-    def set_aside(self, client: Client, mode: str) -> None:
-        """Feeds a client nothing until it reads again (ASIDE) or asks for the screen (HELD)."""
-        if client.left_at < 0:
-            client.left_at = client.position
-        client.mode = mode
-        client.needs = ""
-
-    def bring_back(self, client: Client) -> None:
-        """Feeds a client again that was set aside or held, first the lines that it missed: all, if it was held."""
-        client.lines = MAX_LINES if client.mode == HELD else client.max_lines
-        client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
-        client.viewport = None
-        self.need(client, RESYNC)
+        if need == Need.REPAINT and isinstance(state, Live):
+            self.become(client, Live(need, now))
+        else:
+            self.become(client, Due(max(need, Need.RESYNC), now, state.beneath))
 
     def too_slow(self, log: OutputLog) -> list[Client]:
         """The raw clients that are too far behind and that the program does not wait for."""
@@ -140,6 +123,6 @@ class Clients:
         return max(able, key=lambda client: client.last_typed, default=None)
 
 
-def _place(client: Client) -> tuple[int, int, bool]:
-    """Return a client's newest INPUT's number, the position up to which it was fed, and whether that was raw."""
-    return client.last_input, client.fed_up_to, client.mode == RAW and not client.uncover
+def _place(client: Client) -> tuple[int, bool]:
+    """Return a client's newest INPUT's number, and whether its terminal shows the program's own bytes."""
+    return client.last_input, client.state.beneath is None

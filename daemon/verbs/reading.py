@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import protocol
 from sesh.daemon import description
-from sesh.daemon.clients.connection import Client
+from sesh.daemon.clients.client import Client
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.errors import UsageError

@@ -24,11 +24,6 @@ class Timers:
         if name not in self._deadlines:
             self.set(name, seconds, call)
 
-    @property
-    def any(self) -> bool:
-        """True if a deadline is set."""
-        return bool(self._deadlines)
-
     def is_set(self, name: Hashable) -> bool:
         """Returns whether a deadline of this name is set."""
         return name in self._deadlines

@@ -76,7 +76,7 @@ class Bridge:
         if dies:
             os._exit(255)
         welcome = {"protocol": protocol.PROTOCOL, "version": "9", "id": "abc", "name": "work", "position": 0}
-        self.say(protocol.WELCOME, last_input=0, **welcome)
+        self.say(protocol.WELCOME, last_input=0, missed=f"hi{ESCAPES}there", **welcome)
 
     def attached(self, **words: Any) -> None:
         """Greet and attach a client, to an empty screen."""
@@ -151,6 +151,14 @@ def attaches(kind: int, note: str = "", **message: Any) -> Attack:
     return attack
 
 
+def lined(bridge: Bridge) -> None:
+    """Attach a client, and give it the screen that it asks for to lay a line over."""
+    bridge.attached()
+    bridge.connection.send(protocol.numbered(protocol.REDRAW, 0, b""))
+    while True:
+        bridge.connection.receive()
+
+
 def floods(frame: bytes) -> Attack:
     """Once attached, send this without end, and read nothing; a file tells how many bytes have gone."""
     block = frame * max(1, (64 << 10) // len(frame))
@@ -198,10 +206,10 @@ ATTACKS: dict[str, Attack] = {
     "exit-name": attaches(protocol.EXIT, code=3, name=f"x{ESCAPES}"),
     "detach-name": attaches(protocol.DETACH, name="a\nb"),
     "switch": attaches(protocol.SWITCH, name="other", host="elsewhere"),
-    "notice": attaches(protocol.NOTICE, text=f"hi{ESCAPES}there", hold=True),
+    "notice": lined,
     "long-ping": floods(protocol.frame(protocol.PING, b"x" * 1_000_000)),
-    "crumbs": floods(protocol.numbered(protocol.OUTPUT, 0, b"\xc3\xa4")),
-    "held": floods(protocol.message(protocol.NOTICE, {"text": "x" * 4000, "hold": True})),
+    "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, b"\xc3\xa4")),
+    "held": floods(protocol.numbered(protocol.REDRAW, 0, b"\xc3\xa4")),
     "job-range": job,
     "odd-name": lambda bridge: bridge.attached(name="a\nevil"),
 }

@@ -60,7 +60,7 @@ class Client:
             self.position = position + len(data)
             self.output += data
         else:
-            if kind == protocol.SCREEN:
+            if kind in (protocol.SCREEN, protocol.REDRAW):
                 self.position = protocol.split_number(payload)[0]
             self.frames.append((kind, payload))
         return True

@@ -214,7 +214,7 @@ class Sessions(RuleBasedStateMachine):
             return
         each.client.frames.clear()
         each.client.send(protocol.frame(protocol.REDRAW))
-        each.client.wait(protocol.SCREEN)
+        each.client.wait(protocol.REDRAW)
 
     # -- others
 

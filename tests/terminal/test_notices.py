@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.client import overlays
+from sesh.client import own_line
 from tests.support import Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
@@ -68,7 +68,7 @@ def test_what_the_terminal_reports_is_no_key_of_one_who_watches(sesh: Sesh, home
 
 
 def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overlays, "_NOTICE_TIME", 0.1)
+    monkeypatch.setattr(own_line, "STANDS", 0.1)
     assert sesh("--open", "x", "--", *counting(60)).code == 0
     terminal = watched(home, "L10\n")
     for line in ("L20\n", "L35\n"):
@@ -77,15 +77,15 @@ def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monk
     counted(terminal, 60)
 
 
-def test_a_flood_below_a_line_costs_no_line_of_more_than_a_replay_shows(
+def test_a_line_goes_early_where_more_is_printed_than_is_kept(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlays, "_NOTICE_TIME", 0.5)
-    source = "stty -echo; echo begun; read go; clear; seq -f L%g 3000; sleep 900"
+    monkeypatch.setattr(own_line, "STANDS", 600.0)
+    source = "stty -echo; echo begun; read go; clear; seq -f L%g 60000; sleep 900"
     assert sesh("--open", "x", "--", "sh", "-c", source).code == 0
     terminal = watched(home, "begun")
     assert sesh("--send", "x", "--enter").code == 0
-    counted(terminal, 3000)
+    counted(terminal, 60_000)
 
 
 def test_what_is_printed_while_a_line_shows_is_seen_before_the_end(sesh: Sesh, home: Home) -> None:
@@ -120,7 +120,7 @@ OFTEN = ("a sequence", "a character", "origin", "a pending wrap")
 def test_the_screen_below_a_line_comes_back_as_it_was(
     sesh: Sesh, home: Home, screen: str, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlays, "_NOTICE_TIME", 0.1)
+    monkeypatch.setattr(own_line, "STANDS", 0.1)
     enter = r"\033[?1049h" * (screen == "alternate")
     script = (
         f"stty raw -echo; seq -f row-%g 40; printf '{enter}\\033[24;1Hbottom\\033[20;1Hhere{STATES[state]}'; read x"
@@ -141,7 +141,7 @@ def test_the_screen_below_a_line_comes_back_as_it_was(
 def test_a_window_that_changes_its_size_takes_the_line_away(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlays, "_NOTICE_TIME", 600.0)
+    monkeypatch.setattr(own_line, "STANDS", 600.0)
     assert sesh("--open", "x", "--", *counting(60)).code == 0
     terminal = watched(home, "L20\n")
     terminal.resize(70, 20)
@@ -152,7 +152,7 @@ def test_a_window_that_changes_its_size_takes_the_line_away(
 def test_a_line_that_greets_leaves_nothing_in_the_scrollback(
     sesh: Sesh, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlays, "_NOTICE_TIME", 0.3)
+    monkeypatch.setattr(own_line, "STANDS", 0.3)
     assert sesh("--open", "x", "--", *counting(60)).code == 0
     terminal = home.terminal("x", str(tmp_path))
     terminal.wait_for_raw(b"already runs")

@@ -11,7 +11,6 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import encode
 from sesh.vt.modes import MOUSE_ENCODING, MOUSE_TRACKING
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
-from sesh.vt.render.overlay import overlay
 from sesh.vt.render.replay import kitty_flags
 from sesh.vt.row import Row
 from sesh.vt.screen import Screen
@@ -36,15 +35,6 @@ class Viewport:
         self._sent: list[str] | None = None
         self._modes: dict[str, str] = {}
         self._cursor = ""
-        self.covered = False
-        """True if a line of sesh's own lies over the last row."""
-
-    def cover(self, text: str) -> bytes:
-        """The bytes that lay a line over the last row until the next `draw`."""
-        if self._sent is not None:
-            self._sent[-1] = self._cursor = ""
-        self.covered = True
-        return overlay(text, self.columns)
 
     def draw(self, emulator: Emulator) -> bytes:
         """Return the bytes that bring the terminal up to date; b"" if nothing has changed."""
@@ -61,7 +51,6 @@ class Viewport:
                 out.append(f"\x1b[{y + 1};1H{text}")
         changed = bool(out)
         self._sent = texts
-        self.covered = False
         out.extend(self._input(screen))
         row, column = emulator.cursor
         visibility = "\x1b[?25l" if screen.cursor.hidden else "\x1b[?25h"

@@ -64,9 +64,11 @@ class Peer:
     def tell(self, kind: int, **words: Any) -> None:
         self.connection.sendall(protocol.message(kind, words))
 
-    def hold(self) -> None:
-        """Sends the line back that the client asks for, as one below which nothing comes."""
-        self.tell(protocol.NOTICE, text=protocol.parse(self.expect(protocol.NOTICE))["text"], hold=True)
+    def redraw(self, position: int, screen: bytes) -> bytes:
+        """Answers the client that asks for the screen; returns what it says of what it shows."""
+        said = self.expect(protocol.REDRAW)
+        self.connection.sendall(protocol.numbered(protocol.REDRAW, position, screen))
+        return said
 
     def output(self, position: int, data: bytes) -> None:
         self.connection.sendall(protocol.numbered(protocol.OUTPUT, position, data))

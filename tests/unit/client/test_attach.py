@@ -123,6 +123,36 @@ def test_an_escape_that_is_held_while_a_link_is_replaced_reaches_the_session(hom
             typed += protocol.split_number(payload)[1] if kind == protocol.INPUT else b""
 
 
+GREETED_BEFORE = (
+    RELINKED
+    + """
+def again(attempt):
+    connection = wire.connect("work")
+    connection.greeted = {**attempt.session.hello, "since": 0}
+    connection.send(protocol.message(protocol.HELLO, connection.greeted))
+    return connection
+from sesh import protocol
+attach = functools.partial(attach.func, reconnect=again)
+"""
+)
+"""A client whose new link was greeted before the old one had brought its last output."""
+
+
+def test_output_that_two_links_bring_shows_once(home: Home, daemon: FakeDaemon) -> None:
+    with Terminal(command("work", "host=box", before=GREETED_BEFORE), env=home.env, cwd=home.path) as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT)
+        peer.output(0, b"abc")
+        terminal.wait_for("$ abc")
+        peer.connection.close()
+        peer = daemon.accept()
+        peer.welcome()
+        peer.output(0, b"abcd")
+        peer.output(4, b"ef")
+        terminal.wait_for("ef")
+        assert terminal.screen()[0] == "$ abcdef"
+
+
 def test_a_program_that_does_not_read_holds_up_keys_but_not_the_detach_key(home: Home, daemon: FakeDaemon) -> None:
     """Without acknowledgements the client sends 256 KiB, keeps what follows, and still sees Ctrl-\\."""
     with client(home) as terminal:
@@ -183,13 +213,13 @@ def test_a_switch_that_fails_says_why_and_stays(home: Home, daemon: FakeDaemon) 
         peer = daemon.accept()
         peer.welcome(PROMPT)
         peer.tell(protocol.SWITCH, name="nowhere", host=None)
-        peer.hold()
+        peer.redraw(0, b"\x1b[H$ ")
         terminal.wait_for("nowhere")
+        peer.output(0, b"still here")
         terminal.type(b"x")
         assert peer.keys(1) == b"x"
-        peer.expect(protocol.REDRAW)
-        peer.output(0, b"still here")
         terminal.wait_for("$ still here")
+        assert "nowhere" not in terminal.text()
 
 
 @pytest.mark.parametrize(("name", "host"), [("../x", None), ("ok", "-oProxyCommand=x"), ("work", None)])

@@ -41,7 +41,7 @@ class Watched:
         channel = Channel(self.connection, RoundTrip(), on_link=True)
         session = LostSession("work", "box", "abc", 0, time.time())
         self.watch = LinkWatch(self.display, "box", "Ctrl-\\ leaves", _unreachable, lambda: session)
-        self.watch.begin(channel, Overlays(self.display, channel, Timers(), None))
+        self.watch.begin(channel, Overlays(self.display, channel, Timers(), None, lambda *_: None))
 
     def turns_until_lost(self) -> int:
         turns = 0

@@ -6,7 +6,8 @@ import socket
 from typing import Any
 
 from sesh import protocol
-from sesh.daemon.clients.connection import Client, Connection
+from sesh.daemon.clients.client import Client
+from sesh.daemon.clients.connection import Connection
 
 
 class Link:
@@ -42,7 +43,7 @@ class Link:
     def attached(self, number: int = 1, **hello: Any) -> Client:
         """The connection's attachment; it hangs on the connection as its reader."""
         client = Client(self.connection, number, {"columns": 80, "rows": 24, **hello})
-        self.connection.client = self.connection.reader = client
+        self.connection.reader = client
         return client
 
     def close(self) -> None:

@@ -8,19 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sesh.bounds import clamp_size
-from sesh.daemon.clients.connection import (
-    ASIDE,
-    ATTACH,
-    DRAWN,
-    ENTER,
-    HELD,
-    LAG,
-    RAW,
-    REPAINT,
-    Client,
-)
+from sesh.daemon.clients.client import LAG, Client, Drawn, Live, Need
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.vt.modes import Stacks
+from sesh.vt.render.viewport import Viewport
 from tests.unit.daemon.connections import Link
 
 if TYPE_CHECKING:
@@ -32,7 +24,7 @@ class Group:
 
     def __init__(self) -> None:
         self.sizes: list[Size] = []
-        self.clients = Clients((80, 24, 0, 0), self._apply, lambda: None)
+        self.clients = Clients((80, 24, 0, 0), self._apply)
         self.links: list[Link] = []
         self.log = OutputLog()
 
@@ -43,7 +35,10 @@ class Group:
         self.links.append(Link(buffer=4 << 10))
         client = self.links[-1].attached(self.clients.last_number + 1, columns=columns, rows=rows, **hello)
         self.clients.add(client)
-        client.needs = ""  # its first screen has been shown
+        if client.size[:2] == self.clients.size[:2]:  # its first screen has been shown
+            client.state = Live()
+        else:
+            client.state = Drawn(Viewport(*client.size[:2]), (False, Stacks()))
         return client
 
     def leader(self) -> Client | None:
@@ -68,11 +63,10 @@ def test_the_size_is_that_of_the_client_that_typed_last(group: Group) -> None:
     one = group.add(100, 30)
     two = group.add(90, 20)
     assert group.clients.size[:2] == (90, 20)
-    assert (one.mode, two.mode) == (DRAWN, RAW)
+    assert (one.state.need, two.state) == (Need.RESYNC, Live())
     group.clients.typed(one)
     assert group.clients.size[:2] == (100, 30)
-    assert (one.mode, two.mode) == (RAW, DRAWN)
-    assert (one.needs, two.needs) == (ENTER, ENTER)
+    assert (one.state.need, two.state.need) == (Need.RESYNC, Need.RESYNC)
     group.clients.typed(one)
     assert [size[:2] for size in group.sizes] == [(100, 30), (90, 20), (100, 30)]
 
@@ -92,7 +86,7 @@ def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> 
 def test_a_client_that_only_watches_never_rules(group: Group) -> None:
     watcher = group.add(50, 10, read_only=True)
     assert group.sizes == []
-    assert watcher.mode == DRAWN
+    assert not watcher.fed()
     leader = group.add(80, 24)
     assert group.leader() is leader
     group.clients.remove(leader)
@@ -104,11 +98,8 @@ def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is two
     group.clients.typed(one)
     assert group.clients.answering(group.log) is one
-    group.clients.set_aside(one, ASIDE)
-    assert group.clients.answering(group.log) is two
-    two.needs = ATTACH  # its first bytes will be a screen, in which no query stands
-    assert group.clients.answering(group.log) is None
-    two.needs = REPAINT
+    group.clients.need(two, Need.REPAINT)
+    group.clients.need(one, Need.RESYNC)  # its next bytes will be a screen, in which no query stands
     assert group.clients.answering(group.log) is two
     group.print(2 * LAG)
     assert group.clients.answering(group.log) is None
@@ -121,8 +112,8 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is small
     group.add(80, 24, read_only=True)
     big = group.add(80, 24)
-    assert (small.mode, group.clients.answering(group.log)) == (DRAWN, big)
-    group.clients.set_aside(big, HELD)
+    assert (small.fed(), group.clients.answering(group.log)) == (False, big)
+    group.clients.need(big, Need.RESYNC)
     assert group.clients.answering(group.log) is None
 
 

@@ -9,13 +9,12 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients import relay as relays
-from sesh.daemon.clients.connection import DRAWN, RAW, Client, Reader
+from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.registry import STALLED, Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
 from sesh.loop.loop import Loop
-from tests.support import Glass
 from tests.unit.daemon.connections import Link
 
 
@@ -26,29 +25,12 @@ class Stage:
         self.flags = protocol.ECHOES
         self.log, self.loop, self.link = OutputLog(), Loop(lambda *_: None), Link(buffer=4 << 10)
         self.model = Model(self.log, 80, 24)
-        self.clients = Clients((80, 24, 0, 0), lambda size: self.model.resize(*size), lambda: None)
+        self.clients = Clients((80, 24, 0, 0), lambda size: self.model.resize(*size))
         self.relay = Relay(self.log, self.model, self.clients, self.loop, lambda: self.flags)
 
     def print(self, data: bytes) -> None:
         self.log.append(data)
         self.relay.deliver()
-
-    def serve(self) -> None:
-        """Has every client that reads sent the screen that it needs."""
-        self.relay.serve()
-        while any(client.needs and client.mode in (RAW, DRAWN) for client in self.clients.all):
-            self.relay.serve()
-
-    def drain(self, client: Client) -> list[tuple[int, bytes]]:
-        """What comes until there is nothing more for the client."""
-        frames: list[tuple[int, bytes]] = []
-        while True:
-            self.relay.writable(client)
-            self.serve()
-            got = self.link.take()
-            frames += got
-            if not got and not client.connection.unsent:
-                return frames
 
 
 @pytest.fixture
@@ -68,7 +50,6 @@ def stage() -> Iterator[Stage]:
 def test_output_that_acts_is_not_sent_again_to_one_who_comes_later(stage: Stage, acting: bytes) -> None:
     stage.print(b"ready> " + acting + b" done")
     client = stage.link.attached(1)
-    client.lines = 1000
     stage.clients.add(client)
     stage.relay.serve()
     sent = b"".join(protocol.split_number(payload)[1] for _, payload in stage.link.take())
@@ -93,26 +74,6 @@ def test_a_follower_that_stops_reading_is_not_waited_for_and_holds_no_memory(
     stage.print(b"skipped")
     stage.relay.trim()
     assert (reader.skipped > 0, stage.log.base > 0) == (True, True)
-
-
-def test_a_client_set_aside_gets_the_lines_that_it_missed_and_the_screen(stage: Stage) -> None:
-    client = stage.link.attached(1)
-    client.lines = 1000
-    stage.clients.add(client)
-    stage.serve()
-    stage.link.take()
-    for number in range(3000):
-        stage.print(b"line %06d\r\n" % number)
-    stage.relay._set_aside(client)
-    for number in range(3000, 60_000):
-        stage.print(b"line %06d\r\n" % number)
-    stage.model.catch_up(30)
-    glass = Glass(80, 24)
-    for kind, payload in stage.drain(client):
-        if kind in (protocol.OUTPUT, protocol.SCREEN):
-            glass.feed(protocol.split_number(payload)[1])
-    shown = [int(line[5:]) for line in glass.text().splitlines() if line.startswith("line")]
-    assert shown[-1000:] == list(range(59_000, 60_000))
 
 
 def test_one_that_predicts_is_told_that_nothing_echoes_before_it_gets_the_next_output(stage: Stage) -> None:
