@@ -13,7 +13,7 @@ from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, LONGEST_TELLING, Display, notification
 from sesh.client.hint import Hint, joined
-from sesh.client.predict.predictor import Predictor
+from sesh.client.predict import Predictor
 from sesh.loop.timers import Timers
 
 _NOTICE_TIME = 3.0

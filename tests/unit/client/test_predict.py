@@ -1,0 +1,279 @@
+"""Prediction against a program that echoes, or does not, some time after it got keys; its output is cut anywhere."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh import protocol
+from sesh.client.predict import MOST_GUESSED, Predictor
+from sesh.client.round_trip import RoundTrip
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.patch import PATIENCE
+from sesh.vt.render.replay import replay
+
+COLUMNS, ROWS = 20, 4
+LEFT, RIGHT, UP, ERASE, ENTER, HOME, HIGHLIGHT = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x7f", b"\r", b"\x01", b"\x0c"
+RAW = protocol.ECHOES
+SLOW = b"\x1b[?69h\x1b[2;%ds\x1b[%d;2H" % (COLUMNS - 1, ROWS) + b"\n" * 200_000
+"""Between left and right margins, a line feed in the last row moves the cells of all rows."""
+
+
+class Program:
+    """A line editor that draws its row again for each key; `shows` is what it prints for a character: "" is itself."""
+
+    def __init__(self, shows: str | None = "", prompt: str = "$ ", right: str = "") -> None:
+        self.shows, self.prompt, self.right = shows, prompt, right
+        self.line, self.at, self.pen = "", 0, b""
+
+    def act(self, key: bytes) -> bytes:
+        """Act on a key; return the output."""
+        if key == ENTER:
+            self.line, self.at = "", 0
+            return b"\r\n" + self.row()
+        if key == HIGHLIGHT:
+            self.pen = b"" if self.pen else b"\x1b[1;31m"
+        elif key == UP:
+            self.line = "old"
+            self.at = 3
+        elif key in (LEFT, RIGHT, HOME):
+            step = {LEFT: -1, RIGHT: 1, HOME: -self.at}[key]
+            self.at = min(max(0, self.at + step), len(self.line))
+        elif key == ERASE:
+            self.line = self.line[: max(0, self.at - 1)] + self.line[self.at :]
+            self.at = max(0, self.at - 1)
+        else:
+            self.line = self.line[: self.at] + key.decode() + self.line[self.at :]
+            self.at += 1
+        return self.row() if self.shows is not None else b""
+
+    def row(self) -> bytes:
+        """Return the bytes that draw the row; a line that is too long goes on in the next one."""
+        line = "".join(self.shows or each for each in self.line) if self.shows is not None else ""
+        right = f"\x1b[{COLUMNS - len(self.right)}G{self.right}" if self.right and len(line) < 8 else ""
+        place = f"\r\x1b[{min(COLUMNS - 1, len(self.prompt) + self.at)}C" if self.shows is not None else ""
+        text = f"\r{self.prompt}\x1b[K{self.pen.decode()}{line}\x1b[m{right}{place}"
+        return b"\x1b[?25l" + text.encode() + b"\x1b[?25h"
+
+
+class Person:
+    """Types to a program over a slow link; `plain` is a terminal without prediction, `seen` one with it."""
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.asked = program, False
+        self.plain, self.seen, self.daemon = (Emulator(COLUMNS, ROWS, max_lines=1) for _ in range(3))
+        self.log, self.shown = b"", 0
+        self.keys: list[bytes] = []
+        self.number = 0
+        self.predictor = Predictor(self._asks, lambda: (COLUMNS, ROWS), RoundTrip(), always=True)
+        self.prints(program.row())
+
+    def _asks(self, frame: bytes) -> None:
+        assert frame[0] == protocol.MODEL
+        self.asked = True
+
+    def type(self, *keys: bytes) -> Person:
+        """Keys are typed, and on their way."""
+        for key in keys:
+            self.number += 1
+            self.keys.append(key)
+            self.seen.feed(self.predictor.typed(self.number, key))
+        return self
+
+    def run(self, count: int) -> None:
+        """Have the program act on keys."""
+        for key in self.keys[:count]:
+            self._append(self.program.act(key))
+        del self.keys[:count]
+
+    def _append(self, data: bytes) -> None:
+        self.log += data
+        self.daemon.feed(data)
+
+    def come(self, size: int) -> None:
+        """Show so many bytes of the output."""
+        data = self.log[self.shown :][:size]
+        if data:
+            before, after = self.predictor.output(self.shown, data)
+            self.seen.feed(before + data + after)
+            self.plain.feed(data)
+            self.shown += len(data)
+
+    def prints(self, data: bytes) -> None:
+        """Have the program print, and show that."""
+        self._append(data)
+        self.come(len(self.log))
+
+    def echo(self, flags: int = RAW) -> None:
+        """Say what was echoed: the output may come later."""
+        number = self.number - len(self.keys)
+        self.seen.feed(self.predictor.handle(protocol.ECHOED, protocol.echoed(number, len(self.log), flags)[5:]))
+
+    def answer(self, screen: bytes | None = None) -> None:
+        """Send the model that was asked for: it may be ahead of the output."""
+        if self.asked or screen is not None:
+            self.asked = False
+            screen = replay(self.daemon, lines=0, clear=False) if screen is None else screen
+            self.seen.feed(self.predictor.handle(protocol.MODEL, len(self.log).to_bytes(8, "big") + screen))
+
+    def settle(self) -> Person:
+        """A quiet round trip."""
+        self.run(len(self.keys))
+        self.come(len(self.log))
+        self.echo()
+        self.answer()
+        return self
+
+    @property
+    def row(self) -> str:
+        """The row of the cursor as it is seen, with a mark for the cursor."""
+        y, x = self.seen.cursor
+        text = self.seen.screen.rows[y].drawn()
+        return f"{text[:x]}|{text[x:]}".rstrip()
+
+    @property
+    def is_plain(self) -> bool:
+        return self._state(self.seen) == self._state(self.plain)
+
+    @staticmethod
+    def _state(emulator: Emulator) -> bytes:
+        return replay(emulator, lines=0)
+
+
+def predicting(program: Program | None = None) -> Person:
+    """A person whose program is known to echo: it has printed an a."""
+    return Person(program or Program()).type(HOME).settle().type(b"a").settle()
+
+
+def test_a_key_is_shown_at_once_where_the_program_has_echoed_one() -> None:
+    person = Person(Program()).type(HOME).settle().type(b"a", b"b", b"c")
+    assert person.row == "$ |", "nobody knows yet whether it echoes"
+    person.run(1)
+    person.come(1000)
+    assert person.row == "$ abc|"
+    assert person.type(b"d").row == "$ abcd|"
+
+
+def test_keys_that_edit_the_end_of_the_line_and_move_in_what_was_typed_are_shown_at_once() -> None:
+    person = predicting(Program(right="12:00"))
+    assert person.type(b"b", b"c", ERASE, b" ", b"d").row == "$ ab d|        12:00"
+    assert person.type(LEFT, LEFT, RIGHT).row == "$ ab |d        12:00"
+    assert person.type(RIGHT, ERASE, ERASE, ERASE).row == "$ a|           12:00"
+    assert person.settle().is_plain
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param([LEFT, b"x"], id="in the middle of the line"),
+        pytest.param([ENTER, b"x"], id="behind a key of unknown effect"),
+        pytest.param(["世".encode(), b"x"], id="behind a wide character"),
+        pytest.param([b"y"] * COLUMNS, id="in the last column"),
+    ],
+)
+def test_a_key_of_unknown_place_waits_for_its_echo(keys: list[bytes]) -> None:
+    person = predicting().type(*keys)
+    assert "x" not in person.row
+    assert len(person.row) <= COLUMNS
+    assert person.settle().is_plain
+
+
+def test_there_is_a_bound_of_keys_in_flight() -> None:
+    person = predicting().type(b"b")
+    person.type(*[LEFT, RIGHT] * MOST_GUESSED, LEFT)
+    assert person.row == "$ a|b", "the last that is guessed is the 64th"
+
+
+def test_after_a_miss_nothing_is_guessed_until_all_is_echoed() -> None:
+    program = Program()
+    person = predicting(program).type(b"b", b"c")
+    program.prompt = "> "
+    person.run(1)
+    person.come(1000)
+    person.echo()
+    assert person.row == "> ab|"
+    assert person.type(b"d").row == "> ab|", "c is still on its way"
+    assert person.settle().type(b"e").row == "> abcd|", "nobody knows whether it echoes"
+    person.run(1)
+    person.come(1000)
+    assert person.type(b"f").row == "> abcdef|"
+
+
+@pytest.mark.parametrize("shows", [None, "*"])
+def test_nothing_of_a_secret_is_shown(shows: str | None) -> None:
+    person = Person(Program(shows, "PIN: ")).type(HOME).settle()
+    for key in (b"Z", ERASE, b"Q", ERASE, ERASE, b"J"):
+        person.type(key, b"Z", ERASE)
+        assert person.is_plain
+        person.settle()
+
+
+def test_nothing_is_guessed_while_the_terminal_reads_lines_without_echo() -> None:
+    person = predicting()
+    person.echo(protocol.BY_LINE)
+    assert person.type(b"Z").is_plain
+    person.echo(RAW)
+    person.settle()
+    assert person.type(b"Z").is_plain, "nobody knows whether it echoes"
+
+
+def test_nothing_is_written_into_a_sequence_that_output_leaves_unfinished() -> None:
+    person = predicting().type(b"b")
+    person.prints(b"b\x1b[")
+    person.prints(b"31mred")
+    assert person.row == "$ abred|"
+    assert person.is_plain
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_model_that_takes_too_much_time_is_given_up(late: bool) -> None:
+    person = predicting() if late else Person(Program()).type(HOME)
+    began = time.thread_time()
+    if late:
+        person.predictor.output(person.shown, SLOW)
+    else:
+        person.answer(SLOW)
+    assert time.thread_time() - began < 2 * PATIENCE
+    assert person.type(b"b").is_plain
+    assert not person.asked, "nor asked for again at once"
+
+
+def test_a_model_that_nobody_asked_for_is_passed_over() -> None:
+    person = Person(Program())
+    began = time.thread_time()
+    person.answer(SLOW)
+    assert time.thread_time() - began < PATIENCE / 2
+
+
+KEYS = [b"a", b"b", b"a", b"b", b" ", LEFT, RIGHT, ERASE, ERASE, ENTER, UP, HOME, HIGHLIGHT, b"ab", "世".encode()]
+STEPS = st.lists(
+    st.one_of(
+        st.sampled_from(KEYS).map(lambda key: ("type", key)),
+        st.sampled_from(KEYS).map(lambda key: ("type", key)),
+        st.integers(1, 3).map(lambda count: ("run", count)),
+        st.sampled_from([1, 5, 30, 1000]).map(lambda size: ("come", size)),
+        st.sampled_from(["echo", "answer", "settle", "withdraw"]).map(lambda name: (name, None)),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS, st.sampled_from(["", "", "*", None]), st.sampled_from(["", "12:00"]))
+def test_after_a_quiet_round_trip_the_terminal_is_the_one_without_prediction(
+    steps: list[tuple[str, object]], shows: str | None, right: str
+) -> None:
+    with patch("time.monotonic", itertools.count(10.0).__next__):
+        person = Person(Program(shows, right=right))
+        for name, value in steps:
+            if name == "withdraw":
+                person.seen.feed(person.predictor.withdraw())
+                assert person.is_plain
+            else:
+                getattr(person, name)(*[] if value is None else [value])
+            assert shows == "" or person.is_plain, "never without echo"
+        assert person.settle().is_plain
