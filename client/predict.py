@@ -4,10 +4,10 @@
                  ▲
     output ──▶ Replica: the screen without any guess;   ECHOED: it holds the effect of input up to a number
 
-There is one rule. The keys on their way lead through a row of lines: the row of the cursor as it is now, and as it is
-after each of them. The screen must show one of these. While it does not, nothing is drawn; if it does not when the
-program is known to have acted on a key, which makes the lines before that key's past, all guesses are forgotten.
-Nothing is guessed from then on until all that was typed is echoed, nor behind a key of unknown effect.
+There is one rule. The keys on their way lead through a row of lines: the row of the cursor as it is before the first of
+them, and as it is after each. ECHOED makes the lines before a key's own past. The screen must show one of the others;
+while it does not, nothing is drawn. Once all is echoed the lines begin again with what the screen shows then, and
+nothing is drawn until the program has printed a key of these. Keys behind one of unknown effect are not guessed.
 
 Drawn cells are taken back before output passes, so that none ever meets a guess: in the end the terminal shows what it
 would show without prediction, whatever was guessed.
@@ -83,14 +83,14 @@ class Guesses:
     def __init__(self) -> None:
         self._screen: Screen | None = None
         self._lines: list[Line] = []
-        """The line that was shown last for certain, and one after each key that is guessed."""
+        """The line before the keys on their way, and one after each of them that is guessed."""
         self._first: Line | None = None
-        """The line as it was before the first of the keys that are guessed without a break."""
+        """The line before the first of the keys that are guessed without a break."""
         self._echoes = False
         """True if the program has printed any of those."""
         self._typed = self._echoed = self._barrier = 0
         """Numbers of input: the newest; the newest that is echoed; that before whose echo nothing is guessed, or 0."""
-        self.hidden = False
+        self._hidden = False
         """True if the terminal shows nothing of typed keys."""
 
     @property
@@ -108,7 +108,7 @@ class Guesses:
     def typed(self, number: int, data: bytes) -> None:
         """Guess at the input that was sent under this number."""
         self._typed = number
-        if not self._barrier and len(self._lines) < 2 and self._reached is None:  # all is echoed, the line is another
+        if len(self._lines) < 2 and self._reached is None:  # nothing is on its way, and this is another line
             self._begin(number)
         for token, _ in tokens(data):
             line = None if self._barrier or not self._lines else self._lines[-1].after(number, _key(token))
@@ -118,41 +118,41 @@ class Guesses:
             self._lines.append(line)
 
     def _begin(self, number: int) -> None:
-        self._echoes, self._lines = False, []
-        if self._screen is not None and not self.hidden:
+        self._lines, self._echoes = [], False
+        if self._screen is not None and not self._hidden:
             column = self._screen[2]
             self._first = Line(number - 1, self._screen, column, column)
             self._lines = [self._first]
 
-    def look(self, screen: Screen | None) -> None:
-        """Note the screen after output; None if it is not known any more."""
+    def look(self, screen: Screen) -> None:
+        """Note the screen after output."""
         self._screen = screen
         line, first = self._reached, self._first
         if line is None or first is None:
             return
         # What was erased proves nothing: a program that prints an asterisk for each key of a secret erases it, too.
         printed = slice(first.end, line.end)
-        text = line.screen[1][printed]
-        self._echoes = self._echoes or (text != first.screen[1][printed] and not "".join(text).isspace())
+        if line.screen[1][printed] != first.screen[1][printed]:
+            self._echoes = True
 
     def echoed(self, number: int) -> None:
-        """Judge: the screen shows the effect of input up to this number."""
+        """Note that output which shows the effect of input up to this number has come, or comes next."""
         self._echoed = number
         while len(self._lines) > 1 and self._lines[1].number <= number:
             del self._lines[0]
-        if self._reached is None or (self._barrier and number >= self._barrier):
+        if self._barrier and number >= self._barrier:
+            self.forget()
+
+    def hide(self, hidden: bool) -> None:
+        """Guess nothing while the terminal shows nothing of typed keys."""
+        if hidden != self._hidden:
+            self._hidden = hidden
             self.forget()
 
     def forget(self) -> None:
         """Guess nothing until all that was typed is echoed."""
-        self._lines, self._echoes = [], False
+        self._lines = []
         self._barrier = self._typed if self._typed > self._echoed else 0
-
-    def hide(self, hidden: bool) -> None:
-        """Guess nothing while the terminal shows nothing of typed keys."""
-        if hidden != self.hidden:
-            self.hidden = hidden
-            self.forget()
 
 
 class Predictor:
@@ -167,13 +167,11 @@ class Predictor:
         self._send, self._size, self._round_trip, self._always = send, size, round_trip, always
         self._guesses = Guesses()
         self._replica: Replica | None = None
-        """The screen without any guess: at `_position`, which is that of the shown output, or ahead of it."""
-        self._position = self._shown = 0
+        """The screen without any guess, at `_position` of the output: the shown one, or ahead of it."""
+        self._position = 0
         self._asked: tuple[int, int] | None = None
         """The terminal's size when a model was asked for that has not come yet."""
         self._asked_at = 0.0
-        self._due = (0, 0)
-        """The number of the input that is to be judged, and the position of the output that holds its echo."""
 
     @property
     def _wanted(self) -> bool:
@@ -182,7 +180,11 @@ class Predictor:
     def handle(self, kind: int, payload: bytes) -> bytes:
         """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
         if kind == protocol.ECHOED:
-            return self._echoed(*protocol.split_echoed(payload))
+            number, _, flags = protocol.split_echoed(payload)
+            self._guesses.hide(flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE)
+            if number:  # else the flags alone have changed
+                self._guesses.echoed(number)
+            return self._redraw()
         if kind == protocol.MODEL:
             self._take_model(*protocol.split_number(payload))
             return b""
@@ -200,7 +202,6 @@ class Predictor:
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Take output that is about to be shown; return the bytes to draw before and after it."""
-        self._shown = position + len(data)
         replica = self._replica
         if replica is None:
             return b"", b""
@@ -208,18 +209,16 @@ class Predictor:
         if not replica.follow(data[max(0, self._position - position) :]):
             self._drop()
             return back, b""
-        self._position = max(self._position, self._shown)
+        self._position = max(self._position, position + len(data))
         self._guesses.look(replica.line)
-        self._judge()
         after = self._draw()
-        # Output that may have begun a sequence, or an update of its own, leaves no place to end one.
-        return (_BEGIN + back, after + _END) if (back or after) and replica.drawable else (back, after)
+        return (_BEGIN + back, after + _END) if back and after else (back, after)
 
     def withdraw(self) -> bytes:
         """Drop the model, as the screen will change otherwise; return the bytes that take guesses back."""
-        back = self._replica.take_back() if self._replica is not None else b""
+        back = self._take_back()
         self._drop()
-        return _update(back)
+        return back
 
     # -- the model
 
@@ -234,7 +233,7 @@ class Predictor:
     def _take_model(self, position: int, screen: bytes) -> None:
         """Follow the screen from a position on; `screen` is empty if the daemon could not tell it."""
         size, self._asked = self._asked, None
-        if size is None or size != self._size() or not screen or not self._wanted:
+        if size is None or size != self._size() or not screen:
             return
         from sesh.vt.render.patch import Replica  # loads pyte
 
@@ -245,39 +244,25 @@ class Predictor:
 
     def _drop(self) -> None:
         self._replica = None
-        self._guesses.look(None)
         self._guesses.forget()
 
-    # -- guesses
-
-    def _echoed(self, number: int, position: int, flags: int) -> bytes:
-        """Take in which output holds the echo of which input, and the terminal's flags. Number 0: these alone."""
-        self._guesses.hide(flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE)
-        if number:
-            self._due = number, position
-        self._judge()
-        return self._redraw()
-
-    def _judge(self) -> None:
-        number, position = self._due
-        if number and (self._replica is None or self._position >= position):
-            self._due = 0, 0
-            self._guesses.echoed(number)
+    # -- drawing
 
     def _redraw(self) -> bytes:
         """Return the bytes that bring the terminal from the drawn line to that which is guessed now."""
-        return _update(self._draw() or (self._replica.take_back() if self._replica is not None else b""))
+        drawn = self._draw()
+        return _BEGIN + drawn + _END if drawn else self._take_back()
 
     def _draw(self) -> bytes:
         """Return the bytes that draw the line that is guessed; empty if there is none, or nothing can be drawn."""
         line, replica = self._guesses.shown, self._replica
-        if line is None or replica is None or self._position != self._shown or not replica.drawable:
+        if line is None or replica is None or not replica.drawable:
             return b""
         row, cells, column = line.screen
         own = replica.line[1]
         guessed = {x: cell for x, cell in enumerate(cells) if cell != own[x]}
         return replica.draw(row, guessed, column, underlined=self._round_trip.very_long)
 
-
-def _update(data: bytes) -> bytes:
-    return _BEGIN + data + _END if data else b""
+    def _take_back(self) -> bytes:
+        """Return the bytes that take back what is drawn. Nothing may come behind them: characters may join the last."""
+        return self._replica.take_back() if self._replica is not None else b""

@@ -45,15 +45,11 @@ def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
 
 
 def _drawn(screen: Screen, y: int, row: Row, start: int, end: int) -> Encoder:
-    """Draw these columns of `row` in place of row `y`, with whole graphemes at both edges."""
+    """Draw these columns of `row` in place of row `y`; `start` is in no right half of a wide grapheme."""
     out = Encoder()
     out.pen = screen.pen
     if start >= end:
         return out
-    while start > 0 and row.text[start] == STUB:
-        start -= 1
-    while end < len(row) and row.text[end] == STUB:
-        end += 1
     part = row.cut(start, end)
     size = part.end()
     out.sequence(f"\x1b[{y + 1};{start + 1}H")
@@ -89,8 +85,8 @@ class Replica:
 
     @property
     def drawable(self) -> bool:
-        """True if cells can be drawn now, and the cursor put at any position."""
-        return redrawable(self._emulator) and not self._screen.pending_wrap
+        """True if cells can be drawn now."""
+        return redrawable(self._emulator)
 
     def draw(self, y: int, cells: Mapping[int, str], column: int, *, underlined: bool) -> bytes:
         """Return the bytes that draw `cells` by column over row `y`, in place of those drawn before, and move the

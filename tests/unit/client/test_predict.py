@@ -25,10 +25,11 @@ SLOW = b"\x1b[?69h\x1b[2;%ds\x1b[%d;2H" % (COLUMNS - 1, ROWS) + b"\n" * 200_000
 
 
 class Program:
-    """A line editor that draws its row again for each key; `shows` is what it prints for a character: "" is itself."""
+    """A line editor. `shows`: what it prints for a character, "" for itself. `behind`: text that the line covers from
+    left to right, such as a suggestion."""
 
-    def __init__(self, shows: str | None = "", prompt: str = "$ ", right: str = "") -> None:
-        self.shows, self.prompt, self.right = shows, prompt, right
+    def __init__(self, shows: str | None = "", prompt: str = "$ ", behind: str = "") -> None:
+        self.shows, self.prompt, self.behind = shows, prompt, behind
         self.line, self.at, self.pen = "", 0, b""
 
     def act(self, key: bytes) -> bytes:
@@ -37,7 +38,7 @@ class Program:
             self.line, self.at = "", 0
             return b"\r\n" + self.row()
         if key == HIGHLIGHT:
-            self.pen = b"" if self.pen else b"\x1b[1;31m"
+            self.pen = b"" if self.pen else b"\x1b[1;41m"
         elif key == UP:
             self.line = "old"
             self.at = 3
@@ -48,16 +49,18 @@ class Program:
             self.line = self.line[: max(0, self.at - 1)] + self.line[self.at :]
             self.at = max(0, self.at - 1)
         else:
+            at_end = self.at == len(self.line)
             self.line = self.line[: self.at] + key.decode() + self.line[self.at :]
-            self.at += 1
+            self.at += len(key.decode())
+            if at_end and self.shows == "":
+                return self.pen + key
         return self.row() if self.shows is not None else b""
 
     def row(self) -> bytes:
         """Return the bytes that draw the row; a line that is too long goes on in the next one."""
         line = "".join(self.shows or each for each in self.line) if self.shows is not None else ""
-        right = f"\x1b[{COLUMNS - len(self.right)}G{self.right}" if self.right and len(line) < 8 else ""
         place = f"\r\x1b[{min(COLUMNS - 1, len(self.prompt) + self.at)}C" if self.shows is not None else ""
-        text = f"\r{self.prompt}\x1b[K{self.pen.decode()}{line}\x1b[m{right}{place}"
+        text = f"\r{self.prompt}\x1b[K{self.behind}\r{self.prompt}{self.pen.decode()}{line}\x1b[m{place}"
         return b"\x1b[?25l" + text.encode() + b"\x1b[?25h"
 
 
@@ -69,8 +72,10 @@ class Person:
         self.plain, self.seen, self.daemon = (Emulator(COLUMNS, ROWS, max_lines=1) for _ in range(3))
         self.log, self.shown = b"", 0
         self.keys: list[bytes] = []
-        self.number = 0
-        self.predictor = Predictor(self._asks, lambda: (COLUMNS, ROWS), RoundTrip(), always=True)
+        self.number, self.size = 0, (COLUMNS, ROWS)
+        slow = RoundTrip()
+        slow.sample(0.1)
+        self.predictor = Predictor(self._asks, lambda: self.size, slow, always=False)
         self.prints(program.row())
 
     def _asks(self, frame: bytes) -> None:
@@ -157,51 +162,93 @@ def test_a_key_is_shown_at_once_where_the_program_has_echoed_one() -> None:
     person.come(1000)
     assert person.row == "$ abc|"
     assert person.type(b"d").row == "$ abcd|"
+    assert [pen.style.underline for pen in person.seen.screen.rows[0].pens[:7]] == [0, 0, 0, 1, 1, 1, 0]
 
 
 def test_keys_that_edit_the_end_of_the_line_and_move_in_what_was_typed_are_shown_at_once() -> None:
-    person = predicting(Program(right="12:00"))
+    person = predicting(Program(behind=" " * 12 + "12:00"))
     assert person.type(b"b", b"c", ERASE, b" ", b"d").row == "$ ab d|        12:00"
     assert person.type(LEFT, LEFT, RIGHT).row == "$ ab |d        12:00"
     assert person.type(RIGHT, ERASE, ERASE, ERASE).row == "$ a|           12:00"
     assert person.settle().is_plain
 
 
+def test_characters_that_were_not_typed_are_erased_up_to_a_blank() -> None:
+    person = predicting().type(UP).settle().type(b"x").settle()
+    assert person.type(ERASE, ERASE, b"y", LEFT).row == "$ ol|y"
+    assert predicting().type(ERASE, ERASE).row == "$ |"
+
+
+@pytest.mark.parametrize("behind", ["", "世界", "a b"])
+def test_what_is_taken_back_is_as_it_was(behind: str) -> None:
+    person = predicting(Program(behind=behind)).type(HIGHLIGHT).settle().type(b"b").settle()
+    assert person.type(b"c", b"d", LEFT).row.startswith("$ abc|d")
+    person.seen.feed(person.predictor.withdraw())
+    assert person.is_plain
+
+
 @pytest.mark.parametrize(
-    "keys",
+    ("keys", "row"),
     [
-        pytest.param([LEFT, b"x"], id="in the middle of the line"),
-        pytest.param([ENTER, b"x"], id="behind a key of unknown effect"),
-        pytest.param(["世".encode(), b"x"], id="behind a wide character"),
-        pytest.param([b"y"] * COLUMNS, id="in the last column"),
+        pytest.param([LEFT, b"x"], "$ |a", id="in the middle of the line"),
+        pytest.param([b"b", LEFT, ERASE], "$ a|b", id="erases in the middle of the line"),
+        pytest.param([ENTER, b"x"], "$ a|", id="behind a key of unknown effect"),
+        pytest.param(["世".encode(), b"x"], "$ a|", id="behind a wide character"),
+        pytest.param([b"y"] * COLUMNS, f"$ a{'y' * 16}|", id="in the last column"),
+        pytest.param([b"b", *[LEFT, RIGHT] * MOST_GUESSED], "$ a|b", id="beyond 64 keys on their way"),
     ],
 )
-def test_a_key_of_unknown_place_waits_for_its_echo(keys: list[bytes]) -> None:
+def test_a_key_of_unknown_place_waits_for_its_echo(keys: list[bytes], row: str) -> None:
     person = predicting().type(*keys)
-    assert "x" not in person.row
-    assert len(person.row) <= COLUMNS
+    assert person.row == row
     assert person.settle().is_plain
 
 
-def test_there_is_a_bound_of_keys_in_flight() -> None:
-    person = predicting().type(b"b")
-    person.type(*[LEFT, RIGHT] * MOST_GUESSED, LEFT)
-    assert person.row == "$ a|b", "the last that is guessed is the 64th"
-
-
-def test_after_a_miss_nothing_is_guessed_until_all_is_echoed() -> None:
+def test_after_a_miss_nothing_is_shown_until_all_is_echoed() -> None:
     program = Program()
     person = predicting(program).type(b"b", b"c")
-    program.prompt = "> "
+    program.shows = "#"
     person.run(1)
     person.come(1000)
+    assert person.row == "$ ##|"
     person.echo()
-    assert person.row == "> ab|"
-    assert person.type(b"d").row == "> ab|", "c is still on its way"
-    assert person.settle().type(b"e").row == "> abcd|", "nobody knows whether it echoes"
+    program.shows = ""
+    person.type(b"c").run(1)
+    person.come(1000)
+    assert person.type(b"d").row == "$ ##c|", "nobody knows of which c that is the echo"
+    assert person.settle().type(b"e").row == "$ ##ccd|", "nor whether it goes on"
     person.run(1)
     person.come(1000)
-    assert person.type(b"f").row == "> abcdef|"
+    assert person.type(b"f").row == "$ ##ccdef|"
+
+
+def test_keys_that_were_on_their_way_before_the_screen_was_known_are_echoed_before_anything_is_guessed() -> None:
+    with patch("time.monotonic", itertools.count(10.0, 2.0).__next__):
+        person = predicting().type(b"a")
+        person.seen.feed(person.predictor.withdraw() + person.predictor.handle(protocol.PONG, b""))
+        person.answer()
+        person.type(b"a")
+        person.run(1)
+        person.come(1000)
+        assert person.type(b"b").row == "$ aa|"
+
+
+def test_a_model_that_is_ahead_of_the_output_gets_none_twice() -> None:
+    person = Person(Program()).type(HOME)
+    person.run(1)
+    person.come(1000)
+    person._append(b"qr")
+    person.answer()
+    person.come(1)
+    person.come(1)
+    assert person.settle().type(b"a").settle().type(b"b").row == "$ qrab|"
+
+
+def test_a_model_of_another_size_than_the_terminal_is_passed_over() -> None:
+    person = Person(Program()).type(HOME)
+    person.size = (COLUMNS + 1, ROWS)
+    person.settle().type(b"a").settle()
+    assert person.type(b"b").is_plain
 
 
 @pytest.mark.parametrize("shows", [None, "*"])
@@ -217,13 +264,15 @@ def test_nothing_is_guessed_while_the_terminal_reads_lines_without_echo() -> Non
     person = predicting()
     person.echo(protocol.BY_LINE)
     assert person.type(b"Z").is_plain
+    person.prints(b"Z")
+    assert person.type(b"Z").is_plain, "that was no echo"
     person.echo(RAW)
     person.settle()
     assert person.type(b"Z").is_plain, "nobody knows whether it echoes"
 
 
 def test_nothing_is_written_into_a_sequence_that_output_leaves_unfinished() -> None:
-    person = predicting().type(b"b")
+    person = predicting().type(b"b", b"c")
     person.prints(b"b\x1b[")
     person.prints(b"31mred")
     assert person.row == "$ abred|"
@@ -231,7 +280,8 @@ def test_nothing_is_written_into_a_sequence_that_output_leaves_unfinished() -> N
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_model_that_takes_too_much_time_is_given_up(late: bool) -> None:
+def test_a_model_that_takes_too_much_time_is_given_up(late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 10.0)
     person = predicting() if late else Person(Program()).type(HOME)
     began = time.thread_time()
     if late:
@@ -251,6 +301,7 @@ def test_a_model_that_nobody_asked_for_is_passed_over() -> None:
 
 
 KEYS = [b"a", b"b", b"a", b"b", b" ", LEFT, RIGHT, ERASE, ERASE, ENTER, UP, HOME, HIGHLIGHT, b"ab", "世".encode()]
+BEHIND = ["", " " * 12 + "12:00", "ab ab 世界世界"]
 STEPS = st.lists(
     st.one_of(
         st.sampled_from(KEYS).map(lambda key: ("type", key)),
@@ -263,12 +314,12 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS, st.sampled_from(["", "", "*", None]), st.sampled_from(["", "12:00"]))
+@given(STEPS, st.sampled_from(["", "", "*", None]), st.sampled_from(BEHIND))
 def test_after_a_quiet_round_trip_the_terminal_is_the_one_without_prediction(
-    steps: list[tuple[str, object]], shows: str | None, right: str
+    steps: list[tuple[str, object]], shows: str | None, behind: str
 ) -> None:
     with patch("time.monotonic", itertools.count(10.0).__next__):
-        person = Person(Program(shows, right=right))
+        person = Person(Program(shows, behind=behind)).type(HOME)
         for name, value in steps:
             if name == "withdraw":
                 person.seen.feed(person.predictor.withdraw())
