@@ -26,7 +26,7 @@ from sesh.typed import tokens
 from sesh.vt.graphemes import NARROW
 
 if TYPE_CHECKING:
-    from sesh.vt.render.patch import Replica
+    from sesh.client.replica import Replica
 
 Screen = tuple[int, tuple[str, ...], int]
 """The row of the cursor, its cells, and the cursor's column, from 0."""
@@ -235,7 +235,7 @@ class Predictor:
         size, self._asked = self._asked, None
         if size is None or size != self._size() or not screen:
             return
-        from sesh.vt.render.patch import Replica  # loads pyte
+        from sesh.client.replica import Replica  # loads pyte
 
         replica = Replica(*size)
         if replica.follow(screen):

@@ -59,8 +59,10 @@ def test_a_key_shows_underlined_while_its_echo_is_on_its_way_until_the_size_chan
     with slow.stopped():
         terminal.type("guessed")
         terminal.wait_for("guessed")
+        mark = len(terminal.raw)
         terminal.resize(70, 20)
         terminal.wait_until(lambda: "guessed" not in terminal.text())
+        assert b"\x18" not in terminal.raw[mark:], "a screen that came over another link took it away"
     terminal.wait_for("guessed")
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.client.predict import MOST_GUESSED, Predictor
+from sesh.client.replica import PATIENCE
 from sesh.client.round_trip import RoundTrip
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.patch import PATIENCE
 from sesh.vt.render.replay import replay
 
 COLUMNS, ROWS = 20, 4
