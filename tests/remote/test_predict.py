@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from contextlib import nullcontext
@@ -104,53 +103,6 @@ def test_nothing_of_a_secret_is_drawn(home: Home) -> None:
     terminal.wait_for("got=20")
     echoed = home.sesh("--logs", "work").stdout.count("Z")  # by the line itself, until stty has been started
     assert terminal.raw[mark:].count(b"Z") == echoed - before
-
-
-def test_a_program_that_reads_key_by_key_and_ceases_to_echo_has_no_secret_drawn(home: Home) -> None:
-    """It asks in the place of what was typed before."""
-    source = """
-import os, termios, tty
-before = termios.tcgetattr(0)
-tty.setraw(0)
-os.write(1, b"name? ")
-for _ in range(3):
-    os.write(1, os.read(0, 1))
-open(os.path.expanduser("~/go")).read()
-os.write(1, b"\\rPIN: ".ljust(len("name? bob")))
-answer = b""
-while len(answer) < 30:
-    answer += os.read(0, 100)
-termios.tcsetattr(0, termios.TCSADRAIN, before)
-print("\\r\\ngot=%d" % len(answer))
-"""
-    slow = Slow(home, predict="always")
-    home.write("asks.py", source)
-    go = os.path.join(home.path, "go")
-    os.mkfifo(go)
-    terminal = predicting(slow)
-    terminal.type(b"\x15")
-    settled(slow, terminal)
-    terminal.type("python3 ~/asks.py\r")
-    terminal.wait_for(re.compile(r"^name\?", re.MULTILINE))
-    settled(slow, terminal)
-    for key in "bob":
-        terminal.type(key)
-        settled(slow, terminal)
-    with open(go, "wb"):  # the echo has been judged by now
-        pass
-    terminal.wait_for("PIN:")
-    settled(slow, terminal)
-    mark = len(terminal.raw)
-    terminal.type("Z")
-    for key in "QJZQJZQJZ":
-        terminal.type(key)
-        terminal._wait(0.03)
-    settled(slow, terminal)
-    terminal.type("ZQJ" * 6 + "Z")
-    settled(slow, terminal)
-    assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
-    terminal.type("Z")
-    terminal.wait_for("got=30")
 
 
 _LEFT, _RIGHT, _UP, _DOWN, _ERASE = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x1b[B", b"\x7f"
