@@ -81,7 +81,7 @@ class Relay:
         log = self.log
         drawn = late = False
         if self.echoes is not None:
-            self.echoes.tell_flags()
+            self.echoes.tell()
         for client in self.clients.all:
             connection = client.connection
             if client.mode == RAW:
