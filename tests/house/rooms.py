@@ -17,9 +17,9 @@ BUDGETS = {
     "sesh/*.py": 7_020, "sesh/api": 510, "sesh/cli": 8_050, "sesh/loop": 160, "sesh/mcp": 800, "sesh/ops": 6_260,
     "sesh/reach": 2_270, "sesh/recovery": 350, "sesh/store": 1_080, "sesh/vt": 4_340, "daemon": 9_740,
     "client": 3_550, "remote": 5_410, "completions": 10, "docs": 260, ".ci": 170,
-    "bench": 8_270, "tests": 42_660, "tests/contract": 530, "tests/faults": 2_210, "tests/fidelity": 1_760,
+    "bench": 8_270, "tests": 42_670, "tests/contract": 530, "tests/faults": 2_210, "tests/fidelity": 1_760,
     "tests/fuzz": 2_400, "tests/house": 560, "tests/remote": 7_460, "tests/support": 2_490,
-    "tests/terminal": 9_890, "tests/unit": 15_260,
+    "tests/terminal": 9_890, "tests/unit": 15_270,
 }  # fmt: skip
 """Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
 SECONDS = 240
