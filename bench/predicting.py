@@ -48,9 +48,9 @@ def _row(field: Field, program: str, trip: int, cost: Row) -> Row:
         line=ECHO, short="keys shown over links",
     )  # fmt: skip
     spent = {}
-    for name, option in (("sesh", "always"), ("without", "never")):
+    for name, setting in (("sesh", "always"), ("without", "never")):
         try:
-            taken, early, spent[name] = _typed(field, program, trip, option)
+            taken, early, spent[name] = _typed(field, program, trip, setting)
         except Late as error:
             row.notes.append(str(error))
             continue
@@ -65,10 +65,10 @@ def _row(field: Field, program: str, trip: int, cost: Row) -> Row:
     return row
 
 
-def _typed(field: Field, program: str, trip: int, option: str) -> tuple[list[float], float, float]:
+def _typed(field: Field, program: str, trip: int, predict: str) -> tuple[list[float], float, float]:
     """Seconds from key to glyph, the share of keys that showed before an echo could come, and seconds of processor
     time for each key. Raises Late."""
-    with attached(field, _PROGRAMS[program], trip, option) as window:
+    with attached(field, _PROGRAMS[program], trip, predict) as window:
         if program == "vim":
             window.type(b"i")
         for key in b"xyz":  # the first keys measure the link and fetch the model
@@ -81,18 +81,18 @@ def _typed(field: Field, program: str, trip: int, option: str) -> tuple[list[flo
 
 
 @contextlib.contextmanager
-def attached(field: Field, words: list[str], trip: int, option: str) -> Iterator[Window]:
+def attached(field: Field, words: list[str], trip: int, predict: str) -> Iterator[Window]:
     """A client of a session with this command, over a link with so many milliseconds of round trip. Raises Late."""
     sesh = field.sesh
     folder = os.path.join(sesh.root, ".config", "sesh")
     os.makedirs(folder, exist_ok=True)
     config = os.path.join(folder, "config.toml")
     with open(config, "w", encoding="utf-8") as file:
-        file.write(f"[remotes.slow]\nvia = '{sys.executable} {_SLOW_LINK} {trip}'\n")
+        file.write(f"predict = '{predict}'\n[remotes.slow]\nvia = '{sys.executable} {_SLOW_LINK} {trip}'\n")
     environment = {**sesh.environment, "PATH": f"{os.path.dirname(sesh.program)}:{sesh.environment['PATH']}"}
     session = field.name()
     run([sesh.program, "--open", session, "--", *words], environment)
-    window = Window([sesh.program, "@slow", session, "--predict", option], environment)
+    window = Window([sesh.program, "@slow", session], environment)
     try:
         window.settle(2.0 + trip / 200)
         yield window

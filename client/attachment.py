@@ -15,8 +15,8 @@ from sesh.client.keys import FLUSH_DELAY, Event, KeyParser
 from sesh.client.link_watch import LinkWatch
 from sesh.client.outcome import AttachOptions, Outcome
 from sesh.client.overlays import Overlays
-from sesh.client.predict.predictor import Predictor
-from sesh.client.predict.round_trip import RoundTrip
+from sesh.client.predict import Predictor
+from sesh.client.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable, silent_daemon
@@ -104,7 +104,7 @@ class Attachment:
             always = predict == "always"
             predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
         self.overlays = Overlays(self.display, self.channel, self._timers, predictor, self._show)
-        self._poller = _Poller(self.display, self.channel, self._timers, predictor, self.link)
+        self._poller = _Poller(self.display, self.channel, self._timers, self.link)
         if self.link is not None:
             self.link.begin(self.channel, self.overlays)
 
@@ -453,16 +453,8 @@ class _Poller:
     one that hung up would always be ready.
     """
 
-    def __init__(
-        self,
-        display: Display,
-        channel: Channel,
-        timers: Timers,
-        predictor: Predictor | None,
-        link: LinkWatch | None,
-    ) -> None:
-        self._display, self._channel, self._timers, self._predictor = display, channel, timers, predictor
-        self._link = link
+    def __init__(self, display: Display, channel: Channel, timers: Timers, link: LinkWatch | None) -> None:
+        self._display, self._channel, self._timers, self._link = display, channel, timers, link
         self.receives = False
         """True if the last wait was also for the daemon."""
         self._poll = select.poll().poll
@@ -472,7 +464,7 @@ class _Poller:
 
     def wait(self, *, read_keys: bool) -> dict[int, int]:
         """Block until there is something to do; return the descriptors that are ready, with their events."""
-        channel, display, predictor = self._channel, self._display, self._predictor
+        channel, display = self._channel, self._display
         self.receives = channel.reading and display.pending < MAX_PENDING
         descriptors = self._link.descriptors if self._link is not None else ()
         interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), descriptors)
@@ -484,12 +476,6 @@ class _Poller:
             if not ready:
                 display.update_ledger()
                 channel.tell_got(idle=True)
-                if predictor is not None and not display.unread:
-                    predictor.quiet()
-        elif predictor is not None and predictor.building:
-            ready = self._poll(0)
-            if not ready:
-                predictor.build()
         else:
             display.show_own()
             left = self._timers.wait_time()

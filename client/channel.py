@@ -6,7 +6,7 @@ import os
 import time
 
 from sesh import gate, protocol
-from sesh.client.predict.round_trip import RoundTrip
+from sesh.client.round_trip import RoundTrip
 from sesh.messages import Welcome
 from sesh.wire import Connection
 

@@ -8,7 +8,7 @@ from sesh.client.channel import Channel
 from sesh.client.display import BELL, LONGEST_TELLING, Display, notification
 from sesh.client.hint import Hint, joined
 from sesh.client.own_line import Handle, OwnLine
-from sesh.client.predict.predictor import Predictor
+from sesh.client.predict import Predictor
 from sesh.loop.timers import Timers
 
 

@@ -31,6 +31,7 @@ class Bench:
         self.far.sesh("--open", "work")
         self.far.prints("work", PROMPT)
         home.sesh(self.at, "--list")  # the host is known from here on
+        home.write(".config/sesh/config.toml", 'predict = "never"\n')
         self.far.proxy.delay(trip / 2000)
 
     def ssh(self, *options: str) -> float:
@@ -57,7 +58,7 @@ class Bench:
     def attach(self) -> float:
         """Seconds until the session's screen stands."""
         began = time.monotonic()
-        terminal = self.home.terminal(self.at, "work", "--predict", "never")
+        terminal = self.home.terminal(self.at, "work")
         terminal.wait_for(PROMPT, 30)
         taken = time.monotonic() - began
         terminal.type("\x1c")

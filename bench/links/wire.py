@@ -62,9 +62,9 @@ def measured(home: Home, farm: Farm, seconds: float) -> dict[str, int]:
         if name == "ssh -C":
             windows[name] = home.terminal(command=["ssh", "-C", "-t", far.word, _EDITOR])
         else:
-            windows[name] = home.terminal(far.at, "work", "--predict", name, "--", *_EDITOR.split())
-    for window in windows.values():
-        window.wait_for("what stands", 60)
+            home.write(".config/sesh/config.toml", f'predict = "{name}"\n')
+            windows[name] = home.terminal(far.at, "work", "--", *_EDITOR.split())
+        windows[name].wait_for("what stands", 60)
     for key in (b"ix", b"\x1b", b"u"):  # fetches the model
         for window in windows.values():
             window.type(key)

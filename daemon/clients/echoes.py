@@ -1,7 +1,8 @@
 """Echoes for clients that predict them: a model of the screen, and the output that holds the echo of an input.
 
-A program echoes a key some time after it got it, so ECHOED names an INPUT some time after the pty took it. The flags of
-the terminal go before the output that they hold for: text that is typed without echo must not be shown.
+A program echoes a key some time after it got it, so ECHOED names an INPUT some time after the pty took it: in front of
+the next output, in whose packet it goes over a link, or alone if none comes soon. The flags of the terminal go before
+the output that they hold for: text that is typed without echo must not be shown.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
 
-ECHO_TIME = 0.05
-"""Seconds in which a program should have echoed a key (mosh's figure)."""
+ECHO_TIME, ALONE = 0.05, 0.2
+"""Seconds in which a program should have echoed a key (mosh's figure); and after which ECHOED waits for no output."""
 
 
 class Echoes:
@@ -40,7 +41,7 @@ class Echoes:
             client.connection.feed(self._log)
         if len(screen) > protocol.CHUNK:
             screen = b""
-        self.tell_flags()
+        self._tell_flags()
         self._tell(client, taken[0][1] - 1 if taken else client.last_input)
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
@@ -50,21 +51,31 @@ class Echoes:
         taken = self._taken.get(client)
         if taken is not None:
             taken.append((time.monotonic(), number))
-            self._timers.ensure(("echo", client.number), ECHO_TIME, lambda: self._tell_echoed(client))
+            self._timers.ensure(("echo", client.number), ALONE, lambda: self._tell_alone(client))
+
+    def _tell_alone(self, client: Client) -> None:
+        taken, now = self._taken.get(client), time.monotonic()
+        if taken and taken[0][0] + ALONE <= now:
+            self._tell_flags()
+            self._tell_echoed(client)
+            client.connection.flush()
+        if taken:
+            self._timers.set(("echo", client.number), taken[0][0] + ALONE - now, lambda: self._tell_alone(client))
 
     def _tell_echoed(self, client: Client) -> None:
         taken, now, number = self._taken.get(client, deque()), time.monotonic(), 0
         while taken and taken[0][0] + ECHO_TIME <= now:
             _, number = taken.popleft()
         if number:
-            self.tell_flags()
             self._tell(client, number)
-        if taken:
-            left = max(0.0, taken[0][0] + ECHO_TIME - now)
-            self._timers.set(("echo", client.number), left, lambda: self._tell_echoed(client))
 
-    def tell_flags(self) -> None:
-        """Tell the clients that predict of changed flags of the terminal; called before output is passed on."""
+    def tell(self) -> None:
+        """Tell the clients that predict of flags and echoes; called before output is passed on, which flushes."""
+        self._tell_flags()
+        for client in self._taken:
+            self._tell_echoed(client)
+
+    def _tell_flags(self) -> None:
         flags = self._read_flags()
         if flags != self._flags:
             self._flags = flags
@@ -73,7 +84,6 @@ class Echoes:
 
     def _tell(self, client: Client, number: int) -> None:
         client.connection.queue(protocol.echoed(number, self._log.head, self._flags))
-        client.connection.flush()
 
     def forget(self, client: Client) -> None:
         """Forget a client that has left."""

@@ -68,7 +68,7 @@ class Relay:
         log = self.log
         drawn = late = False
         if self.echoes is not None:
-            self.echoes.tell_flags()
+            self.echoes.tell()
         for client in self.clients.all:
             if isinstance(client.state, Live):
                 if not client.connection.blocked:

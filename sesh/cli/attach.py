@@ -14,7 +14,6 @@ from sesh.cli.sessions import new_detached
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
 from sesh.client.outcome import AttachOptions, Outcome
-from sesh.config import PREDICT
 from sesh.errors import (
     SIGNAL_BASE,
     ExitCode,
@@ -49,7 +48,6 @@ class ViewWords(TypedDict, total=False):
     read_only: bool
     no_replay: bool
     no_detach_key: bool
-    predict: str | None
 
 
 _DETACH_KEY = "C-\\"
@@ -57,8 +55,6 @@ _DETACH_KEY = "C-\\"
 
 def check(view: ViewWords) -> None:
     """Raise UsageError if attach options contradict each other."""
-    if view.get("predict") not in (None, *PREDICT):
-        raise UsageError(f"--predict must be one of {', '.join(PREDICT)}")
     if view.get("join") and view.get("replace"):
         raise UsageError("--join and --replace cannot be combined")
 
@@ -72,7 +68,7 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
         replay=not view.get("no_replay"),
         detach_key=None if view.get("no_detach_key") else detach_key(cli),
         lines=settings.replay_lines,
-        predict=view.get("predict") or settings.predict,
+        predict=settings.predict,
         renew=settings.renew,
     )
 

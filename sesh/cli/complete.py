@@ -40,7 +40,6 @@ Offers = dict[str, str]
 _VALUES = {
     "agent": ("claude", "codex", "gemini"),
     "form": ("text", "ansi", "json"),
-    "predict": config.PREDICT,
     "shell": SHELLS,
     "state": STATES,
     "verb": tuple(verb.name[2:] for verb in VERBS if verb.name),

@@ -50,7 +50,6 @@ _JOIN = {"--join": "Attach beside other clients (the default)."}
 _VIEW = {
     "--read-only": "Only watch; keys are ignored.",
     "--no-replay": "Show only the screen, no scrollback.",
-    "--predict": "On slow links to hosts, show keys before their echo: adaptive, always, never.",
     "--no-detach-key": "Pass the detach key to the program; leave with `sesh --detach`.",
 }
 _ATTACHING = {

@@ -148,7 +148,7 @@ _DETACHED = "detached:-d"
 _ANSI = "--ansi"
 _SINCE = "start:--from=POS --since-start"
 _JOIN = "--join"
-_VIEW = "--read-only,-r --no-replay --predict=WHEN --no-detach-key"
+_VIEW = "--read-only,-r --no-replay --no-detach-key"
 _ATTACHING = f"{_JOIN} --replace {_VIEW}"
 
 # Name, short form, function, plain words, options, hosts, marks.

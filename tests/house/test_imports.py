@@ -18,7 +18,7 @@ HEAVY = {"typer", "rich", "fabric", "paramiko", "pyte", "mcp", "pydantic", "pack
 
 LATE = {
     ("client/display.py", "sesh.client.last_row"): "pyte",
-    ("client/predict/predictor.py", "sesh.client.predict.replica"): "pyte",
+    ("client/predict.py", "sesh.client.replica"): "pyte",
     ("remote/deploy/deploy.py", "sesh.remote.deploy"): "fabric",
     ("remote/deploy/fleet.py", "rich.console"): "rich",
     ("remote/deploy/fleet.py", "rich.progress"): "rich",

@@ -25,10 +25,11 @@ while True:
 """
 
 
-def recording(home: Home, farm: Farm, far: Far, echo: bool, *options: str) -> Terminal:
+def recording(home: Home, farm: Farm, far: Far, echo: bool, predict: str) -> Terminal:
+    home.write(".config/sesh/config.toml", f'predict = "{predict}"\n')
     far.write("recorder.py", _RECORDER)
     program = ("--", farm.ground.runtime.python, "-ISB", "recorder.py", "echo" if echo else "silent")
-    terminal = home.terminal("@box", "work", *options, *program)
+    terminal = home.terminal("@box", "work", *program)
     terminal.wait_for("begins")
     return terminal
 
@@ -85,21 +86,21 @@ def same(terminal: Terminal, glass: Glass) -> bool:
 
 @pytest.mark.timeout(rounds(120, 600))
 @pytest.mark.parametrize(
-    ("echo", "options"),
+    ("echo", "predict"),
     [
-        (True, ("--predict", "always")),
-        pytest.param(True, (), marks=pytest.mark.soak),
-        pytest.param(False, (), marks=pytest.mark.soak),
+        (True, "always"),
+        pytest.param(True, "adaptive", marks=pytest.mark.soak),
+        pytest.param(False, "adaptive", marks=pytest.mark.soak),
     ],
     ids=["predicted", "echoed", "silent"],
 )
 def test_keys_arrive_once_and_in_order_through_many_cuts(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, echo: bool, options: tuple[str, ...]
+    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, echo: bool, predict: str
 ) -> None:
     """Typed before the link breaks, while it is dark, while a line says so, as it comes back, and afterwards."""
     hasty(monkeypatch)
     far = farm.host("box", proxied=True)
-    typist = Typist(recording(home, farm, far, echo, *options), far, 1)
+    typist = Typist(recording(home, farm, far, echo, predict), far, 1)
     terminal, random = typist.terminal, typist.random
     ways = ("cut", "outage", "told", "silence", "strand")
     for way in random.sample(ways, len(ways)) * rounds(1, 4):
@@ -134,7 +135,7 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(
 def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     hasty(monkeypatch)
     far = farm.host("box", proxied=True)
-    typist = Typist(recording(home, farm, far, True, "--predict", "always"), far, 1)
+    typist = Typist(recording(home, farm, far, True, "always"), far, 1)
     terminal = typist.terminal
     for word in ("one", "two", "three")[: rounds(1, 3)]:
         typist.typed += word.encode()

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import random
 import re
+from contextlib import nullcontext
 
 import pytest
 
-from tests.support import PROMPT, Home, Terminal, processes, wait_until
+from tests.support import PROMPT, Home, Terminal, need, processes, rounds, wait_until
+from tests.support.load import loaded
 from tests.support.slow import Slow
 
 
-@pytest.fixture
-def slow(home: Home) -> Slow:
-    return Slow(home)
-
-
-def predicting(slow: Slow, *options: str) -> Terminal:
+def predicting(slow: Slow) -> Terminal:
     """A terminal that shows keys before their echo: it has asked for a model, and seen the echo of one key."""
-    terminal = slow.attach(*options)
+    terminal = slow.attach()
     terminal.type("x")
     terminal.wait_for(f"{PROMPT} x")
     wait_until(lambda: typed_early(slow, terminal))
@@ -36,17 +33,18 @@ def typed_early(slow: Slow, terminal: Terminal) -> bool:
     return drawn
 
 
-def settled(slow: Slow, terminal: Terminal) -> None:
+def settled(slow: Slow, *terminals: Terminal) -> None:
     """Waits until all that was on its way has come: what the link holds back would have it run in this time."""
-    quiet = 0.12 if processes.LINUX else 0.4
+    quiet = slow.round_trip / 1000 + (0.02 if processes.LINUX else 0.3)
 
-    def rests() -> bool:
-        return not terminal.pump() and processes.rested(slow.home.processes(), quiet) and not terminal.pump()
+    def stirs() -> bool:
+        return sum(terminal.pump() for terminal in terminals) > 0
 
-    wait_until(rests)
+    wait_until(lambda: not stirs() and processes.rested(slow.home.processes(), quiet) and not stirs())
 
 
-def test_a_key_shows_underlined_while_its_echo_is_on_its_way_until_the_size_changes(slow: Slow) -> None:
+def test_a_key_shows_underlined_while_its_echo_is_on_its_way_until_the_size_changes(home: Home) -> None:
+    slow = Slow(home)
     terminal = predicting(slow)
     with slow.stopped():
         terminal.type("abq")
@@ -60,13 +58,16 @@ def test_a_key_shows_underlined_while_its_echo_is_on_its_way_until_the_size_chan
     with slow.stopped():
         terminal.type("guessed")
         terminal.wait_for("guessed")
+        mark = len(terminal.raw)
         terminal.resize(70, 20)
         terminal.wait_until(lambda: "guessed" not in terminal.text())
+        assert b"\x18" not in terminal.raw[mark:], "a screen that came over another link took it away"
     terminal.wait_for("guessed")
 
 
-@pytest.mark.parametrize("words", [("@slow", "work", "--predict", "never"), ("work", "--predict", "always")])
-def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home, slow: Slow, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("words", "predict"), [(("@slow", "work"), "never"), (("work",), "always")])
+def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home, words: tuple[str, ...], predict: str) -> None:
+    Slow(home, predict=predict)
     home.sesh("--open", "work")
     terminal = home.terminal(*words)
     terminal.wait_for(PROMPT)
@@ -75,98 +76,86 @@ def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home, slow: 
     assert b"\x1b[?2026" not in terminal.raw
 
 
-SILENT = {
-    "read": "read -s -p 'Secret: ' answer; echo; echo got=${#answer}",
-    "raw": "stty -echo -icanon; printf 'Secret: '; answer=$(head -c 30); stty sane; echo; echo got=${#answer}",
-}
-
-
-def test_nothing_of_a_secret_is_drawn(slow: Slow) -> None:
+def test_nothing_of_a_secret_is_drawn(home: Home) -> None:
     """Nor of one that is typed behind Enter, before its prompt has come: the terminal still echoed then."""
+    slow = Slow(home)
     terminal = predicting(slow)
     terminal.type(b"\x15")
-    for number, (way, line) in enumerate(SILENT.items(), 1):
-        settled(slow, terminal)
-        terminal.type(f"{line}\r")
-        terminal.wait_until(lambda: len(re.findall("(?m)^Secret:", terminal.text())) == number)  # noqa: B023
-        mark = len(terminal.raw)
-        terminal.type("ZQJ" * 10)
-        settled(slow, terminal)
-        terminal.type("ZQ\x7f\x7f" if way != "raw" else "")
-        settled(slow, terminal)
-        assert not re.search(rb"[ZQJ]", terminal.raw[mark:]), way
-        terminal.type("\r")
-        terminal.wait_until(lambda: terminal.text().count("got=30") == number)  # noqa: B023
-        assert not re.search(rb"[ZQJ]", terminal.raw[mark:]), way
+    settled(slow, terminal)
+    terminal.type("read -s -p 'Secret: ' answer; echo; echo got=${#answer}\r")
+    terminal.wait_for(re.compile("^Secret:", re.MULTILINE))
+    mark = len(terminal.raw)
+    terminal.type("ZQJ" * 10)
+    settled(slow, terminal)
+    terminal.type("ZQ\x7f\x7f")
+    settled(slow, terminal)
+    assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
+    terminal.type("\r")
+    terminal.wait_for("got=30")
     terminal.type("stty -echo; sleep 0.3; read -s -p 'Secret: ' answer; stty echo; echo; echo got=${#answer}")
     settled(slow, terminal)
-    before, mark = slow.home.sesh("--logs", "work").stdout.count("Z"), len(terminal.raw)
+    before, mark = home.sesh("--logs", "work").stdout.count("Z"), len(terminal.raw)
     terminal.type("\r")
     for _ in range(20):
         terminal.type("Z")
         terminal._wait(0.03)
     terminal.type("\r")
     terminal.wait_for("got=20")
-    echoed = slow.home.sesh("--logs", "work").stdout.count("Z")  # by the line itself, until stty has been started
+    echoed = home.sesh("--logs", "work").stdout.count("Z")  # by the line itself, until stty has been started
     assert terminal.raw[mark:].count(b"Z") == echoed - before
 
 
-RAW_PROMPTS = {
-    "behind the name": "' PIN: '",
-    "in place of the name": "'\\r' + 'PIN: '.ljust(len('name? bob'))",
-    "below": "'\\r\\nPIN: '",
-    "on another screen": "'\\x1b[?1049h\\x1b[HPIN: '",
+_LEFT, _RIGHT, _UP, _DOWN, _ERASE = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x1b[B", b"\x7f"
+_TEXT = [bytes((each,)) for each in b"qzjxkv  "]
+_EDITS = [_LEFT, _LEFT, _RIGHT, _UP, _DOWN, _ERASE, _ERASE, b"\x01", b"\x05", b"\x17", b"\x0b"]
+_SHELL = [*_TEXT, *_TEXT, *_EDITS, b"\r", b"\x12", b"\x07", b"qq zz xx", b"z" * 150]
+"""Keys whose letters make no command: with a search of the history and its end, and a paste."""
+_VIM = [*_TEXT, *_TEXT, *_EDITS[:7], *b"i A o w b 0 $ dd u \r \x1b".split(b" "), b"some words", b"\x1b"]
+_LESS = [*_EDITS[:7], *b"j k f b g G n N 3 5 / / l n \r \x03".split(b" "), b"/line 12\r", b"\x15", b" "]
+PROGRAMS = {
+    "bash": (["bash", "--norc"], _SHELL, "[$#>]"),
+    "zsh": (["zsh", "-f"], _SHELL, "[%#>]"),
+    "python3": (["python3", "-q"], _SHELL, ">>>"),
+    "vim": (["vim", "-u", "NONE", "-N", "-n", "note"], _VIM, "~"),
+    "less": (["less", "lines"], _LESS, "line 1"),
 }
+LONG = rounds(0, 1)
+"""Whether the machine is kept busy meanwhile."""
 
 
-# Seconds each. One that draws over what was typed says what the others would.
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    "prompt",
+    ("program", "trip"),
     [
-        pytest.param(prompt, id=place, marks=[] if place == "in place of the name" else pytest.mark.soak)
-        for place, prompt in RAW_PROMPTS.items()
+        pytest.param(each, trip, marks=[] if (each, trip) in (("bash", 100), ("vim", 300)) else pytest.mark.soak)
+        for each in PROGRAMS
+        for trip in (100, 300)
     ],
 )
-def test_a_program_that_reads_key_by_key_and_ceases_to_echo_has_no_secret_drawn(slow: Slow, prompt: str) -> None:
-    source = f"""
-import os, termios, tty
-before = termios.tcgetattr(0)
-tty.setraw(0)
-os.write(1, b"name? ")
-for _ in range(3):
-    os.write(1, os.read(0, 1))
-open(os.path.expanduser("~/go")).read()
-os.write(1, ({prompt}).encode())
-answer = b""
-while len(answer) < 30:
-    answer += os.read(0, 100)
-termios.tcsetattr(0, termios.TCSADRAIN, before)
-print("\\x1b[?1049l\\ngot=%d" % len(answer))
-"""
-    slow.home.write("asks.py", source)
-    go = os.path.join(slow.home.path, "go")
-    os.mkfifo(go)
-    terminal = predicting(slow, "--predict", "always")
-    terminal.type(b"\x15")
-    settled(slow, terminal)
-    terminal.type("python3 ~/asks.py\r")
-    terminal.wait_for(re.compile(r"^name\?", re.MULTILINE))
-    settled(slow, terminal)
-    for key in "bob":
-        terminal.type(key)
-        settled(slow, terminal)
-    with open(go, "wb"):  # the echo has been judged by now
-        pass
-    terminal.wait_for("PIN:")
-    settled(slow, terminal)
-    mark = len(terminal.raw)
-    terminal.type("Z")
-    for key in "QJZQJZQJZ":
-        terminal.type(key)
-        terminal._wait(0.03)
-    settled(slow, terminal)
-    terminal.type("ZQJ" * 6 + "Z")
-    settled(slow, terminal)
-    assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
-    terminal.type("Z")
-    terminal.wait_for("got=30")
+def test_after_random_editing_the_screen_is_that_of_a_client_here(home: Home, program: str, trip: int) -> None:
+    """Typed faster than the link answers; once all is quiet it shows what it would show without prediction."""
+    need(program)
+    command, keys, prompt = PROGRAMS[program]
+    slow, chance = Slow(home, trip, predict="always"), random.Random(program)
+    home.write("lines", "".join(f"line {number}\n" for number in range(1, 300)))
+    assert home.sesh("--open", "work", "--", *command).code == 0
+    far = home.terminal("@slow", "work", answers=True)
+    near = home.terminal("work", "-r")
+    for terminal in (far, near):
+        terminal.wait_for(re.compile(prompt))
+    with loaded() if LONG else nullcontext():
+        for _ in range(rounds(2, 25)):
+            typed = [chance.choice(keys) for _ in range(30)]
+            for key in typed:
+                far.type(key)
+                far.pump(chance.uniform(0, 0.06))
+                if chance.random() < 0.1:
+                    settled(slow, far)
+            settled(slow, far, near)
+            same = lambda: (far.screen(), far.cursor) == (near.screen(), near.cursor)  # noqa: E731
+            wait_until(same, 3, what=f"the same screen after {typed}", portrait=lambda: _both(far, near))
+
+
+def _both(far: Terminal, near: Terminal) -> str:
+    rows = [f"{a:60.60}|{b:60.60}" for a, b in zip(far.screen(), near.screen(), strict=True) if a or b]
+    return "\n".join([f"{far.cursor} {near.cursor}", *rows])

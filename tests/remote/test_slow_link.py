@@ -49,7 +49,7 @@ def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: in
 
 def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home) -> None:
     """The daemon's goodbye was awaited for less than its way takes: how it left the screen was not known."""
-    terminal = Slow(home, 300, RATE).attach("--predict", "never")
+    terminal = Slow(home, 300, RATE, predict="never").attach()
     terminal.type("clear; echo only'' line\r")
     terminal.wait_for("only line\n" + PROMPT)
     terminal.type(LEAVE)

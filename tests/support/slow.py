@@ -20,10 +20,11 @@ SLOW_LINK = os.path.join(_ROOT, "bench", "slow_link.py")
 class Slow:
     """`@slow` of a home, with so many milliseconds of round trip and, where given, so many bytes per second."""
 
-    def __init__(self, home: Home, round_trip: int = 100, rate: int = 0) -> None:
-        self.home = home
+    def __init__(self, home: Home, round_trip: int = 100, rate: int = 0, *, predict: str = "adaptive") -> None:
+        self.home, self.round_trip = home, round_trip
         command = f"{sys.executable} {SLOW_LINK} {round_trip}" + (f" {rate}" if rate else "")
-        home.write(".config/sesh/config.toml", f"[remotes.slow]\nvia = {json.dumps(command)}\n")
+        settings = f'predict = "{predict}"\n[remotes.slow]\nvia = {json.dumps(command)}\n'
+        home.write(".config/sesh/config.toml", settings)
         home.env["PATH"] = f"{os.path.dirname(sys.executable)}:{home.env['PATH']}"
 
     def attach(self, *options: str, name: str = "work") -> Terminal:

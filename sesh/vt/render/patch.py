@@ -1,9 +1,8 @@
-"""A few cells of one row drawn over what a terminal shows, and removed again, so that nothing else on it changes.
-
-For terminals that show exactly what the emulator holds.
-"""
+"""A few cells of one row drawn over what a terminal shows, and taken back, so that nothing else on it changes."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from sesh.vt.charsets import DEFAULT_SETS
 from sesh.vt.emulator import Emulator
@@ -11,13 +10,8 @@ from sesh.vt.encoded import Encoder
 from sesh.vt.modes import SYNCHRONIZED_OUTPUT
 from sesh.vt.pen import DEFAULT, apply_sgr, with_link
 from sesh.vt.render.replay import put_cursor
-from sesh.vt.row import SPACER, STUB
+from sesh.vt.row import SPACER, STUB, Row
 from sesh.vt.screen import Screen
-
-
-def patchable(emulator: Emulator) -> bool:
-    """Return whether cells can be drawn now, and the cursor put at any position."""
-    return redrawable(emulator) and not emulator.screen.pending_wrap
 
 
 def redrawable(emulator: Emulator) -> bool:
@@ -37,56 +31,41 @@ def redrawable(emulator: Emulator) -> bool:
     )
 
 
-def drawn(
-    screen: Screen, y: int, cells: dict[int, str], column: int, *, underlined: bool, kept: dict[int, str] | None = None
-) -> bytes:
-    """Return the bytes that draw these graphemes of one column each in row `y`, and put the cursor into `column` of it.
-
-    A grapheme takes the pen of what stands before it, a blank that of the program. `kept`: those that are drawn.
-    """
-    kept, own, parts = kept or {}, screen.pen, []
-    changed = sorted([x for x, text in cells.items() if kept.get(x) != text])
-    row = screen.rows[y]
-    at, start, pen, look = -1, -1, own, own
-    for x in changed:
-        if x != at:
-            parts.append(f"\x1b[{y + 1};{x + 1}H")
-        first = x
-        while first != start and first - 1 in cells:
-            first -= 1
-        if first != start:
-            start = first
-            before = first and row.text[first - 1] not in (" ", STUB, SPACER)
-            look = with_link(row.pens[first - 1] if before else own, "")
-        wanted = apply_sgr(look, "4") if underlined and cells[x] != " " else look
-        if wanted.sgr != pen.sgr:
-            parts.append(wanted.sequence)
-            pen = wanted
-        parts.append(cells[x])
-        at = x + 1
-    if own.sgr != pen.sgr:
-        parts.append(own.sequence)
-    parts.append(f"\x1b[{y + 1};{column + 1}H")
-    return "".join(parts).encode()
-
-
 def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
     """Return the bytes that draw the cells from column `start` up to `end` as they are, and set cursor and pen to those
     of the program."""
-    out = Encoder()
-    out.pen = screen.pen
-    row = screen.rows[y]
-    if start < end:
-        while start > 0 and row.text[start] == STUB:
-            start -= 1
-        while end < len(row) and row.text[end] == STUB:
-            end += 1
-        part = row.cut(start, end)
-        size = part.end()
-        out.sequence(f"\x1b[{y + 1};{start + 1}H")
-        out.row(part.cut(0, size))
-        if size < len(part):
-            out.set_pen(DEFAULT)
-            out.sequence(f"\x1b[{len(part) - size}X")
+    out = _drawn(screen, y, screen.rows[y], start, end)
     put_cursor(out, screen)
     return str(out).encode()
+
+
+def drawn(screen: Screen, y: int, cells: Mapping[int, str], over: range, column: int, *, underlined: bool) -> bytes:
+    """Return the bytes that draw `cells` by column, the other columns `over` as they are, and the cursor in `column`.
+
+    A grapheme takes the pen of the one before it, a blank that of the program.
+    """
+    row = screen.rows[y].cut(0, screen.columns)
+    for x, grapheme in sorted(cells.items()):
+        plain = grapheme == " " or not x or row.text[x - 1] in (" ", STUB, SPACER)
+        pen = screen.pen if plain else with_link(row.pens[x - 1], "")
+        row.text[x], row.pens[x] = grapheme, apply_sgr(pen, "4") if underlined and grapheme != " " else pen
+    out = _drawn(screen, y, row, over.start, over.stop)
+    out.set_pen(screen.pen)
+    out.sequence(f"\x1b[{y + 1};{column + 1}H")
+    return str(out).encode()
+
+
+def _drawn(screen: Screen, y: int, row: Row, start: int, end: int) -> Encoder:
+    """Draw these columns of `row` in place of row `y`; `start` is in no right half of a wide grapheme."""
+    out = Encoder()
+    out.pen = screen.pen
+    if start >= end:
+        return out
+    part = row.cut(start, end)
+    size = part.end()
+    out.sequence(f"\x1b[{y + 1};{start + 1}H")
+    out.row(part.cut(0, size))
+    if size < len(part):
+        out.set_pen(DEFAULT)
+        out.sequence(f"\x1b[{len(part) - size}X")
+    return out

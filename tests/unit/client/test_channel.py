@@ -10,7 +10,7 @@ import pytest
 
 from sesh import protocol, wire
 from sesh.client.channel import Channel
-from sesh.client.predict.round_trip import RoundTrip
+from sesh.client.round_trip import RoundTrip
 
 
 class Link:

@@ -14,7 +14,7 @@ from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.link_watch import LinkWatch
 from sesh.client.overlays import Overlays
-from sesh.client.predict.round_trip import RoundTrip
+from sesh.client.round_trip import RoundTrip
 from sesh.errors import Unreachable
 from sesh.loop.timers import Timers
 from sesh.recovery.attempts import Attempt, LostSession

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.predict.round_trip import RoundTrip
+from sesh.client.round_trip import RoundTrip
 
 
 def measured(*milliseconds: float) -> RoundTrip:

@@ -10,6 +10,7 @@ import pytest
 from sesh import protocol
 from sesh.daemon.clients import relay as relays
 from sesh.daemon.clients.connection import Reader
+from sesh.daemon.clients.echoes import ECHO_TIME
 from sesh.daemon.clients.registry import STALLED, Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.pty.output_log import OutputLog
@@ -87,3 +88,20 @@ def test_one_that_predicts_is_told_that_nothing_echoes_before_it_gets_the_next_o
     (first, told), (second, _) = stage.link.take()
     assert (first, second) == (protocol.ECHOED, protocol.OUTPUT)
     assert protocol.split_echoed(told)[2] == 0
+
+
+def test_what_was_echoed_is_told_in_front_of_the_next_output(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a packet of its own it would cost a slow link as much as the key."""
+    client = stage.link.attached(1, remote=True)
+    stage.clients.add(client)
+    stage.relay.serve()
+    echoes = stage.relay.get_echoes()
+    echoes.model(client)
+    stage.link.take()
+    echoes.taken(client, 7)
+    later = time.monotonic() + ECHO_TIME
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    stage.print(b"x")
+    (first, told), (second, _) = stage.link.take()
+    assert (first, second) == (protocol.ECHOED, protocol.OUTPUT)
+    assert protocol.split_echoed(told)[0] == 7

@@ -1,0 +1,268 @@
+"""Prediction on slow links: keys are shown before their echo comes, as far as their effect is known.
+
+    typed ──▶ Guesses ──▶ the line after the last key ──▶ drawn over the screen, if the program echoes
+                 ▲
+    output ──▶ Replica: the screen without any guess;   ECHOED: it holds the effect of input up to a number
+
+There is one rule. The keys on their way lead through a row of lines: the row of the cursor as it is before the first of
+them, and as it is after each. ECHOED makes the lines before a key's own past. The screen must show one of the others;
+while it does not, nothing is drawn. Once all is echoed the lines begin again with what the screen shows then, and
+nothing is drawn until the program has printed a key of these. Keys behind one of unknown effect are not guessed.
+
+Drawn cells are taken back before output passes, so that none ever meets a guess: in the end the terminal shows what it
+would show without prediction, whatever was guessed.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from sesh import protocol
+from sesh.client.round_trip import RoundTrip
+from sesh.typed import tokens
+from sesh.vt.graphemes import NARROW
+
+if TYPE_CHECKING:
+    from sesh.client.replica import Replica
+
+Screen = tuple[int, tuple[str, ...], int]
+"""The row of the cursor, its cells, and the cursor's column, from 0."""
+
+MOST_GUESSED = 64
+"""Keys that are guessed and not echoed; those typed beyond them wait for their echo."""
+_LEFT, _RIGHT, _ERASE = "left", "right", "erase"
+_EDITING = {
+    b"\x1b[D": _LEFT, b"\x1bOD": _LEFT, b"\x1b[C": _RIGHT, b"\x1bOC": _RIGHT, b"\x7f": _ERASE, b"\x08": _ERASE,
+}  # fmt: skip
+_NARROW = re.compile(f"[{NARROW}]")
+
+_ASK_EVERY = 1.0
+"""Seconds between two requests for a model: one that cannot be had, or takes too much time, costs little."""
+_BEGIN, _END = b"\x1b[?2026h", b"\x1b[?2026l"
+"""A synchronized update."""
+
+
+def _key(token: bytes) -> str:
+    """Return the character that a token types, or the name of a key that edits; empty if its effect is not known."""
+    text = token.decode("utf-8", "replace")
+    return _EDITING.get(token, text if _NARROW.fullmatch(text) else "")
+
+
+class Line(NamedTuple):
+    """The screen once the program has acted on input `number`, and the columns of the row that were typed."""
+
+    number: int
+    screen: Screen
+    start: int
+    end: int
+
+    def after(self, number: int, key: str) -> Line | None:
+        """Return the line after one more key; None if its effect is not known: in the middle of a line none is."""
+        row, cells, column = self.screen
+        at_end = column == self.end
+        if key == _LEFT and column > self.start:
+            return self._replace(number=number, screen=(row, cells, column - 1))
+        if key == _RIGHT and not at_end:
+            return self._replace(number=number, screen=(row, cells, column + 1))
+        if key == _ERASE and at_end and (column > self.start or (column and cells[column - 1].strip())):
+            column -= 1
+            screen = row, (*cells[:column], " ", *cells[column + 1 :]), column
+            return Line(number, screen, min(self.start, column), column)
+        if len(key) == 1 and at_end and column < len(cells) - 1:  # in the last column the line may wrap
+            screen = row, (*cells[:column], key, *cells[column + 1 :]), column + 1
+            return Line(number, screen, self.start, column + 1)
+        return None
+
+
+class Guesses:
+    """The keys on their way, as the lines that they lead through. Pure: no I/O, no clock."""
+
+    def __init__(self) -> None:
+        self._screen: Screen | None = None
+        self._lines: list[Line] = []
+        """The line before the keys on their way, and one after each of them that is guessed."""
+        self._first: Line | None = None
+        """The line before the first of the keys that are guessed without a break."""
+        self._echoes = False
+        """True if the program has printed any of those."""
+        self._typed = self._echoed = self._barrier = 0
+        """Numbers of input: the newest; the newest that is echoed; that before whose echo nothing is guessed, or 0."""
+        self._hidden = False
+        """True if the terminal shows nothing of typed keys."""
+
+    @property
+    def shown(self) -> Line | None:
+        """The line to show in place of the screen's own; None to leave that."""
+        if not self._echoes or self._reached is None or self._lines[-1].screen == self._screen:
+            return None
+        return self._lines[-1]
+
+    @property
+    def _reached(self) -> Line | None:
+        """The line that the screen shows."""
+        return next((line for line in self._lines if line.screen == self._screen), None)
+
+    def typed(self, number: int, data: bytes) -> None:
+        """Guess at the input that was sent under this number."""
+        self._typed = number
+        if len(self._lines) < 2 and self._reached is None:  # nothing is on its way, and this is another line
+            self._begin(number)
+        for token, _ in tokens(data):
+            line = None if self._barrier or not self._lines else self._lines[-1].after(number, _key(token))
+            if line is None or len(self._lines) > MOST_GUESSED:
+                self._barrier = number
+                return
+            self._lines.append(line)
+
+    def _begin(self, number: int) -> None:
+        self._lines, self._echoes = [], False
+        if self._screen is not None and not self._hidden:
+            column = self._screen[2]
+            self._first = Line(number - 1, self._screen, column, column)
+            self._lines = [self._first]
+
+    def look(self, screen: Screen) -> None:
+        """Note the screen after output."""
+        self._screen = screen
+        line, first = self._reached, self._first
+        if line is None or first is None:
+            return
+        # What was erased proves nothing: a program that prints an asterisk for each key of a secret erases it, too.
+        printed = slice(first.end, line.end)
+        if line.screen[1][printed] != first.screen[1][printed]:
+            self._echoes = True
+
+    def echoed(self, number: int) -> None:
+        """Note that output which shows the effect of input up to this number has come, or comes next."""
+        self._echoed = number
+        while len(self._lines) > 1 and self._lines[1].number <= number:
+            del self._lines[0]
+        if self._barrier and number >= self._barrier:
+            self.forget()
+
+    def hide(self, hidden: bool) -> None:
+        """Guess nothing while the terminal shows nothing of typed keys."""
+        if hidden != self._hidden:
+            self._hidden = hidden
+            self.forget()
+
+    def forget(self) -> None:
+        """Guess nothing until all that was typed is echoed."""
+        self._lines = []
+        self._barrier = self._typed if self._typed > self._echoed else 0
+
+
+class Predictor:
+    """Prediction over one connection: returns the bytes to draw for what is typed, and for what the daemon sends.
+
+    `send` sends a frame to the daemon; `size` returns columns and rows of the terminal. `always`: on short links too.
+    """
+
+    def __init__(
+        self, send: Callable[[bytes], None], size: Callable[[], tuple[int, int]], round_trip: RoundTrip, *, always: bool
+    ) -> None:
+        self._send, self._size, self._round_trip, self._always = send, size, round_trip, always
+        self._guesses = Guesses()
+        self._replica: Replica | None = None
+        """The screen without any guess, at `_position` of the output: the shown one, or ahead of it."""
+        self._position = 0
+        self._asked: tuple[int, int] | None = None
+        """The terminal's size when a model was asked for that has not come yet."""
+        self._asked_at = 0.0
+
+    @property
+    def _wanted(self) -> bool:
+        return self._always or self._round_trip.long
+
+    def handle(self, kind: int, payload: bytes) -> bytes:
+        """Handle ECHOED, PONG or MODEL; return the bytes to draw."""
+        if kind == protocol.ECHOED:
+            number, _, flags = protocol.split_echoed(payload)
+            self._guesses.hide(flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE)
+            if number:  # else the flags alone have changed
+                self._guesses.echoed(number)
+            return self._redraw()
+        if kind == protocol.MODEL:
+            self._take_model(*protocol.split_number(payload))
+            return b""
+        if not self._wanted:
+            return self.withdraw()
+        self._ask()
+        return b""
+
+    def typed(self, number: int, data: bytes) -> bytes:
+        """Guess at input that was sent under this number; return the bytes to draw."""
+        back = b"" if self._wanted else self.withdraw()
+        self._ask()
+        self._guesses.typed(number, data)
+        return back + self._redraw()
+
+    def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
+        """Take output that is about to be shown; return the bytes to draw before and after it."""
+        replica = self._replica
+        if replica is None:
+            return b"", b""
+        back = replica.take_back()
+        if not replica.follow(data[max(0, self._position - position) :]):
+            self._drop()
+            return back, b""
+        self._position = max(self._position, position + len(data))
+        self._guesses.look(replica.line)
+        after = self._draw()
+        return (_BEGIN + back, after + _END) if back and after else (back, after)
+
+    def withdraw(self) -> bytes:
+        """Drop the model, as the screen will change otherwise; return the bytes that take guesses back."""
+        back = self._take_back()
+        self._drop()
+        return back
+
+    # -- the model
+
+    def _ask(self) -> None:
+        """Ask the daemon for a model, if one is wanted and none is there or on its way."""
+        now = time.monotonic()
+        missing = self._replica is None and self._asked is None
+        if self._wanted and missing and now - self._asked_at >= _ASK_EVERY:
+            self._asked, self._asked_at = self._size(), now
+            self._send(protocol.frame(protocol.MODEL))
+
+    def _take_model(self, position: int, screen: bytes) -> None:
+        """Follow the screen from a position on; `screen` is empty if the daemon could not tell it."""
+        size, self._asked = self._asked, None
+        if size is None or size != self._size() or not screen:
+            return
+        from sesh.client.replica import Replica  # loads pyte
+
+        replica = Replica(*size)
+        if replica.follow(screen):
+            self._replica, self._position = replica, position
+            self._guesses.look(replica.line)
+
+    def _drop(self) -> None:
+        self._replica = None
+        self._guesses.forget()
+
+    # -- drawing
+
+    def _redraw(self) -> bytes:
+        """Return the bytes that bring the terminal from the drawn line to that which is guessed now."""
+        drawn = self._draw()
+        return _BEGIN + drawn + _END if drawn else self._take_back()
+
+    def _draw(self) -> bytes:
+        """Return the bytes that draw the line that is guessed; empty if there is none, or nothing can be drawn."""
+        line, replica = self._guesses.shown, self._replica
+        if line is None or replica is None or not replica.drawable:
+            return b""
+        row, cells, column = line.screen
+        own = replica.line[1]
+        guessed = {x: cell for x, cell in enumerate(cells) if cell != own[x]}
+        return replica.draw(row, guessed, column, underlined=self._round_trip.very_long)
+
+    def _take_back(self) -> bytes:
+        """Return the bytes that take back what is drawn. Nothing may come behind them: characters may join the last."""
+        return self._replica.take_back() if self._replica is not None else b""

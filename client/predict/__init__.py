@@ -1,1 +1,0 @@
-"""Predictive echo: the effect of a key is shown before its echo has come over a slow link."""
