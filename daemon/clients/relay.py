@@ -148,8 +148,9 @@ class Relay:
         again.
         """
         waiting = [client for client in self.clients.all if self._awaits(client)]
-        if not waiting:
+        if not any(client.state.need for client in self.clients.all):
             self._behind_since = 0.0
+        if not waiting:
             return
         self._soon(self.paced)
         if all(self._from_start(client) for client in waiting):

@@ -118,7 +118,7 @@ ERRORS = {
         ("--wait python --prompt --timeout 0.1", "python, no prompt, --screen python"),
         ("--wait w --waiting --timeout 0.1", "w, not waiting, --screen w"),
         ("--wait w --exit --waiting --timeout 0.1", "w, no condition, --screen w"),
-        ("--run python --timeout 0.1 -- true", "python, busy, did not run"),
+        ("--run python --timeout 0.1 -- true", "python, no shell, did not run"),
     ],
     (124, ""): [
         ("--exec --timeout 0.1 -- sleep 9", "timed out, ended"),
