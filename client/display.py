@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from sesh.about import CALLED
 from sesh.client.ledger import Ledger
+from sesh.client.own_row import CLEAR, overlay, own_row
 from sesh.client.terminal import RawTerminal
 from sesh.messages import Message
 from sesh.vt.render.clean_screen import clean_screen, fresh_row
-from sesh.vt.render.overlay import CLEAR, overlay, own_row
 from sesh.wording import plain
 
 if TYPE_CHECKING:

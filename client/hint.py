@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from sesh.client.display import unfinished_character
-from sesh.vt.render.overlay import CLEAR, DIM, fitted, own_row
+from sesh.client.own_row import CLEAR, DIM, fitted, own_row
 
 _SEQUENCE = rb"""
     \x1b\[ [0-9;?>=<:]* [ $"]? [mKJCDGhlqnctp]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sesh.client.display import unfinished_character
 from sesh.client.last_row import TIME, Known, last_row
 from sesh.client.ledger import Ledger
+from sesh.client.own_row import own_row
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.overlay import own_row
 from tests.unit.vt.streams import state, stream
 
 COLUMNS, ROWS = 20, 5
