@@ -39,7 +39,7 @@ class Socket:
         return {"name": "work", "folder": "", "descriptor": -1, "identity": (0, 0)}
 
 
-def record(own: Session) -> handover.Handover:
+def record(own: Session) -> handover.Record:
     return handover.of(own, cast(Listener, Socket()), {})
 
 
