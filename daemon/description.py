@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import cache
 
 from sesh import identity, paths, proc, writing
 from sesh.about import __version__
@@ -14,12 +15,10 @@ from sesh.errors import TIMED_OUT, Refused
 from sesh.moments import STEADY, stamp
 from sesh.schema import Foreground, Outcome, Status
 from sesh.store import records
-from sesh.stored import Record
+from sesh.stored import Facts, Record
 
 _marks: dict[str, str] = {}
 """The mark of the record that this process has written of a session, by the session's id."""
-_identities: dict[int, Record] = {}
-"""Identities by pid, as a fork is another process. Read once: at the session's end they may not be readable."""
 
 
 def summary(session: Session) -> Status:
@@ -32,8 +31,8 @@ def summary(session: Session) -> Status:
         "attached": len(session.clients),
         "current": False,
         "pid": facts["pid"],
-        "created": stamp(STEADY.told(facts["created"])),
-        "last_activity": stamp(STEADY.told(session.pump.last_activity)),
+        "created": _stamp(facts["created"]),
+        "last_activity": _stamp(session.pump.last_activity),
         "cwd": (proc.directory_of(facts["pid"]) if session.running else "") or facts["directory"],
         "command": shorten(facts["command"]),
         "title": session.findings.title,
@@ -47,7 +46,7 @@ def summary(session: Session) -> Status:
         "last_line": session.activity.last_line() or None,
         "id": facts["id"],
         "shell": facts["shell"] or facts["resumed"],
-        "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
+        "ended": _stamp(end.at) if end.at is not None else None,
         "reason": end.reason,
         "resume": facts["resume"],
     }
@@ -108,16 +107,16 @@ def outcome(session: Session) -> Outcome:
 
 def record(session: Session) -> Record:
     """The content of NAME.json. Raises OSError."""
-    facts, end = session.facts, session.life.end
+    facts, end, identified = session.facts, session.life.end, _identity(os.getpid())
     # The number of a pty that is closed may belong to another terminal of this machine a moment later.
     pty = session.pty if session.pty is not None and session.pty.descriptor >= 0 else None
     return {
         "name": session.name,
         "id": facts["id"],
-        **_identity(),
+        **identified,
         "pid": facts["pid"],
-        "created": stamp(STEADY.told(facts["created"])),
-        "last_activity": stamp(STEADY.told(session.pump.last_activity)),
+        "created": _stamp(facts["created"]),
+        "last_activity": _stamp(session.pump.last_activity),
         "cwd": facts["directory"],
         "command": facts["command"],
         "resume": facts["resume"],
@@ -133,28 +132,31 @@ def record(session: Session) -> Record:
         "job": facts["job"],
         "exit_code": end.code,
         "signal": end.signal,
-        "ended": stamp(STEADY.told(end.at)) if end.at is not None else None,
+        "ended": _stamp(end.at) if end.at is not None else None,
         "reason": end.reason,
         "state": session.activity.standing().state if end.code is not None else None,
         "version": __version__,
-        "marked": records.moment_of_writing(_identity()["boot"]),
+        "marked": records.moment_of_writing(identified["boot"]),
     }
 
 
-def _identity() -> Record:
-    """The machine, its boot, and this process. Raises OSError if they cannot be read."""
-    if os.getpid() not in _identities:
-        began = identity.start_time(os.getpid())
-        if not began:
-            raise OSError(errno.EAGAIN, "the system does not say when this process began")
-        _identities[os.getpid()] = {
-            "machine": identity.machine(),
-            "machine_name": os.uname().nodename,
-            "boot": identity.boot_id(),
-            "daemon_pid": os.getpid(),
-            "daemon_start": began,
-        }
-    return _identities[os.getpid()]
+def _stamp(moment: float) -> str:
+    return stamp(STEADY.told(moment))
+
+
+@cache  # at the session's end it may not be readable
+def _identity(pid: int) -> Record:
+    """Return the machine, its boot, and this process. Raises OSError if they cannot be read."""
+    began = identity.start_time(pid)
+    if not began:
+        raise OSError(errno.EAGAIN, "the system does not say when this process began")
+    return {
+        "machine": identity.machine(),
+        "machine_name": os.uname().nodename,
+        "boot": identity.boot_id(),
+        "daemon_pid": pid,
+        "daemon_start": began,
+    }
 
 
 def write_record(session: Session, *, durable: bool = False) -> None:
@@ -168,22 +170,12 @@ def mark(session: Session) -> str:
     return _marks.get(session.facts["id"], "")
 
 
-def change(
-    session: Session,
-    *,
-    name: str | None = None,
-    labels: dict[str, str] | None = None,
-    resume: list[str] | None = None,
-) -> None:
-    """Changes facts, and the record with them; an empty `resume` forgets it. Raises Refused, with nothing changed, if
-    that fails."""
-    facts = session.facts
-    before = facts["name"], facts["labels"], facts["resume"]
-    facts["name"] = name or session.name
-    facts["labels"] = facts["labels"] if labels is None else labels
-    facts["resume"] = before[2] if resume is None else resume or None
+def change(session: Session, facts: Facts) -> None:
+    """Change the facts, and the record with them. Raises Refused, with nothing changed, if that fails."""
+    before = session.facts.copy()
+    session.facts.update(facts)
     try:
         write_record(session, durable=True)
     except OSError as error:
-        facts["name"], facts["labels"], facts["resume"] = before
+        session.facts.update(before)
         raise Refused(f"cannot write to {paths.directory()}: {error.strerror}; nothing was changed") from error

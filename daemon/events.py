@@ -74,8 +74,8 @@ class Events:
         if sum(map(len, self._kept.values())) > KEPT:
             max(self._kept.values(), key=len).popleft()
 
-    def _after(self, seen: int) -> list[Event]:
-        """The events kept with a number above `seen`, in their order."""
+    def after(self, seen: int) -> list[Event]:
+        """Return the events kept with a number above `seen`, in their order."""
         newer = (takewhile(lambda event: event["seq"] > seen, reversed(kind)) for kind in self._kept.values())
         return sorted(chain.from_iterable(newer), key=lambda event: event["seq"])
 
@@ -84,12 +84,8 @@ class Events:
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
         self._soon(self.feed)
 
-    def dump(self) -> tuple[int, list[Event]]:
-        """Return the newest event's number, and the events kept."""
-        return self.last, self._after(0)
-
     def restore(self, last: int, events: list[Event]) -> None:
-        """Go on from what `dump` returned."""
+        """Go on from the newest event's number, and the events kept."""
         self.last = last
         self._kept.clear()
         for event in events:
@@ -113,7 +109,7 @@ class Events:
 
     def _send(self, connection: Connection, seen: int) -> int:
         """Queues events for a follower, and how many are missing before each; returns the number of the last one."""
-        for event in self._after(seen):
+        for event in self.after(seen):
             if connection.unsent >= MAX_UNREAD:
                 break
             before = event["seq"] - 1

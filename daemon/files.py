@@ -55,7 +55,7 @@ class SessionFiles:
         session, old = self._session, self._session.name
         self._bind_again()  # something may have removed the socket that is to be moved
         try:
-            error = self._listener.rename(name, lambda: description.change(session, name=name))
+            error = self._listener.rename(name, lambda: description.change(session, {**session.facts, "name": name}))
         except OSError as failure:
             session.facts["name"] = old
             raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure

@@ -16,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from sesh import proc, protocol, system, writing
 from sesh.about import PROGRAM, __version__
@@ -23,7 +24,7 @@ from sesh.daemon import handover
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
-from sesh.daemon.handover import Handover
+from sesh.daemon.handover import Record
 from sesh.daemon.phase import Phase
 from sesh.daemon.server import Server
 from sesh.errors import Busy, ExitCode, Refused
@@ -42,14 +43,10 @@ Asker = tuple[int, int]
 
 
 def begin(server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
-    """Reload a daemon; the sesh that takes it over answers the request.
-
-    `python`, `path`: the other sesh's interpreter, and the module search path on which it finds that sesh. Raises Busy,
-    Refused.
-    """
+    """Reload a daemon; the sesh that takes it over answers the request. Raises Busy, Refused."""
     timers, steps = server.session.timers, _Reload(server, connection, number, python, path).steps()
     if timers.is_set("reload"):
-        raise busy(server, "is being reloaded")
+        raise _busy(server, "is being reloaded")
 
     def go_on() -> None:
         try:
@@ -62,45 +59,50 @@ def begin(server: Server, connection: Connection, number: int, python: str, path
     timers.set("reload", POLL, go_on)
 
 
-def busy(server: Server, reason: str) -> Busy:
+def _busy(server: Server, reason: str) -> Busy:
     """Return the error for a session that cannot be handed over now."""
     return Busy(f"{server.session.name} {reason}; try again later", exit_code=ExitCode.FAILED)
 
 
+@dataclass
 class _Reload:
-    def __init__(self, server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
-        self._server, self._connection, self._number = server, connection, number
-        self._python, self._path = python, path
+    """`python`, `path`: the other sesh's interpreter, and the module search path on which it finds that sesh."""
+
+    server: Server
+    asker: Connection
+    number: int
+    python: str
+    path: list[str]
 
     def steps(self) -> Iterator[None]:
         """Take the next step at each call; the last one executes the other sesh. Raises Busy, Refused."""
         self._check_free()
         deadline = time.monotonic() + TRIAL_TIMEOUT
         yield from self._try_out(deadline)
-        while self._server.requests.pending:
+        while self.server.requests.pending:
             if time.monotonic() > deadline:
-                raise busy(self._server, "takes in a text")
+                raise _busy(self.server, "takes in a text")
             yield
         self._check_free()
         self._execute()
 
     def _check_free(self) -> None:
-        session, runs = self._server.session, self._server.session.commands.runs
+        session, runs = self.server.session, self.server.session.commands.runs
         if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
-            raise busy(self._server, "is ending")
+            raise _busy(self.server, "is ending")
         if runs is not None and runs.every():
-            raise busy(self._server, "runs a command of --run")
+            raise _busy(self.server, "runs a command of --run")
 
     def _try_out(self, deadline: float) -> Iterator[None]:
         """Have the other sesh load the record in a process of its own."""
-        with _in_memory(b"") as report, _in_memory(protocol.encode(_state(self._server))) as memory:
+        with _in_memory(b"") as report, _in_memory(protocol.encode(_state(self.server))) as memory:
             try:
                 trial = subprocess.Popen(
                     self._words("try_out", 0, (-1, 0)), stdin=memory, stdout=subprocess.DEVNULL, stderr=report
                 )
             except (OSError, ValueError) as error:
                 why = error.strerror if isinstance(error, OSError) else error
-                raise Refused(f"cannot execute {printable(self._python)}: {why}; {self._unchanged}") from error
+                raise Refused(f"cannot execute {printable(self.python)}: {why}; {self._unchanged}") from error
             with trial:
                 try:
                     while trial.poll() is None and time.monotonic() < deadline:
@@ -116,30 +118,29 @@ class _Reload:
 
     @property
     def _unchanged(self) -> str:
-        return f"{self._server.session.name} goes on unchanged"
+        return f"{self.server.session.name} goes on unchanged"
 
     def _words(self, entry: str, memory: int, asker: Asker) -> list[str]:
-        program = _PROGRAM.format(path=self._path, entry=entry, memory=memory, asker=asker)
-        return [self._python, "-I", "-c", program]
+        program = _PROGRAM.format(path=self.path, entry=entry, memory=memory, asker=asker)
+        return [self.python, "-I", "-c", program]
 
     def _execute(self) -> None:
         """Tell all peers to come back, and execute the other sesh. Raises Refused if that is impossible."""
-        server, asker = self._server, self._connection
+        server, asker = self.server, -1 if self.asker.closed else self.asker.descriptor
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            server.send_back(asker)  # first: a text that a peer is sent now must not be sent again
+            server.send_back(self.asker)  # first: a text that a peer is sent now must not be sent again
             state = _state(server)
-            heirs = handover.descriptors(state) + ([] if asker.closed else [asker.descriptor])
+            heirs = [*handover.descriptors(state), *([asker] if asker >= 0 else [])]
             with _in_memory(protocol.encode(state)) as memory, _inheritable([memory, *heirs]):
-                asked = -1 if asker.closed else asker.descriptor, self._number
-                os.execv(self._python, self._words("take_over", memory, asked))
+                os.execv(self.python, self._words("take_over", memory, (asker, self.number)))
         except OSError as error:
-            raise Refused(f"cannot execute {self._python}: {error.strerror}; {self._unchanged}") from error
+            raise Refused(f"cannot execute {self.python}: {error.strerror}; {self._unchanged}") from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _state(server: Server) -> Handover:
+def _state(server: Server) -> Record:
     return handover.of(server.session, server.listener, server.requests.typing.outcomes)
 
 
@@ -168,10 +169,9 @@ def _inheritable(descriptors: list[int]) -> Iterator[None]:
             os.set_inheritable(descriptor, False)
 
 
-def _read(memory: int) -> Handover:
+def _read(memory: int) -> Record:
     with open(memory, "rb") as file:
-        state: Handover = protocol.parse(file.read())  # type: ignore[assignment]  # as `handover.of` made it
-    return state
+        return protocol.parse(file.read())
 
 
 def try_out(memory: int, _asker: Asker) -> None:

@@ -282,7 +282,6 @@ class Server:
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
-        self._stirred.pop(connection, None)
         for timer in ("hello", "backlog"):
             session.timers.clear((timer, connection.descriptor))
         session.events.forget(connection)

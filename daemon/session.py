@@ -52,12 +52,12 @@ class Session:
         self.hook = Hook(facts, self.faults)
         self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self.topics.looked)
         self.commands = Commands(facts, self.pump, self.timers, self.emit, lambda: self.activity.was_interrupted)
-        self.answering = Answering(self.pump, self.model, self.clients, self.timers, self.commands.no_answers)
-        self.findings = Findings(self.answering, self.activity, self.commands.marks, self.pump, self.emit)
-        self._subscribe()
+        answering = Answering(self.pump, self.model, self.clients, self.timers, self.commands.no_answers)
+        self.findings = Findings(answering, self.activity, self.commands.marks, self.pump, self.emit)
+        self._subscribe(answering)
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 
-    def _subscribe(self) -> None:
+    def _subscribe(self, answering: Answering) -> None:
         """Subscribe the parts to topics: the one list of who is called when, in the order of the calls."""
         topics, relay = self.topics, self.relay
         notifications = Notifications(self.facts, self.clients, self.timers, self.hook.start)
@@ -70,7 +70,7 @@ class Session:
         topics.found.subscribe(self.findings.handle)
         topics.added.subscribe(relay.deliver, lambda _: emulation.stir(), lambda _: self.loop.soon(self.pace))
         topics.stirred.subscribe(self.activity.wake)
-        topics.resized.subscribe(self._resize)
+        topics.resized.subscribe(self._resize, lambda _: answering.resized())
         topics.stepped.subscribe(self._stepped)
         topics.happened.subscribe(self._happened, tell)
         self.life.on_end(emulation.stir)
@@ -139,7 +139,6 @@ class Session:
         if self.pty is not None and self.pty.descriptor >= 0:
             self.pty.resize(*size)
         self.model.resize(*size)
-        self.answering.resized()
         self.emit("resized", columns=size[0], rows=size[1])
 
     def _happened(self, event: Event) -> None:

@@ -7,9 +7,10 @@ else chose must not block the daemon's loop.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from typing import Literal, TypedDict
+from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.connection import Connection
@@ -19,41 +20,34 @@ from sesh.errors import TimedOut
 from sesh.loop.timers import Timers
 from sesh.messages import Answer
 
-
-class Sought(TypedDict):
-    """Conditions of a request beside the session's end. `idle`: in seconds. `since`: the position that output must
-    have come to before a prompt counts. A shell at its prompt has read what was typed, whatever that printed.
-    `stale`: since when the question has stood that counts no more; None if each counts."""
-
-    prompt: bool
-    waiting: bool
-    stale: float | None
-    idle: float | None
-    since: int | None
-
-
 QUIET = 0.1
 """Seconds of silence after which a prompt counts: by then, all that the shell prints before it reads has come."""
 MAX_PAUSE = 1.0
-"""Seconds between two checks of a shell that is silent and not at its prompt; nothing reports when it gets there."""
+"""Seconds between two looks at a shell that is silent and not at its prompt; nothing reports when it gets there."""
 _UNREPORTED = 10.0
-"""Seconds between two checks of a program that may have begun to read in silence: up to so long after output stopped,
+"""Seconds between two looks at a program that may have begun to read in silence: up to so long after output stopped,
 `Activity` looks by itself."""
 FED = 0.05
-"""Seconds until the next check for a client that has not been sent all output: it may find its text in it."""
+"""Seconds until the next look for a client that has not been sent all output: it may find its text in it."""
 
 
+@dataclass(eq=False)
 class Wait:
-    """One request and what it sought."""
+    """A request and its conditions beside the session's end, the first that holds is the answer.
 
-    __slots__ = ("connection", "request", "sought")
+    `since`: the position that output must have come to before a prompt counts; a shell at its prompt has read what was
+    typed, whatever that printed. `stale`: since when the question has stood that counts no more. `idle`: seconds of
+    silence. `until`: the time (monotonic) at which it is refused.
+    """
 
-    def __init__(self, connection: Connection, request: int, sought: Sought) -> None:
-        self.connection, self.request, self.sought = connection, request, sought
-
-    def key(self, kind: str) -> tuple[str, int, int]:
-        """The name of one of its timers."""
-        return kind, self.request, self.connection.descriptor
+    connection: Connection
+    request: int
+    prompt: bool = False
+    since: int | None = None
+    waiting: bool = False
+    stale: float | None = None
+    idle: float = math.inf
+    until: float = math.inf
 
     @property
     def pending(self) -> bool:
@@ -67,107 +61,81 @@ class Waits:
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: Callable[[], bool]) -> None:
         self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
         self.all: list[Wait] = []
-        self._active_at = 0.0
-        """Time (monotonic) at which the program last printed, or was sent something."""
-        self._pause = QUIET
-        """Seconds until the next check of a shell; doubled with each, up to `MAX_PAUSE`."""
 
-    def add(self, connection: Connection, request: int, sought: Sought, timeout: float | None) -> None:
-        """Adds a request that is in `connection.waits` already; `timeout` in seconds."""
-        self._prune()
-        if not self.all:
-            self._active_at = self._activity.active_at
-        wait = Wait(connection, request, sought)
+    def add(self, wait: Wait) -> None:
+        """Add a request that is in `connection.waits` already."""
         self.all.append(wait)
-        if timeout is not None:
-            self._timers.set(wait.key("wait"), timeout, lambda: self._time_out(wait))
-        self._check_idle(wait)
-        if sought["prompt"]:
-            self._pause = QUIET
-            self._timers.set("prompt", 0, self._check_prompt)
-        if sought["waiting"]:
-            self._timers.set("waiting", 0, self._check_waiting)
+        self._look_in(0)
 
     def stirred(self) -> None:
-        """Notes that the program has printed, or was sent something."""
+        """Note that the program has printed, or was sent something."""
         if self.all:
-            self._active_at = time.monotonic()
-            self._pause = QUIET
-            if self._waiting_for("prompt"):
-                self._timers.set("prompt", QUIET, self._check_prompt)
+            self._look_in(QUIET)
 
     def looked(self) -> None:
-        """Answers those who wait until a person is needed, if one is; called after each look at the session."""
-        if self._activity.waits and self._waiting_for("waiting"):
-            self._timers.set("waiting", 0, self._check_waiting)
+        """Answer those who wait until a person is needed, if one is; called after each look at the session."""
+        if self._activity.waits and any(wait.waiting for wait in self.all):
+            self._look_in(0)
 
-    def _waiting_for(self, condition: Literal["prompt", "waiting"]) -> list[Wait]:
-        return [wait for wait in self.all if wait.sought[condition]]
+    def _look_in(self, seconds: float) -> None:
+        """Look at the waits so many seconds from now, or earlier if that is due."""
+        due = self._timers.remaining("waits")
+        if seconds < (math.inf if due is None else due):
+            self._timers.set("waits", seconds, self._look)
 
-    def _prune(self) -> None:
-        """Forgets the waits that are over, and their timers."""
+    def _look(self) -> None:
+        """Answer each wait of which a condition holds."""
         for wait in self.all:
-            if not wait.pending:
-                self._timers.clear(wait.key("wait"))
-                self._timers.clear(wait.key("idle"))
+            if wait.pending:
+                self._look_in(self._check(wait))
         self.all = [wait for wait in self.all if wait.pending]
 
-    def _check_prompt(self) -> None:
-        """Answers those who wait for a prompt, if the shell is at one."""
-        self._prune()
-        pump = self._pump
-        waits = self._waiting_for("prompt")
-        if not waits or pump.pty is None or not pump.running:
-            return
-        quiet = time.monotonic() - self._active_at
-        if quiet < QUIET:
-            self._timers.set("prompt", QUIET - quiet, self._check_prompt)
-            return
-        head = pump.log.head
-        possible = [wait for wait in waits if (since := wait.sought["since"]) is None or head >= since]
-        if not possible:
-            return  # the next output comes back here
-        if not pump.input and shells.at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
-            waits = [wait for wait in possible if not self._answer(wait, "prompt")]
-            self._pause = FED
-        if waits:
-            self._timers.set("prompt", self._pause, self._check_prompt)
-            self._pause = min(self._pause * 2, MAX_PAUSE)
-
-    def _check_waiting(self) -> None:
-        """Answers those who wait until a person is needed; looks again now and then, as no output may tell of that."""
-        self._prune()
-        standing = self._activity.standing()
-        waits = self._waiting_for("waiting")
-        meant = [wait for wait in waits if self._activity.waits and standing.since != wait.sought["stale"]]
-        unfed = [wait for wait in meant if not self._answer(wait, "waiting", question=standing.question)]
-        if unfed or len(meant) < len(waits):
-            self._timers.set("waiting", FED if unfed else _UNREPORTED, self._check_waiting)
-
-    def _check_idle(self, wait: Wait) -> None:
-        """Answers a wait if the program has been silent for long enough."""
-        idle = wait.sought["idle"]
-        if not wait.pending or idle is None:
-            return
-        left = self._active_at + idle - time.monotonic()
-        if left > 0 or not self._answer(wait, "idle"):
-            self._timers.set(wait.key("idle"), max(left, FED), lambda: self._check_idle(wait))
-
-    def _answer(self, wait: Wait, condition: str, question: str | None = None) -> bool:
-        """Answers a wait; False if its client has not been sent all output, in which it may find its text."""
+    def _check(self, wait: Wait) -> float:
+        """Answer a wait if a condition holds; else return the seconds until the next look at it."""
+        left = {"prompt": self._prompt(wait), "waiting": self._waiting(wait), "idle": self._idle(wait)}
+        met, next_look = min(left.items(), key=lambda item: item[1])
         reader = wait.connection.reader
-        if reader is not None and reader.position < self._pump.log.head:
-            return False
-        del wait.connection.waits[wait.request]
-        answer: Answer = {"met": condition, "position": self._pump.log.head}
-        if question is not None:
-            answer["question"] = question
-        wait.connection.respond(wait.request, **answer)
-        self._prune()
-        return True
-
-    def _time_out(self, wait: Wait) -> None:
-        if wait.pending:
+        fed = reader is None or reader.position >= self._pump.log.head
+        if next_look <= 0 and fed:
+            self._answer(wait, met)
+            return math.inf
+        time_left = wait.until - time.monotonic()
+        if time_left <= 0:
             del wait.connection.waits[wait.request]
             wait.connection.refuse(wait.request, TimedOut("timed out"))
-        self._prune()
+            return math.inf
+        return min(next_look if next_look > 0 else FED, time_left)
+
+    def _prompt(self, wait: Wait) -> float:
+        """Return the seconds until the next look for a shell at its prompt: 0 if it is, infinite before output."""
+        pump = self._pump
+        too_early = wait.since is not None and pump.log.head < wait.since
+        if not wait.prompt or too_early or pump.pty is None or not pump.running:
+            return math.inf
+        silent = self._silent()
+        if silent < QUIET:
+            return QUIET - silent
+        if not pump.input and shells.at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
+            return 0
+        return min(silent, MAX_PAUSE)  # twice as long each time
+
+    def _waiting(self, wait: Wait) -> float:
+        """Return 0 if a person is needed, for another question than the stale one; else the time of the next look."""
+        if not wait.waiting:
+            return math.inf
+        since = self._activity.standing().since
+        return 0 if self._activity.waits and since != wait.stale else _UNREPORTED
+
+    def _idle(self, wait: Wait) -> float:
+        return wait.idle - self._silent()
+
+    def _silent(self) -> float:
+        """Return the seconds since the program printed, or was sent something."""
+        return time.monotonic() - self._activity.active_at
+
+    def _answer(self, wait: Wait, condition: str) -> None:
+        del wait.connection.waits[wait.request]
+        answer: Answer = {"met": condition, "position": self._pump.log.head}
+        if condition == "waiting":
+            answer["question"] = self._activity.standing().question
+        wait.connection.respond(wait.request, **answer)

@@ -206,9 +206,9 @@ class JobSpec(TypedDict):
 class LaunchSpec(TypedDict, total=False):
     """All that a daemon needs to start its session.
 
-    `environment`: the creator's variables; `extra`: those of `--env`; `env`: names of those that it had before.
-    `width`, `height`: pixels. `login`: as a login shell. `outlive`: which sessions that end unseen are kept;
-    `scrollback`: lines; `before`: text that the log begins with; `history`: the commands that were run in it before;
+    `environment`: the creator's variables, with TERM if it has a terminal; `extra`: those of `--env`; `env`: names of
+    those that it had before. `width`, `height`: pixels. `login`: as a login shell. `outlive`: which sessions that end
+    unseen are kept; `scrollback`: lines; `before`: text that the log begins with; `history`: the commands run before;
     `gate`: Enter starts the command. `resume`: the command of `--resume-with`; `resumes`: it runs in the place of
     `command`. `instead_of`: the id of the dormant session whose name it takes, no other one's.
     """
@@ -225,8 +225,6 @@ class LaunchSpec(TypedDict, total=False):
     rows: int
     width: int
     height: int
-    term: str | None
-    colorterm: str | None
     keep: bool
     job: bool
     timeout: float | None

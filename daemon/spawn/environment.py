@@ -34,7 +34,7 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     A login shell starts to count SHLVL again. Where the creator has no ssh agent the variable is unset, so that login
     files which start one do; a client's comes with the integration.
     """
-    creator, login, term = spec["environment"], bool(spec.get("login")), spec.get("term")
+    creator, login, term = spec["environment"], bool(spec.get("login")), spec["environment"].get("TERM", "")
     variables = {
         name: value
         for name, value in creator.items()
@@ -43,9 +43,7 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     if os.path.basename(variables.get("SSH_ASKPASS", "")).startswith(_DECLINER):
         del variables["SSH_ASKPASS"]
         variables.pop("SSH_ASKPASS_REQUIRE", None)
-    variables["TERM"] = term if term and system.has_terminfo(term, variables) else FALLBACK_TERM
-    if (colour := spec.get("colorterm")) is not None:
-        variables["COLORTERM"] = colour
+    variables["TERM"] = term if system.has_terminfo(term, variables) else FALLBACK_TERM
     variables["SHELL"] = programs.shell(creator)
     if "HOME" in variables:
         variables["HOME"] = variables["HOME"] or paths.home()

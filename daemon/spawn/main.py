@@ -91,13 +91,10 @@ def _receive_spec(connection: wire.Connection) -> LaunchSpec:
 
 
 def _take_over(environment: Mapping[str, str]) -> None:
-    """Take over the creator's environment, which hooks see; only what differs is set, as it is a copy of memory."""
+    """Take over the creator's environment, which hooks see, but the zygote's directory of sessions."""
     wanted = {**environment, "SESH_DIR": paths.directory()}
-    for name in os.environ.keys() - wanted.keys():
-        del os.environ[name]
-    for name, value in wanted.items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
+    os.environ.clear()
+    os.environ.update(wanted)
 
 
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:

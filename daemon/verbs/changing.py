@@ -75,7 +75,7 @@ class Changing:
             labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
             if len(labels) > MAX_LABELS:
                 raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
-            description.change(session, labels=labels)
+            description.change(session, {**session.facts, "labels": labels})
         request.respond(labels=session.facts["labels"])
 
     def resume(self, request: Request) -> None:
@@ -86,7 +86,7 @@ class Changing:
                 f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed"
             )
         if command != (self._session.facts["resume"] or []):
-            description.change(self._session, resume=command)
+            description.change(self._session, {**self._session.facts, "resume": command or None})
         request.respond()
 
     def state(self, request: Request) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
-from sesh.daemon.waits import Sought, Waits
+from sesh.daemon.waits import Wait, Waits
 from sesh.errors import Refused, UsageError
 
 MAX_WAITS = 16
@@ -24,7 +27,7 @@ class Following:
     def wait(self, request: Request) -> None:
         """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
         session, connection = self._session, request.connection
-        first, wanted, timeout = _first_position(session, request), sought(session, request), request.seconds("timeout")
+        first, wanted = _first_position(session, request), wait_of(session, request)
         if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
             raise UsageError("a connection can wait for the end only once per request number")
         connection.waits[request.number] = {"output": request.flag("output")}
@@ -32,8 +35,8 @@ class Following:
             connection.reader = Reader(connection, first)
             session.relay.followers.append(connection.reader)
             connection.feed(session.log)
-        if wanted["prompt"] or wanted["waiting"] or wanted["idle"] is not None or timeout is not None:
-            self._waits.add(connection, request.number, wanted, timeout)
+        if wanted.prompt or wanted.waiting or min(wanted.idle, wanted.until) < math.inf:
+            self._waits.add(wanted)
 
     def events(self, request: Request) -> None:
         """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
@@ -62,8 +65,8 @@ class Following:
         request.respond()
 
 
-def sought(session: Session, request: Request) -> Sought:
-    """The conditions of a `wait` beside the session's end. Raises UsageError."""
+def wait_of(session: Session, request: Request) -> Wait:
+    """Return the conditions of a `wait` beside the session's end. Raises UsageError."""
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at
@@ -71,13 +74,17 @@ def sought(session: Session, request: Request) -> Sought:
     run, stale = runs.active if runs is not None else None, None
     if request.flag("anew") and (run is None or run.connection is request.connection) and session.activity.waits:
         stale = session.activity.standing().since
-    return {
-        "prompt": request.flag("prompt"),
-        "waiting": request.flag("waiting"),
-        "stale": stale,
-        "idle": request.seconds("idle"),
-        "since": since if isinstance(since, int) else None,
-    }
+    idle, timeout = request.seconds("idle"), request.seconds("timeout")
+    return Wait(
+        request.connection,
+        request.number,
+        prompt=request.flag("prompt"),
+        since=since if isinstance(since, int) else None,
+        waiting=request.flag("waiting"),
+        stale=stale,
+        idle=math.inf if idle is None else idle,
+        until=math.inf if timeout is None else time.monotonic() + timeout,
+    )
 
 
 def _first_position(session: Session, request: Request) -> int:

@@ -40,13 +40,16 @@ def launch_spec(
     extra, labels = check_words({"env": env, "label": label})
     origin = caller.origin
     if origin is not None:
-        (columns, rows, width, height), term, colorterm = origin.size, origin.term, origin.colorterm
-        environment, home = origin.environment(_environment()), paths.home()
+        columns, rows, width, height = origin.size
+        environment, home = {**origin.environment(_environment()), "TERM": origin.term or ""}, paths.home()
+        if origin.colorterm is not None:
+            environment["COLORTERM"] = origin.colorterm
     else:
         terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
         columns, rows, width, height = (0, 0, 0, 0) if terminal is None else platform.window_size(terminal)
-        term, colorterm = (None, None) if terminal is None else (os.environ.get("TERM"), os.environ.get("COLORTERM"))
         environment, home = _environment(), ""
+        if terminal is None:
+            environment.pop("TERM", None)
     if size is not None:
         (columns, rows), width, height = bounds.parse_size(size), 0, 0
     return {
@@ -59,8 +62,6 @@ def launch_spec(
         "rows": rows,
         "width": width,
         "height": height,
-        "term": term,
-        "colorterm": colorterm,
         "keep": False,
         "job": False,
         "timeout": None,

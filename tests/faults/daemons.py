@@ -21,7 +21,7 @@ from tests.support.waiting import PATIENCE
 
 SPEC: LaunchSpec = {
     "directory": "/", "command": None, "extra": {}, "columns": 80, "rows": 24, "width": 0, "height": 0, "labels": {},
-    "keep": False, "job": False, "timeout": None, "login": False, "term": None, "colorterm": None,
+    "keep": False, "job": False, "timeout": None, "login": False,
 }  # fmt: skip
 
 

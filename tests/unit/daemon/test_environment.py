@@ -57,11 +57,9 @@ def test_a_session_has_the_user_s_variables_and_its_own_but_none_of_the_creating
 
 def test_term_is_the_creating_terminals_if_this_host_has_its_terminfo(described: Path) -> None:
     known = {"TERMINFO": str(described)}
-    assert made(known, term="pet-256color")["TERM"] == "pet-256color"
-    assert made(known, term="no-such-terminal")["TERM"] == "xterm-256color"
-    assert made(known | {"TERM": "pet-256color"}, term=None)["TERM"] == "xterm-256color"
+    assert made(known | {"TERM": "pet-256color"})["TERM"] == "pet-256color"
+    assert made(known | {"TERM": "no-such-terminal"})["TERM"] == "xterm-256color"
     assert made({"COLORTERM": "24bit"})["COLORTERM"] == "24bit"
-    assert made({"COLORTERM": "24bit"}, colorterm="truecolor")["COLORTERM"] == "truecolor"
 
 
 def test_the_agent_is_the_session_s_and_unset_where_there_is_none() -> None:

@@ -39,7 +39,7 @@ class Socket:
         return {"name": "work", "folder": "", "descriptor": -1, "identity": (0, 0)}
 
 
-def record(own: Session) -> handover.Handover:
+def record(own: Session) -> handover.Record:
     return handover.of(own, cast(Listener, Socket()), {})
 
 
@@ -56,12 +56,8 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     printed(own, before)
     own.relay.seen = seen
     own.findings.title, own.pump.sent_at = "t\u00fc", 7
-    for event in (
-        {"event": "notification", "text": "n"},
-        {"event": "bell"},
-        {"event": "command_ended", "exit_code": 1},
-    ):
-        own.events.missed.note(event)  # type: ignore[arg-type]
+    for event in ("notification", "bell", "command_ended"):
+        own.events.missed.note({"event": event, "text": "n", "exit_code": 1})
     own.clients.size = (100, 30, 0, 0)
     own.model.resize(100, 30)
     if seen:

@@ -11,7 +11,7 @@ from sesh import protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
-from sesh.daemon.verbs.following import sought
+from sesh.daemon.verbs.following import wait_of
 from sesh.daemon.waits import Waits
 from tests.support import wait_until
 from tests.support.data import daemon_facts
@@ -42,13 +42,15 @@ def answer(session: Session, link: Link) -> dict[str, object]:
 
 @functools.cache
 def waits_of(session: Session) -> Waits:
-    return Waits(session.pump, session.timers, session.activity, session.commands.runs_command)
+    waits = Waits(session.pump, session.timers, session.activity, session.commands.runs_command)
+    session.topics.looked.subscribe(waits.looked)
+    return waits
 
 
 def wait(session: Session, link: Link, **words: object) -> None:
     link.connection.waits[7] = {"output": False}
     request = Request(link.connection, 7, words, b"")
-    waits_of(session).add(link.connection, 7, sought(session, request), request.seconds("timeout"))
+    waits_of(session).add(wait_of(session, request))
 
 
 def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session, link: Link) -> None:
