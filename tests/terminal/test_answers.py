@@ -82,8 +82,7 @@ def test_an_answer_to_a_question_is_not_typed_into_the_menu_below_it(sesh: Sesh,
     menu = "1) keep 2) remove" if shell == "bash" else "1) keep    2) remove"
     asks(sesh, menu)
     sesh("--send", "job", "9", "--enter")
-    wait_until(lambda: re.search(r"\n(\?#|#\?) 9\n\1\n", sesh("--screen", "job").stdout) is not None)
-    asks(sesh, menu)
+    asks(sesh, "#?" if shell == "bash" else "?#")  # the menu does not come again
     refused = sesh("--send", "job", "2", "--enter", "--question", "Delete all")
     assert (refused.code, got(sesh)) == (1, [])
 
