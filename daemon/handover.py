@@ -82,7 +82,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
     pump = session.pump
     for client in session.clients.all:
         session.model.mark(client.position)  # its terminal goes on from there
-    left, commands = session.timers.remaining("timeout"), session.commands
+    left, marks = session.timers.remaining("timeout"), session.findings.marks
     last, events = session.events.dump()
     return {
         "format": FORMAT,
@@ -104,8 +104,8 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
         "departed": [(token, *place) for token, place in session.clients.places().items()],
         "missed": vars(session.events.missed),
         "events": (last, events),
-        "history": _history(commands.history),
-        "marks": (commands.marks.begun, commands.marks.number),
+        "history": _history(session.runs.history),
+        "marks": (marks.begun, marks.number),
         "activity": session.activity.dump(),
         "texts": list(texts.items()),
         "faults": session.faults.lines(),
@@ -141,8 +141,8 @@ def session_of(state: Handover, *, with_descriptors: bool = True) -> Session:
     vars(session.events.missed).update(state["missed"])
     session.events.restore(*state["events"])
     count, entries, answers = state["history"]
-    session.commands.history.restore(count, [(entry, a2b_base64(output)) for entry, output in entries], answers)
-    session.commands.marks.begun, session.commands.marks.number = state["marks"]
+    session.runs.history.restore(count, [(entry, a2b_base64(output)) for entry, output in entries], answers)
+    session.findings.marks.begun, session.findings.marks.number = state["marks"]
     session.activity.restore(state["activity"])
     session.faults.restore(state["faults"])
     session.hook.running.update(state["hooks"])

@@ -85,10 +85,10 @@ class _Reload:
         self._execute()
 
     def _check_free(self) -> None:
-        session, runs = self._server.session, self._server.session.commands.runs
+        session = self._server.session
         if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
             raise busy(self._server, "is ending")
-        if runs is not None and runs.every():
+        if session.runs.every():
             raise busy(self._server, "runs a command of --run")
 
     def _try_out(self, deadline: float) -> Iterator[None]:

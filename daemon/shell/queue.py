@@ -52,18 +52,19 @@ class RunQueue:
         facts: Facts,
         pump: Pump,
         timers: Timers,
-        history: History,
         emit: Callable[..., None],
         interrupted: Callable[[], bool],
     ) -> None:
-        self._facts, self._pump, self._timers, self.history = facts, pump, timers, history
+        self._facts, self._pump, self._timers, self.history = facts, pump, timers, History()
         self._emit, self._interrupted = emit, interrupted
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
         self._finished: tuple[float, int | None] = (float("-inf"), None)
         """The time of the last answer (monotonic), and its code."""
-        self.was_active = False
+        self._block_of_run = False
         """True if a run was active when the last block came: the shell's own mark of its end may be in that block."""
+        self._lines = 0
+        """Lines typed so far; each has a token of its own."""
         self._secret = os.urandom(6).hex()
         """The beginning of the tokens of this session's runs."""
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
@@ -92,10 +93,10 @@ class RunQueue:
         elif len(self._waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
         else:
-            run.number = self.history.next_number()
             self._waiting.append(run)
         if timeout is not None:
-            self._timers.set(("run", run.number), timeout, lambda: self._time_out(run))
+            self._timers.set(run, timeout, lambda: self._time_out(run))
+        self._pump.filter = self.filter
         if self.active is None:
             self._timers.set("run", 0, self.step)
 
@@ -133,6 +134,14 @@ class RunQueue:
 
     # -- what others ask
 
+    def under_way(self) -> bool:
+        """Return whether a command's turn has come, and it has not ended."""
+        return self.active is not None
+
+    def owns_mark(self) -> bool:
+        """Return whether a mark of the shell itself, which comes now, is about a command of `--run`."""
+        return self.active is not None or self._block_of_run
+
     def no_answers(self) -> bool:
         """Return whether queries in the output get no answer: a program that wants one turns echo off first."""
         run, pty = self.active, self._pump.pty
@@ -161,7 +170,7 @@ class RunQueue:
 
     def filter(self, block: bytes) -> bytes:
         """Return the block without our marks and their echo."""
-        self.was_active = self.active is not None
+        self._block_of_run = self.active is not None
         return self._marks.filter(block)
 
     def _passed(self, piece: bytes) -> None:
@@ -190,6 +199,7 @@ class RunQueue:
     def _begin(self, run: Run, shell: Shell) -> bytes:
         """Handle mark B; return the replacement of the echo: the command as if typed."""
         run.become(State.BEGUN)
+        run.number = self.history.next_number()
         run.begin = Begin(run.since, time.time(), proc.directory_of(shell.pid))
         self._emit("command_started", command=run.words, n=run.number)
         self._timers.set("run", QUIET, self.step)
@@ -250,8 +260,9 @@ class RunQueue:
     def _type(self, run: Run, shell: Shell) -> None:
         """Type the line that has the shell read the run's files. Raise Refused."""
         run.attempts += 1
+        self._lines += 1
         run.shell = shell
-        run.wrapper = Wrapper(self.name, f"{self._secret}.{run.number}.{run.attempts}", shell.kind)
+        run.wrapper = Wrapper(self.name, f"{self._secret}.{self._lines}", shell.kind)
         try:
             run.wrapper.write(source(run.words, shell.kind))
         except OSError as error:
@@ -332,7 +343,7 @@ class RunQueue:
         run.remove_files()
         run.connection = None
         run.become(State.DONE)
-        self._timers.clear(("run", run.number))
+        self._timers.clear(run)
         if run in self._waiting:
             self._waiting.remove(run)
         if run is self.active:
