@@ -25,6 +25,7 @@ from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import Wrapper, shown, source
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
+from sesh.schema import RunFacts
 from sesh.stored import Facts
 
 MAX_RUNS = 100
@@ -63,8 +64,6 @@ class RunQueue:
         """The time of the last answer (monotonic), and its code."""
         self._block_of_run = False
         """True if a run was active when the last block came: the shell's own mark of its end may be in that block."""
-        self._lines = 0
-        """Lines typed so far; each has a token of its own."""
         self._secret = os.urandom(6).hex()
         """The beginning of the tokens of this session's runs."""
         self._marks = MarkFilter(self._secret, self._marked, self._passed)
@@ -88,7 +87,7 @@ class RunQueue:
         if known is not None:
             known.connection, known.request, known.sent = run.connection, run.request, run.sent
             if known.state >= State.BEGUN and not known.wait:
-                self._answer_begun(known)
+                self._answer(known, known.result(None))
             run = known
         elif len(self._waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
@@ -133,10 +132,6 @@ class RunQueue:
             self._withdraw(run, error)
 
     # -- what others ask
-
-    def under_way(self) -> bool:
-        """Return whether a command's turn has come, and it has not ended."""
-        return self.active is not None
 
     def owns_mark(self) -> bool:
         """Return whether a mark of the shell itself, which comes now, is about a command of `--run`."""
@@ -204,13 +199,8 @@ class RunQueue:
         self._emit("command_started", command=run.words, n=run.number)
         self._timers.set("run", QUIET, self.step)
         if not run.wait:
-            self._answer_begun(run)
+            self._answer(run, run.result(None))
         return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
-
-    def _answer_begun(self, run: Run) -> None:
-        if run.connection is not None:
-            self.history.add_answer(run, run.result(None))
-            run.answer(run.result(None))
 
     def _command_begun(self, run: Run) -> None:
         """Handle mark C: the command runs, even if it was to be withdrawn."""
@@ -260,9 +250,8 @@ class RunQueue:
     def _type(self, run: Run, shell: Shell) -> None:
         """Type the line that has the shell read the run's files. Raise Refused."""
         run.attempts += 1
-        self._lines += 1
         run.shell = shell
-        run.wrapper = Wrapper(self.name, f"{self._secret}.{self._lines}", shell.kind)
+        run.wrapper = Wrapper(self.name, self._secret, shell.kind)
         try:
             run.wrapper.write(source(run.words, shell.kind))
         except OSError as error:
@@ -328,9 +317,13 @@ class RunQueue:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: {SESH} --logs {self.name}"))
         else:
-            self.history.add_answer(run, facts)
-            run.answer(facts)
+            self._answer(run, facts)
             self._leave(run)
+
+    def _answer(self, run: Run, facts: RunFacts) -> None:
+        """Send an answer, and keep it for a client that comes back."""
+        self.history.add_answer(run, facts)
+        run.answer(facts)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
         self.history.add_answer(run, error)

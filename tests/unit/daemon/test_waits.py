@@ -42,7 +42,7 @@ def answer(session: Session, link: Link) -> dict[str, object]:
 
 @functools.cache
 def waits_of(session: Session) -> Waits:
-    return Waits(session.pump, session.timers, session.activity, session.runs.under_way)
+    return Waits(session.pump, session.timers, session.activity, lambda: session.runs.active is not None)
 
 
 def wait(session: Session, link: Link, **words: object) -> None:
