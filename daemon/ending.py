@@ -116,10 +116,8 @@ class Ending:
         for timer in ("end", "timeout", "checkpoint", "reopen"):
             session.timers.clear(timer)
         guard(lambda: session.activity.ended(failed=bool(end.code) and not end.by_request), "how the session stands")
-        runs = session.commands.runs
-        answered = runs is not None and runs.ends_shell(end.code)  # who had `--run` end its shell is told how
-        if runs is not None:
-            guard(runs.program_ended, "the commands", end.code, end.reason or "")
+        answered = session.runs.ends_shell(end.code)  # who had `--run` end its shell is told how
+        guard(session.runs.program_ended, "the commands", end.code, end.reason or "")
         session.emit("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(pump.close, "the terminal")
         guard(self._keep_result, "the result")
@@ -170,7 +168,7 @@ class Ending:
             "rows": session.model.rows,
             "events": session.events.last,
             "state": session.activity.standing().state,
-            "run": session.commands.history.last,
+            "run": session.runs.history.last,
             "job": facts["job"],
             "shell": facts["shell"] or facts["resumed"],
         }

@@ -109,5 +109,5 @@ def checkpoint_header(session: Session) -> CheckpointHeader:
         "last_activity": stamp(STEADY.told(session.pump.last_activity)),
         "cwd": proc.directory_of(session.facts["pid"]) if running_here else "",
         "title": session.findings.title,
-        "history": session.commands.history.newest(MAX_HISTORY),
+        "history": session.runs.history.newest(MAX_HISTORY),
     }

@@ -23,7 +23,7 @@ class Findings:
     def __init__(
         self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, emit: Callable[..., None]
     ) -> None:
-        self._answering, self._activity, self._marks, self._pump, self._emit = answering, activity, marks, pump, emit
+        self._answering, self._activity, self.marks, self._pump, self._emit = answering, activity, marks, pump, emit
         self._parts: list[bytes] = []
         """Parts of a notification that is not complete yet."""
         self.title = ""
@@ -56,7 +56,7 @@ class Findings:
             self._activity.progressed(body)
         elif kind == "mark":
             self._activity.marked(body, position)
-            self._marks.handle(body, position)
+            self.marks.handle(body, position)
 
     def _take_title(self, title: str) -> None:
         self.titled_by = self._pump.pty.foreground() if self._pump.pty is not None else 0

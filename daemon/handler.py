@@ -130,8 +130,7 @@ class ClientHandler:
             client.typed_at = self._pump.last_activity = STEADY.now()
             # First: the program is to find the size of this terminal.
             self._clients.typed(client)
-            if (runs := self._session.commands.runs) is not None:
-                runs.key_pressed()  # a command that the shell has not begun with is taken back
+            self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
         if keys is not data and client.replies.held:  # what passes as it came holds nothing back
             self.release_later(client)
         taken = pump.enter(keys, attended=client.replies.typed)

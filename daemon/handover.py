@@ -32,7 +32,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Record
     pump, clients, findings, events = session.pump, session.clients, session.findings, session.events
     for client in clients.all:
         session.model.mark(client.position)  # its terminal goes on from there
-    left, history, marks = session.timers.remaining("timeout"), session.commands.history, session.commands.marks
+    left, history, marks = session.timers.remaining("timeout"), session.runs.history, findings.marks
     return {
         "format": FORMAT,
         "facts": {**session.facts, "deadline": time.time() + left if left is not None else None},
@@ -76,7 +76,7 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
     columns, rows, width, height = state["size"]
     pty = Pty(state["pty"]) if state["pty"] is not None and with_descriptors else None
     session = Session(facts, (columns, rows, width, height), pty)
-    pump, clients, findings, commands = session.pump, session.clients, session.findings, session.commands
+    pump, clients, findings = session.pump, session.clients, session.findings
     session.log.restore(state["log"][0], a2b_base64(state["log"][1]))
     session.model.restore(state["model"])
     session.life.end = ProgramEnd(**state["end"])
@@ -95,8 +95,8 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
     vars(session.events.missed).update(state["missed"])
     session.events.restore(*state["events"])
     count, entries, answers = state["history"]
-    commands.history.restore(count, [(entry, a2b_base64(output)) for entry, output in entries], answers)
-    commands.marks.begun, commands.marks.number = state["marks"]
+    session.runs.history.restore(count, [(entry, a2b_base64(output)) for entry, output in entries], answers)
+    session.findings.marks.begun, session.findings.marks.number = state["marks"]
     session.activity.restore(state["activity"])
     session.faults.restore(state["faults"])
     session.hook.running.update(state["hooks"])

@@ -87,10 +87,10 @@ class _Reload:
         self._execute()
 
     def _check_free(self) -> None:
-        session, runs = self.server.session, self.server.session.commands.runs
+        session = self.server.session
         if session.life.phase not in (Phase.RUNNING, Phase.KEPT):
             raise _busy(self.server, "is ending")
-        if runs is not None and runs.every():
+        if session.runs.every():
             raise _busy(self.server, "runs a command of --run")
 
     def _try_out(self, deadline: float) -> Iterator[None]:

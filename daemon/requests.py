@@ -51,7 +51,7 @@ class Requests:
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
         self.session, self._handler, self.typing = session, handler, Typing(session)
-        self.waits = Waits(session.pump, session.timers, session.activity, session.commands.runs_command)
+        self.waits = Waits(session.pump, session.timers, session.activity, lambda: session.runs.active is not None)
         session.topics.stirred.subscribe(self.waits.stirred)
         session.topics.looked.subscribe(self.waits.looked)
         changing = Changing(session, handler, ending, files, reload)

@@ -19,7 +19,8 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.emulation import Emulation
 from sesh.daemon.screen.model import Model
-from sesh.daemon.shell.commands import Commands
+from sesh.daemon.shell.history import CommandMarks
+from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.topics import Topics
 from sesh.log import FaultLog
 from sesh.loop.loop import Loop
@@ -51,9 +52,10 @@ class Session:
         self.events = Events(self.topics.happened, self.loop.soon)
         self.hook = Hook(facts, self.faults)
         self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self.topics.looked)
-        self.commands = Commands(facts, self.pump, self.timers, self.emit, lambda: self.activity.was_interrupted)
-        answering = Answering(self.pump, self.model, self.clients, self.timers, self.commands.no_answers)
-        self.findings = Findings(answering, self.activity, self.commands.marks, self.pump, self.emit)
+        self.runs = RunQueue(facts, self.pump, self.timers, self.emit, lambda: self.activity.was_interrupted)
+        answering = Answering(self.pump, self.model, self.clients, self.timers, self.runs.no_answers)
+        marks = CommandMarks(facts, self.pump, self.runs.history, self.emit, self.runs.owns_mark)
+        self.findings = Findings(answering, self.activity, marks, self.pump, self.emit)
         self._subscribe(answering)
         self.emit("created", command=shorten(facts["command"]), directory=facts["directory"])
 

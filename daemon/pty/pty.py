@@ -21,8 +21,6 @@ class PtyState(TypedDict):
     descriptor: int
     slave: int
     pid: int
-    path: str
-    device: int
 
 
 _READ = 1 << 14
@@ -34,6 +32,8 @@ _WRITE_TIME = 10
 """Milliseconds within which output of a write that has begun can be read."""
 _INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
 """Indexes into the list that `tcgetattr` returns."""
+_CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
+"""The modes of a terminal that is closed, here or on the program's side."""
 
 
 class Pty:
@@ -46,20 +46,25 @@ class Pty:
         self.state = state
         """The pty as plain data for a process that has its descriptors; of no use after `close`."""
         self.descriptor, self._slave, self.pid = state["descriptor"], state["slave"], state["pid"]
-        self.path, self.device = state["path"], state["device"]
+        self.path = _path_of(self.descriptor)
+        self.device = identity.device_number(os.stat(self.path).st_rdev)
 
     @classmethod
     def spawn(cls, program: Program) -> Pty:
-        """Starts a program on a new pty. Raises CannotStart, Refused."""
-        return cls(_new_state(*program.start()))
+        """Start a program on a new pty. Raise CannotStart, Refused."""
+        descriptor, pid = program.start()
+        os.set_blocking(descriptor, False)
+        # Without it, a program that closes its terminal to open it again later would look like one that has ended.
+        slave = os.open(_path_of(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        return cls({"descriptor": descriptor, "slave": slave, "pid": pid})
 
-    def read(self, most: int = TURN) -> tuple[bytes, bool]:
-        """Reads about `most` bytes of output, or some more, and whether the terminal is open on the program's side."""
+    def read(self) -> tuple[bytes, bool]:
+        """Read about TURN bytes of output, or some more, and whether the terminal is open on the program's side."""
         blocks: list[bytes] = []
         taken, is_open = 0, True
-        while taken < most:
+        while taken < TURN:
             try:
-                block = os.read(self.descriptor, min(_READ, most))
+                block = os.read(self.descriptor, _READ)
             except OSError as error:
                 is_open = error.errno == EAGAIN
                 break
@@ -90,27 +95,23 @@ class Pty:
 
     def raw(self) -> bool:
         """Returns whether the terminal passes every key on at once, as for an editor of lines or files."""
-        return not self._modes(_LOCAL_FLAGS, termios.ICANON) & termios.ICANON
+        return not self._modes()[_LOCAL_FLAGS] & termios.ICANON
 
     def reader(self) -> tuple[int, bool]:
         """The reader of the keys typed now: the foreground process group, and whether it gets each at once (`raw`)."""
-        try:
-            flags = termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS]
-            return max(0, os.tcgetpgrp(self.descriptor)), not flags & termios.ICANON
-        except (OSError, ValueError, termios.error):
-            return self.foreground(), self.raw()
+        return self.foreground(), self.raw()
 
     def echoes(self) -> bool:
         """Returns whether the terminal shows what is typed."""
-        return bool(self._modes(_LOCAL_FLAGS) & termios.ECHO)
+        return bool(self._modes()[_LOCAL_FLAGS] & termios.ECHO)
 
     def maps_enter(self) -> bool:
         """Returns whether Enter reaches the program as LF."""
-        return bool(self._modes(_INPUT_FLAGS, termios.ICRNL) & termios.ICRNL)
+        return bool(self._modes()[_INPUT_FLAGS] & termios.ICRNL)
 
     def flags(self) -> int:
-        """ECHO and ICANON, as ECHOED carries them; 0 if the terminal is gone."""
-        flags = self._modes(_LOCAL_FLAGS)
+        """Return ECHO and ICANON, as ECHOED carries them."""
+        flags = self._modes()[_LOCAL_FLAGS]
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def output_stopped(self) -> bool:
@@ -118,7 +119,7 @@ class Pty:
 
         A program that is in the middle of a write keeps the terminal from taking more, too; but then output comes.
         """
-        if min(self.descriptor, self._slave) < 0:
+        if self.descriptor < 0:
             return False
         ready = select.poll()
         ready.register(self._slave, select.POLLOUT)
@@ -135,14 +136,14 @@ class Pty:
     def translates(self) -> bool:
         """Returns whether the terminal writes `\\r\\n` for each `\\n` of a program."""
         needed = termios.OPOST | termios.ONLCR
-        return self._modes(_OUTPUT_FLAGS, needed) & needed == needed
+        return self._modes()[_OUTPUT_FLAGS] & needed == needed
 
-    def _modes(self, index: int, default: int = 0) -> int:
-        """The flags at an index of `tcgetattr`; `default` if the terminal is closed here, or on the program's side."""
+    def _modes(self) -> list[int]:
+        """Return the flags, as `tcgetattr` does."""
         try:
-            return int(termios.tcgetattr(self.descriptor)[index])
+            return termios.tcgetattr(self.descriptor)[:4]
         except (OSError, ValueError, termios.error):
-            return default
+            return _CLOSED
 
     def signal_foreground(self, number: int) -> None:
         """Sends a signal to the foreground process group."""
@@ -181,32 +182,17 @@ class Pty:
 
     def close(self) -> None:
         """Closes the pty; processes that still hold the slave side get the kernel's SIGHUP."""
-        descriptor, slave = self.descriptor, self._slave
+        descriptors = (self.descriptor, self._slave) if self.descriptor >= 0 else ()
         self.descriptor = self._slave = -1  # the kernel closes them even if it reports an error
-        try:
-            if descriptor >= 0:
-                os.close(descriptor)
-        finally:
-            if slave >= 0:
-                os.close(slave)
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
-def _new_state(descriptor: int, pid: int) -> PtyState:
-    """Return the state of a new pty, whose master side this descriptor is. Raises OSError."""
-    os.set_blocking(descriptor, False)
-    if hasattr(os, "ptsname"):  # since Python 3.13
-        path = str(os.ptsname(descriptor))
-    elif platform.LINUX:
-        path = f"/dev/pts/{int.from_bytes(ioctl(descriptor, 0x80045430, bytes(4)), byteorder)}"  # TIOCGPTN
-    else:
-        path = bytes(ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
-    try:
-        # Without it, a program that closes its terminal to open it again later would look like one that has ended.
-        slave = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError:
-        slave = -1
-    device = identity.device_number(os.stat(path).st_rdev)
-    return {"descriptor": descriptor, "slave": slave, "pid": pid, "path": path, "device": device}
+def _path_of(descriptor: int) -> str:
+    """Return the path of the slave side of a pty. Raise OSError."""
+    if platform.LINUX:
+        return f"/dev/pts/{int.from_bytes(ioctl(descriptor, 0x80045430, bytes(4)), byteorder)}"  # TIOCGPTN
+    return bytes(ioctl(descriptor, 0x40807453, bytes(128))).rstrip(b"\0").decode()  # TIOCPTYGNAME
 
 
 def _lives(child: int) -> bool:

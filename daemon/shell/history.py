@@ -43,7 +43,8 @@ class History:
         self.last: RunFacts | None = None
         """The answer to the command that was under way when the session ended, with its `key`."""
         self._entries: deque[tuple[RunFacts, bytes]] = deque(maxlen=MAX_ENTRIES)
-        self._answers: deque[tuple[str, int, RunFacts | SeshError]] = deque(maxlen=MAX_ENTRIES)
+        self._answers: dict[str, tuple[int, dict[str, Any]]] = {}
+        """The number of a command and the answer, as plain data, by the client's key; the oldest first."""
 
     def __iter__(self) -> Iterator[tuple[RunFacts, bytes]]:
         """Iterates over the commands with the output that is kept of them, the newest last."""
@@ -71,17 +72,14 @@ class History:
 
     def answers(self) -> list[list[Any]]:
         """Return the answers as plain data."""
-        return [
-            [key, number, {"error": answer.facts()} if isinstance(answer, SeshError) else answer]
-            for key, number, answer in self._answers
-        ]
+        return [[key, *answer] for key, answer in self._answers.items()]
 
     def restore(self, count: int, entries: list[tuple[RunFacts, bytes]], answers: Sequence[Sequence[Any]] = ()) -> None:
         """Go on with the commands that another process knew, and with what its `answers` returned."""
         self.count = count
         self._entries.extend(entries)
         for key, number, answer in answers:
-            self._answers.append((key, number, rebuild(answer["error"]) if "error" in answer else answer))
+            self._answers[key] = number, answer
 
     def next_number(self) -> int:
         """The number of a command that begins now."""
@@ -101,7 +99,6 @@ class History:
             "exit_code": code,
             "output_bytes": len(output),
         }
-        self.count = max(self.count, number)
         self._entries.append((entry, output[-MAX_OUTPUT:]))
         budget = MAX_OUTPUT_IN_ALL
         for index in range(len(self._entries) - 1, -1, -1):
@@ -111,26 +108,26 @@ class History:
                 self._entries[index] = (entry, b"")
 
     def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
-        """Remembers the first answer to a command that has a key. One that was never typed gives its number back."""
-        if run.wrapper is None and run.number == self.count:
-            self.count -= 1
-        if run.key and all(key != run.key for key, _, _ in self._answers):
-            self._answers.append((run.key, run.number, answer))
+        """Remember the first answer to a command that has a key."""
+        if run.key and run.key not in self._answers:
+            if len(self._answers) == MAX_ENTRIES:
+                del self._answers[next(iter(self._answers))]
+            plain_answer = {"error": answer.facts()} if isinstance(answer, SeshError) else dict(answer)
+            self._answers[run.key] = run.number, plain_answer
 
     def answer_again(self, run: Run) -> bool:
-        """Answers a client that comes back for a command that has been answered; returns False if there is none."""
-        number, answer = next((row[1:] for row in self._answers if run.key and row[0] == run.key), (0, None))
-        if answer is None or run.connection is None:
+        """Answer a client that comes back for a command that has been answered; return False if there is none."""
+        if run.key not in self._answers or run.connection is None:
             return False
-        if isinstance(answer, SeshError):
-            run.connection.refuse(run.request, answer)
+        number, answer = self._answers[run.key]
+        if "error" in answer:
+            run.connection.refuse(run.request, rebuild(answer["error"]))
             return True
         rows = ((entry["output_bytes"], output) for entry, output in self._entries if entry["n"] == number)
         size, output = next(rows, (0, b""))
         first, since = size - len(output), run.sent or 0
-        if first > since:
-            answer = {**answer, "truncated": True}
-        run.connection.respond(run.request, output[max(0, since - first) :], **answer)
+        truncated = answer["truncated"] or first > since
+        run.connection.respond(run.request, output[max(0, since - first) :], **{**answer, "truncated": truncated})
         return True
 
 

@@ -32,7 +32,7 @@ class MarkFilter:
         self, secret: str, marked: Callable[[str, str, int | None], bytes], passed: Callable[[bytes], None]
     ) -> None:
         self._start = _MARK + secret.encode()
-        self._mark = re.compile(re.escape(_MARK) + rb"(%b[.0-9]*);([BCE])(?:;([0-9]+))?\x07" % secret.encode())
+        self._mark = re.compile(re.escape(_MARK) + rb"(%b[.0-9a-f]*);([BCE])(?:;([0-9]+))?\x07" % secret.encode())
         self._marked, self._passed = marked, passed
         self._held: bytearray | None = None
         self._part = b""

@@ -25,6 +25,7 @@ from sesh.daemon.shell.shells import Shell
 from sesh.daemon.shell.wrapper import Wrapper, shown, source
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown, daemon_failed
 from sesh.loop.timers import Timers
+from sesh.schema import RunFacts
 from sesh.stored import Facts
 
 MAX_RUNS = 100
@@ -52,17 +53,16 @@ class RunQueue:
         facts: Facts,
         pump: Pump,
         timers: Timers,
-        history: History,
         emit: Callable[..., None],
         interrupted: Callable[[], bool],
     ) -> None:
-        self._facts, self._pump, self._timers, self.history = facts, pump, timers, history
+        self._facts, self._pump, self._timers, self.history = facts, pump, timers, History()
         self._emit, self._interrupted = emit, interrupted
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
         self._finished: tuple[float, int | None] = (float("-inf"), None)
         """The time of the last answer (monotonic), and its code."""
-        self.was_active = False
+        self._block_of_run = False
         """True if a run was active when the last block came: the shell's own mark of its end may be in that block."""
         self._secret = os.urandom(6).hex()
         """The beginning of the tokens of this session's runs."""
@@ -87,15 +87,15 @@ class RunQueue:
         if known is not None:
             known.connection, known.request, known.sent = run.connection, run.request, run.sent
             if known.state >= State.BEGUN and not known.wait:
-                self._answer_begun(known)
+                self._answer(known, known.result(None))
             run = known
         elif len(self._waiting) >= MAX_RUNS:
             raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
         else:
-            run.number = self.history.next_number()
             self._waiting.append(run)
         if timeout is not None:
-            self._timers.set(("run", run.number), timeout, lambda: self._time_out(run))
+            self._timers.set(run, timeout, lambda: self._time_out(run))
+        self._pump.filter = self.filter
         if self.active is None:
             self._timers.set("run", 0, self.step)
 
@@ -133,6 +133,10 @@ class RunQueue:
 
     # -- what others ask
 
+    def owns_mark(self) -> bool:
+        """Return whether a mark of the shell itself, which comes now, is about a command of `--run`."""
+        return self.active is not None or self._block_of_run
+
     def no_answers(self) -> bool:
         """Return whether queries in the output get no answer: a program that wants one turns echo off first."""
         run, pty = self.active, self._pump.pty
@@ -161,7 +165,7 @@ class RunQueue:
 
     def filter(self, block: bytes) -> bytes:
         """Return the block without our marks and their echo."""
-        self.was_active = self.active is not None
+        self._block_of_run = self.active is not None
         return self._marks.filter(block)
 
     def _passed(self, piece: bytes) -> None:
@@ -190,17 +194,13 @@ class RunQueue:
     def _begin(self, run: Run, shell: Shell) -> bytes:
         """Handle mark B; return the replacement of the echo: the command as if typed."""
         run.become(State.BEGUN)
+        run.number = self.history.next_number()
         run.begin = Begin(run.since, time.time(), proc.directory_of(shell.pid))
         self._emit("command_started", command=run.words, n=run.number)
         self._timers.set("run", QUIET, self.step)
         if not run.wait:
-            self._answer_begun(run)
+            self._answer(run, run.result(None))
         return self._marks.drop() + shown(run.words, shell.kind).encode() + b"\r\n"
-
-    def _answer_begun(self, run: Run) -> None:
-        if run.connection is not None:
-            self.history.add_answer(run, run.result(None))
-            run.answer(run.result(None))
 
     def _command_begun(self, run: Run) -> None:
         """Handle mark C: the command runs, even if it was to be withdrawn."""
@@ -251,7 +251,7 @@ class RunQueue:
         """Type the line that has the shell read the run's files. Raise Refused."""
         run.attempts += 1
         run.shell = shell
-        run.wrapper = Wrapper(self.name, f"{self._secret}.{run.number}.{run.attempts}", shell.kind)
+        run.wrapper = Wrapper(self.name, self._secret, shell.kind)
         try:
             run.wrapper.write(source(run.words, shell.kind))
         except OSError as error:
@@ -317,9 +317,13 @@ class RunQueue:
             message = f"the shell in {self.name} did not report the command's exit code"
             self._refuse(run, Unknown(message, hint=f"to see what it did: {SESH} --logs {self.name}"))
         else:
-            self.history.add_answer(run, facts)
-            run.answer(facts)
+            self._answer(run, facts)
             self._leave(run)
+
+    def _answer(self, run: Run, facts: RunFacts) -> None:
+        """Send an answer, and keep it for a client that comes back."""
+        self.history.add_answer(run, facts)
+        run.answer(facts)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
         self.history.add_answer(run, error)
@@ -332,7 +336,7 @@ class RunQueue:
         run.remove_files()
         run.connection = None
         run.become(State.DONE)
-        self._timers.clear(("run", run.number))
+        self._timers.clear(run)
         if run in self._waiting:
             self._waiting.remove(run)
         if run is self.active:

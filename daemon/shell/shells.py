@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from sesh import identity, proc
 from sesh.about import SESH
@@ -30,27 +31,30 @@ _VALUED = frozenset(("--rcfile", "--init-file", "--init-command", "-C"))
 """Options of shells behind which their value stands, beside those that end in `o`."""
 
 
+@dataclass(frozen=True)
 class Shell:
-    """A shell in the foreground of its terminal. `ready`: True if it is at its prompt."""
+    """A shell in the foreground of its terminal.
 
-    __slots__ = ("kind", "other_user", "pid", "ready")
+    `ready`: True if it reads a command line. `other_user`: True if it cannot read our files.
+    """
 
-    def __init__(self, pid: int, kind: str, *, ready: bool, other_user: bool) -> None:
-        self.pid, self.kind, self.ready = pid, kind, ready
-        self.other_user = other_user
-        """True if it runs as another user, who cannot read our files."""
+    pid: int
+    kind: str
+    ready: bool
+    other_user: bool
 
 
 def foreground(pty: Pty) -> Shell | None:
-    """The shell in the foreground, None for another program."""
-    pid, kind = _in_foreground(pty)
+    """Return the shell in the foreground, None for another program."""
+    pid = pty.foreground()
+    kind = kind_of(pid) if pid > 1 else ""
     if not kind:
         return None
     try:
         other_user = os.stat(f"/proc/{pid}").st_uid != os.geteuid()
     except OSError:
         other_user = False
-    return Shell(pid, kind, ready=_ready(pty, pid, kind), other_user=other_user)
+    return Shell(pid, kind, _ready(pty, pid, kind), other_user)
 
 
 def check_runs(shell: Shell, name: str) -> None:
@@ -60,12 +64,6 @@ def check_runs(shell: Shell, name: str) -> None:
         raise Busy(f"the shell in {name} is another user's", hint=hint)
     if shell.kind == CSH:
         raise Refused(f"--run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
-
-
-def _in_foreground(pty: Pty) -> tuple[int, str]:
-    """The pid of the leader of the foreground group, and its kind, empty for another program."""
-    pid = pty.foreground()
-    return pid, kind_of(pid) if pid > 1 else ""
 
 
 def kind_of(pid: int) -> str:
@@ -131,5 +129,5 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
 
 def at_prompt(pty: Pty) -> bool:
     """Return whether the foreground is a shell that waits for a command line, has read all input, and may print."""
-    pid, kind = _in_foreground(pty)
-    return kind != "" and _ready(pty, pid, kind) and pty.unread() == 0 and not pty.output_stopped()
+    shell = foreground(pty)
+    return shell is not None and shell.ready and pty.unread() == 0 and not pty.output_stopped()

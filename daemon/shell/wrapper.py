@@ -48,12 +48,12 @@ def shown(words: Sequence[str], kind: str) -> str:
 class Wrapper:
     """The files of one run, 0600 in the directory of sessions, and the line that makes a shell source them."""
 
-    def __init__(self, name: str, token: str, kind: str) -> None:
-        folder = paths.directory()
-        self.kind, self.token = kind, token
+    def __init__(self, name: str, secret: str, kind: str) -> None:
+        folder, unique = paths.directory(), os.urandom(4).hex()
+        self.kind, self.token = kind, f"{secret}.{unique}"
         # The outer file's name is never used again: a line that is read too late finds nothing. The inner file's name
         # appears in the shell's messages about the command, so it is one that people know.
-        self._outer = os.path.join(folder, f".{os.urandom(4).hex()}.run")
+        self._outer = os.path.join(folder, f".{unique}.run")
         self._inner = os.path.join(folder, f"{name}.sesh-run")
 
     @property

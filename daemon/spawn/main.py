@@ -146,7 +146,7 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):
-        session.commands.history.restore(max(run["n"] for run in earlier), [(run, b"") for run in earlier])
+        session.runs.history.restore(max(run["n"] for run in earlier), [(run, b"") for run in earlier])
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     if outbound >= 0:
         session.pump.stdin = StdinPipe(outbound, session.loop)

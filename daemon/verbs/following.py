@@ -55,12 +55,11 @@ class Following:
         wait, key = request.words.get("wait") is not False, request.text("key")
         timeout, since = request.seconds("timeout"), request.integer("since")
         asked = Run(command, request.connection, request.number, wait=wait, key=key, sent=since if wait else None)
-        session.commands.get_runs().add(asked, timeout)
+        session.runs.add(asked, timeout)
 
     def run_interrupt(self, request: Request) -> None:
         """Interrupts the commands that this connection waits for."""
-        runs = self._session.commands.runs
-        if runs is not None and runs.interrupt(request.connection):
+        if self._session.runs.interrupt(request.connection):
             self._session.activity.interrupted()
         request.respond()
 
@@ -70,8 +69,7 @@ def wait_of(session: Session, request: Request) -> Wait:
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":
         since = session.pump.sent_at
-    runs = session.commands.runs
-    run, stale = runs.active if runs is not None else None, None
+    run, stale = session.runs.active, None
     if request.flag("anew") and (run is None or run.connection is request.connection) and session.activity.waits:
         stale = session.activity.standing().since
     idle, timeout = request.seconds("idle"), request.seconds("timeout")

@@ -90,7 +90,7 @@ class Reading:
 
     def history(self, request: Request) -> None:
         """Answers with the commands that were run, or with `n` one command's output."""
-        commands, number = self._session.commands.history, request.integer("n")
+        commands, number = self._session.runs.history, request.integer("n")
         if number is None:
             request.respond(protocol.encode({"commands": [entry for entry, _ in commands]}))
             return

@@ -21,7 +21,7 @@ class Printer(Pty):
 
     printed = b""
 
-    def read(self, _most: int = TURN) -> tuple[bytes, bool]:
+    def read(self) -> tuple[bytes, bool]:
         block, self.printed = self.printed, b""
         return block, True
 
@@ -33,7 +33,7 @@ class Printer(Pty):
 def printer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Printer]:
     monkeypatch.setattr(Hook, "start", lambda *_: None)
     master, slave = os.openpty()
-    yield Printer({"descriptor": master, "slave": slave, "pid": os.getpid(), "path": "", "device": 0})
+    yield Printer({"descriptor": master, "slave": slave, "pid": os.getpid()})
     os.close(master)
     os.close(slave)
 

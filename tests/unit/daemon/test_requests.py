@@ -61,7 +61,7 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
     assert found["error"]["code"] == "usage", found
     assert link.connection.waits == {}
     assert not server.session.timers.is_set(("run", 1))
-    assert server.session.commands.runs is None
+    assert not server.session.runs.every()
     assert server.session.relay.followers == []
 
 

@@ -95,7 +95,7 @@ def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
 
 def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
     """One that was sent as it came stayed until the collector's next full round: tens of megabytes each."""
-    runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), None).commands.get_runs()
+    runs = Session(daemon_facts(pid=1), (80, 24, 0, 0), None).runs
     runs.active = Run(["seq 9"], None, 1, wait=True, key="", sent=0)
     runs.active.become(State.RUNNING)
     output = weakref.ref(runs.active.output)
@@ -112,7 +112,7 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
 ) -> None:
     """Whatever was no refusal left it active, without an answer, and all behind it."""
     master, slave = os.openpty()
-    pty = Pty({"descriptor": master, "slave": slave, "pid": os.getpid(), "path": "", "device": 0})
+    pty = Pty({"descriptor": master, "slave": slave, "pid": os.getpid()})
     os.set_blocking(master, False)
     own, link = Session(daemon_facts(), (80, 24, 0, 0), pty), Link()
 
@@ -121,7 +121,7 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
 
     monkeypatch.setattr("sesh.daemon.shell.shells.foreground", broken)
     for number in (1, 2):
-        own.commands.get_runs().add(Run(["true"], link.connection, number, wait=True, key=""), None)
+        own.runs.add(Run(["true"], link.connection, number, wait=True, key=""), None)
     for _ in range(2):
         with pytest.raises(RuntimeError):
             own.timers.run()

@@ -42,7 +42,7 @@ def answer(session: Session, link: Link) -> dict[str, object]:
 
 @functools.cache
 def waits_of(session: Session) -> Waits:
-    waits = Waits(session.pump, session.timers, session.activity, session.commands.runs_command)
+    waits = Waits(session.pump, session.timers, session.activity, lambda: session.runs.active is not None)
     session.topics.looked.subscribe(waits.looked)
     return waits
 
