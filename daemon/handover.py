@@ -54,7 +54,6 @@ class Handover(TypedDict):
     model: ModelState
     input: str
     scanner: str
-    seen: bool
     title: str
     titled_by: int
     last_activity: float
@@ -93,7 +92,6 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
         "model": session.model.dump(),
         "input": _text(b"".join(bytes(data) for _, data, _ in pump.input.units())),
         "scanner": _text(pump.scanner.carry),
-        "seen": session.relay.seen,
         "title": session.findings.title,
         "titled_by": session.findings.titled_by,
         "last_activity": pump.last_activity,
@@ -133,7 +131,6 @@ def session_of(state: Handover, *, with_descriptors: bool = True) -> Session:
     session.model.restore(state["model"])
     session.life.end = ProgramEnd(**state["end"])
     session.life.become(Phase(state["phase"]))
-    session.relay.seen = state["seen"]
     session.findings.title, session.findings.titled_by = state["title"], state["titled_by"]
     _restore_pump(session, state, with_descriptors=with_descriptors)
     session.clients.last_number = state["clients"]
