@@ -10,8 +10,7 @@ from dataclasses import replace
 from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.clients.client import Client, Drawn, Due, Live, client_of
-from sesh.daemon.clients.connection import Connection
-from sesh.daemon.clients.registry import STALLED
+from sesh.daemon.clients.connection import STALLED, Connection
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
@@ -214,9 +213,8 @@ class Ending:
             self.settle()
         if self._life.asked_by and self._is_behind:  # who ends a session does not wait for all its screens
             for client in session.clients.all:
-                if client.state.need:
-                    client.position = session.log.head
-                    session.clients.become(client, Live())
+                if isinstance(client.state, Due):
+                    client.position, client.state = session.log.head, Live()
         for connection in list(self._connections.values()):
             if connection.waits and not self._has_more(connection):
                 self._answer(connection)
@@ -226,8 +224,8 @@ class Ending:
 
     def _answer(self, connection: Connection) -> None:
         session = self.session
-        for request, wanted in connection.waits.items():
-            output = session.log.bytes(session.log.base) if wanted["output"] else b""
+        for request, with_output in connection.waits.items():
+            output = session.log.bytes(session.log.base) if with_output else b""
             result = description.outcome(session)
             if connection.reader is not None:
                 result["truncated"] = connection.reader.skipped > 0
@@ -237,7 +235,7 @@ class Ending:
     def _dismissible(self, client: Client) -> bool:
         lag = self.session.model.lag  # of the emulator, which no client holds up
         undrawn = isinstance(client.state, Drawn) and lag > 0 and not self._life.asked_by
-        return not (client.state.need or undrawn or self._has_more(client.connection))
+        return not (isinstance(client.state, Due) or undrawn or self._has_more(client.connection))
 
     def _has_more(self, connection: Connection) -> bool:
         """Return whether a connection has not been sent all of the output or events that it follows."""
@@ -247,7 +245,7 @@ class Ending:
         if reader is None:
             return False
         if isinstance(reader, Client) and not reader.fed():  # one that is drawn gets the rest just before EXIT
-            return isinstance(reader.state, Due) or connection.unsent > 0 or reader.link_full
+            return isinstance(reader.state, Due) or connection.unsent > 0 or not reader.room()
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:
@@ -271,7 +269,7 @@ class Ending:
         patient = STEADY.now() - (self._life.end.at or 0.0) <= STALLED
         for connection in list(self._connections.values()):
             held_up = connection.blocked if connection.unsent else self._has_more(connection)
-            stuck = held_up and not patient and time.monotonic() - connection.progress_at > STALLED
+            stuck = held_up and not patient and connection.stalled
             waiting = connection.unsent or connection.waits or connection.creator or client_of(connection)
             if stuck or not waiting:
                 self._drop(connection)

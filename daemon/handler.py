@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from sesh import bounds, protocol, renewed
 from sesh.about import __version__
 from sesh.bounds import Size, clamp_size
-from sesh.daemon.clients.client import Client, Due, Live, Need
+from sesh.daemon.clients.client import LAG, Client, Due, Live
 from sesh.daemon.clients.connection import FOREIGN, Connection
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.session import Session
@@ -17,6 +17,7 @@ from sesh.daemon.shell import variables
 from sesh.daemon.shell.shells import kind_of
 from sesh.messages import Message, Welcome
 from sesh.moments import STEADY
+from sesh.vt.render.clean_screen import clean_screen
 
 HOLD = 0.1
 """Seconds for which what may be a key, or begin a terminal's reply, is held back."""
@@ -80,11 +81,18 @@ class ClientHandler:
             seen_to = seen.get(welcome["id"]) if isinstance(seen, dict) else None
             if isinstance(seen_to, int) and bounds.is_integer(seen_to, 0, self._log.head):
                 client.position = seen_to
+            elif client.creator and self._log.base == 0 and self._log.head <= LAG and self._fits(client):
+                client.send_screen(0, clean_screen(*client.size[:2]))
+                client.state = Live()  # it gets the session's bytes from the first one on
         else:
             self._resume(client, since, exact=exact)
+        self._relay.writable(client)
         self._changed("attached", client)
         if not client.read_only:  # the shells' display, and the like, is its own from now on
             variables.update(self._session.facts["id"], self._session.name, renewed.checked(hello.get("renewed")))
+
+    def _fits(self, client: Client) -> bool:
+        return client.size[:2] == self._clients.size[:2]
 
     def creator_served(self, connection: Connection) -> None:
         """Notes that the creator has said what it wants: a session that is over no longer has to wait for it."""
@@ -105,12 +113,12 @@ class ClientHandler:
 
         It gets the bytes from there on if its terminal shows those before (`exact`), else missed lines and a screen.
         """
-        same_size = client.size[:2] == self._clients.size[:2]
+        same_size = self._fits(client)
         self._clients.add(client)
         self._model.catch_up()
         client.position = since
         bytes_fit = same_size and exact and since >= self._log.base
-        self._clients.become(client, Live() if bytes_fit else Due(Need.RESYNC, time.monotonic()))
+        client.state = Live() if bytes_fit else Due(time.monotonic())
 
     def input(self, client: Client, payload: bytes) -> None:
         """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
@@ -163,8 +171,7 @@ class ClientHandler:
         client.connection.due_ack = number
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
-            client.connection.queue(client.connection.take_ack())
-            client.connection.flush()
+            client.connection.send_ack()
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
         """Handles any other frame of an attached client."""
@@ -185,7 +192,7 @@ class ClientHandler:
             client.asks = True
             if payload:  # it shows the output up to this position, and passes over all before the answer
                 client.position = min(protocol.split_number(payload)[0], client.position)
-            self._clients.need(client, Need.RESYNC if payload else Need.REPAINT)
+            self._relay.set_aside(client)
 
     def _resize(self, client: Client, size: Size) -> None:
         pump = self._pump
@@ -195,7 +202,7 @@ class ClientHandler:
         client.size = size
         self._clients.fit()
         if changed:
-            self._clients.need(client, Need.REPAINT)
+            self._relay.set_aside(client)
 
     def _keeps_no_output(self) -> bool:
         """Returns whether a command runs that prints what nobody can read later: no shell, no full-screen program."""

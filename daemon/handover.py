@@ -42,7 +42,6 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Record
         "model": session.model.dump(),
         "input": _text(b"".join(bytes(data) for _, data, _ in pump.input.units())),
         "pump": (_text(pump.scanner.carry), pump.last_activity, pump.sent_at, pump.open),
-        "seen": session.relay.seen,
         "title": (findings.title, findings.titled_by),
         "end": asdict(session.life.end),
         "phase": session.life.phase.value,
@@ -81,7 +80,6 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
     session.model.restore(state["model"])
     session.life.end = ProgramEnd(**state["end"])
     session.life.become(Phase(state["phase"]))
-    session.relay.seen = state["seen"]
     findings.title, findings.titled_by = state["title"]
     carry, pump.last_activity, pump.sent_at, pump.open = state["pump"]
     pump.scanner.carry = a2b_base64(carry)

@@ -131,7 +131,7 @@ class Session:
     def _stepped(self) -> None:
         """Go on with those who wait for the emulator, which has come further."""
         self.loop.soon(self.pace)
-        if any(client.state.need for client in self.clients.all):
+        if self.relay.waited_for:
             self._serve_soon()
 
     def _terminal_flags(self) -> int:
@@ -140,7 +140,10 @@ class Session:
     def _resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:
             self.pty.resize(*size)
+        reshaped = size[:2] != (self.model.columns, self.model.rows)
         self.model.resize(*size)
+        if reshaped:
+            self.relay.resized()
         self.emit("resized", columns=size[0], rows=size[1])
 
     def _happened(self, event: Event) -> None:

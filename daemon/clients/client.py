@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import ClassVar
 
 from sesh import bounds, moments, protocol
 from sesh.bounds import clamp_size
-from sesh.daemon.clients.connection import Connection, Reader
+from sesh.daemon.clients.connection import Connection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.clients.window import Window
-from sesh.daemon.pty.output_log import OutputLog
 from sesh.schema import AttachedClient
 from sesh.vt.modes import Stacks
 from sesh.vt.render.viewport import Viewport
@@ -23,21 +20,6 @@ LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
 """Bytes that a client may be behind; over a link beside those on their way, behind which each key's echo comes."""
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
-AFTER_IMAGE = float("inf")
-"""Value of `Due.since`: the screen is due when the image ends that the program is printing."""
-
-
-class Need(IntEnum):
-    """The screens that a client can wait for; each makes up for all that a lesser one does."""
-
-    NONE = 0
-    REPAINT = 1
-    """The visible rows: the session's size has changed, or the client has asked."""
-    RESYNC = 2
-    """The missed lines, then the visible rows."""
-    ATTACH = 3
-    """Scrollback and screen, on a terminal that shows something else."""
-
 
 Beneath = tuple[bool, Stacks]
 """The terminal of a drawn client, as the program's bytes left it: True for the alternate screen; and what is pushed."""
@@ -45,26 +27,24 @@ Beneath = tuple[bool, Stacks]
 
 @dataclass(frozen=True)
 class Live:
-    """Fed with the program's bytes from the client's position on; a REPAINT that it needs comes between two of them."""
+    """Fed with the program's bytes from the client's position on."""
 
     mode: ClassVar[str] = "raw"
     beneath: ClassVar[Beneath | None] = None
-    need: Need = Need.NONE
-    since: float = 0.0
-    """Time (monotonic) from which on it has this need."""
 
 
 @dataclass(frozen=True)
 class Due:
     """Fed with nothing until the client has read what it was sent, and its screen can be made.
 
-    The terminal shows the output up to the client's position (-1: none), or a drawing over what is `beneath`.
+    The terminal shows the output up to the client's position (-1: none), or a drawing over what is `beneath`. With
+    `attach` it shows something else, and gets scrollback and screen; else the lines that it missed, and the screen.
     """
 
     mode: ClassVar[str] = "aside"
-    need: Need
     since: float
     beneath: Beneath | None = None
+    attach: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,19 +52,12 @@ class Drawn:
     """Fed with screens drawn from the model, as the terminal has another size than the session."""
 
     mode: ClassVar[str] = "drawn"
-    need: ClassVar[Need] = Need.NONE
-    since: ClassVar[float] = 0.0
     viewport: Viewport
     beneath: Beneath
 
 
-class ClientTerminal(Reader):
-    """The other end of an attached client, as its HELLO says: a process, a terminal, and a person at it."""
-
-    __slots__ = (
-        "auth_sock", "machine", "max_lines", "number", "pid", "read_only", "remote", "replays", "since",
-        "size", "tells", "token", "tty", "typed_at",
-    )  # fmt: skip
+class Client(Reader):
+    """An attached client: a terminal and the person at it, as HELLO says; what the terminal is fed; and its input."""
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
         super().__init__(connection, -1)
@@ -104,26 +77,16 @@ class ClientTerminal(Reader):
         self.remote = hello.get("remote") is True
         self.replays = hello.get("replay") is not False
         """True if it gets scrollback when it attaches."""
-        self.max_lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
+        self.lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
         """Lines of scrollback that it gets at most."""
-
-
-class Client(ClientTerminal):
-    """An attached client: what its terminal is fed and waits for, and its input."""
-
-    __slots__ = ("asks", "creator", "last_input", "last_typed", "replies", "state", "unacknowledged", "window")
-
-    def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
-        super().__init__(connection, number, hello)
-        self.window: Window | None = None
+        self.limit = LAG
         if self.remote and hello.get("got") is True:
-            self.window = Window()
+            self.window, self.limit = Window(), LAG_OVER_LINK
         self.creator = connection.creator
         """True if the session was just made for it."""
-        self.state: Live | Due | Drawn = Due(Need.ATTACH, time.monotonic())
-        """Set by `Clients.become`."""
+        self.state: Live | Due | Drawn = Due(time.monotonic(), attach=True)
         self.asks = False
-        """True if it has sent REDRAW, which its next whole screen answers."""
+        """True if it has sent REDRAW, which its next screen answers."""
         self.last_typed = 0
         """The turn (`Clients.turn`) in which it last typed; 0 for never."""
         self.replies = ReplyFilter()
@@ -135,32 +98,19 @@ class Client(ClientTerminal):
     def fed(self) -> bool:
         return isinstance(self.state, Live)
 
-    def late(self, log: OutputLog) -> bool:
-        """Return whether it is so far behind that the program waits for it, or a screen replaces what it missed."""
-        return self.behind(log) > (LAG if self.window is None else LAG_OVER_LINK)
-
-    def room(self) -> int:
-        if not isinstance(self.state, Live):
-            return 0
-        return protocol.CHUNK if self.window is None else self.window.room
-
     def reads(self) -> bool:
         """Send what waits; return whether so little is on its way then that a screen would come soon."""
         return self.connection.flush() and (self.window is None or self.window.drained)
 
-    @property
-    def link_full(self) -> bool:
-        """True if as much is on its way over its link as may be."""
-        return self.window is not None and not self.window.room
-
     def send_screen(self, position: int, screen: bytes) -> None:
         """Queue a screen that stands for this position: a SCREEN, or REDRAW if the client has asked."""
         kind, self.asks = protocol.REDRAW if self.asks else protocol.SCREEN, False
+        self.position = position
         self.connection.queue(*protocol.pieces(kind, position, screen, advance=False))
         self.was_sent(len(screen))
 
     def as_status(self) -> AttachedClient:
-        """The client as `--status` shows it."""
+        """Return the client as `--status` shows it."""
         return {
             "id": self.number,
             "pid": self.pid,

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from sesh import protocol
-from sesh.daemon.clients.client import Client, Live
+from sesh.daemon.clients.client import Client
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
@@ -36,7 +36,7 @@ class Echoes:
         model = self._model
         taken = self._taken.setdefault(client, deque())
         screen = b""
-        if client.state == Live() and model.catch_up() and not model.emulator.in_image:
+        if client.fed() and model.catch_up() and not model.emulator.in_image:
             screen = replay(model.emulator, lines=0, clear=False)
             client.connection.feed(self._log)
         if len(screen) > protocol.CHUNK:

@@ -52,12 +52,16 @@ class FrameSocket:
         self.backlog += self.decoder.feed(data)
         return bool(data)
 
-    def queue(self, *parts: bytes | memoryview) -> None:
-        """Appends bytes to those that wait to be sent; `flush` sends them, or the end of the turn."""
+    def append(self, *parts: bytes | memoryview) -> None:
+        """Append bytes to those that wait to be sent, for `flush`."""
         for part in parts:
             if part and not self.closed:
                 self._out.append(memoryview(part))
                 self.unsent += len(part)
+
+    def queue(self, *parts: bytes | memoryview) -> None:
+        """Append bytes to those that wait to be sent; the end of the turn sends them, if no `flush` does."""
+        self.append(*parts)
         self.stirred(self)
 
     def close_when_sent(self) -> None:

@@ -27,8 +27,6 @@ class ListenerState(TypedDict):
 BACKLOG = 128
 _STALE_AFTER = 60.0
 """Seconds after which a file of `--run` is stale."""
-_RELEASES = 3
-"""Attempts to remove a session's files."""
 
 
 class Listener:
@@ -118,24 +116,17 @@ class Listener:
     def release(self, session_id: str = "") -> None:
         """Removes the session's files, if they are still its own, and closes the socket.
 
-        Files that stayed would look like a lost session: so a failure is tried again, at last without the lock, for
-        which there may be no descriptor; nobody takes the name while this one listens. Raises OSError.
+        Files that stayed would look like a lost session: so a failure is tried again without the lock, for which there
+        may be no descriptor; nobody takes the name while this one listens. Raises OSError.
         """
         if self.socket.fileno() < 0:
             return
-        for attempts_left in reversed(range(_RELEASES)):
-            try:
-                if attempts_left:
-                    with writing.locked(self.folder):
-                        self._remove(session_id)
-                else:
-                    self._remove(session_id)
-                break
-            except FileNotFoundError:
-                break  # the whole directory is gone, and the files with it
-            except (OSError, Refused):
-                if not attempts_left:
-                    raise
+        try:
+            with writing.locked(self.folder):
+                self._remove(session_id)
+        except (OSError, Refused):
+            if os.path.isdir(self.folder):
+                self._remove(session_id)
         self.close()
 
     def _remove(self, session_id: str) -> None:

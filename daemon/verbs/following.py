@@ -30,7 +30,7 @@ class Following:
         first, wanted = _first_position(session, request), wait_of(session, request)
         if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
             raise UsageError("a connection can wait for the end only once per request number")
-        connection.waits[request.number] = {"output": request.flag("output")}
+        connection.waits[request.number] = request.flag("output")
         if request.flag("follow") and connection.reader is None:
             connection.reader = Reader(connection, first)
             session.relay.followers.append(connection.reader)
@@ -43,7 +43,7 @@ class Following:
         since = request.integer("since")
         if request.connection.waits:
             raise UsageError("a connection can follow events only once, and cannot wait as well")
-        request.connection.waits[request.number] = {"output": False}
+        request.connection.waits[request.number] = False
         self._session.events.follow(request.connection, since)
 
     def run(self, request: Request) -> None:

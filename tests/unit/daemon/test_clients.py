@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sesh.bounds import clamp_size
-from sesh.daemon.clients.client import LAG, Client, Drawn, Live, Need
+from sesh.daemon.clients.client import LAG, Client, Drawn, Due, Live
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.vt.modes import Stacks
@@ -61,12 +61,10 @@ def group() -> Iterator[Group]:
 
 def test_the_size_is_that_of_the_client_that_typed_last(group: Group) -> None:
     one = group.add(100, 30)
-    two = group.add(90, 20)
+    group.add(90, 20)
     assert group.clients.size[:2] == (90, 20)
-    assert (one.state.need, two.state) == (Need.RESYNC, Live())
     group.clients.typed(one)
     assert group.clients.size[:2] == (100, 30)
-    assert (one.state.need, two.state.need) == (Need.RESYNC, Need.RESYNC)
     group.clients.typed(one)
     assert [size[:2] for size in group.sizes] == [(100, 30), (90, 20), (100, 30)]
 
@@ -98,8 +96,7 @@ def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     assert group.clients.answering(group.log) is two
     group.clients.typed(one)
     assert group.clients.answering(group.log) is one
-    group.clients.need(two, Need.REPAINT)
-    group.clients.need(one, Need.RESYNC)  # its next bytes will be a screen, in which no query stands
+    one.state = Due(0.0)  # its next bytes will be a screen, in which no query stands
     assert group.clients.answering(group.log) is two
     group.print(2 * LAG)
     assert group.clients.answering(group.log) is None
@@ -111,9 +108,10 @@ def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     small = group.add(70, 10)
     assert group.clients.answering(group.log) is small
     group.add(80, 24, read_only=True)
+    small.state = Due(0.0)
     big = group.add(80, 24)
-    assert (small.fed(), group.clients.answering(group.log)) == (False, big)
-    group.clients.need(big, Need.RESYNC)
+    assert group.clients.answering(group.log) is big
+    big.state = Due(0.0)
     assert group.clients.answering(group.log) is None
 
 

@@ -50,17 +50,16 @@ def through_json(own: Session) -> Session:
 @settings(max_examples=15)
 @given(OUTPUT, OUTPUT, st.booleans(), st.booleans())
 def test_a_session_is_the_same_after_json_and_goes_on(
-    before: list[bytes], after: list[bytes], seen: bool, trimmed: bool
+    before: list[bytes], after: list[bytes], drawn: bool, trimmed: bool
 ) -> None:
     own = session()
     printed(own, before)
-    own.relay.seen = seen
     own.findings.title, own.pump.sent_at = "t\u00fc", 7
     for event in ("notification", "bell", "command_ended"):
         own.events.missed.note({"event": event, "text": "n", "exit_code": 1})
     own.clients.size = (100, 30, 0, 0)
     own.model.resize(100, 30)
-    if seen:
+    if drawn:
         own.model.catch_up(10)
     if trimmed:
         own.log.append((b"x" * 62 + b"\r\n") * (300 << 4))

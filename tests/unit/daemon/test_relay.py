@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import protocol
-from sesh.daemon.clients import relay as relays
-from sesh.daemon.clients.connection import Reader
+from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import ECHO_TIME
-from sesh.daemon.clients.registry import STALLED, Clients
+from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
@@ -61,8 +60,8 @@ def test_output_that_acts_is_not_sent_again_to_one_who_comes_later(stage: Stage,
 def test_a_follower_that_stops_reading_is_not_waited_for_and_holds_no_memory(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relays, "FOLLOWER_LAG", 1 << 20)
     reader = stage.link.connection.reader = Reader(stage.link.connection, 0)
+    reader.limit = 1 << 20
     stage.relay.followers.append(reader)
     for _ in range(8):
         stage.print(bytes(256 << 10))

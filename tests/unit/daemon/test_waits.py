@@ -48,7 +48,7 @@ def waits_of(session: Session) -> Waits:
 
 
 def wait(session: Session, link: Link, **words: object) -> None:
-    link.connection.waits[7] = {"output": False}
+    link.connection.waits[7] = False
     request = Request(link.connection, 7, words, b"")
     waits_of(session).add(wait_of(session, request))
 
