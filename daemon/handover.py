@@ -91,7 +91,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Handov
         "size": list(session.clients.size),
         "log": (session.log.base, _text(session.log.bytes(session.log.base))),
         "model": session.model.dump(),
-        "input": _text(b"".join(bytes(data) for _, data, _ in pump.input.units())),
+        "input": _text(b"".join(bytes(data) for data, _ in pump.input.units())),
         "scanner": _text(pump.scanner.carry),
         "seen": session.relay.seen,
         "title": session.findings.title,
