@@ -28,8 +28,6 @@ CATCH_UP, MOST_PATIENCE = 5, 60
 """Seconds that a request for the screen waits for the emulator at most; if its asker says how long (`patience`)."""
 _LOOK = 0.01
 """Seconds between two looks at the requests that wait for the emulator."""
-TYPING = frozenset(("send", "answer", "submit"))
-"""Requests that type: all but keys wait for a text whose Enter is still to come."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state: it may catch up before they are carried out."""
 REQUESTS = (*Reading.VERBS, *Changing.VERBS, *Typing.VERBS, *Following.VERBS)
@@ -77,8 +75,7 @@ class Requests:
     def _begin(self, request: Request) -> None:
         """Carry a request out, or defer it until a text is typed or the emulator has caught up."""
         self._check_timely(request)
-        types = request.verb in TYPING and not (request.flag("probe") or request.flag("keys"))
-        if types and self.typing.defer(request, lambda: self._guard(self._begin, request)):
+        if request.verb == "send" and self.typing.defer(request, lambda: self._guard(self._begin, request)):
             return
         if request.verb in NEEDS_SCREEN and not self.session.faults.guard(self.session.model.catch_up, "the emulator"):
             self._defer(request)

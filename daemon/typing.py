@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from sesh import platform, proc, protocol, wording
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Why
-from sesh.daemon.clients.connection import Connection
 from sesh.daemon.delivery import POLL, Delivery, Step, unmarked
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.program import is_gate
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import LIMIT
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
@@ -35,13 +35,12 @@ _NO_ENTER = {Step.STUCK: "it has not read all of the text", Step.UNSHOWN: "its s
 
 @dataclass
 class Text:
-    """A text whose Enter is still to come: its `key`, and how its asker is told the outcome.
+    """A text whose Enter is still to come.
 
     `reader`: who read the terminal when it was begun, and how. `asks_since`: of the question then.
     """
 
-    key: str
-    tell: Callable[[str], None]
+    request: Request
     delivery: Delivery
     reader: tuple[int, bool]
     asks_since: float | None
@@ -52,7 +51,7 @@ class Text:
 class Typing:
     """The requests of one session that type. A text whose Enter is to come lets other texts wait, and no keys."""
 
-    VERBS = ("send", "answer", "submit", "interrupt")
+    VERBS = ("send", "asked", "interrupt")
 
     def __init__(self, session: Session) -> None:
         self._session, self._pump = session, session.pump
@@ -61,8 +60,6 @@ class Typing:
         """The requests that wait for the end of the active text."""
         self.outcomes: OrderedDict[str, str] = OrderedDict()
         """Why the last texts got no Enter, empty if they did, by their askers' keys."""
-        self._line = 0
-        """Bytes behind the last line end of what requests have typed."""
 
     @property
     def pending(self) -> bool:
@@ -71,8 +68,10 @@ class Typing:
 
     def defer(self, request: Request, begin: Callable[[], None]) -> bool:
         """Tell whether a request has to wait for the active text; `begin` is called then. Raises Busy."""
-        key = request.text("key")
-        if self._active is None or (key and key == self._active.key):
+        if self._active is None:
+            return False
+        if request.flag("keys"):
+            self._active.disturbed = True
             return False
         if len(self._later) == KEPT:
             raise Busy(f"{KEPT} texts wait to be typed here; try again later")
@@ -84,108 +83,99 @@ class Typing:
     def send(self, request: Request) -> None:
         """Type bytes as one unit; the answer comes once there is room for more.
 
-        `more`: they go on with the request before. `keys`: a text that is on its way gets no Enter.
+        `enter`: with an Enter, which the program is to take for a key; `reason` in the answer says why there was none.
+        `since`, `question`: only if the session asks that; no output is read between this check and the typing.
+        `force`: with Enter also into a person's line, and where the program asks something.
+        `key`: the asker's name for it; asked for again over another link, it is not typed again.
+        `more`: it goes on with the request before. `keys`: it waits for no text, and keeps the Enter of one away.
         """
-        session, pump, data, more = self._session, self._pump, request.data, request.flag("more")
-        self._check_room(data, more=more)
-        if request.flag("keys") and self._active is not None:
-            self._active.disturbed = True
-        if not more:
-            pump.sent_at = session.log.head
-        _, ended, rest = data.translate(_LINE_ENDS).rpartition(b"\n")
-        self._line = len(rest) + (self._line if more and not ended else 0)
-        session.sent(data)
-        writer = ("send", request.number, request.connection.descriptor)
-        taken = SendTaken(session, request.connection, request.number, pump.sent_at)
-        if pump.input.size + len(data) <= protocol.CHUNK:
-            pump.type(writer, data)
-            taken(True)
-        else:
-            pump.type(writer, data, taken)
-
-    def submit(self, request: Request) -> None:
-        """Type a text and its Enter; the answer's `reason` says why there was no Enter.
-
-        `key`: the asker's name for it; asked for again over another link, it is not typed again. `force`: also into
-        somebody's line, and where the program asks something.
-        """
-        if not self._told_before(request):
-            if not request.flag("force"):
-                self._check_free()
-            self._enter(request)
-
-    def answer(self, request: Request) -> None:
-        """Type as `send` or `submit` does, if the session still asks what is answered.
-
-        It is one step: the output so far is read, the session looked at anew, and the answer typed, before anything
-        else can happen. `enter`: as `submit`. `whole`: the same, but one key that a program gets at once stays alone.
-        `single`: one key that was pressed alone, maybe the first of a secret. `probe`: only returns the question.
-        """
-        if self._told_before(request):
+        if self._repeats(request):
             return
-        asked = self._asked(request)
-        if request.flag("probe"):
-            request.respond(**asked)
-            return
-        session, name, text = self._session, self._session.name, request.data
-        if request.flag("single") and session.hides:
-            raise Refused(f"{name} does not show what is typed, so the answer must be a line; nothing was typed")
-        if session.activity.line_begun:  # the answer would enter it with itself
-            raise Refused(
-                f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
-                hint=f"enter or erase it: {SESH} {name}",
-            )
-        if text.strip().lower() not in (b"", b"y") and not request.flag("force"):
-            self._check_gate()
-        is_key = len(text.decode("utf-8", "replace")) == 1 and session.pty is not None and session.pty.raw()
-        if request.flag("enter") or (request.flag("whole") and not is_key):
-            self._enter(request)
+        enter, answers = request.flag("enter"), "since" in request.words
+        if answers:
+            self._check_asks(request)
+        if (enter or answers) and not request.flag("force"):
+            self._check_free(request)
+        pty, text = self._session.pty, unmarked(request.data) if enter else request.data
+        if enter and pty is not None and pty.raw() and not self._session.activity.shell_reads:
+            self._deliver(request, text, pty)
         else:
-            self.send(request)
-            self._keep(request.text("key"), "")
+            self._type(request, text + b"\r" if enter else text)
+
+    def asked(self, request: Request) -> None:
+        """Answer with what the session asks, and how its terminal reads. `since`, `question`: only if that stands."""
+        request.respond(**self._check_asks(request))
 
     def interrupt(self, request: Request) -> None:
-        """Send SIGINT to the foreground process group; `key` as of `submit`."""
+        """Send SIGINT to the foreground process group; `key` as of `send`."""
         session = self._session
-        if self._told_before(request):
+        if self._repeats(request):
             return
         if session.pty is not None and session.running:
             session.activity.interrupted()
             session.pty.signal_foreground(signal.SIGINT)
-        self._keep(request.text("key"), "")
+        self._keep(request, "")
         request.respond()
+
+    def _type(self, request: Request, data: bytes) -> None:
+        self._admit(data, more=request.flag("more"))
+        self._keep(request, "")
+        pump, position = self._pump, self._pump.sent_at
+
+        def taken(whole: bool) -> None:
+            if whole:
+                request.respond(position=position)
+                return
+            message = f"the program of {self._session.name} ended before it read all its input"
+            request.connection.refuse(request.number, Refused(message))
+
+        if pump.input.size + len(data) <= protocol.CHUNK:
+            pump.type(request, data)
+            taken(True)
+        else:
+            pump.type(request, data, taken)
+
+    def _repeats(self, request: Request) -> bool:
+        """Tell whether this was done before, asked for over another link; that outcome is the answer."""
+        reason = self.outcomes.get(request.text("key"))
+        if reason is not None:
+            request.respond(position=self._pump.sent_at, reason=reason)
+        return reason is not None
+
+    def _keep(self, request: Request, reason: str) -> None:
+        """Keep an outcome for an asker whose link was lost."""
+        if key := request.text("key"):
+            self.outcomes[key] = reason
+        if len(self.outcomes) > KEPT:
+            self.outcomes.popitem(last=False)
 
     # -- a text and its Enter
 
-    def _enter(self, request: Request) -> None:
-        """Type a text with its Enter where a line is read; else the text, and begin to look at the program."""
-        session, pump, key, text = self._session, self._pump, request.text("key"), unmarked(request.data)
-        pty, activity = session.pty, session.activity
-        if pty is None or not pty.raw() or activity.shell_reads:
-            request.data = text + b"\r"
-            self.send(request)
-            self._keep(key, "")
-            return
-        self._check_room(text)
-        pump.sent_at = session.log.head
-        session.sent(text)
+    def _deliver(self, request: Request, text: bytes, pty: Pty) -> None:
+        """Type a text as its program reads it, and Enter after it.
+
+        A program that asked for pastes gets one: keys would open its menus of files or commands, which take the Enter.
+        """
+        session = self._session
+        self._admit(text)
         command = b"\n" not in text and shells.foreground_name(pty) in _MODAL
-        delivery = Delivery(text, self._screen(), pasted=session.model.pastes() and not command)
-        asks_since = activity.blocked.since if activity.blocked is not None else None
-        self._active = Text(key, self._teller(request), delivery, pty.reader(), asks_since, time.monotonic())
+        pasted = session.model.pastes() and not command
+        blocked = session.activity.blocked
+        asks_since = blocked.since if blocked is not None else None
+        delivery = Delivery(text, self._screen(), pasted=pasted)
+        self._active = Text(request, delivery, pty.reader(), asks_since, time.monotonic())
         self._look(self._active)
 
     def _look(self, text: Text) -> None:
         """Look at the program, and do the next step; begin with the next text after the last."""
+        reason: str | None = "the session's daemon failed"
         try:
             reason = self._advance(text)
-        except Exception:
-            self._finish(text, "the session's daemon failed")
-            raise
-        if reason is None:
-            self._session.timers.set("text", POLL, lambda: self._look(text))
-        else:
-            self._finish(text, reason)
+        finally:
+            if reason is None:
+                self._session.timers.set("text", POLL, lambda: self._look(text))
+            else:
+                self._finish(text, reason)
 
     def _advance(self, text: Text) -> str | None:
         """Type what is due. Return why there is no Enter, empty if it was typed, None before that."""
@@ -195,7 +185,7 @@ class Typing:
         pty = session.pty
         runs = pty is not None and reads.runs(text.reader[0], pty.pid)
         step = delivery.look(time.monotonic(), pump.unread, self._screen(), runs=runs)
-        text.disturbed = text.disturbed or pump.typed_line.attended_at > text.began_at
+        text.disturbed = text.disturbed or pump.typed_line.person_at > text.began_at
         if pump.running and not text.disturbed and step in (Step.TYPE, Step.LOOK):
             if step is Step.TYPE:
                 pump.type("text", delivery.take(time.monotonic()))
@@ -209,8 +199,9 @@ class Typing:
 
     def _finish(self, text: Text, reason: str) -> None:
         self._active = None
-        self._keep(text.key, reason)
-        text.tell(reason)
+        self._keep(text.request, reason)
+        if not text.request.connection.closed:
+            text.request.respond(position=self._pump.sent_at, reason=reason)
         while self._later and self._active is None:
             self._later.popleft()()
 
@@ -234,54 +225,37 @@ class Typing:
         emulator = self._session.model.emulator
         return emulator.text(), emulator.cursor
 
-    def _teller(self, request: Request) -> Callable[[str], None]:
-        """Return what answers a request with the outcome of a text."""
-
-        def tell(reason: str) -> None:
-            if not request.connection.closed:
-                request.respond(position=self._pump.sent_at, reason=reason)
-
-        return tell
-
-    def _told_before(self, request: Request) -> bool:
-        """Tell whether this was asked before, over another link: that outcome is the answer."""
-        key = request.text("key")
-        if self._active is not None and key and key == self._active.key:
-            self._active.tell = self._teller(request)
-        elif key in self.outcomes:
-            self._teller(request)(self.outcomes[key])
-        else:
-            return False
-        return True
-
-    def _keep(self, key: str, reason: str) -> None:
-        """Keep an outcome for an asker whose link was lost."""
-        if key:
-            self.outcomes[key] = reason
-        while len(self.outcomes) > KEPT:
-            self.outcomes.popitem(last=False)
-
     # -- checks
 
-    def _check_room(self, data: bytes, *, more: bool = False) -> None:
-        """Raise Refused or Busy if the program does not take these bytes whole."""
-        pty, name = self._session.pty, self._session.name
-        if not self._session.running or pty is None:
+    def _admit(self, data: bytes, *, more: bool = False) -> None:
+        """Note that bytes are typed now. Raises Refused or Busy if the program does not take them whole."""
+        session, pump, name = self._session, self._pump, self._session.name
+        pty = session.pty
+        if not session.running or pty is None:
             raise _ended(name)
-        if self._pump.input.size + len(data) > LIMIT:
+        if pump.input.size + len(data) > LIMIT:
             raise Busy(f"the program in {name} has not read earlier input; try again later")
-        longest, begun = platform.longest_line(pty.descriptor), self._line if more else 0
+        longest, begun = platform.longest_line(pty.descriptor), pump.typed_line.length(pty)
         if begun + len(data) > longest and not pty.raw():
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]
             if max(begun + lengths[0], *lengths) > longest:
                 rest = "the rest was not" if more else "nothing was"
                 message = f"the program of {name} reads lines of at most {longest:,} bytes; {rest} typed"
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
+        if not more:
+            pump.sent_at = session.log.head
+        session.sent(data)
 
-    def _check_free(self) -> None:
-        """Raise Busy if an Enter would start a command, answer a question or enter a person's line."""
-        self._check_gate()
-        session, name, asks = self._session, self._session.name, self._session.activity.blocked
+    def _check_free(self, request: Request) -> None:
+        """Raise Busy if a text would start a command, or without being an answer meet a question or a person's line."""
+        session, name, pty = self._session, self._session.name, self._session.pty
+        asks, starts = session.activity.blocked, request.data.strip().lower() in (b"", b"y")
+        if pty is not None and not starts and is_gate(proc.command_of(pty.foreground())):
+            command = wording.command_line(session.facts["command"])
+            way = f"start it: {SESH} --send {name} --key Enter; --force types all the same"
+            raise _busy(f"{name} waits for Enter to run again: {command}", way)
+        if "since" in request.words:
+            return
         if asks is not None and not session.activity.shell_reads:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
             way = f"answer it: {SESH} --send {name} ANSWER --enter --question REGEX, or --key KEY"
@@ -290,18 +264,10 @@ class Typing:
             way = f"enter or erase it: {SESH} {name}"
             raise _busy(f"somebody has typed in {name} and not pressed Enter", f"{way}; --force types behind it")
 
-    def _check_gate(self) -> None:
-        """Raise Busy if the session's command begins only after Enter: it would start, and not get the text."""
-        pty, name = self._session.pty, self._session.name
-        if pty is not None and is_gate(proc.command_of(pty.foreground())):
-            command = wording.command_line(self._session.facts["command"])
-            way = f"start it: {SESH} --send {name} --key Enter; --force types all the same"
-            raise _busy(f"{name} waits for Enter to run again: {command}", way)
-
-    def _asked(self, request: Request) -> Answer:
+    def _check_asks(self, request: Request) -> Answer:
         """Return what the session asks. Raises Refused if that is not what `since` and `question` name."""
         session, pump, name = self._session, self._pump, self._session.name
-        if not session.running:
+        if not session.running or session.pty is None:
             raise _ended(name)
         taken = 0
         while not session.relay.paused() and taken < MOST_READS and pump.take():
@@ -313,29 +279,16 @@ class Typing:
             raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")
         if standing.why == Why.XOFF:  # that is no question of the program's
             raise Refused(f"the output of {name} is stopped (Ctrl-S): what it asks is not seen; nothing was typed")
-        began = standing.as_json()["since"]
-        words = f'"{standing.question}"' if standing.question else "something without words"
-        if "question" in request.words and request.text("question") != standing.question:
-            raise Refused(f"{name} is waiting, but asks {words}; nothing was typed")
-        if request.text("since") not in ("", began):
-            raise Refused(f"{name} is waiting, but has asked again: {words}; nothing was typed")
-        return {"since": began, "question": standing.question, "hides": session.hides}
-
-
-class SendTaken:
-    """Answers `send` when the program has taken what was sent, or has ended before."""
-
-    __slots__ = ("_session", "connection", "number", "position")
-
-    def __init__(self, session: Session, connection: Connection, number: int, position: int | None) -> None:
-        self._session, self.connection, self.number, self.position = session, connection, number, position
-
-    def __call__(self, whole: bool) -> None:
-        if whole:
-            self.connection.respond(self.number, position=self.position)
-            return
-        message = f"the program of {self._session.name} ended before it read all its input"
-        self.connection.refuse(self.number, Refused(message))
+        since, question = standing.as_json()["since"], standing.question
+        if "since" in request.words and (request.text("since"), request.text("question")) != (since, question):
+            words = f'"{question}"' if question else "something without words"
+            raise Refused(f"{name} is waiting, but asks {words} now; nothing was typed")
+        if request.verb == "send" and session.activity.line_begun:  # the answer would enter it with itself
+            raise Refused(
+                f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",
+                hint=f"enter or erase it: {SESH} {name}",
+            )
+        return {"since": since, "question": question, "hides": session.hides, "line": not session.pty.raw()}
 
 
 def _busy(story: str, hint: str) -> Busy:

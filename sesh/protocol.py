@@ -60,7 +60,7 @@ MOST = 1 << 62
 HEADER = 5
 CHUNK = 256 << 10
 """Bytes at most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
-READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history"))
+READING = frozenset(("summary", "status", "screen", "modes", "logs", "typed", "wait", "events", "history", "asked"))
 """The requests that change nothing."""
 STATES = ("working", "waiting", "idle", "done", "failed")
 """The states of a session's activity, in requests and events."""

@@ -4,70 +4,67 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from itertools import zip_longest
 
-Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
+Unit = tuple[memoryview, Callable[[bool], None] | None]
+
+
+@dataclass
+class _Writer:
+    size: int = 0
+    units: deque[Unit] = field(default_factory=deque)
 
 
 class InputQueue:
-    """Units of bytes, each written without another writer's bytes in between. Writers take turns, one unit each."""
+    """Units of bytes by their writers, who take turns, one unit each; the first one's first unit is being written."""
 
     def __init__(self) -> None:
-        self._writers: OrderedDict[Hashable, deque[Unit]] = OrderedDict()
-        self._begun: Unit | None = None
-        self._sizes: dict[Hashable, int] = {}
+        self._writers: OrderedDict[Hashable, _Writer] = OrderedDict()
         self.size = 0
 
     def __bool__(self) -> bool:
-        return self._begun is not None or bool(self._writers)
+        return bool(self._writers)
 
     def waiting(self, writer: Hashable) -> int:
-        """Bytes of one writer that have not been written yet."""
-        return self._sizes.get(writer, 0)
+        """Return the bytes of one writer that have not been written yet."""
+        return self._writers[writer].size if writer in self._writers else 0
 
     def add(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
-        """Queues one unit; `done` is called once: with True if all of it was written, with False if it was dropped."""
-        self._writers.setdefault(writer, deque()).append((writer, memoryview(data), done))
-        self._sizes[writer] = self.waiting(writer) + len(data)
+        """Queue one unit; `done` is called once: with True if all of it was written, with False if it was dropped."""
+        waiting = self._writers.setdefault(writer, _Writer())
+        waiting.units.append((memoryview(data), done))
+        waiting.size += len(data)
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
-        """Writes until `write` takes no more or nothing is left."""
-        while self:
-            if self._begun is None:
-                writer, units = next(iter(self._writers.items()))
-                self._begun = units.popleft()
-                if units:
-                    self._writers.move_to_end(writer)
-                else:
-                    del self._writers[writer]
-            writer, view, done = self._begun
+        """Write until `write` takes no more or nothing is left."""
+        while self._writers:
+            name, writer = next(iter(self._writers.items()))
+            view, done = writer.units[0]
             taken = write(view) if view else 0
             self.size -= taken
-            self._sizes[writer] = self.waiting(writer) - taken
+            writer.size -= taken
             if taken < len(view):
-                self._begun = (writer, view[taken:], done)
+                writer.units[0] = view[taken:], done
                 return
-            self._begun = None
-            if not self._sizes[writer]:
-                del self._sizes[writer]
+            writer.units.popleft()
+            if writer.units:
+                self._writers.move_to_end(name)
+            else:
+                del self._writers[name]
             if done is not None:
                 done(True)
 
     def units(self) -> list[Unit]:
-        """The units that have not been written, in the order in which they would be."""
-        units = [self._begun] if self._begun else []
-        rows = [list(units) for units in self._writers.values()]
-        for turn in range(max(map(len, rows), default=0)):
-            units.extend(row[turn] for row in rows if turn < len(row))
-        return units
+        """Return the units that have not been written, in the order in which they would be."""
+        turns = zip_longest(*(writer.units for writer in self._writers.values()))
+        return [unit for turn in turns for unit in turn if unit is not None]
 
     def clear(self) -> None:
-        """Drops all units: the program's terminal is gone."""
-        dropped = self.units()
+        """Drop all units: the program's terminal is gone."""
+        dropped, self.size = self.units(), 0
         self._writers.clear()
-        self._sizes.clear()
-        self._begun = None
-        self.size = 0
-        for _, _, done in dropped:
+        for _, done in dropped:
             if done is not None:
                 done(False)

@@ -143,7 +143,7 @@ class Pump:
     @property
     def line_begun(self) -> bool:
         """True if there is a line at the prompt that nobody has entered."""
-        return self.pty is not None and self.typed_line.unfinished(self.pty)
+        return self.pty is not None and self.typed_line.length(self.pty) > 0
 
     @property
     def drafted(self) -> bool:

@@ -1,9 +1,8 @@
-"""Whether a line was begun since the last Enter, and whether a person typed it. The keys are not kept."""
+"""The line that was begun since the last Enter: its length, and whether a person typed in it. No keys are kept."""
 
 from __future__ import annotations
 
 import time
-from enum import Enum, auto
 
 from sesh import typed
 from sesh.daemon.pty.pty import Pty
@@ -21,72 +20,50 @@ def _forms(*names: str) -> frozenset[object]:
 
 _ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")
 """Keys that enter a line, discard it or leave its program, as bytes and as chords."""
-_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y")
-"""Keys that put an older line there."""
-
-
-class Effect(Enum):
-    """What a key does to the line."""
-
-    NOTHING = auto()
-    WRITES = auto()
-    ENDS = auto()
+_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {typed.PASTE_END}
+"""Keys that put an older line there, and the end of a paste, which may have held more lines."""
 
 
 class TypedLine:
-    """The line before the cursor, as far as keys tell: one flag, and when a person typed last."""
+    """The line before the cursor, as far as keys tell."""
 
     def __init__(self) -> None:
-        self.begun = False
-        self.typed_at = self.attended_at = 0.0
-        """Times (monotonic) at which anybody, and an attached person, typed last."""
-        self.person_at = 0.0
-        """Time (monotonic) at which an attached person typed last without an Enter since; 0 if none did."""
-        self.group: int | None = None
-        """The foreground process group that got the last keys; None if nothing was ever typed."""
-        self.raw = False
-        """True if it got each key at once. What the kernel held for lines is there for whoever reads next."""
+        self._length, self._drafted = 0, False
+        self.typed_at = self.person_at = 0.0
+        """Times (monotonic) at which anybody, and an attached person, typed last; 0 before that."""
+        self._reader = 0, False
+        """The reader of the last keys. What the kernel held for lines is for whoever reads next."""
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
         """Note typed keys. `attended`: by an attached person."""
         self.typed_at = time.monotonic()
-        self.attended_at = self.typed_at if attended else self.attended_at
-        group, raw = pty.reader() if pty is not None else (0, False)
-        if self.raw and (group, raw) != (self.group, self.raw):
-            self.begun, self.person_at = False, 0.0  # another program's line
-        self.group, self.raw = group, raw
+        self.person_at = self.typed_at if attended else self.person_at
+        if pty is not None:
+            self._length, self._reader = self.length(pty), pty.reader()
         for token, _ in typed.tokens(keys[-_LOOKED_AT:]):
-            does = effect(token)
-            if does is Effect.WRITES:
-                self.begun = True
-                self.person_at = self.typed_at if attended else self.person_at
-            elif does is Effect.ENDS:
-                self.begun, self.person_at = False, 0.0
+            length = _length_after(token, self._length)
+            self._drafted = length > 0 and (self._drafted or (attended and length > self._length))
+            self._length = length
 
-    def unfinished(self, pty: Pty) -> bool:
-        """Tell whether the program in the foreground has part of a line."""
-        return self.begun and self._stands(pty)
+    def length(self, pty: Pty) -> int:
+        """Return how many bytes of a line the program in the foreground has; those erased count too."""
+        return self._length if not self._reader[1] or self._reader == pty.reader() else 0
 
     def drafted(self, pty: Pty) -> bool:
         """Tell whether a person has typed there and neither entered nor discarded it."""
-        return self.person_at > 0 and time.monotonic() - self.person_at < DRAFT_LASTS and self._stands(pty)
-
-    def _stands(self, pty: Pty) -> bool:
-        return not self.raw or (self.group, self.raw) == pty.reader()
+        return self._drafted and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
 
 
-def effect(token: bytes) -> Effect:
-    """Tell what one token of typed bytes does to the line; Escape and keys that move do nothing."""
+def _length_after(token: bytes, length: int) -> int:
+    """Return the length of a line after one token of typed bytes; Escape and keys that move leave it."""
     chord, event = typed.chord(token) or (None, typed.PRESS)
     if event == typed.RELEASE:
-        return Effect.NOTHING
+        return length
     if token in _ENDS or chord in _ENDS:
-        return Effect.ENDS
-    if token in _RECALLS or chord in _RECALLS or token == typed.PASTE_END:
-        return Effect.WRITES
+        return 0
     if chord is not None:
         kind, code, modifiers = chord
         writes = kind == "u" and not modifiers and 0x20 <= code < 0xE000 and code != 0x7F
     else:
         writes = token[0] >= 0x20 and token != b"\x7f"
-    return Effect.WRITES if writes else Effect.NOTHING
+    return length + len(token) if writes or token in _RECALLS or chord in _RECALLS else length

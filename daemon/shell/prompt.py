@@ -46,7 +46,7 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
 
 def _patience(pump: Pump, facts: Facts, shell: Shell | None) -> float:
     """Return the seconds for the shell in the foreground to come to its prompt, or for another program to end."""
-    untouched = pump.typed_line.group is None and STEADY.now() - facts["created"] <= FIRST_PROMPT
+    untouched = not pump.typed_line.typed_at and STEADY.now() - facts["created"] <= FIRST_PROMPT
     if untouched and (shell is not None or shells.kind_of(int(facts["pid"]))):
         return FIRST_PROMPT
     return NEXT_PROMPT if shell is not None else PASSING

@@ -55,21 +55,17 @@ def type_into(
     with target.open_stream(name) as stream:
         stream.greet(until=_soon())
         last = _bytes_of_keys(stream.connection, keys)
-        words: Words = {"force": force}
+        if enter and text == b"":
+            enter, last = False, b"\r" + last  # a key as others
+        words: Words = {"force": force, "enter": enter}
         if question is not None:
             words = {**words, **_question(stream.connection, name, question)}
-        if enter and text and isinstance(text, bytes):
-            verb = "submit" if question is None else "answer"
-            answer = _entered(stream, verb, text, {**words, "enter": True})
-            if last:
-                stream.connection.request("send", last, _soon(), more=True, keys=True)
-            return _sent(len(text + b"\r" + last), answer)
-        if enter:
-            last = b"\r" + last
-        if question is not None and isinstance(text, bytes):
-            data = text + last
-            return _sent(len(data), stream.connection.request("answer", data, _soon(), **words)[0])
-        return _typed(stream.connection, text, last)
+        if not isinstance(text, bytes) or (not enter and question is None):
+            return _typed(stream.connection, text, last)
+        answer = _once(stream, text if enter else text + last, words)
+        if enter and last:
+            stream.connection.request("send", last, _soon(), more=True, keys=True)
+        return _sent(len(text) + enter + len(last), answer)
 
 
 def _typed(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
@@ -99,28 +95,27 @@ def _unit(pieces: Iterable[bytes]) -> bytes:
 
 
 def _question(connection: Connection, name: str, pattern: str) -> Words:
-    """Return the question that is meant, once it matches a pattern. Raises Refused if it does not.
+    """Return the words for an answer to the question, once it matches a pattern. Raises Refused if it does not.
 
-    The daemon is asked for the question, the pattern is searched for here, and the daemon types if that very question
-    still stands.
+    The pattern is searched for here, and the daemon types if that very question still stands.
     """
-    if pattern == _ANY:
-        return {}
-    with matching.Pattern(pattern) as expression:
-        reply = connection.request("answer", deadline=_soon(), probe=True)[0]
-        words: Words = {"since": str(reply.get("since")), "question": str(reply.get("question"))}
-        if expression.search([words["question"]], _soon()) is None:
-            shown = wording.plain(words["question"])
+    reply = connection.request("asked", deadline=_soon())[0]
+    question = str(reply.get("question"))
+    if pattern != _ANY:
+        with matching.Pattern(pattern) as expression:
+            matches = expression.search([question], _soon()) is not None
+        if not matches:
+            shown = wording.plain(question)
             raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')
-    return words
+    return {"since": str(reply.get("since")), "question": question}
 
 
-def _entered(stream: Stream, verb: str, text: bytes, words: Words) -> Answer:
-    """Have the daemon type a text and Enter; after a lost link it is asked for the outcome. Raises NotSubmitted."""
+def _once(stream: Stream, text: bytes, words: Words) -> Answer:
+    """Have the daemon type a text; after a lost link it is asked for the outcome. Raises NotSubmitted."""
     words = {**words, "key": os.urandom(8).hex()}
     while True:
         try:
-            answer, _ = stream.connection.request(verb, text, time.monotonic() + _ENTERED * _TIMEOUT, **words)
+            answer, _ = stream.connection.request("send", text, time.monotonic() + _ENTERED * _TIMEOUT, **words)
             break
         except (errors.Lost, errors.Unknown) as error:
             lost = {type(error), type(error.__cause__)} & {errors.Lost}
@@ -138,21 +133,24 @@ def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Tell whether the terminal hides what is typed in answer, as for a password. Raises as `answer`."""
     with target.open_stream(name) as stream:
         stream.greet(until=_soon())
-        reply, _ = stream.connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)
-        return reply.get("hides") is True
+        asked, _ = stream.connection.request("asked", deadline=_soon(), since=since, question=question)
+        return asked.get("hides") is True
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str, *, single: bool = False) -> None:
-    """Type an answer to the question of a program, with Enter if it reads lines; a menu takes a key alone.
+    """Type an answer to the question of a program: a line with Enter; one character to a menu alone.
 
     `since`, `question`: those of the question meant, as `activity` says; the daemon refuses if it asks something else
-    by now. `single`: the answer is a key that was pressed alone, and is refused if typing is hidden. Raises NotFound,
-    Refused, Busy.
+    by now. `single`: the answer is a key that was pressed alone, and is refused if typing is hidden: it may be the
+    first of a secret. Raises NotFound, Refused, Busy.
     """
     with target.open_stream(name) as stream:
         stream.greet(until=_soon())
-        words: Words = {"since": since, "question": question, "whole": True, "single": single}
-        _entered(stream, "answer", text.encode(), words)
+        words: Words = {"since": since, "question": question}
+        asked, _ = stream.connection.request("asked", deadline=_soon(), **words)
+        if single and asked.get("hides") is True:
+            raise Refused(f"{name} does not show what is typed, so the answer must be a line; nothing was typed")
+        _once(stream, text.encode(), {**words, "enter": len(text) != 1 or asked.get("line") is True})
 
 
 def _bytes_of_keys(connection: Connection, keys: Sequence[str]) -> bytes:

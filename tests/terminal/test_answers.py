@@ -94,14 +94,13 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
     with wire.connect("job") as connection:
         connection.send(wire.greeting("request"))
         connection.expect_welcome()
-        asked = connection.request("answer", probe=True)[0]
-        assert asked["question"] == "Keep?"
+        asked = connection.request("asked")[0]
         daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
         os.kill(daemon, 19)
         home.write("next", "")
         wait_until(lambda: os.path.exists(os.path.join(home.path, "printed")))
-        words: Words = {"since": asked["since"], "question": asked["question"], "whole": True}
-        connection.send(wire.asking("answer", 9, b"y", **words))
+        words: Words = {"since": asked["since"], "question": "Keep?", "enter": True}
+        connection.send(wire.asking("send", 9, b"y", **words))
         os.kill(daemon, 18)
         with pytest.raises(Refused, match="nothing was typed"):
             connection.answer(9)
@@ -117,7 +116,7 @@ def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
         connection.expect_welcome()
         os.kill(daemon, signal.SIGSTOP)
         with pytest.raises(TimedOut):
-            connection.request("answer", b"y", time.monotonic() + 0.05, whole=True)
+            connection.request("send", b"y\n", time.monotonic() + 0.05)
         os.kill(daemon, signal.SIGCONT)
     assert sesh("--screen", "job").stdout.strip() == "may I run: make test?"
     assert got(sesh) == []
@@ -128,10 +127,11 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
     with wire.connect("job") as connection:
         connection.send(wire.greeting("request"))
         connection.expect_welcome()
-        connection.send(wire.asking("answer", 1, b"a", whole=True) + wire.asking("answer", 2, b"b", whole=True))
-        connection.answer(1)
+        words: Words = {"since": connection.request("asked")[0]["since"], "question": "next?", "enter": True}
+        connection.send(wire.asking("send", 8, b"a", **words) + wire.asking("send", 9, b"b", **words))
+        connection.answer(8)
         with pytest.raises(Refused, match="job asks nothing now"):
-            connection.answer(2)
+            connection.answer(9)
     wait_until(lambda: got(sesh) == ["a"])
 
 

@@ -38,8 +38,8 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("typed", {}, b"", {"at", "watched"}),
     ("tell", {"name": "other", "state": "waiting", "question": "why?"}, b"", {"told"}),
     ("send", {}, b"\r", {"position"}),
-    ("submit", {"key": "00aa", "force": False}, b"true", {"position"}),
-    ("submit", {"key": "00aa"}, b"true", {"position", "reason"}),
+    ("send", {"key": "00aa", "enter": True, "force": False}, b"true", {"position"}),
+    ("send", {"key": "00aa", "enter": True}, b"true", {"position", "reason"}),
     ("wait", {"prompt": True, "timeout": 20}, b"", {"met", "position"}),
     ("run", {"wait": True, "key": "00ff", "timeout": 20}, b"true", RUN),
     ("run", {"wait": True, "since": 0}, b"echo\0on", RUN | {"from"}),
@@ -52,7 +52,7 @@ ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
     ("reload", {"python": sys.executable, "path": HERE}, b"", {"name", "version"}),
 ]
 """Requests, what they say, the bytes that go with them, and what they are answered with beside `id` and `ok`."""
-OTHERS = {"answer", "feed", "kill", "events"}
+OTHERS = {"asked", "feed", "kill", "events"}
 """Those that are asked in tests of their own."""
 
 

@@ -221,7 +221,7 @@ def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
     answers: list[object] = []
 
     def ask() -> None:
-        answers.append(wire.ask("mute", "submit", b"a text", key="5ec1")[0]["reason"])
+        answers.append(wire.ask("mute", "send", b"a text", enter=True, key="5ec1")[0]["reason"])
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -244,7 +244,7 @@ def test_a_line_that_the_kernel_would_cut_is_refused_also_if_it_comes_in_pieces(
     wire.ask("lines", "send", b"short\n" + b"x" * 3000)
     with pytest.raises(Refused, match="at most 4,095 bytes; the rest was not typed"):
         wire.ask("lines", "send", b"y" * 3000, more=True)
-    wire.ask("lines", "send", b"y" * 1000 + b"\n", more=True)
+    wire.ask("lines", "send", b"y" * 1000 + b"\n")
     wait_until(lambda: "y" * 79 in sesh("--screen", "lines").stdout)
 
 

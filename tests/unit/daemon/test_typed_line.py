@@ -50,8 +50,8 @@ def test_a_line_stands_until_it_is_entered_or_discarded(typed: bytes, begun: boo
     script, person = TypedLine(), TypedLine()
     script.add(typed, pty)
     person.add(typed, pty, attended=True)
-    assert (script.unfinished(pty), script.drafted(pty)) == (begun, False)
-    assert (person.unfinished(pty), person.drafted(pty)) == (begun, drafted)
+    assert (script.length(pty) > 0, script.drafted(pty)) == (begun, False)
+    assert (person.length(pty) > 0, person.drafted(pty)) == (begun, drafted)
 
 
 def test_what_a_program_took_is_no_part_of_the_next_ones_line_and_what_the_kernel_holds_is(
@@ -61,15 +61,15 @@ def test_what_a_program_took_is_no_part_of_the_next_ones_line_and_what_the_kerne
     line = TypedLine()
     line.add(b"dd:x", pty, attended=True)
     pty.group = 2
-    assert not line.unfinished(pty)
+    assert not line.length(pty)
     assert not line.drafted(pty)
     line.add(b"\x1b", pty)
     pty.group = 1
-    assert not line.unfinished(pty)
+    assert not line.length(pty)
     pty.raw = False
     line.add(b"typed ahead", pty, attended=True)
     pty.group, pty.raw = 2, True
     assert line.drafted(pty)
     monkeypatch.setattr(typed_line, "DRAFT_LASTS", 0.0)
     assert not line.drafted(pty)
-    assert line.unfinished(pty)
+    assert line.length(pty)
