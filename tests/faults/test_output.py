@@ -95,7 +95,7 @@ def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_
 ) -> None:
     """It cost the emulator minutes."""
     monkeypatch.setattr("sesh.daemon.clients.relay.TOO_LONG", 1.0)
-    monkeypatch.setattr("sesh.daemon.screen.model.LITTLE", 4 << 10)
+    monkeypatch.setattr("sesh.daemon.screen.model.LITTLE", 1 << 10)
     program = home.write("program.py", PROGRAM.format(unit=b"a\x1b[1000000000000000000b\x1b[31m"))
     first = home.terminal("work", "--", sys.executable, program, columns=300, rows=100)
     first.wait_for("ready")
