@@ -38,7 +38,7 @@ def test_the_program_waits_for_an_emulator_that_is_far_behind_and_nothing_is_los
     open(halt, "w").close()
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: begun + LARGEST <= position() == position(), what="the program waits")
-    assert position() <= begun + LARGEST + (64 << 10)
+    assert position() <= begun + LARGEST + (128 << 10)
     os.unlink(halt)
     wait_until(lambda: os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
     daemons.wait_for("work", "\n3000", timeout=60)  # asked before the flood's last bytes it would not wait for them
