@@ -20,9 +20,9 @@ FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
 TRIM_FROM = 64 << 10
 """Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
-ATTACH_TIME, BEHIND_TIME = 0.05, 0.25
-"""Seconds that a client waits for an emulator that is behind: one that attaches, and for any further screen; then it
-gets the screen that the emulator has come to."""
+BEHIND_TIME = 0.25
+"""Seconds that a client waits for an emulator that is behind, before it gets its present screen. One that attaches
+waits for a single step."""
 TOO_LONG = 4.0
 """Seconds that clients wait for the emulator until it leaves output out."""
 
@@ -166,7 +166,7 @@ class Relay:
     def _is_ready(self, due: Due, now: float) -> bool:
         """Return whether a client gets its screen now; behind, the one that the emulator has come to after a wait."""
         if self.model.lag:
-            return now - due.since >= (ATTACH_TIME if due.attach else BEHIND_TIME)
+            return due.attach or now - due.since >= BEHIND_TIME
         return due.attach or not self.model.in_image
 
     def _send_screen(self, client: Client, due: Due) -> None:
