@@ -91,10 +91,14 @@ def _receive_spec(connection: wire.Connection) -> LaunchSpec:
 
 
 def _take_over(environment: Mapping[str, str]) -> None:
-    """Take over the creator's environment, which hooks see, but the zygote's directory of sessions."""
+    """Take over the creator's environment, which hooks see, but the zygote's directory of sessions.
+
+    Only variables that differ are set: each one copies memory that is shared with the zygote.
+    """
     wanted = {**environment, "SESH_DIR": paths.directory()}
-    os.environ.clear()
-    os.environ.update(wanted)
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    os.environ.update({name: value for name, value in wanted.items() if os.environ.get(name) != value})
 
 
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:
