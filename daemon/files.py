@@ -32,7 +32,7 @@ class SessionFiles:
         self.checkpoints = Checkpointer(
             session.facts["id"], session.log, session.model, session.timers, lambda: checkpoint_header(session)
         )
-        session.topics.added.subscribe(lambda _: self.checkpoint_soon(CHECKPOINT_AFTER))
+        session.topics.added.subscribe(lambda: self.checkpoint_soon(CHECKPOINT_AFTER))
 
     def checkpoint_soon(self, seconds: float) -> None:
         """Write a checkpoint some time from now, if one is due then; later, if that fails."""

@@ -22,8 +22,6 @@ from sesh.stored import Facts
 
 FORMAT = 4
 """The number of the record's form; a sesh refuses any other."""
-
-
 Record = dict[str, Any]
 
 

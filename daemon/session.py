@@ -70,7 +70,7 @@ class Session:
 
         emulation = Emulation(self.model, self.timers, topics.stepped)
         topics.found.subscribe(self.findings.handle)
-        topics.added.subscribe(relay.deliver, lambda _: emulation.stir(), lambda _: self.loop.soon(self.pace))
+        topics.added.subscribe(relay.deliver, emulation.stir, lambda: self.loop.soon(self.pace))
         topics.stirred.subscribe(self.activity.wake)
         topics.resized.subscribe(self._resize, lambda _: answering.resized())
         topics.stepped.subscribe(self._stepped)

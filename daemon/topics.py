@@ -32,8 +32,8 @@ class Topics:
     """The topics of one session."""
 
     def __init__(self) -> None:
-        self.added: Topic[[bytes]] = Topic()
-        """The log has more output: its last block, empty if readers have to look for themselves."""
+        self.added: Topic[[]] = Topic()
+        """The log has more output."""
         self.stirred: Topic[[]] = Topic()
         """The program has printed, or something was typed."""
         self.found: Topic[[list[Finding], int]] = Topic()

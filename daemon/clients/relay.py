@@ -51,7 +51,7 @@ class Relay:
 
     # -- output
 
-    def deliver(self, _block: bytes = b"") -> None:
+    def deliver(self) -> None:
         """Pass on what was appended to the log."""
         log = self.log
         late = False
@@ -164,10 +164,10 @@ class Relay:
             self.timers.set("screens", 0.0, self.serve)
 
     def _is_ready(self, due: Due, now: float) -> bool:
-        """Return whether a client gets its screen now; behind, the one that the emulator has come to after a wait."""
-        if self.model.lag:
-            return due.attach or now - due.since >= BEHIND_TIME
-        return due.attach or not self.model.in_image
+        """Return whether a client gets its screen now: at once if it attaches, else if it is whole, or after a wait."""
+        if due.attach:
+            return True
+        return now - due.since >= BEHIND_TIME if self.model.lag else not self.model.in_image
 
     def _send_screen(self, client: Client, due: Due) -> None:
         """Send the screen that a client needs, and feed it from there on: bytes if it has the session's size."""

@@ -94,12 +94,12 @@ class Pump:
             self.log.append(block)
         self.last_activity = STEADY.now()
         if not findings:
-            self._topics.added(block)
+            self._topics.added()
             self._topics.stirred()
         else:  # readers get a query only once it is noted which of them answers it
             self._topics.stirred()
             self._topics.found(findings, start)
-            self._topics.added(block)
+            self._topics.added()
 
     def reopen(self) -> None:
         """Read from the terminal again after that failed."""
@@ -110,7 +110,7 @@ class Pump:
         """Add output to the log that was held back, or that stands above the program's, and pass it on."""
         if data:
             self.log.append(data)
-            self._topics.added(b"")
+            self._topics.added()
 
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Type a unit of bytes; `done`: see `InputQueue.add`."""

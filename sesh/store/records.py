@@ -121,12 +121,6 @@ def link_agent(session_id: str, target: str) -> None:
             os.unlink(temporary)
 
 
-def unlink_agent(session_id: str) -> None:
-    """Removes that link, if there is one."""
-    if os.path.islink(link := agent_path(session_id)):
-        os.unlink(link)
-
-
 def checkpoint_path(session_id: str) -> str:
     """The file of a session's checkpoint."""
     return os.path.join(paths.directory(), f".checkpoint.{session_id}")
