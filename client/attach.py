@@ -77,7 +77,7 @@ class _Client:
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
         attachment = self._attachment = self._attach(connection, name, host, replace=self.options.replace)
-        attachment.overlays.greeting = self.options.first_notice
+        attachment.view.greeting = self.options.first_notice
         if quit_key.taken():
             attachment.typed_ahead(KEY)
         lines: list[str] = []
@@ -106,7 +106,7 @@ class _Client:
         if attachment.link is not None:
             attachment.link.close()
         attachment.channel.close()
-        position = None if attachment.ended else attachment.position
+        position = None if attachment.ended else attachment.view.position
         self._shown.leave(attachment.host, attachment.session_id, position)
 
     def _run_attachments(self) -> Outcome:
@@ -153,11 +153,11 @@ class _Client:
         """Go on over another connection to the same session; `redraw`: the terminal shows something else."""
         attachment = self._attachment
         attachment.channel.close()
-        attachment.position -= self.display.rewind()
-        since, session_id, row_lost = attachment.position, attachment.session_id, self.display.row_lost
+        since, session_id = attachment.view.resumes_at, attachment.session_id
+        lacks = redraw or self.display.covered or since != attachment.view.position
         attachment.connect(connection, self._greeting(connection, attachment.host, id=session_id, since=since))
-        if row_lost or redraw:  # the bytes behind that position would not bring back what the terminal lacks
-            attachment.overlays.line.ask(since)
+        if lacks:  # the bytes behind that position would not bring back what the terminal lacks
+            attachment.view.redraw()
 
     def _switch(self, outcome: Outcome) -> None:
         """Connect to the session that the daemon named; leave the present one once that has answered."""
@@ -210,8 +210,8 @@ class _Client:
         return attachment
 
     def _lost_session(self, attachment: Attachment, link: LinkWatch) -> LostSession:
-        position, host, session_id = attachment.position, attachment.host or "", attachment.session_id
-        more: Hello = {"client": self._token, "id": session_id, "since": position - self.display.unfinished()}
+        position, host, session_id = attachment.view.position, attachment.host or "", attachment.session_id
+        more: Hello = {"client": self._token, "id": session_id, "since": attachment.view.resumes_at}
         # Of several attempts that succeed at once, the last to greet the daemon would take the place of the others.
         alone = len(link.state.attempts) <= 1
         hello = _introduction(self.display.terminal, self.options, host, more) if alone else None

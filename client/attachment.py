@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable, Container
 
 from sesh import protocol, wording
-from sesh.client.channel import Channel
+from sesh.client.channel import TELL_GOT_AFTER, Channel
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, Event, KeyParser
 from sesh.client.link_watch import LinkWatch
 from sesh.client.outcome import AttachOptions, Outcome
-from sesh.client.overlays import Overlays
 from sesh.client.predict import Predictor
 from sesh.client.round_trip import RoundTrip
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
+from sesh.client.view import FRAMES, View
 from sesh.errors import Unreachable, silent_daemon
 from sesh.keynames import Key
 from sesh.loop.timers import Timers
@@ -36,9 +36,6 @@ _RESIZED_AFTER = 0.1
 _CTRL_C = Key.parse("C-c")
 _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
-_IDLE_MS = 10
-"""Quiet before the ledger follows a burst: doing so while it is shown would slow both down."""
-_OF_THE_SCREEN = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL))
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
 
@@ -57,8 +54,8 @@ class Attachment:
         self.display, self.name, self.host, self.options = display, name, host, options
         self.terminal = display.terminal
         self._switch: Outcome | None = None
-        self.position, self.session_id = 0, ""
-        """`position`: that of the first byte of the program's output that was not shown yet."""
+        self.session_id = ""
+        self.view: View
         self.closing_lines: list[str] = []
         self._lines_before = _MAX_LINES
         """Lines that may still be printed before the screen comes."""
@@ -95,18 +92,20 @@ class Attachment:
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         host, predict = self.host, self.options.predict
-        self.display.on_link = host is not None
         self.channel = Channel(connection, self.round_trip, on_link=host is not None)
         self.channel.send(hello)
         self._timers.set("welcome", HELLO_TIMEOUT if host is None else _OVER_LINK, self._unanswered)
         predictor: Predictor | None = None
-        if host is not None and predict != "never" and not self.options.read_only:
+        self._predicts = host is not None and predict != "never" and not self.options.read_only
+        if self._predicts:
             always = predict == "always"
             predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
-        self.overlays = Overlays(self.display, self.channel, self._timers, predictor, self._show)
+        position = self.view.position if self._resuming else 0
+        self.view = View(self.display, self.channel.send, self._timers, predictor)
+        self.view.position = position
         self._poller = _Poller(self.display, self.channel, self._timers, self.link)
         if self.link is not None:
-            self.link.begin(self.channel, self.overlays)
+            self.link.begin(self.channel, self.view)
 
     def _unanswered(self) -> None:
         if self._ending is None:
@@ -137,7 +136,7 @@ class Attachment:
         self._ending, self._at_once = None, False
         self.channel.closed = True
         self._handle_keys(self._keys.flush())  # the timer that would do so ends with the connection
-        self.overlays.take_back()
+        self.view.take_back()
         self.channel.connection.close()
 
     def serve_offline(self, ready: Container[int], take: Callable[[bytes], None]) -> Outcome | None:
@@ -214,7 +213,7 @@ class Attachment:
         if self._ending is None:
             self._ending = outcome
             self.channel.reading = False
-            self.overlays.take_back()
+            self.view.take_back()
         if at_once and not self._at_once:
             self._ending, self._at_once = outcome, True
 
@@ -234,7 +233,7 @@ class Attachment:
         if self._ending is not None:  # wait no longer for its output to be shown, and replace no lost link
             self._end(leaving if self._link_lost else self._ending, at_once=True)
             return
-        self.overlays.take_guesses_back()
+        self.view.take_back()
         self._timers.set("leave", self.channel.goodbye_time, self._leave)
         self.channel.send(protocol.message(protocol.DETACH, {}))
         if self.channel.closed or not self.channel.welcome:
@@ -263,10 +262,8 @@ class Attachment:
     def _handle_keys(self, events: list[Event]) -> None:
         # The terminal itself reports its focus, and where the mouse is, to a program that asked for that.
         typed = [event for event in events if event[0] == "detach" or has_keys(event[1])]
-        if typed:
-            self.overlays.end_hint()
-            if self.link is not None:
-                self.link.typed(typed)
+        if typed and self.link is not None:
+            self.link.typed(typed)
         for event in typed if self.options.read_only else events:
             if event[0] == "detach":
                 self._detach()
@@ -275,9 +272,9 @@ class Attachment:
                 self._handle_input(event[1])
             elif not self._read_only_notified:
                 self._read_only_notified = True
-                self.overlays.line.show(f"read-only: keys are not passed on; {self.options.detaches}")
+                self.view.line.show(f"read-only: keys are not passed on; {self.options.detaches}")
             else:
-                self.overlays.line.end()
+                self.view.line.end()
 
     def _handle_input(self, data: bytes) -> None:
         if self._holding:
@@ -289,14 +286,14 @@ class Attachment:
             for frame in self.input.add(data):
                 self.channel.send(frame)
             self.channel.time_input(self.input.number)
-            self.overlays.line.end()
-            self.overlays.guess(self.input.number, data)
+            self._measure()
+            self.view.typed(self.input.number, data)
 
     def _handle_signals(self) -> None:
         signals = self.terminal.take_signals()
         stopped = signal.SIGTSTP in signals and signals.isdisjoint(EXIT_SIGNALS)
         if stopped:
-            self.overlays.take_back()
+            self.view.take_back()
             self.display.suspend()
             self.terminal.suspend()
             signals = self.terminal.take_signals()
@@ -311,25 +308,23 @@ class Attachment:
                 self.link.state.changed(time.monotonic())
             self.terminal.raw()
             self._resize()
-            self.overlays.line.ask()
+            self.view.redraw()
         elif signal.SIGWINCH in signals and self.host is None:
             self._resize()
         elif signal.SIGWINCH in signals:
-            self.overlays.take_guesses_back()
+            self.view.take_back()
             self._timers.set("resize", _RESIZED_AFTER, self._resize)
 
     def _redisplay(self) -> None:
         """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
         self.display.resume()
         self._resize()
-        self.overlays.line.ask()
+        self.view.redraw()
 
     def _resize(self) -> None:
         self._timers.clear("resize")
-        self.display.resized()
-        self.overlays.take_guesses_back()
         self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
-        self.overlays.line.resized()
+        self.view.resized()
 
     # -- from the daemon
 
@@ -343,15 +338,25 @@ class Attachment:
             self._end(self.outcome("detached" if self._leaving else "lost"))
             return
         self._handle_frames(frames)
-        self.channel.tell_got()
+        if self.channel.got_much:
+            self.channel.tell_got()
+        elif self.channel.got_some:
+            self._timers.ensure("got", TELL_GOT_AFTER, self.channel.tell_got)
+
+    def _measure(self) -> None:
+        if self._predicts:
+            self.channel.measure()
 
     def _handle_frames(self, frames: list[tuple[int, bytes]]) -> None:
         """Handle frames up to that which ends the attachment; ignore those of unknown types."""
         for kind, payload in frames:
             if self._ending is not None:
                 return
-            if kind in _OF_THE_SCREEN:
-                self._handle_screen(kind, payload)
+            if kind in FRAMES:
+                self.channel.got += max(0, len(payload) - 8)
+                self.view.handle(kind, payload)
+                if kind == protocol.SCREEN:
+                    self._measure()
             elif not self.channel.welcome:
                 if self.channel.connection.accept(kind, payload):
                     self._handle_welcome()
@@ -365,30 +370,9 @@ class Attachment:
             elif kind == protocol.PONG:
                 if self.channel.answered(payload) and self.link is not None:
                     self.link.state.answered()
-                self.overlays.judge(kind, payload)
+                self.view.judge(kind, payload)
             elif kind in _JSON_FRAMES:
                 self._handle_message(kind, self.channel.connection.message(kind, payload))
-
-    def _handle_screen(self, kind: int, payload: bytes) -> None:
-        """Handle a frame that concerns the screen; it waits while a line of sesh's own lies there."""
-        if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW):
-            self.channel.got += max(0, len(payload) - 8)
-        if not self.overlays.line.takes(kind, payload):
-            self._show(kind, payload)
-
-    def _show(self, kind: int, payload: bytes) -> None:
-        if kind in (protocol.ECHOED, protocol.MODEL):
-            self.overlays.judge(kind, payload)
-            return
-        position, data = protocol.split_number(payload)
-        if kind == protocol.OUTPUT:
-            data = data[max(0, self.position - position) :]  # another link may have brought the first bytes already
-            position = max(position, self.position)
-            self.position = position + len(data)
-            self.overlays.show_output(position, data)
-        else:
-            self.position = position
-            self.overlays.show_screen(position, data)
 
     def _handle_welcome(self) -> None:
         welcome = self.channel.welcome
@@ -397,15 +381,14 @@ class Attachment:
         self.name = str(welcome.get("name") or self.name)
         if not self._resuming:
             self._on_welcome()
-            news = (self.overlays.greeting, str(welcome.get("missed") or ""))
-            self.overlays.greeting = "; ".join(filter(None, news))
+            news = [self.view.greeting, str(welcome.get("missed") or "")]
             if welcome.get("new") is True and not self.options.read_only:
-                self.overlays.begin_hint(self.name, self.options.detaches)
+                news = [self.options.detaches, self.view.greeting or f"new session {self.name}"]
+            self.view.greeting = "; ".join(filter(None, news))
         if self._resuming:
-            self.display.uncover()
             self.channel.send(b"".join(self.input.resume(int(welcome.get("last_input") or 0), time.monotonic())))
         if self.input.dropping:
-            self.overlays.line.show("more was typed than is kept: the rest was dropped")
+            self.view.line.show("more was typed than is kept: the rest was dropped")
 
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):
@@ -418,7 +401,7 @@ class Attachment:
                 self._lines_before -= 1
                 self.display.line(text)
         elif kind == protocol.TELL:
-            self.overlays.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
+            self.view.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
         elif kind == protocol.EXIT:
             self.farewell, self.ended = {"rows_below": 0, **message}, True
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
@@ -428,16 +411,16 @@ class Attachment:
             self._timers.ensure("leave", _FLUSH_TIMEOUT, self._leave)
             self._end(self.outcome("detached", reason=str(message.get("reason") or "")))
         elif kind == protocol.SWITCH and not self._leaving:
-            self.overlays.take_back()
+            self.view.take_back()
             self.farewell, host = message, message.get("host")
             self._switch = Outcome("switch", str(message.get("name") or ""), host if isinstance(host, str) else None)
 
     def switch_failed(self, reason: str) -> None:
         """Stay, and show why as soon as the session is on the screen."""
         if self.display.started:
-            self.overlays.line.show(reason)
+            self.view.line.show(reason)
         else:
-            self.overlays.greeting = reason
+            self.view.greeting = reason
             self._redisplay()
 
 
@@ -459,8 +442,6 @@ class _Poller:
         """True if the last wait was also for the daemon."""
         self._poll = select.poll().poll
         self._interest: tuple[object, ...] = ()
-        self._idle = False
-        """True if the last wait brought nothing."""
 
     def wait(self, *, read_keys: bool) -> dict[int, int]:
         """Block until there is something to do; return the descriptors that are ready, with their events."""
@@ -470,18 +451,10 @@ class _Poller:
         interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), descriptors)
         if interest != self._interest:
             self._poll, self._interest = self._watched(*interest).poll, interest
-        if display.unread:
-            ready = self._poll(0 if self._idle else _IDLE_MS)
-            self._idle = not ready
-            if not ready:
-                display.update_ledger()
-                channel.tell_got(idle=True)
-        else:
-            display.show_own()
-            left = self._timers.wait_time()
-            if self._link is not None:
-                left = self._link.wait_time(left)
-            ready = self._poll(None if left is None else left * 1000)
+        left = self._timers.wait_time()
+        if self._link is not None:
+            left = self._link.wait_time(left)
+        ready = self._poll(None if left is None else left * 1000)
         return dict(ready)
 
     def _watched(self, receive: bool, read_keys: bool, show: bool, send: bool, link: tuple[int, ...]) -> select.poll:

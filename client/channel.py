@@ -11,8 +11,8 @@ from sesh.messages import Welcome
 from sesh.wire import Connection
 
 _READ_SIZE = 32 << 10
-_TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
-"""Bytes that have come over a link, and seconds, after which the daemon is told of them; four times as many at once."""
+_TELL_GOT, _TELL_GOT_AT_ONCE, TELL_GOT_AFTER = 4 << 10, 32 << 10, 0.05
+"""Bytes that have come over a link of which the daemon learns after some seconds, and at once."""
 _LONGEST_PING = 64
 """Bytes of the payload."""
 _GOODBYE, _LONGEST_GOODBYE = 0.2, 2.0
@@ -43,7 +43,6 @@ class Channel:
         self._acknowledged = 0
         self.got = self._got_sent = 0
         """Bytes of OUTPUT and SCREEN that have come, and the number of which the daemon was told."""
-        self._got_sent_at = 0.0
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
 
@@ -92,17 +91,20 @@ class Channel:
             return None
         return self.connection.decoder.feed(data)
 
-    def tell_got(self, *, idle: bool = False) -> None:
-        """Tell the daemon how much has come over a link: much at a time, with a pause between; less if `idle`."""
-        untold, least = self.got - self._got_sent, _TELL_GOT + 1
-        if idle:
-            least = _TELL_GOT // 2 if self._got_sent else 1
-        if not self._on_link or untold < least:
-            return
-        now = time.monotonic()
-        if idle or untold >= 4 * _TELL_GOT or now >= self._got_sent_at + _TELL_GOT_AFTER:
-            self._got_sent, self._got_sent_at = self.got, now
-            self._answer(protocol.numbered(protocol.GOT, self.got, b""))
+    @property
+    def got_some(self) -> bool:
+        """True if the daemon is to learn soon how much has come over a link."""
+        return self._on_link and self.got - self._got_sent >= (_TELL_GOT if self._got_sent else 1)
+
+    @property
+    def got_much(self) -> bool:
+        """True if the daemon is to learn at once how much has come over a link."""
+        return self._on_link and self.got - self._got_sent >= _TELL_GOT_AT_ONCE
+
+    def tell_got(self) -> None:
+        """Tell the daemon how much has come."""
+        self._got_sent = self.got
+        self._answer(protocol.numbered(protocol.GOT, self.got, b""))
 
     def acknowledged(self, payload: bytes) -> int:
         """Return the number of the newest INPUT that has reached the program."""

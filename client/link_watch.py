@@ -9,7 +9,7 @@ from sesh import moments
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import Event
-from sesh.client.overlays import Overlays
+from sesh.client.view import View
 from sesh.errors import Late
 from sesh.keynames import Key
 from sesh.link_state import LinkState
@@ -34,16 +34,16 @@ class LinkWatch(Monitor):
         super().__init__(LinkState(time.monotonic()), open_link, self._question, describe)
         self._display, self._host, self._leaves = display, host, leaves
         self._channel: Channel
-        self._overlays: Overlays
+        self._view: View
         self._connections = 0
         self.replacement: Result | None = None
         """The connection that is to take the place of the link, or the error after which there is none."""
         self._tell_at, self._told = 0.0, ""
         """When to tell that the link does not answer, 0 while it does; the line that stands."""
 
-    def begin(self, channel: Channel, overlays: Overlays) -> None:
+    def begin(self, channel: Channel, view: View) -> None:
         """Watch a connection, the first or one that has taken the place of a dead one."""
-        self._channel, self._overlays, self._connections = channel, overlays, self._connections + 1
+        self._channel, self._view, self._connections = channel, view, self._connections + 1
         self.replacement, self._tell_at, self._told = None, 0.0, ""
         self.restored()
 
@@ -52,13 +52,7 @@ class LinkWatch(Monitor):
         """When to call `look_after` (monotonic); at once if signs are not watched yet."""
         if not self.watching:
             return 0.0
-        tells = self._tell_at and not self._told and self._may_tell
-        return min(self.state.due, self._tell_at) if tells else self.state.due
-
-    @property
-    def _may_tell(self) -> bool:
-        """False while the rest of a sequence or a character may still come: a line between would break it."""
-        return self.state.lost or not self._display.unfinished()
+        return min(self.state.due, self._tell_at) if self._tell_at and not self._told else self.state.due
 
     @property
     def in_use(self) -> bool:
@@ -99,7 +93,7 @@ class LinkWatch(Monitor):
             self._tell_at = 0.0
         elif not self._tell_at:
             self._tell_at = now + TELL_AFTER
-        elif now >= self._tell_at and self._may_tell:
+        elif now >= self._tell_at:
             self._tell(dropping)
         return self.state.lost or self.replacement is not None
 
@@ -107,10 +101,8 @@ class LinkWatch(Monitor):
         """Bytes came over the link."""
         self.state.heard(time.monotonic())
         if self._told:
-            self._told, row_lost = "", self._display.row_lost
-            self._display.uncover()
-            if row_lost and (session := self.session()) is not None:
-                self._overlays.line.ask(session.position)
+            self._told = ""
+            self._view.redraw()
 
     def typed(self, events: list[Event]) -> None:
         """Keys were typed."""
@@ -140,6 +132,6 @@ class LinkWatch(Monitor):
         room = self._display.terminal.grid()[0] - 2
         text = next((text for text in texts if len(text) <= room), texts[-1])
         if text != self._told or not self._display.covered:
-            self._overlays.take_back()
-            self._display.notice(text)
+            self._view.take_back()
+            self._display.cover(text)
             self._told = text

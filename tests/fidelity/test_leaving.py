@@ -1,6 +1,6 @@
 """A detach restores the terminal as it was, wherever the program's stream stood.
 
-The judges know no ledger: our emulator, the harness's, and @xterm/headless where it is there.
+The judges know nothing of what is undone: our emulator, the harness's, and @xterm/headless where it is there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.client.ledger import Ledger
+from sesh.client.undo import Undo
 from tests.fidelity.rest import held, unrest
 from tests.fidelity.test_programs import COLUMNS, ROWS, STREAMS, cuts
 from tests.fidelity.xterm import Xterm, place
@@ -43,10 +43,10 @@ def xterm() -> Iterator[Xterm | None]:
 
 def undone(pieces: list[bytes]) -> bytes:
     """A stream, and what a client writes when it is left there."""
-    ledger = Ledger()
+    follower = Undo()
     for part in pieces:
-        ledger.feed(part)
-    return b"".join(pieces) + ledger.undo(COLUMNS)
+        follower.feed(part)
+    return b"".join(pieces) + follower.undo(COLUMNS)
 
 
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)

@@ -12,7 +12,7 @@ import pytest
 
 from sesh import protocol
 from sesh.client.keys import KeyParser
-from sesh.client.ledger import Ledger
+from sesh.client.undo import Undo
 from sesh.daemon.activity import program_status
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell import history, marks
@@ -50,16 +50,16 @@ def _lines(data: bytes) -> None:
     _ = reader.current.ansi
 
 
-def _ledger(data: bytes) -> None:
-    ledger = Ledger()
-    ledger.feed(data)
-    ledger.undo(80)
+def _undo(data: bytes) -> None:
+    follower = Undo()
+    follower.feed(data)
+    follower.undo(80)
 
 
 LOOPS: dict[str, Callable[[bytes], object]] = {
     "emulator": lambda data: Emulator(80, 24).feed(data, 0.1),
     "queries": lambda data: QueryScanner().find(data),
-    "ledger": _ledger,
+    "undo": _undo,
     "marks of --run": _marked,
     "output of a command": lambda data: history.own_output(data, translated=True),
     "report": program_status.parse,

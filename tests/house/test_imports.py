@@ -17,7 +17,6 @@ HEAVY = {"typer", "rich", "fabric", "paramiko", "pyte", "mcp", "pydantic", "pack
 """Packages that a session can be attached without: they would take longer to load than all of the rest."""
 
 LATE = {
-    ("client/display.py", "sesh.client.last_row"): "pyte",
     ("client/predict.py", "sesh.client.replica"): "pyte",
     ("remote/deploy/deploy.py", "sesh.remote.deploy"): "fabric",
     ("remote/deploy/fleet.py", "rich.console"): "rich",

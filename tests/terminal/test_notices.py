@@ -77,14 +77,14 @@ def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monk
     counted(terminal, 60)
 
 
-def test_a_line_goes_early_where_more_is_printed_than_is_kept(
-    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_holds_up_no_output(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_line, "STANDS", 600.0)
     source = "stty -echo; echo begun; read go; clear; seq -f L%g 60000; sleep 900"
     assert sesh("--open", "x", "--", "sh", "-c", source).code == 0
     terminal = watched(home, "begun")
     assert sesh("--send", "x", "--enter").code == 0
+    terminal.wait_for_raw(b"L60000")
+    terminal.type("a")
     counted(terminal, 60_000)
 
 

@@ -13,7 +13,7 @@ from sesh.cli.table import SIGNALS, Table, painted
 from sesh.cli.tui.console import LEAVING, MarkedList, Stage, edited, hint
 from sesh.cli.tui.live import Key, LiveSessions, since, standing
 from sesh.cli.tui.news import News
-from sesh.client.display import BELL, notification
+from sesh.client.notification import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Lost, NotFound, Unknown, Unreachable
 from sesh.moments import age

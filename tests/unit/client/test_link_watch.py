@@ -13,8 +13,8 @@ from sesh.client import link_watch
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.link_watch import LinkWatch
-from sesh.client.overlays import Overlays
 from sesh.client.round_trip import RoundTrip
+from sesh.client.view import View
 from sesh.errors import Unreachable
 from sesh.loop.timers import Timers
 from sesh.recovery.attempts import Attempt, LostSession
@@ -35,13 +35,12 @@ class Watched:
 
     def __init__(self) -> None:
         self.display = Display(Terminal())  # type: ignore[arg-type]  # what of it is called
-        self.display.on_link = True
         self.connection = wire.Connection(*os.pipe())
         self.connection.welcome = {"id": "abc"}
         channel = Channel(self.connection, RoundTrip(), on_link=True)
         session = LostSession("work", "box", "abc", 0, time.time())
         self.watch = LinkWatch(self.display, "box", "Ctrl-\\ leaves", _unreachable, lambda: session)
-        self.watch.begin(channel, Overlays(self.display, channel, Timers(), None, lambda *_: None))
+        self.watch.begin(channel, View(self.display, channel.send, Timers(), None))
 
     def turns_until_lost(self) -> int:
         turns = 0

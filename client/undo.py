@@ -1,0 +1,259 @@
+"""Follows the terminal settings that output changes, and returns the bytes that put them to rest.
+
+Pure. One rule: whatever number was set goes to its rest. Only that is looked for, never text: one regular expression
+over each block. Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
+"""
+
+from __future__ import annotations
+
+import re
+from re import Match
+
+from sesh.vt import grammar
+from sesh.vt.render.clean_screen import CANCEL
+
+_REST_ON = frozenset((b"?7", b"?8", b"?25", b"8", b"12"))
+"""Modes that are on at rest: auto-wrap, repeating keys, the cursor, bidirectional text, no local echo."""
+_TERMINALS_DIFFER = frozenset((b"?1007", b"?1034", b"?1035", b"?1036", b"?1039", b"?2027"))
+"""Modes that some terminals have on at rest, some off: the program's choice stays."""
+_ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
+_CURSOR_SAVED = b"?1048"
+_SYNCHRONIZED, _ORIGIN = b"?2026", b"?6"
+_PALETTES = frozenset((4, 5))
+_AT_REST = {
+    8: (re.compile(rb"[^;]*;(?P<link>.+)?"), b"\x1b]8;;\x1b\\"),
+    9: (re.compile(rb"4;(?:0.*|(?P<progress>.*))"), b"\x1b]9;4;0\x1b\\"),
+    22: (re.compile(rb"(?:default)?|(?P<pointer>.+)"), b"\x1b]22;\x1b\\"),
+    7501: (
+        re.compile(rb"(?:(?!id=)[^:]*:)*state=clear(?::(?!id=)[^:]*)*|(?P<state>[^?].*)"),
+        b"\x1b]7501;state=clear\x1b\\",
+    ),
+}
+"""By OSC: the form of its body, with a group where it leaves the setting changed; the bytes that put it to rest."""
+_LAST_ROW = b"\x1b[9999;1H"
+_MARGINS = b"\x1b[?69l\x1b[r"
+_TAIL = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"
+"""Pen, charset, keypad, cursor: at rest whatever was seen."""
+
+_CHANGE = re.compile(
+    rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*[rs])|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
+    rb"|(?P<title>2[23][0-9;]*t)|(?P<shape>[0-9]* q)|(?P<tabs>[0-9;]*g))"
+    rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]))"
+    rb"|(?P<charset>[)*+\-./][ -/]*[0-~])|%(?P<coding>[@G])|(?P<escape>[Hc]))"
+)
+"""A change of a setting. What is always put to rest (margins, pen, first charset, keypad) is not among them."""
+_UNFINISHED = re.compile(
+    rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
+)
+_OPENER = 2
+_MAX_COLUMNS = 512
+"""Columns up to which tab stops are set again if the terminal's width is unknown."""
+_MAX_PUSHES = 10
+"""Pushes of titles that every terminal keeps."""
+
+
+class Undo:
+    """The changes made by the bytes fed so far."""
+
+    def __init__(self) -> None:
+        self._carry = b""
+        self._dropped = 0
+        """Bytes of the unfinished string that are not kept."""
+        self._title = b""
+        """The OSC that clears the title that was set; empty for none."""
+        self._titles: list[tuple[int, bytes]] = []
+        """The titles that were pushed (see `grammar.pop`), each with `_title` at that time."""
+        self._reset()
+
+    def _reset(self) -> None:
+        """Start from a terminal at rest, as after RIS (which leaves the titles alone)."""
+        self._rest: dict[bytes, bytes] = {}
+        """By setting, the bytes that put it to rest."""
+        self._tabs = False
+        self._pushes, self._flags_set = [0, 0], [False, False]
+        """Of kitty's keyboard flags, by screen: the number of pushes; true if flags were set without one."""
+        self._alternate = b""
+        """The mode that switched the alternate screen on."""
+
+    @property
+    def alternate(self) -> bool:
+        """True if the alternate screen is on."""
+        return self._alternate != b""
+
+    @property
+    def unfinished(self) -> int:
+        """Length of the incomplete sequence, or character, at the end of the stream."""
+        return len(self._carry) + self._dropped
+
+    def feed(self, block: bytes) -> None:
+        """Follow a block of the stream; blocks may split a sequence or a character anywhere."""
+        data = self._carry + block
+        start = _unfinished_at(data)
+        for match in _CHANGE.finditer(data, 0, start):
+            self._change(match)
+        kept = data[start:]
+        if start:
+            self._dropped = 0
+        if len(kept) > grammar.LIMIT:
+            self._dropped += len(kept) - _OPENER
+            kept = kept[:_OPENER]
+        self._carry = kept
+
+    # -- following the stream
+
+    def _change(self, match: Match[bytes]) -> None:
+        kind = match.lastgroup or ""
+        text = match[kind]
+        if kind == "modes":
+            self._set_modes(text)
+        elif kind == "flags":
+            self._set_flags(text[:1], *_numbers(text[1:-1]))
+        elif kind == "title":
+            self._push_or_pop_title(*_numbers(text[:-1]))
+        elif kind == "command":
+            number, _, body = text.partition(b";")
+            self._command(int(number), body)
+        elif kind == "resource":
+            self._set_resource(text)
+        elif kind == "shape":
+            self._note(b"q", b"\x1b[0 q", changed=text[:-2].strip(b"0") != b"")
+        elif kind == "charset":  # 96-character sets go to the same G1 to G3
+            slot = {b"-": b")", b".": b"*", b"/": b"+"}.get(text[:1], text[:1])
+            self._note(slot, b"\x1b%sB" % slot, changed=text[1:] != b"B")
+        elif kind == "coding":
+            self._note(b"%", b"\x1b%G", changed=text == b"@")
+        elif text == b"c":
+            self._reset()
+        else:
+            self._tabs = True
+
+    def _note(self, setting: bytes, rest: bytes, *, changed: bool) -> None:
+        self._rest.pop(setting, None)
+        if changed:
+            self._rest[setting] = rest
+
+    def _set_modes(self, text: bytes) -> None:
+        """Follow SM, RM, DECSET, DECRST, and XTRESTORE, which may change a mode in any way."""
+        private, final = text[:1].strip(b"0123456789;hl"), text[-1:]
+        for number in text[len(private) : -1].split(b";"):
+            mode = private + number.lstrip(b"0")
+            if final == b"s" or mode in _TERMINALS_DIFFER or mode in (private, _CURSOR_SAVED):
+                continue
+            if mode in _ALTERNATE:
+                if final != b"r":
+                    self._alternate = (self._alternate or mode) if final == b"h" else b""
+                continue
+            rest = b"h" if mode in _REST_ON else b"l"
+            self._note(mode, b"\x1b[%s%s" % (mode, rest), changed=final != rest)
+
+    def _set_resource(self, text: bytes) -> None:
+        """Follow XTMODKEYS (`>4;2m`, `>4n`), XTFMTKEYS (`f`), XTSMPOINTER (`p`) and XTSHIFTESCAPE (`s`)."""
+        number, final = text[1:-1].partition(b";")[0], b"m" if text[-1:] == b"n" else text[-1:]
+        setting, rest = {b"s": (b">s", b"\x1b[>0s"), b"p": (b">p", b"\x1b[>p")}.get(
+            final, (b">" + final + number, b"\x1b[>%s%s" % (number, final))
+        )
+        self._note(setting, rest, changed=not rest.endswith(text))
+
+    def _set_flags(self, kind: bytes, first: int = 0, mode: int = 1) -> None:
+        """Follow kitty's keyboard flags: pushed (`>`), popped (`<`), set (`=`)."""
+        screen = int(self.alternate)
+        if kind == b">":
+            self._pushes[screen] += 1
+        elif kind == b"<":
+            self._pushes[screen] = max(0, self._pushes[screen] - (first or 1))
+        elif not self._pushes[screen]:
+            self._flags_set[screen] = first != 0 or (mode != 1 and self._flags_set[screen])
+
+    def _command(self, number: int, body: bytes) -> None:
+        """Follow an OSC."""
+        if number <= 2:
+            both = number < 2 or self._title == b"\x1b]0;\x1b\\"
+            self._title = (b"\x1b]0;\x1b\\" if both else b"\x1b]2;\x1b\\") if body else b""
+        elif number % 100 in _PALETTES:
+            self._set_palette(number % 100, body, reset=number > 100)
+        elif 10 <= number < 20:
+            for colour, value in enumerate(body.split(b";"), number):
+                if value not in (b"?", b"") and colour < 20:
+                    self._rest[b"]%d" % colour] = b"\x1b]%d\x1b\\" % (colour + 100)
+        elif 110 <= number < 120:
+            self._rest.pop(b"]%d" % (number - 100), None)
+        elif (at_rest := _AT_REST.get(number)) is not None and (match := at_rest[0].fullmatch(body)):
+            self._note(b"]%d" % number, at_rest[1], changed=match.lastgroup is not None)
+
+    def _set_palette(self, number: int, body: bytes, *, reset: bool) -> None:
+        """Follow the numbered colours of OSC 4 and 5, and of 104 and 105, which reset those named, or all."""
+        prefix, fields = b"]%d;" % number, body.split(b";")
+        if reset:
+            named = {prefix + index for index in fields}
+            self._rest = {
+                setting: rest
+                for setting, rest in self._rest.items()
+                if not setting.startswith(prefix) or (body and setting not in named)
+            }
+            return
+        for index, value in zip(fields[::2], fields[1::2], strict=False):
+            if value != b"?" and index.isdigit() and len(index) < 4:
+                self._rest[prefix + index] = b"\x1b]%d;%s\x1b\\" % (number + 100, index)
+
+    def _push_or_pop_title(self, operation: int, which: int = 0, *_: int) -> None:
+        """Follow XTWINOPS 22 and 23 (CSI `operation` ; `which` t)."""
+        if operation == 22 and which <= 2:
+            self._titles.append((which, self._title))
+            del self._titles[:-_MAX_PUSHES]
+        elif operation == 23 and which <= 2:
+            for part in (grammar.ICON, grammar.WINDOW) if which == grammar.BOTH else (which,):
+                saved = grammar.pop(self._titles, part)
+                self._title = self._title if saved is None else saved
+
+    # -- undoing the changes
+
+    def undo(self, columns: int = 0) -> bytes:
+        """Return the bytes that put all settings to rest, wherever in a sequence the stream broke off.
+
+        `columns`: the terminal's width, 0 for unknown. The cursor stays, but goes to the last row where its place
+        cannot be kept: origin mode, an alternate screen without a saved cursor.
+        """
+        rest = dict(self._rest)
+        screen = int(self.alternate)
+        out = [CANCEL, rest.pop(_SYNCHRONIZED, b""), rest.pop(b"]8", b""), self._undo_flags(screen)]
+        if self.alternate:
+            out.append(b"\x1b[%sl" % self._alternate)
+            out.append(b"" if self._alternate == b"?1049" else _LAST_ROW)
+            out.append(self._undo_flags(0))
+        elif flags := self._undo_flags(1):  # left behind on the alternate screen
+            out += [b"\x1b[?1049h", flags, b"\x1b[?1049l"]
+        stops = range(9, (columns or _MAX_COLUMNS) + 1, 8) if self._tabs else ()
+        tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)
+        out.append(b"\x1b7" + _MARGINS + tabs + b"\x1b8")
+        if origin := rest.pop(_ORIGIN, b""):
+            out += [origin, _LAST_ROW]
+        out += [_TAIL, *rest.values(), *(b"\x1b[23;%dt" % which for which, _ in reversed(self._titles))]
+        return b"".join(out) + (self._titles[0][1] if self._titles else self._title)
+
+    def _undo_flags(self, screen: int) -> bytes:
+        """Return the bytes that undo the changes of kitty's keyboard flags while a screen shows."""
+        pops = b"\x1b[<%du" % self._pushes[screen] if self._pushes[screen] else b""
+        return pops + (b"\x1b[=0;1u" if self._flags_set[screen] else b"")
+
+
+def unfinished_character(data: bytes | bytearray) -> int:
+    """Return the length of the UTF-8 character that the end of `data` begins and does not finish; 0 without one."""
+    for length, byte in enumerate(reversed(data[-4:]), 1):
+        if byte & 0xC0 != 0x80:
+            return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
+    return 0
+
+
+def _numbers(parameters: bytes) -> list[int]:
+    """Return the parameters of a control sequence; 0 for one that is empty or absurdly long."""
+    return [int(part) if part.isdigit() and len(part) < 6 else 0 for part in parameters.split(b";")]
+
+
+def _unfinished_at(data: bytes) -> int:
+    """Return the index of the incomplete sequence or character at the end of the data; its length without one."""
+    last = data.rfind(b"\x1b")
+    before = data.rfind(b"\x1b", 0, last) if last == len(data) - 1 else -1  # maybe half of the ST of a string
+    for start in (before, last):
+        if start >= 0 and _UNFINISHED.match(data, start):
+            return start
+    return len(data) - unfinished_character(data)

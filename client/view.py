@@ -1,0 +1,98 @@
+"""The session's screen on the terminal: output, guesses at the effect of keys, and a line of sesh's own over both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from sesh import protocol
+from sesh.client.display import Display
+from sesh.client.notification import BELL, LONGEST, notification
+from sesh.client.own_line import OwnLine
+from sesh.client.predict import Predictor
+from sesh.loop.timers import Timers
+
+FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL))
+"""The kinds of frame that a view shows."""
+
+
+class View:
+    """The frames of the screen go in, bytes for the display come out. `send` sends to the daemon."""
+
+    def __init__(
+        self, display: Display, send: Callable[[bytes], None], timers: Timers, predictor: Predictor | None
+    ) -> None:
+        self._display, self._predictor = display, predictor
+        self.line = OwnLine(display, send, timers, self._show)
+        self.position = 0
+        """Position of the first byte of the program's output that was not shown yet."""
+        self.greeting = ""
+        """A line for the next screen."""
+
+    @property
+    def resumes_at(self) -> int:
+        """The position from which another connection has to repeat: that of an unfinished sequence or character."""
+        return self.position - self._display.unfinished
+
+    # -- from the daemon
+
+    def handle(self, kind: int, payload: bytes) -> None:
+        """Show a frame, unless it waits for the end of a line of sesh's own."""
+        if kind in (protocol.ECHOED, protocol.MODEL):
+            self.judge(kind, payload)
+        elif not self.line.takes(kind, payload):
+            self._show(kind, payload)
+
+    def _show(self, kind: int, payload: bytes) -> None:
+        position, data = protocol.split_number(payload)
+        if kind != protocol.OUTPUT:
+            self.position = position
+            self._display.show(data, self._withdrawn())
+            if self.greeting:
+                self.line.show(self.greeting)
+                self.greeting = ""
+            return
+        data = data[max(0, self.position - position) :]  # another link may have brought the first bytes already
+        position = max(position, self.position)
+        self.position = position + len(data)
+        before, after = self._predictor.output(position, data) if self._predictor is not None else (b"", b"")
+        self._display.show(data, before, after)
+
+    def judge(self, kind: int, payload: bytes) -> None:
+        """Have the predictor handle ECHOED, MODEL or PONG, which comes behind all output so far."""
+        if self._predictor is not None:
+            self._display.draw(self._predictor.handle(kind, payload))
+
+    def tell(self, news: str, *, shown: bool) -> None:
+        """Have the terminal tell the person of a session; where it only rings, a line says of which, if not of the one
+        that it shows."""
+        sequence = notification(news, os.environ)
+        self._display.tell(sequence)
+        if sequence == BELL and not shown:
+            self.line.show(news[:LONGEST])
+
+    # -- from the terminal
+
+    def typed(self, number: int, data: bytes) -> None:
+        """Show the effect of input that was sent under this number, as far as it is known."""
+        self.line.end()
+        if self._predictor is not None:
+            self._display.draw(self._predictor.typed(number, data))
+
+    def redraw(self) -> None:
+        """Have the screen drawn again from what the terminal lacks on: it shows something else now."""
+        self.take_back()
+        self.line.ask(self.resumes_at)
+
+    def resized(self) -> None:
+        """Take guesses and line back: the terminal has another size."""
+        self._display.draw(self._withdrawn())
+        self.line.resized()
+
+    def take_back(self) -> None:
+        """Remove guesses and line: something else than output will change the screen, or nothing will."""
+        self._display.draw(self._withdrawn())
+        self.line.end()
+
+    def _withdrawn(self) -> bytes:
+        return self._predictor.withdraw() if self._predictor is not None else b""

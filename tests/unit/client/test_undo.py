@@ -1,0 +1,123 @@
+"""Whatever a stream set in a terminal goes to its rest. Whether a terminal is at rest then, `tests/fidelity` judges."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.client.undo import Undo
+
+BARE = Undo().undo()
+"""What is put to rest whatever was seen."""
+TABS = b"\x1b[3g" + b"".join(b"\x1b[%dG\x1bH" % stop for stop in range(9, 513, 8))
+
+
+def undo(*blocks: bytes) -> bytes:
+    follower = Undo()
+    for block in blocks:
+        follower.feed(block)
+    return follower.undo()
+
+
+CHANGES = [
+    (b"\x1b[?2004h", b"\x1b[?2004l"),
+    (b"\x1b[?7l", b"\x1b[?7h"),
+    (b"\x1b[?1000;1006h", b"\x1b[?1000l\x1b[?1006l"),
+    (b"\x1b[?7727h", b"\x1b[?7727l"),
+    (b"\x1b[12l", b"\x1b[12h"),
+    (b"\x1b[8l", b"\x1b[8h"),
+    (b"\x1b[5 q", b"\x1b[0 q"),
+    (b"\x1b-A", b"\x1b)B"),
+    (b"\x1b%@", b"\x1b%G"),
+    (b"\x1b[>4;2m", b"\x1b[>4m"),
+    (b"\x1b[>4n", b"\x1b[>4m"),
+    (b"\x1b[>1s", b"\x1b[>0s"),
+    (b"\x1b[>2p", b"\x1b[>p"),
+    (b"\x1b]22;text\x07", b"\x1b]22;\x1b\\"),
+    (b"\x1b]9;4;1;50\x07", b"\x1b]9;4;0\x1b\\"),
+    (b"\x1b]10;red;blue\x07", b"\x1b]110\x1b\\\x1b]111\x1b\\"),
+    (b"\x1b]4;1;red;2;?;3;blue\x07", b"\x1b]104;1\x1b\\\x1b]104;3\x1b\\"),
+    (b"\x1b]2;vim\x07", b"\x1b]2;\x1b\\"),
+    (b"\x1b]0;vim\x07", b"\x1b]0;\x1b\\"),
+    (b"\x1b[22;0;0t\x1b]2;vim\x07", b"\x1b[23;0t"),
+    (b"\x1b]2;shell\x07\x1b[22t\x1b]2;vim\x07", b"\x1b[23;0t\x1b]2;\x1b\\"),
+    (b"\x1b]2;vim\x07\x1bc", b"\x1b]2;\x1b\\"),
+    (b"\x1b]7501;state=working\x07", b"\x1b]7501;state=clear\x1b\\"),
+    (b"\x1b]7501;app=a:state=done:id=a/b\x1b\\\x1b]7501;?\x07", b"\x1b]7501;state=clear\x1b\\"),
+]
+"""A change, and the bytes that end its undo."""
+NOTHING = [
+    b"plain text\r\n",
+    b"\x1b[?2004h\x1b[?2004l",
+    b"\x1b[?1000l\x1b[?7h\x1b[4l\x1b[12h",
+    b"\x1b[?1049h\x1b[?1049l",
+    b"\x1b[31mred\x1b[2;5r\x1b(0\x0e\x1b=",
+    b"\x1b[>1u\x1b[<u",
+    b"\x1b[>1u\x1b[=7;1u\x1b[<u",
+    b"\x1b[>c\x1b[c\x1b[6n\x1b[?2026$p\x1b[?u\x1b[>q\x1b[18t\x1b]10;?\x07\x1b]4;1;?\x07",
+    b"\x1b]8;;x\x07l\x1b]8;;\x07",
+    b"\x1b]11;red\x07\x1b]111\x07",
+    b"\x1b]4;1;red;2;blue\x07\x1b]104\x07",
+    b"\x1b]9;4;1;3\x07\x1b]9;4;0\x07\x1b]9;a notification\x07",
+    b"\x1b]7501;state=working\x07\x1b]7501;app=a:state=clear\x07\x1b]7501;?\x1b\\",
+    b"\x1b[22t\x1b]2;vim\x07\x1b[23t",
+    b"\x1b[?1h\x1b[4h\x1b[?1049h\x1b[>1u\x1bc",
+    b"\x1b[?1007h\x1b[?1034h\x1b[?2027h",
+    b"\x1bPq#0;2;0;0;0~~\x1b\\\x1b_Gf=24;AAAA\x1b\\",
+]
+
+
+@pytest.mark.parametrize("stream", NOTHING)
+def test_a_setting_that_the_program_put_to_rest_itself_is_left_alone(stream: bytes) -> None:
+    assert undo(stream) == BARE
+
+
+@pytest.mark.parametrize(("change", "back"), CHANGES)
+def test_a_setting_goes_to_its_rest(change: bytes, back: bytes) -> None:
+    assert undo(change) == BARE + back
+
+
+def test_a_screen_and_its_flags_are_left_in_their_order() -> None:
+    undone = undo(b"\x1b[>1u\x1b[?1049h\x1b[>3u\x1b[=7u")
+    assert b"\x1b[<1u\x1b[?1049l\x1b[<1u" in undone
+    assert b"\x1b[?1049h\x1b[=0;1u\x1b[?1049l" in undo(b"\x1b[?1049h\x1b[=7u\x1b[?1049l")
+
+
+@pytest.mark.parametrize("begun", [b"\x1b]0;a title", b"\x1b]0;a title\x1b", b"\x1b[3", b"\x1b", "\u00e9".encode()[:1]])
+def test_what_the_end_leaves_unfinished_is_counted(begun: bytes) -> None:
+    follower = Undo()
+    follower.feed(b"text " + begun)
+    assert follower.unfinished == len(begun)
+
+
+def test_an_endless_string_costs_bounded_memory() -> None:
+    follower = Undo()
+    follower.feed(b"\x1b]52;c;")
+    for _ in range(64):
+        follower.feed(b"A" * 65536)
+        assert len(follower._carry) <= 2 * 65536
+    assert follower.unfinished == 7 + 64 * 65536
+    follower.feed(b"\x07\x1b[?2004h")
+    assert follower.undo() == BARE + b"\x1b[?2004l"
+
+
+STREAM = st.lists(
+    st.sampled_from([change for change, _ in CHANGES] + NOTHING) | st.binary(max_size=5), max_size=12
+).map(b"".join)
+
+
+@given(STREAM, st.lists(st.integers(0, 400), max_size=20))
+def test_any_cutting_gives_the_same(data: bytes, places: list[int]) -> None:
+    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    assert undo(*(data[a:b] for a, b in itertools.pairwise(edges))) == undo(data)
+
+
+@given(STREAM)
+def test_after_the_undo_nothing_is_left(data: bytes) -> None:
+    follower = Undo()
+    follower.feed(data)
+    follower.feed(follower.undo().replace(TABS, b""))
+    assert follower.undo().replace(TABS, b"") == BARE
