@@ -6,11 +6,11 @@ from sesh.queries import GIVEN_UP, QueryScanner
 
 _ANSWERED = frozenset(("query", "talk", "status query"))
 """The kinds of finding that a terminal may answer."""
-_ST, _ENQUIRY = b"\x1b\\", b"\x05"
+_ST, _CANCEL, _ENQUIRY = b"\x1b\\", b"\x18", b"\x05"
 
 
 class QueryRemover:
-    """Puts a string terminator in place of each, so that what is around it does not become another one.
+    """Puts CAN in place of each: what stands before it neither joins what follows nor becomes a whole string.
 
     A sequence that has not ended is held back, and is lost if it never does.
     """
@@ -29,7 +29,7 @@ class QueryRemover:
             if end == start or kind not in _ANSWERED:  # several colours have one end
                 continue
             last = end - len(_ST) if data.endswith(_ST, start, end) else end
-            parts += [data[start : data.rfind(_ST[:1], start, last)], _ST]
+            parts += [data[start : data.rfind(_ST[:1], start, last)], _CANCEL]
             start = end
         carry = self._scanner.carry
         held = len(carry) - (2 + len(GIVEN_UP) if carry[2:3] == GIVEN_UP else 0)  # a string that is too long passes

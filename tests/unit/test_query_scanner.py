@@ -234,12 +234,13 @@ def test_a_query_is_taken_out_of_what_is_shown_at_any_border_of_blocks(query: by
     for cut in range(len(data)):
         remover = QueryRemover()
         shown = remover.take(data[:cut]) + remover.take(data[cut:])
-        assert shown == b"\x1b[1mbefore\x1b\\\x1b]0;title\x07after\r\n", cut
+        assert shown == b"\x1b[1mbefore\x18\x1b]0;title\x07after\r\n", cut
 
 
 @settings(max_examples=150)
 @example([b"\x1b[", b"\x1b[6n", b"6n"], [])
 @example([b"\x1b[6", b"\x05", b"n"], [])
+@example([b"\x1bP@", b"\x1b[c"], [])
 @given(st.lists(PIECES, max_size=12), st.lists(st.integers(0, 200), max_size=12))
 def test_what_is_shown_holds_no_query(pieces: list[bytes], cuts: list[int]) -> None:
     data = b"".join(pieces)
