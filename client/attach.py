@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from sesh import names, protocol, renewed, wire
+from sesh import names, wire
+from sesh.client import hello
 from sesh.client.attachment import Attachment
 from sesh.client.display import Display
-from sesh.client.link_watch import LinkWatch
-from sesh.client.outcome import AttachOptions, Outcome
-from sesh.client.reconnect import Reconnect, Reconnector
+from sesh.client.loop import Loop
+from sesh.client.outcome import AttachOptions, Ending, Outcome
+from sesh.client.reconnect import Reconnect
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
+from sesh.link.health import Health
 from sesh.messages import Hello, Introduction, Message
 from sesh.quitkey import KEY, quit_key
-from sesh.recovery.attempts import LostSession
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 
 Connect = Callable[[str, str | None], wire.Connection]
-_ORDERLY = 0.05
-"""Seconds for the command of a link that has ended to say that the daemon's end ended it; no key is read meanwhile."""
 
 
 def attach(
@@ -40,26 +33,26 @@ def attach(
     """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
 
     Nothing must have been sent on `connection`, save the HELLO in its `greeted` (see `introduction`); it is closed at
-    the end. `connect` makes a connection to another session by name and host, for a switch. `reconnect` makes one
-    attempt to replace a lost link (`client.reconnect`), and raises Ended if the session has ended meanwhile. The
-    closing line is printed here. A signal that ends this process becomes SystemExit with 128 plus its number, after
-    the terminal was restored.
+    the end. `connect` makes a connection to another session by name and host, for a switch. `reconnect` makes what
+    watches and replaces a link. The closing line is printed here. A signal that ends this process becomes SystemExit
+    with 128 plus its number, after the terminal was restored.
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
         outcome = _Client(Display(terminal), options, connect, reconnect).run(connection, name, host)
-    if outcome.kind == "signal":
+    if outcome.kind is Ending.SIGNAL:
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
 
 
 def introduction(host: str, options: AttachOptions) -> Introduction:
-    """The HELLO of this terminal's client, for a request to `host` that it goes along with."""
+    """Return the HELLO of this terminal's client, for a request to `host` that it goes along with."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
-    return _introduction(terminal, options, host, {"client": _token(), "replace": options.replace, "seen": seen})
+    wishes: Hello = {"client": hello.token(), "replace": options.replace, "seen": seen}
+    return hello.introduction(terminal, options, host, wishes)
 
 
 class _Client:
@@ -67,111 +60,83 @@ class _Client:
 
     def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: Reconnect | None) -> None:
         self.display, self.options, self._connect, self._reconnect = display, options, connect, reconnect
-        self._attachment: Attachment
-        self._previous: Attachment | None = None
+        self._loop: Loop
+        self._previous: Loop | None = None
         """The attachment to leave once the next session has answered, while a switch is under way."""
-        self._token = ""
-        """Random name of this client, the same over all connections to one session."""
         self._shown = Shown(display.terminal.path())
 
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
-        attachment = self._attachment = self._attach(connection, name, host, replace=self.options.replace)
-        attachment.view.greeting = self.options.first_notice
+        self._loop = self._attach(connection, name, host, replace=self.options.replace)
+        self._loop.attachment.view.greeting = self.options.first_notice
         if quit_key.taken():
-            attachment.typed_ahead(KEY)
+            self._loop.typed_ahead(KEY)
         lines: list[str] = []
         farewell: Message = {}
         try:
             outcome = self._run_attachments()
-            attachment = self._attachment
-            if self._previous is not None:  # the next session had not answered yet
-                outcome.name, outcome.host = self._previous.name, self._previous.host
-            elif outcome.kind == "detached" and not outcome.reason and not attachment.session_id:
-                outcome.early = True
-            elif attachment.link is not None:
-                outcome.round_trip, outcome.heard_at = attachment.round_trip.smoothed, attachment.link.heard_at
-            if self._previous is None:
-                outcome.undelivered = undelivered(attachment, outcome)
+            self._complete(outcome)
+            attachment = self._loop.attachment
             lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, farewell)
-            for remaining in (self._previous, self._attachment):
-                if remaining is not None:
-                    self._close(remaining)
+            for loop in (self._previous, self._loop):
+                if loop is not None:
+                    self._close(loop.attachment)
         return outcome
+
+    def _complete(self, outcome: Outcome) -> None:
+        """Add to the final outcome what is known of its link."""
+        attachment, link = self._loop.attachment, self._loop.attachment.link
+        if self._previous is not None:  # the next session had not answered yet
+            outcome.name, outcome.host = self._previous.attachment.name, self._previous.attachment.host
+        elif outcome.kind is Ending.DETACHED and not outcome.reason and not attachment.session_id:
+            outcome.early = True
+        elif link is not None:
+            outcome.round_trip, outcome.heard_at = attachment.channel.round_trip.smoothed, link.heard_at
+            outcome.undelivered = link.health is not Health.UP and not attachment.channel.input.arrived
 
     def _close(self, attachment: Attachment) -> None:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
         if attachment.link is not None:
             attachment.link.close()
-        attachment.channel.close()
-        position = None if attachment.ended else attachment.view.position
-        self._shown.leave(attachment.host, attachment.session_id, position)
+        attachment.channel.close(detach=True)
+        ended = attachment.outcome is not None and attachment.outcome.kind is Ending.ENDED
+        self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
 
     def _run_attachments(self) -> Outcome:
         while True:
+            attachment = self._loop.attachment
             try:
-                outcome = self._attachment.run()
+                outcome = self._loop.run()
             except SeshError as error:
                 if self._previous is None:
                     raise
-                self._attachment.channel.close()
-                self._attachment, self._previous = self._previous, None
-                self._attachment.switch_failed(str(error))
+                attachment.channel.close(detach=True)
+                self._loop, self._previous = self._previous, None
+                self._loop.attachment.stay(str(error))
                 continue
-            link, lost = self._attachment.link, outcome.kind == "lost" and self._previous is None
-            if lost and link is not None:
-                final = self._replace_link(outcome, link)
-                if final is not None:
-                    return final
-            elif lost and outcome.reason == "reloaded":
-                self._attachment.go_offline()
-                self._resume(self._connect_to(self._attachment.name, None))
-            elif outcome.kind == "switch":
+            if outcome.kind is Ending.SWITCH:
                 self._switch(outcome)
+            elif outcome.kind is Ending.LOST and outcome.reason == "reloaded" and self._previous is None:
+                attachment.connect(self._connect_to(attachment.name, None))
             else:
                 return outcome
 
-    def _replace_link(self, outcome: Outcome, link: LinkWatch) -> Outcome | None:
-        """Replace a lost link; return the final outcome if that fails."""
-        attachment = self._attachment
-        if attachment.host is None or not attachment.session_id:
-            return outcome
-        died = outcome.reason != "reloaded" and link.replacement is None and link.stood
-        if died and not attachment.channel.connection.broken(_ORDERLY):
-            return attachment.outcome("lost", reason="died")
-        reconnector = Reconnector(attachment, link)
-        result = reconnector.run()
-        if isinstance(result, Outcome):
-            attachment.channel.close()
-            return result
-        self._resume(result, redraw=reconnector.logged_in)
-        return None
-
-    def _resume(self, connection: wire.Connection, *, redraw: bool = False) -> None:
-        """Go on over another connection to the same session; `redraw`: the terminal shows something else."""
-        attachment = self._attachment
-        attachment.channel.close()
-        since, session_id = attachment.view.resumes_at, attachment.session_id
-        lacks = redraw or self.display.covered or since != attachment.view.position
-        attachment.connect(connection, self._greeting(connection, attachment.host, id=session_id, since=since))
-        if lacks:  # the bytes behind that position would not bring back what the terminal lacks
-            attachment.view.redraw()
-
     def _switch(self, outcome: Outcome) -> None:
         """Connect to the session that the daemon named; leave the present one once that has answered."""
-        old = self._attachment
-        target = _checked_target(old, outcome.name, outcome.host)
+        old = self._loop
+        target = _checked_target(old.attachment, outcome.name, outcome.host)
         if target is None:
+            old.attachment.stay()
             return
         try:
             connection = self._connect_to(*target)
         except SeshError as error:
-            old.switch_failed(str(error))
+            old.attachment.stay(str(error))
             return
         self._previous = old
-        self._attachment = self._attach(connection, *target)
+        self._loop = self._attach(connection, *target)
 
     def _connect_to(self, name: str, host: str | None) -> wire.Connection:
         """Connect to the next session; on a host with the terminal as it was, since ssh may ask something."""
@@ -188,90 +153,23 @@ class _Client:
         """Leave the session before the one that has answered; set off output that is new to the terminal by a rule."""
         old, self._previous = self._previous, None
         if old is not None:
-            self.display.suspend(old.farewell)
-            self._close(old)
-        since = self._shown.since(self._attachment.host, self._attachment.session_id)
+            self.display.suspend(old.attachment.farewell)
+            self._close(old.attachment)
+        attachment = self._loop.attachment
+        since = self._shown.since(attachment.host, attachment.session_id)
         if since and self.options.replay:
-            self.display.rule(f"── {self._attachment.label}, since {since} ──")
+            self.display.rule(f"── {attachment.label}, since {since} ──")
 
-    def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
+    def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Loop:
         said = connection.peer.greeted
-        self._token = said["client"] if said else _token()
-        more: Hello = {} if said else {"replace": replace, "seen": self._shown.positions(host)}
-        greeting = self._greeting(connection, host, **more)
-        attachment = Attachment(self.display, name, host, self.options, self._welcomed)
-        if host is not None and (reconnect := self._reconnect) is not None:
-
-            def describe() -> LostSession:
-                return self._lost_session(attachment, link)
-
-            link = attachment.link = LinkWatch(self.display, host, self.options.leaves, reconnect, describe)
-        attachment.connect(connection, greeting)
-        return attachment
-
-    def _lost_session(self, attachment: Attachment, link: LinkWatch) -> LostSession:
-        position, host, session_id = attachment.view.position, attachment.host or "", attachment.session_id
-        more: Hello = {"client": self._token, "id": session_id, "since": attachment.view.resumes_at}
-        # Of several attempts that succeed at once, the last to greet the daemon would take the place of the others.
-        alone = len(link.state.attempts) <= 1
-        hello = _introduction(self.display.terminal, self.options, host, more) if alone else None
-        return LostSession(attachment.name, host, session_id, position, link.state.heard_at, hello, attached=True)
-
-    def _greeting(self, connection: wire.Connection, host: str | None, **more: Unpack[Hello]) -> bytes:
-        """Return HELLO; for a daemon that was told that, RESIZE if the size has changed since, else nothing."""
-        said, size = connection.peer.greeted, self.display.terminal.size()
-        if said is not None:
-            same = (said["columns"], said["rows"]) == size[:2]
-            return b"" if same else protocol.frame(protocol.RESIZE, protocol.size_payload(*size))
-        hello = _introduction(self.display.terminal, self.options, host, {"client": self._token, **more})
-        if connection.agent:
-            hello["auth_sock"] = connection.agent
-        hello["renewed"] = renewed.of(connection.environment, self.options.renew)
-        return protocol.message(protocol.HELLO, hello)
-
-
-def undelivered(attachment: Attachment, outcome: Outcome) -> str:
-    """What becomes of keys that wait for a link when the session is left, in words; empty if there are none.
-
-    A signal waits for no acknowledgement: what was sent before it arrives if the link answers.
-    """
-    link = attachment.link
-    if link is None or attachment.farewell or (outcome.kind == "signal" and not link.state.doubted):
-        return ""
-    fate = attachment.input.fate
-    return f"what was typed since {link.since} {fate}" if fate else ""
-
-
-def _token() -> str:
-    return os.urandom(8).hex()
-
-
-def _introduction(terminal: RawTerminal, options: AttachOptions, host: str | None, more: Hello) -> Introduction:
-    columns, rows, width, height = terminal.size()
-    hello: Hello = {
-        "columns": columns,
-        "rows": rows,
-        "width": width,
-        "height": height,
-        "term": os.environ.get("TERM", ""),
-        "colorterm": os.environ.get("COLORTERM", ""),
-        "tty": terminal.path(),
-        "machine": os.uname().nodename,
-        "lang": os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG", ""),
-        "read_only": options.read_only,
-        "replace": False,
-        "replay": options.replay,
-        "lines": options.lines,
-        "remote": host is not None,
-        "tells": True,
-        "got": host is not None,
-        **more,
-    }
-    return wire.introduction("attach", **hello)
+        client = said["client"] if said else hello.token()
+        attachment = Attachment(self.display, name, host, self.options, client, self._welcomed, self._reconnect)
+        attachment.connect(connection, {"replace": replace, "seen": self._shown.positions(host)})
+        return Loop(attachment, self.display.terminal)
 
 
 def _checked_target(attachment: Attachment, name: str, host: str | None) -> tuple[str, str | None] | None:
-    """The name and host of a SWITCH, None to ignore it: a remote daemon may only name sessions of its own host."""
+    """Return name and host of a SWITCH, None to ignore it: a remote daemon may only name sessions of its own host."""
     if attachment.host is not None:
         if host not in (None, attachment.host):
             return None

@@ -1,29 +1,32 @@
-"""One attachment to one session: the loop that carries bytes between the terminal and the daemon."""
+"""One attachment to one session: what the terminal and the daemon bring is acted on here (see `client.loop`).
+
+greeting ──WELCOME──▶ attached ──DETACH sent──▶ leaving ──answer──▶ ending ──all shown──▶ `run` returns
+    ▲                    │ link lost
+    └──── next link ── offline ──refused──▶ login (nothing is tried before Enter)
+"""
 
 from __future__ import annotations
 
 import contextlib
-import select
 import signal
-import time
 from collections.abc import Callable, Container
+from enum import Enum
 
 from sesh import protocol, wording
 from sesh.client.channel import TELL_GOT_AFTER, Channel
-from sesh.client.display import MAX_PENDING, Display
-from sesh.client.keys import FLUSH_DELAY, Event, KeyParser
-from sesh.client.link_watch import LinkWatch
-from sesh.client.outcome import AttachOptions, Outcome
+from sesh.client.display import Display
+from sesh.client.hello import greeting, introduction
+from sesh.client.keys import Event
+from sesh.client.outcome import AttachOptions, Ending, Outcome
 from sesh.client.predict import Predictor
-from sesh.client.round_trip import RoundTrip
-from sesh.client.terminal import EXIT_SIGNALS
-from sesh.client.unacknowledged_input import UnacknowledgedInput
+from sesh.client.reconnect import ENTER, AttachedLink, Reconnect
 from sesh.client.view import FRAMES, View
-from sesh.errors import Unreachable, silent_daemon
+from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keynames import Key
+from sesh.link.health import Health
+from sesh.link.race import LostSession, Result
 from sesh.loop.timers import Timers
-from sesh.messages import Message
-from sesh.paths import lacks_descriptors
+from sesh.messages import Hello, Message
 from sesh.typed import has_keys, pressed
 from sesh.wire import Connection
 
@@ -31,450 +34,415 @@ HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0
 """Seconds for the daemon to answer HELLO, here and over a link."""
 _FLUSH_TIMEOUT = 0.2
 """Seconds for the terminal to take pending output."""
-_RESIZED_AFTER = 0.1
-"""Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = Key.parse("C-c")
 _MAX_LINES = 20
 """Lines of the daemon's own, before the session shows and after it."""
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
 
-class Attachment:
-    """One client attached to one session, over one connection after the other if links are lost.
+class Phase(Enum):
+    """Where an attachment stands."""
 
-    `run` returns when the attachment has ended, or with kind "switch" when the daemon sends the client to the session
-    that the outcome names; if that fails `run` may be called again. The terminal stays raw. `on_welcome` is called at
-    the daemon's first WELCOME, before anything is shown.
+    GREETING = "HELLO is sent"
+    ATTACHED = "the session shows"
+    OFFLINE = "the link is lost; what is typed is kept"
+    LOGIN = "the host asks a person to log in"
+    LEAVING = "the daemon was asked to let the client go"
+    ENDING = "the outcome stands; output that waits is shown"
+
+
+class Attachment:
+    """One client attached to one session, over one link after the other if they are lost.
+
+    `outcome` stands once it has ended; a SWITCH that fails is taken back. `on_welcome` is called at the first WELCOME,
+    before anything is shown. `reconnect`: replaces a lost link.
     """
 
     def __init__(
-        self, display: Display, name: str, host: str | None, options: AttachOptions, on_welcome: Callable[[], None]
+        self,
+        display: Display,
+        name: str,
+        host: str | None,
+        options: AttachOptions,
+        client: str,
+        on_welcome: Callable[[], None],
+        reconnect: Reconnect | None,
     ) -> None:
-        self.link: LinkWatch | None = None  # for a session on another host
         self.display, self.name, self.host, self.options = display, name, host, options
-        self.terminal = display.terminal
-        self._switch: Outcome | None = None
+        self._client, self._on_welcome = client, on_welcome
         self.session_id = ""
-        self.view: View
+        self.outcome: Outcome | None = None
+        self.farewell: Message = {}
+        """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
         self.closing_lines: list[str] = []
-        self._lines_before = _MAX_LINES
-        """Lines that may still be printed before the screen comes."""
-        self.ended = False
-        """True if the session has ended."""
-        self.channel: Channel
-        """The connection to the daemon, from the first call of `connect` on."""
-        self._on_welcome = on_welcome
-        self._keys = KeyParser(options.detach_key)
-        self.input = UnacknowledgedInput()
-        """Input that may not have reached the program."""
-        self.round_trip = RoundTrip()
-        """That of the link; of the one before until this one is measured."""
-        self._read_only_notified = False
+        self.phase = Phase.GREETING
+        self.timers = Timers()
+        self.channel = Channel(on_link=host is not None)
+        predictor: Predictor | None = None
+        if host is not None and options.predict != "never" and not options.read_only:
+            always = options.predict == "always"
+            predictor = Predictor(self.channel.send, display.terminal.grid, self.channel.round_trip, always=always)
+        self.view = View(display, self.channel.send, self.timers, predictor)
+        self.link: AttachedLink | None = None
+        if host is not None and reconnect is not None:
+            reopen = reconnect(host, self.channel.ping, self._describe)
+            self.link = AttachedLink(reopen, self.view, host, options)
 
     @property
     def label(self) -> str:
         """The session, and its host if that is another."""
         return f"{self.name}@{self.host}" if self.host else self.name
 
-    def outcome(self, kind: str, *, reason: str = "", number: int | None = None) -> Outcome:
-        """The outcome if this attachment ends now. `number`: of the signal that ended the client."""
-        return Outcome(kind, self.name, self.host, reason=reason, signal=number)
-
     # -- its connections
 
-    def connect(self, connection: Connection, hello: bytes) -> None:
-        """Begin on a connection; or continue on one that replaces a lost link, with the unacknowledged input."""
-        self._timers = Timers()
-        self._resuming = self.session_id != ""
-        self._ending: Outcome | None = None
-        """The outcome once the attachment is to end: when all output is shown, or at once if `_at_once`."""
-        self._at_once = False
-        self.farewell: Message = {}
-        """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
-        host, predict = self.host, self.options.predict
-        self.channel = Channel(connection, self.round_trip, on_link=host is not None)
-        self.channel.send(hello)
-        self._timers.set("welcome", HELLO_TIMEOUT if host is None else _OVER_LINK, self._unanswered)
-        predictor: Predictor | None = None
-        self._predicts = host is not None and predict != "never" and not self.options.read_only
-        if self._predicts:
-            always = predict == "always"
-            predictor = Predictor(self.channel.send, self.terminal.grid, self.round_trip, always=always)
-        position = self.view.position if self._resuming else 0
-        self.view = View(self.display, self.channel.send, self._timers, predictor)
-        self.view.position = position
-        self._poller = _Poller(self.display, self.channel, self._timers, self.link)
-        if self.link is not None:
-            self.link.begin(self.channel, self.view)
+    def connect(self, connection: Connection, wishes: Hello | None = None) -> None:
+        """Begin on a connection; or go on over one that replaces a lost link, with the unacknowledged input."""
+        resuming, since = self.session_id != "", self.view.resumes_at
+        lacks = self.view.covered or since != self.view.position or self.phase is Phase.LOGIN
+        if self.phase is Phase.LOGIN:
+            self.display.resume()
+        hello: Hello = {"client": self._client, **(wishes or {})}
+        if resuming:
+            hello |= {"id": self.session_id, "since": since}
+        terminal = self.display.terminal
+        self.channel.open(connection, greeting(terminal, self.options, self.host, connection, hello))
+        self.phase, self.outcome = Phase.GREETING, None
+        self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
+        if resuming and self.link is not None:
+            self.link.begin()
+        if resuming and lacks:  # the bytes behind that position would not bring back what the terminal lacks
+            self.view.redraw()
+
+    def _describe(self) -> LostSession:
+        more: Hello = {"client": self._client, "id": self.session_id, "since": self.view.resumes_at}
+        hello = introduction(self.display.terminal, self.options, self.host, more)
+        heard_at = self.link.silent_since if self.link is not None else 0.0
+        return LostSession(self.name, self.host or "", self.session_id, self.view.resumes_at, heard_at, hello)
 
     def _unanswered(self) -> None:
-        if self._ending is None:
-            if not self._resuming:
-                raise silent_daemon(self.name)
-            self._lost("silent")
+        if not self.session_id:
+            raise silent_daemon(self.name)
+        self._go_offline()
 
-    def _lost(self, reason: str = "") -> None:
-        if self._leaving:  # no link is needed any more
-            self._leave()
-            return
-        self._end(self.outcome("lost", reason=reason), at_once=reason == "replaced")
-
-    @property
-    def _link_lost(self) -> bool:
-        """True if the link was lost, and output that had come over it is still being shown."""
-        return self._ending is not None and self._ending.kind == "lost" and self.host is not None
-
-    @property
-    def _holding(self) -> bool:
-        """True if input has to wait for another link, or for its daemon."""
-        return self._link_lost or (self._resuming and not self.channel.welcome)
-
-    # -- while the link is lost
-
-    def go_offline(self) -> None:
-        """Send nothing until another link replaces the lost one."""
-        self._ending, self._at_once = None, False
-        self.channel.closed = True
-        self._handle_keys(self._keys.flush())  # the timer that would do so ends with the connection
+    def _go_offline(self) -> None:
+        """Hold what is typed until another link takes the place of the lost one."""
         self.view.take_back()
-        self.channel.connection.close()
+        self.channel.close()
+        for name in ("welcome", "got", "resize"):
+            self.timers.clear(name)
+        self.phase = Phase.OFFLINE
+        if self.link is not None:
+            self.link.closed()
 
-    def serve_offline(self, ready: Container[int], take: Callable[[bytes], None]) -> Outcome | None:
-        """Handle keys and signals without a link: return the outcome if the person leaves; `take` gets other input."""
-        if self.terminal.signals in ready:
-            self._handle_signals()
-        if self.terminal.inbound in ready and not self._at_once:
-            data = self.terminal.read()
-            if data == b"":
-                return self.outcome("detached", reason="hangup")
-            for event in self._keys.feed(data or b"") + self._keys.flush():
-                if event[0] == "detach":
-                    return self.outcome("detached")
-                if pressed(event[1], _CTRL_C):
-                    return self.outcome("lost")
-                take(event[1])
-        return self._ending
+    def _disconnected(self) -> None:
+        """The daemon has closed the connection."""
+        if self.phase is Phase.LEAVING:
+            self._end(self._left(Ending.DETACHED))
+        elif not self.session_id:
+            raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
+        elif self.link is not None:
+            self._go_offline()
+        else:
+            self._end(self._left(Ending.LOST))
 
-    def hold(self, keys: bytes) -> None:
-        """Keep input until there is another link."""
-        if not self.options.read_only:
-            self.input.hold(keys, time.monotonic())
+    def _replace(self, result: Result) -> None:
+        """Go on over another link, or end with the error after which there is none."""
+        if isinstance(result, Connection):
+            self.connect(result)
+            self.take_leftovers()
+        elif isinstance(result, LoginRefused):
+            self._await_login(result)
+        elif isinstance(result, Ended):
+            end = result.result
+            code, number, reason = end.get("exit_code"), end.get("signal"), end.get("reason")
+            self._end(Outcome.ended(self.name, self.host, code, number, reason))
+        elif isinstance(result, SeshError):
+            lost = self._left(Ending.LOST)
+            if isinstance(result, NotFound):
+                lost.said = result.line(self.host)
+            else:
+                self.closing_lines = extended(self.closing_lines, str(result))
+            self._end(lost)
+        else:
+            raise result  # a fault of our own, which is not to be lost in a thread
 
-    # -- the loop
+    def _await_login(self, reason: Exception) -> None:
+        """Show why a person has to log in, in place of the session; no input is kept."""
+        if self.phase is not Phase.LOGIN:
+            self.phase = Phase.LOGIN
+            self.display.suspend()
+            since = self.link.since if self.link is not None else ""
+            self.display.line(f"no link to {self.host} since {since}; {self.name} keeps running")
+            if self.channel.input.drop():
+                self.display.line("what was typed since then was dropped")
+        for line in self.link.login_lines(reason) if self.link is not None else ():
+            self.display.line(line)
 
-    def typed_ahead(self, key: bytes) -> None:
-        """Leave if `key`, typed before the terminal was raw, is the detach key; any other was lost."""
-        if ("detach",) in self._keys.feed(key):
-            self._detach()
+    def _log_in(self) -> None:
+        assert self.link is not None  # noqa: S101 (without one there is no such phase)
+        try:
+            self._replace(self.link.log_in())
+        except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
+            number = interrupt.args[0]
+            kind = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}.get(number, Ending.SIGNAL)
+            self._end(self._left(kind, number=number))
+        except (Unreachable, TimedOut, OSError) as error:
+            self._await_login(error)
+        except SeshError as error:
+            self._replace(error)
 
-    def run(self) -> Outcome:
-        """Carry bytes until the attachment ends.
+    # -- for the loop
 
-        Raises the daemon's refusal, Unreachable (no answer to HELLO), ProtocolError, OSError if no file can be opened.
-        """
-        self._handle_frames(self.channel.connection.leftovers())
-        while self._switch is None:
-            if self._ending is not None and (self._at_once or not self.display.pending):
-                return self._ending
-            try:
-                holds_up_keys = self._leaving or (self.input.full and not self._holding)
-                self._serve(self._poller.wait(read_keys=not holds_up_keys))
-            except OSError as error:
-                if lacks_descriptors(error):
-                    raise
-                self._hang_up()  # the terminal is gone
-        switch, self._switch = self._switch, None
-        return switch
+    @property
+    def draining(self) -> bool:
+        """True while output waits for the terminal that is to be seen before the end."""
+        return self.phase is Phase.ENDING and self.display.pending > 0
 
-    def _serve(self, ready: dict[int, int]) -> None:
-        channel, terminal = self.channel, self.terminal
-        if terminal.signalled or terminal.signals in ready:  # a new size must precede the keys typed after it
-            self._handle_signals()
-        if terminal.inbound in ready and not self._at_once:
-            self._handle_typed(self.terminal.read())
-        if self.display.pending and terminal.outbound in ready:
-            self.display.flush()
-        if channel.unsent and channel.connection.outbound in ready:
-            self.channel.send()
-        if self._poller.receives and channel.reading and channel.connection.inbound in ready:
-            self._handle_received(self.channel.read())
-        if not self._at_once and self._switch is None:
-            if (link := self.link) is not None and link.in_use and link.look_after(ready):
-                self._lost("silent" if link.replacement is None else "replaced")
-            self._timers.run()
+    @property
+    def reads_keys(self) -> bool:
+        """False while what is typed has to wait."""
+        return self.phase is not Phase.LEAVING and not (self.channel.connection and self.channel.input.full)
+
+    def take_leftovers(self) -> None:
+        """Handle the frames that came before the connection was this attachment's."""
+        if self.channel.connection is not None:
+            self._handle_frames(self.channel.connection.leftovers())
+
+    @property
+    def watched(self) -> AttachedLink | None:
+        """The link, from the first answer of the daemon on, while another one is of use."""
+        live = self.phase in (Phase.GREETING, Phase.ATTACHED, Phase.OFFLINE)
+        return self.link if live and self.session_id else None
+
+    def look_after_link(self, ready: Container[int]) -> None:
+        """Do what is due for the link."""
+        if (link := self.watched) is None:
+            return
+        result = link.run(ready)
+        if link.health is Health.LOST and self.phase is not Phase.OFFLINE:
+            self._go_offline()
+        if result is not None:
+            self._replace(result)
 
     # -- the end
 
+    def _left(self, kind: Ending, *, reason: str = "", number: int | None = None) -> Outcome:
+        """Return the outcome if this attachment ends now. `number`: of the signal that ended the client."""
+        return Outcome(kind, self.name, self.host, reason=reason, signal=number)
+
     def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
-        """End the attachment when all output is shown, or `at_once` if nobody can see it or waits for it.
+        """End the attachment when all output is shown, or `at_once` if nobody can see it or waits for it."""
+        if self.outcome is None:
+            self.outcome = outcome
+            self.timers.clear("welcome")
+            with contextlib.suppress(OSError):  # what lies over the output is taken back, if there is a terminal
+                self.view.take_back()
+        self.phase = Phase.LEAVING if at_once else Phase.ENDING
 
-        The first outcome counts, save that one at once replaces one that waits for output.
-        """
-        if self._ending is None:
-            self._ending = outcome
-            self.channel.reading = False
-            self.view.take_back()
-        if at_once and not self._at_once:
-            self._ending, self._at_once = outcome, True
+    def hang_up(self) -> None:
+        """End: the terminal is gone."""
+        self._end(self._left(Ending.DETACHED, reason="hangup"), at_once=True)
 
-    def _hang_up(self) -> None:
-        with contextlib.suppress(OSError):  # what lies over the output is taken back, if there is a terminal
-            self._end(self.outcome("detached", reason="hangup"), at_once=True)
-        self._at_once = True
+    def killed(self, number: int) -> None:
+        """End: a signal ends this process."""
+        self._end(self._left(Ending.SIGNAL, number=number), at_once=True)
 
-    @property
-    def _leaving(self) -> bool:
-        """True if the client has asked the daemon to let it go, or was told to go."""
-        return self._timers.is_set("leave")
-
-    def _detach(self) -> None:
+    def detach(self) -> None:
         """Leave, and give the daemon a moment to say how it left the screen."""
-        leaving = self.outcome("detached")
-        if self._ending is not None:  # wait no longer for its output to be shown, and replace no lost link
-            self._end(leaving if self._link_lost else self._ending, at_once=True)
+        if self.phase is not Phase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
+            self._leave()
             return
         self.view.take_back()
-        self._timers.set("leave", self.channel.goodbye_time, self._leave)
-        self.channel.send(protocol.message(protocol.DETACH, {}))
-        if self.channel.closed or not self.channel.welcome:
-            self._end(leaving, at_once=True)
+        self.phase = Phase.LEAVING
+        self.timers.set("leave", self.channel.goodbye_time, self._leave)
 
     def _leave(self) -> None:
         """Leave without waiting any longer for the daemon, or for the terminal to take pending output."""
-        self._end(self._ending or self.outcome("detached"), at_once=True)
+        self._end(self._left(Ending.DETACHED), at_once=True)
 
     # -- from the terminal
 
-    def _handle_typed(self, data: bytes | None) -> None:
-        """Handle what was read from the terminal: None if another process read it first."""
-        if not data:
-            if data is not None:
-                self._hang_up()
-            return
-        if self._timers.is_set("resize"):
-            self._resize()
-        self._handle_keys(self._keys.feed(data))
-        if self._keys.holding:
-            self._timers.set("keys", FLUSH_DELAY, lambda: self._handle_keys(self._keys.flush()))
-        else:
-            self._timers.clear("keys")
-
-    def _handle_keys(self, events: list[Event]) -> None:
-        # The terminal itself reports its focus, and where the mouse is, to a program that asked for that.
-        typed = [event for event in events if event[0] == "detach" or has_keys(event[1])]
-        if typed and self.link is not None:
-            self.link.typed(typed)
-        for event in typed if self.options.read_only else events:
+    def typed(self, events: list[Event]) -> None:
+        """Act on what was typed."""
+        for event in events:
             if event[0] == "detach":
-                self._detach()
+                self.display.terminal.drop_input()  # what else came with the key reaches no shell outside
+                self.detach()
                 return
+            if self.phase in (Phase.GREETING, Phase.ATTACHED):
+                self._send_keys(event[1])
+            elif self.phase in (Phase.OFFLINE, Phase.LOGIN):
+                self._hold_keys(event[1])
+
+    def _send_keys(self, data: bytes) -> None:
+        # The terminal itself reports its focus, and where the mouse is, to a program that asked for that.
+        keys = has_keys(data)
+        if keys and self.link is not None:
+            self.link.typed(data, self.channel.round_trip.smoothed)
+        if self.options.read_only:
+            if keys:
+                self.view.say_once(f"read-only: keys are not passed on; {self.options.detaches}")
+        elif self.session_id and self.phase is Phase.GREETING:
+            self.channel.input.hold(data)  # the daemon says in WELCOME which input it has
+        else:
+            self.channel.type(data)
+            if self.view.predicts:
+                self.channel.measure()
+            self.view.typed(self.channel.input.number, data)
+
+    def _hold_keys(self, data: bytes) -> None:
+        """Keep what is typed without a link, but for the keys that try again, log in, and give up."""
+        if pressed(data, _CTRL_C):
+            self._end(self._left(Ending.LOST), at_once=True)
+        elif self.phase is Phase.LOGIN:
+            if pressed(data, *ENTER):
+                self._log_in()
+        elif self.link is not None:
+            self.link.typed(data, self.channel.round_trip.smoothed)
             if not self.options.read_only:
-                self._handle_input(event[1])
-            elif not self._read_only_notified:
-                self._read_only_notified = True
-                self.view.line.show(f"read-only: keys are not passed on; {self.options.detaches}")
-            else:
-                self.view.line.end()
+                self.channel.input.hold(data)
 
-    def _handle_input(self, data: bytes) -> None:
-        if self._holding:
-            self.hold(data)
+    def suspend(self) -> None:
+        """Give the terminal back for a while."""
+        self.view.take_back()
+        self.display.suspend()
+
+    def redisplay(self) -> None:
+        """Show the session again on a terminal that showed something else meanwhile (after `suspend`)."""
+        if self.phase is Phase.LOGIN:
+            self._await_login(Unreachable(f"no link to {self.host}"))
             return
-        if self._ending is None:
-            if self.input.dropping and self.input.drops(time.monotonic()):
-                return
-            for frame in self.input.add(data):
-                self.channel.send(frame)
-            self.channel.time_input(self.input.number)
-            self._measure()
-            self.view.typed(self.input.number, data)
-
-    def _handle_signals(self) -> None:
-        signals = self.terminal.take_signals()
-        stopped = signal.SIGTSTP in signals and signals.isdisjoint(EXIT_SIGNALS)
-        if stopped:
-            self.view.take_back()
-            self.display.suspend()
-            self.terminal.suspend()
-            signals = self.terminal.take_signals()
-        for number in signals.intersection(EXIT_SIGNALS):
-            self.channel.send(protocol.message(protocol.DETACH, {}))
-            self._end(self.outcome("signal", number=number), at_once=True)
-            return
-        if stopped:
-            self._redisplay()
-        elif signal.SIGCONT in signals:
-            if self.link is not None:
-                self.link.state.changed(time.monotonic())
-            self.terminal.raw()
-            self._resize()
-            self.view.redraw()
-        elif signal.SIGWINCH in signals and self.host is None:
-            self._resize()
-        elif signal.SIGWINCH in signals:
-            self.view.take_back()
-            self._timers.set("resize", _RESIZED_AFTER, self._resize)
-
-    def _redisplay(self) -> None:
-        """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
         self.display.resume()
-        self._resize()
+        self.resize()
         self.view.redraw()
 
-    def _resize(self) -> None:
-        self._timers.clear("resize")
-        self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
+    def continued(self) -> None:
+        """Show the session again: this process was stopped unseen."""
+        if self.link is not None:
+            self.link.sign()
+        self.resize()
+        self.view.redraw()
+
+    def resize(self) -> None:
+        """Tell the daemon of the terminal's size."""
+        self.timers.clear("resize")
+        self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.display.terminal.size())))
         self.view.resized()
 
     # -- from the daemon
 
-    def _handle_received(self, frames: list[tuple[int, bytes]] | None) -> None:
+    def received(self, frames: list[tuple[int, bytes]] | None) -> None:
         """Handle the frames that have come; None if nothing will come any more."""
+        if frames is None:
+            self._disconnected()
+            return
         if self.link is not None and frames:
             self.link.heard()
-        if frames is None:
-            if not self.channel.welcome and not self._resuming:
-                raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
-            self._end(self.outcome("detached" if self._leaving else "lost"))
-            return
         self._handle_frames(frames)
-        if self.channel.got_much:
-            self.channel.tell_got()
-        elif self.channel.got_some:
-            self._timers.ensure("got", TELL_GOT_AFTER, self.channel.tell_got)
-
-    def _measure(self) -> None:
-        if self._predicts:
-            self.channel.measure()
 
     def _handle_frames(self, frames: list[tuple[int, bytes]]) -> None:
         """Handle frames up to that which ends the attachment; ignore those of unknown types."""
         for kind, payload in frames:
-            if self._ending is not None:
+            connection = self.channel.connection
+            if connection is None or (self.outcome is not None and self.outcome.kind is not Ending.SWITCH):
                 return
-            if kind in FRAMES:
-                self.channel.got += max(0, len(payload) - 8)
-                self.view.handle(kind, payload)
-                if kind == protocol.SCREEN:
-                    self._measure()
-            elif not self.channel.welcome:
-                if self.channel.connection.accept(kind, payload):
+            if not self.channel.welcome and kind not in FRAMES:
+                if connection.accept(kind, payload):
                     self._handle_welcome()
+            elif kind in FRAMES:
+                self._show(kind, payload)
             elif kind == protocol.ACK:
-                for frame in self.input.acknowledge(self.channel.acknowledged(payload)):
-                    self.channel.send(frame)
+                self.channel.acknowledged(payload)
             elif kind == protocol.PING:
                 self.channel.pinged(payload)
             elif kind == protocol.RELOADED:
-                self._lost("reloaded")
+                self._handle_reloaded()
             elif kind == protocol.PONG:
                 if self.channel.answered(payload) and self.link is not None:
-                    self.link.state.answered()
+                    self.link.heard(pong=True)
                 self.view.judge(kind, payload)
             elif kind in _JSON_FRAMES:
-                self._handle_message(kind, self.channel.connection.message(kind, payload))
+                self._handle_message(kind, connection.message(kind, payload))
+
+    def _show(self, kind: int, payload: bytes) -> None:
+        if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW) and self.channel.got(max(0, len(payload) - 8)):
+            self.timers.ensure("got", TELL_GOT_AFTER, self.channel.tell_got)
+        if kind == protocol.SCREEN and self.view.predicts:
+            self.channel.measure()
+        self.view.handle(kind, payload)
+
+    def _handle_reloaded(self) -> None:
+        """The daemon goes on as another sesh: come back."""
+        if self.phase is Phase.LEAVING:
+            self._leave()
+        elif self.link is not None:
+            self._go_offline()
+        else:
+            self._end(self._left(Ending.LOST, reason="reloaded"))
 
     def _handle_welcome(self) -> None:
-        welcome = self.channel.welcome
-        self._timers.clear("welcome")
+        welcome, resuming = self.channel.welcome, self.session_id != ""
+        self.timers.clear("welcome")
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
-        if not self._resuming:
-            self._on_welcome()
-            news = [self.view.greeting, str(welcome.get("missed") or "")]
-            if welcome.get("new") is True and not self.options.read_only:
-                news = [self.options.detaches, self.view.greeting or f"new session {self.name}"]
-            self.view.greeting = "; ".join(filter(None, news))
-        if self._resuming:
-            self.channel.send(b"".join(self.input.resume(int(welcome.get("last_input") or 0), time.monotonic())))
-        if self.input.dropping:
-            self.view.line.show("more was typed than is kept: the rest was dropped")
+        if self.phase is Phase.GREETING:
+            self.phase = Phase.ATTACHED
+        if resuming:
+            for frame in self.channel.input.resume(int(welcome.get("last_input") or 0)):
+                self.channel.send(frame)
+            return
+        if self.link is not None:
+            self.link.begin()
+        self._on_welcome()
+        news = [self.view.greeting, str(welcome.get("missed") or "")]
+        if welcome.get("new") is True and not self.options.read_only:
+            news = [self.options.detaches, self.view.greeting or f"new session {self.name}"]
+        self.view.greeting = "; ".join(filter(None, news))
 
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):
             self.name = str(message.get("name") or self.name)
-        text = str(message.get("text") or "")
         if kind == protocol.NOTICE:
-            if self.display.started or not self._lines_before:
-                self.closing_lines = extended(self.closing_lines, text)
-            else:
-                self._lines_before -= 1
-                self.display.line(text)
+            self._notice(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             self.view.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
         elif kind == protocol.EXIT:
-            self.farewell, self.ended = {"rows_below": 0, **message}, True
+            self.farewell = {"rows_below": 0, **message}
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
             self._end(Outcome.ended(self.name, self.host, code, number, reason))
         elif kind == protocol.DETACH:
             self.farewell = message
-            self._timers.ensure("leave", _FLUSH_TIMEOUT, self._leave)
-            self._end(self.outcome("detached", reason=str(message.get("reason") or "")))
-        elif kind == protocol.SWITCH and not self._leaving:
+            self.timers.ensure("leave", _FLUSH_TIMEOUT, self._leave)
+            self._end(self._left(Ending.DETACHED, reason=str(message.get("reason") or "")))
+        elif self.phase is Phase.ATTACHED:
             self.view.take_back()
             self.farewell, host = message, message.get("host")
-            self._switch = Outcome("switch", str(message.get("name") or ""), host if isinstance(host, str) else None)
+            name = str(message.get("name") or "")
+            self.outcome = Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None)
 
-    def switch_failed(self, reason: str) -> None:
-        """Stay, and show why as soon as the session is on the screen."""
+    def _notice(self, text: str) -> None:
+        """Print a line of the daemon's before the session shows, and keep it for the end afterwards."""
         if self.display.started:
-            self.view.line.show(reason)
+            self.closing_lines = extended(self.closing_lines, text)
         else:
+            self.display.line(text)
+
+    def stay(self, reason: str = "") -> None:
+        """Go on after a SWITCH that led nowhere, and show why as soon as the session is on the screen."""
+        self.outcome = None
+        if not self.display.started:
             self.view.greeting = reason
-            self._redisplay()
+            self.redisplay()
+        elif reason:
+            self.view.line.show(reason)
 
 
 def extended(lines: list[str], line: str) -> list[str]:
-    """The newest of some closing lines and one more."""
+    """Return the newest of some closing lines and one more."""
     return [*lines, line][-_MAX_LINES:]
 
 
-class _Poller:
-    """Waits while one connection of an attachment lasts, and catches up with output when there is nothing to do.
-
-    By poll(2) itself: `loop.poller` would add to the cost of an echo. A descriptor without interest is not registered:
-    one that hung up would always be ready.
-    """
-
-    def __init__(self, display: Display, channel: Channel, timers: Timers, link: LinkWatch | None) -> None:
-        self._display, self._channel, self._timers, self._link = display, channel, timers, link
-        self.receives = False
-        """True if the last wait was also for the daemon."""
-        self._poll = select.poll().poll
-        self._interest: tuple[object, ...] = ()
-
-    def wait(self, *, read_keys: bool) -> dict[int, int]:
-        """Block until there is something to do; return the descriptors that are ready, with their events."""
-        channel, display = self._channel, self._display
-        self.receives = channel.reading and display.pending < MAX_PENDING
-        descriptors = self._link.descriptors if self._link is not None else ()
-        interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), descriptors)
-        if interest != self._interest:
-            self._poll, self._interest = self._watched(*interest).poll, interest
-        left = self._timers.wait_time()
-        if self._link is not None:
-            left = self._link.wait_time(left)
-        ready = self._poll(None if left is None else left * 1000)
-        return dict(ready)
-
-    def _watched(self, receive: bool, read_keys: bool, show: bool, send: bool, link: tuple[int, ...]) -> select.poll:
-        terminal, connection = self._display.terminal, self._channel.connection
-        wanted = dict.fromkeys((terminal.signals, *link), select.POLLIN)
-        for descriptor, events, active in (
-            (connection.inbound, select.POLLIN, receive),
-            (terminal.inbound, select.POLLIN, read_keys),
-            (terminal.outbound, select.POLLOUT, show),
-            (connection.outbound, select.POLLOUT, send),  # the same descriptor, if it is a socket
-        ):
-            if active:
-                wanted[descriptor] = wanted.get(descriptor, 0) | events
-        poll = select.poll()
-        for descriptor, events in wanted.items():
-            poll.register(descriptor, events)
-        return poll
-
-
 def _news(message: Message, host: str | None) -> str:
-    """The line on a session that needs the person, in a TELL."""
+    """Return the line on a session that needs the person, in a TELL."""
     name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
     return wording.needs(name, state, question, host)

@@ -1,4 +1,4 @@
-"""The connection of an attachment to a session's daemon: frames out and in without blocking, and its round trip."""
+"""The connections of an attachment to its daemon, one after the other: frames out and in, without blocking."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 
 from sesh import gate, protocol
 from sesh.client.round_trip import RoundTrip
+from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.messages import Welcome
 from sesh.wire import Connection
 
@@ -23,54 +24,83 @@ LIMIT = 64 << 10
 
 
 class Channel:
-    """One connection of an attachment. A daemon on another host is reached over a link (`on_link`)."""
+    """The frames of an attachment. Without a connection nothing is sent. `on_link`: the daemon is on another host."""
 
-    def __init__(self, connection: Connection, round_trip: RoundTrip, *, on_link: bool) -> None:
-        self.connection, self._round_trip = connection, round_trip
-        self._measured_at = 0.0
-        self._asked, self._question = 0, b""
-        """How many PINGs were sent; the payload of the newest, until it is answered."""
-        self._typed = self._timed = 0
-        """Numbers of INPUT: the newest, and that whose ACK is awaited to measure the round trip; 0 for none."""
-        self._timed_at = 0.0
-        self.closed = False
-        """True if the daemon is gone, or nothing is to be sent to it any more."""
-        self.reading = True
-        """True if incoming frames are still read; no notice is taken of them afterwards."""
-        self._on_link = on_link
+    def __init__(self, *, on_link: bool) -> None:
+        self.connection: Connection | None = None
+        self.round_trip = RoundTrip()
+        self.input = UnacknowledgedInput()
         self.unsent = b""
         """Frames that wait to be sent."""
-        self._acknowledged = 0
-        self.got = self._got_sent = 0
-        """Bytes of OUTPUT and SCREEN that have come, and the number of which the daemon was told."""
-        os.set_blocking(connection.inbound, False)
-        os.set_blocking(connection.outbound, False)
-
-    @property
-    def round_trip(self) -> float:
-        """Seconds of a round trip; 0 if it was not measured."""
-        return self._round_trip.smoothed
+        self._on_link = on_link
+        self._broken = False
+        """True if the daemon takes nothing more; what it sent before can still be read, and then the end."""
+        self._got = self._got_sent = 0
+        """Bytes of the screen that have come over this link, and the number of which the daemon was told."""
 
     @property
     def welcome(self) -> Welcome:
         """The daemon's WELCOME, empty until it has come."""
-        return self.connection.welcome
+        return self.connection.welcome if self.connection is not None else {}
+
+    # -- its connections
+
+    def open(self, connection: Connection, hello: bytes) -> None:
+        """Go over to a connection, and send HELLO."""
+        self.close()
+        self.connection, self._broken = connection, False
+        self._got = self._got_sent = 0
+        os.set_blocking(connection.inbound, False)
+        os.set_blocking(connection.outbound, False)
+        self.send(hello)
+
+    def close(self, *, detach: bool = False) -> None:
+        """Close the connection, if there is one."""
+        if self.connection is None:
+            return
+        if detach:
+            self.send(protocol.message(protocol.DETACH, {}))
+        connection, self.connection, self.unsent = self.connection, None, b""
+        connection.close()
+
+    @property
+    def goodbye_time(self) -> float:
+        """Seconds for the daemon to say how it left the screen."""
+        trips = 2 * self.round_trip.smoothed
+        measured = trips or not self._on_link
+        return min(_GOODBYE + trips, _LONGEST_GOODBYE) if measured else _LONGEST_GOODBYE
 
     # -- out
 
-    def send(self, data: bytes = b"") -> None:
-        """Send frames, or queue the bytes that the daemon does not take now."""
-        if self.closed:
-            return
+    def send(self, data: bytes = b"") -> bool:
+        """Send frames, or queue the bytes that the daemon does not take now; return False if it takes none any more."""
+        if self.connection is None or self._broken:
+            return False
         waiting = self.unsent + data if self.unsent else data
         try:
             while waiting:
                 waiting = waiting[os.write(self.connection.outbound, waiting) :]
         except BlockingIOError:
             pass
-        except OSError:  # the daemon is gone; what it sent before can still be read, and then the end
-            self.closed, waiting = True, b""
+        except OSError:
+            self._broken, waiting = True, b""
         self.unsent = waiting
+        return not self._broken
+
+    def type(self, data: bytes) -> None:
+        """Send input."""
+        for frame in self.input.add(data):
+            self.send(frame)
+        self.round_trip.sent(self.input.number, time.monotonic())
+
+    def ping(self) -> None:
+        """Ask the daemon for a sign of life, and measure the round trip."""
+        self.send(protocol.frame(protocol.PING, self.round_trip.ping(time.monotonic())))
+
+    def measure(self) -> None:
+        """Measure the round trip by a PING, if that is in doubt."""
+        if self.round_trip.wants_ping(time.monotonic()):
+            self.ping()
 
     def _answer(self, data: bytes) -> None:
         """Send an answer, unless much waits: the other side can call for as many as it likes."""
@@ -81,38 +111,21 @@ class Channel:
 
     def read(self) -> list[tuple[int, bytes]] | None:
         """Return the frames that have come; None if nothing will come any more."""
+        assert self.connection is not None  # noqa: S101 (nothing is ready without one)
         try:
             data = os.read(self.connection.inbound, _READ_SIZE)
         except BlockingIOError:
             return []
         except OSError:
             data = b""
-        if not data:
-            return None
-        return self.connection.decoder.feed(data)
+        return self.connection.decoder.feed(data) if data else None
 
-    @property
-    def got_some(self) -> bool:
-        """True if the daemon is to learn soon how much has come over a link."""
-        return self._on_link and self.got - self._got_sent >= (_TELL_GOT if self._got_sent else 1)
-
-    @property
-    def got_much(self) -> bool:
-        """True if the daemon is to learn at once how much has come over a link."""
-        return self._on_link and self.got - self._got_sent >= _TELL_GOT_AT_ONCE
-
-    def tell_got(self) -> None:
-        """Tell the daemon how much has come."""
-        self._got_sent = self.got
-        self._answer(protocol.numbered(protocol.GOT, self.got, b""))
-
-    def acknowledged(self, payload: bytes) -> int:
-        """Return the number of the newest INPUT that has reached the program."""
-        self._acknowledged = protocol.split_number(payload)[0]
-        if 0 < self._timed <= self._acknowledged:
-            self._timed = 0
-            self._round_trip.bound(time.monotonic() - self._timed_at)
-        return self._acknowledged
+    def acknowledged(self, payload: bytes) -> None:
+        """Take in an ACK."""
+        number, _ = protocol.split_number(payload)
+        self.round_trip.acknowledged(number, time.monotonic())
+        for frame in self.input.acknowledge(number):
+            self.send(frame)
 
     def pinged(self, payload: bytes) -> None:
         """Answer a PING. Raises ProtocolError if it is too long."""
@@ -120,46 +133,25 @@ class Channel:
             raise gate.malformed("PING", f"has {len(payload)} bytes")
         self._answer(protocol.frame(protocol.PONG, payload))
 
-    # -- the round trip
-
-    def ask(self) -> None:
-        """Ask the daemon for a sign of life, and measure the round trip."""
-        self._measured_at = time.monotonic()
-        self._asked += 1
-        self._question = b"%d" % self._asked
-        self.send(protocol.frame(protocol.PING, self._question))
-
-    def time_input(self, number: int) -> None:
-        """Measure the round trip by the ACK of INPUT that was just sent, if none is awaited yet."""
-        if number > self._typed and not self._timed:
-            self._timed, self._timed_at = number, time.monotonic()
-        self._typed = number
-
-    def measure(self) -> None:
-        """Measure the round trip by a PING, if that is in doubt."""
-        if time.monotonic() - self._measured_at >= self._round_trip.measure_after:
-            self.ask()
-
     def answered(self, payload: bytes) -> bool:
-        """Take in a PONG; return whether it answers the newest question."""
-        if not payload or payload != self._question:
+        """Take in a PONG; return whether it answers the newest PING."""
+        answers = self.round_trip.answered(payload, time.monotonic())
+        if answers and self.round_trip.rises:  # it may be an outage that took so long: the next answer tells
+            self.ping()
+        return answers
+
+    # -- how much has come over a link
+
+    def got(self, size: int) -> bool:
+        """Count bytes of the screen; return whether the daemon is to learn of them within TELL_GOT_AFTER seconds."""
+        self._got += size
+        untold = self._got - self._got_sent
+        if self._on_link and untold >= _TELL_GOT_AT_ONCE:
+            self.tell_got()
             return False
-        self._question = b""
-        self._round_trip.sample(time.monotonic() - self._measured_at)
-        if self._round_trip.rises:  # it may be an outage that took so long: the next answer tells
-            self.ask()
-        return True
+        return self._on_link and untold >= (_TELL_GOT if self._got_sent else 1)
 
-    # -- the end
-
-    @property
-    def goodbye_time(self) -> float:
-        """Seconds for the daemon to say how it left the screen."""
-        trips = 2 * self._round_trip.smoothed
-        measured = trips or not self._on_link
-        return min(_GOODBYE + trips, _LONGEST_GOODBYE) if measured else _LONGEST_GOODBYE
-
-    def close(self) -> None:
-        """Detach, and close the connection."""
-        self.send(protocol.message(protocol.DETACH, {}))
-        self.connection.close()
+    def tell_got(self) -> None:
+        """Tell the daemon how much has come."""
+        self._got_sent = self._got
+        self._answer(protocol.numbered(protocol.GOT, self._got, b""))

@@ -12,7 +12,33 @@ Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]]
 
 FLUSH_DELAY = 0.01
 """Seconds after which `flush` is due while `holding` is true: a lone Escape waits no longer, which nobody feels."""
+_PASTE_ENDS = 5.0
+"""Seconds without a byte after which a paste is over: some terminals lose its end marker."""
+_BURST, _BURST_TIME = 64, 0.01
+"""Bytes within so many seconds that nobody types: a paste without markers."""
 _MODIFIER_KEYS = range(57441, 57455)
+_NO_KEY = DetachKey(Key(("", 0, 0)))  # which nobody can press
+
+
+class Pace:
+    """Judges reads by their time: which are bursts, and when a paste must be over. Pure."""
+
+    def __init__(self) -> None:
+        self._read_at = self._began_at = 0.0
+        self._size = 0
+        """Bytes since `_began_at`."""
+
+    def pauses(self, now: float) -> bool:
+        """Return whether so much time has passed since the last read that a paste is over."""
+        return now >= self._read_at + _PASTE_ENDS
+
+    def bursts(self, size: int, now: float) -> bool:
+        """Take in a read; return whether it is part of a burst."""
+        if now >= self._began_at + _BURST_TIME:
+            self._began_at, self._size = now, 0
+        self._size += size
+        self._read_at = now
+        return self._size >= _BURST
 
 
 class KeyParser:
@@ -26,7 +52,7 @@ class KeyParser:
     def __init__(self, key: DetachKey | None) -> None:
         self._detaches = key is not None
         if key is None:
-            key = DetachKey(Key(("", 0, 0)))  # which nobody can press
+            key = _NO_KEY
         self._key = key
         self._lead_as_escape = bytes.maketrans(key.lead, ESCAPE)
         """Translates the other byte that the key may begin with into ESC, so that one search finds the next of both."""
@@ -46,11 +72,18 @@ class KeyParser:
         """True if an incomplete sequence is held back."""
         return len(self._pending) > self._passed
 
-    def feed(self, data: bytes) -> list[Event]:
-        """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
+    def feed(self, data: bytes, *, burst: bool = False) -> list[Event]:
+        """Return the events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key.
+
+        `burst`: nobody types so fast, so no byte is a key.
+        """
         if self.special(data):
-            return self._parse(self._key, data, last=False)
+            return self._parse(_NO_KEY if burst else self._key, data, last=False)
         return [("input", data)] if data else []
+
+    def end_paste(self) -> None:
+        """Take a paste as ended, if one goes on: its end marker was lost."""
+        self._pasting = False
 
     def special(self, data: bytes) -> bool:
         """Return whether `data` may be more than one event of input, or is not all of what comes next."""

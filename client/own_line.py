@@ -5,7 +5,7 @@ for; the answer waits, and takes the line away before anything else is shown.
 
     nothing ──show──▶ asked ──REDRAW──▶ laid ──key, 3 s──▶ nothing
                         ▲                │
-                        └─ 0.1 s quiet ──┘ output: the screen is shown, then the output
+                        └─ quiet    ──┘ output: the screen is shown, then the output
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sesh.loop.timers import Timers
 
 STANDS = 3.0
 """Seconds from the first time that the line is laid, after which it goes without a key."""
-_QUIET = 0.1
+_QUIET = 0.25
 """Seconds without output after which the line is laid again."""
 LONGEST = 4096
 """Characters of all lines that are shown as one."""
@@ -29,7 +29,7 @@ Handle = Callable[[int, bytes], None]
 class OwnLine:
     """One line at a time. `send` sends to the daemon, `handle` shows a frame that has waited."""
 
-    def __init__(self, display: Display, send: Callable[[bytes], None], timers: Timers, handle: Handle) -> None:
+    def __init__(self, display: Display, send: Callable[[bytes], object], timers: Timers, handle: Handle) -> None:
         self._display, self._send, self._timers, self._handle = display, send, timers, handle
         self._text = ""
         """The line that is laid, or that will be once the screen has come."""
@@ -57,8 +57,11 @@ class OwnLine:
     def _ask(self) -> None:
         self._send(protocol.frame(protocol.REDRAW))
 
-    def takes(self, kind: int, payload: bytes) -> bool:
-        """Take a frame of OUTPUT, SCREEN or REDRAW; return whether it is not to be shown now."""
+    def takes(self, kind: int, payload: bytes, shown: int) -> bool:
+        """Take a frame of OUTPUT, SCREEN or REDRAW; return whether it is not to be shown now.
+
+        `shown`: the position up to which the terminal shows output.
+        """
         if kind != protocol.REDRAW:
             if self._screen is not None:
                 self._lift()
@@ -71,8 +74,8 @@ class OwnLine:
             return False
         if len(payload) >= 8 + protocol.CHUNK:  # the rest of the screen comes in further frames
             self.end()
-        if not self._text:
-            return False
+        if not self._text:  # it was ended meanwhile: a screen that shows nothing else is not needed any more
+            return protocol.split_number(payload)[0] == shown
         self._screen = payload
         self._display.cover(self._text)
         self._timers.ensure("end of line", STANDS, self.end)

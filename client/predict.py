@@ -162,7 +162,12 @@ class Predictor:
     """
 
     def __init__(
-        self, send: Callable[[bytes], None], size: Callable[[], tuple[int, int]], round_trip: RoundTrip, *, always: bool
+        self,
+        send: Callable[[bytes], object],
+        size: Callable[[], tuple[int, int]],
+        round_trip: RoundTrip,
+        *,
+        always: bool,
     ) -> None:
         self._send, self._size, self._round_trip, self._always = send, size, round_trip, always
         self._guesses = Guesses()

@@ -1,152 +1,155 @@
-"""Reconnecting an attachment whose link to another host was lost, while the user may still leave.
+"""The link of an attachment to another host: its health, as the last row tells it, and the way back.
 
 A host that lets nobody in without a person is logged in to in place.
 """
 
 from __future__ import annotations
 
-import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from math import inf
 
-from sesh import wire
-from sesh.client.attachment import Attachment, extended
-from sesh.client.link_watch import ENTER, LinkWatch
-from sesh.client.outcome import Outcome
+from sesh import moments
+from sesh.client.outcome import AttachOptions
 from sesh.client.terminal import EXIT_SIGNALS
-from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable
-from sesh.recovery.attempts import Attempt, Result
+from sesh.client.view import View
+from sesh.errors import Late, LoginRefused
+from sesh.keynames import Key
+from sesh.link.health import Health
+from sesh.link.race import LostSession, Result
+from sesh.link.reopen import Reopen
 from sesh.typed import pressed
+from sesh.wire import Connection
 
-Reconnect = Callable[[Attempt], wire.Connection]
-"""One attempt at a new connection to a session; it may block. Raises Ended if the session has ended."""
+Reconnect = Callable[[str, Callable[[], object], Callable[[], LostSession]], Reopen]
+"""Returns what watches and replaces a link: gets the host, what sends a PING, and what describes the session."""
+TELL_AFTER = 1.0
+"""Seconds for which a link has to be doubted before the last row tells it: one that is back sooner costs no redraw."""
+ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
-class Reconnector:
-    """One reconnection: waits until there is a connection, or no reason to go on."""
+class AttachedLink:
+    """The links of an attachment, one after the other. `reopen` watches and replaces them."""
 
-    def __init__(self, attachment: Attachment, link: LinkWatch) -> None:
-        self._attachment, self._display, self._link = attachment, attachment.display, link
-        self.logged_in = False
-        """True if the person was asked to log in on the terminal, which then shows nothing of the session."""
+    def __init__(self, reopen: Reopen, view: View, host: str, options: AttachOptions) -> None:
+        self._reopen, self._view, self._host, self._options = reopen, view, host, options
+        self._doubted_at, self._told = inf, ""
+        """When the link began to be doubted; the line that stands on the last row."""
 
-    def run(self) -> Outcome | wire.Connection:
-        """Wait for the new connection; return the outcome of the attachment if there is none."""
-        attachment = self._attachment
-        attachment.go_offline()
-        if self._link.replacement is None:
-            self._link.state.closed(time.monotonic())
-            outcome = self._wait()
-            if outcome is not None:
-                return outcome
-        result: Outcome | Result | None = self._link.replacement
-        if isinstance(result, LoginRefused):
-            result = self._log_in(result)
-        if isinstance(result, (Outcome, wire.Connection)):
-            return result
-        if isinstance(result, Ended):
-            end = result.result
-            code, number, reason = end.get("exit_code"), end.get("signal"), end.get("reason")
-            return Outcome.ended(attachment.name, attachment.host, code, number, reason)
-        if not isinstance(result, SeshError):
-            assert result is not None  # noqa: S101 (`_wait` waits for it)
-            raise result  # a fault of our own, which is not to be lost in a thread
-        outcome = attachment.outcome("lost")
-        if isinstance(result, NotFound):
-            outcome.said = result.line(attachment.host)
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What to poll."""
+        return self._reopen.descriptors
+
+    @property
+    def due(self) -> float:
+        """When to call `run` (monotonic)."""
+        return min(self._reopen.due, inf if self._told else self._doubted_at + TELL_AFTER)
+
+    @property
+    def health(self) -> Health:
+        """What is known of the link."""
+        return self._reopen.health.state
+
+    @property
+    def heard_at(self) -> float:
+        """When anything came last over the link (seconds since the epoch)."""
+        return time.time() - time.monotonic() + self.silent_since
+
+    @property
+    def silent_since(self) -> float:
+        """The same, monotonic."""
+        return self._reopen.health.heard_at
+
+    @property
+    def since(self) -> str:
+        """The same, as on a clock."""
+        return moments.time_of_day(self.heard_at)
+
+    # -- facts
+
+    def begin(self) -> None:
+        """Watch a connection, the first or one that has taken the place of another."""
+        self._doubted_at, self._told = inf, ""
+        self._reopen.restored()
+
+    def heard(self, *, pong: bool = False) -> None:
+        """Bytes came over the link; `pong`: the answer to a PING is among them."""
+        self._reopen.health.heard(time.monotonic(), pong=pong)
+        self._doubted_at = inf
+        if self._told:
+            self._told = ""
+            self._view.redraw()
+
+    def typed(self, keys: bytes, round_trip: float) -> None:
+        """Keys were typed: Enter tries at once while the link does not answer."""
+        self._reopen.health.round_trip = round_trip
+        self._reopen.health.sent(time.monotonic())
+        if self.health is not Health.UP and pressed(keys, *ENTER):
+            self._reopen.attempts.wished(time.monotonic())
+
+    def sign(self) -> None:
+        """The link may have died, or another may be possible now."""
+        self._reopen.sign()
+
+    def closed(self) -> None:
+        """The link has ended."""
+        self._reopen.closed()
+
+    def close(self) -> None:
+        """End all that runs."""
+        self._reopen.close()
+
+    # -- what is to be done
+
+    def run(self, ready: Container[int]) -> Result | None:
+        """Do what is due. Return the next connection, or the error after which there is none."""
+        result, now = self._reopen.run(ready), time.monotonic()
+        if self.health is Health.UP:
+            self._doubted_at = inf
+        elif self._doubted_at == inf:
+            self._doubted_at = now
+        elif now >= self._doubted_at + TELL_AFTER:
+            self._tell()
+        return result
+
+    def _tell(self) -> None:
+        """Lay a line over the last row: since when there is no link, why, and which keys work."""
+        reason, since, leaves = self._reopen.attempts.reason, self.since, self._options.leaves
+        if reason in ("", Late.reason):
+            begin, why = f"no answer from {self._host} since {since}", ""
         else:
-            attachment.closing_lines = extended(attachment.closing_lines, str(result))
-        return outcome
-
-    def _wait(self) -> Outcome | None:
-        """Wait for the replacement; return the outcome if the person leaves before."""
-        attachment, terminal, link = self._attachment, self._attachment.terminal, self._link
-
-        def hold(keys: bytes) -> None:
-            attachment.hold(keys)
-            link.typed([("input", keys)])
-
-        while link.replacement is None:
-            watched = [
-                (descriptor, select.POLLIN) for descriptor in (terminal.inbound, terminal.signals, *link.descriptors)
-            ]
-            ready = wire.polled(watched, link.due)
-            outcome = attachment.serve_offline(ready, hold)
-            if outcome is not None:
-                return outcome
-            link.look_after(ready, dropping=attachment.input.dropping)
-        return None
+            begin, why = f"no link to {self._host} since {since}", f" ({reason})"
+        texts = (f"{begin}{why}; Enter tries now, {leaves}", f"{begin}; {leaves}", f"no link; {leaves}")
+        room = self._view.columns - 2
+        text = next((text for text in texts if len(text) <= room), texts[-1])
+        if text != self._told or not self._view.covered:
+            self._view.cover(text)
+            self._told = text
 
     # -- a login that the person at the terminal is asked for
 
-    def _log_in(self, reason: SeshError | OSError) -> Outcome | wire.Connection | SeshError:
-        """Return the connection, the outcome if the person leaves instead, or the error that no login helps against.
-
-        Nothing is tried before Enter, and no input is kept. The terminal shows the session no longer, and makes room
-        for its SCREEN if there is a connection.
-        """
-        attachment, display = self._attachment, self._display
-        self.logged_in = True
-        display.suspend()
-        display.line(f"no link to {attachment.host} since {self._link.since}; {attachment.name} keeps running")
-        if attachment.input.drop():
-            display.line("what was typed since then was dropped")
-        while True:
-            outcome = self._wait_for_enter(reason)
-            if outcome is not None:
-                return outcome
-            try:
-                connection = self._attempt_on_terminal()
-            except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
-                number = interrupt.args[0]
-                kind = {signal.SIGQUIT: "detached", signal.SIGINT: "lost"}.get(number, "signal")
-                return attachment.outcome(kind, number=number)
-            except (Unreachable, TimedOut, OSError) as error:
-                reason = error
-            except SeshError as error:
-                return error
-            else:
-                display.resume()
-                return connection
-
-    def _wait_for_enter(self, reason: SeshError | OSError) -> Outcome | None:
-        """Say why there is no connection, and wait until Enter is pressed; return the outcome if the person leaves."""
-        terminal, display = self._attachment.terminal, self._display
-        watched = [(terminal.inbound, select.POLLIN), (terminal.signals, select.POLLIN)]
-        typed: list[bytes] = []
-        self._say(reason)
-        while not any(pressed(keys, *ENTER) for keys in typed):
-            typed.clear()
-            outcome = self._attachment.serve_offline(wire.polled(watched, None), typed.append)
-            if outcome is not None:
-                return outcome
-            if display.started:  # stopped and continued, it has made room for the session
-                display.suspend()
-                self._say(reason)
-        return None
-
-    def _say(self, reason: SeshError | OSError) -> None:
-        host, leaves = self._attachment.host, self._attachment.options.leaves
+    def login_lines(self, reason: Exception) -> list[str]:
+        """Return the lines that say why a person has to log in, and how."""
+        leaves = self._options.leaves
         if isinstance(reason, LoginRefused) and reason.asks:
-            self._display.line(f"{host} asks for a password or a second factor: Enter logs in, {leaves}")
-        else:
-            self._display.line(str(reason))
-            self._display.line(f"Enter tries again, {leaves}")
+            return [f"{self._host} asks for a password or a second factor: Enter logs in, {leaves}"]
+        return [str(reason), f"Enter tries again, {leaves}"]
 
-    def _attempt_on_terminal(self) -> wire.Connection:
+    def log_in(self) -> Connection:
         """Make an attempt with the terminal as it was before it was raw; drop input beside ssh's prompt.
 
-        Raises KeyboardInterrupt, with its number, at a signal that ends the client.
+        Raises the attempt's error, KeyboardInterrupt with its number at a signal that ends the client.
         """
-        terminal = self._attachment.terminal
+        terminal = self._view.terminal
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTSTP, *EXIT_SIGNALS)}
         try:
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             for number in EXIT_SIGNALS:
                 signal.signal(number, _interrupt)
             terminal.cooked()
-            return self._link.open_link(Attempt(lost=True, session=self._link.session(), asks=True))
+            return self._reopen.log_in()
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)

@@ -9,6 +9,7 @@ import signal
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -157,6 +158,11 @@ class RawTerminal:
             return None
         except OSError:
             return b""
+
+    def drop_input(self) -> None:
+        """Drop what was typed and is not read yet."""
+        with suppress(termios.error):  # a terminal that is gone has none
+            termios.tcflush(self.inbound, termios.TCIFLUSH)
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write as much of `data` as the terminal takes now; return the size. Raises OSError if it has gone."""

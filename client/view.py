@@ -10,6 +10,7 @@ from sesh.client.display import Display
 from sesh.client.notification import BELL, LONGEST, notification
 from sesh.client.own_line import OwnLine
 from sesh.client.predict import Predictor
+from sesh.client.terminal import RawTerminal
 from sesh.loop.timers import Timers
 
 FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.ECHOED, protocol.MODEL))
@@ -20,7 +21,7 @@ class View:
     """The frames of the screen go in, bytes for the display come out. `send` sends to the daemon."""
 
     def __init__(
-        self, display: Display, send: Callable[[bytes], None], timers: Timers, predictor: Predictor | None
+        self, display: Display, send: Callable[[bytes], object], timers: Timers, predictor: Predictor | None
     ) -> None:
         self._display, self._predictor = display, predictor
         self.line = OwnLine(display, send, timers, self._show)
@@ -28,6 +29,27 @@ class View:
         """Position of the first byte of the program's output that was not shown yet."""
         self.greeting = ""
         """A line for the next screen."""
+        self._said = False
+
+    @property
+    def terminal(self) -> RawTerminal:
+        """The terminal that shows the session."""
+        return self._display.terminal
+
+    @property
+    def columns(self) -> int:
+        """Columns of the terminal."""
+        return self._display.terminal.grid()[0]
+
+    @property
+    def predicts(self) -> bool:
+        """True if keys are guessed where the round trip is long."""
+        return self._predictor is not None
+
+    @property
+    def covered(self) -> bool:
+        """True if a line lies over the last row that only a redraw takes away."""
+        return self._display.covered
 
     @property
     def resumes_at(self) -> int:
@@ -40,7 +62,7 @@ class View:
         """Show a frame, unless it waits for the end of a line of sesh's own."""
         if kind in (protocol.ECHOED, protocol.MODEL):
             self.judge(kind, payload)
-        elif not self.line.takes(kind, payload):
+        elif not self.line.takes(kind, payload, self.position):
             self._show(kind, payload)
 
     def _show(self, kind: int, payload: bytes) -> None:
@@ -78,6 +100,19 @@ class View:
         self.line.end()
         if self._predictor is not None:
             self._display.draw(self._predictor.typed(number, data))
+
+    def say_once(self, text: str) -> None:
+        """Show a line at the first call; at each later one remove the line that stands."""
+        said, self._said = self._said, True
+        if said:
+            self.line.end()
+        else:
+            self.line.show(text)
+
+    def cover(self, text: str) -> None:
+        """Lay a line over the last row that stands until `redraw`: the daemon cannot be asked for the screen."""
+        self.take_back()
+        self._display.cover(text)
 
     def redraw(self) -> None:
         """Have the screen drawn again from what the terminal lacks on: it shows something else now."""

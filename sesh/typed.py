@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sesh.keynames import Chord, Key
+from sesh.keynames import CTRL, Chord, Key
 
 ESCAPE = b"\x1b"
 PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"
@@ -88,7 +88,16 @@ def _mouse(data: bytes, end: int) -> tuple[int, bool]:
 
 def matches(key: Key, sequence: bytes, chord: Chord | None) -> bool:
     """Return whether a token, of this chord if it has one, is `key`, at any event."""
-    return sequence == key.application if chord is None else chord == key.chord
+    if chord is None:
+        return sequence == key.application
+    return chord == key.chord or (sequence[-1:] == b"u" and _by_alt_gr(sequence, chord) == key.chord)
+
+
+def _by_alt_gr(sequence: bytes, chord: Chord) -> Chord | None:
+    """Return the chord by the shifted character: without Shift it is one that AltGr makes on this layout."""
+    _, colon, shifted = sequence[2:-1].partition(b";")[0].partition(b":")
+    number = shifted.partition(b":")[0]
+    return ("u", int(number), chord[2]) if colon and number and not chord[2] & _SHIFT else None
 
 
 def pressed(data: bytes, *keys: Key) -> bool:
@@ -182,9 +191,18 @@ def chord(sequence: bytes) -> tuple[Chord, int] | None:
         if number == 27 and len(fields) == 3:  # xterm's modifyOtherKeys
             return _unicode(fields[2], modifiers), PRESS
         return ("~", number, modifiers), event or PRESS
+    if final == "_" and len(fields) >= 4:  # win32-input-mode: the character, and whether the key is down
+        return _control(fields[2][0]), PRESS if fields[3][0] else RELEASE
     if number <= 1 and final in "ABCDEFHPQRSZ":
         return (final, 1, modifiers), event or PRESS
     return None
+
+
+def _control(code: int) -> Chord:
+    """Return the chord of a character that win32-input-mode reports, where Ctrl has made a control of some."""
+    return (
+        ("u", ord(chr(code | 0x40).lower()), CTRL) if 0 < code < 0x20 and code not in (8, 9, 13, 27) else ("u", code, 0)
+    )
 
 
 def _unicode(codes: list[int], modifiers: int) -> Chord:

@@ -13,7 +13,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.sessions import new_detached
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
-from sesh.client.outcome import AttachOptions, Outcome
+from sesh.client.outcome import AttachOptions, Ending, Outcome
 from sesh.errors import (
     SIGNAL_BASE,
     ExitCode,
@@ -311,14 +311,14 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
     options.first_notice = cli.greeting
     target.log_attached(name)
     outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
-    target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip, outcome.heard_at)
+    target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_at)
     return code(outcome)
 
 
 def code(outcome: Outcome) -> int:
     """Return the exit code for the outcome of an attachment."""
-    if outcome.kind == "ended":
+    if outcome.kind is Ending.ENDED:
         return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
     if outcome.early:
         return ExitCode.INTERRUPTED
-    return 0 if outcome.kind == "detached" else 1
+    return 0 if outcome.kind is Ending.DETACHED else 1

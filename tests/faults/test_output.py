@@ -81,7 +81,7 @@ import sys, tty
 tty.setraw(0)
 print("ready", end="", flush=True)
 sys.stdin.buffer.read1(1)
-sys.stdout.buffer.write({unit!r} * (300_000 // len({unit!r})))
+sys.stdout.buffer.write({unit!r} * (100_000 // len({unit!r})))
 sys.stdout.buffer.write(b"\\x18\\x1b[?69l\\x1b[m\\x1b[2J\\x1b[Hend of it\\r\\n")
 sys.stdout.flush()
 while key := sys.stdin.buffer.read1(1):

@@ -184,7 +184,7 @@ def test_a_program_that_does_not_read_keeps_nobody_from_leaving(terminal: Open) 
         window.type("stty -echo -icanon; echo deaf; sleep 1000\r")
         window.wait_for("deaf\n")
         window.type(b"x" * 3_000_000)
-        window.type(b"\x1c")
+        wait_until(lambda: window.type(b"\x1c") or not window.alive)  # a key that comes with a burst is none
         assert window.exit_code() == 0
 
 

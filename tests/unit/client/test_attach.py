@@ -99,10 +99,15 @@ def test_a_lone_escape_is_not_kept(home: Home, daemon: FakeDaemon) -> None:
 
 RELINKED = """
 import functools
-from sesh.client import attachment
-attachment.FLUSH_DELAY = 0.3
-wire.Connection.broken = lambda *_: True
-attach = functools.partial(attach, reconnect=lambda _: wire.connect("work"))
+from sesh.client import loop
+from sesh.link.reopen import Reopen
+loop.FLUSH_DELAY = 0.3
+def again(attempt):
+    attempt.turn()
+    return wire.connect("work")
+def reconnect(host, ping, describe):
+    return Reopen(lambda attempt: again(attempt), ping, describe)
+attach = functools.partial(attach, reconnect=reconnect)
 """
 """A client whose link is replaced, and that awaits the rest of a key for longer."""
 
@@ -126,13 +131,13 @@ def test_an_escape_that_is_held_while_a_link_is_replaced_reaches_the_session(hom
 GREETED_BEFORE = (
     RELINKED
     + """
-def again(attempt):
-    connection = wire.connect("work")
-    connection.greeted = {**attempt.session.hello, "since": 0}
-    connection.send(protocol.message(protocol.HELLO, connection.greeted))
-    return connection
 from sesh import protocol
-attach = functools.partial(attach.func, reconnect=again)
+def again(attempt):
+    attempt.turn()
+    connection = wire.connect("work")
+    connection.peer.greeted = {**attempt.session.hello, "since": 0}
+    connection.send(protocol.message(protocol.HELLO, connection.peer.greeted))
+    return connection
 """
 )
 """A client whose new link was greeted before the old one had brought its last output."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.keys import KeyParser
+from sesh.client.keys import KeyParser, Pace
 from sesh.errors import UsageError
 from sesh.keynames import CHORDS, DetachKey, bytes_of
 
@@ -55,6 +55,10 @@ ENCODINGS = [
     b"\x1b[27;5;92~",
     b"\x1b[27;69;92~",
     b"\x1b[45:92;6u",
+    b"\x1b[223:92;5u",
+    b"\x1b[55:92;5:1u",
+    b"\x1b[1103::92;5u",
+    b"\x1b[220;43;28;1;8;1_",
 ]
 OTHERS = [
     b"\x1b[92;5:3u"[:-1],
@@ -90,10 +94,24 @@ def test_what_only_resembles_the_key_passes(other: bytes) -> None:
         assert run([other[:place], other[place:]]) == [other]
 
 
+def test_a_burst_holds_no_key_and_a_paste_ends_without_its_marker() -> None:
+    keys, pace = parser(), Pace()
+    assert pace.bursts(10, 100.0) is False
+    assert pace.bursts(60, 100.005) is True
+    assert keys.feed(b"x\x1cy", burst=True) == [("input", b"x\x1cy")]
+    assert pace.bursts(1, 100.5) is False
+    keys.feed(b"\x1b[200~torn")
+    assert not pace.pauses(104.0)
+    assert pace.pauses(106.0)
+    keys.end_paste()
+    assert keys.feed(b"\x1c") == [DETACH]
+
+
 def test_the_release_of_the_key_is_swallowed() -> None:
     assert run([b"a\x1b[92;5:1u\x1b[92;5:3ub"]) == [b"a", None, b"b"]
     assert run([b"a\x1b[92;5:3ub"]) == [b"ab"]
     assert run([b"a\x1b[92;5:", b"3ub"]) == [b"ab"]
+    assert run([b"a\x1b[220;43;28;0;8;1_b"]) == [b"ab"]
 
 
 def test_r14_nothing_in_a_bracketed_paste_is_a_key() -> None:

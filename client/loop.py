@@ -1,0 +1,117 @@
+"""The loop of a client: waits for terminal, daemon, link and timers, and hands what they bring to the attachment."""
+
+from __future__ import annotations
+
+import signal
+import time
+from math import inf
+
+from sesh.client.attachment import Attachment, Phase
+from sesh.client.keys import FLUSH_DELAY, KeyParser, Pace
+from sesh.client.outcome import Outcome
+from sesh.client.poller import Poller
+from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
+from sesh.paths import lacks_descriptors
+
+_RESIZED_AFTER = 0.1
+"""Seconds that a window keeps its size until a session behind a link is told of it."""
+
+
+class Loop:
+    """Carries bytes for one attachment, with or without a link."""
+
+    def __init__(self, attachment: Attachment, terminal: RawTerminal) -> None:
+        self.attachment, self._terminal = attachment, terminal
+        self._keys = KeyParser(attachment.options.detach_key)
+        self._pace = Pace()
+        self._poller = Poller(attachment.display, attachment.channel)
+
+    def typed_ahead(self, key: bytes) -> None:
+        """Leave if `key`, typed before the terminal was raw, is the detach key; any other was lost."""
+        if ("detach",) in self._keys.feed(key):
+            self.attachment.detach()
+
+    def run(self) -> Outcome:
+        """Carry bytes until the attachment ends; after a SWITCH it may be called again.
+
+        Raises the daemon's refusal, Unreachable (no answer to HELLO), ProtocolError, OSError if no file can be opened.
+        """
+        attachment = self.attachment
+        attachment.take_leftovers()
+        while (outcome := attachment.outcome) is None or attachment.draining:
+            try:
+                self._turn()
+            except OSError as error:
+                if lacks_descriptors(error):
+                    raise
+                attachment.hang_up()  # the terminal is gone
+        return outcome
+
+    def _turn(self) -> None:
+        """Wait until there is something to do, and do it."""
+        attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
+        ready = self._wait()
+        if terminal.signalled or terminal.signals in ready:  # a new size must precede the keys typed after it
+            self._handle_signals()
+        if terminal.inbound in ready and attachment.phase is not Phase.LEAVING:
+            self._read_keys()
+        if attachment.display.pending and terminal.outbound in ready:
+            attachment.display.flush()
+        connection = channel.connection
+        if connection is not None and channel.unsent and connection.outbound in ready:
+            channel.send()
+        if connection is not None and connection is channel.connection and connection.inbound in ready:
+            attachment.received(channel.read())
+        attachment.timers.run()
+        attachment.look_after_link(ready)
+
+    def _wait(self) -> dict[int, int]:
+        attachment = self.attachment
+        left, link = attachment.timers.wait_time(), attachment.watched
+        until = min(time.monotonic() + left if left is not None else inf, link.due if link is not None else inf)
+        return self._poller.wait(
+            read_keys=attachment.reads_keys,
+            receive=attachment.phase is not Phase.ENDING,
+            others=link.descriptors if link is not None else (),
+            until=until if until < inf else None,
+        )
+
+    def _read_keys(self) -> None:
+        attachment, data = self.attachment, self._terminal.read()
+        if data is None:
+            return  # another process read it first
+        if not data:
+            attachment.hang_up()
+            return
+        if attachment.timers.is_set("resize"):
+            attachment.resize()
+        now = time.monotonic()
+        if self._pace.pauses(now):
+            self._keys.end_paste()
+        attachment.typed(self._keys.feed(data, burst=self._pace.bursts(len(data), now)))
+        if self._keys.holding:
+            attachment.timers.set("keys", FLUSH_DELAY, lambda: attachment.typed(self._keys.flush()))
+        else:
+            attachment.timers.clear("keys")
+
+    def _handle_signals(self) -> None:
+        attachment, terminal = self.attachment, self._terminal
+        signals = terminal.take_signals()
+        stopped = signal.SIGTSTP in signals and signals.isdisjoint(EXIT_SIGNALS)
+        if stopped:
+            attachment.suspend()
+            terminal.suspend()
+            signals = terminal.take_signals()
+        for number in signals.intersection(EXIT_SIGNALS):
+            attachment.killed(number)
+            return
+        if stopped:
+            attachment.redisplay()
+        elif signal.SIGCONT in signals:
+            terminal.raw()
+            attachment.continued()
+        elif signal.SIGWINCH in signals and attachment.host is None:
+            attachment.resize()
+        elif signal.SIGWINCH in signals:
+            attachment.view.take_back()
+            attachment.timers.set("resize", _RESIZED_AFTER, attachment.resize)
