@@ -282,18 +282,18 @@ def asked(
     """
     if anew:
         master.forget_refusal(destination)
-    timeout, stop = deadline - time.monotonic(), stop or Stop()
-    question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
-    along = link.Along(question, early=not known.swallows(destination), lookup=True, public=True)
+    stop = stop or Stop()
+    early = link.Early(calls.frames(op, {}, asks=caller.can_ask, answers=[]))
     with (
         link.open_link(
             destination,
             links.origin(destination),
             ask=False,
-            timeout=timeout,
-            along=along,
+            deadline=deadline,
+            early=early,
             stop=stop,
-            stale_after=known.stale_after(destination),
+            patience=known.stale_after(destination),
+            lingers=True,
         ) as opened,
         stop.calling(opened.abort),
         NamingHost(destination.host),

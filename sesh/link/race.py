@@ -1,0 +1,146 @@
+"""Attempts at a connection, side by side in threads: the first whose far end answers gets the only turn to ask.
+
+So no two of them greet the same session, and no attempt has to guess which other one succeeds.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+
+from sesh.errors import Interrupted
+from sesh.messages import Introduction
+from sesh.stop import Stop
+from sesh.wire import Connection
+
+Result = Connection | Exception
+
+
+@dataclass
+class LostSession:
+    """A session whose link is lost, or may be: what the winning attempt asks the host for.
+
+    `position`: of the first byte of output that has not come. `heard_at`: when anything came last (monotonic).
+    `hello`: the client's, which goes along with the request; None for a stream.
+    """
+
+    name: str
+    host: str
+    session_id: str
+    position: int
+    heard_at: float
+    hello: Introduction | None = None
+
+
+class Attempt:
+    """One attempt. `seconds`: for ssh to connect. `lost`: the link before is known to be lost. `asks`: ssh may prompt.
+
+    `stop` ends what it waits for. The code of the attempt calls `turn` once the far end has answered.
+    """
+
+    def __init__(self, seconds: float = 0.0, *, lost: bool = False, asks: bool = False) -> None:
+        self.seconds, self.lost, self.asks = seconds, lost, asks
+        self.stop = Stop()
+        self.answered = False
+        self.session: LostSession | None = None
+        """What to ask for, from its turn on."""
+        self.result: Result | None = None
+        self._turn = threading.Event()
+        self._announce: Callable[[], object] = bool
+        self._lock = threading.Lock()
+
+    def begin(self, way: Way, announce: Callable[[], object]) -> None:
+        """Run `way` in a thread; `announce` is called there at its answer, and at its end. Raises RuntimeError."""
+        self._announce = announce
+        threading.Thread(target=self._run, args=(way,), daemon=True).start()
+
+    def turn(self) -> None:
+        """Wait for the turn, as the far end has answered. Raises Interrupted if another attempt has won."""
+        with self._lock:
+            self.answered = True
+            if not self.stop.stopped:
+                self._announce()
+        self._turn.wait()
+        self.stop.check()
+
+    def grant(self, session: LostSession | None) -> None:
+        """Give it the turn."""
+        self.session = session
+        self._turn.set()
+
+    def end(self) -> None:
+        """End the attempt; a connection that it has, or comes to have, is closed."""
+        with self._lock:
+            self.stop.stop()
+            self._turn.set()
+            if isinstance(self.result, Connection):
+                self.result.close()
+
+    def _run(self, way: Way) -> None:
+        try:
+            result: Result = way(self)
+        except Exception as error:
+            result = error
+        with self._lock:
+            if not self.stop.stopped:
+                self.result = result
+                self._announce()
+            elif isinstance(result, Connection):
+                result.close()
+
+
+Way = Callable[[Attempt], Connection]
+"""Makes one attempt; it may block. Raises Ended if the session has ended, Interrupted if the attempt was ended."""
+
+
+class Race:
+    """The attempts that run. `session`: called for the one that gets the turn, in the thread that calls `results`."""
+
+    def __init__(self, session: Callable[[], LostSession | None]) -> None:
+        self._session = session
+        self._attempts: dict[int, Attempt] = {}
+        self._pipe: tuple[int, int] | None = None
+        self.holder: int | None = None
+        """The number of the attempt that has the turn."""
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What to poll."""
+        return (self._pipe or ())[:1]
+
+    def begin(self, number: int, attempt: Attempt, way: Way) -> None:
+        """Begin an attempt. Raises OSError, RuntimeError if this machine lacks what it takes."""
+        self._pipe = self._pipe or os.pipe()
+        outbound = self._pipe[1]
+        attempt.begin(way, lambda: os.write(outbound, b"."))
+        self._attempts[number] = attempt
+
+    def results(self, ready: Container[int]) -> list[tuple[int, Result]]:
+        """Give the turn to the first that answers; return the results of those that have ended, by number."""
+        if self._pipe is None or self._pipe[0] not in ready:
+            return []
+        os.read(self._pipe[0], 1 << 10)
+        ended: list[tuple[int, Result]] = []
+        for number, attempt in list(self._attempts.items()):
+            if attempt.result is not None:
+                del self._attempts[number]
+                self.holder = None if self.holder == number else self.holder
+                ended.append((number, attempt.result))
+            elif attempt.answered and self.holder is None:
+                self.holder = number
+                attempt.grant(self._session())
+            elif attempt.answered and self.holder != number:
+                del self._attempts[number]
+                attempt.end()
+                ended.append((number, Interrupted("another attempt has won")))
+        return ended
+
+    def end(self) -> None:
+        """End all attempts."""
+        while self._attempts:
+            self._attempts.popitem()[1].end()
+        for descriptor in self._pipe or ():
+            os.close(descriptor)
+        self._pipe = self.holder = None
