@@ -450,7 +450,7 @@ def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     `patience` seconds: whichever says WELCOME first. If the shared one loses, it takes no more sessions."""
     destination = way.destination
     before, own = master.identity(destination), _Way(destination, way.near, seconds=ssh.CONNECT_TIMEOUT)
-    race, shared, failures = Race(lambda: None), list[Link](), dict[int, Exception]()
+    race, shared, failures = Race(), list[Link](), dict[int, Exception]()
     own_at, running = time.monotonic() + patience, 1
 
     def opened(attempt: Attempt, which: _Way, started: Callable[[Link], object]) -> Link:
@@ -463,7 +463,7 @@ def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
         while running:
             stop.check()
             until = min(own_at, time.monotonic() + _TICK)
-            ready = wire.polled([(descriptor, select.POLLIN) for descriptor in race.descriptors], until)
+            ready = wire.polled([(race.descriptor, select.POLLIN)], until)
             for number, result in race.results(ready):
                 running -= 1
                 if isinstance(result, Exception):
@@ -480,4 +480,4 @@ def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
                     running += 1
         raise failures.get(_OWN) or failures[_SHARED]
     finally:
-        race.end()
+        race.close()

@@ -96,51 +96,52 @@ Way = Callable[[Attempt], Connection]
 
 
 class Race:
-    """The attempts that run. `session`: called for the one that gets the turn, in the thread that calls `results`."""
+    """The attempts that run. `session`: called for the one that gets the turn, in the thread that calls `results`.
 
-    def __init__(self, session: Callable[[], LostSession | None]) -> None:
+    `descriptor` is readable once an attempt has answered or ended.
+    """
+
+    def __init__(self, session: Callable[[], LostSession | None] = lambda: None) -> None:
         self._session = session
         self._attempts: dict[int, Attempt] = {}
-        self._pipe: tuple[int, int] | None = None
+        self.descriptor, self._outbound = os.pipe()
         self.holder: int | None = None
         """The number of the attempt that has the turn."""
 
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """What to poll."""
-        return (self._pipe or ())[:1]
-
     def begin(self, number: int, attempt: Attempt, way: Way) -> None:
-        """Begin an attempt. Raises OSError, RuntimeError if this machine lacks what it takes."""
-        self._pipe = self._pipe or os.pipe()
-        outbound = self._pipe[1]
-        attempt.begin(way, lambda: os.write(outbound, b"."))
+        """Begin an attempt. Raises RuntimeError if this machine has no room for a thread."""
+        attempt.begin(way, lambda: os.write(self._outbound, b"."))
         self._attempts[number] = attempt
 
     def results(self, ready: Container[int]) -> list[tuple[int, Result]]:
         """Give the turn to the first that answers; return the results of those that have ended, by number."""
-        if self._pipe is None or self._pipe[0] not in ready:
+        if self.descriptor not in ready:
             return []
-        os.read(self._pipe[0], 1 << 10)
+        os.read(self.descriptor, 1 << 10)
         ended: list[tuple[int, Result]] = []
         for number, attempt in list(self._attempts.items()):
             if attempt.result is not None:
-                del self._attempts[number]
-                self.holder = None if self.holder == number else self.holder
                 ended.append((number, attempt.result))
             elif attempt.answered and self.holder is None:
                 self.holder = number
                 attempt.grant(self._session())
             elif attempt.answered and self.holder != number:
-                del self._attempts[number]
                 attempt.end()
                 ended.append((number, Interrupted("another attempt has won")))
+        for number, _ in ended:
+            del self._attempts[number]
+            self.holder = None if self.holder == number else self.holder
         return ended
 
     def end(self) -> None:
         """End all attempts."""
+        self.holder = None
         while self._attempts:
             self._attempts.popitem()[1].end()
-        for descriptor in self._pipe or ():
+
+    def close(self) -> None:
+        """End all attempts, and close the descriptor."""
+        self.end()
+        for descriptor in {self.descriptor, self._outbound} - {-1}:
             os.close(descriptor)
-        self._pipe = self.holder = None
+        self.descriptor = self._outbound = -1

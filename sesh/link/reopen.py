@@ -49,7 +49,7 @@ class Reopen:
     @property
     def descriptors(self) -> tuple[int, ...]:
         """What to poll."""
-        return (*self._race.descriptors, *(self._wake.descriptors if self._wake is not None else ()))
+        return (self._race.descriptor, *(self._wake.descriptors if self._wake is not None else ()))
 
     @property
     def due(self) -> float:
@@ -136,7 +136,7 @@ class Reopen:
 
     def close(self) -> None:
         """End all that runs."""
-        self._end_attempts()
+        self._race.close()
         if self._wake is not None:
             self._wake.close()
             self._wake = None
@@ -150,7 +150,7 @@ class Reopen:
             number, seconds = due
             try:
                 self._race.begin(number, Attempt(seconds, lost=self.health.state is Health.LOST), self._way)
-            except (OSError, RuntimeError) as error:  # no descriptor left, no thread
+            except RuntimeError as error:  # this machine has no room for a thread
                 attempts.failed(number, now, _reason(error))
 
     def _counts(self, number: int, result: Result, now: float) -> bool:

@@ -212,17 +212,18 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, the
 def test_what_this_machine_lacks_is_the_reason_and_it_is_tried_again(
     made: Made, there: wire.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a descriptor for the attempts the client left the session."""
-    watch = made(ways(there))
+    """Without a descriptor for an attempt, or a thread, the client left the session."""
+    watch = made(ways(OSError(24, "Too many open files"), there))
     watch.closed()
+    until(watch, lambda: watch.attempts.reason)
+    assert watch.attempts.reason == "Too many open files here"
 
-    def full() -> tuple[int, int]:
-        raise OSError(24, "Too many open files")
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pipe", full)
-        until(watch, lambda: watch.attempts.reason)
-    assert watch.attempts.reason == "Too many open files here"
+        patch.setattr(threading.Thread, "start", full)
+        until(watch, lambda: "thread" in watch.attempts.reason)
     assert until(watch, bool) is there
 
 
