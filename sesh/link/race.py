@@ -56,14 +56,19 @@ class Attempt:
         self._announce = announce
         threading.Thread(target=self._run, args=(way,), daemon=True).start()
 
-    def turn(self) -> None:
-        """Wait for the turn, as the far end has answered. Raises Interrupted if another attempt has won."""
+    def turn(self, connection: Connection) -> None:
+        """Wait for the turn, as the far end of a connection has answered.
+
+        If another attempt has won it closes the connection, and raises Interrupted.
+        """
         with self._lock:
             self.answered = True
             if not self.stop.stopped:
                 self._announce()
         self._turn.wait()
-        self.stop.check()
+        if self.stop.stopped:
+            connection.close()
+            raise Interrupted("another attempt has won")
 
     def grant(self, session: LostSession | None) -> None:
         """Give it the turn."""

@@ -15,9 +15,9 @@ from sesh.link.reopen import Reopen
 from sesh.messages import Answer, Near, Words
 from sesh.reach.caller import YES_NO, Caller
 from sesh.remote import eventlog, known
-from sesh.remote.ssh import link as ssh_link
+from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Early, Link
+from sesh.remote.ssh.link import SESSION_TIMEOUT, START_TIMEOUT, Early, Link
 from sesh.remote.ssh.ssh import AuthenticationFailed, seconds_left
 from sesh.stop import Stop
 
@@ -88,7 +88,7 @@ def _link(
 ) -> Link:
     near, patience = origin(destination), known.stale_after(destination)
     try:
-        return ssh_link.open_link(
+        return opening.open_link(
             destination, near, ask=ask, deadline=deadline, early=early, stop=stop, patience=patience
         )
     except (Unreachable, TimedOut):
@@ -154,20 +154,16 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
             return _link(destination, True, None, None, attempt.stop)
         _check_refusals(destination)
         if known.asks(destination):
-            link = ssh_link.open_unless_silent(destination, near, attempt)
+            link = opening.open_unless_silent(destination, near, attempt)
         else:
-            link = ssh_link.open_beside(destination, near, attempt)
+            link = opening.open_beside(destination, near, attempt)
     except AuthenticationFailed as error:
         known.record(destination, asks=True)
         known.record_failure(destination.host, error.reason, refused=True)
         raise
     except OSError as error:
         raise _local_fault(destination, error) from error
-    try:
-        attempt.turn()
-    except SeshError:
-        link.close()
-        raise
+    attempt.turn(link)
     known.end_pause(destination.host)
     return link
 
@@ -188,7 +184,7 @@ def back(destination: Destination, attempt: Attempt) -> Link:
         _noted[lost.name, lost.host] = lost.heard_at
         eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
     if not (attempt.asks or known.asks(destination)):
-        threading.Thread(target=ssh_link.renew_shared, args=(destination,), daemon=True).start()
+        threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
     name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
@@ -219,9 +215,7 @@ def connected(link: Link, wanted: Words, deadline: float | None = None) -> tuple
 
     Raises NotFound, Lost if the answer does not begin soon.
     """
-    return link.open_session(
-        "connect", wanted, seconds_left(deadline, ssh_link.SESSION_TIMEOUT), silence=ssh_link.START_TIMEOUT
-    )
+    return link.open_session("connect", wanted, seconds_left(deadline, SESSION_TIMEOUT), silence=START_TIMEOUT)
 
 
 def left_behind(host: str, name: str) -> str:

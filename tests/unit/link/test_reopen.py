@@ -37,7 +37,7 @@ def ways(*steps: Exception | wire.Connection) -> Way:
         step = rest.pop(0)
         if isinstance(step, Exception):
             raise step
-        own.turn()
+        own.turn(step)
         return step
 
     return attempt
@@ -127,14 +127,14 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
     made: Made, there: wire.Connection
 ) -> None:
     """The last to greet a session took the place of the others."""
-    answer, fail = threading.Barrier(3), threading.Event()
+    answer, fail, spare = threading.Barrier(3), threading.Event(), connection()
     turns: list[LostSession | None] = []
     outcomes: list[Exception | wire.Connection] = [Unreachable("it broke"), there]
 
     def attempt(one: Attempt) -> wire.Connection:
         if not turns:
             answer.wait(30)
-        one.turn()
+        one.turn(spare)
         turns.append(one.session)
         fail.wait(30)
         outcome = outcomes.pop(0)
@@ -151,6 +151,7 @@ def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may
     fail.set()
     assert until(watch, bool) is there
     assert turns == [SESSION] * 2
+    assert spare.inbound == -1, "the connection of the one that lost"
 
 
 def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Made, there: wire.Connection) -> None:
@@ -162,7 +163,7 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
         raise Unreachable("ended")
 
     def asking(one: Attempt) -> wire.Connection:
-        one.turn()
+        one.turn(there)
         go_on.wait(30)
         return there
 
@@ -215,15 +216,15 @@ def test_what_this_machine_lacks_is_the_reason_and_it_is_tried_again(
     """Without a descriptor for an attempt, or a thread, the client left the session."""
     watch = made(ways(OSError(24, "Too many open files"), there))
     watch.closed()
-    until(watch, lambda: watch.attempts.reason)
-    assert watch.attempts.reason == "Too many open files here"
 
     def full(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", full)
-        until(watch, lambda: "thread" in watch.attempts.reason)
+        until(watch, lambda: watch.attempts.reason)
+    assert watch.attempts.reason == "can't start new thread here"
+    until(watch, lambda: watch.attempts.reason == "Too many open files here")
     assert until(watch, bool) is there
 
 

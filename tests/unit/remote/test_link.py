@@ -19,7 +19,8 @@ from sesh.reach import links
 from sesh.reach.caller import Caller
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Early, Link, open_link
+from sesh.remote.ssh.link import Early, Link
+from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
 from tests.support import need, wait_until
