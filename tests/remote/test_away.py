@@ -8,8 +8,8 @@ import resource
 
 import pytest
 
-from sesh import link_state
-from sesh.client.link_watch import LinkWatch
+from sesh.client.reconnect import AttachedLink
+from sesh.link import health
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty
 from tests.remote.storm import Storm
@@ -45,7 +45,7 @@ def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monk
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(LinkWatch, "look_after", full)
+    monkeypatch.setattr(AttachedLink, "run", full)
     beside("box")
     terminal = home.terminal("@box", "work")
     terminal.wait_for("too many files open")
@@ -60,7 +60,7 @@ def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
 ) -> None:
     """The row that the line had covered stayed blank where much was printed meanwhile."""
     hasty(monkeypatch)
-    monkeypatch.setattr(link_state, "LOST_AFTER", 60.0)  # else it is always another link that brings the rest
+    monkeypatch.setattr(health, "LOST_AFTER", 60.0)  # else it is always another link that brings the rest
     far = farm.host("box", proxied=True)
     storm = Storm(home, farm, far, ROWS, 1)
     for first, last, ends in ((30, 80, far.proxy.restore), (90, 140, far.proxy.cut)):
