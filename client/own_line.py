@@ -11,6 +11,7 @@ for; the answer waits, and takes the line away before anything else is shown.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 
 from sesh import protocol
 from sesh.client.display import Display
@@ -23,7 +24,17 @@ _QUIET = 0.25
 LONGEST = 4096
 """Characters of all lines that are shown as one."""
 
+_MARK = b"redraw"
+
 Handle = Callable[[int, bytes], None]
+
+
+class Skip(Enum):
+    """What is skipped of the screen's frames."""
+
+    NOTHING = "nothing"
+    UNTIL_PONG = "all until the daemon has read what was asked"
+    UNTIL_SCREEN = "output until the screen comes"
 
 
 class OwnLine:
@@ -35,8 +46,7 @@ class OwnLine:
         """The line that is laid, or that will be once the screen has come."""
         self._screen: bytes | None = None
         """The REDRAW that waits while the line is laid."""
-        self._passes_over = False
-        """True if nothing is shown before the next REDRAW."""
+        self._skips = Skip.NOTHING
 
     def show(self, text: str) -> None:
         """Lay a line over the last row once the screen has come; before one that stands, as the row may be full."""
@@ -49,10 +59,15 @@ class OwnLine:
     def ask(self, shown: int) -> None:
         """Ask for the screen and the lines from a position on, up to which the terminal shows output.
 
-        Output that comes before the answer is passed over: the answer holds its effect.
+        What comes before the answer is skipped: the answer holds its effect. A PONG tells it from an earlier screen.
         """
-        self._passes_over = True
-        self._send(protocol.frame(protocol.REDRAW, shown.to_bytes(8, "big")))
+        self._skips = Skip.UNTIL_PONG
+        self._send(protocol.frame(protocol.PING, _MARK) + protocol.frame(protocol.REDRAW, shown.to_bytes(8, "big")))
+
+    def pong(self, payload: bytes) -> None:
+        """Take in a PONG: the next screen is the one that was asked for last."""
+        if self._skips is Skip.UNTIL_PONG and payload == _MARK:
+            self._skips = Skip.UNTIL_SCREEN
 
     def _ask(self) -> None:
         self._send(protocol.frame(protocol.REDRAW))
@@ -62,15 +77,17 @@ class OwnLine:
 
         `shown`: the position up to which the terminal shows output.
         """
+        if self._skips is not Skip.NOTHING:
+            if self._skips is Skip.UNTIL_PONG or kind == protocol.OUTPUT:
+                return True
+            self._skips = Skip.NOTHING
+            if self._text:
+                self._ask()
+            return False
         if kind != protocol.REDRAW:
             if self._screen is not None:
                 self._lift()
                 self._timers.set("line", _QUIET, self._ask)
-            return self._passes_over
-        if self._passes_over:
-            self._passes_over = False
-            if self._text:
-                self._ask()
             return False
         if len(payload) >= 8 + protocol.CHUNK:  # the rest of the screen comes in further frames
             self.end()

@@ -117,11 +117,15 @@ class AttachedLink:
     def _tell(self) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
         reason, since, leaves = self._reopen.attempts.reason, self.since, self._options.leaves
+        state, place, why = "no link", f" to {self._host}", f" ({reason})"
         if reason in ("", Late.reason):
-            begin, why = f"no answer from {self._host} since {since}", ""
-        else:
-            begin, why = f"no link to {self._host} since {since}", f" ({reason})"
-        texts = (f"{begin}{why}; Enter tries now, {leaves}", f"{begin}; {leaves}", f"no link; {leaves}")
+            state, place, why = "no answer", f" from {self._host}", ""
+        texts = (  # the host, which is known, goes first where the row is narrow, the key that leaves never
+            f"{state}{place} since {since}{why}; Enter tries now, {leaves}",
+            f"{state} since {since}{why}; Enter tries now, {leaves}",
+            f"{state} since {since}; Enter tries now, {leaves}",
+            f"{state}; {leaves}",
+        )
         room = self._view.columns - 2
         text = next((text for text in texts if len(text) <= room), texts[-1])
         if text != self._told or not self._view.covered:

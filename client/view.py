@@ -81,7 +81,9 @@ class View:
         self._display.show(data, before, after)
 
     def judge(self, kind: int, payload: bytes) -> None:
-        """Have the predictor handle ECHOED, MODEL or PONG, which comes behind all output so far."""
+        """Handle ECHOED, MODEL or PONG, which comes behind all output so far."""
+        if kind == protocol.PONG:
+            self.line.pong(payload)
         if self._predictor is not None:
             self._display.draw(self._predictor.handle(kind, payload))
 

@@ -66,7 +66,10 @@ class Peer:
 
     def redraw(self, position: int, screen: bytes) -> bytes:
         """Answers the client that asks for the screen; returns what it says of what it shows."""
-        said = self.expect(protocol.REDRAW)
+        kind, said = self.next()
+        if kind == protocol.PING:
+            self.send(protocol.PONG, said)
+            said = self.expect(protocol.REDRAW)
         self.connection.sendall(protocol.numbered(protocol.REDRAW, position, screen))
         return said
 

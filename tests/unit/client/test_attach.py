@@ -61,7 +61,7 @@ def test_being_continued_after_an_unseen_stop_draws_anew(home: Home, daemon: Fak
         wait_until(lambda: _state(terminal.pid) == "T")
         terminal.signal(signal.SIGCONT)
         peer.expect(protocol.RESIZE)
-        peer.expect(protocol.REDRAW)
+        peer.redraw(0, PROMPT)
 
 
 def _state(pid: int) -> str:
@@ -103,8 +103,9 @@ from sesh.client import loop
 from sesh.link.reopen import Reopen
 loop.FLUSH_DELAY = 0.3
 def again(attempt):
-    attempt.turn()
-    return wire.connect("work")
+    connection = wire.connect("work")
+    attempt.turn(connection)
+    return connection
 def reconnect(host, ping, describe):
     return Reopen(lambda attempt: again(attempt), ping, describe)
 attach = functools.partial(attach, reconnect=reconnect)
@@ -133,8 +134,8 @@ GREETED_BEFORE = (
     + """
 from sesh import protocol
 def again(attempt):
-    attempt.turn()
     connection = wire.connect("work")
+    attempt.turn(connection)
     connection.peer.greeted = {**attempt.session.hello, "since": 0}
     connection.send(protocol.message(protocol.HELLO, connection.peer.greeted))
     return connection

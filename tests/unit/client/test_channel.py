@@ -10,7 +10,6 @@ import pytest
 
 from sesh import protocol, wire
 from sesh.client.channel import Channel
-from sesh.client.round_trip import RoundTrip
 
 
 class Link:
@@ -23,8 +22,9 @@ class Link:
         self.far.setblocking(False)
         descriptor = near.detach()
         self.connection = wire.Connection(descriptor, descriptor)
-        self.round_trip = RoundTrip()
-        self.channel = Channel(self.connection, self.round_trip, on_link=True)
+        self.channel = Channel(on_link=True)
+        self.channel.open(self.connection, b"")
+        self.round_trip = self.channel.round_trip
 
     def predicts(self) -> bool:
         return self.round_trip.long
@@ -33,7 +33,7 @@ class Link:
         """Types ten keys a second; the program prints something so many seconds after each."""
         for _ in range(round(seconds * 10)):
             self.number += 1
-            self.channel.time_input(self.number)
+            self.round_trip.sent(self.number, self.now)
             self.channel.measure()
             sent, self.now = self.now, self.now + self.trip
             self.answer()
@@ -92,10 +92,10 @@ def test_answers_that_an_outage_has_held_up_make_no_link_slow(link: Link) -> Non
         link.now += seconds
         link.answer()
 
-    link.channel.ask()
+    link.channel.ping()
     answered(link.trip)
     for _ in range(5):
-        link.channel.ask()
+        link.channel.ping()
         answered(4.0)
         answered(link.trip)
     assert link.round_trip.smoothed == pytest.approx(link.trip)

@@ -72,7 +72,7 @@ class Person:
         self.keys: list[bytes] = []
         self.number, self.size = 0, (COLUMNS, ROWS)
         slow = RoundTrip()
-        slow.sample(0.1)
+        slow.answered(slow.ping(0.0), 0.1)
         self.predictor = Predictor(self._asks, lambda: self.size, slow, always=False)
         self.prints(program.row())
 

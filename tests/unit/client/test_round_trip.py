@@ -8,8 +8,22 @@ from hypothesis import strategies as st
 from sesh.client.round_trip import RoundTrip
 
 
-def measured(*milliseconds: float) -> RoundTrip:
-    trip = RoundTrip()
+class Trip(RoundTrip):
+    """One whose measurements begin at 0."""
+
+    number = 0
+
+    def sample(self, seconds: float) -> None:
+        assert self.answered(self.ping(0.0), seconds)
+
+    def bound(self, seconds: float) -> None:
+        self.number += 1
+        self.sent(self.number, 0.0)
+        self.acknowledged(self.number, seconds)
+
+
+def measured(*milliseconds: float) -> Trip:
+    trip = Trip()
     for each in milliseconds:
         trip.sample(each / 1000)
     return trip
@@ -27,18 +41,18 @@ def test_a_long_round_trip_is_told_with_hysteresis() -> None:
 def test_one_long_sample_is_a_busy_machine() -> None:
     trip = measured(8, 8, 400)
     assert not trip.long
-    assert trip.measure_after < 1
+    assert trip.wants_ping(1.0)
     trip.sample(0.008)
-    assert trip.measure_after > 1000
+    assert not trip.wants_ping(1000.0)
 
 
 def test_a_bound_makes_it_shorter_and_never_longer() -> None:
     trip = measured(100)
     trip.bound(0.5)
     assert trip.smoothed == 0.1
-    assert trip.measure_after < 10
+    assert trip.wants_ping(10.0)
     trip.bound(0.1)
-    assert trip.measure_after > 1000
+    assert not trip.wants_ping(1000.0)
     trip.bound(0.008)
     assert (trip.smoothed, trip.long) == (0.008, False)
 
