@@ -45,6 +45,8 @@ class Reopen:
         self.attempts = Attempts(indirect=indirect)
         self._race = Race(session)
         self._wake = Wake()
+        self._person_asked = asks()
+        """Whether the last login asked a person; read while the link lives, as a lost one may leave no descriptor."""
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -62,6 +64,7 @@ class Reopen:
         """Watch the connection that has taken the place of the link."""
         round_trip, self.health = self.health.round_trip, LinkHealth(time.monotonic(), patience=self._patience)
         self.health.round_trip = round_trip
+        self._person_asked = self._asks()
         self._end_attempts()
 
     def sign(self) -> None:
@@ -100,7 +103,7 @@ class Reopen:
             self._end_attempts()
         elif state is Health.LOST and self.attempts.refusal is not None:
             return self.attempts.refusal
-        elif state is Health.LOST or not self._asks():
+        elif state is Health.LOST or not self._person_asked:
             self._attempt(now)
         return None
 
