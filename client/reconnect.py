@@ -122,8 +122,8 @@ class AttachedLink:
             state, place, why = "no answer", f" from {self._host}", ""
         texts = (  # the host, which is known, goes first where the row is narrow, the key that leaves never
             f"{state}{place} since {since}{why}; Enter tries now, {leaves}",
-            f"{state} since {since}{why}; Enter tries now, {leaves}",
-            f"{state} since {since}; Enter tries now, {leaves}",
+            f"{state} since {since}{why}; Enter tries, {leaves}",
+            f"{state} since {since}; Enter tries, {leaves}",
             f"{state}; {leaves}",
         )
         room = self._view.columns - 2
