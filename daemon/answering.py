@@ -90,7 +90,7 @@ class Answering:
         while self._waiting:
             query, position = self._waiting[0]
             reads = not query or needs_terminal(query)
-            if reads and not self._model.reach(position, max(0.0, until - time.monotonic())):
+            if reads and not self._model.catch_up(max(0.0, until - time.monotonic()), position):
                 break
             self._waiting.popleft()
             reply = answer(query, self._model.emulator if reads else None) if query else self._size()

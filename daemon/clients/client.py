@@ -11,8 +11,8 @@ from sesh import bounds, moments, protocol
 from sesh.bounds import clamp_size
 from sesh.daemon.clients.connection import Connection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.screen.model import Shown
 from sesh.schema import AttachedClient
-from sesh.vt.modes import Stacks
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
@@ -21,16 +21,13 @@ LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
-Beneath = tuple[bool, Stacks]
-"""The terminal of a drawn client, as the program's bytes left it: True for the alternate screen; and what is pushed."""
-
 
 @dataclass(frozen=True)
 class Live:
     """Fed with the program's bytes from the client's position on."""
 
     mode: ClassVar[str] = "raw"
-    beneath: ClassVar[Beneath | None] = None
+    beneath: ClassVar[Shown | None] = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Due:
 
     mode: ClassVar[str] = "aside"
     since: float
-    beneath: Beneath | None = None
+    beneath: Shown | None = None
     attach: bool = False
 
 
@@ -53,7 +50,7 @@ class Drawn:
 
     mode: ClassVar[str] = "drawn"
     viewport: Viewport
-    beneath: Beneath
+    beneath: Shown
 
 
 class Client(Reader):

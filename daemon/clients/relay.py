@@ -9,11 +9,11 @@ from sesh.daemon.clients.client import Client, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import Clients
-from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import STEP_TIME, Model
+from sesh.daemon.pty.output_log import LARGEST, OutputLog
+from sesh.daemon.screen.model import STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
+from sesh.vt.render.replay import repaint, replay
 from sesh.vt.render.viewport import Viewport
 
 FRAME_TIME = 1 / 30
@@ -77,7 +77,7 @@ class Relay:
 
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, a client that needs a screen, or a reader."""
-        if self.model.lag and (self.model.room <= 0 or self._takers()):
+        if self.model.lag >= LARGEST or (self.model.lag and self._takers()):
             return True
         leader = self.clients.leader
         pacing = [*self.followers, leader] if leader is not None and leader.fed() else self.followers
@@ -121,9 +121,8 @@ class Relay:
 
     def trim(self) -> None:
         """Drop the bytes that every reader has passed; none while the creator may want them, if they are few."""
-        if not (self.served or self.model.full):
-            return
-        if self.log.head - self.log.base <= self.log.retained + TRIM_FROM:
+        held = self.log.head - self.log.base
+        if held <= self.log.retained + TRIM_FROM or (held < LARGEST and not self.served):
             return
         readers = [reader for reader in (*self.followers, *self.clients.all) if reader.fed()]
         self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
@@ -176,7 +175,7 @@ class Relay:
         if client.size[:2] == self.clients.size[:2]:
             self._restore(client, due)
         else:
-            beneath = (False, NOTHING_PUSHED) if due.attach else due.beneath or model.shown_at(client.position)
+            beneath = Shown() if due.attach else due.beneath or model.shown_at(client.position)
             client.position = -1 if due.attach else client.position
             client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), beneath)
             self._draw(client)
@@ -194,12 +193,12 @@ class Relay:
                 lines = min(model.scrolled_since(client.position), lines)
             screen = replay(emulator, lines=lines, status=self.reports(-1, model.position, True))
         else:
-            alternate, pushed = due.beneath or model.shown_at(client.position)
-            lines, gap = 0 if due.beneath else model.missed_since(client.position), b""
+            shown = due.beneath or model.shown_at(client.position)
+            lines, gap, alternate = 0 if due.beneath else model.missed_since(client.position), b"", shown.alternate
             if lines > client.lines:  # what the terminal shows does not go on in these lines, and stays above them
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
             lines, status = min(lines, client.lines), self.reports(client.position, model.position, True)
-            screen = gap + repaint(emulator, lines=lines, was_alternate=alternate, pushed=pushed, status=status)
+            screen = gap + repaint(emulator, lines=lines, was_alternate=alternate, pushed=shown.stacks, status=status)
         client.send_screen(model.position, screen)
         if model.lag or model.in_image:
             client.state = Due(time.monotonic())

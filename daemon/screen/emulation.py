@@ -11,8 +11,6 @@ from sesh.loop.timers import Timers
 
 PACK_AFTER = 2.0
 """Seconds after the last step until what has scrolled off is packed."""
-_AGAIN = 0.1
-"""Seconds until a step that failed is tried again."""
 
 
 class Emulation:
@@ -29,12 +27,13 @@ class Emulation:
             self._timers.set("emulator", self._model.wait_time(), self._step)
 
     def _step(self) -> None:
-        if self._model.wait_time() <= 0.0:
-            self._timers.set("emulator", _AGAIN, self._step)
-            self._timers.set("pack", PACK_AFTER, self._pack)
-            self._model.step()
-            self._stepped()
-        self.stir()
+        try:
+            if self._model.wait_time() <= 0.0:
+                self._timers.set("pack", PACK_AFTER, self._pack)
+                self._model.step()
+                self._stepped()
+        finally:
+            self.stir()
 
     def _pack(self) -> None:
         until = time.monotonic() + STEP_TIME
