@@ -53,34 +53,57 @@ class Drawn:
     beneath: Shown
 
 
+@dataclass(frozen=True)
+class Terminal:
+    """A client's terminal, where it is, and how it is attached.
+
+    `token`: the client's own choice, by which it comes back. `tells`: it can tell the person something. `remote`: it is
+    attached over a link; `confirms`: and reports what has come there. `replays`: it gets scrollback when it attaches;
+    `lines`: so many lines at most, as of those that it misses later.
+    """
+
+    pid: int
+    tty: str
+    machine: str
+    auth_sock: str
+    token: str
+    tells: bool
+    read_only: bool
+    remote: bool
+    confirms: bool
+    replays: bool
+    lines: int
+
+    @classmethod
+    def of(cls, hello: Mapping[str, object]) -> Terminal:
+        """Return the terminal of a HELLO, which may hold anything."""
+        return cls(
+            pid=bounds.clamped(hello.get("pid"), 0, 1 << 31, 0),
+            tty=plain(str(hello.get("tty") or "")[:256]),
+            machine=plain(str(hello.get("machine") or "")[:256]),
+            auth_sock=str(hello.get("auth_sock") or "")[:1024],
+            token=str(hello.get("client") or "")[:64],
+            tells=hello.get("tells") is True,
+            read_only=hello.get("read_only") is True,
+            remote=hello.get("remote") is True,
+            confirms=hello.get("remote") is True and hello.get("got") is True,
+            replays=hello.get("replay") is not False,
+            lines=bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
+        )
+
+
 class Client(Reader):
-    """An attached client: a terminal and the person at it, as HELLO says; what the terminal is fed; and its input."""
+    """An attached client: its terminal, what that is fed, and its input."""
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
         super().__init__(connection, -1)
-        self.number = number
-        self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
-        self.token = str(hello.get("client") or "")[:64]
-        """Its own choice, by which it comes back."""
-        self.tty = plain(str(hello.get("tty") or "")[:256])
-        self.machine = plain(str(hello.get("machine") or "")[:256])
-        self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
+        self.number, self.terminal = number, Terminal.of(hello)
+        self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = moments.STEADY.now()
         """Times at which it came, and at which its person last typed; attaching counts."""
-        self.tells = hello.get("tells") is True
-        """True if it can tell the person something."""
-        self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.read_only = hello.get("read_only") is True
-        self.remote = hello.get("remote") is True
-        self.replays = hello.get("replay") is not False
-        """True if it gets scrollback when it attaches."""
-        self.lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
-        """Lines of scrollback that it gets at most."""
         self.limit = LAG
-        if self.remote and hello.get("got") is True:
+        if self.terminal.confirms:
             self.window, self.limit = Window(), LAG_OVER_LINK
-        self.creator = connection.creator
-        """True if the session was just made for it."""
         self.state: Live | Due | Drawn = Due(time.monotonic(), attach=True)
         self.asks = False
         """True if it has sent REDRAW, which its next screen answers."""
@@ -110,13 +133,13 @@ class Client(Reader):
         """Return the client as `--status` shows it."""
         return {
             "id": self.number,
-            "pid": self.pid,
-            "tty": self.tty,
-            "machine": self.machine or None,
+            "pid": self.terminal.pid,
+            "tty": self.terminal.tty,
+            "machine": self.terminal.machine or None,
             "columns": self.size[0],
             "rows": self.size[1],
             "since": moments.stamp(moments.STEADY.told(self.since)),
-            "read_only": self.read_only,
+            "read_only": self.terminal.read_only,
             "mode": self.state.mode,
         }
 

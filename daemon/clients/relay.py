@@ -188,16 +188,18 @@ class Relay:
         """
         model, emulator = self.model, self.model.emulator
         if due.attach:
-            lines = client.lines if client.replays else 0
+            lines = client.terminal.lines if client.terminal.replays else 0
             if client.position >= 0:
                 lines = min(model.scrolled_since(client.position), lines)
             screen = replay(emulator, lines=lines, status=self.reports(-1, model.position, True))
         else:
             shown = due.beneath or model.shown_at(client.position)
             lines, gap, alternate = 0 if due.beneath else model.missed_since(client.position), b"", shown.alternate
-            if lines > client.lines:  # what the terminal shows does not go on in these lines, and stays above them
+            if (
+                lines > client.terminal.lines
+            ):  # what the terminal shows does not go on in these lines, and stays above them
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
-            lines, status = min(lines, client.lines), self.reports(client.position, model.position, True)
+            lines, status = min(lines, client.terminal.lines), self.reports(client.position, model.position, True)
             screen = gap + repaint(emulator, lines=lines, was_alternate=alternate, pushed=shown.stacks, status=status)
         client.send_screen(model.position, screen)
         if model.lag or model.in_image:
