@@ -123,11 +123,12 @@ class Client(Reader):
         return self.connection.flush() and (self.window is None or self.window.drained)
 
     def send_screen(self, position: int, screen: bytes) -> None:
-        """Queue a screen that stands for this position: a SCREEN, or REDRAW if the client has asked."""
+        """Send a screen that stands for this position: a SCREEN, or REDRAW if the client has asked."""
         kind, self.asks = protocol.REDRAW if self.asks else protocol.SCREEN, False
         self.position = position
         self.connection.queue(*protocol.pieces(kind, position, screen, advance=False))
         self.was_sent(len(screen))
+        self.connection.flush()  # in a flood, the end of the turn is far away
 
     def as_status(self) -> AttachedClient:
         """Return the client as `--status` shows it."""

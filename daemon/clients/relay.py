@@ -10,7 +10,7 @@ from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.pty.output_log import LARGEST, OutputLog
-from sesh.daemon.screen.model import STEP_TIME, Model, Shown
+from sesh.daemon.screen.model import MOMENT, STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
@@ -22,7 +22,7 @@ TRIM_FROM = 64 << 10
 """Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
 BEHIND_TIME = 0.25
 """Seconds that a client waits for an emulator that is behind, before it gets its present screen. One that attaches
-waits for a single step."""
+waits for a single step, and for none if there is more to read than that takes."""
 TOO_LONG = 4.0
 """Seconds that clients wait for the emulator until it leaves output out."""
 
@@ -153,7 +153,8 @@ class Relay:
         self._soon(self.paced)
         if self._behind_since and time.monotonic() - self._behind_since > TOO_LONG:
             model.skip_ahead()
-        model.catch_up(STEP_TIME)
+        if model.lag <= MOMENT or not all(due.attach for _, due in takers):
+            model.catch_up(STEP_TIME)
         now = time.monotonic()
         self._behind_since = (self._behind_since or now) if model.lag else 0.0
         for client, due in takers:
@@ -227,4 +228,3 @@ class Relay:
             client.position = position
             if screen:
                 client.send_screen(position, screen)
-                client.connection.flush()
