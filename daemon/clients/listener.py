@@ -189,6 +189,8 @@ def clear(name: str) -> None:
     if record is not None and not records.here(record):
         machine = record.get("machine_name") or record.get("machine")
         raise Refused(f"{name} belongs to machine {machine}, which shares this directory; choose another name")
+    if record is None and not has_socket:
+        return
     if has_socket:
         probe = wire.begin(name)
         if probe is not None:

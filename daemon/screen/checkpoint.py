@@ -104,7 +104,7 @@ class Checkpointer:
         """Write a checkpoint in steps of some milliseconds. The emulator comes to the present output first, but not
         beyond `until`, and not for a little that is written as it is."""
         model, head = self._model, self._log.head
-        while model.position < head and not model.waits_for_more and time.monotonic() < until:
+        while model.position < head and model.wait_time() is not None and time.monotonic() < until:
             model.step()
             yield
         emulator, position = model.emulator, self._log.head

@@ -21,14 +21,15 @@ class Emulation:
 
     def stir(self) -> None:
         """Have the model follow output that has come, unless it is so little that it may wait for more."""
-        if self._model.waits_for_more:
+        seconds = self._model.wait_time()
+        if seconds is None:
             self._timers.clear("emulator")
         else:
-            self._timers.set("emulator", self._model.wait_time(), self._step)
+            self._timers.set("emulator", seconds, self._step)
 
     def _step(self) -> None:
         try:
-            if self._model.wait_time() <= 0.0:
+            if not self._model.wait_time():
                 self._timers.set("pack", PACK_AFTER, self._pack)
                 self._model.step()
                 self._stepped()

@@ -20,7 +20,7 @@ from sesh.vt.render.replay import whole
 PAUSE = 0.01
 """Seconds without output after which the emulator goes on: while a burst comes in, the relay has the processor."""
 MOMENT = 64 << 10
-"""Bytes that the emulator takes in a moment: so few wait for more, or until somebody looks, and nothing wakes up."""
+"""Bytes that the emulator takes in a moment; for so few nothing wakes up."""
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator; then it gets the screen at the emulator's position."""
 STEP_TIME, SLICE = 0.008, 256 << 10
@@ -82,13 +82,11 @@ class Model:
         """Bytes of the log that the emulator has not seen."""
         return self._log.head - self.position
 
-    @property
-    def waits_for_more(self) -> bool:
-        """True if the emulator may wait: what it has not seen is little, and came at one size of the screen."""
-        return self.lag <= (MOMENT if self._life.running and not self._resizes else 0)
-
-    def wait_time(self) -> float:
-        """Return the seconds that the emulator waits for a pause; none while the program waits for it."""
+    def wait_time(self) -> float | None:
+        """Return the seconds that the emulator waits for a pause, 0 while the program waits for it; None: until more
+        comes, or somebody looks, as what it has not seen is little, and came at one size of the screen."""
+        if self.lag <= (MOMENT if self._life.running and not self._resizes else 0):
+            return None
         return max(0.0, self._log.appended_at + PAUSE - time.monotonic()) if self.lag < LARGEST else 0.0
 
     def resize(self, columns: int, rows: int, _width: int = 0, height: int = 0) -> None:
