@@ -6,9 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from sesh.bounds import Size
 from sesh.daemon.clients.registry import Clients
-from sesh.daemon.pty.answers import answer, needs_terminal, size_report
+from sesh.daemon.pty.answers import answer, size_report
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
@@ -31,10 +30,7 @@ class Answering:
         self._pump, self._model, self._clients, self._timers = pump, model, clients, timers
         self._refuses = refuses
         self._waiting: deque[tuple[bytes, int]] = deque()
-        """Queries that wait for the emulator, each with the position behind it; an empty one stands for a change of the
-        size."""
-        self._reported: Size | None = None
-        """The size that was reported last."""
+        """Queries that wait for the emulator, each with the position behind it; an empty one asks for the size."""
         self._asked_status = 0
         """How often this block has asked for OSC 7501."""
 
@@ -51,7 +47,6 @@ class Answering:
         if kind == "status query":
             self._status(body)
         elif kind == "sizes":
-            self._reported = None
             self._wait(b"", position)
         elif kind == "talk" and client is not None:
             client.replies.queries.converse(form(body), time.monotonic())
@@ -89,11 +84,10 @@ class Answering:
         until = time.monotonic() + ANSWER_TIME
         while self._waiting:
             query, position = self._waiting[0]
-            reads = not query or needs_terminal(query)
-            if reads and not self._model.reach(position, max(0.0, until - time.monotonic())):
+            if not self._model.catch_up(max(0.0, until - time.monotonic()), position):
                 break
             self._waiting.popleft()
-            reply = answer(query, self._model.emulator if reads else None) if query else self._size()
+            reply = answer(query, self._model.emulator) if query else self._size()
             if reply and self._pump.input.waiting("answers") < MAX_ANSWERS:
                 self._pump.type("answers", reply)
             if time.monotonic() >= until:
@@ -102,9 +96,5 @@ class Answering:
             self._timers.ensure("answers", 0, self.answer)
 
     def _size(self) -> bytes:
-        """The report of the size that the pty has now; empty if the program does not want it, or has it already."""
-        size = self._clients.size
-        if size == self._reported or not self._model.emulator.mode(_SIZE_REPORTS):
-            return b""
-        self._reported = size
-        return size_report(size)
+        """Return the report of the size that the pty has now; empty if the program does not want it."""
+        return size_report(self._clients.size) if self._model.emulator.mode(_SIZE_REPORTS) else b""

@@ -16,6 +16,7 @@ from sesh.moments import STEADY, stamp
 from sesh.schema import Foreground, Outcome, Status
 from sesh.store import records
 from sesh.stored import Facts, Record
+from sesh.vt.modes import BRACKETED_PASTE
 
 _marks: dict[str, str] = {}
 """The mark of the record that this process has written of a session, by the session's id."""
@@ -69,14 +70,15 @@ def _foreground(session: Session) -> Foreground | None:
 
 
 def status(session: Session) -> Status:
-    """Everything known of the session; of the screen as far as the emulator comes in a moment."""
-    pastes, emulator, pty = session.model.pastes(), session.model.emulator, session.pty
+    """Return everything known of the session; of the screen as far as the emulator comes in a moment."""
+    session.model.catch_up()
+    emulator, pty = session.model.emulator, session.pty
     return {
         **summary(session),
         "clients": [client.as_status() for client in session.clients.all],
         "scrollback": {"lines": emulator.scrollback.lines, "bytes": emulator.scrollback.bytes},
         "modes": {
-            "bracketed_paste": pastes,
+            "bracketed_paste": emulator.mode(BRACKETED_PASTE) is True,
             "alternate_screen": emulator.alternate,
             "canonical": pty is not None and not pty.raw(),
             "echo": pty is not None and pty.echoes(),

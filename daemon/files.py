@@ -88,14 +88,12 @@ class SessionFiles:
         want to know how it ended."""
         session_id = self._session.facts["id"]
         self._session.loop.forget(self._listener.socket.fileno())
+        self._listener.release(session_id, files=remove)
         own = [records.agent_path(session_id)]
         if remove:
-            self._listener.release(session_id)
             # They may be there still, if somebody has removed the record or the socket that leads to them.
             own += [records.checkpoint_path(session_id), records.environment_path(session_id)]
             own += records.scrollback_paths(session_id)
-        else:
-            self._listener.leave()
         for path in own:
             if os.path.lexists(path):
                 os.unlink(path)

@@ -14,7 +14,6 @@ from sesh.daemon.clients.connection import FOREIGN, Connection
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
-from sesh.daemon.shell.shells import kind_of
 from sesh.messages import Message, Welcome
 from sesh.moments import STEADY
 from sesh.vt.render.clean_screen import clean_screen
@@ -58,16 +57,16 @@ class ClientHandler:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
     def _attach(self, connection: Connection, hello: Mapping[str, object], welcome: Welcome) -> None:
-        client = Client(connection, self._clients.last_number + 1, hello)
+        client, created = Client(connection, self._clients.last_number + 1, hello), connection.creator
         for other in list(self._clients.all):
-            if client.token and other.token == client.token:
+            if client.terminal.token and other.terminal.token == client.terminal.token:
                 self.forget(other)  # the same client over a new link, before the old one was found dead
                 other.connection.fail()
-        client.last_input, exact = self._clients.departed.pop(client.token, (0, True))
+        client.last_input, exact = self._clients.departed.pop(client.terminal.token, (0, True))
         position = hello.get("since") if hello.get("id") == welcome["id"] else None
         since = position if isinstance(position, int) and bounds.is_integer(position, 0, self._log.head) else None
-        welcome = {**welcome, "last_input": client.last_input, "new": connection.creator}
-        if since is None and not client.creator:
+        welcome = {**welcome, "last_input": client.last_input, "new": created}
+        if since is None and not created:
             welcome["missed"] = self._missed()
         connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace") is True:
@@ -81,14 +80,14 @@ class ClientHandler:
             seen_to = seen.get(welcome["id"]) if isinstance(seen, dict) else None
             if isinstance(seen_to, int) and bounds.is_integer(seen_to, 0, self._log.head):
                 client.position = seen_to
-            elif client.creator and self._log.base == 0 and self._log.head <= LAG and self._fits(client):
+            elif created and self._log.base == 0 and self._log.head <= LAG and self._fits(client):
                 client.send_screen(0, clean_screen(*client.size[:2]))
                 client.state = Live()  # it gets the session's bytes from the first one on
         else:
             self._resume(client, since, exact=exact)
         self._relay.writable(client)
         self._changed("attached", client)
-        if not client.read_only:  # the shells' display, and the like, is its own from now on
+        if not client.terminal.read_only:  # the shells' display, and the like, is its own from now on
             variables.update(self._session.facts["id"], self._session.name, renewed.checked(hello.get("renewed")))
 
     def _fits(self, client: Client) -> bool:
@@ -129,7 +128,7 @@ class ClientHandler:
         if number <= client.last_input:
             return
         pump = self._pump
-        if client.read_only or not pump.running:
+        if client.terminal.read_only or not pump.running:
             client.last_input = number
             self.acknowledge(client, number, len(data), at_once=True)
             return
@@ -178,9 +177,6 @@ class ClientHandler:
         if kind == protocol.RESIZE:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
-            if client.creator and self._keeps_no_output():
-                text = f"if its command succeeds, nothing is left of {self._session.name}; --exec keeps a job's output"
-                client.connection.queue(protocol.message(protocol.NOTICE, {"text": text}))
             self.detach(client, "detached")
         elif kind == protocol.GOT and client.window is not None:
             if client.window.arrived(protocol.split_number(payload)[0]) and client.window.drained:
@@ -203,13 +199,6 @@ class ClientHandler:
         self._clients.fit()
         if changed:
             self._relay.set_aside(client)
-
-    def _keeps_no_output(self) -> bool:
-        """Returns whether a command runs that prints what nobody can read later: no shell, no full-screen program."""
-        facts = self._session.facts
-        self._model.catch_up()
-        kept = facts["keep"] or facts["job"] or facts["outlive"] == "always"
-        return not (kept or kind_of(int(facts["pid"])) or self._model.emulator.alternate)
 
     def detach(self, client: Client, reason: str) -> None:
         """Detaches a client: tells it the reason, and the facts by which it leaves its terminal tidy."""
@@ -253,6 +242,12 @@ class ClientHandler:
     def _changed(self, event: str, client: Client) -> None:
         """Reports that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
         session = self._session
-        session.emit(event, client=client.number, pid=client.pid, tty=client.tty, read_only=client.read_only)
-        sockets = [other.auth_sock for other in reversed(self._clients.all)]
+        session.emit(
+            event,
+            client=client.number,
+            pid=client.terminal.pid,
+            tty=client.terminal.tty,
+            read_only=client.terminal.read_only,
+        )
+        sockets = [other.terminal.auth_sock for other in reversed(self._clients.all)]
         variables.use_agent(session.facts["id"], session.name, sockets)

@@ -21,6 +21,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.messages import Answer
+from sesh.vt.modes import BRACKETED_PASTE
 
 MOST_READS = 16
 """Reads of the terminal before an answer; a program that prints more than that at once does not wait."""
@@ -159,7 +160,8 @@ class Typing:
         session = self._session
         self._admit(text)
         command = b"\n" not in text and shells.foreground_name(pty) in _MODAL
-        pasted = session.model.pastes() and not command
+        session.model.catch_up()
+        pasted = session.model.emulator.mode(BRACKETED_PASTE) is True and not command
         blocked = session.activity.blocked
         asks_since = blocked.since if blocked is not None else None
         delivery = Delivery(text, self._screen(), pasted=pasted)

@@ -196,7 +196,7 @@ def _request(
         return None
     if daemon is not None and isinstance(greeting := request.get("greeting"), dict):
         _greet(daemon, greeting)
-    near.send(b"".join(protocol.data_frames(output)))
+    near.send(protocol.data_frames(output))
     near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
     return daemon
 
@@ -268,7 +268,7 @@ def _send_answer(caller: LinkCaller, number: int, name: str, data: bytes, send: 
             for item in result:
                 send(protocol.frame(protocol.DATA, calls.encoded(item)))
         else:
-            send(b"".join(protocol.data_frames(calls.encoded(result))))
+            send(protocol.data_frames(calls.encoded(result)))
     except Question as question:
         answer |= _question(question)
     except BrokenPipeError:

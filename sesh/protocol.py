@@ -110,10 +110,9 @@ def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[by
         yield numbered(kind, number + start if advance else number, data[start : start + CHUNK])
 
 
-def data_frames(data: bytes) -> Iterator[bytes]:
-    """Yield DATA frames that carry bytes of any length."""
-    for start in range(0, len(data), CHUNK):
-        yield frame(DATA, data[start : start + CHUNK])
+def data_frames(data: bytes) -> bytes:
+    """Return DATA frames that carry bytes of any length; none for no bytes."""
+    return b"".join(frame(DATA, data[start : start + CHUNK]) for start in range(0, len(data), CHUNK))
 
 
 def split_number(payload: bytes) -> tuple[int, bytes]:

@@ -85,7 +85,7 @@ class ModelState(TypedDict):
     position: int
     size: list[int]
     resizes: list[list[int]]
-    marks: list[tuple[int, list[Any] | None]]
+    marks: list[tuple[int, Any]]
     drawn: list[int]
     screen: str
     completed: int

@@ -340,7 +340,7 @@ def asking(verb: str, number: int, data: bytes = b"", *, begin_by: float | None 
     if begin_by is not None:
         words["begin_by"] = begin_by
     asked = protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words})
-    return b"".join([*protocol.data_frames(data), asked])
+    return protocol.data_frames(data) + asked
 
 
 def checked(answer: Answer) -> Answer:

@@ -159,7 +159,7 @@ class Activity:
         """Take a mark of the shell: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
         kept, group = self._kept, self._group()
         kept.begun, kept.prompted = (group, 0) if body[:1] == b"C" else (0, group)
-        if body[:1] == b"C" and self._model.reach(position, LOOK_TIME):
+        if body[:1] == b"C" and self._model.catch_up(LOOK_TIME, position):
             kept.entered = question.cursor_line(self._model.emulator) - 1
         elif body[:1] == b"A":
             kept.word.reports.ended(self._pump.log.head)

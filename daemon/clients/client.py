@@ -11,8 +11,8 @@ from sesh import bounds, moments, protocol
 from sesh.bounds import clamp_size
 from sesh.daemon.clients.connection import Connection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.screen.model import Shown
 from sesh.schema import AttachedClient
-from sesh.vt.modes import Stacks
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
 
@@ -21,16 +21,13 @@ LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
-Beneath = tuple[bool, Stacks]
-"""The terminal of a drawn client, as the program's bytes left it: True for the alternate screen; and what is pushed."""
-
 
 @dataclass(frozen=True)
 class Live:
     """Fed with the program's bytes from the client's position on."""
 
     mode: ClassVar[str] = "raw"
-    beneath: ClassVar[Beneath | None] = None
+    beneath: ClassVar[Shown | None] = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Due:
 
     mode: ClassVar[str] = "aside"
     since: float
-    beneath: Beneath | None = None
+    beneath: Shown | None = None
     attach: bool = False
 
 
@@ -53,37 +50,60 @@ class Drawn:
 
     mode: ClassVar[str] = "drawn"
     viewport: Viewport
-    beneath: Beneath
+    beneath: Shown
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A client's terminal, where it is, and how it is attached.
+
+    `token`: the client's own choice, by which it comes back. `tells`: it can tell the person something. `remote`: it is
+    attached over a link; `confirms`: and reports what has come there. `replays`: it gets scrollback when it attaches;
+    `lines`: so many lines at most, as of those that it misses later.
+    """
+
+    pid: int
+    tty: str
+    machine: str
+    auth_sock: str
+    token: str
+    tells: bool
+    read_only: bool
+    remote: bool
+    confirms: bool
+    replays: bool
+    lines: int
+
+    @classmethod
+    def of(cls, hello: Mapping[str, object]) -> Terminal:
+        """Return the terminal of a HELLO, which may hold anything."""
+        return cls(
+            pid=bounds.clamped(hello.get("pid"), 0, 1 << 31, 0),
+            tty=plain(str(hello.get("tty") or "")[:256]),
+            machine=plain(str(hello.get("machine") or "")[:256]),
+            auth_sock=str(hello.get("auth_sock") or "")[:1024],
+            token=str(hello.get("client") or "")[:64],
+            tells=hello.get("tells") is True,
+            read_only=hello.get("read_only") is True,
+            remote=hello.get("remote") is True,
+            confirms=hello.get("remote") is True and hello.get("got") is True,
+            replays=hello.get("replay") is not False,
+            lines=bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
+        )
 
 
 class Client(Reader):
-    """An attached client: a terminal and the person at it, as HELLO says; what the terminal is fed; and its input."""
+    """An attached client: its terminal, what that is fed, and its input."""
 
     def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
         super().__init__(connection, -1)
-        self.number = number
-        self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
-        self.token = str(hello.get("client") or "")[:64]
-        """Its own choice, by which it comes back."""
-        self.tty = plain(str(hello.get("tty") or "")[:256])
-        self.machine = plain(str(hello.get("machine") or "")[:256])
-        self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
+        self.number, self.terminal = number, Terminal.of(hello)
+        self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = moments.STEADY.now()
         """Times at which it came, and at which its person last typed; attaching counts."""
-        self.tells = hello.get("tells") is True
-        """True if it can tell the person something."""
-        self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.read_only = hello.get("read_only") is True
-        self.remote = hello.get("remote") is True
-        self.replays = hello.get("replay") is not False
-        """True if it gets scrollback when it attaches."""
-        self.lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
-        """Lines of scrollback that it gets at most."""
         self.limit = LAG
-        if self.remote and hello.get("got") is True:
+        if self.terminal.confirms:
             self.window, self.limit = Window(), LAG_OVER_LINK
-        self.creator = connection.creator
-        """True if the session was just made for it."""
         self.state: Live | Due | Drawn = Due(time.monotonic(), attach=True)
         self.asks = False
         """True if it has sent REDRAW, which its next screen answers."""
@@ -103,23 +123,24 @@ class Client(Reader):
         return self.connection.flush() and (self.window is None or self.window.drained)
 
     def send_screen(self, position: int, screen: bytes) -> None:
-        """Queue a screen that stands for this position: a SCREEN, or REDRAW if the client has asked."""
+        """Send a screen that stands for this position: a SCREEN, or REDRAW if the client has asked."""
         kind, self.asks = protocol.REDRAW if self.asks else protocol.SCREEN, False
         self.position = position
         self.connection.queue(*protocol.pieces(kind, position, screen, advance=False))
         self.was_sent(len(screen))
+        self.connection.flush()  # in a flood, the end of the turn is far away
 
     def as_status(self) -> AttachedClient:
         """Return the client as `--status` shows it."""
         return {
             "id": self.number,
-            "pid": self.pid,
-            "tty": self.tty,
-            "machine": self.machine or None,
+            "pid": self.terminal.pid,
+            "tty": self.terminal.tty,
+            "machine": self.terminal.machine or None,
             "columns": self.size[0],
             "rows": self.size[1],
             "since": moments.stamp(moments.STEADY.told(self.since)),
-            "read_only": self.read_only,
+            "read_only": self.terminal.read_only,
             "mode": self.state.mode,
         }
 

@@ -151,7 +151,7 @@ class Connection(FrameSocket):
     def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None:
         """Answer a request, with bytes if it has any."""
         answer = protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **values})
-        self.queue(*protocol.data_frames(data), answer)
+        self.queue(protocol.data_frames(data), answer)
         self.unanswered -= 1
 
     def refuse(self, request: int, error: SeshError) -> None:

@@ -6,13 +6,12 @@ import fcntl
 import os
 import socket
 import stat
-import time
 from collections.abc import Callable
 from typing import TypedDict
 
 from sesh import paths, platform, wire, writing
 from sesh.errors import Refused
-from sesh.store import own, records
+from sesh.store import records
 
 
 class ListenerState(TypedDict):
@@ -25,45 +24,38 @@ class ListenerState(TypedDict):
 
 
 BACKLOG = 128
-_STALE_AFTER = 60.0
-"""Seconds after which a file of `--run` is stale."""
 
 
 class Listener:
     """A listening, non-blocking Unix socket of mode 0600 in the directory of sessions."""
 
-    def __init__(self, name: str, folder: str = "") -> None:
-        self.name, self.folder = name, folder or paths.directory()
-        self.socket, self._identity = self._bind()
-        self._directory = self._hold_directory()
+    def __init__(self, name: str, folder: str, opened: socket.socket, identity: tuple[int, int]) -> None:
+        self.name, self.folder, self.socket, self._identity = name, folder, opened, identity
+        self._directory = _hold(folder)
 
     @classmethod
     def claim(cls, name: str, check: Callable[[], None] | None = None) -> Listener:
-        """Takes a name, and removes what a lost session of that name left.
+        """Take a name, and remove what a lost session of that name left.
 
         `check` is called before anything changes, when the lock is there. Raises what it raises, Exists if a session
         of that name runs, Refused for files that are not ours to remove.
         """
-        with writing.locked(paths.directory()):
+        folder = paths.directory()
+        with writing.locked(folder):
             if check is not None:
                 check()
             clear(name)
-            _remove_stale(paths.directory())
-            return cls(name)
+            return cls(name, folder, *_bind(folder, name))
 
     @classmethod
     def adopt(cls, state: ListenerState) -> Listener:
-        """The listener that `dump` described, whose descriptor this process has."""
-        listener = cls.__new__(cls)
-        listener.name, listener.folder = state["name"], state["folder"]
-        listener.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
+        """Return the listener that `dump` described, whose descriptor this process has."""
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
         device, inode = state["identity"]
-        listener._identity = (device, inode)
-        listener._directory = listener._hold_directory()
-        return listener
+        return cls(state["name"], state["folder"], opened, (device, inode))
 
     def dump(self) -> ListenerState:
-        """The listener, for a process that has its descriptor."""
+        """Return the listener, for a process that has its descriptor."""
         return {
             "name": self.name,
             "folder": self.folder,
@@ -72,7 +64,7 @@ class Listener:
         }
 
     def accept(self) -> socket.socket | None:
-        """A new connection of the same user; None if there is none. Raises Refused if it is another user's."""
+        """Return a new connection of the same user; None if there is none. Raises Refused if it is another user's."""
         try:
             opened, _ = self.socket.accept()
         except (BlockingIOError, ConnectionAbortedError, InterruptedError):
@@ -84,9 +76,9 @@ class Listener:
         return opened
 
     def rename(self, name: str, record: Callable[[], None] = lambda: None) -> OSError | None:
-        """Moves the socket to another name, after `record` has written the new record, and removes the old record.
+        """Move the socket to another name, after `record` has written the new record, and removes the old record.
 
-        Returns the error that kept the old record. Raises Exists if that name is a session's, a lost one's too, and
+        Return the error that kept the old record. Raises Exists if that name is a session's, a lost one's too, and
         what `record` raises; then nothing has changed.
         """
         with writing.locked(self.folder):
@@ -95,7 +87,7 @@ class Listener:
             clear(name)
             try:
                 record()
-                os.rename(self._path(self.name), self._path(name))
+                os.rename(_path(self.folder, self.name), _path(self.folder, name))
             except BaseException:
                 _remove_record(name)  # it may be there, although to write it failed
                 raise
@@ -103,18 +95,18 @@ class Listener:
             return _remove_record(old)  # under the lock: nobody takes that name yet
 
     def restore(self) -> bool:
-        """Makes the socket again if something removed it; returns whether it did: then `socket` is a new one."""
+        """Make the socket again if something removed it; return whether it did: then `socket` is a new one."""
         with writing.locked(self.folder):
             if self._ours():
                 return False
             clear(self.name)
             before = self.socket
-            self.socket, self._identity = self._bind()
+            self.socket, self._identity = _bind(self.folder, self.name)
             before.close()  # only now: it stays if no new one can be made
             return True
 
-    def release(self, session_id: str = "") -> None:
-        """Removes the session's files, if they are still its own, and closes the socket.
+    def release(self, session_id: str = "", *, files: bool = True) -> None:
+        """Remove the socket, with `files` the session's other files too, if they are its own; stop listening.
 
         Files that stayed would look like a lost session: so a failure is tried again without the lock, for which there
         may be no descriptor; nobody takes the name while this one listens. Raises OSError.
@@ -123,67 +115,60 @@ class Listener:
             return
         try:
             with writing.locked(self.folder):
-                self._remove(session_id)
+                self._remove(session_id, files=files)
         except (OSError, Refused):
             if os.path.isdir(self.folder):
-                self._remove(session_id)
-        self.close()
-
-    def _remove(self, session_id: str) -> None:
-        if self._ours():
-            records.remove(self.name, session_id)
-
-    def leave(self) -> None:
-        """Removes the socket, if it is still its own, and stops listening; the other files stay. Raises OSError."""
-        with writing.locked(self.folder):
-            if self._ours():
-                os.unlink(self._path(self.name))
-        self.close()
-
-    def close(self) -> None:
-        """Stops listening; the files stay."""
+                self._remove(session_id, files=files)
         self.socket.close()
         if self._directory >= 0:
             os.close(self._directory)
-            self._directory = -1
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self.folder, name + paths.SOCKET)
+    def _remove(self, session_id: str, *, files: bool) -> None:
+        if self._ours():
+            if files:
+                records.remove(self.name, session_id)
+            else:
+                os.unlink(_path(self.folder, self.name))
 
     def _ours(self) -> bool:
         try:
-            status = os.lstat(self._path(self.name))
+            status = os.lstat(_path(self.folder, self.name))
         except FileNotFoundError:
             return False
         return (status.st_dev, status.st_ino) == self._identity
 
-    def _bind(self) -> tuple[socket.socket, tuple[int, int]]:
-        """Return a listening socket, bound under its own name: cleaners compare that with /proc/net/unix."""
-        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        opened.setblocking(False)
-        entry, path = self.name + paths.SOCKET, self._path(self.name)
-        try:
-            with writing.masked(0o177), paths.reachable(self.folder, entry) as address:
-                opened.bind(address)
-            opened.listen(BACKLOG)
-            status = os.lstat(path)
-        except OSError:
-            opened.close()
-            raise
-        return opened, (status.st_dev, status.st_ino)
 
-    def _hold_directory(self) -> int:
-        """Hold a shared lock on the directory: programs that clean up spare one that is locked (tmpfiles.d(5))."""
-        try:
-            descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return -1  # the file system has no locks, or the process no descriptor
-        return descriptor
+def _path(folder: str, name: str) -> str:
+    return os.path.join(folder, name + paths.SOCKET)
+
+
+def _bind(folder: str, name: str) -> tuple[socket.socket, tuple[int, int]]:
+    """Return a listening socket, and its identity. It is bound under its own name: cleaners read /proc/net/unix."""
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    opened.setblocking(False)
+    try:
+        with writing.masked(0o177), paths.reachable(folder, name + paths.SOCKET) as address:
+            opened.bind(address)
+        opened.listen(BACKLOG)
+        status = os.lstat(_path(folder, name))
+    except OSError:
+        opened.close()
+        raise
+    return opened, (status.st_dev, status.st_ino)
+
+
+def _hold(folder: str) -> int:
+    """Hold a shared lock on the directory: programs that clean up spare one that is locked (tmpfiles.d(5))."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return -1  # the file system has no locks, or the process no descriptor
+    return descriptor
 
 
 def _remove_record(name: str) -> OSError | None:
-    """Removes a record if it is there; returns the error if that fails."""
+    """Remove a record if it is there; return the error if that fails."""
     try:
         os.unlink(paths.record_path(name))
     except FileNotFoundError:
@@ -194,7 +179,7 @@ def _remove_record(name: str) -> OSError | None:
 
 
 def clear(name: str) -> None:
-    """Removes the files of a lost session of this name, and none of this process's own session. The caller holds the
+    """Remove the files of a lost session of this name, and none of this process's own session. The caller holds the
     directory's lock.
 
     Raises Exists if it runs, Refused if the files are another machine's or not sesh's.
@@ -204,6 +189,8 @@ def clear(name: str) -> None:
     if record is not None and not records.here(record):
         machine = record.get("machine_name") or record.get("machine")
         raise Refused(f"{name} belongs to machine {machine}, which shares this directory; choose another name")
+    if record is None and not has_socket:
+        return
     if has_socket:
         probe = wire.begin(name)
         if probe is not None:
@@ -216,16 +203,3 @@ def clear(name: str) -> None:
         if not ended_unseen and records.wake(record):  # it lost its socket, makes it again, and still holds the name
             raise paths.taken(name)
     records.remove(name)
-
-
-def _remove_stale(folder: str) -> None:
-    """Removes unfinished files of killed daemons, and files of `--run`: a shell reads these at once, or never."""
-    old = time.time() - _STALE_AFTER
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                of_run = own.RUN.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
-                if writing.is_abandoned(entry.path) or (of_run and entry.stat(follow_symlinks=False).st_mtime < old):
-                    os.unlink(entry.path)
-            except FileNotFoundError:
-                continue  # another process removed it

@@ -36,7 +36,7 @@ class Clients:
     @property
     def leader(self) -> Client | None:
         """The client that typed last (attaching counts), read-only ones left out."""
-        return _newest([client for client in self.all if not client.read_only])
+        return _newest([client for client in self.all if not client.terminal.read_only])
 
     @property
     def watched(self) -> bool:
@@ -47,17 +47,20 @@ class Clients:
         """Add a client; the session takes its size, unless it is read-only."""
         self.all.append(client)
         self.last_number = client.number
-        if not client.read_only:
+        if not client.terminal.read_only:
             self.typed(client)
 
     def places(self) -> dict[str, tuple[int, bool]]:
         """Return where all clients stand, in the form of `departed`: they may come back to another process."""
-        return {**self.departed, **{client.token: _place(client) for client in self.all if client.token}}
+        return {
+            **self.departed,
+            **{client.terminal.token: _place(client) for client in self.all if client.terminal.token},
+        }
 
     def remove(self, client: Client) -> None:
         """Remove a client; the session takes the size of the next most recent one."""
-        if client.token:
-            self.departed[client.token] = _place(client)
+        if client.terminal.token:
+            self.departed[client.terminal.token] = _place(client)
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
         self.all.remove(client)
@@ -80,7 +83,7 @@ class Clients:
     def answering(self, log: OutputLog) -> Client | None:
         """Return the client whose terminal answers the program's queries: raw, writable, reading; the last active."""
         reading = [client for client in self.all if client.fed() and not client.late(log)]
-        return _newest([client for client in reading if not client.read_only])
+        return _newest([client for client in reading if not client.terminal.read_only])
 
 
 def _newest(clients: list[Client]) -> Client | None:

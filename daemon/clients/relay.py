@@ -9,11 +9,11 @@ from sesh.daemon.clients.client import Client, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import Clients
-from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import STEP_TIME, Model
+from sesh.daemon.pty.output_log import LARGEST, OutputLog
+from sesh.daemon.screen.model import MOMENT, STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
+from sesh.vt.render.replay import repaint, replay
 from sesh.vt.render.viewport import Viewport
 
 FRAME_TIME = 1 / 30
@@ -22,7 +22,7 @@ TRIM_FROM = 64 << 10
 """Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
 BEHIND_TIME = 0.25
 """Seconds that a client waits for an emulator that is behind, before it gets its present screen. One that attaches
-waits for a single step."""
+waits for a single step, and for none if there is more to read than that takes."""
 TOO_LONG = 4.0
 """Seconds that clients wait for the emulator until it leaves output out."""
 
@@ -77,7 +77,7 @@ class Relay:
 
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, a client that needs a screen, or a reader."""
-        if self.model.lag and (self.model.room <= 0 or self._takers()):
+        if self.model.lag >= LARGEST or (self.model.lag and self._takers()):
             return True
         leader = self.clients.leader
         pacing = [*self.followers, leader] if leader is not None and leader.fed() else self.followers
@@ -121,9 +121,8 @@ class Relay:
 
     def trim(self) -> None:
         """Drop the bytes that every reader has passed; none while the creator may want them, if they are few."""
-        if not (self.served or self.model.full):
-            return
-        if self.log.head - self.log.base <= self.log.retained + TRIM_FROM:
+        held = self.log.head - self.log.base
+        if held <= self.log.retained + TRIM_FROM or (held < LARGEST and not self.served):
             return
         readers = [reader for reader in (*self.followers, *self.clients.all) if reader.fed()]
         self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
@@ -154,7 +153,8 @@ class Relay:
         self._soon(self.paced)
         if self._behind_since and time.monotonic() - self._behind_since > TOO_LONG:
             model.skip_ahead()
-        model.catch_up(STEP_TIME)
+        if model.lag <= MOMENT or not all(due.attach for _, due in takers):
+            model.catch_up(STEP_TIME)
         now = time.monotonic()
         self._behind_since = (self._behind_since or now) if model.lag else 0.0
         for client, due in takers:
@@ -176,7 +176,7 @@ class Relay:
         if client.size[:2] == self.clients.size[:2]:
             self._restore(client, due)
         else:
-            beneath = (False, NOTHING_PUSHED) if due.attach else due.beneath or model.shown_at(client.position)
+            beneath = Shown() if due.attach else due.beneath or model.shown_at(client.position)
             client.position = -1 if due.attach else client.position
             client.state = Drawn(Viewport(*client.size[:2], clear=due.attach), beneath)
             self._draw(client)
@@ -189,17 +189,19 @@ class Relay:
         """
         model, emulator = self.model, self.model.emulator
         if due.attach:
-            lines = client.lines if client.replays else 0
+            lines = client.terminal.lines if client.terminal.replays else 0
             if client.position >= 0:
                 lines = min(model.scrolled_since(client.position), lines)
             screen = replay(emulator, lines=lines, status=self.reports(-1, model.position, True))
         else:
-            alternate, pushed = due.beneath or model.shown_at(client.position)
-            lines, gap = 0 if due.beneath else model.missed_since(client.position), b""
-            if lines > client.lines:  # what the terminal shows does not go on in these lines, and stays above them
+            shown = due.beneath or model.shown_at(client.position)
+            lines, gap, alternate = 0 if due.beneath else model.missed_since(client.position), b"", shown.alternate
+            if (
+                lines > client.terminal.lines
+            ):  # what the terminal shows does not go on in these lines, and stays above them
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
-            lines, status = min(lines, client.lines), self.reports(client.position, model.position, True)
-            screen = gap + repaint(emulator, lines=lines, was_alternate=alternate, pushed=pushed, status=status)
+            lines, status = min(lines, client.terminal.lines), self.reports(client.position, model.position, True)
+            screen = gap + repaint(emulator, lines=lines, was_alternate=alternate, pushed=shown.stacks, status=status)
         client.send_screen(model.position, screen)
         if model.lag or model.in_image:
             client.state = Due(time.monotonic())
@@ -226,4 +228,3 @@ class Relay:
             client.position = position
             if screen:
                 client.send_screen(position, screen)
-                client.connection.flush()

@@ -38,16 +38,11 @@ _ANSI = (
 """xterm's sixteen colours, as red, green and blue in hexadecimal."""
 
 
-def needs_terminal(query: bytes) -> bool:
-    """Return whether `answer` reads the emulator for this query; for the others pass None."""
-    return reply_form(query) in _FROM_TERMINAL
-
-
-def answer(query: bytes, terminal: Emulator | None) -> bytes:
+def answer(query: bytes, terminal: Emulator) -> bytes:
     """Return the answer to a query, which is the body of a finding; empty if it gets none."""
     form = reply_form(query)
     if form in _FROM_TERMINAL:
-        return _FROM_TERMINAL[form](query, terminal) if terminal is not None else b""
+        return _FROM_TERMINAL[form](query, terminal)
     if form == b"P+r":
         return _capabilities(query)
     if form.startswith(b"]"):

@@ -31,28 +31,17 @@ _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 """Errors that say nothing against the file that is written."""
 
 
-class _Lines(NamedTuple):
-    """What a file holds: lines that scrolled off, from number `start` to `end`, as long as the scrollback keeps its
-    `source`: the revision, and the columns."""
+class _File(NamedTuple):
+    """A file of lines that scrolled off, as a checkpoint says it (`off`).
 
-    source: tuple[int, int]
-    start: int
-    end: int
-
-
-class _Content(NamedTuple):
-    """What a checkpoint is to hold.
-
-    `position`: of the output up to which it shows it. `header`: its own part of that. `off`: the file that `parts` go
-    into, behind what is there; `held`: what that holds then.
+    It holds those up to number `end` from number `start` on, as long as the scrollback has this `source`: its revision,
+    and the columns. `source` is None if another process wrote it, or if it was found broken.
     """
 
-    position: int
-    header: CheckpointHeader
-    screen: bytes
     off: ScrolledOff
-    held: _Lines
-    parts: Iterable[bytes]
+    source: tuple[int, int] | None = None
+    start: int = 0
+    end: int = 0
 
 
 class Checkpointer:
@@ -70,15 +59,13 @@ class Checkpointer:
         """Time (monotonic) from which on the next checkpoint may begin, and the seconds to the one after it."""
         self._steps: Generator[None, None, None] | None = None
         """The rest of the one that is being written."""
-        self._off = checkpoints.scrolled_off(checkpoints.header(session_id))
-        """What the last checkpoint says of the file with what scrolled off."""
-        self._held: _Lines | None = None
-        """What that file holds; None for nothing of use, as it is another process' or was found broken."""
+        self._file = _File(checkpoints.scrolled_off(checkpoints.header(session_id)))
+        """That of the last checkpoint."""
         self._position = 0
         """That of the output up to which the last checkpoint shows it."""
 
     def write_if_due(self) -> None:
-        """Writes a part of a checkpoint if one is due, and sets the timer for the next part, or for when the next is
+        """Write a part of a checkpoint if one is due, and set the timer for the next part, or for when the next is
         due if there is something to write. Called some time after output came. Raises OSError."""
         self._timers.clear("checkpoint")
         now = time.monotonic()
@@ -98,7 +85,7 @@ class Checkpointer:
                 self._timers.set("checkpoint", max(0.0, self._next_at - now), self.write_if_due)
 
     def write_last(self) -> None:
-        """Writes the last checkpoint, with all output that the emulator takes in a few seconds. Raises OSError."""
+        """Write the last checkpoint, with all output that the emulator takes in a few seconds. Raises OSError."""
         self._timers.clear("checkpoint")
         if self._steps is not None:
             self._steps.close()  # this one has all of it
@@ -114,57 +101,59 @@ class Checkpointer:
             pass
 
     def _writing(self, until: float) -> Generator[None, None, None]:
-        """Writes a checkpoint in steps of some milliseconds. The emulator catches up with the present output first, but
-        not beyond `until`."""
-        head = self._log.head
-        while self._model.position < head and time.monotonic() < until:
-            self._model.step()
+        """Write a checkpoint in steps of some milliseconds. The emulator comes to the present output first, but not
+        beyond `until`, and not for a little that is written as it is."""
+        model, head = self._model, self._log.head
+        while model.position < head and model.wait_time() is not None and time.monotonic() < until:
+            model.step()
             yield
-        content = self._content()
-        off = content.off
+        emulator, position = model.emulator, self._log.head
+        size, drawn = [model.columns, model.rows], [emulator.columns, emulator.rows]
+        file, parts = self._next_file()
+        screen, off = self._screen(), file.off
         try:
-            for part in content.parts:
+            for part in parts:
                 off = checkpoints.extend(self._id, off, part)
                 yield
-            header: CheckpointHeader = {**self._header(), **content.header, "scrollback": off}
-            checkpoints.write(self._id, header, content.screen)
+            header: CheckpointHeader = {**self._header(), "size": size, "drawn": drawn, "scrollback": off}
+            checkpoints.write(self._id, header, screen)
         except BaseException as error:  # GeneratorExit too: it is not wanted any more
             if isinstance(error, OSError) and error.errno not in _PASSING:
-                self._held = None
+                self._file = self._file._replace(source=None)
             self._take_back(off)
             raise
-        self._off, self._held, self._position, self._pause = off, content.held, content.position, PAUSE
+        self._file, self._position, self._pause = file._replace(off=off), position, PAUSE
         checkpoints.drop(self._id, 1 - off["file"])
 
     def _take_back(self, off: ScrolledOff) -> None:
-        """Takes back what was written behind what the last checkpoint needs."""
+        """Take back what was written behind what the last checkpoint needs."""
+        last = self._file.off
         try:
-            if off["file"] == self._off["file"] and self._off["bytes"]:
-                checkpoints.extend(self._id, self._off, b"")
+            if off["file"] == last["file"] and last["bytes"]:
+                checkpoints.extend(self._id, last, b"")
             else:
                 checkpoints.drop(self._id, off["file"])
         except OSError:
             return  # the next one writes over it
 
-    def _content(self) -> _Content:
-        """The lines of the scrollback, and the bytes that show the screen once an emulator has them: where this one is
-        behind, the rest of the output stands at their end, whose lines scroll off then."""
-        emulator = self._model.emulator
+    def _next_file(self) -> tuple[_File, Iterable[bytes]]:
+        """Return the file as it is to be, save its size, and what is to be written behind what it has."""
+        emulator, last = self._model.emulator, self._file
         emulator.screen.settle_scrollback()
         scrollback, columns = emulator.scrollback, emulator.columns
-        source, completed = (scrollback.revision, columns), scrollback.completed
+        source, end = (scrollback.revision, columns), scrollback.completed
         most = 2 * scrollback.max_lines, 2 * scrollback_bytes(scrollback.max_lines)
-        held = self._held if self._held is not None and self._held.source == source else None
-        if held is None or completed - held.start > most[0] or self._off["bytes"] > most[1]:
-            start = end = scrollback.first  # into the file that the last checkpoint does not need
-            off: ScrolledOff = {"file": 1 - self._off["file"], "bytes": 0, "lines": self._model.max_lines}
-        else:
-            start, end, off = held.start, held.end, self._off
-        screen = replay(emulator, lines=int(scrollback.open), clear=False)
+        if last.source != source or end - last.start > most[0] or last.off["bytes"] > most[1]:
+            # Into the file that the last checkpoint does not need.
+            off: ScrolledOff = {"file": 1 - last.off["file"], "bytes": 0, "lines": scrollback.max_lines}
+            last = _File(off, source, scrollback.first, scrollback.first)
+        return last._replace(end=end), (scrolled(lines, columns) for lines in scrollback.since(last.end))
+
+    def _screen(self) -> bytes:
+        """Return the bytes that show the screen, and the output that the emulator has not seen; none amid an image."""
+        model, emulator = self._model, self._model.emulator
+        screen = replay(emulator, lines=int(emulator.scrollback.open), clear=False)
         if len(screen) > checkpoints.LARGEST:
             screen = "\r\n".join(emulator.text()).encode("utf-8", "replace")[: checkpoints.LARGEST]
-        screen += self._model.rest()[: checkpoints.LARGEST - len(screen)]
-        size = [self._model.columns, self._model.rows]
-        header: CheckpointHeader = {"drawn": [columns, emulator.rows], "size": size}
-        parts = (scrolled(lines, columns) for lines in scrollback.since(end))
-        return _Content(self._model.position, header, screen, off, _Lines(source, start, completed), parts)
+        rest = b"" if model.in_image else self._log.bytes(model.position)
+        return screen + rest[: checkpoints.LARGEST - len(screen)]

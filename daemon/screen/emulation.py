@@ -11,8 +11,6 @@ from sesh.loop.timers import Timers
 
 PACK_AFTER = 2.0
 """Seconds after the last step until what has scrolled off is packed."""
-_AGAIN = 0.1
-"""Seconds until a step that failed is tried again."""
 
 
 class Emulation:
@@ -23,18 +21,20 @@ class Emulation:
 
     def stir(self) -> None:
         """Have the model follow output that has come, unless it is so little that it may wait for more."""
-        if self._model.waits_for_more:
+        seconds = self._model.wait_time()
+        if seconds is None:
             self._timers.clear("emulator")
         else:
-            self._timers.set("emulator", self._model.wait_time(), self._step)
+            self._timers.set("emulator", seconds, self._step)
 
     def _step(self) -> None:
-        if self._model.wait_time() <= 0.0:
-            self._timers.set("emulator", _AGAIN, self._step)
-            self._timers.set("pack", PACK_AFTER, self._pack)
-            self._model.step()
-            self._stepped()
-        self.stir()
+        try:
+            if not self._model.wait_time():
+                self._timers.set("pack", PACK_AFTER, self._pack)
+                self._model.step()
+                self._stepped()
+        finally:
+            self.stir()
 
     def _pack(self) -> None:
         until = time.monotonic() + STEP_TIME

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_MARK = b"\x1b]7373;"
+_BEGIN = b"\x1b]7373;"
+_MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([BCE])(?:;([0-9]+))?\x07")
 _LONGEST = 96
 """Bytes of a mark, at most."""
 _MOST_HELD = 64 << 10
@@ -31,8 +32,7 @@ class MarkFilter:
     def __init__(
         self, secret: str, marked: Callable[[str, str, int | None], bytes], passed: Callable[[bytes], None]
     ) -> None:
-        self._start = _MARK + secret.encode()
-        self._mark = re.compile(re.escape(_MARK) + rb"(%b[.0-9a-f]*);([BCE])(?:;([0-9]+))?\x07" % secret.encode())
+        self._secret, self._start = secret, _BEGIN + secret.encode()
         self._marked, self._passed = marked, passed
         self._held: bytearray | None = None
         self._part = b""
@@ -64,9 +64,11 @@ class MarkFilter:
         if start >= 0 and self._may_begin(data[start:]):
             data, self._part = data[:start], data[start:]
         out, position = [], 0
-        for mark in self._mark.finditer(data) if self._start in data else ():
-            out.append(self._pass(data[position : mark.start()]))
+        for mark in _MARK.finditer(data) if self._start in data else ():
             token, letter, digits = (group.decode() if group else "" for group in mark.groups())
+            if not token.startswith(self._secret):
+                continue  # another session's, whose shell runs in this one
+            out.append(self._pass(data[position : mark.start()]))
             out.append(self._marked(token, letter, int(digits) if digits else None))
             position = mark.end()
         out.append(self._pass(data[position:]))

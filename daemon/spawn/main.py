@@ -96,9 +96,11 @@ def _take_over(environment: Mapping[str, str]) -> None:
     Only variables that differ are set: each one copies memory that is shared with the zygote.
     """
     wanted = {**environment, "SESH_DIR": paths.directory()}
-    for name in os.environ.keys() - wanted.keys():
+    for name in set(os.environ) - set(wanted):
         del os.environ[name]
-    os.environ.update({name: value for name, value in wanted.items() if os.environ.get(name) != value})
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:

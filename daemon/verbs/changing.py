@@ -109,7 +109,7 @@ class Changing:
         host = request.words.get("host")
         name = names.check_name(request.text("to"))
         target = names.check_host(host) if isinstance(host, str) else None
-        if client is not None and client.remote and target is not None:
+        if client is not None and client.terminal.remote and target is not None:
             line = f"{CALLED} @{target} {name}"
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
         if client is not None and not request.flag("probe"):

@@ -110,4 +110,4 @@ class Reading:
 def teller(session: Session) -> Client | None:
     """Return the client that typed last, if it can tell a person something; after the program's end there is none."""
     client = session.clients.leader
-    return client if client is not None and client.tells and session.running else None
+    return client if client is not None and client.terminal.tells and session.running else None

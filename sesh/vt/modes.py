@@ -24,8 +24,8 @@ USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
 off, once a program has set or reset them."""
 ON_BY_DEFAULT = (7, 25)
 """Modes that are on by default: wrapping and the cursor."""
-SYNCHRONIZED_OUTPUT = 2026
-"""Modes that are never replayed: the terminal would not show the replay."""
+BRACKETED_PASTE, SYNCHRONIZED_OUTPUT = 2004, 2026
+"""Marks around pastes; a mode that is never replayed, as the terminal would not show the replay."""
 SCREENS, KEYPAD = (47, 1047, 1049), 66
 """Modes that switch the screen, each of them for all; the mode that ESC = and ESC > switch too."""
 ORIGIN, LEFT_RIGHT = 6, 69

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.about import __version__
-from sesh.daemon.pty.answers import answer, needs_terminal, size_report
+from sesh.daemon.pty.answers import answer, size_report
 from sesh.queries import QueryScanner
 from sesh.query_forms import form, reply_form
 from sesh.vt.emulator import Emulator
@@ -29,7 +29,7 @@ def queries(data: bytes) -> list[bytes]:
     return [body for kind, body, _ in QueryScanner().find(data) if kind == "query"]
 
 
-def asked(data: bytes, emulator: Emulator | None = None) -> bytes:
+def asked(data: bytes, emulator: Emulator) -> bytes:
     """All answers to what a program writes."""
     return b"".join(answer(query, emulator) for query in queries(data))
 
@@ -90,15 +90,6 @@ def test_a_pen_comes_back_as_numbers_alone() -> None:
     emulator = model()
     emulator.screen.pen = pen_of(Style("5;1m\x1b\\rm\r"))
     assert asked(b"\x1bP$qm\x1b\\", emulator) == b"\x1bP1$r0;38;5;1m\x1b\\"
-
-
-def test_what_needs_no_model_is_answered_the_same_with_and_without() -> None:
-    every = b"".join(b"\x1b[" + each for each in (b"c", b">c", b"=c", b"5n", b"?996n", b">q", b"?4m"))
-    for query in queries(every + b"\x1b]11;?\x07\x1b]4;1;?\x07\x1bP+q436f\x1b\\"):
-        assert not needs_terminal(query)
-        assert answer(query, None) == answer(query, model()) != b""
-    assert needs_terminal(b"\x1b[6n")
-    assert needs_terminal(b"\x1b[?2004$p")
 
 
 def test_the_size_is_reported_in_rows_first() -> None:

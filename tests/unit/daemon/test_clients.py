@@ -11,7 +11,7 @@ from sesh.bounds import clamp_size
 from sesh.daemon.clients.client import LAG, Client, Drawn, Due, Live
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.vt.modes import Stacks
+from sesh.daemon.screen.model import Shown
 from sesh.vt.render.viewport import Viewport
 from tests.unit.daemon.connections import Link
 
@@ -38,7 +38,7 @@ class Group:
         if client.size[:2] == self.clients.size[:2]:  # its first screen has been shown
             client.state = Live()
         else:
-            client.state = Drawn(Viewport(*client.size[:2]), (False, Stacks()))
+            client.state = Drawn(Viewport(*client.size[:2]), Shown())
         return client
 
     def leader(self) -> Client | None:
@@ -136,10 +136,11 @@ def test_any_type_in_a_hello_makes_a_client_with_bounded_plain_facts(odd: Any) -
     keys = ("pid", "client", "tty", "auth_sock", "columns", "rows", "width", "height", "read_only")
     try:
         client = Client(link.connection, 1, dict.fromkeys(keys, odd))
-        assert client.read_only is (odd is True)
-        assert client.tty.isprintable()
-        assert max(len(client.tty), len(client.token), len(client.auth_sock)) <= 1024
-        assert 0 <= client.pid <= 1 << 31
+        terminal = client.terminal
+        assert terminal.read_only is (odd is True)
+        assert terminal.tty.isprintable()
+        assert max(len(terminal.tty), len(terminal.token), len(terminal.auth_sock)) <= 1024
+        assert 0 <= terminal.pid <= 1 << 31
         assert all(isinstance(value, int) for value in client.size)
     finally:
         link.close()

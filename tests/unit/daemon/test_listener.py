@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -69,19 +68,6 @@ def test_r07_a_stale_socket_is_cleared_with_its_record_and_its_link(directory: s
     claimed.release()
 
 
-def test_what_a_killed_daemon_left_of_a_run_goes_with_the_next_birth(directory: str) -> None:
-    """The command of a `--run` stood there for good. What only ends like it, or like an unfinished file, stays."""
-    others = ("deploy.run", "deploy.cmd", ".notes.2024", "notes.tmp", "notes")
-    ages = {".0123abcd.run": 120, "lost.sesh-run": 120, ".89abcdef.run": 0, "busy.sesh-run": 0}
-    for name, age in {**ages, **dict.fromkeys(others, 1 << 20)}.items():
-        path = os.path.join(directory, name)
-        with open(path, "w", encoding="ascii") as file:
-            file.write("secret")
-        os.utime(path, (time.time() - age, time.time() - age))
-    Listener.claim("work").release()
-    assert sorted(os.listdir(directory)) == sorted([".89abcdef.run", ".lock", "busy.sesh-run", *others])
-
-
 @pytest.mark.parametrize("kind", ["file", "link", "directory", "fifo"])
 def test_what_is_no_socket_of_ours_is_refused_and_left(directory: str, kind: str) -> None:
     path = paths.socket_path("work")
@@ -139,7 +125,7 @@ def test_a_name_whose_daemon_lives_without_its_socket_is_taken(directory: str, m
 
 
 def test_a_rename_whose_record_cannot_be_written_whole_leaves_the_name_free(directory: str) -> None:
-    listener = Listener("work")
+    listener = Listener.claim("work")
 
     def fails() -> None:
         Path(paths.record_path("other")).write_text("{}")

@@ -86,14 +86,14 @@ def test_it_reaches_a_point_and_not_a_byte_more() -> None:
     log.append(b"one\r\ntwo")
     asked.resize(40, 10)
     log.append(b"\r\nthree")
-    asked.reach(5, 10)
+    asked.catch_up(10, 5)
     assert asked.position == 5
     assert asked.emulator.text()[0].rstrip() == "one"
     assert asked.emulator.cursor == (1, 0)
     assert asked.emulator.columns == 80
-    asked.reach(9, 10)
+    asked.catch_up(10, 9)
     assert asked.emulator.columns == 40
-    asked.reach(3, 10)
+    asked.catch_up(10, 3)
     assert asked.position == 9
 
 
@@ -162,8 +162,8 @@ def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.Monkey
 def test_the_program_waits_for_an_emulator_that_is_too_far_behind() -> None:
     log, behind = model()
     log.append(bytes(LARGEST - 1))
-    assert behind.room > 0
+    assert behind.lag < LARGEST
     log.append(b"xx")
-    assert behind.room <= 0
+    assert behind.lag >= LARGEST
     behind.step()
-    assert behind.room > 0
+    assert behind.lag < LARGEST

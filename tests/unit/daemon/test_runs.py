@@ -58,11 +58,11 @@ def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tu
 
 @given(st.lists(st.integers(0, 60), max_size=6))
 def test_marks_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
-    data = b"one\x1b[1m\x1b]7373;other;B\x07" + MARK + b"two\x1b" + END
+    data = b"one\x1b[1m\x1b]7373;0ff.1;B\x07" + MARK + b"two\x1b" + END
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     blocks = [data[a:b] for a, b in pairwise(edges)]
     assert filtered(blocks) == (
-        b"one\x1b[1m\x1b]7373;other;B\x07two\x1b",
+        b"one\x1b[1m\x1b]7373;0ff.1;B\x07two\x1b",
         [("5ec.1.1", "B", None), ("5ec.1.1", "E", 7)],
     )
 
