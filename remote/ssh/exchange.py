@@ -15,7 +15,6 @@ from collections.abc import Callable
 from sesh import programs
 from sesh.errors import ProtocolError
 from sesh.remote.ssh import ssh
-from sesh.remote.ssh.destination import Destination
 
 OnSent = Callable[[int], None]
 OnOutput = Callable[[bytes], None]
@@ -63,24 +62,6 @@ def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
         env=ssh.environment(ask=ask),
         start_new_session=not ask,
     )
-
-
-_PROBE_TIMEOUT = 15.0
-"""Seconds for a command that does nothing."""
-
-
-def check_words(destination: Destination) -> None:
-    """Raise Unreachable if the command that reaches a host changes the words that it is given.
-
-    A command that fails, or takes too long, is for others to tell of.
-    """
-    try:
-        printed = exchange(piped(ssh.command(destination, ":"), ask=False), destination.host, timeout=_PROBE_TIMEOUT)
-    except (OSError, TimeoutError, ProtocolError):
-        return
-    # Through a terminal, as of `docker exec -t`, it is on stdout.
-    if error := ssh.changed_words(destination, printed.stderr + printed.out.decode("utf-8", "replace")):
-        raise error
 
 
 def exchange(

@@ -31,14 +31,6 @@ _NEEDED = (
     ("forkafterauthentication", "no", "ForkAfterAuthentication=no"),
 )
 """Keyword, value and option that a command needs to run with stdin and stdout of its own."""
-_CHANGED = "via changes the words that it is given"
-_WHOLE = f'_w=1 </dev/null; : "${{_w:?{_CHANGED}}}"; [ "$_w" ] || {{ echo "{_CHANGED}" >&2; exit 1; }}; unset _w; '
-"""A prefix of each line: the line does nothing if a shell between has changed its words, or the user.
-
-A shell between, to which the words come joined, sets no variable by `sh -c _w=1`: the expansion ends it. csh and fish
-take that for a mistake, and run nothing either. `sudo -i` expands the second `$_w` too early.
-"""
-
 _NOISE = (
     "Warning:",
     "Authenticated to ",
@@ -176,10 +168,10 @@ def command(destination: Destination, remote: str, *, ask: bool = False, alone: 
     """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
 
     It uses the control master if one runs; with `alone` a connection of its own. For a host that another command
-    reaches, that command runs `sh -c` with the line, which does nothing if its words have been changed.
+    reaches, that command runs `sh -c` with the line.
     """
     if destination.via is not None:
-        return [*destination.via, "sh", "-c", _WHOLE + remote]
+        return [*destination.via, "sh", "-c", remote]
     argv = [program(), *options(destination, ask=ask), "-T", "-o", "ControlMaster=no"]
     # Forwardings belong to the control master; requested again they would fail.
     argv += ["-o", "ClearAllForwardings=yes"]
@@ -363,16 +355,6 @@ def reasons(stderr: str) -> list[str]:
     """The lines that give a reason."""
     lines = [line.strip() for line in stderr.splitlines()]
     return [line for line in lines if line and not line.startswith(_NOISE)]
-
-
-def changed_words(destination: Destination, text: str) -> Unreachable | None:
-    """The error for a command that changes the words that it is given, as `sudo -i` does, if the text says so."""
-    if destination.via is None or not any(line.rstrip().endswith(_CHANGED) for line in text.splitlines()):
-        return None
-    hint = "a shell between may read them again; with sudo write -H in place of -i"
-    error = Unreachable(f"cannot reach {destination.host}: {_CHANGED}", hint=hint)
-    error.reason = _CHANGED
-    return error
 
 
 def _remove_key_command(destination: Destination, text: str) -> str:

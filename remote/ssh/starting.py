@@ -70,8 +70,6 @@ def failure(destination: Destination, code: int, told: IO[bytes], printed: bytes
     stderr, other, path = ssh.printed(told).replace(f"{REACHED}\n", "").partition(_OTHER)
     last = ssh.reasons(stderr)[-1:] or printed.decode("utf-8", "replace").strip("\0").strip().splitlines()[-1:]
     last = [line.rstrip(".")[:_LONGEST_REASON] for line in last]
-    if changed := ssh.changed_words(destination, stderr + printed.decode("utf-8", "replace")):
-        return changed
     if via and not reached:
         gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
         gone.reason = last[0] if last else ""
