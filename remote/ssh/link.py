@@ -29,7 +29,7 @@ from sesh.errors import (
 from sesh.messages import Answer, Introduction, Near, Welcome, Words
 from sesh.moments import uptime
 from sesh.recovery.attempts import Attempt
-from sesh.remote.ssh import master, ssh, starting
+from sesh.remote.ssh import master, ssh, starting, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import REACHED, NotStarted, Stale
 from sesh.stop import Stop
@@ -42,8 +42,6 @@ _MAX_NOISE = 1 << 20
 """Bytes of what login files print that are kept, for the reason of a failure."""
 _SHARE = 0.8
 """The part of the time that is left in which a connection may be found to be stale: another one takes some."""
-_TICK = 20
-"""Milliseconds between two looks at a question to sshd."""
 _EXIT_TIMEOUT = 1.0
 """Seconds for the command that carries a link to end, once the link has."""
 _EARLY_TIMEOUT = 5.0
@@ -374,18 +372,8 @@ class Link(wire.Connection):
             return ssh.FAILED
 
     def _passes_nothing(self, poll: select.poll, seconds: float) -> bool:
-        """Return whether nothing comes over the shared connection for so long, not even an answer of sshd: a host may
-        be slow to start its sesh, but sshd answers at once. True also if another process has replaced it meanwhile."""
-        quiet, used = time.monotonic() + seconds / 3, master.identity(self.destination)
-        if poll.poll(seconds * 1000 / 3):
-            return False
-        with master.asked(self.destination) as question:
-            while time.monotonic() < quiet + seconds * 2 / 3:
-                if poll.poll(_TICK):
-                    return False
-                if question.poll() is not None:
-                    return master.identity(self.destination) != used
-        return True
+        """Return whether nothing comes over the shared connection for so long."""
+        return not poll.poll(seconds * 1000)
 
 
 def open_link(
@@ -414,7 +402,7 @@ def open_link(
     stood = master.identity(destination)
     patience = None if asking and not bounded else timeout
     lookup = along is not None and along.lookup
-    asked = master.ensure(destination, ask=asking, timeout=patience, lingers=lookup, stop=stop)
+    asked = master.ensure(destination, ask=asking, timeout=patience, stop=stop)
     if bounded or lookup:
         timeout = deadline - time.monotonic()
     first = destination.host not in _masters
@@ -424,7 +412,7 @@ def open_link(
     try:
         over = stale_after if stood is not None else 0.0
         link = _open(destination, caller, asking, detached, timeout, stop=stop, along=along, stale_after=over)
-    except ssh.AuthenticationFailed:
+    except words.AuthenticationFailed:
         if not (asking and detached):
             raise
         link = _open(destination, caller, asking, False, timeout, stop=stop)  # refused over that one: log in again
@@ -489,10 +477,8 @@ def _open(  # noqa: PLR0913 (so many ways to open one)
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     deadline = time.monotonic() + timeout
-    if along is not None:
-        waits = destination.via is not None or (stale_after > 0 and ssh.forwarded_agent(destination))
-        if destination.host in _swallowing or (along.changes and waits):
-            along.early = False
+    if along is not None and (destination.host in _swallowing or (along.changes and destination.via is not None)):
+        along.early = False
     argv = ssh.command(
         destination,
         starting.line(destination, along.frames if along and along.public else b""),

@@ -9,7 +9,7 @@ from sesh import protocol, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM
 from sesh.errors import Late, NotDeployed, SeshError, Unreachable
 from sesh.names import printable
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
 
 REACHED = "sesh is looked for"
@@ -67,8 +67,8 @@ def failure(destination: Destination, code: int, told: IO[bytes], printed: bytes
     told.seek(0)
     lines = (told.read(65536) + printed).splitlines()
     reached = any(line.rstrip().endswith(REACHED.encode()) for line in lines)  # some quote what they cannot read
-    stderr, other, path = ssh.printed(told).replace(f"{REACHED}\n", "").partition(_OTHER)
-    last = ssh.reasons(stderr)[-1:] or printed.decode("utf-8", "replace").strip("\0").strip().splitlines()[-1:]
+    stderr, other, path = words.Heard(told.fileno()).text().replace(f"{REACHED}\n", "").partition(_OTHER)
+    last = words.reasons(stderr)[-1:] or printed.decode("utf-8", "replace").strip("\0").strip().splitlines()[-1:]
     last = [line.rstrip(".")[:_LONGEST_REASON] for line in last]
     if via and not reached:
         gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
@@ -82,7 +82,7 @@ def failure(destination: Destination, code: int, told: IO[bytes], printed: bytes
             return NotDeployed(message + ending, hint=f"to replace that: {CALLED} --deploy --force @{host}")
         return NotDeployed(message, hint=f"install this one too: {CALLED} --deploy @{host}")
     if code == ssh.FAILED and not via:
-        return ssh.failure(destination, stderr)
+        return words.failure(destination, stderr)
     if not reached:
         ended = NotStarted(f"the shell on {host} ended before sesh was started{ending}", hint=login_files_hint(host))
         ended.reason = "its login files end the shell"

@@ -31,7 +31,7 @@ from sesh.reach import calls, links
 from sesh.reach.caller import CANCEL, NOTHING, Caller
 from sesh.reach.workers import Turns, Workers
 from sesh.remote import known
-from sesh.remote.ssh import link, master
+from sesh.remote.ssh import link
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 from sesh.schema import Staleness, Summary
@@ -281,7 +281,7 @@ def asked(
     refusal of a moment ago does not count.
     """
     if anew:
-        master.forget_refusal(destination)
+        known.end_pause(destination.host)
     timeout, stop = deadline - time.monotonic(), stop or Stop()
     question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
     along = link.Along(question, early=not known.swallows(destination), lookup=True, public=True)

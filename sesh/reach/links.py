@@ -9,17 +9,28 @@ from math import inf
 
 from sesh import paths, platform
 from sesh.about import CALLED, SESH
-from sesh.errors import Ended, LocalFault, Lost, NotDeployed, NotFound, Refused, SeshError, TimedOut, Unreachable
+from sesh.errors import (
+    Ended,
+    LocalFault,
+    LoginRefused,
+    Lost,
+    NotDeployed,
+    NotFound,
+    Refused,
+    SeshError,
+    TimedOut,
+    Unreachable,
+)
 from sesh.link_state import LinkState
 from sesh.messages import Answer, Near, Words
 from sesh.reach.caller import YES_NO, Caller
 from sesh.recovery.attempts import Attempt, LostSession
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import link as ssh_link
-from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Along, Link
-from sesh.remote.ssh.ssh import AuthenticationFailed, seconds_left
+from sesh.remote.ssh.ssh import seconds_left
+from sesh.remote.ssh.words import AuthenticationFailed
 from sesh.stop import Stop
 
 _LOOK = 2.0
@@ -115,7 +126,9 @@ def _link(
         )
     except Lost:
         raise
-    except (Unreachable, TimedOut):
+    except (Unreachable, TimedOut) as error:
+        if isinstance(error, LoginRefused):
+            known.record_refusal(destination.host, error)
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise
@@ -168,7 +181,6 @@ def back(destination: Destination, lost: LostSession, attempt: Attempt, *, deadl
     _note_loss(lost)
     known.end_pause(lost.host)
     if not shared:
-        master.forget_refusal(destination)
         threading.Thread(target=ssh_link.renew_master, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
     name = link.peer.name or lost.name
@@ -193,8 +205,9 @@ def _opened_alone(destination: Destination, attempt: Attempt, wanted: Words) -> 
     _check_refusals(destination)
     try:
         return ssh_link.open_beside(destination, origin(destination), attempt, "connect", wanted)
-    except AuthenticationFailed:
+    except AuthenticationFailed as error:
         known.record(destination, asks=True)
+        known.record_refusal(destination.host, error)
         raise
     except OSError as error:
         raise _local_fault(destination, error) from error
@@ -202,8 +215,7 @@ def _opened_alone(destination: Destination, attempt: Attempt, wanted: Words) -> 
 
 def _check_refusals(destination: Destination) -> None:
     """Raises LoginRefused as another link just was: of many that were lost at once the first one tries."""
-    if destination.via is None:
-        master.check_refusals(destination, time.time() - master.LOOK_BACK)
+    known.check_refused(destination.host)
 
 
 def _wanted(lost: LostSession) -> Words:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import PROMPT, Home
 
+
 def reached(home: Home, command: str) -> None:
     """`@there` is reached by a command."""
     home.write(".config/sesh/config.toml", f"[remotes.there]\nvia = {json.dumps(command)}\n")
