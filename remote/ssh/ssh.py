@@ -38,6 +38,8 @@ _NEEDED = (
 """Keyword, value and option that a command needs to run with stdin and stdout of its own."""
 _BATCH = f"BatchMode yes\nInclude ~/.ssh/config\nInclude {SYSTEM_CONFIG}\n"
 """A configuration that is the user's, but asks nobody: ssh hands `-F` on to the ssh of a jump host, and no option."""
+_WAY = ("user", "hostname", "port", "proxyjump", "identityfile")
+"""Keywords whose values show which configuration ssh has read."""
 _SHORTEST_PERSIST = "5"
 """ControlPersist for `SESH_PERSIST=no`: a connection that nobody's command owns would stay for ever with `no`."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
@@ -115,11 +117,10 @@ def _batch_file(destination: Destination) -> str:
         writing.write_whole(path, _BATCH.encode())
     with open(programs.find(program()) or os.devnull, "rb") as file:
         is_script = file.read(2) == b"#!"
-    if is_script and resolve(destination, *environment_options(), "-F", path) != {
-        **destination.settings,
-        "batchmode": ["yes"],
-    }:
-        return ""
+    if is_script:
+        settings = resolve(destination, *environment_options(), "-F", path)
+        if any(settings.get(keyword) != destination.settings.get(keyword) for keyword in _WAY):
+            return ""
     return path
 
 
