@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -125,24 +127,26 @@ def test_a_connection_forwards_the_agent_that_came_last(
     need("ssh-agent")
     farm.host("box", config={"ForwardAgent": "yes"})
 
-    def agent(name: str, *keys: str) -> subprocess.Popen[bytes]:
+    @contextmanager
+    def agent(name: str, *keys: str) -> Iterator[None]:
         path = os.path.join(here.path, name)
-        process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
-        wait_until(lambda: os.path.exists(path))
-        monkeypatch.setenv("SSH_AUTH_SOCK", path)
-        for key in keys:
-            subprocess.run(["ssh-add", "-q", key], check=True, capture_output=True)
-        return process
+        with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as process:
+            try:
+                wait_until(lambda: os.path.exists(path))
+                monkeypatch.setenv("SSH_AUTH_SOCK", path)
+                for key in keys:
+                    subprocess.run(["ssh-add", "-q", key], check=True, capture_output=True)
+                yield
+            finally:
+                process.terminate()
 
     def keys() -> str:
         argv = ssh.command(Destination("box"), "ssh-add -l")
         return subprocess.run(argv, capture_output=True, text=True, check=False, env=ssh.environment(ask=False)).stdout
 
-    with agent("first") as first:
+    with agent("first"):
         master.ensure(Destination("box"), ask=False)
         assert "no identities" in keys()
-        first.terminate()
-    with agent("second", farm.ground.identity) as second:
+    with agent("second", farm.ground.identity):
         assert "ED25519" in keys()
         assert len(farm.masters()) == 1
-        second.terminate()
