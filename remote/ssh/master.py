@@ -198,7 +198,8 @@ def _command(destination: Destination, errors: str, *, ask: bool) -> list[str]:
     else:
         argv = [program(), *(["-f"] if ask else [])]  # with ControlPersist ssh goes to the background in any case
     own = ssh.owns_control_path(destination)
-    argv += ["-N", "-T", *ssh.options(destination, ask=ask), *ssh.proxy_option(destination, errors, ask=ask)]
+    argv += ssh.proxy_option(destination, errors, ask=ask)  # before any ProxyJump: the first of the two counts
+    argv += ["-N", "-T", *ssh.options(destination, ask=ask)]
     # `auto` makes ssh itself check whether a socket at the user's path is stale.
     argv += ["-o", f"ControlMaster={'yes' if own else 'auto'}"]
     return [*argv, *ssh.control_path_option(ssh.control_path(destination)), *destination.target]
