@@ -16,7 +16,6 @@ from bench.soak.attaching import Attached
 from sesh import about, wire
 from sesh.client.shown import MAX_TERMINALS
 from sesh.errors import SeshError
-from sesh.remote.ssh import ssh
 from sesh.store import own, records
 from tests.remote.farm import Far, Farm, Ground
 from tests.support import Home, find, processes, wait_until
@@ -159,7 +158,7 @@ class Sessions:
 
     def litter(self) -> list[str]:
         """Files that belong to no session, and processes that belong to none."""
-        known = {*self.fixed, ssh.DECLINER}
+        known = {*self.fixed}
         for session in self.every:
             number = (records.read(session.name) or {}).get("id")
             known |= {f"{session.name}.sock", f"{session.name}.json"}

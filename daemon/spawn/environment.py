@@ -22,9 +22,6 @@ _FOREIGN = frozenset((
 ))  # fmt: skip
 """Variables that describe the terminal, the multiplexer or the directory that the session is created from."""
 
-_DECLINER = ".decline-"
-"""Begins the name of the program by which sesh has ssh ask nobody (`ssh/ssh`). A session that is made by a command that
-keeps its environment (`via`) has somebody to ask."""
 _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
 
 
@@ -40,9 +37,6 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
         for name, value in creator.items()
         if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
     }
-    if os.path.basename(variables.get("SSH_ASKPASS", "")).startswith(_DECLINER):
-        del variables["SSH_ASKPASS"]
-        variables.pop("SSH_ASKPASS_REQUIRE", None)
     variables["TERM"] = term if system.has_terminfo(term, variables) else FALLBACK_TERM
     variables["SHELL"] = programs.shell(creator)
     if "HOME" in variables:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from abc import ABC, abstractmethod
 
 from sesh.errors import SeshError, Unreachable
-from sesh.remote.ssh import master, ssh
+from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.exchange import OnOutput, OnSent, check_words, exchange, piped
+from sesh.remote.ssh.exchange import OnOutput, OnSent, exchange, piped
 from sesh.stop import Stop
 
 TIMEOUT = 180.0
@@ -88,7 +87,7 @@ class SshCarrier(Carrier):
             raise HostSilent(f"{self.destination.host} stopped answering") from error
         result = CommandResult(printed.code, printed.out, printed.err)
         if result.code == ssh.FAILED and self.destination.via is None:
-            raise ssh.failure(self.destination, result.err)
+            raise words.failure(self.destination, result.err)
         return result
 
     def close(self) -> None:
@@ -98,25 +97,19 @@ class SshCarrier(Carrier):
             master.close(self.destination)
 
 
-PROBE_TIMEOUT, LOGIN_TIMEOUT = 5.0, 15.0
-"""Seconds for sshd to answer over a control master, and for a login shell there; one that takes longer is silent."""
+LOGIN_TIMEOUT = 15.0
+"""Seconds for a login shell over a shared connection; one that takes longer is silent."""
 
 
 def connect_by_master(destination: Destination) -> Carrier | None:
     """Connect over a control master that runs, so that nobody logs in; None without one, or if it is of no use."""
     if destination.via is not None or not master.is_alive(destination):
         return None
-    try:
-        with master.asked(destination) as question:
-            question.wait(PROBE_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        master.close(destination, cuts=False)  # sessions over it go on, should it come back
-        return None
     carrier = SshCarrier(destination, silence=LOGIN_TIMEOUT)
     try:
         carrier.run("exec true")
     except HostSilent:
-        master.close(destination)
+        master.close(destination, cuts=False)  # sessions over it go on, should it come back
         return None
     except SeshError:
         return None  # it takes no more sessions, as an sshd may
@@ -129,7 +122,6 @@ def connect_by_ssh(destination: Destination, *, ask: bool, stop: Stop | None = N
     ssh asks for passwords and the like here and nowhere else: the commands that follow go over the control master.
     """
     if destination.via is not None:
-        check_words(destination)
         return SshCarrier(destination)
     shared = master.is_shared(destination)
     if not shared and not ask:

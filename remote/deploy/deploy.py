@@ -18,9 +18,9 @@ from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
 from sesh.remote.deploy.carrier import Carrier, connect_by_master, connect_by_ssh
 from sesh.remote.deploy.unpack import Order
-from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
+from sesh.remote.ssh.words import AuthenticationFailed
 from sesh.shapes import Shape
 from sesh.stop import Stop
 
@@ -126,7 +126,7 @@ def connect(destination: Destination, *, ask: bool = False, stop: Stop | None = 
     except InvalidHost:
         raise
     except SeshError as error:
-        prompt_may_help = isinstance(error, ssh.AuthenticationFailed)
+        prompt_may_help = isinstance(error, AuthenticationFailed)
         raise DeployError("connect", str(error), prompt_may_help=prompt_may_help) from error
 
 

@@ -9,23 +9,23 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from glob import glob
 
-from sesh import paths, programs
-from sesh.errors import InvalidHost, Unreachable
+from sesh import paths, programs, reading
+from sesh.errors import InvalidHost, Late, Unreachable
 from sesh.names import check_host, printable
 
-TIMEOUT = 5.0
-"""Seconds for `ssh -G`, which only reads files."""
+TIMEOUT = 60.0
+"""Seconds for `ssh -G`, at most: a `Match exec` and a name server take their time."""
 
 
 class Destination:
     """One host.
 
     `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there, if the user's
-    configuration names one; ssh is not used then. `near`: tells of a host whether it is so near that compressing does
-    not pay. `settings`: of ssh for the host, if they are known.
+    configuration names one; ssh is not used then. `near`: whether the host is so near that compressing does not pay.
+    `settings`: of ssh for the host, if they are known.
     """
 
     def __init__(
@@ -48,16 +48,26 @@ class Destination:
         port = port.removeprefix(":")
         return [*(["-p", port] if port else []), "--", f"{user}{at}{host}"]
 
+    def resolve(self, timeout: float = TIMEOUT) -> dict[str, list[str]]:
+        """Ask `ssh -G` once; return its settings by lower-case keyword. Raises InvalidHost, Unreachable."""
+        if self._settings is None:
+            self._settings = {} if self.via is not None else resolve(self, *environment_options(), timeout=timeout)
+        return self._settings
+
     @property
     def settings(self) -> dict[str, list[str]]:
-        """What `ssh -G` says of the host, by lower-case keyword. Raises InvalidHost, Unreachable."""
-        if self._settings is None:
-            self._settings = {} if self.via is not None else resolve(self, *environment_options())
-        return self._settings
+        """The result of `resolve`."""
+        return self.resolve()
 
     def setting(self, keyword: str) -> str:
         """The first value of an ssh_config keyword (lower case), empty if there is none."""
         return self.settings.get(keyword, [""])[0]
+
+    @property
+    def jumps(self) -> list[str]:
+        """The jump hosts on the way, the last one next to the host."""
+        jumps = self.setting("proxyjump")
+        return jumps.split(",") if jumps not in ("", "none") else []
 
     @property
     def key(self) -> str:
@@ -67,108 +77,104 @@ class Destination:
         return f"{self.setting('user')}@{self.setting('hostname')}:{self.setting('port')}"
 
     def sharing(self) -> Destination:
-        """Return the same host, over a control master of sesh's own although the user's configuration has none."""
+        """Return the same host, over a shared connection of sesh's own although the user's configuration has none."""
         return Destination(self.host, near=self.near, settings={**self.settings, "controlpath": ["none"]})
 
 
 def program() -> str:
-    """The ssh to run: `SESH_SSH`, or plain ssh if that is autossh, which carries the control master only."""
+    """The ssh to run: `SESH_SSH`, or plain ssh if that is autossh, which carries the shared connection only."""
     chosen = os.environ.get("SESH_SSH") or "ssh"
     return "ssh" if os.path.basename(chosen) == "autossh" else chosen
 
 
+VARIABLES = (
+    ("SESH_IDENTITY", "IdentityFile", "", (), True),
+    ("SESH_PROXYJUMP", "ProxyJump", "", (), True),
+    ("SESH_COMPRESSION", "Compression", "yes", ("no",), True),
+    ("SESH_KEEPALIVE", "ServerAliveInterval", "30", ("", "0"), False),
+    ("SESH_PERSIST", "ControlPersist", "8h", ("", "no"), False),
+)
+"""Variable, keyword of ssh_config, default, values of ssh_config that leave room for the default and for a variable,
+and whether the variable overrides any other value too."""
+
+
 def environment_options() -> list[str]:
-    """The options from the environment: `SESH_IDENTITY` and `SESH_PROXYJUMP`."""
+    """The options of the variables that override ssh_config. Raises InvalidHost for a jump host that is none."""
     options: list[str] = []
-    if identity := os.environ.get("SESH_IDENTITY"):
-        options += ["-i", paths.expanded(identity)]
-    if jump := os.environ.get("SESH_PROXYJUMP"):
-        for hop in jump.split(","):
-            check_host(hop)
-        options += ["-J", jump]
+    for variable, keyword, _, _, overrides in VARIABLES:
+        if overrides and (value := os.environ.get(variable)):
+            for hop in value.split(",") if keyword == "ProxyJump" else ():
+                check_host(hop)
+            options += option(keyword, paths.expanded(value))
     return options
 
 
-def resolve(destination: Destination, *options: str) -> dict[str, list[str]]:
+def option(keyword: str, value: str) -> list[str]:
+    """The words that set a keyword; ssh needs quotes around blanks."""
+    return ["-o", f'{keyword}="{value}"' if " " in value else f"{keyword}={value}"]
+
+
+def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -> dict[str, list[str]]:
     """Output of `ssh -G` with these options, by lower-case keyword. Raises InvalidHost if ssh refuses the host,
     Unreachable."""
-    done = _asked(destination.host, [*options, "-G", *destination.target])
+    chosen = "" if program() == "ssh" else "SESH_SSH has to name one program that takes all of ssh's options"
+    named, host = f"SESH_SSH={program()}" if chosen else "ssh", destination.host
+    try:
+        done = programs.run([program(), *options, "-G", *destination.target], timeout)
+    except FileNotFoundError as error:
+        missing = f"SESH_SSH: there is no program {printable(program())}" if chosen else "ssh is not installed"
+        raise Unreachable(missing, hint=chosen or "install the OpenSSH client") from error
+    except OSError as error:
+        raise programs.cannot_run(named, error, chosen) from error
+    except subprocess.TimeoutExpired as error:
+        hint = "a `Match exec` in ssh_config, or a name server, may hold it up"
+        raise Late(f"{named} -G {host} did not end within {timeout:.3g} s", hint=hint) from error
     settings: dict[str, list[str]] = {}
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         keyword, _, value = line.partition(" ")
         settings.setdefault(keyword.lower(), []).append(value)
-    if done.returncode or (program() != "ssh" and "hostname" not in settings):
-        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
-        if program() != "ssh" and b"hostname " not in _asked("localhost", ["-G", "--", "localhost"]).stdout:
-            message = f"{_named()} does not take ssh's options, of which -G comes first: {reason[0]}"
-            raise Unreachable(message, hint="name a program that does, or set `via` for this host in config.toml")
-        raise InvalidHost(f"ssh refuses the host {destination.host}: {reason[0]}")
-    return settings
-
-
-_INSTEAD = "let SESH_SSH name one program, without options, or unset it"
-
-
-def _named() -> str:
-    """The program for a message, with the variable that names it if one does."""
-    return program() if program() == "ssh" else f"SESH_SSH={program()}"
-
-
-def _asked(host: str, words: list[str]) -> subprocess.CompletedProcess[bytes]:
-    """What ssh prints of a host that it does not connect to. Raises Unreachable."""
-    try:
-        return programs.run([program(), *words], TIMEOUT)
-    except FileNotFoundError as error:
-        if (name := program()) != "ssh":
-            raise Unreachable(f"SESH_SSH: there is no program {printable(name)}", hint=_INSTEAD) from error
-        raise Unreachable("ssh is not installed", hint="install the OpenSSH client") from error
-    except OSError as error:
-        raise programs.cannot_run(_named(), error, "" if program() == "ssh" else _INSTEAD) from error
-    except subprocess.TimeoutExpired as error:
-        raise Unreachable(f"{_named()} -G {host} did not end within {TIMEOUT:g} s") from error
+    if not done.returncode and (not chosen or "hostname" in settings):
+        return settings
+    reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
+    if chosen:
+        raise Unreachable(f"{named} -G {host}: {reason[0]}", hint=chosen)
+    raise InvalidHost(f"ssh refuses the host {host}: {reason[0]}")
 
 
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 _LINE = re.compile(r"\s*(host|include)(?:\s*=|\s)\s*(.*)", re.IGNORECASE)
-_MAX_BYTES, _MAX_FILES = 1 << 20, 200
-"""Bytes of one file; files, which may include each other."""
+_MAX_BYTES = 1 << 20
+"""Bytes of one file of ssh_config."""
 
 
 def aliases() -> list[str]:
     """The `Host` names without patterns, each once, those of the user's file before the system's."""
-    own, read = paths.expanded("~/.ssh"), set[str]()
-    names = _aliases_in(os.path.join(own, "config"), own, read)
-    return list(dict.fromkeys([*names, *_aliases_in(SYSTEM_CONFIG, os.path.dirname(SYSTEM_CONFIG), read)]))
+    names, read = dict[str, None](), set[str]()
+    for path in (paths.expanded("~/.ssh/config"), SYSTEM_CONFIG):
+        _add_aliases(names, path, os.path.dirname(path), read)
+    return list(names)
 
 
-def _aliases_in(path: str, folder: str, read: set[str]) -> Iterator[str]:
-    """The names in a file and in those that it includes, whose relative paths are relative to `folder`."""
-    if path in read or len(read) >= _MAX_FILES:
+def _add_aliases(names: dict[str, None], path: str, folder: str, read: set[str]) -> None:
+    """Add the names in a file and in those that it includes, whose relative paths are relative to `folder`."""
+    if path in read:
         return
     read.add(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, encoding="utf-8", errors="replace") as file:
-            lines = file.read(_MAX_BYTES).splitlines()
+        lines = reading.read_regular(path, _MAX_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return
-    for line in lines:
-        keyword, words = _parse_line(line)
-        if keyword == "host":
-            yield from filter(_is_alias, words)
+    for parsed in filter(None, map(_LINE.match, lines)):
+        try:
+            words = shlex.split(parsed[2], comments=True)
+        except ValueError:
+            continue  # a quotation without its end
+        if parsed[1].lower() == "host":
+            names.update(dict.fromkeys(filter(_is_alias, words)))
             continue
         for word in words:
             for included in sorted(glob(os.path.join(folder, paths.expanded(word)))):  # in ssh's order
-                yield from _aliases_in(included, folder, read)
-
-
-def _parse_line(line: str) -> tuple[str, list[str]]:
-    """The keyword in lower case and its arguments; nothing for keywords other than `Host` and `Include`."""
-    parsed = _LINE.match(line)
-    try:
-        return (parsed[1].lower(), shlex.split(parsed[2], comments=True)) if parsed else ("", [])
-    except ValueError:
-        return "", []  # a quotation without its end
+                _add_aliases(names, included, folder, read)
 
 
 def _is_alias(name: str) -> bool:

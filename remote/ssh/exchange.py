@@ -15,7 +15,6 @@ from collections.abc import Callable
 from sesh import programs
 from sesh.errors import ProtocolError
 from sesh.remote.ssh import ssh
-from sesh.remote.ssh.destination import Destination
 
 OnSent = Callable[[int], None]
 OnOutput = Callable[[bytes], None]
@@ -55,32 +54,9 @@ class Printed:
 
 def piped(argv: list[str], *, ask: bool) -> subprocess.Popen[bytes]:
     """Start a program with pipes as its stdio; unless it may ask, without a terminal. Raises OSError."""
-    return programs.start(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ssh.environment(ask=ask),
-        start_new_session=not ask,
-    )
-
-
-_PROBE_TIMEOUT = 15.0
-"""Seconds for a command that does nothing."""
-
-
-def check_words(destination: Destination) -> None:
-    """Raise Unreachable if the command that reaches a host changes the words that it is given.
-
-    A command that fails, or takes too long, is for others to tell of.
-    """
-    try:
-        printed = exchange(piped(ssh.command(destination, ":"), ask=False), destination.host, timeout=_PROBE_TIMEOUT)
-    except (OSError, TimeoutError, ProtocolError):
-        return
-    # Through a terminal, as of `docker exec -t`, it is on stdout.
-    if error := ssh.changed_words(destination, printed.stderr + printed.out.decode("utf-8", "replace")):
-        raise error
+    pipe = subprocess.PIPE
+    variables = ssh.environment(ask=ask)
+    return programs.start(argv, stdin=pipe, stdout=pipe, stderr=pipe, env=variables, start_new_session=not ask)
 
 
 def exchange(
@@ -98,12 +74,10 @@ def exchange(
 
     `on_sent` gets the number of bytes of `data` sent so far, `on_output` each piece of stdout as it comes. A process
     that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in which
-    nothing moved, after `timeout` seconds in all, and if `closed` is set (the end of the process alone does not
-    tell: a control master may hold the pipes of an ssh that was killed); ProtocolError if it prints too much. The
-    process has ended afterwards in any case: it is killed if something was raised.
+    nothing moved, after `timeout` seconds in all, and once `closed` is set: a shared connection may hold the pipes of
+    an ssh that was killed. ProtocolError if it prints too much. The process has ended afterwards in any case.
     """
-    printed = Printed(host)
-    rest = memoryview(data)
+    printed, rest = Printed(host), memoryview(data)
     begun = moved = time.monotonic()
     with process, selectors.DefaultSelector() as selector:
         try:
@@ -113,38 +87,38 @@ def exchange(
                 os.set_blocking(process.stdin.fileno(), False)
                 selector.register(process.stdin, selectors.EVENT_WRITE)
             while selector.get_map():
-                ready = selector.select(_TICK)
+                ready = [key for key, _ in selector.select(_TICK)]
                 now = time.monotonic()
                 moved = now if ready else moved
-                if (
-                    (closed is not None and closed.is_set())
-                    or (silence is not None and now > moved + silence)
-                    or (timeout is not None and now > begun + timeout)
-                ):
+                is_late = now > moved + (silence or now) or now > begun + (timeout or now)
+                if is_late or (closed is not None and closed.is_set()):
                     raise TimeoutError
-                for key, _ in ready:
+                for key in ready:
                     if key.fileobj is process.stdin:
-                        try:
-                            count = os.write(key.fd, rest[:BLOCK]) if rest else 0
-                        except BrokenPipeError:
-                            rest, count = rest[:0], 0  # it has ended, and its output says why
-                        rest = rest[count:]
-                        if on_sent and count:
+                        rest = _written(key.fd, rest)
+                        if on_sent:
                             on_sent(len(data) - len(rest))
-                        if not rest:
-                            selector.unregister(process.stdin)
-                            process.stdin.close()
                     elif block := os.read(key.fd, BLOCK):
                         printed.add(block, stderr=key.fileobj is process.stderr)
                         if on_output and key.fileobj is process.stdout:
                             on_output(block)
                     else:
                         selector.unregister(key.fileobj)
+                if process.stdin is not None and not process.stdin.closed and not rest:
+                    selector.unregister(process.stdin)
+                    process.stdin.close()
             printed.code = process.wait(timeout or silence)
-        except subprocess.TimeoutExpired as error:
+        except BaseException as error:
             process.kill()
-            raise TimeoutError from error
-        except BaseException:
-            process.kill()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise TimeoutError from error
             raise
     return printed
+
+
+def _written(descriptor: int, rest: memoryview) -> memoryview:
+    """Write a block; return what is left: nothing of a process that has ended, as its output says why."""
+    try:
+        return rest[os.write(descriptor, rest[:BLOCK]) :]
+    except BrokenPipeError:
+        return rest[:0]

@@ -18,7 +18,7 @@ from sesh import programs, wire
 from sesh.errors import SeshError, Unreachable
 from sesh.link.race import Attempt, Race
 from sesh.messages import Near
-from sesh.remote.ssh import master, ssh
+from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import START_TIMEOUT, Early, Link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND, NotStarted
@@ -107,21 +107,20 @@ def open_link(
     early: Early | None = None,
     stop: Stop | None = None,
     patience: float = 0.0,
-    lingers: bool = False,
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `near`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a terminal.
     `deadline`: for all of it (monotonic); without one a person may take any time to log in. `patience`: seconds of
     silence after which a shared connection that stood before is raced with one of its own; 0 for never, as somebody
-    would be asked. `lingers`: a login that takes longer goes on, for the next link. Raises Unreachable, NotDeployed,
+    would be asked. Raises Unreachable, NotDeployed,
     ProtocolError, Interrupted; OSError if this machine lacks what it takes. Nothing but `early` was asked of the host.
     """
     asking = ssh.can_prompt() if ask is None else ask
     stop = stop or Stop()
     stood = master.identity(destination)
     timeout = None if asking and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
-    asked = master.ensure(destination, ask=asking, timeout=timeout, lingers=lingers, stop=stop)
+    asked = master.ensure(destination, ask=asking, timeout=timeout, stop=stop)
     _used[destination.host] = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
@@ -132,7 +131,7 @@ def open_link(
             link = _raced(way, patience, until, stop)
         else:
             link = way.open(until, stop)
-    except ssh.AuthenticationFailed:
+    except words.AuthenticationFailed:
         if not (asking and detached):
             raise
         link = _Way(destination, near, early, asks=True, detached=False).open(until, stop)  # ssh itself asks now

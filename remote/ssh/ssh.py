@@ -1,29 +1,34 @@
-"""Command lines of the user's own ssh: its options as the user set them, ours if the user left them open.
+"""Command lines of the user's own ssh: its options as the user set them, sesh's if the user left them open.
 
-Also the path of a host's control socket, and the meaning of ssh's failures.
+Also what they share: the directory of control sockets, the link to the newest agent, the file that sets BatchMode.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
-import socket
 import sys
 import time
-from threading import Lock
-from typing import IO
 
 from sesh import paths, programs, writing
-from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Refused, SeshError, Unreachable
-from sesh.remote.ssh.destination import Destination, environment_options, program
+from sesh.errors import Refused, SeshError
+from sesh.remote.ssh.destination import (
+    SYSTEM_CONFIG,
+    VARIABLES,
+    Destination,
+    environment_options,
+    option,
+    program,
+    resolve,
+)
 
-KEEPALIVE, CONNECT_TIMEOUT = "30", 10
-"""Seconds between keepalives, and to connect, if the user's configuration sets none."""
+CONNECT_TIMEOUT = 10
+"""Seconds to connect, if the user's configuration sets none."""
 FAILED = 255
 """ssh's own exit code, as against the remote command's."""
-
+FORWARDS = ("localforward", "remoteforward", "dynamicforward")
+"""Settings that a connection of its own does not carry out."""
 _NEEDED = (
     ("remotecommand", "none", "RemoteCommand=none"),
     ("sessiontype", "default", "SessionType=default"),
@@ -31,80 +36,16 @@ _NEEDED = (
     ("forkafterauthentication", "no", "ForkAfterAuthentication=no"),
 )
 """Keyword, value and option that a command needs to run with stdin and stdout of its own."""
-_CHANGED = "via changes the words that it is given"
-_WHOLE = f'_w=1 </dev/null; : "${{_w:?{_CHANGED}}}"; [ "$_w" ] || {{ echo "{_CHANGED}" >&2; exit 1; }}; unset _w; '
-"""A prefix of each line: the line does nothing if a shell between has changed its words, or the user.
-
-A shell between, to which the words come joined, sets no variable by `sh -c _w=1`: the expansion ends it. csh and fish
-take that for a mistake, and run nothing either. `sudo -i` expands the second `$_w` too early.
-"""
-
-_NOISE = (
-    "Warning:",
-    "Authenticated to ",
-    "Authenticated using ",
-    "Transferred: ",
-    "Bytes per second: ",
-    "**",
-    "debug",
-    "mux_client",
-    "ControlSocket",
-    "stdio forwarding failed",
-    "kex_exchange_identification: Connection closed",
-    "Connection closed by UNKNOWN",
-    "autossh",
-)
-"""Beginnings of lines on ssh's stderr that are not the reason of a failure."""
-_REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
-"""Messages of ssh when a login is refused (OpenSSH: sshconnect2.c, auth.c)."""
-_PLAINER = (
-    ("Temporary failure in name resolution", "no name server answers"),
-    ("Could not resolve hostname", "its name does not resolve"),
-    ("Network is unreachable", "no network"),
-    ("Network is down", "no network"),
-    ("Cannot assign requested address", "no network"),
-    ("No route to host", "no route to it"),
-    ("Host is down", "no route to it"),
-    ("Connection reset", "it closes the connection"),
-    ("Connection closed", "it closes the connection"),
-)
-"""What messages of ssh, and of the system (errno.h, netdb.h), mean for a person who waits; the first one counts."""
-_LOGIN_KEYWORDS = ("proxyjump", "proxycommand", "hostkeyalias", "bindaddress", "identityfile", "forwardagent")
-FORWARDS = ("localforward", "remoteforward", "dynamicforward")
-_CARRIED_KEYWORDS = (*FORWARDS, "forwardx11", "forwardx11trusted", "sendenv", "setenv")
-"""Settings that lead to another login at the same host; those of ports, and all that only the connection itself can
-carry out."""
-_KEPT = 64 << 10
-"""Bytes of what a command printed on stderr that are read."""
+_BATCH = f"BatchMode yes\nInclude ~/.ssh/config\nInclude {SYSTEM_CONFIG}\n"
+"""A configuration that is the user's, but asks nobody: ssh hands `-F` on to the ssh of a jump host, and no option."""
+_WAY = ("user", "hostname", "port", "proxyjump", "identityfile")
+"""Keywords whose values show which configuration ssh has read."""
+_SHORTEST_PERSIST = "5"
+"""ControlPersist for `SESH_PERSIST=no`: a connection that nobody's command owns would stay for ever with `no`."""
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
-DECLINER = ".decline-1"
-"""The file of the program below; another number for another program."""
-_DECLINE = """#!/bin/sh
-case $SSH_ASKPASS_PROMPT:$1 in
-    confirm:*|none:*|*:'Enter passphrase for '*|*:'Enter PIN for '*|*:'Add key '*|*'(yes/no'*) exit 1 ;;
-esac
-if (: </dev/tty) 2>/dev/null; then
-    printf %s "$1" >/dev/tty
-    stty -echo </dev/tty
-    IFS= read -r answer </dev/tty && printf '%s\\n' "$answer"
-    exit
-fi
-echo 'Permission denied (keyboard-interactive): nobody can be asked' >&2
-kill "$PPID"
-"""
-"""Run by an ssh that would ask where nobody can be asked. It asks at a terminal that a program like sshpass has made;
-else it ends that ssh: BatchMode does not reach that of a jump host, which would answer with empty words, three wrong
-passwords (OpenSSH: readpass.c). A key is only passed over."""
-_making = Lock()
-_SOCKET_NAME, _WAY_PART, _HOST_PART = 24, 16, 8
-"""Characters of a socket's name, hashes; how many of them stand for the host and the way to it, and for the host."""
-
-
-class AuthenticationFailed(LoginRefused):
-    """The host answers, but no key alone is enough; the user could log in with a password, a passphrase or a code."""
-
-    asks = True
+_SOCKET_NAME = 24
+"""Characters of a socket's name, a hash."""
 
 
 def seconds_left(deadline: float | None, most: float) -> float:
@@ -118,79 +59,114 @@ def can_prompt() -> bool:
 
 
 def environment(*, ask: bool) -> dict[str, str]:
-    """Return the environment for ssh; if it may not ask, nor may the ssh of a jump host, by whatever program.
+    """Return the environment for ssh: its agent is a link that leads to the newest one, as connections outlive agents.
 
-    A control master keeps to the agent that it was opened with, wherever a link to that leads later.
+    Unless ssh may ask, it starts no program that asks: in BatchMode the ssh of a `ProxyCommand` would.
     """
     variables = programs.environment()
-    if agent := variables.get("SSH_AUTH_SOCK"):
-        variables["SSH_AUTH_SOCK"] = os.path.realpath(agent)
-    if not ask:
-        variables |= _declining()
-    return variables
-
-
-def _declining() -> dict[str, str]:
-    """The variables that have an ssh which would ask a person end (see `_DECLINE`); or at least start no program."""
     try:
-        path = os.path.join(writing.ready_directory(), DECLINER)
-        with _making:
-            if not os.path.exists(path):
-                writing.write_whole(path, _DECLINE.encode(), mode=paths.PRIVATE)
-        runs = os.access(path, os.X_OK)
+        variables["SSH_AUTH_SOCK"] = _agent_link(variables.get("SSH_AUTH_SOCK", ""))
     except (OSError, SeshError):
-        runs = False
-    return {"SSH_ASKPASS_REQUIRE": "force", "SSH_ASKPASS": path} if runs else {"SSH_ASKPASS_REQUIRE": "never"}
+        pass  # a full disk, or an unsafe directory: the agent that there is
+    return variables if ask else {**variables, "SSH_ASKPASS_REQUIRE": "never"}
 
 
-def options(destination: Destination, *, ask: bool) -> list[str]:
-    """Our options, only if the user's configuration leaves the matter open."""
-    chosen = environment_options()
+def _agent_link(agent: str) -> str:
+    """Have the link to the newest agent lead to this one, if it is there; return the path of the link."""
+    link = os.path.join(control_directory(), "sesh.agent")
+    agent = os.path.realpath(agent)  # of the link itself too
+    if os.path.exists(agent) and not os.path.isdir(agent) and agent != os.path.realpath(link):
+        unfinished = f"{link}.{os.getpid()}"
+        os.symlink(agent, unfinished)
+        os.replace(unfinished, link)
+    return link
+
+
+def options(destination: Destination, *, ask: bool, connect_timeout: int = 0) -> list[str]:
+    """The options of sesh's own: by variables, and where the user's configuration leaves the matter open.
+
+    `connect_timeout`: seconds, in place of any other.
+    """
+    chosen = batch_options(destination, ask=ask) + environment_options()
     if destination.setting("stricthostkeychecking") == "ask":
-        chosen += ["-o", "StrictHostKeyChecking=accept-new"]
-    if not ask:
-        chosen += ["-o", "BatchMode=yes"]
-    if destination.setting("connecttimeout") in ("", "none"):
-        chosen += ["-o", f"ConnectTimeout={CONNECT_TIMEOUT}"]
-    if destination.setting("serveraliveinterval") in ("", "0"):
-        keepalive = os.environ.get("SESH_KEEPALIVE") or KEEPALIVE
-        if not (keepalive.isdecimal() and keepalive.isascii()):
-            raise Refused(f"SESH_KEEPALIVE={keepalive} is not a number of seconds")
-        chosen += ["-o", f"ServerAliveInterval={keepalive}"]
+        chosen += option("StrictHostKeyChecking", "accept-new")
+    if connect_timeout or destination.setting("connecttimeout") in ("", "none"):
+        chosen += option("ConnectTimeout", str(connect_timeout or CONNECT_TIMEOUT))
     near = destination.near is not None and destination.near(destination)
-    compression = os.environ.get("SESH_COMPRESSION") or ("" if near else "yes")
-    if compression not in ("yes", "no", ""):
-        raise Refused(f"SESH_COMPRESSION={compression} is neither yes nor no")
-    if compression not in ("", destination.setting("compression")):
-        chosen += ["-o", f"Compression={compression}"]
+    for variable, keyword, default, is_open, overrides in VARIABLES:
+        value = os.environ.get(variable) or ("" if keyword == "Compression" and near else default)
+        given = overrides and variable in os.environ
+        if value and not given and destination.setting(keyword.lower()) in is_open:
+            value = _SHORTEST_PERSIST if (keyword, value) == ("ControlPersist", "no") else value
+            chosen += option(keyword, value)
     return chosen
 
 
+def batch_options(destination: Destination, *, ask: bool) -> list[str]:
+    """The options by which ssh, and that of each jump host, asks nobody; none if it may ask."""
+    if ask:
+        return []
+    file = _batch_file(destination) if destination.jumps else ""
+    return ["-F", file] if file else ["-o", "BatchMode=yes"]
+
+
+def _batch_file(destination: Destination) -> str:
+    """The file that sets BatchMode; empty if ssh is a script that has it read another file than the user's."""
+    path = os.path.join(control_directory(), "sesh.config")
+    if not os.path.exists(path):
+        writing.write_whole(path, _BATCH.encode())
+    with open(programs.find(program()) or os.devnull, "rb") as file:
+        is_script = file.read(2) == b"#!"
+    if is_script:
+        settings = resolve(destination, *environment_options(), "-F", path)
+        if any(settings.get(keyword) != destination.settings.get(keyword) for keyword in _WAY):
+            return ""
+    return path
+
+
 def connect_timeout(destination: Destination) -> int:
-    """The seconds for which ssh waits for a host that does not answer: the user's own setting, else ours."""
+    """The seconds for which ssh waits for a host that does not answer: the user's own setting, else sesh's."""
     seconds = destination.setting("connecttimeout")
     return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
 
 
-def command(destination: Destination, remote: str, *, ask: bool = False, alone: bool = False) -> list[str]:
+def command(
+    destination: Destination, remote: str, *, ask: bool = False, alone: bool = False, connect_timeout: int = 0
+) -> list[str]:
     """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
 
-    It uses the control master if one runs; with `alone` a connection of its own. For a host that another command
-    reaches, that command runs `sh -c` with the line, which does nothing if its words have been changed.
+    It uses the shared connection if one stands; with `alone` a connection of its own. For a host that another command
+    reaches, that command runs `sh -c` with the line. `connect_timeout`: as in `options`.
     """
     if destination.via is not None:
-        return [*destination.via, "sh", "-c", _WHOLE + remote]
-    argv = [program(), *options(destination, ask=ask), "-T", "-o", "ControlMaster=no"]
-    # Forwardings belong to the control master; requested again they would fail.
-    argv += ["-o", "ClearAllForwardings=yes"]
-    for keyword, needed, option in _NEEDED:
+        return [*destination.via, "sh", "-c", remote]
+    argv = [program(), *options(destination, ask=ask, connect_timeout=connect_timeout), "-T", "-o", "ControlMaster=no"]
+    argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has them; requested again they would fail
+    for keyword, needed, setting in _NEEDED:
         if destination.setting(keyword).lower() not in ("", needed):
-            argv += ["-o", option]
+            argv += ["-o", setting]
     if alone:
         argv += ["-o", "ControlPath=none"]
     elif owns_control_path(destination):
         argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, remote]
+
+
+def proxy_option(destination: Destination, errors: str, *, ask: bool) -> list[str]:
+    """The option by which the command that leads to the host writes its stderr to a file; none without a command.
+
+    With ControlPersist OpenSSH would throw that away: the words of a jump host, an address to log in at.
+    """
+    command, jumps = destination.setting("proxycommand"), destination.jumps
+    if jumps:  # as ssh itself makes it of ProxyJump
+        before = ["-J", ",".join(jumps[:-1])] if jumps[1:] else []
+        hop = [program(), *batch_options(destination, ask=ask), *before, "-W", "[%h]:%p"]
+        command = shlex.join([*hop, *Destination(jumps[-1]).target])
+    if command in ("", "none"):
+        return []
+    line = 'exec "${SHELL:-/bin/sh}" -c "$0" 2>>"$1"'
+    words = ["sh", "-c", line, f"exec {command}", errors.replace("%", "%%")]
+    return ["-o", f"ProxyCommand={shlex.join(words)}"]
 
 
 # -- the control socket
@@ -202,74 +178,22 @@ def owns_control_path(destination: Destination) -> bool:
 
 
 def control_path(destination: Destination) -> str:
-    """The path of the control socket: the user's own if one is named, else ours. Raises Refused (unsafe directory).
-
-    Who has no agent that ssh could forward uses the connection of one who has, if that stands.
-    """
-    if not owns_control_path(destination):
-        return destination.setting("controlpath")
-    folder, name = control_directory(), control_name(destination)
-    if destination.setting("forwardagent") not in ("", "no") and not forwarded_agent(destination):
-        sockets = control_sockets(name)
-        if os.path.join(folder, name) not in sockets:
-            return max(filter(accepts, sockets), default=os.path.join(folder, name))
-    return os.path.join(folder, name)
+    """The path of the control socket: the user's own if one is named, else ours. Raises Refused (unsafe directory)."""
+    return own_path(destination) if owns_control_path(destination) else destination.setting("controlpath")
 
 
-def control_sockets(name: str = "", *, any_way: bool = False) -> list[str]:
-    """The paths of sesh's own control sockets: of the host with this `control_name`, whichever agent each forwards and,
-    with `any_way`, however it leads there; or of all. Raises Refused (unsafe directory)."""
-    part = _HOST_PART if any_way else _WAY_PART
-    folder = control_directory()
-    named = [entry for entry in os.listdir(folder) if len(entry) == _SOCKET_NAME and entry.isalnum()]
-    return [os.path.join(folder, entry) for entry in named if entry[:part] == name[:part] or not name]
-
-
-def accepts(path: str) -> bool:
-    """Return whether a process listens at a socket: a control master that was killed leaves its own behind."""
-    probe = socket.socket(socket.AF_UNIX)
-    try:
-        probe.settimeout(0)
-        probe.connect(path)
-    except OSError:
-        return False
-    finally:
-        probe.close()
-    return True
+def own_path(destination: Destination) -> str:
+    """The path of sesh's own control socket, a hash of all that ssh knows of the host: with other settings, such as
+    another way to it, another connection."""
+    settings = [f"{keyword} {value}" for keyword, values in sorted(destination.settings.items()) for value in values]
+    same = [line for line in settings if not line.startswith("host ")]  # the alias, which newer versions print
+    identity = hashlib.sha256("\n".join([program(), *same]).encode("utf-8", "surrogateescape"))
+    return os.path.join(control_directory(), identity.hexdigest()[:_SOCKET_NAME])
 
 
 def control_path_option(path: str) -> list[str]:
-    """The option that names the control socket; ssh reads % as a token, and needs quotes around blanks."""
-    path = path.replace("%", "%%")
-    return ["-o", f'ControlPath="{path}"' if " " in path else f"ControlPath={path}"]
-
-
-def control_name(destination: Destination) -> str:
-    """A name of its own for each host, each way to it, each identity there, and each agent that is forwarded."""
-    own = [value for keyword in _LOGIN_KEYWORDS + _CARRIED_KEYWORDS for value in destination.settings.get(keyword, [])]
-    identity = _hash("\0".join((destination.key, *own, *environment_options(), program())))
-    identity = _hash(destination.key)[:_HOST_PART] + identity[_HOST_PART:]
-    agent = forwarded_agent(destination)
-    return identity[:_WAY_PART] + _hash(agent)[_WAY_PART:] if agent else identity
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_SOCKET_NAME]
-
-
-def forwarded_agent(destination: Destination) -> str:
-    """The socket of the agent that ssh forwards to the host, by its real path; empty without one.
-
-    ssh_config(5): ForwardAgent and IdentityAgent hold a path, or the name of a variable after `$`.
-    """
-    path = destination.setting("forwardagent")
-    if path in ("", "no"):
-        return ""
-    if path == "yes":
-        path = destination.setting("identityagent") or "SSH_AUTH_SOCK"
-    if path == "SSH_AUTH_SOCK" or path.startswith("$"):
-        path = os.environ.get(path.removeprefix("$"), "")
-    return os.path.realpath(path) if os.path.exists(path) else ""
+    """The option that names the control socket; ssh reads % as a token."""
+    return option("ControlPath", path.replace("%", "%%"))
 
 
 def control_directory() -> str:
@@ -278,8 +202,7 @@ def control_directory() -> str:
     Where a socket's path would be too long for the platform there, one under /tmp. Raises Refused.
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    configured = os.environ.get("SESH_CTRL_DIR")
-    if configured:
+    if configured := os.environ.get("SESH_CTRL_DIR"):
         folder = os.path.abspath(paths.expanded(configured))
     elif runtime and _is_own(runtime):
         folder = os.path.join(runtime, "sesh")
@@ -301,89 +224,3 @@ def _is_own(runtime: str) -> bool:
         return os.path.isabs(runtime) and paths.trusted(runtime, "XDG_RUNTIME_DIR")
     except Refused:
         return False
-
-
-# -- failures
-
-
-def failure(destination: Destination, stderr: str, *, asked: bool = False) -> Unreachable:
-    """The error for what ssh printed on stderr, in one line, with what to do. `asked`: ssh could ask for a password."""
-    error, why = _failure(destination, stderr, asked)
-    error.reason = why
-    return error
-
-
-def _failure(destination: Destination, stderr: str, asked: bool) -> tuple[Unreachable, str]:
-    """The error, and why in a few words."""
-    host = destination.host
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    text = "\n".join(lines)
-    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
-        hint = f"if you know why, remove the old key with: {_remove_key_command(destination, text)}"
-        return LoginRefused(f"the host key of {host} has changed: nothing was sent", hint=hint), "host key changed"
-    if "Host key verification failed" in text:
-        message = f"the host key of {host} is unknown, and ssh may not accept it"
-        return LoginRefused(message, hint=f"check it with: ssh {host}"), "host key unknown"
-    if any(words in text for words in _REFUSALS):
-        message, reason = (f"{host} refused the login", "login refused") if asked else _refusal(host, text)
-        return AuthenticationFailed(message, hint=f"try: ssh {host}"), reason
-    last = (reasons(text) or lines[-1:] or ["no reason given"])[-1].rstrip(".")
-    kind = Late if "timed out" in last else Unreachable
-    reason = last.rpartition(": ")[2]
-    plainer = next((words for message, words in _PLAINER if message in last), reason[:1].lower() + reason[1:])
-    misfit = program() != "ssh" and re.search(r"\boption\b", last)
-    hint = f"SESH_SSH={program()} has to take all of ssh's options" if misfit else ""
-    return kind(f"cannot reach {host}: {last}", hint=hint), kind.reason or plainer
-
-
-def _refusal(host: str, text: str) -> tuple[str, str]:
-    """Return why a login was refused, in a line and in a few words. sshd names the methods that may go on: publickey is
-    not among them once a key was accepted."""
-    methods = set(",".join(re.findall(r"Permission denied \(([a-z0-9,-]{1,256})\)", text)[-1:]).split(",")) - {""}
-    asked = "and sesh cannot ask you for it here"
-    if "with partial success" in text:
-        return f"{host} accepts your key and asks for a second factor too, {asked}", f"{WANTS_LOGIN}a second factor"
-    if methods and not methods & {"publickey", "hostbased", "gssapi-with-mic"}:
-        factor = "a password or a second factor"
-        return f"{host} asks for {factor}, {asked}", f"{WANTS_LOGIN}{factor}"
-    if methods and not methods & {"password", "keyboard-interactive"}:
-        return f"{host} accepts none of your keys that need no passphrase", "does not accept your keys"
-    return f"{host} does not accept your keys, and sesh cannot ask for a password here", f"{WANTS_LOGIN}a password"
-
-
-def printed(stderr: IO[bytes]) -> str:
-    """The end of a file with what a command has printed on stderr: the reason of a failure comes last. What ssh says of
-    its own steps is left out."""
-    stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - _KEPT))
-    lines = stderr.read(_KEPT).decode("utf-8", "replace").splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(("debug", "OpenSSH_")))
-
-
-def reasons(stderr: str) -> list[str]:
-    """The lines that give a reason."""
-    lines = [line.strip() for line in stderr.splitlines()]
-    return [line for line in lines if line and not line.startswith(_NOISE)]
-
-
-def changed_words(destination: Destination, text: str) -> Unreachable | None:
-    """The error for a command that changes the words that it is given, as `sudo -i` does, if the text says so."""
-    if destination.via is None or not any(line.rstrip().endswith(_CHANGED) for line in text.splitlines()):
-        return None
-    hint = "a shell between may read them again; with sudo write -H in place of -i"
-    error = Unreachable(f"cannot reach {destination.host}: {_CHANGED}", hint=hint)
-    error.reason = _CHANGED
-    return error
-
-
-def _remove_key_command(destination: Destination, text: str) -> str:
-    """The command that removes an old host key: of the host itself, or of a jump host."""
-    host, port = destination.setting("hostkeyalias"), "22"
-    if host in ("", "none"):
-        host, port = destination.setting("hostname") or destination.host, destination.setting("port")
-    name = host if port in ("", "22") else f"[{host}]:{port}"
-    if changed := re.search(r"[Hh]ost key for (\S+) has changed", text):
-        name = changed[1]
-    argv = ["ssh-keygen", "-R", name]
-    if file := re.search(r"^Offending \S+ key in (.+):\d+$", text, re.MULTILINE):
-        argv += ["-f", file[1]]
-    return shlex.join(argv)

@@ -7,7 +7,7 @@ from typing import IO
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM
 from sesh.errors import Late, NotDeployed, SeshError, Unreachable
 from sesh.names import printable
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
 
 REACHED = "sesh is looked for"
@@ -55,11 +55,9 @@ def failure(destination: Destination, code: int, told: IO[bytes], printed: bytes
     told.seek(0)
     lines = (told.read(65536) + printed).splitlines()
     reached = any(line.rstrip().endswith(REACHED.encode()) for line in lines)  # some quote what they cannot read
-    stderr, other, path = ssh.printed(told).replace(f"{REACHED}\n", "").partition(_OTHER)
-    last = ssh.reasons(stderr)[-1:] or printed.decode("utf-8", "replace").strip("\0").strip().splitlines()[-1:]
+    stderr, other, path = words.Heard(told.fileno()).text().replace(f"{REACHED}\n", "").partition(_OTHER)
+    last = words.reasons(stderr)[-1:] or printed.decode("utf-8", "replace").strip("\0").strip().splitlines()[-1:]
     last = [line.rstrip(".")[:_LONGEST_REASON] for line in last]
-    if changed := ssh.changed_words(destination, stderr + printed.decode("utf-8", "replace")):
-        return changed
     if via and not reached:
         gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
         gone.reason = last[0] if last else ""
@@ -70,7 +68,7 @@ def failure(destination: Destination, code: int, told: IO[bytes], printed: bytes
         message = f"{host} has no sesh, and {printable(program)} there is another program"
         return NotDeployed(message, hint=f"install this one there: {CALLED} --deploy {force}@{host}")
     if code == ssh.FAILED and not via:
-        return ssh.failure(destination, stderr)
+        return words.failure(destination, stderr)
     ending = f" (exit {code}){f': {last[0]}' if last else ''}"
     if not reached:
         ended = NotStarted(f"the shell on {host} ended before sesh was started{ending}", hint=login_files_hint(host))

@@ -23,7 +23,7 @@ from typing import IO
 
 from sesh import programs
 from sesh.errors import ProtocolError, Refused, silent_host
-from sesh.remote.ssh import master, ssh
+from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import Printed, exchange, piped
 from sesh.remote.sync import credentials, fingerprint, quiet
@@ -106,7 +106,7 @@ class Push:
             master.close(self.destination)
             raise silent_host(self.destination.host) from error
         if done.code == ssh.FAILED and self.destination.via is None:
-            raise ssh.failure(self.destination, done.stderr)
+            raise words.failure(self.destination, done.stderr)
         noise, *answers = done.out.decode("utf-8", "surrogateescape").split(f"\n{token} ")
         facts = [line.split("\n", 1)[0] for line in answers]
         self._remote_home = next((fact[5:] for fact in facts if fact.startswith("home /")), "")

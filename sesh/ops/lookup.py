@@ -31,7 +31,7 @@ from sesh.reach import calls, links
 from sesh.reach.caller import CANCEL, NOTHING, Caller
 from sesh.reach.workers import Turns, Workers
 from sesh.remote import known
-from sesh.remote.ssh import master, opening
+from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
 from sesh.schema import Staleness, Summary
@@ -281,7 +281,7 @@ def asked(
     refusal of a moment ago does not count.
     """
     if anew:
-        master.forget_refusal(destination)
+        known.end_pause(destination.host)
     stop = stop or Stop()
     early = Early(calls.frames(op, {}, asks=caller.can_ask, answers=[]))
     with (
@@ -293,7 +293,6 @@ def asked(
             early=early,
             stop=stop,
             patience=known.stale_after(destination),
-            lingers=True,
         ) as opened,
         stop.calling(opened.abort),
         NamingHost(destination.host),

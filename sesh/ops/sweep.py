@@ -27,6 +27,7 @@ from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.ssh import ssh
+from sesh.remote.ssh.mark import SUFFIX, Mark
 from sesh.schema import LeftoverFacts
 from sesh.store import listing, own, records, results
 
@@ -235,16 +236,13 @@ def _has_no_user(path: str, mode: int) -> bool:
 
 
 def _is_stale(path: str) -> bool:
-    """Returns whether a socket has no listener, an agent's link no socket beside it, a lock file no holder, or what a
-    login has printed is old."""
+    """Returns whether a socket has no listener, or the mark of a login is old."""
     mode, age, entry = os.lstat(path).st_mode, _age(path), os.path.basename(path)
     if not own.CONNECTION.fullmatch(entry):
         return False
-    if stat.S_ISLNK(mode):
-        return entry.endswith(".agent") and age > 1.0 and not os.path.lexists(path.removesuffix(".agent"))
     if stat.S_ISSOCK(mode):
         return age > 1.0 and _listener(path) is None
-    return stat.S_ISREG(mode) and age > writing.SETTLED and not writing.held(path)
+    return age > writing.SETTLED
 
 
 def _listener(path: str) -> int | None:
@@ -418,14 +416,21 @@ def connections() -> Iterator[Leftover]:
     for pid, words in _adopted().items():  # while it logs in it still has its parent
         path = _control_path(words, folder)
         check = ("ssh", "-O", "check", "-o", f"ControlPath={path}", "-F", "none", "sesh")
-        if path and f"(pid={pid})" not in (programs.printed(*check, timeout=5.0) or ""):
+        if path and not _logs_in(path, pid) and f"(pid={pid})" not in (programs.printed(*check, timeout=5.0) or ""):
             yield _orphan("connection", f"ssh {pid}, a shared connection without a socket", pid)
+
+
+def _logs_in(path: str, pid: int) -> bool:
+    """Return whether an ssh is about to open the connection of this socket: it goes on without who began it."""
+    mark = Mark.find(path + SUFFIX)
+    if mark is None:
+        return False
+    with mark:
+        return mark.pid == pid and not mark.old
 
 
 def _control_path(words: list[str], folder: str) -> str:
     """The socket in `folder` of an ssh that is a shared connection, by its command line; empty for other processes."""
-    if any(os.path.basename(word) == "alone.py" for word in words[:3]):
-        return ""  # a login that goes on without who began it
     title = " ".join(words)
     if title.startswith(f"ssh: {folder}/") and title.endswith(" [mux]"):
         return title.removeprefix("ssh: ").removesuffix(" [mux]")

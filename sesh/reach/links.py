@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sesh import paths, platform
 from sesh.about import CALLED, SESH
-from sesh.errors import Ended, LocalFault, NotDeployed, TimedOut, Unreachable
+from sesh.errors import Ended, LocalFault, LoginRefused, NotDeployed, TimedOut, Unreachable
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer, Near, Words
@@ -18,7 +18,8 @@ from sesh.remote import eventlog, known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import SESSION_TIMEOUT, START_TIMEOUT, Early, Link
-from sesh.remote.ssh.ssh import AuthenticationFailed, seconds_left
+from sesh.remote.ssh.ssh import seconds_left
+from sesh.remote.ssh.words import AuthenticationFailed
 from sesh.stop import Stop
 
 _noted: dict[tuple[str, str], float] = {}
@@ -91,7 +92,9 @@ def _link(
         return opening.open_link(
             destination, near, ask=ask, deadline=deadline, early=early, stop=stop, patience=patience
         )
-    except (Unreachable, TimedOut):
+    except (Unreachable, TimedOut) as error:
+        if isinstance(error, LoginRefused):
+            known.record_refusal(destination.host, error)
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise
@@ -163,7 +166,7 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
     except AuthenticationFailed as error:
         known.record(destination, asks=True)
         if attempt.lost:  # of many links that were lost at once the first one tries
-            known.record_failure(destination.host, error.reason, refused=True)
+            known.record_refusal(destination.host, error)
         raise
     except OSError as error:
         raise _local_fault(destination, error) from error

@@ -18,13 +18,13 @@ SESSION = re.compile(r"\.(?:agent|checkpoint|env|scrollback[01])\.([0-9a-f]{16})
 """Files of a session, by its id."""
 PROCESS = re.compile(r"\.(?:terminal|crash)\.(\d+)")
 """Files of a process, by its pid."""
-CONNECTION = re.compile(rf"{_HASH}(?:\.(?:agent|lock|login|failed|\w{{16}}))?")
-"""Sockets of shared connections, those that ssh has not finished, and what lies beside them."""
+CONNECTION = re.compile(rf"{_HASH}(?:\.(?:start(?:\.\d+)?|\w{{16}}))?|sesh\.agent\.\d+")
+"""Sockets of shared connections, those that ssh has not finished, marks of logins, and unfinished links."""
 ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
 """The socket of a zygote."""
 SESSIONS = re.compile(
-    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|told|recent|entering|decline-1)"
-    rf"|\.results/{_ID}\.(?:json|out)|\.control/(?:{CONNECTION.pattern})"
+    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|told|recent|entering)"
+    rf"|\.results/{_ID}\.(?:json|out)|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
 )
 """The files below the directory of sessions, but for records and unfinished ones."""
 STATE = re.compile(rf"(?:remotes/)?\.lock|events\.jsonl(?:\.1)?|remotes/{_HASH}\.(?:json|failed|names|synced)")

@@ -1,4 +1,4 @@
-"""A terminal at rest, and what is not as in one that nobody has touched, by judges that do not know how it came there."""
+"""A terminal at rest, and what is not as in one that nobody has touched: the judges know only bytes."""
 
 from __future__ import annotations
 

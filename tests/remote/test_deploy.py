@@ -83,7 +83,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
 ) -> None:
     farm.host("box", installed=False, config=config, sshd=sshd)
     if "CertificateFile" in config:
-        with pytest.raises(DeployError, match="accepts none of your keys") as caught:
+        with pytest.raises(DeployError, match="does not accept your keys") as caught:
             deploy(Destination("box"))
         assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
         return

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from sesh.errors import Refused, Unreachable
+from sesh.errors import Unreachable
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
@@ -155,12 +155,13 @@ def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Far
 # -- silence
 
 
-def test_a_host_that_accepts_and_says_nothing_is_given_up_in_time(here: Home, farm: Farm) -> None:
+def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
-    far.proxy.silence()
+    far.proxy.delay(0.2)
     with pytest.raises(Unreachable, match="box does not answer"):
-        master.ensure(Destination("box"), ask=False, timeout=0.5)
-    assert farm.masters() == []
+        master.ensure(Destination("box"), ask=False, timeout=0.2)
+    master.ensure(Destination("box"), ask=False)
+    assert (far.proxy.accepted, len(farm.masters())) == (1, 1)
 
 
 # -- options
@@ -217,9 +218,6 @@ def test_ssh_compresses_unless_the_host_is_near(here: Home, farm: Farm, monkeypa
     assert compression() == []
     monkeypatch.setenv("SESH_COMPRESSION", "yes")
     assert compression() == ["yes"]
-    monkeypatch.setenv("SESH_COMPRESSION", "9")
-    with pytest.raises(Refused, match="SESH_COMPRESSION=9 is neither yes nor no"):
-        compression()
 
 
 # -- autossh

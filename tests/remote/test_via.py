@@ -11,14 +11,6 @@ import pytest
 
 from tests.support import PROMPT, Home
 
-AS_SSH = """#!/bin/sh
-# ssh joins the words that it is given, and a shell over there takes them apart.
-export HOME={home} SESH_DIR={directory}
-cd
-shift
-exec sh -c "$*"
-"""
-
 
 def reached(home: Home, command: str) -> None:
     """`@there` is reached by a command."""
@@ -63,22 +55,6 @@ def test_a_container_that_is_gone_is_told_of_in_its_commands_own_words(home: Hom
     assert done.exit_code() != 0
     assert re.search(r"(cannot reach there|failed \(connect\)): .*99999999/ns", done.text()), done.text()
     assert "deploy it" not in done.text()
-
-
-def test_no_verb_runs_on_the_machine_between(home: Home, there: Home) -> None:
-    """ssh joins the words, and the shell of the machine between ran all behind the first semicolon, with code 0."""
-    lines = AS_SSH.format(home=there.path, directory=there.directory)
-    reached(home, f"{there.write('as-ssh', lines, 0o755)} box {there.path}/as-ssh gpu")
-    assert there.sesh("--open", "keep").code == 0
-    terminal = home.terminal("@there", "work", columns=200)
-    assert terminal.exit_code() == 1
-    said = [terminal.text()]
-    for words in (("--exec", "job", "--print", "--", "id", "-un"), ("--kill", "keep")):
-        done = home.sesh("@there", *words)
-        assert (done.code, done.stdout, done.stderr.count("\n")) == (125 if words[0] == "--exec" else 1, "", 1)
-        said.append(done.stderr)
-    assert all("cannot reach there: via changes the words that it is given; " in each for each in said)
-    assert there.names() == ["keep"]
 
 
 def test_a_pattern_reaches_every_host_that_it_matches(home: Home, there: Home) -> None:

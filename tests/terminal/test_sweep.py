@@ -16,7 +16,7 @@ import pytest
 
 from sesh import identity, paths, proc
 from sesh.ops import sweep
-from sesh.remote.ssh import alone, ssh
+from sesh.remote.ssh import mark, ssh
 from tests.support import ROOT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -138,16 +138,9 @@ def test_what_a_killed_process_or_connection_left_is_swept(sesh: Sesh, home: Hom
     left = [left_behind(home, entry) for entry in entries]
     living = left_behind(home, f".results/.cd.json.{os.getpid()}.sesh")
     fresh = home.write(f".sesh/.results/.ef.json.{dead}.sesh", "", mode=0o600)
-    links = [os.path.join(home.directory, ".control", f"{letter * 24}.agent") for letter in "ab"]
-    for link in links:
-        os.symlink("/nowhere", link)
-        os.utime(link, (time.time() - HOURS,) * 2, follow_symlinks=False)
-    with socket.socket(socket.AF_UNIX) as standing:
-        standing.bind(links[1].removesuffix(".agent"))
-        standing.listen()
-        assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
-    assert [os.path.exists(path) for path in (*left, living, fresh)] == [False] * 3 + [True] * 2
-    assert [os.path.lexists(link) for link in links] == [False, True]
+    left.append(left_behind(home, f".control/{'a' * 24}.start"))
+    assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
+    assert [os.path.exists(path) for path in (*left, living, fresh)] == [False] * 4 + [True] * 2
     again = left_behind(home, f".b.json.{dead}.sesh")
     sesh("--exec", "--", "true")
     assert not os.path.exists(again), "the next one that writes there takes it away"
@@ -290,12 +283,12 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died_and_one_that_ends_by_itself_
 def test_a_login_that_goes_on_alone_is_no_leftover(monkeypatch: pytest.MonkeyPatch) -> None:
     os.makedirs(paths.remotes_directory(), 0o700)
     folder = ssh.control_directory()
-    login = ["ssh", "-f", "-N", "-o", "ControlMaster=yes", "-o", f"ControlPath={folder}/0123", "--", "box"]
-    rows = [
-        (10, 1, login),
-        (11, 1, ["python3", "-IS", alone.__file__, "60", f"{folder}/0123", *login]),
-        (12, 11, login),
-    ]
-    monkeypatch.setattr(proc, "own_processes", lambda: rows)
+    login = ["ssh", "-N", "-o", "ControlMaster=yes", "-o", f"ControlPath={folder}/0123", "--", "box"]
+    monkeypatch.setattr(proc, "own_processes", lambda: [(10, 1, login), (11, 1, login), (12, 11, login)])
     monkeypatch.setattr(identity, "start_time", lambda _: "1")
-    assert [each.pid for each in sweep.connections()] == [10]
+    monkeypatch.setattr(mark, "start_time", lambda _: "1")
+    made = mark.Mark.make(f"{folder}/0123{mark.SUFFIX}", asks=False)
+    assert made is not None
+    with made:
+        made.pass_to(11)
+        assert [each.pid for each in sweep.connections()] == [10]

@@ -134,10 +134,3 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     assert find_program("folder", path, str(tmp_path)) == (None, 127)
     assert find_program("a\0b", path, str(tmp_path)) == (None, 127)
     assert find_program("x" * 5000, path, str(tmp_path)) == (None, 127)
-
-
-def test_the_program_by_which_ssh_asks_nobody_is_not_the_session_s() -> None:
-    """A command that leads to another host may keep the variables of the ssh that it stands in the place of."""
-    asking = {"SSH_ASKPASS": "/usr/bin/ksshaskpass", "SSH_ASKPASS_REQUIRE": "prefer"}
-    assert made(asking) == made() | asking
-    assert made({"SSH_ASKPASS": "/home/ann/.sesh/.decline-1", "SSH_ASKPASS_REQUIRE": "force"}) == made()

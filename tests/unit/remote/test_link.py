@@ -17,13 +17,13 @@ from sesh import protocol
 from sesh.errors import Interrupted, LocalFault, NotDeployed, Unreachable
 from sesh.reach import links
 from sesh.reach.caller import Caller
-from sesh.remote.ssh import master, ssh
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
-from tests.support import need, wait_until
+from tests.support import wait_until
 
 
 def descriptors() -> list[str]:
@@ -83,38 +83,6 @@ def test_a_pipe_that_cannot_be_opened_leaves_no_other_open(monkeypatch: pytest.M
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         open_link(through(script), {}, ask=False, deadline=time.monotonic() + 1)
-
-
-JOINING = {
-    "sh": 'exec sh -c "$*"',
-    "bash": 'exec bash -c "$*"',
-    "csh": 'exec csh -f -c "$*"',
-    "fish": 'exec fish -N -c "$*"',
-    "zsh": 'exec zsh -f -c "$*"',
-    "two": 'exec sh -c "sh -c $*"',
-    "itself": 'eval "$*"',
-    "without quotes": "exec $*",
-    "sudo -i": r"""line=; for word; do line="$line $(printf %s "$word" | sed 's/[^[:alnum:]_$-]/\\&/g')"; done
-        exec sh -c "$line" """,
-}
-"""Ways to run words that are not as they were, in shells whose grammars differ."""
-
-
-@pytest.mark.parametrize("way", JOINING)
-def test_a_command_that_joins_its_words_runs_nothing(tmp_path: Path, way: str) -> None:
-    """What came behind the first semicolon ran on the machine between, with exit code 0."""
-    if way in ("bash", "csh", "fish", "zsh"):
-        need(way)
-    box = Destination("box", via=["sh", "-c", JOINING[way], "sh"])
-    ran = tmp_path / "ran"
-    for line in (f"touch {ran}", f"true; touch {ran}", f"exec sh -c 'touch {ran}'"):
-        subprocess.run(ssh.command(box, line), cwd=tmp_path, capture_output=True, check=False)
-        assert not os.listdir(tmp_path), line
-    subprocess.run(ssh.command(Destination("box", via=["env"]), f"touch {ran}"), check=True)
-    assert ran.exists(), "as it was written, it runs"
-    told = "cannot reach box: " + ("" if way in ("csh", "fish", "without quotes") else "via changes the words")
-    with pytest.raises(Unreachable, match=told):
-        open_link(box, {}, ask=False)
 
 
 @pytest.mark.usefixtures("nothing_left")

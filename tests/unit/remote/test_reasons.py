@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sesh.errors import Late
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import words
 from sesh.remote.ssh.destination import Destination
 
 PRINTED = {
@@ -27,6 +27,6 @@ PRINTED = {
 
 @pytest.mark.parametrize(("printed", "reason"), PRINTED.items(), ids=PRINTED.values())
 def test_what_ssh_prints_is_told_in_a_few_words(printed: str, reason: str) -> None:
-    error = ssh.failure(Destination("box", settings={}), f"debug1: noise\n{printed}\n")
+    error = words.failure(Destination("box", settings={}), f"debug1: noise\n{printed}\n")
     assert error.reason == reason
     assert str(error) == f"cannot reach box: {printed.splitlines()[-1].rstrip('.')}"

@@ -1,0 +1,152 @@
+"""What ssh and the way to a host say is for the person who waits, and nobody is asked behind their back."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sesh.errors import LoginRefused
+from sesh.remote.ssh import master, ssh
+from sesh.remote.ssh.destination import Destination
+from tests.remote.accounts import ROOT
+from tests.remote.farm import Farm
+from tests.support import PROMPT, Home, need, wait_until
+
+ADDRESS = "to authenticate, visit: https://login.example.com/a/abc123"
+BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
+
+
+@pytest.fixture
+def behind(here: Home, farm: Farm) -> str:
+    """The path of a file: until it is there, the command that leads to @box says where to log in, and waits."""
+    go = os.path.join(here.path, "go")
+    script = f'#!/bin/sh\necho "{ADDRESS}" >&2\nuntil test -e {go}; do sleep 0.05; done\nexec "$@"\n'
+    farm.host("hop")
+    farm.host("box", config={"ProxyCommand": f"{here.write('check', script, 0o755)} ssh -W %h:%p hop"})
+    return go
+
+
+def test_an_address_to_log_in_at_is_shown_on_the_terminal_while_ssh_waits(home: Home, behind: str) -> None:
+    terminal = home.terminal("@box", "work", columns=120)
+    terminal.wait_for(ADDRESS)
+    home.write("go", "")
+    terminal.wait_for(PROMPT)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+
+
+@pytest.mark.usefixtures("farm")
+def test_it_is_heard_where_nobody_is_asked_and_is_the_reason_of_a_host_that_is_late(here: Home, behind: str) -> None:
+    heard: list[str] = []
+    with pytest.raises(Exception, match="box does not answer") as late:
+        master.ensure(Destination("box"), ask=False, timeout=2.0, say=heard.append)
+    assert heard == [ADDRESS]
+    assert getattr(late.value, "reason", "") == ADDRESS
+    here.write("go", "")
+    master.ensure(Destination("box"), ask=False, say=heard.append)
+    assert heard == [ADDRESS] * 2, "who comes next hears it too"
+
+
+@pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
+def test_a_banner_stands_above_the_prompt_that_it_belongs_to(home: Home, farm: Farm) -> None:
+    banner = home.write("banner", "authorized use only\n")
+    far = farm.host("box", sshd={**BY_PASSWORD, "Banner": banner})
+    far.account.set_password("far away")
+    terminal = home.terminal("@box", "work", columns=120)
+    terminal.wait_for("password:")
+    terminal.type("wrong\r")
+    terminal.wait_until(lambda: terminal.text().count("password:") == 2)
+    told = [re.sub(r"^\S+'s ", "", row) for row in terminal.screen() if row]
+    assert told == ["authorized use only", "password:", "Permission denied, please try again.", "password:"]
+    terminal.type("far away\r")
+    terminal.wait_for(PROMPT)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+
+
+@pytest.mark.parametrize("way", ["command", "jump host"])
+def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: Home, farm: Farm, way: str) -> None:
+    if way == "command":
+        fails = home.write("fails", "#!/bin/sh\necho token expired >&2\nexit 1\n", 0o755)
+        farm.host("box", config={"ProxyCommand": fails})
+    else:
+        farm.host("hop", known=False, sshd={"MaxSessions": "9"}, config={"StrictHostKeyChecking": "yes"})
+        farm.host("box", config={"ProxyJump": "hop"})
+    done = home.sesh("@box", "--list")
+    assert done.code == 1
+    assert ("token expired" if way == "command" else "host key of box is unknown") in done.stderr
+
+
+@pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
+def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm) -> None:
+    """ssh hands no option on to the ssh of a jump host: each list sent that three wrong passwords."""
+    gate = farm.host("gate", sshd=BY_PASSWORD)
+    near = farm.host("near")
+    ways = {"gate": f"HostName 127.0.0.1\n Port {gate.port}", "mid": "ProxyJump gate", "deep": "ProxyJump mid"}
+    rest = "StrictHostKeyChecking no\n User nobody"
+    config = "".join(f"Host {word}\n {way}\n {rest}\n" for word, way in ways.items())
+    near.write(".ssh/config", config, 0o600)
+    done = near.sesh("@deep", "--list")
+    assert (done.code, "deep asks for" in done.stderr) == (1, True), done.stderr
+    wait_until(lambda: "Connection closed by" in gate.sshd.messages())
+    assert "Failed password" not in gate.sshd.messages()
+
+
+@pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
+def test_of_several_that_come_at_once_one_is_refused_for_all(here: Home, farm: Farm) -> None:
+    far = farm.host("box", sshd=BY_PASSWORD, proxied=True)
+    far.proxy.delay(0.05)
+    refused: list[str] = []
+
+    def come() -> None:
+        with pytest.raises(LoginRefused) as caught:
+            master.ensure(Destination("box"), ask=False)
+        refused.append(caught.value.reason)
+
+    threads = [threading.Thread(target=come) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == ["asks for a password or a second factor"] * 3
+    assert far.proxy.accepted == 1
+    folder = ssh.control_directory()
+    assert [entry for entry in os.listdir(folder) if not entry.startswith("sesh.")] == []
+
+
+def test_a_connection_forwards_the_agent_that_came_last(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login of yesterday has opened the connection, and its agent is gone."""
+    need("ssh-agent")
+    farm.host("box", config={"ForwardAgent": "yes"})
+
+    @contextmanager
+    def agent(name: str, *keys: str) -> Iterator[None]:
+        path = os.path.join(here.path, name)
+        with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as process:
+            try:
+                wait_until(lambda: os.path.exists(path))
+                monkeypatch.setenv("SSH_AUTH_SOCK", path)
+                for key in keys:
+                    subprocess.run(["ssh-add", "-q", key], check=True, capture_output=True)
+                yield
+            finally:
+                process.terminate()
+
+    def keys() -> str:
+        argv = ssh.command(Destination("box"), "ssh-add -l")
+        return subprocess.run(argv, capture_output=True, text=True, check=False, env=ssh.environment(ask=False)).stdout
+
+    with agent("first"):
+        master.ensure(Destination("box"), ask=False)
+        assert "no identities" in keys()
+    with agent("second", farm.ground.identity):
+        assert "ED25519" in keys()
+        assert len(farm.masters()) == 1
