@@ -77,7 +77,7 @@ class Along:
         lookup: bool = False,
         public: bool = False,
     ) -> None:
-        self.frames, self.changes, self.again, self.lookup, self.public = frames, changes, again, lookup, public
+        self.frames, self.changes, self.again, self.lookup, self.public = frames, changes, again, lookup, False
         self.early = early and len(frames) <= _MOST_EARLY
         self.reached = False
         """True once it may have been carried out, and no answer has come."""

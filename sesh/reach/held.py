@@ -13,7 +13,7 @@ from typing import TypeVar
 from sesh import shapes, wire
 from sesh.errors import DaemonDied, Late, TimedOut, Unreachable
 from sesh.protocol import DATA
-from sesh.reach import calls, links, op_shapes
+from sesh.reach import calls, links
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import Op
 from sesh.reach.stream import Stream
@@ -74,9 +74,9 @@ def items(
                     wire.checked(stream.connection.message(kind, payload))
                     return
                 check = shapes.Check(far=True)
-                item: Item = op_shapes.checked(op.wire_name, asked, payload, check)
+                item: Item = calls.checked(op, payload, check)
                 if check.left_out:
-                    target.caller.note(op_shapes.left_out(check, host))
+                    target.caller.note(calls.left_out(check, host))
                 if item or not check.left_out:  # else nothing of it is left, which is not what the host has said
                     yield item
         except DaemonDied:

@@ -83,7 +83,7 @@ class HostTarget(Target):
                 raise calls.lost(self.destination.host) from None
             with link:
                 self.clock = link.clock
-                result: Result = calls.request(self.caller, link, op.wire_name, data)
+                result: Result = calls.request(self.caller, link, op, data)
             self._note_changes(op.wire_name, data, result)
         return result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import binascii
+import json
 import os
 import socket
 import subprocess
@@ -73,7 +73,7 @@ def op(op: str, number: int = 1, /, **data: Any) -> bytes:
 
 def result(connection: wire.Connection, number: int = 1) -> Any:
     """The result of the op that was asked for."""
-    return calls.decoded(connection.answer(number, deadline())[1])
+    return json.loads(connection.answer(number, deadline())[1])
 
 
 def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
@@ -101,7 +101,7 @@ def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home
         ("sessions.open_", {"name": "work", "spec": {"future": 1}}),
         ("sessions.job", {"name": "work", "spec": {}, "timeout": "1"}),
         ("layout.make", {"entries": [{"name": "work"}]}),
-        ("leftovers.clear", {"wanted": [{}]}),
+        ("sweep.clear", {"wanted": [{}]}),
         ("search.grep", {"pattern": "x", "context": 1e300}),
         ("sessions.there", ["name"]),
     ],
@@ -166,7 +166,7 @@ def test_what_a_daemon_said_last_passes_though_it_listens_no_more() -> None:
         daemon.close()
         os.write(near, b"PING" * 10)
         descriptor = ours.detach()
-        assert bridge._splice(wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)) == 0
+        assert bridge.splice(wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)) == 0
         assert os.read(back, 1 << 16) == b"the answer" * 1000
         for each in (near_in, near, back, near_out):
             os.close(each)
@@ -178,7 +178,7 @@ def test_bytes_pass_both_ways_until_the_other_side_has_gone() -> None:
     daemon, ours = socket.socketpair()
     descriptor = ours.detach()
     ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
-    thread = threading.Thread(target=bridge._splice, args=ends)
+    thread = threading.Thread(target=bridge.splice, args=ends)
     thread.start()
     data = os.urandom(1 << 22)
 
@@ -220,7 +220,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     writer = threading.Thread(target=output)
     writer.start()
     ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
-    assert bridge._splice(*ends, patience=0.5) == 1
+    assert bridge.splice(*ends, patience=0.5) == 1
     os.close(near_out)  # as the bridge does when it ends
     writer.join(30)
     assert not writer.is_alive()
@@ -263,20 +263,6 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
             continue
     finally:
         own.close()
-
-
-def test_the_first_frames_may_come_in_the_environment_which_no_session_inherits(home: Home) -> None:
-    frames = wire.greeting("bridge", near={"host": "box"}) + op("sessions.open_", name="work")
-    own = Bridge(home, env={protocol.ASKED: binascii.b2a_base64(frames, newline=False).decode()})
-    try:
-        own.skip_mark()
-        own.connection.expect_welcome(deadline())
-        assert result(own.connection) is True
-    finally:
-        own.close()
-    shown = home.sesh("--run", "work", "--", "env")
-    assert "SHELL" in shown.stdout
-    assert protocol.ASKED not in shown.stdout
 
 
 @pytest.mark.parametrize("_", range(rounds(3, 50)))
