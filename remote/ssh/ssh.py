@@ -186,8 +186,8 @@ def command(destination: Destination, remote: str, *, ask: bool = False, alone: 
     for keyword, needed, option in _NEEDED:
         if destination.setting(keyword).lower() not in ("", needed):
             argv += ["-o", option]
-    if alone:  # at that LogLevel it says when the host has answered
-        argv += ["-o", "ControlPath=none", "-o", "LogLevel=DEBUG1"]
+    if alone:
+        argv += ["-o", "ControlPath=none"]
     elif owns_control_path(destination):
         argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, remote]
