@@ -24,7 +24,6 @@ from sesh.messages import Answer, Introduction, Near, Welcome, Words
 from sesh.moments import uptime
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.starting import Stale
 
 START_TIMEOUT = 14.0
 """Seconds for the bridge to start and say WELCOME, once ssh is connected."""
@@ -99,13 +98,9 @@ class Link(wire.Connection):
         except Unreachable:
             return  # it has ended: what it printed says why
 
-    def await_bridge(self, deadline: float, silence: float = 0.0) -> None:
-        """Wait for the mark of the bridge and its WELCOME.
-
-        `silence`: seconds without a byte after which it is `Stale`; 0 for none. Raises NotDeployed, Unreachable,
-        ProtocolError.
-        """
-        self._skip_login_output(deadline, silence)
+    def await_bridge(self, deadline: float) -> None:
+        """Wait for the mark of the bridge and its WELCOME. Raises NotDeployed, Unreachable, ProtocolError."""
+        self._skip_login_output(deadline)
         host = self.destination.host
         try:
             self.remote_info = self.expect_welcome(deadline)
@@ -233,10 +228,7 @@ class Link(wire.Connection):
 
     def _broken(self) -> bool:
         """Return whether the link itself ended (ssh failed, or is silent), as against the program at its other end."""
-        try:
-            return self._process.wait(_EXIT_TIMEOUT) not in (0, -signal.SIGTERM)
-        except subprocess.TimeoutExpired:
-            return True
+        return self._exit_code() not in (0, -signal.SIGTERM)
 
     def incompatible(self) -> ProtocolError:
         """Return the error for the other side; until a session answers, that is the sesh on the host."""
@@ -260,14 +252,11 @@ class Link(wire.Connection):
             pass  # it is closed, and has spoken no more
         return self._spoke
 
-    def _skip_login_output(self, deadline: float, silence: float) -> None:
+    def _skip_login_output(self, deadline: float) -> None:
         """Skip what login files print, up to the bridge's first bytes."""
         host, seen = self.destination.host, b""
-        mark = [(self.inbound, select.POLLIN)]
-        if silence and not (wire.polled(mark, time.monotonic() + silence) or self.spoke()):
-            raise Stale(f"{host} does not answer")
         while protocol.BRIDGE not in seen:
-            if not wire.polled(mark, deadline):
+            if not wire.polled([(self.inbound, select.POLLIN)], deadline):
                 raise starting.not_begun(host, something_came=self.spoke())
             data = os.read(self.inbound, 4096)
             if not data:

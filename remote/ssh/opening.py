@@ -21,7 +21,7 @@ from sesh.messages import Near
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import START_TIMEOUT, Early, Link
-from sesh.remote.ssh.starting import BRIDGE_COMMAND, NotStarted, Stale
+from sesh.remote.ssh.starting import BRIDGE_COMMAND, NotStarted
 from sesh.stop import Stop
 
 _used: dict[str, object] = {}
@@ -35,15 +35,13 @@ _TICK = 0.2
 @dataclass
 class _Way:
     """How a link is opened. `asks`: ssh may prompt. `detached`: the command has no terminal, and none of its signals.
-    `silence`: as in `Link.await_bridge`. `seconds`: for ssh to connect, over a connection of its own; 0 over the shared
-    one."""
+    `seconds`: for ssh to connect, over a connection of its own; 0 over the shared one."""
 
     destination: Destination
     near: Near
     early: Early | None = None
     asks: bool = False
     detached: bool = True
-    silence: float = 0.0
     seconds: float = 0.0
 
     def open(self, deadline: float, stop: Stop, started: Callable[[Link], object] = bool) -> Link:
@@ -55,7 +53,7 @@ class _Way:
             on_failure.callback(self._note_reached, link)
             with stop.calling(link.abort):
                 link.greet(self.near, self.early, deadline)
-                link.await_bridge(deadline, self.silence)
+                link.await_bridge(deadline)
             on_failure.pop_all()
         return link
 
@@ -153,28 +151,17 @@ def open_beside(destination: Destination, near: Near, attempt: Attempt) -> Link:
     return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
 
 
-def open_unless_silent(destination: Destination, near: Near, attempt: Attempt) -> Link:
-    """Open a link over the shared connection only, as a new login would ask somebody; one that is silent is dropped.
-
-    Raises as `open_link`.
-    """
-    before = master.identity(destination)
-    try:
-        master.ensure(destination, ask=False, timeout=START_TIMEOUT, stop=attempt.stop)
-        way = _Way(destination, near, silence=attempt.seconds)
-        return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
-    except Stale:
-        if before == master.identity(destination):  # else another process has opened it meanwhile
-            master.close(destination, cuts=False)
-        raise
+def drop_shared(destination: Destination) -> None:
+    """End the shared connection of a lost link, unless another process has replaced it."""
+    if _used.get(destination.host) == master.identity(destination):
+        master.close(destination)
 
 
 def renew_shared(destination: Destination) -> None:
-    """End the shared connection of a link that came back over one of its own, unless another process has replaced it;
-    one that forwards what the user has set is opened again, unasked."""
+    """Drop it once the link is back over a connection of its own; if it forwarded what the user has set, open another,
+    unasked."""
     try:
-        if _used.get(destination.host) == master.identity(destination):
-            master.close(destination)
+        drop_shared(destination)
         if any(destination.setting(keyword) for keyword in ssh.FORWARDS):
             master.ensure(destination, ask=False, timeout=START_TIMEOUT)
             _used[destination.host] = master.identity(destination)

@@ -33,10 +33,6 @@ class NotStarted(Unreachable):
     """The sesh on a host did not start, over a connection that is sound: others use it."""
 
 
-class Stale(Late):
-    """Nothing comes over the shared connection, which stood before."""
-
-
 def not_begun(host: str, *, something_came: bool) -> Late:
     """The error if the bridge has not begun in time. Without a byte from there nobody knows what holds it up: a shared
     connection stands for a while although the network is gone."""

@@ -40,12 +40,14 @@ class Attempt:
     `stop` ends what it waits for. The code of the attempt calls `turn` once the far end has answered.
     """
 
-    def __init__(self, seconds: float = 0.0, *, lost: bool = False, asks: bool = False) -> None:
+    def __init__(
+        self, seconds: float = 0.0, session: LostSession | None = None, *, lost: bool = False, asks: bool = False
+    ) -> None:
         self.seconds, self.lost, self.asks = seconds, lost, asks
         self.stop = Stop()
         self.answered = False
-        self.session: LostSession | None = None
-        """What to ask for, from its turn on."""
+        self.session = session
+        """What to ask for: as of its beginning, and from its turn on as of then."""
         self.result: Result | None = None
         self._turn = threading.Event()
         self._announce: Callable[[], object] = bool

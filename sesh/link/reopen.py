@@ -148,8 +148,9 @@ class Reopen:
         attempts.begin(now)
         while (due := attempts.act(now)) is not None:
             number, seconds = due
+            attempt = Attempt(seconds, self._session(), lost=self.health.state is Health.LOST)
             try:
-                self._race.begin(number, Attempt(seconds, lost=self.health.state is Health.LOST), self._way)
+                self._race.begin(number, attempt, self._way)
             except RuntimeError as error:  # this machine has no room for a thread
                 attempts.failed(number, now, _reason(error))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sesh import paths, platform
 from sesh.about import CALLED, SESH
-from sesh.errors import Ended, LocalFault, NotDeployed, SeshError, TimedOut, Unreachable
+from sesh.errors import Ended, LocalFault, NotDeployed, TimedOut, Unreachable
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer, Near, Words
@@ -148,18 +148,22 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
     so it has no caller to print notes. Raises LoginRefused if another attempt would fail alike, Unreachable if this one
     failed, Interrupted.
     """
-    near = origin(destination)
+    if attempt.lost and attempt.session is not None:
+        _note_loss(attempt.session)
     try:
         if attempt.asks:
-            return _link(destination, True, None, None, attempt.stop)
-        _check_refusals(destination)
-        if known.asks(destination):
-            link = opening.open_unless_silent(destination, near, attempt)
+            link = _link(destination, True, None, None, attempt.stop)
+        elif known.paused_until(destination.host) > time.time():
+            raise _refused(destination.host)
+        elif known.asks(destination):
+            opening.drop_shared(destination)
+            link = _link(destination, False, time.monotonic() + START_TIMEOUT, None, attempt.stop)
         else:
-            link = opening.open_beside(destination, near, attempt)
+            link = opening.open_beside(destination, origin(destination), attempt)
     except AuthenticationFailed as error:
         known.record(destination, asks=True)
-        known.record_failure(destination.host, error.reason, refused=True)
+        if attempt.lost:  # of many links that were lost at once the first one tries
+            known.record_failure(destination.host, error.reason, refused=True)
         raise
     except OSError as error:
         raise _local_fault(destination, error) from error
@@ -177,12 +181,10 @@ def back(destination: Destination, attempt: Attempt) -> Link:
     try:
         with attempt.stop.calling(link.abort):
             answer, output = connected(link, _wanted(lost))
-    except SeshError:
+    except BaseException:
         link.close()
         raise
-    if _noted.get((lost.name, lost.host)) != lost.heard_at:
-        _noted[lost.name, lost.host] = lost.heard_at
-        eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
+    _note_loss(lost)
     if not (attempt.asks or known.asks(destination)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
@@ -195,14 +197,18 @@ def back(destination: Destination, attempt: Attempt) -> Link:
     return link
 
 
-def _check_refusals(destination: Destination) -> None:
-    """Raises AuthenticationFailed as another link just was: of many that were lost at once the first one tries."""
-    host = destination.host
-    if known.paused_until(host) > time.time():
-        reason = known.failure(host)
-        error = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
-        error.reason = reason
-        raise error
+def _note_loss(lost: LostSession) -> None:
+    if _noted.get((lost.name, lost.host)) != lost.heard_at:
+        _noted[lost.name, lost.host] = lost.heard_at
+        eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
+
+
+def _refused(host: str) -> AuthenticationFailed:
+    """The error for a host that has just refused another link."""
+    reason = known.failure(host)
+    error = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
+    error.reason = reason
+    return error
 
 
 def _wanted(lost: LostSession) -> Words:
