@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import termios
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from sesh import bounds, errors, paths, reach, system
 from sesh.about import CALLED, SESH
@@ -16,7 +17,7 @@ from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
 from sesh.names import LONG_ENOUGH, differ_by_one, near
 from sesh.ops import lookup
 from sesh.reach import find
-from sesh.reach.caller import NOTHING, Answers, Block, Caller
+from sesh.reach.caller import NOTHING, Answers, Caller
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
 from sesh.store import listing, results
@@ -136,10 +137,10 @@ class Invocation(Caller):
             else:
                 self._line().show(for_host(line, self.host))
 
-    def connecting(self, host: str) -> Block:
+    def connecting(self, host: str) -> AbstractContextManager[None]:
         """Return a block in which a person who waits for a host is told so."""
         if not self.watched or self.json or printing.dumb():
-            return Block()
+            return nullcontext()
         return self._line().connecting(host)
 
     def _line(self) -> WaitingLine:

@@ -62,7 +62,9 @@ def items(
 
     with _opening:
         stop.check()
-        link = target.open(time.monotonic() + _ATTEMPT if passing else None, passing=passing, stop=stop)
+        deadline = time.monotonic() + _ATTEMPT if passing else None
+        caller, destination, offer = target.caller, target.destination, target.offer
+        link = links.opened(caller, destination, offer=offer, deadline=deadline, passing=passing, stop=stop)
     watches = partial(_reopening, target, stop, _WATCHED_TIME if changed is not None else None)
     with Stream(link, "", host=host, reopening=watches, sleep=stop.sleep, logged=not passing) as stream:
         stream.audience, stream.tell = target.caller.audience, target.caller.tell_link
