@@ -1,4 +1,4 @@
-"""Shapes: descriptions of data from outside, one for frames, answers, files and arguments of ops alike.
+"""Shapes: descriptions of data from outside, from which `sesh.check` makes those of types; files name them directly.
 
 A shape is a function that takes a `Check` and a value, and returns the value or raises `Malformed`. Text from a host
 (`Check.far`) is returned cut, and without what a terminal could act upon. Shapes with parts are made of other shapes:
@@ -310,21 +310,14 @@ def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
     return apply
 
 
-def complete(required: Fields, **more: Shape) -> Shape:
-    """A table that has all `required` keys, and may have `more`."""
-    return table({**required, **more}, tuple(required))
-
-
-def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Shape:
+def loose(shapes: Fields, *, complete: bool = False) -> Shape:
     """An object of this machine's: the values of these keys fit or are null, those of other keys are not looked at.
 
-    `complete`: all of these keys are there; `closed`: no others are.
+    `complete`: all of these keys are there.
     """
 
     def is_fitting(values: Mapping[str, object]) -> bool:
-        incomplete = complete and not shapes.keys() <= values.keys()
-        open_ended = closed and not values.keys() <= shapes.keys()
-        return not (incomplete or open_ended) and misfit(values, shapes) is None
+        return not (complete and not shapes.keys() <= values.keys()) and misfit(values, shapes) is None
 
     return simple(dict, "has other keys or values", is_fitting)
 
