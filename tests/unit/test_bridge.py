@@ -237,13 +237,15 @@ GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, ter
 def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data: strategies.DataObject) -> None:
     """HELLO, a question about nothing, the request that leads to a session with its greeting, and keys right behind."""
     home.sesh("--open", "work", "--", "cat")
+    greeting = {**GREETING, "client": os.urandom(8).hex()}
     frames = b"".join(
         [
             wire.greeting("bridge", near={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("sessions.summaries", 1),
-            wire.asking("connect", 2, name="gone", greeting=GREETING),
-            wire.asking("connect", 3, name="work", greeting=GREETING),
+            wire.asking("connect", 2, name="gone", greeting=greeting),
+            wire.asking("connect", 3, name="work", greeting=greeting),
+            protocol.numbered(protocol.INPUT, 1, b"typed\n"),
         ]
     )
     cuts = data.draw(strategies.lists(strategies.integers(1, len(frames) - 1), max_size=6, unique=True).map(sorted))
@@ -258,11 +260,19 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
             own.connection.answer(2, deadline())
         own.connection.answer(3, deadline())
         assert own.connection.expect_welcome(deadline())["name"] == "work"
-        own.connection.send(protocol.frame(protocol.PING, b"2"))
-        while own.connection.receive(deadline()) != (protocol.PONG, b"2"):
+        while own.connection.receive(deadline())[0] != protocol.ACK:
             continue
     finally:
         own.close()
+
+
+def test_a_ping_is_answered_while_items_are_yielded_and_the_link_s_end_ends_them(far_end: Bridge) -> None:
+    connection = far_end.greeted()
+    connection.send(op("local_index.follow"))
+    assert connection.receive(deadline()) == (protocol.DATA, b"[]")
+    connection.send(protocol.frame(protocol.PING, b"1"))
+    assert connection.receive(deadline()) == (protocol.PONG, b"1")
+    assert far_end.ended() == 0
 
 
 @pytest.mark.parametrize("_", range(rounds(3, 50)))
