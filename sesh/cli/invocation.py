@@ -14,7 +14,7 @@ from sesh.cli.parser import CommandLine
 from sesh.cli.tui import console
 from sesh.cli.waiting import WaitingLine
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
-from sesh.names import LONG_ENOUGH, differ_by_one, near
+from sesh.names import LONG_ENOUGH
 from sesh.ops import lookup
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Answers, Caller
@@ -255,12 +255,8 @@ class Invocation(Caller):
             error.hint = f"write: {named}"
         elif isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
-        elif isinstance(error, errors.InvalidName) and self.verb:
-            slips.complete(error, self.line)
         elif self.verb in ("--open", "--new") and isinstance(error, Refused):
             slips.propose_command(error, self.line)
-        elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
-            error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
 
     def _named(self) -> str:
         """Return the line with the session it is typed in before N, if the line has only N; else empty."""
@@ -310,14 +306,3 @@ class Invocation(Caller):
         if self.json:
             printing.value({"ok": True, **facts})
         return 0
-
-    def _host_meant(self, host: str, *, unresolved: bool) -> str:
-        """Return the hint for a host that cannot be reached: the user's host that was probably meant, if any.
-
-        `unresolved`: nobody knows the name, so a short one may be a slip too.
-        """
-        hosts = find.hosts()
-        if host in hosts:
-            return ""
-        meant = near(host, hosts) or [other for other in hosts if unresolved and differ_by_one(host, other)]
-        return f"did you mean @{meant[0]}?" if meant else ""

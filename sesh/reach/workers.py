@@ -50,8 +50,8 @@ class Workers(Generic[Key, Item]):
 
     def __init__(self) -> None:
         self._stops: dict[Key, Stop] = {}
-        self._items: SimpleQueue[tuple[Key, Stop, Item | SeshError | None]] = SimpleQueue()
-        """What has come; None is the end of the work under a key, and so is an error."""
+        self._come: SimpleQueue[tuple[Key, Stop, list[Item | SeshError], bool]] = SimpleQueue()
+        """What has come, by key, and whether that is all."""
         self._room = threading.Semaphore(_MOST_UNREAD)
         self._threads: list[threading.Thread] = []
         self._open = threading.Lock()
@@ -90,7 +90,7 @@ class Workers(Generic[Key, Item]):
         try:
             thread.start()
         except RuntimeError:
-            self._put(key, stop, _own(OSError("this machine has no room for another thread")))
+            self._put(key, stop, [_own(OSError("this machine has no room for another thread"))], ends=True)
             return
         self._threads = [each for each in self._threads if each.is_alive()] + [thread]
 
@@ -103,36 +103,35 @@ class Workers(Generic[Key, Item]):
         if stop.stopped:
             raise Interrupted("nobody waits for it any more")
         self._room.acquire()
-        self._put(key, stop, item)
+        self._put(key, stop, [item])
 
     def take(self) -> list[tuple[Key, Item | SeshError]]:
         """The items that have come since the last time, with their keys; an error ends the work under its key."""
         with suppress(BlockingIOError):
             os.read(self.inbound, 1 << 12)
         taken: list[tuple[Key, Item | SeshError]] = []
-        for _ in range(self._items.qsize()):
-            key, stop, item = self._items.get()
-            ends, wanted = item is None or isinstance(item, SeshError), self._stops.get(key) is stop
+        for _ in range(self._come.qsize()):
+            key, stop, items, ends = self._come.get()
             if not ends:
                 self._room.release()
-            elif wanted:
-                del self._stops[key]
-            if item is not None and wanted:
-                taken.append((key, item))
+            if self._stops.get(key) is stop:  # else it was ended
+                taken += [(key, item) for item in items]
+                if ends:
+                    del self._stops[key]
         return taken
 
     def _run(self, key: Key, stop: Stop, work: Callable[[Stop], Iterator[Item]]) -> None:
-        end: SeshError | None = None
+        last: list[Item | SeshError] = []
         try:
             for item in work(stop):
                 self.put(key, stop, item)
         except Exception as error:
-            end = _own(error)
+            last = [_own(error)]
         if not stop.stopped:
-            self._put(key, stop, end)
+            self._put(key, stop, last, ends=True)
 
-    def _put(self, key: Key, stop: Stop, item: Item | SeshError | None) -> None:
-        self._items.put((key, stop, item))
+    def _put(self, key: Key, stop: Stop, items: list[Item | SeshError], *, ends: bool = False) -> None:
+        self._come.put((key, stop, items, ends))
         with self._open, suppress(BlockingIOError):  # a full pipe is readable
             if self._outbound >= 0:
                 os.write(self._outbound, b".")
