@@ -1,7 +1,8 @@
 """When attempts at another link begin. Pure: all times are arguments (seconds, monotonic).
 
-    trouble ──▶ 1st ──1 s──▶ next ──…── 30 s: the pauses grow to 10 s ──▶ one wins, or the link answers
+    trouble ──▶ 1st ──▶ next, 1 s after the 1st began and once that failed, or had its time to connect ──▶ …
                   sign: the next one 0.1 s after the newest, beside it
+                  30 s without a sign: the pauses grow to 10 s
                   refused: none before Enter
 
 At most two run, and nothing ends one but its own timeout, the one that wins, and an answer over the link: neither a
@@ -13,15 +14,18 @@ from __future__ import annotations
 from math import inf
 
 AT_ONCE = 2
-PACE, BESIDE, AGAIN = 1.0, 2.0, 0.1
-"""Seconds from the beginning of the newest attempt to the next: once it has failed; while it runs; after a sign."""
+PACE, AGAIN = 1.0, 0.1
+"""Seconds from the beginning of the newest attempt to the next: at the least, and after a sign."""
 CLOSED_PAUSE = 0.2
 """Seconds, less a round trip, before the first attempt where the other end closed the link: a server that is restarted
 listens again by then."""
 LONG_OUTAGE, LONGEST_PACE = 30.0, 10.0
 """Seconds of outage after which attempts begin more seldom; seconds between two at the most."""
-CONNECT_TIME, LOGIN_TRIPS, LONG_TRIP = 2.0, 10, 0.15
-"""Seconds for ssh to connect; the round trips that it gets besides through a jump host, or above that round trip."""
+CONNECT_TIME, LONGEST_CONNECT = 2.0, 10.0
+"""Seconds for ssh to connect: at first, and at the most; between them half of the outage, as the network that is back
+may be a slower one."""
+LOGIN_TRIPS, LONG_TRIP = 10, 0.15
+"""The round trips that ssh gets besides through a jump host, or above that round trip."""
 
 
 class Attempts:
@@ -36,7 +40,7 @@ class Attempts:
         self.reason = ""
         """Why the attempt that failed last did, in a few words."""
         self._number, self._began_at = 0, -inf
-        self._trouble_at = self._next_at = inf
+        self._trouble_at = self._signed_at = self._next_at = inf
 
     @property
     def due(self) -> float:
@@ -46,14 +50,14 @@ class Attempts:
     def begin(self, now: float, *, closed: bool = False) -> None:
         """The link is doubted, lost, or was `closed` by the other end."""
         if self._trouble_at == inf:
-            self._trouble_at = now
+            self._trouble_at = self._signed_at = now
             first = now + max(0.0, CLOSED_PAUSE - self.round_trip) if closed else now
             self._next_at = max(first, self._began_at + PACE)
 
     def sign(self, now: float) -> None:
         """An attempt may succeed now: the network has changed, or the person wishes one."""
         if self._trouble_at < inf:
-            self._trouble_at = now
+            self._signed_at = now
             self._next_at = min(self._next_at, max(now, self._began_at + AGAIN))
 
     def wished(self, now: float) -> None:
@@ -72,19 +76,20 @@ class Attempts:
         """The link answers, or another one has taken its place: no attempt is needed any more."""
         self.running.clear()
         self.reason, self.refusal = "", None
-        self._trouble_at = self._next_at = inf
+        self._trouble_at = self._signed_at = self._next_at = inf
 
     def act(self, now: float) -> tuple[int, float] | None:
         """Begin an attempt if one is due; return its number and its seconds to connect."""
         if now < self.due:
             return None
-        pace = self._pace(now)
         self._number, self._began_at = self._number + 1, now
         self.running.add(self._number)
-        self._next_at = now + max(BESIDE, pace)
-        far = self.indirect or self.round_trip > LONG_TRIP
-        return self._number, max(CONNECT_TIME, pace) + (LOGIN_TRIPS * max(self.round_trip, LONG_TRIP) if far else 0.0)
+        seconds = min(LONGEST_CONNECT, max(CONNECT_TIME, (now - self._trouble_at) / 2))
+        if self.indirect or self.round_trip > LONG_TRIP:
+            seconds += LOGIN_TRIPS * max(self.round_trip, LONG_TRIP)
+        self._next_at = now + max(seconds, self._pace(now))  # until then the second place is for a sign
+        return self._number, seconds
 
     def _pace(self, now: float) -> float:
-        outage = now - self._trouble_at
-        return PACE if outage < LONG_OUTAGE else min(LONGEST_PACE, outage / 8)
+        quiet = now - self._signed_at
+        return PACE if quiet < LONG_OUTAGE else min(LONGEST_PACE, quiet / 8)

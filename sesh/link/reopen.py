@@ -44,12 +44,12 @@ class Reopen:
         self.health = LinkHealth(time.monotonic(), patience=patience)
         self.attempts = Attempts(indirect=indirect)
         self._race = Race(session)
-        self._wake: Wake | None = None
+        self._wake = Wake()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
         """What to poll."""
-        return (self._race.descriptor, *(self._wake.descriptors if self._wake is not None else ()))
+        return self._race.descriptor, *self._wake.descriptors
 
     @property
     def due(self) -> float:
@@ -59,11 +59,10 @@ class Reopen:
     # -- facts
 
     def restored(self) -> None:
-        """Watch the connection that has taken the place of the link, and signs from now on."""
+        """Watch the connection that has taken the place of the link."""
         round_trip, self.health = self.health.round_trip, LinkHealth(time.monotonic(), patience=self._patience)
         self.health.round_trip = round_trip
         self._end_attempts()
-        self._wake = self._wake or Wake()
 
     def sign(self) -> None:
         """The link may have died, or another may be possible now."""
@@ -73,10 +72,9 @@ class Reopen:
 
     def closed(self) -> None:
         """The other end closed the link."""
-        if self.health.state is not Health.LOST:
-            if self.health.state is Health.UP:
-                self.attempts.begin(time.monotonic(), closed=True)
-            self.health.closed()
+        if self.health.state is Health.UP:
+            self.attempts.begin(time.monotonic(), closed=True)
+        self.health.closed()
 
     # -- what is to be done
 
@@ -87,7 +85,7 @@ class Reopen:
         returned once the link is lost, and again until `attempts.wished`.
         """
         now = time.monotonic()
-        if self._wake is not None and self._wake.happened(ready):
+        if self._wake.happened(ready):
             self.sign()
         for number, result in self._race.results(ready):
             if self._counts(number, result, now):
@@ -101,7 +99,6 @@ class Reopen:
         if state is Health.UP:
             self._end_attempts()
         elif state is Health.LOST and self.attempts.refusal is not None:
-            self._race.end()
             return self.attempts.refusal
         elif state is Health.LOST or not self._asks():
             self._attempt(now)
@@ -137,9 +134,7 @@ class Reopen:
     def close(self) -> None:
         """End all that runs."""
         self._race.close()
-        if self._wake is not None:
-            self._wake.close()
-            self._wake = None
+        self._wake.close()
 
     def _attempt(self, now: float) -> None:
         """Begin the attempts that are due."""

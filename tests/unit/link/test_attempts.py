@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sesh.errors import LoginRefused
 from sesh.link import attempts
-from sesh.link.attempts import AGAIN, AT_ONCE, BESIDE, CLOSED_PAUSE, CONNECT_TIME, LONGEST_PACE, PACE, Attempts
+from sesh.link.attempts import AGAIN, AT_ONCE, CLOSED_PAUSE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, Attempts
 from sesh.link.health import Health, LinkHealth
 from tests.support import rounds
 
@@ -31,7 +31,7 @@ def test_a_closed_link_is_replaced_after_a_moment_and_one_that_was_doubted_at_on
     for closed, first in ((True, CLOSED_PAUSE), (False, 0)):
         tries = Attempts()
         tries.begin(START, closed=closed)
-        assert begun(tries, START + 60) == [first, first + BESIDE]
+        assert begun(tries, START + 60) == [first, first + CONNECT_TIME]
 
 
 def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
@@ -67,6 +67,20 @@ def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first()
     assert begins is not None
     tries.failed(begins[0], now, "no network")
     assert tries.due == now + PACE
+
+
+def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs_come() -> None:
+    """With two seconds each none was ever logged in where the round trip had become half a second."""
+    tries, now, seconds = Attempts(), START, 0.0
+    tries.begin(now)
+    while seconds < LONGEST_CONNECT:
+        begins = tries.act(now)
+        assert begins is not None
+        number, seconds = begins
+        now += seconds
+        tries.failed(number, now, "no answer yet")
+        tries.wished(now)
+        assert now < START + 60
 
 
 def test_a_login_that_takes_five_seconds_is_not_given_up_for_enter_pressed_each_second() -> None:
@@ -177,7 +191,8 @@ class Links(RuleBasedStateMachine):
     @invariant()
     def a_lost_link_is_always_tried_for(self) -> None:
         if self.link.state is Health.LOST and not self.refused and len(self.running) < AT_ONCE:
-            assert self.tries.due <= max(self.free_since, self.newest) + LONGEST_PACE + attempts.AGAIN
+            longest = LONGEST_CONNECT + attempts.LOGIN_TRIPS * max(self.round_trip, attempts.LONG_TRIP)
+            assert self.tries.due <= max(self.free_since, self.newest) + longest
 
     @invariant()
     def nothing_is_tried_beside_a_link_that_answers(self) -> None:

@@ -45,7 +45,7 @@ def ways(*steps: Exception | wire.Connection) -> Way:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PACE", "BESIDE", "AGAIN", "CLOSED_PAUSE"):
+    for name in ("PACE", "CONNECT_TIME", "AGAIN", "CLOSED_PAUSE"):
         monkeypatch.setattr(attempts, name, 0.005)
     for name in ("PATIENCE", "QUIET"):
         monkeypatch.setattr(health, name, 0.005)

@@ -34,7 +34,7 @@ def descriptors() -> list[str]:
 def nothing_left() -> Iterator[None]:
     before = descriptors()
     yield
-    assert descriptors() == before
+    wait_until(lambda: descriptors() == before, what="what was opened is closed")
 
 
 def through(script: str) -> Destination:
