@@ -221,13 +221,15 @@ def _welcome(near: wire.Connection) -> Origin | None:
         kind, payload = near.receive()
     hello = protocol.parse(payload)
     described = hello.get("near")
-    facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
-    facts["now"], facts["account"] = time.time(), _account()
-    facts["uptime"] = uptime()  # by which the other side says until when a daemon here may begin
-    if agent := os.environ.get("SSH_AUTH_SOCK"):
-        facts["auth_sock"] = agent
-    facts["renewed"] = renewed.of(os.environ, config.load().renew)
-    near.send(protocol.message(protocol.WELCOME, facts))
+    facts: Welcome = {
+        "protocol": protocol.PROTOCOL,
+        "version": __version__,
+        "home": paths.home(),
+        "account": _account(),
+        "now": time.time(),
+        "uptime": uptime(),  # by which the other side says until when a daemon here may begin
+    }
+    near.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
     return Origin(described if isinstance(described, dict) else {})
@@ -243,7 +245,7 @@ def _account() -> str:
 
 
 def _forwarded() -> Hello:
-    """Return the variables that this login renews, and the agent that the link forwards, as HELLO has them."""
+    """The variables that this login renews, and the agent that the link forwards, as HELLO and WELCOME have them."""
     forwarded: Hello = {"renewed": renewed.of(os.environ, config.load().renew)}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         forwarded["auth_sock"] = agent
