@@ -186,8 +186,8 @@ class RawTerminal:
     def discard(self, seconds: float) -> None:
         """Read and drop input for so many seconds: late replies of the terminal to a program's queries."""
         deadline = time.monotonic() + seconds
-        while wire.polled([(self.inbound, select.POLLIN)], deadline) and time.monotonic() < deadline:
-            if self.read() == b"":
+        while wire.polled([(self.inbound, select.POLLIN)], deadline):  # what is there already is read in any case
+            if self.read() == b"" or time.monotonic() >= deadline:
                 return
 
     # -- signals

@@ -1,10 +1,11 @@
 """`sesh --bridge`: the far end of a link, frames on stdin and stdout.
 
-It answers HELLO with WELCOME (`version`, `home`, the time `now` and since the start, `uptime`), then requests:
+It answers HELLO with WELCOME (`version`, `home`, the time `now` and since the start, `uptime`), then one request at a
+time:
 
-- `op` {op, asks, answers} and its arguments as DATA: a child process carries the op out, so that PING is answered
-  meanwhile. The result comes as DATA, notes as `notes`; an op that yields sends a DATA frame for each item. `asks`:
-  there is a person who can be asked. A `question` is then the answer, and the request comes again with one answer more.
+- `op` {op, asks, answers} and its arguments as DATA: the result comes as DATA, notes as `notes`; an op that yields
+  sends a DATA frame for each item. `asks`: there is a person who can be asked. A `question` is then the answer, and the
+  request comes again with one answer more.
 - `enter` {op, arguments, asks, answers, session_id}: an op that leads to a session (attach, create, a job). The answer
   has its name and `session_id`; from then on the bytes of the session's daemon pass through untouched. A session that
   is created gets the `session_id` of the request. If one has or had that id already, the answer leads to it, or is its
@@ -16,68 +17,48 @@ It answers HELLO with WELCOME (`version`, `home`, the time `now` and since the s
 with the agent and the display that the link forwards. With `pings` the other side asks for a sign of life at least once
 a minute: it is gone if nothing comes from it for two, and the link ends.
 
-PING is answered with PONG at any time, also while an op runs.
+PING is answered with PONG at any time, by a thread while a request is carried out.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import inspect
 import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from math import inf
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, get_type_hints
 
-from sesh import attached_last, bounds, config, gate, identity, log, paths, protocol, renewed, wire, writing
+from sesh import attached_last, bounds, check, config, gate, identity, log, paths, protocol, renewed, wire, writing
 from sesh.about import __version__
-from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
+from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, Unreachable, UsageError
 from sesh.messages import Answer, Hello, Welcome
 from sesh.moments import uptime
 from sesh.names import LONGEST_ID, is_id, printable
-from sesh.ops import child
-from sesh.reach import arguments, calls, find
+from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
-from sesh.reach.op import Op
+from sesh.reach.op import Entered, Op
 from sesh.reach.origin import Origin
+from sesh.shapes import Check, Malformed
 from sesh.store import records, results
 
-Entered = tuple[Answer, bytes, wire.Connection | None]
-"""The answer, the output of a session that has ended, and a connection to one that runs."""
+Answered = tuple[Answer, bytes, wire.Connection | None]
+"""An answer, the bytes that go with it, and the connection whose bytes are to pass from then on."""
 
-MODULES = {
-    "checks": "doctor",
-    "dormant": "dormant",
-    "enter": "enter",
-    "enter.new": "new",
-    "follow": "events",
-    "follow.ended": "wait",
-    "follow.sessions": "local_index",
-    "jobs": "jobs",
-    "layout": "layout",
-    "leftovers": "sweep",
-    "places": "places",
-    "search": "search",
-    "sessions": "sessions",
-    "shell": "shell",
-    "undeploy": "undeploy",
-    "views": "views",
-}
-"""The module of sesh.ops for a family of ops, or for a single one: only that one is loaded to carry it out."""
-_BLOCK = 1 << 16
-"""Bytes of one read of a child's answer."""
 _LARGEST_BLOCK = 1 << 20
 """Bytes of one read of a session's bytes."""
 _LONGEST_COMMAND = 1024
 """Characters of a command that the other side keeps; of a longer one it is the program alone."""
-_ENTERING = ".entering"
-"""The file in the directory of sessions with a lock for each id that is asked for; it has no content."""
+_ENTERING = ".entering."
+"""Begins the name of the file that is locked while a session is entered that may be created, before its id."""
 _SILENT = 120.0
-"""Seconds after which another side of which nothing comes is gone, if it `pings`."""
+"""Seconds without a byte after which another side that `pings` is gone."""
 _ATTEMPTS = 5
 """Tries to find a session that is renamed again and again meanwhile."""
 
@@ -113,27 +94,124 @@ def serve() -> int:
     os.dup2(2, 1)  # whatever is printed by accident must not come between the frames
     os.close(nothing)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    with suppress(OSError):  # a home that is not there is told of by who needs it
+        os.chdir(paths.home())
     near = wire.Connection(inbound, outbound)
     try:
         near.send(protocol.BRIDGE)
-        origin, carried = _welcome(near), bytearray()
-        while origin is not None:
-            kind, payload = near.receive()
+        origin = _welcome(near)
+        return Bridge(near, origin).run() if origin is not None else 0
+    except (Unreachable, BrokenPipeError):
+        return 0  # the other side has gone, as it may at any time
+
+
+class Bridge:
+    """One link, once its other side is greeted."""
+
+    def __init__(self, near: wire.Connection, origin: Origin) -> None:
+        self._near, self._origin = near, origin
+        self._sending = Lock()
+
+    def run(self) -> int:
+        """Carries out requests in turn; returns the exit code. Raises Unreachable once the other side has gone."""
+        carried = bytearray()
+        while True:
+            kind, payload = self._near.receive()
             if kind == protocol.DATA:
                 gate.carry(carried, payload)
             elif kind == protocol.PING:
-                near.send(protocol.frame(protocol.PONG, payload))
+                self._send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
-                if near.gone():
+                if self._near.gone():
                     return 0  # nobody waits for it any more: it is not begun
                 request = protocol.parse(payload)
-                data, carried = bytes(carried), bytearray()
-                daemon = _request(near, origin, request, data)
+                daemon = self._answer(request, bytes(carried))
+                carried.clear()
                 if daemon is not None:
-                    return _splice(near, daemon, _SILENT if request.get("pings") is True else inf)
-    except Unreachable:
-        pass  # the other side has gone, as it may at any time
-    return 0
+                    return splice(self._near, daemon, _SILENT if request.get("pings") is True else inf)
+
+    def _send(self, data: bytes) -> None:
+        with self._sending:
+            self._near.send(data)
+
+    def _answer(self, request: Mapping[str, object], data: bytes) -> wire.Connection | None:
+        """Carries out one request and answers it; returns the connection to a daemon if it led to one."""
+        number = request.get("id") if bounds.is_integer(request.get("id")) else 0
+        letters = request.get("answers")
+        answers = [str(letter)[:1] for letter in letters] if isinstance(letters, list) else []
+        caller = LinkCaller(self._origin, asks=request.get("asks") is True, answers=answers)
+        daemon: wire.Connection | None = None
+        try:
+            with self._pings_answered() as caller.audience:
+                answer, output, daemon = self._carried_out(caller, request, data)
+        except Question as asked:
+            question: Answer = {"question": asked.text, "answers": list(asked.answers), "default": asked.default}
+            answer, output = {**question, "above": asked.above}, b""
+        except BrokenPipeError:
+            raise  # nobody reads the answer any more
+        except Exception as error:
+            self._send(_refusal(number, error))
+            return None
+        if daemon is not None and isinstance(greeting := request.get("greeting"), dict):
+            _greet(daemon, greeting)
+        said = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
+        self._send(protocol.data_frames(output) + said)
+        return daemon
+
+    def _carried_out(self, caller: LinkCaller, request: Mapping[str, object], data: bytes) -> Answered:
+        verb, name = request.get("verb"), request.get("op")
+        if verb == "connect":
+            passing, session_id = request.get("passing") is True, _checked_id(request.get("session_id"))
+            return _connected(caller, str(request.get("name") or ""), session_id, passing=passing)
+        if verb not in ("op", "enter"):
+            raise UsageError(f"a bridge does not know {printable(str(verb))}")
+        op = op_named(str(name))
+        if (get_type_hints(op)["return"] == Entered) != (verb == "enter"):
+            raise UsageError(
+                f"{op.wire_name} {'is not asked for by enter' if verb == 'enter' else 'leads to a session'}"
+            )
+        if verb == "enter":
+            arguments = checked_arguments(op, request.get("arguments", {}))
+            return _entered(caller, op, arguments, _checked_id(request.get("session_id")))
+        result = op(caller, **checked_arguments(op, gate.value(data) if data else {}))
+        if not inspect.isgenerator(result):
+            return {}, calls.encoded(result), None
+        for item in result:
+            self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
+        return {}, b"", None
+
+    @contextmanager
+    def _pings_answered(self) -> Iterator[int]:
+        """Answers PING within a block; other frames wait for its end.
+
+        Yields a descriptor that becomes ready, polled for no events, once the other side has gone.
+        """
+        ended, audience = os.pipe()
+        later: list[tuple[int, bytes]] = []
+
+        def answer() -> None:
+            try:
+                while ended not in wire.polled([(self._near.inbound, select.POLLIN), (ended, select.POLLIN)], None):
+                    self._near.read()
+                    for kind, payload in self._near.leftovers():
+                        if kind == protocol.PING:
+                            self._send(protocol.frame(protocol.PONG, payload))
+                        else:
+                            later.append((kind, payload))
+            except (Unreachable, ProtocolError):
+                return  # the next read meets it too
+            finally:
+                os.close(ended)
+
+        later += self._near.leftovers()
+        thread = Thread(target=answer)
+        thread.start()
+        try:
+            yield audience
+        finally:
+            os.close(audience)
+            thread.join()
+            self._near.put_back(later)
 
 
 def _welcome(near: wire.Connection) -> Origin | None:
@@ -143,13 +221,15 @@ def _welcome(near: wire.Connection) -> Origin | None:
         kind, payload = near.receive()
     hello = protocol.parse(payload)
     described = hello.get("near")
-    facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
-    facts["now"], facts["account"] = time.time(), _account()
-    facts["uptime"] = uptime()  # by which the other side says until when a daemon here may begin
-    if agent := os.environ.get("SSH_AUTH_SOCK"):
-        facts["auth_sock"] = agent
-    facts["renewed"] = renewed.of(os.environ, config.load().renew)
-    near.send(protocol.message(protocol.WELCOME, facts))
+    facts: Welcome = {
+        "protocol": protocol.PROTOCOL,
+        "version": __version__,
+        "home": paths.home(),
+        "account": _account(),
+        "now": time.time(),
+        "uptime": uptime(),  # by which the other side says until when a daemon here may begin
+    }
+    near.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
     return Origin(described if isinstance(described, dict) else {})
@@ -165,7 +245,7 @@ def _account() -> str:
 
 
 def _forwarded() -> Hello:
-    """Return the variables that this login renews, and the agent that the link forwards, as HELLO has them."""
+    """The variables that this login renews, and the agent that the link forwards, as HELLO and WELCOME have them."""
     forwarded: Hello = {"renewed": renewed.of(os.environ, config.load().renew)}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         forwarded["auth_sock"] = agent
@@ -178,156 +258,111 @@ def _greet(daemon: wire.Connection, greeting: Mapping[str, object]) -> None:
         daemon.send(protocol.message(protocol.HELLO, {**greeting, **_forwarded()}))
 
 
-def _request(
-    near: wire.Connection, origin: Origin, request: Mapping[str, object], data: bytes
-) -> wire.Connection | None:
-    """Answers one request; returns the connection whose bytes are to pass from now on, if it led to one."""
-    request_id, answers = request.get("id"), request.get("answers")
-    number = request_id if bounds.is_integer(request_id) else 0
-    letters = [str(answer)[:1] for answer in answers] if isinstance(answers, list) else []
-    caller = LinkCaller(origin, asks=request.get("asks") is True, answers=letters)
-    if request.get("verb") == "op":
-        _carry_out(near, caller, number, str(request.get("op")), data)
-        return None
-    try:
-        answer, output, daemon = _entered(caller, request)
-    except Exception as error:
-        near.send(_refusal(number, error))
-        return None
-    if daemon is not None and isinstance(greeting := request.get("greeting"), dict):
-        _greet(daemon, greeting)
-    near.send(protocol.data_frames(output))
-    near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
-    return daemon
-
-
-def _entered(caller: LinkCaller, request: Mapping[str, object]) -> Entered:
-    """Carries out `enter` or `connect`. Raises UsageError for any other request."""
-    verb, op, arguments = request.get("verb"), str(request.get("op")), request.get("arguments", {})
-    if verb == "connect":
-        name, session_id = str(request.get("name") or ""), _checked_id(request.get("session_id"))
-        return _connected(caller, name, session_id, passing=request.get("passing") is True)
-    if verb != "enter" or not (_leads(op) and isinstance(arguments, dict)):
-        raise UsageError(f"{printable(str(verb))} {printable(op)} with these arguments leads to no session")
-    caller.session_id = _checked_id(request.get("session_id")) or None
-    with _alone(caller.session_id):
-        if caller.session_id:  # it may be there already, or its result: this request has come before then
-            if (session := _by_id(caller.session_id)) is not None:
-                if agent := os.environ.get("SSH_AUTH_SOCK"):  # that of the link over which it began may be gone
-                    records.link_agent(caller.session_id, agent)
-                return {"name": session[0], "session_id": caller.session_id}, b"", session[1]
-            if (ended := _ended(caller.session_id)) is not None:
-                return ended
-        try:
-            name, connection = _call(caller, op, arguments)
-        except Question as question:
-            return {**_question(question), "notes": caller.notes}, b"", None
-    if op != "enter.job":
-        attached_last.remember(name)
-    return {**_described(name), "notes": caller.notes}, b"", connection
-
-
-@contextmanager
-def _alone(session_id: str | None) -> Iterator[None]:
-    """Carries out one request for an id at a time: the same one, over another link, waits until the first is done."""
-    if session_id is None:
-        yield
-        return
-    path = os.path.join(writing.ready_directory(), _ENTERING)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, int.from_bytes(session_id.encode()[:7], "big"))
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def op_named(wire_name: str) -> Op[..., Any]:
     """The op of this name. Raises UsageError if this sesh has none."""
-    module = MODULES.get(wire_name) or MODULES.get(wire_name.partition(".")[0])
-    functions = vars(import_module(f"sesh.ops.{module}")).values() if module else ()
-    for function in functions:
-        if getattr(function, "wire_name", "") == wire_name:
-            op: Op[..., Any] = function
-            return op
+    module, _, function = wire_name.partition(".")
+    if module.isidentifier():
+        with suppress(ModuleNotFoundError):
+            op: Op[..., Any] | None = getattr(import_module(f"sesh.ops.{module}"), function, None)
+            if op is not None and getattr(op, "wire_name", "") == wire_name:
+                return op
     raise UsageError(f"sesh {__version__} has no op {printable(wire_name)}")
 
 
-def _call(caller: LinkCaller, wire_name: str, data: Mapping[str, object]) -> Any:
-    """Calls an op with arguments that are of the types it declares. Raises UsageError if they are not."""
-    op = op_named(wire_name)
-    arguments.check(op, data)
-    return op(caller, **data)
-
-
-def _send_answer(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[[bytes], None]) -> None:
-    answer: Answer = {"id": number, "ok": True}
+def checked_arguments(op: Op[..., Any], data: object) -> dict[str, Any]:
+    """The arguments of an op, if they are of the types that it declares. Raises UsageError if they are not."""
+    if not isinstance(data, dict):
+        raise UsageError("the arguments of an op are a JSON object")
     try:
-        result = _call(caller, name, _arguments(name, data))
-        if hasattr(result, "__next__"):
-            for item in result:
-                send(protocol.frame(protocol.DATA, calls.encoded(item)))
-        else:
-            send(protocol.data_frames(calls.encoded(result)))
-    except Question as question:
-        answer |= _question(question)
-    except BrokenPipeError:
-        raise  # nobody reads the answer any more
-    except Exception as error:
-        send(_refusal(number, error))
-        return
-    send(protocol.message(protocol.RESPONSE, {**answer, "notes": caller.notes}))
+        inspect.signature(op).bind(None, **data)
+    except TypeError:
+        raise UsageError(f"{op.wire_name} takes other arguments") from None
+    hints = get_type_hints(op, include_extras=True)
+    for key, value in data.items():
+        try:
+            check.of(hints[key])(Check(far=False), value)
+        except Malformed:
+            raise UsageError(f"{op.wire_name} takes no such {key}") from None
+    return data
 
 
-def _arguments(op: str, data: bytes) -> dict[str, object]:
-    """The arguments of an op, from DATA. Raises UsageError if they are no JSON object, and for an op of `enter`."""
-    if _leads(op):
-        raise UsageError(f"{printable(op)} leads to a session, and is not asked for like this")
-    try:
-        values = calls.decoded(data) if data else {}
-    except ValueError:
-        values = None
-    if isinstance(values, dict):
-        return values
-    raise UsageError("the arguments of an op are a JSON object")
-
-
-def _leads(op: str) -> bool:
-    """Returns whether an op leads to a session: it is asked for by `enter`, all others by `op`."""
-    return op.partition(".")[0] == "enter"
-
-
-def _refusal(number: int, error: Exception) -> bytes:
+def _refusal(number: object, error: Exception) -> bytes:
     if not isinstance(error, SeshError):
         log.write_error("link", error)
         error = InternalError(f"internal error, {type(error).__name__}: {error}")
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 
-def _question(asked: Question) -> Answer:
-    return {"question": asked.text, "answers": list(asked.answers), "default": asked.default, "above": asked.above}
+# -- sessions that a link leads to
 
 
-def _ended(session_id: str) -> Entered | None:
-    """The result of the session with this id, and its output; None if none is kept."""
-    result = results.by_id(session_id)
-    if not result:
+def _entered(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], session_id: str) -> Answered:
+    """Carries out an op that leads to a session: once, however often the request comes with this `session_id`."""
+    with _one_at_a_time(session_id):
+        if session_id and (begun := _by_id(session_id)) is not None:
+            if agent := os.environ.get("SSH_AUTH_SOCK"):  # that of the link over which it began may be gone
+                records.link_agent(session_id, agent)
+            return begun
+        caller.session_id = session_id or None
+        name, connection = op(caller, **arguments)
+    if op.wire_name != "enter.job":
+        attached_last.remember(name)
+    return _described(name, session_id), b"", connection
+
+
+@contextmanager
+def _one_at_a_time(session_id: str) -> Iterator[None]:
+    """Carries out one request for an id at a time: the same one, over another link, waits until the first is done."""
+    if not session_id:
+        yield
+        return
+    folder = writing.ready_directory()
+    with writing.locked(folder, _ENTERING + session_id):
+        try:
+            yield
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, _ENTERING + session_id))
+
+
+def _connected(caller: LinkCaller, name: str, session_id: str, *, passing: bool) -> Answered:
+    """A connection to a session by its name, or by its id, whatever its name is now; else its result.
+
+    Raises NotFound, for a session that was lost with the reason.
+    """
+    name = find.checked(name)
+    if not session_id:
+        connection = find.required(name)
+        if not passing:
+            attached_last.remember(name)
+        return _described(name), b"", connection
+    if (session := _by_id(session_id, name)) is not None:
+        return session
+    for current in paths.names():
+        if _session_id(current) == session_id and (dormant := find.dormant(current)) is not None:
+            raise find.lost(dormant, caller.origin.host if caller.origin is not None else None)
+    raise NotFound(f"{name} has ended; its result is unknown")
+
+
+def _by_id(session_id: str, name: str = "") -> Answered | None:
+    """The session with this id, or its result and output; None if this machine knows neither.
+
+    `name`: the one that the other side knows, which is tried first.
+    """
+    for _ in range(_ATTEMPTS):
+        current = next((each for each in [name, *paths.names()] if each and _session_id(each) == session_id), "")
+        connection = find.running(current) if current else None
+        if connection is None:
+            break
+        if _session_id(current) == session_id:
+            return _described(current), b"", connection
+        connection.close()  # another session has taken that name meanwhile
+    if not (result := results.by_id(session_id)):
         return None
     answer: Answer = {"result": result}
     if "name" in result:
         answer["name"] = result["name"]
     return answer, results.output(result), None
-
-
-def _by_id(session_id: str, name: str = "") -> tuple[str, wire.Connection] | None:
-    """The current name of the session with this id, and a connection to it; None if none runs.
-
-    `name`: the one that the other side knows, which is tried first.
-    """
-    for current in [name, *paths.names()]:
-        if current and _session_id(current) == session_id and (connection := find.running(current)) is not None:
-            return current, connection
-    return None
 
 
 def _checked_id(value: object) -> str:
@@ -343,88 +378,20 @@ def _session_id(name: str) -> str:
     return str((records.readable(name) or {}).get("id") or "")
 
 
-def _described(name: str) -> Answer:
+def _described(name: str, session_id: str = "") -> Answer:
     """What the other side keeps of a session that it goes to: its name and id, and where and with what it began."""
     record = records.readable(name) or {}
     command = record.get("command") or []
-    told: Answer = {"name": name, "session_id": str(record.get("id") or ""), "cwd": record.get("cwd")}
-    return {**told, "command": command if sum(map(len, command)) <= _LONGEST_COMMAND else command[:1]}
+    return {
+        "name": name,
+        "session_id": str(record.get("id") or session_id),
+        "daemon_pid": record.get("daemon_pid"),
+        "cwd": record.get("cwd"),
+        "command": command if sum(map(len, command)) <= _LONGEST_COMMAND else command[:1],
+    }
 
 
-def _connected(caller: LinkCaller, name: str, session_id: str, *, passing: bool) -> Entered:
-    """A connection to a session by its name, or by its id, whatever its name is now; else its result.
-
-    Raises NotFound, for a session that was lost with the reason.
-    """
-    if not session_id:
-        connection = find.required(find.checked(name))
-        if not passing:
-            attached_last.remember(name)
-        return {"name": name, "session_id": _session_id(name)}, b"", connection
-    with _alone(session_id):
-        pass  # a request that creates it, over a link that was lost or given up, is done
-    for _ in range(_ATTEMPTS):
-        if (session := _by_id(session_id, find.checked(name))) is None:
-            break
-        name, connection = session
-        try:
-            status: Mapping[str, Any] = find.described(wire.ask(name, "status")[0])
-            if status.get("id") == session_id:
-                return {"name": name, "daemon_pid": status.get("daemon_pid")}, b"", connection
-        except NotFound:
-            pass
-        connection.close()  # it has ended since its record was read, or was renamed
-    if (ended := _ended(session_id)) is not None:
-        return ended
-    for current in paths.names():
-        if _session_id(current) == session_id and (dormant := find.dormant(current)) is not None:
-            raise find.lost(dormant, caller.origin.host if caller.origin is not None else None)
-    raise NotFound(f"{name} has ended; its result is unknown")
-
-
-def _carry_out(near: wire.Connection, caller: LinkCaller, number: int, op: str, data: bytes) -> None:
-    """Has a child process carry out an op; the frames of its answer are passed on as they come."""
-    frames, outbound = os.pipe()
-
-    def run() -> int:
-        caller.audience = outbound
-        _send_answer(caller, number, op, data, lambda frame: writing.write_all(outbound, frame))
-        return 0
-
-    pid = child.fork(run, directory=paths.home(), keep=outbound)
-    os.close(outbound)
-    decoder = protocol.Decoder()
-    answered = False
-    later: list[tuple[int, bytes]] = []
-    try:
-        while True:
-            ready = wire.polled([(near.inbound, select.POLLIN), (frames, select.POLLIN)], None)
-            if near.inbound in ready:  # what asks for a sign of life while the op runs; the rest waits for its end
-                for kind, payload in [near.receive(), *near.leftovers()]:
-                    if kind == protocol.PING:
-                        near.send(protocol.frame(protocol.PONG, payload))
-                    else:
-                        later.append((kind, payload))
-            if frames in ready:
-                block = os.read(frames, _BLOCK)
-                if not block:
-                    break
-                for kind, payload in decoder.feed(block):
-                    answered = answered or kind == protocol.RESPONSE
-                    near.send(protocol.frame(kind, payload))
-    except Unreachable:
-        os.kill(pid, signal.SIGTERM)
-        raise
-    finally:
-        os.close(frames)
-        os.waitpid(pid, 0)
-    near.put_back(later)
-    if not answered:
-        unknown = InternalError("what carried this out on the host ended without an answer", exit_code=ExitCode.UNKNOWN)
-        near.send(_refusal(number, unknown))
-
-
-def _splice(near: wire.Connection, daemon: wire.Connection, patience: float = inf) -> int:
+def splice(near: wire.Connection, daemon: wire.Connection, patience: float = inf) -> int:
     """Passes bytes both ways until either side closes, or nothing has come from the other side for `patience` seconds;
     returns the exit code, 0 if all has passed.
 
@@ -433,7 +400,7 @@ def _splice(near: wire.Connection, daemon: wire.Connection, patience: float = in
     heard_at = time.monotonic()
     with daemon:
         back, forth = (daemon.inbound, near.outbound), (near.inbound, daemon.outbound)
-        held = {back: b"", forth: b""}
+        held = {back: b"", forth: near.unread()}
         for descriptor in {*back, *forth}:
             os.set_blocking(descriptor, False)
         while True:

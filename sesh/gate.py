@@ -1,11 +1,10 @@
-"""The gate: checks that data from the other side of a connection is of a known shape and within bounds.
+"""The gate: checks that data from a host is of a known type and within bounds.
 
 All that comes from a host passes here once, before anything is done with it: the frames whose payload is JSON, and the
-answers of ops (shapes in `sesh.reach.op_shapes`). Data of another shape is a ProtocolError; a malformed row of a list
-is left out and counted. Text from a host (`far`) is cut to its bound and loses the characters that a terminal could act
-upon. The program's own bytes (OUTPUT, SCREEN, the output of a command) are meant for the terminal and pass as they are.
-
-The shapes of sessions, results and events stand in `sesh.session_shapes`: most verbs are answered without any.
+answers of ops. Data of another type is a ProtocolError; a malformed row of a list is left out and counted. Text is cut
+to its bound and loses the characters that a terminal could act upon. The program's own bytes (OUTPUT, SCREEN, the
+output of a command) are meant for the terminal and pass as they are. A daemon of this machine is the user's own, behind
+a socket that nobody else may open: what it says is only parsed.
 """
 
 from __future__ import annotations
@@ -15,99 +14,60 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sesh import errors, protocol, session_shapes, shapes
+from sesh import bounds, check, errors, protocol, shapes
 from sesh.about import SESH
-from sesh.shapes import (
-    FACTS,
-    Check,
-    Shape,
-    code,
-    either,
-    flag,
-    integer,
-    items,
-    keys,
-    labels,
-    line,
-    mapping,
-    natural,
-    number,
-    optional,
-    reason,
-    sentence,
-    session_name,
-    signal_number,
-    table,
-    text,
-    whole,
-    word,
-)  # fmt: skip
+from sesh.messages import Answer, Message, Switch, Welcome
+from sesh.schema import Event
+from sesh.shapes import Check, Shape
 
 LARGEST = 40 << 20
 """Bytes of DATA with one answer: the output of a run (32 MiB) and a whole scrollback as JSON are below it."""
-error = table({"code": word(40), "exit": whole(1, 255), **keys("what hint", sentence)})
-
-_size = whole(0, 0xFFFF)
-row_numbers = items(_size, 1000)
-_ANSWER: dict[str, Shape] = {
-    **FACTS,
-    **keys("lines first clients detached received", natural), **keys("id memory", optional(natural)),
-    **keys("columns rows", whole(1, 0xFFFF)), "blank": _size,
-    **keys("at cpu", optional(number)), **keys("version record", word(64)), "since": optional(word(64)),
-    **keys("open older alternate line waits hides switched watched told ok", flag),
-    "question": sentence, "title": line,
-    "error": error,
-    "cursor": either(flag, table(keys("row column", _size))),
-    "continued": row_numbers,
-    "session": session_name, "labels": labels,
-}  # fmt: skip
-"""Keys of a RESPONSE that tells of no session (save its name), result or event: of most."""
-_LEAVING: dict[str, Shape] = {"name": session_name, "reason": reason, "rows_below": optional(integer)}
-_messages: dict[int, tuple[str, Shape]] = {
-    protocol.WELCOME: (
-        "WELCOME",
-        table(
-            {
-                **keys("version id account", word(64)), **keys("position last_input events", natural),
-                **keys("now uptime", number),
-                **keys("home auth_sock", text), "renewed": mapping(word(64), text), "name": session_name, "new": flag,
-                "missed": line,
-            }
-        ),
-    ),
-    protocol.RESPONSE: ("RESPONSE", table(_ANSWER)),
-    protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name})),
-    protocol.TELL: ("TELL", table({"name": session_name, "state": word(100), "question": line})),
-    protocol.EXIT: ("EXIT", table({**_LEAVING, "code": optional(code), "signal": signal_number})),
-    protocol.DETACH: ("DETACH", table({**_LEAVING, "queries": flag})),
-    protocol.SWITCH: (
-        "SWITCH", table({"name": line, "host": optional(line), "rows_below": optional(integer)})
-    ),
-}  # fmt: skip
-_of_sessions: dict[int, tuple[str, Shape]] = {}
-"""The frames that tell of a session, a result or an event, once there was one."""
+_MESSAGES: dict[int, tuple[str, Any]] = {
+    protocol.WELCOME: ("WELCOME", Welcome),
+    protocol.RESPONSE: ("RESPONSE", Answer),
+    protocol.NOTICE: ("NOTICE", Message),
+    protocol.TELL: ("TELL", Message),
+    protocol.EXIT: ("EXIT", Message),
+    protocol.DETACH: ("DETACH", Message),
+    protocol.SWITCH: ("SWITCH", Switch),
+    protocol.DATA: ("event", Event),
+}
+"""The name and the type of each frame that holds JSON."""
 
 
 def message(kind: int, payload: bytes, *, far: bool) -> Any:
-    """The JSON object of a frame; DATA is an event. Raises ProtocolError if it is not of its shape."""
+    """The JSON object of a frame; DATA is an event. Raises ProtocolError if it is not of its type."""
     values = protocol.parse(payload)
-    name, shape = (messages_of_sessions() if _tells(kind, values) else _messages)[kind]
-    return checked(shape, values, name, shapes.Check(far=far))
+    if not far:
+        return values
+    name, hint = _MESSAGES[kind]
+    return checked(check.of(hint), values, name, Check(far=True))
 
 
-def _tells(kind: int, values: Mapping[str, object]) -> bool:
-    """Returns whether a frame tells more of a session than its name, or of a result or an event."""
-    if kind != protocol.RESPONSE:
-        return kind == protocol.DATA
-    return not values.keys() <= _ANSWER.keys() or not isinstance(values.get("session", ""), str)
+def screen(answer: Any, form: str) -> Any:
+    """A screen itself, if it is of the form that was asked for and can be drawn. Raises ProtocolError."""
+    part = "cells" if form == "json" else "text"
+    reason = f".{part} is missing" if part not in answer else _undrawable(answer) if form == "json" else ""
+    if reason:
+        raise malformed("screen", reason)
+    return answer
 
 
-def messages_of_sessions() -> dict[int, tuple[str, Shape]]:
-    """The names and shapes of frames that tell of a session, a result or an event."""
-    if not _of_sessions:
-        answer = table({**_ANSWER, **session_shapes.ANSWER})
-        _of_sessions.update({protocol.RESPONSE: ("RESPONSE", answer), protocol.DATA: ("event", session_shapes.event)})
-    return _of_sessions
+def _undrawable(screen: Mapping[str, Any]) -> str:
+    """Why a screen cannot be drawn in its columns and rows; empty if it can."""
+    if not (0 < screen["columns"] <= bounds.LARGEST_SIDE and 0 < screen["rows"] <= bounds.LARGEST_SIDE):
+        return f".columns and .rows are not from 1 to {bounds.LARGEST_SIDE}"
+    if len(screen["cells"]) > screen["rows"]:
+        return ".cells are more than the rows"
+    for runs in screen["cells"]:
+        end = 0
+        for run in runs:
+            if run["column"] < end:
+                return ".cells overlap"
+            end = run["column"] + run["width"]
+        if end > screen["columns"]:
+            return ".cells are wider than the screen"
+    return ""
 
 
 def lines(data: bytes, *, far: bool) -> str:

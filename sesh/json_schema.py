@@ -7,6 +7,7 @@ import typing
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from sesh import schema
+from sesh.schema import Moment
 
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
@@ -18,7 +19,7 @@ def of(hint: Any, defs: dict[str, dict[str, object]] | None = None) -> dict[str,
     """
     origin, words = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return {**of(words[0], defs), "format": words[1]}
+        return of(words[0], defs) | ({"format": words[1]} if hint == Moment else {})
     if origin in (Union, types.UnionType):
         return {"anyOf": [of(each, defs) for each in sorted(words, key=lambda each: each is type(None))]}
     if origin is list:

@@ -1,7 +1,7 @@
 """Types of the JSON in frames.
 
 They describe the frames that this sesh sends. Those that come may be of another sesh, or of none: a daemon checks each
-value that it takes, and an asker lets its frames through the gate. Loaded under `TYPE_CHECKING` only.
+value that it takes, and the gate checks those of a host against these types.
 """
 
 from __future__ import annotations
@@ -9,7 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from sesh.schema import ErrorFacts, From, JobResult, Moment, RunFacts, Status
+from sesh.schema import (
+    Code,
+    ErrorFacts,
+    From,
+    JobResult,
+    Latin,
+    Moment,
+    Name,
+    RunFacts,
+    Sentence,
+    Size,
+    Status,
+    Styled,
+    Text,
+)
 
 
 class Near(TypedDict, total=False):
@@ -69,21 +83,29 @@ Words = dict[str, Any]
 
 
 class Message(TypedDict, total=False):
-    """A message to an attached client: NOTICE, TELL, EXIT, DETACH or SWITCH, the session's `name` in each.
+    """A message to an attached client: NOTICE, TELL, EXIT or DETACH, the session's `name` in each.
 
     `rows_below`: rows in use below the cursor. `queries`: True if answers of the terminal to the program may come yet.
     """
 
-    name: str
+    name: Name
     text: str
     state: str
     question: str
-    code: int | None
-    signal: int | None
+    code: Code | None
+    signal: Code | None
     reason: str | None
     rows_below: int | None
     queries: bool
     host: str | None
+
+
+class Switch(TypedDict, total=False):
+    """SWITCH: the session to attach to, by a name that may be a link's, and its host."""
+
+    name: str
+    host: str | None
+    rows_below: int | None
 
 
 class Welcome(TypedDict, total=False):
@@ -96,16 +118,16 @@ class Welcome(TypedDict, total=False):
     protocol: int
     version: str
     id: str
-    name: str
+    name: Name
     position: int
     last_input: int
     new: bool
     missed: str
     events: int
-    home: str
+    home: Text
     now: float
-    auth_sock: str
-    renewed: Mapping[str, str]
+    auth_sock: Text
+    renewed: Mapping[str, Text]
     account: str
     uptime: float
 
@@ -113,46 +135,45 @@ class Welcome(TypedDict, total=False):
 class CursorPlace(TypedDict):
     """Row and column of a cursor, from 0."""
 
-    row: int
-    column: int
+    row: Size
+    column: Size
 
 
 class Answer(From, total=False):
     """A RESPONSE: the `id` of its request, an `error`, or the answer: the keys of all requests.
 
     `notes`: lines for the person, and whether each is shown again on the first screen. `question`: a decision for the
-    person, with `answers` (letter, meaning), a `default` and text `above` it. `session`: a creator is told its name
-    alone. `record`: see `records.believed`.
+    person, with `answers` (letter, meaning), a `default` and text `above` it. `record`: see `records.believed`.
     """
 
     id: int | None
     ok: bool
     error: ErrorFacts
     record: str
-    notes: list[tuple[str, bool]]
-    question: str
-    answers: list[tuple[str, str]]
+    notes: list[tuple[Sentence, bool]]
+    question: Sentence
+    answers: list[tuple[str, Sentence]]
     default: str
-    above: str
+    above: Styled
     session: Status
-    name: str
+    name: Name
     session_id: str
     result: JobResult
     run: RunFacts | None
     met: str
-    signal: int | None
+    signal: Code | None
     reason: str | None
     daemon_pid: int | None
     lines: int
     first: int
     older: bool
-    columns: int
-    rows: int
+    columns: Size
+    rows: Size
     title: str
     open: bool
     blank: int
     alternate: bool
-    start: str
+    start: Latin
     cursor: bool | CursorPlace
     continued: list[int]
     line: bool
@@ -168,15 +189,15 @@ class Answer(From, total=False):
     since: Moment | None
     hides: bool
     version: str
-    exit_code: int | None
+    exit_code: Code | None
     duration: float | None
     timed_out: bool
     truncated: bool
     output_bytes: int
     position: int | None
     n: int
-    command: list[str]
-    cwd: str | None
+    command: list[Text]
+    cwd: Text | None
     started: float
     key: str
     output_lost: bool

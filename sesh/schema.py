@@ -4,6 +4,9 @@ Loading this module takes longer than attaching may: modules that start fast imp
 class named `_X` holds the keys that are always there, `X` adds those that may be missing.
 
 `Moment`: RFC 3339 in UTC, `date-time` in JSON Schema. `ErrorFacts`: an error as `SeshError.facts` gives it.
+
+`sesh.check` derives from these types the check of data from outside. A `str` is a line, an `int` is not negative, a
+list of objects from a host loses those that are malformed; the annotations below say it where it is otherwise.
 """
 
 from __future__ import annotations
@@ -12,20 +15,38 @@ from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
 Moment = Annotated[str, "date-time"]
+Name = Annotated[str, "name"]
+"""The name of a session."""
+Text = Annotated[str, "text"]
+"""Text that may have several lines, such as a word of a command, a path."""
+Sentence = Annotated[str, "sentence"]
+"""A line of sesh's own, in which a command of sesh may stand: see `errors.for_host`."""
+Styled = Annotated[str, "styled"]
+"""Text with SGR and links (OSC 8)."""
+Latin = Annotated[str, "latin"]
+"""Bytes carried as latin-1; they are never shown."""
+Code = Annotated[int, range(256)]
+"""An exit code, or the number of a signal."""
+Failure = Annotated[int, range(1, 256)]
+"""The exit code of an error."""
+ShellCode = Annotated[int, range(-(1 << 31), 1 << 31)]
+"""The exit code that a shell reported with OSC 133: any number."""
+Size = Annotated[int, range(1 << 16)]
+"""Columns or rows of a terminal, 0 if there is none."""
 
 
 class ErrorFacts(TypedDict):
     """An error as data. `what`: what happened; `hint`: what to do; `exit`: the exit code."""
 
     code: str
-    what: str
-    hint: str
-    exit: int
+    what: Sentence
+    hint: Sentence
+    exit: Failure
 
 
 class _PrintedError(TypedDict):
     code: str
-    message: str
+    message: Sentence
 
 
 class PrintedError(_PrintedError, total=False):
@@ -74,7 +95,7 @@ class Foreground(TypedDict):
     set, not the shell's."""
 
     pid: int
-    command: list[str]
+    command: list[Text]
     title: str | None
 
 
@@ -95,7 +116,7 @@ class Staleness(TypedDict):
 
 
 class _Summary(TypedDict):
-    name: str
+    name: Name
     host: str | None
     state: str
     attached: int | None
@@ -103,12 +124,12 @@ class _Summary(TypedDict):
     pid: int | None
     created: Moment | None
     last_activity: Moment | None
-    cwd: str | None
-    command: list[str] | None
+    cwd: Text | None
+    command: list[Text] | None
     title: str | None
-    exit_code: int | None
-    columns: int | None
-    rows: int | None
+    exit_code: Code | None
+    columns: Size | None
+    rows: Size | None
     labels: dict[str, str]
     foreground: Foreground | None
     unseen: Unseen | None
@@ -125,7 +146,7 @@ class Summary(_Summary, total=False):
     """
 
     last_line: str | None
-    resume: list[str] | None
+    resume: list[Text] | None
     id: str
     shell: bool
     ended: Moment | None
@@ -133,7 +154,7 @@ class Summary(_Summary, total=False):
     responding: bool
     machine: str | None
     lost: Loss
-    home: str
+    home: Text
     clock: float
     stale: Staleness
 
@@ -146,8 +167,8 @@ class AttachedClient(TypedDict):
     pid: int
     tty: str
     machine: str | None
-    columns: int
-    rows: int
+    columns: Size
+    rows: Size
     since: Moment
     read_only: bool
     mode: str
@@ -246,11 +267,11 @@ class LayoutEntry(TypedDict):
     """One session of a layout. `host`: null for this machine; `command`: null for your shell; `resume`: the command of
     `--resume-with`, or null."""
 
-    name: str
+    name: Name
     host: str | None
-    directory: str | None
-    command: list[str] | None
-    resume: list[str] | None
+    directory: Text | None
+    command: list[Text] | None
+    resume: list[Text] | None
     labels: dict[str, str]
 
 
@@ -267,12 +288,12 @@ class Layout(TypedDict):
 class Created(TypedDict):
     """A session that is there now, and whether it was created for this."""
 
-    name: str
+    name: Name
     created: bool
 
 
 class _Made(TypedDict):
-    name: str
+    name: Name
     created: bool
 
 
@@ -282,7 +303,7 @@ class Made(_Made, total=False):
 
     host: str | None
     again: bool
-    command: list[str] | None
+    command: list[Text] | None
     awaits_enter: bool
     error: ErrorFacts | PrintedError
 
@@ -290,7 +311,7 @@ class Made(_Made, total=False):
 class Named(TypedDict):
     """The session that was acted on."""
 
-    name: str
+    name: Name
 
 
 class Sent(TypedDict):
@@ -304,36 +325,36 @@ class Sent(TypedDict):
 class Detached(TypedDict):
     """The number of clients of a session that were detached."""
 
-    name: str
+    name: Name
     detached: int | None
 
 
 class Renamed(TypedDict):
     """The new name of a session, and its old one."""
 
-    name: str
-    renamed_from: str
+    name: Name
+    renamed_from: Name
 
 
 class Killed(TypedDict):
     """The sessions that were ended, and by name the errors of the others."""
 
-    killed: list[str]
+    killed: list[Name]
     failed: dict[str, ErrorFacts]
 
 
 class Reloaded(TypedDict):
     """The sessions whose daemons took this version over, and by name the errors of the others."""
 
-    reloaded: list[str]
+    reloaded: list[Name]
     failed: dict[str, ErrorFacts]
 
 
 class SessionHere(TypedDict):
     """The session of a directory: its name, the directory, and whether it is there."""
 
-    name: str
-    directory: str
+    name: Name
+    directory: Text
     there: bool
 
 
@@ -342,7 +363,7 @@ class Overview(TypedDict):
 
     sessions: list[Summary]
     refusals: list[str]
-    home: str
+    home: Text
 
 
 # -- jobs, commands, waits
@@ -354,8 +375,8 @@ class Outcome(TypedDict):
     `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or `BY_KERNEL`.
     """
 
-    exit_code: int | None
-    signal: int | None
+    exit_code: Code | None
+    signal: Code | None
     duration: float
     timed_out: bool
     truncated: bool
@@ -368,7 +389,7 @@ From = TypedDict("From", {"from": int}, total=False)
 
 
 class _RunFacts(TypedDict):
-    exit_code: int | None
+    exit_code: ShellCode | None
 
 
 class RunFacts(_RunFacts, From, total=False):
@@ -376,8 +397,8 @@ class RunFacts(_RunFacts, From, total=False):
     much of its output went before the answer; `reason`: of the session's end, if that ended with it."""
 
     n: int
-    command: list[str]
-    cwd: str | None
+    command: list[Text]
+    cwd: Text | None
     started: float
     duration: float | None
     timed_out: bool
@@ -394,15 +415,15 @@ class JobResult(Outcome, total=False):
     """The result of a session, kept for a week. `columns`, `rows`: of its terminal; `state`: done or failed; `run`: the
     command of `--run` that ended with it; `shell`: whether its program was the person's shell."""
 
-    name: str
+    name: Name
     id: str
-    command: list[str]
-    directory: str
+    command: list[Text]
+    directory: Text
     labels: dict[str, str]
     ended: float
     position: int
-    columns: int
-    rows: int
+    columns: Size
+    rows: Size
     events: int
     state: str | None
     run: RunFacts | None
@@ -445,11 +466,11 @@ class Command(TypedDict):
     """A command of a session's history. `exit_code`: null while it runs, or if the shell did not report it."""
 
     n: int
-    command: list[str]
-    cwd: str | None
+    command: list[Text]
+    cwd: Text | None
     started: Moment | None
     duration: float
-    exit_code: int | None
+    exit_code: ShellCode | None
     output_bytes: int | None
 
 
@@ -464,7 +485,7 @@ class Condition(TypedDict):
 
     met: str
     match: str | None
-    exit_code: int | None
+    exit_code: Code | None
     position: int | None
     reason: str | None
 
@@ -490,14 +511,14 @@ class Event(TypedDict, total=False):
     count: int
     client: int
     tty: str
-    columns: int
-    rows: int
+    columns: Size
+    rows: Size
     reason: str | None
-    command: str | list[str] | None
-    directory: str
+    command: Text | list[Text] | None
+    directory: Text
     before: str
-    exit_code: int | None
-    signal: int | None
+    exit_code: ShellCode | None
+    signal: Code | None
     title: str
     text: str
     state: str
@@ -512,7 +533,7 @@ class Event(TypedDict, total=False):
 class RemoteLog(TypedDict):
     """The log of remotes: its file, and its events."""
 
-    path: str
+    path: Text
     events: list[dict[str, object]]
 
 
@@ -520,12 +541,12 @@ class RemoteLog(TypedDict):
 
 
 class _Hit(TypedDict):
-    session: str
+    session: Name
     line: int
-    text: str
-    before: list[str]
-    after: list[str]
-    command: list[str] | None
+    text: Text
+    before: list[Text]
+    after: list[Text]
+    command: list[Text] | None
     started: Moment | None
 
 
@@ -547,7 +568,7 @@ class Hits(TypedDict):
 
 class _Leftover(TypedDict):
     kind: str
-    what: str
+    what: Text
     age: float
     pid: int | None
 
@@ -575,4 +596,4 @@ class Finding(TypedDict):
     check: str
     state: str
     message: str
-    remedy: str | None
+    remedy: Sentence | None

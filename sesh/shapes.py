@@ -1,4 +1,4 @@
-"""Shapes: descriptions of data from outside, one for frames, answers, files and arguments of ops alike.
+"""Shapes: descriptions of data from outside, from which `sesh.check` makes those of types; files name them directly.
 
 A shape is a function that takes a `Check` and a value, and returns the value or raises `Malformed`. Text from a host
 (`Check.far`) is returned cut, and without what a terminal could act upon. Shapes with parts are made of other shapes:
@@ -40,12 +40,8 @@ _ACTED_UPON = dict.fromkeys(
 """Controls, but for tabs and line feeds, and marks that set the direction of text, as `str.translate` drops them."""
 _STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
 """SGR and links (OSC 8)."""
+_HEXADECIMAL = frozenset("0123456789abcdef")
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-
-
-_UNCHANGED: dict[Shape, frozenset[type]] = {}
-"""Types whose values, if they are from this machine, pass a shape as they are: most of a list's values do."""
-_NO_TYPE: frozenset[type] = frozenset()
 
 
 class Malformed(Exception):
@@ -78,8 +74,6 @@ def simple(kind: type, reason: str, test: Callable[[Any], bool] | None = None) -
             return value
         raise Malformed(reason)
 
-    if test is None:
-        _UNCHANGED[apply] = frozenset((kind,))
     return apply
 
 
@@ -91,6 +85,14 @@ session_name = simple(str, "is not a session name", is_name)
 session_id = simple(str, "is not the id of a session", is_id)
 latin = simple(str, "is not latin-1", lambda text: max(text, default="") <= "\xff")
 """Bytes carried as latin-1; they are never shown."""
+
+
+def _is_rgb(text: str) -> bool:
+    return len(text) == 7 and text[0] == "#" and _HEXADECIMAL.issuperset(text[1:])
+
+
+rgb = simple(str, "is not a colour", _is_rgb)
+"""A colour as `#rrggbb`."""
 
 
 def choice(*words: str) -> Shape:
@@ -140,46 +142,6 @@ def moment(check: Check, value: object) -> float:
 # -- text
 
 
-def word(longest: int = LONGEST_LINE, keep: str = "") -> Shape:
-    """Text on one line, without what a terminal could act upon; `keep`: characters that stay all the same."""
-
-    def apply(check: Check, value: object) -> str:
-        text: str = _text(check, value)
-        return wording.plain(text[:longest], keep) if check.far else text
-
-    _UNCHANGED[apply] = frozenset((str,))
-    return apply
-
-
-line = word()
-PLACEHOLDERS = SESH + THERE
-sentence = word(keep=PLACEHOLDERS)
-"""A line of sesh's own: see `errors.for_host`."""
-
-
-def text(check: Check, value: object) -> str:
-    """Text of one line or several, such as a word of a command; file names that are no UTF-8 keep their bytes."""
-    string: str = _text(check, value)
-    if len(string) > LONGEST_TEXT and check.far:
-        raise Malformed("is too long")
-    return printable(string) if check.far else string
-
-
-def styled(check: Check, value: object) -> str:
-    """Text with SGR and links (OSC 8)."""
-    text: str = _text(check, value)
-    return without_controls(text) if check.far else text
-
-
-def unstyled(check: Check, value: object) -> str:
-    """The text of lines of a screen, of any length."""
-    text: str = _text(check, value)
-    return printable(text) if check.far else text
-
-
-_UNCHANGED.update(dict.fromkeys((text, styled, unstyled), frozenset((str,))))
-
-
 def _is_system_text(text: str) -> bool:
     if text.isascii():
         return "\0" not in text
@@ -196,6 +158,44 @@ system_line = simple(
     str, "is not a line that the system takes", lambda text: len(text) <= LONGEST_LINE and _is_system_text(text)
 )
 """`system_text` of a bounded length: a path, a title, a time."""
+
+
+def printable(text: str) -> str:
+    """Text of several lines without characters that a terminal could act upon; bytes that are no UTF-8 stay."""
+    return text if text.isprintable() else text.translate(_ACTED_UPON)
+
+
+def without_controls(text: str) -> str:
+    """Text with nothing but characters, SGR and links."""
+    if text.isprintable():
+        return text
+    return re.sub(f"{_STYLES}|{_CONTROLS}", r"\1", text)
+
+
+def _shown(harmless: Callable[[str], str]) -> Shape:
+    """Text that a person may see: a host's as `harmless` leaves it, this machine's if the system takes it."""
+
+    def apply(check: Check, value: object) -> str:
+        text: str = _text(check, value) if check.far else system_text(check, value)
+        return harmless(text) if check.far else text
+
+    return apply
+
+
+def _paragraphs(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise Malformed("is too long")
+    return printable(text)
+
+
+line = _shown(lambda text: wording.plain(text[:LONGEST_LINE]))
+"""Text on one line."""
+sentence = _shown(lambda text: wording.plain(text[:LONGEST_LINE], SESH + THERE))
+"""A line of sesh's own: see `errors.for_host`."""
+text = _shown(_paragraphs)
+"""Text of one line or several, such as a word of a command; file names that are no UTF-8 keep their bytes."""
+styled = _shown(without_controls)
+"""Text with SGR and links (OSC 8), of any length."""
 
 
 def octets(_check: Check, value: object) -> bytes:
@@ -217,7 +217,6 @@ def optional(shape: Shape) -> Shape:
     def apply(check: Check, value: object) -> Any:
         return None if value is None else shape(check, value)
 
-    _UNCHANGED[apply] = _UNCHANGED.get(shape, _NO_TYPE) | {type(None)}
     return apply
 
 
@@ -237,12 +236,9 @@ def either(*shapes: Shape) -> Shape:
 
 def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
     """A list of values of one shape; a host's is cut to `most`."""
-    unchanged = _UNCHANGED.get(shape, _NO_TYPE)
 
     def apply(check: Check, value: object) -> list[object]:
         values: list[object] = _list(check, value)[: most if check.far else None]
-        if not check.far and unchanged.issuperset(map(type, values)):
-            return values
         checked: list[object] = []
         try:
             for item in values:
@@ -267,7 +263,7 @@ def several(*shapes: Shape) -> Shape:
 
 
 def rows(shape: Shape) -> Shape:
-    """A list without its malformed rows, and those beyond `MOST_ROWS`; the check counts them."""
+    """A list; of a host's the malformed rows, and those beyond `MOST_ROWS`, are left out, and the check counts them."""
 
     def apply(check: Check, value: object) -> list[object]:
         values = _list(check, value)
@@ -276,6 +272,8 @@ def rows(shape: Shape) -> Shape:
             try:
                 passed.append(shape(check, row))
             except Malformed:
+                if not check.far:
+                    raise
                 check.left_out += 1
         check.left_out += max(0, len(values) - MOST_ROWS)
         return passed
@@ -289,8 +287,7 @@ def keys(names: str, shape: Shape) -> dict[str, Shape]:
 
 
 def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
-    """An object with these keys, as far as they are there; others, which later versions may add, hold plain data."""
-    unchanged = {key: _UNCHANGED.get(shape, _NO_TYPE) for key, shape in shapes.items()}
+    """An object with these keys, as far as they are there. A host may add others, with plain data."""
 
     def apply(check: Check, value: object) -> dict[str, object]:
         values = _dict(check, value)
@@ -298,37 +295,29 @@ def table(shapes: Fields, required: Sequence[str] = ()) -> Shape:
             if key not in values:
                 raise Malformed(f".{key} is missing")
         checked = {}
-        near = not check.far
         for key, item in values.items():
-            if near and type(item) in unchanged.get(key, _NO_TYPE):
-                checked[key] = item
-            elif key in shapes:
+            if key in shapes:
                 try:
                     checked[key] = shapes[key](check, item)
                 except Malformed as error:
                     raise _located(f".{key}", error) from None
-            else:
+            elif check.far:
                 checked[line(check, key)] = anything(check, item)
+            else:
+                raise Malformed(f".{key} is not known")
         return checked
 
     return apply
 
 
-def complete(required: Fields, **more: Shape) -> Shape:
-    """A table that has all `required` keys, and may have `more`."""
-    return table({**required, **more}, tuple(required))
-
-
-def loose(shapes: Fields, *, complete: bool = False, closed: bool = False) -> Shape:
+def loose(shapes: Fields, *, complete: bool = False) -> Shape:
     """An object of this machine's: the values of these keys fit or are null, those of other keys are not looked at.
 
-    `complete`: all of these keys are there; `closed`: no others are.
+    `complete`: all of these keys are there.
     """
 
     def is_fitting(values: Mapping[str, object]) -> bool:
-        incomplete = complete and not shapes.keys() <= values.keys()
-        open_ended = closed and not values.keys() <= shapes.keys()
-        return not (incomplete or open_ended) and misfit(values, shapes) is None
+        return not (complete and not shapes.keys() <= values.keys()) and misfit(values, shapes) is None
 
     return simple(dict, "has other keys or values", is_fitting)
 
@@ -391,41 +380,3 @@ def _located(part: str, error: Malformed) -> Malformed:
 def gap(reason: str) -> str:
     """The gap between a name and the reason why its value is malformed: none before the path of a part."""
     return "" if reason[:1] in ".[" else " "
-
-
-# -- what is told of commands and jobs
-
-command = items(text)
-any_command = optional(either(command, text))
-"""A command: its words, or the line that a shell was given."""
-tag, optional_tag = word(20), optional(word(20))
-"""One of few words: a state, a cause."""
-date = word(64)
-labels = mapping(session_name, word(1024))
-reason = optional(word(100))
-signal_number = optional(whole(0, 127))
-FACTS: dict[str, Shape] = {
-    **keys("daemon_pid output_bytes n position events from", optional(natural)),
-    **keys("timed_out truncated output_lost session_ended shell", optional(flag)),
-    **keys("match question", optional(line)),
-    **keys("started ended", optional(either(date, moment))), "duration": optional(number),
-    "name": optional(session_name), "session_id": date, "key": optional(date), "met": optional_tag,
-    "command": optional(command), "cwd": optional(text),
-    "exit_code": optional(code), "signal": signal_number, "reason": reason,
-}  # fmt: skip
-"""Keys of a run, of a job, and of a session's result."""
-
-
-# -- text of others, for a terminal
-
-
-def printable(text: str) -> str:
-    """Text of several lines without characters that a terminal could act upon; bytes that are no UTF-8 stay."""
-    return text if text.isprintable() else text.translate(_ACTED_UPON)
-
-
-def without_controls(text: str) -> str:
-    """Text with nothing but characters, SGR and links."""
-    if text.isprintable():
-        return text
-    return re.sub(f"{_STYLES}|{_CONTROLS}", r"\1", text)

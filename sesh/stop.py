@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Lock
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Lock
 
-from sesh import errors
-from sesh.errors import SeshError
+from sesh.errors import Interrupted, SeshError, Unreachable
 
 Way = Callable[[], object]
 
@@ -21,27 +21,34 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self.stopped = False
-        """True if `stop` was called."""
-        self._lock, self._asleep = Lock(), Lock()
-        self._asleep.acquire()
+        self._event, self._lock = Event(), Lock()
         self._ways: list[Way] = []
+
+    @property
+    def stopped(self) -> bool:
+        """True if `stop` was called."""
+        return self._event.is_set()
 
     def stop(self) -> None:
         """Ends the calls that it was given to, each by its `way`."""
         with self._lock:
-            if not self.stopped:
-                self.stopped = True
-                self._asleep.release()
+            self._event.set()
             for way in self._ways:
-                try:
+                with suppress(SeshError):  # the other side of the call cannot be reached, and so the call ends too
                     way()
-                except SeshError:
-                    continue  # the other side of the call cannot be reached, and the call itself neither
 
-    def calling(self, way: Way) -> _Block:
+    @contextmanager
+    def calling(self, way: Way) -> Iterator[None]:
         """Has `stop` call `way` within a block. Raises Interrupted if that cut the block off, or came before."""
-        return _Block(self, way)
+        self.add(way)
+        try:
+            yield
+        except Unreachable:
+            if self.stopped:
+                raise Interrupted(_GOES_ON) from None
+            raise
+        finally:
+            self.remove(way)
 
     def add(self, way: Way) -> None:
         """Has `stop` call `way`. Raises Interrupted if it was stopped before."""
@@ -57,25 +64,9 @@ class Stop:
     def check(self) -> None:
         """Raises Interrupted if it was stopped already."""
         if self.stopped:
-            raise errors.Interrupted("stopped before it began")
+            raise Interrupted("stopped before it began")
 
     def sleep(self, seconds: float) -> None:
         """Waits so long. Raises Interrupted if it is stopped."""
-        if self._asleep.acquire(timeout=seconds):
-            self._asleep.release()  # others may wait too
-            raise errors.Interrupted(_GOES_ON)
-
-
-class _Block:
-    __slots__ = ("_stop", "_way")
-
-    def __init__(self, stop: Stop, way: Way) -> None:
-        self._stop, self._way = stop, way
-
-    def __enter__(self) -> None:
-        self._stop.add(self._way)
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        self._stop.remove(self._way)
-        if self._stop.stopped and isinstance(error, errors.Unreachable):
-            raise errors.Interrupted(_GOES_ON) from None
+        if self._event.wait(seconds):
+            raise Interrupted(_GOES_ON)

@@ -94,7 +94,7 @@ class Link(wire.Connection):
         self._sent_early = early is not None and len(early.frames) <= _MOST_EARLY
         frames = early.frames if early is not None and self._sent_early else b""
         try:
-            self.send(wire.greeting("bridge", near=near) + frames, deadline)
+            super().send(wire.greeting("bridge", near=near) + frames, deadline)
         except Unreachable:
             return  # it has ended: what it printed says why
 

@@ -217,13 +217,6 @@ def _has_ended(cli: Invocation, name: str) -> bool:
     return cli.target.call(views.status, name=name)["state"] == "exited"
 
 
-def named_host(cli: Invocation, name: str) -> str:
-    """Return the user's host that `sesh NAME` was probably meant for; empty if none, or a session here bears NAME."""
-    if cli.verb or cli.host is not None or cli.local or find.is_here(name):
-        return ""
-    return find.host_named(name)
-
-
 def without_terminal(cli: Invocation, name: str, *, exists: bool, meant: Sequence[str] = ()) -> Refused:
     """Return the error without a terminal; its hint is the line that was `meant`, or names commands that need none."""
     instead = f"`{SESH} --open {name}` creates a session without attaching"
@@ -233,8 +226,6 @@ def without_terminal(cli: Invocation, name: str, *, exists: bool, meant: Sequenc
         inside = cli.host is None and listing.current() is not None
         line = slips.line_of(meant) or slips.line_for(name, cli.hosts, cli.tail, inside=inside)
         instead = f"did you mean {line}?" if line else slips.missing(name)
-    elif host := named_host(cli, name):
-        instead = f"did you mean {SESH} @{host}?"
     return Refused("attaching needs a terminal", hint=instead)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from shutil import which
 from typing import TYPE_CHECKING
 
-from sesh import moments, paths
+from sesh import moments
 from sesh.about import SESH
 from sesh.cli import attach, main, misread, parser, printing, slips
 from sesh.cli.attach import ViewWords
@@ -65,8 +65,6 @@ def go(
         name = cli.look_for(name, creates=True, described=described and not behind)
         if name != words[0]:  # a session of a host, one letter off
             slip, unlikely, behind = [], False, _verb_behind(cli, name, directory)
-        if len(words) == 1 and cli.tail is None and paths.knows_remotes() and (host := attach.named_host(cli, name)):
-            slip, unlikely = [f"@{host}"], True
     if unlikely and (code := _instead(cli, name, slip, directory, meant)) is not None:
         return code
     if behind and (code := _behind(cli, name, behind)) is not None:
@@ -130,18 +128,15 @@ def _behind(cli: Invocation, name: str, words: list[str]) -> int | None:
 
 def _meant(cli: Invocation, name: str, directory: str, behind: list[str]) -> str:
     """Return what to propose if DIR does not exist; empty for the command that it may be."""
-    host = "" if os.path.isdir(directory) else attach.named_host(cli, name)
-    if name in ("a", "at") and not host and cli.tail is None and is_name(directory):  # tmux's
+    if name in ("a", "at") and cli.tail is None and is_name(directory):  # tmux's
         behind = ["--attach", directory]
-    if not (parser.verb_like(name) or behind or host or name == "ssh"):
+    if not (parser.verb_like(name) or behind or name == "ssh"):
         return ""
     if parser.verb_like(name):
         return slips.guess([name, directory], cli.tail)
     if behind:
         command = slips.line_of([name, "--", directory]) if which(directory) and cli.tail is None else ""
         return ", or ".join(filter(None, (slips.line_of(behind), command)))
-    if host:
-        return slips.line_of([f"@{host}", directory, *slips.ending(cli.line)])
     run = ["--exec", "--print"] if cli.tail else []
     return slips.line_of([f"@{directory}", *run, *slips.ending(cli.line)])
 

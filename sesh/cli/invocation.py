@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import termios
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from sesh import bounds, errors, paths, reach, system
 from sesh.about import CALLED, SESH
@@ -13,10 +14,10 @@ from sesh.cli.parser import CommandLine
 from sesh.cli.tui import console
 from sesh.cli.waiting import WaitingLine
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
-from sesh.names import LONG_ENOUGH, differ_by_one, near
+from sesh.names import LONG_ENOUGH
 from sesh.ops import lookup
 from sesh.reach import find
-from sesh.reach.caller import NOTHING, Answers, Block, Caller
+from sesh.reach.caller import NOTHING, Answers, Caller
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
 from sesh.store import listing, results
@@ -136,10 +137,10 @@ class Invocation(Caller):
             else:
                 self._line().show(for_host(line, self.host))
 
-    def connecting(self, host: str) -> Block:
+    def connecting(self, host: str) -> AbstractContextManager[None]:
         """Return a block in which a person who waits for a host is told so."""
         if not self.watched or self.json or printing.dumb():
-            return Block()
+            return nullcontext()
         return self._line().connecting(host)
 
     def _line(self) -> WaitingLine:
@@ -254,12 +255,8 @@ class Invocation(Caller):
             error.hint = f"write: {named}"
         elif isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
-        elif isinstance(error, errors.InvalidName) and self.verb:
-            slips.complete(error, self.line)
         elif self.verb in ("--open", "--new") and isinstance(error, Refused):
             slips.propose_command(error, self.line)
-        elif isinstance(error, errors.Unreachable) and error.host is not None and not error.hint:
-            error.hint = self._host_meant(error.host, unresolved="Could not resolve hostname" in error.message)
 
     def _named(self) -> str:
         """Return the line with the session it is typed in before N, if the line has only N; else empty."""
@@ -309,14 +306,3 @@ class Invocation(Caller):
         if self.json:
             printing.value({"ok": True, **facts})
         return 0
-
-    def _host_meant(self, host: str, *, unresolved: bool) -> str:
-        """Return the hint for a host that cannot be reached: the user's host that was probably meant, if any.
-
-        `unresolved`: nobody knows the name, so a short one may be a slip too.
-        """
-        hosts = find.hosts()
-        if host in hosts:
-            return ""
-        meant = near(host, hosts) or [other for other in hosts if unresolved and differ_by_one(host, other)]
-        return f"did you mean @{meant[0]}?" if meant else ""

@@ -17,7 +17,6 @@ from sesh.cli import parser, slips
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, SPELLINGS, VALUE, VERBS
 from sesh.errors import UsageError
 from sesh.names import check_host, is_name, printable
-from sesh.reach import find
 from sesh.wording import shell_word
 
 _COMMON = ("--json", "--local", "--help")
@@ -89,13 +88,8 @@ def error(line: parser.CommandLine) -> UsageError:
 
 
 def _verb_behind(line: parser.CommandLine) -> UsageError:
-    """Return the error for a line whose verb stands behind the name, which may be a host without its `@`."""
-    first, *others = line.words
-    if not line.hosts and not find.is_here(first) and (host := find.host_named(first)):
-        words = [f"@{host}", *line.behind, *others, *([] if line.tail is None else ["--", *line.tail])]
-        if slips.takes(words):
-            hint = f"did you mean {slips.line_of(words)}?"
-            return UsageError(f"{first} without its @ is the name of a session", hint=hint)
+    """Return the error for a line whose verb stands behind the name."""
+    first = line.words[0]
     if parser.verb_like(first) and (proposal := slips.guess([*line.words, *line.behind], line.tail)):
         return UsageError(f"{first} is a session name; verbs begin with dashes", hint=f"did you mean {proposal}?")
     if first in parser.UNLIKELY:
@@ -197,16 +191,14 @@ def _owners(spelling: str) -> list[str]:
 def _missing(line: parser.CommandLine, word: str, plain: Sequence[str]) -> UsageError:
     """Return the error for a line that ends too early; it shows the line with the words of the usage."""
     usage = slips.usage_words(line.row)
-    host, plain = slips.host_apart(line.row, plain)
-    called = " ".join([SESH, *host])
     words = [*map(shell_word, plain), *usage[len(plain) :]]
     if word == "K=V":
-        hint = f"`{called} --status {words[0]}` shows its labels"
-        return UsageError(f"no label given; write: {called} {line.verb} {words[0]} KEY=VALUE", hint=hint)
+        hint = f"`{SESH} --status {words[0]}` shows its labels"
+        return UsageError(f"no label given; write: {SESH} {line.verb} {words[0]} KEY=VALUE", hint=hint)
     what = word
     if "|" in word:
         what, words = f"one of {', '.join(word.split('|'))}", [word.partition("|")[0]]
-    form = f"{called} {line.verb} {' '.join(words)}{slips.command_ending(line.row)}"
+    form = f"{SESH} {line.verb} {' '.join(words)}{slips.command_ending(line.row)}"
     return UsageError(f"missing {what}", hint=f"write: {form}")
 
 
@@ -240,8 +232,7 @@ def too_many_before(line: parser.CommandLine, words: Sequence[str]) -> UsageErro
     """Return the error for an `--exec` with more plain words than NAME."""
     if time := _UNIT_APART.search(" ".join(line.words)):
         return UsageError("too many arguments before --", hint=f"write the time as one word: {time[1]}{time[2]}")
-    host, words = slips.host_apart(BY_NAME["--exec"], words)
-    directed = slips.written([*host, "--exec", words[0], "-C", words[1]])
+    directed = slips.written(["--exec", words[0], "-C", words[1]])
     return UsageError("too many arguments before --", hint=f"give the directory with -C: {SESH} {directed} -- …")
 
 
@@ -254,9 +245,8 @@ def without_command(line: parser.CommandLine, words: Sequence[str]) -> UsageErro
             begin += [word, rest.pop()] if rest and parser.takes_value(line.verb, word) else [word]
     command = ["sh", "-c", *words] if len(words) == 1 and " " in words[0] else words or ["CMD"]
     meant = [slips.line_of([*begin, "--", *command])]
-    host, words = slips.host_apart(line.row, words)
     if words and is_name(words[0]):
-        meant = [slips.line_of([*host, *begin, words[0], "--", *(words[1:] or ["CMD"])]), *([] if host else meant)]
+        meant = [slips.line_of([*begin, words[0], "--", *(words[1:] or ["CMD"])]), *meant]
     return UsageError(f"write the command after --: {', or '.join(meant)}")
 
 
@@ -266,11 +256,8 @@ def _no_words(verb: str, extra: str) -> UsageError:
         return UsageError(f"{verb} takes no words", hint=f"write: {SESH} {verb} --label {shell_word(extra)}")
     hint = _FOR_ONE.get(verb, f"write: {SESH} {verb}")
     extra = "NAME" if extra[:1] == "-" else extra
-    host, (name,) = slips.host_apart(BY_NAME["--attach"], [extra]) if "@{}" not in hint else ([], [extra])
-    hint = hint.format(name).replace(SESH, " ".join([SESH, *host]))
-    if host and extra.endswith(host[0]):
-        hint += f", for the host: {SESH} @{extra} {verb}"
-    return UsageError(f"{verb} takes no name" if verb in _FOR_ONE else f"{verb} takes no words", hint=hint)
+    kind = "name" if verb in _FOR_ONE else "words"
+    return UsageError(f"{verb} takes no {kind}", hint=hint.format(extra))
 
 
 def no_verb(word: str, form: str) -> UsageError:

@@ -16,7 +16,6 @@ from sesh.cli import parser
 from sesh.cli.verbs import BY_NAME, Verb
 from sesh.errors import SeshError
 from sesh.paths import ABSENT
-from sesh.reach import find
 from sesh.wording import shell_word
 
 _OF_OTHERS = frozenset("SRDdrmtspAn")
@@ -64,11 +63,7 @@ def takes(words: Sequence[str]) -> bool:
         return False
     row = line.row
     plain = [value or "" for option, _, value in parser.pieces(line) if option is None]
-    return (
-        (not row.gather or len(plain) <= len(row.words))
-        and bool(line.tail or not command_ending(row))
-        and not (plain and host_apart(row, plain)[0])
-    )
+    return (not row.gather or len(plain) <= len(row.words)) and bool(line.tail or not command_ending(row))
 
 
 def line_to_write(words: Sequence[str], *, inside: bool) -> str:
@@ -148,15 +143,6 @@ def remark(name: str) -> str:
     return f"did you mean: {SESH} {verb}{' NAME' if names else ''}?"
 
 
-def complete(error: SeshError, line: parser.CommandLine) -> None:
-    """Have the error for NAME@HOST (see `find.checked`) show the whole line that is to be written."""
-    hosts, words = host_apart(line.row, line.words)
-    whole = [*hosts, line.verb, *words, *ending(line)]
-    if hosts and takes(whole):
-        name = next(word for word in words if word[:1] != "-")
-        error.message = error.message.replace(written([*hosts, line.verb, name]), written(whole))
-
-
 def propose_command(error: SeshError, line: parser.CommandLine) -> None:
     """Have the error for a DIR that does not exist show the line for a command, if there is one of that name."""
     words = _with_dashes(line.verb, line.words, named=True)
@@ -178,15 +164,6 @@ def written(words: Iterable[str]) -> str:
 def line_of(words: Sequence[str]) -> str:
     """Return a line as a person is to type it; empty without words."""
     return f"{SESH} {written(words)}" if words else ""
-
-
-def host_apart(row: Verb, words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the host of the first name if that is NAME@HOST or HOST:NAME, with an `@`, and the words with NAME."""
-    places = plain_places(words, row.name or None)[:1] if row.words and row.words[0].startswith("name") else []
-    host, name = find.placed(words[places[0]]) if places else ("", "")
-    if not host:
-        return [], [*words]
-    return [f"@{host}"], [*words[: places[0]], name, *words[places[0] + 1 :]]
 
 
 def _row(verb: str) -> Verb:
@@ -220,9 +197,8 @@ def _first_taken(verb: str, words: Sequence[str], tail: Sequence[str] | None, *,
     if verb == "-":
         return [verb]
     name = [verb] if verb else []
-    host, words = host_apart(_row(verb), words)
-    hosts = host or [word for word in words if word[:1] == "@"]
-    for front, others in ((host, words), (hosts, [word for word in words if word not in hosts])):
+    hosts = [word for word in words if word[:1] == "@"]
+    for front, others in (([], words), (hosts, [word for word in words if word not in hosts])):
         ways = [[*others, "--", *tail]] if tail is not None else [list(others), _with_dashes(verb, others, named=named)]
         for way in ways:
             if takes([*front, *name, *way]):

@@ -10,10 +10,10 @@ import signal
 import termios
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 from sesh.cli import printing
 from sesh.errors import Refused
-from sesh.reach.caller import Block
 
 _CONNECTING_AFTER, _STILL_AFTER = 0.5, 5.0
 """Seconds of waiting for a host before a line says so, and before it names the key that leaves."""
@@ -47,9 +47,9 @@ class WaitingLine:
                 self._write(_CLEAR)
             return shown
 
-    def connecting(self, host: str) -> Block:
+    def connecting(self, host: str) -> AbstractContextManager[None]:
         """Return a block in which a host is waited for: a line says so once that takes a while."""
-        return _Connecting(self, host) if threading.current_thread() is threading.main_thread() else Block()
+        return _Connecting(self, host) if threading.current_thread() is threading.main_thread() else nullcontext()
 
     def _write(self, data: bytes) -> bool:
         try:
@@ -64,7 +64,7 @@ class WaitingLine:
         return True
 
 
-class _Connecting(Block):
+class _Connecting(AbstractContextManager[None]):
     r"""Says that a host is waited for. Ctrl-\ is as Ctrl-C meanwhile: it would end sesh with a core dump."""
 
     def __init__(self, line: WaitingLine, host: str) -> None:

@@ -49,7 +49,7 @@ def error_row(check: str, error: SeshError, remedy: str = "") -> Finding:
     return row(check, ERROR, message, "; ".join(filter(None, (hint, error.hint))) or remedy)
 
 
-@op("checks.all_", reads=True)
+@op(reads=True)
 def all_(caller: Caller) -> list[Finding]:
     """All findings, in the order in which a person should read them."""
     findings: list[Finding] = []

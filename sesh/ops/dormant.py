@@ -123,7 +123,7 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
     return connection
 
 
-@op("dormant.restore")
+@op()
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
     """Starts sessions again that were lost or ended by a signal to their daemons, without names all of them.
 

@@ -21,7 +21,7 @@ from sesh.store import listing, records, results
 from sesh.wire import Connection
 
 
-@op("enter.go", creates=True)
+@op(creates=True)
 def go(caller: Caller, name: str, spec: Spec | None = None, meant: str = "") -> Entered:
     """The session NAME, created if there is none. `meant`: the line to propose if DIR does not exist."""
     entry = Entry(caller, name, spec or {}, meant)
@@ -152,7 +152,7 @@ def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
     return name, None
 
 
-@op("enter.attach")
+@op()
 def attach(_caller: Caller, name: str) -> Entered:
     """A session that must be there; `-` is the one attached last. Raises NotFound."""
     if name != "-":
@@ -171,7 +171,7 @@ def recent() -> list[tuple[str, str]]:
     return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
 
 
-@op("enter.job", creates=True)
+@op(creates=True)
 def job(
     caller: Caller,
     name: str | None = None,

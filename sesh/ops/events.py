@@ -97,7 +97,7 @@ def _life(result: JobResult, begun: str) -> Iterator[Event]:
 # -- all sessions
 
 
-@op("follow.all_events")
+@op()
 def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str = "") -> Iterator[Event]:
     """The events of all sessions of this machine, those that begin meanwhile included, without end.
 
@@ -268,7 +268,7 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
 # -- the log of remotes
 
 
-@op("follow.log")
+@op()
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
     """The `events` in this machine's log of remotes, only those of session `name` if given; the `path` of the log."""
     return {"path": eventlog.path(), "events": eventlog.read(name)}

@@ -15,7 +15,6 @@ from sesh.ops.local_index import GONE
 from sesh.ops.lookup import Gathering, Told, placed
 from sesh.reach import held
 from sesh.reach.host_target import HostTarget
-from sesh.reach.op_shapes import SMALL
 from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
@@ -25,6 +24,8 @@ from sesh.stop import Stop
 
 _PAUSE = 30.0
 """Seconds until a link is held again to a host that has ended it."""
+_LARGEST = 4 << 20
+"""Bytes of a host's sessions, about, beyond which its link is ended."""
 _KEPT_FOR = 10.0
 """Seconds for which a host's sessions are not written to its file again, unless one comes, goes or ends."""
 
@@ -154,8 +155,8 @@ class _Sessions:
             else:
                 self._rows[row["name"]] = placed(row, self._host, self._home, self._clock)
                 self._sizes[row["name"]] = len(repr(row))
-        if len(self._rows) > MOST_ROWS or sum(self._sizes.values()) > SMALL:
-            raise gate.malformed("follow.sessions", f"is over {MOST_ROWS} sessions, or {SMALL >> 20} MiB")
+        if len(self._rows) > MOST_ROWS or sum(self._sizes.values()) > _LARGEST:
+            raise gate.malformed(local_index.follow.wire_name, f"is over {MOST_ROWS} sessions, or {_LARGEST >> 20} MiB")
 
     def whole(self) -> list[Summary]:
         """All of them, as this is how all stand now."""

@@ -23,7 +23,7 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import op
 from sesh.reach.stream import LATE, READY, Stream, Watched
 from sesh.reach.target import Target
-from sesh.schema import JobOutput, JobResult, JobSpec
+from sesh.schema import JobOutput, JobResult, JobSpec, Name
 from sesh.store import results
 
 
@@ -317,7 +317,7 @@ def run(
         raise
 
 
-@op("jobs.result", reads=True)
+@op(reads=True)
 def result(_caller: Caller, name: str) -> JobOutput:
     """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
     last = results.of_job(name)
@@ -326,8 +326,8 @@ def result(_caller: Caller, name: str) -> JobOutput:
     return {**last, "output": results.output(last)}
 
 
-@op("jobs.ended", reads=True)
-def ended(_caller: Caller, labels: dict[str, str]) -> list[str]:
+@op(reads=True)
+def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
     """The names of jobs that have ended, are gone, and had all of these labels; a session of the name supersedes."""
     names = {*paths.names()}
     return [name for name in results.labelled(labels) if name not in names]

@@ -25,7 +25,7 @@ _KEYS = ("name", "host", "directory", "command", "resume", "labels")
 _MOST_UNKNOWN = 3
 
 
-@op("layout.sessions", reads=True)
+@op(reads=True)
 def sessions(caller: Caller) -> list[LayoutEntry]:
     """The sessions here and on known remotes, without those that have ended or run on another machine.
 
@@ -169,7 +169,7 @@ def _session(value: object, path: str) -> LayoutEntry:
 # -- creating what is missing
 
 
-@op("layout.make")
+@op()
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
     """Creates the sessions of a layout that are not here, whatever host they name.
 

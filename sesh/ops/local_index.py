@@ -172,7 +172,7 @@ def _entries(events: bytes) -> set[str]:
     return entries
 
 
-@op("follow.sessions")
+@op()
 def follow(caller: Caller) -> Iterator[list[Summary]]:
     """The sessions of this machine, and then those that have changed, without end; those that are gone as `GONE`.
 

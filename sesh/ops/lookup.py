@@ -27,8 +27,10 @@ from sesh.errors import (
     silent_host,
 )
 from sesh.names import natural, near
+from sesh.ops import sessions as session_ops
 from sesh.reach import calls, links
 from sesh.reach.caller import CANCEL, NOTHING, Caller
+from sesh.reach.op import Op, Result
 from sesh.reach.workers import Turns, Workers
 from sesh.remote import known
 from sesh.remote.ssh import opening
@@ -258,22 +260,21 @@ def sessions_of(
     caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False, anew: bool = False
 ) -> list[Summary]:
     """The sessions of one host, without a prompt. Raises as `asked`; the words are the same."""
-    rows: list[Summary]
     destination = links.destination_of(caller, host)
-    rows, opened = asked(caller, destination, "sessions.summaries", deadline, stop, named=named, anew=anew)
+    rows, opened = asked(caller, destination, session_ops.summaries, deadline, stop, named=named, anew=anew)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 
 def asked(
     caller: Caller,
     destination: Destination,
-    op: str,
+    op: Op[[], Result],
     deadline: float,
     stop: Stop | None = None,
     *,
     named: bool = False,
     anew: bool = False,
-) -> tuple[Any, Link]:
+) -> tuple[Result, Link]:
     """What one host answers to an op without arguments, without a prompt, and the link, which is closed. Raises the
     host's error, Late at the deadline (monotonic).
 
@@ -283,7 +284,7 @@ def asked(
     if anew:
         known.end_pause(destination.host)
     stop = stop or Stop()
-    early = Early(calls.frames(op, {}, asks=caller.can_ask, answers=[]))
+    early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask, answers=[]))
     with (
         opening.open_link(
             destination,

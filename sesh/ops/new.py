@@ -21,7 +21,7 @@ _PATIENCE = 1.5
 """Seconds for a daemon to answer a question."""
 
 
-@op("enter.new", creates=True)
+@op(creates=True)
 def new(
     caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", asks: bool = True
 ) -> Entered:

@@ -30,7 +30,7 @@ _LARGEST = 1 << 16
 """Bytes of a file that leads from a worktree to its repository."""
 
 
-@op("places.here", reads=True)
+@op(reads=True)
 def here(caller: Caller, directory: str) -> SessionHere:
     """The session of a directory: its `name`, the `directory`, and whether it is `there`, also if it has ended.
 

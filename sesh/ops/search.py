@@ -20,7 +20,7 @@ MOST_HITS = 10_000
 MOST_CONTEXT = 1_000
 
 
-@op("search.grep", reads=True)
+@op(reads=True)
 def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
     """The lines that match a regular expression, of the sessions named, or of all: `hits`, and what `failed` by name.
 

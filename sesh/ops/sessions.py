@@ -15,7 +15,7 @@ from sesh.ops.new import made
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import Created, Detached, ErrorFacts, Killed, Named, Reloaded, Renamed, Spec, Summary
+from sesh.schema import Created, Detached, ErrorFacts, Killed, Name, Named, Reloaded, Renamed, Spec, Summary
 from sesh.store import listing, records
 
 _ANSWER_TIMEOUT = 5.0
@@ -26,13 +26,13 @@ _RELOAD_TIMEOUT = 45.0
 """Seconds for a daemon to have its emulator catch up, to try the new sesh and to become it."""
 
 
-@op("sessions.summaries", reads=True)
+@op(reads=True)
 def summaries(_caller: Caller) -> list[Summary]:
     """The sessions of this machine, as `listing.summaries` gives them."""
     return listing.summaries()
 
 
-@op("sessions.there", reads=True)
+@op(reads=True)
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
     """Returns whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
     name = find.checked(name)
@@ -45,7 +45,7 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
 # -- creating
 
 
-@op("sessions.open_")
+@op()
 def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
     """Makes sure that a session runs; returns whether it was created now.
 
@@ -82,7 +82,7 @@ def _summary(name: str) -> Summary | None:
         return None
 
 
-@op("sessions.new")
+@op()
 def new(
     caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", quiet: bool = False
 ) -> Created:
@@ -95,14 +95,14 @@ def new(
     return {"name": name, "created": created}
 
 
-@op("sessions.job")
+@op()
 def job(
     caller: Caller,
     name: str | None = None,
     spec: Spec | None = None,
     keep: bool = False,
     timeout: float | None = None,
-) -> str:
+) -> Name:
     """Begins a job that nothing waits for; returns the name of its session."""
     name, connection = enter.job(caller, name, spec, keep, timeout)
     connection.close()
@@ -112,7 +112,7 @@ def job(
 # -- changing
 
 
-@op("sessions.detach")
+@op()
 def detach(_caller: Caller, name: str | None = None, others: bool = False) -> Detached:
     """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`.
 
@@ -127,7 +127,7 @@ def detach(_caller: Caller, name: str | None = None, others: bool = False) -> De
     return {"name": name, "detached": answer.get("detached")}
 
 
-@op("sessions.rename")
+@op()
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Renames a session; without a name the one that the caller types in. Raises NotFound, Exists."""
     if name is None:
@@ -158,14 +158,14 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     return {"name": new, "renamed_from": old}
 
 
-@op("sessions.label")
+@op()
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
     """Sets labels, an empty value removes one; returns all labels of the session."""
     answer, _ = find.ask(find.checked(name, "--label"), "label", set=labels)
     return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
 
 
-@op("sessions.resume_with")
+@op()
 def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Named:
     """Keeps the command by which a session is started again, forgets it without words; without a name that of the
     session that the caller runs in. A dormant one's is kept in its record. Raises NotFound, Refused."""
@@ -179,7 +179,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     return {"name": name}
 
 
-@op("sessions.reload")
+@op()
 def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
     """Has daemons adopt this sesh, without names all of this machine; the answer says what was `reloaded` and `failed`.
 
@@ -216,7 +216,7 @@ def _reload(name: str) -> None:
 # -- ending
 
 
-@op("sessions.restart")
+@op()
 def restart(caller: Caller, name: str) -> Named:
     """Ends a session and starts it again under its name: the same command in the same directory, with its labels.
 
@@ -241,7 +241,7 @@ def restart(caller: Caller, name: str) -> Named:
     return {"name": name}
 
 
-@op("sessions.kill")
+@op()
 def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
     """Ends sessions, without names the one that the caller types in; the answer says what was `killed` and `failed`.
 
@@ -256,7 +256,7 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
     return {"killed": killed, "failed": failed}
 
 
-@op("sessions.kill_all")
+@op()
 def kill_all(caller: Caller, ask: bool = True) -> Killed:
     """Ends all sessions of this machine, as `kill`; `ask`: only if the person agrees. Raises Refused if not."""
     chosen = of_this_machine()

@@ -253,7 +253,7 @@ class _RunRequest:
 # -- the commands that were run
 
 
-@op("shell.history", reads=True)
+@op(reads=True)
 def history(_caller: Caller, name: str) -> list[Command]:
     """The commands that were run in a session's shell, the newest last.
 
@@ -270,7 +270,7 @@ def history(_caller: Caller, name: str) -> list[Command]:
     return [_dated(facts) for facts in ([job[0]] if job is not None else commands)]
 
 
-@op("shell.history_output", reads=True)
+@op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """One of these commands with its `output`, escape sequences included. Raises NotFound."""
     job = _job(name) if number == 1 else None

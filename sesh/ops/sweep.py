@@ -63,7 +63,7 @@ class Leftover:
         return {"kind": self.kind, "what": self.what, "age": max(0, int(self.age)), "pid": self.pid}
 
 
-@op("leftovers.find", reads=True)
+@op(reads=True)
 def leftovers(caller: Caller, older: float = 0.0, surely: bool = False) -> list[LeftoverFacts]:
     """The leftovers here that are older than `older` seconds, the oldest first: a row each, see `Leftover`.
 
@@ -80,7 +80,7 @@ def leftovers(caller: Caller, older: float = 0.0, surely: bool = False) -> list[
     return rows
 
 
-@op("leftovers.clear")
+@op()
 def clear(
     _caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False, forgets: bool = True
 ) -> list[LeftoverFacts]:

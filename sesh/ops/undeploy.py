@@ -33,7 +33,7 @@ _GRACE = 2.0
 """Seconds in which a daemon ends by itself, after its session."""
 
 
-@op("undeploy.remove")
+@op()
 def remove(caller: Caller) -> Removed:
     """Removes what a deploy put here, and what sesh keeps here; the person's settings stay.
 

@@ -18,7 +18,7 @@ from sesh.reach.op import op
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.schema import Overview, Status, Summary
+from sesh.schema import Overview, Status, Styled, Summary
 from sesh.shapes import MOST_VALUES
 from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
@@ -40,7 +40,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
     return labels.items() <= (session.get("labels") or {}).items()
 
 
-@op("views.overview", reads=True)
+@op(reads=True)
 def overview(caller: Caller) -> Overview:
     """The `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
     sessions, refusals = listing.overview()
@@ -49,7 +49,7 @@ def overview(caller: Caller) -> Overview:
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
 
 
-@op("views.status", reads=True)
+@op(reads=True)
 def status(caller: Caller, name: str) -> Status:
     """All facts of a session: from its daemon, or from its record if it has none or is silent; of a job that is gone
     from its result. Raises NotFound."""
@@ -87,7 +87,7 @@ def check_format(form: str) -> None:
         raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
 
 
-@op("views.screen", reads=True)
+@op(reads=True)
 def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText:
     """The visible rows: as `text` and its `lines`, or as runs of cells (json).
 
@@ -108,18 +108,18 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
 
 def cells(target: Target, name: str) -> Screen:
     """The visible rows as runs of cells. Raises NotFound."""
-    answer: Screen = target.call(screen, name=name, form="json")  # type: ignore[assignment]  # that is its form
+    answer: Screen = gate.screen(target.call(screen, name=name, form="json"), "json")
     return answer
 
 
 def drawn(target: Target, name: str, form: str) -> ScreenText:
     """The visible rows as text, plain or with colours."""
-    text: ScreenText = target.call(screen, name=name, form=form)  # type: ignore[assignment]  # that is its form
+    text: ScreenText = gate.screen(target.call(screen, name=name, form=form), form)
     return text
 
 
-@op("views.logs", reads=True)
-def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]:
+@op(reads=True)
+def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styled]:
     """The last lines of scrollback and screen, at most so many; that a full-screen program shows is noted. Raises
     NotFound."""
     texts, alternate = last_lines(name, lines, ansi=ansi)

@@ -110,7 +110,7 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
     return answer
 
 
-@op("follow.ended")
+@op()
 def ended(_caller: Caller, name: str) -> Condition | None:
     """The end of a session that is gone, in the form of `met`; None if that is unknown."""
     end = find.result(name)

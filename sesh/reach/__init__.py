@@ -1,7 +1,7 @@
 """Ops carried out here or on a host: their caller, their target, the links, and the calls over them.
 
 `caller`       the caller of an op: gets notes, answers questions; `origin`: its machine, if it calls over a link
-`op`           the mark of a function that is an op; `arguments`, `op_shapes`: its arguments and answers over a link
+`op`           the mark of a function that is an op
 `target`       this machine, or a host (`host_target`): `call`, `enter`; `calls`: the call over a link
 `stream`       the conversation with one session's daemon, over as many connections as it takes: `target.open_stream`
 `links`        links to hosts: opened, opened again when lost

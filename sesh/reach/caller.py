@@ -7,6 +7,7 @@ the command line's prints notes and asks on the terminal; the bridge's carries b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from sesh import config, wording
 from sesh.about import SESH
@@ -20,16 +21,6 @@ Answers = Sequence[tuple[str, str]]
 YES_NO = (("y", "Yes"), ("n", "No"))
 NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")
 """The answer that declines; each question has one of these, or No."""
-
-
-class Block:
-    """A block of which nobody hears."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 class Caller:
@@ -76,9 +67,9 @@ class Caller:
     def status(self, line: str) -> None:
         """Shows what is waited for, in the place of the line before; an empty one removes it."""
 
-    def connecting(self, _host: str) -> Block:
-        """A block in which a host is waited for, of which a person hears once it takes a while."""
-        return Block()
+    def connecting(self, _host: str) -> AbstractContextManager[None]:
+        """A block in which a host is waited for; a line says so once it takes a while, where a person reads it."""
+        return nullcontext()
 
     def remember(self, line: str) -> None:
         """Keeps a line for the first screen of the session that is entered now, as that screen covers earlier notes."""

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import json
 import time
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sesh import gate, session_shapes, shapes, wire
+from sesh import check, gate, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, TimedOut, Unknown, Unreachable, silent_host
 from sesh.link.health import LinkHealth
 from sesh.messages import Answer
-from sesh.reach import op_shapes
 from sesh.reach.caller import Caller
+from sesh.reach.op import Op, Result
 from sesh.remote.ssh.link import Link
+from sesh.shapes import Check
 
+MOST_NOTES, MOST_QUESTIONS = 100, 20
+"""Notes with one answer, and questions before it."""
 _REQUEST = 1
 
 
-def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], deadline: float | None = None) -> Any:
+def request(
+    caller: Caller, link: Link, op: Op[..., Result], data: Mapping[str, object], deadline: float | None = None
+) -> Result:
     """Has the other end of a link carry out an op; returns its result.
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
@@ -33,7 +38,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         if not link.take_sent():
-            link.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
+            link.send(frames(op.wire_name, data, asks=caller.can_ask, answers=answers), deadline)
         link.keepalive = LinkHealth(time.monotonic())
         try:
             return link.answer(_REQUEST, deadline)
@@ -45,11 +50,22 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
             raise lost(host) from None
 
     _, answer = answered(caller, ask)
-    check = shapes.Check(far=True)
-    result = op_shapes.checked(name, data, answer, check)
-    if check.left_out:
-        caller.note(op_shapes.left_out(check, host))
+    passed = Check(far=True)
+    result: Result = checked(op, answer, passed)
+    if passed.left_out:
+        caller.note(left_out(passed, host))
     return result
+
+
+def checked(op: Op[..., object], answer: bytes, passed: Check) -> Any:
+    """A host's result of an op, or an item that it yields. Raises ProtocolError if it is not of the op's type."""
+    return gate.checked(check.returned(op), gate.value(answer), op.wire_name, passed)
+
+
+def left_out(passed: Check, host: str) -> str:
+    """The line that says how many rows of an answer were left out."""
+    count = passed.left_out
+    return f"@{host}: {'one row was' if count == 1 else f'{count} rows were'} left out: malformed, or too many"
 
 
 def lost(host: str) -> Unknown:
@@ -67,43 +83,32 @@ def answered(caller: Caller, ask: Callable[[list[str]], tuple[Answer, bytes]]) -
     Notes of the other side are shown. Raises ProtocolError if it has too many questions.
     """
     answers: list[str] = []
-    while len(answers) <= session_shapes.MOST_QUESTIONS:
+    while len(answers) <= MOST_QUESTIONS:
         answer, data = ask(answers)
-        for text, again in answer.get("notes") or []:
+        for text, again in answer.get("notes", [])[:MOST_NOTES]:
             caller.note(text)
             if again:
                 caller.remember(text)
         if "question" not in answer:
             return answer, data
         answers.append(_reply(caller, answer))
-    raise ProtocolError(
-        f"the other side asked more than {session_shapes.MOST_QUESTIONS} questions; nothing more is answered"
-    )
+    raise ProtocolError(f"the other side asked more than {MOST_QUESTIONS} questions; nothing more is answered")
 
 
 def _reply(caller: Caller, question: Answer) -> str:
     """The person's reply to a question of the other side. Raises ProtocolError if it cannot be asked."""
     if not caller.can_ask:
         raise gate.malformed("RESPONSE", "asks a question, though nobody can be asked")
-    answers = [(letter, label) for letter, label in question.get("answers") or []]
-    default = str(question.get("default"))
-    letters = [letter for letter, _ in answers]
-    if default not in letters or not all(letters) or len(set(letters)) < len(letters):
+    answers, default = question.get("answers", []), question.get("default", "")
+    letters = {letter for letter, _ in answers}
+    if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
         raise gate.malformed("RESPONSE", ".answers cannot be chosen from")
-    return caller.ask(question["question"], answers, default, str(question.get("above") or ""))
+    return caller.ask(question["question"], answers, default, question.get("above", ""))
 
 
 def encoded(result: Any) -> bytes:
     """A result as JSON; bytes in it as `{"$bytes": base64}`."""
-    return json.dumps(result, default=_packed, separators=(",", ":")).encode("utf-8", "surrogatepass")
-
-
-def decoded(data: bytes) -> Any:
-    """The result that `encoded` turned into these bytes. Raises ValueError for anything else."""
-    try:
-        return json.loads(data, object_hook=_unpacked)
-    except (RecursionError, TypeError) as error:
-        raise ValueError("nested too deeply, or bytes that are none") from error
+    return json.dumps(result, default=_packed, separators=(",", ":")).encode()
 
 
 def _packed(value: object) -> dict[str, str]:
@@ -112,11 +117,6 @@ def _packed(value: object) -> dict[str, str]:
     return {"$bytes": b2a_base64(value, newline=False).decode()}
 
 
-def _unpacked(value: dict[str, Any]) -> Any:
-    if value.keys() != {"$bytes"}:
-        return value
-    return a2b_base64(value["$bytes"])
-
-
 def frames(name: str, data: Mapping[str, object], *, asks: bool, answers: list[str]) -> bytes:
+    """The request that an op is carried out."""
     return wire.asking("op", _REQUEST, encoded(data), op=name, asks=asks, answers=answers)

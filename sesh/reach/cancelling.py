@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -61,10 +62,8 @@ class Interrupts(Stop):
         if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
             self._replaced.append((signal.SIGQUIT, signal.signal(signal.SIGQUIT, self._leave)))
         if self.tie and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-            try:
+            with suppress(OSError):  # there is none
                 self.terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-            except OSError:
-                return self  # there is none
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -132,9 +131,15 @@ class Interrupts(Stop):
         """Has the first Ctrl-C stop the waiting: a lost link is waited for no longer than the person wants."""
         self.handler = self.give_up
 
-    def at_first(self) -> _AtFirst:
+    @contextmanager
+    def at_first(self) -> Iterator[None]:
         """A block that the first signal stops."""
-        return _AtFirst(self)
+        kept = self.handler, self.message
+        self.handler, self.message = self.give_up, "interrupted"
+        try:
+            yield
+        finally:
+            self.handler, self.message = kept
 
     def _count(self, number: int) -> None:
         """Counts a Ctrl-C while nothing can be interrupted; `heard` begins anew."""
@@ -159,17 +164,3 @@ class Interrupts(Stop):
         """Begins polling: earlier presses are counted when they are delivered."""
         self.handler = None
         self._presses.clear()
-
-
-class _AtFirst:
-    __slots__ = ("_interrupts", "_kept")
-
-    def __init__(self, interrupts: Interrupts) -> None:
-        self._interrupts = interrupts
-        self._kept = interrupts.handler, interrupts.message
-
-    def __enter__(self) -> None:
-        self._interrupts.handler, self._interrupts.message = self._interrupts.give_up, "interrupted"
-
-    def __exit__(self, *_: object) -> None:
-        self._interrupts.handler, self._interrupts.message = self._kept

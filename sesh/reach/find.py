@@ -6,14 +6,12 @@ import os
 import time
 from typing import Any
 
-from sesh import config, errors, gate, moments, paths, wire, wording
+from sesh import errors, gate, moments, paths, wire, wording
 from sesh.about import CALLED, SESH
-from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable, UsageError
+from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable
 from sesh.messages import Answer, Welcome
 from sesh.names import check_name, is_name, near, printable, subject
 from sesh.reach.caller import Caller
-from sesh.remote import known
-from sesh.remote.ssh import destination
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 from sesh.wording import shell_word
@@ -31,58 +29,16 @@ def note_damage(caller: Caller) -> None:
 
 
 def checked(name: str, verb: str = "") -> str:
-    """`name` itself if it may name a session.
-
-    Raises InvalidName, without a verb with the line for a directory; UsageError, with the words to type, for
-    `user@host` and `name@host` without a verb: first those for a session if `host` alone is one that the user has. The
-    same for `host:port` and `host:name`.
-    """
-    host, session = placed(name)
-    if host:
-        verb = f"{verb} " if verb else ""
-        kind = errors.InvalidName if verb else UsageError
-        whole = f"for the host: {CALLED} @{printable(name)}"
-        names = hosts()
-        there = f"{CALLED} @{printable(host)} {verb}{printable(session)}"
-        if name == f"{host}:{session}" and not session.isdigit():
-            ways = f"for a session on {printable(host)}: {there}"
-        elif host in names and name not in names:
-            ways = f"for a session on {printable(host)}: {there}, {whole}"
-        else:
-            ways = f"{whole}, for a session on it: {there}"
-        raise kind(f"{printable(name)} is not a session name; {ways}")
-    if not verb and not is_name(name) and os.path.isdir(name):
+    """`name` itself if it may name a session. Raises InvalidName, for a host or a directory with the line for that."""
+    if is_name(name):
+        return name
+    if "@" in name.strip("@"):
+        hint = f"for the host: {CALLED} @{printable(name)}"
+        raise errors.InvalidName(f"{printable(name)} is not a session name", hint=hint)
+    if not verb and os.path.isdir(name):
         line = f"{SESH} --here {shell_word(name.rstrip('/') or name)}"
         raise errors.InvalidName(f"{printable(name)} is a directory, not a session name", hint=f"to enter it: {line}")
     return check_name(name)
-
-
-def placed(name: str) -> tuple[str, str]:
-    """The host and the session in `NAME@HOST` or `HOST:NAME`; both empty for any other name."""
-    host, _, session = name.rpartition(":")
-    if is_name(session) and is_name(host.replace("@", "")) and not ("@" in host and session.isdigit()):
-        return host, session
-    session, _, host = name.rpartition("@") if "@" in name.strip("@") else ("", "", "")
-    return host, session
-
-
-def hosts() -> list[str]:
-    """The names of the user's hosts: known remotes and their aliases, the groups and remotes of the settings, and the
-    aliases of ssh_config."""
-    try:
-        remotes = known.all()
-    except Refused:
-        remotes = []
-    settings = config.load()
-    remotes_set = [name for name in settings.remotes if not config.is_pattern(name)]
-    names = [remote.host for remote in remotes] + [alias for remote in remotes for alias in remote.aliases]
-    return list(dict.fromkeys([*names, *settings.groups, *remotes_set, *destination.aliases()]))
-
-
-def host_named(word: str) -> str:
-    """The name of the user's host that a word names, perhaps without its `user@`; empty if none."""
-    names = hosts()
-    return word if word in names else next((name for name in names if word == name.rpartition("@")[2]), "")
 
 
 def is_here(name: str, *, ended: bool = False) -> bool:

@@ -16,7 +16,7 @@ from sesh.link.health import Health
 from sesh.link.race import Attempt
 from sesh.link.reopen import Reopen
 from sesh.protocol import DATA
-from sesh.reach import calls, links, op_shapes
+from sesh.reach import calls, links
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import Op
 from sesh.reach.stream import Stream
@@ -62,7 +62,9 @@ def items(
 
     with _opening:
         stop.check()
-        link = target.open(time.monotonic() + _ATTEMPT if passing else None, passing=passing, stop=stop)
+        deadline = time.monotonic() + _ATTEMPT if passing else None
+        caller, destination, offer = target.caller, target.destination, target.offer
+        link = links.opened(caller, destination, offer=offer, deadline=deadline, passing=passing, stop=stop)
     watches = partial(_reopening, target, stop, _WATCHED_TIME if changed is not None else None)
     with Stream(link, "", host=host, reopening=watches, sleep=stop.sleep, logged=not passing) as stream:
         stream.audience, stream.tell = target.caller.audience, target.caller.tell_link
@@ -74,9 +76,9 @@ def items(
                     wire.checked(stream.connection.message(kind, payload))
                     return
                 check = shapes.Check(far=True)
-                item: Item = op_shapes.checked(op.wire_name, asked, payload, check)
+                item: Item = calls.checked(op, payload, check)
                 if check.left_out:
-                    target.caller.note(op_shapes.left_out(check, host))
+                    target.caller.note(calls.left_out(check, host))
                 if item or not check.left_out:  # else nothing of it is left, which is not what the host has said
                     yield item
         except DaemonDied:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from sesh import wire
 from sesh.about import CALLED
@@ -27,7 +28,7 @@ from sesh.link.race import LostSession
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer, Words
 from sesh.reach import calls, links
-from sesh.reach.caller import Block, Caller
+from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Entered, Op, Result, named
 from sesh.reach.stream import Stream
@@ -38,7 +39,6 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import SESSION_TIMEOUT, Early, Link
 from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.sync import sync
-from sesh.stop import Stop
 from sesh.wire import Connection
 
 
@@ -52,47 +52,29 @@ class HostTarget(Target):
         super().__init__(caller)
         self.host: str | None = host
         self.destination: Destination = links.destination_of(caller, host)
-        self._offer = offer
-
-    def open(
-        self,
-        deadline: float | None = None,
-        *,
-        passing: bool = False,
-        early: Early | None = None,
-        stop: Stop | None = None,
-    ) -> Link:
-        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`, `early`, `stop`:
-        as in `links.opened`."""
-        caller, offer, where = self.caller, self._offer, self.destination
-        with Block() if passing else caller.connecting(where.host):
-            return links.opened(caller, where, offer=offer, deadline=deadline, passing=passing, early=early, stop=stop)
+        self.offer = offer
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
+        """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable, NotDeployed."""
         data = named(op, args, kwargs)
-        frames = calls.frames(op.wire_name, data, asks=self.caller.can_ask, answers=[])
+        early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask, answers=[])) if op.reads else None
         with NamingHost(self.host):
-            with self.open(early=Early(frames) if op.reads else None) as link:
+            with links.opened(self.caller, self.destination, offer=self.offer, early=early) as link:
                 self.clock = link.clock
-                result: Result = calls.request(self.caller, link, op.wire_name, data)
+                result = calls.request(self.caller, link, op, data)
             self._note_changes(op.wire_name, data, result)
         return result
 
-    def _note_changes(self, op: str, data: Mapping[str, object], result: object) -> None:
+    def _note_changes(self, op: str, data: Mapping[str, Any], result: Any) -> None:
         """Corrects what is kept of the host's sessions after an op that has ended, renamed or made sure of some."""
-        host, facts = self.destination.host, result if isinstance(result, dict) else {}
-        killed = facts.get("killed")
-        if op in ("sessions.kill", "sessions.kill_all") and isinstance(killed, list):
-            known.drop(host, killed)
+        host = self.destination.host
+        if op in ("sessions.kill", "sessions.kill_all"):
+            known.drop(host, result["killed"])
         elif op == "sessions.rename":
-            known.rename(host, str(facts.get("renamed_from")), str(facts.get("name")))
+            known.rename(host, result["renamed_from"], result["name"])
         elif op in ("sessions.open_", "sessions.new", "sessions.job"):
-            name = {"sessions.open_": data.get("name"), "sessions.new": facts.get("name")}.get(op, result)
-            spec = data.get("spec")
-            command = spec.get("command") if isinstance(spec, dict) else None
-            if isinstance(name, str):
-                known.add(host, name, command=command if isinstance(command, list) else None)
+            name = {"sessions.open_": data.get("name"), "sessions.job": result}.get(op) or result["name"]
+            known.add(host, name, command=(data.get("spec") or {}).get("command"))
 
     def note_ended(self, name: str) -> None:
         """Corrects what is kept of the host's sessions after one has ended."""
@@ -105,11 +87,11 @@ class HostTarget(Target):
         """
         data = named(op, args, kwargs)
         session_id = os.urandom(8).hex() if op.creates else ""
-        words, early = self._entering(op, data, session_id)
-        asked = False
+        words = self._entering(op, data, session_id)
+        early, asked = Early(wire.asking("enter", 1, **words)), False
         with NamingHost(self.host):
             try:
-                link = self.open(early=early)
+                link = links.opened(self.caller, self.destination, offer=self.offer, early=early)
                 asked = True
                 answer, _ = self._led(link, words)
                 self._keep(link, answer)
@@ -118,32 +100,24 @@ class HostTarget(Target):
                     raise
                 name = str(data.get("name") or "NAME")
                 raise KeyboardInterrupt(links.left_behind(self.destination.host, name)) from None
-        return str(answer["name"]), link
+        return answer["name"], link
 
     def _keep(self, link: Link, answer: Answer) -> None:
         """Keeps what a list shows of the session that a link was led to, for times when the host does not answer."""
-        command = answer.get("command")
         known.add(
             self.destination.host,
-            str(answer["name"]),
+            answer["name"],
             id=answer.get("session_id") or None,
             cwd=answer.get("cwd"),
-            command=command if isinstance(command, list) else None,
+            command=answer.get("command"),
             home=link.home or None,
         )
 
-    def _entering(self, op: Op[..., Entered], data: dict[str, object], session_id: str) -> tuple[Words, Early]:
-        """The words of a request that leads to a session; and the request itself, which goes with HELLO."""
-        words = self._greeted(
-            {
-                "op": op.wire_name,
-                "arguments": data,
-                "asks": self.caller.can_ask,
-                "answers": [],
-                "session_id": session_id,
-            }
-        )
-        return words, Early(wire.asking("enter", 1, **words))
+    def _entering(self, op: Op[..., Entered], data: dict[str, object], session_id: str) -> Words:
+        """The words of a request that leads to a session."""
+        asks = self.caller.can_ask
+        words = {"op": op.wire_name, "arguments": data, "asks": asks, "answers": [], "session_id": session_id}
+        return self._greeted(words)
 
     def _greeted(self, words: Words) -> Words:
         """The words of a request, with the greeting, if there is one."""
@@ -157,8 +131,7 @@ class HostTarget(Target):
         """
 
         def ask(answers: list[str]) -> tuple[Answer, bytes]:
-            with_answers: Words = {**words, "answers": answers}
-            return link.open_session("enter", with_answers, seconds_left(deadline, SESSION_TIMEOUT))
+            return link.open_session("enter", {**words, "answers": answers}, seconds_left(deadline, SESSION_TIMEOUT))
 
         try:
             return calls.answered(self.caller, ask)
@@ -169,8 +142,9 @@ class HostTarget(Target):
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """A link that was led to a session there; see `Target`. Raises NotFound."""
         words = self._greeted({"name": name, "passing": not attaches, "pings": attaches})
+        early = Early(wire.asking("connect", 1, **words))
         with NamingHost(self.host):
-            link = self.open(deadline, early=Early(wire.asking("connect", 1, **words)))
+            link = links.opened(self.caller, self.destination, offer=self.offer, deadline=deadline, early=early)
             left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
                 link.open_session("connect", words, left)
@@ -194,7 +168,7 @@ class HostTarget(Target):
     def _ended(self, stream: Stream) -> Ended | None:
         """The end of a stream's session, asked over another link; None if the host does not know."""
         try:
-            with self.open(stream.deadline) as link:
+            with links.opened(self.caller, self.destination, deadline=stream.deadline) as link:
                 answer, output = links.connected(
                     link, {"name": stream.name, "session_id": stream.session_id}, stream.deadline
                 )
@@ -206,7 +180,8 @@ class HostTarget(Target):
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
         """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
-        words, early = self._entering(op, data, os.urandom(8).hex())
+        words = self._entering(op, data, os.urandom(8).hex())
+        early = Early(wire.asking("enter", 1, **words))
         link: Link | None = None
         lost = False
         while True:
@@ -215,7 +190,9 @@ class HostTarget(Target):
                     link = self._reopened(interrupts, deadline)
                 else:
                     with interrupts.at_first():
-                        link = self.open(deadline, early=early)
+                        link = links.opened(
+                            self.caller, self.destination, offer=self.offer, deadline=deadline, early=early
+                        )
                 answer, output = self._led(link, words, deadline)
             except Lost:
                 lost = True
@@ -235,9 +212,9 @@ class HostTarget(Target):
                 self.caller.tell_link(f"reconnected to @{self.host}")
             if "result" in answer:
                 link.close()
-                raise Ended(str(answer["name"]), answer["result"], output)
+                raise Ended(answer["name"], answer["result"], output)
             self._keep(link, answer)
-            return str(answer["name"]), link
+            return answer["name"], link
 
     def _unknown_start(self) -> Interrupted:
         return Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{self.host}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 from sesh import paths, platform
 from sesh.about import CALLED, SESH
@@ -62,14 +63,23 @@ def opened(
     recorded as used. `early`: goes with HELLO. `stop`: ends the attempt. Raises Unreachable, NotDeployed, TimedOut,
     Interrupted.
     """
-    ask = caller.ssh_prompts if ask is None else ask
+    connecting = nullcontext() if passing else caller.connecting(destination.host)
     try:
-        link = _link(destination, ask, deadline, early, stop)
+        with connecting, _worded(destination, deadline):
+            link = opening.open_link(
+                destination,
+                origin(destination),
+                ask=caller.ssh_prompts if ask is None else ask,
+                deadline=deadline,
+                early=early,
+                stop=stop,
+                patience=known.stale_after(destination),
+            )
     except NotDeployed as error:
         if not (offer and caller.can_ask):
             raise
         _deploy(caller, destination, error)
-        link = _link(destination, ask, deadline, early, stop)
+        return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, early=early, stop=stop)
     if passing:
         known.end_pause(destination.host)
     else:
@@ -84,14 +94,11 @@ def record(destination: Destination, link: Link) -> None:
     known.record(destination, version, asks=link.asked, account=account)
 
 
-def _link(
-    destination: Destination, ask: bool | None, deadline: float | None, early: Early | None, stop: Stop | None
-) -> Link:
-    near, patience = origin(destination), known.stale_after(destination)
+@contextmanager
+def _worded(destination: Destination, deadline: float | None = None) -> Iterator[None]:
+    """Gives errors within a block the words for a link: TimedOut past the deadline, LocalFault for a fault of ours."""
     try:
-        return opening.open_link(
-            destination, near, ask=ask, deadline=deadline, early=early, stop=stop, patience=patience
-        )
+        yield
     except (Unreachable, TimedOut) as error:
         if isinstance(error, LoginRefused):
             known.record_refusal(destination.host, error)
@@ -99,14 +106,10 @@ def _link(
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise
     except OSError as error:
-        raise _local_fault(destination, error) from error
-
-
-def _local_fault(destination: Destination, error: OSError) -> LocalFault:
-    reason = error.strerror or str(error)
-    fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint=f"see: {SESH} --doctor")
-    fault.reason = reason
-    return fault
+        reason = error.strerror or str(error)
+        fault = LocalFault(f"cannot open a link to @{destination.host}: {reason}", hint=f"see: {SESH} --doctor")
+        fault.reason = reason
+        raise fault from error
 
 
 def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> None:
@@ -153,23 +156,24 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
     """
     if attempt.lost and attempt.session is not None:
         _note_loss(attempt.session)
+    near, patience = origin(destination), known.stale_after(destination)
     try:
-        if attempt.asks:
-            link = _link(destination, True, None, None, attempt.stop)
-        elif known.paused_until(destination.host) > time.time():
-            raise _refused(destination.host)
-        elif known.asks(destination):
-            opening.drop_shared(destination)
-            link = _link(destination, False, time.monotonic() + START_TIMEOUT, None, attempt.stop)
-        else:
-            link = opening.open_beside(destination, origin(destination), attempt)
+        with _worded(destination):
+            if attempt.asks:
+                link = opening.open_link(destination, near, ask=True, stop=attempt.stop, patience=patience)
+            elif known.paused_until(destination.host) > time.time():
+                raise _refused(destination.host)
+            elif known.asks(destination):
+                opening.drop_shared(destination)
+                until = time.monotonic() + START_TIMEOUT
+                link = opening.open_link(destination, near, ask=False, deadline=until, stop=attempt.stop)
+            else:
+                link = opening.open_beside(destination, near, attempt)
     except AuthenticationFailed as error:
         known.record(destination, asks=True)
         if attempt.lost:  # of many links that were lost at once the first one tries
             known.record_refusal(destination.host, error)
         raise
-    except OSError as error:
-        raise _local_fault(destination, error) from error
     attempt.turn(link)
     known.end_pause(destination.host)
     return link

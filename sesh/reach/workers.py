@@ -1,4 +1,8 @@
-"""Work in threads, taken by one that polls a descriptor: questions to several hosts at once, links that are held."""
+"""Work in threads whose items one thread takes: questions to several hosts at once, links that are held.
+
+Its threads are daemons, not those of a ThreadPoolExecutor, which the interpreter joins when it exits: a list that is
+left would wait for a host or a daemon that is stuck.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 from sesh.errors import InternalError, Interrupted, LocalFault, SeshError
@@ -15,41 +21,25 @@ Key = TypeVar("Key")
 Item = TypeVar("Item")
 
 _MOST_UNREAD = 1000
-"""Items that are not taken yet; who has more waits until some are."""
+"""Items that are not taken yet; a thread that has more waits until some are."""
 _LEAVING = 3.0
-"""Seconds at most for threads to end what they have begun, once they were stopped."""
+"""Seconds for threads to end what they have begun, such as an ssh, once they were stopped."""
 _COUNTS_FOR = 0.3
-"""Seconds for which a turn counts: who takes longer waits for a host, and costs nothing meanwhile."""
+"""Seconds to wait for a turn: hosts that hang hold up the others no longer."""
 
 
 class Turns:
-    """Turns of threads that do the same, a few at a time. One that has not ended soon counts no more.
-
-    So five hosts that hang hold up those that answer by less than 0.2 s. Each thread has one turn at a time, for the
-    length of a `with` block.
-    """
+    """Turns of threads that do the same, a few at a time. Each is taken for the length of a `with` block."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._began: dict[int, float] = {}
-        """By thread: when its turn began (monotonic), while that counts."""
-        self._changed = threading.Condition()
+        self._slots, self._own = threading.Semaphore(most), threading.local()
 
     def __enter__(self) -> None:
-        with self._changed:
-            while len(self._began) >= self._most:
-                thread, began = next(iter(self._began.items()))  # the oldest
-                left = began + _COUNTS_FOR - time.monotonic()
-                if left <= 0:
-                    del self._began[thread]
-                else:
-                    self._changed.wait(left)
-            self._began[threading.get_ident()] = time.monotonic()
+        self._own.slot = self._slots.acquire(timeout=_COUNTS_FOR)
 
     def __exit__(self, *_: object) -> None:
-        with self._changed:
-            self._began.pop(threading.get_ident(), None)
-            self._changed.notify()
+        if self._own.slot:
+            self._slots.release()
 
 
 class Workers(Generic[Key, Item]):
@@ -60,10 +50,11 @@ class Workers(Generic[Key, Item]):
 
     def __init__(self) -> None:
         self._stops: dict[Key, Stop] = {}
-        self._arrived: list[tuple[Key, list[Item | SeshError], bool]] = []
+        self._come: SimpleQueue[tuple[Key, Stop, list[Item | SeshError], bool]] = SimpleQueue()
         """What has come, by key, and whether that is all."""
+        self._room = threading.Semaphore(_MOST_UNREAD)
         self._threads: list[threading.Thread] = []
-        self._changed = threading.Condition()
+        self._open = threading.Lock()
         self.inbound, self._outbound = os.pipe()
         for descriptor in (self.inbound, self._outbound):
             os.set_blocking(descriptor, False)
@@ -75,18 +66,17 @@ class Workers(Generic[Key, Item]):
         self.close()
 
     def close(self) -> None:
-        """Ends all work. What pays no heed to its Stop goes on, and nobody hears of it.
-
-        Who closes may be a process that ends: a thread that just starts an ssh, or ends one, would leave it behind.
-        """
+        """Ends all work. A thread that pays no heed to its Stop goes on, and nobody hears of it."""
         for key in self.running:
             self.end(key)
+        self._room.release(_MOST_UNREAD)  # a thread may wait for room
         until = time.monotonic() + _LEAVING
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
-        with self._changed:
+        with self._open:
             os.close(self.inbound)
             os.close(self._outbound)
+            self._outbound = -1
 
     @property
     def running(self) -> set[Key]:
@@ -96,62 +86,55 @@ class Workers(Generic[Key, Item]):
     def begin(self, key: Key, work: Callable[[Stop], Iterator[Item]]) -> None:
         """Begins work under a key that has none."""
         self._stops[key] = stop = Stop()
+        thread = threading.Thread(target=self._run, args=(key, stop, work), daemon=True)
         try:
-            thread = threading.Thread(target=self._run, args=(key, stop, work), daemon=True)
             thread.start()
-            self._threads = [each for each in self._threads if each.is_alive()] + [thread]
         except RuntimeError:
-            self._finish(key, stop, OSError("this machine has no room for another thread"))
+            self._put(key, stop, [_own(OSError("this machine has no room for another thread"))], ends=True)
+            return
+        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
 
     def end(self, key: Key) -> None:
-        """Ends work; what it has yielded and is not taken is dropped."""
+        """Ends work; items that it has yielded and that are not taken are dropped."""
         self._stops.pop(key).stop()
-        with self._changed:
-            self._arrived = [row for row in self._arrived if row[0] != key]
-            self._changed.notify_all()
 
     def put(self, key: Key, stop: Stop, item: Item) -> None:
         """Adds an item once there is room, from the thread whose Stop that is. Raises Interrupted if it was ended."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._arrived) < _MOST_UNREAD or stop.stopped)
-            if stop.stopped:
-                raise Interrupted("nobody waits for it any more")
-            self._add(key, [item])
+        if stop.stopped:
+            raise Interrupted("nobody waits for it any more")
+        self._room.acquire()
+        self._put(key, stop, [item])
 
     def take(self) -> list[tuple[Key, Item | SeshError]]:
         """The items that have come since the last time, with their keys; an error ends the work under its key."""
-        with self._changed:
-            try:
-                os.read(self.inbound, 1 << 12)
-            except BlockingIOError:
-                pass
-            arrived, self._arrived = self._arrived, []
-            self._changed.notify_all()
-        for key, _, ended in arrived:
-            if ended:
-                del self._stops[key]
-        return [(key, item) for key, items, _ in arrived for item in items]
+        with suppress(BlockingIOError):
+            os.read(self.inbound, 1 << 12)
+        taken: list[tuple[Key, Item | SeshError]] = []
+        for _ in range(self._come.qsize()):
+            key, stop, items, ends = self._come.get()
+            if not ends:
+                self._room.release()
+            if self._stops.get(key) is stop:  # else it was ended
+                taken += [(key, item) for item in items]
+                if ends:
+                    del self._stops[key]
+        return taken
 
     def _run(self, key: Key, stop: Stop, work: Callable[[Stop], Iterator[Item]]) -> None:
+        last: list[Item | SeshError] = []
         try:
             for item in work(stop):
                 self.put(key, stop, item)
         except Exception as error:
-            self._finish(key, stop, error)
-        else:
-            self._finish(key, stop, None)
+            last = [_own(error)]
+        if not stop.stopped:
+            self._put(key, stop, last, ends=True)
 
-    def _finish(self, key: Key, stop: Stop, error: Exception | None) -> None:
-        with self._changed:
-            if not stop.stopped:
-                self._add(key, [] if error is None else [_own(error)], ended=True)
-
-    def _add(self, key: Key, items: list[Item | SeshError], *, ended: bool = False) -> None:
-        self._arrived.append((key, items, ended))
-        try:
-            os.write(self._outbound, b".")
-        except BlockingIOError:
-            return  # it is full, and so readable
+    def _put(self, key: Key, stop: Stop, items: list[Item | SeshError], *, ends: bool = False) -> None:
+        self._come.put((key, stop, items, ends))
+        with self._open, suppress(BlockingIOError):  # a full pipe is readable
+            if self._outbound >= 0:
+                os.write(self._outbound, b".")
 
 
 def _own(error: Exception) -> SeshError:

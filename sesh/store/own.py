@@ -14,7 +14,7 @@ from sesh.errors import Refused
 _NAME, _ID, _HASH = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", r"[0-9A-Za-z]{1,64}", r"[0-9a-f]{24}"
 RUN = re.compile(rf"\.[0-9a-f]{{8}}\.run|{_NAME}\.sesh-run")
 """Files that a shell reads for `--run`."""
-SESSION = re.compile(r"\.(?:agent|checkpoint|env|scrollback[01])\.([0-9a-f]{16})")
+SESSION = re.compile(r"\.(?:agent|checkpoint|entering|env|scrollback[01])\.([0-9a-f]{16})")
 """Files of a session, by its id."""
 PROCESS = re.compile(r"\.(?:terminal|crash)\.(\d+)")
 """Files of a process, by its pid."""
@@ -23,7 +23,7 @@ CONNECTION = re.compile(rf"{_HASH}(?:\.(?:start(?:\.\d+)?|\w{{16}}))?|sesh\.agen
 ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
 """The socket of a zygote."""
 SESSIONS = re.compile(
-    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|told|recent|entering)"
+    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|told|recent)"
     rf"|\.results/{_ID}\.(?:json|out)|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
 )
 """The files below the directory of sessions, but for records and unfinished ones."""

@@ -14,15 +14,10 @@ from sesh import protocol, wire
 ESCAPES = "\x1b]52;c;aGVsbG8=\x07\x1b]0;owned\x07\x9b31m"
 """A clipboard write, a title, and a control sequence by C1."""
 GOOD: dict[str, Any] = {
-    "name": "good",
-    "state": "running",
-    "attached": 0,
-    "command": ["sh"],
-    "cwd": "/",
-    "labels": {},
-    "columns": 80,
-    "rows": 24,
-}
+    "name": "good", "host": None, "state": "running", "attached": 0, "current": False, "pid": 7, "created": None,
+    "last_activity": None, "cwd": "/", "command": ["sh"], "title": None, "exit_code": None, "columns": 80, "rows": 24,
+    "labels": {}, "foreground": None, "unseen": None, "activity": None,
+}  # fmt: skip
 ODD_ROWS: dict[str, Any] = {
     "labels": {**GOOD, "labels": [1]},
     "newline": {**GOOD, "name": "a\nb"},

@@ -49,11 +49,11 @@ _OPS: dict[str, dict[str, Any]] = {
     "views.status": {"name": "work"},
     "views.screen": {"name": "work", "form": "json"},
     "views.logs": {"name": "work", "lines": 10, "ansi": True},
-    "follow.ended": {"name": "work"},
-    "follow.log": {"name": "work"},
+    "wait.ended": {"name": "work"},
+    "events.log": {"name": "work"},
     "enter.attach": {"name": "work"},
     "enter.go": {"name": "work", "spec": _SPEC, "meant": "", "other": ""},
-    "enter.new": {"name": "other", "spec": _SPEC, "choice": "new"},
+    "new.new": {"name": "other", "spec": _SPEC, "choice": "new"},
     "enter.job": {"name": "third", "spec": _SPEC, "keep": True, "timeout": 5.0, "stdin": True},
     "no.such": {"name": "work"},
     "sessions.__init__": {},
@@ -79,7 +79,7 @@ def _request(rng: random.Random) -> bytes:
         "asks": rng.random() < 0.3,
         "answers": rng.choice(([], ["y"], ["n", "c"], "y", [None], [["y"]])),
     }
-    if rng.random() < (0.5 if op.startswith("enter.") else 0.1):
+    if rng.random() < (0.5 if op.startswith(("enter.", "new.")) else 0.1):
         words: dict[str, Any] = {"id": 1, "verb": "enter", "op": op, "arguments": data, "session_id": "", **asks}
     elif rng.random() < 0.15:
         words = {"id": 1, "verb": "connect", "name": "work", "session_id": "00ff00ff00ff00ff", "passing": True}

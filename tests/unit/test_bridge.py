@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -72,7 +73,7 @@ def op(op: str, number: int = 1, /, **data: Any) -> bytes:
 
 def result(connection: wire.Connection, number: int = 1) -> Any:
     """The result of the op that was asked for."""
-    return calls.decoded(connection.answer(number, deadline())[1])
+    return json.loads(connection.answer(number, deadline())[1])
 
 
 def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
@@ -100,7 +101,7 @@ def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home
         ("sessions.open_", {"name": "work", "spec": {"future": 1}}),
         ("sessions.job", {"name": "work", "spec": {}, "timeout": "1"}),
         ("layout.make", {"entries": [{"name": "work"}]}),
-        ("leftovers.clear", {"wanted": [{}]}),
+        ("sweep.clear", {"wanted": [{}]}),
         ("search.grep", {"pattern": "x", "context": 1e300}),
         ("sessions.there", ["name"]),
     ],
@@ -165,7 +166,7 @@ def test_what_a_daemon_said_last_passes_though_it_listens_no_more() -> None:
         daemon.close()
         os.write(near, b"PING" * 10)
         descriptor = ours.detach()
-        assert bridge._splice(wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)) == 0
+        assert bridge.splice(wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)) == 0
         assert os.read(back, 1 << 16) == b"the answer" * 1000
         for each in (near_in, near, back, near_out):
             os.close(each)
@@ -177,7 +178,7 @@ def test_bytes_pass_both_ways_until_the_other_side_has_gone() -> None:
     daemon, ours = socket.socketpair()
     descriptor = ours.detach()
     ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
-    thread = threading.Thread(target=bridge._splice, args=ends)
+    thread = threading.Thread(target=bridge.splice, args=ends)
     thread.start()
     data = os.urandom(1 << 22)
 
@@ -219,7 +220,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     writer = threading.Thread(target=output)
     writer.start()
     ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
-    assert bridge._splice(*ends, patience=0.5) == 1
+    assert bridge.splice(*ends, patience=0.5) == 1
     os.close(near_out)  # as the bridge does when it ends
     writer.join(30)
     assert not writer.is_alive()
@@ -236,13 +237,15 @@ GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, ter
 def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data: strategies.DataObject) -> None:
     """HELLO, a question about nothing, the request that leads to a session with its greeting, and keys right behind."""
     home.sesh("--open", "work", "--", "cat")
+    greeting = {**GREETING, "client": os.urandom(8).hex()}
     frames = b"".join(
         [
             wire.greeting("bridge", near={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("sessions.summaries", 1),
-            wire.asking("connect", 2, name="gone", greeting=GREETING),
-            wire.asking("connect", 3, name="work", greeting=GREETING),
+            wire.asking("connect", 2, name="gone", greeting=greeting),
+            wire.asking("connect", 3, name="work", greeting=greeting),
+            protocol.numbered(protocol.INPUT, 1, b"typed\n"),
         ]
     )
     cuts = data.draw(strategies.lists(strategies.integers(1, len(frames) - 1), max_size=6, unique=True).map(sorted))
@@ -257,11 +260,19 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
             own.connection.answer(2, deadline())
         own.connection.answer(3, deadline())
         assert own.connection.expect_welcome(deadline())["name"] == "work"
-        own.connection.send(protocol.frame(protocol.PING, b"2"))
-        while own.connection.receive(deadline()) != (protocol.PONG, b"2"):
+        while own.connection.receive(deadline())[0] != protocol.ACK:
             continue
     finally:
         own.close()
+
+
+def test_a_ping_is_answered_while_items_are_yielded_and_the_link_s_end_ends_them(far_end: Bridge) -> None:
+    connection = far_end.greeted()
+    connection.send(op("local_index.follow"))
+    assert connection.receive(deadline()) == (protocol.DATA, b"[]")
+    connection.send(protocol.frame(protocol.PING, b"1"))
+    assert connection.receive(deadline()) == (protocol.PONG, b"1")
+    assert far_end.ended() == 0
 
 
 @pytest.mark.parametrize("_", range(rounds(3, 50)))

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from sesh import gate, protocol, shapes
 from sesh.errors import ProtocolError
-from sesh.reach import op_shapes
+from sesh.messages import Answer
+from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
+from sesh.reach import calls
 from tests.support import data
 
 KINDS = (
@@ -27,9 +29,8 @@ KINDS = (
 )
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _KEYS = st.sampled_from(
-    [*shapes.FACTS, "sessions", "refusals", "home", "code", "text", "error", "message", "notes", "labels", "state",
-     "session", "question", "answers", "default", "columns", "rows", "cells", "cursor", "killed", "failed", "output",
-     "$bytes", "event"]
+    [*Answer.__annotations__, "sessions", "refusals", "home", "code", "text", "message", "state", "cells", "killed",
+     "failed", "output", "$bytes", "event"]
 )  # fmt: skip
 _VALUES = st.recursive(
     st.none()
@@ -42,7 +43,39 @@ _VALUES = st.recursive(
     max_leaves=30,
 )
 
-_ARGUMENTS: list[dict[str, Any]] = [{}, {"ansi": True}, {"form": "text"}, {"form": "ansi"}, {"form": "json"}]
+
+_CLIENT = {
+    "id": 1, "pid": 1, "tty": "/dev/pts/1", "machine": "m", "columns": 80, "rows": 24, "since": "2026-03-01T11:57:00Z",
+    "read_only": False, "mode": "raw",
+}  # fmt: skip
+_ROW = data.summary(
+    id="00ff", foreground={"pid": 1, "command": ["vi"], "title": "t"}, labels={"a": "b"}, exit_code=0, machine="m",
+    unseen={"bells": 1, "notification": "n", "failed": 0}, clients=[_CLIENT],
+    activity={"state": "waiting", "why": "hook", "since": "2026-03-01T11:57:00Z", "question": "q", "kind": "k"},
+)  # fmt: skip
+_COMMAND = data.command(command=["make"], exit_code=0, duration=1.0, started="2026-03-01T11:57:00Z")
+_HIT = {"session": "web", "line": 1, "text": "t", "before": ["b"], "after": ["a"], "command": ["c"], "started": "s"}
+_ERROR = {"code": "busy", "what": "w", "hint": "h", "exit": 1}
+WHOLE: dict[Any, Any] = {
+    sessions.summaries: [_ROW],
+    views.status: _ROW,
+    views.overview: {"sessions": [_ROW], "refusals": ["r"], "home": "/h"},
+    views.screen: data.screen([data.run("text", fg=1, link="l", underline="u")]),
+    shell.history: [_COMMAND],
+    jobs.result: {**data.job_result(name="web", reason="r", command=["c"], directory="/"), "output": {"$bytes": ""}},
+    search.grep: {"hits": [_HIT], "failed": {"web": _ERROR}},
+    sessions.kill: {"killed": ["web"], "failed": {"web": _ERROR}},
+    sessions.label: {"a": "b"},
+    doctor.all_: [{"check": "c", "state": "s", "message": "m", "remedy": "r"}],
+    sweep.leftovers: [{"kind": "k", "what": "w", "age": 1, "pid": 1}],
+    views.logs: ["l"],
+}
+"""An answer of an op with a value in each place."""
+
+
+def passed(op: Any, value: Any) -> Any:
+    """A host's answer to an op, once it is checked."""
+    return calls.checked(op, json.dumps(value).encode(), shapes.Check(far=True))
 
 
 def texts(found: Any) -> list[str]:
@@ -67,15 +100,13 @@ def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int, value: An
         assert found.get("exit_code") in (None, *range(256))
 
 
-@given(st.sampled_from(sorted(op_shapes._SHAPES)), st.sampled_from(_ARGUMENTS), _VALUES)
-def test_an_answer_passes_in_its_shape_or_is_a_protocol_error(op: str, arguments: dict[str, Any], value: Any) -> None:
-    check = shapes.Check(far=True)
+@given(st.sampled_from(list(WHOLE)), _VALUES)
+def test_an_answer_passes_in_its_type_or_is_a_protocol_error(op: Any, value: Any) -> None:
     try:
-        found = op_shapes.checked(op, arguments, json.dumps(value).encode(), check)
+        found = passed(op, value)
     except ProtocolError:
         return
-    if arguments in ({"ansi": True}, {"form": "ansi"}):
-        found = json.loads(re.sub(shapes._STYLES, "", json.dumps(found, ensure_ascii=False)))
+    found = json.loads(re.sub(shapes._STYLES, "", json.dumps(found, ensure_ascii=False, default=str)))
     assert not any(_ACTS.search(text) for text in texts(found))
 
 
@@ -87,10 +118,10 @@ def test_bytes_that_are_no_message_are_a_protocol_error(kind: int, payload: byte
         return
 
 
-@given(st.sampled_from(sorted(op_shapes._SHAPES)), st.binary(max_size=200))
-def test_bytes_that_are_no_answer_are_a_protocol_error(op: str, payload: bytes) -> None:
+@given(st.sampled_from(list(WHOLE)), st.binary(max_size=200))
+def test_bytes_that_are_no_answer_are_a_protocol_error(op: Any, payload: bytes) -> None:
     try:
-        op_shapes.checked(op, {}, payload, shapes.Check(far=True))
+        calls.checked(op, payload, shapes.Check(far=True))
     except ProtocolError:
         return
 
@@ -111,36 +142,44 @@ def _screen(*rows: list[dict[str, Any]], **words: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("form", "value", "reason"),
+    ("value", "reason"),
     [
-        ("text", _screen(), ".text is missing"),
-        ("ansi", _screen(), ".text is missing"),
-        ("text", {"text": "x"}, ".lines is missing"),
-        ("json", {"text": "x", "lines": ["x"]}, ".columns is missing"),
-        ("json", _screen(columns=10**6), "columns is not a whole number"),
-        ("json", _screen([{"column": 79, "width": 2, "text": "xy"}]), "wider than the screen"),
-        ("json", _screen(*[[{"column": 0, "width": 80, "text": "x"}] * 2]), "overlap"),
-        ("json", _screen(*[[]] * 25), "more than the rows"),
-        ("json", _screen([{"column": 0, "text": "x"}]), "width is missing"),
-        ("json", _screen(colours={"1": 5}), "colours.1 is not text"),
+        ({"text": "x", "lines": ["x"]}, ".cells is missing"),
+        (_screen(columns=10**6), ".columns and .rows"),
+        (_screen([{"column": 79, "width": 2, "text": "xy"}]), "wider than the screen"),
+        (_screen(*[[{"column": 0, "width": 80, "text": "x"}] * 2]), "overlap"),
+        (_screen(*[[]] * 25), "more than the rows"),
+        (_screen([{"column": 3, "width": 2, "text": "xy", "fg": "#00ff00"}]), ""),
     ],
 )
-def test_a_screen_has_the_shape_of_the_format_that_was_asked_for(form: str, value: Any, reason: str) -> None:
-    with pytest.raises(ProtocolError, match=re.escape(reason)):
-        op_shapes.checked("views.screen", {"form": form}, json.dumps(value).encode(), shapes.Check(far=True))
+def test_a_screen_fits_into_its_columns_and_rows(value: Any, reason: str) -> None:
+    if reason:
+        with pytest.raises(ProtocolError, match=re.escape(reason)):
+            gate.screen(value, "json")
+    else:
+        assert gate.screen(value, "json") is value
 
 
-def test_lines_that_were_asked_for_without_colours_have_none() -> None:
-    lines = json.dumps(["\x1b[31mred\x1b[m"]).encode()
-    assert op_shapes.checked("views.logs", {"lines": 1}, lines, shapes.Check(far=True)) == ["[31mred[m"]
-    assert op_shapes.checked("views.logs", {"ansi": True}, lines, shapes.Check(far=True)) == ["\x1b[31mred\x1b[m"]
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ({"text": "x"}, ".lines is missing"),
+        (_screen(colours={"1": 5}), ".text is missing"),
+        (_screen([{"column": 0, "width": 1, "text": "x", "fg": "#evil!!"}]), ""),
+    ],
+)
+def test_a_screen_of_another_type_is_refused_and_odd_cells_are_left_out(value: Any, reason: str) -> None:
+    if reason:
+        with pytest.raises(ProtocolError, match=re.escape(reason)):
+            passed(views.screen, value)
+    else:
+        assert passed(views.screen, value)["cells"] == [[]]
 
 
 def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
     check = shapes.Check(far=True)
-    row = {"name": "a", "state": "running"}
-    many = json.dumps([row] * (shapes.MOST_ROWS + 5)).encode()
-    assert len(op_shapes.checked("sessions.summaries", {}, many, check)) == shapes.MOST_ROWS
+    many = json.dumps([data.summary()] * (shapes.MOST_ROWS + 5)).encode()
+    assert len(calls.checked(sessions.summaries, many, check)) == shapes.MOST_ROWS
     assert check.left_out == 5
 
 
@@ -160,44 +199,15 @@ def test_data_beyond_the_bound_is_refused() -> None:
 
 def test_text_of_this_machine_passes_as_it_is() -> None:
     """A directory whose name is no UTF-8, or holds an escape, is still found."""
-    facts = {"name": "a", "state": "running", "cwd": "/caf\udce9\x1b", "command": ["x" * 9000]}
+    facts = data.summary(cwd="/caf\udce9\x1b", command=["x" * 9000])
     payload = protocol.encode({"id": 1, "session": facts})
     assert gate.message(protocol.RESPONSE, payload, far=False)["session"] == facts
 
 
-@pytest.mark.parametrize("session", ["work", {"name": "work", "state": "running"}])
-def test_a_session_passes_as_its_name_and_as_its_facts(session: object) -> None:
-    payload = protocol.encode({"id": 1, "session": session, "labels": {"a": "b"}})
-    assert gate.message(protocol.RESPONSE, payload, far=True) == {"id": 1, "session": session, "labels": {"a": "b"}}
-
-
-@pytest.mark.parametrize("session", ["-a", 5, None, [], {"name": "work"}])
-def test_what_is_neither_is_refused(session: object) -> None:
+@pytest.mark.parametrize("session", ["work", 5, None, [], {"name": "work"}])
+def test_a_session_without_its_facts_is_refused(session: object) -> None:
     with pytest.raises(ProtocolError, match=r"RESPONSE\.session"):
         gate.message(protocol.RESPONSE, protocol.encode({"id": 1, "session": session}), far=True)
-
-
-_ROW = data.summary(
-    id="00ff", foreground={"pid": 1, "command": ["vi"], "title": "t"}, labels={"a": "b"}, exit_code=0, machine="m",
-    unseen={"bells": 1, "notification": "n", "failed": 0}, clients=[{"tty": "/dev/pts/1", "machine": "m"}],
-    activity={"state": "waiting", "why": "hook", "since": "2026-03-01T11:57:00Z", "question": "q", "kind": "k"},
-)  # fmt: skip
-_COMMAND = data.command(command=["make"], exit_code=0, duration=1.0, started="2026-03-01T11:57:00Z")
-_HIT = {"session": "web", "line": 1, "text": "t", "before": ["b"], "after": ["a"], "command": ["c"], "started": "s"}
-WHOLE: dict[str, Any] = {
-    "sessions.summaries": [_ROW],
-    "views.status": _ROW,
-    "views.overview": {"sessions": [_ROW], "refusals": ["r"], "home": "/h"},
-    "views.screen": data.screen([data.run("text", fg=1, link="l", underline="u")]),
-    "shell.history": [_COMMAND],
-    "jobs.result": {**data.job_result(name="web", reason="r", command=["c"], directory="/"), "output": {"$bytes": ""}},
-    "search.grep": {"hits": [_HIT], "failed": {"web": {"code": "busy", "message": "m"}}},
-    "sessions.kill": {"killed": ["web"], "failed": {"web": {"code": "busy", "message": "m"}}},
-    "sessions.label": {"a": "b"},
-    "checks.all_": [{"check": "c", "state": "s", "message": "m", "remedy": "r"}],
-    "leftovers.find": [{"kind": "k", "what": "w", "age": 1, "pid": 1}],
-}
-"""An answer of an op with a value in each place."""
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:
@@ -212,15 +222,14 @@ def _changed(value: Any, put: str) -> Iterator[Any]:
             yield from ([*value[:at], each, *value[at + 1 :]] for each in _changed(inner, put))
 
 
-@pytest.mark.parametrize("op", WHOLE)
-def test_no_part_of_an_answer_lets_in_what_a_terminal_acts_on(op: str) -> None:
-    def passed(value: Any) -> Any:
-        return op_shapes.checked(op, {"form": "json"}, json.dumps(value).encode(), shapes.Check(far=True))
-
-    assert passed(WHOLE[op])
+@pytest.mark.parametrize("op", WHOLE, ids=lambda op: op.wire_name)
+def test_no_part_of_an_answer_lets_in_what_a_terminal_acts_on(op: Any) -> None:
+    check = shapes.Check(far=True)
+    assert calls.checked(op, json.dumps(WHOLE[op]).encode(), check)
+    assert not check.left_out
     for value in _changed(WHOLE[op], "\x1b]0;t\x07"):
         try:
-            found = passed(value)
+            found = passed(op, value)
         except ProtocolError:
             continue
         assert not any(_ACTS.search(text) for text in texts(found)), value

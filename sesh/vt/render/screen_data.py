@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
+
+Colour = Annotated[int, range(256)] | Annotated[str, "rgb"]
+_Styled = Annotated[str, "styled"]
 
 
 class Cursor(TypedDict):
@@ -25,13 +28,13 @@ class Run(_Run, total=False):
     attributes that are set are present. A colour is a number from 0 to 255, or `#rrggbb`; `underline`: single, double,
     curly, dotted or dashed."""
 
-    fg: int | str
-    bg: int | str
+    fg: Colour
+    bg: Colour
     bold: bool
     dim: bool
     italic: bool
     underline: str
-    underline_colour: int | str
+    underline_colour: Colour
     strike: bool
     reverse: bool
     blink: bool
@@ -71,6 +74,6 @@ class ScreenText(TypedDict):
     """The visible rows as text, whole and by line. `continued`: the rows, from 0, that go on with the line of the row
     above."""
 
-    text: str
-    lines: list[str]
+    text: _Styled
+    lines: list[_Styled]
     continued: list[int]

@@ -1,70 +1,81 @@
-"""The ops: each stands in the bridge's table under the name that hosts of any version know it by."""
+"""The ops: each is found by the name that hosts know it by, and its annotations are types that can be checked."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sesh import bridge, ops
+from sesh import bridge, check, gate, ops
 from sesh.errors import UsageError
-from sesh.ops import create
-from sesh.reach import arguments, op_shapes
-from sesh.shapes import fits
+from sesh.ops import jobs, sessions, shell
+from sesh.reach import calls
+from sesh.reach.op import Entered, named
 
 if TYPE_CHECKING:
     from sesh.reach.op import Op
 
-WIRE_NAMES = [
-    "checks.all_", "dormant.restore", "enter.attach", "enter.go", "enter.job", "enter.new", "follow.all_events",
-    "follow.ended", "follow.log", "follow.sessions", "jobs.ended", "jobs.result", "layout.make", "layout.sessions",
-    "leftovers.clear", "leftovers.find", "places.here", "search.grep", "sessions.detach", "sessions.job",
-    "sessions.kill", "sessions.kill_all", "sessions.label", "sessions.new", "sessions.open_",
-    "sessions.reload", "sessions.rename", "sessions.restart", "sessions.resume_with", "sessions.summaries",
-    "sessions.there", "shell.history", "shell.history_output", "undeploy.remove", "views.logs", "views.overview",
-    "views.screen", "views.status",
-]  # fmt: skip
-"""They never change: a host asks for an op by its name, and is asked by it."""
-_LEAD_TO_A_SESSION = {"enter.attach", "enter.go", "enter.job", "enter.new"}
 
-
-def declared() -> Iterator[tuple[str, Op[..., Any]]]:
-    """The module and the function of each op, where it is defined."""
+def declared() -> Iterator[Op[..., Any]]:
+    """Each op, from the module that defines it."""
     for module in pkgutil.iter_modules(ops.__path__):
         for each in vars(importlib.import_module(f"sesh.ops.{module.name}")).values():
             if isinstance(getattr(each, "wire_name", None), str) and each.__module__ == f"sesh.ops.{module.name}":
-                yield module.name, each
+                yield each
 
 
-def test_every_op_is_found_by_the_table_of_modules_and_nothing_else_is() -> None:
-    assert all(bridge.op_named(op.wire_name) is op for _, op in declared())
-    assert {module for module, _ in declared()} == set(bridge.MODULES.values())
-    for name in ("sessions", "sessions.find", "sessions.op", "os.system", "", "child.fork"):
-        with pytest.raises(UsageError, match="has no op"):
-            bridge.op_named(name)
+def test_every_op_is_found_by_its_module_and_function_and_its_types_can_be_checked() -> None:
+    found = list(declared())
+    assert len(found) > 30
+    for op in found:
+        assert bridge.op_named(op.wire_name) is op
+        hints = get_type_hints(op, include_extras=True)
+        leads = hints.pop("return") == Entered
+        assert leads or callable(check.returned(op))
+        assert leads >= op.creates
+        for hint in list(hints.values())[1:]:  # the first one is the caller
+            check.of(hint)
 
 
-def test_only_ops_that_lead_to_a_session_create_one_for_a_lost_link_to_come_back_to() -> None:
-    assert {op.wire_name for _, op in declared() if op.creates} == _LEAD_TO_A_SESSION - {"enter.attach"}
+@pytest.mark.parametrize(
+    "name",
+    ["", "sessions", "sessions.", ".kill", "sessions._summary", "end.end_all", "no.such", "sessions.no_such",
+     "os.system", "sessions.kill.x", "../x.y", "sessions.find", "sessions.op", "child.fork"],
+)  # fmt: skip
+def test_only_ops_are_carried_out_by_name(name: str) -> None:
+    with pytest.raises(UsageError, match="has no op"):
+        bridge.op_named(name)
 
 
-def test_every_answer_has_a_shape_for_the_gate() -> None:
-    assert op_shapes._SHAPES.keys() == set(WIRE_NAMES) - _LEAD_TO_A_SESSION
+@pytest.mark.parametrize(
+    ("op", "data"),
+    [
+        (sessions.there, {"name": "x", "future": True}),
+        (sessions.there, {"name": "x", "caller": 1}),
+        (sessions.there, {}),
+        (jobs.result, {}),
+        (sessions.label, {"name": "x"}),
+    ],
+)
+def test_arguments_that_an_op_lacks_or_does_not_know_are_refused(op: Op[..., object], data: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=f"{op.wire_name} takes other arguments"):
+        bridge.checked_arguments(op, data)
 
 
-def test_every_type_that_an_op_declares_is_checked_and_the_table_has_no_other() -> None:
-    """A new op, or a new kind of argument, has to stand in the table."""
-    kinds = set()
-    for _, op in declared():
-        code = op.__code__
-        assert not code.co_posonlyargcount
-        assert not code.co_flags & 0x0C, f"{op.wire_name} takes *args or **kwargs"
-        for name in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]:
-            kind, _nullable = arguments.kind(op.__annotations__[name])
-            assert kind in arguments.KINDS, (op.wire_name, name)
-            kinds.add(kind)
-    assert kinds == arguments.KINDS.keys()
-    assert fits(arguments.KINDS["Spec"], dict.fromkeys(create.launch_spec.__kwdefaults__ or ()))
+def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> None:
+    assert named(sessions.rename, ("old", "new"), {}) == named(sessions.rename, (), {"name": "old", "new": "new"})
+    assert named(sessions.rename, ("old",), {"new": "new"}) == {"name": "old", "new": "new"}
+    assert named(shell.history_output, (), {"name": "a", "number": 1}) == {"name": "a", "number": 1}
+
+
+@given(st.lists(st.binary(max_size=8).filter(lambda word: b"\0" not in word).map(os.fsdecode), max_size=6))
+def test_words_of_any_bytes_survive_the_link(argv: list[str]) -> None:
+    """Bytes that are no UTF-8, controls, quotes, empty words: no shell of a host ever reads them."""
+    data = {"name": "work", "command": argv}
+    assert bridge.checked_arguments(sessions.resume_with, gate.value(calls.encoded(data))) == data

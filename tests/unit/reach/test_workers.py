@@ -64,6 +64,17 @@ def test_what_each_says_comes_as_it_is_said_and_an_error_ends_that_one_alone() -
         assert sorted(taken(workers, 2)) == [("a", "goes on"), ("b", "goes on")]
 
 
+def test_nothing_is_an_item_too() -> None:
+    """An answer typed into the watch list came to nothing, and was taken for the end."""
+    with Workers[str, None]() as workers:
+        workers.begin("a", lambda _stop: iter([None]))
+        arrived: list[tuple[str, SeshError | None]] = []
+        while workers.running:
+            assert select.select([workers.inbound], [], [], 10)[0]
+            arrived += workers.take()
+        assert arrived == [("a", None)]
+
+
 def test_one_that_says_more_than_is_taken_waits_and_leaving_ends_all() -> None:
     said: list[str] = []
     ended: list[str] = []
