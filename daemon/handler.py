@@ -56,8 +56,11 @@ class ClientHandler:
         else:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
+    def _new_client(self, connection: Connection, hello: Mapping[str, object]) -> Client:
+        return Client(connection, self._clients.last_number + 1, hello, self._model.mark)
+
     def _attach(self, connection: Connection, hello: Mapping[str, object], welcome: Welcome) -> None:
-        client, created = Client(connection, self._clients.last_number + 1, hello), connection.creator
+        client, created = self._new_client(connection, hello), connection.creator
         for other in list(self._clients.all):
             if client.terminal.token and other.terminal.token == client.terminal.token:
                 self.forget(other)  # the same client over a new link, before the old one was found dead

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -95,8 +95,12 @@ class Terminal:
 class Client(Reader):
     """An attached client: its terminal, what that is fed, and its input."""
 
-    def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
+    def __init__(
+        self, connection: Connection, number: int, hello: Mapping[str, object], mark: Callable[[int], object]
+    ) -> None:
         super().__init__(connection, -1)
+        self._mark = mark
+        """Has the state be remembered at a position up to which the terminal may show output when the link breaks."""
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = moments.STEADY.now()
@@ -117,6 +121,10 @@ class Client(Reader):
 
     def fed(self) -> bool:
         return isinstance(self.state, Live)
+
+    def was_sent(self, size: int) -> None:
+        super().was_sent(size)
+        self._mark(self.position)
 
     def reads(self) -> bool:
         """Send what waits; return whether so little is on its way then that a screen would come soon."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -29,7 +30,7 @@ _CANCEL = b"\x18"
 """CAN ends a sequence that is not finished (ECMA-48 8.3.6)."""
 _BOUNDARY = re.compile(rb"\n|\x1b")
 """Where output may be read from that was not read before."""
-_MAX_MARKS = 256
+_MAX_MARKS = 1024
 
 
 class Shown(NamedTuple):
@@ -68,6 +69,8 @@ class Model:
         """Positions that the emulator came to, and its state there."""
         self._marks: dict[int, Shown | None] = {}
         """Positions that `mark` was given, with the state there; None until the emulator comes to them."""
+        self._ahead: list[int] = []
+        """Those that it has not come to, in order."""
 
     def _new(self, columns: int, rows: int) -> Emulator:
         return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
@@ -113,9 +116,9 @@ class Model:
         emulator, start = self.emulator, self.position
         end = min(start + SLICE, self._log.head if end is None else end)
         # It has to come to these positions: the size changes there, or its state is to be remembered.
-        for stop in (self._resizes[0][0] if self._resizes else end, *self._marks):
-            if stop > start:
-                end = min(end, stop)
+        while self._ahead and self._ahead[0] <= start:
+            del self._ahead[0]
+        end = min(end, self._resizes[0][0] if self._resizes else end, self._ahead[0] if self._ahead else end)
         self.position = end
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
@@ -174,6 +177,8 @@ class Model:
         self.columns, self.rows = state["size"]
         self._resizes = deque((start, columns, rows) for start, columns, rows in state["resizes"])
         for at, shown in state["marks"]:
+            if not shown:
+                insort(self._ahead, at)
             self._marks[at] = Shown(shown[0], shown[1], Stacks(*shown[2]), shown[3]) if shown else None
         self.emulator = self._new(*state["drawn"])
         self.emulator.feed(state["screen"].encode("latin-1"))
@@ -184,8 +189,9 @@ class Model:
         """Remember the state at `position`, the last one that was sent to a client which may come back."""
         if position == self.position:
             self._marks[position] = _shown_by(self.emulator)
-        elif position > self.position:
+        elif position > self.position and position not in self._marks:
             self._marks[position] = None
+            insort(self._ahead, position)
         while len(self._marks) > _MAX_MARKS:
             del self._marks[next(iter(self._marks))]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz import grammar, loop, mutation
+from tests.fuzz import loop
 from tests.fuzz.target import Target, pure
 from tests.fuzz.targets import TARGETS
 from tests.support import rounds
@@ -62,15 +62,3 @@ def test_a_failure_is_cut_down_and_kept_and_can_be_repeated(
     assert sorted(path.read_bytes()) == sorted(b"\x1bZ")
     assert len(tally.failures) == 1
     assert f"python -m tests.fuzz repeat {tally.failures.popitem()[1]}" in capsys.readouterr().out
-
-
-def test_the_grammar_has_twenty_kinds_and_each_says_something() -> None:
-    assert len(grammar.NAMES) >= 20
-    rng = random.Random(1)
-    for kind in grammar.KINDS.values():
-        assert any(kind(rng) for _ in range(20))
-
-
-def test_a_mutation_changes_something() -> None:
-    rng = random.Random(2)
-    assert sum(mutation.mutated(rng, b"some words", (b"word",), [b"other"]) != b"some words" for _ in range(100)) > 80

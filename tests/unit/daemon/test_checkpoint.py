@@ -387,6 +387,22 @@ def behind(own: Session, output: bytes) -> None:
     checkpointer_of(own)._write(0.0)
 
 
+def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder: Path) -> None:
+    """The emulator of a session that nobody looks at need not begin."""
+    own = session()
+    own.log.append(b"one\r\n\x1b[31mtwo")
+    attempt(own)
+    assert own.model.position == 0
+    assert not own.timers.is_set("checkpoint"), "nothing is left to write"
+    same_is_shown(own)
+    own.model.resize(60, 20)
+    own.log.append(b"\r\nthree")
+    own.model.resize(50, 10)
+    attempt(own)
+    assert own.model.lag == 0
+    same_is_shown(own)
+
+
 @pytest.mark.parametrize(
     "first", [b"plain\r\n" * 40, b"\x1b[31mred\r\n", b"\x1b[?1049h\x1b[5;5H", b"amid \x1b[3", b"two \xe7\x95"]
 )
