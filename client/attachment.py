@@ -97,27 +97,26 @@ class Attachment:
 
     def connect(self, connection: Connection, wishes: Hello | None = None) -> None:
         """Begin on a connection; or go on over one that replaces a lost link, with the unacknowledged input."""
-        resuming, since = self.session_id != "", self.view.resumes_at
-        lacks = self.view.covered or since != self.view.position or self.phase is Phase.LOGIN
+        resuming, continues = self.session_id != "", self.view.continues
         if self.phase is Phase.LOGIN:
             self.display.resume()
         hello: Hello = {"client": self._client, **(wishes or {})}
         if resuming:
-            hello |= {"id": self.session_id, "since": since}
+            hello |= {"id": self.session_id, "since": self.view.position}
         terminal = self.display.terminal
         self.channel.open(connection, greeting(terminal, self.options, self.host, connection, hello))
         self.phase, self.outcome = Phase.GREETING, None
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if resuming and self.link is not None:
             self.link.begin()
-        if resuming and lacks:  # the bytes behind that position would not bring back what the terminal lacks
+        if resuming and not continues:
             self.view.redraw()
 
     def _describe(self) -> LostSession:
-        more: Hello = {"client": self._client, "id": self.session_id, "since": self.view.resumes_at}
+        more: Hello = {"client": self._client, "id": self.session_id, "since": self.view.position}
         hello = introduction(self.display.terminal, self.options, self.host, more)
         heard_at = self.link.silent_since if self.link is not None else 0.0
-        return LostSession(self.name, self.host or "", self.session_id, self.view.resumes_at, heard_at, hello)
+        return LostSession(self.name, self.host or "", self.session_id, self.view.position, heard_at, hello)
 
     def _unanswered(self) -> None:
         if not self.session_id:

@@ -52,9 +52,9 @@ class View:
         return self._display.covered
 
     @property
-    def resumes_at(self) -> int:
-        """The position from which another connection has to repeat: that of an unfinished sequence or character."""
-        return self.position - self._display.unfinished
+    def continues(self) -> bool:
+        """True if the bytes behind `position` are all that the terminal lacks: nothing is covered or broken off."""
+        return self._display.started and not (self._display.covered or self._display.unfinished)
 
     # -- from the daemon
 
@@ -119,7 +119,7 @@ class View:
     def redraw(self) -> None:
         """Have the screen drawn again from what the terminal lacks on: it shows something else now."""
         self.take_back()
-        self.line.ask(self.resumes_at)
+        self.line.ask(self.position)
 
     def resized(self) -> None:
         """Take guesses and line back: the terminal has another size."""

@@ -190,7 +190,7 @@ class ClientHandler:
         elif kind == protocol.REDRAW:
             client.asks = True
             if payload:  # it shows the output up to this position, and passes over all before the answer
-                client.position = min(protocol.split_number(payload)[0], client.position)
+                client.position = min(protocol.split_number(payload)[0], self._log.head)
             self._relay.set_aside(client)
 
     def _resize(self, client: Client, size: Size) -> None:

@@ -42,7 +42,7 @@ class Link:
 
     def attached(self, number: int = 1, **hello: Any) -> Client:
         """The connection's attachment; it hangs on the connection as its reader."""
-        client = Client(self.connection, number, {"columns": 80, "rows": 24, **hello})
+        client = Client(self.connection, number, {"columns": 80, "rows": 24, **hello}, lambda _: None)
         self.connection.reader = client
         return client
 

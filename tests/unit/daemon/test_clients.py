@@ -135,7 +135,7 @@ def test_any_type_in_a_hello_makes_a_client_with_bounded_plain_facts(odd: Any) -
     link = Link()
     keys = ("pid", "client", "tty", "auth_sock", "columns", "rows", "width", "height", "read_only")
     try:
-        client = Client(link.connection, 1, dict.fromkeys(keys, odd))
+        client = Client(link.connection, 1, dict.fromkeys(keys, odd), lambda _: None)
         terminal = client.terminal
         assert terminal.read_only is (odd is True)
         assert terminal.tty.isprintable()
