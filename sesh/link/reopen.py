@@ -54,7 +54,7 @@ class Reopen:
     @property
     def due(self) -> float:
         """When to call `run` (monotonic)."""
-        return self.health.due if self._race.holder is not None else min(self.health.due, self.attempts.due)
+        return self.health.due if self._race.decided else min(self.health.due, self.attempts.due)
 
     # -- facts
 
@@ -94,8 +94,8 @@ class Reopen:
         if self.health.act(now):
             self._ask()
         state = self.health.state
-        if self._race.holder is not None:
-            return None  # it has greeted the session: its result counts, even if the link answers now
+        if self._race.decided:
+            return None  # the session knows it: its result counts, even if the link answers now
         if state is Health.UP:
             self._end_attempts()
         elif state is Health.LOST and self.attempts.refusal is not None:
