@@ -54,11 +54,6 @@ class Attempt:
         self._announce: Callable[[], object] = bool
         self._lock = threading.Lock()
 
-    def begin(self, way: Way, announce: Callable[[], object]) -> None:
-        """Run `way` in a thread; `announce` is called there at its answer, and at its end. Raises RuntimeError."""
-        self._announce = announce
-        threading.Thread(target=self._run, args=(way,), daemon=True).start()
-
     @property
     def has_turn(self) -> bool:
         """True if it may ask."""
@@ -91,7 +86,9 @@ class Attempt:
             if isinstance(self.result, Connection):
                 self.result.close()
 
-    def _run(self, way: Way) -> None:
+    def run(self, way: Way, announce: Callable[[], object]) -> None:
+        """Run `way`, in a thread; `announce` is called there at its answer, and at its end."""
+        self._announce = announce
         try:
             result: Result = way(self)
         except Exception as error:
@@ -131,7 +128,7 @@ class Race:
         first = not self._attempts
         if first:
             attempt.grant(self._session())
-        attempt.begin(way, lambda: os.write(self._outbound, b"."))
+        threading.Thread(target=attempt.run, args=(way, lambda: os.write(self._outbound, b".")), daemon=True).start()
         self._attempts[number] = attempt
         self._holder = number if first else self._holder
 
