@@ -200,8 +200,11 @@ class Relay:
                 lines > client.terminal.lines
             ):  # what the terminal shows does not go on in these lines, and stays above them
                 gap, alternate = b"\x1b[?1049l" * alternate + clean_screen(*client.size[:2]), False
+            begun = 0 if gap or due.beneath or shown.columns != emulator.columns else shown.open_rows
             lines, status = min(lines, client.terminal.lines), self.reports(client.position, model.position, True)
-            screen = gap + repaint(emulator, lines=lines, was_alternate=alternate, pushed=shown.stacks, status=status)
+            screen = gap + repaint(
+                emulator, lines=lines, begun=begun, was_alternate=alternate, pushed=shown.stacks, status=status
+            )
         client.send_screen(model.position, screen)
         if model.lag or model.in_image:
             client.state = Due(time.monotonic())

@@ -34,12 +34,17 @@ _MAX_MARKS = 1024
 
 
 class Shown(NamedTuple):
-    """What a terminal shows at a position: the lines that have scrolled off, what was pushed, the cursor's row."""
+    """What a terminal shows at a position: the lines that have scrolled off, what was pushed, the cursor's row.
+
+    `open_rows`: of the newest line so many rows have scrolled off, and others not, on a terminal of `columns`.
+    """
 
     scrolled: int = 0
     alternate: bool = False
     stacks: Stacks = Stacks()
     row: int = 0
+    open_rows: int = 0
+    columns: int = 0
 
 
 class Model:
@@ -179,7 +184,7 @@ class Model:
         for at, shown in state["marks"]:
             if not shown:
                 insort(self._ahead, at)
-            self._marks[at] = Shown(shown[0], shown[1], Stacks(*shown[2]), shown[3]) if shown else None
+            self._marks[at] = Shown(shown[0], shown[1], Stacks(*shown[2]), *shown[3:]) if shown else None
         self.emulator = self._new(*state["drawn"])
         self.emulator.feed(state["screen"].encode("latin-1"))
         self.emulator.scrollback.renumber(state["completed"])
@@ -222,4 +227,11 @@ class Model:
 
 
 def _shown_by(emulator: Emulator) -> Shown:
-    return Shown(emulator.scrolled, emulator.alternate, emulator.stacks, emulator.cursor[0])
+    return Shown(
+        emulator.scrolled,
+        emulator.alternate,
+        emulator.stacks,
+        emulator.cursor[0],
+        len(emulator.scrollback.open_rows),
+        emulator.columns,
+    )

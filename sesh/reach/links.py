@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
-from sesh import paths, platform
+from sesh import paths, platform, wire
 from sesh.about import CALLED, SESH
 from sesh.errors import Ended, LocalFault, LoginRefused, NotDeployed, TimedOut, Unreachable
 from sesh.link.race import Attempt, LostSession
@@ -137,22 +138,22 @@ def reopening(
 ) -> Reopen:
     """What watches and replaces a link to a host; `way` is `beside` or `back`, the rest as `Reopen` has it."""
     indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
-    return Reopen(
-        lambda attempt: way(destination, attempt),
-        ask,
-        session,
-        asks=lambda: known.asks(destination) is True,
-        indirect=indirect,
-        patience=patience,
-    )
+
+    def asks() -> bool:
+        try:
+            return known.asks(destination)
+        except OSError:
+            return False  # no descriptor is left: the attempt says so
+
+    return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
-def beside(destination: Destination, attempt: Attempt) -> Link:
+def beside(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
     """One attempt at a link that shares nothing with the lost one; returned once it has the turn.
 
-    If the last login asked a person, it is the shared connection instead. It may run in a thread beside a raw terminal,
-    so it has no caller to print notes. Raises LoginRefused if another attempt would fail alike, Unreachable if this one
-    failed, Interrupted.
+    `early`: goes with HELLO. If the last login asked a person, it is the shared connection instead. It may run in a
+    thread beside a raw terminal, so it has no caller to print notes. Raises LoginRefused if another attempt would fail
+    alike, Unreachable if this one failed, Interrupted.
     """
     if attempt.lost and attempt.session is not None:
         _note_loss(attempt.session)
@@ -160,15 +161,17 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
     try:
         with _worded(destination):
             if attempt.asks:
-                link = opening.open_link(destination, near, ask=True, stop=attempt.stop, patience=patience)
+                link = opening.open_link(
+                    destination, near, ask=True, early=early, stop=attempt.stop, patience=patience
+                )
             elif known.paused_until(destination.host) > time.time():
                 raise _refused(destination.host)
             elif known.asks(destination):
                 opening.drop_shared(destination)
                 until = time.monotonic() + START_TIMEOUT
-                link = opening.open_link(destination, near, ask=False, deadline=until, stop=attempt.stop)
+                link = opening.open_link(destination, near, ask=False, deadline=until, early=early, stop=attempt.stop)
             else:
-                link = opening.open_beside(destination, near, attempt)
+                link = opening.open_beside(destination, near, attempt, early)
     except AuthenticationFailed as error:
         known.record(destination, asks=True)
         if attempt.lost:  # of many links that were lost at once the first one tries
@@ -182,9 +185,11 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
 def back(destination: Destination, attempt: Attempt) -> Link:
     """One attempt to come back to a session by its id. Raises Ended if it has ended meanwhile, NotFound, and as
     `beside`."""
-    link = beside(destination, attempt)
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
+    early = Early(wire.asking("connect", 1, **_wanted(lost))) if attempt.has_turn else None
+    link = beside(destination, attempt, early)
+    lost = attempt.session or lost
     try:
         with attempt.stop.calling(link.abort):
             answer, output = connected(link, _wanted(lost))

@@ -35,7 +35,7 @@ def _long(random: Random, number: int) -> str:
     filler = "".join(
         random.choice(("abcdef ", "ghi", _WIDE[number % len(_WIDE)])) for _ in range(random.randint(1, 90))
     )
-    return f"line {number} {filler}\r\n"
+    return f"line {number} {filler.rstrip()}\r\n"  # of a blank that wraps the scrollback keeps no row
 
 
 def _full(random: Random, number: int) -> str:

@@ -63,28 +63,33 @@ def repaint(
     emulator: Emulator,
     *,
     lines: int = 0,
+    begun: int = 0,
     was_alternate: bool | None = None,
     pushed: Stacks = NOTHING_PUSHED,
     status: str = "",
 ) -> bytes:
     """Return the bytes for a terminal that shows the session already: the visible rows, drawn over what it shows.
 
-    `lines`: as many of the last logical lines of scrollback come before them and scroll off. `was_alternate`: if the
+    `lines`: as many of the last logical lines of scrollback come before them and scroll off; `begun`: and the rest of
+    the line before those, of which so many rows have scrolled off. `was_alternate`: if the
     terminal missed output, whether it is on the alternate screen; both screens are drawn then, and the stacks rebuilt
     from `pushed`, what they hold there. None: it missed nothing and is on the right screen.
     """
     screen = emulator.screen
-    missed = was_alternate is not None or lines > 0
+    missed = was_alternate is not None or lines + begun > 0
     on_alternate = screen.alternate if was_alternate is None else was_alternate
     leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
     # Leaving the alternate screen restores a pen and charsets: NEUTRAL comes after it.
     start = CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
-    return start + _restore(emulator, lines, over=True, main=missed, pushed=pushed if missed else None, status=status)
+    return start + _restore(
+        emulator, lines, begun, over=True, main=missed, pushed=pushed if missed else None, status=status
+    )
 
 
 def _restore(
     emulator: Emulator,
     lines: int,
+    begun: int = 0,
     *,
     over: bool = False,
     main: bool = True,
@@ -98,13 +103,13 @@ def _restore(
     screen.settle_scrollback()
     out = Encoder()
     if not screen.alternate:
-        _scrollback(out, screen, lines, over)
+        _scrollback(out, screen, lines, begun, over)
         # It saves and restores a cursor of the main screen. A terminal that missed output may hold what is no more.
         _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.used)
         _save_cursor(out, screen, screen.saved, screen.rows)
     else:
         if main:
-            _scrollback(out, screen, lines, over)
+            _scrollback(out, screen, lines, begun, over)
             out.sequence(_flags(screen.other.kitty_stack, flags[0]))
             _save_cursor(out, screen, screen.other.saved, screen.other.rows, by="\x1b[?1049h")
             out.sequence(_NO_FLAGS * (over and "keys" in screen.used))
@@ -123,13 +128,22 @@ def _restore(
     return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
 
-def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
+def _scrollback(out: Encoder, screen: Screen, count: int, begun: int, over: bool) -> None:
     """Draw the last `count` lines of the scrollback and the rows of the main screen, from the top. The rows fill the
-    terminal, so all that comes before them scrolls off."""
-    begun = screen.scrollback.open_rows if count > 0 else []
-    for line in screen.scrollback.last(count - bool(begun)):
+    terminal, so all that comes before them scrolls off. `begun`: as `repaint` has it."""
+    count += begun > 0
+    open_rows = screen.scrollback.open_rows if count > 0 else []
+    finished, continues = screen.scrollback.last(count - bool(open_rows)), not open_rows
+    if begun and finished:
+        rest = wrap(decode(finished.pop(0)), screen.columns).rows[begun:] or screen.blank_rows(1, DEFAULT)
+        _rows(out, rest, over, continued=over)
+        out.set_pen(DEFAULT)
+        out.sequence("\r\n")
+    elif begun:
+        open_rows, continues = open_rows[begun:], True
+    for line in finished:
         _line(out, line, screen.columns, over)
-    _rows(out, begun + screen.main_rows, over, continued=over and not begun)
+    _rows(out, open_rows + screen.main_rows, over, continued=over and continues)
 
 
 def _line(out: Encoder, line: str, columns: int, erase: bool = False) -> None:
