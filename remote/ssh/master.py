@@ -92,10 +92,10 @@ def ensure(
     if not is_shared(destination):
         return None
     ask = (ssh.can_prompt() if ask is None else ask) and not _autossh()
-    watch = _Watch(destination, ask, deadline, say or (_print if ask else len), stop or Stop())
+    watch = _Watch(destination, ask, deadline, say or (_print if ask else _ignore), stop or Stop())
     path = ssh.own_path(destination) + SUFFIX
     while not is_alive(destination):
-        mine = Mark.make(path, asks=ask)
+        mine = Mark.make(path)
         if mine is not None:
             with mine:
                 if not is_alive(destination):  # else another process has just opened it
@@ -134,28 +134,15 @@ class _Watch:
 
 
 def _log_in(mark: Mark, watch: _Watch) -> bool | None:
-    """Start an ssh that becomes the shared connection, and wait until it is. Returns as `ensure` does."""
-    destination, ask = watch.destination, watch.ask
-    if ssh.owns_control_path(destination):
-        with suppress(FileNotFoundError):
-            os.unlink(ssh.control_path(destination))  # of one that was killed; ssh would find it taken
-    argv = _command(destination, mark.path, ask=ask)
+    """Have an ssh become the shared connection, and wait until it is. Returns as `ensure` does."""
+    host, ask = watch.destination.host, watch.ask
+    process = _started(watch.destination, mark, ask=ask)
     try:
-        with open(mark.path, "ab") as errors:
-            process = programs.start(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=None if ask else errors,  # a prompt comes on the terminal, so its words have to come there too
-                env=ssh.environment(ask=ask),
-                start_new_session=not ask,
-            )
-    except OSError as error:
-        mark.remove()
-        raise programs.cannot_run(argv[0], error, "install the OpenSSH client, or check SESH_SSH") from error
-    try:
-        mark.pass_to(process.pid)
+        mark.pass_to(process.pid, asks=ask)
         stands = watch.stands(mark, lambda: process.poll() is None)
+        if stands and not _autossh():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_CONTROL_TIMEOUT)  # it goes to the background just now
     except BaseException:
         if ask:
             mark.end()
@@ -166,22 +153,46 @@ def _log_in(mark: Mark, watch: _Watch) -> bool | None:
     mark.remove()
     if stands or process.returncode == 0:
         return watch.asked or (None if ask else False)
-    printed, host = mark.heard.text(), destination.host
+    printed = mark.heard.text()
     if words.reasons(printed) or not ask:
-        raise words.failure(destination, printed)
+        raise words.failure(watch.destination, printed)
     if watch.asked:
         raise AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
     raise Unreachable(f"cannot reach {host}: ssh has said why")
 
 
+def _started(destination: Destination, mark: Mark, *, ask: bool) -> subprocess.Popen[bytes]:
+    """Start the ssh. Raises Unreachable."""
+    if ssh.owns_control_path(destination):
+        with suppress(FileNotFoundError):
+            os.unlink(ssh.control_path(destination))  # of one that was killed; ssh would find it taken
+    argv = _command(destination, mark.path, ask=ask)
+    try:
+        with open(mark.path, "ab") as errors:
+            return programs.start(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=None if ask else errors,  # a prompt comes on the terminal, so its words have to come there too
+                env=ssh.environment(ask=ask),
+                start_new_session=not ask,
+            )
+    except OSError as error:
+        mark.remove()
+        raise programs.cannot_run(argv[0], error, "install the OpenSSH client, or check SESH_SSH") from error
+
+
 def _follow(mark: Mark, watch: _Watch) -> None:
     """Wait for the login of another process, and remove what it has left. Raises its failure, as some hosts lock out
     who is refused often; not for a person, who may succeed."""
-    waited = mark.runs()
-    if waited and mark.old and not mark.asks:
-        mark.end()
-    if watch.stands(mark, mark.runs):
+
+    def runs() -> bool:
+        return mark.runs() and (mark.asks or not mark.old)
+
+    waited = runs()
+    if watch.stands(mark, runs):
         return
+    mark.end()  # if it hangs
     mark.remove()
     printed = mark.heard.text()
     if watch.ask or mark.asks or not words.reasons(printed):
@@ -209,6 +220,10 @@ def _autossh() -> str:
     """The autossh that carries shared connections, and cannot ask; empty if none does."""
     chosen = os.environ.get("SESH_SSH", "")
     return chosen if os.path.basename(chosen) == "autossh" else ""
+
+
+def _ignore(line: str) -> None:
+    del line
 
 
 def _print(line: str) -> None:

@@ -140,7 +140,8 @@ def command(
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", remote]
-    argv = [program(), *options(destination, ask=ask, connect_timeout=connect_timeout), "-T", "-o", "ControlMaster=no"]
+    argv = [program(), "-o", "ControlPersist=no"]  # with it ssh silences the command that leads to the host
+    argv += [*options(destination, ask=ask, connect_timeout=connect_timeout), "-T", "-o", "ControlMaster=no"]
     argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has them; requested again they would fail
     for keyword, needed, setting in _NEEDED:
         if destination.setting(keyword).lower() not in ("", needed):
