@@ -12,7 +12,6 @@ from sesh.about import CALLED, SESH
 from sesh.errors import (
     Ended,
     LocalFault,
-    LoginRefused,
     Lost,
     NotDeployed,
     NotFound,
@@ -126,9 +125,7 @@ def _link(
         )
     except Lost:
         raise
-    except (Unreachable, TimedOut) as error:
-        if isinstance(error, LoginRefused):
-            known.record_refusal(destination.host, error)
+    except (Unreachable, TimedOut):
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise
@@ -202,7 +199,7 @@ def _opened_alone(destination: Destination, attempt: Attempt, wanted: Words) -> 
 
     Raises LoginRefused if somebody would have to log in.
     """
-    _check_refusals(destination)
+    known.check_refused(destination.host)
     try:
         return ssh_link.open_beside(destination, origin(destination), attempt, "connect", wanted)
     except AuthenticationFailed as error:
@@ -211,11 +208,6 @@ def _opened_alone(destination: Destination, attempt: Attempt, wanted: Words) -> 
         raise
     except OSError as error:
         raise _local_fault(destination, error) from error
-
-
-def _check_refusals(destination: Destination) -> None:
-    """Raises LoginRefused as another link just was: of many that were lost at once the first one tries."""
-    known.check_refused(destination.host)
 
 
 def _wanted(lost: LostSession) -> Words:
@@ -251,7 +243,7 @@ def reopened(
     if drops:
         ssh_link.drop_master(destination)
     if not ask:
-        _check_refusals(destination)
+        known.check_refused(destination.host)
     return opened(Caller(), destination, ask=ask, deadline=deadline, passing=passing, along=along, stop=stop)
 
 
