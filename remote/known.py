@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Any
 
 from sesh import errors, moments, paths, reading, writing
-from sesh.errors import LoginRefused, Refused, SeshError
+from sesh.errors import WANTS_LOGIN, LoginRefused, Refused, SeshError
 from sesh.names import check_host, is_name
 from sesh.remote.ssh import aliases
 from sesh.remote.ssh.destination import Destination
@@ -322,6 +322,7 @@ def check_refused(host: str) -> None:
     if paused_until(host):
         error = LoginRefused(f"{host} {failure(host)}", hint=f"try: ssh {host}")
         error.reason = failure(host)
+        error.asks = error.reason.startswith(WANTS_LOGIN)
         raise error
 
 
