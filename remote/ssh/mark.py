@@ -40,15 +40,14 @@ class Mark:
             self.pid, self._start = int(head[2]), head[3].strip()
 
     @classmethod
-    def make(cls, path: str, *, asks: bool) -> Mark | None:
+    def make(cls, path: str) -> Mark | None:
         """Make the mark of this process; None if another one stands."""
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, paths.OWN)
         except FileExistsError:
             return None
         mark = cls(path, descriptor)
-        mark.asks = asks
-        mark.pass_to(os.getpid())
+        mark.pass_to(os.getpid(), asks=True)  # so that nobody ends this process
         return mark
 
     @classmethod
@@ -65,9 +64,9 @@ class Mark:
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
-    def pass_to(self, pid: int) -> None:
+    def pass_to(self, pid: int, *, asks: bool) -> None:
         """Name the ssh in the head."""
-        self.pid, self._start = pid, start_time(pid)
+        self.pid, self._start, self.asks = pid, start_time(pid), asks
         head = f"{self._began:.0f} {'asks' if self.asks else 'alone'} {pid} {self._start}"
         os.pwrite(self._descriptor, head.ljust(_HEAD - 1).encode() + b"\n", 0)
 
@@ -84,10 +83,10 @@ class Mark:
         return bool(self._start) and start_time(self.pid) == self._start
 
     def end(self) -> None:
-        """End its ssh, with that of a jump host unless they share the terminal."""
-        if self.runs() and self.pid not in (0, os.getpid()):
+        """End an ssh that asks nobody, with that of a jump host: all of its session."""
+        if self.runs() and self.pid and not self.asks:
             with suppress(ProcessLookupError, PermissionError):
-                (os.kill if self.asks else os.killpg)(self.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
 
     def remove(self) -> None:
         """Remove the mark, unless another one has taken its place."""

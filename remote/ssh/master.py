@@ -60,8 +60,6 @@ def is_alive(destination: Destination) -> bool:
 
 def identity(destination: Destination) -> tuple[int, int] | None:
     """The inode and change time of the control socket, by which it is known again; None if there is none."""
-    if destination.via is not None:
-        return None
     try:
         status = os.lstat(ssh.control_path(destination))
     except (OSError, ValueError):
@@ -92,10 +90,10 @@ def ensure(
     if not is_shared(destination):
         return None
     ask = (ssh.can_prompt() if ask is None else ask) and not _autossh()
-    watch = _Watch(destination, ask, deadline, say or (_print if ask else len), stop or Stop())
+    watch = _Watch(destination, ask, deadline, say or (_print if ask else _ignore), stop or Stop())
     path = ssh.own_path(destination) + SUFFIX
     while not is_alive(destination):
-        mine = Mark.make(path, asks=ask)
+        mine = Mark.make(path)
         if mine is not None:
             with mine:
                 if not is_alive(destination):  # else another process has just opened it
@@ -134,15 +132,42 @@ class _Watch:
 
 
 def _log_in(mark: Mark, watch: _Watch) -> bool | None:
-    """Start an ssh that becomes the shared connection, and wait until it is. Returns as `ensure` does."""
-    destination, ask = watch.destination, watch.ask
+    """Have an ssh become the shared connection, and wait until it is. Returns as `ensure` does."""
+    host, ask = watch.destination.host, watch.ask
+    process = _started(watch.destination, mark, ask=ask)
+    try:
+        mark.pass_to(process.pid, asks=ask)
+        stands = watch.stands(mark, lambda: process.poll() is None)
+        if stands and not _autossh():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_CONTROL_TIMEOUT)  # it goes to the background just now
+    except BaseException:
+        if ask:
+            process.kill()
+            mark.remove()
+        raise
+    finally:
+        threading.Thread(target=process.wait, daemon=True).start()  # the kernel keeps one that nobody waits for
+    mark.remove()
+    if stands or process.returncode == 0:
+        return watch.asked or (None if ask else False)
+    printed = mark.heard.text()
+    if words.reasons(printed) or not ask:
+        raise words.failure(watch.destination, printed)
+    if watch.asked:
+        raise AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
+    raise Unreachable(f"cannot reach {host}: ssh has said why")
+
+
+def _started(destination: Destination, mark: Mark, *, ask: bool) -> subprocess.Popen[bytes]:
+    """Start the ssh. Raises Unreachable."""
     if ssh.owns_control_path(destination):
         with suppress(FileNotFoundError):
             os.unlink(ssh.control_path(destination))  # of one that was killed; ssh would find it taken
     argv = _command(destination, mark.path, ask=ask)
     try:
         with open(mark.path, "ab") as errors:
-            process = programs.start(
+            return programs.start(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -153,35 +178,19 @@ def _log_in(mark: Mark, watch: _Watch) -> bool | None:
     except OSError as error:
         mark.remove()
         raise programs.cannot_run(argv[0], error, "install the OpenSSH client, or check SESH_SSH") from error
-    try:
-        mark.pass_to(process.pid)
-        stands = watch.stands(mark, lambda: process.poll() is None)
-    except BaseException:
-        if ask:
-            mark.end()
-            mark.remove()
-        raise
-    finally:
-        threading.Thread(target=process.wait, daemon=True).start()  # the kernel keeps one that nobody waits for
-    mark.remove()
-    if stands or process.returncode == 0:
-        return watch.asked or (None if ask else False)
-    printed, host = mark.heard.text(), destination.host
-    if words.reasons(printed) or not ask:
-        raise words.failure(destination, printed)
-    if watch.asked:
-        raise AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
-    raise Unreachable(f"cannot reach {host}: ssh has said why")
 
 
 def _follow(mark: Mark, watch: _Watch) -> None:
     """Wait for the login of another process, and remove what it has left. Raises its failure, as some hosts lock out
     who is refused often; not for a person, who may succeed."""
-    waited = mark.runs()
-    if waited and mark.old and not mark.asks:
-        mark.end()
-    if watch.stands(mark, mark.runs):
+
+    def runs() -> bool:
+        return mark.runs() and (mark.asks or not mark.old)
+
+    waited = runs()
+    if watch.stands(mark, runs):
         return
+    mark.end()  # if it hangs
     mark.remove()
     printed = mark.heard.text()
     if watch.ask or mark.asks or not words.reasons(printed):
@@ -211,6 +220,10 @@ def _autossh() -> str:
     return chosen if os.path.basename(chosen) == "autossh" else ""
 
 
+def _ignore(line: str) -> None:
+    del line
+
+
 def _print(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -229,9 +242,7 @@ def _hides_keys() -> bool:
 def close(destination: Destination, *, cuts: bool = True) -> None:
     """Make sure that a silent connection is not used again: ours ends, the user's own takes no more sessions, nor does
     ours unless it `cuts` those that it has."""
-    if destination.via is not None or not os.path.lexists(path := ssh.control_path(destination)):
-        return
-    own = ssh.owns_control_path(destination)
+    path, own = ssh.control_path(destination), ssh.owns_control_path(destination)
     _control(path, "exit" if own and cuts else "stop")
     if own:  # if that hangs: without its socket nobody finds it, and it ends with its connection
         with suppress(FileNotFoundError):
@@ -240,7 +251,7 @@ def close(destination: Destination, *, cuts: bool = True) -> None:
 
 def retire(destination: Destination) -> None:
     """Have sesh's own connection to a host end once no session uses it: none is cut. The user's own stays."""
-    if destination.via is None and ssh.owns_control_path(destination):
+    if ssh.owns_control_path(destination):
         _control(ssh.control_path(destination), "stop")
 
 

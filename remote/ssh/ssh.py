@@ -13,8 +13,8 @@ import time
 
 from sesh import paths, programs, writing
 from sesh.errors import Refused, SeshError
+from sesh.remote.ssh.aliases import SYSTEM_CONFIG
 from sesh.remote.ssh.destination import (
-    SYSTEM_CONFIG,
     VARIABLES,
     Destination,
     environment_options,
@@ -115,13 +115,19 @@ def _batch_file(destination: Destination) -> str:
     path = os.path.join(control_directory(), "sesh.config")
     if not os.path.exists(path):
         writing.write_whole(path, _BATCH.encode())
-    with open(programs.find(program()) or os.devnull, "rb") as file:
-        is_script = file.read(2) == b"#!"
-    if is_script:
+    if _is_script(program()):
         settings = resolve(destination, *environment_options(), "-F", path)
         if any(settings.get(keyword) != destination.settings.get(keyword) for keyword in _WAY):
             return ""
     return path
+
+
+def _is_script(name: str) -> bool:
+    try:
+        with open(programs.find(name) or os.devnull, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False  # only a compiled program can be run by those who may not read it
 
 
 def connect_timeout(destination: Destination) -> int:
@@ -140,7 +146,8 @@ def command(
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", remote]
-    argv = [program(), *options(destination, ask=ask, connect_timeout=connect_timeout), "-T", "-o", "ControlMaster=no"]
+    argv = [program(), "-o", "ControlPersist=no"]  # with it ssh silences the command that leads to the host
+    argv += [*options(destination, ask=ask, connect_timeout=connect_timeout), "-T", "-o", "ControlMaster=no"]
     argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has them; requested again they would fail
     for keyword, needed, setting in _NEEDED:
         if destination.setting(keyword).lower() not in ("", needed):

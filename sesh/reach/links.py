@@ -11,7 +11,7 @@ from functools import partial
 
 from sesh import paths, platform, wire
 from sesh.about import CALLED, SESH
-from sesh.errors import Ended, LocalFault, LoginRefused, NotDeployed, TimedOut, Unreachable
+from sesh.errors import Ended, LocalFault, NotDeployed, TimedOut, Unreachable
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
 from sesh.messages import Answer, Near, Words
@@ -100,9 +100,7 @@ def _worded(destination: Destination, deadline: float | None = None) -> Iterator
     """Gives errors within a block the words for a link: TimedOut past the deadline, LocalFault for a fault of ours."""
     try:
         yield
-    except (Unreachable, TimedOut) as error:
-        if isinstance(error, LoginRefused):
-            known.record_refusal(destination.host, error)
+    except (Unreachable, TimedOut):
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise

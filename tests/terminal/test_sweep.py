@@ -284,8 +284,8 @@ def test_a_login_that_goes_on_alone_is_no_leftover(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(proc, "own_processes", lambda: [(10, 1, login), (11, 1, login), (12, 11, login)])
     monkeypatch.setattr(identity, "start_time", lambda _: "1")
     monkeypatch.setattr(mark, "start_time", lambda _: "1")
-    made = mark.Mark.make(f"{folder}/0123{mark.SUFFIX}", asks=False)
+    made = mark.Mark.make(f"{folder}/0123{mark.SUFFIX}")
     assert made is not None
     with made:
-        made.pass_to(11)
+        made.pass_to(11, asks=False)
         assert [each.pid for each in sweep.connections()] == [10]
