@@ -159,9 +159,7 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
     try:
         with _worded(destination):
             if attempt.asks:
-                link = opening.open_link(
-                    destination, near, ask=True, early=early, stop=attempt.stop, patience=patience
-                )
+                link = opening.open_link(destination, near, ask=True, early=early, stop=attempt.stop, patience=patience)
             elif known.paused_until(destination.host) > time.time():
                 raise _refused(destination.host)
             elif known.asks(destination):
