@@ -128,7 +128,9 @@ def main() -> int:
         with open(farm.ground.runtime.launcher, encoding="utf-8") as file:
             stand.far.write(".local/bin/sesh", file.read(), 0o755)  # it starts as an installed one does
         if options.jump:
-            stand.lie_behind()
+            stand.far = farm.host(
+                "behind", server=stand.sshd, same_user=stand.far, config={"ProxyJump": stand.far.word}
+            )
         print(HEAD, flush=True)
         for trip in options.trips:
             stand.set_trip(trip / 1000)

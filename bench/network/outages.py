@@ -80,9 +80,8 @@ def _sleep(stand: Stand, clients: Clients, *, jump: bool) -> float:
         os.kill(pid, signal.SIGSTOP)
     watch(clients, AWAY)
     for client in clients:
-        path = os.path.join(home.path, f"clock.{client.terminal.pid}")
         if jump:
-            with open(path, "ab", buffering=0) as clock:
+            with open(os.path.join(home.path, f"clock.{client.terminal.pid}"), "ab", buffering=0) as clock:
                 clock.write(b"j")
     moment = time.monotonic()
     for pid in stopped:

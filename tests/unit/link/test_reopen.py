@@ -179,6 +179,7 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
     assert other.run(()) is None
     go_on.set()
     assert until(other, bool) is there
+    assert there.inbound >= 0
 
 
 def test_where_a_person_would_be_asked_nothing_is_tried_before_the_link_is_lost(
