@@ -9,23 +9,21 @@ from typing import TYPE_CHECKING
 from sesh import names, protocol, renewed, wire
 from sesh.client.attachment import Attachment
 from sesh.client.display import Display
-from sesh.client.link_watch import LinkWatch
+from sesh.client.link_watch import LinkWatch, Reconnect
 from sesh.client.outcome import AttachOptions, Outcome
-from sesh.client.reconnect import Reconnect, Reconnector
+from sesh.client.reconnect import Reconnector
 from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
+from sesh.link.race import LostSession
 from sesh.messages import Hello, Introduction, Message
 from sesh.quitkey import KEY, quit_key
-from sesh.recovery.attempts import LostSession
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
 Connect = Callable[[str, str | None], wire.Connection]
-_ORDERLY = 0.05
-"""Seconds for the command of a link that has ended to say that the daemon's end ended it; no key is read meanwhile."""
 
 
 def attach(
@@ -40,10 +38,9 @@ def attach(
     """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
 
     Nothing must have been sent on `connection`, save the HELLO in its `greeted` (see `introduction`); it is closed at
-    the end. `connect` makes a connection to another session by name and host, for a switch. `reconnect` makes one
-    attempt to replace a lost link (`client.reconnect`), and raises Ended if the session has ended meanwhile. The
-    closing line is printed here. A signal that ends this process becomes SystemExit with 128 plus its number, after
-    the terminal was restored.
+    the end. `connect` makes a connection to another session by name and host, for a switch. `reconnect` makes what
+    watches and replaces a link. The closing line is printed here. A signal that ends this process becomes SystemExit
+    with 128 plus its number, after the terminal was restored.
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
@@ -138,9 +135,6 @@ class _Client:
         attachment = self._attachment
         if attachment.host is None or not attachment.session_id:
             return outcome
-        died = outcome.reason != "reloaded" and link.replacement is None and link.stood
-        if died and not attachment.channel.connection.broken(_ORDERLY):
-            return attachment.outcome("lost", reason="died")
         reconnector = Reconnector(attachment, link)
         result = reconnector.run()
         if isinstance(result, Outcome):
@@ -212,10 +206,9 @@ class _Client:
     def _lost_session(self, attachment: Attachment, link: LinkWatch) -> LostSession:
         position, host, session_id = attachment.position, attachment.host or "", attachment.session_id
         more: Hello = {"client": self._token, "id": session_id, "since": position - self.display.unfinished()}
-        # Of several attempts that succeed at once, the last to greet the daemon would take the place of the others.
-        alone = len(link.state.attempts) <= 1
-        hello = _introduction(self.display.terminal, self.options, host, more) if alone else None
-        return LostSession(attachment.name, host, session_id, position, link.state.heard_at, hello, attached=True)
+        hello = _introduction(self.display.terminal, self.options, host, more)
+        heard_at = link.reopen.health.heard_at
+        return LostSession(attachment.name, host, session_id, position, heard_at, hello)
 
     def _greeting(self, connection: wire.Connection, host: str | None, **more: Unpack[Hello]) -> bytes:
         """Return HELLO; for a daemon that was told that, RESIZE if the size has changed since, else nothing."""
@@ -236,7 +229,7 @@ def undelivered(attachment: Attachment, outcome: Outcome) -> str:
     A signal waits for no acknowledgement: what was sent before it arrives if the link answers.
     """
     link = attachment.link
-    if link is None or attachment.farewell or (outcome.kind == "signal" and not link.state.doubted):
+    if link is None or attachment.farewell or (outcome.kind == "signal" and not link.doubted):
         return ""
     fate = attachment.input.fate
     return f"what was typed since {link.since} {fate}" if fate else ""

@@ -308,7 +308,7 @@ class Attachment:
             self._redisplay()
         elif signal.SIGCONT in signals:
             if self.link is not None:
-                self.link.state.changed(time.monotonic())
+                self.link.reopen.sign()
             self.terminal.raw()
             self._resize()
             self.overlays.line.ask()
@@ -364,7 +364,7 @@ class Attachment:
                 self._lost("reloaded")
             elif kind == protocol.PONG:
                 if self.channel.answered(payload) and self.link is not None:
-                    self.link.state.answered()
+                    self.link.heard(pong=True)
                 self.overlays.judge(kind, payload)
             elif kind in _JSON_FRAMES:
                 self._handle_message(kind, self.channel.connection.message(kind, payload))
@@ -466,7 +466,7 @@ class _Poller:
         """Block until there is something to do; return the descriptors that are ready, with their events."""
         channel, display = self._channel, self._display
         self.receives = channel.reading and display.pending < MAX_PENDING
-        descriptors = self._link.descriptors if self._link is not None else ()
+        descriptors = self._link.reopen.descriptors if self._link is not None else ()
         interest = (self.receives, read_keys, display.pending > 0, bool(channel.unsent), descriptors)
         if interest != self._interest:
             self._poll, self._interest = self._watched(*interest).poll, interest

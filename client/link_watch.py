@@ -12,27 +12,29 @@ from sesh.client.keys import Event
 from sesh.client.overlays import Overlays
 from sesh.errors import Late
 from sesh.keynames import Key
-from sesh.link_state import LinkState
-from sesh.recovery.attempts import LostSession, OpenLink, Result
-from sesh.recovery.monitor import Monitor
+from sesh.link.health import Health
+from sesh.link.race import LostSession, Result
+from sesh.link.reopen import Reopen
 from sesh.typed import pressed
 
 Describe = Callable[[], LostSession]
+Reconnect = Callable[[str, Callable[[], object], Describe], Reopen]
+"""Returns what watches and replaces a link: gets the host, what sends a PING, and what describes the session."""
 
 TELL_AFTER = 1.0
 """Seconds for which a link has to be doubted before it is told: one that is back sooner costs not even a redraw."""
-_TAKEN_OVER = 20.0
-"""Seconds after the beginning of an attempt in which it may still reach the daemon."""
 ENTER = Key.parse("Enter"), Key.parse("C-j")
 
 
-class LinkWatch(Monitor):
-    """The monitor of one connection after the other of an attachment. `leaves`: says which key leaves. `describe`: the
-    session, as far as it is shown now."""
+class LinkWatch:
+    """Watches one connection after the other of an attachment.
 
-    def __init__(self, display: Display, host: str, leaves: str, open_link: OpenLink, describe: Describe) -> None:
-        super().__init__(LinkState(time.monotonic()), open_link, self._question, describe)
-        self._display, self._host, self._leaves = display, host, leaves
+    `leaves`: says which key leaves. `describe`: returns the session, as far as it is shown now.
+    """
+
+    def __init__(self, display: Display, host: str, leaves: str, reconnect: Reconnect, describe: Describe) -> None:
+        self._display, self._host, self._leaves, self._describe = display, host, leaves, describe
+        self.reopen = reconnect(host, self._question, describe)
         self._channel: Channel
         self._overlays: Overlays
         self._connections = 0
@@ -45,20 +47,27 @@ class LinkWatch(Monitor):
         """Watch a connection, the first or one that has taken the place of a dead one."""
         self._channel, self._overlays, self._connections = channel, overlays, self._connections + 1
         self.replacement, self._tell_at, self._told = None, 0.0, ""
-        self.restored()
+        self.reopen.restored()
+
+    def close(self) -> None:
+        """End all that runs."""
+        self.reopen.close()
 
     @property
     def due(self) -> float:
-        """When to call `look_after` (monotonic); at once if signs are not watched yet."""
-        if not self.watching:
-            return 0.0
+        """When to call `look_after` (monotonic)."""
         tells = self._tell_at and not self._told and self._may_tell
-        return min(self.state.due, self._tell_at) if tells else self.state.due
+        return min(self.reopen.due, self._tell_at) if tells else self.reopen.due
 
     @property
     def _may_tell(self) -> bool:
         """False while the rest of a sequence or a character may still come: a line between would break it."""
-        return self.state.lost or not self._display.unfinished()
+        return self.reopen.health.state is Health.LOST or not self._display.unfinished()
+
+    @property
+    def doubted(self) -> bool:
+        """True if the link has not answered in time, or is lost."""
+        return self.reopen.health.state is not Health.UP
 
     @property
     def in_use(self) -> bool:
@@ -66,14 +75,9 @@ class LinkWatch(Monitor):
         return self._channel.reading and (self._connections > 1 or bool(self._channel.welcome))
 
     @property
-    def stood(self) -> bool:
-        """False for some time after an attempt: the daemon leaves a connection for another of the same client."""
-        return time.monotonic() >= self.state.begun_at + _TAKEN_OVER
-
-    @property
     def heard_at(self) -> float:
         """When anything came last over the link (seconds since the epoch)."""
-        return time.time() - time.monotonic() + self.state.heard_at
+        return time.time() - time.monotonic() + self.reopen.health.heard_at
 
     @property
     def since(self) -> str:
@@ -89,35 +93,34 @@ class LinkWatch(Monitor):
 
     def look_after(self, ready: Container[int], *, dropping: bool = False) -> bool:
         """Do what is due; return whether the link is lost, or replaced. `dropping`: input is dropped, the line says."""
-        if time.monotonic() < self.due and not any(descriptor in ready for descriptor in self.descriptors):
+        if time.monotonic() < self.due and not any(each in ready for each in self.reopen.descriptors):
             return False
-        self.watch()
-        self.state.round_trip = self._channel.round_trip
-        self.replacement = self.replacement or self.run(ready)
+        self.reopen.health.round_trip = self._channel.round_trip
+        self.replacement = self.replacement or self.reopen.run(ready)
         now = time.monotonic()
-        if not self.state.doubted:
+        if not self.doubted:
             self._tell_at = 0.0
         elif not self._tell_at:
             self._tell_at = now + TELL_AFTER
         elif now >= self._tell_at and self._may_tell:
             self._tell(dropping)
-        return self.state.lost or self.replacement is not None
+        return self.reopen.health.state is Health.LOST or self.replacement is not None
 
-    def heard(self) -> None:
-        """Bytes came over the link."""
-        self.state.heard(time.monotonic())
+    def heard(self, *, pong: bool = False) -> None:
+        """Bytes came over the link; `pong`: the answer to the newest PING."""
+        self.reopen.health.heard(time.monotonic(), pong=pong)
         if self._told:
             self._told, row_lost = "", self._display.row_lost
             self._display.uncover()
-            if row_lost and (session := self.session()) is not None:
-                self._overlays.line.ask(session.position)
+            if row_lost:
+                self._overlays.line.ask(self._describe().position)
 
     def typed(self, events: list[Event]) -> None:
         """Keys were typed."""
         now = time.monotonic()
-        self.state.typed(now)
-        if self.state.doubted and any(pressed(event[1], *ENTER) for event in events if event[0] == "input"):
-            self.state.wished(now)
+        self.reopen.health.sent(now)
+        if self.doubted and any(pressed(event[1], *ENTER) for event in events if event[0] == "input"):
+            self.reopen.attempts.wished(now)
 
     def _question(self) -> None:
         self._channel.ask()
@@ -125,7 +128,7 @@ class LinkWatch(Monitor):
     def _tell(self, dropping: bool) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
         since = self.since
-        reason = self.state.reason
+        reason = self.reopen.attempts.reason
         state, place, why = "no link", f" to {self._host}", f" ({reason})"
         if reason in ("", Late.reason):
             state, place, why = "no answer", f" from {self._host}", ""

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import select
 import signal
-import time
-from collections.abc import Callable
 
 from sesh import wire
 from sesh.client.attachment import Attachment, extended
@@ -16,11 +14,8 @@ from sesh.client.link_watch import ENTER, LinkWatch
 from sesh.client.outcome import Outcome
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable
-from sesh.recovery.attempts import Attempt, Result
+from sesh.link.race import Result
 from sesh.typed import pressed
-
-Reconnect = Callable[[Attempt], wire.Connection]
-"""One attempt at a new connection to a session; it may block. Raises Ended if the session has ended."""
 
 
 class Reconnector:
@@ -36,7 +31,7 @@ class Reconnector:
         attachment = self._attachment
         attachment.go_offline()
         if self._link.replacement is None:
-            self._link.state.closed(time.monotonic())
+            self._link.reopen.closed()
             outcome = self._wait()
             if outcome is not None:
                 return outcome
@@ -68,10 +63,8 @@ class Reconnector:
             link.typed([("input", keys)])
 
         while link.replacement is None:
-            watched = [
-                (descriptor, select.POLLIN) for descriptor in (terminal.inbound, terminal.signals, *link.descriptors)
-            ]
-            ready = wire.polled(watched, link.due)
+            descriptors = terminal.inbound, terminal.signals, *link.reopen.descriptors
+            ready = wire.polled([(descriptor, select.POLLIN) for descriptor in descriptors], link.due)
             outcome = attachment.serve_offline(ready, hold)
             if outcome is not None:
                 return outcome
@@ -146,7 +139,7 @@ class Reconnector:
             for number in EXIT_SIGNALS:
                 signal.signal(number, _interrupt)
             terminal.cooked()
-            return self._link.open_link(Attempt(lost=True, session=self._link.session(), asks=True))
+            return self._link.reopen.log_in()
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)

@@ -42,12 +42,8 @@ _WAY = (*_PLACE, "proxyjump", "proxycommand")
 """The settings of ssh that say where a name leads, and how."""
 _SOON = 1.0
 """Seconds in which what a host has told is written."""
-_FORGOTTEN = 86_400
-"""Seconds after which it is tried again whether login files read what is sent early."""
 _STALE_AFTER = 1.5
 """Seconds without a byte after which a connection that stood is doubted, beside two round trips."""
-_JUST_NOW = 10.0
-"""Seconds after an answer in which nobody doubts the connection that carried it."""
 _NEAR = 0.02
 """Seconds of round trip within one network."""
 _LARGEST = 4 << 20
@@ -63,7 +59,7 @@ _KEPT: Fields = {
 _FIELDS: dict[str, Fields] = {
     _RECORD: {
         **keys("word user hostname port first_used last_used version account", system_line), "key": system_text,
-        "asks": flag, **keys("round_trip swallows", number), "aliases": items(system_line),
+        "asks": flag, **keys("round_trip", number), "aliases": items(system_line),
     },
     _FAILED: {"reason": system_line, "refused": flag},
     _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
@@ -113,11 +109,10 @@ def record(
     version: str | None = None,
     *,
     asks: bool | None = None,
-    swallows: bool = False,
     account: str | None = None,
 ) -> bool:
     """Record that the destination was reached just now, the version of sesh there, and whether somebody is asked to log
-    in, if that is known; that login files read what is sent early, and the `account`.
+    in, if that is known, and the `account`.
 
     It keeps the name in lists that it was given first: a script that uses another one once renames nothing. But one
     that leads elsewhere now gives way; so does one that leads another way, by which the host did not answer the last
@@ -127,8 +122,7 @@ def record(
     typed = destination.host
     word = read(path_of(destination.key, _RECORD)).get("word") or typed
     name = word if word == typed or _stays(word, destination) else typed  # which may run ssh: not under the lock
-    swallowed = time.time() if swallows else None
-    facts = {"version": version or None, "asks": asks, "account": account, "swallows": swallowed}
+    facts = {"version": version or None, "asks": asks, "account": account}
     found = {key: value for key, value in facts.items() if value is not None}
     return _exclusively(lambda: _record(destination, name, found))
 
@@ -222,23 +216,11 @@ def asks(destination: Destination) -> bool:
     return read(path_of(destination.key, _RECORD)).get("asks") is True
 
 
-def swallows(destination: Destination) -> bool:
-    """Return whether login files there have lately read what was sent before the bridge had begun."""
-    at = read(path_of(destination.key, _RECORD)).get("swallows") or 0
-    return 0 <= time.time() - at < _FORGOTTEN
-
-
 def stale_after(destination: Destination) -> float:
     """Return after how many seconds without a byte a shared connection that stood before is doubted; 0 for never, as
     somebody would be asked to log in again."""
     told = read(path_of(destination.key, _RECORD))
     return 0.0 if told.get("asks") is True else _STALE_AFTER + 2 * (told.get("round_trip") or 0)
-
-
-def answered_just_now(destination: Destination) -> bool:
-    """Return whether a host answered within the last seconds, so that the connection to it hardly died since."""
-    used = moments.seconds(read(path_of(destination.key, _RECORD)).get("last_used") or "")
-    return 0 <= time.time() - max(used or 0.0, last_told(destination.host)[0]) < _JUST_NOW
 
 
 def note(destination: Destination, **facts: object) -> bool:

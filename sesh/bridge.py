@@ -27,7 +27,6 @@ import os
 import select
 import signal
 import time
-from binascii import a2b_base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -115,7 +114,6 @@ def serve() -> int:
     os.close(nothing)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     near = wire.Connection(inbound, outbound)
-    near.put_back(near.decoder.feed(a2b_base64(os.environ.pop(protocol.ASKED, ""))))
     try:
         near.send(protocol.BRIDGE)
         origin, carried = _welcome(near), bytearray()

@@ -49,8 +49,6 @@ from sesh import errors
 PROTOCOL = 1
 """The protocol number: a peer with another one is refused in one line, and harms nothing."""
 
-ASKED = "SESH_ASKED"
-"""The variable with the first frames for a bridge, in base64: HELLO, and a request that others may read."""
 BRIDGE = b"\0sesh-bridge-1\0\n"
 """The bytes that the far end of a link sends first; what login files print comes before them."""
 

@@ -122,8 +122,7 @@ class CheckpointHeader(TypedDict, total=False):
 class RemoteRecord(TypedDict, total=False):
     """The file of a known remote; see `KnownRemote`.
 
-    `word`: its host. `round_trip`: seconds. `swallows`: when login files have read what was sent before the bridge had
-    begun (seconds since the epoch). `account`: see `Welcome`.
+    `word`: its host. `round_trip`: seconds. `account`: see `Welcome`.
     """
 
     word: str
@@ -137,7 +136,6 @@ class RemoteRecord(TypedDict, total=False):
     version: str
     asks: bool
     round_trip: float
-    swallows: float
     account: str
 
 

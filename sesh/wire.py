@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from sesh import errors, gate, paths, platform, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
-from sesh.link_state import LinkState
 from sesh.messages import Answer, Hello, Introduction, Welcome
 from sesh.moments import uptime
 from sesh.names import check_name
@@ -65,8 +64,6 @@ class Connection:
         self.inbound, self.outbound = inbound, outbound
         self.peer = Peer(name)
         self.welcome: Welcome = {}
-        self.keepalive: LinkState | None = None
-        """The keepalive of a link, which raises Lost if the link broke, as against the session's end."""
         self.decoder = protocol.Decoder()
         self._frames: deque[tuple[int, bytes]] = deque()
         self._requests = 0
@@ -110,16 +107,6 @@ class Connection:
                 opened.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it was closed just now, here or by the daemon
-
-    def broken(self, _patience: float = 0.0) -> bool:
-        """Return whether the link broke, which may be opened again, and not the daemon's end.
-
-        `_patience`: seconds to wait for what tells; without it the link broke.
-        """
-        return False
-
-    def ping(self) -> None:
-        """Ask a link for a sign of life, if that is due. Raises Lost after too long a silence."""
 
     def gone(self) -> bool:
         """Return whether the other side has closed its end, even if it can still be read from."""

@@ -20,16 +20,13 @@ _ON_ITS_WAY = 0.02
 
 JUMPS = """
 import os
-from sesh.recovery import wake
-def jumped():
+from sesh.link import wake
+def slept():
     path = os.path.expanduser("~/clock.%d" % os.getpid())
-    if not os.path.exists(path):
-        os.mkfifo(path)
-    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC), lambda: None
-wake._clock_timer = jumped
-wake.Wake.slept = lambda self: True
+    return os.path.getsize(path) if os.path.exists(path) else 0
+wake.slept = slept
 """
-"""For a launcher: a byte in the file ~/clock.PID is to that client as a clock that has jumped after a sleep."""
+"""For a launcher: each byte in the file ~/clock.PID is to that client a second for which the machine has slept."""
 
 Clients = Sequence[Watched]
 
@@ -84,8 +81,8 @@ def _sleep(stand: Stand, clients: Clients, *, jump: bool) -> float:
     watch(clients, AWAY)
     for client in clients:
         path = os.path.join(home.path, f"clock.{client.terminal.pid}")
-        if jump and os.path.exists(path):
-            with open(path, "wb", buffering=0) as clock:
+        if jump:
+            with open(path, "ab", buffering=0) as clock:
                 clock.write(b"j")
     moment = time.monotonic()
     for pid in stopped:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from typing import IO
 
-from sesh import protocol, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM
 from sesh.errors import Late, NotDeployed, SeshError, Unreachable
 from sesh.names import printable
 from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.words import REACHED
 
-REACHED = "sesh is looked for"
-"""What the line says on stderr first: without it the login files have ended the shell, or a command in place of ssh has
-failed."""
 _OTHER = f"another {PROGRAM}: "
 BRIDGE_COMMAND = (
     f'exec sh -c \'echo "{REACHED}" >&2; p=~/.local/bin/{PROGRAM}; '
-    f'ours() {{ head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy"; }}; '
-    f'if [ -x "$p" ]; then ours && exec "$p" --bridge; "$p" --bridge; set $?; '
-    f'elif x=$(command -v {DISTRIBUTION}); then exec "$x" --bridge; '
-    f'elif p=$(command -v {PROGRAM}); then ours && exec "$p" --bridge; set 127; '
-    f'else echo "{PROGRAM}: not found" >&2; exit 127; fi; '
-    f'echo "{_OTHER}$p" >&2; exit $1\''
+    f'[ -x "$p" ] || p=$(command -v {DISTRIBUTION} || command -v {PROGRAM}) '
+    f'|| {{ echo "{PROGRAM}: not found" >&2; exit 127; }}; '
+    f'head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" '
+    f'|| {{ echo "{_OTHER}$p" >&2; exit 127; }}; exec "$p" --bridge\''
 )
 """The line for the login shell there; POSIX shells, fish and csh read it alike. Everything else goes in frames.
 
-It runs the sesh in ~/.local/bin, else the first in PATH with the name of the distribution, else the first with that of
-the program: only if its start shows it to be one of our launchers, as other programs bear that name. One in
-~/.local/bin that does not look like that may be the user's own way to sesh: it is told of only if it is none.
+It runs the sesh in ~/.local/bin, else the first in PATH by either name, if its start shows it to be a launcher of ours:
+other programs bear that name.
 """
 _LONGEST_REASON = 200
 """Characters of the line that a host gives as the reason of a failure."""
@@ -37,18 +30,6 @@ _LONGEST_REASON = 200
 
 class NotStarted(Unreachable):
     """The sesh on a host did not start, over a connection that is sound: others use it."""
-
-
-class Stale(Late):
-    """Nothing passes over the shared connection, which stood before, not even an answer of sshd."""
-
-
-def line(destination: Destination, public: bytes) -> str:
-    """The line for the shell there that starts the bridge, with what is asked of it, if others may see that."""
-    if not public:
-        return BRIDGE_COMMAND
-    asked = b2a_base64(wire.greeting("bridge", near={"host": destination.host}) + public, newline=False)
-    return BRIDGE_COMMAND.replace("exec ", f"exec env {protocol.ASKED}={asked.decode()} ", 1)
 
 
 def not_begun(host: str, *, something_came: bool) -> Late:
@@ -59,6 +40,12 @@ def not_begun(host: str, *, something_came: bool) -> Late:
         return Late(message, hint=f"see what holds it up: ssh {host}")
     message = f"{host} does not answer: nothing arrives from it"
     return Late(message, hint=f"it may be down, or the network, or slow to start sesh; try: ssh {host}")
+
+
+def unheard(host: str) -> Late:
+    """The error if the bridge has begun, and does not hear what was sent to it before."""
+    hint = f"login files on {host} that read their input should do so on a terminal only ([ -t 0 ])"
+    return Late(f"{host} does not answer: its sesh started and heard nothing", hint=hint)
 
 
 def failure(destination: Destination, code: int, told: IO[bytes], printed: bytes) -> SeshError:
@@ -74,15 +61,14 @@ def failure(destination: Destination, code: int, told: IO[bytes], printed: bytes
         gone = Unreachable(f"cannot reach {host}: {last[0] if last else 'no reason given'}")
         gone.reason = last[0] if last else ""
         return gone
-    ending = f" (exit {code}){f': {last[0]}' if last else ''}"
     if other:
         program = path.split("\n")[0].strip()
+        force = "--force " if program.endswith(f"/.local/bin/{PROGRAM}") else ""
         message = f"{host} has no sesh, and {printable(program)} there is another program"
-        if program.endswith(f"/.local/bin/{PROGRAM}"):  # it was run
-            return NotDeployed(message + ending, hint=f"to replace that: {CALLED} --deploy --force @{host}")
-        return NotDeployed(message, hint=f"install this one too: {CALLED} --deploy @{host}")
+        return NotDeployed(message, hint=f"install this one there: {CALLED} --deploy {force}@{host}")
     if code == ssh.FAILED and not via:
         return words.failure(destination, stderr)
+    ending = f" (exit {code}){f': {last[0]}' if last else ''}"
     if not reached:
         ended = NotStarted(f"the shell on {host} ended before sesh was started{ending}", hint=login_files_hint(host))
         ended.reason = "its login files end the shell"

@@ -24,6 +24,8 @@ from sesh.errors import (
     UsageError,
 )
 from sesh.keynames import DetachKey
+from sesh.link.race import LostSession
+from sesh.link.reopen import Reopen
 from sesh.names import is_name
 from sesh.ops import enter, sessions, views
 from sesh.ops.new import new as new_session
@@ -31,7 +33,6 @@ from sesh.quitkey import quit_key
 from sesh.reach import find, links
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
-from sesh.recovery.attempts import Attempt
 from sesh.store import listing, records
 from sesh.stored import Record
 from sesh.wire import Connection
@@ -299,11 +300,10 @@ def _run_client(cli: Invocation, target: Target, name: str, connection: Connecti
         attached_last.remember(name, host)
         return connection
 
-    def reconnect(attempt: Attempt) -> Connection:
-        assert attempt.session is not None  # noqa: S101 (which the attachment gives)
-        destination = destinations[attempt.session.host]
+    def reconnect(host: str, ask: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
+        destination = destinations[host]
         assert destination is not None  # noqa: S101 (a link leads to a host)
-        return links.back(destination, attempt.session, attempt)
+        return links.reopening(destination, links.back, ask, session)
 
     if target.host is None:
         _refuse_loop(name)

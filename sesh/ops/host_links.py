@@ -8,6 +8,7 @@ from functools import partial
 
 from sesh import gate
 from sesh.errors import SeshError, Unreachable
+from sesh.link.health import Health
 from sesh.names import natural
 from sesh.ops import local_index
 from sesh.ops.local_index import GONE
@@ -99,24 +100,19 @@ class HostLinks:
             sessions.begin(link)
             return {}
 
-        def lost() -> None:
-            sessions.keep()
-            workers.put(host, stop, False)
-
-        def doubted(late: bool) -> None:
-            if late:
+        def changed(state: Health) -> None:
+            sessions.told = sessions.told and state is not Health.LOST
+            if state is not Health.UP:
                 sessions.keep()
-                workers.put(host, stop, True)
+                workers.put(host, stop, state is Health.DOUBTED)
             elif sessions.told:
                 workers.put(host, stop, (sessions.whole(), remark))
 
         target = HostTarget(caller, host)
         try:
-            for changed in held.items(
-                target, local_index.follow, begin, stop, lost=lost, doubted=doubted, passing=True
-            ):
-                if changed:
-                    sessions.change(changed)
+            for rows in held.items(target, local_index.follow, begin, stop, changed=changed, passing=True):
+                if rows:
+                    sessions.change(rows)
                 else:
                     remark = "; ".join(caller.notes) or remark
                     caller.notes.clear()

@@ -31,9 +31,9 @@ from sesh.reach import calls, links
 from sesh.reach.caller import CANCEL, NOTHING, Caller
 from sesh.reach.workers import Turns, Workers
 from sesh.remote import known
-from sesh.remote.ssh import link
+from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link
+from sesh.remote.ssh.link import Early, Link
 from sesh.schema import Staleness, Summary
 from sesh.stop import Stop
 from sesh.store import listing
@@ -282,18 +282,17 @@ def asked(
     """
     if anew:
         known.end_pause(destination.host)
-    timeout, stop = deadline - time.monotonic(), stop or Stop()
-    question = calls.frames(op, {}, asks=caller.can_ask, answers=[])
-    along = link.Along(question, early=not known.swallows(destination), lookup=True, public=True)
+    stop = stop or Stop()
+    early = Early(calls.frames(op, {}, asks=caller.can_ask, answers=[]))
     with (
-        link.open_link(
+        opening.open_link(
             destination,
             links.origin(destination),
             ask=False,
-            timeout=timeout,
-            along=along,
+            deadline=deadline,
+            early=early,
             stop=stop,
-            stale_after=known.stale_after(destination),
+            patience=known.stale_after(destination),
         ) as opened,
         stop.calling(opened.abort),
         NamingHost(destination.host),

@@ -15,7 +15,7 @@ from typing import Any
 from sesh import gate, session_shapes, shapes, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, TimedOut, Unknown, Unreachable, silent_host
-from sesh.link_state import LinkState
+from sesh.link.health import LinkHealth
 from sesh.messages import Answer
 from sesh.reach import op_shapes
 from sesh.reach.caller import Caller
@@ -34,7 +34,7 @@ def request(caller: Caller, link: Link, name: str, data: Mapping[str, object], d
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         if not link.take_sent():
             link.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
-        link.keepalive = LinkState(time.monotonic(), beside=False)
+        link.keepalive = LinkHealth(time.monotonic())
         try:
             return link.answer(_REQUEST, deadline)
         except (TimedOut, Unreachable) as error:

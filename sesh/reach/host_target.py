@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from functools import partial
 
 from sesh import wire
 from sesh.about import CALLED
@@ -24,21 +23,19 @@ from sesh.errors import (
     TimedOut,
     Unreachable,
 )
-from sesh.link_state import LinkState
+from sesh.link.race import LostSession
+from sesh.link.reopen import Reopen
 from sesh.messages import Answer, Words
-from sesh.names import subject
 from sesh.reach import calls, links
 from sesh.reach.caller import Block, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.op import Arguments, Entered, Op, Result, named
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.recovery.attempts import Attempt, LostSession
-from sesh.recovery.monitor import Monitor
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import SESSION_TIMEOUT, Along, Link
+from sesh.remote.ssh.link import SESSION_TIMEOUT, Early, Link
 from sesh.remote.ssh.ssh import seconds_left
 from sesh.remote.sync import sync
 from sesh.stop import Stop
@@ -62,26 +59,21 @@ class HostTarget(Target):
         deadline: float | None = None,
         *,
         passing: bool = False,
-        along: Along | None = None,
+        early: Early | None = None,
         stop: Stop | None = None,
     ) -> Link:
-        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`, `along`, `stop`:
+        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic). `passing`, `early`, `stop`:
         as in `links.opened`."""
         caller, offer, where = self.caller, self._offer, self.destination
         with Block() if passing else caller.connecting(where.host):
-            return links.opened(caller, where, offer=offer, deadline=deadline, passing=passing, along=along, stop=stop)
+            return links.opened(caller, where, offer=offer, deadline=deadline, passing=passing, early=early, stop=stop)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable."""
         data = named(op, args, kwargs)
         frames = calls.frames(op.wire_name, data, asks=self.caller.can_ask, answers=[])
-        along = links.request_along(self.destination, frames, changes=not op.reads, public=op.reads and not data)
         with NamingHost(self.host):
-            try:
-                link = self.open(along=along)
-            except Lost:
-                raise calls.lost(self.destination.host) from None
-            with link:
+            with self.open(early=Early(frames) if op.reads else None) as link:
                 self.clock = link.clock
                 result: Result = calls.request(self.caller, link, op.wire_name, data)
             self._note_changes(op.wire_name, data, result)
@@ -109,23 +101,23 @@ class HostTarget(Target):
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Has the host carry out an op that leads to a session; the connection is the link.
 
-        Raises KeyboardInterrupt with a line that says whether the session is there already.
+        Raises KeyboardInterrupt with a line that says that the session may be there.
         """
         data = named(op, args, kwargs)
         session_id = os.urandom(8).hex() if op.creates else ""
-        words, along = self._entering(op, data, session_id)
+        words, early = self._entering(op, data, session_id)
         asked = False
         with NamingHost(self.host):
             try:
-                link = self.open(along=along)
+                link = self.open(early=early)
                 asked = True
                 answer, _ = self._led(link, words)
                 self._keep(link, answer)
             except KeyboardInterrupt:
-                if not (session_id and (asked or along.reached)):
+                if not (session_id and (asked or early.reached)):
                     raise
                 name = str(data.get("name") or "NAME")
-                raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
+                raise KeyboardInterrupt(links.left_behind(self.destination.host, name)) from None
         return str(answer["name"]), link
 
     def _keep(self, link: Link, answer: Answer) -> None:
@@ -140,8 +132,8 @@ class HostTarget(Target):
             home=link.home or None,
         )
 
-    def _entering(self, op: Op[..., Entered], data: dict[str, object], session_id: str) -> tuple[Words, Along]:
-        """The words of a request that leads to a session; and the request itself, which goes along with HELLO."""
+    def _entering(self, op: Op[..., Entered], data: dict[str, object], session_id: str) -> tuple[Words, Early]:
+        """The words of a request that leads to a session; and the request itself, which goes with HELLO."""
         words = self._greeted(
             {
                 "op": op.wire_name,
@@ -151,8 +143,7 @@ class HostTarget(Target):
                 "session_id": session_id,
             }
         )
-        frames = wire.asking("enter", 1, **words)
-        return words, links.request_along(self.destination, frames, changes=op.creates, again=True)
+        return words, Early(wire.asking("enter", 1, **words))
 
     def _greeted(self, words: Words) -> Words:
         """The words of a request, with the greeting, if there is one."""
@@ -178,9 +169,8 @@ class HostTarget(Target):
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """A link that was led to a session there; see `Target`. Raises NotFound."""
         words = self._greeted({"name": name, "passing": not attaches, "pings": attaches})
-        along = links.request_along(self.destination, wire.asking("connect", 1, **words), changes=False)
         with NamingHost(self.host):
-            link = self.open(deadline, along=along)
+            link = self.open(deadline, early=Early(wire.asking("connect", 1, **words)))
             left = seconds_left(deadline, SESSION_TIMEOUT)
             try:
                 link.open_session("connect", words, left)
@@ -191,18 +181,15 @@ class HostTarget(Target):
                 raise
         return link
 
-    def _again(self, stream: Stream) -> Connection:
-        """A new link to the same session, by its id, for a lost one. Raises Ended, and as `Monitor.wait`."""
-        name, host, state = stream.name, str(self.host), stream.link_state
-        lost = LostSession(name, host, stream.session_id, stream.position or 0, state.heard_at)
-        self.caller.tell_link(f"lost the link to @{host}; {subject(name)} keeps running, reconnecting")
-        attempt = partial(links.back, self.destination, lost, deadline=stream.deadline)
-        link = Monitor(state, attempt).wait(host, stream.sleep, stream.deadline)
-        assert isinstance(link, Link)  # noqa: S101 (which `links.back` gives)
-        stream.name, link.peer.session_id = link.peer.name, lost.session_id  # the host does not say the id again
-        renamed = f"; {name} is now called {stream.name}" if stream.name != name else ""
-        self.caller.tell_link(f"reconnected to @{host}{renamed}")
-        return link
+    def _reopening(self, stream: Stream) -> Reopen:
+        """What watches and replaces the link of a stream."""
+
+        def session() -> LostSession:
+            heard_at = reopen.health.heard_at
+            return LostSession(stream.name, str(self.host), stream.session_id, stream.position or 0, heard_at)
+
+        reopen = links.reopening(self.destination, links.back, stream.ping, session)
+        return reopen
 
     def _ended(self, stream: Stream) -> Ended | None:
         """The end of a stream's session, asked over another link; None if the host does not know."""
@@ -219,16 +206,16 @@ class HostTarget(Target):
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
         """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
-        words, along = self._entering(op, data, os.urandom(8).hex())
+        words, early = self._entering(op, data, os.urandom(8).hex())
         link: Link | None = None
-        state, lost = LinkState(time.monotonic(), at_once=1), False
+        lost = False
         while True:
             try:
                 if lost:
-                    link = self._reopened(interrupts, state, deadline)
+                    link = self._reopened(interrupts, deadline)
                 else:
                     with interrupts.at_first():
-                        link = self.open(deadline, along=along)
+                        link = self.open(deadline, early=early)
                 answer, output = self._led(link, words, deadline)
             except Lost:
                 lost = True
@@ -237,11 +224,11 @@ class HostTarget(Target):
                 )
                 continue
             except Interrupted:
-                if link is None and along.reached:
+                if link is None and early.reached:
                     raise self._unknown_start() from None
                 raise
             except ProtocolError as error:
-                if not error.answered and (link is not None or along.reached):
+                if not error.answered and (link is not None or early.reached):
                     error.exit_code = ExitCode.UNKNOWN  # it has been asked for
                 raise
             if lost:
@@ -255,23 +242,22 @@ class HostTarget(Target):
     def _unknown_start(self) -> Interrupted:
         return Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{self.host}")
 
-    def _reopened(self, interrupts: Interrupts, state: LinkState, deadline: float | None) -> Link:
+    def _reopened(self, interrupts: Interrupts, deadline: float | None) -> Link:
         """Opens a new link for a lost one; Ctrl-C stops the attempts."""
         host = self.destination.host
-
-        def attempt(stop: Attempt) -> Link:
-            return links.reopened(self.destination, deadline, stop=stop)
-
+        reopen = links.reopening(self.destination, links.beside)
         try:
             with interrupts.at_first():
-                link = Monitor(state, attempt).wait(host, interrupts.sleep, deadline)
+                link = reopen.wait(host, interrupts.sleep, deadline)
         except Interrupted:
             raise self._unknown_start() from None
         except LoginRefused as refusal:
             refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
             refusal.exit_code = ExitCode.UNKNOWN
             raise
-        assert isinstance(link, Link)  # noqa: S101 (see `attempt`)
+        finally:
+            reopen.close()
+        assert isinstance(link, Link)  # noqa: S101 (which `beside` gives)
         return link
 
     def log_attached(self, name: str) -> None:

@@ -1,40 +1,27 @@
-"""Links to sesh on other hosts, and new ones for those that are lost."""
+"""Links to sesh on other hosts, and the attempts that replace those that are lost."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from math import inf
+from collections.abc import Callable
 
 from sesh import paths, platform
 from sesh.about import CALLED, SESH
-from sesh.errors import (
-    Ended,
-    LocalFault,
-    LoginRefused,
-    Lost,
-    NotDeployed,
-    NotFound,
-    Refused,
-    SeshError,
-    TimedOut,
-    Unreachable,
-)
-from sesh.link_state import LinkState
+from sesh.errors import Ended, LocalFault, NotDeployed, TimedOut, Unreachable
+from sesh.link.race import Attempt, LostSession
+from sesh.link.reopen import Reopen
 from sesh.messages import Answer, Near, Words
 from sesh.reach.caller import YES_NO, Caller
-from sesh.recovery.attempts import Attempt, LostSession
 from sesh.remote import eventlog, known
-from sesh.remote.ssh import link as ssh_link
+from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Along, Link
+from sesh.remote.ssh.link import SESSION_TIMEOUT, START_TIMEOUT, Early, Link
 from sesh.remote.ssh.ssh import seconds_left
-from sesh.remote.ssh.words import AuthenticationFailed
+from sesh.remote.ssh.words import AuthenticationFailed, Say, unheard
 from sesh.stop import Stop
 
-_LOOK = 2.0
-"""Seconds for looking whether a host has created a session that nobody waits for any more."""
 _noted: dict[tuple[str, str], float] = {}
 """The loss of each session's link that is in the event log, by name and host: when anything had come last."""
 
@@ -65,24 +52,24 @@ def opened(
     offer: bool = False,
     deadline: float | None = None,
     passing: bool = False,
-    along: Along | None = None,
+    early: Early | None = None,
     stop: Stop | None = None,
 ) -> Link:
     """A link to sesh on a host.
 
     `ask`: whether ssh may prompt, None as the caller says. `offer`: whether the person may be asked to install sesh
     there if it is missing. `deadline`: for all of it (monotonic). `passing`: nobody has named the host, so it is not
-    recorded as used. `along`: goes with HELLO (see `Link.take_sent`). `stop`: ends the attempt. Raises Unreachable,
-    Lost if what went along may have been done, NotDeployed, TimedOut, Interrupted.
+    recorded as used. `early`: goes with HELLO. `stop`: ends the attempt. Raises Unreachable, NotDeployed, TimedOut,
+    Interrupted.
     """
     ask = caller.ssh_prompts if ask is None else ask
     try:
-        link = _link(destination, ask, deadline, along, stop)
+        link = _link(destination, ask, deadline, early, stop, caller.heard)
     except NotDeployed as error:
         if not (offer and caller.can_ask):
             raise
         _deploy(caller, destination, error)
-        link = _link(destination, ask, deadline, along, stop)
+        link = _link(destination, ask, deadline, early, stop, caller.heard)
     if passing:
         known.end_pause(destination.host)
     else:
@@ -94,41 +81,23 @@ def record(destination: Destination, link: Link) -> None:
     """Record what a link has shown of a host that was named."""
     told = link.remote_info
     version, account = str(told.get("version") or ""), told.get("account") or ""
-    known.record(destination, version, asks=link.asked, swallows=link.swallowed, account=account)
-
-
-def request_along(
-    destination: Destination, frames: bytes, *, changes: bool = True, again: bool = False, public: bool = False
-) -> Along:
-    """A request that goes along with HELLO, early if login files leave it alone. `changes`, `again`, `public`: as
-    `Along` has them."""
-    # What may not come twice waits for the first byte over a connection that may have died since.
-    certain = again or not changes or known.answered_just_now(destination)
-    early = certain and not known.swallows(destination)
-    return Along(frames, early=early, changes=changes, again=again or not changes, public=public)
+    known.record(destination, version, asks=link.asked, account=account)
 
 
 def _link(
-    destination: Destination, ask: bool | None, deadline: float | None, along: Along | None, stop: Stop | None
+    destination: Destination,
+    ask: bool | None,
+    deadline: float | None,
+    early: Early | None,
+    stop: Stop | None,
+    say: Say = unheard,
 ) -> Link:
+    near, patience = origin(destination), known.stale_after(destination)
     try:
-        left, bounded = seconds_left(deadline, ssh_link.START_TIMEOUT), deadline is not None
-        near = origin(destination)
-        return ssh_link.open_link(
-            destination,
-            near,
-            ask=ask,
-            timeout=left,
-            bounded=bounded,
-            along=along,
-            stop=stop,
-            stale_after=known.stale_after(destination),
+        return opening.open_link(
+            destination, near, ask=ask, deadline=deadline, early=early, stop=stop, patience=patience, say=say
         )
-    except Lost:
-        raise
-    except (Unreachable, TimedOut) as error:
-        if isinstance(error, LoginRefused):
-            known.record_refusal(destination.host, error)
+    except (Unreachable, TimedOut):
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOut(f"timed out: @{destination.host} did not answer in time") from None
         raise
@@ -155,39 +124,82 @@ def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> N
             raise result.error
 
 
-def back(destination: Destination, lost: LostSession, attempt: Attempt, *, deadline: float | None = None) -> Link:
-    """One attempt to come back to a session by its id, over an ssh connection that shares nothing with the lost one.
+# -- the next link in the place of a lost one
 
-    It may run in a thread beside a raw terminal, so it has no caller to print notes. If the host asks somebody to log
-    in, it is the shared connection, where that stands. `deadline`: for the attempt (monotonic). Raises Ended if the
-    session has ended meanwhile, LoginRefused if another attempt would fail alike, Refused if the link may live and
-    somebody would be asked, Interrupted, Unreachable if this one failed.
+
+def reopening(
+    destination: Destination,
+    way: Callable[[Destination, Attempt], Link],
+    ask: Callable[[], object] = bool,
+    session: Callable[[], LostSession | None] = lambda: None,
+    *,
+    patience: float | None = None,
+) -> Reopen:
+    """What watches and replaces a link to a host; `way` is `beside` or `back`, the rest as `Reopen` has it."""
+    indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
+    return Reopen(
+        lambda attempt: way(destination, attempt),
+        ask,
+        session,
+        asks=lambda: known.asks(destination) is True,
+        indirect=indirect,
+        patience=patience,
+    )
+
+
+def beside(destination: Destination, attempt: Attempt) -> Link:
+    """One attempt at a link that shares nothing with the lost one; returned once it has the turn.
+
+    If the last login asked a person, it is the shared connection instead. It may run in a thread beside a raw terminal,
+    so it has no caller to print notes. Raises LoginRefused if another attempt would fail alike, Unreachable if this one
+    failed, Interrupted.
     """
-    shared = attempt.asks or known.asks(destination) is True
-    if attempt.lost:
-        _note_loss(lost)
-    elif shared:
-        raise Refused("nobody is asked to log in again while a link may still live")
-    if shared:
-        link = reopened(destination, deadline, ask=attempt.asks, stop=attempt)
-    else:
-        link = _opened_alone(destination, attempt, _wanted(lost))
+    if attempt.lost and attempt.session is not None:
+        _note_loss(attempt.session)
     try:
-        with attempt.calling(link.abort):
-            answer, output = connected(link, _wanted(lost), deadline)
-    except SeshError:
+        if attempt.asks:
+            link = _link(destination, True, None, None, attempt.stop)
+        elif known.paused_until(destination.host) > time.time():
+            raise _refused(destination.host)
+        elif known.asks(destination):
+            opening.drop_shared(destination)
+            link = _link(destination, False, time.monotonic() + START_TIMEOUT, None, attempt.stop)
+        else:
+            link = opening.open_beside(destination, origin(destination), attempt)
+    except AuthenticationFailed as error:
+        known.record(destination, asks=True)
+        if attempt.lost:  # of many links that were lost at once the first one tries
+            known.record_failure(destination.host, error.reason, refused=True)
+        raise
+    except OSError as error:
+        raise _local_fault(destination, error) from error
+    attempt.turn(link)
+    known.end_pause(destination.host)
+    return link
+
+
+def back(destination: Destination, attempt: Attempt) -> Link:
+    """One attempt to come back to a session by its id. Raises Ended if it has ended meanwhile, NotFound, and as
+    `beside`."""
+    link = beside(destination, attempt)
+    lost = attempt.session
+    assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
+    try:
+        with attempt.stop.calling(link.abort):
+            answer, output = connected(link, _wanted(lost))
+    except BaseException:
         link.close()
         raise
     _note_loss(lost)
-    known.end_pause(lost.host)
-    if not shared:
-        threading.Thread(target=ssh_link.renew_master, args=(destination,), daemon=True).start()
+    if not (attempt.asks or known.asks(destination)):
+        threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
     name = link.peer.name or lost.name
     eventlog.log("reconnect", host=lost.host, session=name, gap=gap, since=lost.position, joined=joined)
     if "result" in answer:
         link.close()
         raise Ended(f"{lost.name} has ended", answer["result"], output)
+    link.peer.session_id = lost.session_id  # the host does not say the id again
     return link
 
 
@@ -197,73 +209,27 @@ def _note_loss(lost: LostSession) -> None:
         eventlog.log("disconnect", host=lost.host, session=lost.name, reason="lost")
 
 
-def _opened_alone(destination: Destination, attempt: Attempt, wanted: Words) -> Link:
-    """A link over an ssh connection of its own, which has asked for its session already.
-
-    Raises LoginRefused if somebody would have to log in.
-    """
-    _check_refusals(destination)
-    try:
-        return ssh_link.open_beside(destination, origin(destination), attempt, "connect", wanted)
-    except AuthenticationFailed as error:
-        known.record(destination, asks=True)
-        known.record_refusal(destination.host, error)
-        raise
-    except OSError as error:
-        raise _local_fault(destination, error) from error
-
-
-def _check_refusals(destination: Destination) -> None:
-    """Raises LoginRefused as another link just was: of many that were lost at once the first one tries."""
-    known.check_refused(destination.host)
+def _refused(host: str) -> AuthenticationFailed:
+    """The error for a host that has just refused another link."""
+    reason = known.failure(host)
+    error = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
+    error.reason = reason
+    return error
 
 
 def _wanted(lost: LostSession) -> Words:
-    wanted: Words = {"name": lost.name, "session_id": lost.session_id, "pings": lost.attached}
+    wanted: Words = {"name": lost.name, "session_id": lost.session_id, "pings": lost.hello is not None}
     return {**wanted, "greeting": lost.hello} if lost.hello is not None else wanted
 
 
-def connected(link: Link, wanted: Words, deadline: float | None) -> tuple[Answer, bytes]:
+def connected(link: Link, wanted: Words, deadline: float | None = None) -> tuple[Answer, bytes]:
     """Leads a link to a session; returns the host's answer, and the output that comes with a `result`.
 
-    Only silence ends it before the deadline (monotonic): the output may take long on a slow link. Raises NotFound,
-    Lost.
+    Raises NotFound, Lost if the answer does not begin soon.
     """
-    # A daemon hears HELLO first: nothing may be asked over the link before.
-    link.keepalive = LinkState(time.monotonic(), beside=False, unasked=ssh_link.START_TIMEOUT)
-    answer = link.open_session("connect", wanted, seconds_left(deadline, inf))
-    link.keepalive = None  # its user has one
-    return answer
+    return link.open_session("connect", wanted, seconds_left(deadline, SESSION_TIMEOUT), silence=START_TIMEOUT)
 
 
-def reopened(
-    destination: Destination,
-    deadline: float | None = None,
-    *,
-    ask: bool = False,
-    passing: bool = False,
-    drops: bool = True,
-    along: Along | None = None,
-    stop: Stop | None = None,
-) -> Link:
-    """One attempt at a new link for a lost one, without a caller as `back`. `drops`: the ssh connection that carried it
-    is not used again, which cuts other links over it. Raises as `opened`."""
-    if drops:
-        ssh_link.drop_master(destination)
-    if not ask:
-        _check_refusals(destination)
-    return opened(Caller(), destination, ask=ask, deadline=deadline, passing=passing, along=along, stop=stop)
-
-
-def left_behind(caller: Caller, destination: Destination, name: str, session_id: str) -> str:
-    """The line for a person who interrupts a host that creates a session with this id: whether it is there."""
-    deadline, at_host = time.monotonic() + _LOOK, f"@{destination.host}"
-    try:
-        with opened(caller, destination, ask=False, deadline=deadline) as link:
-            answer, _ = connected(link, {"name": name, "session_id": session_id}, deadline)
-    except NotFound:
-        return "interrupted"
-    except SeshError:
-        return f"interrupted; {name} may have been created; check with: {CALLED} {at_host}"
-    made = answer["name"]
-    return f"interrupted; {made}{at_host} is there already and goes on; `{CALLED} {at_host} --kill {made}` ends it"
+def left_behind(host: str, name: str) -> str:
+    """The line for a person who interrupts a host that was asked to create a session."""
+    return f"interrupted; {name} may have been created; check with: {CALLED} @{host}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sesh import errors
+from sesh.link.reopen import Reopen
 from sesh.messages import Introduction
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -63,10 +64,12 @@ class Target:
     def _stream(
         self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
     ) -> Stream:
-        again, ended = self._again, self._ended
-        return Stream(connection, name, host=self.host, again=again, ended=ended, deadline=deadline, sleep=sleep)
+        again, ended = self._reopening, self._ended
+        stream = Stream(connection, name, host=self.host, reopening=again, ended=ended, deadline=deadline, sleep=sleep)
+        stream.tell = self.caller.tell_link
+        return stream
 
-    _again: Callable[[Stream], Connection] | None = None
+    _reopening: Callable[[Stream], Reopen] | None = None
 
     def _ended(self, stream: Stream) -> errors.Ended | None:
         """The end of a stream's session, found by its name if the daemon has not said its id; None if unknown."""

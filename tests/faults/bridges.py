@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import sys
-from binascii import a2b_base64
 from collections.abc import Callable
 from typing import Any
 
@@ -38,8 +36,6 @@ class Bridge:
 
     def __init__(self) -> None:
         self.connection = wire.Connection(0, os.dup(1))
-        asked = re.search(rf"{protocol.ASKED}=(\S+)", " ".join(sys.argv))  # as a shell would set it
-        self.connection.put_back(self.connection.decoder.feed(a2b_base64(asked[1] if asked else "")))
         os.dup2(2, 1)
 
     def greet(self, **welcome: Any) -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from sesh import link_state
 from sesh.client import link_watch
+from sesh.link import attempts, health
 
 
 def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """A host is tried again after shorter pauses, and the user hears so many seconds after a loss of it."""
-    monkeypatch.setattr(link_state, "PACE", 0.2)
-    monkeypatch.setattr(link_state, "LONGEST_PACE", 0.2)
+    monkeypatch.setattr(attempts, "PACE", 0.2)
+    monkeypatch.setattr(attempts, "LONGEST_PACE", 0.2)
     monkeypatch.setattr(link_watch, "TELL_AFTER", notice_after)
 
 
 def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """The same, and silence on a link is noticed within a second."""
     brisk(monkeypatch, notice_after)
-    monkeypatch.setattr(link_state, "QUIET", 0.3)
-    monkeypatch.setattr(link_state, "SILENT", 0.3)
-    monkeypatch.setattr(link_state, "LOST_AFTER", 0.9)
+    monkeypatch.setattr(health, "QUIET", 0.3)
+    monkeypatch.setattr(health, "SILENT", 0.3)
+    monkeypatch.setattr(health, "LOST_AFTER", 0.6)

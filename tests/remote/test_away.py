@@ -8,9 +8,9 @@ import resource
 
 import pytest
 
-from sesh import link_state
 from sesh.client import last_row
 from sesh.client.link_watch import LinkWatch
+from sesh.link import health
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty
 from tests.remote.storm import Storm
@@ -61,7 +61,7 @@ def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
 ) -> None:
     """The row that the line had covered stayed blank where much was printed meanwhile."""
     hasty(monkeypatch)
-    monkeypatch.setattr(link_state, "LOST_AFTER", 60.0)  # else it is always another link that brings the rest
+    monkeypatch.setattr(health, "LOST_AFTER", 60.0)  # else it is always another link that brings the rest
     monkeypatch.setattr(last_row, "TIME", 0.0)
     far = farm.host("box", proxied=True)
     storm = Storm(home, farm, far, ROWS, 1)

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from sesh import link_state
 from sesh.cli import complete
+from sesh.link import health
+from sesh.reach import held
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
 from tests.support import PROMPT, Home, wait_until
@@ -74,8 +75,8 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
 ) -> None:
     """The list of a host is behind: what was asked by then got the answer."""
     brisk(monkeypatch)
-    for name in ("WATCHED_TIME", "LOST_AFTER"):
-        monkeypatch.setattr(link_state, name, 99.0)  # a silent link is not doubted
+    monkeypatch.setattr(held, "_WATCHED_TIME", 99.0)  # a silent link is not doubted
+    monkeypatch.setattr(health, "LOST_AFTER", 99.0)
     far = beside("box")
     later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"
     asks = f"{later} printf 'Keep a copy? '; read x; echo got=$x; sleep 60"

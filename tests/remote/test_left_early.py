@@ -68,25 +68,22 @@ def test_at_ssh_s_own_question(home: Home, farm: Farm) -> None:
 
 
 @pytest.mark.parametrize("made", [False, True])
-def test_what_a_host_was_asked_to_create_is_looked_for_and_named(
+def test_of_what_a_host_was_asked_to_create_it_is_said_that_it_may_be_there(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, made: bool
 ) -> None:
     """The key comes when the host is asked to create a session: once that was sent, or when it has made it."""
-    far = beside("box")
+    beside("box")
     asked = Link.open_session
 
     def struck(link: Link, verb: str, *words: Any, **options: Any) -> Any:
-        if verb != "enter":
-            return asked(link, verb, *words, **options)
-        if made:
+        if verb == "enter" and made:
             asked(link, verb, *words, **options)
-        os.kill(os.getpid(), signal.SIGQUIT)
-        raise SystemExit("the key was not heard")
+        if verb == "enter":
+            os.kill(os.getpid(), signal.SIGQUIT)
+            raise SystemExit("the key was not heard")
+        return asked(link, verb, *words, **options)
 
     monkeypatch.setattr(Link, "open_session", struck)
     terminal = home.terminal("@box", "work", columns=120)
     assert terminal.exit_code() == 130
-    said = "sesh: interrupted; work@box is there already and goes on; `sesh @box --kill work` ends it"
-    if made:
-        assert terminal.text().strip() == said
-    assert far.names() == (["work"] if said in terminal.text() else [])
+    assert "work may have been created; check with: sesh @box" in terminal.text()

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from sesh import link_state
+from sesh.link import health
 from sesh.ops import host_links
+from sesh.reach import held as holding
 from tests.remote.farm import Far, Farm
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
@@ -144,8 +145,9 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
     home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For eleven seconds its rows looked as if they were of now."""
-    for name, seconds in {"QUIET": 0.5, "WATCHED_TIME": 0.5, "LOST_AFTER": 99.0}.items():
-        monkeypatch.setattr(link_state, name, seconds)
+    monkeypatch.setattr(holding, "_WATCHED_TIME", 0.5)
+    for name, seconds in {"QUIET": 0.5, "LOST_AFTER": 99.0}.items():
+        monkeypatch.setattr(health, name, seconds)
     far = beside("box")
     known(home, far)
     watched = watch()

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from sesh import link_state
+from sesh.link import attempts
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, Terminal, wait_until
@@ -30,8 +30,8 @@ def refusals(far: Far) -> int:
 @pytest.fixture(autouse=True)
 def pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts are made after short pauses."""
-    monkeypatch.setattr(link_state, "PACE", LATER / 10)
-    monkeypatch.setattr(link_state, "LONGEST_PACE", LATER / 10)
+    monkeypatch.setattr(attempts, "PACE", LATER / 10)
+    monkeypatch.setattr(attempts, "LONGEST_PACE", LATER / 10)
 
 
 @pytest.fixture

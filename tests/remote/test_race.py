@@ -6,15 +6,11 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
-from sesh import link_state
-from sesh.recovery.wake import Wake
+from sesh.link import health
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
@@ -28,8 +24,8 @@ ADDRESS = "127.91.7.3/32"
 @pytest.fixture(autouse=True)
 def questions(monkeypatch: pytest.MonkeyPatch) -> None:
     """No silent link counts as lost without a question, and a short silence is one."""
-    monkeypatch.setattr(link_state, "LOST_AFTER", 99.0)
-    monkeypatch.setattr(link_state, "_SHORT_SILENCE", 0.2)
+    monkeypatch.setattr(health, "LOST_AFTER", 99.0)
+    monkeypatch.setattr(health, "KEY_SILENCE", 0.2)
 
 
 @pytest.fixture
@@ -125,16 +121,3 @@ def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Far
     terminal.type("x")
     wait_until(lambda: not terminal.pump(1.0))
     assert box.proxy.accepted == accepted
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there waking shows as a change of routes")
-def test_a_clock_that_was_set_has_no_link_asked_and_a_machine_that_has_slept_has(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with closing(Wake()) as wake:
-        timer = wake.descriptors[-1]
-        assert not wake.happened([timer])
-        at = time.clock_gettime
-        monkeypatch.setattr(time, "clock_gettime", lambda clock: at(clock) + 30 * (clock == time.CLOCK_BOOTTIME))
-        assert wake.happened([timer])
-        assert not wake.happened([timer])

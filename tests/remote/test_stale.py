@@ -13,9 +13,8 @@ from tests.support import Home, wait_until
 
 
 @pytest.fixture
-def box(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Far:
+def box(home: Home, farm: Farm) -> Far:
     """A host, and a shared connection to it."""
-    monkeypatch.setattr(known, "_JUST_NOW", 0)  # the last answer is longer ago than that
     far = farm.host("box", proxied=True)
     assert home.sesh("@box", "--list").code == 0
     return far
@@ -32,6 +31,7 @@ def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: Far)
     dies(box)
     done = home.sesh("@box", "--exec", "--", "true", timeout=30)
     assert done.code == 0, done
+    assert home.sesh("@box", "--list").code == 0
     accepted = box.proxy.accepted
     assert home.sesh("@box", "--list").code == 0
     assert box.proxy.accepted == accepted, "the new connection is shared"

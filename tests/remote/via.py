@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 import sesh.__main__
-from sesh import programs, protocol
+from sesh import programs
 from tests.support import Home, forking, processes
 
 
@@ -111,8 +110,6 @@ class There(Home):
     def begin(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Begins the command of a link, in the process that wants one."""
         environment = {**options.pop("env"), **self.env}
-        if asked := re.search(rf"env {protocol.ASKED}=(\S+)", words[-1]):
-            environment[protocol.ASKED] = asked[1]
         if os.path.exists(self.down):
             with open(self.down, encoding="utf-8") as file:
                 words = ["sh", "-c", 'echo "$1" >&2; exit 1', "-", file.read()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import os
 import socket
 import subprocess
@@ -263,20 +262,6 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
             continue
     finally:
         own.close()
-
-
-def test_the_first_frames_may_come_in_the_environment_which_no_session_inherits(home: Home) -> None:
-    frames = wire.greeting("bridge", near={"host": "box"}) + op("sessions.open_", name="work")
-    own = Bridge(home, env={protocol.ASKED: binascii.b2a_base64(frames, newline=False).decode()})
-    try:
-        own.skip_mark()
-        own.connection.expect_welcome(deadline())
-        assert result(own.connection) is True
-    finally:
-        own.close()
-    shown = home.sesh("--run", "work", "--", "env")
-    assert "SHELL" in shown.stdout
-    assert protocol.ASKED not in shown.stdout
 
 
 @pytest.mark.parametrize("_", range(rounds(3, 50)))

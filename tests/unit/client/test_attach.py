@@ -100,9 +100,13 @@ def test_a_lone_escape_is_not_kept(home: Home, daemon: FakeDaemon) -> None:
 RELINKED = """
 import functools
 from sesh.client import attachment
+from sesh.link.reopen import Reopen
 attachment.FLUSH_DELAY = 0.3
-wire.Connection.broken = lambda *_: True
-attach = functools.partial(attach, reconnect=lambda _: wire.connect("work"))
+def back(attempt):
+    connection = wire.connect("work")
+    attempt.turn(connection)
+    return connection
+attach = functools.partial(attach, reconnect=lambda host, ask, session: Reopen(back, ask, session))
 """
 """A client whose link is replaced, and that awaits the rest of a key for longer."""
 
@@ -127,12 +131,12 @@ GREETED_BEFORE = (
     RELINKED
     + """
 def again(attempt):
-    connection = wire.connect("work")
-    connection.greeted = {**attempt.session.hello, "since": 0}
-    connection.send(protocol.message(protocol.HELLO, connection.greeted))
+    connection = back(attempt)
+    connection.peer.greeted = {**attempt.session.hello, "since": 0}
+    connection.send(protocol.message(protocol.HELLO, connection.peer.greeted))
     return connection
 from sesh import protocol
-attach = functools.partial(attach.func, reconnect=again)
+attach = functools.partial(attach.func, reconnect=lambda host, ask, session: Reopen(again, ask, session))
 """
 )
 """A client whose new link was greeted before the old one had brought its last output."""

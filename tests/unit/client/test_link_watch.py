@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh import link_state, wire
+from sesh import wire
 from sesh.client import link_watch
 from sesh.client.channel import Channel
 from sesh.client.display import Display
@@ -16,8 +16,10 @@ from sesh.client.link_watch import LinkWatch
 from sesh.client.overlays import Overlays
 from sesh.client.round_trip import RoundTrip
 from sesh.errors import Unreachable
+from sesh.link import health
+from sesh.link.race import Attempt, LostSession
+from sesh.link.reopen import Reopen
 from sesh.loop.timers import Timers
-from sesh.recovery.attempts import Attempt, LostSession
 
 
 class Terminal:
@@ -40,7 +42,7 @@ class Watched:
         self.connection.welcome = {"id": "abc"}
         channel = Channel(self.connection, RoundTrip(), on_link=True)
         session = LostSession("work", "box", "abc", 0, time.time())
-        self.watch = LinkWatch(self.display, "box", "Ctrl-\\ leaves", _unreachable, lambda: session)
+        self.watch = LinkWatch(self.display, "box", "Ctrl-\\ leaves", _reconnect, lambda: session)
         self.watch.begin(channel, Overlays(self.display, channel, Timers(), None, lambda *_: None))
 
     def turns_until_lost(self) -> int:
@@ -56,10 +58,14 @@ def _unreachable(_: Attempt) -> wire.Connection:
     raise Unreachable("no")
 
 
+def _reconnect(_: str, ask: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
+    return Reopen(_unreachable, ask, session)
+
+
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
-    for name, seconds in {"QUIET": 0.01, "ANSWER_TIME": 0.01, "LOST_AFTER": 0.5}.items():
-        monkeypatch.setattr(link_state, name, seconds)
+    for name, seconds in {"QUIET": 0.01, "PATIENCE": 0.01, "LOST_AFTER": 0.5}.items():
+        monkeypatch.setattr(health, name, seconds)
     monkeypatch.setattr(link_watch, "TELL_AFTER", 0.01)
     made = Watched()
     with made.connection:

@@ -14,8 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import link_state, protocol, wire
-from sesh.errors import Ended
+from sesh import protocol, wire
+from sesh.errors import Ended, Unreachable
+from sesh.link import health
+from sesh.link.race import Attempt
+from sesh.link.reopen import Reopen
 from sesh.reach.stream import LATE, READY, Stream
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
@@ -79,7 +82,7 @@ def test_a_link_over_which_nothing_happens_stands_as_long_as_each_question_is_an
 ) -> None:
     """An answer within 50 ms was none, nothing was asked any more, and each quiet link was lost after 12 s."""
     for name in ("QUIET", "SILENT"):
-        monkeypatch.setattr(link_state, name, 0.02)
+        monkeypatch.setattr(health, name, 0.02)
 
     def answer() -> None:
         for _ in range(5):
@@ -91,5 +94,9 @@ def test_a_link_over_which_nothing_happens_stands_as_long_as_each_question_is_an
     descriptor = os.dup(ends[0].inbound)
     with open(os.devnull, "rb") as said:
         link = Link(Destination("box"), subprocess.Popen(["true"]), said, descriptor, descriptor)
-    with Stream(link, "work", host="box") as stream:
+
+    def unreachable(_: Attempt) -> wire.Connection:
+        raise Unreachable("no")
+
+    with Stream(link, "work", host="box", reopening=lambda stream: Reopen(unreachable, stream.ping)) as stream:
         assert next(stream.frames(nothing)) == (protocol.OUTPUT, 0, b"there")

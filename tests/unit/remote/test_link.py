@@ -6,17 +6,21 @@ import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from sesh import protocol
-from sesh.errors import Interrupted, LocalFault, Lost, NotDeployed, Unreachable
+from sesh.errors import Interrupted, LocalFault, NotDeployed, Unreachable
 from sesh.reach import links
 from sesh.reach.caller import Caller
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Along, open_link
+from sesh.remote.ssh.link import Early, Link
+from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND, REACHED
 from sesh.stop import Stop
 from tests.support import wait_until
@@ -30,7 +34,7 @@ def descriptors() -> list[str]:
 def nothing_left() -> Iterator[None]:
     before = descriptors()
     yield
-    assert descriptors() == before
+    wait_until(lambda: descriptors() == before, what="what was opened is closed")
 
 
 def through(script: str) -> Destination:
@@ -67,7 +71,7 @@ def test_a_pipe_that_cannot_be_opened_leaves_no_other_open(monkeypatch: pytest.M
             "/usr/bin/sesh there is another .* sesh --deploy @box",
         ),
         (
-            "echo usage; echo another sesh: /home/me/.local/bin/sesh >&2; exit 1",
+            "echo another sesh: /home/me/.local/bin/sesh >&2; exit 127",
             NotDeployed,
             "bin/sesh there is another .* sesh --deploy --force @box",
         ),
@@ -78,7 +82,7 @@ def test_a_pipe_that_cannot_be_opened_leaves_no_other_open(monkeypatch: pytest.M
 )
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        open_link(through(script), {}, ask=False, timeout=1.0)
+        open_link(through(script), {}, ask=False, deadline=time.monotonic() + 1)
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -122,9 +126,9 @@ def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_ru
     assert found(sesh=foreign) == "another sesh: /bin/sesh"
     assert "not found" in found()
     assert not (tmp_path / "ran").exists()
-    assert found(home="#!/bin/sh\nexit 3\n", mux=own) == "another sesh: /.local/bin/sesh"
+    assert found(home=foreign, mux=own) == "another sesh: /.local/bin/sesh"
     assert found(home="# by sesh --deploy\necho $0 $1\n") == "/.local/bin/sesh --bridge"
-    assert found(home='exec ~/bin/sesh "$@"\n', sesh=own).endswith("/bin/sesh --bridge"), "the user's own way to sesh"
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.usefixtures("nothing_left")
@@ -142,60 +146,113 @@ def test_descriptors_that_run_out_are_one_line_for_the_user(monkeypatch: pytest.
 
 MARK = r"printf '\000sesh-bridge-1\000\n'"
 
+START = (1, 2.0)
+"""The identity of a shared connection."""
+
+
+@dataclass
+class Played:
+    """A host that ssh reaches over a connection that stands: what each of the two ways there runs, in the shell.
+
+    `$f/welcome` and `$f/answer` are what a bridge says.
+    """
+
+    shared: str = "exec sleep 60"
+    own: str = "exec sleep 60"
+    alive: bool = True
+    closed: bool = False
+
+    def opened(self, early: Early | None = None, patience: float = 0.1) -> Link:
+        return open_link(
+            Destination("box"), {}, ask=False, deadline=time.monotonic() + 20, early=early, patience=patience
+        )
+
 
 @pytest.fixture
-def by_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Destination]:
-    """A host that ssh reaches: it runs this, and `$f/welcome` and `$f/answer` are what a bridge says."""
+def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
     welcome = {"protocol": protocol.PROTOCOL, "version": "1"}
     (tmp_path / "welcome").write_bytes(protocol.message(protocol.WELCOME, welcome))
     (tmp_path / "answer").write_bytes(protocol.message(protocol.RESPONSE, {"id": 1, "ok": True}))
-    monkeypatch.setattr("sesh.remote.ssh.link._swallowing", set())
-    for name, value in (("ensure", None), ("identity", None), ("is_shared", True), ("is_alive", True)):
-        monkeypatch.setattr(f"sesh.remote.ssh.master.{name}", lambda *_, value=value, **__: value)
+    host = Played()
 
-    def host(script: str) -> Destination:
-        argv = ["sh", "-c", f"f={tmp_path}; echo run >>$f/runs; {script}"]
-        monkeypatch.setattr("sesh.remote.ssh.ssh.command", lambda *_, **__: argv)
-        return Destination("box")
+    def close(*_: object, **__: object) -> None:
+        host.closed = True
 
+    def command(*_: object, alone: bool, **__: object) -> list[str]:
+        path = tmp_path / f"way{alone:d}"  # it takes ssh's options
+        path.write_text(f"#!/bin/sh\nf={tmp_path}; {host.own if alone else host.shared}\n", encoding="utf-8")
+        path.chmod(0o755)
+        return [str(path)]
+
+    monkeypatch.setattr("sesh.remote.ssh.ssh.command", command)
+    monkeypatch.setattr(master, "close", close)
+    monkeypatch.setattr(master, "is_alive", lambda _: host.alive)
+    for name, value in (("ensure", None), ("identity", START), ("is_shared", True)):
+        monkeypatch.setattr(master, name, lambda *_, value=value, **__: value)
     return host
 
 
-def change() -> Along:
-    return Along(b"?", changes=True, again=False)
+BEGINS = f"echo sesh is looked for >&2; {MARK}; cat $f/welcome $f/answer; exec cat >/dev/null"
 
 
 @pytest.mark.usefixtures("nothing_left")
-@pytest.mark.parametrize("first", ["cat >/dev/null", "cat >/dev/null; cat $f/welcome", "head -c 1 >/dev/null; exit 1"])
-def test_what_nobody_has_read_or_begun_is_sent_again_once_the_bridge_is_there(
-    by_ssh: Callable[[str], Destination], tmp_path: Path, first: str
-) -> None:
-    again = "cat $f/welcome $f/answer; exec cat >/dev/null"
-    destination = by_ssh(f"{MARK}; [ $(wc -l <$f/runs) = 2 ] || {{ {first}; exit; }}; {again}")
-    along = change()
-    with open_link(destination, {}, ask=False, timeout=3.0, along=along) as opened:
+def test_what_goes_with_hello_is_answered_and_is_not_sent_again(played: Played) -> None:
+    played.shared = BEGINS
+    with played.opened(Early(b"?")) as opened:
         assert opened.take_sent()
         assert opened.answer(1)[0]["ok"] is True
-        assert opened.swallowed == ("welcome" not in first)
-    assert (tmp_path / "runs").read_text() == "run\n" * 2
-    assert not along.reached
+        assert not opened.take_sent()
+    assert not played.closed
 
 
 @pytest.mark.usefixtures("nothing_left")
-@pytest.mark.parametrize("script", ["head -c 1 >/dev/null; kill -9 $$", f"{MARK}; head -c 1 >/dev/null; exit 255"])
-def test_a_link_that_breaks_once_it_has_taken_what_changes_something_is_lost(
-    by_ssh: Callable[[str], Destination], tmp_path: Path, script: str
+def test_a_silent_shared_connection_loses_to_one_of_its_own_and_takes_no_more_sessions(played: Played) -> None:
+    played.own = BEGINS
+    early = Early(b"?")
+    with played.opened(early) as opened:
+        assert not opened.take_sent(), "the other one was asked"
+    assert (early.reached, played.closed) == (False, True)
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_host_that_is_slow_to_start_its_sesh_is_not_logged_in_to_again(played: Played, tmp_path: Path) -> None:
+    played.shared = f"echo sesh is looked for >&2; sleep 0.5; {BEGINS}"
+    played.own = "touch $f/begun; exec sleep 60"
+    with played.opened():
+        assert not (tmp_path / "begun").exists()
+    assert not played.closed
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_shared_connection_that_was_silent_for_a_while_and_answers_first_is_kept(
+    played: Played, tmp_path: Path
 ) -> None:
-    """It was said that the host cannot be reached, and a new attempt did the same again."""
-    with pytest.raises(Lost, match="lost the link to @box; check what was done"):
-        open_link(by_ssh(script), {}, ask=False, timeout=3.0, along=change())
-    assert (tmp_path / "runs").read_text() == "run\n"
+    played.shared = f"while [ ! -e $f/begun ]; do sleep 0.02; done; {BEGINS}"
+    played.own = "touch $f/begun; exec sleep 60"
+    with played.opened():
+        assert (tmp_path / "begun").exists()
+    assert not played.closed
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_a_link_that_breaks_before_it_has_taken_anything_has_done_nothing(by_ssh: Callable[[str], Destination]) -> None:
-    along = change()
-    with pytest.raises(Unreachable, match="cannot reach box: gone") as raised:
-        open_link(by_ssh("echo gone >&2; exit 255"), {}, ask=False, timeout=3.0, along=along)
-    assert not isinstance(raised.value, Lost)
-    assert not along.reached
+def test_a_shared_connection_that_is_cut_is_opened_again_once(played: Played, tmp_path: Path) -> None:
+    played.shared = f"[ -e $f/cut ] || {{ touch $f/cut; exit 255; }}; {BEGINS}"
+    played.alive = False
+    played.opened().close()
+    (tmp_path / "cut").unlink()
+    played.alive = True
+    with pytest.raises(Unreachable):
+        played.opened()
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize(
+    ("script", "reached"), [("exit 255", False), ("echo sesh is looked for >&2; head -c 1 >/dev/null; exit 255", True)]
+)
+def test_a_request_may_have_been_carried_out_once_the_host_has_spoken(
+    played: Played, script: str, reached: bool
+) -> None:
+    played.shared, early = script, Early(b"?")
+    with pytest.raises(Unreachable):
+        played.opened(early)
+    assert early.reached is reached

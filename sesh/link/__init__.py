@@ -1,0 +1,1 @@
+"""Links: how one is known to be dead, and the attempts that replace it."""

@@ -1,0 +1,205 @@
+"""When attempts begin, held against a model of links, networks, and a person."""
+
+from __future__ import annotations
+
+from math import inf
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from sesh.errors import LoginRefused
+from sesh.link import attempts
+from sesh.link.attempts import AGAIN, AT_ONCE, CLOSED_PAUSE, CONNECT_TIME, LONGEST_CONNECT, LONGEST_PACE, PACE, Attempts
+from sesh.link.health import Health, LinkHealth
+from tests.support import rounds
+
+START = 1000.0
+
+
+def begun(tries: Attempts, until: float, now: float = START) -> list[float]:
+    """When attempts begin until then, none of which ends."""
+    moments = []
+    while tries.due <= until:
+        now = max(now, tries.due)
+        assert tries.act(now) is not None
+        moments.append(round(now - START, 3))
+    return moments
+
+
+def test_a_closed_link_is_replaced_after_a_moment_and_one_that_was_doubted_at_once() -> None:
+    for closed, first in ((True, CLOSED_PAUSE), (False, 0)):
+        tries = Attempts()
+        tries.begin(START, closed=closed)
+        assert begun(tries, START + 60) == [first, first + CONNECT_TIME]
+
+
+def test_an_attempt_has_the_longer_to_connect_the_longer_the_way() -> None:
+    def seconds(round_trip: float, *, indirect: bool = False) -> float:
+        tries = Attempts(indirect=indirect)
+        tries.round_trip = round_trip
+        tries.begin(START)
+        found = tries.act(START)
+        assert found is not None
+        return found[1]
+
+    assert seconds(0.1) == CONNECT_TIME
+    assert seconds(0.3) == CONNECT_TIME + 3
+    assert seconds(0.3, indirect=True) == CONNECT_TIME + 3
+    assert seconds(0, indirect=True) > CONNECT_TIME + 1, "of a link whose round trip is unknown"
+
+
+def test_after_an_hour_without_a_network_the_next_sign_is_as_good_as_the_first() -> None:
+    tries, now, moments = Attempts(), START, list[float]()
+    tries.begin(now)
+    while now < START + 3600:
+        now = max(now, tries.due)
+        begins = tries.act(now)
+        assert begins is not None
+        moments.append(now)
+        tries.failed(begins[0], now, "no network")
+    assert moments[-1] - moments[-2] == LONGEST_PACE
+    assert len([moment for moment in moments if moment < START + 30]) == 30
+    now += 5
+    tries.sign(now)
+    assert tries.due == now
+    begins = tries.act(now)
+    assert begins is not None
+    tries.failed(begins[0], now, "no network")
+    assert tries.due == now + PACE
+
+
+def test_on_a_slower_network_attempts_get_the_time_that_they_need_whatever_signs_come() -> None:
+    """With two seconds each none was ever logged in where the round trip had become half a second."""
+    tries, now, seconds = Attempts(), START, 0.0
+    tries.begin(now)
+    while seconds < LONGEST_CONNECT:
+        begins = tries.act(now)
+        assert begins is not None
+        number, seconds = begins
+        now += seconds
+        tries.failed(number, now, "no answer yet")
+        tries.wished(now)
+        assert now < START + 60
+
+
+def test_a_login_that_takes_five_seconds_is_not_given_up_for_enter_pressed_each_second() -> None:
+    tries = Attempts()
+    tries.begin(START)
+    for second in range(5):
+        tries.act(START + second)
+        tries.wished(START + second + 0.5)
+        tries.act(START + second + 0.5)
+    assert tries.running == {1, 2}
+
+
+class Links(RuleBasedStateMachine):
+    """A link and the attempts beside it, carried out as `Reopen` does, without threads."""
+
+    @initialize(indirect=st.booleans(), round_trip=st.sampled_from([0.0, 0.02, 0.3]))
+    def begins(self, indirect: bool, round_trip: float) -> None:
+        self.now, self.round_trip = START, round_trip
+        self.link, self.tries = LinkHealth(START), Attempts(indirect=indirect)
+        self.link.round_trip = self.tries.round_trip = round_trip
+        self.running: set[int] = set()
+        self.newest, self.signed, self.refused = -inf, -inf, False
+        self.free_since = START
+        """Since when an attempt may begin."""
+
+    def act(self) -> None:
+        self.link.act(self.now)
+        if self.link.state is Health.UP:
+            self.running.clear()  # the link has won
+            self.tries.ended()
+            self.refused = False
+        else:
+            self.tries.begin(self.now)
+            while (begins := self.tries.act(self.now)) is not None:
+                assert not self.refused, "a refusal ends attempts until Enter"
+                gap = self.now - self.newest
+                assert gap >= PACE - 1e-6 or (self.signed >= self.newest and gap >= AGAIN - 1e-6)
+                self.newest, self.free_since = self.now, self.now
+                self.running.add(begins[0])
+        assert self.tries.running == self.running, "nothing else ends one"
+        assert len(self.running) <= AT_ONCE
+
+    @rule(seconds=st.floats(0.001, 3))
+    def time_passes(self, seconds: float) -> None:
+        until = self.now + seconds
+        while min(self.link.due, self.tries.due) <= until:
+            self.now = max(self.now, min(self.link.due, self.tries.due))
+            self.act()
+            assert min(self.link.due, self.tries.due) > self.now, "it would turn without end"
+        self.now = until
+
+    @rule(seconds=st.floats(3, 5000))
+    def the_process_is_stopped(self, seconds: float) -> None:
+        self.now += seconds
+        self.free_since = self.now
+        self.act()
+
+    @rule(pong=st.booleans())
+    def bytes_come(self, pong: bool) -> None:
+        self.link.heard(self.now, pong=pong)
+        self.act()
+
+    @rule()
+    def a_key(self) -> None:
+        self.link.sent(self.now)
+        self.act()
+
+    @rule()
+    def a_sign(self) -> None:
+        self.link.sign(self.now)
+        self.tries.sign(self.now)
+        self.signed = self.now
+        self.act()
+
+    @rule()
+    def enter(self) -> None:
+        self.tries.wished(self.now)
+        self.refused, self.signed, self.free_since = False, self.now, self.now
+        self.act()
+
+    @rule()
+    @precondition(lambda self: self.link.state is not Health.LOST)
+    def the_link_is_closed(self) -> None:
+        self.tries.begin(self.now, closed=True)
+        self.link.closed()
+        self.free_since = self.now
+        self.act()
+
+    @rule(data=st.data(), refused=st.integers(0, 9))
+    @precondition(lambda self: self.running)
+    def an_attempt_fails(self, data: st.DataObject, refused: int) -> None:
+        number = data.draw(st.sampled_from(sorted(self.running)))
+        self.running.remove(number)
+        self.refused = self.refused or refused == 0
+        self.tries.failed(number, self.now, "", refusal=LoginRefused("no") if refused == 0 else None)
+        self.free_since = self.now
+        self.act()
+
+    @rule()
+    @precondition(lambda self: self.running)
+    def an_attempt_wins(self) -> None:
+        self.running.clear()
+        self.refused = False
+        self.tries.ended()
+        self.link = LinkHealth(self.now)
+        self.act()
+
+    @invariant()
+    def a_lost_link_is_always_tried_for(self) -> None:
+        if self.link.state is Health.LOST and not self.refused and len(self.running) < AT_ONCE:
+            longest = LONGEST_CONNECT + attempts.LOGIN_TRIPS * max(self.round_trip, attempts.LONG_TRIP)
+            assert self.tries.due <= max(self.free_since, self.newest) + longest
+
+    @invariant()
+    def nothing_is_tried_beside_a_link_that_answers(self) -> None:
+        if self.link.state is Health.UP:
+            assert not self.running
+            assert self.tries.due == inf
+
+
+Links.TestCase.settings = settings(max_examples=rounds(60, 2000), stateful_step_count=30, deadline=None)
+TestLinks = Links.TestCase

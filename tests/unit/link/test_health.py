@@ -1,0 +1,124 @@
+"""The health of a link: when it is asked, doubted and lost."""
+
+from __future__ import annotations
+
+from math import inf
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.link.health import ANYWAY, KEY_SILENCE, LOST_AFTER, PATIENCE, QUIET, SIGN_TIME, SILENT, Health, LinkHealth
+
+START = 1000.0
+
+
+class Clock:
+    """A link, and a time that goes on until something is due."""
+
+    def __init__(self, round_trip: float = 0.0) -> None:
+        self.now = START
+        self.link = LinkHealth(START)
+        self.link.round_trip = round_trip
+        self.pings: list[float] = []
+
+    def run(self, seconds: float) -> None:
+        """Let so much time pass, and do what is due."""
+        until = self.now + seconds
+        while self.link.due <= until:
+            self.now = max(self.now, self.link.due)
+            if self.link.act(self.now):
+                self.pings.append(round(self.now - START, 3))
+            assert self.link.due > self.now, "it would turn without end"
+        self.now = until
+
+    def heard(self, *, pong: bool = False) -> None:
+        self.link.heard(self.now, pong=pong)
+
+    def state(self) -> Health:
+        return self.link.state
+
+
+def test_silence_is_asked_about_then_doubted_then_a_loss() -> None:
+    clock = Clock(round_trip=0.1)
+    clock.run(QUIET + PATIENCE + 0.1)
+    assert (clock.pings, clock.state()) == ([QUIET], Health.UP)
+    clock.run(0.1)
+    assert clock.state() is Health.DOUBTED
+    clock.run(LOST_AFTER - 1)
+    assert clock.state() is Health.DOUBTED
+    clock.run(1)
+    assert (clock.pings, clock.state(), clock.link.due) == ([QUIET], Health.LOST, inf)
+    clock.heard(pong=True)
+    assert clock.state() is Health.LOST
+
+
+def test_what_comes_ends_a_doubt_and_what_answers_is_asked_the_more_seldom() -> None:
+    clock = Clock()
+    clock.run(QUIET + 1)
+    assert clock.state() is Health.DOUBTED
+    clock.heard(pong=True)
+    clock.link.round_trip = 0.0
+    assert clock.state() is Health.UP
+    clock.run(SILENT + 0.1)
+    clock.heard()
+    clock.run(QUIET)
+    assert clock.pings == [QUIET, QUIET + 1 + SILENT, QUIET + 1 + SILENT + 0.1 + QUIET]
+
+
+def test_a_link_that_output_keeps_busy_is_asked_once_a_minute() -> None:
+    """The host ends a link from which nothing comes."""
+    clock = Clock()
+    for _ in range(int(25 * ANYWAY)):
+        clock.run(0.1)
+        clock.heard()
+    assert len(clock.pings) == 2
+    assert clock.state() is Health.UP
+
+
+def test_a_key_into_silence_is_asked_about_at_once_and_any_other_once_there_is_silence() -> None:
+    clock = Clock()
+    clock.run(1.5)
+    clock.link.sent(clock.now)
+    clock.run(0.1)
+    clock.heard(pong=True)
+    clock.link.sent(clock.now)
+    clock.run(KEY_SILENCE)
+    assert clock.pings == [1.5, 1.6 + KEY_SILENCE]
+
+
+def test_a_sign_leaves_a_link_little_time_whatever_its_round_trip_and_signs_in_a_row_are_one() -> None:
+    clock = Clock(round_trip=0.3)
+    for _ in range(4):
+        clock.link.sign(clock.now)
+        clock.run(SIGN_TIME / 4)
+    assert (clock.pings, clock.state()) == ([0], Health.DOUBTED)
+
+
+def test_bytes_that_were_under_way_before_a_question_are_no_answer_and_the_answer_always_is() -> None:
+    for pong, state in ((False, Health.DOUBTED), (True, Health.UP)):
+        clock = Clock()
+        clock.link.sign(clock.now)
+        clock.run(0.02)
+        clock.heard(pong=pong)
+        clock.run(0.2)
+        assert clock.state() is state
+
+
+def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
+    clock = Clock()
+    clock.run(QUIET + 0.1)
+    clock.now += 3600
+    assert clock.link.act(clock.now)
+    assert clock.state() is not Health.LOST
+    clock.heard(pong=True)
+    assert clock.state() is Health.UP
+
+
+@given(st.floats(0, 40))
+def test_a_link_is_given_up_within_fifteen_seconds_whenever_it_goes_silent(last: float) -> None:
+    clock = Clock()
+    while clock.now < START + last:
+        clock.run(min(0.06, START + last - clock.now))
+        clock.heard()
+    clock.run(LOST_AFTER + SILENT + 0.5)
+    assert clock.state() is Health.LOST

@@ -1,0 +1,238 @@
+"""A link under watch: attempts in threads, of which one brings another connection, or the reason why none does."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sesh import wire
+from sesh.errors import Ended, Interrupted, LoginRefused, NotDeployed, SeshError, TimedOut, Unreachable
+from sesh.link import attempts, health
+from sesh.link.health import Health
+from sesh.link.race import Attempt, LostSession, Way
+from sesh.link.reopen import Reopen
+from sesh.link.wake import Wake
+from sesh.stop import Stop
+from tests.support import wait_until
+from tests.support.data import job_result
+
+SESSION = LostSession("work", "box", "abc", 7, 0.0)
+
+
+def connection() -> wire.Connection:
+    inbound, outbound = os.pipe()
+    return wire.Connection(inbound, outbound)
+
+
+def ways(*steps: Exception | wire.Connection) -> Way:
+    """Attempts with these results, one after the other; a connection has had its turn."""
+    rest = list(steps)
+
+    def attempt(own: Attempt) -> wire.Connection:
+        step = rest.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        own.turn(step)
+        return step
+
+    return attempt
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PACE", "CONNECT_TIME", "AGAIN", "CLOSED_PAUSE"):
+        monkeypatch.setattr(attempts, name, 0.005)
+    for name in ("PATIENCE", "QUIET"):
+        monkeypatch.setattr(health, name, 0.005)
+
+
+@pytest.fixture
+def there() -> Iterator[wire.Connection]:
+    own = connection()
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def made() -> Iterator[Callable[[Way], Reopen]]:
+    """Makes what watches a link, whose attempts take this way."""
+    found: list[Reopen] = []
+
+    def make(way: Way, *, asks: bool = False) -> Reopen:
+        found.append(Reopen(way, session=lambda: SESSION, asks=lambda: asks))
+        return found[-1]
+
+    yield make
+    for each in found:
+        each.close()
+
+
+Made = Callable[..., Reopen]
+
+
+def until(watch: Reopen, done: Callable[[], object]) -> object:
+    """Run a watch over a link until something is so, or there is a result; return that."""
+    results: list[object] = []
+
+    def turn() -> bool:
+        ready = wire.polled([(descriptor, select.POLLIN) for descriptor in watch.descriptors], 0.0)
+        results.append(watch.run(ready))
+        return results[-1] is not None or bool(done())
+
+    wait_until(turn, interval=0.002)
+    return results[-1]
+
+
+def test_what_fails_for_the_link_s_sake_is_tried_again(made: Made, there: wire.Connection) -> None:
+    steps = Unreachable("no"), TimedOut("no"), OSError(28, "No space left on device"), Unreachable("no")
+    assert made(ways(*steps, there)).wait("box", lambda _: None) is there
+
+
+@pytest.mark.parametrize("error", [LoginRefused("asks"), NotDeployed("none"), Ended("ended", job_result(exit_code=9))])
+def test_what_no_other_attempt_would_help_against_is_raised(made: Made, error: SeshError) -> None:
+    with pytest.raises(type(error)):
+        made(ways(Unreachable("no"), error)).wait("box", lambda _: None)
+
+
+def test_who_stops_waiting_ends_the_attempt_and_a_connection_that_comes_late_is_closed(
+    made: Made, there: wire.Connection
+) -> None:
+    stop, ended, begun = Stop(), threading.Event(), threading.Event()
+
+    def attempt(one: Attempt) -> wire.Connection:
+        with one.stop.calling(ended.set):
+            begun.set()
+            assert ended.wait(30)
+            return there
+
+    def stopped() -> None:
+        assert begun.wait(30)
+        stop.stop()
+
+    threading.Thread(target=stopped, daemon=True).start()
+    watch = made(attempt)
+    with pytest.raises(Interrupted):
+        watch.wait("box", stop.sleep)
+    watch.close()
+    assert ended.is_set()
+    wait_until(lambda: there.inbound == -1)
+
+
+def test_of_two_that_answer_at_once_one_alone_asks_and_if_that_fails_another_may(
+    made: Made, there: wire.Connection
+) -> None:
+    """The last to greet a session took the place of the others."""
+    answer, fail, spare = threading.Barrier(3), threading.Event(), connection()
+    turns: list[LostSession | None] = []
+    outcomes: list[Exception | wire.Connection] = [Unreachable("it broke"), there]
+
+    def attempt(one: Attempt) -> wire.Connection:
+        if not turns:
+            answer.wait(30)
+        one.turn(spare)
+        turns.append(one.session)
+        fail.wait(30)
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    watch = made(attempt)
+    watch.closed()
+    until(watch, lambda: len(watch.attempts.running) == 2)
+    answer.wait(30)
+    until(watch, lambda: turns and len(watch.attempts.running) == 1)
+    assert turns == [SESSION]
+    fail.set()
+    assert until(watch, bool) is there
+    assert turns == [SESSION] * 2
+    assert spare.inbound == -1, "the connection of the one that lost"
+
+
+def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Made, there: wire.Connection) -> None:
+    ended, go_on = threading.Event(), threading.Event()
+
+    def attempt(one: Attempt) -> wire.Connection:
+        with one.stop.calling(ended.set):
+            ended.wait(30)
+        raise Unreachable("ended")
+
+    def asking(one: Attempt) -> wire.Connection:
+        one.turn(there)
+        go_on.wait(30)
+        return there
+
+    watch = made(attempt)
+    until(watch, lambda: watch.attempts.running)
+    watch.health.heard(time.monotonic(), pong=True)
+    assert watch.run(()) is None
+    assert ended.is_set()
+    assert not watch.attempts.running
+    other = made(asking)
+    until(other, lambda: other._race.holder)
+    other.health.heard(time.monotonic(), pong=True)
+    assert other.run(()) is None
+    go_on.set()
+    assert until(other, bool) is there
+
+
+def test_where_a_person_would_be_asked_nothing_is_tried_before_the_link_is_lost(
+    made: Made, there: wire.Connection
+) -> None:
+    watch = made(ways(there), asks=True)
+    until(watch, lambda: watch.health.state is Health.DOUBTED)
+    assert watch.run(()) is None
+    assert (watch.attempts.running, watch.due) == (set(), watch.health.due)
+    watch.closed()
+    assert until(watch, bool) is there
+
+
+def test_a_refusal_beside_a_silent_link_is_the_last_word_once_that_is_lost(made: Made) -> None:
+    refusal = LoginRefused("box asks")
+    watch = made(ways(refusal, ZeroDivisionError()))
+    until(watch, lambda: watch.attempts.refusal)
+    watch.closed()
+    assert until(watch, bool) is refusal
+
+
+def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, there: wire.Connection) -> None:
+    """When the link was lost an hour later the client asked for a login, without an attempt."""
+    watch = made(ways(LoginRefused("the agent is locked"), there))
+    until(watch, lambda: watch.attempts.refusal)
+    watch.health.heard(time.monotonic(), pong=True)
+    watch.run(())
+    watch.closed()
+    assert until(watch, bool) is there
+
+
+def test_what_this_machine_lacks_is_the_reason_and_it_is_tried_again(
+    made: Made, there: wire.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a descriptor for an attempt, or a thread, the client left the session."""
+    watch = made(ways(OSError(24, "Too many open files"), there))
+    watch.closed()
+
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", full)
+        until(watch, lambda: watch.attempts.reason)
+    assert watch.attempts.reason == "can't start new thread here"
+    until(watch, lambda: watch.attempts.reason == "Too many open files here")
+    assert until(watch, bool) is there
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
+def test_a_machine_that_has_slept_is_a_sign_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wake, at = Wake(), time.clock_gettime
+    assert not wake.happened(())
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: at(clock) + 30 * (clock == time.CLOCK_BOOTTIME))
+    assert wake.happened(())
+    assert not wake.happened(())
+    wake.close()
