@@ -128,7 +128,7 @@ class LinkWatch:
     def _tell(self, dropping: bool) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
         since = self.since
-        reason = self.reopen.attempts.reason
+        reason = self.reopen.reason
         state, place, why = "no link", f" to {self._host}", f" ({reason})"
         if reason in ("", Late.reason):
             state, place, why = "no answer", f" from {self._host}", ""

@@ -151,7 +151,7 @@ def open_link(
 
 def open_beside(destination: Destination, near: Near, attempt: Attempt) -> Link:
     """Open a link over an ssh connection of its own, for which nobody is asked anything. Raises as `open_link`."""
-    way = _Way(destination, near, seconds=attempt.seconds)
+    way = _Way(destination, near, seconds=attempt.seconds, say=attempt.hear)
     return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
 
 

@@ -49,6 +49,8 @@ class Attempt:
         self.session = session
         """What to ask for: as of its beginning, and from its turn on as of then."""
         self.result: Result | None = None
+        self.heard = ""
+        """What ssh has said last: it may wait for a person to do something."""
         self._turn = threading.Event()
         self._announce: Callable[[], object] = bool
         self._lock = threading.Lock()
@@ -57,6 +59,10 @@ class Attempt:
         """Run `way` in a thread; `announce` is called there at its answer, and at its end. Raises RuntimeError."""
         self._announce = announce
         threading.Thread(target=self._run, args=(way,), daemon=True).start()
+
+    def hear(self, line: str) -> None:
+        """Take a line of ssh's."""
+        self.heard = line
 
     def turn(self, connection: Connection) -> None:
         """Wait for the turn, as the far end of a connection has answered.
@@ -114,6 +120,11 @@ class Race:
         self.descriptor, self._outbound = os.pipe()
         self.holder: int | None = None
         """The number of the attempt that has the turn."""
+
+    @property
+    def heard(self) -> str:
+        """What the ssh of an attempt that runs has said last; empty if none has said anything."""
+        return next((attempt.heard for attempt in self._attempts.values() if attempt.heard), "")
 
     def begin(self, number: int, attempt: Attempt, way: Way) -> None:
         """Begin an attempt. Raises RuntimeError if this machine has no room for a thread."""

@@ -163,7 +163,7 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
             raise _refused(destination.host)
         elif known.asks(destination):
             opening.drop_shared(destination)
-            link = _link(destination, False, time.monotonic() + START_TIMEOUT, None, attempt.stop)
+            link = _link(destination, False, time.monotonic() + START_TIMEOUT, None, attempt.stop, attempt.hear)
         else:
             link = opening.open_beside(destination, origin(destination), attempt)
     except AuthenticationFailed as error:
