@@ -63,9 +63,10 @@ def failure(destination: Destination, code: int, told: IO[bytes], printed: bytes
         return gone
     if other:
         program = path.split("\n")[0].strip()
-        force = "--force " if program.endswith(f"/.local/bin/{PROGRAM}") else ""
+        replaced = program.endswith(f"/.local/bin/{PROGRAM}")
+        what = f"to replace that: {CALLED} --deploy --force" if replaced else f"install this one too: {CALLED} --deploy"
         message = f"{host} has no sesh, and {printable(program)} there is another program"
-        return NotDeployed(message, hint=f"install this one there: {CALLED} --deploy {force}@{host}")
+        return NotDeployed(message, hint=f"{what} @{host}")
     if code == ssh.FAILED and not via:
         return words.failure(destination, stderr)
     ending = f" (exit {code}){f': {last[0]}' if last else ''}"

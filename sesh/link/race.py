@@ -1,6 +1,7 @@
-"""Attempts at a connection, side by side in threads: the first whose far end answers gets the only turn to ask.
+"""Attempts at a connection, side by side in threads: one at a time has the turn to ask for the session.
 
-So no two of them greet the same session, and no attempt has to guess which other one succeeds.
+The first one has it from its beginning, so that it asks without a round trip more, until another answers before it. So
+no two of them greet the same session, and no attempt has to guess which other one succeeds.
 """
 
 from __future__ import annotations
@@ -55,10 +56,10 @@ class Attempt:
         self._announce: Callable[[], object] = bool
         self._lock = threading.Lock()
 
-    def begin(self, way: Way, announce: Callable[[], object]) -> None:
-        """Run `way` in a thread; `announce` is called there at its answer, and at its end. Raises RuntimeError."""
-        self._announce = announce
-        threading.Thread(target=self._run, args=(way,), daemon=True).start()
+    @property
+    def has_turn(self) -> bool:
+        """True if it may ask."""
+        return self._turn.is_set()
 
     def hear(self, line: str) -> None:
         """Take a line of ssh's."""
@@ -91,7 +92,9 @@ class Attempt:
             if isinstance(self.result, Connection):
                 self.result.close()
 
-    def _run(self, way: Way) -> None:
+    def run(self, way: Way, announce: Callable[[], object]) -> None:
+        """Run `way`, in a thread; `announce` is called there at its answer, and at its end."""
+        self._announce = announce
         try:
             result: Result = way(self)
         except Exception as error:
@@ -109,7 +112,7 @@ Way = Callable[[Attempt], Connection]
 
 
 class Race:
-    """The attempts that run. `session`: called for the one that gets the turn, in the thread that calls `results`.
+    """The attempts that run. `session`: called for the one that gets the turn, in the thread that uses the race.
 
     `descriptor` is readable once an attempt has answered or ended.
     """
@@ -118,7 +121,7 @@ class Race:
         self._session = session
         self._attempts: dict[int, Attempt] = {}
         self.descriptor, self._outbound = os.pipe()
-        self.holder: int | None = None
+        self._holder: int | None = None
         """The number of the attempt that has the turn."""
 
     @property
@@ -126,10 +129,19 @@ class Race:
         """What the ssh of an attempt that runs has said last; empty if none has said anything."""
         return next((attempt.heard for attempt in self._attempts.values() if attempt.heard), "")
 
+    @property
+    def decided(self) -> bool:
+        """True if the attempt that has the turn has answered: it has asked, or is about to."""
+        return self._holder is not None and self._attempts[self._holder].answered
+
     def begin(self, number: int, attempt: Attempt, way: Way) -> None:
         """Begin an attempt. Raises RuntimeError if this machine has no room for a thread."""
-        attempt.begin(way, lambda: os.write(self._outbound, b"."))
+        first = not self._attempts
+        if first:
+            attempt.grant(self._session())
+        threading.Thread(target=attempt.run, args=(way, lambda: os.write(self._outbound, b".")), daemon=True).start()
         self._attempts[number] = attempt
+        self._holder = number if first else self._holder
 
     def results(self, ready: Container[int]) -> list[tuple[int, Result]]:
         """Give the turn to the first that answers; return the results of those that have ended, by number."""
@@ -138,22 +150,29 @@ class Race:
         os.read(self.descriptor, 1 << 10)
         ended: list[tuple[int, Result]] = []
         for number, attempt in list(self._attempts.items()):
+            if number not in self._attempts:
+                continue  # it has just lost
             if attempt.result is not None:
                 ended.append((number, attempt.result))
-            elif attempt.answered and self.holder is None:
-                self.holder = number
-                attempt.grant(self._session())
-            elif attempt.answered and self.holder != number:
-                attempt.end()
-                ended.append((number, Interrupted("another attempt has won")))
-        for number, _ in ended:
-            del self._attempts[number]
-            self.holder = None if self.holder == number else self.holder
+                self._drop(number)
+            elif attempt.answered and self._holder != number:
+                loser = number if self.decided else self._holder
+                if loser is not None:
+                    self._attempts[loser].end()
+                    ended.append((loser, Interrupted("another attempt has won")))
+                    self._drop(loser)
+                if loser != number:
+                    self._holder = number
+                    attempt.grant(self._session())
         return ended
+
+    def _drop(self, number: int) -> None:
+        del self._attempts[number]
+        self._holder = None if self._holder == number else self._holder
 
     def end(self) -> None:
         """End all attempts."""
-        self.holder = None
+        self._holder = None
         while self._attempts:
             self._attempts.popitem()[1].end()
 

@@ -18,6 +18,8 @@ from sesh.wire import Connection, polled
 
 _LONGEST_WAIT = 0.25
 """Seconds between two looks whether who waits is to stop."""
+_MAY_PASS = Unreachable, TimedOut, Interrupted, OSError
+"""Errors of an attempt after which another one may succeed; LoginRefused is none of them."""
 
 
 class Reopen:
@@ -54,7 +56,7 @@ class Reopen:
     @property
     def due(self) -> float:
         """When to call `run` (monotonic)."""
-        return self.health.due if self._race.holder is not None else min(self.health.due, self.attempts.due)
+        return self.health.due if self._race.decided else min(self.health.due, self.attempts.due)
 
     @property
     def reason(self) -> str:
@@ -99,8 +101,8 @@ class Reopen:
         if self.health.act(now):
             self._ask()
         state = self.health.state
-        if self._race.holder is not None:
-            return None  # it has greeted the session: its result counts, even if the link answers now
+        if self._race.decided:
+            return None  # the session knows it: its result counts, even if the link answers now
         if state is Health.UP:
             self._end_attempts()
         elif state is Health.LOST and self.attempts.refusal is not None:
@@ -156,18 +158,10 @@ class Reopen:
 
     def _counts(self, number: int, result: Result, now: float) -> bool:
         """Take in the result of an attempt; return whether it is the last word."""
-        attempts = self.attempts
-        if isinstance(result, (Connection, Ended)):
-            return True
-        if isinstance(result, Interrupted):
-            attempts.failed(number, now, attempts.reason)
-        elif isinstance(result, (Unreachable, TimedOut, OSError)):
-            refused = result if isinstance(result, LoginRefused) else None
-            attempts.failed(number, now, _reason(result), refusal=refused)
-        elif isinstance(result, SeshError):
-            attempts.failed(number, now, str(result), refusal=result)
-        else:
-            return True  # a fault of our own, which is not to be lost in a thread
+        if isinstance(result, (Connection, Ended)) or not isinstance(result, (SeshError, OSError)):
+            return True  # the latter is a fault of our own, which is not to be lost in a thread
+        passes = isinstance(result, _MAY_PASS) and not isinstance(result, LoginRefused)
+        self.attempts.failed(number, now, _reason(result), refusal=None if passes else result)
         return False
 
     def _end_attempts(self) -> None:
@@ -177,6 +171,7 @@ class Reopen:
 
 def _reason(error: Exception) -> str:
     """Why an attempt failed, in a few words."""
-    if isinstance(error, Unreachable):
-        return f"{error.reason} here" if isinstance(error, LocalFault) else error.reason
-    return f"{getattr(error, 'strerror', None) or error} here" if not isinstance(error, SeshError) else ""
+    if isinstance(error, SeshError):
+        here = " here" if isinstance(error, LocalFault) else ""
+        return f"{error.reason}{here}" if isinstance(error, Unreachable) else ""
+    return f"{getattr(error, 'strerror', None) or error} here"

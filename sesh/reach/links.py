@@ -6,8 +6,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
-from sesh import paths, platform
+from sesh import paths, platform, wire
 from sesh.about import CALLED, SESH
 from sesh.errors import Ended, LocalFault, NotDeployed, TimedOut, Unreachable
 from sesh.link.race import Attempt, LostSession
@@ -137,35 +138,36 @@ def reopening(
 ) -> Reopen:
     """What watches and replaces a link to a host; `way` is `beside` or `back`, the rest as `Reopen` has it."""
     indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
-    return Reopen(
-        lambda attempt: way(destination, attempt),
-        ask,
-        session,
-        asks=lambda: known.asks(destination) is True,
-        indirect=indirect,
-        patience=patience,
-    )
+
+    def asks() -> bool:
+        try:
+            return known.asks(destination)
+        except OSError:
+            return False  # no descriptor is left: the attempt says so
+
+    return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
-def beside(destination: Destination, attempt: Attempt) -> Link:
+def beside(destination: Destination, attempt: Attempt, early: Early | None = None) -> Link:
     """One attempt at a link that shares nothing with the lost one; returned once it has the turn.
 
-    If the last login asked a person, it is the shared connection instead. It may run in a thread beside a raw terminal,
-    so it has no caller to print notes. Raises LoginRefused if another attempt would fail alike, Unreachable if this one
-    failed, Interrupted.
+    `early`: goes with HELLO. If the last login asked a person, it is the shared connection instead. It may run in a
+    thread beside a raw terminal, so it has no caller to print notes. Raises LoginRefused if another attempt would fail
+    alike, Unreachable if this one failed, Interrupted.
     """
     if attempt.lost and attempt.session is not None:
         _note_loss(attempt.session)
     try:
         if attempt.asks:
-            link = _link(destination, True, None, None, attempt.stop)
+            link = _link(destination, True, None, early, attempt.stop)
         elif known.paused_until(destination.host) > time.time():
             raise _refused(destination.host)
         elif known.asks(destination):
             opening.drop_shared(destination)
-            link = _link(destination, False, time.monotonic() + START_TIMEOUT, None, attempt.stop, attempt.hear)
+            until = time.monotonic() + START_TIMEOUT
+            link = _link(destination, False, until, early, attempt.stop, attempt.hear)
         else:
-            link = opening.open_beside(destination, origin(destination), attempt)
+            link = opening.open_beside(destination, origin(destination), attempt, early)
     except AuthenticationFailed as error:
         known.record(destination, asks=True)
         if attempt.lost:  # of many links that were lost at once the first one tries
@@ -181,9 +183,11 @@ def beside(destination: Destination, attempt: Attempt) -> Link:
 def back(destination: Destination, attempt: Attempt) -> Link:
     """One attempt to come back to a session by its id. Raises Ended if it has ended meanwhile, NotFound, and as
     `beside`."""
-    link = beside(destination, attempt)
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
+    early = Early(wire.asking("connect", 1, **_wanted(lost))) if attempt.has_turn else None
+    link = beside(destination, attempt, early)
+    lost = attempt.session or lost
     try:
         with attempt.stop.calling(link.abort):
             answer, output = connected(link, _wanted(lost))

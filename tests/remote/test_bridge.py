@@ -33,7 +33,7 @@ def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home,
         ("#!/no/such/interpreter\n", "box"),
         ("#!/bin/sh\nexec head -c 100 /dev/zero\n", "box"),
     ):
-        far.write(".local/bin/sesh", program, 0o755)
+        far.write(".local/bin/sesh", f"{program}# sesh.__main__\n", 0o755)
         done = home.sesh("@box", "--list")
         assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1), program
         assert message in done.stderr

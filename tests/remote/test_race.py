@@ -111,6 +111,22 @@ def test_a_link_that_only_paused_is_kept(home: Home, far: There) -> None:
     wait_until(lambda: len(far.held()) == 1)
 
 
+def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_second(home: Home, farm: Farm) -> None:
+    """Each key ended the attempt before it."""
+    box = farm.host("box", proxied=True)
+    terminal = attached(home)
+    box.proxy.delay(0.2)
+    box.proxy.strand()
+    terminal.type("echo ca''me\r")
+
+    def pressed() -> object:
+        terminal.pump(1.0)
+        terminal.type("\r")
+        return re.search("^came$", terminal.text(), re.MULTILINE)
+
+    wait_until(pressed, what="the new link")
+
+
 def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Farm) -> None:
     box = farm.host("box", proxied=True)
     terminal = attached(here)

@@ -174,7 +174,7 @@ def test_attempts_end_where_the_link_answers_but_the_one_that_has_asked(made: Ma
     assert ended.is_set()
     assert not watch.attempts.running
     other = made(asking)
-    until(other, lambda: other._race.holder)
+    until(other, lambda: other._race.decided)
     other.health.heard(time.monotonic(), pong=True)
     assert other.run(()) is None
     go_on.set()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import subprocess
-import threading
 import time
 from collections.abc import Iterator
 
@@ -15,13 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol, wire
-from sesh.errors import Ended, Unreachable
-from sesh.link import health
-from sesh.link.race import Attempt
-from sesh.link.reopen import Reopen
+from sesh.errors import Ended
 from sesh.reach.stream import LATE, READY, Stream
-from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link
 from tests.support.data import job_result
 
 Ends = tuple[wire.Connection, socket.socket]
@@ -75,28 +68,3 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
         assert next(stream.frames(nothing, others=lambda: (others, True))) == (READY, inbound, b"")
     for descriptor in (inbound, outbound):
         os.close(descriptor)
-
-
-def test_a_link_over_which_nothing_happens_stands_as_long_as_each_question_is_answered_at_once(
-    ends: Ends, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An answer within 50 ms was none, nothing was asked any more, and each quiet link was lost after 12 s."""
-    for name in ("QUIET", "SILENT"):
-        monkeypatch.setattr(health, name, 0.02)
-
-    def answer() -> None:
-        for _ in range(5):
-            assert ends[1].recv(100)
-            ends[1].sendall(protocol.frame(protocol.PONG))
-        ends[1].sendall(protocol.numbered(protocol.OUTPUT, 0, b"there"))
-
-    threading.Thread(target=answer, daemon=True).start()
-    descriptor = os.dup(ends[0].inbound)
-    with open(os.devnull, "rb") as said:
-        link = Link(Destination("box"), subprocess.Popen(["true"]), said, descriptor, descriptor)
-
-    def unreachable(_: Attempt) -> wire.Connection:
-        raise Unreachable("no")
-
-    with Stream(link, "work", host="box", reopening=lambda stream: Reopen(unreachable, stream.ping)) as stream:
-        assert next(stream.frames(nothing)) == (protocol.OUTPUT, 0, b"there")
