@@ -18,9 +18,9 @@ from threading import Lock
 from typing import Any
 
 from sesh import errors, moments, paths, reading, writing
-from sesh.errors import LoginRefused, Refused, SeshError
+from sesh.errors import Refused, SeshError
 from sesh.names import check_host, is_name
-from sesh.remote.ssh import destination as ssh_names
+from sesh.remote.ssh import aliases
 from sesh.remote.ssh.destination import Destination
 from sesh.shapes import Fields, flag, items, keys, loose, mapping, natural, number, system_line, system_text
 from sesh.store import files
@@ -165,13 +165,13 @@ def _record(destination: Destination, name: str, facts: Mapping[str, object]) ->
 def _stays(word: str, destination: Destination) -> bool:
     """Return whether a host keeps its name although another was typed; see `record`."""
     try:
-        settings = ssh_names.Destination(word).settings
+        settings = Destination(word).settings
     except SeshError:
         return False
     other = [keyword for keyword in _WAY if settings.get(keyword) != destination.settings.get(keyword)]
     if set(other) & {*_PLACE} or (other and unanswered(word)):
         return False
-    return not _is_address(word) or destination.host not in ssh_names.aliases()
+    return not _is_address(word) or destination.host not in aliases.aliases()
 
 
 def unanswered(host: str) -> bool:
@@ -291,20 +291,6 @@ def record_failure(host: str, reason: str = "", at: float = 0.0, *, refused: boo
     if at and written:
         os.utime(path, (at, at))
     return written
-
-
-def record_refusal(host: str, error: LoginRefused) -> None:
-    """Record that a host has refused a login, so that nobody asks it again soon. Raises Refused (unsafe directory)."""
-    record_failure(host, error.reason or error.message, refused=True)
-    forget_unless_known(host)
-
-
-def check_refused(host: str) -> None:
-    """Raise LoginRefused if a host refused a login less than FAILURE_PAUSE seconds ago."""
-    if paused_until(host):
-        error = LoginRefused(f"{host} {failure(host)}", hint=f"try: ssh {host}")
-        error.reason = failure(host)
-        raise error
 
 
 def paused_until(host: str) -> float:

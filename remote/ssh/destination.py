@@ -1,18 +1,12 @@
-"""A host as the user names it, and how ssh resolves that name; the host aliases of ssh_config, for completion.
-
-Source: ssh_config(5): `Host` patterns, `Include` with its globs and its relative paths, quotes, `=` after a keyword.
-"""
+"""A host as the user names it, and how ssh resolves that name; the variables that set options of ssh."""
 
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import subprocess
 from collections.abc import Callable
-from glob import glob
 
-from sesh import paths, programs, reading
+from sesh import paths, programs
 from sesh.errors import InvalidHost, Late, Unreachable
 from sesh.names import check_host, printable
 
@@ -139,47 +133,3 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     if chosen:
         raise Unreachable(f"{named} -G {host}: {reason[0]}", hint=chosen)
     raise InvalidHost(f"ssh refuses the host {host}: {reason[0]}")
-
-
-SYSTEM_CONFIG = "/etc/ssh/ssh_config"
-_LINE = re.compile(r"\s*(host|include)(?:\s*=|\s)\s*(.*)", re.IGNORECASE)
-_MAX_BYTES = 1 << 20
-"""Bytes of one file of ssh_config."""
-
-
-def aliases() -> list[str]:
-    """The `Host` names without patterns, each once, those of the user's file before the system's."""
-    names, read = dict[str, None](), set[str]()
-    for path in (paths.expanded("~/.ssh/config"), SYSTEM_CONFIG):
-        _add_aliases(names, path, os.path.dirname(path), read)
-    return list(names)
-
-
-def _add_aliases(names: dict[str, None], path: str, folder: str, read: set[str]) -> None:
-    """Add the names in a file and in those that it includes, whose relative paths are relative to `folder`."""
-    if path in read:
-        return
-    read.add(path)
-    try:
-        lines = reading.read_regular(path, _MAX_BYTES).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return
-    for parsed in filter(None, map(_LINE.match, lines)):
-        try:
-            words = shlex.split(parsed[2], comments=True)
-        except ValueError:
-            continue  # a quotation without its end
-        if parsed[1].lower() == "host":
-            names.update(dict.fromkeys(filter(_is_alias, words)))
-            continue
-        for word in words:
-            for included in sorted(glob(os.path.join(folder, paths.expanded(word)))):  # in ssh's order
-                _add_aliases(names, included, folder, read)
-
-
-def _is_alias(name: str) -> bool:
-    """Return whether a word after `Host` is a name, not a pattern or a negation."""
-    try:
-        return not set("*?!") & set(name) and check_host(name) == name
-    except InvalidHost:
-        return False

@@ -60,8 +60,6 @@ def is_alive(destination: Destination) -> bool:
 
 def identity(destination: Destination) -> tuple[int, int] | None:
     """The inode and change time of the control socket, by which it is known again; None if there is none."""
-    if destination.via is not None:
-        return None
     try:
         status = os.lstat(ssh.control_path(destination))
     except (OSError, ValueError):
@@ -240,9 +238,7 @@ def _hides_keys() -> bool:
 def close(destination: Destination, *, cuts: bool = True) -> None:
     """Make sure that a silent connection is not used again: ours ends, the user's own takes no more sessions, nor does
     ours unless it `cuts` those that it has."""
-    if destination.via is not None or not os.path.lexists(path := ssh.control_path(destination)):
-        return
-    own = ssh.owns_control_path(destination)
+    path, own = ssh.control_path(destination), ssh.owns_control_path(destination)
     _control(path, "exit" if own and cuts else "stop")
     if own:  # if that hangs: without its socket nobody finds it, and it ends with its connection
         with suppress(FileNotFoundError):
@@ -251,7 +247,7 @@ def close(destination: Destination, *, cuts: bool = True) -> None:
 
 def retire(destination: Destination) -> None:
     """Have sesh's own connection to a host end once no session uses it: none is cut. The user's own stays."""
-    if destination.via is None and ssh.owns_control_path(destination):
+    if ssh.owns_control_path(destination):
         _control(ssh.control_path(destination), "stop")
 
 

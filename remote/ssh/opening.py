@@ -70,13 +70,12 @@ class _Way:
         link.
         """
         destination = self.destination
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, alone=self.seconds > 0)
+        seconds = max(1, round(self.seconds)) if self.seconds else 0
+        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, alone=seconds > 0, connect_timeout=seconds)
         environment = ssh.environment(ask=self.asks)
         if destination.via is not None:
             # A command that leads to another user on this machine must not pass this user's settings of sesh on.
             environment = {key: value for key, value in environment.items() if not key.startswith("SESH_")}
-        elif self.seconds:  # of two values ssh takes the first
-            argv[1:1] = ["-o", f"ConnectTimeout={max(1, round(self.seconds))}"]
         in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
         with ExitStack() as on_failure, ExitStack() as child_ends:
             stderr = on_failure.enter_context(tempfile.TemporaryFile())

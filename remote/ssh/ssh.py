@@ -13,8 +13,8 @@ import time
 
 from sesh import paths, programs, writing
 from sesh.errors import Refused, SeshError
+from sesh.remote.ssh.aliases import SYSTEM_CONFIG
 from sesh.remote.ssh.destination import (
-    SYSTEM_CONFIG,
     VARIABLES,
     Destination,
     environment_options,

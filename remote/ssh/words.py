@@ -19,8 +19,6 @@ _REST = 0.3
 _NOISE = (
     "Warning:",
     "Authenticated ",
-    "Transferred: ",
-    "Bytes per second: ",
     "**",
     "debug",
     "mux_client",
@@ -114,7 +112,7 @@ def failure(destination: Destination, text: str) -> Unreachable:
         error = LoginRefused(message, hint=f"check it with: ssh {host}")
         error.reason = "host key unknown"
     elif refusal:
-        why = _refusal(refusal[-1], partly="with partial success" in text)
+        why = _refusal(refusal[-1])
         unable = ", and sesh cannot ask you for it here" if why.startswith(WANTS_LOGIN) else ""
         error = AuthenticationFailed(f"{host} {why}{unable}", hint=f"try: ssh {host}")
         error.reason = why
@@ -131,18 +129,12 @@ def _few_words(line: str) -> str:
     return next((words for message, words in _PLAINER if message in line), last[:1].lower() + last[1:])
 
 
-def _refusal(line: str, *, partly: bool) -> str:
-    """Return why a login was refused. sshd names the methods that may go on: publickey is not among them once a key was
-    accepted."""
+def _refusal(line: str) -> str:
+    """Return why a login was refused. sshd names the methods that could go on."""
     named = re.search(r"Permission denied \(([a-z0-9,-]{1,256})\)", line)
-    methods = set(named[1].split(",")) if named else set[str]()
-    if partly:
-        return f"{WANTS_LOGIN}a second factor"
-    if methods and not methods & {"publickey", "hostbased", "gssapi-with-mic"}:
-        return f"{WANTS_LOGIN}a password or a second factor"
-    if methods and not methods & {"password", "keyboard-interactive"}:
+    if named and not {"password", "keyboard-interactive"}.intersection(named[1].split(",")):
         return "does not accept your keys"
-    return f"{WANTS_LOGIN}a password"
+    return f"{WANTS_LOGIN}a password or a second factor"
 
 
 def _remove_key_command(destination: Destination, text: str) -> str:

@@ -28,7 +28,7 @@ from sesh.ops import child, lookup
 from sesh.protocol import STATES
 from sesh.reach.caller import Caller
 from sesh.remote import known
-from sesh.remote.ssh import destination
+from sesh.remote.ssh import aliases
 from sesh.schema import Summary
 from sesh.store import listing, results
 from sesh.stored import KeptSession
@@ -224,7 +224,7 @@ def hosts() -> Offers:
     settings = config.load()
     offers = {name: "group: " + " ".join(f"@{host}" for host in members) for name, members in settings.groups.items()}
     named = [name for name in settings.remotes if not config.is_pattern(name)]
-    sources = (named, "config.toml"), (remotes(), "known"), (destination.aliases(), "ssh_config")
+    sources = (named, "config.toml"), (remotes(), "known"), (aliases.aliases(), "ssh_config")
     others: Offers = {}
     for names, source in sources:
         for name in names:

@@ -16,6 +16,7 @@ import socket
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cache, partial
 
 from sesh import identity, moments, paths, platform, proc, programs, reading, system, writing
@@ -420,13 +421,9 @@ def connections() -> Iterator[Leftover]:
             yield _orphan("connection", f"ssh {pid}, a shared connection without a socket", pid)
 
 
-def _logs_in(path: str, pid: int) -> bool:
-    """Return whether an ssh is about to open the connection of this socket: it goes on without who began it."""
-    mark = Mark.find(path + SUFFIX)
-    if mark is None:
-        return False
-    with mark:
-        return mark.pid == pid and not mark.old
+def _logs_in(path: str, pid: int) -> bool:  # it goes on without who began it
+    with Mark.find(path + SUFFIX) or nullcontext() as mark:
+        return mark is not None and mark.pid == pid and not mark.old
 
 
 def _control_path(words: list[str], folder: str) -> str:

@@ -13,7 +13,7 @@ from sesh.messages import Answer, Welcome
 from sesh.names import check_name, is_name, near, printable, subject
 from sesh.reach.caller import Caller
 from sesh.remote import known
-from sesh.remote.ssh import destination
+from sesh.remote.ssh import aliases
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 from sesh.wording import shell_word
@@ -76,7 +76,7 @@ def hosts() -> list[str]:
     settings = config.load()
     remotes_set = [name for name in settings.remotes if not config.is_pattern(name)]
     names = [remote.host for remote in remotes] + [alias for remote in remotes for alias in remote.aliases]
-    return list(dict.fromkeys([*names, *settings.groups, *remotes_set, *destination.aliases()]))
+    return list(dict.fromkeys([*names, *settings.groups, *remotes_set, *aliases.aliases()]))
 
 
 def host_named(word: str) -> str:

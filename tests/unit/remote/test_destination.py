@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sesh.errors import ExitCode, InvalidHost, Unreachable
-from sesh.remote.ssh import destination as room
+from sesh.remote.ssh import aliases as room
 from sesh.remote.ssh.destination import Destination, environment_options, program
 from tests.support import Home
 
@@ -89,11 +89,6 @@ def test_what_ssh_refuses_is_no_host_and_its_reason_is_told_in_one_line(fake: Fa
     fake("echo 'a warning' >&2; echo 'hostname contains invalid characters' >&2; exit 255")
     with pytest.raises(InvalidHost, match=r"ssh refuses the host b%x: hostname contains invalid characters$"):
         _ = Destination("b%x").settings
-
-
-def test_warnings_of_ssh_are_no_settings(fake: Fake) -> None:
-    fake("echo 'user evil' >&2; echo 'user ann'")
-    assert Destination("box").settings == {"user": ["ann"]}
 
 
 def test_an_ssh_that_hangs_over_its_configuration_is_given_up(fake: Fake) -> None:
