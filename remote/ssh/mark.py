@@ -83,10 +83,10 @@ class Mark:
         return bool(self._start) and start_time(self.pid) == self._start
 
     def end(self) -> None:
-        """End its ssh, with that of a jump host unless they share the terminal."""
-        if self.runs() and self.pid:
+        """End an ssh that asks nobody, with that of a jump host: all of its session."""
+        if self.runs() and self.pid and not self.asks:
             with suppress(ProcessLookupError, PermissionError):
-                (os.kill if self.asks else os.killpg)(self.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
 
     def remove(self) -> None:
         """Remove the mark, unless another one has taken its place."""

@@ -143,7 +143,7 @@ def _log_in(mark: Mark, watch: _Watch) -> bool | None:
                 process.wait(_CONTROL_TIMEOUT)  # it goes to the background just now
     except BaseException:
         if ask:
-            mark.end()
+            process.kill()
             mark.remove()
         raise
     finally:

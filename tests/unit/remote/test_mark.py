@@ -40,7 +40,6 @@ def test_what_is_removed_is_never_a_mark_that_has_taken_its_place(tmp_path: Path
     path = str(tmp_path / "mark")
     with made(path) as first:
         first.remove()
-        first.remove()
         assert os.listdir(tmp_path) == []
         with made(path) as second:
             first.remove()
@@ -53,6 +52,7 @@ def test_an_ssh_that_hangs_is_ended_with_all_that_it_has_started(
 ) -> None:
     line = "sleep 60 & wait"
     with made(str(tmp_path / "mark")) as mark, subprocess.Popen(["sh", "-c", line], start_new_session=True) as process:
+        mark.end()  # of this process, which has started no ssh yet
         mark.pass_to(process.pid, asks=False)
         assert (mark.runs(), mark.old) == (True, False)
         monkeypatch.setattr(room, "LONGEST", -1.0)
