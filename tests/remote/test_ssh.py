@@ -157,7 +157,7 @@ def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here:
     with pytest.raises(Unreachable, match="box does not answer"):
         master.ensure(Destination("box"), ask=False, timeout=0.2)
     master.ensure(Destination("box"), ask=False)
-    assert (far.proxy.accepted, len(farm.masters())) == (1, 1)
+    wait_until(lambda: (far.proxy.accepted, len(farm.masters())) == (1, 1))
 
 
 def test_forwardings_belong_to_the_shared_connection_alone(here: Home, farm: Farm) -> None:

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from sesh.errors import Unreachable
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
@@ -63,13 +64,12 @@ def test_the_line_of_a_lost_link_says_what_ssh_waits_for(home: Home, farm: Farm,
 @pytest.mark.usefixtures("farm")
 def test_it_is_heard_where_nobody_is_asked_and_is_the_reason_of_a_host_that_is_late(here: Home, behind: str) -> None:
     heard: list[str] = []
-    with pytest.raises(Exception, match="box does not answer") as late:
-        master.ensure(Destination("box"), ask=False, timeout=2.0, say=heard.append)
-    assert heard == [ADDRESS]
-    assert getattr(late.value, "reason", "") == ADDRESS
+    for count in (1, 2):  # who comes next hears it too, from the same ssh
+        with pytest.raises(Unreachable, match="box does not answer") as late:
+            master.ensure(Destination("box"), ask=False, timeout=3.0, say=heard.append)
+        assert (heard, late.value.reason) == ([ADDRESS] * count, ADDRESS)
     here.write("go", "")
-    master.ensure(Destination("box"), ask=False, say=heard.append)
-    assert heard == [ADDRESS] * 2, "who comes next hears it too"
+    master.ensure(Destination("box"), ask=False)
 
 
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
