@@ -119,6 +119,7 @@ def main() -> int:
     parser.add_argument("--trips", nargs="+", type=int, default=list(TRIPS), help="milliseconds")
     parser.add_argument("--clients", nargs="+", type=int, default=[1, 3])
     parser.add_argument("--every", type=int, default=1, help="ssh alone is measured before every Nth round")
+    parser.add_argument("--jump", action="store_true", help="the host lies behind a jump host")
     options = parser.parse_args()
     rows = []
     began = time.monotonic()
@@ -126,6 +127,8 @@ def main() -> int:
         change(farm.home, JUMPS)
         with open(farm.ground.runtime.launcher, encoding="utf-8") as file:
             stand.far.write(".local/bin/sesh", file.read(), 0o755)  # it starts as an installed one does
+        if options.jump:
+            stand.lie_behind()
         print(HEAD, flush=True)
         for trip in options.trips:
             stand.set_trip(trip / 1000)

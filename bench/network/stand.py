@@ -65,6 +65,10 @@ class Stand:
         self.far: Far = farm.host("box", server=self.sshd)
         farm.home.command = [*self.here.within, *farm.home.command]
 
+    def lie_behind(self) -> None:
+        """From now on the host is reached through a jump host, which is itself."""
+        self.far = self.farm.host("behind", server=self.sshd, same_user=self.far, config={"ProxyJump": self.far.word})
+
     def close(self) -> None:
         """Ends the host's server and the router."""
         if hasattr(self, "sshd"):
