@@ -75,7 +75,7 @@ class _Way:
         environment = ssh.environment(ask=self.asks)
         if destination.via is not None:
             # A command that leads to another user on this machine must not pass this user's settings of sesh on.
-            environment = {key: value for key, value in environment.items() if not key.startswith("SESH_")}
+            environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
         in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
         with ExitStack() as on_failure, ExitStack() as child_ends:
             stderr = on_failure.enter_context(tempfile.TemporaryFile())
