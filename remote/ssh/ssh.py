@@ -115,13 +115,19 @@ def _batch_file(destination: Destination) -> str:
     path = os.path.join(control_directory(), "sesh.config")
     if not os.path.exists(path):
         writing.write_whole(path, _BATCH.encode())
-    with open(programs.find(program()) or os.devnull, "rb") as file:
-        is_script = file.read(2) == b"#!"
-    if is_script:
+    if _is_script(program()):
         settings = resolve(destination, *environment_options(), "-F", path)
         if any(settings.get(keyword) != destination.settings.get(keyword) for keyword in _WAY):
             return ""
     return path
+
+
+def _is_script(name: str) -> bool:
+    try:
+        with open(programs.find(name) or os.devnull, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False  # only a compiled program can be run by those who may not read it
 
 
 def connect_timeout(destination: Destination) -> int:
