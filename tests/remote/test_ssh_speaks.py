@@ -107,10 +107,11 @@ def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm) -> None
     rest = "StrictHostKeyChecking no\n User nobody"
     config = "".join(f"Host {word}\n {way}\n {rest}\n" for word, way in ways.items())
     near.write(".ssh/config", config, 0o600)
+    before = len(gate.sshd.messages())  # of other tests, which share this sshd
     done = near.sesh("@deep", "--list")
     assert (done.code, "deep asks for" in done.stderr) == (1, True), done.stderr
-    wait_until(lambda: "Connection closed by" in gate.sshd.messages())
-    assert "Failed password" not in gate.sshd.messages()
+    wait_until(lambda: "Connection closed by" in gate.sshd.messages()[before:])
+    assert "Failed password" not in gate.sshd.messages()[before:]
 
 
 def test_a_connection_forwards_the_agent_that_came_last(
