@@ -116,13 +116,14 @@ class AttachedLink:
 
     def _tell(self) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
-        reason, since, leaves = self._reopen.attempts.reason, self.since, self._options.leaves
+        reason, since, leaves = self._reopen.reason, self.since, self._options.leaves
         state, place, why = "no link", f" to {self._host}", f" ({reason})"
         if reason in ("", Late.reason):
             state, place, why = "no answer", f" from {self._host}", ""
         texts = (  # the host, which is known, goes first where the row is narrow, the key that leaves never
             f"{state}{place} since {since}{why}; Enter tries now, {leaves}",
             f"{state} since {since}{why}; Enter tries, {leaves}",
+            f"{reason}; {leaves}",  # it may hold an address at which to log in
             f"{state} since {since}; Enter tries, {leaves}",
             f"{state}; {leaves}",
         )

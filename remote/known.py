@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Any
 
 from sesh import errors, moments, paths, reading, writing
-from sesh.errors import WANTS_LOGIN, LoginRefused, Refused, SeshError
+from sesh.errors import Refused, SeshError
 from sesh.names import check_host, is_name
 from sesh.remote.ssh import aliases
 from sesh.remote.ssh.destination import Destination
@@ -291,21 +291,6 @@ def record_failure(host: str, reason: str = "", at: float = 0.0, *, refused: boo
     if at and written:
         os.utime(path, (at, at))
     return written
-
-
-def record_refusal(host: str, error: LoginRefused) -> None:
-    """Record that a host has refused a login, so that nobody asks it again soon. Raises Refused (unsafe directory)."""
-    record_failure(host, error.reason or error.message, refused=True)
-    forget_unless_known(host)
-
-
-def check_refused(host: str) -> None:
-    """Raise LoginRefused if a host refused a login less than FAILURE_PAUSE seconds ago."""
-    if paused_until(host):
-        error = LoginRefused(f"{host} {failure(host)}", hint=f"try: ssh {host}")
-        error.reason = failure(host)
-        error.asks = error.reason.startswith(WANTS_LOGIN)
-        raise error
 
 
 def paused_until(host: str) -> float:

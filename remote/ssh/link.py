@@ -24,11 +24,14 @@ from sesh.messages import Answer, Introduction, Near, Welcome, Words
 from sesh.moments import uptime
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.words import Heard, Say, unheard
 
 START_TIMEOUT = 14.0
 """Seconds for the bridge to start and say WELCOME, once ssh is connected."""
 SESSION_TIMEOUT = 60.0
 """Seconds for the bridge to connect the link to a session, which it may have to create."""
+_LOOK = 0.1
+"""Seconds between two looks at what ssh prints."""
 _MAX_NOISE = 1 << 20
 """Bytes of what login files print that are kept, for the reason of a failure."""
 _EXIT_TIMEOUT = 1.0
@@ -98,9 +101,10 @@ class Link(wire.Connection):
         except Unreachable:
             return  # it has ended: what it printed says why
 
-    def await_bridge(self, deadline: float) -> None:
-        """Wait for the mark of the bridge and its WELCOME. Raises NotDeployed, Unreachable, ProtocolError."""
-        self._skip_login_output(deadline)
+    def await_bridge(self, deadline: float, say: Say = unheard) -> None:
+        """Wait for the mark of the bridge and its WELCOME; `say` gets what ssh prints meanwhile. Raises NotDeployed,
+        Unreachable, ProtocolError."""
+        self._skip_login_output(deadline, say)
         host = self.destination.host
         try:
             self.remote_info = self.expect_welcome(deadline)
@@ -252,12 +256,17 @@ class Link(wire.Connection):
             pass  # it is closed, and has spoken no more
         return self._spoke
 
-    def _skip_login_output(self, deadline: float) -> None:
+    def _skip_login_output(self, deadline: float, say: Say) -> None:
         """Skip what login files print, up to the bridge's first bytes."""
-        host, seen = self.destination.host, b""
+        host, seen, heard = self.destination.host, b"", Heard(self._stderr.fileno())
         while protocol.BRIDGE not in seen:
-            if not wire.polled([(self.inbound, select.POLLIN)], deadline):
-                raise starting.not_begun(host, something_came=self.spoke())
+            if not wire.polled([(self.inbound, select.POLLIN)], min(deadline, time.monotonic() + _LOOK)):
+                heard.pass_on(say)
+                if time.monotonic() < deadline:
+                    continue
+                late = starting.not_begun(host, something_came=self.spoke())
+                late.reason = heard.reason() or late.reason
+                raise late
             data = os.read(self.inbound, 4096)
             if not data:
                 raise starting.failure(self.destination, self._exit_code(), self._stderr, seen)

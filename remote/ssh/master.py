@@ -90,7 +90,7 @@ def ensure(
     if not is_shared(destination):
         return None
     ask = (ssh.can_prompt() if ask is None else ask) and not _autossh()
-    watch = _Watch(destination, ask, deadline, say or (_print if ask else _ignore), stop or Stop())
+    watch = _Watch(destination, ask, deadline, say or (_print if ask else words.unheard), stop or Stop())
     path = ssh.own_path(destination) + SUFFIX
     while not is_alive(destination):
         mine = Mark.make(path)
@@ -218,10 +218,6 @@ def _autossh() -> str:
     """The autossh that carries shared connections, and cannot ask; empty if none does."""
     chosen = os.environ.get("SESH_SSH", "")
     return chosen if os.path.basename(chosen) == "autossh" else ""
-
-
-def _ignore(line: str) -> None:
-    del line
 
 
 def _print(line: str) -> None:

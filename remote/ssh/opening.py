@@ -22,6 +22,7 @@ from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import START_TIMEOUT, Early, Link
 from sesh.remote.ssh.starting import BRIDGE_COMMAND, NotStarted
+from sesh.remote.ssh.words import Say, unheard
 from sesh.stop import Stop
 
 _used: dict[str, object] = {}
@@ -35,7 +36,7 @@ _TICK = 0.2
 @dataclass
 class _Way:
     """How a link is opened. `asks`: ssh may prompt. `detached`: the command has no terminal, and none of its signals.
-    `seconds`: for ssh to connect, over a connection of its own; 0 over the shared one."""
+    `seconds`: for ssh to connect, over a connection of its own; 0 over the shared one. `say`: gets what ssh prints."""
 
     destination: Destination
     near: Near
@@ -43,6 +44,7 @@ class _Way:
     asks: bool = False
     detached: bool = True
     seconds: float = 0.0
+    say: Say = unheard
 
     def open(self, deadline: float, stop: Stop, started: Callable[[Link], object] = bool) -> Link:
         """A link whose bridge has said WELCOME; `started` gets it before. Raises as `open_link`."""
@@ -53,7 +55,7 @@ class _Way:
             on_failure.callback(self._note_reached, link)
             with stop.calling(link.abort):
                 link.greet(self.near, self.early, deadline)
-                link.await_bridge(deadline)
+                link.await_bridge(deadline, self.say)
             on_failure.pop_all()
         return link
 
@@ -68,13 +70,12 @@ class _Way:
         link.
         """
         destination = self.destination
-        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, alone=self.seconds > 0)
+        seconds = max(1, round(self.seconds)) if self.seconds else 0
+        argv = ssh.command(destination, BRIDGE_COMMAND, ask=self.asks, alone=seconds > 0, connect_timeout=seconds)
         environment = ssh.environment(ask=self.asks)
         if destination.via is not None:
             # A command that leads to another user on this machine must not pass this user's settings of sesh on.
-            environment = {key: value for key, value in environment.items() if not key.startswith("SESH_")}
-        elif self.seconds:  # of two values ssh takes the first
-            argv[1:1] = ["-o", f"ConnectTimeout={max(1, round(self.seconds))}"]
+            environment = {key: value for key, value in programs.environment().items() if not key.startswith("SESH_")}
         in_main_thread = threading.current_thread() is threading.main_thread()  # others can set no handlers
         with ExitStack() as on_failure, ExitStack() as child_ends:
             stderr = on_failure.enter_context(tempfile.TemporaryFile())
@@ -107,38 +108,41 @@ def open_link(
     early: Early | None = None,
     stop: Stop | None = None,
     patience: float = 0.0,
+    say: Say = unheard,
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `near`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: if there is a terminal.
     `deadline`: for all of it (monotonic); without one a person may take any time to log in. `patience`: seconds of
     silence after which a shared connection that stood before is raced with one of its own; 0 for never, as somebody
-    would be asked. Raises Unreachable, NotDeployed,
+    would be asked. `say`: gets what ssh prints. Raises Unreachable, NotDeployed,
     ProtocolError, Interrupted; OSError if this machine lacks what it takes. Nothing but `early` was asked of the host.
     """
     asking = ssh.can_prompt() if ask is None else ask
     stop = stop or Stop()
     stood = master.identity(destination)
     timeout = None if asking and deadline is None else ssh.seconds_left(deadline, START_TIMEOUT)
-    asked = master.ensure(destination, ask=asking, timeout=timeout, stop=stop)
+    asked = master.ensure(destination, ask=asking, timeout=timeout, say=say, stop=stop)
     _used[destination.host] = master.identity(destination)
     until = time.monotonic() + START_TIMEOUT if deadline is None else deadline
     # Over a control master ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
-    way = _Way(destination, near, early, asks=asking, detached=detached)
+    way = _Way(destination, near, early, asks=asking, detached=detached, say=say)
     try:
         if stood is not None and patience:
             link = _raced(way, patience, until, stop)
         else:
             link = way.open(until, stop)
-    except words.AuthenticationFailed:
+    except words.AuthenticationFailed:  # refused over the shared one: ssh asks for this one
         if not (asking and detached):
             raise
-        link = _Way(destination, near, early, asks=True, detached=False).open(until, stop)  # ssh itself asks now
+        link = _Way(destination, near, early, asks=True, detached=False, say=say).open(
+            until, stop
+        )  # ssh itself asks now
     except Unreachable as error:
         if stood is None or isinstance(error, NotStarted) or master.is_alive(destination):
             raise
-        master.ensure(destination, ask=asking, timeout=timeout, stop=stop)  # it was cut just now: once more
+        master.ensure(destination, ask=asking, timeout=timeout, say=say, stop=stop)  # it was cut just now: once more
         link = way.open(until, stop)
     link.asked = asked
     return link
@@ -146,7 +150,7 @@ def open_link(
 
 def open_beside(destination: Destination, near: Near, attempt: Attempt, early: Early | None = None) -> Link:
     """Open a link over an ssh connection of its own, for which nobody is asked anything. Raises as `open_link`."""
-    way = _Way(destination, near, early, seconds=attempt.seconds)
+    way = _Way(destination, near, early, seconds=attempt.seconds, say=attempt.hear)
     return way.open(time.monotonic() + START_TIMEOUT, attempt.stop)
 
 
@@ -173,7 +177,7 @@ def _raced(way: _Way, patience: float, deadline: float, stop: Stop) -> Link:
     `patience` seconds: whichever says WELCOME first. A shared connection that is silent to the end takes no more
     sessions."""
     destination = way.destination
-    own = _Way(destination, way.near, seconds=ssh.connect_timeout(destination))
+    own = _Way(destination, way.near, seconds=ssh.connect_timeout(destination), say=way.say)
     before = master.identity(destination)
     race, shared, failures = Race(), list[Link](), dict[int, Exception]()
     own_at, running = time.monotonic() + patience, 1

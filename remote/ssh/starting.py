@@ -9,9 +9,8 @@ from sesh.errors import Late, NotDeployed, SeshError, Unreachable
 from sesh.names import printable
 from sesh.remote.ssh import ssh, words
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.words import REACHED
 
-REACHED = "sesh is looked for"
-"""The first line on stderr: without it login files have ended the shell, or a command in place of ssh has failed."""
 _OTHER = f"another {PROGRAM}: "
 BRIDGE_COMMAND = (
     f'exec sh -c \'echo "{REACHED}" >&2; p=~/.local/bin/{PROGRAM}; '

@@ -44,7 +44,14 @@ _PLAINER = (
 )
 """What messages of ssh, and of the system (errno.h, netdb.h), mean for a person who waits; the first one counts."""
 
+REACHED = "sesh is looked for"
+"""What the line that starts a bridge says on stderr first: without it nothing of ssh's words is the host's."""
 Say = Callable[[str], object]
+
+
+def unheard(line: str) -> None:
+    """Pass a line on to nobody."""
+    del line
 
 
 class AuthenticationFailed(LoginRefused):
@@ -74,8 +81,9 @@ class Heard:
         elif time.monotonic() > self._grown_at + _REST:
             block = os.pread(self._descriptor, KEPT, self._passed)
             self._passed += len(block)
-            for line in filter(str.strip, block.decode("utf-8", "replace").splitlines()):
-                say(plain(line))
+            for line in block.decode("utf-8", "replace").splitlines():
+                if line.strip() and not line.endswith(REACHED):
+                    say(plain(line))
 
     def reason(self) -> str:
         """The line that tells what ssh is waiting for, or why it has failed; empty if none does."""
@@ -85,7 +93,7 @@ class Heard:
 def reasons(text: str) -> list[str]:
     """The lines that give a reason."""
     lines = [line.strip() for line in text.splitlines()]
-    return [line for line in lines if line and not line.startswith(_NOISE)]
+    return [line for line in lines if line and not line.startswith(_NOISE) and not line.endswith(REACHED)]
 
 
 def failure(destination: Destination, text: str) -> Unreachable:

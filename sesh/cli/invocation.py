@@ -127,6 +127,12 @@ class Invocation(Caller):
         self.status("")
         printing.note(line, self.host)
 
+    def heard(self, line: str) -> None:
+        """Show a person what ssh says while it connects."""
+        if self.watched and not self.json:
+            self.status("")
+            printing.said(line)
+
     def status(self, line: str) -> None:
         """Show a person what is waited for; a terminal that cannot move its cursor keeps the line."""
         if not line and self._waiting is not None:

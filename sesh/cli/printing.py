@@ -63,6 +63,14 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
+def said(line: str) -> None:
+    """Print a line of another program's on stderr; it is lost if that is closed."""
+    try:
+        write(encoded(f"{line}\n"), STDERR)
+    except (BrokenPipeError, Refused):
+        return
+
+
 def note(line: str, host: str | None = None) -> None:
     """Print one line of sesh's own on stderr, its commands for `host`; it is lost if stderr is closed."""
     try:

@@ -50,6 +50,8 @@ class Attempt:
         self.session = session
         """What to ask for: as of its beginning, and from its turn on as of then."""
         self.result: Result | None = None
+        self.heard = ""
+        """What ssh has said last: it may wait for a person to do something."""
         self._turn = threading.Event()
         self._announce: Callable[[], object] = bool
         self._lock = threading.Lock()
@@ -58,6 +60,10 @@ class Attempt:
     def has_turn(self) -> bool:
         """True if it may ask."""
         return self._turn.is_set()
+
+    def hear(self, line: str) -> None:
+        """Take a line of ssh's."""
+        self.heard = line
 
     def turn(self, connection: Connection) -> None:
         """Wait for the turn, as the far end of a connection has answered.
@@ -117,6 +123,11 @@ class Race:
         self.descriptor, self._outbound = os.pipe()
         self._holder: int | None = None
         """The number of the attempt that has the turn."""
+
+    @property
+    def heard(self) -> str:
+        """What the ssh of an attempt that runs has said last; empty if none has said anything."""
+        return next((attempt.heard for attempt in self._attempts.values() if attempt.heard), "")
 
     @property
     def decided(self) -> bool:

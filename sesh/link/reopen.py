@@ -60,6 +60,11 @@ class Reopen:
         """When to call `run` (monotonic)."""
         return self.health.due if self._race.decided else min(self.health.due, self.attempts.due)
 
+    @property
+    def reason(self) -> str:
+        """Why there is no link yet, in a few words: what ssh says while it waits, or why the last attempt failed."""
+        return self._race.heard or self.attempts.reason
+
     # -- facts
 
     def restored(self) -> None:

@@ -47,6 +47,9 @@ class Caller:
     def note(self, line: str) -> None:
         """Tells the person something, in one line; commands in it are written as `{SESH} --verb`."""
 
+    def heard(self, line: str) -> None:
+        """Shows a person what ssh says while it connects."""
+
     def tell_link(self, line: str) -> None:
         """Tells the person at once that a link was lost, or is back."""
         self.note(line)

@@ -75,6 +75,7 @@ def opened(
                 early=early,
                 stop=stop,
                 patience=known.stale_after(destination),
+                say=caller.heard,
             )
     except NotDeployed as error:
         if not (offer and caller.can_ask):
@@ -165,13 +166,15 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
             elif known.asks(destination):
                 opening.drop_shared(destination)
                 until = time.monotonic() + START_TIMEOUT
-                link = opening.open_link(destination, near, ask=False, deadline=until, early=early, stop=attempt.stop)
+                link = opening.open_link(
+                    destination, near, ask=False, deadline=until, early=early, stop=attempt.stop, say=attempt.hear
+                )
             else:
                 link = opening.open_beside(destination, near, attempt, early)
     except AuthenticationFailed as error:
         known.record(destination, asks=True)
         if attempt.lost:  # of many links that were lost at once the first one tries
-            known.record_refusal(destination.host, error)
+            known.record_failure(destination.host, error.reason, refused=True)
         raise
     attempt.turn(link)
     known.end_pause(destination.host)

@@ -13,7 +13,7 @@ from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
-from tests.support import PROMPT, Home, need, wait_until
+from tests.support import PROMPT, Home, need, processes, wait_until
 
 ADDRESS = "to authenticate, visit: https://login.example.com/a/abc123"
 BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
@@ -34,6 +34,29 @@ def test_an_address_to_log_in_at_is_shown_on_the_terminal_while_ssh_waits(home: 
     terminal.wait_for(ADDRESS)
     home.write("go", "")
     terminal.wait_for(PROMPT)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+
+
+def test_so_are_the_words_of_a_command_in_the_place_of_ssh(home: Home) -> None:
+    script = home.write("check", f'#!/bin/sh\necho "{ADDRESS}" >&2\nexec sleep 60\n', 0o755)
+    home.write(".config/sesh/config.toml", f'[remotes.box]\nvia = "{script}"\n')
+    terminal = home.terminal("@box", "work", columns=120)
+    terminal.wait_for(ADDRESS)
+    terminal.type(b"\x03")
+    assert terminal.exit_code() == 130
+
+
+def test_the_line_of_a_lost_link_says_what_ssh_waits_for(home: Home, farm: Farm, behind: str) -> None:
+    home.write("go", "")
+    terminal = home.terminal("@box", "work", columns=200)
+    terminal.wait_for(PROMPT)
+    os.unlink(behind)
+    processes.kill(farm.masters())
+    terminal.wait_for(f"({ADDRESS})")
+    home.write("go", "")
+    terminal.type("echo b''ack\r")
+    terminal.wait_for(re.compile("^back", re.MULTILINE))
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
 
@@ -84,10 +107,11 @@ def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm) -> None
     rest = "StrictHostKeyChecking no\n User nobody"
     config = "".join(f"Host {word}\n {way}\n {rest}\n" for word, way in ways.items())
     near.write(".ssh/config", config, 0o600)
+    before = len(gate.sshd.messages())  # of other tests, which share this sshd
     done = near.sesh("@deep", "--list")
     assert (done.code, "deep asks for" in done.stderr) == (1, True), done.stderr
-    wait_until(lambda: "Connection closed by" in gate.sshd.messages())
-    assert "Failed password" not in gate.sshd.messages()
+    wait_until(lambda: "Connection closed by" in gate.sshd.messages()[before:])
+    assert "Failed password" not in gate.sshd.messages()[before:]
 
 
 def test_a_connection_forwards_the_agent_that_came_last(

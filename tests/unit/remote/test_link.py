@@ -21,7 +21,8 @@ from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Early, Link
 from sesh.remote.ssh.opening import open_link
-from sesh.remote.ssh.starting import BRIDGE_COMMAND, REACHED
+from sesh.remote.ssh.starting import BRIDGE_COMMAND
+from sesh.remote.ssh.words import REACHED
 from sesh.stop import Stop
 from tests.support import wait_until
 
