@@ -48,6 +48,11 @@ class OwnLine:
         """The REDRAW that waits while the line is laid."""
         self._skips = Skip.NOTHING
 
+    @property
+    def skips(self) -> bool:
+        """True while what comes is not shown, as a screen was asked for."""
+        return self._skips is not Skip.NOTHING
+
     def show(self, text: str) -> None:
         """Lay a line over the last row once the screen has come; before one that stands, as the row may be full."""
         asked, self._text = self._text != "", (f"{text}; {self._text}" if self._text else text)[:LONGEST]

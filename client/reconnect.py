@@ -123,12 +123,12 @@ class AttachedLink:
         texts = (  # the host, which is known, goes first where the row is narrow, the key that leaves never
             f"{state}{place} since {since}{why}; Enter tries now, {leaves}",
             f"{state} since {since}{why}; Enter tries, {leaves}",
-            f"{reason}; {leaves}",  # it may hold an address at which to log in
+            f"{reason}; {leaves}" if why else "",  # it may hold an address at which to log in
             f"{state} since {since}; Enter tries, {leaves}",
             f"{state}; {leaves}",
         )
         room = self._view.columns - 2
-        text = next((text for text in texts if len(text) <= room), texts[-1])
+        text = next((text for text in texts if 0 < len(text) <= room), texts[-1])
         if text != self._told or not self._view.covered:
             self._view.cover(text)
             self._told = text

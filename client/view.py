@@ -54,7 +54,7 @@ class View:
     @property
     def continues(self) -> bool:
         """True if the bytes behind `position` are all that the terminal lacks: nothing is covered or broken off."""
-        return self._display.started and not (self._display.covered or self._display.unfinished)
+        return self._display.started and not (self._display.covered or self._display.unfinished or self.line.skips)
 
     # -- from the daemon
 

@@ -12,7 +12,6 @@ import pytest
 
 from sesh.link import health
 from sesh.remote import known
-from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, There
@@ -127,10 +126,12 @@ def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_seco
     wait_until(pressed, what="the new link")
 
 
-def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Farm) -> None:
+def test_a_host_where_somebody_would_be_asked_is_not_raced(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "asks", lambda _: True)
     box = farm.host("box", proxied=True)
     terminal = attached(here)
-    known.record(Destination("box"), asks=True)
     box.proxy.strand()
     rest(terminal)
     accepted = box.proxy.accepted
