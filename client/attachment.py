@@ -395,7 +395,9 @@ class Attachment:
         self._on_welcome()
         news = [self.view.greeting, str(welcome.get("missed") or "")]
         if welcome.get("new") is True and not self.options.read_only:
-            news = [self.options.detaches, self.view.greeting or f"new session {self.name}"]
+            said, leaves = self.view.greeting or f"new session {self.name}", self.options.detaches
+            whole = f"{said} · {leaves}"
+            news = [whole if len(whole) < self.view.columns - 2 else f"{leaves} · {said}"]
         self.view.greeting = "; ".join(filter(None, news))
 
     def _handle_message(self, kind: int, message: Message) -> None:

@@ -59,6 +59,11 @@ class Display:
         """Bytes of the incomplete sequence or character at the end of the output."""
         return self._undo.unfinished
 
+    @property
+    def in_string(self) -> bool:
+        """True if the output ends within a string, as of an image."""
+        return self._undo.in_string
+
     # -- output
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:

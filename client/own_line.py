@@ -3,9 +3,9 @@
 The daemon is asked for the screen (REDRAW). The line is laid over what stands there at the moment that the answer is
 for; the answer waits, and takes the line away before anything else is shown.
 
-    nothing ──show──▶ asked ──REDRAW──▶ laid ──key, 3 s──▶ nothing
-                        ▲                │
-                        └─ quiet    ──┘ output: the screen is shown, then the output
+    nothing ──show──▶ waits for a pause ──▶ asked ──REDRAW──▶ laid ──key, 3 s──▶ nothing
+                           ▲                                   │
+                           └── output: the screen, then that ──┘
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class OwnLine:
         if self._screen is not None:
             self._display.cover(self._text)
         elif not asked:
-            self._ask()
+            self._await_quiet()
 
     def ask(self, shown: int) -> None:
         """Ask for the screen and the lines from a position on, up to which the terminal shows output.
@@ -74,8 +74,14 @@ class OwnLine:
         if self._skips is Skip.UNTIL_PONG and payload == _MARK:
             self._skips = Skip.UNTIL_SCREEN
 
+    def _await_quiet(self) -> None:
+        self._timers.set("line", _QUIET, self._ask)
+
     def _ask(self) -> None:
-        self._send(protocol.frame(protocol.REDRAW))
+        if self._display.in_string:  # a screen in the midst of an image would end that
+            self._await_quiet()
+        else:
+            self._send(protocol.frame(protocol.REDRAW))
 
     def takes(self, kind: int, payload: bytes, shown: int) -> bool:
         """Take a frame of OUTPUT, SCREEN or REDRAW; return whether it is not to be shown now.
@@ -87,12 +93,12 @@ class OwnLine:
                 return True
             self._skips = Skip.NOTHING
             if self._text:
-                self._ask()
+                self._await_quiet()
             return False
         if kind != protocol.REDRAW:
-            if self._screen is not None:
-                self._lift()
-                self._timers.set("line", _QUIET, self._ask)
+            self._lift()
+            if self._text:
+                self._await_quiet()
             return False
         if len(payload) >= 8 + protocol.CHUNK:  # the rest of the screen comes in further frames
             self.end()

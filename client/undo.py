@@ -85,6 +85,11 @@ class Undo:
         """Length of the incomplete sequence, or character, at the end of the stream."""
         return len(self._carry) + self._dropped
 
+    @property
+    def in_string(self) -> bool:
+        """True within a string: an image, as a rule."""
+        return self._carry[1:_OPENER] in (b"]", b"P", b"X", b"^", b"_")
+
     def feed(self, block: bytes) -> None:
         """Follow a block of the stream; blocks may split a sequence or a character anywhere."""
         data = self._carry + block

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from sesh.errors import WANTS_LOGIN, Late, LoginRefused, Unreachable
-from sesh.remote.ssh.destination import Destination, program
+from sesh.remote.ssh.destination import VARIABLES, Destination, program
 from sesh.wording import plain
 
 KEPT = 64 << 10
@@ -119,6 +119,9 @@ def failure(destination: Destination, text: str) -> Unreachable:
     else:
         misfit = program() != "ssh" and re.search(r"\boption\b", last)
         hint = f"SESH_SSH={program()} has to take all of ssh's options" if misfit else ""
+        if last.startswith("command-line"):  # an option that a variable gives
+            given = (f"{name}={os.environ[name]}" for name, *_ in VARIABLES if name in os.environ)
+            hint = plain(f"check {', '.join(given)}")
         error = (Late if "timed out" in last else Unreachable)(f"cannot reach {host}: {last.rstrip('.')}", hint=hint)
         error.reason = error.reason or _few_words(last.rstrip("."))
     return error
