@@ -32,13 +32,13 @@ class Pace:
         """Return whether so much time has passed since the last read that a paste is over."""
         return now >= self._read_at + _PASTE_ENDS
 
-    def bursts(self, size: int, now: float) -> bool:
-        """Take in a read; return whether it is part of a burst."""
+    def bursts(self, data: bytes, now: float) -> bool:
+        """Take in a read; return whether it is part of a burst. One key alone is none, whatever came before."""
         if now >= self._began_at + _BURST_TIME:
             self._began_at, self._size = now, 0
-        self._size += size
+        self._size += typed.key_size(data)
         self._read_at = now
-        return self._size >= _BURST
+        return self._size >= _BURST and typed.token(data, 0)[0] < len(data)
 
 
 class KeyParser:

@@ -88,7 +88,7 @@ class Loop:
         now = time.monotonic()
         if self._pace.pauses(now):
             self._keys.end_paste()
-        attachment.typed(self._keys.feed(data, burst=self._pace.bursts(len(data), now)))
+        attachment.typed(self._keys.feed(data, burst=self._pace.bursts(data, now)))
         if self._keys.holding:
             attachment.timers.set("keys", FLUSH_DELAY, lambda: attachment.typed(self._keys.flush()))
         else:

@@ -186,7 +186,7 @@ def test_a_program_that_does_not_read_keeps_nobody_from_leaving(terminal: Open) 
         window.type(b"x" * 3_000_000)
 
         def left() -> bool:
-            """Press the key again: one that comes with a burst is none."""
+            """Press the key again: one that is read with a burst is none."""
             if window.alive:
                 window.type(b"\x1c")
             return not window.alive

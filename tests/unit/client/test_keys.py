@@ -96,10 +96,10 @@ def test_what_only_resembles_the_key_passes(other: bytes) -> None:
 
 def test_a_burst_holds_no_key_and_a_paste_ends_without_its_marker() -> None:
     keys, pace = parser(), Pace()
-    assert pace.bursts(10, 100.0) is False
-    assert pace.bursts(60, 100.005) is True
+    assert not pace.bursts(b"x" * 10, 100.0)
+    assert pace.bursts(b"x" * 60, 100.005)
+    assert not pace.bursts(b"\x1c", 100.006), "a key alone was pressed"
     assert keys.feed(b"x\x1cy", burst=True) == [("input", b"x\x1cy")]
-    assert pace.bursts(1, 100.5) is False
     keys.feed(b"\x1b[200~torn")
     assert not pace.pauses(104.0)
     assert pace.pauses(106.0)
