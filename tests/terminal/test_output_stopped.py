@@ -18,7 +18,7 @@ def stopped(home: Home) -> bool:
 
 
 def code_of(home: Home, *words: str) -> str:
-    """Return the code of the error of a run in `t`, within the time for a shell to begin on a busy machine; empty for success."""
+    """Return the code of the error of a run in `t`, in the time for a shell to begin; empty for success."""
     answer = home.sesh("--run", "t", "--json", "--timeout", "15", "--", *words).json()
     return str(answer["error"]["code"]) if "error" in answer else ""
 
