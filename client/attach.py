@@ -77,7 +77,7 @@ class _Client:
             outcome = self._run_attachments()
             self._complete(outcome)
             attachment = self._loop.attachment
-            lines, farewell = [*attachment.closing_lines, outcome.line()], attachment.farewell
+            lines, farewell = [*attachment.notices.closing, outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, farewell)
             for loop in (self._previous, self._loop):

@@ -17,6 +17,7 @@ from sesh.client.channel import TELL_GOT_AFTER, Channel
 from sesh.client.display import Display
 from sesh.client.hello import greeting, introduction
 from sesh.client.keys import Event
+from sesh.client.notices import Notices
 from sesh.client.outcome import AttachOptions, Ending, Outcome
 from sesh.client.predict import Predictor
 from sesh.client.reconnect import ENTER, AttachedLink, Reconnect
@@ -35,8 +36,6 @@ HELLO_TIMEOUT, _OVER_LINK = 5.0, 10.0
 _FLUSH_TIMEOUT = 0.2
 """Seconds for the terminal to take pending output."""
 _CTRL_C = Key.parse("C-c")
-_MAX_LINES = 20
-"""Lines of the daemon's own, before the session shows and after it."""
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
 
@@ -74,7 +73,7 @@ class Attachment:
         self.outcome: Outcome | None = None
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
-        self.closing_lines: list[str] = []
+        self.notices = Notices()
         self.phase = Phase.GREETING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
@@ -100,9 +99,7 @@ class Attachment:
         resuming, continues = self.session_id != "", self.view.continues
         if self.phase is Phase.LOGIN:
             self.display.resume()
-        hello: Hello = {"client": self._client, **(wishes or {})}
-        if resuming:
-            hello |= {"id": self.session_id, "since": self.view.position}
+        hello: Hello = self._claim() if resuming else {"client": self._client, **(wishes or {})}
         terminal = self.display.terminal
         self.channel.open(connection, greeting(terminal, self.options, self.host, connection, hello))
         self.phase, self.outcome = Phase.GREETING, None
@@ -112,9 +109,12 @@ class Attachment:
         if resuming and not continues:
             self.view.redraw()
 
+    def _claim(self) -> Hello:
+        """Return what a HELLO says of a client that comes back."""
+        return {"client": self._client, "id": self.session_id, "since": self.view.position}
+
     def _describe(self) -> LostSession:
-        more: Hello = {"client": self._client, "id": self.session_id, "since": self.view.position}
-        hello = introduction(self.display.terminal, self.options, self.host, more)
+        hello = introduction(self.display.terminal, self.options, self.host, self._claim())
         heard_at = self.link.silent_since if self.link is not None else 0.0
         return LostSession(self.name, self.host or "", self.session_id, self.view.position, heard_at, hello)
 
@@ -160,7 +160,7 @@ class Attachment:
             if isinstance(result, NotFound):
                 lost.said = result.line(self.host)
             else:
-                self.closing_lines = extended(self.closing_lines, str(result))
+                self.notices.keep(str(result))
             self._end(lost)
         else:
             raise result  # a fault of our own, which is not to be lost in a thread
@@ -404,7 +404,7 @@ class Attachment:
         if kind not in (protocol.SWITCH, protocol.TELL):
             self.name = str(message.get("name") or self.name)
         if kind == protocol.NOTICE:
-            self._notice(str(message.get("text") or ""))
+            self.notices.take(str(message.get("text") or ""), self.display)
         elif kind == protocol.TELL:
             self.view.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
         elif kind == protocol.EXIT:
@@ -421,13 +421,6 @@ class Attachment:
             name = str(message.get("name") or "")
             self.outcome = Outcome(Ending.SWITCH, name, host if isinstance(host, str) else None)
 
-    def _notice(self, text: str) -> None:
-        """Print a line of the daemon's before the session shows, and keep it for the end afterwards."""
-        if self.display.started:
-            self.closing_lines = extended(self.closing_lines, text)
-        else:
-            self.display.line(text)
-
     def stay(self, reason: str = "") -> None:
         """Go on after a SWITCH that led nowhere, and show why as soon as the session is on the screen."""
         self.outcome = None
@@ -436,11 +429,6 @@ class Attachment:
             self.redisplay()
         elif reason:
             self.view.line.show(reason)
-
-
-def extended(lines: list[str], line: str) -> list[str]:
-    """Return the newest of some closing lines and one more."""
-    return [*lines, line][-_MAX_LINES:]
 
 
 def _news(message: Message, host: str | None) -> str:

@@ -136,9 +136,7 @@ def open_link(
     except words.AuthenticationFailed:  # refused over the shared one: ssh asks for this one
         if not (asking and detached):
             raise
-        link = _Way(destination, near, early, asks=True, detached=False, say=say).open(
-            until, stop
-        )  # ssh itself asks now
+        link = _Way(destination, near, early, asks=True, detached=False, say=say).open(until, stop)
     except Unreachable as error:
         if stood is None or isinstance(error, NotStarted) or master.is_alive(destination):
             raise

@@ -137,13 +137,7 @@ def reopening(
 ) -> Reopen:
     """What watches and replaces a link to a host; `way` is `beside` or `back`, the rest as `Reopen` has it."""
     indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
-
-    def asks() -> bool:
-        try:
-            return known.asks(destination)
-        except OSError:
-            return False  # no descriptor is left: the attempt says so
-
+    asks = partial(known.asks, destination)
     return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
@@ -161,7 +155,7 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
         with _worded(destination):
             if attempt.asks:
                 link = opening.open_link(destination, near, ask=True, early=early, stop=attempt.stop, patience=patience)
-            elif known.paused_until(destination.host) > time.time():
+            elif known.paused_until(destination.host):
                 raise _refused(destination.host)
             elif known.asks(destination):
                 opening.drop_shared(destination)
