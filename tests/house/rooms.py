@@ -16,10 +16,10 @@ from tests.support import ROOT
 BUDGETS = {
     "sesh/*.py": 6_570, "sesh/api": 510, "sesh/cli": 8_000, "sesh/loop": 140, "sesh/mcp": 800, "sesh/ops": 6_260,
     "sesh/reach": 1_900, "sesh/link": 630, "sesh/store": 1_070, "sesh/vt": 4_120, "daemon": 8_980,
-    "client": 3_090, "remote": 5_070, "completions": 10, "docs": 260, ".ci": 170,
-    "bench": 8_270, "tests": 42_490, "tests/contract": 530, "tests/faults": 2_230, "tests/fidelity": 1_760,
+    "client": 3_110, "remote": 5_070, "completions": 10, "docs": 260, ".ci": 170,
+    "bench": 8_270, "tests": 42_510, "tests/contract": 530, "tests/faults": 2_230, "tests/fidelity": 1_760,
     "tests/fuzz": 2_510, "tests/house": 560, "tests/remote": 7_500, "tests/support": 2_490,
-    "tests/terminal": 9_990, "tests/unit": 14_820,
+    "tests/terminal": 9_990, "tests/unit": 14_840,
 }  # fmt: skip
 """Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
 SECONDS = 240
