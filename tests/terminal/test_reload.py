@@ -29,30 +29,22 @@ def numbered(text: str) -> list[int]:
 
 
 def change(home: Home, name: str, path: str, text: str) -> None:
-    """Adds to a file of another sesh, which is a link until then."""
+    """Add to a file of another sesh."""
     changed = os.path.join(home.root, name, "sesh", path)
-    with open(changed, encoding="utf-8") as file:
-        before = file.read()
-    os.unlink(changed)
-    with open(changed, "w", encoding="utf-8") as file:
-        file.write(before + text)
-
-
-def link(source: str, target: str) -> None:
-    """The same file in another place; a copy of it where another file system is there."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+    with open(changed, "a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
-    """The command of another sesh, in a folder called `name`, with something added to one of its files."""
+    """Return the command of another sesh, in a folder called `name`, with something added to one of its files.
+
+    The files are copies: a hard link would change the ctime of this sesh's own, by which a zygote is known.
+    """
     folder = os.path.join(home.root, name)
     for room in ("sesh", "daemon", "client", "remote"):
         target = os.path.join(folder, *(("sesh",) if room == "sesh" else ("sesh", room)))
         ignore = shutil.ignore_patterns("*.pyc.*", "daemon", "client", "remote", "completions")
-        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, copy_function=link, dirs_exist_ok=True)
+        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, dirs_exist_ok=True)
     if path:
         change(home, name, path, text)
     places = f"sys.path[:] = [{folder!r}, *sys.path, *{PATHS[1:]!r}]"
