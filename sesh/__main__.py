@@ -20,9 +20,9 @@ def main() -> int:
     except BrokenPipeError:
         return _SIGPIPE  # as silent as any program that nobody reads from
     except (Exception, KeyboardInterrupt) as error:
-        from sesh.cli import parser, printing
+        from sesh.cli import line, printing
 
-        return printing.report(error, parser.divided(argv)[0], json=parser.wants_json(argv))
+        return printing.report(error, line.split(argv))
 
 
 def start() -> None:

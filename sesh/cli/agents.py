@@ -1,17 +1,126 @@
-"""`--skill`: the page that an agent reads before it uses sesh."""
+"""Verbs for AI agents and the programs in a session: `state`, `integrate`, `mcp`, `skill`."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
+from importlib import util
+from typing import Annotated
 
+from typer import Argument, Option
+
+from sesh import programs
 from sesh.about import CALLED, PROGRAM
 from sesh.cli import printing
-from sesh.cli.invocation import Invocation
+from sesh.cli.words import Context
+from sesh.errors import Refused, UsageError
+from sesh.names import printable
+from sesh.ops import inside
+from sesh.ops import integrate as hooks
+from sesh.wording import plain
+
+_CODEX = """\
+codex asks at its next start whether you trust them, or type /hooks there
+codex's shared server runs hooks without a terminal, where they do nothing; start codex --no-daemon"""
 
 
-def skill(cli: Invocation) -> int:
-    """`--skill`: print the page, its commands by the name that this sesh was called by."""
+def state(
+    ctx: Context,
+    state: Annotated[str, Argument(metavar="STATE", show_default=False)],
+    text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
+) -> int:
+    """Set the state of the session that it runs in: working, waiting, idle, done or failed.
+
+    TEXT is the question or a remark. All words after -- are TEXT, even --json.
+
+    Examples:
+      sesh state waiting "may I push?"
+      sesh state working
+      sesh state done -- "$summary"
+    """
+    cli = ctx.obj
+    if cli.hosts:
+        hint = f"attach to it, and type there: {CALLED} --state STATE"
+        raise UsageError("--state works only inside a session, also one of a host", hint=hint)
+    return cli.done(name=inside.state(state, " ".join(text or [])), state=state)
+
+
+def integrate(
+    ctx: Context,
+    agent: Annotated[str, Argument(metavar="claude|codex|gemini", show_default=False)],
+    *,
+    remove: Annotated[bool, Option("--remove", help="Remove these hooks.")] = False,
+) -> int:
+    """Add hooks to an AI agent's own settings.
+
+    The agent then reports when it works, asks and is done, and which command resumes its conversation.
+
+    Examples:
+      sesh integrate claude
+      sesh integrate codex --remove
+    """
+    cli = ctx.obj
+    if cli.hosts:
+        hint = f"type it there: ssh -t {cli.hosts[0]} sesh --integrate {agent}"
+        raise UsageError("--integrate is for this machine", hint=hint)
+    if agent not in hooks.AGENTS:
+        raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
+    path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
+    if not cli.json:
+        if remove:
+            done = "removed the hooks of sesh from" if changed else "nothing to do: no hooks of sesh in"
+        else:
+            done = "hooks of sesh in" if changed else "nothing to do: hooks of sesh in"
+        printing.text(f"{done} {plain(path)}")
+        if changed and not remove:
+            printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
+            if programs.find(agent) is None:
+                printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
+    if not remove and not hooks.standing(agent)[2]:
+        cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
+    return cli.done(agent=agent, path=path, changed=changed)
+
+
+def mcp(ctx: Context) -> int:
+    """Serve the Model Context Protocol on stdin and stdout, for agents; its tools take a host.
+
+    Needs the extra `mcp`: make install EXTRAS=mcp.
+
+    Examples:
+      sesh mcp
+      claude mcp add sesh -- sesh mcp
+    """
+    cli = ctx.obj
+    pip = f"{sys.executable} -m pip install" if util.find_spec("pip") else f"uv pip install --python {sys.executable}"
+    install = f"install it with: {pip} 'mcp>=2,<3'"
+    if cli.line.hosts:
+        raise UsageError(
+            f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}",
+            hint=f"write: {CALLED} --mcp",
+        )
+    if util.find_spec("mcp") is None:
+        raise Refused("--mcp needs the Model Context Protocol SDK", hint=install)
+    if util.find_spec("mcp.server.mcpserver") is None:
+        raise Refused("--mcp needs version 2 of the package mcp, but an older one is installed", hint=install)
+    if os.isatty(0):
+        raise Refused("--mcp is for programs, not terminals", hint=f"add `{CALLED} --mcp` to your agent's settings")
+    from sesh.mcp.serve import serve
+
+    code = serve()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a thread may still wait for a command
+
+
+def skill(ctx: Context) -> int:
+    """Print a page that teaches an agent to use sesh: Markdown, with the name and description of an agent skill.
+
+    Examples:
+      sesh skill
+      mkdir -p ~/.claude/skills/sesh && sesh skill > ~/.claude/skills/sesh/SKILL.md
+    """
+    cli = ctx.obj
     with open(os.path.join(os.path.dirname(__file__), "skill.md"), encoding="utf-8") as file:
         text = file.read()
     if CALLED != PROGRAM:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from sesh import attached_last, identity, programs
 from sesh.about import SESH
-from sesh.cli import parser, printing, slips, verbs
+from sesh.cli import printing, verbs
+from sesh.cli.created import new_detached
 from sesh.cli.invocation import Invocation
-from sesh.cli.sessions import new_detached
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
 from sesh.client.outcome import AttachOptions, Ending, Outcome
@@ -58,6 +58,10 @@ def check(view: ViewWords) -> None:
     """Raise UsageError if attach options contradict each other."""
     if view.get("join") and view.get("replace"):
         raise UsageError("--join and --replace cannot be combined")
+
+
+def view(**words: bool) -> ViewWords:
+    return {key: value for key, value in words.items() if value}  # type: ignore[return-value]
 
 
 def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
@@ -138,6 +142,8 @@ def new(  # noqa: PLR0913 (a session has that many options)
     directory: str | None = None,
     *,
     detached: bool = False,
+    join: bool = False,
+    replace: bool = False,
     new_name: bool = False,
     asks: bool = True,
     env: Sequence[str] = (),
@@ -149,13 +155,11 @@ def new(  # noqa: PLR0913 (a session has that many options)
 
     `asks`: if the name is taken here, ask the person what to do; else Exists is raised.
     """
-    check(view)
-    replace = view.pop("replace", False)  # the old session is gone then, and with it its clients
-    if new_name and (view.get("join") or replace):
+    if new_name + join + replace > 1:
         raise UsageError("--join, --replace and --new-name cannot be combined")
     if name is not None:
         find.checked(name, "--new")
-    choice = "join" if view.get("join") else "replace" if replace else "new" if new_name else ""
+    choice = "join" if join else "replace" if replace else "new" if new_name else ""
     spec = cli.spec(directory, env, label, size)
     if detached or (cli.json and cli.verb == "--new"):
         return new_detached(cli, name, spec, choice)
@@ -222,10 +226,6 @@ def without_terminal(cli: Invocation, name: str, *, exists: bool, meant: Sequenc
     instead = f"`{SESH} --open {name}` creates a session without attaching"
     if exists and not meant:
         instead = f"`{SESH} --screen {name}` shows its screen, `{SESH} --send {name}` types into it"
-    elif meant or name in parser.UNLIKELY or parser.verb_like(name):
-        inside = cli.host is None and listing.current() is not None
-        line = slips.line_of(meant) or slips.line_for(name, cli.hosts, cli.tail, inside=inside)
-        instead = f"did you mean {line}?" if line else slips.missing(name)
     return Refused("attaching needs a terminal", hint=instead)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from typer import Argument, Option
 
 from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.printed import DeployedHost, PrintedDeployError
+from sesh.cli.words import Context
 from sesh.errors import InvalidHost, NotDeployed, NotFound, SeshError, UsageError
 from sesh.names import natural, printable
 from sesh.ops import undeploy as undeploy_op
@@ -18,15 +22,33 @@ from sesh.remote.deploy import fleet
 from sesh.remote.deploy.fleet import HostResult
 from sesh.remote.ssh import master
 
+HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", show_default=False)]
 
-def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
-    """`--deploy @HOST… [--force]`: 1 if it failed for any host."""
-    _check_hosts(cli, hosts)
+
+def deploy(
+    ctx: Context,
+    hosts: HostWords = None,
+    *,
+    force: Annotated[bool, Option("--force", help="Replace a ~/.local/bin/sesh that sesh did not install.")] = False,
+) -> int:
+    """Install this version of sesh on other hosts; the exit code is 1 if it failed for any.
+
+    Examples:
+      sesh deploy @box
+      sesh deploy @web1 @web2
+    """
+    cli = ctx.obj
+    _check_hosts(cli, hosts or [])
     return _deploy(cli, cli.hosts, force=force)
 
 
-def upgrade(cli: Invocation) -> int:
-    """`--upgrade`: deploy to every known remote; one whose sesh is not ours is passed over, with a line about it."""
+def upgrade(ctx: Context) -> int:
+    """Install this version of sesh on all known remotes; one whose sesh is not ours is passed over.
+
+    Examples:
+      sesh upgrade
+    """
+    cli = ctx.obj
     if cli.line.hosts:
         raise UsageError(
             "--upgrade takes no host: it deploys to all known remotes",
@@ -52,9 +74,16 @@ def _machines() -> list[str]:
     return [remote.host for remote in remotes if remote.host in chosen.values()]
 
 
-def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
-    """`--forget @HOST…`: stop asking known remotes. Each is tried; 1 if any was not known."""
-    _check_hosts(cli, hosts)
+def forget(ctx: Context, hosts: HostWords = None) -> int:
+    """Forget a known remote: lists and lookups no longer ask it. Nothing is changed on the host.
+
+    Each is tried; the exit code is 1 if any was not known.
+
+    Examples:
+      sesh forget @box
+    """
+    cli = ctx.obj
+    _check_hosts(cli, hosts or [])
     unknown = ", ".join(f"@{host}" for host in cli.hosts if not _forgotten(cli, host))
     if unknown:
         others = ", ".join(f"@{remote.host}" for remote in known.all())
@@ -65,7 +94,7 @@ def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
 
 def undeploy(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     """`--undeploy @HOST`: remove sesh from a host on which no session runs, and forget the host. Raises Refused."""
-    _check_hosts(cli, hosts)
+    _check_hosts(cli, hosts or [])
     host = cli.hosts[0]
     try:
         answer = cli.target_of(host).call(undeploy_op.remove)

@@ -6,6 +6,7 @@ from sesh import moments, wording
 from sesh.about import CALLED, __version__
 from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.words import Context
 from sesh.errors import SeshError, for_host
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
 from sesh.remote import known
@@ -16,8 +17,14 @@ _CLOCKS = 30.0
 _COLOURS = {"ok": "32", "warning": "33", "error": "31"}
 
 
-def doctor(cli: Invocation) -> int:
-    """`--doctor`: 1 if something keeps sesh from working, 0 if it works, with warnings or without."""
+def doctor(ctx: Context) -> int:
+    """Check the setup and suggest fixes; exits with 1 if sesh cannot work.
+
+    Examples:
+      sesh doctor
+      sesh @gpu doctor
+    """
+    cli = ctx.obj
     if not cli.hosts:
         return _report_checks(cli, {None: cli.target_of(None).call(all_)})
     if len(cli.hosts) == 1:

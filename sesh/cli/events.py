@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
+
+from typer import Option
 
 from sesh import bounds, moments, paths, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.words import AnyName, Context
 from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable, printable_path
 from sesh.ops.events import follow, follow_all
@@ -20,8 +23,30 @@ from sesh.schema import Event
 _LOG_HEADINGS = ("WHEN", "HOST", "EVENT", "")
 
 
-def events(cli: Invocation, name: str | None = None, *, since: str | None = None, log: bool = False) -> int:
-    """`--events [NAME] [--since N] [--log]`: of NAME until it ends, without NAME of all sessions until Ctrl-C."""
+def events(
+    ctx: Context,
+    name: AnyName = None,
+    *,
+    since: Annotated[
+        str | None,
+        Option("--since", metavar="N", help="First print the events after number N; 0 prints all that are kept."),
+    ] = None,
+    log: Annotated[
+        bool, Option("--log", help="Print the event log of remotes: connections, deployments, files pushed.")
+    ] = False,
+) -> int:
+    """Print NAME's events until it ends.
+
+    Without NAME, those of all sessions on this machine, or on @HOST, new ones included.
+
+    Examples:
+      sesh events work
+      sesh events --json
+      sesh events work --since 0
+      sesh events --log
+      sesh @web1 @web2 events
+    """
+    cli = ctx.obj
     if log:
         return _log(cli, name)
     if since is not None and not bounds.is_decimal(since):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from typer import Argument, Option
 
 from sesh import bounds, errors, moments, paths, wording
 from sesh.about import SESH
 from sesh.cli import fanout, printing
-from sesh.cli.invocation import Invocation
+from sesh.cli.words import Context, Names
 from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.ops import search
@@ -18,18 +21,34 @@ from sesh.wording import title
 
 
 def grep(
-    cli: Invocation, pattern: str, names: Sequence[str] = (), *, context: str = "0", ignore_case: bool = False
+    ctx: Context,
+    pattern: Annotated[str, Argument(metavar="REGEX", show_default=False)],
+    names: Names = None,
+    *,
+    context: Annotated[
+        str, Option("-C", metavar="N", help="Show N lines around each match.", show_default=False)
+    ] = "0",
+    ignore_case: Annotated[bool, Option("-i", help="Ignore case.")] = False,
 ) -> int:
-    """`--grep REGEX [NAME…] [-C N] [-i]`: 0 if something was found, 1 if nothing was.
+    """Search scrollback and screen of the sessions on this machine, or on @HOST, ended and lost ones too.
 
-    Without NAME all sessions of the machines of the line are searched, here if it names none; in a session, that one.
+    The exit code is 1 if nothing was found. Without NAME it searches all of them, or the session that you are in; a job
+    of exec that is gone only with its NAME.
+
+    Examples:
+      sesh grep 'error|failed'
+      sesh grep -i warning build -C 2
+      sesh @gpu grep loss train
+      sesh @web1 @web2 grep error
     """
+    cli = ctx.obj
     if not bounds.is_decimal(context):
         raise UsageError(f"{printable(context)} is not a number of lines", hint=f"write: {SESH} --grep REGEX -C 2")
+    names = names or []
     if not names and not cli.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
     if len(cli.hosts) > 1:
-        words = {"pattern": pattern, "names": list(names), "context": context, "ignore_case": ignore_case}
+        words = {"pattern": pattern, "names": names, "context": context, "ignore_case": ignore_case}
         rows = fanout.rows(fanout.gather(fanout.branches_of(cli, words, grep)))
         hits: list[Hit] = [row for row in rows if "error" not in row]
         failed = [f"@{host}: {reason}" for host, reason in fanout.failures(rows).items()]

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 from sesh import bounds, errors, paths, reach, system
 from sesh.about import CALLED, SESH
-from sesh.cli import printing, slips
-from sesh.cli.parser import CommandLine
+from sesh.cli import printing
+from sesh.cli.line import Line
 from sesh.cli.tui import console
 from sesh.cli.waiting import WaitingLine
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
-from sesh.names import LONG_ENOUGH
+from sesh.names import LONG_ENOUGH, check_host
 from sesh.ops import lookup
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Answers, Caller
@@ -49,14 +49,14 @@ class Invocation(Caller):
     ssh_prompts = None
     audience = printing.STDOUT
 
-    def __init__(self, line: CommandLine) -> None:
+    def __init__(self, line: Line) -> None:
         self.line = line
-        self.json, self.tail, self.verb, self.local = line.json, line.tail, line.verb, line.local
+        self.json, self.tail, self.verb, self.local = line.json, line.tail, line.verb.dashed, line.local
         self._remembered: list[str] = []
         self._waiting: WaitingLine | None = None
-        self.hosts = line.hosts  # a note about the settings names the host too
-        if line.hosts:
-            self.hosts = self.settings().hosts_of(line.hosts)
+        self.hosts = [check_host(host) for host in line.hosts]  # a note about the settings names the host too
+        if self.hosts:
+            self.hosts = self.settings().hosts_of(self.hosts)
         self._questioned = False
         self.sure = False
         """True if the line says `-y`: nothing is asked before sessions end."""
@@ -261,8 +261,6 @@ class Invocation(Caller):
             error.hint = f"write: {named}"
         elif isinstance(error, NotFound) and self.meant:
             error.hint = self.meant
-        elif self.verb in ("--open", "--new") and isinstance(error, Refused):
-            slips.propose_command(error, self.line)
 
     def _named(self) -> str:
         """Return the line with the session it is typed in before N, if the line has only N; else empty."""

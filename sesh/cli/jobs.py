@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from typing import Annotated
+
+from typer import Option
 
 from sesh import bounds, errors
 from sesh.about import SESH
-from sesh.cli import misread, printing
+from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.sessions import report_session
+from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
-from sesh.names import subject
+from sesh.names import printable, subject
 from sesh.ops import jobs, sessions
 from sesh.query_remover import QueryRemover
 from sesh.reach import find
@@ -25,42 +28,70 @@ _PIECE = 4096
 
 
 def exec_(  # noqa: PLR0913 (a job has that many options)
-    cli: Invocation,
-    words: Sequence[str] = (),
+    ctx: Context,
+    name: AnyName = None,
     *,
-    printed: bool = False,
-    follow: bool = False,
-    tie: bool = False,
-    detached: bool = False,
-    timeout: str | None = None,
-    keep: bool = False,
-    stdin: bool = False,
-    directory: str | None = None,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
-    size: str | None = None,
+    directory: Annotated[str | None, Option("-C", metavar="DIR", help="Run it in DIR.")] = None,
+    printed: Annotated[
+        bool, Option("--print", help="Print its output when it ends; of more than 32 MiB only the end.")
+    ] = False,
+    follow: Follow = False,
+    keep: Annotated[
+        bool,
+        Option(
+            "--keep",
+            help="Leave it in the list once it has ended: sesh NAME shows its last screen, until it is killed.",
+        ),
+    ] = False,
+    timeout: Annotated[
+        str | None, Option("--timeout", metavar="TIME", help=f"End it after {TIME}, with exit code 124.")
+    ] = None,
+    stdin: Annotated[bool, Option("--stdin", help="Feed it the standard input of sesh.")] = False,
+    tie: Annotated[
+        bool,
+        Option(
+            "--tie",
+            help="End it, as kill does, when sesh gets SIGINT (Ctrl-C), SIGTERM or SIGHUP, or its window closes.",
+        ),
+    ] = False,
+    detached: Detached = False,
+    env: Env = None,
+    label: Label = None,
+    size: Size = None,
 ) -> int:
-    """`--exec [NAME] … -- CMD…`: start the job and wait for it; return its exit code, 124 if its time ran out.
+    r"""Run CMD in its own session, wait, and exit with its exit code.
 
-    Any other failure is 125, save a bad word (2), a missing DIR (1) and a command that cannot start (126, 127).
+    Its output is printed with --print or --follow only; meanwhile `sesh NAME` shows it. That is the output of a
+    terminal, also in a pipe: stderr is part of it, and programs may colour it or fit it to the columns (--size).
+    Without NAME the session gets the lowest free number.
+
+    Its result is kept for a week, also without --keep: wait, status and logs read it.
+
+    Ctrl-C sends SIGINT to CMD. The third within 2 s, Ctrl-\, and any other end of sesh leave it running.
+
+    Examples:
+      sesh exec build -f -- make -j8
+      sesh exec --print --timeout 5m -- ./check.sh
+      sesh -e test -d -- make test
     """
-    check(cli, words, timeout, printed=printed, follow=follow, tie=tie, detached=detached, stdin=stdin)
+    cli = ctx.obj
+    check(cli, name, timeout, printed=printed, follow=follow, tie=tie, detached=detached, stdin=stdin)
     data: JobSpec = {
-        "name": find.checked(words[0], "--exec") if words else None,
-        "spec": cli.spec(directory, env, label, size),
+        "name": name,
+        "spec": cli.spec(directory, env or (), label or (), size),
         "keep": keep,
         "timeout": bounds.parse_seconds(timeout),
     }
     if detached:
         return _detached(cli, data)
     if cli.watched and not (printed or follow or cli.json) and (kind := printing.into()):
-        what = subject(words[0]) if words else "the job"
+        what = subject(name) if name else "the job"
         cli.note(f"{what} prints nothing into this {kind}; to get its output here: --print, or --follow as it comes")
     started = "may have started" if cli.host is None else "may or may not have started"
     left = f"the job {started}; check with: {SESH}"
     sink = FollowedOutput(lines=cli.json) if follow else None
     with Interrupts(tie=tie, message=left) as interrupts:
-        name, result, retained = jobs.run(
+        job, result, retained = jobs.run(
             cli.target, data, interrupts, sink=sink, wanted=printed or cli.json, stdin=stdin
         )
     if sink is not None:
@@ -71,31 +102,29 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     elif sink is not None and _cut_short(result):
         sink.leave_line()
     try:
-        code = report(cli, name, result, retained, printed=printed, stopped=stopped)
+        code = report(cli, job, result, retained, printed=printed, stopped=stopped)
     except Refused as error:
         error.exit_code = ExitCode.UNKNOWN  # the job has ended, and 1 could be its own code
         raise
     binary = sink.binary if sink is not None else printed and b"\0" in retained
     if binary and not cli.json and not os.isatty(printing.STDOUT):
-        cli.note(f"{subject(name)} printed binary data, and its terminal may have changed some; {_EXACT}")
+        cli.note(f"{subject(job)} printed binary data, and its terminal may have changed some; {_EXACT}")
     elif (code or result.get("position")) and cli.watched and not (printed or follow or cli.json or _cut_short(result)):
-        cli.note(f"{subject(name)} ended: {code}; see what it printed: {SESH} --logs {name}")
+        cli.note(f"{subject(job)} ended: {code}; see what it printed: {SESH} --logs {job}")
     return code
 
 
-def check(cli: Invocation, words: Sequence[str] = (), timeout: str | None = None, **options: object) -> None:
+def check(cli: Invocation, name: str | None, timeout: str | None, **options: object) -> None:
     """Raise UsageError or InvalidName for words and options of `--exec` that are wrong on any machine."""
     given = {key for key, value in options.items() if value}
     if not cli.tail:
-        raise misread.without_command(cli.line, words)
-    if len(words) > 1:
-        raise misread.too_many_before(cli.line, words)
+        raise UsageError("no command given", hint=f"write it after --: {SESH} exec {printable(name or 'NAME')} -- CMD")
     if {"printed", "follow"} <= given:
         raise UsageError("--print and --follow cannot be combined")
     if "detached" in given and given & {"printed", "follow", "tie", "stdin"}:
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
-    if words:
-        find.checked(words[0], "--exec")
+    if name is not None:
+        find.checked(name, "--exec")
     bounds.parse_seconds(timeout)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from typing import cast
+from typing import Annotated, cast
+
+from typer import Argument, Option
 
 from sesh import errors, reading, wording
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.words import Context, Names
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable_path
 from sesh.ops import dormant, layout
@@ -21,8 +23,17 @@ LARGEST = 1 << 20
 _STDIN = "-"
 
 
-def export(cli: Invocation) -> int:
-    """`--export`: print the sessions of this machine and of known remotes, or those of the host of the line."""
+def export(ctx: Context) -> int:
+    """Print the sessions here and on known remotes as JSON.
+
+    Name, host, directory, command, resume command, labels.
+
+    Examples:
+      sesh export > sessions.json
+      sesh @gpu export
+      sesh export --local --json
+    """
+    cli = ctx.obj
     entries = cli.target.call(layout.sessions)
     for entry in entries:
         entry["host"] = entry["host"] or cli.host
@@ -33,8 +44,17 @@ def export(cli: Invocation) -> int:
     return 0
 
 
-def import_(cli: Invocation, file: str | None = None) -> int:
-    """`--import [FILE]`: create the missing sessions; 1 if any of them failed. `-` or no FILE is stdin."""
+def import_(ctx: Context, file: Annotated[str | None, Argument(metavar="FILE", show_default=False)] = None) -> int:
+    """Create the sessions of an export that are missing, and start those again that have ended or are lost.
+
+    Without FILE, or with -, it reads stdin. The exit code is 1 if any of them failed.
+
+    Examples:
+      sesh import sessions.json
+      sesh import - < sessions.json
+      sesh @gpu import - < sessions.json
+    """
+    cli = ctx.obj
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable_path(file) if file is not None else "stdin")
     if cli.host is not None:
@@ -49,11 +69,28 @@ def import_(cli: Invocation, file: str | None = None) -> int:
     return _report(cli, rows)
 
 
-def restore(cli: Invocation, names: Sequence[str] = (), *, yes: bool = False) -> int:
-    """`--restore [NAME…] [-y]`: start lost sessions again; 1 if any of them could not be."""
+def restore(
+    ctx: Context,
+    names: Names = None,
+    *,
+    yes: Annotated[bool, Option("-y", help="Start each command at once.")] = False,
+) -> int:
+    """Start sessions again that a reboot or a crash has ended, each in its directory, below its old screen.
+
+    A shell starts at once, and so does the command of resume-with; any other command starts when you press Enter in it,
+    or at once with -y. Sessions that ended by themselves are left alone. The environment is the one that you call it
+    in: values of --env are not kept.
+
+    Examples:
+      sesh restore
+      sesh restore work agent
+      sesh restore -y
+      sesh @web1 @web2 restore
+    """
+    cli = ctx.obj
     target = cli.target
     target.sync()
-    rows = _placed(target.call(dormant.restore, names=list(names), yes=yes), cli.host)
+    rows = _placed(target.call(dormant.restore, names=names or [], yes=yes), cli.host)
     if not rows and not cli.json:
         printing.text("no session is lost")
     return _report(cli, rows, "started")

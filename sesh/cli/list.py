@@ -11,7 +11,6 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.table import Table
-from sesh.cli.verbs import BY_NAME
 from sesh.errors import Refused, SeshError, for_host
 from sesh.names import check_label
 from sesh.ops import lookup, views
@@ -23,10 +22,8 @@ _PATIENCE = 5.0
 """Seconds for the one host that is listed; a list of all waits for less."""
 
 
-def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) -> int:
-    """`--list [--label K=V]… [--watch]`: the sessions that have all of the labels, here and on known remotes."""
-    if watch:
-        return BY_NAME["--watch"].function()(cli, label=label)
+def show(cli: Invocation, label: Sequence[str] = ()) -> int:
+    """Print the sessions that have all of the labels, here and on known remotes; return the exit code."""
     wanted = dict(map(check_label, label))
     if len(cli.hosts) > 1:
         return _list_hosts(cli, wanted)

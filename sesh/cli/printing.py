@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from sesh import bounds, errors, log, wording
 from sesh.about import CALLED
-from sesh.cli.verbs import BY_NAME
+from sesh.cli.line import Line
 from sesh.errors import ExitCode, Refused, SeshError, for_host
 from sesh.schema import PrintedError
 
@@ -109,25 +109,24 @@ def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:
         note(error.line(host))
 
 
-def report(cause: BaseException, words: Sequence[str], *, json: bool, host: str | None = None) -> int:
+def report(cause: BaseException, line: Line, host: str | None = None) -> int:
     """Print why a command failed, also in the log, with its traceback if that is wanted; return the exit code.
 
-    `words`: of the command line, its verb among them.
+    `line`: the command line; `host`: the one host that it is for.
     """
     if isinstance(cause, SeshError):
         error = cause
     elif isinstance(cause, KeyboardInterrupt):
         error = errors.Interrupted(str(cause) or "interrupted")
     else:
-        error = _unforeseen(cause, waits=not {"--exec", "-e", "--run"}.isdisjoint(words))
+        error = _unforeseen(cause, waits=line.verb.name in ("exec", "run"))
     if log.wanted():
-        verbs = [word for word in words if word[:2] == "--" and word in BY_NAME]
-        log.write_error(" ".join(["command", *verbs[:1]]), cause)
+        log.write_error(f"command {line.verb.dashed}".rstrip(), cause)
         traceback.print_exception(type(cause), cause, cause.__traceback__)
     try:
         if isinstance(error, errors.Interrupted) and error.typed:
             fresh_line()
-        failure(error, json=json, host=host)
+        failure(error, json=line.json, host=host)
     except (BrokenPipeError, Refused):
         note(str(error))  # stdout is closed or full; stderr may not be
     return int(error.exit_code)

@@ -1,16 +1,18 @@
-"""`--send` and `--state`: text typed into a session, and the state that a program in one reports."""
+"""`send`: text and keys typed into a session."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from typing import Annotated
+
+from typer import Argument, Option
 
 from sesh import reading
-from sesh.about import CALLED, SESH
+from sesh.about import SESH
 from sesh.cli.invocation import Invocation
+from sesh.cli.words import Context, Name
 from sesh.errors import UsageError
 from sesh.keynames import Key, bytes_of
-from sesh.ops import inside
 from sesh.ops.send import type_into
 from sesh.protocol import CHUNK
 from sesh.reach import find
@@ -19,18 +21,45 @@ _STDIN = "-"
 
 
 def send(
-    cli: Invocation,
-    name: str,
-    text: Sequence[str] = (),
+    ctx: Context,
+    name: Name,
+    text: Annotated[list[str] | None, Argument(metavar="TEXT…", show_default=False)] = None,
     *,
-    enter: bool = False,
-    key: Sequence[str] = (),
-    question: str | None = None,
-    force: bool = False,
+    enter: Annotated[
+        bool,
+        Option("--enter", help="Press Enter once the program has read and shown TEXT; exit 1 if there was no Enter."),
+    ] = False,
+    key: Annotated[
+        list[str] | None, Option("--key", metavar="KEY", help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …")
+    ] = None,
+    question: Annotated[
+        str | None,
+        Option(
+            "--question",
+            metavar="REGEX",
+            help="Only if it waits for a person, and asks what matches REGEX; . matches any question.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        Option("--force", help="With --enter: type even behind what a person has typed, or where the program asks."),
+    ] = False,
 ) -> int:
-    """`--send NAME [TEXT…] [--enter] [--key KEY]… [--question REGEX] [--force]`; TEXT `-` is all of stdin."""
+    """Type TEXT, Enter if wanted, then keys.
+
+    The words of TEXT are joined by spaces; - is stdin.
+
+    Examples:
+      sesh send work 'make test' --enter
+      sesh send work --key C-c
+      sesh send work - < notes.txt
+      sesh send agent y --enter --question 'may I run: make'
+      sesh send editor :wq --enter
+    """
+    cli = ctx.obj
+    key = key or []
     find.checked(name, "--send")
-    words = list(text)
+    words = text or []
     if not (words or enter or key):
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")
     for each in key:
@@ -52,11 +81,3 @@ def _note_key(cli: Invocation, word: str) -> None:
         return
     option = "--enter" if word in ("Enter", "C-m") else f"--key {word}"
     cli.note(f"typed the word {word}; for the key: {option}")
-
-
-def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:
-    """`--state STATE [TEXT]`: report the state of the program that types it; 1 outside of any session."""
-    if cli.hosts:
-        hint = f"attach to it, and type there: {CALLED} --state STATE"
-        raise UsageError("--state works only inside a session, also one of a host", hint=hint)
-    return cli.done(name=inside.state(state, " ".join(text)), state=state)

@@ -1,73 +1,87 @@
-"""Verbs that act on sessions and attach to none; `--new` without attaching too."""
+"""Verbs that act on sessions and attach to none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from typer import Argument, Option
 
 from sesh import errors, wording
 from sesh.about import SESH
-from sesh.cli import parser, printing, slips
+from sesh.cli import printing
+from sesh.cli.created import report_session
 from sesh.cli.invocation import Invocation
+from sesh.cli.words import AnyName, Context, Directory, Env, Label, Labelled, Name, Names, Size
 from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
 from sesh.ops.views import bears
 from sesh.reach import find
-from sesh.schema import ErrorFacts, Spec
+from sesh.schema import ErrorFacts
+
+Yes = Annotated[bool, Option("-y", help="Do not ask.")]
 
 
 def open_(
-    cli: Invocation,
-    name: str,
-    directory: str | None = None,
+    ctx: Context,
+    name: Name,
+    directory: Directory = None,
     *,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
-    size: str | None = None,
+    env: Env = None,
+    label: Label = None,
+    size: Size = None,
 ) -> int:
-    """`--open NAME [DIR] [-- CMD…]`: make sure that the session runs."""
+    """Make sure that NAME runs, without attaching; succeeds if it runs already.
+
+    Examples:
+      sesh open work
+      sesh open web ~/site --label team=web -- make serve
+    """
+    cli = ctx.obj
     find.checked(name, "--open")
     target = cli.target
     target.sync()
-    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label, size))
+    created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env or (), label or (), size))
     return report_session(cli, name, created=created)
 
 
-def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
-    """`--new -d`, and `--new --json`: create a session and print its name."""
-    target = cli.target
-    target.sync()
-    answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
-    if not cli.json:
-        printing.text(answer["name"])
-    return report_session(cli, answer["name"], created=answer["created"])
+def detach(ctx: Context, name: AnyName = None) -> int:
+    """Detach all clients of NAME; without NAME, inside a session, only this client.
 
-
-def report_session(cli: Invocation, name: str, *, created: bool) -> int:
-    """Print as JSON the session that is there now; return 0. A new name that looks like a verb is remarked on."""
-    if created and name in parser.UNLIKELY:
-        cli.note(f"{name} is a session now; {slips.remark(name)}")
-    return cli.done(name=name, session=name, host=cli.host, created=created)
-
-
-def detach(cli: Invocation, name: str | None = None) -> int:
-    """`--detach [NAME]`: without NAME the client that it is typed in."""
+    Examples:
+      sesh detach
+      sesh detach work
+    """
+    cli = ctx.obj
     return cli.done(**cli.target.call(sessions.detach, name=name))
 
 
-def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = (), yes: bool = False) -> int:
-    """`--kill [NAME…] [-y]`, `--kill --label K=V… [-y]`: each is tried; 1 if any was not there.
+def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes = False) -> int:
+    """End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s.
 
-    Raises NotFound if none is meant, UsageError for names with labels.
+    Without NAME, the session that you are in; with --label, those that have it, here or on @HOST. On a terminal it asks
+    first then; with several hosts it needs -y.
+
+    A NAME that is not here is looked for on known remotes. On a terminal sesh asks before it ends that one; a script
+    ends it without a question, unless it says --local. Each NAME is tried; the exit code is 1 if any was not there.
+
+    Examples:
+      sesh kill work
+      sesh kill build test
+      sesh kill --label team=shop
+      sesh kill
     """
+    cli = ctx.obj
     cli.sure = yes
     if names and label:
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
+    names = names or []
     if label:
         names = _labelled(cli, label)
     elif yes and not names:
         names = [cli.session(None)]
-    answer = cli.target.call(sessions.kill, names=list(names))
+    answer = cli.target.call(sessions.kill, names=names)
     failed = _errors(answer["failed"])
     cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"])
     # Without names the current session; with names those of other machines too, which the answer does not have.
@@ -87,30 +101,64 @@ def _labelled(cli: Invocation, labels: Sequence[str]) -> list[str]:
     return names
 
 
-def kill_all(cli: Invocation, *, yes: bool = False) -> int:
-    """`--kill-all`: end every session of this machine, none of another; ask on a terminal unless `yes`."""
+def kill_all(ctx: Context, *, yes: Yes = False) -> int:
+    """End all sessions on this machine, or on @HOST, and none of another.
+
+    On a terminal it asks first. With several hosts it needs -y.
+
+    Examples:
+      sesh kill-all
+      sesh kill-all -y
+      sesh @web kill-all -y
+    """
+    cli = ctx.obj
     answer = cli.target.call(sessions.kill_all, ask=not yes and not cli.json)
     return _report(cli, answer["killed"], _errors(answer["failed"]), "killed")
 
 
-def rename(cli: Invocation, name: str, new: str | None = None) -> int:
-    """`--rename [OLD] NEW`: without OLD the session that it is typed in."""
-    old, new = (None, name) if new is None else (name, new)
+def rename(
+    ctx: Context,
+    name: Annotated[str, Argument(metavar="[OLD]", show_default=False)],
+    new: Annotated[str | None, Argument(metavar="NEW", show_default=False)] = None,
+) -> int:
+    """Rename a session; without OLD, the one that you are in.
+
+    Examples:
+      sesh rename work play
+      sesh rename play
+    """
+    cli = ctx.obj
+    old, wanted = (None, name) if new is None else (name, new)
     if old is None:
         cli.sought = None  # NEW is nowhere yet
-    check_name(new)
-    return cli.done(**cli.target.call(sessions.rename, name=old, new=new))
+    check_name(wanted)
+    return cli.done(**cli.target.call(sessions.rename, name=old, new=wanted))
 
 
-def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
-    """`--label NAME K=V…`: set labels; `K=` removes one."""
+def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metavar="K=V…", show_default=False)]) -> int:
+    """Set labels; `K=` removes one.
+
+    Examples:
+      sesh label work team=web
+      sesh label work team=
+    """
+    cli = ctx.obj
     find.checked(name, "--label")
     changes = dict(map(check_label, labels))
     return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=changes))
 
 
-def resume_with(cli: Invocation, name: str | None = None) -> int:
-    """`--resume-with [NAME] -- CMD…`: keep how the session is started again; nothing behind `--` forgets it."""
+def resume_with(ctx: Context, name: AnyName = None) -> int:
+    """Set the command that starts NAME again once it has ended or was lost; `--` alone removes it.
+
+    Without NAME, that of the session that it runs in, as in a hook.
+
+    Examples:
+      sesh resume-with -- claude --resume "$id"
+      sesh resume-with agent -- ./agent --continue
+      sesh resume-with agent --
+    """
+    cli = ctx.obj
     if cli.tail is None or (name is None and cli.host is not None):
         line = f"{SESH} --resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.tail else 'command'} given; write: {line} (-- alone forgets it)")
@@ -118,9 +166,18 @@ def resume_with(cli: Invocation, name: str | None = None) -> int:
     return cli.done(**answer, resume=cli.tail or None)
 
 
-def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
-    """`--reload [NAME…]`: without names all sessions that run here; each is tried, 1 if any failed."""
-    answer = cli.target.call(sessions.reload, names=list(names))
+def reload(ctx: Context, names: Names = None) -> int:
+    """Move running sessions to this version of sesh, without ending what runs in them.
+
+    Without NAME all of them. Each is tried; the exit code is 1 if any failed.
+
+    Examples:
+      sesh reload
+      sesh reload work
+      sesh @gpu reload
+    """
+    cli = ctx.obj
+    answer = cli.target.call(sessions.reload, names=names or [])
     if not cli.json:
         for name in answer["reloaded"]:
             printing.text(f"{name} runs the installed sesh now")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from typing import Annotated
+
+from typer import Argument, Option
 
 from sesh import bounds, moments
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout
 from sesh.errors import ENDS, UsageError
 from sesh.names import printable, subject
 from sesh.ops import shell
@@ -17,12 +21,23 @@ from sesh.schema import Command, RunFacts
 from sesh.store.results import command_json
 from sesh.wording import one_line
 
+NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
+Number = Annotated[str | None, Argument(metavar="N", show_default=False)]
 
-def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
-    """`--run NAME … -- CMD…`: run CMD in the session's shell; return its exit code, 124 if it timed out.
 
-    Any other failure is 125, save a bad word (2).
+def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = False, ansi: Ansi = False) -> int:
+    """Run CMD in NAME's shell; print exactly its output and exit with its exit code.
+
+    A single word is shell source, as in the second example. CMD reads the session's terminal, never the standard input
+    of sesh. The exit code is 124 if it timed out, and 125 if CMD did not run.
+
+    Examples:
+      sesh run work -- make test
+      sesh run work --timeout 5m -- 'ls src | wc -l'
+      sesh run work --json -- ./check.sh
+      sesh @web1 @web2 run work -- git pull
     """
+    cli = ctx.obj
     find.checked(name, "--run")
     if not cli.tail:
         raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
@@ -75,8 +90,16 @@ def _ending(name: str, reason: str | None) -> str:
     return f"{subject(name)} {ENDS.get(reason or '', 'has ended')}, and the command with it"
 
 
-def history(cli: Invocation, name: str | None = None, number: str | None = None, *, ansi: bool = False) -> int:
-    """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
+def history(ctx: Context, name: AnyName = None, number: Number = None, *, ansi: Ansi = False) -> int:
+    """List the commands of run, and typed ones (see shell-init); with N, print that command's output.
+
+    Without NAME, those of the session that you are in.
+
+    Examples:
+      sesh history work
+      sesh history work 3
+    """
+    cli = ctx.obj
     name = cli.session(name)
     if number is None:
         return _print_history(cli, name, cli.target.call(shell.history, name=name))

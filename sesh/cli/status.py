@@ -7,7 +7,7 @@ import time
 from sesh import moments, wording
 from sesh.about import SESH
 from sesh.cli import printing
-from sesh.cli.invocation import Invocation
+from sesh.cli.words import AnyName, Context
 from sesh.errors import for_host
 from sesh.ops import views
 from sesh.schema import ActivityFacts, Status, Summary
@@ -24,8 +24,16 @@ _REASONS = {
 }
 
 
-def status(cli: Invocation, name: str | None = None) -> int:
-    """`--status [NAME]`: print all facts about a session, also one that is lost or does not answer."""
+def status(ctx: Context, name: AnyName = None) -> int:
+    """Print everything known about a session; without NAME, the one that you are in.
+
+    The exit code is 0 also for one that has ended or is lost, and 1 if there is none; --json has its state.
+
+    Examples:
+      sesh status work
+      sesh status work --json
+    """
+    cli = ctx.obj
     name = cli.session(name)
     target = cli.target
     session = target.call(views.status, name=name)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Annotated, cast
+
+from typer import Option
 
 from sesh import bounds, moments, wording
 from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.words import TIME, Context
 from sesh.errors import SeshError, rebuild
 from sesh.ops.sweep import clear, leftovers
 from sesh.schema import LeftoverFacts, PrintedError, Swept
@@ -25,14 +28,28 @@ _KINDS = {
 
 
 def sweep(
-    cli: Invocation, *, older: str | None = None, all_: bool = False, yes: bool = False, dry_run: bool = False
+    ctx: Context,
+    *,
+    older: Annotated[
+        str | None, Option("--older", metavar="TIME", help=f"Only what is older than {TIME}; without a terminal 7d.")
+    ] = None,
+    all_: Annotated[bool, Option("--all", help="Also end processes that still run, without asking.")] = False,
+    yes: Annotated[bool, Option("-y", help="The same as --all.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")] = False,
 ) -> int:
-    """`--sweep [--older TIME] [--all] [-y] [--dry-run]`: 1 if something could not be cleared.
+    """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 
-    Living processes are ended with `--all` or `-y`, or if the person at the terminal agrees; else they are left. The
-    person is also asked before sessions are forgotten that could be read or started again. If nobody can be asked, only
-    what is older than a week is cleared, or older than `--older`.
+    The oldest come first. Processes that still run (a daemon without files, a bridge without its link) are ended only
+    if you agree; running sessions, and those of another machine, are never touched. It asks before it forgets a
+    session; without a terminal it clears only what is older than a week, or than --older. The exit code is 1 if
+    something could not be cleared.
+
+    Examples:
+      sesh sweep --dry-run
+      sesh sweep --older 7d
+      sesh @gpu sweep
     """
+    cli = ctx.obj
     asks = cli.can_ask and not cli.json
     seconds = bounds.parse_seconds(older, "--older", least=0)
     if seconds is None:

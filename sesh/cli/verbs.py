@@ -1,224 +1,156 @@
-"""The verb table: the syntax of each verb of the command line, defined once; its help is in `verb_texts`.
-
-The parser, help, errors, completion in three shells and the manual page are all made from it. The module of a verb is
-imported when the verb is called.
-"""
+"""All verbs by name: the first line of help, the function, and how a command line is carried out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
-from sesh.cli.verb_texts import TEXTS, Texts
-
-Row = tuple[str, str, str, str, str, int, int]
-
-FLAG, VALUE, MANY = range(3)
-"""Kinds of options: without a value; with one; with one, any number of times."""
-ONE, EACH, ALL = range(3)
-"""The hosts of a verb: one at the most; several, for each of which it is carried out (see `fanout`); several, which its
-function deals with."""
-SESSION, COMMAND, ATTACHES, GATHERS, HERE = 1, 2, 4, 8, 16
-"""Marks of a verb, see `Verb`."""
-_FEW = 4
-"""Options that a usage line lists one by one."""
+from sesh.about import PROGRAM
 
 
-class Option:
-    """One option of a verb: its spellings (long form first).
+class Hosts(Enum):
+    """How many hosts a verb takes, and what deals with several."""
 
-    `text`: `[KEY:]SPELLING[,SPELLING][=METAVAR][…]`. METAVAR: the name of its value; none for a flag. KEY: the keyword
-    argument of its function, by default its long form with `_` for dashes. `…`: it may be repeated.
-    """
-
-    def __init__(self, verb: str, text: str) -> None:
-        names, _, metavar = text.partition("=")
-        key, _, spellings = names.rpartition(":")
-        self.spellings = tuple(spellings.split(","))
-        self.key = key or self.spellings[0][2:].replace("-", "_")
-        self.metavar = metavar.removesuffix("…")
-        self.kind = MANY if metavar[-1:] == "…" else VALUE if metavar else FLAG
-        self._verb = verb
-
-    @property
-    def help(self) -> str:
-        """The line of help."""
-        return _texts(self._verb).options[self.spellings[0]]
-
-    @property
-    def shown(self) -> str:
-        """Its spellings, and the name of its value."""
-        return f"{', '.join(self.spellings)} {self.metavar}".strip()
+    ONE = "one"
+    EACH = "each"
+    """The verb is carried out once for each host (`fanout`)."""
+    ALL = "all"
+    """The verb's function asks all of them."""
 
 
-class Verb:
+class Verb(NamedTuple):
     """One verb.
 
-    `name`: the long form, empty for the form without a verb. `words`: the keys of its plain words; one that ends with
-    `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
-    all plain words as one list instead, "words" with the mark GATHERS. `run`: module and function of sesh.cli that
-    carry it out. `session`: it names one existing session, which is looked for on known remotes too. `command`: all
-    after `--` is a command. `hosts`: how many it takes, and who deals with them. `attaches`: it may lead to an
-    attachment. `here`: it is carried out here, even if hosts are named.
+    `name`: without dashes. `place`: module and function of this room. `short`: the short form, with its dash.
+    `command`: what follows `--` is a command. `session`: the verb's NAME is an existing session, which is looked for on
+    known remotes too. `attaches`: it may lead to an attachment. `here`: it is carried out here even if hosts are named.
     """
 
-    def __init__(self, row: Row) -> None:
-        self.name, self.short, self.run, words, options, self.hosts, marks = row
-        self.words = tuple(words.split())
-        self.options = tuple([Option(self.name, text) for text in options.split()])
-        self.session, self.command, self.attaches = bool(marks & SESSION), bool(marks & COMMAND), bool(marks & ATTACHES)
-        self.here = bool(marks & HERE)
-        self.gather = "words" if marks & GATHERS else ""
+    name: str
+    summary: str
+    place: str
+    short: str = ""
+    hosts: Hosts = Hosts.ONE
+    command: bool = False
+    session: bool = False
+    attaches: bool = False
+    here: bool = False
 
     @property
-    def spelled(self) -> dict[str, Option]:
-        """The options by each of their spellings."""
-        return {word: option for option in self.options for word in option.spellings}
+    def dashed(self) -> str:
+        """The name as `--NAME`; empty for NAME alone."""
+        return f"--{self.name}" if self.name != GO else ""
 
     @property
-    def several(self) -> bool:
-        """True if it takes several hosts."""
-        return self.hosts != ONE
-
-    @property
-    def usage(self) -> str:
-        """The words behind the verb, with its options if they are few."""
-        words = [
-            f"[{f'{option.spellings[0]} {option.metavar}'.strip()}]{'…' * (option.kind == MANY)}"
-            for option in self.options
-        ]
-        options = " ".join(words) if len(words) <= _FEW else "[OPTION…]"
-        return _texts(self.name).usage.replace("{}", options)
-
-    @property
-    def help(self) -> str:
-        """Sentences that say what it does."""
-        return _texts(self.name).help
-
-    @property
-    def examples(self) -> tuple[str, ...]:
-        """Whole command lines."""
-        return _texts(self.name).examples
-
-    @property
-    def text(self) -> str:
-        """The help, and whether it takes several hosts."""
-        line = f"Takes several hosts and groups of hosts: `sesh @a @b {self.name}`."
-        return f"{self.help}\n\n{line}" if self.several else self.help
-
-    @property
-    def summary(self) -> str:
-        """The line of the overview, without a full stop."""
-        return _texts(self.name).short
-
-    @property
-    def group(self) -> str:
-        """The group in the overview."""
-        return _texts(self.name).group
-
-    @property
-    def shown(self) -> str:
-        """Its name and short forms."""
-        if not self.name:
-            return "NAME, -A NAME"
-        return ", ".join([self.name, *(word for word, name in SPELLINGS.items() if name == self.name != word)])
+    def typed(self) -> str:
+        """The verb as it is typed after the program's name, with its short form."""
+        if self.name == GO:
+            return f"NAME, {GO} NAME"
+        return f"{self.name}, {self.short}" if self.short else self.name
 
     def function(self) -> Callable[..., int]:
         """Return the function that carries the verb out; only its module is loaded."""
-        function: Callable[..., int] = load(self.run)
+        function: Callable[..., int] = load(self.place)
         return function
 
 
 def load(place: str) -> Any:
     """Return a function of this room, as `module.function`; its module is loaded now."""
     module, _, name = place.rpartition(".")
-    return getattr(import_module(f"sesh.cli.{module}"), name)
+    return getattr(import_module(f"{PROGRAM}.cli.{module}"), name)
 
 
-def _texts(verb: str) -> Texts:
-    return TEXTS[verb]
+GO = "-A"
+"""The name of the verb that a session's name alone stands for."""
+EACH, ALL = Hosts.EACH, Hosts.ALL
 
-
-_ENV = "--env=K=V…"
-_LABEL = "--label=K=V…"
-_SIZE = "--size=COLUMNSxROWS"
-_CREATING = f"{_ENV} {_LABEL} {_SIZE}"
-_DETACHED = "detached:-d"
-_ANSI = "--ansi"
-_SINCE = "start:--from=POS --since-start"
-_JOIN = "--join"
-_VIEW = "--read-only,-r --no-replay --no-detach-key"
-_ATTACHING = f"{_JOIN} --replace {_VIEW}"
-
-# Name, short form, function, plain words, options, hosts, marks.
-_TYPED: tuple[Row, ...] = (
-    ("", "", "go.go", "name? directory?", f"{_ATTACHING} {_ENV} {_LABEL}", ONE, GATHERS | COMMAND | ATTACHES),
-    ("--attach", "-a", "attach.attach", "name", _ATTACHING, ONE, SESSION | ATTACHES),
-    ("--open", "", "sessions.open_", "name directory?", _CREATING, EACH, COMMAND),
-    (
-        "--new", "-n", "attach.new", "name? directory?",
-        f"{_DETACHED} {_JOIN} --replace --new-name {_VIEW} {_CREATING}",
-        ONE, COMMAND | ATTACHES,
+GROUPS: dict[str, tuple[Verb, ...]] = {
+    "Go to a session": (
+        Verb(GO, "Go to NAME, or start it; - goes to the last session", "entering.go", command=True, attaches=True),
+        Verb("attach", "Go to NAME, which must exist", "entering.attach", "-a", session=True, attaches=True),
+        Verb(
+            "new", "Start a new session; without NAME it gets a number", "entering.new", "-n", command=True,
+            attaches=True,
+        ),
+        Verb("pick", "Choose a session from a list, its screen beside it", "board.pick", hosts=ALL, attaches=True),
+        Verb("next", "Go to the session that has waited longest for you", "board.next_", hosts=ALL, attaches=True),
+        Verb("here", "Go to the session of this directory's repository", "entering.here", command=True, attaches=True),
+        Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", "-x", session=True),
     ),
-    ("--list", "-l", "list.list_", "", f"{_LABEL} --watch", ALL, 0),
-    ("--watch", "", "choose.watch", "", _LABEL, ALL, 0),
-    ("--pick", "", "choose.pick", "", f"{_ATTACHING} {_LABEL}", ALL, ATTACHES),
-    ("--next", "", "choose.next_", "", f"{_ATTACHING} {_LABEL}", ALL, ATTACHES),
-    ("--here", "", "go.here", "directory?", _ATTACHING, ONE, ATTACHES),
-    ("--detach", "-x", "sessions.detach", "name?", "", ONE, SESSION),
-    ("--kill", "-k", "sessions.kill", "names*", f"{_LABEL} yes:-y", EACH, SESSION),
-    ("--kill-all", "-K", "sessions.kill_all", "", "yes:-y", EACH, 0),
-    ("--rename", "", "sessions.rename", "name new?", "", ONE, SESSION),
-    (
-        "--exec", "-e", "jobs.exec_", "name?",
-        f"directory:-C=DIR printed:--print --follow,-f --keep --timeout=TIME --stdin --tie {_DETACHED} {_CREATING}",
-        EACH, GATHERS | COMMAND,
+    "See what goes on": (
+        Verb("list", "List the sessions and what runs in them", "views.list_", "-l", ALL),
+        Verb("watch", "Keep the list on screen; answer sessions that wait", "board.watch", hosts=ALL),
+        Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH, session=True),
+        Verb("screen", "Print what the screen shows now", "views.screen", "", EACH, session=True),
+        Verb("logs", "Print the last lines of output; -f follows", "views.logs", "", EACH, session=True),
+        Verb("grep", "Search what sessions have printed", "grep.grep", "", ALL, session=True),
+        Verb("history", "List commands run in a session, or show one's output", "shell.history", session=True),
+        Verb("status", "Show everything known about a session", "status.status", "", EACH, session=True),
     ),
-    ("--run", "", "shell.run", "name", f"--timeout=TIME --no-wait {_ANSI}", EACH, SESSION | COMMAND),
-    ("--send", "", "send.send", "name text*", "--enter --key=KEY… --question=REGEX --force", EACH, SESSION),
-    (
-        "--wait", "", "wait.wait", "names*",
-        f"any_:--any {_LABEL} exit_:--exit --prompt --waiting --idle=TIME pattern:--for=REGEX {_SINCE} --timeout=TIME",
-        ALL, SESSION,
+    "Run commands, and drive a session": (
+        Verb("open", "Start NAME unless it runs, without going to it", "sessions.open_", "", EACH, command=True),
+        Verb("rename", "Rename a session", "sessions.rename", session=True),
+        Verb("exec", "Run CMD in its own session, and exit with its code", "jobs.exec_", "-e", EACH, command=True),
+        Verb(
+            "run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True,
+            session=True,
+        ),
+        Verb("send", "Type text and keys into a session", "send.send", "", EACH, session=True),
+        Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", "", ALL, session=True),
+        Verb("label", "Set or remove labels, to filter lists by", "sessions.label", session=True),
     ),
-    ("--events", "", "events.events", "name?", "--since=N --log", EACH, SESSION),
-    ("--screen", "", "views.screen", "name?", "form:--format=FORMAT", EACH, SESSION),
-    ("--logs", "", "views.logs", "name? count?", "--follow,-f --ansi", EACH, SESSION),
-    ("--grep", "", "grep.grep", "pattern names*", "context:-C=N ignore_case:-i", ALL, SESSION),
-    ("--history", "", "shell.history", "name? number?", _ANSI, ONE, SESSION),
-    ("--status", "", "status.status", "name?", "", EACH, SESSION),
-    ("--state", "", "send.state", "state text*", "", ONE, HERE),
-    ("--integrate", "", "integrate.integrate", "agent", "--remove", ONE, HERE),
-    ("--label", "", "sessions.label", "name labels+", "", ONE, SESSION),
-    ("--resume-with", "", "sessions.resume_with", "name?", "", ONE, SESSION | COMMAND),
-    ("--restore", "", "layout.restore", "names*", "yes:-y", EACH, SESSION),
-    ("--export", "", "layout.export", "", "", ONE, 0),
-    ("--import", "", "layout.import_", "file?", "", ONE, 0),
-    ("--sweep", "", "sweep.sweep", "", "--older=TIME all_:--all yes:-y --dry-run", ALL, 0),
-    ("--doctor", "", "doctor.doctor", "", "", ALL, 0),
-    ("--shell-init", "", "scripts.shell_init", "shell", "", ONE, HERE),
-    ("--deploy", "", "deploy.deploy", "hosts*", "--force", ALL, HERE),
-    ("--upgrade", "", "deploy.upgrade", "", "", ONE, HERE),
-    ("--forget", "", "deploy.forget", "hosts*", "", ALL, HERE),
-    ("--undeploy", "", "deploy.undeploy", "hosts*", "", EACH, HERE),
-    ("--reload", "", "sessions.reload", "names*", "", EACH, SESSION),
-    ("--completions", "", "scripts.completions", "shell", "", ONE, HERE),
-    ("--mcp", "", "mcp.mcp", "", "", ONE, HERE),
-    ("--skill", "", "agents.skill", "", "", ONE, HERE),
-    ("--help", "-h", "main.help_", "", "", ONE, HERE),
-    ("--version", "-V", "main.version", "", "", ONE, HERE),
-)  # fmt: skip
-_HIDDEN: tuple[Row, ...] = (
-    ("--hook", "", "integrate.hook", "agent*", "", ONE, 0),
-    ("--bridge", "", "far_end.bridge", "", "", ONE, 0),
-    ("--complete", "", "complete.complete", "shell*", "", ONE, COMMAND),
-)  # fmt: skip
-"""Verbs that nobody types: of agents' hooks, of a link from another host, and of the completion scripts."""
-SPELLINGS = {word: row[0] for row in (*_TYPED, *_HIDDEN) for word in row[:2] if word}
-SPELLINGS["-v"] = "--version"
-"""The verbs by their long and short forms."""
+    "End, keep and restore": (
+        Verb("kill", "End sessions and what runs in them", "sessions.kill", "-k", EACH, session=True),
+        Verb("kill-all", "End all sessions on this machine", "sessions.kill_all", "-K", EACH),
+        Verb(
+            "resume-with", "Set the command that starts a session again", "sessions.resume_with", command=True,
+            session=True,
+        ),
+        Verb("restore", "Start sessions again that a reboot or crash has ended", "layout.restore", "", EACH,
+             session=True),
+        Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
+        Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
+        Verb("sweep", "Clear ended and lost sessions, and other leftovers", "sweep.sweep", hosts=ALL),
+    ),
+    "Other machines": (
+        Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts=ALL, here=True),
+        Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade", here=True),
+        Verb("forget", "Forget a host: lists no longer ask it", "deploy.forget", hosts=ALL, here=True),
+    ),
+    "AI agents": (
+        Verb("state", "Set the state of a session, from a program inside it", "agents.state", here=True),
+        Verb("integrate", "Have Claude Code, Codex or Gemini report their state", "agents.integrate", here=True),
+        Verb("mcp", "Serve the Model Context Protocol", "agents.mcp", here=True),
+        Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill", here=True),
+    ),
+    "Setup": (
+        Verb("doctor", "Check the setup and suggest fixes", "doctor.doctor", hosts=ALL),
+        Verb("shell-init", "Print the shell integration", "setup.shell_init", here=True),
+        Verb("completions", "Print the completion script for a shell", "setup.completions", here=True),
+        Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", "", EACH, session=True),
+        Verb("help", "Show this page; `sesh VERB --help` says more", "setup.help_", "-h", here=True),
+        Verb("version", "Print the version", "setup.version", "-V", here=True),
+    ),
+}  # fmt: skip
+"""The verbs that a person types, by their groups in the help."""
+_HIDDEN = (
+    Verb("hook", "Take an event of an agent", "hook.hook"),
+    Verb("bridge", "Serve a link from another host", "far_end.bridge"),
+)
+"""Verbs that agents' hooks and other hosts call."""
 
-VERBS = tuple([Verb(row) for row in _TYPED])
-"""All verbs that a person types, in the order of the help."""
-BY_NAME = {verb.name: verb for verb in (*VERBS, *map(Verb, _HIDDEN))}
+VERBS = tuple(verb for group in GROUPS.values() for verb in group)
+BY_NAME = {verb.name: verb for verb in (*VERBS, *_HIDDEN)}
+_ALIASES = {"ls": "list", "-v": "version"}
+_BY_WORD = {
+    **BY_NAME,
+    **{verb.short: verb for verb in VERBS if verb.short},
+    **{alias: BY_NAME[name] for alias, name in _ALIASES.items()},
+}
+
+
+def named(word: str) -> Verb | None:
+    """Return the verb that a word spells, with its dashes or without; None for a session's name or an option."""
+    return _BY_WORD.get(word[2:] if word[:2] == "--" else word)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
+
+from typer import Argument, Option
 
 from sesh import bounds
 from sesh.about import SESH
-from sesh.cli import printing
+from sesh.cli import choose, printing
+from sesh.cli import list as listed
 from sesh.cli.invocation import Invocation
+from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled
 from sesh.client.outcome import Outcome
 from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.names import is_name, printable
@@ -19,8 +24,43 @@ _LINES = 300
 """Lines of `--logs` without N."""
 
 
-def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
-    """`--screen [NAME] [--format FORMAT]`: print the visible rows; as text, up to the last one that is not empty."""
+def list_(
+    ctx: Context,
+    *,
+    label: Labelled = None,
+    watch: Annotated[bool, Option("--watch", help="The same as the verb watch.")] = False,
+) -> int:
+    """List the sessions and what runs in them, here and on known remotes.
+
+    * marks the session that you are in, ? one whose host does not answer. ! and the words in brackets say what happened
+    since you were attached.
+
+    Examples:
+      sesh
+      sesh list --json
+      sesh list --label team=web
+      sesh @web1 @web2 list
+    """
+    return choose.watch(ctx.obj, label=label or ()) if watch else listed.show(ctx.obj, label or ())
+
+
+def screen(
+    ctx: Context,
+    name: AnyName = None,
+    *,
+    form: Annotated[str, Option("--format", metavar="FORMAT", help="text, ansi or json.")] = "text",
+) -> int:
+    """Print what the screen shows now; without NAME, that of the session that you are in.
+
+    Examples:
+      sesh screen work
+      sesh screen work --format ansi
+    """
+    return print_screen(ctx.obj, name, form)
+
+
+def print_screen(cli: Invocation, name: str | None, form: str = "text") -> int:
+    """Print the visible rows; as text, up to the last one that is not empty."""
     name = cli.session(name)
     views.check_format(form)
     target = cli.target
@@ -38,21 +78,31 @@ def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> i
 def ended(cli: Invocation, name: str, connection: Connection) -> Outcome:
     """Print the last screen of a job that has ended and is kept, and its end, which is returned."""
     end, _ = connection.only("wait", exit=True)
-    screen(cli, name)
+    print_screen(cli, name)
     outcome = Outcome.ended(name, cli.host, end.get("exit_code"), end.get("signal"), end.get("reason"))
     printing.text(f"[{outcome.line()}]")
     return outcome
 
 
 def logs(
-    cli: Invocation,
-    name: str | None = None,
-    count: str | None = None,
+    ctx: Context,
+    name: AnyName = None,
+    count: Annotated[str | None, Argument(metavar="N", show_default=False)] = None,
     *,
-    follow: bool = False,
-    ansi: bool = False,
+    follow: Follow = False,
+    ansi: Ansi = False,
 ) -> int:
-    """`--logs [NAME [N]] [--follow] [--ansi]`: print the last lines of scrollback and screen."""
+    """Print the last N lines of scrollback and screen (300).
+
+    Without NAME, those of the session that you are in. What `clear` or Ctrl-L erases in a session is no longer there;
+    `sesh history NAME N` may still have it.
+
+    Examples:
+      sesh logs work 50
+      sesh logs work -f
+      sesh logs work --ansi | less -R
+    """
+    cli = ctx.obj
     name = cli.session(name)
     limit = _LINES
     if count is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
+
+from typer import Option
 
 from sesh import bounds, paths, wording
 from sesh.about import SESH
@@ -12,6 +14,7 @@ from sesh.cli import fanout, printing
 from sesh.cli.branch import Branch
 from sesh.cli.invocation import Invocation
 from sesh.cli.list import list_
+from sesh.cli.words import TIME, Context, Names, Timeout
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, UsageError, rebuild
 from sesh.names import check_label, printable, subject
 from sesh.ops import jobs, lookup, matching
@@ -21,25 +24,47 @@ from sesh.schema import Condition
 
 
 def wait(  # noqa: PLR0913 (so many conditions)
-    cli: Invocation,
-    names: Sequence[str] = (),
+    ctx: Context,
+    names: Names = None,
     *,
-    any_: bool = False,
-    label: Sequence[str] = (),
-    exit_: bool = False,
-    prompt: bool = False,
-    waiting: bool = False,
-    idle: str | None = None,
-    pattern: str | None = None,
-    start: str | None = None,
-    since_start: bool = False,
-    timeout: str | None = None,
+    any_: Annotated[bool, Option("--any", help="Wait only for the first of several sessions.")] = False,
+    label: Annotated[
+        list[str] | None,
+        Option("--label", metavar="K=V", help="Also the sessions with this label; may be repeated."),
+    ] = None,
+    exit_: Annotated[
+        bool, Option("--exit", help="The session has ended; exit with its exit code (the default).")
+    ] = False,
+    prompt: Annotated[bool, Option("--prompt", help="Its shell is at its prompt.")] = False,
+    waiting: Annotated[bool, Option("--waiting", help="It waits for a person.")] = False,
+    idle: Annotated[str | None, Option("--idle", metavar="TIME", help=f"It has printed nothing for {TIME}.")] = None,
+    pattern: Annotated[str | None, Option("--for", metavar="REGEX", help="A line matches REGEX.")] = None,
+    start: Annotated[
+        str | None,
+        Option(
+            "--from",
+            metavar="POS",
+            help="Look only at output after POS, the position that `sesh send --json` prints.",
+        ),
+    ] = None,
+    since_start: Annotated[bool, Option("--since-start", help="Look at all output that is kept.")] = False,
+    timeout: Timeout = None,
 ) -> int:
-    """`--wait NAME… …`: wait for a condition, else for the end; return the session's code if it has ended, else 0.
+    """Wait until one of the conditions holds, and print which.
 
-    Of several sessions it waits for all, with `any_` for the first; the code is the first that is not 0.
+    Output counts from the last send or run, else from now on. Given several sessions, it waits until one holds for
+    each, and exits with the first code that is not 0.
+
+    Examples:
+      sesh wait build --exit
+      sesh wait work --prompt --timeout 5m
+      sesh wait web --for 'listening on port [0-9]+' --idle 30
+      sesh wait agent --waiting
+      sesh wait build test --exit
+      sesh wait --label team=web --waiting --any
     """
-    names = [find.checked(name, "--wait") for name in names]
+    cli = ctx.obj
+    names = [find.checked(name, "--wait") for name in names or []]
     if not names and not label:
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
     several = any_ or bool(label) or len(names) > 1 or len(cli.hosts) > 1

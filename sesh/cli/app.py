@@ -1,0 +1,158 @@
+"""The typer app: it knows all verbs by name and first line, and imports and builds only the one that is called."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from sesh import errors
+from sesh.about import CALLED, SESH
+from sesh.cli import fanout, printing
+from sesh.cli.invocation import Invocation
+from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts
+from sesh.errors import SIGNAL_BASE, UsageError
+
+if TYPE_CHECKING:
+    from typer._click.formatting import HelpFormatter
+
+_SETTINGS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
+_SIGPIPE = 13
+START = (
+    ("sesh work", "Start the session work, or return to it. Ctrl-\\ leaves it."),
+    ("sesh @gpu work", "The same on the host gpu, over ssh."),
+    ("sesh", "List your sessions, here and on known remotes."),
+)
+"""The examples on top of the overview."""
+EVERYWHERE = (
+    ("@HOST", "Run it on that host, over ssh; comes first on the line."),
+    ("--json", "Print one JSON value, or one per line as they come; errors too."),
+    ("--local", "Use this machine only; do not ask known remotes."),
+)
+"""The words that every verb takes."""
+CODES = (
+    ("0", "Success, also after you detach."),
+    ("1", "Refused, or not found."),
+    ("2", "Wrong usage, or an invalid name or host."),
+    ("124", "Timed out."),
+    ("125", "The command of exec or run did not run, and will not."),
+    ("126, 127", "The command is not executable, or was not found."),
+    ("128+N", "Ended by signal N."),
+    ("255", "It began, or may have, and how it ended is not known: the message says how to look."),
+    ("other", "The command's own exit code."),
+)
+"""The exit codes and what they mean."""
+VARIABLES = """SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON, SESH_DEBUG, SESH_SSH, SESH_IDENTITY,
+SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
+
+
+class Command(TyperCommand):
+    """A verb. It takes `--json` and `--local` too, and is carried out for each of several hosts."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words of the usage line, also those for a command."""
+        pieces: list[str] = super().collect_usage_pieces(ctx)
+        return [*pieces, "[-- CMD…]"] if BY_NAME[str(self.name)].command else pieces
+
+    def format_help_text(self, ctx: Any, formatter: HelpFormatter) -> None:
+        """Write what the verb does; examples keep their lines."""
+        self.help = (self.help or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
+        super().format_help_text(ctx, formatter)
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help, as JSON if that is wanted."""
+        return _wanted(super().get_help(ctx), ctx.obj)
+
+    def invoke(self, ctx: Any) -> int:
+        """Carry the verb out; return the exit code. Raises SeshError."""
+        cli: Invocation = ctx.obj
+        verb = cli.line.verb
+        if len(cli.hosts) > 1 and verb.hosts is not Hosts.ALL:
+            return fanout.run(cli, cli.line.words)
+        names = ctx.params.get("names") or ctx.params.get("name")
+        if isinstance(names, list) and len(names) == 1:
+            names = names[0]
+        if verb.session and not cli.hosts and isinstance(names, str):
+            cli.sought = names
+        try:
+            return int(super().invoke(ctx))
+        except KeyboardInterrupt as error:  # typer would end with 130, without a word
+            raise errors.Interrupted(str(error) or "interrupted") from error
+        except BrokenPipeError as error:
+            raise typer.Exit(SIGNAL_BASE + _SIGPIPE) from error  # as silent as any program that nobody reads from
+
+
+class Verbs(TyperGroup):
+    """The verbs, by the groups of the overview."""
+
+    def list_commands(self, _: Any) -> list[str]:
+        """Return the names of the verbs."""
+        return [verb.name for verb in VERBS]
+
+    def get_command(self, _: Any, cmd_name: str) -> Command:
+        """Build the verb of this name."""
+        return built(cmd_name)
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the overview, as JSON if that is wanted."""
+        return _wanted(super().get_help(ctx), ctx.obj)
+
+    def format_help(self, _: Any, formatter: HelpFormatter) -> None:
+        """Write what to type first, a line for each verb, and what all verbs share."""
+        formatter.write_usage(CALLED, "[@HOST…] [NAME [DIR] | VERB …] [-- CMD…]")
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_dl(START)
+        formatter.write_paragraph()
+        width = max(len(verb.typed) for verb in VERBS)
+        for group, verbs in GROUPS.items():
+            _write(formatter, group, [(f"{verb.typed:<{width}}", verb.summary) for verb in verbs])
+        _write(formatter, "With every verb, which may have dashes: --VERB", EVERYWHERE)
+        codes = "; ".join(f"{code} {meaning[0].lower()}{meaning[1:-1]}" for code, meaning in CODES)
+        formatter.write_text(f"Exit codes: {codes}.")
+        formatter.write_text(f"Environment: {VARIABLES}")
+
+
+def _write(formatter: HelpFormatter, title: str, rows: Any) -> None:
+    formatter.write_heading(title)
+    with formatter.indentation():
+        formatter.write_dl(rows)
+
+
+def _wanted(text: str, cli: Invocation | None) -> str:
+    return printing.json_line({"help": text}).decode().rstrip() if cli is not None and cli.json else text
+
+
+@cache
+def group() -> Verbs:
+    """Return the group of all verbs."""
+    return Verbs(name=CALLED, rich_markup_mode=None, context_settings=_SETTINGS)
+
+
+@cache
+def built(name: str) -> Command:
+    """Import and build the verb of this name."""
+    verb = BY_NAME[name]
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name, cls=Command, context_settings=_SETTINGS)(verb.function())
+    command = typer.main.get_command(app)
+    assert isinstance(command, Command)  # noqa: S101 (`cls` says so)
+    for option, text in EVERYWHERE[1:]:
+        command.params.append(TyperOption(param_decls=[option], is_flag=True, expose_value=False, help=text))
+    return command
+
+
+def run(cli: Invocation) -> int:
+    """Carry out a command line; return the exit code. Raises SeshError."""
+    line = cli.line
+    words = ["--", line.verb.name, *line.words]  # the name of NAME alone looks like an option
+    if line.tail is not None and not line.verb.command:
+        words += ["--", *line.tail]
+    try:
+        return int(group().main(words, CALLED, standalone_mode=False, obj=cli))
+    except typer.TyperException as error:
+        message = error.format_message().rstrip(".")
+        verb = "" if not line.verb.dashed else f" {line.verb.name}"
+        raise UsageError(f"{message[0].lower()}{message[1:]}", hint=f"see: {SESH}{verb} --help") from error

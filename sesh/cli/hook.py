@@ -1,0 +1,27 @@
+"""`--hook`: an AI agent that tells its session how it stands, and how to resume it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from sesh import reading
+from sesh.cli.invocation import Invocation
+from sesh.ops import agent_hook
+
+_LARGEST = 16 << 20
+"""Bytes of an event: it has what the agent is about to write to a file."""
+_SECONDS = 2.5
+"""For all of a hook: codex ends one after 3 s."""
+
+
+def hook(cli: Invocation) -> int:
+    """`--hook AGENT`: prints nothing, and soon succeeds in any case: the agent waits, and may take 2 for a veto."""
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.setitimer(signal.ITIMER_REAL, _SECONDS)
+    try:
+        agent = (cli.tail or [""])[0]
+        agent_hook.take(agent, "" if os.isatty(0) else reading.whole_stdin(_LARGEST).decode())
+    except Exception:
+        return 0  # whatever it is, the agent goes on
+    return 0

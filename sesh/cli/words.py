@@ -1,0 +1,50 @@
+"""Words and options that several verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from sesh.cli.invocation import Invocation
+
+
+class Context(typer.Context):
+    """The context of a verb, made by typer: the first parameter of each verb's function."""
+
+    obj: Invocation
+
+
+TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
+
+Name = Annotated[str, Argument(metavar="NAME", show_default=False)]
+AnyName = Annotated[str | None, Argument(metavar="NAME", show_default=False)]
+Names = Annotated[list[str] | None, Argument(metavar="NAME…", show_default=False)]
+Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
+
+Labelled = Annotated[
+    list[str] | None, Option("--label", metavar="K=V", help="Only sessions with this label; may be repeated.")
+]
+Label = Annotated[list[str] | None, Option("--label", metavar="K=V", help="Set a label; may be repeated.")]
+Env = Annotated[
+    list[str] | None, Option("--env", metavar="K=V", help="Set a variable for the program; may be repeated.")
+]
+Size = Annotated[
+    str | None,
+    Option("--size", metavar="COLUMNSxROWS", help="Its columns and rows until a terminal attaches, as 200x50."),
+]
+Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
+Ansi = Annotated[bool, Option("--ansi", help="Keep colours and other escape sequences.")]
+Follow = Annotated[bool, Option("--follow", "-f", help="Print new output as it comes, until the session ends.")]
+Timeout = Annotated[
+    str | None,
+    Option("--timeout", metavar="TIME", help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended."),
+]
+
+Replace = Annotated[bool, Option("--replace", help="Detach the other clients.")]
+ReadOnly = Annotated[bool, Option("--read-only", "-r", help="Only watch; keys are ignored.")]
+NoReplay = Annotated[bool, Option("--no-replay", help="Show only the screen, no scrollback.")]
+NoDetachKey = Annotated[
+    bool, Option("--no-detach-key", help="Pass the detach key to the program; leave with `sesh detach`.")
+]
