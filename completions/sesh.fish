@@ -1,25 +1,10 @@
-# sesh: completion for fish. `sesh --complete` knows what may stand where.
+# sesh: completion for fish. Where sesh offers nothing, fish offers files.
 
 function __sesh_complete
-    set -l typed (commandline -opc)
-    set -l current (commandline -ct)
-    set -l program sesh
-    string match -qr '/|^sesh-mux$' -- $typed[1]; and set program $typed[1]
-    set -l lines (command $program --complete fish -- $typed[2..-1] "$current" 2>/dev/null)
-    set -l kind $lines[1]
-    switch "$kind"
-        case words
-            string join \n -- $lines[2..-1]
-        case directories
-            __fish_complete_directories "$current" ''
-        case files
-            __fish_complete_path "$current"
-        case 'command *'
-            set -l command_index (math (string replace 'command ' '' -- $kind) + 2)
-            complete -C (string join ' ' -- (string escape -- $typed[$command_index..-1]) "$current")
-    end
+    env _SESH_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=$argv[1] \
+        _TYPER_COMPLETE_ARGS=(commandline -cp | string collect) sesh 2>/dev/null
 end
 
 complete -c sesh -e
-complete -c sesh -f -k -a '(__sesh_complete)'
+complete -c sesh -f -k -n '__sesh_complete is-args' -a '(__sesh_complete get-args)'
 complete -c sesh-mux -w sesh

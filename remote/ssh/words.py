@@ -24,11 +24,13 @@ _NOISE = (
     "mux_client",
     "ControlSocket",
     "stdio forwarding failed",
-    "kex_exchange_identification: Connection closed",
-    "Connection closed by UNKNOWN",
+    "kex_exchange_identification:",
+    "banner exchange:",
     "autossh",
 )
 """Beginnings of lines that are not the reason of a failure."""
+_PROXY_GONE = "UNKNOWN port"
+"""What ssh says, in several ways, once its ProxyCommand has ended: that command's own words come before."""
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 """Messages of ssh when a login is refused (OpenSSH: sshconnect2.c, auth.c)."""
 _PLAINER = (
@@ -93,7 +95,8 @@ class Heard:
 def reasons(text: str) -> list[str]:
     """The lines that give a reason."""
     lines = [line.strip() for line in text.splitlines()]
-    return [line for line in lines if line and not line.startswith(_NOISE) and not line.endswith(REACHED)]
+    said = [line for line in lines if line and not line.startswith(_NOISE) and not line.endswith(REACHED)]
+    return [line for line in said if _PROXY_GONE not in line] or said
 
 
 def failure(destination: Destination, text: str) -> Unreachable:

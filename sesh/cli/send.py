@@ -9,8 +9,9 @@ from typer import Argument, Option
 
 from sesh import reading
 from sesh.about import SESH
+from sesh.cli import offers
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Context, Name
+from sesh.cli.words import Context, Name, offering
 from sesh.errors import UsageError
 from sesh.keynames import Key, bytes_of
 from sesh.ops.send import type_into
@@ -30,7 +31,13 @@ def send(
         Option("--enter", help="Press Enter once the program has read and shown TEXT; exit 1 if there was no Enter."),
     ] = False,
     key: Annotated[
-        list[str] | None, Option("--key", metavar="KEY", help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …")
+        list[str] | None,
+        Option(
+            "--key",
+            metavar="KEY",
+            autocompletion=offering(offers.keys),
+            help="Press KEY: C-c, M-x, Enter, Tab, Up, F5, …",
+        ),
     ] = None,
     question: Annotated[
         str | None,

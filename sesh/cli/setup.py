@@ -20,15 +20,14 @@ from typer import Argument
 from sesh import completions as package
 from sesh import protocol
 from sesh.about import CALLED, PROGRAM, SESH, __version__
-from sesh.cli import app, printing
+from sesh.cli import app, offers, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import VERBS, named
-from sesh.cli.words import Context
+from sesh.cli.words import Context, offering
 from sesh.errors import UsageError
 from sesh.names import printable
 
-SHELLS = ("bash", "zsh", "fish")
-Shell = Annotated[str, Argument(metavar="bash|zsh|fish", show_default=False)]
+Shell = Annotated[str, Argument(metavar="bash|zsh|fish", show_default=False, autocompletion=offering(offers.shells))]
 
 
 def completions(ctx: Context, shell: Shell) -> int:
@@ -55,7 +54,12 @@ def shell_init(ctx: Context, shell: Shell) -> int:
     return _print(ctx.obj, "integration", shell, f"init.{shell}")
 
 
-def help_(ctx: Context, verb: Annotated[str | None, Argument(metavar="VERB", show_default=False)] = None) -> int:
+def help_(
+    ctx: Context,
+    verb: Annotated[
+        str | None, Argument(metavar="VERB", show_default=False, autocompletion=offering(offers.verbs))
+    ] = None,
+) -> int:
     """Show the overview; `sesh VERB --help` shows the help of one verb.
 
     Examples:
@@ -89,8 +93,8 @@ def version(ctx: Context) -> int:
 
 
 def _print(cli: Invocation, kind: str, shell: str, name: str) -> int:
-    if shell not in SHELLS:
-        raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(SHELLS)}")
+    if shell not in offers.SHELLS:
+        raise UsageError(f"there is no {kind} for {printable(shell)}; use {', '.join(offers.SHELLS)}")
     with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
         script = file.read()
     for widget in ("--pick", "--next"):

@@ -9,10 +9,10 @@ from typer import Argument, Option
 
 from sesh import bounds
 from sesh.about import SESH
-from sesh.cli import choose, printing
+from sesh.cli import choose, offers, printing
 from sesh.cli import list as listed
 from sesh.cli.invocation import Invocation
-from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled
+from sesh.cli.words import Ansi, AnyName, Context, Follow, Labelled, offering
 from sesh.client.outcome import Outcome
 from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.names import is_name, printable
@@ -48,7 +48,9 @@ def screen(
     ctx: Context,
     name: AnyName = None,
     *,
-    form: Annotated[str, Option("--format", metavar="FORMAT", help="text, ansi or json.")] = "text",
+    form: Annotated[
+        str, Option("--format", metavar="FORMAT", autocompletion=offering(offers.formats), help="text, ansi or json.")
+    ] = "text",
 ) -> int:
     """Print what the screen shows now; without NAME, that of the session that you are in.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
+from sesh.cli import offers
 from sesh.cli.invocation import Invocation
 
 
@@ -16,19 +18,51 @@ class Context(typer.Context):
     obj: Invocation
 
 
+def _names(ctx: typer.Context, incomplete: str) -> offers.Offers:
+    """Return the sessions that the line may mean."""
+    cli: Invocation = ctx.obj
+    given = [*(ctx.params.get("names") or ()), ctx.params.get("name")]
+    found = offers.sessions(cli.hosts, local=cli.local)
+    return [offer for offer in dict(found).items() if offer[0].startswith(incomplete) and offer[0] not in given]
+
+
+def offering(function: Callable[[], offers.Offers]) -> Callable[[str], offers.Offers]:
+    """Return the completion of an option or argument from all its words."""
+
+    def completion(incomplete: str) -> offers.Offers:
+        return [offer for offer in function() if offer[0].startswith(incomplete)]
+
+    return completion
+
+
 TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
 
-Name = Annotated[str, Argument(metavar="NAME", show_default=False)]
-AnyName = Annotated[str | None, Argument(metavar="NAME", show_default=False)]
-Names = Annotated[list[str] | None, Argument(metavar="NAME…", show_default=False)]
+Name = Annotated[str, Argument(metavar="NAME", show_default=False, autocompletion=_names)]
+AnyName = Annotated[str | None, Argument(metavar="NAME", show_default=False, autocompletion=_names)]
+Names = Annotated[list[str] | None, Argument(metavar="NAME…", show_default=False, autocompletion=_names)]
 Directory = Annotated[str | None, Argument(metavar="DIR", show_default=False)]
 
 Labelled = Annotated[
-    list[str] | None, Option("--label", metavar="K=V", help="Only sessions with this label; may be repeated.")
+    list[str] | None,
+    Option(
+        "--label",
+        metavar="K=V",
+        autocompletion=offering(offers.labels),
+        help="Only sessions with this label; may be repeated.",
+    ),
 ]
-Label = Annotated[list[str] | None, Option("--label", metavar="K=V", help="Set a label; may be repeated.")]
+Label = Annotated[
+    list[str] | None,
+    Option("--label", metavar="K=V", autocompletion=offering(offers.labels), help="Set a label; may be repeated."),
+]
 Env = Annotated[
-    list[str] | None, Option("--env", metavar="K=V", help="Set a variable for the program; may be repeated.")
+    list[str] | None,
+    Option(
+        "--env",
+        metavar="K=V",
+        autocompletion=offering(offers.variables),
+        help="Set a variable for the program; may be repeated.",
+    ),
 ]
 Size = Annotated[
     str | None,

@@ -30,3 +30,14 @@ def test_what_ssh_prints_is_told_in_a_few_words(printed: str, reason: str) -> No
     error = words.failure(Destination("box", settings={}), f"debug1: noise\n{printed}\n")
     assert error.reason == reason
     assert str(error) == f"cannot reach box: {printed.splitlines()[-1].rstrip('.')}"
+
+
+def test_the_words_of_a_proxy_command_count_before_those_of_ssh_about_its_end() -> None:
+    ends = (
+        "kex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535",
+        "kex_exchange_identification: write: Broken pipe\nbanner exchange: Connection to UNKNOWN port 65535: Broken pipe",
+        "kex_exchange_identification: read: Connection reset by peer\nConnection reset by UNKNOWN port 65535",
+    )
+    for end in ends:
+        assert words.failure(Destination("box", settings={}), f"token expired\n{end}\n").reason == "token expired"
+    assert words.failure(Destination("box", settings={}), f"{ends[0]}\n").reason == "it closes the connection"

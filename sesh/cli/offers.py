@@ -1,0 +1,112 @@
+"""Words that a Tab offers for an argument or an option's value, each with its description."""
+
+from __future__ import annotations
+
+import os
+
+from sesh import config, paths, wording
+from sesh.cli.verbs import VERBS
+from sesh.errors import SeshError
+from sesh.keynames import CHORDS
+from sesh.names import natural
+from sesh.ops.integrate import AGENTS
+from sesh.protocol import STATES
+from sesh.remote import known
+from sesh.remote.ssh import aliases
+from sesh.schema import Summary
+from sesh.store import listing
+
+Offers = list[tuple[str, str]]
+
+_TIMEOUT = 0.05
+"""Seconds for the daemons here. A host is never asked: its sessions are those that it listed last."""
+_LONGEST = 60
+"""Columns of each part of a description."""
+_CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
+SHELLS = ("bash", "zsh", "fish")
+
+
+def sessions(named_hosts: list[str], *, local: bool) -> Offers:
+    """Return the sessions of the hosts of the line; without hosts those here, then those of known remotes."""
+    if named_hosts:
+        groups = config.load().hosts_of(named_hosts)
+    else:
+        groups = [] if local else _remotes()
+    offers = [] if named_hosts else [(row["name"], _described(wording.state(row), row["cwd"])) for row in _here()]
+    for host in groups:
+        _, rows = known.last_told(known.name_of(host))
+        offers += [
+            (row["name"], _described(str(row.get("state") or ""), row.get("cwd"), host))
+            for row in sorted(rows, key=lambda row: natural(row["name"]))
+        ]
+    return offers
+
+
+def hosts() -> Offers:
+    """Return groups, known remotes and hosts of ssh_config by name, with their `@`, each with its source."""
+    settings = config.load()
+    offers = [(name, "group: " + " ".join(f"@{host}" for host in members)) for name, members in settings.groups.items()]
+    others = [(name, "config.toml") for name in settings.remotes if not config.is_pattern(name)]
+    others += [(name, "known") for name in _remotes()] + [(name, "ssh_config") for name in aliases.aliases()]
+    offers += sorted(others, key=lambda offer: natural(offer[0]))
+    return [(f"@{name}", source) for name, source in offers]
+
+
+def labels() -> Offers:
+    """Return the labels of the sessions here, each with those that have it."""
+    names: dict[str, list[str]] = {}
+    for session in _here():
+        for key, value in (session.get("labels") or {}).items():
+            names.setdefault(f"{wording.plain(key)}={wording.plain(value)}", []).append(session["name"])
+    return [(label, " ".join(bearers)[:_LONGEST]) for label, bearers in names.items()]
+
+
+def keys() -> Offers:
+    """Return the names of keys."""
+    return [(name, "") for name in (*_CONTROLS, *CHORDS)]
+
+
+def variables() -> Offers:
+    """Return the variables of the environment."""
+    return [(f"{name}=", "") for name in sorted(os.environ)]
+
+
+def states() -> Offers:
+    """Return the states that a program can report."""
+    return [(state, "") for state in STATES]
+
+
+def formats() -> Offers:
+    """Return the formats of a screen."""
+    return [("text", ""), ("ansi", ""), ("json", "")]
+
+
+def shells() -> Offers:
+    """Return the shells that sesh knows."""
+    return [(shell, "") for shell in SHELLS]
+
+
+def agents() -> Offers:
+    """Return the agents whose settings sesh edits."""
+    return [(agent, "") for agent in AGENTS]
+
+
+def verbs() -> Offers:
+    """Return all verbs with their first lines."""
+    return [(verb.name, verb.summary) for verb in VERBS]
+
+
+def _here() -> list[Summary]:
+    try:
+        return listing.summaries(_TIMEOUT)
+    except (SeshError, OSError):
+        return []
+
+
+def _remotes() -> list[str]:
+    return [remote.host for remote in known.all()] if paths.knows_remotes() else []
+
+
+def _described(state: str, directory: str | None, host: str = "") -> str:
+    words = (state, f"@{host}" if host else "", wording.at_home(wording.plain(directory or "")))
+    return ", ".join(wording.cut(word, _LONGEST) for word in words if word)
