@@ -9,10 +9,12 @@ import os
 import re
 import sys
 
+import typer
+
 from sesh import config
 from sesh.about import __version__
-from sesh.cli.verb_texts import CODES, EVERYWHERE, GROUPS
-from sesh.cli.verbs import VERBS, Verb
+from sesh.cli.app import CODES, EVERYWHERE, built
+from sesh.cli.verbs import GROUPS, Verb
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
 SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, or the verbs."
@@ -25,8 +27,9 @@ sesh keeps named shell sessions alive, on this machine and on any machine that y
 attaches to the session work, or creates it. Ctrl-\\ leaves it, and whatever runs in it keeps running. When you attach
 again, from here or from elsewhere, screen, scrollback and modes are restored.
 
-Any bare word is a session name, so verbs start with dashes. `@HOST` before a verb or a name runs the same command line
-on that host. Everything after a lone `--` is the command to run. `sesh -` is the session that you attached to last.
+A verb is written with dashes or without: `sesh --kill work` is `sesh kill work`. Any other first word is a session's
+name; `sesh -A NAME` reaches a session that bears the name of a verb. `@HOST` before a verb or a name runs the same
+command line on that host. Everything after a lone `--` is the command to run. `sesh -` is the session that you attached to last.
 
 A name consists of letters, digits and `. _ + -`, begins with a letter, a digit or `_`, and has at most 64 bytes."""
 _KEYS = (
@@ -89,8 +92,8 @@ _FILES = (
 _EXAMPLES = (
     ("sesh work", "Attach to work, or create it."),
     ("sesh @gpu train", "The same on the host gpu."),
-    ("sesh --exec build -- make -j8", "Run make in its own session, and exit with its code."),
-    ("sesh @gpu --run train -- 'cd repo && ./eval.sh'", "Run a command in a live shell on gpu, and print its output."),
+    ("sesh exec build -- make -j8", "Run make in its own session, and exit with its code."),
+    ("sesh @gpu run train -- 'cd repo && ./eval.sh'", "Run a command in a live shell on gpu, and print its output."),
 )
 
 
@@ -98,10 +101,10 @@ def page() -> str:
     """The whole page, in the macros of man(7)."""
     parts = [SIGN, f'.TH SESH 1 "{_RELEASED}" "sesh {__version__}" "User Commands"']
     parts += [".SH NAME", "sesh \\- keep named shell sessions alive, here and over ssh"]
-    parts += [".SH SYNOPSIS", ".B sesh", _text("[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]")]
+    parts += [".SH SYNOPSIS", ".B sesh", _text("[@HOST…] [NAME [DIR] | VERB …] [-- CMD…]")]
     parts += [".SH DESCRIPTION", *(f".PP\n{_text(' '.join(paragraph.split()))}" for paragraph in _ABOUT.split("\n\n"))]
-    for group in GROUPS:
-        parts += [f".SH {group.upper()}", *(_verb(verb) for verb in VERBS if verb.group == group)]
+    for group, verbs in GROUPS.items():
+        parts += [f".SH {group.upper()}", *map(_verb, verbs)]
     parts += [".SH WITH EVERY VERB", *_terms(EVERYWHERE)]
     for title, rows in (
         ("KEYS", _KEYS),
@@ -116,14 +119,19 @@ def page() -> str:
 
 
 def _verb(verb: Verb) -> str:
-    """One verb: its usage, what it does, its options, its examples."""
-    usage = f"NAME {verb.usage}" if not verb.name else verb.usage
-    lines = [f".SS {_text(verb.shown)}", ".PP", f".B {_text(f'sesh {verb.name}'.strip())}", _text(usage)]
-    lines += [".PP", *(_text(line) for line in verb.text.split("\n") if line.strip())]
-    lines += _terms([(option.shown, option.help) for option in verb.options])
-    examples = [f".RS 4\n{_text(example)}\n.RE" for example in verb.examples]
-    lines += [".PP", ".nf", *examples, ".fi"] if examples else []
-    return "\n".join(line for line in lines if line)
+    """Return one verb: its usage, what it does, its options, its examples."""
+    command = built(verb.name)
+    context = typer.Context(command, info_name=verb.name)
+    usage = " ".join(command.collect_usage_pieces(context))
+    text, _, examples = (command.help or "").partition("\n\nExamples:\n")
+    everywhere = {word for word, _ in EVERYWHERE}
+    options = [each for each in command.params if each.param_type_name == "option" and each.opts[0] not in everywhere]
+    lines = [f".SS {_text(verb.typed)}", ".PP", f".B {_text(f'sesh {verb.name}')}", _text(usage), ".PP"]
+    lines += [_text(" ".join(paragraph.split())) + "\n.PP" for paragraph in text.split("\n\n")]
+    lines += _terms([record for each in options if (record := each.get_help_record(context))])
+    shown = [f".RS 4\n{_text(example.strip())}\n.RE" for example in examples.splitlines()]
+    lines += [".PP", ".nf", *shown, ".fi"]
+    return "\n".join(lines)
 
 
 def _terms(rows: object) -> list[str]:

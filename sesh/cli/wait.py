@@ -13,7 +13,7 @@ from sesh.about import SESH
 from sesh.cli import fanout, printing
 from sesh.cli.branch import Branch
 from sesh.cli.invocation import Invocation
-from sesh.cli.list import list_
+from sesh.cli.list import show as list_
 from sesh.cli.words import TIME, Context, Names, Timeout
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, UsageError, rebuild
 from sesh.names import check_label, printable, subject
