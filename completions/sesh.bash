@@ -4,7 +4,11 @@ _sesh_completion() {
     local line
     COMPREPLY=()
     while IFS= read -r line; do
-        [ -n "$line" ] && COMPREPLY+=("$line")
+        case $line in
+            '') continue ;;
+            *[!A-Za-z0-9_./:=@%+,-]*) printf -v line '%q' "$line" ;;
+        esac
+        COMPREPLY+=("$line")
     done < <(COMP_LINE=$COMP_LINE COMP_POINT=$COMP_POINT _SESH_COMPLETE=complete_bash "$1" 2>/dev/null)
     if [ ${#COMPREPLY[@]} -eq 1 ] && [ "${COMPREPLY[0]%=}" != "${COMPREPLY[0]}" ]; then
         compopt -o nospace 2>/dev/null

@@ -10,9 +10,9 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sesh import errors
 from sesh.about import CALLED, SESH
-from sesh.cli import fanout, printing
+from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts
+from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
 from sesh.errors import SIGNAL_BASE, UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the words of the usage line, also those for a command."""
-        pieces: list[str] = super().collect_usage_pieces(ctx)
+        pieces = [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
         return [*pieces, "[-- CMD…]"] if BY_NAME[str(self.name)].command else pieces
 
     def format_help_text(self, ctx: Any, formatter: HelpFormatter) -> None:
@@ -70,7 +70,7 @@ class Command(TyperCommand):
         cli: Invocation = ctx.obj
         verb = cli.line.verb
         if len(cli.hosts) > 1 and verb.hosts is not Hosts.ALL:
-            return fanout.run(cli, cli.line.words)
+            return int(load("fanout.run")(cli, cli.line.words))
         names = ctx.params.get("names") or ctx.params.get("name")
         if isinstance(names, list) and len(names) == 1:
             names = names[0]
@@ -109,7 +109,8 @@ class Verbs(TyperGroup):
         width = max(len(verb.typed) for verb in VERBS)
         for group, verbs in GROUPS.items():
             _write(formatter, group, [(f"{verb.typed:<{width}}", verb.summary) for verb in verbs])
-        _write(formatter, "With every verb, which may have dashes: --VERB", EVERYWHERE)
+        rows = [*EVERYWHERE, ("--help, -h", "Show this page, or that of the verb.")]
+        _write(formatter, "With every verb, which may have dashes: --VERB", rows)
         codes = "; ".join(f"{code} {meaning[0].lower()}{meaning[1:-1]}" for code, meaning in CODES)
         formatter.write_text(f"Exit codes: {codes}.")
         formatter.write_text(f"Environment: {VARIABLES}")

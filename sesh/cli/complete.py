@@ -40,7 +40,11 @@ class _Completion:
             if incomplete[:1] == "@" and not line.words:
                 return _items(offers.hosts(), incomplete)
             self.cli, self.ctx_args = app.built(line.verb.name), {"obj": cli}
-            found: list[CompletionItem] = super().get_completions(line.words, incomplete)  # type: ignore[misc]
+            option = incomplete[: incomplete.find("=") + 1] if incomplete[:2] == "--" else ""
+            found = [
+                CompletionItem(f"{option}{item.value}", help=item.help)
+                for item in super().get_completions(line.words, incomplete)  # type: ignore[misc]
+            ]
             if not (spelled or line.words):
                 dashes = "--" if incomplete[:1] == "-" else ""
                 found += _items(((dashes + verb.name, verb.summary) for verb in VERBS if verb.name != GO), incomplete)

@@ -19,6 +19,8 @@ _LOADED = {
 OWN = [
     ("sesh wo", "sesh work"),
     ("sesh --kill play w", "sesh --kill play work"),
+    ("sesh kill play w", "sesh kill play work"),
+    ("sesh ren", "sesh rename"),
     ("sesh --list --label no", r"sesh --list --label note=a\ \$\(b\)"),
     ("sesh new proj", "sesh new projects/"),
     ("sesh new onl", r"sesh new only\*/"),
@@ -27,9 +29,9 @@ OWN = [
 ]
 """Lines typed and what Tab makes of them, where a shell's own script has to do with words, quotes and files."""
 ASKED = [
-    ("--kill pl", "play"),
+    ("kill pl", "play"),
     ("--exec --tim", "--timeout"),
-    ("--screen work --format j", "json"),
+    ("screen work --format j", "json"),
     ("--send work --key PageU", "PageUp"),
     ("@gp", "@gpubox"),
     ("@box", "@boxed"),
@@ -61,7 +63,6 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     home.sesh("--open", "play", "--label", "note=a $(b)")
     os.makedirs(os.path.join(home.path, "projects/deep"))
     os.makedirs(os.path.join(home.path, "only*"))
-    home.write("only1", "")
     home.write(".ssh/config", "Host gpubox other*\nHost=far.example.com\nInclude more/*\n")
     home.write(".ssh/more/1", "Host boxed !not\n")
     for name in ("s10", "s2"):
@@ -70,12 +71,16 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     for typed, becomes in OWN:
         tab(opened, typed, becomes)
     opened.type("sesh --kill s\t\t")
-    opened.wait_until(lambda: re.findall(r"\b(s\d+) +(?:--|\()", opened.text()) == ["s2", "s10"], what="by number")
+    opened.wait_until(lambda: {*re.findall(r"\b(s\d+)\b", opened.text())} == {"s2", "s10"}, what="both")
     opened.type("\x03\x15")
     if shell == "fish":
         for words, becomes in ASKED:
-            # The first line says of what kind they are.
-            _, *offered = home.sesh("--complete", "fish", "--", *words.split()).stdout.splitlines()
+            asks = {
+                "_SESH_COMPLETE": "complete_fish",
+                "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+                "_TYPER_COMPLETE_ARGS": f"sesh {words}",
+            }
+            offered = home.sesh(env=asks).stdout.splitlines()
             assert [line.partition("\t")[0].strip() for line in offered] == [becomes], words
 
 
@@ -87,7 +92,7 @@ def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_
         "zsh": ".local/share/zsh/site-functions/_sesh",
         "fish": ".config/fish/completions/sesh.fish",
     }
-    mine = home.write(places[shell], "# mine, as sesh --complete says\n")
+    mine = home.write(places[shell], "# mine, as _SESH_COMPLETE says\n")
     others = [os.path.join(home.path, place) for name, place in places.items() if name != shell]
     second = [".local/share/bash-completion/completions/sesh-mux", ".config/fish/completions/sesh-mux.fish"]
     for action in ("install", "install", "uninstall"):
@@ -96,6 +101,6 @@ def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_
         assert [os.path.exists(path) for path in others] == [action == "install"] * 2
         assert [os.path.exists(os.path.join(home.path, path)) for path in second] == [action == "install"] * 2
     with open(mine) as kept:
-        assert kept.read() == "# mine, as sesh --complete says\n"
+        assert kept.read() == "# mine, as _SESH_COMPLETE says\n"
     left = [folder for folder, *inside in os.walk(home.path) if not any(inside) and "share" in folder]
     assert left == []

@@ -48,7 +48,7 @@ def test_the_three_examples_on_top_work(home: Home) -> None:
         home.write("../there/.local/bin/sesh", file.read(), 0o755)
     reach = f"env HOME={there} SESH_DIR={there}/.sesh PATH={os.environ['PATH']}"
     home.write(".config/sesh/config.toml", f"[remotes.gpu]\nvia = {json.dumps(reach)}\n")
-    shown = re.findall(r"^  (sesh.*?)  ", _shown(home).partition(f"{[*GROUPS][0]}:")[0], re.MULTILINE)
+    shown = re.findall(r"^  (sesh.*?)  ", _shown(home).partition(f"{next(iter(GROUPS))}:")[0], re.MULTILINE)
     assert shown == [line for line, _ in START]
     for line in shown:
         opened = home.terminal(*shlex.split(line)[1:])
