@@ -1,12 +1,12 @@
-"""The page of what `--json` prints, generated from the types of `sesh.cli.printed`: `make man` writes docs/JSON.md."""
+"""The page of what `--json` prints, generated from the types of `docs.printed`: `make man` writes docs/JSON.md."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
+from docs.printed import PRINTS, PrintedFailure
 from sesh import json_schema
-from sesh.cli.printed import PRINTS, PrintedFailure
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSON.md")
 

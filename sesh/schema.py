@@ -55,6 +55,34 @@ class PrintedError(_PrintedError, total=False):
     typed: bool
 
 
+class PrintedDeployError(PrintedError):
+    """The reason why a deployment failed.
+
+    `step`: the step that failed; `foreign`: true if another sesh is there, which is left alone.
+    """
+
+    step: str | None
+    foreign: bool
+
+
+class _DeployedHost(TypedDict):
+    host: str
+    ok: bool
+
+
+class DeployedHost(_DeployedHost, total=False):
+    """The result for a host: the facts of the installed sesh, or the error."""
+
+    version: str
+    python: str
+    platform: str
+    path: str
+    bytes: int
+    seconds: float
+    changed: bool
+    error: PrintedDeployError
+
+
 # -- sessions
 
 

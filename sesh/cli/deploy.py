@@ -11,7 +11,6 @@ from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.printed import DeployedHost, PrintedDeployError
 from sesh.cli.words import Context
 from sesh.errors import InvalidHost, NotDeployed, NotFound, SeshError, UsageError
 from sesh.names import natural, printable
@@ -21,6 +20,7 @@ from sesh.remote import known
 from sesh.remote.deploy import fleet
 from sesh.remote.deploy.fleet import HostResult
 from sesh.remote.ssh import master
+from sesh.schema import DeployedHost, PrintedDeployError
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", show_default=False)]
 

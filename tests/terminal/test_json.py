@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sesh.cli.printed import PRINTS, PrintedFailure
+from docs.printed import PRINTS, PrintedFailure
 from tests.support import Home, wait_until
 from tests.support.typed import differences
 

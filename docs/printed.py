@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from sesh import schema
 from sesh.ops.undeploy import Removed
-from sesh.schema import Command, Condition, Detached, Finding, Made, PrintedError, Renamed, Sent
+from sesh.schema import Command, Condition, DeployedHost, Detached, Finding, Made, PrintedError, Renamed, Sent
 from sesh.vt.render.screen_data import Screen
 
 
@@ -145,34 +145,6 @@ class PrintedFindings(Done):
 
     host: str | None
     checks: list[Finding]
-
-
-class PrintedDeployError(PrintedError):
-    """The reason why a deployment failed.
-
-    `step`: the step that failed; `foreign`: true if another sesh is there, which is left alone.
-    """
-
-    step: str | None
-    foreign: bool
-
-
-class _DeployedHost(TypedDict):
-    host: str
-    ok: bool
-
-
-class DeployedHost(_DeployedHost, total=False):
-    """The result for a host: the facts of the installed sesh, or the error."""
-
-    version: str
-    python: str
-    platform: str
-    path: str
-    bytes: int
-    seconds: float
-    changed: bool
-    error: PrintedDeployError
 
 
 class PrintedHosts(Done):
