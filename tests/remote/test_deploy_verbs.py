@@ -6,8 +6,8 @@ import functools
 
 import pytest
 
-from sesh.about import __version__
 from docs.printed import PrintedForgotten, PrintedHosts
+from sesh.about import __version__
 from sesh.remote.deploy import bundle
 from sesh.remote.deploy.survey import Platform, Python
 from tests.remote.accounts import ROOT

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sesh import wire
-from sesh.cli import integrate
+from sesh.cli import hook
 from sesh.ops import agent_hook
 from tests.support import Home, Terminal, wait_until
 from tests.support.hooking import SESSION, Agent
@@ -172,7 +172,7 @@ def test_a_hook_that_gets_no_event_ends_by_itself(
     home: Home, terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Codex ends it after 3 s."""
-    monkeypatch.setattr(integrate, "_SECONDS", 0.2)
+    monkeypatch.setattr(hook, "_SECONDS", 0.2)
     waiting = home.start("--hook", "codex", stdin=subprocess.PIPE)
     assert waiting.wait(30) == 0
     assert terminal("--hook", "claude").exit_code() == 0

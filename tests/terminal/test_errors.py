@@ -22,10 +22,9 @@ Sesh = Callable[..., Result]
 LONGEST = 240
 """Characters of an error, with its hint."""
 FOREIGN = re.compile(
-    r"(?i:no such option|missing argument|requires an argument|unexpected extra|got an unexpected|invalid value for"
-    r"|possible options|^error:|usage:|\btry ['\"])|Traceback|\bNone\b|\w(?:Error|Exception)\b|\bobject at\b|\[Errno"
+    r"(?i:^error:|usage:|\btry ['\"])|Traceback|\bNone\b|\w(?:Error|Exception)\b|\bobject at\b|\[Errno"
 )
-"""What no person should read: the words of the library that takes command lines apart, and those of Python."""
+"""Words that no person should read: those of Python, and the frame that typer puts around its errors."""
 SETTINGS = """
 [remotes.bare]
 via = "env -i PATH=/usr/bin:/bin HOME=/nonexistent"

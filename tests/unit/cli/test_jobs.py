@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sesh.cli.invocation import Invocation
 from sesh.cli.jobs import FollowedOutput, report
-from sesh.cli.parser import split
+from sesh.cli.line import split
 from sesh.errors import Interrupted
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult
