@@ -25,7 +25,7 @@ LATE = {
     ("sesh/__init__.py", "sesh.about"): "the same",
     ("sesh/__main__.py", "sesh.cli"): "Ctrl-C while modules load is no traceback",
     ("sesh/__main__.py", "sesh.cli.main"): "the same",
-    ("sesh/cli/mcp.py", "sesh.mcp.serve"): "mcp",
+    ("sesh/cli/agents.py", "sesh.mcp.serve"): "mcp",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
     ("sesh/ops/views.py", "sesh.vt.lines"): "the same",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
