@@ -8,19 +8,24 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from sesh import paths, reading, toml_positions, wording
+from sesh import paths, reading, wording
 from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
 from sesh.errors import InvalidHost, Refused, UsageError
 from sesh.keynames import DetachKey
 from sesh.names import check_host, printable, printable_path
 from sesh.renewed import is_name
 from sesh.shapes import Shape, choice, fits, flag, items, line, simple, system_text, whole
-from sesh.toml_positions import Path, Place
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 REPLAY_LINES = 1_000
 MOST_REPLAY_LINES = 1_000_000
@@ -90,13 +95,8 @@ class Config:
         self.renew: list[str] = []
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
-        self._warnings: list[tuple[Place, str]] = []
-        self._places: dict[Path, Place] = {}
-
-    @property
-    def warnings(self) -> list[str]:
-        """The parts of the file that were not taken: `PATH:LINE:COLUMN: reason`, safe to print on one line."""
-        return [text for _, text in self._warnings]
+        self.warnings: list[str] = []
+        """The parts of the file that were not taken: `PATH: reason`, safe to print on one line."""
 
     def hosts_of(self, words: Sequence[str]) -> list[str]:
         """The hosts that words after `@` stand for: a group's and those of the groups in it, else the word itself.
@@ -136,56 +136,52 @@ class Config:
             words = next((self.remotes[pattern] for pattern in patterns if fnmatchcase(host, pattern)), None)
         return words and [word.replace("{name}", host) for word in words]
 
-    def warn(self, text: str, *key: str, place: Place | None = None) -> None:
-        """Adds a warning about a key, given as its path, or a place (line and column); without one, about the file."""
-        line, column = place or self._places.get(key) or self._places.get(key[:-1]) or (0, 0)
-        where = f":{line}:{column}" if line else ""
-        self._warnings.append(((line, column), f"{printable_path(self.path)}{where}: {text}"))
+    def warn(self, text: str) -> None:
+        """Add a warning about the file, or a key that the text names."""
+        self.warnings.append(f"{printable_path(self.path)}: {wording.one_line(text)}")
 
     # -- taking what the file holds
 
-    def take(self, tables: Mapping[str, object], places: dict[Path, Place]) -> None:
+    def take(self, tables: Mapping[str, object]) -> None:
         """Takes all that is right, and warns of the rest."""
-        self._places = places
         for key, value in tables.items():
             if key in _SINGLE:
                 shape, expected = _SINGLE[key]
                 if not fits(shape, value):
-                    self.warn(f"{key} must be {expected}", key)
+                    self.warn(f"{key} must be {expected}")
                 elif key == "detach_key" and (error := _detach_key_error(str(value))):
-                    self.warn(f"detach_key: {error}", key)
+                    self.warn(f"detach_key: {error}")
                 else:
                     setattr(self, key, value)
             elif key not in KEYS:
                 self._unknown(KEYS, key)
             elif not isinstance(value, dict):
-                self.warn(f"{key} must be a table: write [{key}]", key)
+                self.warn(f"{key} must be a table: write [{key}]")
             else:
                 for name, entry in value.items():
                     getattr(self, f"_take_{key}")(name, entry)
         if circle := self._expanded([*self.groups])[1]:
-            self.warn(_circular(circle), "groups", circle[0])
-        self._warnings.sort(key=lambda warning: warning[0])
+            self.warn(_circular(circle))
 
     def _unknown(self, names: tuple[str, ...], *key: str) -> None:
         match = get_close_matches(key[-1], names, 1)
         more = f"did you mean {match[0]}?" if match else f"known: {', '.join(names)}"
-        self.warn(f"unknown key {printable(key[-1])}; {more}", *key)
+        self.warn(f"unknown key {'.'.join(map(printable, key))}; {more}")
 
     def _take_groups(self, name: str, members: object) -> None:
-        if not self._is_host(name, "groups", name):
+        if not self._is_host(name, "groups"):
             return
         if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-            self.warn(f'the group {name} must be a list of hosts in quotes, such as ["@a", "b"]', "groups", name)
+            self.warn(f'groups.{printable(name)} must be a list of hosts in quotes, such as ["@a", "b"]')
             return
         hosts = [member.removeprefix("@") for member in members]
-        self.groups[name] = list(dict.fromkeys(host for host in hosts if self._is_host(host, "groups", name)))
+        self.groups[name] = list(dict.fromkeys(host for host in hosts if self._is_host(host, f"groups.{name}")))
 
     def _take_remotes(self, name: str, facts: object) -> None:
-        if not self._is_host(name.replace("*", "x").replace("?", "x"), "remotes", name):
+        if not self._is_host(name.replace("*", "x").replace("?", "x"), "remotes"):
             return
         if not isinstance(facts, dict):
-            self.warn(f"remotes.{name} must be a table: write [remotes.{name}]", "remotes", name)
+            self.warn(f"remotes.{name} must be a table: write [remotes.{name}]")
             return
         for key, command in facts.items():
             if key != "via":
@@ -193,13 +189,13 @@ class Config:
             elif words := _split(command):
                 self.remotes[name] = words
             else:
-                self.warn('via must be a command in quotes, such as "docker exec -i box"', "remotes", name, key)
+                self.warn(f'remotes.{name}.via must be a command in quotes, such as "docker exec -i box"')
 
-    def _is_host(self, host: str, *key: str) -> bool:
+    def _is_host(self, host: str, key: str) -> bool:
         try:
             check_host(host)
         except InvalidHost as error:
-            self.warn(str(error), *key)
+            self.warn(f"{printable(key)}: {error}")
             return False
         return True
 
@@ -228,22 +224,16 @@ def load(path: str | None = None) -> Config:
     except OSError as error:
         config.warn(f"cannot be read: {error.strerror}; using the defaults")
         return config
-    except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode("utf-8-sig", "replace")
-        place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-        config.warn("not UTF-8 here; using the defaults", place=place)
+    except UnicodeDecodeError:
+        config.warn("not UTF-8; using the defaults")
         return config
     try:
-        tables, places = toml_positions.read(text)
-    except toml_positions.InvalidToml as error:
-        reason = wording.one_line(str(error)).rstrip(".")
-        line = text.split("\n")[error.place[0] - 1]
-        quoting = "; a value with a backslash goes in single quotes" if "\\" in line.partition('"')[2] else ""
-        config.warn(
-            f"not TOML ({reason[:1].lower()}{reason[1:]}{quoting}); the whole file is ignored", place=error.place
-        )
+        tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        hint = "; a value with a backslash goes in single quotes" if "\\" in text else ""
+        config.warn(f"not TOML ({str(error).rstrip('.') or 'nested too deeply'}{hint}); the whole file is ignored")
     else:
-        config.take(tables, places)
+        config.take(tables)
     return config
 
 
