@@ -51,7 +51,7 @@ def import_(cli: Invocation, file: str | None = None) -> int:
 
 def restore(cli: Invocation, names: Sequence[str] = (), *, yes: bool = False) -> int:
     """`--restore [NAME…] [-y]`: start lost sessions again; 1 if any of them could not be."""
-    target = cli.target
+    target = cli.find(*names)
     target.sync()
     rows = _placed(target.call(dormant.restore, names=list(names), yes=yes), cli.host)
     if not rows and not cli.json:

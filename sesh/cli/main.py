@@ -37,11 +37,6 @@ def carry_out(cli: Invocation, options: Options) -> int:
     bare = not (verb.name or cli.tail or any(options.values()))  # lists the sessions
     if len(cli.hosts) > 1 and verb.hosts != ALL and not bare:
         return int(verbs.load("fanout.run")(cli, options))
-    names = options.get("names") or options.get("name")
-    if isinstance(names, list) and len(names) == 1:
-        names = names[0]
-    if verb.session and not cli.hosts and isinstance(names, str):
-        cli.sought = names
     try:
         return verb.function()(cli, **options)
     except SeshError as error:

@@ -1,4 +1,4 @@
-"""Verbs that act on sessions and attach to none; `--new` without attaching too."""
+"""Verbs that act on sessions and attach to none."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from sesh import errors, wording
 from sesh.about import SESH
-from sesh.cli import parser, printing, slips
+from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
 from sesh.ops.views import bears
 from sesh.reach import find
-from sesh.schema import ErrorFacts, Spec
+from sesh.schema import ErrorFacts
 
 
 def open_(
@@ -30,29 +30,12 @@ def open_(
     target = cli.target
     target.sync()
     created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env, label, size))
-    return report_session(cli, name, created=created)
-
-
-def new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
-    """`--new -d`, and `--new --json`: create a session and print its name."""
-    target = cli.target
-    target.sync()
-    answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
-    if not cli.json:
-        printing.text(answer["name"])
-    return report_session(cli, answer["name"], created=answer["created"])
-
-
-def report_session(cli: Invocation, name: str, *, created: bool) -> int:
-    """Print as JSON the session that is there now; return 0. A new name that looks like a verb is remarked on."""
-    if created and name in parser.UNLIKELY:
-        cli.note(f"{name} is a session now; {slips.remark(name)}")
     return cli.done(name=name, session=name, host=cli.host, created=created)
 
 
 def detach(cli: Invocation, name: str | None = None) -> int:
     """`--detach [NAME]`: without NAME the client that it is typed in."""
-    return cli.done(**cli.target.call(sessions.detach, name=name))
+    return cli.done(**cli.find(name).call(sessions.detach, name=name))
 
 
 def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = (), yes: bool = False) -> int:
@@ -60,29 +43,28 @@ def kill(cli: Invocation, names: Sequence[str] = (), *, label: Sequence[str] = (
 
     Raises NotFound if none is meant, UsageError for names with labels.
     """
-    cli.sure = yes
     if names and label:
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
     if label:
-        names = _labelled(cli, label)
+        names = _labelled(cli, label, yes=yes)
     elif yes and not names:
         names = [cli.session(None)]
-    answer = cli.target.call(sessions.kill, names=list(names))
+    answer = cli.find(*names, ends=not yes).call(sessions.kill, names=list(names))
     failed = _errors(answer["failed"])
-    cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"])
+    cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"], ends=not yes)
     # Without names the current session; with names those of other machines too, which the answer does not have.
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
 
 
-def _labelled(cli: Invocation, labels: Sequence[str]) -> list[str]:
+def _labelled(cli: Invocation, labels: Sequence[str], *, yes: bool) -> list[str]:
     """Return the sessions of the target with the labels; ask a person. Raises NotFound, Refused."""
     wanted = dict(map(check_label, labels))
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
     if not names:
         raise NotFound(f"no session has the label {' and '.join(labels)}", hint=f"`{SESH}` lists the sessions")
-    if cli.can_ask and not (cli.json or cli.sure) and not cli.agrees(f"end {', '.join(names)}?"):
+    if cli.can_ask and not (cli.json or yes) and not cli.agrees(f"end {', '.join(names)}?"):
         raise Refused("no session was ended")
     return names
 
@@ -96,17 +78,15 @@ def kill_all(cli: Invocation, *, yes: bool = False) -> int:
 def rename(cli: Invocation, name: str, new: str | None = None) -> int:
     """`--rename [OLD] NEW`: without OLD the session that it is typed in."""
     old, new = (None, name) if new is None else (name, new)
-    if old is None:
-        cli.sought = None  # NEW is nowhere yet
     check_name(new)
-    return cli.done(**cli.target.call(sessions.rename, name=old, new=new))
+    return cli.done(**cli.find(old).call(sessions.rename, name=old, new=new))
 
 
 def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
     """`--label NAME K=V…`: set labels; `K=` removes one."""
     find.checked(name, "--label")
     changes = dict(map(check_label, labels))
-    return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=changes))
+    return cli.done(name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
 
 
 def resume_with(cli: Invocation, name: str | None = None) -> int:
@@ -114,13 +94,13 @@ def resume_with(cli: Invocation, name: str | None = None) -> int:
     if cli.tail is None or (name is None and cli.host is not None):
         line = f"{SESH} --resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.tail else 'command'} given; write: {line} (-- alone forgets it)")
-    answer = cli.target.call(sessions.resume_with, name=name, command=cli.tail)
+    answer = cli.find(name).call(sessions.resume_with, name=name, command=cli.tail)
     return cli.done(**answer, resume=cli.tail or None)
 
 
 def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
     """`--reload [NAME…]`: without names all sessions that run here; each is tried, 1 if any failed."""
-    answer = cli.target.call(sessions.reload, names=list(names))
+    answer = cli.find(*names).call(sessions.reload, names=list(names))
     if not cli.json:
         for name in answer["reloaded"]:
             printing.text(f"{name} runs the installed sesh now")

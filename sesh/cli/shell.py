@@ -39,7 +39,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         shell.RunErrors(),
-        cli.target.open_stream(name, seconds) as stream,
+        cli.find(name).open_stream(name, seconds) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
         hears = tell if cli.hears_questions and not no_wait else None
@@ -78,11 +78,12 @@ def _ending(name: str, reason: str | None) -> str:
 def history(cli: Invocation, name: str | None = None, number: str | None = None, *, ansi: bool = False) -> int:
     """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
     name = cli.session(name)
+    target = cli.find(name)
     if number is None:
-        return _print_history(cli, name, cli.target.call(shell.history, name=name))
+        return _print_history(cli, name, target.call(shell.history, name=name))
     if not bounds.is_decimal(number):
         raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: {SESH} --history {name}")
-    facts = cli.target.call(shell.history_output, name=name, number=int(number))
+    facts = target.call(shell.history_output, name=name, number=int(number))
     output = facts["output"] if ansi else shell.plain(facts["output"])
     if cli.json:
         return cli.value({**facts, "output": output.decode("utf-8", "replace")})

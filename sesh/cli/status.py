@@ -27,7 +27,7 @@ _REASONS = {
 def status(cli: Invocation, name: str | None = None) -> int:
     """`--status [NAME]`: print all facts about a session, also one that is lost or does not answer."""
     name = cli.session(name)
-    target = cli.target
+    target = cli.find(name)
     session = target.call(views.status, name=name)
     session["host"] = cli.host
     if cli.json:

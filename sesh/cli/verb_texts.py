@@ -46,14 +46,13 @@ _DETACHED = {"-d": "Return at once, and print the session's name."}
 _ANSI = {"--ansi": "Keep colours and other escape sequences."}
 _FOLLOW = {"--follow": "Print new output as it comes, until the session ends."}
 _PATIENCE = {"--timeout": f"Stop waiting after {_TIME}, with exit code 124; nothing is ended."}
-_JOIN = {"--join": "Attach beside other clients (the default)."}
+_JOIN = {"--join": "Attach to the session if NAME runs already."}
 _VIEW = {
     "--read-only": "Only watch; keys are ignored.",
     "--no-replay": "Show only the screen, no scrollback.",
     "--no-detach-key": "Pass the detach key to the program; leave with `sesh --detach`.",
 }
 _ATTACHING = {
-    **_JOIN,
     "--replace": "Detach the other clients.",
     **_VIEW,
 }
@@ -161,7 +160,7 @@ TEXTS = {
     ),
     "--here": Texts(
         GO, "Go to the session of this directory's repository",
-        "[DIR] {}",
+        "[DIR] {} [-- CMD…]",
         "Attach to the session named after this directory's repository; if it does not exist, create it here.\n\nIn a "
         "git worktree the name is REPO-BRANCH, outside a repository that of the directory. If a session of another "
         "directory has that name, it is NAME-2.",

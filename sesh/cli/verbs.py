@@ -7,6 +7,7 @@ imported when the verb is called.
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,8 @@ ONE, EACH, ALL = range(3)
 function deals with."""
 SESSION, COMMAND, ATTACHES, GATHERS, HERE = 1, 2, 4, 8, 16
 """Marks of a verb, see `Verb`."""
+_NEAR = 0.8
+"""The least likeness of a name that may be a slip of a verb."""
 _FEW = 4
 """Options that a usage line lists one by one."""
 
@@ -136,6 +139,12 @@ def load(place: str) -> Any:
     return getattr(import_module(f"sesh.cli.{module}"), name)
 
 
+def near_verb(name: str) -> str:
+    """Return the verb that a name is near to, or equal to; empty for none."""
+    verbs = [verb.name.lstrip("-") for verb in VERBS if verb.name]
+    return next(iter(get_close_matches(name, verbs, 1, _NEAR)), "")
+
+
 def _texts(verb: str) -> Texts:
     return TEXTS[verb]
 
@@ -149,11 +158,11 @@ _ANSI = "--ansi"
 _SINCE = "start:--from=POS --since-start"
 _JOIN = "--join"
 _VIEW = "--read-only,-r --no-replay --no-detach-key"
-_ATTACHING = f"{_JOIN} --replace {_VIEW}"
+_ATTACHING = f"--replace {_VIEW}"
 
 # Name, short form, function, plain words, options, hosts, marks.
 _TYPED: tuple[Row, ...] = (
-    ("", "", "go.go", "name? directory?", f"{_ATTACHING} {_ENV} {_LABEL}", ONE, GATHERS | COMMAND | ATTACHES),
+    ("", "", "go.bare", "name? directory?", f"{_ATTACHING} {_ENV} {_LABEL}", ONE, COMMAND | ATTACHES),
     ("--attach", "-a", "attach.attach", "name", _ATTACHING, ONE, SESSION | ATTACHES),
     ("--open", "", "sessions.open_", "name directory?", _CREATING, EACH, COMMAND),
     (
@@ -165,7 +174,7 @@ _TYPED: tuple[Row, ...] = (
     ("--watch", "", "choose.watch", "", _LABEL, ALL, 0),
     ("--pick", "", "choose.pick", "", f"{_ATTACHING} {_LABEL}", ALL, ATTACHES),
     ("--next", "", "choose.next_", "", f"{_ATTACHING} {_LABEL}", ALL, ATTACHES),
-    ("--here", "", "go.here", "directory?", _ATTACHING, ONE, ATTACHES),
+    ("--here", "", "go.here", "directory?", _ATTACHING, ONE, COMMAND | ATTACHES),
     ("--detach", "-x", "sessions.detach", "name?", "", ONE, SESSION),
     ("--kill", "-k", "sessions.kill", "names*", f"{_LABEL} yes:-y", EACH, SESSION),
     ("--kill-all", "-K", "sessions.kill_all", "", "yes:-y", EACH, 0),

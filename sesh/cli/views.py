@@ -23,7 +23,7 @@ def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> i
     """`--screen [NAME] [--format FORMAT]`: print the visible rows; as text, up to the last one that is not empty."""
     name = cli.session(name)
     views.check_format(form)
-    target = cli.target
+    target = cli.find(name)
     head = {"session": name, "host": cli.host, "format": form}
     if form == "json":
         return cli.value({**head, **views.cells(target, name)})
@@ -54,7 +54,7 @@ def logs(
 ) -> int:
     """`--logs [NAME [N]] [--follow] [--ansi]`: print the last lines of scrollback and screen."""
     name = cli.session(name)
-    limit = _LINES
+    target, limit = cli.find(name), _LINES
     if count is not None:
         if not bounds.is_decimal(count) or not (int(count) or follow):
             order = f"{count} {name}" if bounds.is_decimal(name) and is_name(count) else f"{name} 100"
@@ -68,7 +68,7 @@ def logs(
             return printing.interrupted()
         return 0
     asks_more = count is None and cli.watched and not cli.json
-    lines = cli.target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
+    lines = target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
     if cli.json:
         return cli.value({"session": name, "host": cli.host, "lines": lines})
     _print_lines(lines[-limit:])

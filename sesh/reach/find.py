@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from difflib import get_close_matches
 from typing import Any
 
 from sesh import errors, gate, moments, paths, wire, wording
 from sesh.about import CALLED, SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable
 from sesh.messages import Answer, Welcome
-from sesh.names import check_name, is_name, near, printable, subject
+from sesh.names import check_name, is_name, printable, subject
 from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
@@ -109,7 +110,7 @@ def absent(name: str) -> NotFound:
             error.hint = f"its output: {SESH} --logs {name}"
         elif code:  # what is killed is never kept: there is nothing to advise
             error.hint = "its output is gone; --exec keeps a command's for a week"
-    elif meant := near(name, paths.names()):
+    elif meant := get_close_matches(name, paths.names(), 1):
         error.hint = f"did you mean {meant[0]}?"
     return error
 

@@ -65,7 +65,7 @@ ERRORS = {
         ("fresh", "terminal, --open fresh"),
         ("--pick", "--pick, terminal, --list"),
         ("--next", "--next, terminal, --list"),
-        ("--open new nodir", "no directory nodir"),
+        ("--open new nodir", "no directory nodir, --"),
         ("--state waiting", "inside a session, hook"),
         ("--send kept x", "kept, ended"),
         ("--wait kept --prompt", "kept, ended, 3, condition"),
@@ -94,7 +94,7 @@ ERRORS = {
     (125, "exists"): [
         ("--exec kept -- true", "kept, ended, --kill kept"),
         ("--exec lost -- true", "lost, daemon died, --kill lost"),
-        ("--exec w -- true", "w, runs, another name"),
+        ("--exec w -- true", "w runs, sesh run w -- true"),
     ],
     (125, "refused"): [
         ("--run kept -- true", "kept, ended"),
@@ -177,7 +177,6 @@ INSIDE = [
     ("sesh idle -r", 1, "detach first, --read-only"),
     ("sesh idle", 1, "no attached client, another terminal"),
     ("sesh --rename idle", 1, "idle, runs, another name"),
-    ("sesh --logs 5", 1, "no session 5, sesh --logs w 5"),
     ("sesh --exec -- nosuch", 127, "nosuch, not found"),
     ("sesh --list --json | true; echo sesh: ${PIPESTATUS[0]}", 0, "141"),
 ]

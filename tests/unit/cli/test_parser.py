@@ -136,8 +136,8 @@ def test_json_is_wanted_by_word_and_by_variable(monkeypatch: pytest.MonkeyPatch)
         ("--open web -- make", {"name": "web"}),
         ("--kill a b", {"names": ["a", "b"]}),
         ("--kill -- a", {"names": ["a"]}),
-        ("web d -r --no-detach-key", {"words": ["web", "d"], "read_only": True, "no_detach_key": True}),
-        ("", {"words": []}),
+        ("web d -r --no-detach-key", {"name": "web", "directory": "d", "read_only": True, "no_detach_key": True}),
+        ("", {}),
         ("--list", {}),
     ],
 )
