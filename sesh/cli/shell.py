@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sesh import bounds, moments
+from sesh import bounds, moments, paths
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.errors import ENDS, UsageError
+from sesh.errors import ENDS, NotFound, UsageError
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Command, RunFacts
 from sesh.store.results import command_json
-from sesh.wording import one_line
+from sesh.wording import command_line, one_line
 
 
 def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
@@ -39,6 +41,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         shell.RunErrors(),
+        _job_proposed(cli, name),
         cli.find(name).open_stream(name, seconds) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
@@ -49,6 +52,17 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
             live.end(output)
             output = b""
         return _report(cli, name, facts, output if ansi else shell.plain(output), waited=not no_wait)
+
+
+@contextmanager
+def _job_proposed(cli: Invocation, name: str) -> Iterator[None]:
+    """Have the error for a session that is not there show the line that runs the command as a job."""
+    try:
+        yield
+    except NotFound as missing:
+        if missing.hint == paths.absent(name).hint:  # else more is known of the name
+            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.tail or [])}"
+        raise
 
 
 def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:

@@ -42,8 +42,8 @@ def checked(name: str, verb: str = "") -> str:
     return check_name(name)
 
 
-def is_here(name: str, *, ended: bool = False) -> bool:
-    """Returns whether this machine has a session of this name, also a lost one; `ended`: or the result of a job.
+def is_here(name: str) -> bool:
+    """Returns whether this machine has a session of this name, also a lost one.
 
     True for an invalid name: no other machine has it either.
     """
@@ -57,9 +57,7 @@ def is_here(name: str, *, ended: bool = False) -> bool:
             pass
         except SeshError:
             return True
-    if not ended:
-        return False
-    return results.of_job(name) is not None
+    return False
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:

@@ -84,7 +84,7 @@ ERRORS = {
     ],
     (1, "not_deployed"): [("@bare --list", "bare, no sesh, sesh --deploy @bare")],
     (125, "not_found"): [
-        ("--run nosuch -- true", "no session nosuch, `sesh`"),
+        ("--run nosuch -- true", "no session nosuch, sesh exec nosuch -- true"),
         ("--run lost -- true", "lost, daemon died, --open lost"),
     ],
     (125, "busy"): [
