@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sesh.about import CALLED
-from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT
+from sesh.about import CALLED, SESH
+from sesh.errors import BY_KERNEL, ENDS, TERMINATED, TIMED_OUT, for_host
 from sesh.keynames import DetachKey
 
 
@@ -61,9 +61,10 @@ class Outcome:
     """The end of an attachment to session `name` on `host`.
 
     `code`, `signal`: of the program, or of this process. `reason`: as the daemon gives it. `said`: the host's own words
-    for a session that is not there any more. `early`: the person left before the daemon had answered. `round_trip`: of
-    the link, in seconds; 0 if that was not measured. `heard_at`: when anything came last over that link (seconds since
-    the epoch); 0 without one. `undelivered`: True if keys may not have reached the program.
+    for a session that is not there any more. `early`: the person left before the daemon had answered. `runs`: the
+    program that runs on after a detach. `waiting`: the number of other sessions that wait for the person. `round_trip`:
+    of the link, in seconds; 0 if that was not measured. `heard_at`: when anything came last over that link (seconds
+    since the epoch); 0 without one. `undelivered`: True if keys may not have reached the program.
     """
 
     kind: Ending
@@ -76,6 +77,8 @@ class Outcome:
     round_trip: float = 0.0
     heard_at: float = 0.0
     early: bool = False
+    runs: str = ""
+    waiting: int = 0
     undelivered: bool = False
 
     @classmethod
@@ -102,9 +105,7 @@ class Outcome:
                 return f"lost the link to @{self.host}; {self.name} may still run there"
             return f"{self.name} was lost: its daemon died; {CALLED} {self.name} restarts it"
         if self.kind is not Ending.ENDED:
-            why = {"replaced": ": replaced by another client"}.get(self.reason, "")
-            why = " before its daemon answered" if self.early else why
-            return f"detached from {self.name}{f'@{self.host}' if self.host else ''}{why}"
+            return self._left()
         if self.reason == "killed":
             return f"{self.name} ended by --kill"
         if self.reason == TERMINATED:
@@ -113,6 +114,17 @@ class Outcome:
         if self.signal:
             return f"{self.name} ended by {_signal_name(self.signal)}{why}"
         return f"{self.name} ended: {self.code if self.code is not None else '?'}{why}"
+
+    def _left(self) -> str:
+        """Return the line after a detach: what goes on, how to return, and how many sessions wait."""
+        left = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
+        if self.early:
+            return f"{left} before its daemon answered"
+        if self.reason == "replaced":
+            return f"{left}: replaced by another client"
+        runs = f": {self.runs} runs on" if self.runs else ""
+        line = f"{left}{runs}; {for_host(SESH, self.host)} {self.name} returns"
+        return f"{line}; {self.waiting} waiting: {CALLED} --next" if self.waiting else line
 
 
 def _signal_name(number: int) -> str:

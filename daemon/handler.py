@@ -13,7 +13,7 @@ from sesh.daemon.clients.client import LAG, Client, Due, Live
 from sesh.daemon.clients.connection import FOREIGN, Connection
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.session import Session
-from sesh.daemon.shell import variables
+from sesh.daemon.shell import shells, variables
 from sesh.messages import Message, Welcome
 from sesh.moments import STEADY
 from sesh.vt.render.clean_screen import clean_screen
@@ -209,6 +209,7 @@ class ClientHandler:
             "reason": reason,
             "rows_below": self.rows_below(client),
             "queries": client.replies.queries.due(time.monotonic()),
+            "command": shells.foreground_name(self._pump.pty) if self._pump.pty is not None else "",
         }
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)

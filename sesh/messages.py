@@ -86,6 +86,7 @@ class Message(TypedDict, total=False):
     """A message to an attached client: NOTICE, TELL, EXIT or DETACH, the session's `name` in each.
 
     `rows_below`: rows in use below the cursor. `queries`: True if answers of the terminal to the program may come yet.
+    `command`: the program in the foreground of a session that is left.
     """
 
     name: Name
@@ -97,6 +98,7 @@ class Message(TypedDict, total=False):
     reason: str | None
     rows_below: int | None
     queries: bool
+    command: Text
     host: str | None
 
 

@@ -71,11 +71,6 @@ class Command(TyperCommand):
         verb = cli.line.verb
         if len(cli.hosts) > 1 and verb.hosts is not Hosts.ALL:
             return int(load("fanout.run")(cli, cli.line.words))
-        names = ctx.params.get("names") or ctx.params.get("name")
-        if isinstance(names, list) and len(names) == 1:
-            names = names[0]
-        if verb.session and not cli.hosts and isinstance(names, str):
-            cli.sought = names
         try:
             return int(super().invoke(ctx))
         except KeyboardInterrupt as error:  # typer would end with 130, without a word

@@ -1,4 +1,4 @@
-"""`sesh -`, `--attach`, `--new`: find or create a session, and attach this terminal to it."""
+"""`--attach`, `sesh -`, `--new`: find or create a session, and attach this terminal to it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,23 @@ from typing import TYPE_CHECKING, TypedDict
 
 from sesh import attached_last, identity, programs
 from sesh.about import SESH
-from sesh.cli import printing, verbs
+from sesh.cli import printing
 from sesh.cli.created import new_detached
 from sesh.cli.invocation import Invocation
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
 from sesh.client.outcome import AttachOptions, Ending, Outcome
-from sesh.errors import (
-    SIGNAL_BASE,
-    ExitCode,
-    NotDeployed,
-    NotFound,
-    Refused,
-    Unreachable,
-    UsageError,
-)
+from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, UsageError
 from sesh.keynames import DetachKey
 from sesh.link.race import LostSession
 from sesh.link.reopen import Reopen
 from sesh.names import is_name
 from sesh.ops import enter, sessions, views
-from sesh.ops.new import new as new_session
 from sesh.quitkey import quit_key
 from sesh.reach import find, links
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
+from sesh.remote.ssh.destination import Destination
 from sesh.store import listing, records
 from sesh.stored import Record
 from sesh.wire import Connection
@@ -40,28 +32,156 @@ from sesh.wire import Connection
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+Obtain = Callable[[Target], Entered]
+"""Has an op find or create a session."""
+
+_DETACH_KEY = "C-\\"
+_COUNTING = 0.2
+"""Seconds for the daemons to say which sessions wait, while the terminal is left."""
+
 
 class ViewWords(TypedDict, total=False):
-    """The attach options of the command line. With `join` the user's files are not pushed to a host before."""
+    """The attach options of the command line."""
 
-    join: bool
     replace: bool
     read_only: bool
     no_replay: bool
     no_detach_key: bool
 
 
-_DETACH_KEY = "C-\\"
+# -- the verbs
 
 
-def check(view: ViewWords) -> None:
-    """Raise UsageError if attach options contradict each other."""
-    if view.get("join") and view.get("replace"):
-        raise UsageError("--join and --replace cannot be combined")
+def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
+    """`--attach NAME`: attach to a session that must be there. Raises NotFound."""
+    if name == "-":
+        return back(cli, view)
+    find.checked(name, "--attach")
+    return _attach_to(cli, cli.find(name), name, view)
 
 
-def view(**words: bool) -> ViewWords:
-    return {key: value for key, value in words.items() if value}  # type: ignore[return-value]
+def _attach_to(cli: Invocation, target: Target, name: str, view: ViewWords) -> int:
+    if not printing.on_terminal():
+        if name != "-":
+            target.call(sessions.there, name=name, required=True)  # raises NotFound
+        raise without_terminal(name)
+    return attach_terminal(cli, target, name, view, lambda target: target.enter(enter.attach, name=name))
+
+
+def back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
+    """`sesh -`: the session attached last that is still there; typed inside one, the one before it.
+
+    Raises NotFound, and UsageError if a DIR or a command was written.
+    """
+    if directory is not None or cli.tail is not None:
+        raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
+    if cli.host is not None:
+        return _attach_to(cli, cli.target, "-", view)
+    for host, name in enter.recent():
+        if not host and (not _runs(name) or _shows(name)):
+            continue
+        cli.set_host(host or None)
+        try:
+            return _attach_to(cli, cli.target, name, view)
+        except NotFound:
+            continue  # it has ended
+        except SeshError as error:
+            error.message = f"cannot go back to {name}: {error.message}"
+            raise
+    cli.set_host(None)
+    raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
+
+
+def _runs(name: str) -> bool:
+    if (connection := find.running(name)) is None:
+        return False
+    connection.close()
+    return True
+
+
+def new(  # noqa: PLR0913 (a session has that many options)
+    cli: Invocation,
+    name: str | None = None,
+    directory: str | None = None,
+    *,
+    detached: bool = False,
+    join: bool = False,
+    new_name: bool = False,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    size: str | None = None,
+    **view: Unpack[ViewWords],
+) -> int:
+    """`--new [NAME] [DIR] [-d] [-- CMD…]`: create a session. `--new --json` does not attach.
+
+    `join`, `replace`, `new_name`: the choice if the name is taken; without one the person is asked.
+    """
+    chosen = {"join": join, "replace": view.pop("replace", False), "new": new_name}
+    if sum(chosen.values()) > 1:
+        raise UsageError("--join, --replace and --new-name cannot be combined")
+    if name is not None:
+        find.checked(name, "--new")
+    choice = next((word for word, wanted in chosen.items() if wanted), "")
+    spec, target = cli.spec(directory, env, label, size), cli.target
+    if detached or cli.json:
+        return new_detached(cli, name, spec, choice)
+    if not printing.on_terminal():
+        raise without_terminal(name or "NAME")
+
+    def created(target: Target) -> Entered:
+        return target.enter(enter.new, name=name, spec=spec, choice=choice)
+
+    return attach_terminal(cli, target, name or "NAME", view, created, sync=not join)
+
+
+def without_terminal(name: str) -> Refused:
+    """Return the error if there is no terminal to attach."""
+    ways = f"`{SESH} --open {name}` creates it, `--screen {name}` shows it, `--send {name}` types into it"
+    return Refused("attaching needs a terminal", hint=ways)
+
+
+# -- this terminal
+
+
+def attach_terminal(
+    cli: Invocation, target: Target, name: str, view: ViewWords, obtain: Obtain, *, sync: bool = True
+) -> int:
+    """Attach this terminal to the session that `obtain` finds or creates; return the exit code.
+
+    Typed in a session, its client is switched to the other one instead. `sync`: the user's files are pushed to a host
+    before. Raises Refused for the session that the terminal is in.
+    """
+    options, current = _options(cli, view), listing.current()
+    if current is not None:
+        _check_switch(current, view, name, target.host)
+    if sync:
+        target.sync()
+    if current is None and target.host is not None:
+        target.greeting = introduction(target.host, options)
+    try:
+        name, connection = obtain(target)
+    finally:
+        target.greeting = None
+    quit_key.disarm()
+    if target.host is None:
+        _refuse_own(name, connection)
+    if current is not None:
+        return _change_over(cli, target, current, name, connection)
+    attached_last.remember(name, target.host)
+    options.first_notice = cli.greeting
+    target.log_attached(name)
+    ways = _Ways(cli, target)
+    outcome = run_client(
+        connection,
+        name,
+        host=target.host,
+        options=options,
+        connect=ways.connect,
+        reconnect=ways.reopen,
+        waiting=_waiting,
+    )
+    target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_at)
+    return code(outcome)
 
 
 def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
@@ -91,162 +211,91 @@ def detach_key(cli: Invocation) -> DetachKey | None:
     return DetachKey.parse(cli.settings().detach_key or _DETACH_KEY)
 
 
-def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
-    """`--attach NAME`: attach to a session that must be there. Raises NotFound."""
-    check(view)
-    if name == "-":
-        return back(cli, view)
-    find.checked(name, "--attach")
-    return attach_to(cli, name, view)
+class _Ways:
+    """The connections that the client asks for: to another session, and in the place of a lost link."""
+
+    def __init__(self, cli: Invocation, target: Target) -> None:
+        self._cli = cli
+        self._destinations: dict[str | None, Destination | None] = {target.host: target.destination}
+
+    def connect(self, name: str, host: str | None) -> Connection:
+        """Connect to the session that this terminal is switched to."""
+        other = self._cli.target_of(host)
+        connection = other.connect(name, attaches=True)
+        if host is None:
+            _refuse_own(name, connection)
+        self._destinations[host] = other.destination
+        attached_last.remember(name, host)
+        return connection
+
+    def reopen(self, host: str, ask: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
+        """Return what watches and replaces a link."""
+        destination = self._destinations[host]
+        assert destination is not None  # noqa: S101 (a link leads to a host)
+        return links.reopening(destination, links.back, ask, session)
 
 
-def attach_to(cli: Invocation, name: str, view: ViewWords) -> int:
-    """Attach to a session that must be there; return the exit code."""
-    if not printing.on_terminal():
-        raise without_terminal(cli, name, exists=runs_or_is_kept(cli.target, name, required=True))
-    return attach_terminal(cli, name, view, lambda target: target.enter(enter.attach, name=name))
-
-
-def back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
-    """`sesh -`: the session attached last that is still there; typed inside one, the one before it.
-
-    Raises NotFound, and UsageError if a DIR or a command was written.
-    """
-    if directory is not None or cli.tail is not None:
-        raise UsageError(f"`{SESH} -` attaches to the last session, and creates no new one; omit DIR and CMD")
-    if cli.host is not None:
-        return attach_to(cli, "-", view)
-    current = listing.current()
-    for host, name in enter.recent():
-        if not host and (not runs_or_is_kept(cli.target_of(None), name) or _shows(name)):
-            continue
-        cli.set_host(host or None)
-        try:
-            return attach_to(cli, name, view)
-        except NotFound:
-            continue  # it has ended
-        except (NotDeployed, Unreachable) as error:
-            if host:
-                error.message = f"cannot go back to {name} on @{host}: {error.message}"
-            raise
-    cli.set_host(None)
-    if current is None:
-        raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
-    hint = f"if you came from another machine, leave this session, and type `{SESH} -` there"
-    raise NotFound("there is no previous session on this machine", hint=hint)
-
-
-def new(  # noqa: PLR0913 (a session has that many options)
-    cli: Invocation,
-    name: str | None = None,
-    directory: str | None = None,
-    *,
-    detached: bool = False,
-    join: bool = False,
-    replace: bool = False,
-    new_name: bool = False,
-    asks: bool = True,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
-    size: str | None = None,
-    **view: Unpack[ViewWords],
-) -> int:
-    """`--new [NAME] [DIR] [-d] [-- CMD…]`: create a session. `--new --json` does not attach.
-
-    `asks`: if the name is taken here, ask the person what to do; else Exists is raised.
-    """
-    if new_name + join + replace > 1:
-        raise UsageError("--join, --replace and --new-name cannot be combined")
-    if name is not None:
-        find.checked(name, "--new")
-    choice = "join" if join else "replace" if replace else "new" if new_name else ""
-    spec = cli.spec(directory, env, label, size)
-    if detached or (cli.json and cli.verb == "--new"):
-        return new_detached(cli, name, spec, choice)
-    if not printing.on_terminal():
-        exists = cli.host is not None and runs_or_is_kept(cli.target, name or "NAME")
-        raise without_terminal(cli, name or "NAME", exists=exists)
-
-    def create_it(target: Target) -> Entered:
-        return target.enter(new_session, name=name, spec=spec, choice=choice, asks=asks)
-
-    return attach_terminal(cli, name or "NAME", view, create_it, creates=True)
-
-
-def attach_terminal(
-    cli: Invocation,
-    name: str,
-    view: ViewWords,
-    obtain: Callable[[Target], Entered],
-    *,
-    creates: bool = False,
-) -> int:
-    """Attach this terminal to the session that `obtain` finds or creates; return the exit code.
-
-    Typed in a session, its client is switched to the other one instead, but not to one that has ended, as the client
-    would end with it. `creates`: for `--new`, which wants another session even if the current one is called NAME.
-    """
-    target = cli.target
-    options = _options(cli, view)
-    current = listing.current()
-    if not creates and cli.host is None and current is not None and current["name"] == name:
-        cli.note(f"you are already in {name}")
-        return 0
-    if current is not None:
-        _check_switch(current, view, cli.host, name)
-    if not view.get("join"):
-        target.sync()
-    if current is None and target.host is not None:
-        target.greeting = introduction(target.host, options)
+def _waiting(left: str) -> int:
+    """Count the sessions of this machine that wait for the person, without the one that is `left`."""
     try:
-        name, connection = obtain(target)
-    finally:
-        target.greeting = None
-    quit_key.disarm()
-    if current is None:
-        return _run_client(cli, target, name, connection, options)
-    if _has_ended(cli, name):
-        return code(verbs.load("views.ended")(cli, name, connection))
-    connection.close()
-    if cli.host is None and current["name"] == name:
-        cli.note(f"you are already in {name}")
-    elif not _switch(current, name, cli.host):
-        raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
-    return 0
+        rows = listing.summaries(_COUNTING)
+    except SeshError:
+        return 0
+    others = (activity for row in rows if row["name"] != left and (activity := row.get("activity")))
+    return sum(activity["state"] == "waiting" for activity in others)
 
 
-def _has_ended(cli: Invocation, name: str) -> bool:
-    if cli.host is None:
-        return find.ended(name)
-    return cli.target.call(views.status, name=name)["state"] == "exited"
+def code(outcome: Outcome) -> int:
+    """Return the exit code for the outcome of an attachment."""
+    if outcome.kind is Ending.ENDED:
+        return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
+    if outcome.early:
+        return ExitCode.INTERRUPTED
+    return 0 if outcome.kind is Ending.DETACHED else 1
 
 
-def without_terminal(cli: Invocation, name: str, *, exists: bool, meant: Sequence[str] = ()) -> Refused:
-    """Return the error without a terminal; its hint is the line that was `meant`, or names commands that need none."""
-    instead = f"`{SESH} --open {name}` creates a session without attaching"
-    if exists and not meant:
-        instead = f"`{SESH} --screen {name}` shows its screen, `{SESH} --send {name}` types into it"
-    return Refused("attaching needs a terminal", hint=instead)
+# -- typed in a session
 
 
-def runs_or_is_kept(target: Target, name: str, *, required: bool = False) -> bool:
-    """Return whether a session runs, or is kept. Raises NotFound if it is `required`."""
-    return target.call(sessions.there, name=name, required=required)
-
-
-def _check_switch(current: Record, view: ViewWords, host: str | None, name: str) -> None:
+def _check_switch(current: Record, view: ViewWords, name: str, host: str | None) -> None:
     """Raise Refused if the client of the current session cannot be switched to `name` (on `host`)."""
-    if words := [f"--{key.replace('_', '-')}" for key, value in sorted(view.items()) if value and key != "join"]:
+    if words := [f"--{key.replace('_', '-')}" for key, value in sorted(view.items()) if value]:
         raise Refused(f"inside a session you can only switch to another; detach first to use {', '.join(words)}")
     to = name if is_name(name) and host is not None else "NAME"
     if not _switch(current, to, host, probe=True):
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
+def _change_over(cli: Invocation, target: Target, current: Record, name: str, connection: Connection) -> int:
+    """Switch the client of the current session to another one; a kept one is shown here, as the client would end."""
+    if target.call(views.status, name=name)["state"] == "exited":
+        return _show_ended(cli, target, name, connection)
+    connection.close()
+    if not _switch(current, name, target.host):
+        raise Refused(f"no client of {current['name']} is attached that could switch to {name}; use another terminal")
+    return 0
+
+
+def _show_ended(cli: Invocation, target: Target, name: str, connection: Connection) -> int:
+    """Print the last screen of a session that has ended and is kept, and its end; return its exit code."""
+    end, _ = connection.only("wait", exit=True)
+    text = views.drawn(target, name, "text")["text"].rstrip("\n")
+    outcome = Outcome.ended(name, cli.host, end.get("exit_code"), end.get("signal"), end.get("reason"))
+    printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
+    return code(outcome)
+
+
 def _switch(current: Record, name: str, host: str | None, *, probe: bool = False) -> bool:
     """Switch the client of the current session to another; return whether it could. `probe`: only ask."""
     answer, _ = find.ask(str(current["name"]), "switch", to=name, host=host, probe=probe)
     return bool(answer.get("switched"))
+
+
+def _refuse_own(name: str, connection: Connection) -> None:
+    """Raise Refused if this terminal is in a session, through tmux or script too: it would print itself for ever."""
+    if _shows(name):
+        connection.close()
+        raise Refused(f"this terminal is in {name} already", hint="use another terminal")
 
 
 def _shows(name: str) -> bool:
@@ -271,45 +320,3 @@ def _tmux_clients() -> list[int]:
         return []
     printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
     return [int(word) for word in (printed or "").split() if word.isdecimal()]
-
-
-def _refuse_loop(name: str) -> None:
-    """Raise Refused if a session shows this terminal, in tmux or script: its client would print itself for ever."""
-    if _shows(name):
-        raise Refused(f"this terminal is shown in {name} itself", hint="attach to it in another terminal")
-
-
-def _run_client(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
-    destinations = {target.host: target.destination}
-
-    def connect(name: str, host: str | None) -> Connection:
-        if host is None:
-            _refuse_loop(name)
-        other = cli.target_of(host)
-        connection = other.connect(name, attaches=True)
-        destinations[host] = other.destination
-        attached_last.remember(name, host)
-        return connection
-
-    def reconnect(host: str, ask: Callable[[], object], session: Callable[[], LostSession]) -> Reopen:
-        destination = destinations[host]
-        assert destination is not None  # noqa: S101 (a link leads to a host)
-        return links.reopening(destination, links.back, ask, session)
-
-    if target.host is None:
-        _refuse_loop(name)
-    attached_last.remember(name, target.host)
-    options.first_notice = cli.greeting
-    target.log_attached(name)
-    outcome = run_client(connection, name, host=target.host, options=options, connect=connect, reconnect=reconnect)
-    target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_at)
-    return code(outcome)
-
-
-def code(outcome: Outcome) -> int:
-    """Return the exit code for the outcome of an attachment."""
-    if outcome.kind is Ending.ENDED:
-        return SIGNAL_BASE + outcome.signal if outcome.signal else outcome.code or 0
-    if outcome.early:
-        return ExitCode.INTERRUPTED
-    return 0 if outcome.kind is Ending.DETACHED else 1

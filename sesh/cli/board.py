@@ -22,7 +22,7 @@ def pick(
       sesh @gpu pick
       sesh pick --label team=web
     """
-    view = attach.view(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
+    view = attach.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
     return choose.pick(ctx.obj, label=label or (), **view)
 
 
@@ -44,7 +44,7 @@ def next_(
       sesh @gpu next
       sesh next --label team=web
     """
-    view = attach.view(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
+    view = attach.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
     return choose.next_(ctx.obj, label=label or (), **view)
 
 

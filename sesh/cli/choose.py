@@ -43,7 +43,6 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
     1 if nothing is chosen. Raises Refused without a terminal, NotFound if there is nothing to choose from.
     """
     wanted = dict(map(check_label, label))
-    attach.check(view)
     if not printing.on_terminal():
         raise Refused("--pick needs a terminal", hint=f"use `{SESH} --list` and `{SESH} --attach NAME`")
     chosen, running = picker.choose(cli, cli.hosts or None, wanted)
@@ -51,13 +50,13 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
         return ExitCode.FAILED
     host, name = chosen
     if host == picker.DIRECTORY:
-        return go.into_directory(cli, name, **view)
+        return go.here(cli, name, **view)
     if host == picker.NEW:
         host = cli.hosts[0] if cli.hosts else None
     cli.set_host(host)
     if host is None and name in running:
-        return attach.attach_to(cli, name, view)
-    return go.go(cli, [name], **view)
+        return attach.attach(cli, name, **view)
+    return go.go(cli, name, **view)
 
 
 def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
@@ -66,7 +65,6 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     The exit code is that of attaching. Raises Refused without a terminal, NotFound if no session waits.
     """
     wanted = dict(map(check_label, label))
-    attach.check(view)
     if not printing.on_terminal():
         raise Refused("--next needs a terminal", hint=f"`{SESH} --list --json` has the activity of each session")
     current = listing.current()

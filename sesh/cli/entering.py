@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
+from sesh.about import SESH
 from sesh.cli import attach as acts
 from sesh.cli import go as going
 from sesh.cli.words import (
@@ -22,6 +23,7 @@ from sesh.cli.words import (
     Replace,
     Size,
 )
+from sesh.errors import UsageError
 
 
 def go(  # noqa: PLR0913 (a session has that many options)
@@ -49,8 +51,11 @@ def go(  # noqa: PLR0913 (a session has that many options)
       sesh -
       sesh -A kill
     """
-    view = acts.view(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
-    return going.go(ctx.obj, name, directory, create=ctx.obj.line.create, env=env or (), label=label or (), **view)
+    cli = ctx.obj
+    if name is None:
+        raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} --new for the lowest free number")
+    view = acts.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
+    return going.go(cli, name, directory, create=cli.line.create, env=env or (), label=label or (), **view)
 
 
 def attach(
@@ -68,7 +73,7 @@ def attach(
       sesh attach work
       sesh attach --read-only work
     """
-    view = acts.view(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
+    view = acts.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
     return acts.attach(ctx.obj, name, **view)
 
 
@@ -97,14 +102,13 @@ def new(  # noqa: PLR0913 (a session has that many options)
       sesh new -d web ~/site -- make serve
       sesh new web --new-name
     """
-    view = acts.view(read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
+    view = acts.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
     return acts.new(
         ctx.obj,
         name,
         directory,
         detached=detached,
         join=join,
-        replace=replace,
         new_name=new_name,
         env=env or (),
         label=label or (),
@@ -132,5 +136,5 @@ def here(
       sesh here ~/src/app
       sesh @gpu here
     """
-    view = acts.view(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
+    view = acts.ViewWords(replace=replace, read_only=read_only, no_replay=no_replay, no_detach_key=no_detach_key)
     return going.here(ctx.obj, directory, **view)

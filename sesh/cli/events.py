@@ -60,7 +60,7 @@ def events(
             _print(cli, follow_all(cli.target))
             return 0
         find.checked(name, "--events")
-        with cli.target.open_stream(name) as stream:
+        with cli.find(name).open_stream(name) as stream:
             stream.audience = cli.audience
             _print(cli, follow(stream, int(since) if since is not None else None))
     except DaemonDied as died:
@@ -98,7 +98,6 @@ def _facts(facts: dict[str, Any]) -> str:
 
 def _log(cli: Invocation, name: str | None) -> int:
     """Print the log of remotes, only the sessions called NAME if one is given."""
-    cli.sought = None  # this machine's log names sessions of others
     remote_log = cli.target.call(read_log, name=name)
     if cli.json:
         for event in remote_log["events"]:

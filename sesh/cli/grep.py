@@ -62,8 +62,9 @@ def grep(
             hits.extend({**hit, "host": target.host} for hit in answer["hits"])
             return answer["failed"]
 
-        refused = {name: errors.rebuild(facts) for name, facts in search_in(cli.target, *names).items()}
-        cli.elsewhere(refused, search_in)
+        refused = {name: errors.rebuild(facts) for name, facts in search_in(cli.find(*names), *names).items()}
+        if len(names) > 1:
+            cli.elsewhere(refused, search_in)
         failed = [error.line(cli.host) for error in refused.values()]
     if cli.json:
         cli.value(rows)

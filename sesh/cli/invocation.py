@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import os
 import termios
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from sesh import bounds, errors, paths, reach, system
-from sesh.about import CALLED, SESH
+from sesh import errors, reach, system
+from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.line import Line
 from sesh.cli.tui import console
-from sesh.cli.waiting import WaitingLine
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
-from sesh.names import LONG_ENOUGH, check_host
+from sesh.names import check_host
 from sesh.ops import lookup
 from sesh.reach import find
-from sesh.reach.caller import NOTHING, Answers, Caller
+from sesh.reach.caller import Answers, Caller
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
-from sesh.store import listing, results
+from sesh.store import listing
 
 _REMEMBERED = 3
 """Lines of a greeting."""
-_CHANGES = {
-    "--kill": "End it?",
-    "--rename": "Rename it?",
-    "--send": "Type into it?",
-    "--detach": "Detach its clients?",
-    "--label": "Label it?",
-    "--resume-with": "Change how it is started again?",
-}
-"""The verbs that change a session, each with the question before it does so to one that was found elsewhere."""
-_OF_ENDED = ("--logs", "--screen", "--status", "--wait", "--history")
-"""The verbs that read the result of a job that has ended; no other machine than the one where it ran has it."""
-
-_NUMBERED = ("--logs", "--history")
-"""The verbs of NAME and a number behind it."""
+_CONNECTING_AFTER = 0.5
+"""Seconds of waiting for a host before a line says so."""
 
 
 class Invocation(Caller):
@@ -53,21 +41,16 @@ class Invocation(Caller):
         self.line = line
         self.json, self.tail, self.verb, self.local = line.json, line.tail, line.verb.dashed, line.local
         self._remembered: list[str] = []
-        self._waiting: WaitingLine | None = None
+        self._status = False
+        """True while a line of `status` stands."""
+        self._waited_for: set[str] = set()
+        """The hosts that were noted as waited for."""
         self.hosts = [check_host(host) for host in line.hosts]  # a note about the settings names the host too
         if self.hosts:
             self.hosts = self.settings().hosts_of(self.hosts)
         self._questioned = False
-        self.sure = False
-        """True if the line says `-y`: nothing is asked before sessions end."""
         self.branched = self.overseen = False
         """True in a child for one of several hosts; and if a person sees the notes of that."""
-        self.sought: str | None = None
-        """The one session that the line names, until `target` has looked for it."""
-        self._looked = False
-        """True once `target` has looked for it on known remotes."""
-        self.meant = ""
-        """The hint of the error that there is no such session, if a known remote has one of a similar name."""
 
     @property
     def can_ask(self) -> bool:  # type: ignore[override]
@@ -134,25 +117,31 @@ class Invocation(Caller):
             printing.said(line)
 
     def status(self, line: str) -> None:
-        """Show a person what is waited for; a terminal that cannot move its cursor keeps the line."""
-        if not line and self._waiting is not None:
-            self._waiting.clear()
-        elif line and self.watched and not self.json:
-            if printing.dumb():
-                self.note(line)
-            else:
-                self._line().show(for_host(line, self.host))
+        """Show a person in the row of the cursor what is waited for; an empty line removes that."""
+        if self._status or (line and self.watched and not self.json and not printing.dumb()):
+            columns = printing.width(printing.STDERR)
+            printing.write(printing.encoded(f"\r{for_host(line, self.host)[: columns - 1]}\x1b[K"), printing.STDERR)
+            self._status = bool(line)
 
-    def connecting(self, host: str) -> AbstractContextManager[None]:
-        """Return a block in which a person who waits for a host is told so."""
-        if not self.watched or self.json or printing.dumb():
-            return nullcontext()
-        return self._line().connecting(host)
+    @contextmanager
+    def connecting(self, host: str) -> Iterator[None]:
+        """Note once that a host is waited for if a block takes half a second and ssh asks nothing meanwhile."""
+        if not self.watched or self.json or host in self._waited_for:
+            yield
+            return
+        timer = threading.Timer(_CONNECTING_AFTER, self._note_connecting, [host])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # no line comes once the session shows
 
-    def _line(self) -> WaitingLine:
-        if self._waiting is None:
-            self._waiting = WaitingLine()
-        return self._waiting
+    def _note_connecting(self, host: str) -> None:
+        if not _types_unseen():
+            self._waited_for.add(host)
+            printing.note(f"connecting to {host}; Ctrl-C stops")
 
     def remember(self, line: str) -> None:
         """Keep a line for `greeting`; only the last ones are kept."""
@@ -181,64 +170,55 @@ class Invocation(Caller):
         """Set the target of the line: a host, None for this machine."""
         self.hosts = [host] if host is not None else []
 
-    def look_for(self, name: str, *, creates: bool = False, described: bool = False) -> str:
-        """Set the target to the known remote that has the session, unless it is here; print the remote's name.
+    @property
+    def target(self) -> Target:
+        """The machine of the line: its host, else this one."""
+        return self.target_of(self.host, offer=not self.json)
 
-        `creates`: the session is created if there is none, unless the person meant one there whose name is returned
-        then; `described`: with a DIR or CMD. Raises NotFound, and Refused if that cannot be known.
+    def target_of(self, host: str | None, *, offer: bool = False) -> Target:
+        """Return the target for a host, None for this machine. `offer`: ask the person to install a missing sesh."""
+        return reach.target_of(self, host, offer=offer)
+
+    def find(self, *names: str | None, ends: bool = False, creates: bool = False) -> Target:
+        """Return the machine of the session that a line names; it is the line's machine from then on.
+
+        That is the host of the line, else this one if the session is here, else the known remote that has it. No name
+        and several names are of this one (see `elsewhere`). `ends`: the person agrees before the verb ends a session
+        of another machine. `creates`: the session is created if it is nowhere. Raises NotFound, Refused.
         """
-        if find.is_here(name, ended=self.verb == "--history"):
-            return name
-        if creates and not paths.knows_remotes():
-            return name
-        verb, brief = "" if creates else self.verb, self.verb not in _CHANGES
-        host = lookup.host_of(self, name, verb, creates=creates, described=described, brief=brief)
-        if host:
-            self.found(name, host)
-            self.remember(f"{name} on @{host}")
+        name = names[0] if len(names) == 1 else None
+        if name is None or self.hosts or find.is_here(name):
+            return self.target
+        places = lookup.located(self, [name])
+        if not creates:
+            lookup.note_unknown(self, places)
+        host = lookup.host_of(self, name, places[name], "" if creates else self.verb)
+        if host is not None:
+            self._found(name, host, ends=ends)
             self.set_host(host)
-        elif creates:
-            if host is None and self.can_ask and len(name) >= LONG_ENOUGH and not described:
-                return self._near_elsewhere(name)
-        else:
-            if results.newest(name) is not None:
-                return name  # it ended here
-            if near_one := lookup.near_elsewhere(self, name):
-                self.meant = f"did you mean {near_one[0]} on @{near_one[1]}?"
-            elif self.verb in _OF_ENDED:
-                self.meant = lookup.ended_elsewhere(self, name, self.verb)
-        return name
+        return self.target
 
-    def _near_elsewhere(self, name: str) -> str:
-        """Return the name of the session of a known remote that the person meant by a new name, and set the target to
-        that remote; else the name itself. Raises Refused if they decline."""
-        if (meant := lookup.near_elsewhere(self, name, running=True)) is None:
-            return name
-        other, host = meant
-        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"), NOTHING)
-        answer = self.ask(f"{other} runs on @{host}; attach to it, or create {name} here?", answers, "a")
-        if answer not in ("a", "c"):
-            raise Refused("nothing was done")
-        if answer != "a":
-            return name
-        self.set_host(host)
-        return other
-
-    def elsewhere(self, failed: dict[str, SeshError], act: Callable[[Target, str], Mapping[str, ErrorFacts]]) -> None:
+    def elsewhere(
+        self,
+        failed: dict[str, SeshError],
+        act: Callable[[Target, str], Mapping[str, ErrorFacts]],
+        *,
+        ends: bool = False,
+    ) -> None:
         """Call `act` for each of several sessions that is not here but on a known remote; those leave `failed`.
 
-        `failed`: errors by the sessions' names; `act` returns such. A single session was looked for before.
+        `failed`: errors by the sessions' names; `act` returns such. `ends`: as in `find`.
         """
         absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
-        if not absent or self.hosts or self._looked:
+        if not absent or self.hosts:
             return
         places = lookup.located(self, absent)
-        lookup.note_unknown(self, places.values())
-        for name, whereabouts in places.items():
+        lookup.note_unknown(self, places)
+        for name, place in places.items():
             try:
-                if (host := whereabouts.chosen(self, self.verb)) is None:
+                if (host := lookup.host_of(self, name, place, self.verb)) is None:
                     continue
-                self.found(name, host)
+                self._found(name, host, ends=ends)
                 for facts in act(self.target_of(host), name).values():
                     raise errors.rebuild(facts)
             except SeshError as error:
@@ -246,44 +226,17 @@ class Invocation(Caller):
             else:
                 del failed[name]
 
-    def found(self, name: str, host: str) -> None:
-        """Print where a session was found; on a terminal ask before the verb changes it there. Raises Refused."""
-        question = _CHANGES.get(self.verb)
-        if question is None or self.sure or self.json or not self.can_ask:
+    def _found(self, name: str, host: str, *, ends: bool) -> None:
+        """Print where a session was found; on a terminal ask before it is ended there. Raises Refused."""
+        if not ends or self.json or not self.can_ask:
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
-        elif not self.agrees(f"{name} runs on @{host}. {question}"):
+            self.remember(f"{name} on @{host}")
+        elif not self.agrees(f"{name} runs on @{host}. End it?"):
             raise Refused("nothing was done")
 
     def explain(self, error: SeshError) -> None:
-        """Give an error its host, and as its hint what was probably meant, as far as known remotes tell."""
+        """Give an error the host of the line."""
         error.host = error.host or self.host
-        if isinstance(error, NotFound) and (named := self._named()):
-            error.hint = f"write: {named}"
-        elif isinstance(error, NotFound) and self.meant:
-            error.hint = self.meant
-
-    def _named(self) -> str:
-        """Return the line with the session it is typed in before N, if the line has only N; else empty."""
-        plain = [word for word in self.line.words if word[:1] != "-"]
-        if self.verb not in _NUMBERED or self.hosts or len(plain) != 1:
-            return ""
-        current = listing.current() if bounds.is_decimal(plain[0]) else None
-        return " ".join([SESH, self.verb, str(current["name"]), *self.line.words]) if current is not None else ""
-
-    @property
-    def target(self) -> Target:
-        """The target of the line. The first use looks for the session of the line, on known remotes too.
-
-        Raises NotFound, and Refused if the session may be on a host that cannot be asked.
-        """
-        if self.sought is not None:
-            name, self.sought, self._looked = self.sought, None, True
-            self.look_for(name)
-        return self.target_of(self.host, offer=not self.json)
-
-    def target_of(self, host: str | None, *, offer: bool = False) -> Target:
-        """Return the target for a host, None for this machine. `offer`: ask the person to install a missing sesh."""
-        return reach.target_of(self, host, offer=offer)
 
     def spec(self, directory: str | None, env: Sequence[str], label: Sequence[str], size: str | None = None) -> Spec:
         """Return the description of a new session: its command stands behind `--`, None for the user's shell."""
@@ -310,3 +263,11 @@ class Invocation(Caller):
         if self.json:
             printing.value({"ok": True, **facts})
         return 0
+
+
+def _types_unseen() -> bool:
+    """Return whether the terminal shows no keys: ssh turns that off before it asks for a secret."""
+    try:
+        return not termios.tcgetattr(printing.STDERR)[3] & termios.ECHO
+    except termios.error:
+        return False

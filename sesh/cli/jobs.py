@@ -11,7 +11,6 @@ from sesh import bounds, errors
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.sessions import report_session
 from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
 from sesh.names import printable, subject
@@ -146,7 +145,7 @@ def _detached(cli: Invocation, data: JobSpec) -> int:
         printing.text(name)
     if cli.watched and not cli.json:
         cli.note(f"{subject(name)} runs; its end: {SESH} --wait {name} --exit; its output: {SESH} --logs {name}")
-    return report_session(cli, name, created=True)
+    return cli.done(name=name, session=name, host=cli.host, created=True)
 
 
 def report(

@@ -88,7 +88,7 @@ def restore(
       sesh @web1 @web2 restore
     """
     cli = ctx.obj
-    target = cli.target
+    target = cli.find(*(names or ()))
     target.sync()
     rows = _placed(target.call(dormant.restore, names=names or [], yes=yes), cli.host)
     if not rows and not cli.json:

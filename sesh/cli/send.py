@@ -72,7 +72,7 @@ def send(
     for each in key:
         bytes_of(each)  # raises for an unknown key before stdin is read
     typed = reading.stdin(CHUNK) if words == [_STDIN] else os.fsencode(" ".join(words))
-    sent = type_into(cli.target, name, typed, keys=key, enter=enter, force=force, question=question)
+    sent = type_into(cli.find(name), name, typed, keys=key, enter=enter, force=force, question=question)
     if words and not (key or enter) and cli.watched and not cli.json:
         _note_key(cli, words[-1])
     return cli.done(name=name, **sent)

@@ -54,7 +54,7 @@ def detach(ctx: Context, name: AnyName = None) -> int:
       sesh detach work
     """
     cli = ctx.obj
-    return cli.done(**cli.target.call(sessions.detach, name=name))
+    return cli.done(**cli.find(name).call(sessions.detach, name=name))
 
 
 def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes = False) -> int:
@@ -73,30 +73,29 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
       sesh kill
     """
     cli = ctx.obj
-    cli.sure = yes
     if names and label:
         raise UsageError("--kill takes names or --label, not both; nothing was ended")
     names = names or []
     if label:
-        names = _labelled(cli, label)
+        names = _labelled(cli, label, yes=yes)
     elif yes and not names:
         names = [cli.session(None)]
-    answer = cli.target.call(sessions.kill, names=names)
+    answer = cli.find(*names, ends=not yes).call(sessions.kill, names=names)
     failed = _errors(answer["failed"])
-    cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"])
+    cli.elsewhere(failed, lambda target, name: target.call(sessions.kill, names=[name])["failed"], ends=not yes)
     # Without names the current session; with names those of other machines too, which the answer does not have.
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
     return _report(cli, killed, failed, "killed")
 
 
-def _labelled(cli: Invocation, labels: Sequence[str]) -> list[str]:
+def _labelled(cli: Invocation, labels: Sequence[str], *, yes: bool) -> list[str]:
     """Return the sessions of the target with the labels; ask a person. Raises NotFound, Refused."""
     wanted = dict(map(check_label, labels))
     rows = cli.target.call(sessions.summaries)
     names = [row["name"] for row in rows if bears(row, wanted) and "machine" not in row]
     if not names:
         raise NotFound(f"no session has the label {' and '.join(labels)}", hint=f"`{SESH}` lists the sessions")
-    if cli.can_ask and not (cli.json or cli.sure) and not cli.agrees(f"end {', '.join(names)}?"):
+    if cli.can_ask and not (cli.json or yes) and not cli.agrees(f"end {', '.join(names)}?"):
         raise Refused("no session was ended")
     return names
 
@@ -129,10 +128,8 @@ def rename(
     """
     cli = ctx.obj
     old, wanted = (None, name) if new is None else (name, new)
-    if old is None:
-        cli.sought = None  # NEW is nowhere yet
     check_name(wanted)
-    return cli.done(**cli.target.call(sessions.rename, name=old, new=wanted))
+    return cli.done(**cli.find(old).call(sessions.rename, name=old, new=wanted))
 
 
 def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metavar="K=V…", show_default=False)]) -> int:
@@ -145,7 +142,7 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
     cli = ctx.obj
     find.checked(name, "--label")
     changes = dict(map(check_label, labels))
-    return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=changes))
+    return cli.done(name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
 
 
 def resume_with(ctx: Context, name: AnyName = None) -> int:
@@ -162,7 +159,7 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
     if cli.tail is None or (name is None and cli.host is not None):
         line = f"{SESH} --resume-with NAME -- CMD…"
         raise UsageError(f"no {'session' if cli.tail else 'command'} given; write: {line} (-- alone forgets it)")
-    answer = cli.target.call(sessions.resume_with, name=name, command=cli.tail)
+    answer = cli.find(name).call(sessions.resume_with, name=name, command=cli.tail)
     return cli.done(**answer, resume=cli.tail or None)
 
 
@@ -177,7 +174,7 @@ def reload(ctx: Context, names: Names = None) -> int:
       sesh @gpu reload
     """
     cli = ctx.obj
-    answer = cli.target.call(sessions.reload, names=names or [])
+    answer = cli.find(*(names or ())).call(sessions.reload, names=names or [])
     if not cli.json:
         for name in answer["reloaded"]:
             printing.text(f"{name} runs the installed sesh now")

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import bounds, moments
+from sesh import bounds, moments, paths
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout
-from sesh.errors import ENDS, UsageError
+from sesh.errors import ENDS, NotFound, UsageError
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Command, RunFacts
 from sesh.store.results import command_json
-from sesh.wording import one_line
+from sesh.wording import command_line, one_line
 
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
 Number = Annotated[str | None, Argument(metavar="N", show_default=False)]
@@ -54,7 +56,8 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
         shell.RunErrors(),
-        cli.target.open_stream(name, seconds) as stream,
+        _job_proposed(cli, name),
+        cli.find(name).open_stream(name, seconds) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
         hears = tell if cli.hears_questions and not no_wait else None
@@ -64,6 +67,17 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
             live.end(output)
             output = b""
         return _report(cli, name, facts, output if ansi else shell.plain(output), waited=not no_wait)
+
+
+@contextmanager
+def _job_proposed(cli: Invocation, name: str) -> Iterator[None]:
+    """Have the error for a session that is not there show the line that runs the command as a job."""
+    try:
+        yield
+    except NotFound as missing:
+        if missing.hint == paths.absent(name).hint:  # else more is known of the name
+            missing.hint = f"as a job: {SESH} exec {name} -- {command_line(cli.tail or [])}"
+        raise
 
 
 def _report(cli: Invocation, name: str, facts: RunFacts, output: bytes, *, waited: bool) -> int:
@@ -101,11 +115,12 @@ def history(ctx: Context, name: AnyName = None, number: Number = None, *, ansi: 
     """
     cli = ctx.obj
     name = cli.session(name)
+    target = cli.find(name)
     if number is None:
-        return _print_history(cli, name, cli.target.call(shell.history, name=name))
+        return _print_history(cli, name, target.call(shell.history, name=name))
     if not bounds.is_decimal(number):
         raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: {SESH} --history {name}")
-    facts = cli.target.call(shell.history_output, name=name, number=int(number))
+    facts = target.call(shell.history_output, name=name, number=int(number))
     output = facts["output"] if ansi else shell.plain(facts["output"])
     if cli.json:
         return cli.value({**facts, "output": output.decode("utf-8", "replace")})

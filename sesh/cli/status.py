@@ -35,7 +35,7 @@ def status(ctx: Context, name: AnyName = None) -> int:
     """
     cli = ctx.obj
     name = cli.session(name)
-    target = cli.target
+    target = cli.find(name)
     session = target.call(views.status, name=name)
     session["host"] = cli.host
     if cli.json:

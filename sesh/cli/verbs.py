@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from enum import Enum
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -24,8 +25,8 @@ class Verb(NamedTuple):
     """One verb.
 
     `name`: without dashes. `place`: module and function of this room. `short`: the short form, with its dash.
-    `command`: what follows `--` is a command. `session`: the verb's NAME is an existing session, which is looked for on
-    known remotes too. `attaches`: it may lead to an attachment. `here`: it is carried out here even if hosts are named.
+    `command`: what follows `--` is a command. `attaches`: it may lead to an attachment. `here`: it is carried
+    out here even if hosts are named.
     """
 
     name: str
@@ -34,7 +35,6 @@ class Verb(NamedTuple):
     short: str = ""
     hosts: Hosts = Hosts.ONE
     command: bool = False
-    session: bool = False
     attaches: bool = False
     here: bool = False
 
@@ -62,6 +62,8 @@ def load(place: str) -> Any:
     return getattr(import_module(f"{PROGRAM}.cli.{module}"), name)
 
 
+_NEAR = 0.8
+"""The similarity (difflib) of a name and a verb from which on the name may be a slip."""
 GO = "-A"
 """The name of the verb that a session's name alone stands for."""
 EACH, ALL = Hosts.EACH, Hosts.ALL
@@ -69,7 +71,7 @@ EACH, ALL = Hosts.EACH, Hosts.ALL
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "Go to a session": (
         Verb(GO, "Go to NAME, or start it; - goes to the last session", "entering.go", command=True, attaches=True),
-        Verb("attach", "Go to NAME, which must exist", "entering.attach", "-a", session=True, attaches=True),
+        Verb("attach", "Go to NAME, which must exist", "entering.attach", "-a", attaches=True),
         Verb(
             "new", "Start a new session; without NAME it gets a number", "entering.new", "-n", command=True,
             attaches=True,
@@ -77,39 +79,36 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("pick", "Choose a session from a list, its screen beside it", "board.pick", hosts=ALL, attaches=True),
         Verb("next", "Go to the session that has waited longest for you", "board.next_", hosts=ALL, attaches=True),
         Verb("here", "Go to the session of this directory's repository", "entering.here", command=True, attaches=True),
-        Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", "-x", session=True),
+        Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", "-x"),
     ),
     "See what goes on": (
         Verb("list", "List the sessions and what runs in them", "views.list_", "-l", ALL),
         Verb("watch", "Keep the list on screen; answer sessions that wait", "board.watch", hosts=ALL),
-        Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH, session=True),
-        Verb("screen", "Print what the screen shows now", "views.screen", "", EACH, session=True),
-        Verb("logs", "Print the last lines of output; -f follows", "views.logs", "", EACH, session=True),
-        Verb("grep", "Search what sessions have printed", "grep.grep", "", ALL, session=True),
-        Verb("history", "List commands run in a session, or show one's output", "shell.history", session=True),
-        Verb("status", "Show everything known about a session", "status.status", "", EACH, session=True),
+        Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", "", EACH),
+        Verb("screen", "Print what the screen shows now", "views.screen", "", EACH),
+        Verb("logs", "Print the last lines of output; -f follows", "views.logs", "", EACH),
+        Verb("grep", "Search what sessions have printed", "grep.grep", "", ALL),
+        Verb("history", "List commands run in a session, or show one's output", "shell.history"),
+        Verb("status", "Show everything known about a session", "status.status", "", EACH),
     ),
     "Run commands, and drive a session": (
         Verb("open", "Start NAME unless it runs, without going to it", "sessions.open_", "", EACH, command=True),
-        Verb("rename", "Rename a session", "sessions.rename", session=True),
+        Verb("rename", "Rename a session", "sessions.rename"),
         Verb("exec", "Run CMD in its own session, and exit with its code", "jobs.exec_", "-e", EACH, command=True),
         Verb(
             "run", "Run CMD in the shell of a session; print its output", "shell.run", "", EACH, command=True,
-            session=True,
         ),
-        Verb("send", "Type text and keys into a session", "send.send", "", EACH, session=True),
-        Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", "", ALL, session=True),
-        Verb("label", "Set or remove labels, to filter lists by", "sessions.label", session=True),
+        Verb("send", "Type text and keys into a session", "send.send", "", EACH),
+        Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", "", ALL),
+        Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),
     ),
     "End, keep and restore": (
-        Verb("kill", "End sessions and what runs in them", "sessions.kill", "-k", EACH, session=True),
+        Verb("kill", "End sessions and what runs in them", "sessions.kill", "-k", EACH),
         Verb("kill-all", "End all sessions on this machine", "sessions.kill_all", "-K", EACH),
         Verb(
             "resume-with", "Set the command that starts a session again", "sessions.resume_with", command=True,
-            session=True,
         ),
-        Verb("restore", "Start sessions again that a reboot or crash has ended", "layout.restore", "", EACH,
-             session=True),
+        Verb("restore", "Start sessions again that a reboot or crash has ended", "layout.restore", "", EACH),
         Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
         Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
         Verb("sweep", "Clear ended and lost sessions, and other leftovers", "sweep.sweep", hosts=ALL),
@@ -129,7 +128,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("doctor", "Check the setup and suggest fixes", "doctor.doctor", hosts=ALL),
         Verb("shell-init", "Print the shell integration", "setup.shell_init", here=True),
         Verb("completions", "Print the completion script for a shell", "setup.completions", here=True),
-        Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", "", EACH, session=True),
+        Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", "", EACH),
         Verb("help", "Show this page; `sesh VERB --help` says more", "setup.help_", "-h", here=True),
         Verb("version", "Print the version", "setup.version", "-V", here=True),
     ),
@@ -149,6 +148,11 @@ _BY_WORD = {
     **{verb.short: verb for verb in VERBS if verb.short},
     **{alias: BY_NAME[name] for alias, name in _ALIASES.items()},
 }
+
+
+def near_verb(name: str) -> str:
+    """Return the verb that a name is near to, or equal to; empty for none."""
+    return next(iter(get_close_matches(name, [verb.name for verb in VERBS], 1, _NEAR)), "")
 
 
 def named(word: str) -> Verb | None:

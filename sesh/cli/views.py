@@ -65,7 +65,7 @@ def print_screen(cli: Invocation, name: str | None, form: str = "text") -> int:
     """Print the visible rows; as text, up to the last one that is not empty."""
     name = cli.session(name)
     views.check_format(form)
-    target = cli.target
+    target = cli.find(name)
     head = {"session": name, "host": cli.host, "format": form}
     if form == "json":
         return cli.value({**head, **views.cells(target, name)})
@@ -106,7 +106,7 @@ def logs(
     """
     cli = ctx.obj
     name = cli.session(name)
-    limit = _LINES
+    target, limit = cli.find(name), _LINES
     if count is not None:
         if not bounds.is_decimal(count) or not (int(count) or follow):
             order = f"{count} {name}" if bounds.is_decimal(name) and is_name(count) else f"{name} 100"
@@ -120,7 +120,7 @@ def logs(
             return printing.interrupted()
         return 0
     asks_more = count is None and cli.watched and not cli.json
-    lines = cli.target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
+    lines = target.call(views.logs, name=name, lines=limit + asks_more, ansi=ansi)
     if cli.json:
         return cli.value({"session": name, "host": cli.host, "lines": lines})
     _print_lines(lines[-limit:])

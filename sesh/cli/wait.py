@@ -20,6 +20,7 @@ from sesh.names import check_label, printable, subject
 from sesh.ops import jobs, lookup, matching
 from sesh.ops.wait import Conditions, after_end, for_end, met
 from sesh.reach import find
+from sesh.reach.target import Target
 from sesh.schema import Condition
 
 
@@ -85,15 +86,15 @@ def wait(  # noqa: PLR0913 (so many conditions)
     }
     if several:
         return _wait_for_several(cli, names, label, conditions, first=any_)
-    return _wait_for(cli, names[0], conditions)
+    return _wait_for(cli, cli.find(names[0]), names[0], conditions)
 
 
-def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
+def _wait_for(cli: Invocation, target: Target, name: str, conditions: Conditions) -> int:
     try:
-        with cli.target.open_stream(name, conditions["limit"]) as stream:
+        with target.open_stream(name, conditions["limit"]) as stream:
             answer = met(stream, conditions)
     except NotFound as missing:
-        answer = after_end(cli.target, name, missing, conditions)
+        answer = after_end(target, name, missing, conditions)
     if cli.json:
         cli.value({"session": name, "host": cli.host, **answer})
     else:
@@ -118,8 +119,7 @@ def _wait_for_several(
     """Wait for all of the sessions, each in a child; or for the first whose condition holds."""
 
     def work(name: str) -> int:
-        cli.sought = name if cli.host is None and name in names else None
-        return _wait_for(cli, name, conditions)
+        return _wait_for(cli, cli.find(name) if name in names else cli.target, name, conditions)
 
     hosts: Sequence[str | None] = cli.hosts or [None]
     places = [(host, name) for host in hosts for name in names]

@@ -1,105 +1,170 @@
-"""Ops that lead to a session: they find or create it, and answer its name and a connection to its daemon.
+"""Ops that lead to a session: they find or create it, and return its name and a connection to its daemon.
 
-The caller is asked if only the person can decide: a name one letter off, a lost session, a name that is taken.
+Of a name that is taken, lost or ended a person decides what becomes of it; nobody is asked anything else.
 """
 
 from __future__ import annotations
 
-import os
 import time
 
-from sesh import attached_last, bounds, moments, paths
+from sesh import attached_last, bounds, moments, paths, wording
 from sesh.about import SESH
-from sesh.errors import ENDS, Exists, ExitCode, NotFound, Refused, SeshError
-from sesh.names import LONG_ENOUGH, is_name, near, printable, printable_path, subject
-from sesh.ops import create, dormant
+from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
+from sesh.names import is_name, printable_path, subject
+from sesh.ops import create, dormant, end
 from sesh.reach import find
-from sesh.reach.caller import NOTHING, Caller
+from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Entered, op
-from sesh.schema import LaunchSpec, Spec
-from sesh.store import listing, records, results
+from sesh.schema import LaunchSpec, Spec, Summary
+from sesh.store import records, results
 from sesh.wire import Connection
+
+_PATIENCE = 1.5
+"""Seconds for a daemon to answer before a question about its session."""
 
 
 @op(creates=True)
-def go(caller: Caller, name: str, spec: Spec | None = None, meant: str = "") -> Entered:
-    """The session NAME, created if there is none. `meant`: the line to propose if DIR does not exist."""
-    entry = Entry(caller, name, spec or {}, meant)
-    entry.check()
-    return entry.enter()
+def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> Entered:
+    """Enter the session NAME, created if there is none.
 
-
-class Entry:
-    """Entering the session NAME, in two steps: `check` raises errors, `enter` finds or creates the session.
-
-    `connection`: to the session that runs, None if there is none; `dormant`: whether it has no daemon. `tells`: whether
-    a person is told of a job of this name that has failed, once a session was created.
+    `near`: the verb that NAME may be a slip of: then nothing is created. Raises Refused, also if the person declines.
     """
-
-    def __init__(self, caller: Caller, name: str, spec: Spec, meant: str) -> None:
-        self.name = find.checked(name)
-        self.connection = find.running(name)
-        self.dormant = self.connection is None and find.dormant(name) is not None
-        self._caller, self._spec, self._meant = caller, spec, meant
-        self._plain = self.tells = spec.get("directory") is None and spec.get("command") is None
-        self._launch_spec: LaunchSpec | None = None
-
-    def check(self) -> None:
-        """Raises the errors of the options; also of those that a running session ignores."""
-        if self.connection is None:
-            check_directory(self._caller, self.name, self._spec.get("directory"), self._meant)
-            self._launch_spec = create.launch_spec(self._caller, **self._spec)
-        else:
-            _labels(self._spec)
-
-    def enter(self) -> Entered:
-        """The session, created if it does not exist; `check` comes first. Raises Refused if the person declines."""
-        name, connection = self.name, self.connection
-        if connection is None and not self.dormant and self._plain:  # a DIR or CMD is for a new one
-            name, connection = _near(self._caller, name)
-        if connection is not None:
-            apply(self._caller, name, self._spec)
+    spec, name = spec or {}, find.checked(name)
+    plain = spec.get("directory") is None and spec.get("command") is None
+    while True:
+        if (connection := find.running(name)) is not None:
+            apply(caller, name, spec)
             return name, connection
-        launch_spec = self._launch_spec
-        assert launch_spec is not None  # noqa: S101 (`check` has made it)
-        while True:
-            try:
-                if (summary := find.dormant(name)) is not None:
-                    return name, dormant.enter(self._caller, launch_spec, name, summary, plain=self._plain)
-                connection = create.start(launch_spec, name)
-                if self.tells:
-                    self._tell_of_end()
-                return name, connection
-            except Exists:
-                if (connection := find.running(name)) is not None:  # another process has created it meanwhile
-                    apply(self._caller, name, self._spec)
-                    return name, connection
-                time.sleep(create.PAUSE)  # it is just ending
+        summary = find.dormant(name)
+        if summary is None and near:
+            hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
+            raise Refused(f"no session {name}", hint=hint)
+        launch_spec = create.launch_spec(caller, **spec)
+        try:
+            if summary is not None:
+                return name, dormant.enter(caller, launch_spec, name, summary, plain=plain)
+            connection = create.start(launch_spec, name)
+        except Exists:  # another process has created it meanwhile, or it is just ending
+            time.sleep(create.PAUSE)
+            continue
+        if plain and caller.can_ask:
+            _remember_end(caller, name)
+        return name, connection
 
-    def _tell_of_end(self) -> None:
-        """Tells a person who may have looked for a job of this name that it has failed, and where its output is; of a
-        program that was the session of this name before, how it ended."""
-        if not self._caller.can_ask:
-            return
-        end = results.newest(self.name)
-        if end is not None and not end.get("job") and (end.get("shell") is not False or end.get("reason") in ENDS):
-            end = results.of_job(self.name)  # of a shell, or of what was ended, there is nothing to say
-        if end is None:
-            return
-        passed, code = moments.ago(time.time() - float(end.get("ended") or 0)), end.get("exit_code")
-        if not end.get("job"):
-            self._caller.remember(f"new session {self.name}; the one before ended {passed}: {code}")
-        elif code:
-            line = f"{SESH} --logs {self.name}"
-            self._caller.remember(f"job {self.name} ended {passed}: {code}; once this session has ended: {line}")
+
+def _remember_end(caller: Caller, name: str) -> None:
+    """Show on the first screen how the program or job that had this name ended; a shell ends every day."""
+    last = results.newest(name)
+    if last is not None and (last.get("job") or last.get("shell") is False):
+        ended = moments.ago(time.time() - float(last.get("ended") or 0))
+        caller.remember(f"new session {name}; the one before ended {ended}: {last.get('exit_code')}")
+
+
+@op()
+def attach(_caller: Caller, name: str) -> Entered:
+    """Enter a session that must be there; `-` is the one attached last. Raises NotFound."""
+    if name != "-":
+        return name, find.required(find.checked(name, "--attach"))
+    for _, last in recent():
+        connection = find.running(last)
+        if connection is not None:
+            return last, connection
+    raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
+
+
+def recent() -> list[tuple[str, str]]:
+    """Return host (empty for this machine) and name of the sessions attached last, the newest first."""
+    paths.trusted(paths.directory())
+    entries = [entry.rpartition(" ") for entry in attached_last.recent()]
+    return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
+
+
+@op(creates=True)
+def new(
+    caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", asks: bool = True
+) -> Entered:
+    """Enter a new session; see `made`."""
+    name, connection, _ = made(caller, name, spec or {}, choice, asks=asks)
+    return name, connection
+
+
+def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: bool) -> tuple[str, Connection, bool]:
+    """Create a session; return its name, a connection, and whether it was created now.
+
+    Without a name it gets the lowest free number. `choice`: for a name that is taken: `join`, `replace`, `new` (the
+    next free NAME-2), or empty to ask. Raises Exists if nobody can be asked, or not `asks`.
+    """
+    launch_spec = create.launch_spec(caller, **spec)
+    if name is None:
+        return *create.start_numbered(launch_spec), True
+    find.checked(name, "--new")
+    while True:
+        connection = find.running(name)
+        summary = find.dormant(name) if connection is None else None
+        if connection is None and summary is None:
+            try:
+                return name, create.start(launch_spec, name), True
+            except Exists:
+                time.sleep(create.PAUSE)  # another process was faster, or it is just ending
+                continue
+        choice = choice or _choice(caller, name, connection, summary, asks=asks and caller.can_ask)
+        if connection is not None:
+            connection.close()
+        if choice == "new":
+            return *create.start_numbered(launch_spec, f"{name}-", 2), True
+        if summary is not None:
+            if choice == "join":
+                raise find.occupied(summary)
+            return name, dormant.start(caller, launch_spec, name, summary, again=False), True
+        if choice == "join":
+            apply(caller, name, spec)
+            return name, find.required(name), False
+        end.end_for(name, "replace")
+        return name, create.start(launch_spec, name), True
+
+
+def _choice(caller: Caller, name: str, connection: Connection | None, summary: Summary | None, *, asks: bool) -> str:
+    """Ask the person what `--new` is to do with a name that is taken. Raises Exists if nobody can be asked."""
+    if connection is None:
+        assert summary is not None  # noqa: S101 (else the name is free)
+        if not asks:
+            raise find.occupied(summary, "--replace", "--new-name")
+        return _asked(caller, name, find.how(summary), "n")
+    state = f"{subject(name)} {'has ended, but is kept' if find.ended(name) else 'already runs'}"
+    if not asks:
+        raise Exists(f"{state}; choose --join, --replace or --new-name")
+    try:
+        session = find.summary(connection, _PATIENCE)
+    except SeshError:
+        return _asked(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
+    return _asked(caller, name, f"{state}{_about(session)}", "j", ("j", "Join"))
+
+
+def _asked(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
+    answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
+    choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
+    if choice is None:
+        raise Refused("nothing was done")
+    return choice
+
+
+def _about(session: Summary) -> str:
+    idle = moments.age(session.get("last_activity"), time.time())
+    facts = (
+        wording.state(session) if session["state"] == "running" else "",
+        f"idle {idle}" if idle else "",
+        wording.at_home(session.get("cwd") or ""),
+        " ".join(session.get("command") or []),
+    )
+    return f" ({', '.join(wording.cut(wording.plain(fact), 40) for fact in facts if fact)})"
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:
-    """Applies the options for a new session to one that runs: sets the labels, and notes those that are ignored.
+    """Apply the options for a new session to one that runs: set the labels, and note those that are ignored.
 
     Raises UsageError for an invalid variable or label; then nothing is changed.
     """
-    labels = _labels(spec)
+    _, labels = create.check_words(spec)
     if (size := spec.get("size")) is not None:
         bounds.parse_size(size)
     directory = spec.get("directory")
@@ -114,63 +179,6 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
         caller.entering(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
-def _labels(spec: Spec) -> dict[str, str]:
-    """The labels of the options. Raises UsageError for an invalid variable or label."""
-    return create.check_words(spec)[1]
-
-
-def check_directory(caller: Caller, name: str, directory: str | None, meant: str = "") -> None:
-    """Raises Refused if a new session's DIR does not exist; `meant`: the line to propose."""
-    path = create.mapped(caller, directory or "")
-    if not directory or os.path.isdir(path.replace("\0", "/")):
-        return
-    if meant:
-        message = f"there is no session {name}, and no directory {printable(directory)} to start it in"
-        raise Refused(message, hint=f"did you mean {meant}?")
-    raise Refused(create.no_directory(path), hint=f"to run a command: {SESH} {name} -- {printable(directory)}")
-
-
-def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
-    """The new name, or a running session's that differs by one letter, with a connection to that session.
-
-    Asks only if a person can be asked, and only for names of four letters or more. Raises Refused if they decline.
-    """
-    if not caller.can_ask or len(name) < LONG_ENOUGH:
-        return name, None
-    for other in near(name, paths.names()):
-        try:
-            summary = listing.unanswered(other)
-        except Refused:
-            continue  # a list names it
-        if summary is None or summary["state"] != "running" or "machine" in summary:
-            continue
-        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"), NOTHING)
-        answer = caller.ask(f"session {other} exists; attach to it, or create {name}?", answers, "a")
-        if answer not in ("a", "c"):
-            raise Refused("nothing was done")
-        return (other, find.required(other)) if answer == "a" else (name, None)
-    return name, None
-
-
-@op()
-def attach(_caller: Caller, name: str) -> Entered:
-    """A session that must be there; `-` is the one attached last. Raises NotFound."""
-    if name != "-":
-        return name, find.required(find.checked(name, "--attach"))
-    for _, last in recent():
-        connection = find.running(last)
-        if connection is not None:
-            return last, connection
-    raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
-
-
-def recent() -> list[tuple[str, str]]:
-    """Host (empty for this machine) and name of the sessions attached last, the newest first."""
-    paths.trusted(paths.directory())
-    entries = [entry.rpartition(" ") for entry in attached_last.recent()]
-    return [(host.removeprefix("@"), name) for host, _, name in entries if is_name(name)]
-
-
 @op(creates=True)
 def job(
     caller: Caller,
@@ -180,7 +188,7 @@ def job(
     timeout: float | None = None,
     stdin: bool = False,
 ) -> Entered:
-    """Begins a job: the command of `spec` is its session's program, under the lowest free number if unnamed.
+    """Begin a job: the command of `spec` is its session's program, under the lowest free number if unnamed.
 
     Errors exit with 125, unless they have a code of their own.
     """
@@ -193,7 +201,7 @@ def job(
         if name is None:
             return create.start_numbered(launch_spec)
         if (summary := find.dormant(name)) is None:
-            return name, create.start(launch_spec, name)
+            return name, _start_job(launch_spec, name)
         # A job that was lost is replaced, for what runs it each night; no other session is.
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
@@ -201,3 +209,14 @@ def job(
     except SeshError as error:
         error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
         raise
+
+
+def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
+    """Start a job under a name. Raises Exists with the line that runs the command in the session of that name."""
+    try:
+        return create.start(launch_spec, name)
+    except Exists:
+        if find.ended(name):
+            raise
+        line = f"{SESH} run {name} -- {wording.command_line(launch_spec['command'] or [])}"
+        raise Exists(f"{subject(name)} runs", hint=f"in its shell: {line}") from None

@@ -11,7 +11,6 @@ from sesh import attached_last, errors, wire
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.ops import create, dormant, end, enter, inside
-from sesh.ops.new import made
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
@@ -88,9 +87,9 @@ def new(
 ) -> Created:
     """A new session, to which nothing is attached: its `name`, and whether it was `created` now.
 
-    `choice`: for a name that is taken, see `new.made`. `quiet`: the person is not asked for it.
+    `choice`: for a name that is taken, see `enter.made`. `quiet`: the person is not asked for it.
     """
-    name, connection, created = made(caller, name, spec or {}, choice, asks=not quiet)
+    name, connection, created = enter.made(caller, name, spec or {}, choice, asks=not quiet)
     connection.close()
     return {"name": name, "created": created}
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from difflib import get_close_matches
 from typing import Any
 
 from sesh import errors, gate, moments, paths, wire, wording
 from sesh.about import CALLED, SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable
 from sesh.messages import Answer, Welcome
-from sesh.names import check_name, is_name, near, printable, subject
+from sesh.names import check_name, is_name, printable, subject
 from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
@@ -41,8 +42,8 @@ def checked(name: str, verb: str = "") -> str:
     return check_name(name)
 
 
-def is_here(name: str, *, ended: bool = False) -> bool:
-    """Returns whether this machine has a session of this name, also a lost one; `ended`: or the result of a job.
+def is_here(name: str) -> bool:
+    """Returns whether this machine has a session of this name, also a lost one.
 
     True for an invalid name: no other machine has it either.
     """
@@ -56,9 +57,7 @@ def is_here(name: str, *, ended: bool = False) -> bool:
             pass
         except SeshError:
             return True
-    if not ended:
-        return False
-    return results.of_job(name) is not None
+    return False
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:
@@ -109,7 +108,7 @@ def absent(name: str) -> NotFound:
             error.hint = f"its output: {SESH} --logs {name}"
         elif code:  # what is killed is never kept: there is nothing to advise
             error.hint = "its output is gone; --exec keeps a command's for a week"
-    elif meant := near(name, paths.names()):
+    elif meant := get_close_matches(name, paths.names(), 1):
         error.hint = f"did you mean {meant[0]}?"
     return error
 

@@ -104,6 +104,6 @@ def test_a_real_terminal_is_given_back(home: Home, terminal: Open, xterm: Xterm 
     said = [row for row in window.screen() if row][-1]
     closing = {
         "daemon killed": "[work was lost: its daemon died; sesh work restarts it]",
-        "key": "[detached from work]",
+        "key": "[detached from work",
     }
-    assert way not in closing or said == closing[way]
+    assert way not in closing or said.startswith(closing[way])

@@ -29,8 +29,8 @@ def holds_up_no_other(home: Home, watch: Watch, sound: Far | There, links_left: 
     """Lists that are asked for, and those that stay open, show the host `sound` beside `hangs`, and leave no link."""
     rows = home.sesh("--list", "--json").json()
     assert [(row["host"], row["name"], "stale" in row) for row in rows] == [
-        ("hangs", "work", True),
         ("sound", "work", False),
+        ("hangs", "work", True),
     ]
     wait_until(lambda: not links_left(), what="the list leaves no link")
     watched = watch()

@@ -107,13 +107,15 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     for words in (["--status", "solo"], ["--kill", "solo"], ["--wait", "solo", "--exit"]):
         done = home.sesh(*words)
         assert done.code == 1, words
-        assert re.search(r"no session solo\b.* @box does not answer \(no route\).* just now", done.stderr), done
+        assert re.search(r"solo was on @box\b.*\(no route\)", done.stderr), done
     assert home.sesh("--run", "solo", "--", "true").code == 125
-    here = home.terminal("solo", columns=100)
-    here.wait_for("@box does not answer (no route); solo was there just now")
-    here.type("\x1b")
+    here = home.terminal("solo", columns=120)
     assert here.exit_code() == 1
+    here.wait_for("solo was on @box")
     assert home.names() == []
+    made = home.terminal("--local", "solo")
+    made.wait_for(PROMPT)
+    assert home.names() == ["solo"]
 
 
 def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_reaches_it(
@@ -132,7 +134,7 @@ def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_r
     assert "assword:" not in looked.text()
     done = home.sesh("--label", "work", "a=b")
     assert done.code == 1
-    assert re.search(rf"; @box is not asked until \d\d:\d\d:\d\d \({why}\); work was", done.stderr)
+    assert re.search(rf"work was on @box, which is not asked until \d\d:\d\d:\d\d \({why}\)", done.stderr)
     listed = home.sesh("--list").stdout
     assert re.search(rf"@box  {why}; not asked until [\d:]{{8}}, `sesh @box` asks at once\n\? work", listed)
     assert len(farm.connections()) == asked + 1
@@ -154,32 +156,34 @@ def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside, mon
     assert terminal.exit_code() == 0
 
 
-def test_what_changes_a_session_elsewhere_asks_first_on_a_terminal(home: Home, beside: Beside) -> None:
+def test_a_session_elsewhere_is_ended_only_by_a_person_who_agrees(home: Home, beside: Beside) -> None:
     """`sesh --kill s3`, a stale name, ended a session of another machine without a question."""
     far = beside("gpu")
     known(home, far)
     far.sesh("--open", "lone", "--", "cat")
-    asked = {
-        ("--kill", "lone", "missing"): "lone runs on @gpu. End it?",
-        ("--rename", "lone", "other"): "lone runs on @gpu. Rename it?",
-        ("--send", "lone", "typed"): "lone runs on @gpu. Type into it?",
-        ("--label", "lone", "a=b"): "lone runs on @gpu. Label it?",
-    }
-    for words, question in asked.items():
-        terminal = home.terminal(*words, columns=100)
-        terminal.wait_for(f"{question} [y/N]")
+    for words in (["lone"], ["lone", "missing"]):
+        terminal = home.terminal("--kill", *words, columns=100)
+        terminal.wait_for("lone runs on @gpu. End it? [y/N]")
         terminal.type("\r")
         assert terminal.exit_code() == 1
-        assert "nothing was done" in terminal.text()
-    row = far.summary("lone")
-    assert (row["name"], row["labels"], far.sesh("--logs", "lone").stdout) == ("lone", {}, "")
-    terminal = home.terminal("--rename", "lone", "other", columns=100)
-    terminal.wait_for("Rename it? [y/N]")
-    terminal.type("y")
-    assert terminal.exit_code() == 0
+        assert far.names() == ["lone"]
+    renamed = home.terminal("--rename", "lone", "other", columns=100)
+    assert renamed.exit_code() == 0
     assert far.names() == ["other"]
-    looked = home.terminal("--status", "other", columns=100)
-    assert looked.exit_code() == 0, "who only looks is not asked"
     done = home.sesh("--kill", "other")
     assert (done.code, done.stderr) == (0, "[other on @gpu]\n"), "a script's does it, and says where"
     assert far.names() == []
+
+
+def test_a_name_near_to_a_verb_is_created_only_where_that_is_said(home: Home, beside: Beside) -> None:
+    far = beside("box")
+    for words in ([], ["@box"]):
+        slip = home.terminal(*words, "kil", columns=120)
+        assert slip.exit_code() == 1
+        assert f"sesh {' '.join([*words, '-A'])} kil)" in slip.text()
+    assert (home.names(), far.names()) == ([], [])
+    meant = home.terminal("-A", "kil")
+    meant.wait_for(PROMPT)
+    again = home.terminal("kil")  # it is there now
+    again.wait_for(PROMPT)
+    assert home.names() == ["kil"]

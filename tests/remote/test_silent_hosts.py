@@ -37,7 +37,8 @@ def test_a_session_that_nobody_attached_to_is_known_of_a_host_that_was_cut_off_r
     for name, row in zip(("job", "work"), stale_rows(home), strict=True):
         assert re.fullmatch(rf"\? {name} +seen just now +cat", row), row
     terminal = home.terminal("job")
-    terminal.wait_for("job was there just now")
+    terminal.wait_for("job was on @gone")
+    assert terminal.exit_code() == 1
 
 
 def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, beside: Beside) -> None:

@@ -64,7 +64,7 @@ ERRORS = {
         ("fresh", "terminal, --open fresh"),
         ("--pick", "--pick, terminal, --list"),
         ("--next", "--next, terminal, --list"),
-        ("--open new nodir", "no directory nodir"),
+        ("--open new nodir", "no directory nodir, --"),
         ("--state waiting", "inside a session, hook"),
         ("--send kept x", "kept, ended"),
         ("--wait kept --prompt", "kept, ended, 3, condition"),
@@ -83,7 +83,7 @@ ERRORS = {
     ],
     (1, "not_deployed"): [("@bare --list", "bare, no sesh, sesh --deploy @bare")],
     (125, "not_found"): [
-        ("--run nosuch -- true", "no session nosuch, `sesh`"),
+        ("--run nosuch -- true", "no session nosuch, sesh exec nosuch -- true"),
         ("--run lost -- true", "lost, daemon died, --open lost"),
     ],
     (125, "busy"): [
@@ -93,7 +93,7 @@ ERRORS = {
     (125, "exists"): [
         ("--exec kept -- true", "kept, ended, --kill kept"),
         ("--exec lost -- true", "lost, daemon died, --kill lost"),
-        ("--exec w -- true", "w, runs, another name"),
+        ("--exec w -- true", "w runs, sesh run w -- true"),
     ],
     (125, "refused"): [
         ("--run kept -- true", "kept, ended"),
@@ -176,7 +176,6 @@ INSIDE = [
     ("sesh idle -r", 1, "detach first, --read-only"),
     ("sesh idle", 1, "no attached client, another terminal"),
     ("sesh --rename idle", 1, "idle, runs, another name"),
-    ("sesh --logs 5", 1, "no session 5, sesh --logs w 5"),
     ("sesh --exec -- nosuch", 127, "nosuch, not found"),
     ("sesh --list --json | true; echo sesh: ${PIPESTATUS[0]}", 0, "141"),
 ]

@@ -50,7 +50,7 @@ def test_arrows_choose_the_screen_stands_beside_and_enter_attaches(terminal: Ope
     opened.wait_for("in=web-site")
     opened.type("\x1c")
     assert opened.exit_code() == 0
-    assert "[detached from web-site]" in opened.text()
+    assert "[detached from web-site" in opened.text()
 
 
 @pytest.mark.usefixtures("three")
@@ -85,7 +85,7 @@ def test_inside_a_session_it_leads_to_another_one(terminal: Open, sesh: Sesh) ->
     opened.wait_until(lambda: picture(opened).strip() == "the other one", what="the other session alone")
     opened.type("\x1c")
     assert opened.exit_code() == 0
-    assert "[detached from other]" in opened.text()
+    assert "[detached from other" in opened.text()
 
 
 def test_without_sessions_it_says_so(terminal: Open) -> None:
@@ -192,6 +192,6 @@ def test_a_key_of_one_s_own_opens_the_picker_at_the_prompt(home: Home, sesh: Ses
     opened.type("\r")
     opened.wait_until(lambda: picture(opened).strip().startswith("chosen"), what="the session")
     opened.type("\x1c")
-    opened.wait_for("[detached from work]")
+    opened.wait_for("[detached from work")
     opened.type("echo ba''ck\r")
     opened.wait_for("back")

@@ -143,7 +143,7 @@ def test_leaving_with_a_question_open_leaves_no_answer_at_the_outer_prompt(home:
         window.type(LEAVE)
         window.wait_for_raw(b"\x18\x1b\\")
         window.type(DA1)
-        window.wait_for("[detached from work]")
+        window.wait_for("[detached from work")
         window.type("echo a$((1+1))b\r")
         window.wait_for("a2b")
         assert "62;22c" not in window.text()

@@ -181,7 +181,7 @@ def test_a_terminal_gets_what_stands_when_it_attaches_and_loses_it_when_it_leave
     for leaving in (small, window):
         before = leaving.raw.count(_CLEAR)
         leaving.type(_LEAVE)
-        leaving.wait_for("[detached from work]")
+        leaving.wait_for("[detached from work")
         assert leaving.raw.count(_CLEAR) == before + 1
     again = terminal("work")
     again.wait_for_raw(b"\x1b]7501;state=error:id=a\x1b\\")

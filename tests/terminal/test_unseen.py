@@ -84,7 +84,7 @@ def test_an_end_that_was_seen_or_wanted_leaves_nothing(home: Home) -> None:
     home.sesh("--open", "killed", "--", "sleep", "1000")
     assert home.sesh("--kill", "killed").code == 0
     assert home.sesh("--exec", "job", "--", "false").code == 1
-    terminal = home.terminal("seen", "--", "sh", "-c", "exit 5")
+    terminal = home.terminal("gone", "--", "sh", "-c", "exit 5")
     assert terminal.exit_code() == 5
     terminal = home.terminal("typed")
     terminal.wait_for(PROMPT)

@@ -26,7 +26,7 @@ def inside(opened: Terminal) -> Terminal:
 
 def left(opened: Terminal, name: str) -> None:
     opened.type(LEAVE)
-    opened.wait_for(f"[detached from {name}]")
+    opened.wait_for(f"[detached from {name}")
     assert opened.exit_code() == 0
 
 
@@ -41,6 +41,23 @@ def test_a_session_is_created_left_and_found_again(terminal: Open, sesh: Sesh) -
     assert (session["name"], session["attached"], session["state"]) == ("work", 1, "running")
     left(second, "work")
     assert sesh("--list", "--json").json()[0]["attached"] == 0
+
+
+def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "asks", "--", "sh", "-c", "sesh --state waiting 'which?'; exec sleep 600")
+    wait_until(lambda: sesh("--status", "asks", "--json").json()["activity"]["state"] == "waiting")
+    opened = terminal("work", "--", "sh", "-c", "echo up; exec cat", columns=120)
+    opened.wait_for("up")
+    opened.type(LEAVE)
+    opened.wait_for("[detached from work: cat runs on; sesh work returns; 1 waiting: sesh --next]")
+    assert opened.exit_code() == 0
+
+
+def test_the_session_that_the_terminal_is_in_cannot_be_attached_to(terminal: Open) -> None:
+    opened = inside(terminal("one"))
+    opened.type("sesh one; echo code-$?\n")
+    opened.wait_for(re.compile("in one already.*code-1", re.DOTALL))
+    left(opened, "one")
 
 
 def test_a_new_session_has_the_terminals_size_directory_and_kind(terminal: Open, home: Home) -> None:

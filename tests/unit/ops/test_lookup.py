@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sesh.errors import LoginRefused, Unreachable, silent_host
+from sesh.errors import LoginRefused, NotFound, Unreachable, silent_host
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.reach import workers
@@ -85,7 +85,7 @@ def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_only_those_that_
     silent = {"late": None, "down": Unreachable("no"), "odd": OSError(13, "no")}
     world.hosts = {**silent, "locked": LoginRefused("no"), "here": ["work"]}
     monkeypatch.setattr(lookup, "PATIENCE", 1.0)
-    assert lookup.host_of(CALLER, "work") == "here"
+    assert lookup.located(CALLER, ["work"])["work"].hosts == ["here"]
     assert lookup.known_hosts(CALLER) == (["down", "here", "late", "odd"], {"locked": "no"})
     assert capfd.readouterr().err == ""
 
@@ -134,13 +134,37 @@ def test_names_are_in_the_order_that_people_expect() -> None:
     assert sorted(names, key=natural) == ["S3", "a", "n9.x", "n100.x", "s", "s1", "s02", "s2", "s2b", "s10"]
 
 
-@pytest.mark.parametrize("rows", [["work"], None])
-def test_a_host_that_may_have_the_session_too_is_waited_for(
-    world: World, monkeypatch: pytest.MonkeyPatch, rows: list[str] | None
-) -> None:
-    monkeypatch.setattr(lookup, "PATIENCE", 1.0)
-    world.hosts = {"late": None, "here": ["work"]}
-    if rows is not None:
-        told("late", summary(name="work"))
-    answers = lookup.summaries(CALLER, ["late", "here"], names=["work"], brief=True)
-    assert [host for host, _ in answers] == ["here", "late"]
+def test_a_host_that_failed_a_moment_ago_is_waited_for_only_if_it_had_the_session(world: World) -> None:
+    """Each new name cost two seconds as long as any known host was away."""
+    world.hosts = {"away": None, "here": ["work"]}
+    known.record_failure("away", "no route")
+    place = lookup.located(CALLER, ["work"])["work"]
+    assert (place.hosts, place.silent, place.unknown) == (["here"], {}, {"away": "no answer yet"})
+    assert lookup.located(CALLER, ["other"])["other"].hosts == []
+    told("away", summary(name="other"))
+    world.hosts["away"] = ["other"]  # it is back
+    assert lookup.located(CALLER, ["other"])["other"].hosts == ["away"]
+
+
+def test_a_session_that_two_names_lead_to_is_listed_once(world: World) -> None:
+    row = {name: summary(name=name, id=f"id-{name}") for name in ("work", "other")}
+    world.hosts = {"b": [row["work"], row["other"]], "a": [row["work"]]}
+    assert [(host, [each["name"] for each in rows]) for host, rows, _ in lookup.lists(CALLER)] == [
+        ("a", ["work"]),
+        ("b", ["other"]),
+    ]
+    assert lookup.located(CALLER, ["work"])["work"].hosts == ["a"]
+    world.hosts = {"a": LoginRefused("no"), "b": [row["work"]]}
+    told("a", row["work"])
+    assert lookup.located(CALLER, ["work"])["work"] == lookup.Whereabouts(["b"], {}, {"a": "no"})
+
+
+def test_a_session_of_a_host_that_does_not_answer_is_named_and_not_created(world: World) -> None:
+    world.hosts = {"away": Unreachable("no route")}
+    told("away", summary(name="work"))
+    place = lookup.located(CALLER, ["work"])["work"]
+    for verb, line in (("", "--local work"), ("--kill", "@away")):
+        with pytest.raises(NotFound, match="@away") as caught:
+            lookup.host_of(CALLER, "work", place, verb)
+        assert caught.value.hint.endswith(line)
+    assert lookup.host_of(CALLER, "other", lookup.located(CALLER, ["other"])["other"]) is None
