@@ -137,7 +137,7 @@ def _plain_word(line: CommandLine, plain: list[str], current: str) -> Completion
         key = keys[-1][:-1]
     if key in ("name", "names"):
         return "words", _names(line, plain, current)
-    if line.verb in ("--deploy", "--undeploy", "--forget", "--sweep", "--doctor") and not current:
+    if line.verb in ("--deploy", "--forget", "--sweep", "--doctor") and not current:
         return "words", _more_hosts(line)
     return _values(key)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-_ENDING = frozenset(("--kill", "--kill-all", "--undeploy"))
+_ENDING = frozenset(("--kill", "--kill-all"))
 """Verbs that end or remove something: only a person can have meant one by a name, and never by Enter alone."""
 _ASKED_OF = 86400.0
 """Seconds after a job's end in which its name, typed alone, is taken for it."""

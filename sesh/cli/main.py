@@ -11,6 +11,8 @@ from sesh.cli.verbs import ALL
 from sesh.errors import SeshError
 from sesh.quitkey import quit_key
 
+_ANYWHERE = ("--json", "--local")
+
 
 def run(argv: list[str]) -> int:
     """Carry out the command line of this process; return the exit code. Raises SeshError."""
@@ -25,18 +27,19 @@ def run(argv: list[str]) -> int:
         options = parser.parse(line)
         if options is None:
             raise verbs.load("misread.error")(line)
-        return carry_out(Invocation(line), options)
+        cli = Invocation(line)
+        bare = not (line.verb or line.tail or any(options.values()))  # lists the sessions
+        if len(cli.hosts) > 1 and line.row.hosts != ALL and not bare:
+            return int(verbs.load("fanout.run")(cli, _after_hosts(argv)))
+        return carry_out(cli, options)
     except SeshError as error:
         error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)
         raise
 
 
 def carry_out(cli: Invocation, options: Options) -> int:
-    """Call the verb's function, on each host if several are named; return the exit code."""
+    """Call the verb's function; return the exit code."""
     verb = cli.line.row
-    bare = not (verb.name or cli.tail or any(options.values()))  # lists the sessions
-    if len(cli.hosts) > 1 and verb.hosts != ALL and not bare:
-        return int(verbs.load("fanout.run")(cli, options))
     names = options.get("names") or options.get("name")
     if isinstance(names, list) and len(names) == 1:
         names = names[0]
@@ -49,6 +52,12 @@ def carry_out(cli: Invocation, options: Options) -> int:
         raise
     finally:
         cli.drop_misdirected()
+
+
+def _after_hosts(argv: list[str]) -> list[str]:
+    """Return the words of a line without the hosts that it begins with."""
+    hosts = next((index for index, word in enumerate(argv) if word[:1] != "@" and word not in _ANYWHERE), len(argv))
+    return [*(word for word in argv[:hosts] if word[:1] != "@"), *argv[hosts:]]
 
 
 def help_(line: parser.CommandLine) -> int:

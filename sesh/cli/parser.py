@@ -69,7 +69,7 @@ MISSING = {
 UNLIKELY = frozenset((
     "ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last", "detach", "version", "man", "exec",
     "status", "logs", "history", "rename", "restore", "sweep", "reload", "upgrade", "deploy", "forget", "grep",
-    "pick", "watch", "screen", "wait", "send", "doctor", "kill-all", "shell-init", "completions", "undeploy",
+    "pick", "watch", "screen", "wait", "send", "doctor", "kill-all", "shell-init", "completions",
     "switchc", "lsc", "lscm", "lsk", "capturep", "pipep", "findw", "showmsgs", "exit", "quit", "hardcopy",
     "sessionname",
     *(word for word in _FOREIGN if "-" in word), *(word for words in MISSING.values() for word in words),

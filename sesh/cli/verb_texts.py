@@ -441,16 +441,12 @@ TEXTS = {
     ),
     "--forget": Texts(
         HOSTS, "Forget a host: lists no longer ask it",
-        "@HOST…",
-        "Forget a known remote: lists and lookups no longer ask it. Nothing is changed on the host.",
-        "sesh --forget @box",
-    ),
-    "--undeploy": Texts(
-        HOSTS, "Remove sesh from a host",
-        "@HOST…",
-        "Remove the sesh that --deploy installed on a host, with all that it keeps there, and forget the host.\n\nIt "
-        "refuses while a session runs there.",
-        "sesh --undeploy @box",
+        "[--remove] @HOST…",
+        "Forget a known remote: lists and lookups no longer ask it.",
+        "sesh --forget @box", "sesh --forget --remove @box",
+        options={
+            "--remove": "Take sesh off the host first, with all that it keeps there; refused while it has sessions.",
+        },
     ),
     "--reload": Texts(
         SETUP, "Move running sessions to this version of sesh",
