@@ -6,6 +6,7 @@ signals on to it, and sums up.
 
 from __future__ import annotations
 
+import gc
 import os
 import selectors
 import signal
@@ -53,6 +54,8 @@ def run(cli: Invocation, words: Sequence[str]) -> int:
     """
     own = words[: words.index("--")] if "--" in words else words
     _check(cli, own)
+    cli.line.row.function()  # loads its module here, and not in each child
+    gc.freeze()  # a collection in a child would copy each page with an object of this process
     form, follows = _form(cli, own)
     reads = "--stdin" in own or (cli.verb == "--send" and "-" in own)
     prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
@@ -60,10 +63,10 @@ def run(cli: Invocation, words: Sequence[str]) -> int:
         Branch(host, form, prefix.format(colour, host).encode())
         for host, colour in zip(cli.hosts, cycle(_COLOURS), strict=False)
     ]
-    with _copied_stdin() if reads else ExitStack() as stdin:
-        path = stdin if isinstance(stdin, str) else ""
-        with _Running(branches, partial(_carry_out, cli, words), path) as running:
-            running.follow(len(branches) if follows else _AT_ONCE, cli.status if form is Form.BLOCK else bool)
+    with ExitStack() as closing:
+        stdin = closing.enter_context(_copied_stdin()) if reads else ""
+        running = closing.enter_context(_Running(branches, partial(_carry_out, cli, words), stdin))
+        running.follow(len(branches) if follows else _AT_ONCE, cli.status if form is Form.BLOCK else bool)
     if form is Form.VALUE:
         cli.value([row for branch in branches for row in branch.values()])
     elif form is not Form.VALUES:

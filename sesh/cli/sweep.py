@@ -8,7 +8,7 @@ from functools import partial
 from sesh import bounds, moments, wording
 from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
-from sesh.errors import ExitCode, SeshError, rebuild
+from sesh.errors import SeshError, rebuild
 from sesh.ops.sweep import Kind, clear, leftovers
 from sesh.reach.target import Target
 from sesh.schema import LeftoverFacts
@@ -54,11 +54,12 @@ def sweep(
         )
     answers = {host: _answer(host, each, dry_run=dry_run) for host, each in found.items()}
     if cli.json:
-        cli.value([*answers.values()] if len(answers) > 1 else next(iter(answers.values())))
+        several = [{**answer, "exit_code": _code(answer)} for answer in answers.values()]
+        cli.value(several if len(answers) > 1 else next(iter(answers.values())))
     else:
         for host, each in found.items():
             _show_result(cli, host, each, dry_run=dry_run, seconds=seconds)
-    return int(any(answer["exit_code"] for answer in answers.values()))
+    return int(any(map(_code, answers.values())))
 
 
 def _on_each(cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], list[LeftoverFacts]]) -> Found:
@@ -71,14 +72,16 @@ def _on_each(cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target
 def _answer(host: str | None, found: list[LeftoverFacts] | SeshError, *, dry_run: bool) -> dict[str, object]:
     """Return the JSON for a machine."""
     if isinstance(found, SeshError):
-        return {"host": host, "error": printing.error_facts(found, host), "exit_code": int(found.exit_code)}
+        return {"host": host, "error": printing.error_facts(found, host)}
     for row in found:
         row.setdefault("cleared", False)
         if "error" in row:
             row["error"] = printing.error_facts(rebuild(row["error"]), host)
-    done = all("error" not in row for row in found)
-    code = ExitCode.OK if done else ExitCode.FAILED
-    return {"ok": done, "host": host, "dry_run": dry_run, "pieces": found, "exit_code": int(code)}
+    return {"ok": all("error" not in row for row in found), "host": host, "dry_run": dry_run, "pieces": found}
+
+
+def _code(answer: dict[str, object]) -> int:
+    return 0 if answer.get("ok") else 1
 
 
 def _agrees(cli: Invocation, rows: dict[str | None, list[LeftoverFacts]]) -> bool:

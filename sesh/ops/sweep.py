@@ -211,20 +211,27 @@ def _is_left(path: str, ids: set[str] | None) -> bool:
     if owner != os.geteuid() or stat.S_ISDIR(mode) or _age(path) < writing.SETTLED:
         return False
     folder, entry = os.path.split(path)
-    name, suffix = os.path.splitext(entry)
     if session := own.SESSION.fullmatch(entry):
         return ids is not None and session[1] not in ids
     if own.RUN.fullmatch(entry):
         return stat.S_ISREG(mode)
     if folder == results.directory() and results.is_left(path):
         return True
-    if system.network_filesystem(folder):
-        return False  # another machine that shares the directory has processes and listeners that are not seen here
+    # Processes and listeners of another machine that shares the directory are not seen here.
+    return _has_no_user(path, is_socket=stat.S_ISSOCK(mode)) and not system.network_filesystem(folder)
+
+
+def _has_no_user(path: str, *, is_socket: bool) -> bool:
+    """Return whether a file is one of those that a process uses, and none does."""
+    folder, entry = os.path.split(path)
+    name, suffix = os.path.splitext(entry)
     if process := own.PROCESS.fullmatch(entry) or writing.UNFINISHED.fullmatch(entry):
         return identity.start_time(int(process[process.lastindex or 0])) == ""
-    if own.ZYGOTE.fullmatch(entry) or own.CONNECTION.fullmatch(entry):
-        return not stat.S_ISSOCK(mode) or _listener(path) is None
-    is_own = stat.S_ISSOCK(mode) if suffix == paths.SOCKET else stat.S_ISREG(mode) and own.is_record(path)
+    if folder != paths.directory():
+        return own.CONNECTION.fullmatch(entry) is not None and not (is_socket and _listener(path) is not None)
+    if own.ZYGOTE.fullmatch(entry):
+        return _listener(path) is None
+    is_own = is_socket if suffix == paths.SOCKET else own.is_record(path)
     return is_own and is_name(name) and records.readable(name) is None and _listener(paths.socket_path(name)) is None
 
 
