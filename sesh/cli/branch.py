@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from enum import Enum
 from typing import Any
 
@@ -36,69 +38,80 @@ class Form(Enum):
     VALUE = "JSON, one list of all hosts' values at the end"
 
 
+class Lines:
+    """Output that comes in pieces, shown in lines, as soon as so many bytes are `held` or at its end."""
+
+    def __init__(self, show: Callable[[list[bytes]], None], held: int = 0) -> None:
+        self._show, self._held = show, held
+        self._begun = bytearray()
+
+    def take(self, data: bytes) -> None:
+        """Take more output, empty at its end, where the last line may lack its line feed."""
+        self._begun += data
+        if data and len(self._begun) < self._held:
+            return
+        *lines, begun = bytes(self._begun).split(b"\n")
+        pieces, begun = printing.pieces(begun)
+        lines += pieces
+        if not data:
+            lines.append(begun)
+            while lines and not lines[-1]:
+                lines.pop()  # a screen ends with empty rows
+        self._begun = bytearray(begun)
+        self._show(lines)
+
+
 class Branch:
-    """A host, its child, and the output that is not printed yet. `code`: the exit code, once the child has ended."""
+    """A host, its child, and the printing of its output. `code`: the exit code, once the child has ended."""
 
     def __init__(self, host: str, form: Form, prefix: bytes) -> None:
         self.host = host
         self.code: int = ExitCode.INTERRUPTED
         """That of a host whose child never began."""
-        self.pid = self.stdout = self.stderr = -1
-        self._form, self._prefix = form, prefix
-        self._output = bytearray()
-        """Output that is not printed yet: the line that has begun, or all of it."""
-        self._notes = bytearray()
-        """The line of stderr that has begun."""
+        self.pid = -1
+        self.outputs: dict[int, Lines] = {}
+        """What is done with the output of the child, by the descriptor that it comes from."""
+        self._prefix = prefix
+        self._kept: list[bytes] = []
+        forms = {
+            Form.LINES: Lines(self._print),
+            Form.BLOCK: Lines(self._print, _MOST_HELD),
+            Form.VALUES: Lines(self._print_values),
+            Form.VALUE: Lines(self._kept.extend, sys.maxsize),
+        }
+        self._stdout, self._stderr = forms[form], Lines(self._note)
 
     def start(self, work: Callable[[], int], stdin: str, lifeline: int) -> None:
         """Fork the child, which does `work`; the caller has blocked SIGNALS. `stdin`: the path of a file, or empty."""
-        self.stdout, stdout = os.pipe()
-        try:
-            self.stderr, stderr = os.pipe()
-            try:
-                self.pid = child.fork(lambda: _begin(work, stdin, (stdout, stderr), lifeline))
-            finally:
-                os.close(stderr)
-        finally:
-            os.close(stdout)
+        with ExitStack() as theirs:
+            ends: list[int] = []
+            for lines in (self._stdout, self._stderr):
+                inbound, outbound = os.pipe()
+                theirs.callback(os.close, outbound)
+                self.outputs[inbound] = lines
+                ends.append(outbound)
+            self.pid = child.fork(lambda: _begin(work, stdin, ends, lifeline))
 
     def read(self, descriptor: int) -> bool:
-        """Read what has come on `stdout` or `stderr`, and print it in time; return False at its end."""
+        """Read what has come, and print it in its time; return False at its end."""
         data = os.read(descriptor, _BLOCK)
-        if descriptor == self.stderr:
-            self._note(data)
-        elif data:
-            self._take(data)
+        self.outputs[descriptor].take(data)
+        if not data:
+            del self.outputs[descriptor]
+            os.close(descriptor)
         return bool(data)
 
-    def finish(self) -> None:
-        """Wait for the child, which has closed its output; print the rest."""
-        self.close()
-        self.ended(patiently=True)
-        if self._form is Form.BLOCK:
-            self._output = self._output.rstrip(b"\n")  # a screen ends with empty rows
-        if self._output and self._form is not Form.VALUE:
-            self._print([bytes(self._output)] if self._form is not Form.BLOCK else self._output.split(b"\n"))
-
-    def ended(self, *, patiently: bool = False) -> bool:
-        """Return whether the child has ended. `patiently`: wait for that."""
-        if self.pid >= 0:
-            pid, status = os.waitpid(self.pid, 0 if patiently else os.WNOHANG)
-            if pid:
-                self.pid, self.code = -1, child.code(status)
-        return self.pid < 0
-
-    def close(self) -> None:
-        """Close this process's ends of the child's output."""
-        for descriptor in (self.stdout, self.stderr):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self.stdout = self.stderr = -1
+    def wait(self) -> None:
+        """Wait for the child's end."""
+        for descriptor in self.outputs:
+            os.close(descriptor)
+        _, status = os.waitpid(self.pid, 0)
+        self.code = child.code(status)
 
     def values(self) -> list[Any]:
         """Return the JSON that the host printed: the rows of a list, or its value with host and exit code."""
         try:
-            value = json.loads(self._output)
+            value = json.loads(b"\n".join(self._kept))
         except ValueError:
             code = "interrupted" if self.code == ExitCode.INTERRUPTED else "internal"
             value = {"error": {"code": code, "message": f"{self.host} printed nothing"}}
@@ -106,35 +119,21 @@ class Branch:
             return value
         return [{"host": self.host, **value, "exit_code": value.get("exit_code", self.code)}]
 
-    def _take(self, data: bytes) -> None:
-        self._output += data
-        if self._form is Form.VALUE or (self._form is Form.BLOCK and len(self._output) < _MOST_HELD):
-            return
-        *lines, begun = bytes(self._output).split(b"\n")
-        if self._form is not Form.VALUES:
-            pieces, begun = printing.pieces(begun)
-            lines += pieces
-        self._output = bytearray(begun)
-        self._print(lines)
+    def _print(self, lines: list[bytes]) -> None:
+        printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
 
-    def _print(self, lines: list[bytes] | list[bytearray]) -> None:
-        if self._form is Form.VALUES:
-            for line in lines:
-                printing.value({"host": self.host, **json.loads(line)})
-        else:
-            printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
+    def _print_values(self, lines: list[bytes]) -> None:
+        for line in lines:
+            printing.value({"host": self.host, **json.loads(line)})
 
-    def _note(self, data: bytes) -> None:
-        """Print the lines of stderr with the host's name; no data are its end."""
-        *lines, begun = bytes(self._notes + (data or b"\n")).split(b"\n")
-        self._notes = bytearray(begun[-_BLOCK:])
+    def _note(self, lines: list[bytes]) -> None:
         for line in lines:
             text = line.decode("utf-8", "replace").removeprefix(f"{CALLED}: ")
-            if text and text != "interrupted":  # the exit code says that of all hosts
+            if text != "interrupted":  # the exit code says that of all hosts
                 printing.note(f"{self.host}: {text}")
 
 
-def _begin(work: Callable[[], int], stdin: str, output: tuple[int, int], lifeline: int) -> int:
+def _begin(work: Callable[[], int], stdin: str, output: list[int], lifeline: int) -> int:
     """Do the work, in the child; return the exit code.
 
     Without a terminal nothing prompts, and a signal comes once: from this process.

@@ -169,23 +169,21 @@ class _Running:
     def _handle(self, number: int, handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
         self._closing.callback(signal.signal, number, signal.signal(number, handler))
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         """End the children that still run, by force if they do not do so by themselves; give the signals back."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # none goes to a pid that has ended
-        for branch in self._running:
-            branch.close()
+        self._waiting.clear()
         self._send(signal.SIGTERM)
         self._send(signal.SIGCONT)
         deadline = time.monotonic() + _PATIENCE
-        for branch in self._running:
-            while not branch.ended() and time.monotonic() < deadline:
-                time.sleep(0.01)  # no call waits for a child and for a time
-            if not branch.ended():
-                os.kill(branch.pid, signal.SIGKILL)
-                branch.ended(patiently=True)
+        while self._selector.get_map() and (left := deadline - time.monotonic()) > 0:
+            for key, _ in self._selector.select(left):
+                if not os.read(key.fd, 1 << 16):
+                    self._selector.unregister(key.fd)
+        self._send(signal.SIGKILL)
+        while self._running:
+            self._running.pop().wait()
         self._selector.close()
         self._closing.close()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _pass_on(self, number: int, _frame: FrameType | None) -> None:
         self.signals.add(number)
@@ -219,7 +217,7 @@ class _Running:
                 branch = self._waiting.popleft()
                 branch.start(partial(self._work, branch.host), self._stdin, self._lifeline)
                 self._running.append(branch)
-                for descriptor in (branch.stdout, branch.stderr):
+                for descriptor in branch.outputs:
                     self._selector.register(descriptor, selectors.EVENT_READ, branch)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -228,9 +226,9 @@ class _Running:
         if branch.read(descriptor):
             return
         self._selector.unregister(descriptor)
-        if not any(key.data is branch for key in self._selector.get_map().values()):
+        if not branch.outputs:
             self._running.remove(branch)  # before its pid may become that of another process
-            branch.finish()
+            branch.wait()
 
 
 class OneOf(Caller):
