@@ -11,8 +11,6 @@ from sesh.cli.verbs import ALL
 from sesh.errors import SeshError
 from sesh.quitkey import quit_key
 
-_ANYWHERE = ("--json", "--local")
-
 
 def run(argv: list[str]) -> int:
     """Carry out the command line of this process; return the exit code. Raises SeshError."""
@@ -30,7 +28,7 @@ def run(argv: list[str]) -> int:
         cli = Invocation(line)
         bare = not (line.verb or line.tail or any(options.values()))  # lists the sessions
         if len(cli.hosts) > 1 and line.row.hosts != ALL and not bare:
-            return int(verbs.load("fanout.run")(cli, _after_hosts(argv)))
+            return int(verbs.load("fanout.run")(cli, _without_hosts(argv, line.hosts)))
         return carry_out(cli, options)
     except SeshError as error:
         error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)
@@ -54,10 +52,11 @@ def carry_out(cli: Invocation, options: Options) -> int:
         cli.drop_misdirected()
 
 
-def _after_hosts(argv: list[str]) -> list[str]:
-    """Return the words of a line without the hosts that it begins with."""
-    hosts = next((index for index, word in enumerate(argv) if word[:1] != "@" and word not in _ANYWHERE), len(argv))
-    return [*(word for word in argv[:hosts] if word[:1] != "@"), *argv[hosts:]]
+def _without_hosts(argv: list[str], hosts: list[str]) -> list[str]:
+    words = [*argv]
+    for host in hosts:
+        words.remove(f"@{host}")
+    return words
 
 
 def help_(line: parser.CommandLine) -> int:

@@ -58,9 +58,10 @@ def test_groups_name_hosts_and_groups_and_a_circle_of_them_is_an_error(home: Hom
             remotes = file.read().partition("[groups]")[0]
         home.write(".config/sesh/config.toml", f"{remotes}[groups]\n{line}\n")
 
-    group('all = ["@web", "@one"]\nweb = ["other"]\nsingle = ["@one"]')
+    group('all = ["@web", "@one"]\nweb = ["other"]\nsingle = ["@one"]\nwrong = 5')
     done = home.sesh("@all", "@one", "--open", "work", "--json")
     assert [each["host"] for each in done.json()] == ["other", "one"]
+    assert done.stderr.count("wrong") == 1, "each child complained of the settings again"
     alone = home.sesh("@single", "--exec", "--json", "--", "true")
     assert alone.json()["host"] == "one"
     group('all = ["@web", "@one"]\nweb = ["@all"]')
