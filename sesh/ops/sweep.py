@@ -26,9 +26,8 @@ from sesh.ops import end
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.remote.ssh import ssh
 from sesh.schema import LeftoverFacts
-from sesh.store import listing, own, records, results
+from sesh.store import listing, own, records
 
 _TERM_TIMEOUT, _KILL_TIMEOUT = 4.0, 1.0
 """Seconds until SIGKILL, as a daemon gives the programs of its session two; and for that to have its effect."""
@@ -139,12 +138,12 @@ def _age_of(name: str, kind: Kind) -> float:
             record = records.readable(name)
             if record is None or (kind is Kind.LOST and records.alive(record)):
                 return 0.0
-            if kind is Kind.LOST and not record.get("found_lost"):
-                records.write({**record, "found_lost": True, "marked": records.moment_of_writing(identity.boot_id())})
-                return 0.0
-            return records.age(record)
+            if kind is Kind.ENDED or record.get("found_lost"):
+                return records.age(record)
+            records.write({**record, "found_lost": True, "marked": records.moment_of_writing(identity.boot_id())})
     except (OSError, Refused):
-        return 0.0
+        return 0.0  # it is not cleared where nobody is asked
+    return 0.0
 
 
 def _forget(name: str, session_id: str) -> bool:
@@ -160,18 +159,15 @@ def _forget(name: str, session_id: str) -> bool:
 
 
 def _files() -> Iterator[Leftover]:
-    """Files that sesh has made and nothing uses any more, and unfinished ones of killed processes."""
-    ids = _ids()
-    for folder in (paths.directory(), results.directory(), paths.remotes_directory(), _control_directory()):
-        if folder is None or not paths.trusted(folder):
-            continue
-        for entry in os.listdir(folder):
-            path = os.path.join(folder, entry)
-            try:
-                if _is_left(path, ids):
-                    yield Leftover(Kind.FILE, path, _age(path), partial(_remove, path))
-            except FileNotFoundError:
-                continue  # it was in use, and is gone
+    """Files of the directory of sessions that nothing uses any more, and unfinished ones of killed processes."""
+    folder, ids = paths.directory(), _ids()
+    for entry in os.listdir(folder) if paths.trusted(folder) else ():
+        path = os.path.join(folder, entry)
+        try:
+            if _is_left(path, ids):
+                yield Leftover(Kind.FILE, path, _age(path), partial(_remove, path))
+        except FileNotFoundError:
+            continue  # it was in use, and is gone
 
 
 def _remove(path: str) -> bool:
@@ -185,54 +181,36 @@ def _remove(path: str) -> bool:
     return True
 
 
-def _ids() -> set[str] | None:
-    """Return the ids of all sessions; None if a record is not trusted, so that its session's files are unknown."""
-    try:
-        return {str(record.get("id")) for name in paths.names() if (record := records.read(name)) is not None}
-    except Refused:
-        return None
-
-
-def _control_directory() -> str | None:
-    """Return the directory of the control sockets; None if no host was ever reached, or it is not trusted."""
-    try:
-        return ssh.control_directory() if paths.knows_remotes() else None
-    except Refused:
-        return None
-
-
 def _age(path: str) -> float:
     return time.time() - os.lstat(path).st_mtime
 
 
 def _is_left(path: str, ids: set[str] | None) -> bool:
     """Return whether a file is one of sesh's that nothing uses. Links are never followed. Raises FileNotFoundError."""
-    mode, owner = os.lstat(path).st_mode, os.lstat(path).st_uid
-    if owner != os.geteuid() or stat.S_ISDIR(mode) or _age(path) < writing.SETTLED:
+    entry, status = os.path.basename(path), os.lstat(path)
+    if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < writing.SETTLED:
         return False
-    folder, entry = os.path.split(path)
     if session := own.SESSION.fullmatch(entry):
         return ids is not None and session[1] not in ids
     if own.RUN.fullmatch(entry):
-        return stat.S_ISREG(mode)
-    if folder == results.directory() and results.is_left(path):
-        return True
-    # Processes and listeners of another machine that shares the directory are not seen here.
-    return _has_no_user(path, is_socket=stat.S_ISSOCK(mode)) and not system.network_filesystem(folder)
-
-
-def _has_no_user(path: str, *, is_socket: bool) -> bool:
-    """Return whether a file is one of those that a process uses, and none does."""
-    folder, entry = os.path.split(path)
-    name, suffix = os.path.splitext(entry)
+        return stat.S_ISREG(status.st_mode)
+    if system.network_filesystem(paths.directory()):
+        return False  # processes and listeners of another machine that shares the directory are not seen here
     if process := own.PROCESS.fullmatch(entry) or writing.UNFINISHED.fullmatch(entry):
         return identity.start_time(int(process[process.lastindex or 0])) == ""
-    if folder != paths.directory():
-        return own.CONNECTION.fullmatch(entry) is not None and not (is_socket and _listener(path) is not None)
     if own.ZYGOTE.fullmatch(entry):
         return _listener(path) is None
-    is_own = is_socket if suffix == paths.SOCKET else own.is_record(path)
+    name, suffix = os.path.splitext(entry)
+    is_own = stat.S_ISSOCK(status.st_mode) if suffix == paths.SOCKET else own.is_record(path)
     return is_own and is_name(name) and records.readable(name) is None and _listener(paths.socket_path(name)) is None
+
+
+def _ids() -> set[str] | None:
+    """Return the ids of all sessions; None if a record is not trusted, so that its session's files are unknown."""
+    try:
+        return {str(record.get("id")) for name in paths.names() if (record := records.read(name)) is not None}
+    except Refused:
+        return None
 
 
 def _listener(path: str) -> int | None:

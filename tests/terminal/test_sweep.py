@@ -128,18 +128,13 @@ def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: H
     assert identity.start_time(pid)
 
 
-def test_what_a_killed_process_or_connection_left_is_swept(sesh: Sesh, home: Home) -> None:
-    remotes = ".local/state/sesh/remotes"
-    for folder in (".results", ".control", f"../{remotes}"):
-        os.makedirs(os.path.join(home.directory, folder), mode=0o700)
+def test_what_a_killed_process_left_is_swept(sesh: Sesh, home: Home) -> None:
     dead = (1 << 22) - 1
-    entries = (f".a.json.{dead}.sesh", f".results/.ab.json.{dead}.sesh", f"../{remotes}/.ab.json.{dead}.sesh")
-    left = [left_behind(home, entry) for entry in entries]
-    living = left_behind(home, f".results/.cd.json.{os.getpid()}.sesh")
-    fresh = home.write(f".sesh/.results/.ef.json.{dead}.sesh", "", mode=0o600)
-    left.append(left_behind(home, f".control/{'a' * 24}.start"))
-    assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
-    assert [os.path.exists(path) for path in (*left, living, fresh)] == [False] * 4 + [True] * 2
+    left = left_behind(home, f".a.json.{dead}.sesh")
+    living = left_behind(home, f".cd.json.{os.getpid()}.sesh")
+    fresh = home.write(f".sesh/.ef.json.{dead}.sesh", "", mode=0o600)
+    assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "1 of 1 cleared"
+    assert [os.path.exists(path) for path in (left, living, fresh)] == [False, True, True]
 
 
 def test_what_sesh_has_not_made_is_no_leftover(sesh: Sesh, home: Home) -> None:
