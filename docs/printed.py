@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TypedDict
 
 from sesh import schema
-from sesh.ops.undeploy import Removed
 from sesh.schema import Command, Condition, DeployedHost, Detached, Finding, Made, PrintedError, Renamed, Sent
 from sesh.vt.render.screen_data import Screen
 
@@ -153,16 +152,14 @@ class PrintedHosts(Done):
     hosts: list[DeployedHost]
 
 
-class PrintedForgotten(Done):
-    """The hosts that were forgotten."""
-
+class _PrintedForgotten(Done):
     hosts: list[str]
 
 
-class PrintedUndeployed(Done, Removed):
-    """The paths that were removed on a host, and the kept sessions that were forgotten."""
+class PrintedForgotten(_PrintedForgotten, total=False):
+    """The hosts that were forgotten. `removed`: with `--remove`, the paths that were removed on each."""
 
-    host: str
+    removed: dict[str, list[str]]
 
 
 class PrintedScript(TypedDict):
@@ -220,7 +217,7 @@ PRINTS: dict[str, object] = {
     "--label": PrintedLabels, "--export": schema.Layout,
     "--import": PrintedImport, "--sweep": schema.Swept, "--doctor": PrintedFindings,
     "--shell-init": PrintedScript, "--deploy": PrintedHosts, "--upgrade": PrintedHosts, "--forget": PrintedForgotten,
-    "--undeploy": PrintedUndeployed, "--reload": PrintedReloaded, "--completions": PrintedScript,
+    "--reload": PrintedReloaded, "--completions": PrintedScript,
     "--skill": PrintedSkill, "--help": PrintedHelp, "--version": PrintedVersion,
 }  # fmt: skip
 """The type of what each verb prints, by what is asked. Verbs that attach, and `--mcp`, print errors alone."""

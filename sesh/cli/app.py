@@ -12,6 +12,7 @@ from sesh import errors
 from sesh.about import CALLED, SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
+from sesh.cli.line import Line
 from sesh.cli.verbs import BY_NAME, GROUPS, VERBS, Hosts, load
 from sesh.errors import SIGNAL_BASE, UsageError
 
@@ -70,7 +71,7 @@ class Command(TyperCommand):
         cli: Invocation = ctx.obj
         verb = cli.line.verb
         if len(cli.hosts) > 1 and verb.hosts is not Hosts.ALL:
-            return int(load("fanout.run")(cli, cli.line.words))
+            return int(load("fanout.run")(cli, _line(cli.line)))
         try:
             return int(super().invoke(ctx))
         except KeyboardInterrupt as error:  # typer would end with 130, without a word
@@ -138,6 +139,11 @@ def built(name: str) -> Command:
     for option, text in EVERYWHERE[1:]:
         command.params.append(TyperOption(param_decls=[option], is_flag=True, expose_value=False, help=text))
     return command
+
+
+def _line(line: Line) -> list[str]:
+    """Return the words of a line without its hosts."""
+    return [line.verb.name, *line.words, *(["--", *line.tail] if line.tail is not None else [])]
 
 
 def run(cli: Invocation) -> int:

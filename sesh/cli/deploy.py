@@ -1,4 +1,4 @@
-"""`--deploy`, `--undeploy`, `--upgrade` and `--forget`: sesh on other hosts."""
+"""`--deploy`, `--upgrade` and `--forget`: sesh on other hosts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Annotated
 from typer import Argument, Option
 
 from sesh import wording
-from sesh.about import CALLED
+from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context
-from sesh.errors import InvalidHost, NotDeployed, NotFound, SeshError, UsageError
-from sesh.names import natural, printable
-from sesh.ops import undeploy as undeploy_op
+from sesh.errors import InvalidHost, NotDeployed, NotFound, Refused, SeshError, UsageError
+from sesh.names import printable
+from sesh.ops import undeploy
 from sesh.reach import links
 from sesh.remote import known
 from sesh.remote.deploy import fleet
@@ -54,83 +54,71 @@ def upgrade(ctx: Context) -> int:
             "--upgrade takes no host: it deploys to all known remotes",
             hint=f"for one: {CALLED} --deploy @{cli.line.hosts[0]}",
         )
-    hosts = _machines()
+    hosts = [remote.host for remote in known.all()]
     if not hosts:
         if not cli.json:
             cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
         return cli.done(hosts=[])
-    return _deploy(cli, cli.settings().hosts_of(hosts), upgrading=True)
+    if cli.can_ask and not cli.json and not cli.agrees(f"deploy sesh {__version__} to {_named(hosts)}?"):
+        raise Refused("nothing was deployed")
+    return _deploy(cli, hosts, upgrading=True)
 
 
-def _machines() -> list[str]:
-    """Return the known remotes, each machine and account by one name.
+def forget(
+    ctx: Context,
+    hosts: HostWords = None,
+    *,
+    remove: Annotated[
+        bool, Option("--remove", help="Take sesh off the host first, unless sessions are there.")
+    ] = False,
+) -> int:
+    """Forget a known remote: lists and lookups no longer ask it. Without --remove nothing is changed on the host.
 
-    Of those by which it has answered when it was asked last, it is the one that was used first.
-    """
-    remotes = known.all()
-    chosen: dict[str, str] = {}
-    for remote in sorted(remotes, key=lambda each: (known.unanswered(each.host), each.first_used)):
-        chosen.setdefault(remote.account or remote.key, remote.host)
-    return [remote.host for remote in remotes if remote.host in chosen.values()]
-
-
-def forget(ctx: Context, hosts: HostWords = None) -> int:
-    """Forget a known remote: lists and lookups no longer ask it. Nothing is changed on the host.
-
-    Each is tried; the exit code is 1 if any was not known.
+    Each is tried; the exit code is 1 if any was not known. A host that sesh cannot be taken off is not forgotten.
 
     Examples:
       sesh forget @box
+      sesh forget --remove @box
     """
     cli = ctx.obj
     _check_hosts(cli, hosts or [])
-    unknown = ", ".join(f"@{host}" for host in cli.hosts if not _forgotten(cli, host))
-    if unknown:
-        others = ", ".join(f"@{remote.host}" for remote in known.all())
-        hint = f"known: {others}" if others else "no remote is known"
-        raise NotFound(f"{unknown} is not a known remote", hint=hint)
-    return cli.done(hosts=list(cli.hosts))
-
-
-def undeploy(cli: Invocation, hosts: Sequence[str] = ()) -> int:
-    """`--undeploy @HOST`: remove sesh from a host on which no session runs, and forget the host. Raises Refused."""
-    _check_hosts(cli, hosts or [])
-    host = cli.hosts[0]
-    try:
-        answer = cli.target_of(host).call(undeploy_op.remove)
-    except NotDeployed as missing:
-        missing.hint = "it is forgotten" if _forgotten(cli, host) else ""
-        raise
-    known.keep(host, ())  # other names of it have no sessions any more either
-    _forgotten(cli, host)
-    if not cli.json:
-        if answer["forgotten"]:
-            cli.note(f"what was kept of {', '.join(answer['forgotten'])} is gone")
-        printing.text(f"removed from @{host}: {wording.plain(', '.join(answer['removed']))}")
-    return cli.done(host=host, **answer)
-
-
-def _forgotten(cli: Invocation, host: str) -> bool:
-    """Forget a host, by all of its names, and end the shared connections to it that no session uses; return whether it
-    was known."""
-    name, remotes = known.name_of(host), known.named(host)
-    others = sorted({remote.host for remote in remotes} - {name}, key=natural)
-    was_known = known.forget(host)
-    if others and not cli.json:
-        cli.note(f"the same machine is forgotten by its other names too: {', '.join(f'@{other}' for other in others)}")
-    _retire_connections(cli, {host, name, *others, *(alias for remote in remotes for alias in remote.aliases)})
-    return was_known
-
-
-def _retire_connections(cli: Invocation, names: set[str]) -> None:
-    """End the shared connections to the host of these names, as far as none of them is in use."""
-    for name in names:
+    removed: dict[str, list[str]] = {}
+    failed: dict[str, SeshError] = {}
+    for host in cli.hosts:
         try:
-            master.retire(links.destination_of(cli, name))
-        except InvalidHost:
-            continue  # ssh knows no such host any more
+            if remove:
+                removed[host] = cli.target_of(host).call(undeploy.remove)
         except SeshError as error:
-            cli.note(f"a shared connection to @{name} may stay open: {error}")
+            failed[host] = error
+            if not isinstance(error, NotDeployed):  # there is nothing to remove
+                continue
+        if not known.forget(host) and not remove:
+            hosts = [remote.host for remote in known.all()]
+            hint = f"known: {_named(hosts)}" if hosts else "no remote is known"
+            failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
+        _retire_connection(cli, host)
+    for host, paths in removed.items() if not cli.json else ():
+        printing.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
+    if failed:
+        *others, last = failed
+        for host in others:
+            cli.note(failed[host].line(host))
+        raise failed[last]
+    return cli.done(hosts=list(cli.hosts), **({"removed": removed} if remove else {}))
+
+
+def _named(hosts: Sequence[str]) -> str:
+    return ", ".join(f"@{host}" for host in hosts)
+
+
+def _retire_connection(cli: Invocation, host: str) -> None:
+    """End the shared connection to a host, unless it is in use."""
+    try:
+        master.retire(links.destination_of(cli, host))
+    except InvalidHost:
+        return  # ssh knows no such host any more
+    except SeshError as error:
+        cli.note(f"a shared connection to @{host} may stay open: {error}")
 
 
 def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:
@@ -138,7 +126,7 @@ def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:
     if words:
         raise UsageError(f"a host begins with @: {CALLED} {cli.verb} @{printable(words[0])}")
     if not cli.hosts:
-        hosts = ", ".join(f"@{remote.host}" for remote in known.all())
+        hosts = _named([remote.host for remote in known.all()])
         hint = f"known: {hosts}" if hosts else ""
         raise UsageError(f"no host given; write: {CALLED} {cli.verb} @HOST", hint=hint)
 

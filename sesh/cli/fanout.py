@@ -1,154 +1,287 @@
-"""A command line carried out several times at once, each time by a child: on several hosts, or for several sessions.
+"""A command line carried out on several hosts: by a child for each (`run`), or by threads of this process (`gather`).
 
-What a child prints stands under its host, as it comes or in the order of the hosts; a summary ends it.
+A child carries `@HOST WORDS` out as if that had been typed, without a terminal. This process prints its output, passes
+signals on to it, and sums up.
 """
 
 from __future__ import annotations
 
+import gc
 import os
+import selectors
 import signal
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import cycle
-from typing import Any
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import TypeVar
 
-from sesh import wording
+from sesh import reach, reading
 from sesh.about import CALLED
-from sesh.cli import jobs, printing
-from sesh.cli.branch import Branch, Branches, Lines, Values
+from sesh.cli import main, printing
+from sesh.cli.branch import SIGNALS, Branch, Form
 from sesh.cli.invocation import Invocation
-from sesh.cli.verbs import VERBS
-from sesh.errors import SIGNAL_BASE, ExitCode, SeshError, UsageError, rebuild
-from sesh.reach import host_target, links  # noqa: F401 (no child imports: Python drops a Ctrl-C within an import)
-from sesh.remote import known
+from sesh.cli.verbs import VERBS, Hosts
+from sesh.errors import SIGNAL_BASE, ExitCode, InternalError, Refused, SeshError, UsageError
+from sesh.reach import host_target  # noqa: F401 (loaded once here, not by each child)
+from sesh.reach.caller import Caller
+from sesh.reach.target import Target
 
-_AS_IT_COMES = ("--exec", "--run")
-"""Verbs whose output is printed while they run; others print when their host's turn has come, if they do not follow."""
-_ONCE = (*_AS_IT_COMES, "--send", "--kill")
-"""Verbs that a host of two names must not get twice."""
+_AT_ONCE = 32
+"""Children at once, of verbs that end by themselves."""
+_MOST_STDIN = 1 << 30
+"""Bytes of stdin that are kept for the hosts."""
+_PATIENCE = 5.0
+"""Seconds in which children that are told to end may do so by themselves."""
+_QUIET, _NAMED = 0.5, 5
+"""Seconds in which nothing comes before a line says who is waited for; how many hosts it names."""
 _COLOURS = (36, 33, 35, 32, 34, 31)
 
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
 
-def branches_of(
-    cli: Invocation, options: Mapping[str, object], function: Callable[..., int] | None = None, *, as_json: bool = True
-) -> list[Branch]:
-    """Return the branches of a line for its hosts, one for this machine if it names none.
 
-    `function`: carries it out, by default the verb's own. `as_json`: what it prints is JSON, whatever the person wants.
+def run(cli: Invocation, words: Sequence[str]) -> int:
+    """`sesh @a @b WORDS`: carry WORDS out on each host; return 0 if all did.
+
+    Raises UsageError if the verb takes one host only, or if nobody could be asked what one host would ask.
     """
-    carried = function or cli.line.row.function()
-    hosts: Sequence[str | None] = cli.hosts or [None]
-    return [Branch(cli, host or "", {"host": host}, lambda: carried(cli, **options), as_json=as_json) for host in hosts]
-
-
-def gather(branches: Sequence[Branch], enough: Callable[[Branch], bool] | None = None) -> list[Any]:
-    """Carry branches out that print JSON; return their values in order, or only that of the first that is `enough`.
-
-    A signal that has ended one has its effect on this process too.
-    """
-    with Branches(branches) as running:
-        first = running.run(enough)
-    if running.ended_by:
-        signal.raise_signal(running.ended_by)
-    return [branch.value() for branch in ([first] if first is not None else branches)]
-
-
-def rows(values: Sequence[Any]) -> list[Any]:
-    """Return what several hosts have listed as one list; an error stands in the place of its host's rows."""
-    return [row for value in values for row in (value if isinstance(value, list) else [value])]
-
-
-def failures(values: Sequence[Any]) -> dict[str, str]:
-    """Return why hosts have failed, by host: the errors among what `gather` returns, or among its `rows`."""
-    return {value["host"]: value["error"]["message"] for value in values if "error" in value}
-
-
-def run(cli: Invocation, options: Mapping[str, object]) -> int:
-    """`sesh @a @b --VERB …`: return the exit code. Raises UsageError if the verb takes one host only."""
-    if not cli.line.row.several:
-        several = " ".join(verb.name for verb in VERBS if verb.several)
-        raise UsageError(f"{cli.verb or f'{CALLED} NAME'} takes one host", hint=f"these take several: {several}")
-    unnamed = cli.verb == "--kill-all" or (cli.verb == "--kill" and options.get("label"))
-    if unnamed and not options.get("yes"):
-        raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
-    as_json = cli.json or options.get("form") == "json"
-    if cli.verb == "--exec":
-        given: Any = options
-        jobs.check(cli, **given)  # once: 2 from a branch may be its job's own code
-    cli.hosts = _by_one_name(cli)
-    follows = cli.verb == "--events" or "follow" in options
-    branches = branches_of(cli, options, as_json=as_json)
-    _choose_sinks(cli, branches, follows=follows, as_json=as_json)
-    reads = "stdin" in options or options.get("text") == ["-"]
-    if cli.verb in _AS_IT_COMES and not reads and printing.from_pipe():
-        for branch in branches:
-            branch.stdin = os.dup(0)  # not to read it, but to tell that a command does not get it
-    with Branches(branches, reads=reads) as running:
-        silent = follows or as_json or cli.verb in _AS_IT_COMES  # where nothing comes there may be nothing to say
-        running.run(status=bool if silent else cli.status)
-    codes = {branch.code for branch in branches}
-    told = cli.verb in _AS_IT_COMES and not as_json  # what has become of the jobs
-    if running.ended_by == signal.SIGINT and codes == {ExitCode.INTERRUPTED} and not told:
-        return printing.interrupted()
-    misspelt = codes == {ExitCode.USAGE} and cli.verb not in _AS_IT_COMES
-    if misspelt and not follows:
-        raise _usage_error(branches[0])
-    if not as_json:
-        if running.ended_by == signal.SIGINT:
-            printing.fresh_line()
-        summary = printing.aligned([_row(branch) for branch in branches])
-        printing.write(printing.encoded("\n".join([*summary, ""])), printing.STDERR)
-        if cli.verb == "--exec" and not {"printed", "follow", "detached"}.intersection(options) and cli.watched:
-            cli.note("with --print you see what the jobs print, too")
-    elif not follows:
-        cli.value(rows([branch.value() for branch in branches]))
-    if running.ended_by:
-        return SIGNAL_BASE + running.ended_by
-    return ExitCode.USAGE if misspelt else int(any(codes))
-
-
-def _by_one_name(cli: Invocation) -> list[str]:
-    """Return the hosts of the line, each by the first of its names there if the verb is one of `_ONCE`.
-
-    ssh is asked what the names mean if one is new, or if two have led to the same host before.
-    """
-    if cli.verb not in _ONCE:
-        return cli.hosts
-    records = known.all()
-    places = {host: [n for n, each in enumerate(records) if host in (each.host, *each.aliases)] for host in cli.hosts}
-    if len({n for found in places.values() for n in found[:1]}) == len(cli.hosts):
-        return cli.hosts
-    first: dict[str, str] = {}
-    for host in cli.hosts:
-        try:
-            key = links.destination_of(cli, host).key
-        except SeshError:
-            key = host  # its branch says why
-        if first.setdefault(key, host) != host:
-            cli.note(f"@{host} is @{first[key]}, which gets the command once")
-    return list(first.values())
-
-
-def _choose_sinks(cli: Invocation, branches: Sequence[Branch], *, follows: bool, as_json: bool) -> None:
-    """Have text printed behind its host's name, in turns unless it is followed, and JSON at the end, or as it comes."""
+    own = words[: words.index("--")] if "--" in words else words
+    _check(cli, own)
+    cli.line.verb.function()  # loads its module here, and not in each child
+    gc.freeze()  # a collection in a child would copy each page with an object of this process
+    form, follows = _form(cli, own)
+    reads = "--stdin" in own or (cli.verb == "--send" and "-" in own)
     prefix = "\x1b[{0}m{1}: \x1b[0m" if printing.coloured() else "{1}: "
-    for branch, colour in zip(branches, cycle(_COLOURS), strict=False):
-        branch.follows = follows
-        if not as_json:
-            held = not follows and cli.verb not in _AS_IT_COMES
-            trims = cli.verb == "--screen"  # its empty rows
-            branch.sink = Lines(prefix.format(colour, branch.title).encode(), held=held, trims=trims)
-        elif follows:
-            branch.sink = Values(branch.facts)
+    branches = [
+        Branch(host, form, prefix.format(colour, host).encode())
+        for host, colour in zip(cli.hosts, cycle(_COLOURS), strict=False)
+    ]
+    with ExitStack() as closing:
+        stdin = closing.enter_context(_copied_stdin()) if reads else ""
+        running = closing.enter_context(_Running(branches, partial(_carry_out, cli, words), stdin))
+        running.follow(len(branches) if follows else _AT_ONCE, cli.status if form is Form.BLOCK else bool)
+    if form is Form.VALUE:
+        cli.value([row for branch in branches for row in branch.values()])
+    elif form is not Form.VALUES:
+        _sum_up(branches)
+    return _code(cli, branches, running.signals)
 
 
-def _usage_error(branch: Branch) -> SeshError:
-    error = UsageError(branch.reason) if branch.reason else rebuild(branch.value()["error"])
-    error.exit_code = ExitCode.USAGE
-    return error
+def _check(cli: Invocation, own: Sequence[str]) -> None:
+    if cli.line.verb.hosts is Hosts.ONE:
+        several = " ".join(verb.name for verb in VERBS if verb.hosts is not Hosts.ONE)
+        raise UsageError(f"{cli.verb or f'{CALLED} NAME'} takes one host", hint=f"these take several: {several}")
+    unnamed = cli.verb == "--kill-all" or (cli.verb == "--kill" and any(word[:7] == "--label" for word in own))
+    if unnamed and "-y" not in own:
+        raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
 
 
-def _row(branch: Branch) -> tuple[str, str, str]:
-    """Return a row of the summary: the host, its verdict, and why it failed."""
-    verdict = "interrupted" if branch.code == ExitCode.INTERRUPTED else "failed"
-    verdict = f"{verdict} ({branch.code})" if branch.code else "ok"
-    return branch.title, f"{verdict:<12}", wording.plain(branch.reason)
+def _form(cli: Invocation, own: Sequence[str]) -> tuple[Form, bool]:
+    """Return how the hosts' output is printed, and whether the verb follows what happens there."""
+    follows = cli.verb == "--events" or not {"-f", "--follow"}.isdisjoint(own)
+    if cli.json or "--format json" in " ".join(own).replace("=", " "):
+        return (Form.VALUES if follows else Form.VALUE), follows
+    return (Form.LINES if follows or cli.verb in ("--exec", "--run") else Form.BLOCK), follows
+
+
+def _carry_out(cli: Invocation, words: Sequence[str], host: str) -> int:
+    """Carry the line out for one host, in its child; return the exit code."""
+    Invocation.overseen = cli.watched and not cli.json
+    try:
+        return main.run([f"@{host}", *words])
+    except BrokenPipeError:
+        return SIGNAL_BASE + signal.SIGPIPE
+    except (Exception, KeyboardInterrupt) as error:
+        return printing.report(error, cli.line, host)
+
+
+@contextmanager
+def _copied_stdin() -> Iterator[str]:
+    """Copy stdin to a file that each child reads for itself; yield its path."""
+    with tempfile.NamedTemporaryFile() as file:
+        size = 0
+        for data in reading.stdin():
+            size += len(data)
+            if size > _MOST_STDIN:
+                raise Refused("stdin has more than 1 GiB, which is the most for several hosts; write to one at a time")
+            file.write(data)
+        file.flush()
+        yield file.name
+
+
+def _sum_up(branches: Sequence[Branch]) -> None:
+    """Print a row for each host on stderr, unless all were interrupted, as whoever has pressed Ctrl-C knows that."""
+    interrupted = [branch for branch in branches if branch.code == ExitCode.INTERRUPTED]
+    if interrupted:
+        printing.fresh_line()
+    if len(interrupted) < len(branches):
+        rows = printing.aligned([(branch.host, _verdict(branch)) for branch in branches])
+        printing.write(printing.encoded("\n".join([*rows, ""])), printing.STDERR)
+
+
+def _verdict(branch: Branch) -> str:
+    if not branch.code:
+        return "ok"
+    return f"{'interrupted' if branch.code == ExitCode.INTERRUPTED else 'failed'} ({branch.code})"
+
+
+def _code(cli: Invocation, branches: Sequence[Branch], signals: set[int]) -> int:
+    codes = {branch.code for branch in branches}
+    if ended := signals & {signal.SIGTERM, signal.SIGHUP}:
+        return SIGNAL_BASE + max(ended)
+    if ExitCode.INTERRUPTED in codes and signals:
+        return ExitCode.INTERRUPTED
+    if codes == {ExitCode.USAGE} and cli.verb not in ("--exec", "--run"):  # theirs may be the command's own
+        return ExitCode.USAGE
+    return int(any(codes))
+
+
+class _Running:
+    """The children of a fan-out. A context manager: within it signals are passed on to them, and its end ends them.
+
+    A branch waits, then runs, then has ended. `signals`: those that have come; after one no further child begins.
+    """
+
+    def __init__(self, branches: Sequence[Branch], work: Callable[[str], int], stdin: str) -> None:
+        self.signals: set[int] = set()
+        self._waiting, self._running = deque(branches), list[Branch]()
+        self._work, self._stdin = work, stdin
+        self._selector = selectors.DefaultSelector()
+        self._closing = ExitStack()
+
+    def __enter__(self) -> _Running:
+        self._lifeline, held = os.pipe()
+        for descriptor in (self._lifeline, held):
+            self._closing.callback(os.close, descriptor)
+        self._handle(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, children leave no exit code
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._handle(number, self._pass_on)
+        return self
+
+    def _handle(self, number: int, handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+        self._closing.callback(signal.signal, number, signal.signal(number, handler))
+
+    def __exit__(self, *_error: object) -> None:
+        """End the children that still run, by force if they do not do so by themselves; give the signals back."""
+        self._waiting.clear()
+        self._send(signal.SIGTERM)
+        self._send(signal.SIGCONT)
+        deadline = time.monotonic() + _PATIENCE
+        while self._selector.get_map() and (left := deadline - time.monotonic()) > 0:
+            for key, _ in self._selector.select(left):
+                if not os.read(key.fd, 1 << 16):
+                    self._selector.unregister(key.fd)
+        self._send(signal.SIGKILL)
+        while self._running:
+            self._running.pop().wait()
+        self._selector.close()
+        self._closing.close()
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        self.signals.add(number)
+        self._waiting.clear()
+        self._send(number)
+
+    def _send(self, number: int) -> None:
+        for branch in self._running:
+            os.kill(branch.pid, number)
+
+    def follow(self, most: int, status: Callable[[str], object]) -> None:
+        """Start the children, `most` at once, and print their output until all have ended.
+
+        `status`: gets a line that says who is waited for, and an empty one before anything is printed.
+        """
+        while True:
+            self._start(most)
+            if not self._running:
+                return
+            if not (ready := self._selector.select(_QUIET)):
+                status(_waited_for([branch.host for branch in self._running]))
+                ready = self._selector.select()
+                status("")
+            for key, _ in ready:
+                self._read(key.data, key.fd)
+
+    def _start(self, most: int) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # each child gets each signal, and none after the first
+        try:
+            while self._waiting and len(self._running) < most:
+                branch = self._waiting.popleft()
+                branch.start(partial(self._work, branch.host), self._stdin, self._lifeline)
+                self._running.append(branch)
+                for descriptor in branch.outputs:
+                    self._selector.register(descriptor, selectors.EVENT_READ, branch)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _read(self, branch: Branch, descriptor: int) -> None:
+        if branch.read(descriptor):
+            return
+        self._selector.unregister(descriptor)
+        if not branch.outputs:
+            self._running.remove(branch)  # before its pid may become that of another process
+            branch.wait()
+
+
+class OneOf(Caller):
+    """The caller for one of several hosts, in a thread: it cannot be asked, and its notes name the host."""
+
+    def __init__(self, cli: Invocation, host: str | None) -> None:
+        self.local, self._host = cli.local, host
+
+    def note(self, line: str) -> None:
+        """Print a note."""
+        printing.note(f"@{self._host}: {line}" if self._host is not None else line, self._host)
+
+
+def target_of(cli: Invocation, host: str | None) -> Target:
+    """Return the target for one of several hosts, to be used in a thread. Raises InvalidHost."""
+    return reach.target_of(OneOf(cli, host), host)
+
+
+def gather(
+    cli: Invocation, work: Mapping[Key, Callable[[], Answer]], *, first: bool = False
+) -> dict[Key, Answer | SeshError]:
+    """Do work in threads, all at once; return the answers, or the errors in their place, in the order of the keys.
+
+    `first`: return the first answer alone, unless there are only errors. Threads that go on, then or after Ctrl-C, end
+    with this process.
+    """
+    come: SimpleQueue[tuple[Key, Answer | SeshError]] = SimpleQueue()
+
+    def answer(key: Key) -> None:
+        try:
+            come.put((key, work[key]()))
+        except SeshError as error:
+            come.put((key, error))
+        except Exception as error:
+            come.put((key, InternalError(f"internal error: {type(error).__name__}: {error}")))
+
+    for key in work:
+        threading.Thread(target=answer, args=(key,), daemon=True).start()
+    answers: dict[Key, Answer | SeshError] = {}
+    while len(answers) < len(work):
+        try:
+            key, found = come.get(timeout=_QUIET)
+        except Empty:
+            if hosts := [key for key in work if isinstance(key, str) and key not in answers]:
+                cli.status(_waited_for(hosts))
+            key, found = come.get()
+        cli.status("")
+        answers[key] = found
+        if first and not isinstance(found, SeshError):
+            return {key: found}
+    return {key: answers[key] for key in work}
+
+
+def _waited_for(hosts: Sequence[str]) -> str:
+    more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
+    return f"waiting for {', '.join(hosts[:_NAMED])}{more}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
@@ -11,7 +12,7 @@ from sesh import bounds, errors, moments, paths, wording
 from sesh.about import SESH
 from sesh.cli import fanout, printing
 from sesh.cli.words import Context, Names
-from sesh.errors import UsageError
+from sesh.errors import SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import search
 from sesh.reach.target import Target
@@ -47,18 +48,27 @@ def grep(
     names = names or []
     if not names and not cli.hosts and (here := listing.current()) is not None:
         names = [here["name"]]
+    words: dict[str, Any] = {"pattern": pattern, "context": int(context), "ignore_case": ignore_case}
+    hits: list[Hit] = []
+    rows: list[object] = []
+    failed: list[str] = []
     if len(cli.hosts) > 1:
-        words = {"pattern": pattern, "names": names, "context": context, "ignore_case": ignore_case}
-        rows = fanout.rows(fanout.gather(fanout.branches_of(cli, words, grep)))
-        hits: list[Hit] = [row for row in rows if "error" not in row]
-        failed = [f"@{host}: {reason}" for host, reason in fanout.failures(rows).items()]
+        asked = {
+            host: partial(fanout.target_of(cli, host).call, search.grep, names=names, **words) for host in cli.hosts
+        }
+        for host, answer in fanout.gather(cli, asked).items():
+            if isinstance(answer, SeshError):
+                rows.append({"host": host, "error": printing.error_facts(answer, host), "exit_code": answer.exit_code})
+                failed.append(f"@{host}: {answer.line(host)}")
+                continue
+            found: list[Hit] = [{**hit, "host": host} for hit in answer["hits"]]
+            hits += found
+            rows += found
+            failed += [f"@{host}: {errors.rebuild(facts).line(host)}" for facts in answer["failed"].values()]
     else:
-        rows = hits = []
 
         def search_in(target: Target, *names: str) -> dict[str, ErrorFacts]:
-            answer = target.call(
-                search.grep, pattern=pattern, names=list(names), context=int(context), ignore_case=ignore_case
-            )
+            answer = target.call(search.grep, names=list(names), **words)
             hits.extend({**hit, "host": target.host} for hit in answer["hits"])
             return answer["failed"]
 
@@ -66,6 +76,7 @@ def grep(
         if len(names) > 1:
             cli.elsewhere(refused, search_in)
         failed = [error.line(cli.host) for error in refused.values()]
+        rows = [*hits]
     if cli.json:
         cli.value(rows)
     else:

@@ -36,6 +36,8 @@ class Invocation(Caller):
 
     ssh_prompts = None
     audience = printing.STDOUT
+    overseen = False
+    """True in the child for one of several hosts if a person sees its notes."""
 
     def __init__(self, line: Line) -> None:
         self.line = line
@@ -49,8 +51,6 @@ class Invocation(Caller):
         if self.hosts:
             self.hosts = self.settings().hosts_of(self.hosts)
         self._questioned = False
-        self.branched = self.overseen = False
-        """True in a child for one of several hosts; and if a person sees the notes of that."""
 
     @property
     def can_ask(self) -> bool:  # type: ignore[override]
@@ -75,21 +75,10 @@ class Invocation(Caller):
             return False
         return system.unread(0) > 0
 
-    def tell_link(self, line: str) -> None:
-        """Print what became of a link, the host's name once."""
-        self.note(line.replace(f" to @{self.host}", "", 1) if self.branched else line)
-        self._hand_over()
-
     def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
-        """Print what a command asks; an empty line has the process that gathers notes of several hosts print it now."""
+        """Print what a command asks."""
         self._questioned = True
         super().tell_question(name, question, feeding, passing=passing and self.watched)
-        self._hand_over()
-
-    def _hand_over(self) -> None:
-        """Have the process that gathers notes of several hosts print the last one now: an empty line does that."""
-        if self.branched:
-            printing.write(b"\n", printing.STDERR)
 
     def drop_misdirected(self) -> None:
         """Drop what was typed at this terminal, which a command that asked did not get: no shell is to run it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated
 
 from typer import Option
 
@@ -11,20 +13,21 @@ from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, Context
 from sesh.errors import SeshError, rebuild
-from sesh.ops.sweep import clear, leftovers
-from sesh.schema import LeftoverFacts, PrintedError, Swept
+from sesh.ops.sweep import Kind, clear, leftovers
+from sesh.reach.target import Target
+from sesh.schema import LeftoverFacts
 
 _UNASKED = 7 * 86400.0
 """Seconds of `--older` if nobody can be asked."""
-_KINDS = {
-    "ended": "ended session",
-    "lost": "lost session",
-    "file": "stale file",
-    "daemon": "orphaned daemon",
-    "bridge": "orphaned bridge",
-    "connection": "stale connection",
-    "version": "old version",
+_ASKED = {
+    "living": ("end what still runs", "end the {} that still run"),
+    Kind.LOST: ("forget a lost session", "forget {} lost sessions"),
+    Kind.ENDED: ("forget an ended session", "forget {} ended sessions"),
 }
+"""The questions before what cannot be undone: for one, and for several."""
+
+Found = dict[str | None, list[LeftoverFacts] | SeshError]
+"""The leftovers of each machine, or why they are not known."""
 
 
 def sweep(
@@ -50,82 +53,96 @@ def sweep(
       sesh @gpu sweep
     """
     cli = ctx.obj
-    asks = cli.can_ask and not cli.json
+    asks, ends, forgets = cli.can_ask and not cli.json, all_ or yes, True
     seconds = bounds.parse_seconds(older, "--older", least=0)
     if seconds is None:
         seconds = 0.0 if asks else _UNASKED
-    if len(cli.hosts) > 1 and not asks:
-        words = {"older": older, "all_": all_, "yes": yes, "dry_run": dry_run}
-        return fanout.run(cli, words)
-    if len(cli.hosts) < 2:
-        answer = _sweep(cli, cli.host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run)
-        if cli.json:
-            cli.value(answer)
-        return 0 if answer["ok"] else 1
-    cleared = True
-    for host in cli.hosts:  # one after the other: the person is asked about each
-        try:
-            cleared &= _sweep(cli, host, seconds, asks=asks, ends=all_ or yes, dry_run=dry_run)["ok"]
-        except SeshError as error:
-            cli.note(error.line(host))
-            cleared = False
-    return 0 if cleared else 1
-
-
-def _sweep(cli: Invocation, host: str | None, seconds: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
-    target = cli.target_of(host)
-    rows = target.call(leftovers, older=seconds, surely=not asks)
-    forgets, prefix = True, f"@{host}: " if len(cli.hosts) > 1 else ""
+    found = _on_each(cli, cli.hosts or [None], lambda target: target.call(leftovers, older=seconds))
+    rows = {host: each for host, each in found.items() if not isinstance(each, SeshError)}
     if not cli.json:
-        _show(rows, prefix)
+        _show(rows)
         if asks and not ends and not dry_run:
-            ends = forgets = _agrees(cli, rows, f" on @{host}" if host is not None else "")
-    if dry_run or not rows:
-        rows = [{**row, "cleared": False} for row in rows]
+            ends = forgets = _agrees(cli, rows)
+    if not dry_run:
+        wanted = {host: each for host, each in rows.items() if each}
+        found |= _on_each(
+            cli,
+            [*wanted],
+            lambda target: target.call(clear, wanted=wanted[target.host], ends=ends, forgets=forgets),
+        )
+    answers = {host: _answer(host, each, dry_run=dry_run) for host, each in found.items()}
+    if cli.json:
+        several = [{**answer, "exit_code": _code(answer)} for answer in answers.values()]
+        cli.value(several if len(answers) > 1 else next(iter(answers.values())))
     else:
-        rows = target.call(clear, wanted=rows, ends=ends, forgets=forgets)
-    for row in rows:
+        for host, each in found.items():
+            _show_result(cli, host, each, dry_run=dry_run, seconds=seconds)
+    return int(any(map(_code, answers.values())))
+
+
+def _on_each(cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], list[LeftoverFacts]]) -> Found:
+    """Ask each machine. Raises the error of one that is alone, which may ask the person to log in."""
+    if len(hosts) == 1:
+        return {hosts[0]: ask(cli.target_of(hosts[0]))}
+    return fanout.gather(cli, {host: partial(ask, fanout.target_of(cli, host)) for host in hosts})
+
+
+def _answer(host: str | None, found: list[LeftoverFacts] | SeshError, *, dry_run: bool) -> dict[str, object]:
+    """Return the JSON for a machine."""
+    if isinstance(found, SeshError):
+        return {"host": host, "error": printing.error_facts(found, host)}
+    for row in found:
+        row.setdefault("cleared", False)
         if "error" in row:
             row["error"] = printing.error_facts(rebuild(row["error"]), host)
-    if not cli.json:
-        _show_result(cli, rows, prefix, dry_run=dry_run, seconds=seconds)
-    return {"ok": all("error" not in row for row in rows), "host": host, "dry_run": dry_run, "pieces": rows}
+    return {"ok": all("error" not in row for row in found), "host": host, "dry_run": dry_run, "pieces": found}
 
 
-def _agrees(cli: Invocation, rows: list[LeftoverFacts], machine: str) -> bool:
+def _code(answer: dict[str, object]) -> int:
+    return 0 if answer.get("ok") else 1
+
+
+def _agrees(cli: Invocation, rows: dict[str | None, list[LeftoverFacts]]) -> bool:
     """Return whether the person agrees to what cannot be undone; without anything of that kind nobody is asked."""
-    living = sum(1 for row in rows if row["pid"] is not None)
-    lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
-    ended = [str(row["what"]) for row in rows if row["kind"] == "ended"]
-    parts = []
-    if living:
-        parts.append("end what still runs" if living == 1 else f"end the {living} that still run")
-    if lost:
-        parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
-    if ended:
-        parts.append(
-            f"forget the ended session {ended[0]}" if len(ended) == 1 else f"forget {len(ended)} ended sessions"
-        )
-    return not parts or cli.agrees(wording.plain(f"{' and '.join(parts)}{machine}?"))
+    every = [row for each in rows.values() for row in each]
+    counts = {"living": sum(row["pid"] is not None for row in every)}
+    counts |= {kind: sum(row["kind"] == kind for row in every) for kind in (Kind.LOST, Kind.ENDED)}
+    parts = [
+        one if counts[key] == 1 else several.format(counts[key])
+        for key, (one, several) in _ASKED.items()
+        if counts[key]
+    ]
+    return not parts or cli.agrees(f"{' and '.join(parts)}?")
 
 
-def _show(rows: list[LeftoverFacts], prefix: str) -> None:
-    """Print leftovers for a person; `prefix` stands before each description."""
-    width = max((len(moments.short(row["age"])) for row in rows), default=0)
-    for row in rows:
-        age, kind = moments.short(row["age"]), _KINDS.get(row["kind"], str(row["kind"]))
-        printing.text(wording.plain(f"{age:>{width}}  {kind:<16}  {prefix}{row['what']}"))
+def _show(rows: dict[str | None, list[LeftoverFacts]]) -> None:
+    cells = [
+        (moments.short(row["age"]), str(row["kind"]), f"{_prefix(host)}{row['what']}")
+        for host, each in rows.items()
+        for row in each
+    ]
+    for line in printing.aligned(cells):
+        printing.text(wording.plain(line))
 
 
-def _show_result(cli: Invocation, rows: list[LeftoverFacts], prefix: str, *, dry_run: bool, seconds: float) -> None:
-    """Print what was done; `prefix` stands before each line."""
-    for row in rows:
-        if "error" in row:
-            cli.note(f"{prefix}{row['what']} stays: {cast(PrintedError, row['error'])['message']}")
-    if not rows:
+def _show_result(
+    cli: Invocation, host: str | None, found: list[LeftoverFacts] | SeshError, *, dry_run: bool, seconds: float
+) -> None:
+    prefix = _prefix(host)
+    if isinstance(found, SeshError):
+        cli.note(f"{prefix}{found.line(host)}")
+        return
+    if not found:
         printing.text(f"{prefix}no leftovers{f' older than {moments.exact(seconds)}' if seconds else ''}")
         return
-    cleared = sum(1 for row in rows if row["cleared"])
-    living = sum(1 for row in rows if row["pid"] is not None and not row["cleared"])
-    result = f"{len(rows)} found; nothing changed" if dry_run else f"{cleared} of {len(rows)} cleared"
+    for row in found:
+        if "error" in row:
+            cli.note(f"{prefix}{row['what']} stays: {rebuild(row['error']).message}")
+    cleared = sum(row["cleared"] for row in found)
+    living = sum(row["pid"] is not None and not row["cleared"] for row in found)
+    result = f"{len(found)} found; nothing changed" if dry_run else f"{cleared} of {len(found)} cleared"
     printing.text(prefix + result + (f"; {living} still run: --all ends them" if living and not dry_run else ""))
+
+
+def _prefix(host: str | None) -> str:
+    return f"@{host}: " if host is not None else ""

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
 from sesh import bounds, paths, wording
 from sesh.about import SESH
 from sesh.cli import fanout, printing
-from sesh.cli.branch import Branch
 from sesh.cli.invocation import Invocation
-from sesh.cli.list import show as list_
 from sesh.cli.words import TIME, Context, Names, Timeout
-from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, UsageError, rebuild
+from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
 from sesh.names import check_label, printable, subject
-from sesh.ops import jobs, lookup, matching
+from sesh.ops import jobs, lookup, matching, views
+from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
 from sesh.reach import find
 from sesh.reach.target import Target
-from sesh.schema import Condition
+from sesh.schema import Condition, Summary
+
+Place = tuple[str | None, str]
+"""A session: its host, None for this machine, and its name."""
 
 
 def wait(  # noqa: PLR0913 (so many conditions)
@@ -65,10 +67,10 @@ def wait(  # noqa: PLR0913 (so many conditions)
       sesh wait --label team=web --waiting --any
     """
     cli = ctx.obj
-    names = [find.checked(name, "--wait") for name in names or []]
-    if not names and not label:
+    given = [find.checked(name, "--wait") for name in names or []]
+    if not given and not label:
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
-    several = any_ or bool(label) or len(names) > 1 or len(cli.hosts) > 1
+    several = any_ or bool(label) or len(given) > 1 or len(cli.hosts) > 1
     if start is not None and not bounds.is_decimal(start):
         raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
     if start is not None and several:
@@ -85,21 +87,25 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "limit": bounds.parse_seconds(timeout),
     }
     if several:
-        return _wait_for_several(cli, names, label, conditions, first=any_)
-    return _wait_for(cli, cli.find(names[0]), names[0], conditions)
+        return _wait_for_several(cli, given, label or (), conditions, first=any_)
+    return _wait_for(cli, given[0], conditions)
 
 
-def _wait_for(cli: Invocation, target: Target, name: str, conditions: Conditions) -> int:
-    try:
-        with target.open_stream(name, conditions["limit"]) as stream:
-            answer = met(stream, conditions)
-    except NotFound as missing:
-        answer = after_end(target, name, missing, conditions)
+def _wait_for(cli: Invocation, name: str, conditions: Conditions) -> int:
+    answer = _met(cli.find(name), name, conditions)
     if cli.json:
         cli.value({"session": name, "host": cli.host, **answer})
     else:
         _print(cli, answer, name)
     return answer["exit_code"] or 0
+
+
+def _met(target: Target, name: str, conditions: Conditions) -> Condition:
+    try:
+        with target.open_stream(name, conditions["limit"]) as stream:
+            return met(stream, conditions)
+    except NotFound as missing:
+        return after_end(target, name, missing, conditions)
 
 
 def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -> None:
@@ -116,63 +122,74 @@ def _print(cli: Invocation, answer: Condition, session: str, prefix: str = "") -
 def _wait_for_several(
     cli: Invocation, names: Sequence[str], label: Sequence[str], conditions: Conditions, *, first: bool
 ) -> int:
-    """Wait for all of the sessions, each in a child; or for the first whose condition holds."""
-
-    def work(name: str) -> int:
-        return _wait_for(cli, cli.find(name) if name in names else cli.target, name, conditions)
-
-    hosts: Sequence[str | None] = cli.hosts or [None]
-    places = [(host, name) for host in hosts for name in names]
-    if label:
-        places += _labelled(cli, label, kept=for_end(conditions))
-    branches = [
-        Branch(cli, wording.title((host, name)), {"session": name, "host": host}, partial(work, name))
-        for host, name in dict.fromkeys(places)
-    ]
-    answers = fanout.gather(branches, (lambda branch: "met" in branch.value()) if first else None)
+    """Wait for all of the sessions, each in a thread; or for the first whose condition holds."""
+    places = _labelled(cli, label, kept=for_end(conditions)) if label else []
+    named: list[Place] = [(host, name) for host in cli.hosts for name in names] if cli.hosts else _found(cli, names)
+    waits = {
+        (host, name): partial(_met, fanout.target_of(cli, host), name, conditions) for host, name in [*named, *places]
+    }
+    answers = fanout.gather(cli, waits, first=first)
     if cli.json:
-        cli.value(answers)
-    for answer in answers if not cli.json else ():
-        if "error" in answer:
-            at = f"@{wording.plain(answer['host'])}: " if answer["host"] is not None else ""
-            cli.note(f"{at}{answer['error']['message']}")
+        cli.value([_value(place, answer) for place, answer in answers.items()])
+    for (host, name), answer in answers.items() if not cli.json else ():
+        session = wording.title((host, name))
+        if isinstance(answer, SeshError):
+            cli.note(f"@{host}: {answer.line(host)}" if host is not None else str(answer))
         else:
-            session = wording.title((answer["host"], answer["session"]))
             _print(cli, answer, session, f"{session}: ")
-    return next((answer["exit_code"] for answer in answers if answer["exit_code"]), 0)
+    codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in answers.values()]
+    return next((code for code in codes if code), 0)
 
 
-def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[tuple[str | None, str]]:
-    """Return the sessions that have the labels, each behind its host: on the hosts of the line, else as `--list` does.
+def _value(place: Place, answer: Condition | SeshError) -> dict[str, object]:
+    host, name = place
+    if isinstance(answer, SeshError):
+        facts = printing.error_facts(answer, host)
+        return {"session": name, "host": host, "error": facts, "exit_code": int(answer.exit_code)}
+    return {"session": name, "host": host, **answer}
+
+
+def _found(cli: Invocation, names: Sequence[str]) -> list[Place]:
+    """Return where the sessions are: here, or on known remotes; here too if they are nowhere."""
+    places = lookup.located(cli, [name for name in names if not find.is_here(name)])
+    lookup.note_unknown(cli, places)
+    hosts = {name: lookup.host_of(cli, name, place, cli.verb) for name, place in places.items()}
+    return [(hosts.get(name), name) for name in names]
+
+
+def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Place]:
+    """Return the sessions that have the labels: on the hosts of the line, else here and on known remotes.
 
     `kept`: also those that have ended and are kept, and jobs that have ended. Raises the error of a host that is named,
-    NotFound. A child asks known remotes, as that takes threads: this process forks afterwards.
+    NotFound.
     """
-
-    def listed(function: Callable[..., int]) -> list[Any]:
-        return fanout.rows(fanout.gather(fanout.branches_of(cli, {"label": list(label)}, function)))
-
-    rows = listed(list_)
-    ended = listed(_ended_jobs) if kept else []
-    for row in [*rows, *ended]:
-        if "error" in row:
-            raise rebuild(row["error"])
-    for host, reason in {row["host"]: row["stale"]["reason"] for row in rows if "stale" in row}.items():
-        cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
+    labels = dict(map(check_label, label))
+    lists: dict[str | None, Sequence[Summary]] = {}
+    if cli.hosts:
+        for host, answer in lookup.summaries(cli, cli.hosts, named=True):
+            if isinstance(answer, SeshError):
+                raise answer
+            lists[host] = answer
+    else:
+        lists[None] = cli.target_of(None).call(session_ops.summaries)
+        for host, rows, reason in lookup.lists(cli) if paths.knows_remotes() and not cli.local else ():
+            if not reason:
+                lists[host] = rows
+            elif any(views.bears(row, labels) for row in rows):
+                cli.note(f"@{host} {lookup.absence(host, reason)}: its sessions are not waited for")
     states = ("running", "exited") if kept else ("running",)
-    places = [(row["host"], row["name"]) for row in rows if row["state"] in states and "stale" not in row]
-    places += [(row["host"], row["name"]) for row in ended]
+    places = [
+        (host, row["name"])
+        for host, rows in lists.items()
+        for row in rows
+        if views.bears(row, labels) and row["state"] in states
+    ]
+    if kept:
+        asked = {host: partial(fanout.target_of(cli, host).call, jobs.ended, labels=labels) for host in lists}
+        for place, ended in fanout.gather(cli, asked).items():
+            if isinstance(ended, SeshError):
+                raise ended
+            places += [(place, name) for name in ended]
     if not places:
         raise NotFound(f"no session has the label {' and '.join(map(printable, label))}", hint=f"see: {SESH} --list")
-    return places
-
-
-def _ended_jobs(cli: Invocation, *, label: Sequence[str]) -> int:
-    """Print the ended jobs that had the labels, as places: here and on known remotes that answer, or on the line's
-    host."""
-    labels = dict(map(check_label, label))
-    hosts = [cli.host]
-    if cli.host is None and not cli.local and paths.knows_remotes():
-        hosts += [host for host, _, reason in lookup.lists(cli) if not reason]
-    ended = ((host, name) for host in hosts for name in cli.target_of(host).call(jobs.ended, labels=labels))
-    return cli.value([{"host": host, "name": name} for host, name in ended])
+    return list(dict.fromkeys(places))

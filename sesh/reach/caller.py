@@ -104,7 +104,7 @@ class Caller:
         """Notes the faults of the settings, once."""
         for warning in settings.warnings:
             if warning not in self._warned:
-                self._warned |= {warning}
+                Caller._warned |= {warning}  # of this process, and of the children that it forks for several hosts
                 self.note(warning)
                 self.remember(f"config.toml has errors; `{SESH} --doctor` shows them")
 

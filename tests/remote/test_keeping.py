@@ -42,14 +42,14 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
     dry = home.sesh("@one", "--sweep", "--dry-run", "--older", "0s", "--json").json()
     assert (dry["host"], [(each["kind"], each["what"]) for each in dry["pieces"]]) == ("one", [("ended", "done")])
     swept = home.sesh("@one", "--sweep", "--older", "0s")
-    assert (swept.code, swept.stdout.splitlines()[-1]) == (0, "1 of 1 cleared")
+    assert (swept.code, swept.stdout.splitlines()[-1]) == (0, "@one: 1 of 1 cleared")
     far.sesh("--open", "lonely")
     pid = far.summary("lonely")["daemon_pid"]
     for entry in os.listdir(far.directory):
         if entry.startswith("lonely."):
             os.unlink(os.path.join(far.directory, entry))
     terminal = home.terminal("@one", "--sweep")
-    terminal.wait_for("end what still runs on @one?")
+    terminal.wait_for("end what still runs?")
     terminal.type("y")
     assert terminal.exit_code() == 0
     assert not identity.start_time(pid)
@@ -98,7 +98,9 @@ def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, bes
         lost(home, name)
     done = home.sesh("@box", "@den", "--restore")
     assert done.code == 0
-    assert done.stdout == "box: started @box on-box: ./agent again\nden: started @den on-den: ./agent again\n"
+    assert sorted(done.stdout.splitlines()) == [
+        f"{name}: started @{name} on-{name}: ./agent again" for name in sorted(hosts)
+    ]
     for name, far in hosts.items():
         wait_until(lambda far=far: far.read("runs") == "first\nagain\n")  # type: ignore[misc]
         assert home.sesh(f"@{name}", "--status", f"on-{name}", "--json").json()["resume"] == ["./agent", "again"]

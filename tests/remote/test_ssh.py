@@ -139,18 +139,6 @@ def test_a_host_that_refuses_more_sessions_gets_a_second_connection(here: Home, 
     assert far.proxy.accepted == 2
 
 
-def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Farm) -> None:
-    farm.host("one")
-    home.sesh("@one", "--list")
-    (master,) = farm.masters()
-    assert home.sesh("--sweep", "--json").json()["pieces"] == [], "it is in use"
-    folder = os.path.join(home.directory, ".control")
-    for entry in os.listdir(folder):
-        os.unlink(os.path.join(folder, entry))
-    (piece,) = home.sesh("--sweep", "--all", "--older", "0s", "--json").json()["pieces"]
-    assert (piece["kind"], piece["pid"], piece["cleared"]) == ("connection", master, True)
-
-
 def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     far.proxy.delay(0.2)

@@ -109,7 +109,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "--version": lambda home: printed(home, "--version"),
 }
 """What makes each verb print its values."""
-_OF_HOSTS = {"--deploy", "--forget", "--undeploy"}
+_OF_HOSTS = {"--deploy", "--forget"}
 """Tried in tests/remote."""
 
 
