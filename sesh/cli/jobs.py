@@ -86,6 +86,11 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     if cli.watched and not (printed or follow or cli.json) and (kind := printing.into()):
         what = subject(name) if name else "the job"
         cli.note(f"{what} prints nothing into this {kind}; to get its output here: --print, or --follow as it comes")
+    return _waited(cli, data, printed=printed, follow=follow, tie=tie, stdin=stdin)
+
+
+def _waited(cli: Invocation, data: JobSpec, *, printed: bool, follow: bool, tie: bool, stdin: bool) -> int:
+    """Start the job and wait for it; return its exit code, 124 if its time ran out."""
     started = "may have started" if cli.host is None else "may or may not have started"
     left = f"the job {started}; check with: {SESH}"
     sink = FollowedOutput(lines=cli.json) if follow else None
