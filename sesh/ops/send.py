@@ -103,7 +103,7 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
     question = str(reply.get("question"))
     if pattern != _ANY:
         with matching.Pattern(pattern) as expression:
-            matches = expression.search([question], _soon()) is not None
+            matches = any(expression.matches([question], _soon()))
         if not matches:
             shown = wording.plain(question)
             raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')

@@ -197,6 +197,5 @@ class _Wait:
 
     def _test(self, lines: list[tuple[str, int]]) -> None:
         """Searches lines, each with the position behind it. Raises _Match, TimedOut, Refused."""
-        if (match := self._pattern.search([text for text, _ in lines], self._deadline)) is not None:
-            number, text = match
+        for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             raise _Match(text, lines[number][1])
