@@ -11,7 +11,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import UsageError
 from sesh.names import printable
-from sesh.ops import agent_hook
+from sesh.ops import agents
 from sesh.ops import integrate as hooks
 from sesh.wording import plain
 
@@ -25,13 +25,19 @@ codex's shared server runs hooks without a terminal, where they do nothing; star
 
 
 def integrate(cli: Invocation, agent: str, *, remove: bool = False) -> int:
-    """`--integrate AGENT [--remove]`: 1 if its settings cannot be changed."""
+    """`--integrate AGENT [--remove]`: 1 if its settings cannot be changed; what to add by hand is printed then."""
     if cli.hosts:
         hint = f"type it there: ssh -t {cli.hosts[0]} sesh --integrate {agent}"
         raise UsageError("--integrate is for this machine", hint=hint)
     if agent not in hooks.AGENTS:
         raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
-    path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
+    path = hooks.settings(agent)
+    try:
+        changed = hooks.integrate(agent, remove=remove)
+    except hooks.ByHand:
+        if not (cli.json or remove):
+            printing.text(hooks.snippet(agent))
+        raise
     if not cli.json:
         if remove:
             done = "removed the hooks of sesh from" if changed else "nothing to do: no hooks of sesh in"
@@ -52,7 +58,7 @@ def hook(cli: Invocation, agent: Sequence[str] = ()) -> int:  # noqa: ARG001 (it
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
-        agent_hook.take(agent[0], "" if os.isatty(0) else reading.whole_stdin(_LARGEST).decode())
+        agents.take(agent[0], "" if os.isatty(0) else reading.whole_stdin(_LARGEST).decode())
     except Exception:
         return 0  # whatever it is, the agent goes on
     return 0

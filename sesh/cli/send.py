@@ -10,7 +10,7 @@ from sesh.about import CALLED, SESH
 from sesh.cli.invocation import Invocation
 from sesh.errors import UsageError
 from sesh.keynames import Key, bytes_of
-from sesh.ops import inside
+from sesh.ops import agents
 from sesh.ops.send import type_into
 from sesh.protocol import CHUNK
 from sesh.reach import find
@@ -59,4 +59,4 @@ def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:
     if cli.hosts:
         hint = f"attach to it, and type there: {CALLED} --state STATE"
         raise UsageError("--state works only inside a session, also one of a host", hint=hint)
-    return cli.done(name=inside.state(state, " ".join(text)), state=state)
+    return cli.done(name=agents.report(state, " ".join(text)), state=state)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sesh import attached_last, errors, wire
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
-from sesh.ops import create, dormant, end, enter, inside
+from sesh.ops import agents, create, dormant, end, enter
 from sesh.ops.new import made
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -170,7 +170,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     """Keeps the command by which a session is started again, forgets it without words; without a name that of the
     session that the caller runs in. A dormant one's is kept in its record. Raises NotFound, Refused."""
     if name is None:
-        name = inside.session("--resume-with", " -- CMD…")
+        name = agents.session("--resume-with", " -- CMD…")
     find.checked(name, "--resume-with")
     if find.dormant(name) is not None:
         dormant.resume_with(name, command)
