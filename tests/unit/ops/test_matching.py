@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +36,7 @@ def beside(work: Callable[[], Answer]) -> Answer:
 
 
 @pytest.fixture(params=[here, beside])
-def doing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], object]:
+def doing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     if request.param is here:  # whatever threads the test runner has
         monkeypatch.setattr(threading, "active_count", lambda: 1)
     return request.param
