@@ -34,8 +34,8 @@ class Session:
     """The session `name` on this machine, or on `host`; nothing is asked before a method is called.
 
     It holds no connection: each call opens its own, so one Session may be used by several threads at once, and there is
-    nothing to close. No call asks a person; ssh is never let prompt. In a process of one thread SIGVTALRM bounds the search
-    for a pattern; no other signal is handled.
+    nothing to close. No call asks a person; ssh is never let prompt. In a process of one thread SIGVTALRM bounds the
+    search for a pattern; no other signal is handled.
 
     Raises InvalidName, InvalidHost. What every call may raise: NotFound, Unreachable, and for a host NotDeployed.
     """
