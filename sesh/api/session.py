@@ -123,7 +123,7 @@ class Session:
         if not words or any("\0" in word for word in words):
             raise UsageError("a command must be a string or a list of words, without NUL")
         limit, stop = _seconds(timeout, "timeout"), stop or Stop()
-        with shell.RunErrors(), self._stream(stop, limit) as stream:
+        with shell.run_errors(), self._stream(stop, limit) as stream:
             facts, output = shell.run(stream, words, limit, stop=stop, wait=wait)
         return result_of(self.name, self.host, words, facts, output if ansi else shell.plain(output))
 

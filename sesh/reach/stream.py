@@ -175,7 +175,7 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                raise self._end() from None
+                raise self._end() from error
 
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""
