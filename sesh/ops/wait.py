@@ -52,19 +52,6 @@ class _Match(Exception):
         self.text, self.position = text, position
 
 
-def _not_met(conditions: Conditions) -> str:
-    """What has not come about, in words: the condition if there is one, else that none of them holds."""
-    words = {
-        "no match": conditions["pattern"] is not None,
-        "no prompt": conditions["prompt"],
-        "not idle": conditions["idle"] is not None,
-        "not waiting for anybody": conditions["waiting"],
-        "no end": for_end(conditions),
-    }
-    named = [word for word, wanted in words.items() if wanted]
-    return named[0] if len(named) == 1 else "no condition was met"
-
-
 def met(stream: Stream, conditions: Conditions) -> Condition:
     """Waits for the condition that comes first; returns its name (`met`), with `match`, `exit_code` and `position`.
 
@@ -77,19 +64,18 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         with Pattern(conditions["pattern"] or "") as pattern:
             answer = _Wait(stream, pattern, deadline, conditions).answer()
     except _Match as match:
-        return {"met": "for", "match": match.text, "exit_code": None, "position": match.position, "reason": None}
+        return _condition("for", match.text, None, match.position)
     except DaemonDied:
         raise DaemonDied(f"the daemon of {stream.name} died while you waited") from None
     except TimedOut as late:
-        hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         within = "in time" if limit is None else f"within {limit:g} s"
-        raise TimedOut(f"{name}: {_not_met(conditions)} {within}", hint=hint) from None
+        hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
+        raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
-        question, position = answer.get("question") or None, answer.get("position")
-        return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position, "reason": None}
+        return _condition(str(answer["met"]), answer.get("question") or None, None, answer.get("position"))
     if not for_end(conditions):
         raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
-    return _met_exit(answer.get("exit_code"), answer.get("position"), answer.get("reason"))
+    return _condition("exit", None, answer.get("exit_code") or 0, answer.get("position"), answer.get("reason"))
 
 
 def for_end(conditions: Conditions) -> bool:
@@ -100,7 +86,7 @@ def for_end(conditions: Conditions) -> bool:
 
 
 def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """The end, in the form of `met`, of a session that was gone before the wait.
+    """Returns the end, in the form of `met`, of a session that was gone before the wait.
 
     Raises `missing` if its end is no condition, or is unknown.
     """
@@ -112,13 +98,17 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
 
 @op()
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """The end of a session that is gone, in the form of `met`; None if that is unknown."""
+    """Returns the end of a session that is gone, in the form of `met`; None if that is unknown."""
     end = find.result(name)
-    return _met_exit(end.get("exit_code"), end.get("position"), end.get("reason")) if end is not None else None
+    if end is None:
+        return None
+    return _condition("exit", None, end.get("exit_code") or 0, end.get("position"), end.get("reason"))
 
 
-def _met_exit(code: int | None, position: int | None, reason: str | None) -> Condition:
-    return {"met": "exit", "match": None, "exit_code": code or 0, "position": position, "reason": reason}
+def _condition(
+    met: str, match: str | None, exit_code: int | None, position: int | None, reason: str | None = None
+) -> Condition:
+    return {"met": met, "match": match, "exit_code": exit_code, "position": position, "reason": reason}
 
 
 class _Wait:
@@ -159,9 +149,12 @@ class _Wait:
     def _ask(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
-        words: Words = {"exit": True, "idle": conditions["idle"]}
-        words |= {"prompt": True} if conditions["prompt"] else {}
-        words |= {"waiting": True} if conditions["waiting"] else {}
+        words: Words = {
+            "exit": True,
+            "idle": conditions["idle"],
+            "prompt": conditions["prompt"],
+            "waiting": conditions["waiting"],
+        }
         if self._searches:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
