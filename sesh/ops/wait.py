@@ -1,11 +1,12 @@
-"""Waiting until a session ends, is at its prompt, waits for a person, is silent or prints a match."""
+"""Following what a session prints: until a condition holds, or line by line until it ends."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TypedDict
 
-from sesh import protocol, wire
+from sesh import gate, protocol, wire
 from sesh.about import SESH
 from sesh.errors import DaemonDied, Ended, NotFound, Refused, TimedOut
 from sesh.messages import Answer, Words
@@ -17,7 +18,7 @@ from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
 from sesh.reach.target import Target
 from sesh.schema import Condition
-from sesh.vt.lines import LineReader
+from sesh.vt.lines import Line, LineReader
 
 
 class Conditions(TypedDict):
@@ -40,8 +41,10 @@ class Conditions(TypedDict):
 _GRACE = 0.5
 """Seconds by which the daemon may be late to say that the time is up."""
 _ALL_LINES = 1_000_000
-_WAIT = 9
-"""The number of the request; smaller ones are those of `Connection.request`."""
+_COLUMNS = 80
+"""Columns of a session that has not said its own."""
+_WAIT, _LOGS = 9, 10
+"""The numbers of requests; smaller ones are those of `Connection.request`."""
 
 
 class _Match(Exception):
@@ -120,7 +123,7 @@ class _Wait:
         self._searches = conditions["pattern"] is not None
         self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
-        self._columns = 80
+        self._columns = _COLUMNS
         self._head: int | None = None
         """The position of the output when the wait began."""
 
@@ -192,3 +195,97 @@ class _Wait:
         """Searches lines, each with the position behind it. Raises _Match, TimedOut, Refused."""
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             raise _Match(text, lines[number][1])
+
+
+class LiveLog:
+    """The lines of one session until it ends; over another connection it goes on behind the last byte that has come.
+
+    `count`: the number of existing lines that come first. `ansi`: lines keep their SGR. `write`: gets lines, several at
+    a time; `note`: gets a line about lines that are left out.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        count: int,
+        *,
+        ansi: bool,
+        write: Callable[[list[str]], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
+        self._lines: LineReader | None = None
+        self._early: list[tuple[int, bytes]] = []
+        """Output that came before the existing lines."""
+        self._carried = bytearray()
+        self._over = False
+        """True if the session had ended before it was asked: then the existing lines are all."""
+
+    def follow(self) -> None:
+        """Writes lines until the session ends. Raises DaemonDied."""
+        try:
+            for kind, position, data in self._stream.frames(self._ask):
+                if kind == protocol.OUTPUT:
+                    self._take(position, data)
+                elif kind == protocol.DATA:
+                    gate.carry(self._carried, data)
+                elif kind == protocol.RESPONSE:
+                    answer: Answer = wire.checked(self._stream.connection.message(kind, data))
+                    if answer.get("id") == _LOGS:
+                        self._begin(answer)
+                    else:
+                        self._over = True
+                    if self._over and self._lines is not None:
+                        break
+        except Ended as ended:  # while the link was down, or before its answer
+            position, data = self._stream.rest(ended)
+            self._lines = self._lines or LineReader(position, _COLUMNS)
+            self._take(position, data)
+        if self._lines is not None and self._lines.current.text:
+            self._write([self._text(self._lines.current)])
+
+    def _ask(self) -> None:
+        """Asks for bytes before lines, so that none is missing between the two."""
+        self._early, self._carried, self._over = [], bytearray(), False
+        words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
+        asked = wire.asking("wait", _WAIT, **words)
+        if self._lines is None:
+            asked += wire.asking(
+                "logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, until=protocol.MOST, end=True
+            )
+        self._stream.greet(asked)
+
+    def _begin(self, answer: Answer) -> None:
+        """Writes the existing lines, and those that have come meanwhile; the line with the cursor is unfinished."""
+        text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
+        lines = text.removesuffix("\n").split("\n") if answer.get("lines") else []
+        if answer.get("older") and len(lines) < self._count:
+            more = f"more of them: {SESH} --logs {self._stream.name} N"
+            self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
+        unfinished = lines.pop() if answer.get("open") and lines else ""
+        lines += [""] * int(answer.get("blank") or 0)
+        if self._count and lines:
+            self._write(lines[-self._count :])
+        start = unfinished.encode() + str(answer.get("start") or "").encode("latin-1", "replace")
+        self._lines = LineReader(int(answer.get("position") or 0), int(answer.get("columns") or _COLUMNS), start)
+        for early in self._early:
+            self._take(*early)
+
+    def _take(self, position: int, data: bytes) -> None:
+        """Writes the lines that a block of output ends; the part that the existing lines hold is passed over."""
+        lines = self._lines
+        if lines is None:
+            self._early.append((position, data))
+            if sum(len(block) for _, block in self._early) > gate.LARGEST:
+                raise gate.malformed("OUTPUT", "came instead of the last lines")
+            return
+        if position > lines.position:
+            skipped = position - lines.position
+            self._note(f"{skipped} bytes were skipped: they came faster than they could be read")
+            lines.position = position
+        whole = [self._text(line) for line in lines.feed(data[lines.position - position :]) if line.final]
+        if whole:
+            self._write(whole)
+
+    def _text(self, line: Line) -> str:
+        return line.ansi if self._ansi else line.text
