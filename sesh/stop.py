@@ -20,6 +20,9 @@ class Stop:
     waiting ends at once, with Interrupted. One Stop may be given to several calls; once stopped it stays so.
     """
 
+    message = _GOES_ON
+    """The line for whoever stops the waiting."""
+
     def __init__(self) -> None:
         self._event, self._lock = Event(), Lock()
         self._ways: list[Way] = []
@@ -45,7 +48,7 @@ class Stop:
             yield
         except Unreachable:
             if self.stopped:
-                raise Interrupted(_GOES_ON) from None
+                raise Interrupted(self.message) from None
             raise
         finally:
             self.remove(way)
@@ -69,4 +72,4 @@ class Stop:
     def sleep(self, seconds: float) -> None:
         """Waits so long. Raises Interrupted if it is stopped."""
         if self._event.wait(seconds):
-            raise Interrupted(_GOES_ON)
+            raise Interrupted(self.message)

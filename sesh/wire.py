@@ -9,7 +9,7 @@ import socket
 import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -297,14 +297,8 @@ class Connection:
             return not self.far and platform.untaken(self.outbound)
         return isinstance(error.__cause__, ConnectionResetError)
 
-    def answer(
-        self,
-        number: int,
-        deadline: float | None = None,
-        output: Callable[[int, bytes], None] | None = None,
-        others: Callable[[Answer], None] | None = None,
-    ) -> tuple[Answer, bytes]:
-        """Return the answer to a request; before it `output` gets OUTPUT, `others` the answers to other requests.
+    def answer(self, number: int, deadline: float | None = None) -> tuple[Answer, bytes]:
+        """Return the answer to a request, and the bytes before it. Answers to others, and OUTPUT, are passed over.
 
         Raises the error that the daemon answered, and what `receive` raises.
         """
@@ -315,15 +309,11 @@ class Connection:
                 self.accept(kind, payload)
             elif kind == protocol.DATA:
                 gate.carry(carried, payload)
-            elif kind == protocol.OUTPUT and output is not None:
-                output(*protocol.split_number(payload))
             elif kind == protocol.RESPONSE:
                 response: Answer = self.message(kind, payload)
                 if response.get("id") == number:
                     return checked(response), bytes(carried)
                 carried.clear()
-                if others is not None:
-                    others(response)
 
 
 def introduction(role: str, **more: Unpack[Hello]) -> Introduction:

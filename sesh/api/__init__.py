@@ -12,7 +12,8 @@ programs (`not_found`, `busy`, `timeout`, `unreachable`…), and is a line that 
 
 from __future__ import annotations
 
-from sesh.api.session import Met, Result, Sent, Session, execute, sessions
+from sesh.api.results import Met, Result, Sent
+from sesh.api.session import Session, execute, sessions
 from sesh.errors import SeshError
 from sesh.stop import Stop
 

@@ -1,17 +1,17 @@
-"""One session, named: all that can be done with it, here or on another host; and the results of commands and waits."""
+"""One session, named: all that can be done with it, here or on another host."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, overload
+from dataclasses import dataclass
+from typing import Literal, overload
 
 from sesh import bounds
-from sesh.errors import Busy, ExitCode, NotFound, Silent, UsageError, rebuild
+from sesh.api.results import Met, Result, Sent, result_of
+from sesh.errors import Busy, NotFound, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, lookup, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
@@ -20,149 +20,45 @@ from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema import Command, Event, JobResult, JobSpec, RunFacts, Spec, Status, Summary
+from sesh.schema import Command, Event, JobSpec, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+Words = str | Sequence[str]
+Pairs = Mapping[str, str]
+Directory = str | os.PathLike[str]
 
 
-_Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-class SpecWords(TypedDict, total=False):
-    """The keyword arguments that describe a session."""
-
-    directory: str | os.PathLike[str] | None
-    env: Mapping[str, str] | None
-    labels: Mapping[str, str] | None
-    size: str | None
-
-
-class JobWords(SpecWords, total=False):
-    """The keyword arguments that describe a job."""
-
-    timeout: float | None
-    keep: bool
-
-
-def _spelled_out(words: type) -> Callable[[_Function], _Function]:
-    """Has `help` name the keyword arguments that a function takes as `**words`; editors know them by `Unpack`."""
-
-    def spell(function: _Function) -> _Function:
-        del function.__annotations__["words"]
-        signature = inspect.signature(function)
-        parameters = list(signature.parameters.values())[:-1]
-        for name, annotation in words.__annotations__.items():
-            default = False if name == "keep" else None
-            function.__annotations__[name] = text = annotation.__forward_arg__
-            parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=text))
-        function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        return function
-
-    return spell
-
-
-@dataclass(frozen=True)
-class Result:
-    """A command that has ended, or whose time ran out.
-
-    `exit_code`: of the command, 128+N if signal N ended it, 124 if it timed out, None if it was not waited for. `data`:
-    its output, byte for byte, line ends as a pipe would have them. `duration`: seconds. `truncated`: there was more
-    output than was kept, and `data` is the end of it. `host`: None for this machine.
-    """
-
-    session: str
-    host: str | None
-    command: list[str]
-    exit_code: int | None
-    data: bytes = field(repr=False)
-    duration: float | None = None
-    timed_out: bool = False
-    truncated: bool = False
-
-    @property
-    def output(self) -> str:
-        """Its output as text; bytes that are not UTF-8 come as U+FFFD."""
-        return self.data.decode("utf-8", "replace")
-
-    @property
-    def ok(self) -> bool:
-        """True if it ended with 0."""
-        return self.exit_code == 0
-
-
-def _result(session: str, host: str | None, command: Sequence[str], facts: JobResult | RunFacts, data: bytes) -> Result:
-    timed_out, truncated = bool(facts.get("timed_out")), bool(facts.get("truncated"))
-    code = ExitCode.TIMED_OUT if timed_out else facts.get("exit_code")
-    return Result(session, host, list(command), code, data, facts.get("duration"), timed_out, truncated)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What was typed, in `bytes`. `position`: in the session's output, for a wait's `since`.
-
-    `typed`: always True, as what was not typed is an error.
-    """
-
-    bytes: int
-    position: int | None
-    typed: bool
-
-
-@dataclass(frozen=True)
-class Met:
-    """The condition that ended a wait.
-
-    `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that was looked for, or the question.
-    `exit_code`: of a session that has ended. `position`: in the session's output, for the next wait's `since`.
-    """
-
-    met: str
-    match: str | None
-    exit_code: int | None
-    position: int | None
-
-
-_FORMS = ("text", "ansi", "json")
-_SHELL = ("sh", "-c")
-
-
+@dataclass(unsafe_hash=True)
 class Session:
     """The session `name` on this machine, or on `host`; nothing is asked before a method is called.
 
     It holds no connection: each call opens its own, so one Session may be used by several threads at once, and there is
-    nothing to close. No call installs a signal handler or asks a person; ssh is never let prompt.
+    nothing to close. No call asks a person; ssh is never let prompt. In a process of one thread SIGVTALRM bounds the
+    search for a pattern; no other signal is handled.
 
     Raises InvalidName, InvalidHost. What every call may raise: NotFound, Unreachable, and for a host NotDeployed.
     """
 
-    def __init__(self, name: str, host: str | None = None) -> None:
-        self.name = check_name(name)
-        self._target = _target(host)
+    name: str
+    host: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        self._target = _target(self.host)
         self.host = self._target.host
 
-    def __repr__(self) -> str:
-        return f"Session({self.name!r})" if self.host is None else f"Session({self.name!r}, host={self.host!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Session) and (self.name, self.host) == (other.name, other.host)
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.host))
-
-    # -- being there
-
     @classmethod
-    @_spelled_out(SpecWords)
     def open(
         cls,
         name: str,
         host: str | None = None,
         *,
-        command: str | Sequence[str] | None = None,
-        **words: Unpack[SpecWords],
+        command: Words | None = None,
+        directory: Directory | None = None,
+        env: Pairs | None = None,
+        labels: Pairs | None = None,
+        size: str | None = None,
     ) -> Session:
         """Makes sure that the session runs. If it does already, `labels` are set, and the other words not applied.
 
@@ -173,13 +69,20 @@ class Session:
         Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError.
         """
         session = cls(name, host)
-        session.ensure(command=command, **words)
+        session.ensure(command=command, directory=directory, env=env, labels=labels, size=size)
         return session
 
-    @_spelled_out(SpecWords)
-    def ensure(self, *, command: str | Sequence[str] | None = None, **words: Unpack[SpecWords]) -> bool:
+    def ensure(
+        self,
+        *,
+        command: Words | None = None,
+        directory: Directory | None = None,
+        env: Pairs | None = None,
+        labels: Pairs | None = None,
+        size: str | None = None,
+    ) -> bool:
         """Makes sure, as `open` does, that this session runs. Returns whether it had to be created."""
-        spec = _spec(command, **words)
+        spec = _spec(command, directory, env, labels, size)
         self._target.sync()
         return self._target.call(session_ops.open_, name=self.name, spec=spec)
 
@@ -199,11 +102,9 @@ class Session:
         for error in self._target.call(session_ops.kill, names=[self.name])["failed"].values():
             raise rebuild(error)
 
-    # -- commands
-
     def run(
         self,
-        command: str | Sequence[str],
+        command: Words,
         *,
         timeout: float | None = None,
         wait: bool = True,
@@ -222,12 +123,22 @@ class Session:
         if not words or any("\0" in word for word in words):
             raise UsageError("a command must be a string or a list of words, without NUL")
         limit, stop = _seconds(timeout, "timeout"), stop or Stop()
-        with shell.RunErrors(), self._stream(stop, limit) as stream:
+        with shell.run_errors(), self._stream(stop, limit) as stream:
             facts, output = shell.run(stream, words, limit, stop=stop, wait=wait)
-        return _result(self.name, self.host, words, facts, output if ansi else shell.plain(output))
+        return result_of(self.name, self.host, words, facts, output if ansi else shell.plain(output))
 
-    @_spelled_out(JobWords)
-    def exec(self, command: str | Sequence[str], *, stop: Stop | None = None, **words: Unpack[JobWords]) -> Result:
+    def exec(
+        self,
+        command: Words,
+        *,
+        directory: Directory | None = None,
+        env: Pairs | None = None,
+        labels: Pairs | None = None,
+        size: str | None = None,
+        timeout: float | None = None,
+        keep: bool = False,
+        stop: Stop | None = None,
+    ) -> Result:
         """Runs a command as the program of this session, which must not exist yet, and waits for its end.
 
         `command`: a list is a program and its words, a text a line for `sh`. `timeout`: the job is ended then, 124.
@@ -236,23 +147,29 @@ class Session:
 
         Raises Exists, CannotStart (127, 126), Refused.
         """
-        return execute(command, self.name, self.host, stop=stop, **words)
+        spec = _spec(command, directory, env, labels, size)
+        return _executed(self._target, _job(spec, self.name, timeout, keep), stop)
 
     @classmethod
-    @_spelled_out(JobWords)
-    def job(
+    def job(  # noqa: PLR0913 (a job has that many sides)
         cls,
-        command: str | Sequence[str],
+        command: Words,
         name: str | None = None,
         host: str | None = None,
-        **words: Unpack[JobWords],
+        *,
+        directory: Directory | None = None,
+        env: Pairs | None = None,
+        labels: Pairs | None = None,
+        size: str | None = None,
+        timeout: float | None = None,
+        keep: bool = False,
     ) -> Session:
         """Begins a job as `exec` does, without waiting. Returns its session; without a name, under the lowest free
         number.
 
         `wait()` gives its exit code, also after it has removed itself.
         """
-        data = _job(command, name, **words)
+        data = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
         target = _target(host)
         target.sync()
         return cls(target.call(session_ops.job, **data), target.host)
@@ -266,13 +183,11 @@ class Session:
             raise Busy(f"{self.name} still runs; wait for its end")
         facts = self._target.call(jobs.result, name=self.name)
         output = facts["output"].replace(b"\r\n", b"\n")
-        return _result(self.name, self.host, facts.get("command") or [], facts, output)
+        return result_of(self.name, self.host, facts.get("command") or [], facts, output)
 
     def history(self) -> list[Command]:
         """The commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
         return self._target.call(shell.history, name=self.name)
-
-    # -- a terminal, driven
 
     def send(
         self,
@@ -357,13 +272,9 @@ class Session:
 
         `json` is a dict of runs of cells, with the cursor and the size: the keys of `sesh --screen NAME --format json`.
         """
-        if format not in _FORMS:
-            raise UsageError(f"unknown format; use {', '.join(_FORMS)}")
         if format == "json":
             return views.cells(self._target, self.name)
         return views.drawn(self._target, self.name, format)["text"]
-
-    # -- what happens, and what is said of it
 
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
         """Yields its events as they happen, until it ends: the keys of `sesh --events NAME --json`.
@@ -404,22 +315,30 @@ class Session:
         return stream
 
 
-@_spelled_out(JobWords)
-def execute(
-    command: str | Sequence[str],
+def execute(  # noqa: PLR0913 (a job has that many sides)
+    command: Words,
     name: str | None = None,
     host: str | None = None,
     *,
+    directory: Directory | None = None,
+    env: Pairs | None = None,
+    labels: Pairs | None = None,
+    size: str | None = None,
+    timeout: float | None = None,
+    keep: bool = False,
     stop: Stop | None = None,
-    **words: Unpack[JobWords],
 ) -> Result:
     """Runs a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
-    data = _job(command, name, **words)
-    target, stop = _target(host), stop or Stop()
-    interrupts = Interrupts(tie=False, message=f"{name or 'the job'} keeps running")
+    spec = _spec(command, directory, env, labels, size)
+    return _executed(_target(host), _job(spec, name, timeout, keep), stop)
+
+
+def _executed(target: Target, job: JobSpec, stop: Stop | None) -> Result:
+    stop = stop or Stop()
+    interrupts = Interrupts(tie=False, message=f"{job['name'] or 'the job'} keeps running")
     with closing(interrupts), stop.calling(interrupts.stop):
-        session, facts, retained = jobs.run(target, data, interrupts)
-    return _result(session, target.host, data["spec"]["command"] or [], facts, retained.replace(b"\r\n", b"\n"))
+        session, facts, retained = jobs.run(target, job, interrupts)
+    return result_of(session, target.host, job["spec"]["command"] or [], facts, retained.replace(b"\r\n", b"\n"))
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
@@ -442,21 +361,16 @@ def _target(host: str | None) -> Target:
     return target_of(Caller(), None if host is None else check_host(host.removeprefix("@")))
 
 
-def _pairs(values: Mapping[str, str] | None) -> list[str]:
+def _pairs(values: Pairs | None) -> list[str]:
     """Variables or labels as `K=V`."""
     return [f"{key}={value}" for key, value in (values or {}).items()]
 
 
 def _spec(
-    command: str | Sequence[str] | None,
-    *,
-    directory: str | os.PathLike[str] | None = None,
-    env: Mapping[str, str] | None = None,
-    labels: Mapping[str, str] | None = None,
-    size: str | None = None,
+    command: Words | None, directory: Directory | None, env: Pairs | None, labels: Pairs | None, size: str | None
 ) -> Spec:
-    """The session as the ops take it; a command that is a text is a line for the shell `sh`."""
-    program = [*_SHELL, command] if isinstance(command, str) else list(command) if command is not None else None
+    """Returns the session as the ops take it; a command that is a text is a line for the shell `sh`."""
+    program = ["sh", "-c", command] if isinstance(command, str) else list(command) if command is not None else None
     path = os.fspath(directory) if directory is not None else None
     spec: Spec = {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels)}
     if size is not None:
@@ -464,15 +378,7 @@ def _spec(
     return spec
 
 
-def _job(
-    command: str | Sequence[str],
-    name: str | None,
-    *,
-    timeout: float | None = None,
-    keep: bool = False,
-    **words: Unpack[SpecWords],
-) -> JobSpec:
-    spec = _spec(command, **words)
+def _job(spec: Spec, name: str | None, timeout: float | None, keep: bool) -> JobSpec:
     name = check_name(name) if name is not None else None
     return {"spec": spec, "name": name, "timeout": _seconds(timeout, "timeout"), "keep": keep}
 

@@ -16,7 +16,7 @@ from sesh.cli import offers, printing
 from sesh.cli.words import Context, offering
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
-from sesh.ops import inside
+from sesh.ops import agents
 from sesh.ops import integrate as hooks
 from sesh.wording import plain
 
@@ -43,7 +43,7 @@ def state(
     if cli.hosts:
         hint = f"attach to it, and type there: {CALLED} --state STATE"
         raise UsageError("--state works only inside a session, also one of a host", hint=hint)
-    return cli.done(name=inside.state(state, " ".join(text or [])), state=state)
+    return cli.done(name=agents.report(state, " ".join(text or [])), state=state)
 
 
 def integrate(
@@ -56,7 +56,8 @@ def integrate(
 ) -> int:
     """Add hooks to an AI agent's own settings.
 
-    The agent then reports when it works, asks and is done, and which command resumes its conversation.
+    The agent then reports when it works, asks and is done, and which command resumes its conversation. What its
+    settings cannot take without losing a comment is printed, to be added by hand.
 
     Examples:
       sesh integrate claude
@@ -68,7 +69,13 @@ def integrate(
         raise UsageError("--integrate is for this machine", hint=hint)
     if agent not in hooks.AGENTS:
         raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
-    path, changed = hooks.settings(agent), hooks.integrate(agent, remove=remove)
+    path = hooks.settings(agent)
+    try:
+        changed = hooks.integrate(agent, remove=remove)
+    except hooks.ByHand:
+        if not (cli.json or remove):
+            printing.text(hooks.snippet(agent))
+        raise
     if not cli.json:
         if remove:
             done = "removed the hooks of sesh from" if changed else "nothing to do: no hooks of sesh in"

@@ -7,7 +7,7 @@ import signal
 
 from sesh import reading
 from sesh.cli.invocation import Invocation
-from sesh.ops import agent_hook
+from sesh.ops import agents
 
 _LARGEST = 16 << 20
 """Bytes of an event: it has what the agent is about to write to a file."""
@@ -21,7 +21,7 @@ def hook(cli: Invocation) -> int:
     signal.setitimer(signal.ITIMER_REAL, _SECONDS)
     try:
         agent = (cli.tail or [""])[0]
-        agent_hook.take(agent, "" if os.isatty(0) else reading.whole_stdin(_LARGEST).decode())
+        agents.take(agent, "" if os.isatty(0) else reading.whole_stdin(_LARGEST).decode())
     except Exception:
         return 0  # whatever it is, the agent goes on
     return 0

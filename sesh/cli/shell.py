@@ -55,16 +55,16 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with (
-        shell.RunErrors(),
+        shell.run_errors(),
         _job_proposed(cli, name),
         cli.find(name).open_stream(name, seconds) as stream,
         Interrupts(tie=False, message=left) as interrupts,
     ):
         hears = tell if cli.hears_questions and not no_wait else None
         facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live, tell=hears)
-    with shell.RunErrors(asked=True):
+    with shell.run_errors(asked=True):
         if live is not None:
-            live.end(output)
+            live.take(output, last=True)
             output = b""
         return _report(cli, name, facts, output if ansi else shell.plain(output), waited=not no_wait)
 

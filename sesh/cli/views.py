@@ -17,6 +17,7 @@ from sesh.client.outcome import Outcome
 from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.names import is_name, printable
 from sesh.ops import views
+from sesh.ops.wait import LiveLog
 from sesh.store import listing
 from sesh.wire import Connection
 
@@ -144,13 +145,6 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
     """`-f`: print the last lines, then new ones until the session ends; of a lost session only the last lines."""
     write = _print_objects if cli.json else _print_lines
 
-    def skipped(count: int) -> None:
-        cli.note(f"{count} bytes were skipped: they came faster than they could be read")
-
-    def shortened(count: int) -> None:
-        more = for_host(f"{SESH} --logs {name} N", cli.host)
-        cli.note(f"the last {count:,} lines come before the new ones; more of them: {more}")
-
     target = cli.target
     try:
         stream = target.open_stream(name)
@@ -159,7 +153,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> None:
         return
     with stream:
         stream.audience = cli.audience
-        views.LiveLog(stream, count, ansi=ansi, write=write, skipped=skipped, shortened=shortened).follow()
+        LiveLog(stream, count, ansi=ansi, write=write, note=cli.note).follow()
 
 
 def _print_lines(lines: list[str]) -> None:

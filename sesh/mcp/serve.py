@@ -11,14 +11,14 @@ import inspect
 import json
 import threading
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import anyio
 import anyio.to_thread
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +27,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.api import SeshError, Stop
 from sesh.errors import Interrupted, UsageError
 from sesh.mcp import worklog
-from sesh.mcp.tools import Tools
+from sesh.mcp.tools import HINTS, STOP, Tools
 
 _MOST = 200
 """Calls at a time; more of them wait."""
@@ -40,45 +40,44 @@ takes a host. People can watch and type with `{PROGRAM} NAME`. An error has a co
 
 
 class _Server(MCPServer[Any]):
-    """The SDK's server with the tools, each call in a thread. Invalid arguments are answered as a SeshError is.
-
-    `gone`: the client has closed its end; no call is stopped any more.
-    """
+    """The SDK's server with the tools, each call in a thread. Invalid arguments are answered as a SeshError is."""
 
     def __init__(self) -> None:
-        super().__init__(PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING")
-        self.gone = False
+        super().__init__(
+            PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING", middleware=[self._watch]
+        )
+        self._stops: dict[object, Stop] = {}
+        """Of the calls under way, by the request."""
         self._limiter = anyio.CapacityLimiter(_MOST)
         tools = Tools()
-        for name, function in vars(Tools).items():
-            if hints := getattr(function, "hints", None):
-                method = getattr(tools, name)
-                text = inspect.cleandoc(method.__doc__ or "")
-                self.add_tool(self._threaded(method), name=name.rstrip("_"), description=text, annotations=hints)
+        for name, hints in HINTS.items():
+            method = getattr(tools, name)
+            text = inspect.getdoc(method)
+            self.add_tool(self._threaded(method), name=name.rstrip("_"), description=text, annotations=hints)
 
-    def _threaded(self, method: Callable[..., object]) -> Callable[..., object]:
-        """A tool for the SDK: the parameters of the method, less the `stop` that is not the client's business."""
-        signature = inspect.signature(method, eval_str=True)
-
-        async def tool(**arguments: object) -> object:
-            stop = Stop()
-            if "stop" in signature.parameters:
-                arguments["stop"] = stop
-            call = partial(method, **arguments)
+    def _threaded(self, method: Callable[..., BaseModel]) -> Callable[..., object]:
+        @wraps(method)
+        async def tool(**arguments: object) -> CallToolResult:
             try:
+                call = partial(method, **arguments)
                 answer = await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
-            except anyio.get_cancelled_exc_class():
-                if not self.gone:
-                    threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
-                raise
             except SeshError as error:
                 return _refusal(error)
-            assert isinstance(answer, BaseModel)  # noqa: S101 (all tools return one)
             return _result(answer.model_dump(mode="json"))
 
-        parameters = [parameter for name, parameter in signature.parameters.items() if name != "stop"]
-        tool.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return tool
+
+    async def _watch(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+        """Stops a call that the client cancels: the end of the client cancels calls too, and stops none."""
+        if ctx.method == "notifications/cancelled":
+            stop = self._stops.pop((ctx.params or {}).get("requestId"), None)
+            if stop is not None:
+                threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
+        elif ctx.method == "tools/call":
+            STOP.set(self._stops.setdefault(ctx.request_id, Stop()))
+        answer = await call_next(ctx)
+        self._stops.pop(ctx.request_id, None)  # a cancelled call does not come here: its notification follows
+        return answer
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         try:
@@ -105,23 +104,7 @@ def serve() -> int:
     """Serves until the client closes its end; the exit code. A thread may still wait for a command then."""
     worklog.prune()
     try:
-        anyio.run(_serve)
+        anyio.run(_Server().run_stdio_async)
     except KeyboardInterrupt:
         return Interrupted.exit_code
     return 0
-
-
-async def _serve() -> None:
-    server = _Server()
-    outlet, messages = anyio.create_memory_object_stream[Any](0)
-
-    async def pass_on() -> None:
-        async with outlet:
-            async for message in inbound:
-                await outlet.send(message)
-            server.gone = True  # before the server hears of the end, for it cancels then what is under way
-
-    async with stdio_server() as (inbound, outbound), anyio.create_task_group() as group:
-        group.start_soon(pass_on)
-        inner = server._lowlevel_server
-        await inner.run(messages, outbound, inner.create_initialization_options())

@@ -18,7 +18,7 @@ from threading import Lock
 
 from sesh import moments, paths, wording, writing
 from sesh.api import Session
-from sesh.errors import Interrupted, NotDeployed, NotFound, Refused, SeshError, Unreachable
+from sesh.errors import NotFound, Refused, SeshError
 from sesh.schema import Summary
 from sesh.store import own
 
@@ -51,17 +51,19 @@ class UsedSession:
             raise NotFound(f"{self.session.name} has ended")
         self.session.kill()
 
-    def standing(self, answer: Summary | SeshError | None) -> str:
-        """The standing of the session, by its host's row for it (None if it is not there) or the error in its place.
+    def standing(self, answer: Summary | SeshError) -> str:
+        """Returns how the session stands, by the facts of its host or the error in their place.
 
         `connecting`: the first call has not answered yet. `connected`; `idle`: nothing happened in it for five minutes.
         `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has ended.
         """
         if self.calls and not self.reached:
             return "connecting"
-        if isinstance(answer, SeshError) or (answer is not None and answer.get("state") == "lost"):
+        if isinstance(answer, NotFound):
+            return "closed"
+        if isinstance(answer, SeshError) or answer.get("state") == "lost":
             return "expired"
-        if answer is None or answer.get("state") == "exited":
+        if answer.get("state") == "exited":
             return "closed"
         last = moments.seconds(answer.get("last_activity"))
         return "idle" if last is not None and time.time() - last > IDLE else "connected"
@@ -84,20 +86,19 @@ class SessionTable:
             return self._entries[session]
 
     def all(self) -> list[UsedSession]:
-        """All entries."""
+        """Returns the entries of all sessions that have answered, or are called now."""
         with self._lock:
-            return list(self._entries.values())
+            return [entry for entry in self._entries.values() if entry.reached or entry.calls]
 
     @contextmanager
     def during_call(self, session: Session, opening: str = "") -> Iterator[UsedSession]:
-        """The entry of a session during a call; a session that does not exist is forgotten then.
+        """Gives the entry of a session during a call.
 
         `opening`: what the log says of the first call, by default whether the session was created or found again.
         """
         entry = self.entry(session)
         with self._lock:
             entry.calls += 1
-        exists = True
         try:
             yield entry
             with self._lock:
@@ -105,14 +106,9 @@ class SessionTable:
                     how = opening or ("created" if entry.ours else "found again")
                     log_opening(entry.log, session.name, session.host, how)
                 entry.reached = True
-        except BaseException as error:
-            exists = entry.reached or isinstance(error, (Unreachable, NotDeployed, Interrupted))  # as far as is known
-            raise
         finally:
             with self._lock:
                 entry.calls -= 1
-                if not exists and not entry.calls:
-                    self._entries.pop(session, None)
 
 
 _VARIABLE = "SESH_WORK_LOG"

@@ -6,6 +6,8 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from threading import Thread
 
 from sesh import errors, paths, proc, wire, writing
 from sesh.errors import NotFound, Refused, SeshError
@@ -24,13 +26,24 @@ def end_all(names: Sequence[str]) -> dict[str, SeshError]:
     here = listing.current()
     own = [name for name in names if here is not None and name == here["name"]]
     others = [name for name in names if name not in own]
-    return {**_end(others), **_end(own)}
+    failed: dict[str, SeshError] = {}
 
+    def end(name: str) -> None:
+        try:
+            end_this(name)
+        except SeshError as error:
+            failed[name] = error
 
-def end_this(name: str, session_id: str = "") -> None:
-    """Ends a session. Raises NotFound if it no longer bears this name; `session_id`: only the one with this id."""
-    for error in _end([name], session_id).values():
-        raise error
+    most = wire.most_connections()
+    for first in range(0, len(others), most):
+        threads = [Thread(target=end, args=(name,)) for name in others[first : first + most]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for name in own:
+        end(name)
+    return failed
 
 
 def end_for(name: str, act: str) -> None:
@@ -41,54 +54,24 @@ def end_for(name: str, act: str) -> None:
     end_this(name)
 
 
-def _end(names: Sequence[str], session_id: str = "") -> dict[str, SeshError]:
-    """Ends sessions at the same time, as many as can be connected to; the next ones after them."""
-    failed: dict[str, SeshError] = {}
-    asked: dict[str, tuple[Record | None, wire.Connection]] = {}
-    most, deadline = wire.most_connections(), time.monotonic() + _END_TIMEOUT
-    for name in names[:most]:
-        try:
-            record = records.readable(name) if paths.trusted(paths.directory()) else None
-            connection = _request_end(name, session_id, deadline)
-        except SeshError as error:
-            failed[name] = error
-            continue
-        if connection is not None:
-            asked[name] = record, connection
-    for name, (record, connection) in asked.items():
-        try:
-            _await_end(name, record, connection, deadline)
-        except SeshError as error:
-            failed[name] = error
-    return {**failed, **_end(names[most:])} if names[most:] else failed
+def end_this(name: str, session_id: str = "") -> None:
+    """Ends a session; one without a daemon is forgotten, and a daemon that does not answer in time is killed.
 
-
-def _request_end(name: str, session_id: str, deadline: float) -> wire.Connection | None:
-    """Asks a daemon to end its session, if an id is given only the one with it; returns the connection.
-
-    None if the session had no daemon, and was forgotten.
+    `session_id`: only the one with this id. Raises NotFound if it no longer bears this name.
     """
+    deadline = time.monotonic() + _END_TIMEOUT
+    record = records.readable(name) if paths.trusted(paths.directory()) else None
     try:
         connection = find.required(name)
     except NotFound:
         if forget(name, session_id):
-            return None
+            return
         connection = find.required(name)  # another process has started it again, or ended it
-    asked = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
-    try:
-        connection.send(wire.greeting("request") + asked, time.monotonic() + 1)
-    except (errors.Unreachable, errors.TimedOut):
-        pass  # it ended just now, or does not read: waiting for the answer says so
-    return connection
-
-
-def _await_end(name: str, record: Record | None, connection: wire.Connection, deadline: float) -> None:
-    """Waits until the session has ended; a daemon that does not answer in time is killed.
-
-    `record`: the session's, read before the daemon was asked. Another one may get the name meanwhile.
-    """
     with connection:
+        asked = wire.asking("kill", 1, begin_by=connection.not_after(deadline), session_id=session_id)
         try:
+            with suppress(errors.Unreachable, errors.TimedOut):  # the answer says so too
+                connection.send(wire.greeting("request") + asked, time.monotonic() + 1)
             connection.expect_welcome(deadline)
             connection.answer(1, deadline)
         except errors.Unreachable:

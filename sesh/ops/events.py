@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from sesh import moments, paths, protocol, system, wire, writing
-from sesh.errors import Ended, Reloaded, SeshError, Unreachable
-from sesh.reach import find, held
+from sesh.errors import DaemonDied, Ended, SeshError
+from sesh.reach import held
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
+from sesh.reach.workers import Workers
 from sesh.remote import eventlog
 from sesh.schema import Event, JobResult, RemoteLog
 from sesh.stop import Stop
@@ -60,11 +62,20 @@ def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
 
 
 def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
-    """The last events of a session that has ended, after number `since`, and how many were missed before them."""
+    """The events of a session that has ended, after number `since`, as far as its result has them.
+
+    The first one and the last two are known, the others are counted as missed.
+    """
     last, moment, state = result.get("events"), result.get("ended"), result.get("state")
     if last is None or moment is None or state is None or (since is not None and since >= last):
         return
     stamp = moments.exact_stamp(moment)
+    if since == 0:
+        began = moments.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
+        created: Event = {"seq": 1, "ts": began, "event": "created", "session": name}
+        command, directory = result.get("command") or [], str(result.get("directory") or "")
+        yield {**created, "command": command, "directory": directory}
+        since = 1
     missed = last - 2 - since if since is not None else 0
     if missed > 0:
         yield {"seq": last - 2, "ts": stamp, "event": "missed", "session": name, "count": missed}
@@ -82,18 +93,6 @@ def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
     }
 
 
-def _life(result: JobResult, begun: str) -> Iterator[Event]:
-    """The events of a session that nobody could follow, as it ended too soon: those after the moment `begun`."""
-    name, moment = result["name"], float(result.get("ended") or 0)
-    began = moments.exact_stamp(max(0.0, moment - float(result.get("duration") or 0)))
-    if moments.exact_stamp(moment) <= begun:
-        return
-    if began > begun:
-        created: Event = {"seq": 1, "ts": began, "event": "created", "session": name}
-        yield {**created, "command": result.get("command") or [], "directory": str(result.get("directory") or "")}
-    yield from _last(name, result, 1 if began > begun else None)
-
-
 # -- all sessions
 
 
@@ -107,129 +106,81 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     be followed, its result tells.
     """
     writing.ready_directory()
+    watch = system.watch_directory(paths.directory())
     past = set() if begun else results.ids()
-    followed = _Followed(system.watch_directory(paths.directory()), caller.audience, begun)
-    seen: set[str] = set()
     last, begun = since or {}, begun or moments.exact_stamp(time.time())
+    followed: set[str] = set()
     yield {"begun": begun}
-    while True:
-        names = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
-        for name in sorted(names - seen):
-            try:
-                yield from followed.add(name, since)
-            except SeshError:
-                names.discard(name)  # it has ended already, or is another user's
-        kept = results.ids()
-        for session_id in sorted(kept - past - followed.known):
-            if (result := _result(session_id)) is not None:
-                number = last.get(session_id)
-                life = _life(result, begun) if number is None else _last(result["name"], result, number)
-                for event in life:
-                    event["id"] = session_id
-                    yield event
-        followed.known &= kept | followed.connections.keys()
-        past = kept
-        seen, since = names, {}  # sessions that begin from now on are followed from their first event on
-        while not (yield from followed.turn()):
-            continue
-
-
-def _result(session_id: str) -> JobResult | None:
-    """The result of a session; None also if it cannot be believed."""
-    try:
-        return results.by_id(session_id)
-    except SeshError:
-        return None
-
-
-class _Followed:
-    """The followed sessions: `connections` by id, and the ids that are `known` as they were followed once.
-
-    `watch`: the descriptor that becomes readable when there may be; negative if the kernel has none. `audience`: see
-    `Caller`. `begun`: no event before that moment counts.
-    """
-
-    def __init__(self, watch: int, audience: int, begun: str) -> None:
-        self._watch, self._audience, self._begun = watch, audience, begun
-        self.connections: dict[str, wire.Connection] = {}
-        self.known: set[str] = set()
-        self._last: dict[str, int] = {}
-        """The number of the last event of each session, by id: a daemon that was reloaded is followed on from there."""
-
-    def add(self, name: str, since: dict[str, int] | None) -> Iterator[Event]:
-        """Follows a session, unless it is followed already under its old name.
-
-        `since`: the last numbers by id; a session that is not in it is followed from its first event on. None: from now
-        on.
-        """
-        number = None if since is None else since.get(str((records.readable(name) or {}).get("id")), 0)
-        connection = wire.connect(name, timeout=1.0)
-        try:
-            connection.send(wire.greeting("request") + wire.asking("events", _EVENTS, since=number))
-            welcome = find.welcomed(connection, name)
-            session_id = welcome["id"]
-        except SeshError:
-            connection.close()
-            raise
-        if session_id in self.connections:
-            connection.close()
-            return
-        self.connections[session_id] = connection
-        self.known.add(session_id)
-        self._last[session_id] = welcome["events"] if number is None else number
-        yield from self._events(connection)
-
-    def turn(self) -> Generator[Event, None, bool]:
-        """Waits until something comes, and yields its events; returns whether there may be new sessions."""
-        connections = list(self.connections.values())
-        watched = [(connection.inbound, select.POLLIN) for connection in connections]
-        watched += [(self._watch, select.POLLIN), (self._audience, 0)]
-        watched = [(descriptor, events) for descriptor, events in watched if descriptor >= 0]
-        ready = wire.polled(watched, None if self._watch >= 0 else time.monotonic() + _SCAN_INTERVAL)
-        wire.heard_out(ready, self._audience)
-        for connection in connections:
-            if connection.inbound in ready:
-                try:
-                    connection.read()
-                except Reloaded:
-                    self._follow_on(connection)
-                except Unreachable:
-                    self._drop(connection)
-                    yield {"note": f"the daemon of {connection.welcome.get('name')} died"}
+    with Workers[str, Event]() as workers:
+        while True:
+            for name, session_id in _running():
+                if session_id not in followed:
+                    followed.add(session_id)
+                    workers.begin(session_id, partial(_followed, name, last.get(session_id, 0), begun))
+            kept = results.ids()
+            for session_id in sorted(kept - past - followed):
+                yield from _ended(session_id, last.get(session_id, 0), begun)
+            past = kept
+            followed &= kept | workers.running
+            for session_id, item in _until_changed(workers, watch, caller.audience):
+                if isinstance(item, DaemonDied):
+                    yield {"note": str(item)}
+                elif isinstance(item, SeshError):
+                    followed.discard(session_id)  # it has just ended, or its daemon is stuck
+                    past.discard(session_id)
                 else:
-                    yield from self._events(connection)
-        if self._watch in ready:
-            os.read(self._watch, 1 << 16)
-        return self._watch < 0 or self._watch in ready
+                    yield item
 
-    def _follow_on(self, connection: wire.Connection) -> None:
-        """Follow a session on after the reload of its daemon."""
-        session_id, name = connection.welcome["id"], connection.welcome["name"]
-        try:
-            connection.come_back(name)
-            connection.send(wire.greeting("request"))
-            find.welcomed(connection, name)
-            connection.send(wire.asking("events", _EVENTS, since=self._last[session_id]))
-        except SeshError:
-            self._drop(connection)  # it has ended meanwhile: its result tells
 
-    def _events(self, connection: wire.Connection) -> Iterator[Event]:
-        for kind, payload in connection.leftovers():
-            if kind == protocol.DATA:
-                event: Event = connection.message(kind, payload)
-                self._last[connection.welcome["id"]] = event["seq"]
-                connection.welcome["name"] = event["session"]
-                if str(event.get("ts")) > self._begun:
-                    event["id"] = connection.welcome["id"]
-                    yield event
-            elif kind == protocol.RESPONSE:
-                self._drop(connection)
-                wire.checked(connection.message(kind, payload))
-                return
+def _running() -> Iterator[tuple[str, str]]:
+    """Yields the sessions that have a socket, each with its id."""
+    for name in paths.names():
+        record = records.readable(name) if os.path.exists(paths.socket_path(name)) else None
+        if record is not None and record.get("id"):
+            yield name, str(record["id"])
 
-    def _drop(self, connection: wire.Connection) -> None:
-        del self.connections[connection.welcome["id"]]
-        connection.close()
+
+def _followed(name: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
+    with Target(Caller()).open_stream(name) as stream, stop.calling(stream.cut):
+        for event in _counted(follow(stream, since), since, begun):
+            event["id"] = stream.session_id
+            yield event
+
+
+def _ended(session_id: str, since: int, begun: str) -> Iterator[Event]:
+    try:
+        result = results.by_id(session_id)
+    except SeshError:
+        return  # it cannot be believed
+    for event in _counted(_last(result["name"], result, since), since, begun) if result is not None else ():
+        event["id"] = session_id
+        yield event
+
+
+def _counted(events: Iterator[Event], since: int, begun: str) -> Iterator[Event]:
+    """Yields the events that come after the moment `begun`, if none came before; what is missing then is not said."""
+    passed = since > 0
+    for event in events:
+        passed = passed or (event["ts"] > begun and event["event"] != "missed")
+        if passed:
+            yield event
+
+
+def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> Iterator[tuple[str, Event | SeshError]]:
+    """Yields what the workers have, until there may be new sessions.
+
+    `watch`: becomes readable then; negative if the kernel has no such descriptor. `audience`: see `Caller`.
+    """
+    watched = [(workers.inbound, select.POLLIN), (watch, select.POLLIN), (audience, 0)]
+    watched = [(descriptor, events) for descriptor, events in watched if descriptor >= 0]
+    ready: list[int] = []
+    while watch not in ready:
+        ready = wire.polled(watched, None if watch >= 0 else time.monotonic() + _SCAN_INTERVAL)
+        wire.heard_out(ready, audience)
+        yield from workers.take()
+        if watch < 0 and not ready:
+            return
+    os.read(watch, 1 << 16)
 
 
 def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:

@@ -1,23 +1,20 @@
-"""`--integrate AGENT`: hooks in an AI agent's own settings, which call `sesh --hook AGENT` (see `ops/agent_hook`).
+"""`--integrate AGENT`: hooks in an AI agent's own settings, which call `sesh --hook AGENT` (see `ops/agents`).
 
 Sources, read in November 2026: code.claude.com/docs/en/hooks, claude-code 2.1.197; developers.openai.com/codex/hooks,
 codex-rs/hooks of openai/codex, codex 0.169.0; geminicli.com/docs/hooks/reference, gemini-cli 0.61.0. All three have
-JSON (some take comments) with a list of groups `{"matcher", "hooks": [{"type", "command", "timeout"}]}` for each event.
+JSON with a list of groups `{"matcher", "hooks": [{"type", "command", "timeout"}]}` for each event.
 
-The text is changed in place, so that all other bytes stay, and removing ours gives the file back. Where ours are alone,
-the blanks before them say what to leave: after `[ ` or `{ ` an empty list or table stays, after `{  ` an empty file;
-without a blank the key that holds them goes too.
+A file is read, changed and written whole, with its own indent. One that `json` would not give back byte for byte, as it
+has comments or a layout of its own, is left to the person.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import shlex
 import stat
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sesh import paths, programs, reading, writing
@@ -37,113 +34,151 @@ AGENTS = {
 ms; codex stops a SessionEnd hook after 3 s."""
 _LARGEST = 4 << 20
 """Bytes of a file of settings."""
-_TRIES = 3
-"""Attempts to change a file that its agent writes meanwhile."""
-_NEW = "{\n  ", "\n}\n"
-"""What stands around our hooks in a file that was not there."""
 _SILENT = "2>/dev/null || true"
-_COMMENT = re.compile(r'"(?:\\.?|[^"\\])*(?:"|\Z)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
-_BETWEEN = re.compile(r"[\s,:]*")
-_SPACE = " \t\r\n"
+_INDENT = re.compile(r"\{\n([ \t]+)")
+
+Value = dict[str, Any]
 
 
-class _Changed(Exception):
-    """The settings are not those any more that were read."""
+class ByHand(Refused):
+    """The settings are for the person to change."""
+
+
+def _read(path: str) -> bytes | None:
+    """Returns the bytes of the settings, None without a file. Raises Refused."""
+    try:
+        return reading.read_regular(path, _LARGEST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Refused(f"cannot read {path}: {error.strerror}") from None
+
+
+def _value(data: bytes | None) -> Value | None:
+    """Returns the settings that the bytes stand for, None if `_written` would not give the bytes back."""
+    if not (data or b"").strip():
+        return {}
+    try:
+        value = json.loads(data or b"")
+        return value if isinstance(value, dict) and _written(value, data) == data else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _written(value: Value, like: bytes | None) -> bytes:
+    """Returns a value as JSON in the style of other settings: their indent, or one line, and their end."""
+    text = (like or b"").decode("utf-8", "replace")
+    indent: str | int | None = 2
+    if match := _INDENT.match(text):
+        indent = match[1]
+    elif text.strip() not in ("", "{}"):
+        indent = None
+    end = text[len(text.rstrip()) :] if text.strip() else "\n"
+    return (json.dumps(value, ensure_ascii=False, indent=indent) + end).encode("utf-8", "surrogatepass")
 
 
 def settings(agent: str) -> str:
-    """The path of an agent's settings."""
+    """Returns the path of an agent's settings."""
     variable, folder, file, *_ = AGENTS[agent]
     return os.path.join(paths.expanded(os.environ.get(variable) or folder), file)
 
 
-def standing(agent: str) -> tuple[bool, bool, bool]:
-    """Whether hooks of ours are there, all of them and current, and whether the agent runs any. Raises Refused."""
-    text = _read(settings(agent))
-    found = [(event, _is_current(group, agent)) for _, event, group in _ours(text, agent)]
-    wanted = [(event, True) for event in sorted(AGENTS[agent][4])]
-    return bool(found), sorted(found) == wanted, not _parsed(text or "").get("disableAllHooks")
-
-
-def integrate(agent: str, *, remove: bool = False) -> bool:
-    """Adds and renews the hooks, or removes them; returns whether that changed anything. Raises Refused."""
-    for _ in range(_TRIES):
-        there, current, _ = standing(agent)
-        if not there if remove else current:
-            return False
-        with contextlib.suppress(_Changed):
-            _change(agent, remove=remove)
-            return True
-    raise Refused(f"{settings(agent)} is being changed; nothing was changed", hint="try again")
-
-
-def _change(agent: str, *, remove: bool) -> None:
-    """Puts the changed settings in place. Raises _Changed if the agent has written its own meanwhile, Refused."""
-    path = os.path.realpath(settings(agent))
-    before = _read(path)
-    after = _without(before, agent) if remove else _with(_without(before, agent), agent)
-
-    def check() -> None:
-        if _read(path) != before:
-            raise _Changed
-
-    try:
-        if after is None:
-            check()
-            os.unlink(path)
-            with contextlib.suppress(OSError):  # the folder is not empty, or is a link
-                os.rmdir(os.path.dirname(settings(agent)))
-        else:
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-            mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
-            writing.write_whole(path, after.encode(), durable=True, mode=mode, check=check)
-    except OSError as error:
-        raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
-
-
 def installed(agent: str) -> bool:
-    """Whether an agent is there: its program is in PATH, or there are settings of it."""
+    """Returns whether an agent is on this machine: its program is in PATH, or it has settings."""
     folder = os.path.dirname(settings(agent))
     return programs.find(agent) is not None or (os.path.isdir(folder) and bool(os.listdir(folder)))
 
 
-def _group(agent: str, program: str = "") -> object:
-    """A group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
+def standing(agent: str) -> tuple[bool, bool, bool]:
+    """Returns whether hooks of sesh are there, all of them and current, and whether the agent runs any.
+
+    Of settings that the person changes by hand the second is as the first. Raises Refused.
+    """
+    return _standing(agent, _read(settings(agent)))
+
+
+def _standing(agent: str, data: bytes | None) -> tuple[bool, bool, bool]:
+    value = _value(data)
+    if value is None:
+        there = f"--hook {agent} {_SILENT}".encode() in (data or b"")
+        return there, there, True
+    found = [(event, group) for event, groups in _lists(value) for group in groups if _is_ours(group, agent)]
+    current = sorted(event for event, group in found if _is_current(group, agent))
+    whole = len(current) == len(found) and current == sorted(AGENTS[agent][4])
+    return bool(found), whole, not value.get("disableAllHooks")
+
+
+def integrate(agent: str, *, remove: bool = False) -> bool:
+    """Adds and renews the hooks, or removes them; returns whether that changed anything.
+
+    Raises ByHand if the person has to do it, Refused.
+    """
+    path = os.path.realpath(settings(agent))
+    before = _read(path)
+    there, current, _ = _standing(agent, before)
+    if not there if remove else current:
+        return False
+    if (value := _value(before)) is None:
+        how = f"remove the groups with `--hook {agent}` by hand" if remove else "add the hooks by hand"
+        raise ByHand(f"{path} is not written as sesh would write it, and was left as it is; {how}")
+    _remove(value, agent)
+    if not remove:
+        _add(value, agent)
+    after = _written(value, before)
+
+    def check() -> None:
+        if _read(path) != before:
+            raise Refused(f"{path} is being changed; nothing was changed", hint="try again")
+
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
+        writing.write_whole(path, after, durable=True, mode=mode, check=check)
+    except OSError as error:
+        raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
+    return True
+
+
+def snippet(agent: str) -> str:
+    """Returns the settings that have nothing but the hooks of sesh."""
+    value: Value = {}
+    _add(value, agent)
+    return json.dumps(value, indent=2)
+
+
+def _lists(value: Value) -> list[tuple[str, list[Any]]]:
+    """Returns the events of the settings, each with its list of groups."""
+    hooks = value.get("hooks")
+    each = hooks.items() if isinstance(hooks, dict) else ()
+    return [(event, groups) for event, groups in each if isinstance(groups, list)]
+
+
+def _add(value: Value, agent: str) -> None:
+    """Adds our groups to settings. Raises Refused if something else stands in their place."""
+    hooks = value.setdefault("hooks", {})
+    for event in AGENTS[agent][4]:
+        groups = hooks.setdefault(event, []) if isinstance(hooks, dict) else None
+        if not isinstance(groups, list):
+            raise Refused(f"the place for the hooks is taken: see {event} in hooks; nothing was changed")
+        groups.append(_group(agent))
+
+
+def _remove(value: Value, agent: str) -> None:
+    """Removes our groups from settings, and the lists and the table that held nothing else."""
+    for event, groups in _lists(value):
+        rest = [group for group in groups if not _is_ours(group, agent)]
+        if len(rest) < len(groups):
+            value["hooks"][event] = rest
+            if not rest:
+                del value["hooks"][event]
+            if not value["hooks"]:
+                del value["hooks"]
+
+
+def _group(agent: str, program: str = "") -> Value:
+    """Returns a group of ours. Its command needs no PATH, and fails no agent once sesh is gone."""
     command = f"{shlex.quote(program or launcher())} --hook {agent} {_SILENT}"
     return {"hooks": [{"type": "command", "command": command, "timeout": AGENTS[agent][3]}]}
-
-
-def _parsed(text: str) -> Mapping[str, object]:
-    if not isinstance(value := json.loads(_bare(text) if text.strip() else "{}"), dict):
-        raise ValueError
-    return value
-
-
-def _read(path: str) -> str | None:
-    try:
-        text = reading.read_regular(path, _LARGEST).decode()
-        _parsed(text)
-    except FileNotFoundError:
-        return None
-    except (ValueError, RecursionError):
-        raise Refused(f"{path} does not parse; it was left as it is", hint="mend it, and try again") from None
-    except OSError as error:
-        raise Refused(f"cannot read {path}: {error.strerror}") from None
-    return text
-
-
-def _ours(text: str | None, agent: str) -> Iterator[tuple[list[tuple[int, int]], str, Any]]:
-    """Our groups, of any version: the way there (places of tables, with the item that leads on), event, group."""
-    if not text or not text.strip():
-        return
-    root = _after(bare := _bare(text), 0)
-    for first, (key, _, table, _) in enumerate(_items(text, root)):
-        events = _items(text, table) if key == "hooks" and text[table] == "{" else []
-        for second, (event, _, groups, _) in enumerate(events):
-            for third, (_, start, _, end) in enumerate(_items(text, groups) if text[groups] == "[" else ()):
-                group = json.loads(bare[start:end])
-                if _is_ours(group, agent):
-                    yield [(root, first), (table, second), (groups, third)], event, group
 
 
 def _is_ours(group: Any, agent: str) -> bool:
@@ -157,107 +192,7 @@ def _is_ours(group: Any, agent: str) -> bool:
     return os.path.isabs(words[0]) and os.path.basename(words[0]) in (PROGRAM, DISTRIBUTION)
 
 
-def _is_current(group: Any, agent: str) -> bool:
-    """Returns whether a group of ours calls this sesh, by any of its names: links to it, and those beside it."""
-    program, own = shlex.split(group["hooks"][0]["command"])[0], launcher()
-    folder, own_folder = (os.path.dirname(os.path.realpath(path)) for path in (program, own))
-    same = program == own or (folder == own_folder and os.path.exists(program))
-    return same and bool(group == _group(agent, program))
-
-
-def _without(text: str | None, agent: str) -> str | None:
-    """The text without our groups and what was put there for them; comments beside them stay."""
-    while text and (found := next(_ours(text, agent), None)):
-        *way, (at, number) = found[0]
-        while way and len(inner := _items(text, at)) == 1 and text[at + 1 : inner[0][1]] != " ":
-            at, number = way.pop()
-        inner, bare = _items(text, at), _bare(text)
-        _, start, _, end = inner[number]
-        left, right = start, end
-        if number:
-            left = inner[number - 1][3]
-        elif inner[1:]:
-            right = inner[1][1]
-        elif (text[:start], text[end:]) == _NEW:
-            return None
-        elif text[at:start] == "{  ":
-            return text[:at]
-        elif text[at + 1 : start] == " ":
-            left = at + 1
-        between, comma = text[left:start] + text[end:right], (bare[left:start] + bare[end:right]).find(",")
-        rest = between[:comma] + between[comma + 1 :]
-        text = text[:left] + (rest if rest.strip(_SPACE) else "") + text[right:]
-    return text
-
-
-def _with(text: str | None, agent: str) -> str:
-    """The text with our groups, of which it has none. Raises Refused if something else stands in their place."""
-    group, events = json.dumps(_group(agent)), AGENTS[agent][4]
-
-    def table(space: str) -> str:
-        line = space if "\n" in space else "\n" if space else ""
-        inner = f"{line}{chr(9) if chr(9) in line else '  '}" if line else ""
-        lists = f",{inner}".join(f'"{event}": [{group}]' for event in events)
-        return f'"hooks": {{{inner}{lists}{line}}}'
-
-    if text is None:
-        return table(_NEW[0][1:]).join(_NEW)
-    if not text.strip():
-        return f"{text}{{  {table(_NEW[0][1:])}}}"
-    for event in events:
-        root = _after(_bare(text), 0)
-        if (hooks := _value(text, root, "hooks", "{")) is None:
-            return _inserted(text, root, table(_space(text, root)))
-        if (groups := _value(text, hooks, event, "[")) is None:
-            text = _inserted(text, hooks, f'"{event}": [{group}]')
-        else:
-            text = _inserted(text, groups, group)
-    return text
-
-
-def _value(text: str, at: int, key: str, bracket: str) -> int | None:
-    """Where the value of a key begins, None if there is no such key. Raises Refused if it is of another kind."""
-    value = next((value for name, _, value, _ in reversed(_items(text, at)) if name == key), None)
-    if value is not None and text[value] != bracket:
-        raise Refused(f"the place for the hooks is taken: {key} is something else there; nothing was changed")
-    return value
-
-
-def _inserted(text: str, at: int, item: str) -> str:
-    """The text with one more item at the end of a list or table."""
-    inner = _items(text, at)
-    end = inner[-1][3] if inner else at + 1
-    return f"{text[:end]}{',' if inner else ''}{_space(text, at)}{item}{text[end:]}"
-
-
-def _space(text: str, at: int) -> str:
-    """What stands before one more item: what stands before the last one."""
-    inner = _items(text, at)
-    before = text[: inner[-1][1]] if inner else " "
-    return before[len(before.rstrip(_SPACE)) :]
-
-
-def _bare(text: str) -> str:
-    """The text with blanks for its comments: each character keeps its place."""
-
-    def bare(match: re.Match[str]) -> str:
-        keep = match[0][0] == '"' or (match[0][1] == "*" and match[0][-2:] != "*/")  # no end
-        return match[0] if keep else " " * len(match[0])
-
-    return _COMMENT.sub(bare, text)
-
-
-def _after(text: str, at: int) -> int:
-    match = _BETWEEN.match(text, at)
-    return match.end() if match else at
-
-
-def _items(text: str, at: int) -> list[tuple[str, int, int, int]]:
-    """The items of the list or table that begins at `at`: key (none in a list), start, start of the value, end."""
-    bare, found, end, decode = _bare(text), [], at + 1, json.JSONDecoder().raw_decode
-    while bare[start := _after(bare, end)] not in "]}":
-        key, value = decode(bare, start) if bare[at] == "{" else ("", start)
-        value = _after(bare, value)
-        end = decode(bare, value)[1]
-        found.append((key, start, value, end))
-    return found
+def _is_current(group: Value, agent: str) -> bool:
+    """Returns whether a group of ours calls this sesh, by its path or by a link."""
+    program = shlex.split(group["hooks"][0]["command"])[0]
+    return os.path.realpath(program) == os.path.realpath(launcher()) and group == _group(agent, program)

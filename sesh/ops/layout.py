@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from sesh import programs, shapes, wording
+from sesh import check, programs, shapes, wording
 from sesh.errors import Exists, SeshError, UsageError
-from sesh.names import check_host, check_label, check_name, near, printable
+from sesh.names import check_host, check_label
 from sesh.ops import create, dormant, lookup
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.schema import LayoutEntry, Made, Summary
+from sesh.shapes import Malformed
 from sesh.store import files, listing
 
 VERSION = 1
-_KEYS = ("name", "host", "directory", "command", "resume", "labels")
-_MOST_UNKNOWN = 3
 
 
 @op(reads=True)
@@ -62,108 +61,42 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
 
 
 def parse(data: bytes, source: str) -> list[LayoutEntry]:
-    """The sessions of a layout: the output of `--export`, or a bare list of sessions.
+    """Returns the sessions of a layout: the output of `--export`, or a bare list of sessions.
 
-    Raises UsageError with the place: line and column for invalid JSON, the path of a value for an invalid session.
+    Unknown keys are ignored. Raises UsageError, which names the value that is wrong.
     """
     try:
-        text = data.decode("utf-8-sig")
-        whole = json.loads(text)
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise UsageError(f"{source}:{line}:{column}: not UTF-8; nothing was created") from error
+        whole = json.loads(data.decode("utf-8-sig"))
     except (RecursionError, ValueError) as error:
-        hint = "name a file written by --export; nothing was created"
-        raise UsageError(f"{source}{_place(text)}: not JSON", hint=hint) from error
+        raise UsageError(f"{source} is not JSON; name a file written by --export; nothing was created") from error
     try:
-        return _sessions(whole)
-    except UsageError as error:
+        if isinstance(whole, dict):
+            if whole.get("version", VERSION) != VERSION:
+                raise Malformed(f"version is not {VERSION}, which this sesh reads")
+            whole = whole.get("sessions")
+        if not isinstance(whole, list):
+            raise Malformed("sessions is not a list")
+        return [_checked(value, f"sessions[{index}]") for index, value in enumerate(whole)]
+    except Malformed as error:
         raise UsageError(f"{source}: {error}; nothing was created") from error
 
 
-def _place(text: str) -> str:
-    """The line and column where a text is not JSON any more, as they stand behind the file's name; empty if unknown."""
+def _checked(value: object, place: str) -> LayoutEntry:
+    """Returns one session with all keys. Raises Malformed."""
+    if isinstance(value, dict):
+        labels = value.get("labels") or {}
+        value = {**{key: value.get(key) or None for key in LayoutEntry.__annotations__}, "labels": labels}
     try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        return f":{error.lineno}:{error.colno}"
-    except (RecursionError, ValueError):
-        pass
-    return ""
-
-
-def _sessions(whole: object) -> list[LayoutEntry]:
-    listed = whole
-    if isinstance(whole, dict):
-        version = whole.get("version", VERSION)
-        if version != VERSION:
-            raise UsageError(f"version: this sesh reads layouts of version {VERSION}, not {printable(str(version))}")
-        listed = _required(whole, "sessions", ("version", "sessions"))
-    if not isinstance(listed, list):
-        raise UsageError("sessions: not a list")
-    entries: list[LayoutEntry] = []
-    indices: dict[tuple[str, str | None], int] = {}
-    for index, value in enumerate(listed):
-        entry = _session(value, f"sessions[{index}]")
-        first = indices.setdefault((entry["name"], entry["host"]), index)
-        if first != index:
-            raise UsageError(f"sessions[{index}].name: {entry['name']} is already at sessions[{first}]")
-        entries.append(entry)
-    return entries
-
-
-def _required(table: Mapping[str, object], key: str, keys: Sequence[str], prefix: str = "") -> object:
-    """The value of a required key; if it is missing, the error names unknown keys that may be meant for it."""
-    if key in table:
-        return table[key]
-    unknown = [f'"{printable(other)}"' for other in table if other not in keys][:_MOST_UNKNOWN]
-    meant = f" ({', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} unknown)" if unknown else ""
-    raise UsageError(f'{prefix}the key "{key}" is missing{meant}')
-
-
-def _check_keys(table: Mapping[str, object], path: str) -> None:
-    """Raises UsageError for a key that is one of ours but for one letter; others are ignored."""
-    for key in table.keys() - set(_KEYS):
-        if meant := near(key, _KEYS):
-            raise UsageError(f'{path}: the key "{printable(key)}" is unknown; did you mean "{meant[0]}"?')
-
-
-def _session(value: object, path: str) -> LayoutEntry:
-    if not isinstance(value, dict):
-        raise UsageError(f"{path}: not an object")
-    name, host = _required(value, "name", _KEYS, f"{path}: "), value.get("host")
-    _check_keys(value, path)
-    if not isinstance(name, str):
-        raise UsageError(f"{path}.name: not a string")
-    if host is not None and not isinstance(host, str):
-        raise UsageError(f"{path}.host: not a string or null")
-    for key, text, check in (("name", name, check_name), ("host", host, check_host)):
-        try:
-            if text is not None:
-                check(text)
-        except UsageError as error:
-            raise UsageError(f"{path}.{key}: {error}") from error
-    directory, command, labels = value.get("directory"), value.get("command"), value.get("labels") or {}
-    if directory is not None and not (directory and shapes.fits(shapes.system_text, directory)):
-        raise UsageError(f"{path}.directory: not a directory name or null")
-    if command is not None and not shapes.fits(files.words, command):
-        raise UsageError(f"{path}.command: not a list of words or null")
-    if (resume := value.get("resume") or None) is not None and not shapes.fits(files.resume, resume):
-        raise UsageError(f"{path}.resume: not a list of words or null")
-    if not isinstance(labels, dict):
-        raise UsageError(f"{path}.labels: not an object")
-    for key, label in labels.items():
-        try:
+        entry: LayoutEntry = check.of(LayoutEntry)(shapes.Check(far=False), value)
+        if entry["host"] is not None:
+            check_host(entry["host"])
+        if entry["resume"] is not None:
+            files.resume(shapes.Check(far=False), entry["resume"])
+        for key, label in entry["labels"].items():
             check_label(f"{key}={label}")
-        except UsageError as error:
-            raise UsageError(f"{path}.labels: {error}") from error
-        if not isinstance(label, str) or "=" in key:
-            raise UsageError(f"{path}.labels.{printable(key)}: not a valid label")
-    return {
-        "name": name, "host": host, "directory": directory, "command": command or None,
-        "resume": resume, "labels": dict(labels),
-    }  # fmt: skip
+    except (Malformed, UsageError) as error:
+        raise Malformed(f"{place}{shapes.gap(str(error))}{error}") from error
+    return entry
 
 
 # -- creating what is missing

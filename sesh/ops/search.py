@@ -53,7 +53,7 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
     if alternate:  # what a full-screen program shows
         shown: ScreenText = views.screen(caller, name)  # type: ignore[assignment]  # that is its form
         lines = [*lines, *shown["lines"]]
-    numbers = search.numbers(lines)[-MOST_HITS:]
+    numbers = [number for number, _ in search.matches(lines)][-MOST_HITS:]
     commands = _commands(caller, name) if numbers else []
     return [
         {

@@ -103,7 +103,7 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
     question = str(reply.get("question"))
     if pattern != _ANY:
         with matching.Pattern(pattern) as expression:
-            matches = expression.search([question], _soon()) is not None
+            matches = any(expression.matches([question], _soon()))
         if not matches:
             shown = wording.plain(question)
             raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')
@@ -137,19 +137,16 @@ def hides(target: Target, name: str, since: str, question: str) -> bool:
         return asked.get("hides") is True
 
 
-def answer(target: Target, name: str, text: str, since: str, question: str, *, single: bool = False) -> None:
+def answer(target: Target, name: str, text: str, since: str, question: str) -> None:
     """Type an answer to the question of a program: a line with Enter; one character to a menu alone.
 
     `since`, `question`: those of the question meant, as `activity` says; the daemon refuses if it asks something else
-    by now. `single`: the answer is a key that was pressed alone, and is refused if typing is hidden: it may be the
-    first of a secret. Raises NotFound, Refused, Busy.
+    by now. Raises NotFound, Refused, Busy.
     """
     with target.open_stream(name) as stream:
         stream.greet(until=_soon())
         words: Words = {"since": since, "question": question}
         asked, _ = stream.connection.request("asked", deadline=_soon(), **words)
-        if single and asked.get("hides") is True:
-            raise Refused(f"{name} does not show what is typed, so the answer must be a line; nothing was typed")
         _once(stream, text.encode(), {**words, "enter": len(text) != 1 or asked.get("line") is True})
 
 

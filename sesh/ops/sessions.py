@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from sesh import attached_last, errors, wire
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
-from sesh.ops import create, dormant, end, enter, inside
+from sesh.ops import agents, create, dormant, end, enter
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.schema import Created, Detached, ErrorFacts, Killed, Name, Named, Reloaded, Renamed, Spec, Summary
-from sesh.store import listing, records
+from sesh.store import listing
 
 _ANSWER_TIMEOUT = 5.0
 """Seconds for a daemon to answer, whatever else it does."""
@@ -169,7 +169,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     """Keeps the command by which a session is started again, forgets it without words; without a name that of the
     session that the caller runs in. A dormant one's is kept in its record. Raises NotFound, Refused."""
     if name is None:
-        name = inside.session("--resume-with", " -- CMD…")
+        name = agents.session("--resume-with", " -- CMD…")
     find.checked(name, "--resume-with")
     if find.dormant(name) is not None:
         dormant.resume_with(name, command)
@@ -213,31 +213,6 @@ def _reload(name: str) -> None:
 
 
 # -- ending
-
-
-@op()
-def restart(caller: Caller, name: str) -> Named:
-    """Ends a session and starts it again under its name: the same command in the same directory, with its labels.
-
-    A shell starts in the directory that it is in now. The environment is the caller's. Errors that are known before are
-    raised before it is ended: no such directory, the session that the caller types in.
-    """
-    launch_spec = create.launch_spec(caller)
-    if (summary := find.dormant(find.checked(name))) is not None:
-        dormant.start(caller, launch_spec, name, summary, again=True).close()
-        return {"name": name}
-    session, record = _summary(name), records.read(name)
-    if session is None or record is None:
-        raise find.absent(name)
-    shell = record.get("shell") is True
-    directory = str((session if shell else record).get("cwd") or "")
-    if not os.path.isdir(directory):
-        raise Refused(f"{create.no_directory(directory)} any more; {name} goes on")
-    end.end_for(name, "restart")
-    launch_spec["directory"], launch_spec["labels"] = directory, record["labels"]
-    launch_spec["columns"], launch_spec["rows"] = session["columns"] or 0, session["rows"] or 0
-    create.start(create.of_record(launch_spec, record), name).close()
-    return {"name": name}
 
 
 @op()

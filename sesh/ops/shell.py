@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sesh import errors, moments, protocol, wire
+from sesh import errors, gate, moments, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import Answer, Words
@@ -16,7 +17,7 @@ from sesh.ops import dormant
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.reach.stream import Stream
+from sesh.reach.stream import LATE, Stream
 from sesh.schema import Command, CommandOutput, RunFacts
 from sesh.stop import Stop
 from sesh.store import listing, results
@@ -45,22 +46,18 @@ def plain(output: bytes) -> bytes:
 # -- running a command
 
 
-class RunErrors:
+@contextmanager
+def run_errors(*, asked: bool = False) -> Iterator[None]:
     """A block in which errors exit with 125, which is not taken for the command's own code.
 
-    `asked`: the command may have run; then they exit with 255, unless the daemon itself says why it has not.
+    `asked`: the command may have run; then they exit with 255.
     """
-
-    def __init__(self, *, asked: bool = False) -> None:
-        self._asked = asked
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, SeshError) and error.exit_code == ExitCode.FAILED:
-            unknown = self._asked and not error.answered
-            error.exit_code = ExitCode.UNKNOWN if unknown else ExitCode.SESH_FAILED
+    try:
+        yield
+    except SeshError as error:
+        if error.exit_code == ExitCode.FAILED:
+            error.exit_code = ExitCode.UNKNOWN if asked else ExitCode.SESH_FAILED
+        raise
 
 
 def run(
@@ -80,84 +77,34 @@ def run(
     rest. `stop`: interrupts the command. `tell`: gets the question if the session waits for a person meanwhile.
 
     To a host the command is given again over another link, and it is still run but once. The account of one that ended
-    with its session while the link was down has `output_lost`. Raises Busy, and errors as `RunErrors` has them.
+    with its session while the link was down has `output_lost`. Raises Busy, and errors as `run_errors` has them.
     """
-    name = stream.name
-    request = _RunRequest(words, timeout, wait=wait, repeatable=stream.host is not None, live=live, tell=tell)
-    if stream.deadline is not None:
-        request.deadline = stream.deadline
-    with RunErrors():
-        if stream.host is None:
-            _check_not_in_front(name)
+    with run_errors():
+        if stream.host is None and listing.in_front(stream.name):
+            raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without --run")
+        command = _Run(stream, words, timeout, stop, wait=wait, live=live, tell=tell)
         try:
-            while True:
-                try:
-                    request.send(stream)
-                    with RunErrors(asked=True):
-                        return _answered(stream.connection, request, stop)
-                except errors.Lost:
-                    request.lost = True
-                    stream.reconnect()
-        except errors.Ended as ended:
-            return request.ended(name, ended)
-        except NotFound as gone:
-            if request.lost:
-                gone.exit_code = ExitCode.UNKNOWN
-            raise
-        except (errors.TimedOut, errors.Unreachable) as error:
-            if error.answered:
-                raise
-            raise request.failed(stream.connection, name, error) from None
-
-
-def _check_not_in_front(name: str) -> None:
-    """Raises Busy if the caller is part of what the session's shell runs in front: it would wait for itself."""
-    if listing.in_front(name):
-        raise errors.Busy(f"{name} runs this very command", hint="write it there without --run")
-
-
-def _answered(connection: wire.Connection, request: _RunRequest, stop: Stop) -> Ran:
-    """Waits for the answer. `stop` interrupts the command meanwhile."""
-    deadline, live = request.deadline, request.live
-
-    def interrupt() -> None:
-        request.interrupted = True
-        try:
-            connection.send(wire.asking("run_interrupt", _INTERRUPT), time.monotonic() + 1)
-        except (errors.TimedOut, errors.Unreachable):
-            return  # the answer is on its way, or never comes
-
-    with stop.calling(interrupt):
-        try:
-            until = None if deadline is None else deadline + _GRACE
-            take = live.take if live is not None else None
-            return connection.answer(_RUN, until, take, request.hear)  # type: ignore[return-value]
+            with stop.calling(command.interrupt):
+                return command.answer()
         except KeyboardInterrupt:
-            interrupt()
+            command.interrupt()
             raise
+        except errors.Ended as ended:
+            return command.ended(ended)
+        except SeshError as error:
+            with run_errors(asked=command.may_have_run(error)):
+                raise command.failed(error) from None
 
 
 class OutputWriter:
     """A writer of a command's output while it runs; without `ansi` escape sequences are left out."""
 
     def __init__(self, write: Callable[[bytes], None], *, ansi: bool) -> None:
-        self.position = 0
-        """Bytes that have come."""
         self._write, self._ansi = write, ansi
         self._held = b""
 
-    def take(self, position: int, data: bytes) -> None:
-        """Takes output from `position` on; bytes that came before over another link are passed over."""
-        data = data[max(0, self.position - position) :]
-        if data:
-            self.position += len(data)
-            self._pass(data)
-
-    def end(self, data: bytes) -> None:
-        """Takes the last of the output."""
-        self._pass(data, last=True)
-
-    def _pass(self, data: bytes, *, last: bool = False) -> None:
+    def take(self, data: bytes, *, last: bool = False) -> None:
+        """Takes more output, or the last of it."""
         data, self._held = self._held + data, b""
         if not self._ansi:
             unfinished = None if last else _UNFINISHED.search(data, max(0, len(data) - _LONGEST))
@@ -167,84 +114,127 @@ class OutputWriter:
         self._write(data)
 
 
-class _RunRequest:
-    """The request to run a command. A `repeatable` one has a key, by which the daemon knows that it has run already."""
+class _Run:
+    """One command: asked for over each connection, until its answer.
+
+    A host's has a key, by which the daemon knows that it has run already.
+    """
 
     def __init__(
         self,
+        stream: Stream,
         words: Sequence[str],
         timeout: float | None,
+        stop: Stop,
         *,
         wait: bool,
-        repeatable: bool,
         live: OutputWriter | None,
         tell: Callable[[str], None] | None,
     ) -> None:
+        self._stream, self._stop, self._live, self._tell = stream, stop, live, tell
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
-        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self._deadline = stream.deadline
+        if self._deadline is None and timeout is not None:
+            self._deadline = time.monotonic() + timeout
         self._words: Words = {"wait": wait}
-        if repeatable:
+        if stream.host is not None:
             self._words["key"] = os.urandom(8).hex()
-        self.lost = self.interrupted = False
-        """True if a link that it was sent over was lost; if the command was to be interrupted."""
-        self._sent, self.live, self._tell = False, live, tell
+        self._stream.position = 0
+        self._carried = bytearray()
+        self._sent = self._lost = self._interrupted = False
+        """Whether the command was asked for; whether a link that it was asked for over was lost; Ctrl-C was sent."""
 
-    def send(self, stream: Stream) -> None:
-        """Sends the request with the time that is left; to a host along with HELLO, if it is the first time."""
-        along = stream.host is not None and not self._sent
+    def answer(self) -> Ran:
+        """Waits for the answer."""
+        until = None if self._deadline is None else self._deadline + _GRACE
+        for kind, _, data in self._stream.frames(self._ask, until=until):
+            if kind == LATE:
+                raise errors.TimedOut("timed out")
+            if kind == protocol.OUTPUT and self._live is not None:
+                self._live.take(data)
+            elif kind == protocol.DATA:
+                gate.carry(self._carried, data)
+            elif kind == protocol.RESPONSE:
+                answer: Answer = self._stream.connection.message(kind, data)
+                if answer.get("id") == _RUN:
+                    return wire.checked(answer), bytes(self._carried)  # type: ignore[return-value]
+                self._hear(answer)
+        raise AssertionError  # frames come without end
+
+    def _ask(self) -> None:
+        """Asks, with the time that is left; a host for the first time along with HELLO."""
+        stream, along = self._stream, self._stream.host is not None and not self._sent
+        self._lost, self._carried = self._sent, bytearray()
+        self._stop.check()
         if along:
             self._sent = True
             welcome_by = time.monotonic() + find.PATIENCE  # without a WELCOME nobody waits for the command
-            begin_by = welcome_by if self.deadline is None else min(welcome_by, self.deadline)
-            stream.greet(self._asked(stream.connection, begin_by), self.deadline)
+            begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
+            stream.greet(self._asked(begin_by), self._deadline)
         else:
-            stream.greet(until=self.deadline)
-            asked, self._sent = self._asked(stream.connection, self.deadline), True
+            stream.greet(until=self._deadline)
+            asked, self._sent = self._asked(self._deadline), True
             stream.connection.send(asked)
 
-    def _asked(self, connection: wire.Connection, deadline: float | None) -> bytes:
+    def _asked(self, deadline: float | None) -> bytes:
         """Return the frames, the command's last: as long as they are not read, it does not run."""
-        left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
-        if self.live is not None:
-            self._words["since"] = self.live.position
+        left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        if self._live is not None:
+            self._words["since"] = self._stream.position
         asked = b""
         if self._tell is not None:
-            asked = wire.asking("wait", _QUESTION, waiting=True, anew=not self.lost)
-        begin_by = connection.not_after(deadline)
+            asked = wire.asking("wait", _QUESTION, waiting=True, anew=not self._lost)
+        begin_by = self._stream.connection.not_after(deadline)
         return asked + wire.asking("run", _RUN, self._data, begin_by=begin_by, timeout=left, **self._words)
 
-    def hear(self, answer: Answer) -> None:
+    def _hear(self, answer: Answer) -> None:
         """Takes the answer to another request: tells of the question, once."""
         if answer.get("id") == _QUESTION and answer.get("met") == "waiting" and self._tell is not None:
             tell, self._tell = self._tell, None
             tell(str(answer.get("question") or ""))
 
-    def failed(self, connection: wire.Connection, name: str, error: errors.TimedOut | errors.Unreachable) -> SeshError:
-        """The error for a daemon, or a link, that says nothing more: it tells whether the command may have run."""
-        unseen = not self.interrupted and connection.unseen(error)
-        asked = self.lost or (self._sent and not unseen)
+    def interrupt(self) -> None:
+        """Has the shell interrupt the command. Raises Interrupted between two links."""
+        if self._stream.reconnecting:
+            raise errors.Interrupted(self._stop.message)
+        self._interrupted = True
+        try:
+            self._stream.connection.send(wire.asking("run_interrupt", _INTERRUPT), time.monotonic() + 1)
+        except (errors.TimedOut, errors.Unreachable):
+            return  # the answer is on its way, or never comes
+
+    def may_have_run(self, error: SeshError) -> bool:
+        """Returns whether the command may have run before an error; NotFound comes of a session looked for again."""
+        return self._lost or (self._sent and (not error.answered or isinstance(error, NotFound)))
+
+    def failed(self, error: SeshError) -> SeshError:
+        """Returns the error to raise; that of a silent daemon or link says whether the command may have run."""
+        if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
+            return error
+        name = self._stream.name
+        cause = error.__cause__ if isinstance(error, errors.DaemonDied) else error
+        unseen = isinstance(cause, (errors.TimedOut, errors.Unreachable)) and self._stream.connection.unseen(cause)
+        asked = self._lost or (self._sent and not (unseen and not self._interrupted))
         look = f"to see what it did: {SESH} --logs {name}"
         if isinstance(error, errors.TimedOut):
+            silent = f"the daemon of {name} does not answer in time"
             if asked:
-                return errors.TimedOut(
-                    f"the daemon of {name} does not answer in time; the command may go on", hint=look
-                )
-            hint = f"`{SESH} --status {name}` shows its pid"
-            return errors.TimedOut(f"the daemon of {name} does not answer in time; the command did not run", hint=hint)
+                return errors.TimedOut(f"{silent}; the command may go on", hint=look)
+            return errors.TimedOut(f"{silent}; the command did not run", hint=f"`{SESH} --status {name}` shows its pid")
         if not asked:
             if isinstance(error, errors.Silent):
                 return errors.Silent(f"{error.message}; the command did not run", hint=error.hint)
             return errors.Unreachable(f"the daemon of {name} died before the command began; it did not run")
-        if isinstance(error, errors.Silent) or self.lost:
+        if isinstance(error, errors.Silent) or self._lost:
             return errors.Unknown(f"{error.message}; the command may have run", hint=look)
         message = f"the daemon of {name} died; the command's exit code is lost"
         return errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
 
-    def ended(self, name: str, ended: errors.Ended) -> Ran:
-        """The account of the command, if its session has ended with it. Raises InternalError."""
-        last = ended.result.get("run")
-        if not isinstance(last, dict) or last.get("key") != self._words.get("key"):
-            message = f"{name} has ended; the command's result is lost"
+    def ended(self, ended: errors.Ended) -> Ran:
+        """Returns the account of the command, if its session has ended with it. Raises InternalError."""
+        last, key = ended.result.get("run"), self._words.get("key")
+        if key is None or not isinstance(last, dict) or last.get("key") != key:
+            message = f"{self._stream.name} has ended; the command's result is lost"
             raise errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
         facts: RunFacts = {**last, "output_lost": True}
         return facts, b""

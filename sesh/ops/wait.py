@@ -1,11 +1,12 @@
-"""Waiting until a session ends, is at its prompt, waits for a person, is silent or prints a match."""
+"""Following what a session prints: until a condition holds, or line by line until it ends."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TypedDict
 
-from sesh import protocol, wire
+from sesh import gate, protocol, wire
 from sesh.about import SESH
 from sesh.errors import DaemonDied, Ended, NotFound, Refused, TimedOut
 from sesh.messages import Answer, Words
@@ -17,7 +18,7 @@ from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
 from sesh.reach.target import Target
 from sesh.schema import Condition
-from sesh.vt.lines import LineReader
+from sesh.vt.lines import Line, LineReader
 
 
 class Conditions(TypedDict):
@@ -40,8 +41,10 @@ class Conditions(TypedDict):
 _GRACE = 0.5
 """Seconds by which the daemon may be late to say that the time is up."""
 _ALL_LINES = 1_000_000
-_WAIT = 9
-"""The number of the request; smaller ones are those of `Connection.request`."""
+_COLUMNS = 80
+"""Columns of a session that has not said its own."""
+_WAIT, _LOGS = 9, 10
+"""The numbers of requests; smaller ones are those of `Connection.request`."""
 
 
 class _Match(Exception):
@@ -50,19 +53,6 @@ class _Match(Exception):
     def __init__(self, text: str, position: int) -> None:
         super().__init__(text)
         self.text, self.position = text, position
-
-
-def _not_met(conditions: Conditions) -> str:
-    """What has not come about, in words: the condition if there is one, else that none of them holds."""
-    words = {
-        "no match": conditions["pattern"] is not None,
-        "no prompt": conditions["prompt"],
-        "not idle": conditions["idle"] is not None,
-        "not waiting for anybody": conditions["waiting"],
-        "no end": for_end(conditions),
-    }
-    named = [word for word, wanted in words.items() if wanted]
-    return named[0] if len(named) == 1 else "no condition was met"
 
 
 def met(stream: Stream, conditions: Conditions) -> Condition:
@@ -77,19 +67,18 @@ def met(stream: Stream, conditions: Conditions) -> Condition:
         with Pattern(conditions["pattern"] or "") as pattern:
             answer = _Wait(stream, pattern, deadline, conditions).answer()
     except _Match as match:
-        return {"met": "for", "match": match.text, "exit_code": None, "position": match.position, "reason": None}
+        return _condition("for", match.text, None, match.position)
     except DaemonDied:
         raise DaemonDied(f"the daemon of {stream.name} died while you waited") from None
     except TimedOut as late:
-        hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
         within = "in time" if limit is None else f"within {limit:g} s"
-        raise TimedOut(f"{name}: {_not_met(conditions)} {within}", hint=hint) from None
+        hint = late.hint or f"it runs on; look: {SESH} --screen {name}"
+        raise TimedOut(f"{name}: no condition was met {within}", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
-        question, position = answer.get("question") or None, answer.get("position")
-        return {"met": str(answer["met"]), "match": question, "exit_code": None, "position": position, "reason": None}
+        return _condition(str(answer["met"]), answer.get("question") or None, None, answer.get("position"))
     if not for_end(conditions):
         raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
-    return _met_exit(answer.get("exit_code"), answer.get("position"), answer.get("reason"))
+    return _condition("exit", None, answer.get("exit_code") or 0, answer.get("position"), answer.get("reason"))
 
 
 def for_end(conditions: Conditions) -> bool:
@@ -100,7 +89,7 @@ def for_end(conditions: Conditions) -> bool:
 
 
 def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """The end, in the form of `met`, of a session that was gone before the wait.
+    """Returns the end, in the form of `met`, of a session that was gone before the wait.
 
     Raises `missing` if its end is no condition, or is unknown.
     """
@@ -112,13 +101,17 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
 
 @op()
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """The end of a session that is gone, in the form of `met`; None if that is unknown."""
+    """Returns the end of a session that is gone, in the form of `met`; None if that is unknown."""
     end = find.result(name)
-    return _met_exit(end.get("exit_code"), end.get("position"), end.get("reason")) if end is not None else None
+    if end is None:
+        return None
+    return _condition("exit", None, end.get("exit_code") or 0, end.get("position"), end.get("reason"))
 
 
-def _met_exit(code: int | None, position: int | None, reason: str | None) -> Condition:
-    return {"met": "exit", "match": None, "exit_code": code or 0, "position": position, "reason": reason}
+def _condition(
+    met: str, match: str | None, exit_code: int | None, position: int | None, reason: str | None = None
+) -> Condition:
+    return {"met": met, "match": match, "exit_code": exit_code, "position": position, "reason": reason}
 
 
 class _Wait:
@@ -130,7 +123,7 @@ class _Wait:
         self._searches = conditions["pattern"] is not None
         self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
-        self._columns = 80
+        self._columns = _COLUMNS
         self._head: int | None = None
         """The position of the output when the wait began."""
 
@@ -159,9 +152,12 @@ class _Wait:
     def _ask(self) -> None:
         stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
-        words: Words = {"exit": True, "idle": conditions["idle"]}
-        words |= {"prompt": True} if conditions["prompt"] else {}
-        words |= {"waiting": True} if conditions["waiting"] else {}
+        words: Words = {
+            "exit": True,
+            "idle": conditions["idle"],
+            "prompt": conditions["prompt"],
+            "waiting": conditions["waiting"],
+        }
         if self._searches:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
@@ -197,6 +193,99 @@ class _Wait:
 
     def _test(self, lines: list[tuple[str, int]]) -> None:
         """Searches lines, each with the position behind it. Raises _Match, TimedOut, Refused."""
-        if (match := self._pattern.search([text for text, _ in lines], self._deadline)) is not None:
-            number, text = match
+        for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             raise _Match(text, lines[number][1])
+
+
+class LiveLog:
+    """The lines of one session until it ends; over another connection it goes on behind the last byte that has come.
+
+    `count`: the number of existing lines that come first. `ansi`: lines keep their SGR. `write`: gets lines, several at
+    a time; `note`: gets a line about lines that are left out.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        count: int,
+        *,
+        ansi: bool,
+        write: Callable[[list[str]], None],
+        note: Callable[[str], None],
+    ) -> None:
+        self._stream, self._count, self._ansi, self._write, self._note = stream, count, ansi, write, note
+        self._lines: LineReader | None = None
+        self._early: list[tuple[int, bytes]] = []
+        """Output that came before the existing lines."""
+        self._carried = bytearray()
+        self._over = False
+        """True if the session had ended before it was asked: then the existing lines are all."""
+
+    def follow(self) -> None:
+        """Writes lines until the session ends. Raises DaemonDied."""
+        try:
+            for kind, position, data in self._stream.frames(self._ask):
+                if kind == protocol.OUTPUT:
+                    self._take(position, data)
+                elif kind == protocol.DATA:
+                    gate.carry(self._carried, data)
+                elif kind == protocol.RESPONSE:
+                    answer: Answer = wire.checked(self._stream.connection.message(kind, data))
+                    if answer.get("id") == _LOGS:
+                        self._begin(answer)
+                    else:
+                        self._over = True
+                    if self._over and self._lines is not None:
+                        break
+        except Ended as ended:  # while the link was down, or before its answer
+            position, data = self._stream.rest(ended)
+            self._lines = self._lines or LineReader(position, _COLUMNS)
+            self._take(position, data)
+        if self._lines is not None and self._lines.current.text:
+            self._write([self._text(self._lines.current)])
+
+    def _ask(self) -> None:
+        """Asks for bytes before lines, so that none is missing between the two."""
+        self._early, self._carried, self._over = [], bytearray(), False
+        words: Words = {"follow": True, "from": "screen" if self._lines is None else self._lines.position}
+        asked = wire.asking("wait", _WAIT, **words)
+        if self._lines is None:
+            asked += wire.asking(
+                "logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, until=protocol.MOST, end=True
+            )
+        self._stream.greet(asked)
+
+    def _begin(self, answer: Answer) -> None:
+        """Writes the existing lines, and those that have come meanwhile; the line with the cursor is unfinished."""
+        text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
+        lines = text.removesuffix("\n").split("\n") if answer.get("lines") else []
+        if answer.get("older") and len(lines) < self._count:
+            more = f"more of them: {SESH} --logs {self._stream.name} N"
+            self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
+        unfinished = lines.pop() if answer.get("open") and lines else ""
+        lines += [""] * int(answer.get("blank") or 0)
+        if self._count and lines:
+            self._write(lines[-self._count :])
+        start = unfinished.encode() + str(answer.get("start") or "").encode("latin-1", "replace")
+        self._lines = LineReader(int(answer.get("position") or 0), int(answer.get("columns") or _COLUMNS), start)
+        for early in self._early:
+            self._take(*early)
+
+    def _take(self, position: int, data: bytes) -> None:
+        """Writes the lines that a block of output ends; the part that the existing lines hold is passed over."""
+        lines = self._lines
+        if lines is None:
+            self._early.append((position, data))
+            if sum(len(block) for _, block in self._early) > gate.LARGEST:
+                raise gate.malformed("OUTPUT", "came instead of the last lines")
+            return
+        if position > lines.position:
+            skipped = position - lines.position
+            self._note(f"{skipped} bytes were skipped: they came faster than they could be read")
+            lines.position = position
+        whole = [self._text(line) for line in lines.feed(data[lines.position - position :]) if line.final]
+        if whole:
+            self._write(whole)
+
+    def _text(self, line: Line) -> str:
+        return line.ansi if self._ansi else line.text

@@ -1,7 +1,7 @@
 """One conversation with a daemon, or with a host, over as many connections as it takes.
 
-Other readers of a daemon: `Connection.answer` takes one request's answer, as `--run` does; `ops.events` reads all
-daemons of this machine at once.
+Other readers of a daemon: `Connection.answer` takes one request's answer; `ops.events` reads all daemons of this
+machine at once.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Stream:
             except errors.Unreachable as error:
                 if error.answered:
                     raise
-                raise self._end() from None
+                raise self._end() from error
 
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""

@@ -65,13 +65,13 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell, "_GRACE", 0.7)
     monkeypatch.setattr(wire, "GRACE", 0.3)
     monkeypatch.setattr(jobs, "_GRACE", 0.7)
-    whole = shell._answered
+    whole = shell._Run._ask
 
-    def answered(*words: object) -> object:
+    def ask(run: shell._Run) -> None:
+        whole(run)
         home.write("asked", "")
-        return whole(*words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(shell, "_answered", answered)
+    monkeypatch.setattr(shell._Run, "_ask", ask)
     monkeypatch.setenv("SESH_DIR", home.directory)
 
 

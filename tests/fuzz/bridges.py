@@ -37,7 +37,6 @@ _OPS: dict[str, dict[str, Any]] = {
     "sessions.rename": {"name": "work", "new": "other"},
     "sessions.label": {"name": "work", "labels": {"k": "v"}},
     "sessions.kill": {"names": ["work"]},
-    "sessions.restart": {"name": "work"},
     "jobs.result": {"name": "third"},
     "layout.sessions": {},
     "layout.make": {"entries": [_ENTRY]},

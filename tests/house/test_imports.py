@@ -27,7 +27,6 @@ LATE = {
     ("sesh/__main__.py", "sesh.cli.main"): "the same",
     ("sesh/cli/agents.py", "sesh.mcp.serve"): "mcp",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
-    ("sesh/ops/views.py", "sesh.vt.lines"): "the same",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
     ("sesh/reach/links.py", "sesh.remote.deploy"): "packaging",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from sesh import wire
 from sesh.cli import hook
-from sesh.ops import agent_hook
+from sesh.ops import agents
 from tests.support import Home, Terminal, wait_until
 from tests.support.hooking import SESSION, Agent
 
@@ -117,9 +118,9 @@ def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, m
         return [{"session": {"activity": {"why": "hook", **stands}}}]
 
     monkeypatch.setattr(wire, "ask", ask)
-    monkeypatch.setattr(agent_hook, "_session", lambda _agent: {"name": "work"})
+    monkeypatch.setattr(agents, "_session_of_agent", lambda _agent: {"name": "work"})
     for event, words, state, question in TURNS[name]:
-        agent_hook.take(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))
+        agents.take(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))
         assert (stands["state"], stands["question"] or None) == (state, question), event
     assert stands["command"] == RESUME[name]
 
@@ -166,6 +167,15 @@ def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home) -> No
         done = home.sesh("--hook", *words, input=told, env={"SESH_JSON": "1", **inside})
         assert (done.code, done.stdout, done.stderr) == (0, "", ""), words
     assert not home.summary("work").get("resume")
+
+
+def test_settings_with_comments_are_left_and_the_hooks_are_printed(home: Home) -> None:
+    text = "{} // mine\n"
+    home.write(".claude/settings.json", text)
+    done = home.sesh("--integrate", "claude")
+    assert (done.code, json.loads(done.stdout).keys()) == (1, {"hooks"})
+    with open(os.path.join(home.path, ".claude/settings.json"), encoding="utf-8") as file:
+        assert file.read() == text
 
 
 def test_a_hook_that_gets_no_event_ends_by_itself(

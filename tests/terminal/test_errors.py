@@ -34,7 +34,7 @@ via = "/no/program"
 ERRORS = {
     (2, "usage"): [
         ("INPUT={ --import", "stdin, not JSON, nothing was created"),
-        ("--import bytes.json", "bytes.json, UTF-8"),
+        ("--import bytes.json", "bytes.json, not JSON"),
         ("--nope", "--nope, sesh --help"),
     ],
     (2, "invalid_name"): [("--kill .bad", ".bad, not a valid session name, letters")],
@@ -112,10 +112,10 @@ ERRORS = {
         ("--open new -- /etc", "/etc, execute, a directory"),
     ],
     (124, "timeout"): [
-        ("--wait w --for nomatch --timeout 0.1", "w, no match, 0.1 s, --screen w"),
-        ("--wait w --exit --timeout 0.1", "w, no end, 0.1 s, runs on, --screen w"),
-        ("--wait python --prompt --timeout 0.1", "python, no prompt, --screen python"),
-        ("--wait w --waiting --timeout 0.1", "w, not waiting, --screen w"),
+        ("--wait w --for nomatch --timeout 0.1", "w, no condition, 0.1 s, --screen w"),
+        ("--wait w --exit --timeout 0.1", "w, no condition, 0.1 s, runs on, --screen w"),
+        ("--wait python --prompt --timeout 0.1", "python, no condition, --screen python"),
+        ("--wait w --waiting --timeout 0.1", "w, no condition, --screen w"),
         ("--wait w --exit --waiting --timeout 0.1", "w, no condition, --screen w"),
         ("--run python --timeout 0.1 -- true", "python, no shell, did not run"),
     ],

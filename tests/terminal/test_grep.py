@@ -99,7 +99,6 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
 
 def impatient(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.3) -> None:
     """Have each sesh that starts from now on soon give up a search."""
-    monkeypatch.setattr(matching, "_SLOW", 0.2)
     monkeypatch.setattr(matching, "PATIENCE", seconds)
 
 

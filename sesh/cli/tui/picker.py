@@ -242,8 +242,6 @@ class _Picker:
         name = mark[1]
         if key == "C-x":
             self._confirm("kill", mark, "ended", lambda target: target.call(sessions.kill, names=[name]))
-        elif key == "C-r":
-            self._confirm("restart", mark, "restarted", lambda target: target.call(sessions.restart, name=name))
         elif key == "C-e":
             self._question = f"rename {title(mark)} to: ", name, lambda new: self._rename(mark, new)
         else:  # of the current one all but the one that looks at this list

@@ -299,7 +299,7 @@ class _Watcher:
                 modes = target.call(views.status, name=key[1]).get("modes")
                 words = _SPELLED[text] if modes and modes["canonical"] else text
             try:
-                send.answer(target, key[1], words, since, question, single=single)
+                send.answer(target, key[1], words, since, question)
             except Unreachable as error:
                 if not isinstance(error, (Lost, Unknown)):  # else it may have been typed
                     error.message = f"{_title(key)} was not answered: {error.message}"

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from sesh import Session
-from sesh.errors import Unreachable
+from sesh.errors import NotFound, SeshError, Unreachable
 from sesh.mcp.worklog import IDLE, UsedSession
 from sesh.schema import Summary
 from tests.support.data import summary
@@ -25,12 +25,12 @@ def row(state: str = "running", ago: float = 0.0) -> Summary:
         ("running", IDLE + 10, None, "idle"),
         ("exited", 0.0, None, "closed"),
         ("lost", 0.0, None, "expired"),
-        (None, 0.0, None, "closed"),
+        (None, 0.0, NotFound("work has ended"), "closed"),
         (None, 0.0, Unreachable("box does not answer"), "expired"),
     ],
 )
 def test_a_session_stands_as_its_host_says(
-    state: str | None, ago: float, error: Unreachable | None, expected: str
+    state: str | None, ago: float, error: SeshError | None, expected: str
 ) -> None:
-    facts = None if state is None else row(state, ago)
-    assert UsedSession(Session("work", "box"), None, reached=True).standing(error or facts) == expected
+    answer = error or row(str(state), ago)
+    assert UsedSession(Session("work", "box"), None, reached=True).standing(answer) == expected

@@ -1,4 +1,4 @@
-"""Hooks in the settings of agents: put in and taken out, with all other bytes left as they are."""
+"""Hooks in the settings of agents: added and removed, with all other bytes left as they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import shlex
 import stat
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -22,24 +21,31 @@ from tests.support import rounds
 AGENTS = tuple(integrate.AGENTS)
 LAUNCHER = "/opt/my tools/it's/sesh"
 
-#: Settings that people have: odd indents, comments, other hooks, other line ends, no new line at the end, nothing.
 TEXTS = (
-    "",
-    "\n  \n",
     "{}",
-    "{ }\n",
-    "{\n}\n",
-    '{"a":1}',
-    '{ "a": 1 }',
-    '{\n  "model": "m",\n  "permissions": {"allow": ["Bash(make:*)"]}\n}\n',
-    '{\r\n\t"model": "m", // mine\r\n\t"hooks": {}\r\n}',
-    '{\n "hooks": {\n "Stop": [],\n "SessionStart": [ ] , "AfterAgent":[\n]}}\n',
-    '{\n   "hooks": {"Stop": [\n  {"matcher": "", "hooks": [{"type": "command", "command": "beep"}]} // my\n  ]}}\n',
-    '// top\n{ /* a, b */ "hooks" /* : */ : { /* { */ } /* } */ , "b": "// no \\" comment /*" }\n// end',
-    '{"hooks": 1, "env": {"hooks": {"Stop": 5}}, "hooks": {"Stop": [1, null, {"hooks": "x"}, {"hooks": [5]}]}}',
-    '{"hooks": {"SessionEnd": [{"hooks": [{"type": "command", "command": "\'it"}]}]}, "\\u00e4\\"": "\u00e4\\\\"}',
-    '{"x": 1}\n\n\n',
+    "{}\n",
+    '{"a": 1}',
+    '{\n  "model": "m",\n  "permissions": {\n    "allow": [\n      "Bash(make:*)"\n    ]\n  }\n}\n',
+    '{\n\t"hooks": {\n\t\t"Stop": [],\n\t\t"Other": [\n\t\t\t1\n\t\t]\n\t}\n}',
+    '{\n   "hooks": {\n      "Stop": [\n         {\n            "hooks": "x"\n         }\n      ]\n   }\n}\n\n',
+    '{\n    "hooks": {}\n}\n',
+    '{\n  "ä\\"": "ä\\\\\\u001b",\n  "big": 100000000000000000000\n}\n',
 )
+"""Settings that people have, as programs write them."""
+OTHERS = (
+    '{"a":1}',
+    '{\n  "model": "m", // mine\n  "hooks": {}\n}\n',
+    '{\n  "permissions": {"allow": ["Bash(make:*)"]}\n}\n',
+    '{\r\n  "a": 1\r\n}\r\n',
+    '{"a": 1, "a": 1}',
+    '{"a": 1,}',
+    "{",
+    "[]",
+    "not json",
+    b"\xff\xfe{}",
+    "[" * 100_000,
+)
+"""Settings that sesh would not give back byte for byte, or that do not parse."""
 
 
 @pytest.fixture(autouse=True)
@@ -61,83 +67,74 @@ def put(agent: str, text: str | bytes | None) -> Path:
     return path
 
 
-def parsed(text: str) -> Any:
-    return json.loads(integrate._bare(text)) if text.strip() else {}
-
-
 def commands(path: Path, agent: str) -> dict[str, list[str]]:
     """The commands of ours by their event, in order."""
     found: dict[str, list[str]] = {}
-    for event, groups in parsed(path.read_text())["hooks"].items():
+    for event, groups in json.loads(path.read_text())["hooks"].items():
         hooks = [hook for group in groups if integrate._is_ours(group, agent) for hook in group["hooks"]]
         found |= {event: [hook["command"] for hook in hooks]} if hooks else {}
     return found
 
 
-@pytest.mark.parametrize("agent", AGENTS)
-@pytest.mark.parametrize("text", TEXTS)
-def test_hooks_are_added_once_and_removed_without_a_trace(agent: str, text: str) -> None:
-    path = put(agent, text)
+def added_and_removed(agent: str, text: str) -> None:
+    """Add the hooks, twice, and remove them, twice."""
+    path, before = put(agent, text), json.loads(text)
     assert integrate.integrate(agent)
-    added = path.read_bytes()
-    events = integrate.AGENTS[agent][4]
     command = f"{shlex.quote(LAUNCHER)} --hook {agent} 2>/dev/null || true"
+    added, events = path.read_bytes(), integrate.AGENTS[agent][4]
     assert commands(path, agent) == {event: [command] for event in events}
-    assert stays(parsed(text), parsed(added.decode()), agent)
+    after = json.loads(added)
+    assert {**after, "hooks": None} == {**before, "hooks": None}
+    for event, groups in before.get("hooks", {}).items():
+        assert after["hooks"][event][: len(groups)] == groups
+    assert integrate.standing(agent)[:2] == (True, True)
     assert not integrate.integrate(agent)
     assert path.read_bytes() == added
     assert integrate.integrate(agent, remove=True)
-    assert path.read_bytes() == text.encode()
+    assert integrate.standing(agent)[0] is False
     assert not integrate.integrate(agent, remove=True)
-    assert path.read_bytes() == text.encode()
-
-
-def stays(before: Any, after: Any, agent: str) -> bool:
-    """Whether all that stood there still stands there, as it did, and nothing is there besides ours."""
-    hooks = {
-        event: [group for group in groups if not integrate._is_ours(group, agent)]
-        for event, groups in after["hooks"].items()
-    }
-    kept = before.get("hooks", {})
-    return {**after, "hooks": None} == {**before, "hooks": None} and {
-        event: groups for event, groups in hooks.items() if groups or event in kept
-    } == kept
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_a_file_and_a_folder_that_are_missing_are_made_and_go_again(agent: str) -> None:
+@pytest.mark.parametrize("text", TEXTS)
+def test_hooks_are_added_once_and_removed_with_all_else_left(agent: str, text: str) -> None:
+    added_and_removed(agent, text)
+    empty = '"Stop": []' in text or '"hooks": {}' in text  # went with ours
+    assert empty or Path(integrate.settings(agent)).read_text() == text
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_settings_that_are_written_in_another_way_are_for_the_person(text: str | bytes) -> None:
+    path = put("claude", text)
+    before = path.read_bytes()
+    with pytest.raises(integrate.ByHand):
+        integrate.integrate("claude")
+    assert not integrate.integrate("claude", remove=True)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["settings.json"]
+    put("claude", f"// mine\n{integrate.snippet('claude')}\n")
+    assert integrate.standing("claude") == (True, True, True)
+    assert not integrate.integrate("claude")
+    with pytest.raises(integrate.ByHand):
+        integrate.integrate("claude", remove=True)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_file_and_a_folder_that_are_missing_are_made(agent: str) -> None:
     path = Path(integrate.settings(agent))
-    assert not path.parent.exists()
     assert not integrate.integrate(agent, remove=True)
+    assert not path.parent.exists()
     assert integrate.integrate(agent)
     assert json.loads(path.read_text()).keys() == {"hooks"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert integrate.integrate(agent, remove=True)
-    assert not path.parent.exists()
-    assert integrate.integrate(agent)
-    (path.parent / "other").touch()
-    assert integrate.integrate(agent, remove=True)
-    assert os.listdir(path.parent) == ["other"]
-
-
-@pytest.mark.parametrize(
-    "broken",
-    ['{"a": 1,}', "{", "[]", "5", '{"a": 1} /* no end', '{"a" 1}', "not json", b"\xff\xfe{}", b"{}\0", "[" * 100_000],
-)
-@pytest.mark.parametrize("remove", [False, True])
-def test_a_file_that_does_not_parse_is_left_as_it_is(broken: str | bytes, remove: bool) -> None:
-    path = put("claude", broken)
-    before = path.read_bytes()
-    with pytest.raises(Refused, match=r"settings.json does not parse; it was left as it is"):
-        integrate.integrate("claude", remove=remove)
-    assert path.read_bytes() == before
-    assert os.listdir(path.parent) == ["settings.json"]
+    assert path.read_text() == "{}\n"
 
 
 @pytest.mark.parametrize("taken", ['{"hooks": 5}', '{"hooks": null}', '{"hooks": {"Stop": "x"}}', '{"hooks": [1]}'])
 def test_a_place_that_is_taken_is_left(taken: str) -> None:
     path = put("claude", taken)
-    with pytest.raises(Refused, match=r"the place for the hooks is taken: \w+ is something else there"):
+    with pytest.raises(Refused, match="the place for the hooks is taken"):
         integrate.integrate("claude")
     assert path.read_text() == taken
     assert not integrate.integrate("claude", remove=True)
@@ -160,7 +157,8 @@ def test_a_link_of_the_person_is_written_where_it_leads_with_the_mode_kept(home:
 
 
 def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = '{\n  "hooks": {\n    "Stop": [{"hooks": [{"type": "command", "command": "sesh --state done"}]}]\n  }\n}\n'
+    theirs = {"hooks": [{"type": "command", "command": "sesh --state done"}]}
+    text = json.dumps({"hooks": {"Stop": [theirs]}}, indent=2) + "\n"
     path = put("claude", text)
     monkeypatch.setattr(sys, "argv", ["/old/sesh"])
     older = ("UserPromptSubmit", "Stop", "PostToolUse")
@@ -170,10 +168,10 @@ def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: p
     monkeypatch.setenv("HOME", str(path.parent.parent))
     monkeypatch.setattr(sys, "argv", [LAUNCHER])
     assert commands(path, "claude").keys() == set(older)
+    assert integrate.standing("claude")[:2] == (True, False)
     assert integrate.integrate("claude")
     assert commands(path, "claude").keys() == set(integrate.AGENTS["claude"][4])
     assert "/old/sesh" not in path.read_text()
-    assert '"sesh --state done"' in path.read_text()
     assert integrate.integrate("claude", remove=True)
     assert path.read_text() == text
 
@@ -192,78 +190,46 @@ def test_hooks_of_another_tool_that_has_such_an_option_stay(command: str) -> Non
     path = put("claude", text)
     assert not integrate.integrate("claude", remove=True)
     assert integrate.integrate("claude")
-    assert parsed(path.read_text())["hooks"]["Stop"][0] == json.loads(text)["hooks"]["Stop"][0]
+    assert json.loads(path.read_text())["hooks"]["Stop"][0] == json.loads(text)["hooks"]["Stop"][0]
     assert integrate.integrate("claude", remove=True)
     assert path.read_text() == text
 
 
-# -- random documents
-
-_SPACES = st.sampled_from(["", "", " ", "\n", "\r\n\t", "  \n ", " // note }],\n", '/* , { [ " */', "\t/**/ "])
-_KEYS = st.one_of(st.sampled_from(["hooks", "Stop", "SessionStart", "AfterAgent", "env"]), st.text(max_size=4))
-
-
-@st.composite
-def _written(draw: st.DrawFn, value: Any) -> str:
-    """A value as somebody may have written it, with blanks and comments anywhere."""
-
-    def s() -> str:
-        return draw(_SPACES)
-
-    if isinstance(value, dict):
-        inner = ",".join(f"{s()}{json.dumps(key)}{s()}:{draw(_written(each))}" for key, each in value.items())
-        return f"{s()}{{{inner}{s()}}}{s()}"
-    if isinstance(value, list):
-        return f"{s()}[{','.join(draw(_written(each)) for each in value)}{s()}]{s()}"
-    return f"{s()}{json.dumps(value, ensure_ascii=draw(st.booleans()))}{s()}"
-
-
-_SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.just('// "/* no'))
 _VALUES = st.recursive(
-    _SCALARS,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_KEYS, inner, max_size=3)),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)),
     max_leaves=8,
 )
-_GROUPS = st.lists(st.one_of(_VALUES, st.just({"hooks": [{"type": "command", "command": "beep"}]})), max_size=3)
-_HOOKS = st.dictionaries(st.sampled_from(["Stop", "SessionStart", "AfterAgent", "PreToolUse"]), _GROUPS, max_size=3)
+_GROUPS = st.lists(
+    st.one_of(_VALUES, st.just({"hooks": [{"type": "command", "command": "beep"}]})), min_size=1, max_size=3
+)
+_HOOKS = st.dictionaries(st.sampled_from(["Stop", "SessionStart", "AfterAgent", "PreToolUse"]), _GROUPS, min_size=1)
 _SETTINGS = st.builds(
-    lambda before, hooks, after: {**before, **hooks, **after},
+    lambda before, hooks: {**before, **hooks},
     st.dictionaries(st.text(max_size=3), _VALUES, max_size=3),
     st.one_of(st.just({}), st.builds(lambda hooks: {"hooks": hooks}, _HOOKS)),
-    st.dictionaries(st.text(max_size=3), _VALUES, max_size=3),
 )
 
 
 @hypothesis_settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=rounds(30, 1000)
 )
-@given(value=_SETTINGS, data=st.data(), agent=st.sampled_from(AGENTS))
-def test_any_document_comes_back_byte_for_byte(value: dict[str, Any], data: st.DataObject, agent: str) -> None:
-    text = data.draw(_written(value))
-    assert parsed(text) == value
-    path = put(agent, text)
-    assert integrate.integrate(agent)
-    assert stays(value, parsed(path.read_bytes().decode()), agent)
-    assert not integrate.integrate(agent)
-    assert integrate.integrate(agent, remove=True)
-    assert path.read_bytes() == text.encode()
+@given(_SETTINGS, st.sampled_from([2, 4, "\t", None]), st.sampled_from(["", "\n"]), st.sampled_from(AGENTS))
+def test_any_document_comes_back_byte_for_byte(value: object, indent: int | str | None, end: str, agent: str) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=indent) + end
+    added_and_removed(agent, text)
+    assert Path(integrate.settings(agent)).read_text() == text
 
 
-@pytest.mark.parametrize("remove", [False, True])
-def test_what_an_agent_writes_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch, remove: bool) -> None:
+def test_what_an_agent_writes_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """It writes its settings when a person allows something: that was lost."""
-    path = put("claude", '{"a": 1}\n')
-    if remove:
-        integrate.integrate("claude")
-    fsync = os.fsync
-    writes = iter([True])
+    path, fsync = put("claude", '{"a": 1}\n'), os.fsync
 
     def written_meanwhile(descriptor: int) -> None:
         fsync(descriptor)
-        if next(writes, False):
-            path.write_text(path.read_text().replace('"a": 1', '"a": 2'))
+        path.write_text('{"a": 2}\n')
 
     monkeypatch.setattr(os, "fsync", written_meanwhile)
-    assert integrate.integrate("claude", remove=remove)
-    assert parsed(path.read_text())["a"] == 2
-    assert integrate.standing("claude")[0] is not remove
+    with pytest.raises(Refused, match="is being changed"):
+        integrate.integrate("claude")
+    assert path.read_text() == '{"a": 2}\n'

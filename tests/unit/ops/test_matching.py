@@ -1,11 +1,15 @@
-"""A pattern is searched for in a process of its own, and bounded in time."""
+"""A pattern is searched for within a bound, in the main thread and beside other threads."""
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -17,62 +21,82 @@ from sesh.ops.matching import Pattern
 
 EXPLODES = r"(a+)+$"
 LINE = "a" * 60 + "b"
+Answer = TypeVar("Answer")
 
 
-def children() -> set[str]:
-    """The processes that this one has started and not reaped."""
+def here(work: Callable[[], Answer]) -> Answer:
+    """Does it in the main thread."""
+    return work()
+
+
+def beside(work: Callable[[], Answer]) -> Answer:
+    """Does it in a thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+@pytest.fixture(params=[here, beside])
+def doing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    if request.param is here:  # whatever threads the test runner has
+        monkeypatch.setattr(threading, "active_count", lambda: 1)
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def left() -> Iterator[None]:
+    """No process and no handler of a signal is left."""
+    before, handler = _children(), signal.getsignal(signal.SIGVTALRM)
+    yield
+    assert _children() <= before
+    assert signal.getsignal(signal.SIGVTALRM) == handler
+
+
+def _children() -> set[str]:
     with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
         return set(file.read().split())
 
 
 @pytest.mark.parametrize("text", ["a", "", r"[^a]+$", r"\w\d|", "(?i)ß.", "^$"])
-def test_it_finds_what_re_finds(text: str) -> None:
-    with Pattern(text) as pattern:
+def test_it_finds_what_re_finds(doing: Callable[[Callable[[], None]], None], text: str) -> None:
+    def find() -> None:
+        with Pattern(text) as pattern:
 
-        @settings(deadline=None, max_examples=30)
-        @given(st.lists(st.text(st.characters(exclude_characters="\n"), max_size=20), max_size=6))
-        def finds_the_same(lines: list[str]) -> None:
-            found = ((at, hit[0]) for at, line in enumerate(lines) if line and (hit := re.search(text, line)))
-            assert pattern.search(lines) == next(found, None)
+            @settings(deadline=None, max_examples=30)
+            @given(st.lists(st.text(st.characters(exclude_characters="\n"), max_size=20), max_size=6))
+            def finds_the_same(lines: list[str]) -> None:
+                found = [(at, hit[0]) for at, line in enumerate(lines) if line and (hit := re.search(text, line))]
+                assert list(pattern.matches(lines)) == found
 
-        finds_the_same()
+            finds_the_same()
+
+    doing(find)
 
 
-def test_many_lines_and_long_ones_are_searched_in_portions() -> None:
+def test_many_lines_and_long_ones_are_searched_in_portions(doing: Callable[[Callable[[], None]], None]) -> None:
     lines = ["x" * 300_000, *["line"] * 100_000, "the 1 \udc80\ud800 of them"]
-    with Pattern(r"\d .+ of") as pattern:
-        assert pattern.search(lines) == (100_001, "1 \udc80\ud800 of")
-        assert pattern.search(lines[:-1]) is None
-        assert pattern.search(["", "2 or of"]) == (1, "2 or of")
+
+    def find() -> None:
+        with Pattern(r"\d .+ of") as pattern:
+            assert list(pattern.matches(lines)) == [(100_001, "1 \udc80\ud800 of")]
+            assert list(pattern.matches(lines[:-1])) == []
+            assert list(pattern.matches(["", "2 or of"])) == [(1, "2 or of")]
+
+    doing(find)
 
 
-def test_a_pattern_that_explodes_is_bounded_by_the_deadline_and_leaves_no_process() -> None:
-    before = children()
-    with Pattern(EXPLODES) as pattern, pytest.raises(TimedOut):
-        pattern.search([LINE], time.monotonic() + 0.3)
-    assert children() <= before
-
-
-def test_a_pattern_that_explodes_is_refused_and_lets_other_threads_run(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", [None, 0.3])
+def test_a_pattern_that_explodes_is_stopped(
+    doing: Callable[[Callable[[], object]], object], monkeypatch: pytest.MonkeyPatch, limit: float | None
+) -> None:
     """In a thread of an MCP server it stopped the whole server: `re` lets no other thread run."""
-    monkeypatch.setattr(matching, "PATIENCE", 0.3)
-    errors: list[Exception] = []
-    turns = 0
+    monkeypatch.setattr(matching, "PATIENCE", 0.5)
 
-    def search() -> None:
+    def find() -> list[tuple[int, str]]:
         with Pattern(EXPLODES) as pattern:
-            try:
-                pattern.search([LINE])
-            except Refused as error:
-                errors.append(error)
+            return list(pattern.matches([LINE], None if limit is None else time.monotonic() + limit))
 
-    thread = threading.Thread(target=search)
-    thread.start()
-    while thread.is_alive():
-        turns += 1
-        thread.join(0.01)
-    assert "takes too long" in str(errors[0])
-    assert turns > 3
+    with pytest.raises(Refused if limit is None else TimedOut):
+        doing(find)
 
 
 @pytest.mark.parametrize("text", ["(", "[", "a{2,1}", "(" * 5000, "x" * 20_000, "a{99999999999}", "*"])

@@ -1,0 +1,119 @@
+"""What the tools answer: a model each, which is the schema that the client reads; and long text cut to its end."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from sesh import json_schema
+from sesh.schema import Status, Summary
+
+
+class OfSession(BaseModel):
+    session: str
+    host: str | None
+
+
+class Opened(OfSession):
+    """A session that runs now."""
+
+    created: bool = Field(description="False: it already ran, with its state.")
+    connection: str
+    log: str | None = Field(description="The work log of this session, a file on this machine.")
+
+
+class Ran(OfSession):
+    """A command that has ended, or whose time ran out."""
+
+    exit_code: int | None = Field(description="128+N: ended by signal N; 124: timed out; null: not waited for.")
+    output: str
+    duration: float | None
+    timed_out: bool = Field(description="The command goes on; wait with until=prompt, or look with logs.")
+    truncated: bool = Field(description="There was more output; this is the end.")
+    hint: str | None = Field(description="How to read the output before this.")
+
+
+class Waited(OfSession):
+    """What a wait has come to."""
+
+    met: str = Field(
+        description="exit, prompt, waiting, idle, for; or timeout: none of them yet, and the session goes on."
+    )
+    match: str | None
+    exit_code: int | None
+    position: int | None = Field(
+        description="Pass it as `since` to continue from here. After timeout it is `since` itself: nothing is skipped."
+    )
+
+
+class Sent(OfSession):
+    """Where the output stood when it was sent."""
+
+    position: int | None = Field(description="Pass it to `wait` as `since`.")
+    typed: bool = Field(description="Always true: what was not typed is an error.")
+
+
+class Text(OfSession):
+    """Lines of a session."""
+
+    text: str
+    hint: str | None = Field(default=None, description="Where to look for what is not in the text.")
+
+
+class _Used(Status, total=False):
+    """A session that was used here. `connection`: connecting, connected, idle (nothing happened for five minutes),
+    expired (its host does not answer, or its daemon died: open it again) or closed (it has ended)."""
+
+    session: str
+    log: str | None
+    connection: str
+
+
+def _shown(kind: Any, *required: str) -> WithJsonSchema:
+    """Returns the schema of a type of `sesh.schema`, for a dict of it: pydantic does not read its types."""
+    return WithJsonSchema({**json_schema.of(kind), "required": [*required]})
+
+
+class Rows(BaseModel):
+    """Sessions, with the keys of `sesh --list --json`."""
+
+    sessions: list[Annotated[dict[str, Any], _shown(Summary, "name", "host", "state")]]
+
+
+class Standing(BaseModel):
+    """How sessions stand, with the keys of `sesh --status --json` as far as they are known."""
+
+    sessions: list[Annotated[dict[str, Any], _shown(_Used, "session", "host", "log", "connection")]]
+
+
+class NotClosed(OfSession):
+    """A session that could not be ended."""
+
+    code: str
+    message: str
+
+
+class Closed(BaseModel):
+    """Sessions that were ended, and those that could not be."""
+
+    closed: list[OfSession]
+    failed: list[NotClosed]
+
+
+def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
+    """Returns the end of a text, from the start of a line if that is near, and how to read the rest, if any.
+
+    `skip`: lines of the session after the text. One line is read twice: a prompt may stand below a command's output.
+    """
+    if len(text) <= limit:
+        return text, None
+    end = text[len(text) - limit :]
+    line = end.find("\n") + 1
+    end = end[line if line < limit // 2 else 0 :]
+    before = text[: len(text) - len(end)]
+    where = f", host={host}" if host else ""
+    more = "" if before.endswith("\n") else f", output_limit={len(text)}"
+    count, skip = before.count("\n") + 1, skip + end.count("\n")
+    words = f"name={name}{where}, lines={count}, skip={skip}{more}"
+    return end, f"{len(before):,} characters before this were left out; read them with logs: {words}"
