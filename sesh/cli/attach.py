@@ -168,13 +168,7 @@ def attach_terminal(
     target.log_attached(name)
     ways = _Ways(cli, target)
     outcome = run_client(
-        connection,
-        name,
-        host=target.host,
-        options=options,
-        connect=ways.connect,
-        reconnect=ways.reopen,
-        waiting=_waiting,
+        connection, name, host=target.host, options=options, connect=ways.connect, reconnect=ways.reopen
     )
     target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_at)
     return code(outcome)
@@ -191,6 +185,7 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
         lines=settings.replay_lines,
         predict=settings.predict,
         renew=settings.renew,
+        waiting=_waiting,
     )
 
 
