@@ -29,21 +29,19 @@ def attach(
     options: AttachOptions,
     connect: Connect,
     reconnect: Reconnect | None = None,
-    waiting: Callable[[str], int] = lambda _: 0,
 ) -> Outcome:
     """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
 
     Nothing must have been sent on `connection`, save the HELLO in its `greeted` (see `introduction`); it is closed at
     the end. `connect` makes a connection to another session by name and host, for a switch. `reconnect` makes what
-    watches and replaces a link. `waiting` counts the sessions that wait for the person, without the one that is left.
-    The closing line is printed here. A signal that ends this process becomes SystemExit with 128 plus its number, after
-    the terminal was restored.
+    watches and replaces a link. The closing line is printed here. A signal that ends this process becomes SystemExit
+    with 128 plus its number, after the terminal was restored.
 
     Raises Refused if there is no terminal, Unreachable, ProtocolError, and the daemon's error in answer to HELLO.
     """
     quit_key.disarm()
     with connection, RawTerminal() as terminal:
-        outcome = _Client(Display(terminal), options, connect, reconnect, waiting).run(connection, name, host)
+        outcome = _Client(Display(terminal), options, connect, reconnect).run(connection, name, host)
     if outcome.kind is Ending.SIGNAL:
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
@@ -60,16 +58,8 @@ def introduction(host: str, options: AttachOptions) -> Introduction:
 class _Client:
     """One terminal, attached to one session after the other as it is switched."""
 
-    def __init__(
-        self,
-        display: Display,
-        options: AttachOptions,
-        connect: Connect,
-        reconnect: Reconnect | None,
-        waiting: Callable[[str], int],
-    ) -> None:
+    def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: Reconnect | None) -> None:
         self.display, self.options, self._connect, self._reconnect = display, options, connect, reconnect
-        self._waiting = waiting
         self._loop: Loop
         self._previous: Loop | None = None
         """The attachment to leave once the next session has answered, while a switch is under way."""
@@ -106,7 +96,7 @@ class _Client:
             return
         if outcome.kind is Ending.DETACHED and outcome.reason not in ("replaced", "hangup"):
             outcome.runs = str(attachment.farewell.get("command") or "")
-            outcome.waiting = self._waiting(outcome.name if outcome.host is None else "")
+            outcome.waiting = self.options.waiting(outcome.name if outcome.host is None else "")
         if link is not None:
             outcome.round_trip, outcome.heard_at = attachment.channel.round_trip.smoothed, link.heard_at
             outcome.undelivered = link.health is not Health.UP and not attachment.channel.input.arrived

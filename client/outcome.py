@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,7 +19,8 @@ class AttachOptions:
     `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
     (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
     covers lines printed before. `predict`: show the effect of keys before their echo comes, on a link to another host.
-    `renew`: more names of variables that shells take over.
+    `renew`: more names of variables that shells take over. `waiting`: counts the sessions that wait for the person,
+    without the one that is left.
     """
 
     read_only: bool = False
@@ -30,6 +31,7 @@ class AttachOptions:
     predict: str = "never"
     renew: Sequence[str] = ()
     first_notice: str = ""
+    waiting: Callable[[str], int] = lambda _: 0
 
     @property
     def detaches(self) -> str:

@@ -78,25 +78,18 @@ def back(cli: Invocation, view: ViewWords, directory: str | None = None) -> int:
     if cli.host is not None:
         return _attach_to(cli, cli.target, "-", view)
     for host, name in enter.recent():
-        if not host and (not _runs(name) or _shows(name)):
+        if not host and _shows(name):
             continue
         cli.set_host(host or None)
         try:
             return _attach_to(cli, cli.target, name, view)
         except NotFound:
-            continue  # it has ended
+            continue  # it has ended, or was lost
         except SeshError as error:
             error.message = f"cannot go back to {name}: {error.message}"
             raise
     cli.set_host(None)
     raise NotFound("there is no previous session on this machine", hint=f"`{SESH}` lists the sessions")
-
-
-def _runs(name: str) -> bool:
-    if (connection := find.running(name)) is None:
-        return False
-    connection.close()
-    return True
 
 
 def new(  # noqa: PLR0913 (a session has that many options)
@@ -172,13 +165,7 @@ def attach_terminal(
     target.log_attached(name)
     ways = _Ways(cli, target)
     outcome = run_client(
-        connection,
-        name,
-        host=target.host,
-        options=options,
-        connect=ways.connect,
-        reconnect=ways.reopen,
-        waiting=_waiting,
+        connection, name, host=target.host, options=options, connect=ways.connect, reconnect=ways.reopen
     )
     target.log_left(outcome.name, outcome.host, outcome.kind.value, outcome.round_trip, outcome.heard_at)
     return code(outcome)
@@ -195,6 +182,7 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
         lines=settings.replay_lines,
         predict=settings.predict,
         renew=settings.renew,
+        waiting=_waiting,
     )
 
 

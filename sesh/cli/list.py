@@ -70,7 +70,7 @@ def _overview(cli: Invocation) -> tuple[Overview, float]:
         try:
             with cli.connecting(host.host):
                 until = time.monotonic() + _PATIENCE
-                overview, link = lookup.asked(cli, host, views.overview, until, named=True, anew=True)
+                overview, link = lookup.asked(cli, host, views.overview, until, named=True)
             return overview, link.clock
         except (errors.LoginRefused, errors.NotDeployed, OSError):
             pass  # the person may log in, or have sesh deployed there

@@ -32,7 +32,7 @@ def launch_spec(
     label: Sequence[str] = (),
     size: str | None = None,
 ) -> LaunchSpec:
-    """The specification of a new session, without its name: the caller's surroundings, and the options.
+    """Return the specification of a new session, without its name: the caller's surroundings, and the options.
 
     Its size is `size`, else that of the caller's terminal. Raises Refused for a directory that does not exist,
     UsageError for an invalid variable, label or size.
@@ -72,9 +72,9 @@ def launch_spec(
 
 
 def _environment() -> dict[str, str]:
-    """This process's variables; PATH ends with the directory of sesh's launcher, if it lacks that.
+    """Return this process's variables, with the directory of sesh's launcher at the end of PATH.
 
-    So what runs in a session finds sesh, and what is installed beside it, however short the PATH of its creator was.
+    So a program in a session finds sesh, and its neighbours, however short the PATH of its creator was.
     """
     variables = dict(os.environ)
     try:
@@ -88,19 +88,19 @@ def _environment() -> dict[str, str]:
 
 
 def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
-    """The variables and the labels of the options. Raises UsageError for an invalid one."""
+    """Return the variables and the labels of the options. Raises UsageError for an invalid one."""
     env, label = spec.get("env") or (), spec.get("label") or ()
     return dict(map(check_variable, env)), dict(map(check_label, label))
 
 
 def _settings(caller: Caller) -> LaunchSpec:
-    """The settings for what is kept of a session."""
+    """Return the settings for the files that are kept of a session."""
     settings = caller.settings()
     return {"persist": settings.persist, "outlive": settings.keep, "scrollback": settings.scrollback}
 
 
 def checked_directory(caller: Caller, directory: str) -> str:
-    """A directory as an absolute path, written as the caller wrote it if that is possible.
+    """Return a directory as an absolute path, as the caller wrote it if that is possible.
 
     Raises Refused if there is none, or the caller may not enter it.
     """
@@ -119,7 +119,7 @@ def checked_directory(caller: Caller, directory: str) -> str:
 
 
 def mapped(caller: Caller, directory: str) -> str:
-    """Maps a path under the home of the machine where it was typed to this machine's home.
+    """Map a path under the home of the machine where it was typed to this machine's home.
 
     `~` that no shell has taken, as from Python or JSON, is the home of the user who owns the session.
     """
@@ -129,14 +129,14 @@ def mapped(caller: Caller, directory: str) -> str:
 
 
 def no_directory(path: str) -> str:
-    """The reason why a path leads to no directory."""
+    """Return why a path leads to no directory."""
     if os.path.lexists(path.replace("\0", "")):
         return f"{printable_path(path)} is not a directory"
     return f"there is no directory {printable_path(path)}"
 
 
 def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
-    """The specification with the command of a record: a shell is the shell that it was, whatever the caller's is.
+    """Return the specification with the command of a record: its own shell, whatever the caller's is.
 
     A resume command, of the specification or the record, runs in its place.
     """
@@ -151,7 +151,7 @@ def of_record(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
 
 
 def start(launch_spec: LaunchSpec, name: str) -> Connection:
-    """Has a daemon run the session; the connection is its first, and nothing was said on it yet.
+    """Have a daemon run the session; return its first connection, on which nothing was said yet.
 
     Raises Exists, CannotStart, Refused.
     """
@@ -163,7 +163,7 @@ def start(launch_spec: LaunchSpec, name: str) -> Connection:
 
 
 def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -> tuple[str, Connection]:
-    """Starts the session under the name `numbered` gives; returns that and the connection."""
+    """Start the session under the name `numbered` gives; return that and the connection."""
     while True:
         name = numbered(prefix, number)
         try:
@@ -173,7 +173,7 @@ def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -
 
 
 def numbered(prefix: str, number: int) -> str:
-    """`prefix` and the lowest free number, from `number` on. Raises UsageError if that is too long for a name."""
+    """Return `prefix` and the lowest free number, from `number` on. Raises UsageError if the name is too long."""
     taken = set(paths.names())
     while f"{prefix}{number}" in taken:
         number += 1

@@ -1,14 +1,15 @@
-"""Dormant sessions, which have no daemon: their daemon died, or they ended while nobody was attached.
+"""Dormant sessions, which have no daemon: it died, or the session ended while nobody was attached.
 
-Their screen and history are shown, and they are started again if a person, or a script's `--open`, wants that. Of a job
-that has ended and is gone, its kept result shows screen and lines.
+Their screen and history can be read, and they are started again if a person, or a script's `--open`, wants that. Of a
+job that has ended and is gone, the kept result has screen and lines.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sesh import errors, moments, paths, shapes, wording, writing
@@ -36,8 +37,7 @@ _ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for go
 
 
 def screen(name: str, form: str) -> tuple[bytes, list[int]]:
-    """The last screen, and its continued rows, as its daemon would have sent them. Raises NotFound if nothing was
-    kept."""
+    """Return the last screen, and its continued rows, as a daemon sends them. Raises NotFound if nothing was kept."""
     from sesh.vt.render.export import continued, export
 
     terminal = _required(name)
@@ -45,36 +45,33 @@ def screen(name: str, form: str) -> tuple[bytes, list[int]]:
 
 
 def last_lines(name: str, count: int, *, ansi: bool) -> tuple[list[str], bool]:
-    """The last lines, at most `count`, and whether the alternate screen shows. Raises NotFound if nothing was kept."""
+    """Return the last lines, at most `count`, and whether the alternate screen shows. Raises NotFound."""
     terminal = _required(name)
     return terminal.last_lines(count, ansi=ansi), terminal.alternate
 
 
 def _required(name: str) -> Emulator:
+    """Return the terminal as it was kept. Raises NotFound."""
     if find.dormant(name) is None and (job := results.of_job(name)) is not None:
         terminal = checkpoints.new_terminal(job.get("columns") or 80, job.get("rows") or 24)
         terminal.feed(results.output(job))
         return terminal
     error = find.without_daemon(_summary(name))
-    emulator = _emulator(checkpoints.read(_record(name).get("id")))
+    emulator = _emulator(checkpoints.read((records.read(name) or {}).get("id")))
     if emulator is None:
         raise NotFound(f"{error.message}, and nothing of its screen was kept", hint=error.hint)
     return emulator
 
 
 def _summary(name: str) -> Summary:
-    """The summary of a dormant session. Raises NotFound for all others."""
+    """Return the summary of a dormant session. Raises NotFound for all others."""
     if (summary := find.dormant(name)) is None:
         raise find.absent(name)
     return summary
 
 
-def _record(name: str) -> Record:
-    return records.read(name) or {}
-
-
 def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
-    """The terminal at the checkpoint; None if that shows none."""
+    """Return the terminal at the checkpoint; None if that shows none."""
     try:
         return checkpoints.emulator(*checkpoint) if checkpoint is not None else None
     except ValueError:
@@ -82,9 +79,9 @@ def _emulator(checkpoint: Checkpoint | None) -> Emulator | None:
 
 
 def history(name: str) -> list[RunFacts]:
-    """The newest commands that were run in it, without their output. Raises NotFound."""
+    """Return the newest commands that were run in it, without their output. Raises NotFound."""
     _summary(name)
-    return _history(_record(name))
+    return _history(records.read(name) or {})
 
 
 def _history(record: Record) -> list[RunFacts]:
@@ -93,14 +90,14 @@ def _history(record: Record) -> list[RunFacts]:
 
 
 def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, plain: bool) -> Connection:
-    """The session for a person who wants to attach: started again, or a new one, as they say.
+    """Start a dormant session for a person who attaches: again, or a new one in its place, as they say.
 
-    `plain`: whether they gave neither DIR nor CMD; otherwise they want a new one. Raises Refused if they decline, with
-    its exit code if they close it, which is asked again, and as `create.start`.
+    `plain`: they gave neither DIR nor CMD; otherwise they want a new one. Raises Refused if they decline, with its exit
+    code if they close it, which is asked twice: no single key deletes what was kept. Raises as `create.start`.
     """
     if not (plain and caller.can_ask):
         return start(caller, launch_spec, name, summary, again=False)
-    session_id = _record(name).get("id")
+    session_id = (records.read(name) or {}).get("id")
     above = "" if summary["state"] == "lost" else _last_screen(name)
     answer = caller.ask(_about(summary), _ANSWERS, "s", above)
     if answer == "c" and caller.agrees(f"{name}: its screen and scrollback go; close it?"):
@@ -114,7 +111,7 @@ def enter(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 
 def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
-    """A session in its place; `again`: the same one, below its old output. The outcome is noted.
+    """Start a session in its place, `again` the same one, below its old output; note the outcome.
 
     Raises as `create.start`; then nothing is noted.
     """
@@ -125,10 +122,10 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 @op()
 def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
-    """Starts sessions again that were lost or ended by a signal to their daemons, without names all of them.
+    """Start sessions again that were lost or ended by a signal to their daemons, without names all of them.
 
-    Returns a row for each, in the order of lists. Only their own commands wait for Enter, unless `yes`. The one
-    that was used last is started last, so that lists by last use keep their order. Raises the error of a single name.
+    The rows come in the order of lists. Only their own commands wait for Enter, unless `yes`. The session that was used
+    last is started last, so that lists by last use keep their order. Raises the error of a single name.
     """
     chosen = [find.checked(name, "--restore") for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
@@ -174,11 +171,11 @@ def _restored(caller: Caller, name: str, session: Summary | None, *, gate: bool)
 def start_again(
     caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, gate: bool = False
 ) -> Connection:
-    """The same session, below its old output; what has changed is noted. `gate`: its own command waits for Enter.
+    """Start the same session, below its old output; note what has changed. `gate`: its own command waits for Enter.
 
     Raises as `create.start`; then nothing is noted.
     """
-    remarks, record, checkpoint = [], _record(name), None
+    remarks, record, checkpoint = [], records.read(name) or {}, None
     if not os.path.isdir(directory := str(summary.get("cwd") or "")):
         remarks.append(f"{create.no_directory(directory)} any more; starting in your home directory")
         directory = paths.home()
@@ -207,7 +204,7 @@ def start_again(
 def _restart_spec(
     launch_spec: LaunchSpec, summary: Summary, record: Record, emulator: Emulator | None, *, gate: bool
 ) -> LaunchSpec:
-    """The specification of the same session: its labels and command, its old output first."""
+    """Return the specification of the same session: its labels and command, its old output first."""
     launch_spec = create.of_record(launch_spec, record)
     command = None if launch_spec["resumes"] else launch_spec["command"]
     before = [*_last_of(emulator), *_alternate(emulator), _divider(summary), ""] if emulator is not None else [""]
@@ -226,7 +223,7 @@ def _restart_spec(
 
 
 def _last_of(emulator: Emulator) -> list[str]:
-    """The lines that a terminal holds, without the oldest if they are too long together.
+    """Return the lines that a terminal holds, without the oldest if they are too long together.
 
     Twice as many are taken each time until these are known: a terminal may hold a million.
     """
@@ -244,14 +241,14 @@ def _last_of(emulator: Emulator) -> list[str]:
 
 
 def _alternate(emulator: Emulator) -> list[str]:
-    """What the alternate screen shows: what a full-screen program had not saved is nowhere else."""
+    """Return the alternate screen: text that a full-screen program had not saved is nowhere else."""
     from sesh.vt.render.export import screen_ansi
 
     return screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else []
 
 
 def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
-    """Puts the files of a dormant session back after a failed start in its place, unless that left files itself."""
+    """Put the files of a dormant session back after a failed start in its place, unless that left files itself."""
     try:
         with writing.locked(paths.directory()):
             if not record or name in paths.names():
@@ -263,12 +260,19 @@ def _put_back(name: str, record: Record, checkpoint: Checkpoint | None) -> None:
         return  # the reason that kept it from starting holds here too, and is reported
 
 
-def rename(old: str, new: str) -> None:
-    """Gives a dormant session another name. Raises NotFound if it is dormant no more, Exists, OSError, Refused."""
+@contextmanager
+def _locked(name: str) -> Iterator[Record]:
+    """Yield the record of a dormant session while no other process changes it. Raises NotFound if it is not dormant."""
     with writing.locked(paths.directory()):
-        record = records.read(old) if find.dormant(old) is not None else None
+        record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
-            raise find.absent(old)
+            raise find.absent(name)
+        yield record
+
+
+def rename(old: str, new: str) -> None:
+    """Give a dormant session another name. Raises NotFound, Exists, OSError, Refused."""
+    with _locked(old) as record:
         if new in paths.names():
             raise find.taken(new)
         records.write({**record, "name": new}, durable=True)
@@ -279,15 +283,11 @@ def rename(old: str, new: str) -> None:
 
 
 def resume_with(name: str, command: Sequence[str]) -> None:
-    """Keeps or forgets the resume command of a dormant session. Raises NotFound if it is dormant no more, OSError,
-    Refused."""
+    """Keep or forget the resume command of a dormant session. Raises NotFound, OSError, Refused."""
     words = list(command)
     if words and not shapes.fits(files.resume, words):
         raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
-    with writing.locked(paths.directory()):
-        record = records.read(name) if find.dormant(name) is not None else None
-        if record is None:
-            raise find.absent(name)
+    with _locked(name) as record:
         records.write({**record, "resume": words or None}, durable=True)
 
 
@@ -300,7 +300,7 @@ def _about(summary: Summary) -> str:
 
 
 def _last_screen(name: str) -> str:
-    """The last screen, with colours; empty if none was kept."""
+    """Return the last screen, with colours; empty if none was kept."""
     try:
         return screen(name, "ansi")[0].decode("utf-8", "replace").rstrip()
     except (NotFound, Refused):

@@ -48,8 +48,6 @@ PATIENCE = 2.0
 """Seconds for a host to answer; all are asked at once, unless a list stays open."""
 _QUIET = 0.5
 """Seconds of waiting before a line says which hosts are asked."""
-_NAMED = 5
-"""Hosts that the line names at most."""
 _SKEW = 2.0
 """Seconds that a host's clock may differ from this one's unnoticed: an answer takes some time."""
 
@@ -139,11 +137,11 @@ class Gathering(Caller):
 
 
 def sessions_of(
-    caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False, anew: bool = False
+    caller: Caller, host: str, deadline: float, stop: Stop | None = None, *, named: bool = False
 ) -> list[Summary]:
     """Return the sessions of one host, without a prompt. Raises as `asked`; the words are the same."""
     destination = links.destination_of(caller, host)
-    rows, opened = asked(caller, destination, session_ops.summaries, deadline, stop, named=named, anew=anew)
+    rows, opened = asked(caller, destination, session_ops.summaries, deadline, stop, named=named)
     return [placed(row, host, opened.home, opened.clock) for row in sorted(rows, key=lambda row: natural(row["name"]))]
 
 
@@ -155,14 +153,13 @@ def asked(
     stop: Stop | None = None,
     *,
     named: bool = False,
-    anew: bool = False,
 ) -> tuple[Result, Link]:
     """Ask one host an op without arguments and without a prompt; return the result and the link, which is closed.
 
-    `stop`: ends it; a login goes on, for the next one. `named`: the host is recorded as used. `anew`: a refusal of a
-    moment ago does not count. Raises the host's error, Late at the deadline (monotonic).
+    `stop`: ends it; a login goes on, for the next one. `named`: a person has named the host: it is recorded as used,
+    and a refusal of a moment ago does not count. Raises the host's error, Late at the deadline (monotonic).
     """
-    if anew:
+    if named:
         known.end_pause(destination.host)
     stop = stop or Stop()
     early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask, answers=[]))
@@ -232,7 +229,9 @@ class Asking:
         self._until = {} if turns else dict.fromkeys(hosts, time.monotonic() + PATIENCE)
         """By host whose turn has come: the moment at which it is late (monotonic)."""
         self._turns = turns or Turns(len(hosts))
-        self._named, self._anew = named, named or anew
+        self._named = named
+        for host in hosts if anew else ():
+            known.end_pause(host)
         self._workers: Workers[str, Told] = Workers()
         self.inbound, self.close = self._workers.inbound, self._workers.close
         for host in hosts:
@@ -248,7 +247,7 @@ class Asking:
             with self._turns:
                 stop.check()
                 until = self._until.setdefault(host, time.monotonic() + PATIENCE)
-                rows = sessions_of(caller, host, until, stop, named=self._named, anew=self._anew)
+                rows = sessions_of(caller, host, until, stop, named=self._named)
         except (Unreachable, TimedOut) as error:
             _note_failure(host, error)
             raise
@@ -306,7 +305,8 @@ def summaries(
                 yield host, silent_host(host)
             if time.monotonic() >= say_at and asking.waiting & waited:
                 say_at = inf
-                caller.status(f"looking for {', '.join(names)} on {_listed(asking.waiting & waited)}; Ctrl-C stops")
+                late = ", ".join(f"@{host}" for host in sorted(asking.waiting & waited, key=natural))
+                caller.status(f"looking for {', '.join(names)} on {late}")
         for host in sorted(asking.waiting, key=natural):
             yield host, silent_host(host)
     finally:
@@ -316,13 +316,6 @@ def summaries(
 
 def _had(host: str, names: Collection[str]) -> bool:
     return any(row["name"] in names for row in known.last_told(host)[1])
-
-
-def _listed(hosts: Iterable[str]) -> str:
-    """Return hosts for a line: the first of them by name, and how many more there are."""
-    ordered = [f"@{host}" for host in sorted(hosts, key=natural)]
-    more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
-    return ", ".join(ordered[:_NAMED]) + more
 
 
 def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:

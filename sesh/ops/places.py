@@ -32,7 +32,7 @@ _LARGEST = 1 << 16
 
 @op(reads=True)
 def here(caller: Caller, directory: str) -> SessionHere:
-    """The session of a directory: its `name`, the `directory`, and whether it is `there`, also if it has ended.
+    """Return the session of a directory: its `name`, the `directory`, and whether it is `there`, also if it has ended.
 
     A name that a session of another directory has is passed over: `name-2` and so on. Raises Refused if there is no
     such directory.
@@ -48,7 +48,7 @@ def here(caller: Caller, directory: str) -> SessionHere:
 
 
 def _stands_in(name: str, root: str) -> bool:
-    """Returns whether a session began in that repository or directory, or is there now."""
+    """Return whether a session began in that repository or directory, or is there now."""
     record = records.readable(name)
     if record is None:  # it is being made: its daemon answers once it has one
         try:
@@ -64,7 +64,7 @@ def _stands_in(name: str, root: str) -> bool:
 
 
 def repository(directory: str) -> tuple[str, str]:
-    """The root of the repository that a directory lies in, else the directory; and the name of its session.
+    """Return the root of the repository that a directory lies in, else the directory; and the name of its session.
 
     A repository in the home directory, as some have for their settings, is not that of all directories below.
     """
@@ -80,7 +80,7 @@ def repository(directory: str) -> tuple[str, str]:
 
 
 def _repository_name(root: str) -> str:
-    """The name of a repository; in a worktree the main one's, and the branch (gitrepository-layout(5))."""
+    """Return the name of a repository; in a worktree the main one's, and the branch (gitrepository-layout(5))."""
     pointer = _first_line(os.path.join(root, ".git"))
     inner = os.path.normpath(os.path.join(root, pointer.partition("gitdir: ")[2].strip()))
     if not pointer.startswith("gitdir: ") or os.path.basename(os.path.dirname(inner)) != "worktrees":
@@ -94,7 +94,7 @@ def _repository_name(root: str) -> str:
 
 
 def _first_line(path: str) -> str:
-    """The first line of a file, empty if it cannot be read."""
+    """Return the first line of a file, empty if it cannot be read."""
     try:
         content = reading.read_regular(path, _LARGEST)
     except OSError:
@@ -103,7 +103,7 @@ def _first_line(path: str) -> str:
 
 
 def valid(text: str) -> str:
-    """A name as near to `text` as the rule of names allows."""
+    """Return a name as near to `text` as the rule of names allows."""
     plain = unicodedata.normalize("NFKD", text).translate(_LATIN).encode("ascii", "ignore").decode()
     words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
     name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
@@ -111,7 +111,7 @@ def valid(text: str) -> str:
 
 
 def directories() -> list[str]:
-    """Directories in which a person may want a session: those of past sessions, the last one first; jobs left out."""
+    """Return the directories of past sessions, jobs left out, the last one first."""
     try:
         ended = [result for result in results.every() if not result.get("job")]
     except Refused:

@@ -53,6 +53,15 @@ def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Ope
     assert opened.exit_code() == 0
 
 
+def test_a_directory_s_session_runs_the_command_that_made_it(terminal: Open, home: Home) -> None:
+    home.write("app/file", "")
+    for command in (["cat"], ["false"]):
+        opened = terminal("--here", "app", "--", *command)
+        wait_until(lambda: home.summary("app").get("attached") == 1)
+        left(opened, "app")
+    assert home.summary("app")["command"] == ["cat"]
+
+
 def test_the_session_that_the_terminal_is_in_cannot_be_attached_to(terminal: Open) -> None:
     opened = inside(terminal("one"))
     opened.type("sesh one; echo code-$?\n")

@@ -31,6 +31,8 @@ class World:
     def __init__(self) -> None:
         self._hosts: dict[str, Any] = {}
         self.asked: list[str] = []
+        self.late: list[str] = []
+        """Hosts whose silence has come to an end."""
         self.over = threading.Event()
 
     @property
@@ -51,6 +53,7 @@ class World:
         answer = self.hosts[destination]
         if answer is None:
             self.over.wait(30)
+            self.late.append(destination)
             raise silent_host(destination)
         if isinstance(answer, Exception):
             raise answer
@@ -141,6 +144,7 @@ def test_a_host_that_failed_a_moment_ago_is_waited_for_only_if_it_had_the_sessio
     place = lookup.located(CALLER, ["work"])["work"]
     assert (place.hosts, place.silent, place.unknown) == (["here"], {}, {"away": "no answer yet"})
     assert lookup.located(CALLER, ["other"])["other"].hosts == []
+    assert world.late == []
     told("away", summary(name="other"))
     world.hosts["away"] = ["other"]  # it is back
     assert lookup.located(CALLER, ["other"])["other"].hosts == ["away"]
