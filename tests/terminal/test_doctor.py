@@ -51,7 +51,7 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
     assert (found.code, found.json()["ok"]) == (0, True)
     checks = rows(found)
     assert "config.toml: unknown key nonsense" in checks["settings"]["message"]
-    for check in ("settings", "locale", "path", "ssh", "shell"):
+    for check in ("settings", "locale", "path", "ssh"):
         assert checks[check]["state"] == "warning", check
         assert checks[check]["remedy"], check
     limit = rows(sesh("--doctor", "--json", env={"TMOUT": "900"}))["shell"]

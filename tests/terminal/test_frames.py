@@ -94,7 +94,7 @@ TOLD = {
     protocol.NOTICE: {"text", "name"},
     protocol.TELL: {"name", "state", "question"},
     protocol.SWITCH: {"name", "host", "rows_below"},
-    protocol.DETACH: {"reason", "rows_below", "queries"},
+    protocol.DETACH: {"reason", "rows_below", "queries", "command"},
     protocol.EXIT: {"name", "code", "signal", "reason"},
 }
 """What an attached client may be told, by frame."""

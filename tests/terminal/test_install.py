@@ -36,7 +36,7 @@ def try_out(home: Home, tools: Path) -> None:
         assert home.sesh("--version").stdout == f"{PROGRAM} {__version__}\n"
         assert home.sesh("--exec", "--print", "--", "echo", "it works").stdout == "it works\n"
         assert home.sesh("--attach", "nope").stderr.startswith(f"{name}: no session nope; `{name}` lists")
-        assert f"  {name} --kill work\n" in home.sesh("--kill", "--help").stdout
+        assert "  sesh kill work\n" in home.sesh("--kill", "--help").stdout
     terminal = home.terminal("work", "--", "sh", "-c", "echo here; exec sleep 600")
     terminal.wait_for("here")
     terminal.type("\x1c")

@@ -137,7 +137,7 @@ def test_two_installs_use_and_move_each_other_s_sessions_and_one_that_goes_says_
     checks = piped.sesh("--doctor", "--json", env=first).json()["checks"]
     found = [check for check in checks if check["check"] in ("program", "versions") and check["state"] == "warning"]
     assert {check["check"] for check in found} == {"program", "versions"}
-    assert all(NEWER in check["message"] and __version__ in check["message"] for check in found)
+    assert all(__version__ in check["message"] for check in found)
     assert all(check["remedy"] for check in found)
 
     # Who removes one is told which sessions run from it, and nothing is removed.
