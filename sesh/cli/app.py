@@ -143,7 +143,8 @@ def built(name: str) -> Command:
 
 def _line(line: Line) -> list[str]:
     """Return the words of a line without its hosts."""
-    return [line.verb.name, *line.words, *(["--", *line.tail] if line.tail is not None else [])]
+    before = [word for word, written in (("--json", line.json), ("--local", line.local)) if written]
+    return [*before, line.verb.name, *line.words, *(["--", *line.tail] if line.tail is not None else [])]
 
 
 def run(cli: Invocation) -> int:

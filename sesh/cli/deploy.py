@@ -13,7 +13,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context
 from sesh.errors import InvalidHost, NotDeployed, NotFound, Refused, SeshError, UsageError
-from sesh.names import printable
+from sesh.names import check_host, printable
 from sesh.ops import undeploy
 from sesh.reach import links
 from sesh.remote import known
@@ -38,7 +38,7 @@ def deploy(
       sesh deploy @web1 @web2
     """
     cli = ctx.obj
-    _check_hosts(cli, hosts or [])
+    _take_hosts(cli, hosts or [])
     return _deploy(cli, cli.hosts, force=force)
 
 
@@ -81,7 +81,7 @@ def forget(
       sesh forget --remove @box
     """
     cli = ctx.obj
-    _check_hosts(cli, hosts or [])
+    _take_hosts(cli, hosts or [])
     removed: dict[str, list[str]] = {}
     failed: dict[str, SeshError] = {}
     for host in cli.hosts:
@@ -121,10 +121,12 @@ def _retire_connection(cli: Invocation, host: str) -> None:
         cli.note(f"a shared connection to @{host} may stay open: {error}")
 
 
-def _check_hosts(cli: Invocation, words: Sequence[str]) -> None:
-    """Raise UsageError if a host is named without its `@`, or none is."""
-    if words:
-        raise UsageError(f"a host begins with @: {CALLED} {cli.verb} @{printable(words[0])}")
+def _take_hosts(cli: Invocation, words: Sequence[str]) -> None:
+    """Take words of the line for hosts, too. Raises UsageError if a host is named without its `@`, or none is."""
+    for word in words:
+        if word[:1] != "@":
+            raise UsageError(f"a host begins with @: {CALLED} {cli.verb} @{printable(word)}")
+    cli.hosts = [*cli.hosts, *cli.settings().hosts_of([check_host(word[1:]) for word in words])]
     if not cli.hosts:
         hosts = _named([remote.host for remote in known.all()])
         hint = f"known: {hosts}" if hosts else ""

@@ -210,7 +210,7 @@ def test_r08_of_several_launches_of_one_name_at_once_exactly_one_succeeds(home: 
         assert home.summary(name)["state"] == "running"
         assert home.sesh("--kill", name).code == 0
         said = sorted(each.communicate()[1] for each in creators)
-        assert sum(b"already runs" in each for each in said) == 3, said
+        assert sum(f"{name} runs".encode() in each for each in said) == 3, said
     wait_until(lambda: not home.processes(), what="nothing is left of those that did not succeed")
 
 

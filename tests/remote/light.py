@@ -20,7 +20,9 @@ from sesh.remote.deploy.survey import Platform, Python
 
 Build = Callable[[Platform, Python], bundle.Bundle]
 
-_LOADED = re.compile(r"lib/(ptyprocess|pyte|sesh|wcwidth)/(?!_wcwidth_c\.|table_grapheme_overrides/_known_)")
+_LOADED = re.compile(
+    r"lib/(ptyprocess|pyte|sesh|typer|shellingham|annotated_doc|typing_extensions|wcwidth)/(?!_wcwidth_c\.|table_grapheme_overrides/_known_)"
+)
 _SMOKE = "lib/sesh/remote/deploy/smoke.py"
 _TRIAL = b"""import subprocess, sys
 done = subprocess.run([sys.argv[1], "--version"], stdout=subprocess.PIPE, text=True)
