@@ -75,14 +75,9 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_verbs_that_act_do_so_on_every_host(home: Home, hosts: list[There]) -> None:
-    summary = [["one", "ok"], ["other", "ok"]]
     done = home.sesh(*BOTH, "--open", "work", "--", "cat")
-    assert (done.code, done.stdout, rows(done.stderr)) == (0, "", summary)
+    assert (done.code, done.stdout, rows(done.stderr)) == (0, "", [["one", "ok"], ["other", "ok"]])
     assert [host.names() for host in hosts] == [["work"], ["work"]]
-    done = home.sesh(*BOTH, "--send", "work", "hello", "--enter")
-    assert (done.code, done.stdout, rows(done.stderr)) == (0, "", summary)
-    for host in hosts:
-        host.prints("work", "hello")
     sent = home.sesh(*BOTH, "--send", "work", "-", "--json", input=b"from stdin\n").json()
     assert [(row["host"], row["bytes"], row["ok"], row["exit_code"]) for row in sent] == [
         ("one", 11, True, 0),
@@ -122,13 +117,6 @@ def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: 
     assert home.sesh("@one", "--open", "more", "--label", "a=b").code == 0
     one.prints("work", "needle")
     other.prints("work", "needle")
-    listed = home.sesh("@other", "@one", "--list", "--json")
-    assert listed.code == 0
-    assert [(row["host"], row["name"]) for row in listed.json()] == [
-        ("other", "work"),
-        ("one", "more"),
-        ("one", "work"),
-    ]
     lines = home.sesh("@other", "@gone", "@one").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["NAME", "@other", "work", "@gone", "@one", "more", "work"]
     assert "cannot reach gone" in lines[3]
@@ -138,9 +126,8 @@ def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: 
     found = home.sesh("@other", "@one", "--grep", "needle", "-C", "1")
     assert (found.code, found.stdout.splitlines()) == (0, ["@other work:1:needle", "@one work:1:needle"])
     hits = home.sesh("@other", "@gone", "--grep", "needle", "--json")
-    assert hits.code == 0
+    assert (hits.code, "@gone: cannot reach gone" in hits.stderr) == (0, True)
     assert [row.get("line") or row["error"]["code"] for row in hits.json()] == [1, "unreachable"]
-    assert "@gone: cannot reach gone" in hits.stderr
     assert home.sesh("@other", "@one", "--grep", "nothing").code == 1
 
 
@@ -169,17 +156,20 @@ def begun(hosts: list[There], name: str = "begun") -> bool:
     return all(far.exists(name) and far.settled() for far in hosts)
 
 
-def test_sigterm_ends_those_who_wait_and_leaves_the_jobs(home: Home, hosts: list[There]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(
+    home: Home, hosts: list[There], number: signal.Signals
+) -> None:
+    """They waited on, with their links, after SIGKILL to the process that a person or an agent had started."""
     process = home.start(*BOTH, "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
-    wait_until(lambda: begun(hosts))
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 143
-    assert [far.names() for far in hosts] == [["job"], ["job"]]
     tied = home.start(*BOTH, "--exec", "tied", "--tie", "--", "sh", "-c", "touch tied; sleep 1000")
-    wait_until(lambda: begun(hosts, "tied"))
-    tied.send_signal(signal.SIGTERM)
-    assert tied.wait(30) == 143
-    assert [far.names() for far in hosts] == [["job"], ["job"]]
+    wait_until(lambda: begun(hosts) and begun(hosts, "tied"))
+    children = [pid for each in (process, tied) for pid in processes.descendants(each.pid)]
+    for each in (process, tied):
+        each.send_signal(number)
+        assert each.wait(30) == (143 if number == signal.SIGTERM else -number)
+    wait_until(lambda: not any(map(processes.exists, children)))
+    wait_until(lambda: [far.names() for far in hosts] == [["job"], ["job"]])
 
 
 def test_ctrl_c_reaches_all_of_them(home: Home, hosts: list[There]) -> None:
@@ -190,21 +180,6 @@ def test_ctrl_c_reaches_all_of_them(home: Home, hosts: list[There]) -> None:
     wait_until(lambda: not any(far.names() for far in hosts))
     assert terminal.exit_code() == 1
     assert terminal.text().count("failed (4)") == 2
-
-
-def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, hosts: list[There]) -> None:
-    for far in hosts:
-        assert home.sesh(far.at, "--open", "work").code == 0
-        assert home.sesh(far.at, "--run", "work", "--", f"A={far.word}").code == 0
-    done = home.sesh(*BOTH, "--run", "work", "--", "echo in $A; [ $A = one ]")
-    assert done.code == 1
-    assert sorted(done.stdout.splitlines()) == ["one: in one", "other: in other"]
-    assert [line.split()[1] for line in done.stderr.splitlines()] == ["ok", "failed"]
-    answers = home.sesh(*BOTH, "--run", "work", "--json", "--", "echo $A").json()
-    assert [(each["host"], each["output"], each["exit_code"]) for each in answers] == [
-        ("one", "one\n", 0),
-        ("other", "other\n", 0),
-    ]
 
 
 def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: list[There]) -> None:
@@ -286,17 +261,6 @@ def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
     ]  # fmt: skip
     assert (done.code, done.stderr) == (130, "")
     wait_until(lambda: not home.processes())
-
-
-def test_children_end_with_their_parent_however_that_ends(home: Home, hosts: list[There]) -> None:
-    """They waited on, with their links, after SIGKILL to the process that a person or an agent had started."""
-    running = home.start(*BOTH, "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
-    wait_until(lambda: begun(hosts))
-    children = processes.descendants(running.pid)
-    assert len(children) >= 2
-    running.kill()
-    wait_until(lambda: not any(map(processes.exists, children)))
-    assert [far.names() for far in hosts] == [["job"], ["job"]]
 
 
 def test_sessions_end_on_several_hosts_only_if_that_was_said(home: Home, hosts: list[There]) -> None:
