@@ -26,7 +26,10 @@ def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -
 
 
 def upgrade(cli: Invocation) -> int:
-    """`--upgrade`: deploy to every known remote; one whose sesh is not ours is passed over, with a line about it."""
+    """`--upgrade`: deploy to every known remote, after a question on a terminal.
+
+    One whose sesh is not ours is passed over, with a line about it.
+    """
     if cli.line.hosts:
         raise UsageError(
             "--upgrade takes no host: it deploys to all known remotes",

@@ -436,7 +436,7 @@ TEXTS = {
     "--upgrade": Texts(
         HOSTS, "Install this version of sesh on all known remotes",
         "",
-        "Install this version of sesh on all known remotes.",
+        "Install this version of sesh on all known remotes; asks on a terminal.",
         "sesh --upgrade",
     ),
     "--forget": Texts(
