@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh.cli import branch, fanout
+from sesh.identity import parent_of
 from sesh.ops import child
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
@@ -162,10 +163,12 @@ def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(
     wait_until(lambda: [far.names() for far in hosts] == [["job"], ["job"]])
 
 
-def test_ctrl_c_reaches_all_of_them(home: Home, hosts: list[There]) -> None:
-    script = "trap 'exit 4' INT; touch begun; while :; do sleep 0.02; done"
-    terminal = home.terminal(*BOTH, "--exec", "job", "--", "sh", "-c", script)
-    terminal.wait_until(lambda: begun(hosts))
+def test_ctrl_c_reaches_all_of_them_as_do_questions_the_person(home: Home, hosts: list[There]) -> None:
+    """And what a job asks is said at once."""
+    script = "trap 'exit 4' INT; printf 'Password: '; while :; do read x; done"
+    terminal = home.terminal(*BOTH, "--exec", "job", "--", "bash", "-c", script)
+    for far in hosts:
+        terminal.wait_for(f"{far.word}: job waits: Password:")
     terminal.type(b"\x03")
     wait_until(lambda: not any(far.names() for far in hosts))
     assert terminal.exit_code() == 1
@@ -220,7 +223,7 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     hosts[0].stops()
     done = home.start(*[host.at for host in hosts], "--open", "work")
     wait_until(lambda: all(host.names() for host in hosts[1:]))
-    assert done.poll() is None
+    wait_until(lambda: [parent_of(pid) for pid in processes.descendants(done.pid)].count(done.pid) == 1)
     done.send_signal(signal.SIGINT)
     _, said = done.communicate(timeout=30)
     summary = rows(said.decode())[-len(hosts) :]
