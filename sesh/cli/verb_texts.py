@@ -399,10 +399,10 @@ TEXTS = {
     "--sweep": Texts(
         KEEP, "Clear ended and lost sessions, and other leftovers",
         "{}",
-        "Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.\n\nThe oldest "
-        "come first. Processes that still run (a daemon without files, a bridge without its link) are ended only if "
-        "you agree; running sessions, and those of another machine, are never touched. It asks before it forgets a "
-        "session; without a terminal it clears only what is older than a week, or than --older.",
+        "Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.\n\nThe oldest come "
+        "first; running sessions, and those of another machine, are never touched. It asks on a terminal; elsewhere it "
+        "clears only what is older than a week, or than --older, and leaves processes that still run (a daemon without "
+        "files, a bridge without its link).",
         "sesh --sweep --dry-run", "sesh --sweep --older 7d", "sesh @gpu --sweep",
         options={
             "--older": f"Only what is older than {_TIME}; without a terminal 7d by default.",

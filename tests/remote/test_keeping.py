@@ -49,7 +49,7 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
         if entry.startswith("lonely."):
             os.unlink(os.path.join(far.directory, entry))
     terminal = home.terminal("@one", "--sweep")
-    terminal.wait_for("end what still runs?")
+    terminal.wait_for("and end the 1 that run?")
     terminal.type("y")
     assert terminal.exit_code() == 0
     assert not identity.start_time(pid)
