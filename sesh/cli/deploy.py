@@ -43,7 +43,9 @@ def deploy(
 
 
 def upgrade(ctx: Context) -> int:
-    """Install this version of sesh on all known remotes; one whose sesh is not ours is passed over.
+    """Install this version of sesh on all known remotes; asks on a terminal.
+
+    A remote whose sesh is not ours is passed over.
 
     Examples:
       sesh upgrade

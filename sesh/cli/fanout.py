@@ -54,6 +54,7 @@ def run(cli: Invocation, words: Sequence[str]) -> int:
     """
     own = words[: words.index("--")] if "--" in words else words
     _check(cli, own)
+    Invocation.overseen = cli.watched and not cli.json  # the children are forks
     cli.line.verb.function()  # loads its module here, and not in each child
     gc.freeze()  # a collection in a child would copy each page with an object of this process
     form, follows = _form(cli, own)
@@ -93,7 +94,6 @@ def _form(cli: Invocation, own: Sequence[str]) -> tuple[Form, bool]:
 
 def _carry_out(cli: Invocation, words: Sequence[str], host: str) -> int:
     """Carry the line out for one host, in its child; return the exit code."""
-    Invocation.overseen = cli.watched and not cli.json
     try:
         return main.run([f"@{host}", *words])
     except BrokenPipeError:
@@ -268,17 +268,19 @@ def gather(
     for key in work:
         threading.Thread(target=answer, args=(key,), daemon=True).start()
     answers: dict[Key, Answer | SeshError] = {}
-    while len(answers) < len(work):
-        try:
-            key, found = come.get(timeout=_QUIET)
-        except Empty:
-            if hosts := [key for key in work if isinstance(key, str) and key not in answers]:
-                cli.status(_waited_for(hosts))
-            key, found = come.get()
+    try:
+        while len(answers) < len(work):
+            try:
+                key, found = come.get(timeout=_QUIET)
+            except Empty:
+                if hosts := [key for key in work if isinstance(key, str) and key not in answers]:
+                    cli.status(_waited_for(hosts))
+                key, found = come.get()
+            answers[key] = found
+            if first and not isinstance(found, SeshError):
+                return {key: found}
+    finally:
         cli.status("")
-        answers[key] = found
-        if first and not isinstance(found, SeshError):
-            return {key: found}
     return {key: answers[key] for key in work}
 
 

@@ -1,10 +1,10 @@
-"""`--sweep`: leftovers listed, and cleared as the person agrees."""
+"""`--sweep`: leftovers listed, and cleared if the person agrees."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, cast
 
 from typer import Option
 
@@ -13,21 +13,15 @@ from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, Context
 from sesh.errors import SeshError, rebuild
-from sesh.ops.sweep import Kind, clear, leftovers
+from sesh.ops.sweep import clear, leftovers
 from sesh.reach.target import Target
-from sesh.schema import LeftoverFacts
+from sesh.schema import LeftoverFacts, PrintedError
 
 _UNASKED = 7 * 86400.0
 """Seconds of `--older` if nobody can be asked."""
-_ASKED = {
-    "living": ("end what still runs", "end the {} that still run"),
-    Kind.LOST: ("forget a lost session", "forget {} lost sessions"),
-    Kind.ENDED: ("forget an ended session", "forget {} ended sessions"),
-}
-"""The questions before what cannot be undone: for one, and for several."""
 
-Found = dict[str | None, list[LeftoverFacts] | SeshError]
-"""The leftovers of each machine, or why they are not known."""
+Found = list[LeftoverFacts] | SeshError
+"""The leftovers of a machine, or why they are not known."""
 
 
 def sweep(
@@ -42,10 +36,9 @@ def sweep(
 ) -> int:
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 
-    The oldest come first. Processes that still run (a daemon without files, a bridge without its link) are ended only
-    if you agree; running sessions, and those of another machine, are never touched. It asks before it forgets a
-    session; without a terminal it clears only what is older than a week, or than --older. The exit code is 1 if
-    something could not be cleared.
+    The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal;
+    elsewhere it clears only what is older than a week, or than --older, and leaves processes that still run (a daemon
+    without files, a bridge without its link). The exit code is 1 if something could not be cleared.
 
     Examples:
       sesh sweep --dry-run
@@ -53,41 +46,41 @@ def sweep(
       sesh @gpu sweep
     """
     cli = ctx.obj
-    asks, ends, forgets = cli.can_ask and not cli.json, all_ or yes, True
+    asks, ends = cli.can_ask and not cli.json, all_ or yes
     seconds = bounds.parse_seconds(older, "--older", least=0)
     if seconds is None:
         seconds = 0.0 if asks else _UNASKED
     found = _on_each(cli, cli.hosts or [None], lambda target: target.call(leftovers, older=seconds))
-    rows = {host: each for host, each in found.items() if not isinstance(each, SeshError)}
+    wanted = {host: rows for host, rows in found.items() if not isinstance(rows, SeshError) and rows}
     if not cli.json:
-        _show(rows)
-        if asks and not ends and not dry_run:
-            ends = forgets = _agrees(cli, rows)
+        _show(wanted)
+    if asks and wanted and not ends and not dry_run:
+        living = sum(row["pid"] is not None for rows in wanted.values() for row in rows)
+        ends = cli.agrees(f"clear all of these{f', and end the {living} that run' if living else ''}?")
+        dry_run = not ends
     if not dry_run:
-        wanted = {host: each for host, each in rows.items() if each}
-        found |= _on_each(
-            cli,
-            [*wanted],
-            lambda target: target.call(clear, wanted=wanted[target.host], ends=ends, forgets=forgets),
-        )
-    answers = {host: _answer(host, each, dry_run=dry_run) for host, each in found.items()}
-    if cli.json:
-        several = [{**answer, "exit_code": _code(answer)} for answer in answers.values()]
-        cli.value(several if len(answers) > 1 else next(iter(answers.values())))
+        found |= _on_each(cli, [*wanted], lambda target: target.call(clear, wanted=wanted[target.host], ends=ends))
+    answers = [_answer(host, rows, dry_run=dry_run) for host, rows in found.items()]
+    if not cli.json:
+        for host, rows in found.items():
+            _show_result(cli, host, rows, dry_run=dry_run, seconds=seconds)
+    elif len(answers) == 1:
+        cli.value(answers[0])
     else:
-        for host, each in found.items():
-            _show_result(cli, host, each, dry_run=dry_run, seconds=seconds)
-    return int(any(map(_code, answers.values())))
+        cli.value([{**answer, "exit_code": int("error" in answer or not answer["ok"])} for answer in answers])
+    return int(any("error" in answer or not answer["ok"] for answer in answers))
 
 
-def _on_each(cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], list[LeftoverFacts]]) -> Found:
+def _on_each(
+    cli: Invocation, hosts: Sequence[str | None], ask: Callable[[Target], list[LeftoverFacts]]
+) -> dict[str | None, Found]:
     """Ask each machine. Raises the error of one that is alone, which may ask the person to log in."""
-    if len(hosts) == 1:
-        return {hosts[0]: ask(cli.target_of(hosts[0]))}
+    if len(cli.hosts) < 2:
+        return {host: ask(cli.target_of(host)) for host in hosts}
     return fanout.gather(cli, {host: partial(ask, fanout.target_of(cli, host)) for host in hosts})
 
 
-def _answer(host: str | None, found: list[LeftoverFacts] | SeshError, *, dry_run: bool) -> dict[str, object]:
+def _answer(host: str | None, found: Found, *, dry_run: bool) -> dict[str, object]:
     """Return the JSON for a machine."""
     if isinstance(found, SeshError):
         return {"host": host, "error": printing.error_facts(found, host)}
@@ -98,50 +91,27 @@ def _answer(host: str | None, found: list[LeftoverFacts] | SeshError, *, dry_run
     return {"ok": all("error" not in row for row in found), "host": host, "dry_run": dry_run, "pieces": found}
 
 
-def _code(answer: dict[str, object]) -> int:
-    return 0 if answer.get("ok") else 1
-
-
-def _agrees(cli: Invocation, rows: dict[str | None, list[LeftoverFacts]]) -> bool:
-    """Return whether the person agrees to what cannot be undone; without anything of that kind nobody is asked."""
-    every = [row for each in rows.values() for row in each]
-    counts = {"living": sum(row["pid"] is not None for row in every)}
-    counts |= {kind: sum(row["kind"] == kind for row in every) for kind in (Kind.LOST, Kind.ENDED)}
-    parts = [
-        one if counts[key] == 1 else several.format(counts[key])
-        for key, (one, several) in _ASKED.items()
-        if counts[key]
-    ]
-    return not parts or cli.agrees(f"{' and '.join(parts)}?")
-
-
-def _show(rows: dict[str | None, list[LeftoverFacts]]) -> None:
-    cells = [
-        (moments.short(row["age"]), str(row["kind"]), f"{_prefix(host)}{row['what']}")
-        for host, each in rows.items()
-        for row in each
-    ]
+def _show(wanted: dict[str | None, list[LeftoverFacts]]) -> None:
+    rows = [(host, row) for host, rows in wanted.items() for row in rows]
+    cells = [(moments.short(row["age"]), str(row["kind"]), f"{_prefix(host)}{row['what']}") for host, row in rows]
     for line in printing.aligned(cells):
         printing.text(wording.plain(line))
 
 
-def _show_result(
-    cli: Invocation, host: str | None, found: list[LeftoverFacts] | SeshError, *, dry_run: bool, seconds: float
-) -> None:
+def _show_result(cli: Invocation, host: str | None, found: Found, *, dry_run: bool, seconds: float) -> None:
     prefix = _prefix(host)
     if isinstance(found, SeshError):
         cli.note(f"{prefix}{found.line(host)}")
-        return
-    if not found:
+    elif not found:
         printing.text(f"{prefix}no leftovers{f' older than {moments.exact(seconds)}' if seconds else ''}")
-        return
-    for row in found:
-        if "error" in row:
-            cli.note(f"{prefix}{row['what']} stays: {rebuild(row['error']).message}")
-    cleared = sum(row["cleared"] for row in found)
-    living = sum(row["pid"] is not None and not row["cleared"] for row in found)
-    result = f"{len(found)} found; nothing changed" if dry_run else f"{cleared} of {len(found)} cleared"
-    printing.text(prefix + result + (f"; {living} still run: --all ends them" if living and not dry_run else ""))
+    elif dry_run:
+        printing.text(f"{prefix}{len(found)} found; nothing changed")
+    else:
+        for row in (row for row in found if "error" in row):
+            cli.note(f"{prefix}{row['what']} stays: {cast(PrintedError, row['error'])['message']}")
+        left = sum(row.get("left") == "it still runs" for row in found)
+        more = f"; {left} still run: --all ends them" if left else ""
+        printing.text(f"{prefix}{sum(row['cleared'] for row in found)} of {len(found)} cleared{more}")
 
 
 def _prefix(host: str | None) -> str:

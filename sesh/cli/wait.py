@@ -123,12 +123,15 @@ def _wait_for_several(
     cli: Invocation, names: Sequence[str], label: Sequence[str], conditions: Conditions, *, first: bool
 ) -> int:
     """Wait for all of the sessions, each in a thread; or for the first whose condition holds."""
-    places = _labelled(cli, label, kept=for_end(conditions)) if label else []
-    named: list[Place] = [(host, name) for host in cli.hosts for name in names] if cli.hosts else _found(cli, names)
-    waits = {
-        (host, name): partial(_met, fanout.target_of(cli, host), name, conditions) for host, name in [*named, *places]
-    }
-    answers = fanout.gather(cli, waits, first=first)
+    labelled = _labelled(cli, label, kept=for_end(conditions)) if label else []
+    places = {**_places(cli, names), **dict.fromkeys(labelled)}
+
+    def wait_at(place: Place) -> Condition:
+        if (error := places[place]) is not None:
+            raise error
+        return _met(fanout.target_of(cli, place[0]), place[1], conditions)
+
+    answers = fanout.gather(cli, {place: partial(wait_at, place) for place in places}, first=first)
     if cli.json:
         cli.value([_value(place, answer) for place, answer in answers.items()])
     for (host, name), answer in answers.items() if not cli.json else ():
@@ -149,12 +152,24 @@ def _value(place: Place, answer: Condition | SeshError) -> dict[str, object]:
     return {"session": name, "host": host, **answer}
 
 
-def _found(cli: Invocation, names: Sequence[str]) -> list[Place]:
-    """Return where the sessions are: here, or on known remotes; here too if they are nowhere."""
-    places = lookup.located(cli, [name for name in names if not find.is_here(name)])
-    lookup.note_unknown(cli, places)
-    hosts = {name: lookup.host_of(cli, name, place, cli.verb) for name, place in places.items()}
-    return [(hosts.get(name), name) for name in names]
+def _places(cli: Invocation, names: Sequence[str]) -> dict[Place, SeshError | None]:
+    """Return where the sessions are: on the hosts of the line, else here, else on known remotes.
+
+    With the error of one that may be on a host that does not answer, or that is on several.
+    """
+    if cli.hosts:
+        return {(host, name): None for host in cli.hosts for name in names}
+    found = lookup.located(cli, [name for name in names if not find.is_here(name)])
+    lookup.note_unknown(cli, found)
+    places: dict[Place, SeshError | None] = {}
+    for name in names:
+        try:
+            host = lookup.host_of(cli, name, found[name], cli.verb) if name in found else None
+        except SeshError as error:
+            places[None, name] = error
+        else:
+            places[host, name] = None
+    return places
 
 
 def _labelled(cli: Invocation, label: Sequence[str], *, kept: bool) -> list[Place]:

@@ -78,10 +78,8 @@ def leftovers(caller: Caller, older: float = 0.0) -> list[LeftoverFacts]:
 
 
 @op()
-def clear(
-    _caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False, forgets: bool = True
-) -> list[LeftoverFacts]:
-    """Clear rows of `leftovers`. `ends`: also processes that live; `forgets`: also sessions, which can be read.
+def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) -> list[LeftoverFacts]:
+    """Clear rows of `leftovers`, living processes only if it `ends` them.
 
     Returns the rows with `cleared`, and if it is not: `left`, the reason for leaving it, or `error`, as
     `SeshError.facts` gives it. Leftovers that have gone meanwhile count as cleared.
@@ -94,12 +92,10 @@ def clear(
         try:
             if leftover is not None and leftover.pid is not None and not ends:
                 outcome["left"] = "it still runs"
-            elif leftover is not None and leftover.kind in (Kind.ENDED, Kind.LOST) and not forgets:
-                outcome["left"] = "it can still be read"
-            elif leftover is not None and not leftover.clear():
-                outcome["left"] = "it is in use again"
-            else:
+            elif leftover is None or leftover.clear():
                 outcome["cleared"] = True
+            else:
+                outcome["left"] = "it is in use again"
         except SeshError as error:
             outcome["error"] = error.facts()
         except OSError as error:

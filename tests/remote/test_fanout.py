@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh.cli import branch, fanout
+from sesh.identity import parent_of
 from sesh.ops import child
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
@@ -74,25 +75,14 @@ def rows(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
-def test_verbs_that_act_do_so_on_every_host(home: Home, hosts: list[There]) -> None:
-    summary = [["one", "ok"], ["other", "ok"]]
+def test_verbs_that_act_do_so_on_every_host_and_each_reads_stdin(home: Home, hosts: list[There]) -> None:
     done = home.sesh(*BOTH, "--open", "work", "--", "cat")
-    assert (done.code, done.stdout, rows(done.stderr)) == (0, "", summary)
+    assert (done.code, done.stdout, rows(done.stderr)) == (0, "", [["one", "ok"], ["other", "ok"]])
     assert [host.names() for host in hosts] == [["work"], ["work"]]
-    done = home.sesh(*BOTH, "--send", "work", "hello", "--enter")
-    assert (done.code, done.stdout, rows(done.stderr)) == (0, "", summary)
-    for host in hosts:
-        host.prints("work", "hello")
     sent = home.sesh(*BOTH, "--send", "work", "-", "--json", input=b"from stdin\n").json()
-    assert [(row["host"], row["bytes"], row["ok"], row["exit_code"]) for row in sent] == [
-        ("one", 11, True, 0),
-        ("other", 11, True, 0),
-    ]
+    assert [(row["host"], row["bytes"], row["exit_code"]) for row in sent] == [("one", 11, 0), ("other", 11, 0)]
     for host in hosts:
         host.prints("work", "from stdin")
-    killed = home.sesh(*BOTH, "--kill", "work", "--json")
-    assert [(row["host"], row["killed"]) for row in killed.json()] == [("one", ["work"]), ("other", ["work"])]
-    assert [host.names() for host in hosts] == [[], []]
 
 
 def test_verbs_that_print_do_so_host_by_host_and_json_is_in_the_order_of_the_names(
@@ -108,10 +98,7 @@ def test_verbs_that_print_do_so_host_by_host_and_json_is_in_the_order_of_the_nam
     monkeypatch.setattr(branch, "_MOST_HELD", 1 << 14)
     shown = home.sesh(*BOTH, "--logs", "work", "1001").stdout.splitlines()
     assert [line for line in shown if line[:4] == "one:"] == [f"one: {line}" for line in numbers]
-    turned = ["@other", "@one"]
-    rows = home.sesh(*turned, "--status", "work", "--json").json()
-    assert [(row["host"], row["name"]) for row in rows] == [("other", "work"), ("one", "work")]
-    drawn = home.sesh(*turned, "--screen", "work", "--format", "json").json()
+    drawn = home.sesh("@other", "@one", "--screen", "work", "--format", "json").json()
     assert [(row["host"], row["format"]) for row in drawn] == [("other", "json"), ("one", "json")]
 
 
@@ -122,26 +109,14 @@ def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: 
     assert home.sesh("@one", "--open", "more", "--label", "a=b").code == 0
     one.prints("work", "needle")
     other.prints("work", "needle")
-    listed = home.sesh("@other", "@one", "--list", "--json")
-    assert listed.code == 0
-    assert [(row["host"], row["name"]) for row in listed.json()] == [
-        ("other", "work"),
-        ("one", "more"),
-        ("one", "work"),
-    ]
     lines = home.sesh("@other", "@gone", "@one").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["NAME", "@other", "work", "@gone", "@one", "more", "work"]
     assert "cannot reach gone" in lines[3]
-    partly = home.sesh("@gone", "@one", "--list", "--label", "a=b", "--json")
-    assert partly.code == 1
-    assert [row.get("name") or row["error"]["code"] for row in partly.json()] == ["unreachable", "more"]
     found = home.sesh("@other", "@one", "--grep", "needle", "-C", "1")
     assert (found.code, found.stdout.splitlines()) == (0, ["@other work:1:needle", "@one work:1:needle"])
     hits = home.sesh("@other", "@gone", "--grep", "needle", "--json")
-    assert hits.code == 0
+    assert (hits.code, "@gone: cannot reach gone" in hits.stderr) == (0, True)
     assert [row.get("line") or row["error"]["code"] for row in hits.json()] == [1, "unreachable"]
-    assert "@gone: cannot reach gone" in hits.stderr
-    assert home.sesh("@other", "@one", "--grep", "nothing").code == 1
 
 
 def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, hosts: list[There]) -> None:
@@ -169,23 +144,28 @@ def begun(hosts: list[There], name: str = "begun") -> bool:
     return all(far.exists(name) and far.settled() for far in hosts)
 
 
-def test_sigterm_ends_those_who_wait_and_leaves_the_jobs(home: Home, hosts: list[There]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(
+    home: Home, hosts: list[There], number: signal.Signals
+) -> None:
+    """They waited on, with their links, after SIGKILL to the process that a person or an agent had started."""
     process = home.start(*BOTH, "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
-    wait_until(lambda: begun(hosts))
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 143
-    assert [far.names() for far in hosts] == [["job"], ["job"]]
     tied = home.start(*BOTH, "--exec", "tied", "--tie", "--", "sh", "-c", "touch tied; sleep 1000")
-    wait_until(lambda: begun(hosts, "tied"))
-    tied.send_signal(signal.SIGTERM)
-    assert tied.wait(30) == 143
-    assert [far.names() for far in hosts] == [["job"], ["job"]]
+    wait_until(lambda: begun(hosts) and begun(hosts, "tied"))
+    children = [pid for each in (process, tied) for pid in processes.descendants(each.pid)]
+    for each in (process, tied):
+        each.send_signal(number)
+        assert each.wait(30) == (143 if number == signal.SIGTERM else -number)
+    wait_until(lambda: not any(map(processes.exists, children)))
+    wait_until(lambda: [far.names() for far in hosts] == [["job"], ["job"]])
 
 
-def test_ctrl_c_reaches_all_of_them(home: Home, hosts: list[There]) -> None:
-    script = "trap 'exit 4' INT; touch begun; while :; do sleep 0.02; done"
-    terminal = home.terminal(*BOTH, "--exec", "job", "--", "sh", "-c", script)
-    terminal.wait_until(lambda: begun(hosts))
+def test_ctrl_c_reaches_all_of_them_as_do_questions_the_person(home: Home, hosts: list[There]) -> None:
+    """And what a job asks is said at once."""
+    script = "trap 'exit 4' INT; printf 'Password: '; while :; do read x; done"
+    terminal = home.terminal(*BOTH, "--exec", "job", "--", "bash", "-c", script)
+    for far in hosts:
+        terminal.wait_for(f"{far.word}: job waits: Password:")
     terminal.type(b"\x03")
     wait_until(lambda: not any(far.names() for far in hosts))
     assert terminal.exit_code() == 1
@@ -194,17 +174,11 @@ def test_ctrl_c_reaches_all_of_them(home: Home, hosts: list[There]) -> None:
 
 def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, hosts: list[There]) -> None:
     for far in hosts:
-        assert home.sesh(far.at, "--open", "work").code == 0
-        assert home.sesh(far.at, "--run", "work", "--", f"A={far.word}").code == 0
+        assert home.sesh(far.at, "--open", "work", "--env", f"A={far.word}").code == 0
     done = home.sesh(*BOTH, "--run", "work", "--", "echo in $A; [ $A = one ]")
-    assert done.code == 1
-    assert sorted(done.stdout.splitlines()) == ["one: in one", "other: in other"]
-    assert [line.split()[1] for line in done.stderr.splitlines()] == ["ok", "failed"]
+    assert (done.code, sorted(done.stdout.splitlines())) == (1, ["one: in one", "other: in other"])
     answers = home.sesh(*BOTH, "--run", "work", "--json", "--", "echo $A").json()
-    assert [(each["host"], each["output"], each["exit_code"]) for each in answers] == [
-        ("one", "one\n", 0),
-        ("other", "other\n", 0),
-    ]
+    assert [(each["host"], each["output"]) for each in answers] == [("one", "one\n"), ("other", "other\n")]
 
 
 def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: list[There]) -> None:
@@ -246,7 +220,7 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     hosts[0].stops()
     done = home.start(*[host.at for host in hosts], "--open", "work")
     wait_until(lambda: all(host.names() for host in hosts[1:]))
-    assert done.poll() is None
+    wait_until(lambda: [parent_of(pid) for pid in processes.descendants(done.pid)].count(done.pid) == 1)
     done.send_signal(signal.SIGINT)
     _, said = done.communicate(timeout=30)
     summary = rows(said.decode())[-len(hosts) :]
@@ -286,17 +260,6 @@ def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
     ]  # fmt: skip
     assert (done.code, done.stderr) == (130, "")
     wait_until(lambda: not home.processes())
-
-
-def test_children_end_with_their_parent_however_that_ends(home: Home, hosts: list[There]) -> None:
-    """They waited on, with their links, after SIGKILL to the process that a person or an agent had started."""
-    running = home.start(*BOTH, "--exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")
-    wait_until(lambda: begun(hosts))
-    children = processes.descendants(running.pid)
-    assert len(children) >= 2
-    running.kill()
-    wait_until(lambda: not any(map(processes.exists, children)))
-    assert [far.names() for far in hosts] == [["job"], ["job"]]
 
 
 def test_sessions_end_on_several_hosts_only_if_that_was_said(home: Home, hosts: list[There]) -> None:

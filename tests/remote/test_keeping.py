@@ -49,7 +49,7 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
         if entry.startswith("lonely."):
             os.unlink(os.path.join(far.directory, entry))
     terminal = home.terminal("@one", "--sweep")
-    terminal.wait_for("end what still runs?")
+    terminal.wait_for("and end the 1 that run?")
     terminal.type("y")
     assert terminal.exit_code() == 0
     assert not identity.start_time(pid)
@@ -61,9 +61,11 @@ def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:
     assert (well.code, well.json()["host"]) == (0, "one")
     assert [each["check"] for each in well.json()["checks"]][:2] == ["link", "python"]
     os.chmod(far.directory, 0o755)  # noqa: S103
-    ill = home.sesh("@one", "--doctor")
-    assert ill.code == 1
-    assert "chmod 700" in ill.stdout
+    beside("gone").away()
+    ill = home.sesh("@one", "@gone", "--doctor")
+    assert (ill.code, "chmod 700" in ill.stdout, "cannot reach gone" in ill.stdout) == (1, True, True)
+    one, gone = home.sesh("@one", "@gone", "--sweep", "--json").json()
+    assert (one["error"]["code"], gone["error"]["code"], gone["host"]) == ("refused", "unreachable", "gone")
     os.chmod(far.directory, 0o700)
 
 
