@@ -92,8 +92,7 @@ def run(
         except errors.Ended as ended:
             return command.ended(ended)
         except SeshError as error:
-            with run_errors(asked=command.may_have_run(error)):
-                raise command.failed(error) from None
+            raise command.failed(error) from None
 
 
 class OutputWriter:
@@ -203,32 +202,24 @@ class _Run:
         except (errors.TimedOut, errors.Unreachable):
             return  # the answer is on its way, or never comes
 
-    def may_have_run(self, error: SeshError) -> bool:
-        """Returns whether the command may have run before an error; NotFound comes of a session looked for again."""
-        return self._lost or (self._sent and (not error.answered or isinstance(error, NotFound)))
-
     def failed(self, error: SeshError) -> SeshError:
-        """Returns the error to raise; that of a silent daemon or link says whether the command may have run."""
+        """Returns the error to raise: it says, also by its exit code, whether the command may have run."""
         if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
+            again = isinstance(error, NotFound)  # the session was looked for again
+            if self._sent and (again or not error.answered) and error.exit_code == ExitCode.FAILED:
+                error.exit_code = ExitCode.UNKNOWN
             return error
-        name = self._stream.name
+        name, late = self._stream.name, isinstance(error, errors.TimedOut)
+        what = f"the daemon of {name} does not answer in time" if late else error.message
         cause = error.__cause__ if isinstance(error, errors.DaemonDied) else error
         unseen = isinstance(cause, (errors.TimedOut, errors.Unreachable)) and self._stream.connection.unseen(cause)
-        asked = self._lost or (self._sent and not (unseen and not self._interrupted))
+        if not (self._lost or (self._sent and (self._interrupted or not unseen))):
+            hint = f"`{SESH} --status {name}` shows its pid" if late else error.hint
+            return type(error)(f"{what}; the command did not run", hint=hint)
         look = f"to see what it did: {SESH} --logs {name}"
-        if isinstance(error, errors.TimedOut):
-            silent = f"the daemon of {name} does not answer in time"
-            if asked:
-                return errors.TimedOut(f"{silent}; the command may go on", hint=look)
-            return errors.TimedOut(f"{silent}; the command did not run", hint=f"`{SESH} --status {name}` shows its pid")
-        if not asked:
-            if isinstance(error, errors.Silent):
-                return errors.Silent(f"{error.message}; the command did not run", hint=error.hint)
-            return errors.Unreachable(f"the daemon of {name} died before the command began; it did not run")
-        if isinstance(error, errors.Silent) or self._lost:
-            return errors.Unknown(f"{error.message}; the command may have run", hint=look)
-        message = f"the daemon of {name} died; the command's exit code is lost"
-        return errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
+        if late:
+            return errors.TimedOut(f"{what}; the command may go on", hint=look)
+        return errors.Unknown(f"{what}; the command may have run", hint=look)
 
     def ended(self, ended: errors.Ended) -> Ran:
         """Returns the account of the command, if its session has ended with it. Raises InternalError."""
