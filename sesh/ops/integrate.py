@@ -94,12 +94,8 @@ def standing(agent: str) -> tuple[bool, bool, bool]:
 
     Of settings that the person changes by hand the second is as the first. Raises Refused.
     """
-    return _standing(agent, _read(settings(agent)))
-
-
-def _standing(agent: str, data: bytes | None) -> tuple[bool, bool, bool]:
-    value = _value(data)
-    if value is None:
+    data = _read(settings(agent))
+    if (value := _value(data)) is None:
         there = f"--hook {agent} {_SILENT}".encode() in (data or b"")
         return there, there, True
     found = [(event, group) for event, groups in _lists(value) for group in groups if _is_ours(group, agent)]
@@ -113,11 +109,11 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
     Raises ByHand if the person has to do it, Refused.
     """
-    path = os.path.realpath(settings(agent))
-    before = _read(path)
-    there, current, _ = _standing(agent, before)
+    there, current, _ = standing(agent)
     if not there if remove else current:
         return False
+    path = os.path.realpath(settings(agent))
+    before = _read(path)
     if (value := _value(before)) is None:
         how = f"remove the groups with `--hook {agent}` by hand" if remove else "add the hooks by hand"
         raise ByHand(f"{path} is not written as sesh would write it, and was left as it is; {how}")
