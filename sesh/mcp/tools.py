@@ -7,9 +7,9 @@ the schema of its answer.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from mcp.types import ToolAnnotations
@@ -244,7 +244,7 @@ class Tools:
         and when it does not react to the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             entry.session.kill()
-        return _closed({entry: None})
+        return Closed(closed=[_closed(entry)], failed=[])
 
     def close_all(
         self,
@@ -258,15 +258,16 @@ class Tools:
     ) -> Closed:
         """End the sessions that were created through this server, here and on all hosts, or only those of one host. Use
         it when your work is done; others=true ends people's sessions too."""
-        ends: dict[UsedSession, Callable[[], None]] = {}
         if others:
-            for name in sorted({str(row["name"]) for row in sessions(host)}):
-                entry = self.table.entry(Session(name, host))
-                ends[entry] = entry.session.kill
+            entries = [
+                self.table.entry(Session(name, host)) for name in sorted({row["name"] for row in sessions(host)})
+            ]
         else:
-            ends = {entry: entry.close for entry in self.table.all() if entry.ours and _is_on(entry, host)}
+            entries = [entry for entry in self.table.all() if entry.ours and _is_on(entry, host)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return _closed(dict(zip(ends, pool.map(_error_of, ends.values()), strict=True)))
+            ends = list(pool.map(partial(_end, others=others), entries))
+        failed = [end for end in ends if isinstance(end, NotClosed)]
+        return Closed(closed=[end for end in ends if end is not None and end not in failed], failed=failed)
 
 
 READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -279,26 +280,22 @@ HINTS = {
 """The tools, by the names of their methods; a `_` at the end is not part of a tool's name."""
 
 
-def _error_of(call: Callable[[], None]) -> SeshError | None:
-    """Makes a call; returns its error."""
+def _end(entry: UsedSession, *, others: bool) -> OfSession | None:
+    """Ends a session, without `others` only the one that was created here; returns NotClosed for an error, None if it
+    is gone."""
     try:
-        call()
+        (entry.session.kill if others else entry.close)()
+    except NotFound:
+        return None
     except SeshError as error:
-        return error
-    return None
+        return NotClosed(**_named(entry), code=error.code, message=str(error))
+    return _closed(entry)
 
 
-def _closed(ends: dict[UsedSession, SeshError | None]) -> Closed:
-    """Returns the answer for sessions that were to be ended, each with its error; those that are gone are left out."""
-    closed, failed = [], []
-    for entry, error in ends.items():
-        if error is None:
-            entry.ours = None
-            log_action(entry.log, "kill", entry.session.name, "closed")
-            closed.append(OfSession(**_named(entry)))
-        elif not isinstance(error, NotFound):
-            failed.append(NotClosed(**_named(entry), code=error.code, message=str(error)))
-    return Closed(closed=closed, failed=failed)
+def _closed(entry: UsedSession) -> OfSession:
+    entry.ours = None
+    log_action(entry.log, "kill", entry.session.name, "closed")
+    return OfSession(**_named(entry))
 
 
 def _named(entry: UsedSession) -> dict[str, Any]:
