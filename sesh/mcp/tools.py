@@ -300,7 +300,7 @@ def _row(entry: UsedSession) -> dict[str, object]:
 
 
 def _screen_hint(session: Session) -> str | None:
-    """Returns a hint if the session shows a full-screen program, whose rows are in no line."""
+    """Returns a hint if a full-screen program shows, whose rows are no lines."""
     try:
         alternate = session.screen("json")["alternate"]
     except SeshError:

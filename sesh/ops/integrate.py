@@ -55,7 +55,7 @@ def _read(path: str) -> bytes | None:
 
 
 def _value(data: bytes | None) -> Value | None:
-    """Returns the settings that the bytes stand for, None if `_written` would not give the bytes back."""
+    """Returns the parsed settings, None if `_written` would not give the bytes back."""
     if not (data or b"").strip():
         return {}
     try:
@@ -90,7 +90,7 @@ def installed(agent: str) -> bool:
 
 
 def standing(agent: str) -> tuple[bool, bool, bool]:
-    """Returns whether hooks of sesh are there, all of them and current, and whether the agent runs any.
+    """Returns whether hooks of sesh are there, whether all are current, whether the agent runs hooks.
 
     Of settings that the person changes by hand the second is as the first. Raises Refused.
     """
@@ -150,7 +150,7 @@ def _lists(value: Value) -> list[tuple[str, list[Any]]]:
 
 
 def _add(value: Value, agent: str) -> None:
-    """Adds our groups to settings. Raises Refused if something else stands in their place."""
+    """Adds our groups to settings. Raises Refused if something else is in their place."""
     hooks = value.setdefault("hooks", {})
     for event in AGENTS[agent][4]:
         groups = hooks.setdefault(event, []) if isinstance(hooks, dict) else None
@@ -189,6 +189,6 @@ def _is_ours(group: Any, agent: str) -> bool:
 
 
 def _is_current(group: Value, agent: str) -> bool:
-    """Returns whether a group of ours calls this sesh, by its path or by a link."""
+    """Returns whether a group of ours calls this sesh, by whatever link."""
     program = shlex.split(group["hooks"][0]["command"])[0]
     return os.path.realpath(program) == os.path.realpath(launcher()) and group == _group(agent, program)

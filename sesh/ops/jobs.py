@@ -61,8 +61,8 @@ class Waiter:
 
     Past the stream's deadline its daemon is stuck, as the job's time has been up for a while. `interrupts`: the
     signals, noted since before the job was asked for. `output`: gets the output as it comes, None if nobody wants that.
-    `wanted`: the output, or its end, is collected. `forwarder`: feeds the job. `tells`: a question of the job is told,
-    as it does not get what is typed here.
+    `wanted`: the output, or its end, is collected. `forwarder`: feeds the job. `tells`: a question of the job is
+    reported, as it does not get what is typed here.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class Waiter:
             self._output.write()
 
     def _answered(self, data: bytes) -> JobResult | None:
-        """The job's end, if the answer is that."""
+        """Returns the job's end if the answer has it."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED:
             self._forwarder.answered(response)
@@ -219,7 +219,7 @@ class Waiter:
                 self._send(_interrupt(self._unanswered[-1]))
 
     def _while_lost(self, _number: int) -> None:
-        """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot be told.
+        """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot get it.
 
         With `--tie` the first one ends the job as soon as there is a link again, and the second one stops the waiting.
         """
@@ -295,7 +295,7 @@ def run(
 
 @op(reads=True)
 def result(_caller: Caller, name: str) -> JobOutput:
-    """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
+    """Returns the daemon's account of the last job of a name, with its terminal's `output`. Raises NotFound."""
     last = results.of_job(name)
     if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint=f"`{SESH}` lists the sessions")
@@ -304,7 +304,7 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """The names of jobs that have ended, are gone, and had all of these labels; a session of the name supersedes."""
+    """Returns the names of jobs that are gone and had all of these labels; a session of the name supersedes."""
     names = {*paths.names()}
     return [name for name in results.labelled(labels) if name not in names]
 

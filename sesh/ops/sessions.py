@@ -28,7 +28,7 @@ _RELOAD_TIMEOUT = 45.0
 
 @op(reads=True)
 def summaries(_caller: Caller) -> list[Summary]:
-    """The sessions of this machine, as `listing.summaries` gives them."""
+    """Returns the sessions of this machine, as `listing.summaries` does."""
     return listing.summaries()
 
 
@@ -74,7 +74,7 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
 
 
 def _summary(name: str) -> Summary | None:
-    """A session's description of itself; None if there is none, also if it ends while it is asked."""
+    """Returns a session's description of itself; None if there is none, or it ends meanwhile."""
     connection = find.running(name)
     try:
         return find.summary(connection, _ANSWER_TIMEOUT) if connection is not None else None
@@ -86,7 +86,7 @@ def _summary(name: str) -> Summary | None:
 def new(
     caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", quiet: bool = False
 ) -> Created:
-    """A new session, to which nothing is attached: its `name`, and whether it was `created` now.
+    """Creates a session without a client; returns its `name`, and whether it was `created` now.
 
     `choice`: for a name that is taken, see `new.made`. `quiet`: the person is not asked for it.
     """
@@ -200,7 +200,7 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
 
 
 def of_this_machine() -> list[str]:
-    """The names of this machine's sessions, without those that run on another one in the same home directory."""
+    """Returns the names of this machine's sessions, without those of others that share the home directory."""
     return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
@@ -248,7 +248,7 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
 
 
 def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
-    """The outcome for several sessions: those for which it worked, and the errors of the others as an op answers them.
+    """Returns the sessions for which something worked, and the errors of the others as an op answers them.
 
     Raises the error of a single one.
     """

@@ -39,7 +39,7 @@ _UNFINISHED = re.compile(rf"\x1b(?:{grammar.CSI_START}|{grammar.ESCAPE_START}|{_
 
 
 def plain(output: bytes) -> bytes:
-    """The output without escape sequences; all other controls stay."""
+    """Returns the output without escape sequences; all other controls stay."""
     return _SEQUENCES.sub(b"", output)
 
 
@@ -48,7 +48,7 @@ def plain(output: bytes) -> bytes:
 
 @contextmanager
 def run_errors(*, asked: bool = False) -> Iterator[None]:
-    """A block in which errors exit with 125, which is not taken for the command's own code.
+    """Has errors within a block exit with 125, which is not taken for the command's own code.
 
     `asked`: the command may have run; then they exit with 255.
     """
@@ -236,7 +236,7 @@ class _Run:
 
 @op(reads=True)
 def history(_caller: Caller, name: str) -> list[Command]:
-    """The commands that were run in a session's shell, the newest last.
+    """Returns the commands that were run in a session's shell, the newest last.
 
     For a job that has ended and is not a session any more: its command alone. Raises NotFound.
     """
@@ -253,7 +253,7 @@ def history(_caller: Caller, name: str) -> list[Command]:
 
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
-    """One of these commands with its `output`, escape sequences included. Raises NotFound."""
+    """Returns one of these commands with its `output`, escape sequences included. Raises NotFound."""
     job = _job(name) if number == 1 else None
     try:
         if job is None or not find.ended(name) or _commands(name):
@@ -273,7 +273,7 @@ def _commands(name: str) -> list[dict[str, Any]]:
 
 
 def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
-    """The command of the last job of this name, and its output; None if nothing is kept of one."""
+    """Returns the command of the last job of this name, and its output; None if nothing is kept."""
     result = results.of_job(name)
     if result is None:
         return None
@@ -292,7 +292,7 @@ def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
 
 
 def _dated(facts: Mapping[str, object]) -> Command:
-    """A daemon's account of a command, with its start as a stamp, as in all JSON."""
+    """Returns a daemon's account of a command, with its start as a stamp."""
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them
