@@ -131,30 +131,22 @@ def detach(_caller: Caller, name: str | None = None, others: bool = False) -> De
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Renames a session; without a name the one that the caller types in. Raises NotFound, Exists."""
     if name is None:
-        here = listing.current()
-        if here is None:
-            if find.is_here(find.checked(new, "--rename")):
-                raise UsageError(f"no new name given; write: {SESH} --rename {new} NEW")
-            raise UsageError(f"no session given; write: {SESH} --rename OLD {new}")
+        if (here := listing.current()) is None:
+            raise UsageError(f"no session given; write: {SESH} --rename OLD NEW")
         name = str(here["name"])
     old, new = find.checked(name, "--rename"), find.checked(new, "--rename")
     if old == new:
         find.required(old).close()
-    else:
-        if (connection := find.running(new)) is not None:
-            connection.close()
-            raise find.taken(new)
-        try:
-            if find.dormant(new) is not None:
-                raise Exists(new)
-            if find.dormant(old) is not None:
-                dormant.rename(old, new)
-            else:
-                find.ask(old, "rename", to=new)
-        except Exists:
-            occupant = find.dormant(new)
-            raise find.taken(new) if occupant is None else find.occupied(occupant) from None
-        attached_last.rename(old, new)
+        return {"name": new, "renamed_from": old}
+    try:
+        if find.dormant(old) is not None:
+            dormant.rename(old, new)
+        else:
+            find.ask(old, "rename", to=new)
+    except Exists:
+        occupant = find.dormant(new)
+        raise find.taken(new) if occupant is None else find.occupied(occupant) from None
+    attached_last.rename(old, new)
     return {"name": new, "renamed_from": old}
 
 
