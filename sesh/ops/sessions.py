@@ -113,16 +113,10 @@ def job(
 
 
 @op()
-def detach(_caller: Caller, name: str | None = None, others: bool = False) -> Detached:
-    """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`.
-
-    `others`: all but the one that typed last.
-    """
-    which = "others" if others else "all" if name is not None else "last"
-    if name is None:
-        name = listing.required("--detach")
-    else:
-        name = find.checked(name, "--detach")
+def detach(_caller: Caller, name: str | None = None) -> Detached:
+    """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`."""
+    which = "all" if name is not None else "last"
+    name = listing.required("--detach") if name is None else find.checked(name, "--detach")
     answer, _ = find.ask(name, "detach", which=which)
     return {"name": name, "detached": answer.get("detached")}
 
