@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from sesh import errors, gate, moments, protocol, wire
 from sesh.about import SESH
@@ -20,7 +19,7 @@ from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
 from sesh.schema import Command, CommandOutput, RunFacts
 from sesh.stop import Stop
-from sesh.store import listing, results
+from sesh.store import listing
 from sesh.vt import grammar
 
 Ran = tuple[RunFacts, bytes]
@@ -236,59 +235,25 @@ class _Run:
 
 @op(reads=True)
 def history(_caller: Caller, name: str) -> list[Command]:
-    """Returns the commands that were run in a session's shell, the newest last.
-
-    For a job that has ended and is not a session any more: its command alone. Raises NotFound.
-    """
-    commands: Sequence[Mapping[str, object]]
+    """Returns the commands that were run in a session's shell, the newest last. Raises NotFound."""
     try:
-        commands = _commands(name)
-        job = _job(name) if not commands and find.ended(name) else None
+        commands = protocol.parse(find.read(name, "history", n=None)[1])["commands"]
     except NotFound:
-        commands, job = (), _job(name)
-        if job is None:
-            commands = dormant.history(name)
-    return [_dated(facts) for facts in ([job[0]] if job is not None else commands)]
+        commands = dormant.history(name)
+    return [_dated(facts) for facts in commands]
 
 
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """Returns one of these commands with its `output`, escape sequences included. Raises NotFound."""
-    job = _job(name) if number == 1 else None
     try:
-        if job is None or not find.ended(name) or _commands(name):
-            answer, output = find.read(name, "history", n=number)
-            job = {key: answer.get(key) for key in _FACTS}, output
+        answer, output = find.read(name, "history", n=number)
     except NotFound:
-        if job is None and find.dormant(name) is not None:
-            message = f"the output of command {number} went with the daemon of {name}"
-            raise NotFound(message, hint=f"see: {SESH} --logs {name}") from None
-        if job is None:
+        if find.dormant(name) is None:
             raise
-    return {**_dated(job[0]), "output": job[1]}
-
-
-def _commands(name: str) -> list[dict[str, Any]]:
-    return protocol.parse(find.read(name, "history", n=None)[1])["commands"]  # type: ignore[no-any-return]
-
-
-def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
-    """Returns the command of the last job of this name, and its output; None if nothing is kept."""
-    result = results.of_job(name)
-    if result is None:
-        return None
-    output = results.output(result).replace(b"\r\n", b"\n")
-    duration = float(result.get("duration") or 0)
-    facts = {
-        "n": 1,
-        "command": result.get("command") or [],
-        "cwd": None,
-        "started": max(0.0, float(result.get("ended") or 0) - duration),
-        "duration": duration,
-        "exit_code": result.get("exit_code"),
-        "output_bytes": len(output),
-    }
-    return facts, output
+        message = f"the output of command {number} went with the daemon of {name}"
+        raise NotFound(message, hint=f"see: {SESH} --logs {name}") from None
+    return {**_dated({key: answer.get(key) for key in _FACTS}), "output": output}
 
 
 def _dated(facts: Mapping[str, object]) -> Command:
