@@ -175,7 +175,7 @@ class Session:
         return cls(target.call(session_ops.job, **data), target.host)
 
     def result(self) -> Result:
-        """The result of the last job of this name, with the last MiB of its output; kept for a week, of the newest 100.
+        """Returns the result of the last job of this name, with the last MiB of output; kept for a week.
 
         Raises Busy while it runs, NotFound if nothing is known.
         """
@@ -186,7 +186,7 @@ class Session:
         return result_of(self.name, self.host, facts.get("command") or [], facts, output)
 
     def history(self) -> list[Command]:
-        """The commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
+        """Returns the commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
         return self._target.call(shell.history, name=self.name)
 
     def send(
@@ -201,7 +201,7 @@ class Session:
         """Types a text, Enter once the program has read and shown it, then keys by tmux's names (`C-c`, `Up`, `F5`).
 
         `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if its question
-        matches. `force`: with `enter`, also behind what a person has typed, or where the program says that it asks.
+        matches. `force`: with `enter`, also after what a person has typed, or where the program says that it asks.
         Raises Busy if so, or if the program does not read; Refused if it does not wait for a person, or asks something
         else; NotSubmitted if a text that was typed got no Enter.
         """
@@ -257,7 +257,7 @@ class Session:
         return Met(condition["met"], condition["match"], condition["exit_code"], condition["position"])
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
-        """The last lines of scrollback and screen; `ansi`: with their colours."""
+        """Returns the last lines of scrollback and screen; `ansi`: with their colours."""
         lines = bounds.integer(lines, "lines")
         return self._target.call(views.logs, name=self.name, lines=lines, ansi=ansi)
 
@@ -268,7 +268,7 @@ class Session:
     def screen(self, format: Literal["json"]) -> Screen: ...
 
     def screen(self, format: str = "text") -> str | Screen:  # noqa: A002 (the word of the command line)
-        """The screen as it is now: rows as text, or with colours (`ansi`).
+        """Returns the screen as it is now: rows as text, or with colours (`ansi`).
 
         `json` is a dict of runs of cells, with the cursor and the size: the keys of `sesh --screen NAME --format json`.
         """
@@ -279,7 +279,7 @@ class Session:
     def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
         """Yields its events as they happen, until it ends: the keys of `sesh --events NAME --json`.
 
-        `since`: those behind that number first, 0 for all that are kept. Leaving the loop closes the connection.
+        `since`: those after that number first, 0 for all that are kept. Leaving the loop closes the connection.
         """
         stop = stop or Stop()
         with self._stream(stop, None) as stream, stop.calling(stream.cut):
@@ -299,7 +299,7 @@ class Session:
         self._target.call(session_ops.resume_with, name=self.name, command=list(command))
 
     def _stream(self, stop: Stop, timeout: float | None) -> Stream:
-        """A stream of the session's daemon; after a lost link it reconnects for `timeout` seconds, or until `stop`."""
+        """Opens a stream of the session's daemon, which reconnects for `timeout` seconds, or until `stop`."""
         deadline = None if timeout is None else time.monotonic() + timeout
 
         def sleep(seconds: float) -> None:
@@ -342,7 +342,7 @@ def _executed(target: Target, job: JobSpec, stop: Stop | None) -> Result:
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
-    """The sessions of this machine, or of `host`: the keys of `sesh --list --json`.
+    """Returns the sessions of this machine, or of `host`: the keys of `sesh --list --json`.
 
     `remotes`: also those of all known remotes, asked at once; of one that does not answer within two seconds what was
     last known, with the key `stale`.
@@ -357,12 +357,12 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]
 
 
 def _target(host: str | None) -> Target:
-    """The machine that calls go to. Raises InvalidHost."""
+    """Returns the machine that calls go to. Raises InvalidHost."""
     return target_of(Caller(), None if host is None else check_host(host.removeprefix("@")))
 
 
 def _pairs(values: Pairs | None) -> list[str]:
-    """Variables or labels as `K=V`."""
+    """Returns variables or labels as `K=V`."""
     return [f"{key}={value}" for key, value in (values or {}).items()]
 
 
@@ -384,7 +384,7 @@ def _job(spec: Spec, name: str | None, timeout: float | None, keep: bool) -> Job
 
 
 def _seconds(value: float | None, name: str) -> float | None:
-    """The value. Raises UsageError if it is no positive number."""
+    """Returns the value. Raises UsageError if it is no positive number."""
     if value is not None and not (value and bounds.is_seconds(value)):
         raise UsageError(f"{name} must be a positive number of seconds")
     return value

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, Field, WithJsonSchema
-
-from sesh import json_schema
-from sesh.schema import Status, Summary
+from pydantic import BaseModel, Field
 
 
 class OfSession(BaseModel):
@@ -61,30 +58,19 @@ class Text(OfSession):
     hint: str | None = Field(default=None, description="Where to look for what is not in the text.")
 
 
-class _Used(Status, total=False):
-    """A session that was used here. `connection`: connecting, connected, idle (nothing happened for five minutes),
-    expired (its host does not answer, or its daemon died: open it again) or closed (it has ended)."""
-
-    session: str
-    log: str | None
-    connection: str
-
-
-def _shown(kind: Any, *required: str) -> WithJsonSchema:
-    """Returns the schema of a type of `sesh.schema`, for a dict of it: pydantic does not read its types."""
-    return WithJsonSchema({**json_schema.of(kind), "required": [*required]})
-
-
 class Rows(BaseModel):
     """Sessions, with the keys of `sesh --list --json`."""
 
-    sessions: list[Annotated[dict[str, Any], _shown(Summary, "name", "host", "state")]]
+    sessions: list[dict[str, Any]]
 
 
 class Standing(BaseModel):
-    """How sessions stand, with the keys of `sesh --status --json` as far as they are known."""
+    """How sessions stand: `session`, `host`, `log`, `connection`, and the keys of `sesh --status --json`, if known."""
 
-    sessions: list[Annotated[dict[str, Any], _shown(_Used, "session", "host", "log", "connection")]]
+    sessions: list[dict[str, Any]] = Field(
+        description="connection: connecting, connected, idle (nothing happened for five minutes), expired (its host "
+        "does not answer, or its daemon died: open it again) or closed (it has ended)."
+    )
 
 
 class NotClosed(OfSession):
@@ -102,7 +88,7 @@ class Closed(BaseModel):
 
 
 def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
-    """Returns the end of a text, from the start of a line if that is near, and how to read the rest, if any.
+    """Returns the end of a text, and how to read what comes before, if anything.
 
     `skip`: lines of the session after the text. One line is read twice: a prompt may stand below a command's output.
     """

@@ -95,7 +95,7 @@ def _refusal(error: SeshError) -> CallToolResult:
 
 
 def _result(body: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
-    """What a call returns: a JSON object, and the same as text without the SDK's indents, which cost a model tokens."""
+    """Returns a JSON object, and the same as text without the SDK's indents, which cost a model tokens."""
     text = TextContent(type="text", text=json.dumps(body, ensure_ascii=False, separators=(",", ":")))
     return CallToolResult(content=[text], structured_content=body, is_error=is_error)
 

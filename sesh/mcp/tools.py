@@ -7,9 +7,9 @@ the schema of its answer.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from mcp.types import ToolAnnotations
@@ -18,19 +18,7 @@ from pydantic import Field
 from sesh import wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.errors import NotFound, SeshError, TimedOut
-from sesh.mcp.answers import (
-    Closed,
-    NotClosed,
-    OfSession,
-    Opened,
-    Ran,
-    Rows,
-    Sent,
-    Standing,
-    Text,
-    Waited,
-    cut,
-)
+from sesh.mcp import answers
 from sesh.mcp.worklog import SessionTable, UsedSession, log_action
 from sesh.ops.views import bears
 
@@ -67,11 +55,11 @@ class Tools:
         host: Host = None,
         remotes: bool = False,
         labels: Annotated[dict[str, str] | None, Field(description="Only sessions that have all of these.")] = None,
-    ) -> Rows:
+    ) -> answers.Rows:
         """List the sessions of this machine, of one host, or with remotes=true of all known remotes. Use it to find a
         session, and to see which waits for a person: `activity` has its state, and the question that it asks."""
         rows = [session for session in sessions(host, remotes=remotes) if bears(session, labels or {})]
-        return Rows(sessions=wording.encodable(rows))
+        return answers.Rows(sessions=wording.encodable(rows))
 
     def open(
         self,
@@ -82,14 +70,14 @@ class Tools:
         env: dict[str, str] | None = None,
         labels: dict[str, str] | None = None,
         size: Size = None,
-    ) -> Opened:
+    ) -> answers.Opened:
         """Make sure that a session runs: a shell that keeps directory and variables between calls. Use it before run,
         and again where one is expired: if only the link was lost, all in it is still there (created=false)."""
         with self.table.during_call(Session(name, host)) as entry:
             created = entry.session.ensure(directory=directory, command=command, env=env, labels=labels, size=size)
             if created:
                 entry.created()
-        return Opened(**_named(entry), created=created, connection="connected", log=entry.log)
+        return answers.Opened(**_named(entry), created=created, connection="connected", log=entry.log)
 
     def run(
         self,
@@ -100,7 +88,7 @@ class Tools:
             float, Field(description="Seconds to wait; afterwards the command goes on.", gt=0)
         ] = PATIENCE,
         output_limit: Limit = CHARACTERS,
-    ) -> Ran:
+    ) -> answers.Ran:
         """Run a command in an open session's shell and get exactly its output and exit code. Use it for what ends by
         itself; `cd` and variables stay for the next call. busy: a program has the terminal: send, or send C-c."""
         with self.table.during_call(Session(name, host)) as entry:
@@ -121,7 +109,7 @@ class Tools:
         output_limit: Limit = CHARACTERS,
         *,
         size: Size = None,
-    ) -> Ran:
+    ) -> answers.Ran:
         """Run a job in a session of its own and get its exit code and output. Use it for builds, tests and servers,
         with background=true if it takes longer than a minute; a person may watch it with `sesh NAME`."""
         if background:
@@ -155,7 +143,7 @@ class Tools:
             bool, Field(description="With enter: type into somebody's draft, or where the program asks something, too.")
         ] = False,
         host: Host = None,
-    ) -> Sent:
+    ) -> answers.Sent:
         """Type into what runs in a session. Use it for a program that asks, a REPL, an editor or another agent; then
         wait, and look with screen. For a shell command use run, which gives its output and exit code."""
         with self.table.during_call(Session(name, host)) as entry:
@@ -164,7 +152,7 @@ class Tools:
         log_action(
             entry.log, "send", " ".join([f"{len(text)} character{'s' if len(text) != 1 else ''}", *pressed]), "sent"
         )
-        return Sent(**_named(entry), position=sent.position, typed=sent.typed)
+        return answers.Sent(**_named(entry), position=sent.position, typed=sent.typed)
 
     def wait(
         self,
@@ -185,7 +173,7 @@ class Tools:
         ] = None,
         timeout: Annotated[float, Field(description="Seconds to wait; then `met` is timeout.", gt=0)] = PATIENCE,
         host: Host = None,
-    ) -> Waited:
+    ) -> answers.Waited:
         """Wait until the first of the conditions holds; without any, for the end. Use it after send, and for jobs in
         the background. met=timeout is no error: wait again with the same arguments, and nothing is lost."""
         with self.table.during_call(Session(name, host)) as entry:
@@ -202,7 +190,7 @@ class Tools:
                 )
             except TimedOut:
                 met = Met("timeout", None, None, since)
-        return Waited(**_named(entry), **vars(met))
+        return answers.Waited(**_named(entry), **vars(met))
 
     def logs(
         self,
@@ -211,23 +199,23 @@ class Tools:
         host: Host = None,
         output_limit: Limit = CHARACTERS,
         skip: Annotated[int, Field(description="Number of last lines to leave out, to page back.", ge=0)] = 0,
-    ) -> Text:
+    ) -> answers.Text:
         """Read the last lines that a session has printed, of a job also when it has ended. Use it for what scrolled by,
         and to page back with skip; what a full-screen program shows has the tool screen."""
         with self.table.during_call(Session(name, host)) as entry:
             last = entry.session.logs(lines + skip)
             hint = _screen_hint(entry.session)
-        text, left_out = cut(name, entry.session.host, "\n".join(last[: len(last) - skip]), output_limit, skip)
-        return Text(**_named(entry), text=text, hint=" ".join(filter(None, (hint, left_out))) or None)
+        text, left_out = answers.cut(name, entry.session.host, "\n".join(last[: len(last) - skip]), output_limit, skip)
+        return answers.Text(**_named(entry), text=text, hint=" ".join(filter(None, (hint, left_out))) or None)
 
-    def screen(self, name: Name, host: Host = None) -> Text:
+    def screen(self, name: Name, host: Host = None) -> answers.Text:
         """See what a session's screen shows now, as a person would. Use it for full-screen programs, before you answer
         a question, and when something was refused."""
         with self.table.during_call(Session(name, host)) as entry:
             text = entry.session.screen()
-        return Text(**_named(entry), text=text.rstrip())
+        return answers.Text(**_named(entry), text=text.rstrip())
 
-    def status(self, name: str | None = None, host: Host = None) -> Standing:
+    def status(self, name: str | None = None, host: Host = None) -> answers.Standing:
         """See all that is known of one session; without a name how all stand that you have used. Use it when a call
         failed: `connection` says whether the session is there, and `reason` why not."""
         entries = [each for each in self.table.all() if _is_on(each, host)]
@@ -237,14 +225,14 @@ class Tools:
             rows = list(pool.map(_row, entries))
         if name is not None and rows[0]["connection"] == "closed" and not entries[0].reached:
             raise NotFound(str(rows[0]["reason"]))
-        return Standing(sessions=wording.encodable(rows))
+        return answers.Standing(sessions=wording.encodable(rows))
 
-    def kill(self, name: Name, host: Host = None) -> Closed:
+    def kill(self, name: Name, host: Host = None) -> answers.Closed:
         """End a session and what runs in it. Use it when nothing in it is needed any more,
         and when it does not react to the key C-c."""
         with self.table.during_call(Session(name, host)) as entry:
             entry.session.kill()
-        return _closed({entry: None})
+        return answers.Closed(closed=[_closed(entry)], failed=[])
 
     def close_all(
         self,
@@ -255,18 +243,19 @@ class Tools:
                 description="Also sessions that you did not create: every one on that machine, including people's own."
             ),
         ] = False,
-    ) -> Closed:
+    ) -> answers.Closed:
         """End the sessions that were created through this server, here and on all hosts, or only those of one host. Use
         it when your work is done; others=true ends people's sessions too."""
-        ends: dict[UsedSession, Callable[[], None]] = {}
         if others:
-            for name in sorted({str(row["name"]) for row in sessions(host)}):
-                entry = self.table.entry(Session(name, host))
-                ends[entry] = entry.session.kill
+            entries = [
+                self.table.entry(Session(name, host)) for name in sorted({row["name"] for row in sessions(host)})
+            ]
         else:
-            ends = {entry: entry.close for entry in self.table.all() if entry.ours and _is_on(entry, host)}
+            entries = [entry for entry in self.table.all() if entry.ours and _is_on(entry, host)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return _closed(dict(zip(ends, pool.map(_error_of, ends.values()), strict=True)))
+            ends = list(pool.map(partial(_end, others=others), entries))
+        failed = [end for end in ends if isinstance(end, answers.NotClosed)]
+        return answers.Closed(closed=[end for end in ends if end is not None and end not in failed], failed=failed)
 
 
 READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -279,26 +268,21 @@ HINTS = {
 """The tools, by the names of their methods; a `_` at the end is not part of a tool's name."""
 
 
-def _error_of(call: Callable[[], None]) -> SeshError | None:
-    """Makes a call; returns its error."""
+def _end(entry: UsedSession, *, others: bool) -> answers.OfSession | None:
+    """Ends a session, without `others` only one that was created here; returns None if it is gone."""
     try:
-        call()
+        (entry.session.kill if others else entry.close)()
+    except NotFound:
+        return None
     except SeshError as error:
-        return error
-    return None
+        return answers.NotClosed(**_named(entry), code=error.code, message=str(error))
+    return _closed(entry)
 
 
-def _closed(ends: dict[UsedSession, SeshError | None]) -> Closed:
-    """Returns the answer for sessions that were to be ended, each with its error; those that are gone are left out."""
-    closed, failed = [], []
-    for entry, error in ends.items():
-        if error is None:
-            entry.ours = None
-            log_action(entry.log, "kill", entry.session.name, "closed")
-            closed.append(OfSession(**_named(entry)))
-        elif not isinstance(error, NotFound):
-            failed.append(NotClosed(**_named(entry), code=error.code, message=str(error)))
-    return Closed(closed=closed, failed=failed)
+def _closed(entry: UsedSession) -> answers.OfSession:
+    entry.ours = None
+    log_action(entry.log, "kill", entry.session.name, "closed")
+    return answers.OfSession(**_named(entry))
 
 
 def _named(entry: UsedSession) -> dict[str, Any]:
@@ -316,7 +300,7 @@ def _row(entry: UsedSession) -> dict[str, object]:
 
 
 def _screen_hint(session: Session) -> str | None:
-    """Returns a hint if the session shows a full-screen program, whose rows are in no line."""
+    """Returns a hint if a full-screen program shows, whose rows are no lines."""
     try:
         alternate = session.screen("json")["alternate"]
     except SeshError:
@@ -328,14 +312,14 @@ def _is_on(entry: UsedSession, host: str | None) -> bool:
     return host is None or entry.session.host == host.removeprefix("@")
 
 
-def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit: int) -> Ran:
+def _ran(entry: UsedSession, verb: str, command: Command, result: Result, limit: int) -> answers.Ran:
     """Returns the answer for a command, which is logged first."""
-    output, hint = cut(entry.session.name, entry.session.host, result.output, limit)
+    output, hint = answers.cut(entry.session.name, entry.session.host, result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:
         ending = "timed out" + (", still running" if verb == "run" else "")
     log_action(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
-    return Ran(
+    return answers.Ran(
         **_named(entry),
         exit_code=result.exit_code,
         output=output,

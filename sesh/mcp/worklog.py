@@ -52,7 +52,7 @@ class UsedSession:
         self.session.kill()
 
     def standing(self, answer: Summary | SeshError) -> str:
-        """Returns how the session stands, by the facts of its host or the error in their place.
+        """Returns the state of the session, by its facts or the error in their place.
 
         `connecting`: the first call has not answered yet. `connected`; `idle`: nothing happened in it for five minutes.
         `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has ended.
@@ -77,7 +77,7 @@ class SessionTable:
         self._entries: dict[Session, UsedSession] = {}
 
     def entry(self, session: Session) -> UsedSession:
-        """The entry of a session; a new one if there is none, for which the oldest may have to go."""
+        """Returns the entry of a session; a new one may displace the oldest."""
         with self._lock:
             if session not in self._entries:
                 self._entries[session] = UsedSession(session, path(session.name, session.host))
@@ -121,7 +121,7 @@ _LAST_LINES = 40
 
 
 def directory() -> str | None:
-    """The folder of the files; None if none are wanted."""
+    """Returns the folder of the files; None if none are wanted."""
     named = os.environ.get(_VARIABLE, "")
     if named in ("none", "0"):
         return None
@@ -129,7 +129,7 @@ def directory() -> str | None:
 
 
 def path(name: str, host: str | None) -> str | None:
-    """The file of a session from today on; None if none are wanted."""
+    """Returns the file of a session from today on; None if none are wanted."""
     folder = directory()
     machine = (host or "local").replace("/", "_")
     return os.path.join(folder, machine, f"{moments.stamp()[:10]}-{name}.md") if folder is not None else None
@@ -163,7 +163,7 @@ def prune() -> None:
 
 
 def _block(text: str) -> str:
-    """Text as Markdown shows it untouched; controls that a terminal could act upon are left out."""
+    """Returns text as Markdown shows it untouched, without controls that a terminal could act upon."""
     return "".join(f"    {wording.plain(line, keep=chr(9))}\n" for line in text.split("\n")) + "\n"
 
 

@@ -32,7 +32,7 @@ _EVENTS = 1
 
 
 def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
-    """The events of a session until it ends, over as many connections as it takes.
+    """Yields the events of a session until it ends, over as many connections as needed.
 
     `since`: the number of an event, after which they begin; None for only those from now on. Raises DaemonDied.
     """
@@ -51,7 +51,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
 
 
 def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
-    """Events until the other side says that no more come. Raises the error that it answers."""
+    """Yields events until the other side ends them. Raises its error."""
     for kind, _, payload in stream.frames(ask):
         if kind == protocol.DATA:
             event: Event = stream.connection.message(kind, payload)
@@ -62,9 +62,9 @@ def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
 
 
 def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
-    """The events of a session that has ended, after number `since`, as far as its result has them.
+    """Yields the events of a session that has ended, after number `since`, from its result.
 
-    The first one and the last two are known, the others are counted as missed.
+    That has the first one and the last two; the others are counted as missed.
     """
     last, moment, state = result.get("events"), result.get("ended"), result.get("state")
     if last is None or moment is None or state is None or (since is not None and since >= last):
@@ -98,7 +98,7 @@ def _last(name: str, result: JobResult, since: int | None) -> Iterator[Event]:
 
 @op()
 def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str = "") -> Iterator[Event]:
-    """The events of all sessions of this machine, those that begin meanwhile included, without end.
+    """Yields the events of all sessions of this machine, later ones included, without end.
 
     The first item is the moment from which they count (`begun`). Items with a `note` alone come in between: a line that
     says that a daemon died. Events have the session's `id`. To go on after a lost link, `since` is the number of the
@@ -184,7 +184,7 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
 
 
 def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
-    """The events of all sessions of a machine, and notes, as from `all_events`; they go on after a lost link.
+    """Yields the events and notes of `all_events` of a machine, also after a lost link.
 
     `stop`: ends those of a host from another thread, by Interrupted. Raises Unreachable if sesh over there ends.
     """
@@ -221,5 +221,5 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
 
 @op()
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
-    """The `events` in this machine's log of remotes, only those of session `name` if given; the `path` of the log."""
+    """Returns the `events` in this machine's log of remotes, of session `name` if given; and the `path` of the log."""
     return {"path": eventlog.path(), "events": eventlog.read(name)}

@@ -55,7 +55,7 @@ def _read(path: str) -> bytes | None:
 
 
 def _value(data: bytes | None) -> Value | None:
-    """Returns the settings that the bytes stand for, None if `_written` would not give the bytes back."""
+    """Returns the parsed settings, None if `_written` would not give the bytes back."""
     if not (data or b"").strip():
         return {}
     try:
@@ -90,16 +90,12 @@ def installed(agent: str) -> bool:
 
 
 def standing(agent: str) -> tuple[bool, bool, bool]:
-    """Returns whether hooks of sesh are there, all of them and current, and whether the agent runs any.
+    """Returns whether hooks of sesh are there, whether all are current, whether the agent runs hooks.
 
     Of settings that the person changes by hand the second is as the first. Raises Refused.
     """
-    return _standing(agent, _read(settings(agent)))
-
-
-def _standing(agent: str, data: bytes | None) -> tuple[bool, bool, bool]:
-    value = _value(data)
-    if value is None:
+    data = _read(settings(agent))
+    if (value := _value(data)) is None:
         there = f"--hook {agent} {_SILENT}".encode() in (data or b"")
         return there, there, True
     found = [(event, group) for event, groups in _lists(value) for group in groups if _is_ours(group, agent)]
@@ -113,11 +109,11 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
     Raises ByHand if the person has to do it, Refused.
     """
-    path = os.path.realpath(settings(agent))
-    before = _read(path)
-    there, current, _ = _standing(agent, before)
+    there, current, _ = standing(agent)
     if not there if remove else current:
         return False
+    path = os.path.realpath(settings(agent))
+    before = _read(path)
     if (value := _value(before)) is None:
         how = f"remove the groups with `--hook {agent}` by hand" if remove else "add the hooks by hand"
         raise ByHand(f"{path} is not written as sesh would write it, and was left as it is; {how}")
@@ -154,7 +150,7 @@ def _lists(value: Value) -> list[tuple[str, list[Any]]]:
 
 
 def _add(value: Value, agent: str) -> None:
-    """Adds our groups to settings. Raises Refused if something else stands in their place."""
+    """Adds our groups to settings. Raises Refused if something else is in their place."""
     hooks = value.setdefault("hooks", {})
     for event in AGENTS[agent][4]:
         groups = hooks.setdefault(event, []) if isinstance(hooks, dict) else None
@@ -193,6 +189,6 @@ def _is_ours(group: Any, agent: str) -> bool:
 
 
 def _is_current(group: Value, agent: str) -> bool:
-    """Returns whether a group of ours calls this sesh, by its path or by a link."""
+    """Returns whether a group of ours calls this sesh, by whatever link."""
     program = shlex.split(group["hooks"][0]["command"])[0]
     return os.path.realpath(program) == os.path.realpath(launcher()) and group == _group(agent, program)

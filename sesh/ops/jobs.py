@@ -56,31 +56,13 @@ _GRACE = 2.5
 """Seconds by which a daemon may be late to say that a job's time was up; ending the job takes up to two."""
 
 
-class Collected:
-    """The end of a job's output. `dropped`: the bytes before it."""
-
-    def __init__(self) -> None:
-        self.dropped = 0
-        self._end = bytearray()  # blocks would take as much again, and much more where they are small
-
-    def take(self, data: bytes) -> None:
-        """Takes more output; the oldest goes."""
-        self._end += data
-        excess = len(self._end) - COLLECTED
-        if excess > 0:
-            del self._end[:excess]
-            self.dropped += excess
-
-    def end(self) -> bytes:
-        """Returns what there is."""
-        return bytes(self._end)
-
-
 class Waiter:
     """Waits for a job over its daemon's stream, and handles Ctrl-C meanwhile.
 
     Past the stream's deadline its daemon is stuck, as the job's time has been up for a while. `interrupts`: the
-    signals, noted since before the job was asked for. `forwarder`: feeds the job, None if nothing does.
+    signals, noted since before the job was asked for. `output`: gets the output as it comes, None if nobody wants that.
+    `wanted`: the output, or its end, is collected. `forwarder`: feeds the job. `tells`: a question of the job is
+    reported, as it does not get what is typed here.
     """
 
     def __init__(
@@ -88,19 +70,18 @@ class Waiter:
         stream: Stream,
         interrupts: Interrupts,
         caller: Caller,
+        forwarder: StdinForwarder,
         *,
-        forwarder: StdinForwarder | None = None,
+        output: Sink | None,
+        wanted: bool,
+        tells: bool,
     ) -> None:
-        self._stream, self._interrupts, self._caller = stream, interrupts, caller
-        self._forwarder = forwarder or StdinForwarder(feeds=False, mends=False)
-        self._output: Sink | None = None
-        self._collected: Collected | None = None
+        self._stream, self._interrupts, self._caller, self._forwarder = stream, interrupts, caller, forwarder
+        self._output, self._collected, self._tells = output, bytearray() if wanted else None, tells
         self._ending = False
         """True if the job is to be killed, over each further connection too."""
         self._unanswered: list[str] = []
         """The keys of each Ctrl-C that the daemon has not answered: another link sends it again, and it counts once."""
-        self.tells_of_questions = False
-        """True if it is to be said that the job waits for a person: what is typed here does not reach it."""
         self._set_message()
 
     def _set_message(self) -> None:
@@ -109,13 +90,12 @@ class Waiter:
         output = f"its output, for a week after its end: {SESH} --logs {name}"
         self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
 
-    def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
-        """Waits for the job's end; returns the daemon's account of it, and the output if it is `wanted`, or its end.
+    def result(self) -> tuple[JobResult, bytes]:
+        """Waits for the job's end; returns the daemon's account of it, and the collected output.
 
-        `output`: gets it as it comes, None if nobody wants that. Raises Interrupted at the third Ctrl-C, InternalError
-        if the daemon dies, TimedOut.
+        Raises Interrupted at the third Ctrl-C, InternalError if the daemon dies, TimedOut.
         """
-        self._output, self._collected = output, Collected() if wanted else None
+        output = self._output
         self._stream.position = 0
         if output is not None and not (self._interrupts.terminal >= 0 and os.isatty(output.descriptor)):
             self._stream.audience = output.descriptor
@@ -125,7 +105,7 @@ class Waiter:
             facts = self._awaited()
         except errors.Ended as ended:
             facts = ended.result
-            self._take_missed(ended)
+            self._take(self._stream.rest(ended)[1])
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
@@ -135,10 +115,11 @@ class Waiter:
             while output.pending:
                 for descriptor in wire.polled(self._watched()[0], None):
                     self._serve(descriptor)
+            if self._stream.skipped:
+                self._caller.note(f"{self._stream.skipped} bytes that {self._stream.name} wrote were not kept")
         if self._collected is None:
             return facts, b""
-        collected = self._collected.end()
-        return {**facts, "truncated": self._collected.dropped + self._stream.skipped > 0}, collected
+        return {**facts, "truncated": self._stream.position > len(self._collected)}, bytes(self._collected)
 
     def _awaited(self) -> JobResult:
         for kind, number, data in self._stream.frames(self._ask, others=self._watched, until=self._stream.deadline):
@@ -165,7 +146,7 @@ class Waiter:
         if position:
             words["from"] = position
         asked = _end() if self._ending else b"".join(map(_interrupt, self._unanswered))
-        if self.tells_of_questions:
+        if self._tells:
             asked += wire.asking("wait", _QUESTION, waiting=True)
         connection.send(wire.greeting("request") + wire.asking("wait", _WAIT, **words) + asked)
         try:
@@ -180,13 +161,8 @@ class Waiter:
         if self._output is not None:
             self._output.take(data)
         if self._collected is not None:
-            self._collected.take(data)
-
-    def _take_missed(self, ended: errors.Ended) -> None:
-        before, (_, data) = self._stream.skipped, self._stream.rest(ended)
-        if self._output is not None and (skipped := self._stream.skipped - before):
-            self._caller.note(f"{skipped} bytes that {self._stream.name} wrote meanwhile were not kept")
-        self._take(data)
+            self._collected += data
+            del self._collected[:-COLLECTED]
 
     def _watched(self) -> Watched:
         """Signals and stdin. While output is pending: signals and room for it, and the daemon is not read."""
@@ -210,7 +186,7 @@ class Waiter:
             self._output.write()
 
     def _answered(self, data: bytes) -> JobResult | None:
-        """The job's end, if the answer is that."""
+        """Returns the job's end if the answer has it."""
         response: Answer = self._stream.connection.message(protocol.RESPONSE, data)
         if response.get("id") == _FEED:
             self._forwarder.answered(response)
@@ -226,7 +202,7 @@ class Waiter:
         return None
 
     def _tell_of_question(self, question: str) -> None:
-        self.tells_of_questions = False
+        self._tells = False
         if self._output is not None:
             self._output.leave_line()
         feeding = "to feed it this input, use --stdin"
@@ -243,7 +219,7 @@ class Waiter:
                 self._send(_interrupt(self._unanswered[-1]))
 
     def _while_lost(self, _number: int) -> None:
-        """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot be told.
+        """Handles a signal while there is no link: Ctrl-C stops the waiting, as the job cannot get it.
 
         With `--tie` the first one ends the job as soon as there is a link again, and the second one stops the waiting.
         """
@@ -295,12 +271,12 @@ def run(
             target.sync()
         with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
             begun, stream.deadline = True, late
-            waiter = Waiter(stream, interrupts, target.caller, forwarder=forwarder)
-            waiter.tells_of_questions = not stdin and target.caller.hears_questions
+            tells = not stdin and target.caller.hears_questions
+            waiter = Waiter(stream, interrupts, target.caller, forwarder, output=sink, wanted=wanted, tells=tells)
             if sink is None:
                 target.caller.status(f"{subject(stream.name)} runs; watch it: {SESH} {stream.name}")
             try:
-                result, output = waiter.result(sink, wanted=wanted)
+                result, output = waiter.result()
             finally:
                 target.caller.status("")
             if not data.get("keep"):
@@ -319,7 +295,7 @@ def run(
 
 @op(reads=True)
 def result(_caller: Caller, name: str) -> JobOutput:
-    """The end of the last job of a name: the daemon's account of it, with its terminal's `output`. Raises NotFound."""
+    """Returns the daemon's account of the last job of a name, with its terminal's `output`. Raises NotFound."""
     last = results.of_job(name)
     if last is None:
         raise NotFound(f"there is no job {name}, and no result of one", hint=f"`{SESH}` lists the sessions")
@@ -328,7 +304,7 @@ def result(_caller: Caller, name: str) -> JobOutput:
 
 @op(reads=True)
 def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
-    """The names of jobs that have ended, are gone, and had all of these labels; a session of the name supersedes."""
+    """Returns the names of jobs that are gone and had all of these labels; a session of the name supersedes."""
     names = {*paths.names()}
     return [name for name in results.labelled(labels) if name not in names]
 

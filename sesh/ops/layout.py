@@ -26,7 +26,7 @@ VERSION = 1
 
 @op(reads=True)
 def sessions(caller: Caller) -> list[LayoutEntry]:
-    """The sessions here and on known remotes, without those that have ended or run on another machine.
+    """Returns the sessions here and on known remotes that have not ended.
 
     Remotes that do not answer are noted.
     """

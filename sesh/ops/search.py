@@ -22,9 +22,9 @@ MOST_CONTEXT = 1_000
 
 @op(reads=True)
 def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
-    """The lines that match a regular expression, of the sessions named, or of all: `hits`, and what `failed` by name.
+    """Returns the lines that match a regular expression as `hits`, of some sessions or of all; and errors as `failed`.
 
-    A hit: `session`, `line` (from 1, among the lines that are kept, and behind them the rows of a full-screen program),
+    A hit: `session`, `line` (from 1, among the lines that are kept, and after them the rows of a full-screen program),
     `text`, `before` and `after` (as many lines as `context` says), and the `command` that printed it with the moment it
     `started`, if that is known. Raises UsageError, Refused if the pattern takes too long.
     """
@@ -70,7 +70,7 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
 
 
 def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
-    """The commands that were typed in a session, as they stand behind a prompt; the newest first."""
+    """Returns the commands that were typed in a session, each with its last line; the newest first."""
     try:
         entries = shell.history(caller, name)
     except SeshError:
@@ -87,9 +87,9 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
 def _printed_by(
     lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
 ) -> Iterator[Command | None]:
-    """The command that printed each of some lines (numbers in order): the last one above it, or on it, if any.
+    """Yields the command that printed each of some lines, whose numbers are in order: the last one above or on it.
 
-    None where its output has ended by then: as many bytes as it has printed stand above, or another line behind its
+    None where its output has ended by then: as many bytes as it has printed are above, or another line after its
     prompt, of a command that nothing has marked. Each line is looked at once, as a session may have printed very many.
     """
     ends = tuple(text for text, _ in commands)
@@ -110,5 +110,5 @@ def _printed_by(
 
 
 def _fewest_bytes(line: str) -> int:
-    """The bytes that a program has written for a line, at least: a tab may have made several blanks."""
+    """Returns the fewest bytes that a program can have written for a line: a tab makes several blanks."""
     return len(" ".join(line.split()).encode("utf-8", "replace")) + 1

@@ -23,9 +23,9 @@ _TIMEOUT = 30.0
 """Seconds for a program to take in one chunk."""
 
 _ENTERED = 3
-"""Times as long for a text and its Enter, also behind another one."""
+"""Times as long for a text and its Enter, also after another one."""
 _LONGEST_UNIT = 1 << 20
-"""Bytes of a text with Enter, or of an answer: it is typed in one step, behind checks."""
+"""Bytes of a text with Enter, or of an answer: it is typed in one step, after checks."""
 _ANY = "."
 """The pattern that any question matches, also one without words."""
 
@@ -69,7 +69,7 @@ def type_into(
 
 
 def _typed(connection: Connection, text: bytes | Iterable[bytes], last: bytes) -> Sent:
-    """Type a text, the pieces of one as they come, and keys behind it."""
+    """Type a text, the pieces of one as they come, and keys after it."""
     first: Answer | None = None
     size = 0
     for chunk in _chunks(text, last):
@@ -97,7 +97,7 @@ def _unit(pieces: Iterable[bytes]) -> bytes:
 def _question(connection: Connection, name: str, pattern: str) -> Words:
     """Return the words for an answer to the question, once it matches a pattern. Raises Refused if it does not.
 
-    The pattern is searched for here, and the daemon types if that very question still stands.
+    The pattern is searched for here, and the daemon types if that very question is still open.
     """
     reply = connection.request("asked", deadline=_soon())[0]
     question = str(reply.get("question"))

@@ -27,7 +27,7 @@ _RELOAD_TIMEOUT = 45.0
 
 @op(reads=True)
 def summaries(_caller: Caller) -> list[Summary]:
-    """The sessions of this machine, as `listing.summaries` gives them."""
+    """Returns the sessions of this machine, as `listing.summaries` does."""
     return listing.summaries()
 
 
@@ -73,7 +73,7 @@ def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
 
 
 def _summary(name: str) -> Summary | None:
-    """A session's description of itself; None if there is none, also if it ends while it is asked."""
+    """Returns a session's description of itself; None if there is none, or it ends meanwhile."""
     connection = find.running(name)
     try:
         return find.summary(connection, _ANSWER_TIMEOUT) if connection is not None else None
@@ -85,7 +85,7 @@ def _summary(name: str) -> Summary | None:
 def new(
     caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "", quiet: bool = False
 ) -> Created:
-    """A new session, to which nothing is attached: its `name`, and whether it was `created` now.
+    """Creates a session without a client; returns its `name`, and whether it was `created` now.
 
     `choice`: for a name that is taken, see `enter.made`. `quiet`: the person is not asked for it.
     """
@@ -112,16 +112,10 @@ def job(
 
 
 @op()
-def detach(_caller: Caller, name: str | None = None, others: bool = False) -> Detached:
-    """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`.
-
-    `others`: all but the one that typed last.
-    """
-    which = "others" if others else "all" if name is not None else "last"
-    if name is None:
-        name = listing.required("--detach")
-    else:
-        name = find.checked(name, "--detach")
+def detach(_caller: Caller, name: str | None = None) -> Detached:
+    """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`."""
+    which = "all" if name is not None else "last"
+    name = listing.required("--detach") if name is None else find.checked(name, "--detach")
     answer, _ = find.ask(name, "detach", which=which)
     return {"name": name, "detached": answer.get("detached")}
 
@@ -130,30 +124,22 @@ def detach(_caller: Caller, name: str | None = None, others: bool = False) -> De
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Renames a session; without a name the one that the caller types in. Raises NotFound, Exists."""
     if name is None:
-        here = listing.current()
-        if here is None:
-            if find.is_here(find.checked(new, "--rename")):
-                raise UsageError(f"no new name given; write: {SESH} --rename {new} NEW")
-            raise UsageError(f"no session given; write: {SESH} --rename OLD {new}")
+        if (here := listing.current()) is None:
+            raise UsageError(f"no session given; write: {SESH} --rename OLD NEW")
         name = str(here["name"])
     old, new = find.checked(name, "--rename"), find.checked(new, "--rename")
     if old == new:
         find.required(old).close()
-    else:
-        if (connection := find.running(new)) is not None:
-            connection.close()
-            raise find.taken(new)
-        try:
-            if find.dormant(new) is not None:
-                raise Exists(new)
-            if find.dormant(old) is not None:
-                dormant.rename(old, new)
-            else:
-                find.ask(old, "rename", to=new)
-        except Exists:
-            occupant = find.dormant(new)
-            raise find.taken(new) if occupant is None else find.occupied(occupant) from None
-        attached_last.rename(old, new)
+        return {"name": new, "renamed_from": old}
+    try:
+        if find.dormant(old) is not None:
+            dormant.rename(old, new)
+        else:
+            find.ask(old, "rename", to=new)
+    except Exists:
+        occupant = find.dormant(new)
+        raise find.taken(new) if occupant is None else find.occupied(occupant) from None
+    attached_last.rename(old, new)
     return {"name": new, "renamed_from": old}
 
 
@@ -199,7 +185,7 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
 
 
 def of_this_machine() -> list[str]:
-    """The names of this machine's sessions, without those that run on another one in the same home directory."""
+    """Returns the names of this machine's sessions, without those of others that share the home directory."""
     return [session["name"] for session in listing.summaries() if "machine" not in session]
 
 
@@ -247,7 +233,7 @@ def kill_all(caller: Caller, ask: bool = True) -> Killed:
 
 
 def outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
-    """The outcome for several sessions: those for which it worked, and the errors of the others as an op answers them.
+    """Returns the sessions for which something worked, and the errors of the others as an op answers them.
 
     Raises the error of a single one.
     """

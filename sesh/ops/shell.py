@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from sesh import errors, gate, moments, protocol, wire
 from sesh.about import SESH
@@ -20,7 +19,7 @@ from sesh.reach.op import op
 from sesh.reach.stream import LATE, Stream
 from sesh.schema import Command, CommandOutput, RunFacts
 from sesh.stop import Stop
-from sesh.store import listing, results
+from sesh.store import listing
 from sesh.vt import grammar
 
 Ran = tuple[RunFacts, bytes]
@@ -39,7 +38,7 @@ _UNFINISHED = re.compile(rf"\x1b(?:{grammar.CSI_START}|{grammar.ESCAPE_START}|{_
 
 
 def plain(output: bytes) -> bytes:
-    """The output without escape sequences; all other controls stay."""
+    """Returns the output without escape sequences; all other controls stay."""
     return _SEQUENCES.sub(b"", output)
 
 
@@ -48,7 +47,7 @@ def plain(output: bytes) -> bytes:
 
 @contextmanager
 def run_errors(*, asked: bool = False) -> Iterator[None]:
-    """A block in which errors exit with 125, which is not taken for the command's own code.
+    """Has errors within a block exit with 125, which is not taken for the command's own code.
 
     `asked`: the command may have run; then they exit with 255.
     """
@@ -92,8 +91,7 @@ def run(
         except errors.Ended as ended:
             return command.ended(ended)
         except SeshError as error:
-            with run_errors(asked=command.may_have_run(error)):
-                raise command.failed(error) from None
+            raise command.failed(error) from None
 
 
 class OutputWriter:
@@ -203,32 +201,24 @@ class _Run:
         except (errors.TimedOut, errors.Unreachable):
             return  # the answer is on its way, or never comes
 
-    def may_have_run(self, error: SeshError) -> bool:
-        """Returns whether the command may have run before an error; NotFound comes of a session looked for again."""
-        return self._lost or (self._sent and (not error.answered or isinstance(error, NotFound)))
-
     def failed(self, error: SeshError) -> SeshError:
-        """Returns the error to raise; that of a silent daemon or link says whether the command may have run."""
+        """Returns the error to raise: it says, also by its exit code, whether the command may have run."""
         if error.answered or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
+            again = isinstance(error, NotFound)  # the session was looked for again
+            if self._sent and (again or not error.answered) and error.exit_code == ExitCode.FAILED:
+                error.exit_code = ExitCode.UNKNOWN
             return error
-        name = self._stream.name
+        name, late = self._stream.name, isinstance(error, errors.TimedOut)
+        what = f"the daemon of {name} does not answer in time" if late else error.message
         cause = error.__cause__ if isinstance(error, errors.DaemonDied) else error
         unseen = isinstance(cause, (errors.TimedOut, errors.Unreachable)) and self._stream.connection.unseen(cause)
-        asked = self._lost or (self._sent and not (unseen and not self._interrupted))
+        if not (self._lost or (self._sent and (self._interrupted or not unseen))):
+            hint = f"`{SESH} --status {name}` shows its pid" if late else error.hint
+            return type(error)(f"{what}; the command did not run", hint=hint)
         look = f"to see what it did: {SESH} --logs {name}"
-        if isinstance(error, errors.TimedOut):
-            silent = f"the daemon of {name} does not answer in time"
-            if asked:
-                return errors.TimedOut(f"{silent}; the command may go on", hint=look)
-            return errors.TimedOut(f"{silent}; the command did not run", hint=f"`{SESH} --status {name}` shows its pid")
-        if not asked:
-            if isinstance(error, errors.Silent):
-                return errors.Silent(f"{error.message}; the command did not run", hint=error.hint)
-            return errors.Unreachable(f"the daemon of {name} died before the command began; it did not run")
-        if isinstance(error, errors.Silent) or self._lost:
-            return errors.Unknown(f"{error.message}; the command may have run", hint=look)
-        message = f"the daemon of {name} died; the command's exit code is lost"
-        return errors.InternalError(message, exit_code=ExitCode.UNKNOWN)
+        if late:
+            return errors.TimedOut(f"{what}; the command may go on", hint=look)
+        return errors.Unknown(f"{what}; the command may have run", hint=look)
 
     def ended(self, ended: errors.Ended) -> Ran:
         """Returns the account of the command, if its session has ended with it. Raises InternalError."""
@@ -245,63 +235,29 @@ class _Run:
 
 @op(reads=True)
 def history(_caller: Caller, name: str) -> list[Command]:
-    """The commands that were run in a session's shell, the newest last.
-
-    For a job that has ended and is not a session any more: its command alone. Raises NotFound.
-    """
-    commands: Sequence[Mapping[str, object]]
+    """Returns the commands that were run in a session's shell, the newest last. Raises NotFound."""
     try:
-        commands = _commands(name)
-        job = _job(name) if not commands and find.ended(name) else None
+        commands = protocol.parse(find.read(name, "history", n=None)[1])["commands"]
     except NotFound:
-        commands, job = (), _job(name)
-        if job is None:
-            commands = dormant.history(name)
-    return [_dated(facts) for facts in ([job[0]] if job is not None else commands)]
+        commands = dormant.history(name)
+    return [_dated(facts) for facts in commands]
 
 
 @op(reads=True)
 def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
-    """One of these commands with its `output`, escape sequences included. Raises NotFound."""
-    job = _job(name) if number == 1 else None
+    """Returns one of these commands with its `output`, escape sequences included. Raises NotFound."""
     try:
-        if job is None or not find.ended(name) or _commands(name):
-            answer, output = find.read(name, "history", n=number)
-            job = {key: answer.get(key) for key in _FACTS}, output
+        answer, output = find.read(name, "history", n=number)
     except NotFound:
-        if job is None and find.dormant(name) is not None:
-            message = f"the output of command {number} went with the daemon of {name}"
-            raise NotFound(message, hint=f"see: {SESH} --logs {name}") from None
-        if job is None:
+        if find.dormant(name) is None:
             raise
-    return {**_dated(job[0]), "output": job[1]}
-
-
-def _commands(name: str) -> list[dict[str, Any]]:
-    return protocol.parse(find.read(name, "history", n=None)[1])["commands"]  # type: ignore[no-any-return]
-
-
-def _job(name: str) -> tuple[dict[str, Any], bytes] | None:
-    """The command of the last job of this name, and its output; None if nothing is kept of one."""
-    result = results.of_job(name)
-    if result is None:
-        return None
-    output = results.output(result).replace(b"\r\n", b"\n")
-    duration = float(result.get("duration") or 0)
-    facts = {
-        "n": 1,
-        "command": result.get("command") or [],
-        "cwd": None,
-        "started": max(0.0, float(result.get("ended") or 0) - duration),
-        "duration": duration,
-        "exit_code": result.get("exit_code"),
-        "output_bytes": len(output),
-    }
-    return facts, output
+        message = f"the output of command {number} went with the daemon of {name}"
+        raise NotFound(message, hint=f"see: {SESH} --logs {name}") from None
+    return {**_dated({key: answer.get(key) for key in _FACTS}), "output": output}
 
 
 def _dated(facts: Mapping[str, object]) -> Command:
-    """A daemon's account of a command, with its start as a stamp, as in all JSON."""
+    """Returns a daemon's account of a command, with its start as a stamp."""
     started = facts.get("started")
     stamp = moments.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # as the daemon gave them

@@ -37,7 +37,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 
 @op(reads=True)
 def overview(caller: Caller) -> Overview:
-    """The `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
+    """Returns the `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
     sessions, refusals = listing.overview()
     if caller.origin is None and not caller.local and paths.knows_remotes():
         refusals += known.damage()
@@ -46,8 +46,10 @@ def overview(caller: Caller) -> Overview:
 
 @op(reads=True)
 def status(caller: Caller, name: str) -> Status:
-    """All facts of a session: from its daemon, or from its record if it has none or is silent; of a job that is gone
-    from its result. Raises NotFound."""
+    """Returns all facts of a session: from its daemon; else from its record, or of a job from its result.
+
+    Raises NotFound.
+    """
     try:
         summary = find.described(find.read(name, "status", timeout=_STATUS_TIMEOUT)[0])
     except (errors.TimedOut, errors.Unreachable, NotFound) as error:
@@ -67,7 +69,7 @@ def status(caller: Caller, name: str) -> Status:
 
 
 def _unanswered(name: str, error: SeshError) -> Summary:
-    """The summary of a session whose daemon has not answered. Raises NotFound."""
+    """Returns the summary of a session whose daemon has not answered. Raises NotFound."""
     if not isinstance(error, NotFound):
         if (summary := listing.unanswered(name)) is None:
             raise find.absent(name) from None
@@ -84,7 +86,7 @@ def check_format(form: str) -> None:
 
 @op(reads=True)
 def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText:
-    """The visible rows: as `text` and its `lines`, or as runs of cells (json).
+    """Returns the visible rows as `text` and its `lines`, or as runs of cells (json).
 
     Raises UsageError for another format, NotFound.
     """
@@ -102,21 +104,20 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
 
 
 def cells(target: Target, name: str) -> Screen:
-    """The visible rows as runs of cells. Raises NotFound."""
+    """Returns the visible rows as runs of cells. Raises NotFound."""
     answer: Screen = gate.screen(target.call(screen, name=name, form="json"), "json")
     return answer
 
 
 def drawn(target: Target, name: str, form: str) -> ScreenText:
-    """The visible rows as text, plain or with colours."""
+    """Returns the visible rows as text, plain or with colours."""
     text: ScreenText = gate.screen(target.call(screen, name=name, form=form), form)
     return text
 
 
 @op(reads=True)
 def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styled]:
-    """The last lines of scrollback and screen, at most so many; that a full-screen program shows is noted. Raises
-    NotFound."""
+    """Returns the last lines of scrollback and screen; a full-screen program is noted. Raises NotFound."""
     texts, alternate = last_lines(name, lines, ansi=ansi)
     if caller.origin is not None and (fitting := _last_that_fit(texts)) < len(texts):
         caller.note(f"only the last {fitting:,} lines of {name} come over a link")
@@ -127,7 +128,7 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
 
 
 def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
-    """The last lines, and whether a full-screen program shows, whose rows are not among them. Raises NotFound."""
+    """Returns the last lines, and whether a full-screen program shows, whose rows are no lines. Raises NotFound."""
 
     def ask(left: int, until: int) -> tuple[Answer, bytes]:
         return find.read(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until, patience=_PATIENCE)
@@ -140,7 +141,7 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
 
 
 def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tuple[list[str], Answer]:
-    """The last lines, as many as a daemon gives at a time, and its first answer, which stands for the newest ones.
+    """Returns the last lines, asked for page by page, and the answer for the newest page.
 
     `ask`: for so many lines before the one of that number.
     """
@@ -157,7 +158,7 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
 
 
 def _last_that_fit(texts: list[str]) -> int:
-    """How many of the last lines fit into one answer over a link."""
+    """Returns the number of last lines that fit into one answer over a link."""
     left = gate.LARGEST
     for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
         left -= 4 * len(text) + 3  # in JSON: up to four bytes for a character, quotes and a comma

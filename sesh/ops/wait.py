@@ -48,7 +48,7 @@ _WAIT, _LOGS = 9, 10
 
 
 class _Match(Exception):
-    """The pattern matched `text`; `position` is behind its line, or behind the part of the line that has come."""
+    """The pattern matched `text`; `position` is after its line, or after the part of the line that has come."""
 
     def __init__(self, text: str, position: int) -> None:
         super().__init__(text)
@@ -89,7 +89,7 @@ def for_end(conditions: Conditions) -> bool:
 
 
 def after_end(target: Target, name: str, missing: NotFound, conditions: Conditions) -> Condition:
-    """Returns the end, in the form of `met`, of a session that was gone before the wait.
+    """Returns the end of a session that was gone before the wait, as `met` does.
 
     Raises `missing` if its end is no condition, or is unknown.
     """
@@ -101,7 +101,7 @@ def after_end(target: Target, name: str, missing: NotFound, conditions: Conditio
 
 @op()
 def ended(_caller: Caller, name: str) -> Condition | None:
-    """Returns the end of a session that is gone, in the form of `met`; None if that is unknown."""
+    """Returns the end of a session that is gone, as `met` does; None if it is unknown."""
     end = find.result(name)
     if end is None:
         return None
@@ -128,7 +128,7 @@ class _Wait:
         """The position of the output when the wait began."""
 
     def answer(self) -> Answer:
-        """The daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
+        """Returns the daemon's answer, or the result of a session that ended meanwhile. Raises _Match, TimedOut."""
         try:
             for kind, position, data in self._stream.frames(self._ask, until=self._late):
                 if kind == LATE:  # its daemon is stopped, or stuck
@@ -192,13 +192,13 @@ class _Wait:
         self._test([*tested, (current.untrimmed, current.end)])
 
     def _test(self, lines: list[tuple[str, int]]) -> None:
-        """Searches lines, each with the position behind it. Raises _Match, TimedOut, Refused."""
+        """Searches lines, each with the position after it. Raises _Match, TimedOut, Refused."""
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             raise _Match(text, lines[number][1])
 
 
 class LiveLog:
-    """The lines of one session until it ends; over another connection it goes on behind the last byte that has come.
+    """Follows the lines of one session until it ends; a new connection continues after the last byte received.
 
     `count`: the number of existing lines that come first. `ansi`: lines keep their SGR. `write`: gets lines, several at
     a time; `note`: gets a line about lines that are left out.

@@ -33,7 +33,7 @@ _OPS: dict[str, dict[str, Any]] = {
     "sessions.open_": {"name": "work", "spec": _SPEC, "join": True},
     "sessions.new": {"name": "work", "spec": _SPEC, "choice": "join"},
     "sessions.job": {"name": "third", "spec": _SPEC, "keep": False, "timeout": 1.0},
-    "sessions.detach": {"name": "work", "others": False},
+    "sessions.detach": {"name": "work"},
     "sessions.rename": {"name": "work", "new": "other"},
     "sessions.label": {"name": "work", "labels": {"k": "v"}},
     "sessions.kill": {"names": ["work"]},

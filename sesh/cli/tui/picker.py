@@ -244,13 +244,8 @@ class _Picker:
             self._confirm("kill", mark, "ended", lambda target: target.call(sessions.kill, names=[name]))
         elif key == "C-e":
             self._question = f"rename {title(mark)} to: ", name, lambda new: self._rename(mark, new)
-        else:  # of the current one all but the one that looks at this list
-            words: dict[str, bool] = {"others": True} if self._shown[mark].get("current") else {}
-            self._act(
-                mark,
-                lambda target: target.call(sessions.detach, name=name, **words),
-                f"{title(mark)} has no other client now",
-            )
+        else:
+            self._act(mark, lambda target: target.call(sessions.detach, name=name), f"{title(mark)} has no client now")
 
     def _confirm(self, verb: str, key: Key, done: str, ask: Callable[[Target], object]) -> None:
         self._question = f"{verb} {title(key)}? [y/N]", None, lambda _: self._act(key, ask, f"{title(key)} was {done}")
