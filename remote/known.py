@@ -200,11 +200,6 @@ def _is_listed(host: str) -> bool:
     return bool(_listed(host)) or any(remote.host == host for _, remote in _records())
 
 
-def first_used(host: str) -> str:
-    """When a host was used first, by its name in lists (RFC 3339, UTC); empty if it is not known."""
-    return _listed(host).get("first_used") or ""
-
-
 def _listed(host: str) -> RemoteRecord:
     """The record of a host by its name in lists, without a look at those of others; empty if none was read before."""
     content: RemoteRecord = read(os.path.join(paths.remotes_directory(), _entries.get(host, ".")))

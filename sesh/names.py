@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeGuard
 
 from sesh import errors
@@ -15,8 +14,6 @@ LONGEST_NAME = 64
 LONGEST_ID = 64
 """Characters."""
 
-LONG_ENOUGH = 4
-"""Letters of the longer of two names from which on one letter may be a slip; shorter ones are likely two words."""
 
 _ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _FIRST = _ALPHANUMERIC | {"_"}
@@ -123,27 +120,6 @@ def check_variable(text: str) -> tuple[str, str]:
     if not equals or not key or "\0" in text:
         raise UsageError(f"{printable(text)} is not a variable: write --env NAME=VALUE")
     return key, value
-
-
-def near(name: str, names: Iterable[str]) -> list[str]:
-    """Those of some names that somebody who typed `name` may have meant: they differ by one letter, no digit."""
-    return [other for other in names if max(len(name), len(other)) >= LONG_ENOUGH and differ_by_one(name, other)]
-
-
-def differ_by_one(one: str, other: str) -> bool:
-    """Returns whether two names differ by one character, no digit: inserted, left out, replaced, or two swapped."""
-    if one == other or abs(len(one) - len(other)) > 1:
-        return False
-    if len(one) > len(other):
-        one, other = other, one
-    index = 0
-    while index < len(one) and one[index] == other[index]:
-        index += 1
-    if len(one) == len(other):
-        replaced = one[index + 1 :] == other[index + 1 :] and not (one[index].isdigit() or other[index].isdigit())
-        swapped = one[index : index + 2] == other[index : index + 2][::-1] and one[index + 2 :] == other[index + 2 :]
-        return replaced or (swapped and not one[index : index + 2].isdigit())
-    return one[index:] == other[index + 1 :] and not other[index].isdigit()
 
 
 def natural(name: str) -> tuple[str, str]:

@@ -18,8 +18,6 @@ OWN = 0o600
 SOCKET, RECORD = ".sock", ".json"
 _MOST_LINKS = 40
 """Links on the way to a file, as of Linux: path_resolution(7)."""
-ABSENT = "create it first, or name another"
-"""The hint for a directory that is not there."""
 
 
 def lacks_descriptors(error: OSError) -> bool:

@@ -17,8 +17,7 @@ from typing import Any
 
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import ExitCode
-from sesh.ops import child
+from sesh.errors import SIGNAL_BASE, ExitCode, no_process
 
 SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 """The signals that are passed on to the children."""
@@ -90,7 +89,7 @@ class Branch:
                 theirs.callback(os.close, outbound)
                 self.outputs[inbound] = lines
                 ends.append(outbound)
-            self.pid = child.fork(lambda: _begin(work, stdin, ends, lifeline))
+            self.pid = fork(lambda: _begin(work, stdin, ends, lifeline))
 
     def read(self, descriptor: int) -> bool:
         """Read what has come, and print it in its time; return False at its end."""
@@ -106,7 +105,7 @@ class Branch:
         for descriptor in self.outputs:
             os.close(descriptor)
         _, status = os.waitpid(self.pid, 0)
-        self.code = child.code(status)
+        self.code = _exit_code(status)
 
     def values(self) -> list[Any]:
         """Return the JSON that the host printed: the rows of a list, or its value with host and exit code."""
@@ -157,3 +156,25 @@ def _end_with_parent() -> None:
     """End this child once the parent has, also by SIGKILL: it would wait on without anybody who reads."""
     os.read(_LIFELINE, 1)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def fork(work: Callable[[], int]) -> int:
+    """Start a child that exits with the result of `work`; return its pid. Raises Refused if the system starts none."""
+    try:
+        pid = os.fork()
+    except OSError as error:
+        raise no_process(error) from error
+    if pid:
+        return pid
+    code = 1
+    try:
+        code = work()
+    except KeyboardInterrupt:
+        code = SIGNAL_BASE + signal.SIGINT
+    finally:
+        os._exit(code)
+
+
+def _exit_code(status: int) -> int:
+    """Return the exit code for a wait status, as a shell would say it."""
+    return SIGNAL_BASE + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

@@ -11,7 +11,6 @@ import pytest
 
 from sesh.cli import branch, fanout
 from sesh.identity import parent_of
-from sesh.ops import child
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, There
 from tests.support import Home, processes, rounds, wait_until
@@ -233,7 +232,7 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
 def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
     home: Home, hosts: list[There], monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    fork = child.fork
+    fork = branch.fork
 
     def interrupted(work: Callable[[], int]) -> int:
         parent = os.getpid()
@@ -250,7 +249,7 @@ def test_ctrl_c_while_a_child_begins_ends_all_and_no_other_begins(
             os.kill(parent, signal.SIGINT)
         return pid
 
-    monkeypatch.setattr(child, "fork", interrupted)
+    monkeypatch.setattr(branch, "fork", interrupted)
     monkeypatch.setattr(fanout, "_AT_ONCE", 1)
     for far in hosts:
         far.stops()
