@@ -16,7 +16,6 @@ from sesh.names import (
     check_name,
     check_variable,
     is_name,
-    near,
     printable,
 )
 
@@ -136,11 +135,3 @@ def test_what_is_shown_is_one_short_line_without_controls(word: str) -> None:
     assert shown.isprintable()
     assert shown
     assert len(shown) <= 10 * 80 + 2
-
-
-def test_a_letter_may_be_missing_in_a_name_of_three() -> None:
-    names = ["work", "web", "work2", "worker"]
-    assert near("wrk", names) == ["work"]
-    assert near("webb", names) == ["web"]
-    assert near("wep", names) == []
-    assert near("work", ["work", "work3"]) == []
