@@ -11,7 +11,6 @@ from sesh import bounds, errors, paths, reach, system
 from sesh.about import CALLED, SESH
 from sesh.cli import printing, slips
 from sesh.cli.parser import CommandLine
-from sesh.cli.tui import console
 from sesh.cli.waiting import WaitingLine
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
 from sesh.names import LONG_ENOUGH
@@ -21,6 +20,7 @@ from sesh.reach.caller import NOTHING, Answers, Caller
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
 from sesh.store import listing, results
+from sesh.tui import question as questions
 
 _REMEMBERED = 3
 """Lines of a greeting."""
@@ -170,7 +170,7 @@ class Invocation(Caller):
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
         answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
-        return console.ask(for_host(question, self.host), answers, default)
+        return questions.ask(for_host(question, self.host), answers, default, dumb=printing.dumb())
 
     @property
     def host(self) -> str | None:

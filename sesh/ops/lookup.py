@@ -161,7 +161,7 @@ def _identity(host: str, session: Summary) -> tuple[str, str]:
     return ("", session["id"]) if session.get("id") else (host, session["name"])
 
 
-def _note_failure(host: str, error: SeshError) -> None:
+def note_failure(host: str, error: SeshError) -> None:
     """Notes that a host has not answered, and why if it could not be reached. It is asked again the next time, unless
     it refused a login: others may be back at any moment. If that cannot be written it is asked too."""
     try:
@@ -226,7 +226,7 @@ class Asking:
                 until = self._until.setdefault(host, time.monotonic() + PATIENCE)
                 rows = sessions_of(caller, host, until, stop, named=self._named, anew=self._anew)
         except (Unreachable, TimedOut) as error:
-            _note_failure(host, error)
+            note_failure(host, error)
             raise
         known.keep(host, rows)
         yield rows, "; ".join(caller.notes)

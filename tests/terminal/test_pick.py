@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.cli.tui.picker import match_cost
 from tests.support import PROMPT, Home, Result, Terminal
 
 Open = Callable[..., Terminal]
@@ -36,7 +35,7 @@ def picture(opened: Terminal) -> str:
 
 
 @pytest.mark.usefixtures("three")
-def test_arrows_choose_the_screen_stands_beside_and_enter_attaches(terminal: Open, sesh: Sesh) -> None:
+def test_arrows_choose_the_screen_stands_beside_and_enter_attaches(terminal: Open) -> None:
     opened = terminal("--pick")
     opened.wait_for(re.compile(rf"^>.* 3/3\n alpha +detached .*│ {PROMPT}", re.MULTILINE))
     opened.type("\x1b[B")
@@ -57,10 +56,10 @@ def test_arrows_choose_the_screen_stands_beside_and_enter_attaches(terminal: Ope
 def test_letters_search_and_sessions_come_and_go_in_the_list(terminal: Open, sesh: Sesh) -> None:
     opened = terminal("--pick")
     opened.wait_for("3/3")
-    opened.type("wst")
-    opened.wait_for(re.compile(r"^> wst .*1/3\n web-site"))
-    opened.type("\x7f\x7f\x7fz~")  # which no temporary directory bears in its name
-    opened.wait_for(re.compile(r"^> z~ .*0/3\n no match"))
+    opened.type("b-s")
+    opened.wait_for(re.compile(r"^> b-s .*1/3\n web-site"))
+    opened.type("~")
+    opened.wait_for(re.compile(r"^> b-s~ .*0/3\n no match"))
     opened.type("\x15")
     opened.wait_for(re.compile(r"^>  .*3/3\n alpha"))
     sesh("--kill", "alpha")
@@ -69,6 +68,14 @@ def test_letters_search_and_sessions_come_and_go_in_the_list(terminal: Open, ses
     opened.wait_for("3/3")
     opened.type("bui\r")
     opened.wait_for(re.compile(r"^compiling all", re.MULTILINE))
+
+
+def test_a_name_that_no_session_has_is_created(terminal: Open, home: Home) -> None:
+    home.sesh("--open", "work")
+    opened = terminal("--pick")
+    opened.wait_for("1/1")
+    opened.type("fresh\r")
+    opened.wait_until(lambda: home.names() == ["fresh", "work"])
 
 
 def test_inside_a_session_it_leads_to_another_one(terminal: Open, sesh: Sesh) -> None:
@@ -94,34 +101,14 @@ def test_without_sessions_it_says_so(terminal: Open) -> None:
     assert "there are no sessions" in nothing.text()
 
 
-def test_a_dumb_terminal_gets_a_numbered_question_that_says_how_to_leave(home: Home) -> None:
-    home.sesh("--open", "one", "--", "sh", "-c", "echo this is one; exec sleep 60")
-    home.sesh("--open", "two", "--", "sleep", "60")
-    attached(home, "two", "one")
+def test_a_terminal_that_cannot_move_its_cursor_is_refused(home: Home) -> None:
+    home.sesh("--open", "one")
     opened = home.terminal("--pick", env={"TERM": "dumb"})
-    opened.wait_for(re.compile(r"1\) two  detached.*\n +2\) one  detached.*\nnumber or name, or q to leave \[1\]:"))
-    opened.type("3\r")
-    opened.wait_for("3 is none of the answers\nnumber or name, or q to leave [1]:")
-    opened.type("2\r")
-    opened.wait_for("this is one")
+    assert opened.exit_code() == 1
+    assert "sesh --list" in opened.text()
 
 
-def test_what_was_typed_fits_names_hosts_and_places() -> None:
-    for query, name, host, more, fits in (
-        ("", "work", None, "", True),
-        ("wk", "work", None, "", True),
-        ("WORK", "work", None, "", True),
-        ("kw", "work", None, "", False),
-        ("gpu", "work", "gpu", "", True),
-        ("@g wo", "work", "gpu", "", True),
-        ("src wo", "work", None, "/home/me/src bash", True),
-        ("srx", "work", None, "/home/me/src bash", False),
-        ("mekvm", "work", None, "~/src make · kvm", False),
-    ):
-        assert (match_cost(query, name, host, more) is not None) == fits, query
-
-
-def test_keys_of_the_picker_act_on_the_marked_session_and_leaving_gives_the_terminal_back(home: Home) -> None:
+def test_keys_end_and_rename_the_marked_session_and_leaving_gives_the_terminal_back(home: Home) -> None:
     for name in ("alpha", "build"):
         home.sesh("--open", name, "--", "sleep", "600")
     attached(home, "alpha", "build")
@@ -130,9 +117,9 @@ def test_keys_of_the_picker_act_on_the_marked_session_and_leaving_gives_the_term
     opened.type("stty -a > before; sesh --pick; echo code=$?; stty -a > after\r")
     opened.wait_for("2/2")
     opened.type("\x18")
-    opened.wait_for("kill alpha? [y/N]")
-    opened.type("n")
-    opened.wait_for("2/2")
+    opened.wait_for("end alpha? [y/N]")
+    opened.type("\r")
+    opened.wait_for("Esc leave")
     opened.type("\x18y")
     opened.wait_for("alpha was ended")
     opened.wait_for("1/1")
