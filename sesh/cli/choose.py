@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,11 @@ from sesh.about import SESH
 from sesh.cli import attach, go, printing
 from sesh.cli.attach import ViewWords
 from sesh.cli.invocation import Invocation
-from sesh.errors import ExitCode, NotFound, Refused, SeshError
-from sesh.names import check_label
-from sesh.ops import enter, lookup, places, sessions
+from sesh.errors import ExitCode, NotFound, Refused
+from sesh.names import check_label, natural
+from sesh.ops import enter, lookup, places
 from sesh.ops.index import Key, SessionIndex
 from sesh.ops.local_index import DEBOUNCE
-from sesh.ops.views import bears
 from sesh.quitkey import quit_key
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Summary
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _SETTLING = 0.4
-"""Seconds after which `--next` asks again if nothing waits but something works: it may have asked just now."""
+"""Seconds for a session that works to ask, if none waits: a question counts once it has stood for a moment."""
 
 
 def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
@@ -74,26 +73,33 @@ def _chosen(
     picks = order is Order.RECENT
     directories = places.directories() if picks and not (hosts or wanted) else []
     with SessionIndex(cli, hosts or None) as index:
-        until = time.monotonic() + lookup.PATIENCE
-        while None in index.pending or (picks and not directories and _may_come(index, wanted, until)):
-            wire.polled([(index.inbound, select.POLLIN)], until)
-            index.take()
-        if picks and not (directories or index.sessions(wanted)):
-            silent = [f"@{host} ({report.silence})" for host, report in index.machines.items() if report.silence]
-            raise NotFound(_nothing("no session has these labels" if wanted else "there are no sessions", silent))
+        _await(index, inf, lambda: None not in index.pending)
+        if picks and not directories:
+            _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
+            if not index.sessions(wanted):
+                missing = "no session has these labels" if wanted else "there are no sessions"
+                raise _nothing(missing, _silent(index), f"`{SESH} NAME` creates one")
         creates = picks and len(hosts) < 2
         view = View(order, wanted, directories, creates, cli.settings().quiet, printing.coloured())
         return board.show(index, view, mark)
 
 
-def _may_come(index: SessionIndex, wanted: dict[str, str], until: float) -> bool:
-    """Return whether hosts may have sessions, while there is none to show."""
-    return bool(index.pending) and time.monotonic() < until and not index.sessions(wanted)
+def _await(index: SessionIndex, seconds: float, enough: Callable[[], bool]) -> None:
+    """Wait until it is enough, all machines have reported, or the time is over."""
+    until = time.monotonic() + seconds
+    while index.pending and not enough() and time.monotonic() < until:
+        wire.polled([(index.inbound, select.POLLIN)], until)
+        index.take()
 
 
-def _nothing(message: str, silent: Iterable[str]) -> str:
-    hosts = ", ".join(silent)
-    return f"{message}, but {hosts} could not be asked" if hosts else message
+def _silent(index: SessionIndex) -> list[str]:
+    """Return the hosts that do not answer, with why."""
+    machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
+    return [f"@{host} ({report.silence})" for host, report in machines if report.silence]
+
+
+def _nothing(message: str, silent: Sequence[str], hint: str) -> NotFound:
+    return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
 
 
 def _enter(cli: Invocation, row: Row, view: ViewWords) -> int:
@@ -119,14 +125,17 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     current = listing.current()
     here = (None, str(current["name"])) if current is not None else None
     recent = [(host or None, name) for host, name in enter.recent()]
-    rows, unreachable = _sessions(cli, wanted)
-    if not _waiting(rows) and any(standing(row)[0] == "working" for row in rows.values()):
-        time.sleep(_SETTLING)
-        rows, unreachable = _sessions(cli, wanted)
+    with SessionIndex(cli, cli.hosts or None) as index:
+        _await(index, lookup.PATIENCE, lambda: False)
+        until = time.monotonic() + _SETTLING
+        while not _waiting(rows := index.sessions(wanted)) and _works(rows) and time.monotonic() < until:
+            wire.polled([(index.inbound, select.POLLIN)], until)
+            index.take()
+        silent = [*_stuck(rows), *_silent(index)]
     chosen = following(_waiting(rows), here or (recent[0] if recent else None))
     if chosen is None or chosen == here:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
-        raise NotFound(_nothing(message, [*_stuck(rows), *unreachable]), hint=f"`{SESH}` lists all sessions")
+        raise _nothing(message, silent, f"`{SESH}` lists all sessions with their states")
     cli.set_host(chosen[0])
     return attach.attach(cli, chosen[1], **view)
 
@@ -144,6 +153,10 @@ def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
     return {key: since(row) for key, row in rows.items() if standing(row)[0] == "waiting"}
 
 
+def _works(rows: dict[Key, Summary]) -> bool:
+    return any(standing(row)[0] == "working" for row in rows.values())
+
+
 def _stuck(rows: dict[Key, Summary]) -> list[str]:
     """Return the sessions whose daemon does not answer; one of another machine is asked there."""
     return [
@@ -151,26 +164,6 @@ def _stuck(rows: dict[Key, Summary]) -> list[str]:
         for (host, name), row in rows.items()
         if row["state"] == "running" and row.get("responding") is False and not row.get("machine")
     ]
-
-
-def _sessions(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, Summary], list[str]]:
-    """Return the sessions of the machines of the line, asked once, and the hosts that do not answer.
-
-    Raises the error of the host if a single one is named and cannot be reached.
-    """
-    told: dict[str | None, Sequence[Summary]] = {}
-    failures: dict[str, str] = {}
-    if len(cli.hosts) < 2:
-        told[cli.host] = cli.target_of(cli.host).call(sessions.summaries)
-    if cli.host is None:
-        hosts, failures = (cli.hosts, failures) if cli.hosts else lookup.known_hosts(cli)
-        for host, answer in lookup.summaries(cli, hosts):
-            if isinstance(answer, SeshError):
-                failures[host] = lookup.reason(answer)
-            else:
-                told[host] = answer
-    rows = {(host, row["name"]): row for host, rows in told.items() for row in rows if bears(row, wanted)}
-    return rows, [f"@{host} ({why})" for host, why in sorted(failures.items())]
 
 
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:

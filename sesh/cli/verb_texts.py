@@ -123,12 +123,13 @@ TEXTS = {
     "--watch": Texts(
         SEE, "Keep the list on screen; answer sessions that wait",
         "{}",
-        "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\nSessions that wait for you "
-        "come first, with their question, then running ones whose program reports a failure; one that has failed "
-        "unseen stays in the list (a job of --exec: with --keep), and sesh NAME shows its last screen. Select one with "
-        "the arrow keys: y, n, a digit or Enter answers it, / begins a line of text, a attaches (leaving it brings the "
-        "list back, except in a session: there the terminal switches to the other one), r refreshes the list. "
-        "If a session begins to wait, fails or rings meanwhile, the terminal rings and shows a notification.",
+        "Show the sessions and keep them up to date, the marked one's screen beside them; Escape leaves.\n\nSessions "
+        "that wait for you come first, then running ones whose program reports a failure; one that has failed unseen "
+        "stays in the list (a job of --exec: with --keep), and sesh NAME shows its last screen. Letters filter. Tab "
+        "opens a line to answer the marked session, below its question, and Enter sends it. Enter alone attaches "
+        "(leaving the session brings the list back, except in a session: there the terminal switches to the other "
+        "one). Ctrl-X ends the marked session (asks), Ctrl-E renames it. If a session begins to wait, fails or rings "
+        "meanwhile, the terminal rings and shows a notification.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options={
             **_LABELLED,
@@ -139,9 +140,8 @@ TEXTS = {
         "{}",
         "Choose a session with the arrow keys or by typing, its screen beside the list; or a directory to start one "
         "in.\n\nThe session attached last comes first. What you type searches names, hosts, directories, commands and "
-        "titles. Ctrl-X kills the selected session, Ctrl-R restarts it (both ask), Ctrl-E renames it, Ctrl-O detaches "
-        "its clients. Below the sessions come the directories of past ones: Enter creates a session there, as --here "
-        "does.",
+        "titles. Tab answers the marked session if it waits, Ctrl-X ends it (asks), Ctrl-E renames it. Below the "
+        "sessions come the directories of past ones: Enter creates a session there, as --here does.",
         "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
         options={
             **_ATTACHING,

@@ -142,8 +142,7 @@ class _Board:
         self._count = len(listed)
         if self._view.order is Order.WAITING:
             self._report(listed)
-        all_rows = [Row(Kind.SESSION, host, name, session) for (host, name), session in listed.items()]
-        rows = fitting(ordered(all_rows, self._view.order, self._recent), self._query)
+        rows = fitting(ordered(listed, self._view.order, self._recent), self._query)
         used = {session["cwd"] for (host, _), session in listed.items() if host is None}
         offers = [Row(Kind.DIRECTORY, None, path) for path in self._view.directories if path not in used]
         new = [Row(Kind.NEW, None, self._query)] if self._view.creates and not rows and is_name(self._query) else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -108,25 +108,25 @@ def identity(key: Key, session: Summary) -> object:
     return session.get("id") or key
 
 
-def ordered(rows: Sequence[Row], order: Order, recent: Sequence[tuple[str, str]]) -> list[Row]:
-    """Return sessions in an order that only news changes.
+def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[tuple[str, str]]) -> list[Row]:
+    """Return the rows of sessions in an order that only news changes.
 
     `recent`: host and name of those attached last, as `enter.recent` returns them.
     """
 
-    def waiting(row: Row) -> tuple[int, float, Any]:
-        assert row.session is not None  # noqa: S101 (only sessions are ordered)
-        state = standing(row.session)[0]
+    def waiting(item: tuple[Key, Summary]) -> tuple[int, float, Any]:
+        (host, name), session = item
+        state = standing(session)[0]
         urgency = _URGENT.index(state) if state in _URGENT else len(_URGENT)
-        return urgency, wording.since(row.session) if state in _URGENT else 0.0, (row.host or "", natural(row.name))
+        return urgency, wording.since(session) if state in _URGENT else 0.0, (host or "", natural(name))
 
-    def attached(row: Row) -> tuple[int, float]:
-        assert row.session is not None  # noqa: S101 (only sessions are ordered)
-        began = (moments.seconds(row.session.get("created")) or 0.0) - row.session.get("clock", 0.0)
-        key = row.host or "", row.name
-        return recent.index(key) if key in recent else len(recent), -began
+    def attached(item: tuple[Key, Summary]) -> tuple[int, float]:
+        (host, name), session = item
+        began = (moments.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
+        return recent.index((host or "", name)) if (host or "", name) in recent else len(recent), -began
 
-    return sorted(rows, key=waiting) if order is Order.WAITING else sorted(rows, key=attached)
+    items = sorted(sessions.items(), key=waiting if order is Order.WAITING else attached)
+    return [Row(Kind.SESSION, host, name, session) for (host, name), session in items]
 
 
 def fitting(rows: Sequence[Row], query: str) -> list[Row]:

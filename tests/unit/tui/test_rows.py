@@ -33,9 +33,10 @@ def test_who_waits_longest_comes_first_or_who_was_attached_last() -> None:
         row("ahead", "box", state="waiting", since="2026-01-01T00:01:00Z", clock=55.0),
         row("busy", state="working", since="2026-01-01T00:00:00Z"),
     ]
-    assert names(ordered(rows, Order.WAITING, [])) == ["ahead", "late", "failed", "busy", "calm"]
+    sessions = {(each.host, each.name): each.session for each in rows if each.session is not None}
+    assert names(ordered(sessions, Order.WAITING, [])) == ["ahead", "late", "failed", "busy", "calm"]
     recent = [("", "busy"), ("box", "ahead"), ("box", "calm")]
-    assert names(ordered(rows, Order.RECENT, recent))[:2] == ["busy", "ahead"]
+    assert names(ordered(sessions, Order.RECENT, recent))[:2] == ["busy", "ahead"]
 
 
 def test_what_was_typed_fits_names_hosts_places_and_programs_names_first() -> None:
