@@ -131,9 +131,10 @@ class _Board:
                     self._press(key)
             if self._calls.inbound in ready:
                 self._calls.take()
-            if self._index.take():
+            reported = self._index.take()
+            if reported:
                 self._update()
-            changed = bool(keys or ready)
+            changed = bool(keys or ready or reported)
         return self._chosen
 
     def _update(self) -> None:
@@ -159,7 +160,7 @@ class _Board:
             self._over = True
         elif key == "enter" and row is not None:
             self._chosen, self._over = row, True
-        elif self._marked.press(key, self._stage.size[1] - 3):
+        elif self._marked.press(key, max(1, self._stage.size[1] - 3)):
             self._touched = True
         elif key in ("tab", "C-e", "C-x") and row is not None and row.kind is Kind.SESSION:
             self._touched = True
