@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import PROMPT, Home, Result, Terminal
+from sesh.ops import send
+from sesh.reach.target import Target
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -286,16 +288,27 @@ def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open
 
 
 @tells
-def test_a_secret_is_shown_as_dots(terminal: Open, sesh: Sesh) -> None:
-    secret = "7secret"  # noqa: S105
-    asking(sesh, "job", "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
-    opened = terminal("--watch")
-    opened.wait_for(re.compile(r" job +waiting +\d+s +Password:"))
-    opened.type(f"\t{secret}")
-    opened.wait_for(f"answer job: {'•' * len(secret)}")
-    opened.type("\r")
-    opened.wait_until(lambda: f"got={secret}" in sesh("--screen", "job").stdout)
-    assert f"answer job: {secret}".encode() not in opened.raw
+def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, hides = "7secret", send.hides
+
+    def noted(target: Target, name: str, since: str, question: str) -> bool:
+        answer = hides(target, name, since, question)
+        home.write(f"asked-{name}", "")
+        return answer
+
+    monkeypatch.setattr(send, "hides", noted)
+    asking(sesh, "shown", "printf 'Name: '; read x; sleep 60")
+    asking(sesh, "secret", "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
+    opened = home.terminal("--watch")
+    for name, key, typed in (("shown", "", "me"), ("secret", "\x1b[B", "•" * len(secret))):
+        opened.wait_for(re.compile(r" shown +waiting.*\n secret +waiting"))
+        opened.type(f"{key}\t")
+        wait_until(lambda: os.path.exists(f"{home.path}/asked-{name}"))  # noqa: B023
+        opened.type(secret if key else typed)
+        opened.wait_for(f"answer {name}: {typed}")
+        opened.type("\r" if key else "\x1b")
+    opened.wait_until(lambda: f"got={secret}" in sesh("--screen", "secret").stdout)
+    assert f": {secret}".encode() not in opened.raw
 
 
 def test_it_says_that_a_job_failed_which_is_not_listed_any_more(sesh: Sesh, home: Home) -> None:
