@@ -1,7 +1,7 @@
 """`python -m bench.thousand`: a thousand sessions: the list, the watch list, the picker, and the end of all of them.
 
 Processor time is that of the command's own process, and of all that works for it where a control group can count it
-(`bench/control_group.py`). The watch list is measured once it has looked three times: then it knows who is quiet.
+(`bench/control_group.py`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from bench.figures import MANY, Goal, Row
 from bench.window import PATIENCE, Late, Window, processor_time, show
 
 FEW = 100
-KNOWING, WATCHED = 25.0, 40.0
-"""Seconds after which the watch list knows who is quiet, and for which it is watched then."""
+SHOWING, WATCHED = 6.0, 40.0
+"""Seconds after which the watch list has settled, and for which it is watched then."""
 _NAME, _STATE = b"kept", b"attached"
 """Texts that show of a session at once, and of one with a client once its daemon has been asked."""
 
@@ -89,14 +89,14 @@ def _watched(counted: Counted, seconds: float) -> tuple[float, ...]:
     window = Window([counted.sesh.program, "--watch"], counted.sesh.environment, rows=50)
     try:
         window.until(_NAME)
-        show([window], KNOWING)
+        show([window], SHOWING)
         before, began = (processor_time(window.pid), counted.group.seconds()), time.monotonic()
         show([window], seconds)
         share = 100 / (time.monotonic() - began)
         own = (processor_time(window.pid) - before[0]) * share
         return (own, own + (counted.group.seconds() - before[1]) * share) if counted.group else (own,)
     finally:
-        window.close(b"q")
+        window.close(b"\x1b")
 
 
 def _picked(sesh: Sesh) -> tuple[float, float]:

@@ -92,11 +92,6 @@ class KnownRemote:
         self.aliases, self.account = record.get("aliases") or [], record.get("account") or ""
 
 
-def changed_at() -> int:
-    """When a file was added to the records, or replaced, or removed (nanoseconds since the epoch); 0 if none is."""
-    return _modified(paths.remotes_directory())
-
-
 def path_of(key: str, suffix: str) -> str:
     """The path of the file for a destination's key, or for a host as typed."""
     return os.path.join(

@@ -96,6 +96,44 @@ def activity(session: Summary) -> str:
     return plain(_REASONS.get(standing.get("why") or "", standing["state"])) if standing else ""
 
 
+SIGNALS = {"waiting": "1;33", OUTPUT_STOPPED: "1;33", "failed": "31"}
+"""The SGR parameters of the activities that want a person's attention."""
+UNKNOWN = "?"
+"""The mark of a session whose host does not answer."""
+
+
+def mark(session: Summary) -> str:
+    """The mark before a session's name: `*` for the current one, `!` if something happened unseen, `?` if its host does
+    not answer."""
+    return "*" if session.get("current") else UNKNOWN if "stale" in session else "!" if unseen(session) else ""
+
+
+def colour(session: Summary) -> str:
+    """The SGR parameters of a session's state."""
+    if "stale" in session:
+        return "33"
+    if session.get("machine"):
+        return "36"
+    if session["state"] == "exited":
+        return "31" if ended_badly(session) else "2"
+    if session["state"] != "running" or session.get("responding") is False:
+        return "33"
+    return "32" if session.get("attached") else ""
+
+
+def standing(session: Summary) -> tuple[str, str, str]:
+    """The activity of a running session, since when, and its question; empty strings if not known."""
+    facts = session.get("activity")
+    if not facts or session["state"] != "running":
+        return "", "", ""
+    return facts["state"], str(facts.get("since") or ""), str(facts.get("question") or "")
+
+
+def since(session: Summary) -> float:
+    """The moment by this machine's clock since when a session stands as it does; 0 if not known."""
+    return (moments.seconds(standing(session)[1]) or 0.0) - session.get("clock", 0.0)
+
+
 def ended_badly(session: Summary) -> bool:
     """Returns whether a session has ended with a code that is not 0, unless a person has interrupted its program."""
     standing = session.get("activity")

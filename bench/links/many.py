@@ -184,7 +184,7 @@ class Many:
     def _watch(self) -> dict[str, float]:
         """How `--watch` fares: the healthy hosts' arrival, changes there, an attach beside it, its cost, its end."""
         words = {far.word for far in self.healthy}
-        painted = self._shown("--watch", until=f"@{self.last.word}", quit="q")
+        painted = self._shown("--watch", until=f"@{self.last.word}", quit="\x1b")
         watched = Watched(self.home, self.env)
         try:
             wait_until(lambda: words <= watched.first.keys(), 90)

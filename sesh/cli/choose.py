@@ -1,40 +1,39 @@
-"""`--pick`, `--next`, `--watch`: a session chosen among all, from a list or by its standing, and attached to."""
+"""`--pick`, `--next`, `--watch`: a session chosen among all, from the board or by its standing, and attached to."""
 
 from __future__ import annotations
 
 import os
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
+from sesh import wire
 from sesh.about import SESH
 from sesh.cli import attach, go, printing
 from sesh.cli.attach import ViewWords
 from sesh.cli.invocation import Invocation
-from sesh.cli.tui import picker, watcher
-from sesh.cli.tui.live import Key, await_change, entries, since, standing
-from sesh.errors import ExitCode, NotFound, Refused, SeshError
+from sesh.errors import ExitCode, NotFound, Refused
 from sesh.names import check_label, natural
-from sesh.ops import enter, lookup, sessions
-from sesh.ops.index import SessionIndex
-from sesh.ops.views import bears
+from sesh.ops import enter, lookup, places
+from sesh.ops.index import Key, SessionIndex
+from sesh.ops.local_index import DEBOUNCE
 from sesh.quitkey import quit_key
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Summary
 from sesh.store import listing
+from sesh.tui import board
+from sesh.tui.board import View
+from sesh.tui.rows import Kind, Order, Row
+from sesh.wording import since, standing
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-_PATIENCE = 2.0
-"""Seconds that hosts have to answer `--next`."""
 _SETTLING = 0.4
-"""Seconds after which `--next` asks the machines again where something works, if nothing waits anywhere."""
-_QUIET = 0.15
-"""Seconds without an answer after which the first line of `--watch --json` waits for no more hosts."""
+"""Seconds for a session that works to ask, if none waits: a question counts once it has stood for a moment."""
 
 
 def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
@@ -43,20 +42,74 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
     1 if nothing is chosen. Raises Refused without a terminal, NotFound if there is nothing to choose from.
     """
     wanted = dict(map(check_label, label))
-    if not printing.on_terminal():
-        raise Refused("--pick needs a terminal", hint=f"use `{SESH} --list` and `{SESH} --attach NAME`")
-    chosen, running = picker.choose(cli, cli.hosts or None, wanted)
-    if chosen is None:
-        return ExitCode.FAILED
-    host, name = chosen
-    if host == picker.DIRECTORY:
-        return go.here(cli, name, **view)
-    if host == picker.NEW:
-        host = cli.hosts[0] if cli.hosts else None
-    cli.set_host(host)
-    if host is None and name in running:
-        return attach.attach(cli, name, **view)
-    return go.go(cli, name, **view)
+    row = _chosen(cli, cli.hosts, wanted, Order.RECENT)
+    return ExitCode.FAILED if row is None else _enter(cli, row, view)
+
+
+def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
+    """`--watch [--label K=V]…`: the board, again after each session that is left; with `--json` a line for each change.
+
+    Raises Refused without a terminal.
+    """
+    wanted = dict(map(check_label, label))
+    if cli.json:
+        return _follow(cli, wanted)
+    hosts, row = cli.hosts, None
+    with quit_key:  # the terminal is not raw between the board and a session
+        while (row := _chosen(cli, hosts, wanted, Order.WAITING, row)) is not None:
+            code = _enter(cli, row, {})
+            if listing.current() is not None or quit_key.taken():
+                return code
+    return 0
+
+
+def _chosen(
+    cli: Invocation, hosts: list[str], wanted: dict[str, str], order: Order, mark: Row | None = None
+) -> Row | None:
+    """Show the board; return the chosen row. Raises NotFound if there is nothing to pick from."""
+    if not printing.on_terminal() or printing.dumb():
+        raise Refused(f"{cli.verb or '--pick'} needs a terminal that can move its cursor", hint=f"use `{SESH} --list`")
+    picks = order is Order.RECENT
+    directories = places.directories() if picks and not (hosts or wanted) else []
+    with SessionIndex(cli, hosts or None) as index:
+        _await(index, inf, lambda: None not in index.pending)
+        if picks and not directories:
+            _await(index, lookup.PATIENCE, lambda: bool(index.sessions(wanted)))
+            if not index.sessions(wanted):
+                missing = "no session has these labels" if wanted else "there are no sessions"
+                raise _nothing(missing, _silent(index), f"`{SESH} NAME` creates one")
+        creates = picks and len(hosts) < 2
+        view = View(order, wanted, directories, creates, cli.settings().quiet, printing.coloured())
+        return board.show(index, view, mark)
+
+
+def _await(index: SessionIndex, seconds: float, enough: Callable[[], bool]) -> None:
+    """Wait until it is enough, all machines have reported, or the time is over."""
+    until = time.monotonic() + seconds
+    while index.pending and not enough() and time.monotonic() < until:
+        wire.polled([(index.inbound, select.POLLIN)], until)
+        index.take()
+
+
+def _silent(index: SessionIndex) -> list[str]:
+    """Return the hosts that do not answer, with why."""
+    machines = sorted(index.machines.items(), key=lambda machine: natural(machine[0] or ""))
+    return [f"@{host} ({report.silence})" for host, report in machines if report.silence]
+
+
+def _nothing(message: str, silent: Sequence[str], hint: str) -> NotFound:
+    return NotFound(f"{message}, but {', '.join(silent)} could not be asked" if silent else message, hint=hint)
+
+
+def _enter(cli: Invocation, row: Row, view: ViewWords) -> int:
+    """Attach to what a row stands for; return the exit code."""
+    if row.kind is Kind.DIRECTORY:
+        return go.here(cli, row.name, **view)
+    if row.session is not None:
+        cli.set_host(row.host)
+        if row.session["state"] == "running":
+            return attach.attach(cli, row.name, **view)
+    return go.go(cli, row.name, **view)
 
 
 def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
@@ -70,17 +123,17 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWord
     current = listing.current()
     here = (None, str(current["name"])) if current is not None else None
     recent = [(host or None, name) for host, name in enter.recent()]
-    rows, unreachable = _sessions(cli, wanted)
-    busy = {host for (host, _), row in rows.items() if standing(row)[0] == "working" and "stale" not in row}
-    if busy and not _waiting(rows):
-        time.sleep(_SETTLING)  # one may have begun to ask just now: a question counts once it has stood for a moment
-        rows |= _sessions_of(cli, busy, wanted)
-    waiting, silent = _waiting(rows), [*_silent(rows), *unreachable]
-    chosen = following(waiting, here or (recent[0] if recent else None))
+    with SessionIndex(cli, cli.hosts or None) as index:
+        _await(index, lookup.PATIENCE, lambda: False)
+        until = time.monotonic() + _SETTLING
+        while not _waiting(rows := index.sessions(wanted)) and _works(rows) and time.monotonic() < until:
+            wire.polled([(index.inbound, select.POLLIN)], until)
+            index.take()
+        silent = [*_stuck(rows), *_silent(index)]
+    chosen = following(_waiting(rows), here or (recent[0] if recent else None))
     if chosen is None or chosen == here:
         message = "no other session waits for you" if chosen is not None else "no session waits for you"
-        message += f", but {', '.join(silent)} could not be asked" if silent else ""
-        raise NotFound(message, hint=f"`{SESH}` lists all sessions with their states")
+        raise _nothing(message, silent, f"`{SESH}` lists all sessions with their states")
     cli.set_host(chosen[0])
     return attach.attach(cli, chosen[1], **view)
 
@@ -94,11 +147,15 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
 
 
 def _waiting(rows: dict[Key, Summary]) -> dict[Key, float]:
-    """Return the sessions that wait, with the time since when; it is 0 if it is not known."""
+    """Return the sessions that wait, with the moment since when; it is 0 if it is not known."""
     return {key: since(row) for key, row in rows.items() if standing(row)[0] == "waiting"}
 
 
-def _silent(rows: dict[Key, Summary]) -> list[str]:
+def _works(rows: dict[Key, Summary]) -> bool:
+    return any(standing(row)[0] == "working" for row in rows.values())
+
+
+def _stuck(rows: dict[Key, Summary]) -> list[str]:
     """Return the sessions whose daemon does not answer; one of another machine is asked there."""
     return [
         f"{name} on @{host}" if host is not None else name
@@ -107,78 +164,22 @@ def _silent(rows: dict[Key, Summary]) -> list[str]:
     ]
 
 
-def _sessions(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, Summary], list[str]]:
-    """Return the sessions of the machines of the line, and the hosts that do not answer.
-
-    Raises the error of the host if a single one is named and cannot be reached.
-    """
-    if cli.host is not None:
-        return _by_key(cli.host, cli.target.call(sessions.summaries), wanted), []
-    with SessionIndex(cli, cli.hosts or None) as index:
-        until = time.monotonic() + _PATIENCE
-        while index.pending and (left := until - time.monotonic()) > 0:
-            await_change(index, left)
-        index.take(set())  # gives up the hosts that are late
-        answers = sorted(index.there.items(), key=lambda row: natural(row[0]))
-        unreachable = [f"@{host} ({answer})" for host, answer in answers if isinstance(answer, str)]
-        return entries(index, wanted), unreachable
-
-
-def _sessions_of(cli: Invocation, hosts: set[str | None], wanted: dict[str, str]) -> dict[Key, Summary]:
-    """Return the sessions of these machines, None for this one, as far as they answer."""
-    rows = _by_key(None, cli.target_of(None).call(sessions.summaries), wanted) if None in hosts else {}
-    for host, answer in lookup.summaries(cli, [host for host in hosts if host is not None]):
-        if not isinstance(answer, SeshError):
-            rows |= _by_key(host, answer, wanted)
-    return rows
-
-
-def _by_key(host: str | None, rows: Sequence[Summary], wanted: dict[str, str]) -> dict[Key, Summary]:
-    return {(host, row["name"]): row for row in rows if bears(row, wanted)}
-
-
-def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
-    """`--watch [--label K=V]…`: draw the list again with each change; with `--json` print it in a line each time.
-
-    Sessions that wait can be answered, or attached to: after that the list is there again, unless the terminal was
-    switched to it. q, Escape, Ctrl-C leave; the last list stays. Raises Refused without a terminal.
-    """
-    wanted = dict(map(check_label, label))
-    if cli.json:
-        return _follow(cli, wanted)
-    if not printing.on_terminal() or printing.dumb():
-        raise Refused(
-            "--watch needs a terminal that can move its cursor",
-            hint=f"use {SESH} --watch --json, or {SESH} --list",
-        )
-    hosts = cli.hosts
-    chosen: Key | None = None
-    with quit_key:  # the terminal is not raw between the list and a session
-        while (chosen := watcher.watch(cli, hosts or None, wanted, chosen)) is not None:
-            cli.set_host(chosen[0])
-            code = attach.attach(cli, chosen[1])
-            if listing.current() is not None or quit_key.taken():
-                return code
-    return 0
-
-
 def _follow(cli: Invocation, wanted: dict[str, str]) -> int:
     """Print the sessions as `--list --json` does, a line for each change; return the exit code after Ctrl-C."""
     before: list[Summary] | None = None
-    quiet_at = time.monotonic() + _QUIET
-    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None, holds=True) as index:
+    print_at = time.monotonic() + DEBOUNCE
+    with Interrupts(tie=False, message="") as interrupts, SessionIndex(cli, cli.hosts or None) as index:
+        watched = [(index.inbound, select.POLLIN), (interrupts.inbound, select.POLLIN), (printing.STDOUT, 0)]
         while True:
-            rows: list[Summary] = [{**session, "host": key[0]} for key, session in entries(index, wanted).items()]
-            if rows != before and not (before is None and index.pending and time.monotonic() < quiet_at):
-                printing.value(rows)
-                before = rows
-            seconds = quiet_at - time.monotonic() if before is None else inf
-            others = {interrupts.inbound: select.POLLIN, printing.STDOUT: 0}
-            ready = await_change(index, max(0.0, seconds), others)
-            if ready:
-                quiet_at = time.monotonic() + _QUIET
-            if printing.STDOUT in ready:
-                raise BrokenPipeError  # nobody reads it any more
+            if time.monotonic() >= print_at and None not in index.pending:
+                rows: list[Summary] = [{**row, "host": key[0]} for key, row in index.sessions(wanted).items()]
+                if rows != before:
+                    printing.value(rows)
+                before, print_at = rows, inf
+            ready = wire.polled(watched, min(print_at, time.monotonic() + index.due))
+            wire.heard_out(ready, printing.STDOUT)
             if interrupts.inbound in ready:
                 os.read(interrupts.inbound, 16)
                 return ExitCode.INTERRUPTED
+            if index.take():
+                print_at = min(print_at, time.monotonic() + DEBOUNCE)

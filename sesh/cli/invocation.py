@@ -12,7 +12,6 @@ from sesh import errors, reach, system
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.line import Line
-from sesh.cli.tui import console
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
 from sesh.names import check_host
 from sesh.ops import lookup
@@ -21,6 +20,7 @@ from sesh.reach.caller import Answers, Caller
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Spec
 from sesh.store import listing
+from sesh.tui import question as questions
 
 _REMEMBERED = 3
 """Lines of a greeting."""
@@ -148,7 +148,7 @@ class Invocation(Caller):
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
         answers = [(letter, for_host(meaning, self.host)) for letter, meaning in answers]
-        return console.ask(for_host(question, self.host), answers, default)
+        return questions.ask(for_host(question, self.host), answers, default, dumb=printing.dumb())
 
     @property
     def host(self) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sesh import wording
 from sesh.moments import age
 from sesh.schema import Summary
-from sesh.wording import at_home, columns, cut, plain, state
+from sesh.wording import SIGNALS, UNKNOWN, at_home, colour, columns, cut, mark, plain, state
 
 HEADINGS = ("", "NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
 _NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 8)
@@ -18,10 +18,6 @@ _NARROWEST = 12
 """The least columns of a directory or a command."""
 _SHORTEST = 4
 """The least columns of a name or a state."""
-UNKNOWN = "?"
-"""The mark of a session whose host does not answer."""
-SIGNALS = {"waiting": "1;33", wording.OUTPUT_STOPPED: "1;33", "failed": "31"}
-"""The SGR parameters of the activities that want a person's attention."""
 
 
 def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
@@ -40,12 +36,6 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
         )
         for session in sessions
     ]
-
-
-def mark(session: Summary) -> str:
-    """Return the mark before a session's name: `*` for the current one, `!` if something happened unseen, `?` if its
-    host does not answer."""
-    return "*" if session.get("current") else UNKNOWN if "stale" in session else "!" if wording.unseen(session) else ""
 
 
 class Table:
@@ -88,10 +78,6 @@ class Table:
         counted = [(*line[:_STATE], "detached", *line[_ACTIVITY:]) if line[0] == UNKNOWN else line for line in cells]
         most = [max(map(columns, column)) for column in zip(HEADINGS, *counted, strict=True)]
         self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
-
-    def below(self, words: str) -> str:
-        """Return a line with words about the session in the line above."""
-        return painted(cut(f"   {words}", self._limit or columns(words) + 3), "2", coloured=self._coloured)
 
     def remark(self, host: str, reason: str = "") -> str:
         """Return the line above a host's rows, with what is to be said of them, or why there are none."""
@@ -145,16 +131,3 @@ def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
 def painted(text: str, code: str, *, coloured: bool) -> str:
     """Return text with SGR parameters, if there are any and colours are wanted."""
     return f"\x1b[{code}m{text}\x1b[0m" if coloured and code and text else text
-
-
-def colour(session: Summary) -> str:
-    """Return the SGR parameters of a session's state."""
-    if "stale" in session:
-        return "33"
-    if session.get("machine"):
-        return "36"
-    if session["state"] == "exited":
-        return "31" if wording.ended_badly(session) else "2"
-    if session["state"] != "running" or session.get("responding") is False:
-        return "33"
-    return "32" if session.get("attached") else ""

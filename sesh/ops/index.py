@@ -1,224 +1,233 @@
-"""The sessions here and on known remotes, kept up to date for a list that is looked at.
+"""The sessions here and on hosts while a list of them is shown.
 
-Here, events report most changes at once, and the sessions are asked now and then for the others. Hosts are asked now
-and then, all at once; a list that stays open holds a link to each that has answered, which says what changes there.
+Each machine has a thread: here it watches the sessions, for a host it holds a link that reports what changes there.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack
-from math import inf
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 
-from sesh.errors import Late, LoginRefused, SeshError, TimedOut, Unreachable, silent_host
-from sesh.ops.host_links import HostLinks
-from sesh.ops.local_index import LocalIndex
-from sesh.ops.lookup import Asking, Told, known_hosts, reason
+from sesh import gate
+from sesh.errors import Late, TimedOut, Unreachable
+from sesh.link.health import Health
+from sesh.names import natural
+from sesh.ops import local_index, lookup
+from sesh.ops.local_index import GONE
+from sesh.ops.views import bears
+from sesh.reach import held
 from sesh.reach.caller import Caller
-from sesh.reach.workers import Turns
+from sesh.reach.host_target import HostTarget
+from sesh.reach.workers import Workers
 from sesh.remote import known
+from sesh.remote.ssh.link import Link
 from sesh.schema import Summary
+from sesh.shapes import MOST_ROWS
+from sesh.stop import Stop
 
-ELSEWHERE = (3.0, 50.0)
-"""Seconds between the answers of other hosts and the next question to them, at least and if asking costs much."""
-_SHARE = 0.002
-"""Share of a processor for asking other hosts."""
-_AT_ONCE = 20
-"""Hosts that are asked at the same time while links are held: a hundred of them are no hundred logins in one breath."""
-_LOST, _EAGER = 1.0, 60.0
-"""Seconds after which a host is asked whose link was lost and is not back, and for which that is done again and again,
-whatever it costs."""
-_BACKOFF = 0.1
-"""Share of the time for which a host has been silent that passes until it is asked again, at the most."""
+Key = tuple[str | None, str]
+"""A session: its host, None for this machine, and its name."""
+HOSTS_POLL = 10.0
+"""Seconds between two looks for new remotes, and for links that have ended, which are opened again."""
+_LARGEST = 4 << 20
+"""Bytes of a host's sessions, about, beyond which its link is ended."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The sessions of a machine, and a remark on them. `silence`: the reason why they are not as they stand now."""
+
+    rows: list[Summary]
+    silence: str = ""
+    remark: str = ""
 
 
 class SessionIndex:
-    """Live index: `here` are the sessions of this machine, `there` by host its sessions, or the reason for having none.
+    """Live index: `machines` has the newest report of each machine, None for this one. A context manager.
 
-    A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`. `hosts`:
-    those to ask, None for the known remotes; sessions of this machine are left out if hosts are named. `holds`: whether
-    a link is held to each host that answers; it is only asked now and then while that does not stand. `at_once`: as for
-    `LocalIndex`.
+    Wait for `inbound` to be readable, `due` seconds at most, then call `take`. `hosts`: those to follow, without this
+    machine; None for this machine and the known remotes. `pending`: the machines that have reported nothing yet; the
+    report of a host is what was last known until then.
     """
 
-    def __init__(
-        self, caller: Caller, hosts: list[str] | None = None, *, holds: bool = False, at_once: bool = False
-    ) -> None:
-        self.there: dict[str, list[Summary] | str] = {}
-        self.remarks: dict[str, str] = {}
-        """Notes on a host's answer, by host, such as rows that were left out."""
-        self._caller, self._named, self._holds = caller, hosts, holds
-        self._local = LocalIndex(at_once=at_once) if hosts is None else None
-        self._links = HostLinks()
-        self._hosts: set[str] | None = None
-        """The hosts that are shown, None before the first question."""
-        self._known_at = 0
-        """The moment when the known remotes had changed, as they were read last."""
-        self._askings: list[Asking] = []
-        self._turns: Turns | None = None
-        """Those of the hosts that are asked, for a list that holds links."""
-        self._next_there = 0.0
-        self._eager_until = 0.0
-        """The end of the time in which hosts whose link was lost are asked often (monotonic)."""
-        self._silent: dict[str, float] = {}
-        """By host that does not answer, and may be back at any moment: since when (seconds since the epoch)."""
-        self._refreshed = False
-        """True if a session was changed since other hosts were asked: then they are asked at once."""
-        self._passes_over = hosts is None
-        """True if hosts are left out that refused a login a moment ago; False if the next question asks them too."""
-        self._spent = _spent_by_children()
-        """Seconds of the processor that child processes, such as ssh, had used until other hosts were asked last."""
+    def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
+        self._caller, self._named = caller, hosts
+        self.machines: dict[str | None, Report] = {}
+        self.pending: set[str | None] = set()
+        self._workers: Workers[str | None, Report] = Workers()
+        self.inbound = self._workers.inbound
+        self._look_at = 0.0
+        """The moment of the next look at which machines are to be followed (monotonic)."""
 
     def __enter__(self) -> SessionIndex:
-        if self._holds:
-            self._turns = Turns(_AT_ONCE)
-        with ExitStack() as stack:
-            if self._local is not None:
-                stack.enter_context(self._local)
-            stack.enter_context(self._links)
-            self._ask_hosts()
-            self._acquired = stack.pop_all()
+        self._look()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for asking in self._askings:
-            asking.close()
-        self._askings = []
-        self._acquired.close()
-
-    @property
-    def here(self) -> list[Summary]:
-        """The sessions of this machine."""
-        return self._local.rows if self._local is not None else []
-
-    @property
-    def pending(self) -> bool:
-        """True if a host is still to answer the newest question."""
-        return bool(self._askings) and bool(self._askings[-1].waiting)
-
-    @property
-    def descriptors(self) -> list[int]:
-        """The descriptors that become readable when something has happened."""
-        here = self._local.descriptors if self._local is not None else []
-        there = [asking.inbound for asking in self._askings] + [self._links.inbound]
-        return [*here, *(descriptor for descriptor in there if descriptor >= 0)]
+        self._workers.close()
 
     @property
     def due(self) -> float:
-        """Seconds until `take` is to be called though nothing has happened."""
-        if self.pending:  # whoever is to be asked, the newest question ends first
-            there = self._askings[-1].deadline
-        elif self._refreshed:
-            there = 0.0
-        else:
-            there = self._next_there
-        here = self._local.next if self._local is not None else inf
-        return max(0.0, min(here, there) - time.monotonic())
+        """The seconds until `take` is to be called though nothing has come."""
+        return max(0.0, self._look_at - time.monotonic())
 
-    def refresh(self) -> None:
-        """Has the next `take` ask all hosts again, and once more soon, whatever it costs: a session was changed.
+    def take(self) -> bool:
+        """Take in what has come; return whether anything may have changed.
 
-        Its effect takes a moment to show, hence twice.
+        Raises the error if the sessions of this machine cannot be listed.
         """
-        self._refreshed = True
+        come = self._workers.take()
+        for host, said in come:
+            self.pending.discard(host)
+            if isinstance(said, Report):
+                self.machines[host] = said
+            elif host is None:
+                raise said
+            else:
+                self.machines[host] = _silent(host, lookup.reason(said))
+        looks = time.monotonic() >= self._look_at
+        if looks:
+            self._look()
+        return looks or bool(come)
 
-    def ask_all(self) -> None:
-        """Has the next `take` ask the sessions here, and the hosts whose link does not stand, whatever they said last.
+    def _look(self) -> None:
+        """Follow the machines that are not followed yet, and no others than these any more."""
+        hosts, passed = self._hosts()
+        wanted = {*hosts, *passed, *([None] if self._named is None else [])}
+        for gone in self.machines.keys() - wanted:
+            del self.machines[gone]
+            self.pending.discard(gone)
+            if gone in self._workers.running:
+                self._workers.end(gone)
+        followed = self._workers.running
+        for host in wanted - passed.keys() - followed:
+            if host not in self.machines:
+                self.machines[host] = Report([]) if host is None else _silent(host, Late.reason)
+                self.pending.add(host)
+            self._workers.begin(host, _here if host is None else partial(_HostReports(host, self._workers).follow))
+        self.machines |= {host: _silent(host, why) for host, why in passed.items() if host not in followed}
+        self._look_at = time.monotonic() + HOSTS_POLL
 
-        Also those that would be passed over, as they refused a login a moment ago.
+    def _hosts(self) -> tuple[list[str], dict[str, str]]:
+        """Return the hosts to follow, and those that have refused a login just now, with why: named ones once more."""
+        if self._named is None:
+            return lookup.known_hosts(self._caller)
+        refused = [host for host in self._named if host in self.machines and known.paused_until(host)]
+        return [host for host in self._named if host not in refused], {host: known.failure(host) for host in refused}
+
+    def sessions(self, wanted: dict[str, str]) -> dict[Key, Summary]:
+        """Return the sessions with these labels by host and name, those of this machine first, hosts by name.
+
+        A session that two hosts report is listed once, as one machine may have two names.
         """
-        if self._local is not None:
-            self._local.next = 0.0
-        self._refreshed, self._passes_over = True, False
-
-    def take(self, ready: set[int]) -> None:
-        """Takes in events and answers, and asks the sessions and hosts that are due."""
-        self._take_answers(ready)
-        if self._local is not None:
-            self._local.take(ready)
-        if not self.pending and (self._refreshed or time.monotonic() >= self._next_there or self._told_another()):
-            self._ask_hosts()
-
-    def _ask_hosts(self) -> None:
-        """Asks the hosts whose link does not stand."""
-        now, known_at = time.monotonic(), known.changed_at() if self._named is None else 0
-        if self._rests(known_at):
-            self._next_there = self._local.next if self._local is not None else inf  # it wakes then in any case
-            return
-        self._known_at = known_at
-        asked, passed = (self._named, dict[str, str]()) if self._named is not None else known_hosts(self._caller)
-        anew, self._passes_over = not self._passes_over, True
-        if anew:
-            asked, passed = [*asked, *passed], {}
-        self._hosts = {*asked, *passed}
-        self._links.keep(self._hosts)
-        standing = self._links.standing
-        self.there = {host: rows for host, rows in self.there.items() if host in asked or host in standing}
-        self.there |= {host: why for host, why in passed.items() if host not in standing}
-        refreshed, self._refreshed = self._refreshed, False
-        before, self._spent = self._spent, _spent_by_children()
-        self._silent = {host: since for host, since in self._silent.items() if host in asked}
-        pause = 0.0 if refreshed or now < self._eager_until else (self._spent - before) / _SHARE
-        if self._silent:  # somebody looks at it
-            pause = min(pause, (time.time() - max(self._silent.values())) * _BACKOFF)
-        self._next_there = now + min(ELSEWHERE[1], max(ELSEWHERE[0], pause))
-        if unasked := [host for host in asked if host not in standing]:
-            self._askings.append(Asking(unasked, self._turns, anew=anew))
-
-    def _told_another(self) -> bool:
-        """Whether a silent host has answered another sesh since: then it is asked at once."""
-        back = [host for host, since in self._silent.items() if known.last_told(host)[0] > since]
-        for host in back:
-            del self._silent[host]
-        return bool(back)
-
-    def _rests(self, known_at: int) -> bool:
-        """Whether there is nobody to ask: the links of all hosts stand, and no other host is known since."""
-        news = self._refreshed or known_at != self._known_at
-        return not news and self._hosts is not None and self._hosts <= self._links.standing
-
-    def _take_answers(self, ready: set[int]) -> None:
-        for asking in list(self._askings):
-            if asking.inbound in ready:
-                for host, answer in asking.take():
-                    self._take_answer(host, answer)
-            for host in asking.give_up():
-                self._take_answer(host, silent_host(host))
-            if asking.finished:
-                self._askings.remove(asking)
-                asking.close()
-        if self._links.inbound in ready:
-            self._take_news()
-
-    def _take_answer(self, host: str, answer: Told | SeshError) -> None:
-        if host in self._links.standing:
-            return  # its link has said more since
-        if isinstance(answer, SeshError):
-            self.there[host], self.remarks[host] = reason(answer), ""
-            if not isinstance(answer, (TimedOut, Unreachable)) or isinstance(answer, LoginRefused):
-                self._silent.pop(host, None)
-            elif host not in self._silent:
-                self._silent[host] = time.time()
-                self._next_there = min(self._next_there, time.monotonic() + ELSEWHERE[0])
-            return
-        self._silent.pop(host, None)
-        rows, remark = answer
-        if self._holds:
-            self._links.hold(host)
-        self.there[host], self.remarks[host] = rows, remark
-
-    def _take_news(self) -> None:
-        """Takes what held links have said; hosts whose link is lost are asked soon."""
-        before = set(self._links.standing)
-        for host, (rows, remark) in self._links.take().items():
-            self.there[host], self.remarks[host] = rows, remark
-        self.there |= dict.fromkeys(before & self._links.late, Late.reason)
-        if before - self._links.standing:
-            self._eager_until = time.monotonic() + _EAGER
-            self._next_there = min(self._next_there, time.monotonic() + _LOST)
+        listed: dict[str | None, list[Summary]] = {}
+        seen: set[str] = set()
+        for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].silence), *_place(host))):
+            fresh = [row for row in self.machines[host].rows if row.get("id") not in seen]
+            seen |= {row["id"] for row in fresh if row.get("id")}
+            listed[host] = [row for row in fresh if bears(row, wanted)]
+        return {(host, row["name"]): row for host in sorted(listed, key=_place) for row in listed[host]}
 
 
-def _spent_by_children() -> float:
-    times = os.times()
-    return times.children_user + times.children_system
+def _place(host: str | None) -> tuple[bool, object]:
+    """Return the place of a machine in a list."""
+    return host is not None, natural(host or "")
+
+
+def _silent(host: str, why: str) -> Report:
+    return Report(lookup.last_known(host, why), why)
+
+
+def _here(stop: Stop) -> Iterator[Report]:
+    """Yield the reports of this machine until it is stopped."""
+    end, audience = os.pipe()
+    reader = open(end, "rb", buffering=0)  # closed twice, it is closed once
+    try:
+        stop.add(reader.close)
+        for rows in local_index.watch(audience):
+            yield Report(rows)
+    finally:
+        reader.close()
+        os.close(audience)
+
+
+class _HostReports:
+    """The reports of a host, over a link that is held to it.
+
+    When the link is doubted or let go they are kept on disk, for times when the host does not answer.
+    """
+
+    def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
+        self._host, self._workers = host, workers
+        self._caller = lookup.Gathering()
+        self._rows: dict[str, Summary] = {}
+        self._sizes: dict[str, int] = {}
+        """About the bytes of each row."""
+        self._home, self._clock, self._remark = "", 0.0, ""
+        self._whole = False
+        """True once the link has reported all sessions."""
+        self._kept = True
+        """False if the host has reported something that is not on disk yet."""
+
+    def follow(self, stop: Stop) -> Iterator[Report]:
+        """Yield a report with each change. Raises the error if no link can be opened; a lost one comes back by itself.
+
+        Called in a thread of its own.
+        """
+        target = HostTarget(self._caller, self._host)
+        changed = partial(self._judged, stop)
+        try:
+            for rows in held.items(target, local_index.follow, self._begin, stop, changed=changed, passing=True):
+                if rows:
+                    self._change(rows)
+                else:
+                    self._whole = True
+                    yield self._report()
+        except (Unreachable, TimedOut) as error:
+            lookup.note_failure(self._host, error)
+            raise
+        finally:
+            self._keep()
+        raise Unreachable(f"@{self._host} has no more to say")
+
+    def _begin(self, link: Link) -> dict[str, object]:
+        """Begin again with a link, which reports all sessions; return the arguments of `follow`."""
+        self._home, self._clock, self._remark, self._whole = link.home, link.clock, "", False
+        self._caller.notes.clear()
+        self._rows.clear()
+        self._sizes.clear()
+        return {}
+
+    def _change(self, rows: list[Summary]) -> None:
+        """Take in what has changed. Raises ProtocolError if the host has more sessions than it may report."""
+        for row in rows:
+            if row["state"] == GONE:
+                self._rows.pop(row["name"], None)
+                self._sizes.pop(row["name"], None)
+            else:
+                self._rows[row["name"]] = lookup.placed(row, self._host, self._home, self._clock)
+                self._sizes[row["name"]] = len(repr(row))
+        if len(self._rows) > MOST_ROWS or sum(self._sizes.values()) > _LARGEST:
+            raise gate.malformed(local_index.follow.wire_name, f"is over {MOST_ROWS} sessions, or {_LARGEST >> 20} MiB")
+
+    def _report(self) -> Report:
+        self._remark = "; ".join(self._caller.notes) or self._remark
+        self._caller.notes.clear()
+        rows = [self._rows[name] for name in sorted(self._rows, key=natural)]
+        self._kept = False
+        return Report(rows, remark=self._remark)
+
+    def _judged(self, stop: Stop, health: Health) -> None:
+        """Report what has become of the link."""
+        if health is not Health.UP:
+            self._keep()
+            self._workers.put(self._host, stop, _silent(self._host, Late.reason))
+        elif self._whole:
+            self._workers.put(self._host, stop, self._report())
+
+    def _keep(self) -> None:
+        if not self._kept:
+            self._kept = known.keep(self._host, self._rows.values())

@@ -195,7 +195,7 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
     return row
 
 
-def _note_failure(host: str, error: Unreachable | TimedOut) -> None:
+def note_failure(host: str, error: Unreachable | TimedOut) -> None:
     """Record that a host has not answered, and why; a disk that takes no record has it asked again."""
     try:
         known.mark_asked(host)
@@ -249,7 +249,7 @@ class Asking:
                 until = self._until.setdefault(host, time.monotonic() + PATIENCE)
                 rows = sessions_of(caller, host, until, stop, named=self._named)
         except (Unreachable, TimedOut) as error:
-            _note_failure(host, error)
+            note_failure(host, error)
             raise
         known.keep(host, rows)
         yield rows, "; ".join(caller.notes)

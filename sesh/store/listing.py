@@ -80,23 +80,6 @@ def _overview(patience: float | None, known: Collection[Summary] = ()) -> tuple[
     return sessions, marks
 
 
-def recorded() -> list[Summary]:
-    """Every session known here by its record, in the order of their names, for a list that is to be there at once: no
-    daemon is asked, and what only it knows is missing. Raises Refused as `summaries` does."""
-    inside, sessions = current(), []
-    for name in sorted(paths.names(), key=natural):
-        record = records.readable(name)
-        if record is None:
-            continue
-        if not records.here(record):
-            session = _elsewhere(name, record)
-        else:
-            session = _recorded(name, record, "running") if _serves(record) else _dormant(name, record)
-        session["current"] = inside is not None and name == inside["name"]
-        sessions.append(session)
-    return sessions
-
-
 def _serves(record: Record) -> bool:
     """Returns whether the session of a record has a daemon, which also shows a kept one after its end."""
     return (record.get("exit_code") is None or record.get("keep") is True) and records.alive(record)

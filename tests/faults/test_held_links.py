@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from sesh.ops.host_links import HostLinks
+from sesh.ops.index import Report, SessionIndex
+from sesh.reach.caller import Caller
 from tests.faults.bridges import GOOD, ODD_ROWS
 from tests.support import ROOT, Home, processes, wait_until
 
@@ -20,11 +21,10 @@ Row = Any
 
 
 class Host:
-    """`@evil`, and links that are held to it by this process."""
+    """`@evil`, and a link that is held to it by this process."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.links = HostLinks()
         self.others = set(processes.descendants(os.getpid()))
 
     def does(self, attack: str, *words: str) -> None:
@@ -36,14 +36,13 @@ class Host:
         """Has it say these items; an empty one says that this is how all stand now."""
         self.does("says", self.home.write("items", "".join(json.dumps(item) + "\n" for item in items)))
 
-    def until(self, holds: Callable[[Any], object]) -> tuple[Any, str]:
-        """The first list that is as it is to be, with the remark on it."""
-        self.links.hold("evil")
-        while True:
-            assert select.select([self.links.inbound], [], [], 10)[0], "it says nothing more"
-            for rows, remark in self.links.take().values():
-                if holds(rows):
-                    return rows, remark
+    def until(self, holds: Callable[[Report], object]) -> Report:
+        """The first report of the link that is as it is to be."""
+        with SessionIndex(Caller(), ["evil"]) as index:
+            while index.pending or not holds(index.machines["evil"]):
+                assert select.select([index.inbound], [], [], 10)[0], "it says nothing more"
+                index.take()
+            return index.machines["evil"]
 
     def processes(self) -> set[int]:
         """The processes of the links that are open, or opening."""
@@ -54,9 +53,7 @@ class Host:
 def host(home: Home, inside: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.setenv("PYTHONPATH", ROOT)
     before = set(threading.enumerate())
-    own = Host(home)
-    with own.links:
-        yield own
+    yield Host(home)
     for thread in set(threading.enumerate()) - before:
         thread.join(30)
 
@@ -65,7 +62,8 @@ def test_what_a_host_leaves_out_is_said_once_however_often_it_says_so(host: Host
     """The remark had one more copy of it with each change."""
     malformed: list[Row] = [GOOD, ODD_ROWS["labels"]]
     host.says(*[malformed, []] * 4, [{**GOOD, "attached": 1}], [])
-    assert host.until(lambda rows: rows[0]["attached"])[1] == "@evil: one row was left out: malformed, or too many"
+    report = host.until(lambda report: report.rows[0]["attached"])
+    assert report.remark == "@evil: one row was left out: malformed, or too many"
 
 
 def test_an_item_of_which_nothing_is_left_does_not_say_that_this_is_all(host: Host) -> None:
@@ -75,9 +73,9 @@ def test_an_item_of_which_nothing_is_left_does_not_say_that_this_is_all(host: Ho
     )
     lists: list[list[str]] = []
 
-    def three(rows: list[Row]) -> bool:
-        lists.append([each["name"] for each in rows])
-        return len(rows) == 3
+    def three(report: Report) -> bool:
+        lists.append([each["name"] for each in report.rows])
+        return len(report.rows) == 3
 
     host.until(three)
     assert ["one"] not in lists
@@ -86,8 +84,5 @@ def test_an_item_of_which_nothing_is_left_does_not_say_that_this_is_all(host: Ho
 def test_a_host_says_no_more_over_a_held_link_than_in_an_answer(host: Host) -> None:
     """It filled this process."""
     host.does("many")
-    host.links.hold("evil")
-    wait_until(host.processes)
-    wait_until(lambda: host.links.take() == {} and not host.processes(), what="the link is closed")
-    host.links.hold("evil")
-    assert not host.processes(), "it is only asked for a while"
+    assert "malformed" in host.until(lambda report: report.silence).silence
+    wait_until(lambda: not host.processes(), what="the link is closed")

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from tests.house.source import modules
 
-ABOVE = ("sesh.reach", "sesh.ops", "sesh.bridge", "sesh.cli", "sesh.api", "sesh.mcp")
+ABOVE = ("sesh.reach", "sesh.ops", "sesh.bridge", "sesh.tui", "sesh.cli", "sesh.api", "sesh.mcp")
 
 # What a room may not import; a name stands for all that lies below it.
 FORBIDDEN: dict[str, tuple[str, ...]] = {
@@ -19,7 +19,8 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "sesh.reach": ("sesh.daemon", "sesh.client", *ABOVE[1:]),
     "sesh.ops": ("sesh.client", *ABOVE[2:]),
     "sesh.bridge": ABOVE[3:],
-    "sesh.api": ("sesh.bridge", "sesh.cli", "sesh.mcp"),
+    "sesh.tui": ("sesh.bridge", *ABOVE[4:]),
+    "sesh.api": ("sesh.bridge", "sesh.tui", "sesh.cli", "sesh.mcp"),
     "sesh.mcp": ("sesh.bridge", "sesh.cli"),
     "sesh.cli": ("sesh.api",),
 }

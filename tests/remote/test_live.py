@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sesh.link import health
-from sesh.ops import host_links
+from sesh.ops import index
 from sesh.reach import held as holding
 from tests.remote.farm import Far, Farm
 from tests.remote.pace import brisk
@@ -77,7 +77,7 @@ def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(home: Home,
     watched.until(lambda rows: ("h1", "more") in [(row["host"], row["name"]) for row in rows])
     hosts[1].sesh("--kill", "more")
     watched.until(lambda rows: rows and "more" not in [row["name"] for row in rows])
-    assert [len(far.links()) for far in hosts] == [number + 2 for number in before], "each was asked once"
+    assert [len(far.links()) for far in hosts] == [number + 1 for number in before], "each has one link"
 
 
 def test_a_link_that_is_lost_comes_back(
@@ -99,7 +99,7 @@ def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
     home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody had asked for that link, and to get another it closed the ssh connection that they shared."""
-    monkeypatch.setattr(host_links, "_PAUSE", 1.0)  # one that had told nothing yet is held again soon, too
+    monkeypatch.setattr(index, "HOSTS_POLL", 1.0)  # one that had told nothing yet is held again soon, too
     far = farm.host("box")
     opened = home.terminal("@box", "work")
     opened.wait_for(PROMPT)
@@ -124,9 +124,9 @@ def test_nothing_is_left_of_it_once_the_list_is_left(home: Home, beside: Beside)
     far = beside("box")
     known(home, far)
     opened = home.terminal("--watch")
-    opened.wait_for(re.compile(r"@box\n work"))
+    opened.wait_for(re.compile(r" @box work"))
     wait_until(far.held, what="a link is held")
-    opened.type("q")
+    opened.type("\x1b")
     assert opened.exit_code() == 0
     wait_until(lambda: not far.held(), what="it is let go")
 

@@ -103,8 +103,9 @@ def test_each_list_says_why_a_host_does_not_answer(home: Home, beside: Beside) -
     assert {row["host"]: row["stale"]["reason"] for row in rows} == reasons
     opened = home.terminal("--watch", columns=100)
     for host, why in reasons.items():
-        opened.wait_for(re.compile(rf"^@{host}  {re.escape(why)}\n\? on-{host} +seen just now", re.MULTILINE))
-    opened.type("q")
+        opened.wait_for(re.compile(rf"^\?@{host} on-{host} +seen just now", re.MULTILINE))
+        opened.wait_for(re.compile(rf"^@{host}  {re.escape(why)}"[:40], re.MULTILINE))
+    opened.type("\x1b")
     assert opened.exit_code() == 0
     opened = home.terminal("--pick", columns=120)
     opened.wait_for(re.compile(r"\?@gone on-gone +seen just now"))

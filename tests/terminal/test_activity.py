@@ -163,3 +163,15 @@ def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(
         sesh("--send", name, line, "--enter")
     for name in lines:
         becomes(home, "idle", "quiet", None, name=name)
+
+
+def test_a_line_that_somebody_types_is_in_no_list(home: Home) -> None:
+    home.sesh(
+        "--open", "job", "--", "sh", "-c", "printf '\\033]7501;state=working\\007'; echo compiling; exec sleep 60"
+    )
+    typing = home.terminal("job")
+    typing.wait_for("compiling")
+    typing.type("a note to myself")
+    typing.wait_for("a note to myself")
+    (row,) = home.sesh("--list", "--json").json()
+    assert row["last_line"] == "compiling"

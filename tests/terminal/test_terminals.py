@@ -28,7 +28,7 @@ def test_every_kind_of_terminal_attaches_and_is_left(home: Home, term: str) -> N
 @pytest.mark.parametrize(("columns", "rows"), [(1, 1), (500, 200)])
 def test_every_size_attaches_picks_and_watches(home: Home, columns: int, rows: int) -> None:
     home.sesh("--open", "work")
-    for words, leaves in ((("work",), "\x1c"), (("--pick",), "\x1b"), (("--watch",), "q")):
+    for words, leaves in ((("work",), "\x1c"), (("--pick",), "\x1b"), (("--watch",), "\x1b")):
         terminal = home.terminal(*words, columns=columns, rows=rows)
         terminal.wait_for_raw(re.compile(rb"\x1b"))
         if words == ("work",):

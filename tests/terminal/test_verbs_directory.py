@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.support import Home
+from tests.support import PROMPT, Home
 
 
 def test_a_relative_sesh_dir_means_the_directory_where_it_was_written(home: Home) -> None:
@@ -60,3 +60,19 @@ def test_a_list_says_what_it_does_not_believe(home: Home) -> None:
     os.chmod(f"{home.directory}/web.sock", 0o600)
     os.unlink(f"{home.directory}/other.sock")
     assert home.sesh("--list").stderr == ""
+
+
+def test_here_is_the_session_of_the_repository(home: Home) -> None:
+    for place in ("one/app", "two/app"):
+        os.makedirs(os.path.join(home.path, place, ".git"))
+    first = home.terminal("--here", cwd=f"{home.path}/one/app")
+    first.wait_for("new session app ")
+    first.type("\x1c")
+    assert first.exit_code() == 0
+    again = home.terminal("--here", cwd=f"{home.path}/one/app")
+    again.wait_for(PROMPT)
+    again.type("echo in-$SESH_SESSION\r")
+    again.wait_for("in-app")
+    second = home.terminal("--here", f"{home.path}/two/app")
+    second.wait_for("new session app-2 ")
+    assert sorted(home.names()) == ["app", "app-2"]

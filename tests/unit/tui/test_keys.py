@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.tui.console import Keys
+from sesh.tui.keys import Keys
 
 
 @pytest.mark.parametrize(

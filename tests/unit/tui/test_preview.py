@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh import wording
-from sesh.cli.tui import preview
+from sesh.tui import preview
 from tests.support.data import run, screen
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")

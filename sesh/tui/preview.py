@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sesh import wording
-from sesh.cli.tui.live import Key
+from sesh.ops.index import Key
 from sesh.ops.views import cells
-from sesh.reach.target import Target
+from sesh.tui.calls import Calls
 from sesh.vt.render.screen_data import Run, Screen
 
 FRESH = (1.0, 4.0)
@@ -21,12 +20,13 @@ _UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "
 
 
 class Previews:
-    """The screens of sessions by (host, name), or the reason why there is none. `ask`: that of `LiveSessions`."""
+    """The screens of sessions by host and name, or the reason why there is none."""
 
-    def __init__(self, ask: Callable[[Key, Callable[[Target], Screen], Callable[[Any, str], None]], None]) -> None:
+    def __init__(self, calls: Calls) -> None:
         self.screens: dict[Key, Screen | str] = {}
-        self._ask = ask
+        self._calls = calls
         self._times: dict[Key, float] = {}
+        """When each screen came (monotonic)."""
         self._asked: set[Key] = set()
 
     def want(self, key: Key) -> float:
@@ -36,14 +36,14 @@ class Previews:
         if now < due:
             return due - now
 
-        def show(screen: Screen, problem: str) -> None:
-            self.screens[key] = problem or screen
+        def show(screen: Screen | None, problem: str) -> None:
+            self.screens[key] = problem if screen is None else screen
             self._times[key] = time.monotonic()
             self._asked.discard(key)
 
         if key not in self._asked and len(self._asked) < _MOST:
             self._asked.add(key)
-            self._ask(key, lambda target: cells(target, key[1]), show)
+            self._calls.begin(key[0], lambda target: cells(target, key[1]), show)
         return FRESH[0]
 
     def forget(self, key: Key) -> None:

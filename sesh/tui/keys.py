@@ -1,0 +1,55 @@
+"""Bytes of a terminal into keys by name."""
+
+from __future__ import annotations
+
+from sesh import keynames, typed
+
+
+class Keys:
+    """Bytes of the terminal into keys: printable characters as they are, all others by name (`up`, `enter`, `C-c`).
+
+    Pure: feed it reads of any size. Keys without a name here, key releases, mouse and other reports are dropped.
+    """
+
+    def __init__(self) -> None:
+        self.partial = b""
+        """The held beginning of a longer key."""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the keys that `data` completes."""
+        data, self.partial = self.partial + data, b""
+        keys = []
+        for token, whole in typed.tokens(data):
+            if not whole:
+                self.partial = token
+            elif name := _name(token):
+                keys.append(name)
+        return keys
+
+    def flush(self) -> list[str]:
+        """Return the held key, since nothing more came."""
+        partial, self.partial = self.partial, b""
+        return ["escape"] if partial == typed.ESCAPE else []
+
+
+def _name(token: bytes) -> str:
+    """Return the name of a key, empty for none."""
+    code = token[0]
+    if code == 0x1B and len(token) > 1:
+        if token[1:2] == b"O":
+            return keynames.name_of((chr(token[-1]), 1, 0))
+        chord, event = typed.chord(token) or (None, typed.RELEASE)
+        return keynames.name_of(chord) if chord is not None and event != typed.RELEASE else ""
+    if code < 0x20 or code == 0x7F:
+        return keynames.name_of(("u", code, 0)) or f"C-{chr(code + 0x40).lower()}"
+    text = token.decode("utf-8", "replace")
+    return text if text.isprintable() and text != "\ufffd" else ""
+
+
+def edited(text: str, key: str) -> str:
+    """Return the text after a key that is typed at its end."""
+    if key == "bspace":
+        return text[:-1]
+    if key in ("C-u", "C-w"):
+        return ""
+    return text + key if len(key) == 1 else text

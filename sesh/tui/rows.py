@@ -1,0 +1,210 @@
+"""The rows of the board: which ones are shown, in which order, and what each says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from sesh import moments, wording
+from sesh.names import natural
+from sesh.ops import lookup
+from sesh.ops.index import Key
+from sesh.schema import Summary
+from sesh.wording import at_home, columns, cut, plain, standing, title
+
+STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}
+"""Keys that move the mark, by so many rows; from the last row to the first."""
+_LONGEST_STATE = 16
+_LEAST_NAME = 8
+_GAP = 2
+"""Blanks between columns."""
+_URGENT = ("waiting", "failed")
+
+
+class Kind(Enum):
+    """What a row stands for: a session, a directory for a new one, or a name for a new one."""
+
+    SESSION = "session"
+    DIRECTORY = "directory"
+    NEW = "new"
+
+
+class Order(Enum):
+    """Which sessions come first: those that wait, or the one attached last."""
+
+    WAITING = "waiting"
+    RECENT = "recent"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row. `name`: of the session, the directory, or the new session."""
+
+    kind: Kind
+    host: str | None
+    name: str
+    session: Summary | None = None
+
+    @cached_property
+    def identity(self) -> object:
+        """What tells the row from all others, also after a rename."""
+        return identity((self.host, self.name), self.session) if self.session is not None else (self.kind, self.name)
+
+    @property
+    def title(self) -> str:
+        """The session as it is typed, or the directory."""
+        return at_home(plain(self.name)) if self.kind is Kind.DIRECTORY else title((self.host, self.name))
+
+    @property
+    def current(self) -> bool:
+        """True for the session that the board is shown in."""
+        return self.session is not None and self.session.get("current") is True
+
+    @property
+    def silence(self) -> str:
+        """The reason why the host of the row says no more of it; empty if it does."""
+        stale = self.session.get("stale") if self.session is not None else None
+        return plain(f"@{self.host} {lookup.absence(self.host or '', stale['reason'])}") if stale else ""
+
+    @cached_property
+    def state(self) -> tuple[str, str]:
+        """How the session stands, and the SGR parameters of that."""
+        if self.session is None:
+            return "new", "2"
+        doing = "" if self.current or "stale" in self.session else wording.activity(self.session)
+        if doing in ("", "idle", "quiet"):
+            return wording.state(self.session).partition(" (")[0], wording.colour(self.session)
+        return doing, wording.SIGNALS.get(doing, "")
+
+    @cached_property
+    def place(self) -> str:
+        """The directory of the session."""
+        session = self.session
+        return at_home(plain(session.get("cwd") or ""), session.get("home")) if session is not None else ""
+
+    @cached_property
+    def words(self) -> str:
+        """What the session asks, what it has printed last while it works, or where it is and what it runs."""
+        if self.session is None:
+            return ""
+        last = plain(self.session.get("last_line") or "") if self.state[0] == "working" else ""
+        return wording.asks(self.session) or last or "  ".join(filter(None, (self.place, wording.runs(self.session))))
+
+    def age(self, now: float) -> str:
+        """How long the session has waited, else how long it has been idle."""
+        if self.session is None or "stale" in self.session:
+            return ""
+        state, since, _ = standing(self.session)
+        moment = since if state in _URGENT else self.session.get("last_activity")
+        return moments.age(moment, now + self.session.get("clock", 0.0))
+
+
+def identity(key: Key, session: Summary) -> object:
+    """Return what tells a session from all others: its id, if that is known."""
+    return session.get("id") or key
+
+
+def ordered(sessions: Mapping[Key, Summary], order: Order, recent: Sequence[tuple[str, str]]) -> list[Row]:
+    """Return the rows of sessions in an order that only news changes.
+
+    `recent`: host and name of those attached last, as `enter.recent` returns them.
+    """
+
+    def waiting(item: tuple[Key, Summary]) -> tuple[int, float, Any]:
+        (host, name), session = item
+        state = standing(session)[0]
+        urgency = _URGENT.index(state) if state in _URGENT else len(_URGENT)
+        return urgency, wording.since(session) if state in _URGENT else 0.0, (host or "", natural(name))
+
+    def attached(item: tuple[Key, Summary]) -> tuple[int, float]:
+        (host, name), session = item
+        began = (moments.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
+        return recent.index((host or "", name)) if (host or "", name) in recent else len(recent), -began
+
+    items = sorted(sessions.items(), key=waiting if order is Order.WAITING else attached)
+    return [Row(Kind.SESSION, host, name, session) for (host, name), session in items]
+
+
+def fitting(rows: Sequence[Row], query: str) -> list[Row]:
+    """Return the rows that hold all words of a query: those whose host and name do come first."""
+    words = query.lower().split()
+    fits: list[tuple[bool, Row]] = []
+    for row in rows:
+        name = (os.path.basename(row.name) if row.kind is Kind.DIRECTORY else row.title).lower()
+        runs = wording.runs(row.session) if row.session is not None else row.title
+        text = f"{name} {row.place} {runs}".lower()
+        if all(word in text for word in words):
+            fits.append((not all(word in name for word in words), row))
+    return [row for _, row in sorted(fits, key=lambda fit: fit[0])]
+
+
+class Marked:
+    """Rows of which one is marked, and the part of them that fits the screen."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self._index = self._first = 0
+        """The index of the marked row, and that of the top row as it was drawn last."""
+
+    @property
+    def row(self) -> Row | None:
+        """The marked row; None if there are no rows."""
+        return self.rows[self._index] if self.rows else None
+
+    def show(self, rows: Sequence[Row], *, afresh: bool = False) -> None:
+        """Show other rows. The mark stays on its row, or at its place if that row is gone.
+
+        `afresh`: mark the first row that is not the session that the board is shown in.
+        """
+        before = self.row.identity if self.row is not None and not afresh else None
+        self.rows = list(rows)
+        default = next((index for index, row in enumerate(rows) if not row.current), 0) if afresh else self._index
+        at = next((index for index, row in enumerate(rows) if row.identity == before), default)
+        self._index = min(at, max(0, len(rows) - 1))
+
+    def press(self, key: str, page: int) -> bool:
+        """Move the mark if `key` is one that does; return whether it is. `page`: rows of a page."""
+        last = len(self.rows) - 1
+        paging = {"pageup": -page, "pagedown": page, "home": -last, "end": last}
+        if (key not in STEPS and key not in paging) or not self.rows:
+            return False
+        if key in STEPS:
+            self._index = (self._index + STEPS[key]) % len(self.rows)
+        else:
+            self._index = min(max(0, self._index + paging[key]), last)
+        return True
+
+    def fitting(self, height: int) -> list[Row]:
+        """Return as many rows as fit, the marked one among them; they scroll no more than they must."""
+        self._first = min(max(self._first, self._index - height + 1), self._index)
+        return self.rows[self._first : self._first + height]
+
+
+def drawn(marked: Marked, width: int, height: int, now: float, *, coloured: bool) -> list[str]:
+    """Return the lines of the rows that fit, each as wide as `width`; the marked one is reversed."""
+    rows = marked.fitting(height)
+    name = min(max((columns(row.title) for row in rows), default=0), max(_LEAST_NAME, width // 3))
+    state = min(max((columns(row.state[0]) for row in rows), default=0), _LONGEST_STATE)
+    lines = []
+    for row in rows:
+        sign = wording.mark(row.session) if row.session is not None else "+"
+        cells = ((sign, 1, ""), (row.title, name + _GAP, ""), (row.state[0], state + _GAP, row.state[1]))
+        reverse = row is marked.row
+        line = _line((*cells, (row.age(now), 6, "2"), (row.words, width, "")), width, coloured and not reverse)
+        lines.append(f"\x1b[7m{line}\x1b[m" if reverse else line)
+    return lines
+
+
+def _line(cells: Sequence[tuple[str, int, str]], width: int, coloured: bool) -> str:
+    """Return cells as one line: each has its text, its columns with the gap after it, and SGR parameters."""
+    line, left = "", width
+    for text, room, code in cells:
+        text = cut(text, min(max(1, room - _GAP), left))
+        blanks = " " * (min(room, left) - columns(text))
+        line += (f"\x1b[{code}m{text}\x1b[m" if coloured and code else text) + blanks
+        left -= min(room, left)
+    return line

@@ -1,0 +1,147 @@
+"""The terminal of the board and of questions: its keys, and rows drawn on its alternate screen."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterable, Sequence
+from math import inf
+
+from sesh.client import terminal as terminals
+from sesh.client.keys import FLUSH_DELAY
+from sesh.client.terminal import RawTerminal
+from sesh.tui.keys import Keys
+
+_SIGNAL_KEYS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize", signal.SIGTSTP: "resume"}
+_BLOCK = 1 << 12
+_PATIENCE = 2.0
+"""Seconds to wait for a terminal that takes nothing."""
+_BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
+"""The alternate screen, without cursor and wrapping; and back."""
+_BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"
+"""Synchronized output (mode 2026): a terminal that knows it draws all rows at once."""
+
+
+class Console:
+    """Keys of a raw terminal.
+
+    `single`: read the terminal byte by byte, so that whatever is typed after a key stays for the next reader; Ctrl-Z
+    is a key as any other then, else it stops the process.
+    """
+
+    def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
+        self.terminal, self._single = terminal, single
+        self._keys = Keys()
+
+    def wait(self, others: Iterable[int] = (), seconds: float = inf) -> tuple[list[str], set[int]]:
+        """Wait for keys, for one of the other descriptors to be readable, or for so many seconds; return both.
+
+        Beside keys there are `resize`, `resume` (the process was stopped meanwhile), `hangup` (the terminal has gone)
+        and `C-c` for SIGINT. A signal that ends sesh raises SystemExit.
+        """
+        poll = select.poll()
+        for descriptor in (self.terminal.inbound, self.terminal.signals, *others):
+            poll.register(descriptor, select.POLLIN)
+        deadline = time.monotonic() + seconds
+        while True:
+            left = max(0.0, deadline - time.monotonic())
+            pause = min(FLUSH_DELAY, left) if self._keys.partial else left
+            ready = {descriptor for descriptor, _ in poll.poll(None if pause == inf else pause * 1000)}
+            keys = self._signalled() if self.terminal.signals in ready else []
+            if self.terminal.inbound in ready:
+                keys += self._read()
+            elif not ready:
+                keys += self._keys.flush()
+            ready -= {self.terminal.inbound, self.terminal.signals}
+            if keys or ready or time.monotonic() >= deadline:
+                return keys, ready
+
+    def _read(self) -> list[str]:
+        try:
+            data = os.read(self.terminal.inbound, 1 if self._single else _BLOCK)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            return ["hangup"]
+        keys = self._keys.feed(data)
+        if self._single or "C-z" not in keys:
+            return keys
+        self.stop()
+        return ["resume" if key == "C-z" else key for key in keys]
+
+    def _signalled(self) -> list[str]:
+        keys = []
+        for number in sorted(self.terminal.take_signals()):
+            if number in terminals.EXIT_SIGNALS and number != signal.SIGINT:
+                raise SystemExit(128 + number)
+            if number == signal.SIGTSTP:
+                self.stop()
+            if number in _SIGNAL_KEYS:
+                keys.append(_SIGNAL_KEYS[number])
+        return keys
+
+    def stop(self) -> None:
+        """Stop this process, the terminal restored; return once it is continued."""
+        self.terminal.suspend()
+
+
+class Stage(Console):
+    """A console on the terminal's alternate screen, as a context manager; the normal screen comes back."""
+
+    def __init__(self, terminal: RawTerminal) -> None:
+        super().__init__(terminal)
+        self._drawn: list[str] = []
+
+    def __enter__(self) -> Stage:
+        self.terminal.write_all(_BEGIN, _PATIENCE)
+        self._drawn = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.terminal.write_all(_END, _PATIENCE)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        return self.terminal.grid()
+
+    @property
+    def blank(self) -> bool:
+        """True if all rows are to be drawn again."""
+        return not self._drawn
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Show these rows, each of which fits; only those that have changed are written."""
+        lines = list(lines[: self.size[1]])
+        out = []
+        for number, line in enumerate(lines):
+            if self._drawn[number : number + 1] != [line]:
+                out.append(f"\x1b[{number + 1};1H{line}\x1b[m\x1b[K")
+        if len(lines) < len(self._drawn):
+            out.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
+        if out:
+            data = "".join(out).encode("utf-8", "replace")
+            whole = self.terminal.write_all(_BEGIN_UPDATE + data + _END_UPDATE, _PATIENCE)
+            self._drawn = lines if whole else []
+
+    def wait(self, others: Iterable[int] = (), seconds: float = inf) -> tuple[list[str], set[int]]:
+        """Wait as `Console.wait` does, without the keys `resize` and `resume`. A new size has all rows drawn again."""
+        keys, ready = super().wait(others, seconds)
+        if "resize" in keys:
+            self._drawn = []
+            self.terminal.write_all(b"\x1b[m\x1b[2J", _PATIENCE)
+        return [key for key in keys if key not in ("resize", "resume")], ready
+
+    def ring(self, data: bytes) -> None:
+        """Write what draws nothing: a bell, a notification."""
+        self.terminal.write_all(data, _PATIENCE)
+
+    def stop(self) -> None:
+        """Stop this process, the terminal restored; once it is continued, enter the alternate screen again."""
+        self.__exit__()
+        super().stop()
+        self.__enter__()

@@ -1,0 +1,342 @@
+"""The board of `--pick` and `--watch`: sessions are looked at, chosen, answered; the terminal is as before after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from sesh.ops import send
+from sesh.reach.target import Target
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
+
+tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+
+Open = Callable[..., Terminal]
+Sesh = Callable[..., Result]
+
+ASKS = "printf 'push it? '; read x; echo got=$x; printf 'really? '; read x; echo got=$x; sleep 60"
+LATER = (
+    "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') & "
+    "printf 'Keep a copy? '; read x; printf '\\ngot=%s' $x; sleep 60"
+)
+"""Another question, which comes by itself."""
+
+
+def asking(sesh: Sesh, name: str, source: str) -> None:
+    sesh("--open", name, "--", "sh", "-c", source)
+    assert sesh("--wait", name, "--waiting", "--timeout", "30").code == 0
+
+
+def attached(home: Home, *names: str) -> None:
+    """Makes these sessions those attached last, the newest first."""
+    note = f"{home.directory}/.recent"
+    with open(os.open(note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+        file.write("".join(f"{name}\n" for name in names))
+
+
+def alone(opened: Terminal, text: str) -> None:
+    """Waits until nothing but this is on the screen."""
+    opened.wait_until(lambda: "\n".join(opened.screen()).strip() == text, what=f"{text} alone")
+
+
+# -- looking and choosing
+
+
+def test_sessions_come_and_go_arrows_choose_the_screen_stands_beside_and_enter_attaches(
+    terminal: Open, sesh: Sesh, home: Home
+) -> None:
+    sesh("--open", "alpha", "/tmp")
+    sesh("--open", "build", "--", "sh", "-c", "printf '\\033[31mcompiling\\033[m all'; exec sleep 60")
+    attached(home, "alpha", "build")
+    opened = terminal("--pick")
+    opened.wait_for(re.compile(rf"^>.* 2/2\n alpha +detached .*│ {PROMPT}", re.MULTILINE))
+    opened.type("\x1b[B")
+    opened.wait_for(re.compile(r"alpha .*│ compiling all\n"))
+    assert b"\x1b[38;5;1mcompiling\x1b[m" in opened.raw
+    sesh("--open", "web-site")
+    opened.wait_for(re.compile(r" 3/3\n alpha .*\n build .*\n web-site +detached"))
+    other = terminal("alpha")
+    opened.wait_for(re.compile(r"\n alpha +attached"))
+    other.type("\x1c")
+    sesh("--rename", "alpha", "play")
+    opened.wait_for(re.compile(r"\n play +detached"))
+    sesh("--kill", "play")
+    opened.wait_for("2/2")
+    opened.type("\x1bOB\x1b[B")  # past the last one lies the first
+    opened.wait_for(re.compile(r"build .*│ compiling all\n"))
+    opened.type("\x1b[A\r")
+    alone(opened, PROMPT)
+    opened.type("echo in=$SESH_SESSION\r")
+    opened.wait_for("in=web-site")
+    opened.type("\x1c")
+    assert opened.exit_code() == 0
+
+
+def test_letters_filter_and_a_name_that_no_session_has_is_created(terminal: Open, sesh: Sesh, home: Home) -> None:
+    sesh("--open", "build", "--", "sh", "-c", "echo compiling; exec sleep 60")
+    sesh("--open", "web-site")
+    opened = terminal("--pick")
+    opened.wait_for("2/2")
+    opened.type("b-s")
+    opened.wait_for(re.compile(r"^> b-s .*1/2\n web-site"))
+    opened.type("~")
+    opened.wait_for(re.compile(r"^> b-s~ .*0/2\n no match"))
+    opened.type("\x15bui\r")
+    alone(opened, "compiling")
+    other = terminal("--pick")
+    other.wait_for("2/2")
+    other.type("fresh\r")
+    other.wait_until(lambda: home.names() == ["build", "fresh", "web-site"])
+
+
+def test_keys_end_and_rename_and_leaving_gives_the_terminal_back(home: Home) -> None:
+    for name in ("alpha", "build"):
+        home.sesh("--open", name, "--", "sleep", "600")
+    attached(home, "alpha", "build")
+    opened = home.terminal(command=["bash"], columns=120)
+    opened.wait_for(PROMPT)
+    opened.type("stty -a > before; sesh --pick; echo code=$?; stty -a > after\r")
+    opened.wait_for("2/2")
+    opened.type("\x18")
+    opened.wait_for("end alpha? [y/N]")
+    opened.type("\r")
+    opened.wait_for("Esc leave")
+    opened.type("\x18y")
+    opened.wait_for("alpha was ended")
+    opened.wait_for("1/1")
+    opened.type("\x05-2\r")
+    opened.wait_for("build is build-2 now")
+    opened.type("\x1b")
+    opened.wait_for(re.compile(rf"code=1\n{PROMPT}"))
+    assert home.names() == ["build-2"]
+    opened.type("clear; sesh --watch\r")
+    opened.wait_for(" build-2 ")
+    opened.type("\x1a")
+    opened.wait_for(re.compile(rf"Stopped.*\n{PROMPT}", re.DOTALL))
+    opened.type("fg; echo code=$?; stty -a > after\r")
+    opened.wait_for(" build-2 ")
+    opened.type("\x03")
+    opened.wait_for(re.compile(rf"\ncode=0\n{PROMPT}"))
+    with open(f"{home.path}/before") as before, open(f"{home.path}/after") as after:
+        assert before.read() == after.read()
+
+
+def test_it_fits_the_window_and_a_signal_gives_the_terminal_back(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "sh", "-c", "sleep 60 # a command that is rather long for a list of sessions")
+    opened = terminal("--watch")
+    opened.wait_for("│")
+    opened.resize(30, 10)
+    opened.wait_until(lambda: "│" not in opened.text() and " work " in opened.screen()[1], what="a narrow board")
+    opened.resize(30, 2)
+    opened.wait_until(lambda: "1/1" in opened.screen()[0] and " work " in opened.screen()[1], what="two rows")
+    opened.resize(100, 10)
+    opened.wait_for("│")
+    opened.signal(signal.SIGTERM)
+    assert opened.exit_code() == 128 + signal.SIGTERM
+    assert b"\x1b[?25h\x1b[?1049l" in opened.raw
+
+
+def test_inside_a_session_it_leads_to_another_one(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "other", "--", "sh", "-c", "echo the other one; exec cat")
+    opened = terminal("work")
+    opened.wait_for(PROMPT)
+    opened.type("sesh --pick\r")
+    opened.wait_for(re.compile(r"\n\*work +attached .*│"))
+    opened.type("\x1b[B")
+    opened.wait_for("you are here")
+    opened.type("\x1b[A")
+    opened.wait_for(re.compile(r"│ the other one"))
+    opened.type("\r")
+    alone(opened, "the other one")
+    opened.type("\x1c")
+    assert opened.exit_code() == 0
+    assert "[detached from other]" in opened.text()
+
+
+def test_who_attaches_from_the_board_comes_back_to_it(terminal: Open, sesh: Sesh) -> None:
+    """One was in the shell after each look at a session."""
+    for name in ("one", "two"):
+        sesh("--open", name, "--", "sh", "-c", f"echo in-{name}; sleep 60")
+    opened = terminal("--watch")
+    for name, key in (("one", ""), ("two", "\x1b[B")):  # the mark stays where it was
+        opened.wait_for(re.compile(r" one .*\n two "))
+        opened.type(key)
+        opened.wait_for(re.compile(rf"│ in-{name}"))
+        opened.type("\r")
+        alone(opened, f"in-{name}")
+        opened.type("\x1c")
+    opened.wait_for(re.compile(r"│ in-two"))
+    opened.type("\x1b")
+    assert opened.exit_code() == 0
+
+
+def test_without_sessions_or_a_terminal_it_says_what_to_do(terminal: Open, sesh: Sesh) -> None:
+    nothing = terminal("--pick")
+    assert nothing.exit_code() == 1
+    assert "there are no sessions" in nothing.text()
+    refused = sesh("--watch")
+    assert (refused.code, refused.stderr.count("\n"), "sesh --list" in refused.stderr) == (1, 1, True)
+    dumb = terminal("--watch", env={"TERM": "dumb"})
+    assert dumb.exit_code() == 1
+
+
+def test_sesh_alone_opens_the_picker_where_that_is_set(terminal: Open, sesh: Sesh, home: Home) -> None:
+    home.write(".config/sesh/config.toml", "pick = true\n")
+    sesh("--open", "work")
+    opened = terminal()
+    opened.wait_for("1/1")
+    opened.type("\r")
+    opened.wait_for(PROMPT)
+    assert "work" in sesh().stdout  # without a terminal it is the list
+
+
+def test_a_key_of_one_s_own_opens_the_picker_at_the_prompt(home: Home, sesh: Sesh) -> None:
+    with open(os.path.join(home.path, ".bashrc"), "a", encoding="utf-8") as file:
+        file.write('eval "$(sesh --shell-init bash)"\nbind -x \'"\\C-g": sesh-pick\'\n')
+    sesh("--open", "work", "--", "sh", "-c", "echo chosen; exec cat")
+    opened = home.terminal(command=["bash", "-i"])
+    opened.wait_for(PROMPT)
+    opened.type("echo be''gun")
+    opened.wait_for("gun")
+    opened.type("\x07")
+    opened.wait_for("1/1")
+    opened.type("\x1b")
+    opened.wait_until(lambda: "1/1" not in opened.text(), what="the prompt")
+    opened.type("\r")
+    opened.wait_for("begun")
+    assert opened.text().count("be''gun") == 1, "the prompt stood there twice"
+    opened.type("\x07")
+    opened.wait_for("1/1")
+    opened.type("\r")
+    alone(opened, "chosen")
+    opened.type("\x1c")
+    opened.wait_for("[detached from work]")
+    opened.type("echo ba''ck\r")
+    opened.wait_for("back")
+
+
+def test_a_program_gets_a_list_a_line(home: Home) -> None:
+    home.sesh("--open", "work", "--label", "team=web", "--", "sleep", "60")
+    home.sesh("--open", "other")
+    watching = home.start("--watch", "--json", "--label", "team=web")
+    assert watching.stdout is not None
+    assert [each["name"] for each in json.loads(watching.stdout.readline())] == ["work"]
+    home.sesh("--open", "build", "--label", "team=web", "--", "sleep", "60")
+    names: list[str] = []
+    while names != ["build", "work"]:
+        names = [each["name"] for each in json.loads(watching.stdout.readline())]
+    watching.send_signal(signal.SIGINT)
+    watching.communicate(timeout=30)
+    assert watching.returncode == 130
+
+
+# -- who waits
+
+
+@tells
+def test_who_waits_comes_first_and_is_answered_in_a_line_below_its_question(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "calm", "--", "sleep", "60")
+    asking(sesh, "job", ASKS)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"^>.*\n job +waiting +\d+s +push it\?.*\n calm", re.MULTILINE))
+    opened.type("\ty")
+    opened.wait_for(re.compile(r"\npush it\?\nanswer job: y"))
+    assert "got=" not in sesh("--screen", "job").stdout
+    opened.type("\r")
+    opened.wait_for(re.compile(r" job +waiting +\d+s +really\?"))
+    opened.wait_for("job was answered")
+    opened.type("\tnever\x1b")
+    opened.wait_for("Esc leave")
+    opened.type("\tnot yet\r")
+    opened.wait_until(lambda: "got=not yet" in sesh("--screen", "job").stdout)
+    opened.wait_until(lambda: " waiting " not in opened.text())
+
+
+@tells
+def test_a_line_answers_no_question_but_the_one_above_it(terminal: Open, sesh: Sesh, home: Home) -> None:
+    """The program went on to another question while the answer was typed, and that got it."""
+    asking(sesh, "job", LATER)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r" job +waiting +\d+s +Keep a copy\?"))
+    opened.type("\ty")
+    opened.wait_for("answer job: ")
+    home.write("next", "")
+    opened.wait_for(re.compile(r" job +waiting +\d+s +DELETE ALL\?"))
+    opened.type("\r")
+    opened.wait_for("nothing was typed")
+    assert "got" not in sesh("--screen", "job").stdout
+    opened.type("\tn\r")
+    opened.wait_until(lambda: "got=n" in sesh("--screen", "job").stdout)
+
+
+@tells
+def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open, sesh: Sesh) -> None:
+    menu = "printf '\\033]7501;state=blocked:kind=question\\007'; stty raw -echo; od -An -tx1 -N 2; sleep 60"
+    sesh("--open", "job", "--", "sh", "-c", menu)
+    assert sesh("--wait", "job", "--waiting", "--timeout", "30").code == 0
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r" job +waiting"))
+    opened.type("\t2\r")
+    opened.wait_for("job was answered")
+    sesh("--send", "job", "--key", "3")
+    opened.wait_until(lambda: "32 33" in sesh("--logs", "job").stdout)
+
+
+@tells
+def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, hides = "7secret", send.hides
+
+    def noted(target: Target, name: str, since: str, question: str) -> bool:
+        answer = hides(target, name, since, question)
+        home.write(f"asked-{name}", "")
+        return answer
+
+    monkeypatch.setattr(send, "hides", noted)
+    asking(sesh, "shown", "printf 'Name: '; read x; sleep 60")
+    asking(sesh, "secret", "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
+    opened = home.terminal("--watch")
+    for name, key, typed in (("shown", "", "me"), ("secret", "\x1b[B", "•" * len(secret))):
+        opened.wait_for(re.compile(r" shown +waiting.*\n secret +waiting"))
+        opened.type(f"{key}\t")
+        wait_until(lambda: os.path.exists(f"{home.path}/asked-{name}"))  # noqa: B023
+        opened.type(secret if key else typed)
+        opened.wait_for(f"answer {name}: {typed}")
+        opened.type("\r" if key else "\x1b")
+    opened.wait_until(lambda: f"got={secret}" in sesh("--screen", "secret").stdout)
+    assert f": {secret}".encode() not in opened.raw
+
+
+def test_it_says_that_a_job_failed_which_is_not_listed_any_more(sesh: Sesh, home: Home) -> None:
+    """It vanished, and nothing said how it had ended."""
+    sesh("--exec", "w3", "-d", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done; exit 9")
+    sesh("--open", "stopped", "--", "sleep", "60")
+    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for(" stopped")
+    sesh("--kill", "stopped")
+    opened.wait_until(lambda: " stopped" not in opened.text(), what="the end of what was stopped")
+    home.write("go", "")
+    opened.wait_for("\nw3 failed: exited 9")
+    opened.wait_for_raw(b"\x1b]9;w3 failed: exited 9\x1b\\")
+    assert b"stopped failed" not in opened.raw
+
+
+@tells
+def test_it_rings_and_tells_what_begins_to_wait_once(sesh: Sesh, home: Home) -> None:
+    """Nobody was told: a question was seen by who looked at the list."""
+    asking(sesh, "old", ASKS)
+    sesh("--open", "job", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done; " + ASKS)
+    opened = home.terminal("--watch", env={"TERM_PROGRAM": "iTerm.app"})
+    opened.wait_for(" old ")
+    home.write("go", "")
+    opened.wait_for_raw(b"\x1b]9;job waits: push it?\x1b\\")
+    opened.wait_for(re.compile(r"\n job +waiting +\d+s +push it\?"))
+    assert opened.raw.count(b"\a") == 1
+    assert b"old waits" not in opened.raw
+    sesh("--open", "new", "--", "sh", "-c", "printf '\\a'; sleep 60")
+    opened.wait_for_raw(b"\x1b]9;new rings\x1b\\")
+    assert opened.raw.count(b"job waits") == 1
