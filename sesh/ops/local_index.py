@@ -1,7 +1,7 @@
 """The sessions of this machine while a list of them is shown, here or on another machine.
 
-Events say at once which sessions have changed. What has no event, such as output, the directory or what runs in front,
-is found by a poll.
+Events say at once which sessions have changed. Facts without an event, such as output, the directory or the program in
+front, are found by a poll.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class _Signs:
             self._followed.pop(session_id).close()
         for session_id in names.keys() - self._followed.keys():
             if len(self._followed) >= wire.most_followed():
-                return  # the poll finds what changes in the others
+                return  # the poll finds changes in the others
             if (connection := _events_of(names[session_id])) is not None:
                 self._followed[session_id] = connection
 
