@@ -102,7 +102,7 @@ def _nothing(message: str, silent: Sequence[str], hint: str) -> NotFound:
 
 
 def _enter(cli: Invocation, row: Row, view: ViewWords) -> int:
-    """Attach to what a row stands for; return the exit code."""
+    """Attach to the session of a row, or create it; return the exit code."""
     if row.kind is Kind.DIRECTORY:
         return go.here(cli, row.name, **view)
     if row.session is not None:

@@ -1,6 +1,6 @@
 """The sessions here and on hosts while a list of them is shown.
 
-Each machine has a thread: here it watches the sessions, for a host it holds a link that reports what changes there.
+Each machine has a thread: here it watches the sessions, for a host it holds a link, which reports changes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SessionIndex:
 
     Wait for `inbound` to be readable, `due` seconds at most, then call `take`. `hosts`: those to follow, without this
     machine; None for this machine and the known remotes. `pending`: the machines that have reported nothing yet; the
-    report of a host is what was last known until then.
+    report of a host has the sessions last known until then.
     """
 
     def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
@@ -75,7 +75,7 @@ class SessionIndex:
         return max(0.0, self._look_at - time.monotonic())
 
     def take(self) -> bool:
-        """Take in what has come; return whether anything may have changed.
+        """Take in the reports; return whether anything may have changed.
 
         Raises the error if the sessions of this machine cannot be listed.
         """
@@ -202,7 +202,7 @@ class _HostReports:
         return {}
 
     def _change(self, rows: list[Summary]) -> None:
-        """Take in what has changed. Raises ProtocolError if the host has more sessions than it may report."""
+        """Take in changed rows. Raises ProtocolError if the host has more sessions than it may report."""
         for row in rows:
             if row["state"] == GONE:
                 self._rows.pop(row["name"], None)
@@ -221,7 +221,7 @@ class _HostReports:
         return Report(rows, remark=self._remark)
 
     def _judged(self, stop: Stop, health: Health) -> None:
-        """Report what has become of the link."""
+        """Report the sessions as the health of the link has them."""
         if health is not Health.UP:
             self._keep()
             self._workers.put(self._host, stop, _silent(self._host, Late.reason))

@@ -1,7 +1,7 @@
 """The sessions of this machine while a list of them is shown, here or on another machine.
 
-Events say at once which sessions have changed. What has no event, such as output, the directory or what runs in front,
-is found by a poll.
+Events say at once which sessions have changed. Facts without an event, such as output, the directory or the program in
+front, are found by a poll.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def watch(audience: int = -1) -> Iterator[list[Summary]]:
             known = [row for row in rows or () if not {row["name"], row.get("id")} & changed]
             before, rows = rows, listing.summaries(_PATIENCE, () if polls else known)
             poll_at = time.monotonic() + POLL if polls else poll_at
-            begun = signs.follow(rows)
+            signs.follow(rows)
             if rows != before:
                 yield rows
-            if begun or _wait(signs.descriptors, audience, poll_at):
+            if _wait(signs.descriptors, audience, poll_at):
                 _wait((), audience, time.monotonic() + DEBOUNCE)
 
 
@@ -70,8 +70,6 @@ class _Signs:
         self._directory = -1
         self._followed: dict[str, wire.Connection] = {}
         """The connections that bring events, by the id of the session, which a rename does not change."""
-        self._unasked: set[str] = set()
-        """The ids of sessions that may have changed before they were followed."""
 
     def __enter__(self) -> _Signs:
         self._directory = system.watch_directory(paths.directory())
@@ -92,7 +90,7 @@ class _Signs:
 
     def take(self) -> set[str]:
         """Return the names and ids of the sessions that have changed since the last call."""
-        changed, self._unasked = self._unasked, set()
+        changed = set()
         if self._directory >= 0 and wire.polled([(self._directory, select.POLLIN)], 0.0):
             changed |= _entries(os.read(self._directory, _BLOCK))
         for session_id, connection in list(self._followed.items()):
@@ -108,18 +106,19 @@ class _Signs:
                 self._followed.pop(session_id).close()
         return changed
 
-    def follow(self, sessions: Sequence[Summary]) -> bool:
-        """Follow these sessions, as many as a process may, and no others; return whether any is new."""
+    def follow(self, sessions: Sequence[Summary]) -> None:
+        """Follow the events of these sessions, of as many as a process may, and of no others.
+
+        The daemon's WELCOME is a first sign, by which it is asked again: it may have changed before it was followed.
+        """
         names = {row["id"]: row["name"] for row in sessions if row.get("id") and row.get("responding") is not False}
         for session_id in self._followed.keys() - names.keys():
             self._followed.pop(session_id).close()
         for session_id in names.keys() - self._followed.keys():
             if len(self._followed) >= wire.most_followed():
-                break  # the poll finds what changes in the others
+                return  # the poll finds changes in the others
             if (connection := _events_of(names[session_id])) is not None:
                 self._followed[session_id] = connection
-                self._unasked.add(session_id)
-        return bool(self._unasked)
 
 
 def _events_of(name: str) -> wire.Connection | None:

@@ -1,1 +1,1 @@
-"""What takes the whole terminal: the board of sessions, and a question. It knows no verbs, and returns the choice."""
+"""Views on the whole terminal: the board of sessions, and a question. They know no verbs, and return the choice."""

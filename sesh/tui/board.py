@@ -42,12 +42,12 @@ _HINTS = (
     "Enter attach  Tab answer  ^X end  ^E rename",
     "Enter Tab ^X ^E Esc",
 )
-"""The keys and what they do; the first text that fits is shown."""
+"""The keys and their effects; the first text that fits is shown."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What a board shows. `wanted`: the labels of the sessions; `directories`: those to begin a session in.
+    """The settings of a board. `wanted`: the labels of the sessions; `directories`: those to begin a session in.
 
     `creates`: a name that no session has may be chosen; `quiet`: the hours in which nothing rings.
     """
@@ -61,7 +61,7 @@ class View:
 
 
 class Purpose(Enum):
-    """What is typed in a line at the foot of the board; END takes one key."""
+    """The purpose of a line at the foot of the board; END takes one key."""
 
     ANSWER = "answer"
     RENAME = "rename"
@@ -72,7 +72,7 @@ class Purpose(Enum):
 class _Line:
     """A line that is typed for the session of a row. `asked`: the question to answer: since when it stands, its words.
 
-    `hidden`: the text is shown as dots, until it is known that the program shows what is typed.
+    `hidden`: the text is shown as dots, until the program is known to show typed text.
     """
 
     purpose: Purpose
@@ -138,7 +138,7 @@ class _Board:
         return self._chosen
 
     def _update(self) -> None:
-        """Bring the rows up to date, and report what begins to need a person."""
+        """Bring the rows up to date, and report the sessions that begin to need a person."""
         listed = self._index.sessions(self._view.wanted)
         self._count = len(listed)
         if self._view.order is Order.WAITING:
@@ -182,7 +182,7 @@ class _Board:
         self._line = line = _Line(Purpose.ANSWER, row, asked=(since, question), hidden=True)
 
         def outcome(hidden: bool, problem: str) -> None:
-            line.hidden = bool(hidden or problem)  # if something is wrong, the answer will say what
+            line.hidden = bool(hidden or problem)  # an error comes with the answer, too
 
         self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), outcome)
 
@@ -270,7 +270,7 @@ class _Board:
         return f"\x1b[1m{query}\x1b[m\x1b[7m \x1b[m{gap}\x1b[2m{count}"
 
     def _list(self, width: int, height: int) -> list[str]:
-        """Return the lines of the rows, and below them what is to be said of hosts; each is as wide as `width`."""
+        """Return the lines of the rows, and below them the remarks on hosts; each is as wide as `width`."""
         rows = drawn(self._marked, width, height, time.time(), coloured=self._view.coloured)
         remarks = [] if rows else [" no match" if self._query else " no sessions"]
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
@@ -281,7 +281,7 @@ class _Board:
         return lines[:height] + [" " * width] * (height - len(lines))
 
     def _about(self, width: int) -> str:
-        """Return the line above the foot: the question to answer, or what the marked row has no room for."""
+        """Return the line above the foot: the question to answer, or the details of the marked row."""
         if self._line is not None and self._line.purpose is Purpose.ANSWER:
             return f"\x1b[1m{cut(wording.one_line(self._line.asked[1]), width)}"
         row = self._marked.row

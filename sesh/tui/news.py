@@ -15,7 +15,7 @@ from sesh.wording import BETWEEN_TELLINGS, muted, standing
 
 @dataclass(frozen=True)
 class _Sign:
-    """What a session needs a person for: a state, since when, and a question; empty strings for nothing."""
+    """The need of a session for a person: a state, since when, and a question; empty strings for none."""
 
     key: Key
     running: bool
@@ -26,8 +26,8 @@ class _Sign:
 class News:
     """The news of sessions that nobody looks at: that they wait, fail, or ring.
 
-    What stands so when a machine is first seen is none. `gone`: the sessions that ran when `lines` was called before,
-    and are not listed any more.
+    A need in the first report of a machine is none. `gone`: the sessions that ran when `lines` was called before, and
+    are not listed any more.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-r"""A question to a person, asked below what the terminal shows.
+r"""A question to a person, below the present content of the terminal.
 
 The answers stand beside each other, or below each other where they do not fit. The letter of one chooses it, or the
 arrow keys and Enter. Escape, q, and n and c if they stand for no answer, decline; Ctrl-C and Ctrl-\ interrupt; any
@@ -51,7 +51,7 @@ class _Question:
         console = Console(self._terminal, single=True)
         try:
             while True:
-                keys, _ = console.wait()  # no byte behind the first key is read
+                keys, _ = console.wait()  # no byte after the first key is read
                 key = keys[0] if keys else ""
                 letter = self._mark if key in ("enter", "C-j") else key.lower()
                 if key in ("escape", "C-d", "hangup") or (letter in _DECLINING and letter not in self._labels):

@@ -1,4 +1,4 @@
-"""The rows of the board: which ones are shown, in which order, and what each says."""
+"""The rows of the board: their selection, their order, their text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _URGENT = ("waiting", "failed")
 
 
 class Kind(Enum):
-    """What a row stands for: a session, a directory for a new one, or a name for a new one."""
+    """The meaning of a row: a session, a directory for a new one, or a name for a new one."""
 
     SESSION = "session"
     DIRECTORY = "directory"
@@ -51,7 +51,7 @@ class Row:
 
     @cached_property
     def identity(self) -> object:
-        """What tells the row from all others, also after a rename."""
+        """The identity of the row, which a rename does not change."""
         return identity((self.host, self.name), self.session) if self.session is not None else (self.kind, self.name)
 
     @property
@@ -88,7 +88,7 @@ class Row:
 
     @cached_property
     def words(self) -> str:
-        """What the session asks, what it has printed last while it works, or where it is and what it runs."""
+        """The question of the session, its last line while it works, or its directory and command."""
         if self.session is None:
             return ""
         last = plain(self.session.get("last_line") or "") if self.state[0] == "working" else ""
@@ -104,7 +104,7 @@ class Row:
 
 
 def identity(key: Key, session: Summary) -> object:
-    """Return what tells a session from all others: its id, if that is known."""
+    """Return the identity of a session: its id, if that is known."""
     return session.get("id") or key
 
 

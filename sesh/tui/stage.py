@@ -137,7 +137,7 @@ class Stage(Console):
         return [key for key in keys if key not in ("resize", "resume")], ready
 
     def ring(self, data: bytes) -> None:
-        """Write what draws nothing: a bell, a notification."""
+        """Write bytes that draw nothing: a bell, a notification."""
         self.terminal.write_all(data, _PATIENCE)
 
     def stop(self) -> None:
