@@ -88,6 +88,7 @@ class _Client:
     def _complete(self, outcome: Outcome) -> None:
         """Add to the final outcome what goes on, and the state of its link."""
         attachment, link = self._loop.attachment, self._loop.attachment.link
+        outcome.typed = self.options.typed(outcome.name)
         if self._previous is not None:  # the next session had not answered yet
             outcome.name, outcome.host = self._previous.attachment.name, self._previous.attachment.host
             return

@@ -20,7 +20,7 @@ class AttachOptions:
     (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
     covers lines printed before. `predict`: show the effect of keys before their echo comes, on a link to another host.
     `renew`: more names of variables that shells take over. `waiting`: counts the sessions that wait for the person,
-    without the one that is left.
+    without the one that is left. `typed`: returns the words that lead to a session, as some names are verbs.
     """
 
     read_only: bool = False
@@ -32,6 +32,7 @@ class AttachOptions:
     renew: Sequence[str] = ()
     first_notice: str = ""
     waiting: Callable[[str], int] = lambda _: 0
+    typed: Callable[[str], str] = str
 
     @property
     def detaches(self) -> str:
@@ -64,7 +65,8 @@ class Outcome:
 
     `code`, `signal`: of the program, or of this process. `reason`: as the daemon gives it. `said`: the host's own words
     for a session that is not there any more. `early`: the person left before the daemon had answered. `runs`: the
-    program that runs on after a detach. `waiting`: the number of other sessions that wait for the person. `round_trip`:
+    program that runs on after a detach. `waiting`: the number of other sessions that wait for the person. `typed`:
+    the words that lead to the session; its name if empty. `round_trip`:
     of the link, in seconds; 0 if that was not measured. `heard_at`: when anything came last over that link (seconds
     since the epoch); 0 without one. `undelivered`: True if keys may not have reached the program.
     """
@@ -81,6 +83,7 @@ class Outcome:
     early: bool = False
     runs: str = ""
     waiting: int = 0
+    typed: str = ""
     undelivered: bool = False
 
     @classmethod
@@ -105,7 +108,7 @@ class Outcome:
         if self.kind is Ending.LOST:
             if self.host:
                 return f"lost the link to @{self.host}; {self.name} may still run there"
-            return f"{self.name} was lost: its daemon died; {CALLED} {self.name} restarts it"
+            return f"{self.name} was lost: its daemon died; {CALLED} {self.typed or self.name} restarts it"
         if self.kind is not Ending.ENDED:
             return self._left()
         if self.reason == "killed":
@@ -125,7 +128,7 @@ class Outcome:
         if self.reason == "replaced":
             return f"{left}: replaced by another client"
         runs = f": {self.runs} runs on" if self.runs else ""
-        line = f"{left}{runs}; {for_host(SESH, self.host)} {self.name} returns"
+        line = f"{left}{runs}; {for_host(SESH, self.host)} {self.typed or self.name} returns"
         return f"{line}; {self.waiting} waiting: {CALLED} --next" if self.waiting else line
 
 

@@ -11,6 +11,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.created import new_detached
 from sesh.cli.invocation import Invocation
+from sesh.cli.verbs import typed
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import introduction
 from sesh.client.outcome import AttachOptions, Ending, Outcome
@@ -183,6 +184,7 @@ def _options(cli: Invocation, view: ViewWords) -> AttachOptions:
         predict=settings.predict,
         renew=settings.renew,
         waiting=_waiting,
+        typed=typed,
     )
 
 

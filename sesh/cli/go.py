@@ -10,7 +10,7 @@ from sesh.cli import attach, printing
 from sesh.cli.attach import ViewWords
 from sesh.cli.invocation import Invocation
 from sesh.cli.list import show
-from sesh.cli.verbs import load, named, near_verb
+from sesh.cli.verbs import load, named, near_verb, typed
 from sesh.errors import NotFound, Unreachable
 from sesh.ops import enter, places
 from sesh.ops.create import checked_directory
@@ -46,7 +46,7 @@ def go(
         raise attach.without_terminal(name)
     near = "" if create else near_verb(name)
     if named(name) is not None:
-        cli.remember(f"{name} is a verb: `{SESH} -A {name}` returns to this session")
+        cli.remember(f"{name} is a verb, too: `{SESH} {typed(name)}` returns to this session")
 
     def entered(target: Target) -> Entered:
         return target.enter(enter.go, name=name, spec=spec, near=near)

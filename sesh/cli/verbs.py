@@ -150,6 +150,11 @@ _BY_WORD = {
 }
 
 
+def typed(name: str) -> str:
+    """Return the words that lead to a session, behind the program's name."""
+    return name if named(name) is None else f"{GO} {name}"
+
+
 def near_verb(name: str) -> str:
     """Return the verb that a name is near to, or equal to; empty for none."""
     return next(iter(get_close_matches(name, [verb.name for verb in VERBS], 1, _NEAR)), "")

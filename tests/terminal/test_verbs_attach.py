@@ -53,6 +53,15 @@ def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Ope
     assert opened.exit_code() == 0
 
 
+def test_a_session_that_bears_the_name_of_a_verb_is_reached_by_its_option(terminal: Open, sesh: Sesh) -> None:
+    opened = terminal("-A", "kill", "--", "cat")
+    opened.wait_for("kill is a verb")
+    opened.type("\x1c")
+    opened.wait_for("[detached from kill: cat runs on; sesh -A kill returns]")
+    assert opened.exit_code() == 0
+    assert sesh("--kill", "kill").code == 0
+
+
 def test_a_directory_s_session_runs_the_command_that_made_it(terminal: Open, home: Home) -> None:
     home.write("app/file", "")
     for command in (["cat"], ["false"]):
