@@ -125,7 +125,7 @@ def test_a_connection_forwards_the_agent_that_came_last(
     monkeypatch.setenv("SSH_AUTH_SOCK", path := os.path.join(here.path, "agent"))
     with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as agent:
         try:
-            wait_until(lambda: os.path.exists(path))
+            wait_until(lambda: subprocess.run(["ssh-add", "-l"], capture_output=True, check=False).returncode != 2)
             subprocess.run(["ssh-add", "-q", farm.ground.identity], check=True, capture_output=True)
             argv, env = ssh.command(Destination("box"), "ssh-add -l"), ssh.environment(ask=False)
             assert b"ED25519" in subprocess.run(argv, env=env, capture_output=True, check=True).stdout
