@@ -7,7 +7,7 @@ from collections import deque
 
 from sesh.client.own_row import CLEAR, overlay
 from sesh.client.terminal import RawTerminal
-from sesh.client.undo import Undo
+from sesh.client.undo import Undo, unfinished_character
 from sesh.messages import Message
 from sesh.vt.render.clean_screen import CANCEL, clean_screen, fresh_row
 from sesh.wording import plain
@@ -53,6 +53,8 @@ class Display:
         self._undo = Undo()
         self._tail = b""
         """The newest output."""
+        self._character = b""
+        """The bytes of a character whose end has not come. Broken off, it would print, and wrap at the end of a row."""
 
     @property
     def unfinished(self) -> int:
@@ -66,11 +68,19 @@ class Display:
 
     # -- output
 
+    def screen(self, data: bytes, before: bytes = b"") -> None:
+        """Show bytes that draw the whole screen, in the place of a character whose end has not come."""
+        self._character = b""
+        self.show(data, before)
+
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
         """Show output, or queue the bytes that the terminal does not take now. Raises OSError if it has gone.
 
         `before`, `after`: bytes drawn along with it that leave mode, pen and cursor as they are.
         """
+        data = self._character + data
+        end = len(data) - unfinished_character(data)
+        data, self._character = data[:end], data[end:]
         if self.covered:
             self.covered, before = False, CLEAR + before
         if data:

@@ -69,7 +69,7 @@ class View:
         position, data = protocol.split_number(payload)
         if kind != protocol.OUTPUT:
             self.position = position
-            self._display.show(data, self._withdrawn())
+            self._display.screen(data, self._withdrawn())
             if self.greeting:
                 self.line.show(self.greeting)
                 self.greeting = ""

@@ -87,3 +87,15 @@ def test_small_blocks_that_wait_are_joined() -> None:
     display.flush()
     assert (display.pending, len(terminal.written)) == (0, 200_000)
     assert terminal.calls < 60
+
+
+def test_no_character_is_ever_broken_off_on_the_terminal() -> None:
+    """One that a lost link had cut printed, and wrapped at the end of a full row."""
+    left = Left()
+    display = Display(left)  # type: ignore[arg-type]
+    display.show(b"a" + "世".encode()[:2])
+    display.draw(b"\x1b7a line\x1b8")
+    display.show("世".encode()[2:] + b"b" + "é".encode()[:1])
+    assert left.written == b"a\x1b7a line\x1b8" + "世b".encode()
+    display.screen(b"\x1b[Hnew")
+    assert left.written.endswith(b"b\x1b[Hnew")
