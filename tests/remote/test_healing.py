@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from typing import IO
 
@@ -89,6 +90,19 @@ def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box:
     box.back()
     code, out, error = outcome(running)
     assert (code, out, box.read("ran")) == (7, "begun\ndone\n", "x\n"), error
+
+
+def test_ctrl_c_between_two_links_stops_waiting_for_a_command_that_goes_on(home: Home, box: There) -> None:
+    process = home.start("@box", "--run", "work", "--", "sh", "-c", "echo begun; " + GO)
+    assert line_of(process.stdout) == b"begun\n"
+    box.away()
+    assert b"lost the link" in line_of(process.stderr)
+    process.send_signal(signal.SIGINT)
+    code, _, said = outcome(process)
+    assert (code, "the command goes on in work" in said) == (130, True)
+    box.back()
+    assert box.sesh("--status", "work", "--json").json()["foreground"] is not None
+    box.write("go", "")
 
 
 def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(home: Home, box: There) -> None:
