@@ -13,7 +13,7 @@ from sesh import bounds
 from sesh.api.results import Met, Result, Sent, result_of
 from sesh.errors import Busy, NotFound, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
-from sesh.ops import events, jobs, lookup, matching, send, shell, views, wait
+from sesh.ops import events, jobs, lookup, search, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.reach import target_of
 from sesh.reach.caller import Caller
@@ -238,7 +238,7 @@ class Session:
             since = since.position
         if since is not None and since != "start" and not bounds.is_integer(since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
-        pattern = matching.checked(pattern) if pattern is not None else None
+        pattern = search.checked(pattern) if pattern is not None else None
         stop = stop or Stop()
         conditions: wait.Conditions = {
             "exit_": exit,

@@ -17,7 +17,6 @@ from sesh.cli.words import Context, offering
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
 from sesh.ops import agents
-from sesh.ops import integrate as hooks
 from sesh.wording import plain
 
 _CODEX = """\
@@ -67,14 +66,14 @@ def integrate(
     if cli.hosts:
         hint = f"type it there: ssh -t {cli.hosts[0]} sesh --integrate {agent}"
         raise UsageError("--integrate is for this machine", hint=hint)
-    if agent not in hooks.AGENTS:
-        raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(hooks.AGENTS)}")
-    path = hooks.settings(agent)
+    if agent not in agents.AGENTS:
+        raise UsageError(f"there are no hooks for {printable(agent)}; use {', '.join(agents.AGENTS)}")
+    path = agents.settings(agent)
     try:
-        changed = hooks.integrate(agent, remove=remove)
-    except hooks.ByHand:
+        changed = agents.integrate(agent, remove=remove)
+    except agents.ByHand:
         if not (cli.json or remove):
-            printing.text(hooks.snippet(agent))
+            printing.text(agents.snippet(agent))
         raise
     if not cli.json:
         if remove:
@@ -86,7 +85,7 @@ def integrate(
             printing.text(_CODEX if agent == "codex" else f"{agent} takes them at its next start")
             if programs.find(agent) is None:
                 printing.text(f"{agent} was not found in PATH: the hooks do nothing until it is installed")
-    if not remove and not hooks.standing(agent)[2]:
+    if not remove and not agents.standing(agent)[2]:
         cli.note(f"disableAllHooks is set in {path}: {agent} runs no hooks")
     return cli.done(agent=agent, path=path, changed=changed)
 

@@ -9,7 +9,7 @@ from sesh.cli.verbs import VERBS
 from sesh.errors import SeshError
 from sesh.keynames import CHORDS
 from sesh.names import natural
-from sesh.ops.integrate import AGENTS
+from sesh.ops.agents import AGENTS
 from sesh.protocol import STATES
 from sesh.remote import known
 from sesh.remote.ssh import aliases

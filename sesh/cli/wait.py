@@ -15,7 +15,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, Context, Names, Timeout
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
 from sesh.names import check_label, printable, subject
-from sesh.ops import jobs, lookup, matching, views
+from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
 from sesh.reach import find
@@ -82,7 +82,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "prompt": prompt,
         "waiting": waiting,
         "idle": bounds.parse_seconds(idle, "--idle"),
-        "pattern": matching.checked(pattern) if pattern is not None else None,
+        "pattern": search.checked(pattern) if pattern is not None else None,
         "begin": int(start) if start is not None else "start" if since_start else "sent",
         "limit": bounds.parse_seconds(timeout),
     }

@@ -173,14 +173,14 @@ def _until_changed(workers: Workers[str, Event], watch: int, audience: int) -> I
     """
     watched = [(workers.inbound, select.POLLIN), (watch, select.POLLIN), (audience, 0)]
     watched = [(descriptor, events) for descriptor, events in watched if descriptor >= 0]
+    until = None if watch >= 0 else time.monotonic() + _SCAN_INTERVAL
     ready: list[int] = []
-    while watch not in ready:
-        ready = wire.polled(watched, None if watch >= 0 else time.monotonic() + _SCAN_INTERVAL)
+    while watch not in ready and (until is None or time.monotonic() < until):
+        ready = wire.polled(watched, until)
         wire.heard_out(ready, audience)
         yield from workers.take()
-        if watch < 0 and not ready:
-            return
-    os.read(watch, 1 << 16)
+    if watch in ready:
+        os.read(watch, 1 << 16)
 
 
 def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:

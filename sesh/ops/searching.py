@@ -1,4 +1,4 @@
-"""The child process that searches for a pattern: `matching` runs this file by itself, so it loads nothing of sesh.
+"""The child process that searches for a pattern: `search` runs this file by itself, so it loads nothing of sesh.
 
 Its argument is the pattern. It reads lists of lines, and answers each with its matches, as JSON, one value a line.
 """

@@ -12,7 +12,7 @@ from sesh.errors import Refused, UsageError
 from sesh.keynames import bytes_of, is_cursor
 from sesh.messages import Answer, Words
 from sesh.names import printable
-from sesh.ops import matching
+from sesh.ops import search
 from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
@@ -102,7 +102,7 @@ def _question(connection: Connection, name: str, pattern: str) -> Words:
     reply = connection.request("asked", deadline=_soon())[0]
     question = str(reply.get("question"))
     if pattern != _ANY:
-        with matching.Pattern(pattern) as expression:
+        with search.Pattern(pattern) as expression:
             matches = any(expression.matches([question], _soon()))
         if not matches:
             shown = wording.plain(question)

@@ -10,7 +10,7 @@ from sesh import gate, protocol, wire
 from sesh.about import SESH
 from sesh.errors import DaemonDied, Ended, NotFound, Refused, TimedOut
 from sesh.messages import Answer, Words
-from sesh.ops.matching import Pattern
+from sesh.ops.search import Pattern
 from sesh.ops.views import in_turns
 from sesh.reach import find
 from sesh.reach.caller import Caller

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from typing import IO
 
@@ -89,6 +90,16 @@ def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box:
     box.back()
     code, out, error = outcome(running)
     assert (code, out, box.read("ran")) == (7, "begun\ndone\n", "x\n"), error
+
+
+def test_ctrl_c_between_two_links_stops_waiting_for_a_command_that_goes_on(home: Home, box: There) -> None:
+    process = home.start("@box", "--run", "work", "--", "sh", "-c", "echo begun; " + GO)
+    assert line_of(process.stdout) == b"begun\n"
+    box.away()
+    assert b"lost the link" in line_of(process.stderr)
+    process.send_signal(signal.SIGINT)
+    code, _, said = outcome(process)
+    assert (code, "the command goes on in work" in said) == (130, True)
 
 
 def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(home: Home, box: There) -> None:
@@ -196,12 +207,8 @@ def test_sessions_of_several_hosts_are_waited_for_by_name_and_by_label(home: Hom
     assert home.sesh(one.at, "--send", "a", "0", "--enter").code == 0
     assert everywhere.wait(30) == 7
     assert everywhere.stdout is not None
-    answers = json.loads(everywhere.stdout.read())
-    assert {(answer["host"], answer["session"], answer["exit_code"]) for answer in answers} == {
-        (None, "here", 0),
-        ("one", "a", 0),
-        ("other", "a", 7),
-    }
+    ends = {(answer["host"], answer["session"], answer["exit_code"]) for answer in json.loads(everywhere.stdout.read())}
+    assert ends == {(None, "here", 0), ("one", "a", 0), ("other", "a", 7)}
     done = home.sesh(*far, "--wait", "a")
     assert (done.code, done.stdout) == (7, "@one a: exit: 0\n@other a: exit: 7\n")
 

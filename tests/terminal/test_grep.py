@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh.daemon.verbs import reading
-from sesh.ops import matching
+from sesh.ops import search
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -99,7 +99,7 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
 
 def impatient(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.3) -> None:
     """Have each sesh that starts from now on soon give up a search."""
-    monkeypatch.setattr(matching, "PATIENCE", seconds)
+    monkeypatch.setattr(search, "PATIENCE", seconds)
 
 
 def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:

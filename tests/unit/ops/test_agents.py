@@ -15,10 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sesh.errors import Refused
-from sesh.ops import integrate
+from sesh.ops import agents
 from tests.support import rounds
 
-AGENTS = tuple(integrate.AGENTS)
+AGENTS = tuple(agents.AGENTS)
 LAUNCHER = "/opt/my tools/it's/sesh"
 
 TEXTS = (
@@ -59,7 +59,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put(agent: str, text: str | bytes | None) -> Path:
     """The agent's settings with that text, or none."""
-    path = Path(integrate.settings(agent))
+    path = Path(agents.settings(agent))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     if text is not None:
@@ -71,7 +71,7 @@ def commands(path: Path, agent: str) -> dict[str, list[str]]:
     """The commands of ours by their event, in order."""
     found: dict[str, list[str]] = {}
     for event, groups in json.loads(path.read_text())["hooks"].items():
-        hooks = [hook for group in groups if integrate._is_ours(group, agent) for hook in group["hooks"]]
+        hooks = [hook for group in groups if agents._is_ours(group, agent) for hook in group["hooks"]]
         found |= {event: [hook["command"] for hook in hooks]} if hooks else {}
     return found
 
@@ -79,20 +79,20 @@ def commands(path: Path, agent: str) -> dict[str, list[str]]:
 def added_and_removed(agent: str, text: str) -> None:
     """Add the hooks, twice, and remove them, twice."""
     path, before = put(agent, text), json.loads(text)
-    assert integrate.integrate(agent)
+    assert agents.integrate(agent)
     command = f"{shlex.quote(LAUNCHER)} --hook {agent} 2>/dev/null || true"
-    added, events = path.read_bytes(), integrate.AGENTS[agent][4]
+    added, events = path.read_bytes(), agents.AGENTS[agent][4]
     assert commands(path, agent) == {event: [command] for event in events}
     after = json.loads(added)
     assert {**after, "hooks": None} == {**before, "hooks": None}
     for event, groups in before.get("hooks", {}).items():
         assert after["hooks"][event][: len(groups)] == groups
-    assert integrate.standing(agent)[:2] == (True, True)
-    assert not integrate.integrate(agent)
+    assert agents.standing(agent)[:2] == (True, True)
+    assert not agents.integrate(agent)
     assert path.read_bytes() == added
-    assert integrate.integrate(agent, remove=True)
-    assert integrate.standing(agent)[0] is False
-    assert not integrate.integrate(agent, remove=True)
+    assert agents.integrate(agent, remove=True)
+    assert agents.standing(agent)[0] is False
+    assert not agents.integrate(agent, remove=True)
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -100,34 +100,34 @@ def added_and_removed(agent: str, text: str) -> None:
 def test_hooks_are_added_once_and_removed_with_all_else_left(agent: str, text: str) -> None:
     added_and_removed(agent, text)
     empty = '"Stop": []' in text or '"hooks": {}' in text  # went with ours
-    assert empty or Path(integrate.settings(agent)).read_text() == text
+    assert empty or Path(agents.settings(agent)).read_text() == text
 
 
 @pytest.mark.parametrize("text", OTHERS)
 def test_settings_that_are_written_in_another_way_are_for_the_person(text: str | bytes) -> None:
     path = put("claude", text)
     before = path.read_bytes()
-    with pytest.raises(integrate.ByHand):
-        integrate.integrate("claude")
-    assert not integrate.integrate("claude", remove=True)
+    with pytest.raises(agents.ByHand):
+        agents.integrate("claude")
+    assert not agents.integrate("claude", remove=True)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["settings.json"]
-    put("claude", f"// mine\n{integrate.snippet('claude')}\n")
-    assert integrate.standing("claude") == (True, True, True)
-    assert not integrate.integrate("claude")
-    with pytest.raises(integrate.ByHand):
-        integrate.integrate("claude", remove=True)
+    put("claude", f"// mine\n{agents.snippet('claude')}\n")
+    assert agents.standing("claude") == (True, True, True)
+    assert not agents.integrate("claude")
+    with pytest.raises(agents.ByHand):
+        agents.integrate("claude", remove=True)
 
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_file_and_a_folder_that_are_missing_are_made(agent: str) -> None:
-    path = Path(integrate.settings(agent))
-    assert not integrate.integrate(agent, remove=True)
+    path = Path(agents.settings(agent))
+    assert not agents.integrate(agent, remove=True)
     assert not path.parent.exists()
-    assert integrate.integrate(agent)
+    assert agents.integrate(agent)
     assert json.loads(path.read_text()).keys() == {"hooks"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert integrate.integrate(agent, remove=True)
+    assert agents.integrate(agent, remove=True)
     assert path.read_text() == "{}\n"
 
 
@@ -135,9 +135,9 @@ def test_a_file_and_a_folder_that_are_missing_are_made(agent: str) -> None:
 def test_a_place_that_is_taken_is_left(taken: str) -> None:
     path = put("claude", taken)
     with pytest.raises(Refused, match="the place for the hooks is taken"):
-        integrate.integrate("claude")
+        agents.integrate("claude")
     assert path.read_text() == taken
-    assert not integrate.integrate("claude", remove=True)
+    assert not agents.integrate("claude", remove=True)
 
 
 def test_a_link_of_the_person_is_written_where_it_leads_with_the_mode_kept(home: Path) -> None:
@@ -148,11 +148,11 @@ def test_a_link_of_the_person_is_written_where_it_leads_with_the_mode_kept(home:
     middle = home / "middle"
     middle.symlink_to(target)
     path.symlink_to(middle)
-    assert integrate.integrate("claude")
+    assert agents.integrate("claude")
     assert (path.is_symlink(), middle.is_symlink()) == (True, True)
     assert "--hook claude" in target.read_text()
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
-    assert integrate.integrate("claude", remove=True)
+    assert agents.integrate("claude", remove=True)
     assert (target.read_text(), path.resolve()) == ("{}", target)
 
 
@@ -162,17 +162,17 @@ def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: p
     path = put("claude", text)
     monkeypatch.setattr(sys, "argv", ["/old/sesh"])
     older = ("UserPromptSubmit", "Stop", "PostToolUse")
-    monkeypatch.setitem(integrate.AGENTS, "claude", (*integrate.AGENTS["claude"][:3], 5, older))
-    assert integrate.integrate("claude")
+    monkeypatch.setitem(agents.AGENTS, "claude", (*agents.AGENTS["claude"][:3], 5, older))
+    assert agents.integrate("claude")
     monkeypatch.undo()
     monkeypatch.setenv("HOME", str(path.parent.parent))
     monkeypatch.setattr(sys, "argv", [LAUNCHER])
     assert commands(path, "claude").keys() == set(older)
-    assert integrate.standing("claude")[:2] == (True, False)
-    assert integrate.integrate("claude")
-    assert commands(path, "claude").keys() == set(integrate.AGENTS["claude"][4])
+    assert agents.standing("claude")[:2] == (True, False)
+    assert agents.integrate("claude")
+    assert commands(path, "claude").keys() == set(agents.AGENTS["claude"][4])
     assert "/old/sesh" not in path.read_text()
-    assert integrate.integrate("claude", remove=True)
+    assert agents.integrate("claude", remove=True)
     assert path.read_text() == text
 
 
@@ -188,10 +188,10 @@ def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: p
 def test_hooks_of_another_tool_that_has_such_an_option_stay(command: str) -> None:
     text = json.dumps({"hooks": {"Stop": [{"hooks": [{"type": "command", "command": command}]}]}}, indent=2)
     path = put("claude", text)
-    assert not integrate.integrate("claude", remove=True)
-    assert integrate.integrate("claude")
+    assert not agents.integrate("claude", remove=True)
+    assert agents.integrate("claude")
     assert json.loads(path.read_text())["hooks"]["Stop"][0] == json.loads(text)["hooks"]["Stop"][0]
-    assert integrate.integrate("claude", remove=True)
+    assert agents.integrate("claude", remove=True)
     assert path.read_text() == text
 
 
@@ -218,7 +218,7 @@ _SETTINGS = st.builds(
 def test_any_document_comes_back_byte_for_byte(value: object, indent: int | str | None, end: str, agent: str) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=indent) + end
     added_and_removed(agent, text)
-    assert Path(integrate.settings(agent)).read_text() == text
+    assert Path(agents.settings(agent)).read_text() == text
 
 
 def test_what_an_agent_writes_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,5 +231,5 @@ def test_what_an_agent_writes_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(os, "fsync", written_meanwhile)
     with pytest.raises(Refused, match="is being changed"):
-        integrate.integrate("claude")
+        agents.integrate("claude")
     assert path.read_text() == '{"a": 2}\n'

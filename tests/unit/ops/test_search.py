@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.errors import Refused, TimedOut, UsageError
-from sesh.ops import matching
-from sesh.ops.matching import Pattern
+from sesh.ops import search
+from sesh.ops.search import Pattern
 
 EXPLODES = r"(a+)+$"
 LINE = "a" * 60 + "b"
@@ -89,7 +89,7 @@ def test_a_pattern_that_explodes_is_stopped(
     doing: Callable[[Callable[[], object]], object], monkeypatch: pytest.MonkeyPatch, limit: float | None
 ) -> None:
     """In a thread of an MCP server it stopped the whole server: `re` lets no other thread run."""
-    monkeypatch.setattr(matching, "PATIENCE", 0.5)
+    monkeypatch.setattr(search, "PATIENCE", 0.5)
 
     def find() -> list[tuple[int, str]]:
         with Pattern(EXPLODES) as pattern:
