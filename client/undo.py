@@ -94,12 +94,14 @@ class Undo:
         """Follow a block of the stream; blocks may split a sequence or a character anywhere."""
         data = self._carry + block
         start = _unfinished_at(data)
-        for match in _CHANGE.finditer(data, 0, start):
-            self._change(match)
+        for match in _CHANGE.finditer(data, 0, start + 1):  # the ESC that begins what is unfinished ends a string
+            # Too long a sequence is ignored, as by the emulator, also where its middle was not kept.
+            if match.end() - match.start() <= grammar.LIMIT and not (self._dropped and match.start() == 0):
+                self._change(match)
         kept = data[start:]
         if start:
             self._dropped = 0
-        if len(kept) > grammar.LIMIT:
+        if len(kept) > grammar.LIMIT + 1:  # an ESC may be the end's first byte
             self._dropped += len(kept) - _OPENER
             kept = kept[:_OPENER]
         self._carry = kept
@@ -159,7 +161,7 @@ class Undo:
         )
         self._note(setting, rest, changed=not rest.endswith(text))
 
-    def _set_flags(self, kind: bytes, first: int = 0, mode: int = 1) -> None:
+    def _set_flags(self, kind: bytes, first: int = 0, mode: int = 1, *_: int) -> None:
         """Follow kitty's keyboard flags: pushed (`>`), popped (`<`), set (`=`)."""
         screen = int(self.alternate)
         if kind == b">":

@@ -26,6 +26,7 @@ def cases(target: Target) -> st.SearchStrategy[bytes]:
     return st.one_of(st.binary(max_size=200), numbers.map(lambda seed: target.case(random.Random(seed), known)))
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.parametrize("name", [*TARGETS])
 def test_every_case_holds(name: str) -> None:
     target = TARGETS[name]

@@ -121,3 +121,23 @@ def test_after_the_undo_nothing_is_left(data: bytes) -> None:
     follower.feed(data)
     follower.feed(follower.undo().replace(TABS, b""))
     assert follower.undo().replace(TABS, b"") == BARE
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\x1b]8;;http://x\x1bPq",  # the string ends at an ESC that begins another one
+        b"\x1b]0;" + b"x" * 70_000 + b"\x07",
+        b"\x1b]22;" + b"x" * 65_530 + b"\x1b\\",
+        b"\x1b[=1;2;3;4u\x1b[22;1;2;3t",
+    ],
+    ids=["ended by an ESC", "too long", "as long as allowed", "too many parameters"],
+)
+def test_any_cut_of_a_stream_is_undone_alike(stream: bytes) -> None:
+    whole = Undo()
+    whole.feed(stream)
+    for size in (1, 3, 1_000, 65_537):
+        pieces = Undo()
+        for at in range(0, len(stream), size):
+            pieces.feed(stream[at : at + size])
+        assert pieces.undo(80) == whole.undo(80), size
