@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from tests.support import ROOT, Home, processes, wait_until
 
 def kept(home: Home) -> list[str]:
     """What is kept of remotes."""
-    folder = os.path.join(home.path, ".local/state/sesh/remotes")
-    return [entry for entry in os.listdir(folder) if entry[:1] != "."]
+    with open(os.path.join(home.path, ".local/state/sesh/remotes.json"), encoding="utf-8") as file:
+        return [*json.load(file)]
 
 
 def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(

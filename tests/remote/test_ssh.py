@@ -182,9 +182,9 @@ def test_a_shared_connection_of_the_user_s_own_is_used(here: Home, farm: Farm) -
 def test_ssh_compresses_unless_the_host_is_near(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     farm.host("box")
     box = Destination("box", near=known.near)
-    known.record(box)
+    known.record("box")
     for round_trip, given in ((0.05, True), (0.01, False)):
-        assert known.note(box, round_trip=round_trip)
+        assert known.note("box", {"round_trip": round_trip})
         assert ("Compression=yes" in ssh.options(box, ask=True)) == given
     monkeypatch.setenv("SESH_COMPRESSION", "yes")
     assert "Compression=yes" in ssh.options(box, ask=True)
