@@ -20,10 +20,11 @@ from sesh.store import files
 from sesh.stored import HostFailure, KeptSession, KnownHost
 
 Hosts = dict[str, KnownHost]
-Rows = dict[str, Mapping[str, object]]
+Rows = list[KeptSession]
 
 FAILURE_PAUSE = 60.0
 """Seconds for which a host that refused a login is not asked again, and a failure is recent."""
+
 _MOST_BYTES = 256 << 10
 """Bytes of the sessions of one host that are kept."""
 _LARGEST = 16 << 20
@@ -51,19 +52,18 @@ def of(host: str) -> KnownHost:
 
 
 def record(host: str, version: str = "", *, asks: bool | None = None) -> bool:
-    """Record that a host was reached just now, the version of sesh on it, and whether the login asked a person.
+    """Record that a host was reached just now.
 
-    `version`, `asks`: empty and None leave what is known.
+    `version`, `asks`: of sesh on it, and whether the login asked a person; empty and None leave what is known.
     """
-    now = moments.stamp()
-    facts: KnownHost = {"last_used": now}
+    facts: KnownHost = {"last_used": moments.stamp()}
     if version:
         facts["version"] = version
     if asks is not None:
         facts["asks"] = asks
 
     def change(known: Hosts) -> Hosts:
-        before: KnownHost = known.get(host) or {"first_used": now}
+        before: KnownHost = known.get(host) or {"first_used": facts["last_used"]}
         return {**known, host: _answering({**before, **facts})}
 
     return _change(change, durable=host not in _hosts())
@@ -92,10 +92,8 @@ def asks(host: str) -> bool:
 
 
 def stale_after(host: str) -> float:
-    """Return the seconds without a byte after which a shared connection is doubted.
-
-    0 means never: another login would ask a person.
-    """
+    """Return the seconds without a byte after which a shared connection is doubted; 0 for never, where another login
+    would ask a person."""
     return 0.0 if asks(host) else _STALE_AFTER + 2 * of(host).get("round_trip", 0.0)
 
 
@@ -147,7 +145,7 @@ def _answering(before: KnownHost) -> KnownHost:
 # -- sessions
 
 
-def last_listed(host: str) -> tuple[float, list[KeptSession]]:
+def last_listed(host: str) -> tuple[float, Rows]:
     """Return when a host last listed its sessions (seconds since the epoch, 0 for never), and these."""
     facts = of(host)
     return facts.get("listed", 0.0), facts.get("sessions", [])
@@ -167,50 +165,36 @@ def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:
 def saw(host: str, name: str, at: float, **facts: object) -> bool:
     """Record when a session was last known to run (seconds since the epoch), and facts that its host has not listed."""
 
-    def change(rows: Rows) -> None:
-        row = rows.get(name, {})
-        if facts.get("id") not in (None, row.get("id")):
-            row = {}  # another session of this name
-        rows[name] = {**facts, **row, "name": name, "state": "running", "seen": at}
+    def change(rows: Rows) -> Rows:
+        before: Mapping[str, object] = next((row for row in rows if row["name"] == name), {})
+        if facts.get("id") not in (None, before.get("id")):
+            before = {}  # another session of this name
+        now = {**facts, **before, "name": name, "state": "running", "seen": at}
+        return _kept([*(row for row in rows if row["name"] != name), now])
 
-    return _revise_sessions(host, change)
+    return _revise_rows(host, change)
 
 
 def drop(host: str, names: Iterable[str]) -> bool:
     """Remove sessions that are gone."""
-
-    def change(rows: Rows) -> None:
-        for name in names:
-            rows.pop(name, None)
-
-    return _revise_sessions(host, change)
+    gone = {*names}
+    return _revise_rows(host, lambda rows: [row for row in rows if row["name"] not in gone])
 
 
 def rename(host: str, old: str, new: str) -> bool:
     """Give a session its new name."""
-
-    def change(rows: Rows) -> None:
-        if old in rows:
-            rows[new] = {**rows.pop(old), "name": new}
-
-    return _revise_sessions(host, change)
+    return _revise_rows(host, lambda rows: [{**row, "name": new} if row["name"] == old else row for row in rows])
 
 
-def _revise_sessions(host: str, change: Callable[[Rows], None]) -> bool:
-    """Have `change` revise the sessions of a host by name; when it listed the others stays."""
-
-    def revise(before: KnownHost) -> KnownHost:
-        rows: Rows = {row["name"]: row for row in before.get("sessions", [])}
-        change(rows)
-        return {**before, "sessions": _kept(rows.values())}
-
-    return _revise(host, revise)
+def _revise_rows(host: str, change: Callable[[Rows], Rows]) -> bool:
+    """Have `change` revise the sessions of a host; when it listed the others stays."""
+    return _revise(host, lambda before: {**before, "sessions": change(before.get("sessions", []))})
 
 
-def _kept(rows: Iterable[Mapping[str, object]]) -> list[KeptSession]:
+def _kept(rows: Iterable[Mapping[str, object]]) -> Rows:
     """Return what is kept of sessions, as many as there is room for."""
     shape, keys = check.of(KeptSession), KeptSession.__annotations__
-    kept: list[KeptSession] = []
+    kept: Rows = []
     left = _MOST_BYTES
     for row in rows:
         try:
@@ -229,22 +213,23 @@ def _kept(rows: Iterable[Mapping[str, object]]) -> list[KeptSession]:
 
 def damage() -> list[str]:
     """Return why the file, or what it says of a host, is not believed, with the fix."""
-    paths.trusted(paths.state_directory(), "XDG_STATE_HOME")
-    try:
-        return _content()[1]
-    except Refused as error:
-        return [str(error)]
+    return _content()[1]
 
 
 def _hosts() -> Hosts:
-    paths.trusted(paths.state_directory(), "XDG_STATE_HOME")
-    try:
-        return _content()[0]
-    except Refused:
-        return {}
+    return _content()[0]
 
 
 def _content() -> tuple[Hosts, list[str]]:
+    """Return the hosts that are believed, and the faults of the file."""
+    paths.trusted(paths.state_directory(), "XDG_STATE_HOME")
+    try:
+        return _parsed()
+    except Refused as error:
+        return {}, [str(error)]
+
+
+def _parsed() -> tuple[Hosts, list[str]]:
     """Return the hosts in the file, and the faults of those that are left out. Raises Refused if it is damaged."""
     global _read  # noqa: PLW0603
     path = paths.remotes_file()
@@ -284,7 +269,7 @@ def _change(change: Callable[[Hosts], Hosts], *, durable: bool = False) -> bool:
         return False
     try:
         with writing.locked(folder):
-            before, _ = _content()
+            before, _ = _parsed()
             after = change(before)
             data = json.dumps(after).encode()
             if len(data) > _LARGEST:
