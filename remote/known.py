@@ -145,15 +145,9 @@ def _answering(before: KnownHost) -> KnownHost:
 # -- sessions
 
 
-def last_listed(host: str) -> tuple[float, Rows]:
-    """Return when a host last listed its sessions (seconds since the epoch, 0 for never), and these."""
-    facts = of(host)
-    return facts.get("listed", 0.0), facts.get("sessions", [])
-
-
-def seen(listed: float, row: KeptSession) -> float:
-    """Return when a session was last known to be there (seconds since the epoch), if its host `listed` it then."""
-    return max(listed, row.get("seen", 0.0))
+def sessions(host: str) -> Rows:
+    """Return the sessions that a host listed last, with what was learnt of single ones since."""
+    return of(host).get("sessions", [])
 
 
 def keep(host: str, rows: Iterable[Mapping[str, object]]) -> bool:

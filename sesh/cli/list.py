@@ -66,7 +66,7 @@ def _overview(cli: Invocation) -> tuple[Overview, float]:
     """
     target = cli.target
     host, watched = target.destination, cli.watched and not cli.json
-    if host is not None and watched and known.last_listed(host.host)[1] and not known.asks(host.host):
+    if host is not None and watched and known.sessions(host.host) and not known.asks(host.host):
         try:
             with cli.connecting(host.host):
                 until = time.monotonic() + _PATIENCE

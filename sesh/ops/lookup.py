@@ -89,12 +89,12 @@ def absence(host: str, why: str) -> str:
 
 def last_known(host: str, why: str) -> list[Summary]:
     """Return the sessions of a host that does not answer, as it listed them last."""
-    at, rows = known.last_listed(host)
+    listed = known.of(host).get("listed", 0.0)
     plain: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # which is filled in
     sessions: list[Summary] = []
-    for row in rows:
+    for row in known.sessions(host):
         facts: Any = {key: value for key, value in row.items() if key != "seen"}
-        stale: Staleness = {"since": moments.stamp(known.seen(at, row)), "reason": why}
+        stale: Staleness = {"since": moments.stamp(max(listed, row.get("seen", 0.0))), "reason": why}
         sessions.append({**plain, "current": False, "labels": {}, **facts, "host": host, "stale": stale})
     return sessions
 
@@ -313,7 +313,7 @@ def summaries(
 
 
 def _had(host: str, names: Collection[str]) -> bool:
-    return any(row["name"] in names for row in known.last_listed(host)[1])
+    return any(row["name"] in names for row in known.sessions(host))
 
 
 def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:

@@ -319,7 +319,7 @@ def _remotes() -> Iterator[Check]:
                 json.dumps(known.of(host))
                 assert host.isprintable()
                 assert known.of(host).get("version", "").isprintable()
-            json.dumps(known.last_listed("box"))
+            json.dumps(known.sessions("box"))
             rows = lookup.once({"box": lookup.last_known("box", known.failure("box"))})["box"]
             assert all(line.isprintable() for line in Table(80).lines(rows, time.time()))
             json_line(rows)

@@ -15,6 +15,8 @@ import pytest
 from sesh import paths
 from sesh.errors import Refused
 from sesh.remote import known
+from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import Destination
 from tests.support import ROOT
 
 
@@ -68,7 +70,7 @@ def test_the_file_is_private(file: Path) -> None:
         os.umask(before)
     assert (stat.S_IMODE(file.parent.stat().st_mode), stat.S_IMODE(file.stat().st_mode)) == (0o700, 0o600)
     file.parent.chmod(0o755)
-    for act in (known.hosts, known.damage, lambda: known.record("box"), lambda: known.last_listed("box")):
+    for act in (known.hosts, known.damage, lambda: known.record("box"), lambda: known.sessions("box")):
         with pytest.raises(Refused, match="chmod 700"):
             act()
 
@@ -129,6 +131,16 @@ def test_a_connection_is_doubted_by_the_round_trip_and_never_where_a_person_woul
     assert (known.stale_after("box"), known.near("box")) == (0, True)
 
 
+def test_ssh_compresses_unless_the_host_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Destination("box", near=known.near, settings={"compression": ["no"]})
+    known.record("box")
+    for round_trip, given in ((0.05, True), (0.01, False)):
+        assert known.note("box", {"round_trip": round_trip})
+        assert ("Compression=yes" in ssh.options(box, ask=True)) == given
+    monkeypatch.setenv("SESH_COMPRESSION", "yes")
+    assert "Compression=yes" in ssh.options(box, ask=True)
+
+
 def test_sessions_are_kept_without_what_a_terminal_would_act_upon(file: Path) -> None:
     rows: list[dict[str, object]] = [
         {"name": "work", "state": "running", "cwd": "/home/\x1b[2Jme", "pid": 3, "rows": 24},
@@ -141,9 +153,9 @@ def test_sessions_are_kept_without_what_a_terminal_would_act_upon(file: Path) ->
     ]
     known.record("box")
     assert known.keep("box", rows)
-    assert known.last_listed("box")[1] == expected
+    assert known.sessions("box") == expected
     written(file, json.dumps({"box": {"sessions": [*rows, "x", {"name": 3}, {}]}}))
-    kept = known.last_listed("box")[1]
+    kept = known.sessions("box")
     assert [row["name"] for row in kept] == ["work"], "a null is no value"
     assert kept[0]["cwd"] == "/home/[2Jme"
 
@@ -151,7 +163,7 @@ def test_sessions_are_kept_without_what_a_terminal_would_act_upon(file: Path) ->
 def test_sessions_take_no_more_than_their_room(file: Path) -> None:
     known.record("box")
     known.keep("box", [{"name": f"s{number}", "cwd": "/" + "x" * 1000} for number in range(2000)])
-    assert 100 < len(known.last_listed("box")[1]) < 300
+    assert 100 < len(known.sessions("box")) < 300
     assert file.stat().st_size < 300_000
 
 
@@ -159,23 +171,21 @@ def test_what_is_learnt_of_one_session_changes_its_row_alone() -> None:
     """A killed session was listed on as `seen just now`, and one that was just left as it was seen minutes ago."""
     known.record("box")
     known.keep("box", [{"name": name, "state": "running", "id": name} for name in ("one", "two", "three")])
-    listed, _ = known.last_listed("box")
+    listed = known.of("box")["listed"]
     assert known.drop("box", ["one", "none"])
     assert known.rename("box", "two", "new")
     assert known.rename("box", "none", "four")
     assert known.saw("box", "new", listed + 9)
     assert known.saw("box", "work", listed - 9, id="1", cwd="/src", command=["make"], home=None)
     assert known.saw("box", "work", listed - 8, id="1", cwd="/", command=["sh"]), "the host may have listed more since"
-    again, rows = known.last_listed("box")
-    assert again == listed
-    assert rows == [
+    assert known.of("box")["listed"] == listed
+    assert known.sessions("box") == [
         {"name": "three", "state": "running", "id": "three"},
         {"name": "new", "state": "running", "id": "two", "seen": listed + 9},
         {"name": "work", "state": "running", "id": "1", "cwd": "/src", "seen": listed - 8, "command": ["make"]},
     ]
-    assert [known.seen(listed, row) for row in rows] == [listed, listed + 9, listed]
     assert known.saw("box", "work", 5.0, id="2")
-    assert known.last_listed("box")[1][-1] == {"name": "work", "state": "running", "id": "2", "seen": 5.0}
+    assert known.sessions("box")[-1] == {"name": "work", "state": "running", "id": "2", "seen": 5.0}
 
 
 def test_what_several_processes_learn_is_kept_together(tmp_path: Path) -> None:
@@ -188,6 +198,6 @@ def test_what_several_processes_learn_is_kept_together(tmp_path: Path) -> None:
     words = [sys.executable, "-Ic", code]
     writers = [subprocess.Popen([*words, letter], env={"HOME": str(tmp_path)}) for letter in "abcd"]
     assert [writer.wait(30) for writer in writers] == [0] * 4
-    names = {row["name"] for row in known.last_listed("box")[1]}
+    names = {row["name"] for row in known.sessions("box")}
     assert names == {f"{letter}{number}" for letter in "abcd" for number in range(25)}
     assert sorted(known.hosts()) == ["a", "b", "box", "c", "d"]
