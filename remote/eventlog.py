@@ -83,16 +83,14 @@ def log(event: str, **fields: object) -> None:
 
 
 def _ready(file: str) -> bool:
-    """Rotate the default log if it is full; return whether it can be written, which needs a known remote."""
-    if not paths.knows_remotes():
-        return False
+    """Rotate the default log if it is full; return whether it can be written."""
     try:
         if _is_full(file):
             with writing.locked(os.path.dirname(file)):
                 if _is_full(file):  # no other process has rotated it meanwhile
                     os.replace(file, file + _ROTATED)
     except FileNotFoundError:
-        pass  # the first event makes it
+        pass  # the first event makes it, once a remote is known and the directory there
     except (OSError, Refused):
         return False
     return True
