@@ -66,7 +66,7 @@ def record(host: str, version: str = "", *, asks: bool | None = None) -> bool:
         before: KnownHost = known.get(host) or {"first_used": facts["last_used"]}
         return {**known, host: _answering({**before, **facts})}
 
-    return _change(change, durable=host not in _hosts())
+    return _change(change)
 
 
 def note(host: str, facts: KnownHost) -> bool:
@@ -78,7 +78,7 @@ def forget(host: str) -> bool:
     """Remove all that is known of a host, and what was pushed to it; False if it was not known."""
     was_known = host in _hosts()
     if was_known:
-        _change(lambda known: {name: facts for name, facts in known.items() if name != host}, durable=True)
+        _change(lambda known: {name: facts for name, facts in known.items() if name != host})
     try:
         os.unlink(paths.synced_file(host))
     except OSError:
@@ -227,7 +227,7 @@ def _parsed() -> tuple[Hosts, list[str]]:
     """Return the hosts in the file, and the faults of those that are left out. Raises Refused if it is damaged."""
     global _read  # noqa: PLW0603
     path = paths.remotes_file()
-    data = reading.read_own(path, _LARGEST) or b""  # a loss of power may leave an empty one
+    data = reading.read_own(path, _LARGEST) or b""
     if data != _read[0]:
         known: Hosts = {}
         faults: list[str] = []
@@ -250,11 +250,8 @@ def _revise(host: str, change: Callable[[KnownHost], KnownHost]) -> bool:
     return revise(known) == known or _change(revise)
 
 
-def _change(change: Callable[[Hosts], Hosts], *, durable: bool = False) -> bool:
-    """Write what `change` makes of the known hosts while no other process does.
-
-    `durable`: a loss of power leaves the old file or the new one.
-    """
+def _change(change: Callable[[Hosts], Hosts]) -> bool:
+    """Write what `change` makes of the known hosts while no other process does."""
     global _read  # noqa: PLW0603
     folder = paths.state_directory()
     try:
@@ -269,7 +266,7 @@ def _change(change: Callable[[Hosts], Hosts], *, durable: bool = False) -> bool:
             if len(data) > _LARGEST:
                 return False
             if after != before:
-                writing.write_whole(paths.remotes_file(), data, durable=durable)
+                writing.write_whole(paths.remotes_file(), data, durable=True)
                 _read = data, after, []
     except (OSError, Refused):
         return False  # a damaged file stays for the user, and without a lock nothing can be written

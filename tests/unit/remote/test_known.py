@@ -102,12 +102,6 @@ def test_what_is_damaged_of_one_host_costs_no_other(file: Path, facts: str) -> N
     assert known.damage() == []
 
 
-def test_an_empty_file_is_none(file: Path) -> None:
-    """A loss of power may leave it."""
-    written(file, "")
-    assert (known.damage(), known.record("box"), known.hosts()) == ([], True, ["box"])
-
-
 def test_a_host_that_refused_a_login_is_skipped_for_a_minute_or_until_it_answers() -> None:
     known.record("box")
     now = time.time()
