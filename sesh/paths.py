@@ -173,9 +173,13 @@ def remotes_file() -> str:
     return os.path.join(state_directory(), "remotes.json")
 
 
+def remotes_directory() -> str:
+    """The directory of what was pushed to hosts; it is neither created nor checked here."""
+    return os.path.join(state_directory(), "remotes")
+
+
 def synced_file(host: str) -> str:
-    """The file of what was pushed to a host."""
-    return os.path.join(state_directory(), "remotes", f"{host}.synced")
+    return os.path.join(remotes_directory(), f"{host}.synced")
 
 
 def cache_directory() -> str:
