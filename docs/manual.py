@@ -80,7 +80,7 @@ _FILES = (
         "Files to push before a session starts on another host, one path relative to HOME per line.",
     ),
     ("~/.sesh", "Sockets and records of sessions, and what is kept of ended and lost ones."),
-    ("~/.local/state/sesh/remotes/", "Known remotes, and what was last known of their sessions."),
+    ("~/.local/state/sesh/remotes.json", "Known remotes, and what was last known of their sessions."),
     ("~/.local/state/sesh/events.jsonl", "The log of connections, deployments and files pushed."),
     ("~/.local/state/sesh/work", "The work logs of the MCP server."),
     ("~/.cache/sesh/wheels/", "Binary parts that --deploy fetched for other platforms."),

@@ -1,21 +1,7 @@
 """The log of what happens with remotes, for programs: JSON Lines in the file named by `SESH_EVENT_LOG`.
 
 Without the variable they go to `sesh/events.jsonl` of `XDG_STATE_HOME` (`~/.local/state`), once a remote is known, and
-the user gets prose on stderr (what failed in any case); that file is kept small. `sesh --events --log` shows either.
-
-Every line has `ts` (RFC 3339, UTC), `event` and the fields of that event:
-
-    sync_start         host
-    sync_path_pushed   host, path, bytes; left_out where something in it holds credentials
-    sync_path_failed   host, path, exit_code (null where no program ran), stderr
-    tool_missing       host, tool, path, where ("here" or "there")
-    sync_done          host, ok
-    deploy_start       host
-    deploy_done        host, version, …
-    deploy_failed      host, step, stderr
-    connect, disconnect, reconnect    host; reconnect: gap, since, joined
-
-Keys are only ever added.
+the user gets prose on stderr. docs/HOSTS.md lists the events; keys are only ever added.
 """
 
 from __future__ import annotations
@@ -38,7 +24,7 @@ _ROTATED = ".1"
 _MAX_SIZE = 1 << 20
 """Bytes of the default log at which it is rotated; one older file is kept."""
 _LARGEST = 64 << 20
-"""Bytes; ours is cut at far less, but SESH_EVENT_LOG may name another one."""
+"""Bytes that are read: the user's own file has no bound."""
 _warned: set[str] = set()
 
 
@@ -48,32 +34,28 @@ def wanted() -> bool:
 
 
 def path() -> str:
-    """The path of the log: `SESH_EVENT_LOG`, else a file beside the known remotes."""
+    """Return the path of the log."""
     return os.environ.get("SESH_EVENT_LOG") or os.path.join(paths.state_directory(), "events.jsonl")
 
 
-def paths_of() -> list[str]:
-    """The files of the log, the older one first."""
-    return [path()] if wanted() else [path() + _ROTATED, path()]
-
-
 def read(session: str | None = None) -> list[Event]:
-    """The events that the log holds, the oldest first; those of one session if it is given. Raises Refused."""
-    events = [event for path in paths_of() for event in _events(path)]
-    return events if session is None else [event for event in events if event.get("session") == session]
+    """Return the events in the log, oldest first; those of one session if it is given. Raises Refused."""
+    files = [path()] if wanted() else [path() + _ROTATED, path()]
+    events = [event for file in files for event in _events(file)]
+    return [event for event in events if session is None or event.get("session") == session]
 
 
-def _events(path: str) -> Iterator[Event]:
-    """The events of one file, in their order; other lines, as one cut short by a full disk, are passed over."""
+def _events(file: str) -> Iterator[Event]:
+    """Yield the events of a file; other lines, such as one cut short by a full disk, are passed over."""
     try:
-        content = reading.read_regular(path, _LARGEST)
+        content = reading.read_regular(file, _LARGEST)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise Refused(f"cannot read {printable(path, 4096)}: {error.strerror}; see SESH_EVENT_LOG") from error
-    for text in content.decode("utf-8", "replace").split("\n"):
+        raise Refused(f"cannot read {printable(file, 4096)}: {error.strerror}; see SESH_EVENT_LOG") from error
+    for line in content.decode("utf-8", "replace").split("\n"):
         try:
-            event = json.loads(text)
+            event = json.loads(line)
         except (ValueError, RecursionError):
             continue
         if isinstance(event, dict) and isinstance(event.get("event"), str):
@@ -85,45 +67,41 @@ def log(event: str, **fields: object) -> None:
 
     A log that cannot be written stops nothing; one that the user has named is reported once, on stderr.
     """
-    name = path()
-    if not wanted() and not _prepare(name):
+    file = path()
+    if not (wanted() or _ready(file)):
         return
-    line = (
-        json.dumps({"ts": moments.stamp(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":")) + "\n"
-    )
-    # File names that are not UTF-8 hold surrogates here; they become U+FFFD in the log.
-    data = line.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    entry = {"ts": moments.stamp(), "event": event, **fields}
+    line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n"
     try:
-        writing.append(name, data, through_links=wanted())  # one that the user has named may be /dev/stderr
+        # File names that are not UTF-8 hold surrogates. A log that the user has named may be /dev/stderr.
+        writing.append(file, line.encode("utf-8", "replace"), through_links=wanted())
     except OSError as error:
-        tells = threading.current_thread() is threading.main_thread()  # no other one knows what the terminal shows
-        if tells and wanted() and name not in _warned:
-            _warned.add(name)
-            _print(f"cannot write events to SESH_EVENT_LOG={name}: {error.strerror}")
+        # Another thread does not know what the terminal shows.
+        if wanted() and file not in _warned and threading.current_thread() is threading.main_thread():
+            _warned.add(file)
+            _print(f"cannot write events to SESH_EVENT_LOG={file}: {error.strerror}")
 
 
-def _prepare(name: str) -> bool:
-    """Rotate the default log if it is full; return whether it can be written, which needs a known remote."""
-    if not paths.knows_remotes():
-        return False
+def _ready(file: str) -> bool:
+    """Rotate the default log if it is full; return whether it can be written."""
     try:
-        if _is_full(name):
-            with writing.locked(os.path.dirname(name)):
-                if _is_full(name):  # no other process has rotated it meanwhile
-                    os.replace(name, name + _ROTATED)
+        if _is_full(file):
+            with writing.locked(os.path.dirname(file)):
+                if _is_full(file):  # no other process has rotated it meanwhile
+                    os.replace(file, file + _ROTATED)
     except FileNotFoundError:
-        pass  # the first event makes it
+        pass  # the first event makes it, once a remote is known and the directory there
     except (OSError, Refused):
         return False
     return True
 
 
-def _is_full(name: str) -> bool:
-    return os.lstat(name).st_size > _MAX_SIZE
+def _is_full(file: str) -> bool:
+    return os.lstat(file).st_size > _MAX_SIZE
 
 
 def prose(text: str, *, failed: bool = False) -> None:
-    """Print a line on stderr, unless a program reads the events instead; what `failed` is told in any case."""
+    """Print a line on stderr, unless a program reads the events; what `failed` is printed in any case."""
     if failed or not wanted():
         _print(text)
 

@@ -22,7 +22,6 @@ PING is answered with PONG at any time, by a thread while a request is carried o
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 import select
@@ -35,7 +34,7 @@ from math import inf
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import attached_last, bounds, check, config, gate, identity, log, paths, protocol, renewed, wire, writing
+from sesh import attached_last, bounds, check, config, gate, log, paths, protocol, renewed, wire, writing
 from sesh.about import __version__
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, Unreachable, UsageError
 from sesh.messages import Answer, Hello, Welcome
@@ -225,7 +224,6 @@ def _welcome(near: wire.Connection) -> Origin | None:
         "protocol": protocol.PROTOCOL,
         "version": __version__,
         "home": paths.home(),
-        "account": _account(),
         "now": time.time(),
         "uptime": uptime(),  # by which the other side says until when a daemon here may begin
     }
@@ -233,15 +231,6 @@ def _welcome(near: wire.Connection) -> Origin | None:
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
     return Origin(described if isinstance(described, dict) else {})
-
-
-def _account() -> str:
-    """A text for this machine and account, the same by whatever name they are reached; it tells nothing of them."""
-    try:
-        facts = identity.machine(), os.uname().nodename, os.getuid(), paths.directory(), os.stat(paths.home()).st_ino
-    except OSError:
-        return ""
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
 
 
 def _forwarded() -> Hello:

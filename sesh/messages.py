@@ -114,7 +114,6 @@ class Welcome(TypedDict, total=False):
     """The first message of a daemon or a link's far end.
 
     `missed`: a line on what happened while nobody was attached. `now`, `uptime`: the time there, and since its start.
-    `account`: a text for that machine and account, by which they are known under another name.
     """
 
     protocol: int
@@ -130,7 +129,6 @@ class Welcome(TypedDict, total=False):
     now: float
     auth_sock: Text
     renewed: Mapping[str, Text]
-    account: str
     uptime: float
 
 

@@ -165,12 +165,21 @@ def state_directory() -> str:
 
 def knows_remotes() -> bool:
     """Returns whether there may be known remotes."""
-    return os.path.isdir(remotes_directory())
+    return os.path.lexists(remotes_file())
+
+
+def remotes_file() -> str:
+    """The file of what is known of hosts."""
+    return os.path.join(state_directory(), "remotes.json")
 
 
 def remotes_directory() -> str:
-    """The directory of the records of known remotes; it is neither created nor checked here."""
+    """The directory of what was pushed to hosts; it is neither created nor checked here."""
     return os.path.join(state_directory(), "remotes")
+
+
+def synced_file(host: str) -> str:
+    return os.path.join(remotes_directory(), f"{host}.synced")
 
 
 def cache_directory() -> str:

@@ -1,13 +1,13 @@
 """Types of what is kept of a session: its record, the facts of its daemon, its checkpoint; and of a known remote.
 
-For `TYPE_CHECKING` only, as `sesh.schema`, which says what `_X` and `Moment` mean.
+See `sesh.schema`, which says what `_X` and `Moment` mean.
 """
 
 from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from sesh.schema import Moment, RunFacts
+from sesh.schema import Moment, Name, RunFacts, Text
 
 
 class Record(TypedDict, total=False):
@@ -119,42 +119,50 @@ class CheckpointHeader(TypedDict, total=False):
     screen: int
 
 
-class RemoteRecord(TypedDict, total=False):
-    """The file of a known remote; see `KnownRemote`.
+class HostFailure(TypedDict):
+    """A host did not answer `at` that moment (seconds since the epoch). `refused`: it refused a login."""
 
-    `word`: its host. `round_trip`: seconds. `account`: see `Welcome`.
+    at: float
+    reason: str
+    refused: bool
+
+
+class _KeptSession(TypedDict):
+    name: Name
+
+
+class KeptSession(_KeptSession, total=False):
+    """The keys of Summary that are kept of a session of a remote.
+
+    `seen`: when it was last known to run, if that was after its host listed it (seconds since the epoch).
     """
 
-    word: str
-    aliases: list[str]
-    key: str
-    user: str
-    hostname: str
-    port: str
+    id: str
+    state: str
+    cwd: Text
+    created: Moment
+    last_activity: Moment
+    home: Text
+    pid: int
+    exit_code: int
+    clock: float
+    seen: float
+    command: list[Text]
+    labels: dict[str, str]
+
+
+class KnownHost(TypedDict, total=False):
+    """What is known of a host.
+
+    `asks`: the last login asked a person. `round_trip`: seconds. `sessions`: as the host `listed` them last (seconds
+    since the epoch), with what was learnt of single ones since. `failure`: the last one, unless it answered since.
+    """
+
     first_used: Moment
     last_used: Moment
     version: str
     asks: bool
     round_trip: float
-    account: str
-
-
-class KeptSession(TypedDict, total=False):
-    """What is kept of a session of a remote: keys of Summary.
-
-    `seen`: when it was last known to run, if that was after its host told it (seconds since the epoch).
-    """
-
-    name: str
-    id: str
-    state: str
-    cwd: str
-    created: Moment
-    last_activity: Moment
-    home: str
-    pid: int
-    exit_code: int
-    clock: float
-    seen: float
-    command: list[str]
-    labels: dict[str, str]
+    listed: float
+    sessions: list[KeptSession]
+    failure: HostFailure

@@ -232,14 +232,11 @@ class Many:
         folder = os.path.join(self.home.path, "without")
         shutil.copytree(os.path.join(self.home.path, ".local/state"), folder)
         words = {far.word for far in self.hanging}
-        records = os.path.join(folder, "sesh/remotes")
-        for name in os.listdir(records):
-            if not name.endswith(".json"):  # of a failure, of what was synced
-                continue
-            with open(os.path.join(records, name), encoding="utf-8") as file:
-                word = json.load(file).get("word")
-            if word in words:
-                os.unlink(os.path.join(records, name))
+        path = os.path.join(folder, "sesh/remotes.json")
+        with open(path, encoding="utf-8") as file:
+            hosts = json.load(file)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({host: facts for host, facts in hosts.items() if host not in words}, file)
         return {"XDG_STATE_HOME": folder}
 
 

@@ -110,7 +110,7 @@ def deploy(
     facts = asdict(deployment)
     del facts["python_version"], facts["replaced"]
     eventlog.log("deploy_done", host=destination.host, **{**facts, "seconds": round(deployment.seconds, 3)})
-    known.record(destination, deployment.version)
+    known.record(destination.host, deployment.version)
     return deployment
 
 
@@ -131,7 +131,7 @@ def connect(destination: Destination, *, ask: bool = False, stop: Stop | None = 
 
 
 def _connect_by_fabric(destination: Destination) -> Carrier | None:
-    if destination.via is not None or known.asks(destination):
+    if destination.via is not None or known.asks(destination.host):
         return None
     try:
         from sesh.remote.deploy import fabric_carrier

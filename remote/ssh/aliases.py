@@ -1,4 +1,4 @@
-"""The host aliases of ssh_config, for completion and for the names of known hosts.
+"""The host aliases of ssh_config, for completion.
 
 Source: ssh_config(5): `Host` patterns, `Include` with its globs and its relative paths, quotes, `=` after a keyword.
 """

@@ -26,7 +26,7 @@ class Destination:
         self,
         host: str,
         via: list[str] | None = None,
-        near: Callable[[Destination], bool] | None = None,
+        near: Callable[[str], bool] | None = None,
         settings: dict[str, list[str]] | None = None,
     ) -> None:
         self.host = check_host(host)

@@ -92,7 +92,7 @@ def options(destination: Destination, *, ask: bool, connect_timeout: int = 0) ->
         chosen += option("StrictHostKeyChecking", "accept-new")
     if connect_timeout or destination.setting("connecttimeout") in ("", "none"):
         chosen += option("ConnectTimeout", str(connect_timeout or CONNECT_TIMEOUT))
-    near = destination.near is not None and destination.near(destination)
+    near = destination.near is not None and destination.near(destination.host)
     for variable, keyword, default, is_open, overrides in VARIABLES:
         value = os.environ.get(variable) or ("" if keyword == "Compression" and near else default)
         given = overrides and variable in os.environ

@@ -9,19 +9,28 @@ changes.
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from sesh import config, paths, reading
+from sesh import config, paths, reading, writing
 from sesh.errors import NotFound, ProtocolError, Refused
 from sesh.names import printable
-from sesh.remote import eventlog, known
+from sesh.remote import eventlog
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import credentials, fingerprint
 from sesh.remote.sync.fingerprint import Seal, Tree
 from sesh.remote.sync.push import Push
+from sesh.shapes import loose, mapping, system_text
+from sesh.store import files
+
+_SYNCED = {"paths": mapping(system_text, loose({"digest": system_text})), "told": mapping(system_text, system_text)}
+"""The shape of the file of what was pushed to a host."""
+_LARGEST = 4 << 20
+"""Bytes of that file."""
 
 
 class SyncResult:
@@ -81,8 +90,8 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
             result.failed[line] = str(error)
         else:
             trees.setdefault(tree.path, tree)
-    state = known.path_of(destination.key, known.SYNCED)
-    content = known.read(state)
+    state = paths.synced_file(destination.host)
+    content = _read(state)
     before, told = content.get("paths") or {}, content.get("told") or {}
     sealed: dict[str, Seal] = before
     result.skipped = [path for path, tree in trees.items() if tree.matches(sealed.get(path))]
@@ -97,8 +106,25 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
     finally:
         now_told = told if eventlog.wanted() else faults
         if (sealed, now_told) != (before, told):  # also after Ctrl-C, for what was pushed before
-            known.write(state, {"key": destination.key, "paths": sealed, "told": now_told})
+            _write(state, {"paths": sealed, "told": now_told})
     return result
+
+
+def _read(path: str) -> Any:
+    """Return what was pushed to a host; empty if the file is missing or damaged. Raises Refused (unsafe directory)."""
+    paths.trusted(os.path.dirname(path), "XDG_STATE_HOME")
+    try:
+        return files.read(path, _SYNCED, _LARGEST) or {}
+    except Refused:
+        return {}
+
+
+def _write(path: str, content: Mapping[str, object]) -> None:
+    try:
+        writing.make_private(os.path.dirname(path), "XDG_STATE_HOME")
+        writing.write_whole(path, json.dumps(content).encode())
+    except OSError:
+        return  # it is pushed again
 
 
 class _Sync:

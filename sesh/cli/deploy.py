@@ -56,7 +56,7 @@ def upgrade(ctx: Context) -> int:
             "--upgrade takes no host: it deploys to all known remotes",
             hint=f"for one: {CALLED} --deploy @{cli.line.hosts[0]}",
         )
-    hosts = [remote.host for remote in known.all()]
+    hosts = known.hosts()
     if not hosts:
         if not cli.json:
             cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
@@ -95,7 +95,7 @@ def forget(
             if not isinstance(error, NotDeployed):  # there is nothing to remove
                 continue
         if not known.forget(host) and not remove:
-            hosts = [remote.host for remote in known.all()]
+            hosts = known.hosts()
             hint = f"known: {_named(hosts)}" if hosts else "no remote is known"
             failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
         _retire_connection(cli, host)
@@ -130,7 +130,7 @@ def _take_hosts(cli: Invocation, words: Sequence[str]) -> None:
             raise UsageError(f"a host begins with @: {CALLED} {cli.verb} @{printable(word)}")
     cli.hosts = [*cli.hosts, *cli.settings().hosts_of([check_host(word[1:]) for word in words])]
     if not cli.hosts:
-        hosts = _named([remote.host for remote in known.all()])
+        hosts = _named(known.hosts())
         hint = f"known: {hosts}" if hosts else ""
         raise UsageError(f"no host given; write: {CALLED} {cli.verb} @HOST", hint=hint)
 

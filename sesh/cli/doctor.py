@@ -60,7 +60,7 @@ def _check(target: Target) -> list[Finding]:
     except SeshError as error:
         remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{CALLED} --deploy @{host}"}
         return [error_row("link", error, remedies.get(error.code, ""))]
-    version = next((remote.version for remote in known.all() if remote.host == host), "")
+    version = known.of(host).get("version", "")
     older = row("version", WARNING, f"@{host} has sesh {version}, this is {__version__}", f"{CALLED} --deploy @{host}")
     return [
         row("link", OK, f"@{host} is reachable and has sesh"),

@@ -55,7 +55,7 @@ def events(
         raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")
     try:
         if name is None:
-            if cli.host is None and cli.watched and paths.knows_remotes() and known.all():
+            if cli.host is None and cli.watched and paths.knows_remotes() and known.hosts():
                 cli.note(f"these are the events of this machine; of another one: {SESH} @HOST --events")
             _print(cli, follow_all(cli.target))
             return 0

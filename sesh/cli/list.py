@@ -66,7 +66,7 @@ def _overview(cli: Invocation) -> tuple[Overview, float]:
     """
     target = cli.target
     host, watched = target.destination, cli.watched and not cli.json
-    if host is not None and watched and known.last_told(host.host)[1] and not known.asks(host):
+    if host is not None and watched and known.sessions(host.host) and not known.asks(host.host):
         try:
             with cli.connecting(host.host):
                 until = time.monotonic() + _PATIENCE
@@ -111,7 +111,7 @@ def _measure_remotes(table: Table, wanted: dict[str, str]) -> None:
     They are measured both as they are listed if their host is silent, and if it answers. When a session ended is not
     kept: its last activity was about then.
     """
-    stale = [row for remote in known.all() for row in lookup.last_known(remote.host, "") if bears(row, wanted)]
+    stale = [row for host in known.hosts() for row in lookup.last_known(host, "") if bears(row, wanted)]
     told: list[Summary] = [{**row, "ended": row["last_activity"]} for row in stale]
     for row in told:
         del row["stale"]

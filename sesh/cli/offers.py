@@ -34,10 +34,9 @@ def sessions(named_hosts: list[str], *, local: bool) -> Offers:
         groups = [] if local else _remotes()
     offers = [] if named_hosts else [(row["name"], _described(wording.state(row), row["cwd"])) for row in _here()]
     for host in groups:
-        _, rows = known.last_told(known.name_of(host))
         offers += [
             (row["name"], _described(str(row.get("state") or ""), row.get("cwd"), host))
-            for row in sorted(rows, key=lambda row: natural(row["name"]))
+            for row in sorted(known.sessions(host), key=lambda row: natural(row["name"]))
         ]
     return offers
 
@@ -104,7 +103,7 @@ def _here() -> list[Summary]:
 
 
 def _remotes() -> list[str]:
-    return [remote.host for remote in known.all()] if paths.knows_remotes() else []
+    return known.hosts() if paths.knows_remotes() else []
 
 
 def _described(state: str, directory: str | None, host: str = "") -> str:

@@ -191,10 +191,11 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
     if others:
         message = f"{', '.join(others)}: of another version than this one, {__version__}"
         yield row("versions", WARNING, message, f"{SESH} --reload")
-    remotes = [remote for remote in known.all() if remote.version not in ("", __version__)]
-    for remote in remotes:
-        message = f"@{remote.host} has sesh {printable(remote.version)}, this is {__version__}"
-        yield row("versions", WARNING, message, f"{CALLED} --deploy @{remote.host}")
+    versions = {host: known.of(host).get("version", "") for host in known.hosts()}
+    remotes = {host: version for host, version in versions.items() if version not in ("", __version__)}
+    for host, version in remotes.items():
+        message = f"@{host} has sesh {printable(version)}, this is {__version__}"
+        yield row("versions", WARNING, message, f"{CALLED} --deploy @{host}")
     if not (others or remotes):
         yield row("versions", OK, f"sesh {__version__} everywhere")
 

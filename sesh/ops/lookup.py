@@ -64,7 +64,7 @@ def known_hosts(caller: Caller) -> tuple[list[str], dict[str, str]]:
     failures: dict[str, str] = {}
     if caller.local or caller.origin is not None or not paths.knows_remotes():
         return hosts, failures
-    for host in sorted((remote.host for remote in known.all()), key=natural):
+    for host in sorted(known.hosts(), key=natural):
         if known.paused_until(host):
             failures[host] = known.failure(host) or "login refused"
         else:
@@ -89,12 +89,12 @@ def absence(host: str, why: str) -> str:
 
 def last_known(host: str, why: str) -> list[Summary]:
     """Return the sessions of a host that does not answer, as it listed them last."""
-    at, rows = known.last_told(host)
+    listed = known.of(host).get("listed", 0.0)
     plain: Summary = dict.fromkeys(listing.KEYS)  # type: ignore[assignment]  # which is filled in
     sessions: list[Summary] = []
-    for row in rows:
+    for row in known.sessions(host):
         facts: Any = {key: value for key, value in row.items() if key != "seen"}
-        stale: Staleness = {"since": moments.stamp(known.seen(at, row)), "reason": why}
+        stale: Staleness = {"since": moments.stamp(max(listed, row.get("seen", 0.0))), "reason": why}
         sessions.append({**plain, "current": False, "labels": {}, **facts, "host": host, "stale": stale})
     return sessions
 
@@ -171,7 +171,7 @@ def asked(
             deadline=deadline,
             early=early,
             stop=stop,
-            patience=known.stale_after(destination),
+            patience=known.stale_after(destination.host),
         ) as opened,
         stop.calling(opened.abort),
         NamingHost(destination.host),
@@ -198,11 +198,9 @@ def placed(session: Summary, host: str | None, home: str, clock: float) -> Summa
 def note_failure(host: str, error: Unreachable | TimedOut) -> None:
     """Record that a host has not answered, and why; a disk that takes no record has it asked again."""
     try:
-        known.mark_asked(host)
         if not isinstance(error, LocalFault):
             at = error.at if isinstance(error, Unreachable) else 0.0
             known.record_failure(host, reason(error), at, refused=isinstance(error, LoginRefused))
-        known.forget_unless_known(host)
     except Refused:
         return
 
@@ -315,7 +313,7 @@ def summaries(
 
 
 def _had(host: str, names: Collection[str]) -> bool:
-    return any(row["name"] in names for row in known.last_told(host)[1])
+    return any(row["name"] in names for row in known.sessions(host))
 
 
 def lists(caller: Caller) -> Iterator[tuple[str, list[Summary], str]]:

@@ -74,11 +74,11 @@ class HostTarget(Target):
             known.rename(host, result["renamed_from"], result["name"])
         elif op in ("sessions.open_", "sessions.new", "sessions.job"):
             name = {"sessions.open_": data.get("name"), "sessions.job": result}.get(op) or result["name"]
-            known.add(host, name, command=(data.get("spec") or {}).get("command"))
+            known.saw(host, name, time.time(), command=(data.get("spec") or {}).get("command"))
 
     def note_ended(self, name: str) -> None:
         """Corrects what is kept of the host's sessions after one has ended."""
-        known.drop(self.destination.host, [name], running=True)
+        known.drop(self.destination.host, [name])
 
     def enter(self, op: Op[Arguments, Entered], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Entered:
         """Has the host carry out an op that leads to a session; the connection is the link.
@@ -104,9 +104,10 @@ class HostTarget(Target):
 
     def _keep(self, link: Link, answer: Answer) -> None:
         """Keeps what a list shows of the session that a link was led to, for times when the host does not answer."""
-        known.add(
+        known.saw(
             self.destination.host,
             answer["name"],
+            time.time(),
             id=answer.get("session_id") or None,
             cwd=answer.get("cwd"),
             command=answer.get("command"),
@@ -245,11 +246,11 @@ class HostTarget(Target):
         """Logs the end of that, and the link's round trip; keeps when the session was last known to run."""
         eventlog.log("disconnect", host=host or self.destination.host, session=name, reason=kind)
         if kind == "ended":
-            known.drop(host or self.destination.host, [name], running=True)
+            known.drop(host or self.destination.host, [name])
         elif heard_at:
             known.saw(host or self.destination.host, name, heard_at)
         if host == self.destination.host and round_trip:
-            known.note(self.destination, round_trip=round(round_trip, 4))
+            known.note(host, {"round_trip": round(round_trip, 4)})
 
     def _connect(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):

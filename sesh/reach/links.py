@@ -74,7 +74,7 @@ def opened(
                 deadline=deadline,
                 early=early,
                 stop=stop,
-                patience=known.stale_after(destination),
+                patience=known.stale_after(destination.host),
                 say=caller.heard,
             )
     except NotDeployed as error:
@@ -91,9 +91,7 @@ def opened(
 
 def record(destination: Destination, link: Link) -> None:
     """Record what a link has shown of a host that was named."""
-    told = link.remote_info
-    version, account = str(told.get("version") or ""), told.get("account") or ""
-    known.record(destination, version, asks=link.asked, account=account)
+    known.record(destination.host, str(link.remote_info.get("version") or ""), asks=link.asked)
 
 
 @contextmanager
@@ -137,7 +135,7 @@ def reopening(
 ) -> Reopen:
     """What watches and replaces a link to a host; `way` is `beside` or `back`, the rest as `Reopen` has it."""
     indirect = bool({destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"})
-    asks = partial(known.asks, destination)
+    asks = partial(known.asks, destination.host)
     return Reopen(partial(way, destination), ask, session, asks=asks, indirect=indirect, patience=patience)
 
 
@@ -150,14 +148,14 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
     """
     if attempt.lost and attempt.session is not None:
         _note_loss(attempt.session)
-    near, patience = origin(destination), known.stale_after(destination)
+    near, patience = origin(destination), known.stale_after(destination.host)
     try:
         with _worded(destination):
             if attempt.asks:
                 link = opening.open_link(destination, near, ask=True, early=early, stop=attempt.stop, patience=patience)
             elif known.paused_until(destination.host):
                 raise _refused(destination.host)
-            elif known.asks(destination):
+            elif known.asks(destination.host):
                 opening.drop_shared(destination)
                 until = time.monotonic() + START_TIMEOUT
                 link = opening.open_link(
@@ -166,7 +164,7 @@ def beside(destination: Destination, attempt: Attempt, early: Early | None = Non
             else:
                 link = opening.open_beside(destination, near, attempt, early)
     except AuthenticationFailed as error:
-        known.record(destination, asks=True)
+        known.note(destination.host, {"asks": True})
         if attempt.lost:  # of many links that were lost at once the first one tries
             known.record_failure(destination.host, error.reason, refused=True)
         raise
@@ -190,7 +188,7 @@ def back(destination: Destination, attempt: Attempt) -> Link:
         link.close()
         raise
     _note_loss(lost)
-    if not (attempt.asks or known.asks(destination)):
+    if not (attempt.asks or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
     gap, joined = round(time.monotonic() - lost.heard_at, 3), answer.get("daemon_pid")
     name = link.peer.name or lost.name

@@ -32,7 +32,6 @@ from tests.fuzz.values import changed
 from tests.support import Home
 
 _ID = "0123456789abcdef"
-_KEY = "me@box.example:22"
 
 
 def told(error: SeshError, first: str = "", last: str = "") -> None:
@@ -283,54 +282,53 @@ def _results() -> Iterator[Check]:
 
 def _remote(rng: random.Random) -> bytes:
     moment = "2026-01-01T00:00:00Z"
-    record = {
-        "word": "box", "key": _KEY, "user": "me", "hostname": "box.example", "port": "22", "first_used": moment,
-        "last_used": moment, "version": "1", "asks": False, "round_trip": 0.01,
+    row = {
+        "name": "work", "state": "running", "cwd": "/", "created": moment, "last_activity": moment, "home": "/",
+        "id": "0f", "pid": 7, "exit_code": 1, "clock": -1.5, "command": ["make"], "labels": {"a": "b"},
     }  # fmt: skip
-    told = {"name": "work", "state": "running", "cwd": "/", "created": moment, "last_activity": moment, "home": "/"}
-    rows = [
-        {**told, "id": "0f", "pid": 7, "exit_code": 1, "clock": -1.5, "command": ["make"], "labels": {"a": "b"}},
-        {"name": "other", "state": "lost", "cwd": None},
-    ]
-    seals = {"dir": {"digest": "0a", "young": ["inner"], "content": "0b"}}
-    names = {"word": "box", "at": 1.5, "sessions": rows}
-    files = [record, names, {"key": _KEY, "paths": seals}, {"word": "box", "reason": "refused"}]
-    return json.dumps([changed(rng, each) for each in files]).encode("utf-8", "surrogatepass")
+    facts = {
+        "first_used": moment, "last_used": moment, "version": "1", "asks": False, "round_trip": 0.01, "listed": 1.5,
+        "sessions": [row, {"name": "other", "state": "lost"}],
+        "failure": {"at": time.time(), "reason": "refused", "refused": True},
+    }  # fmt: skip
+    pushed = {"paths": {"dir": {"digest": "0a", "young": ["inner"], "content": "0b"}}}
+    files = [{"box": changed(rng, facts), "good": {}}, changed(rng, pushed)]
+    return json.dumps(files).encode("utf-8", "surrogatepass")
 
 
 @contextmanager
 def _remotes() -> Iterator[Check]:
     with own_home() as home:
-        os.makedirs(paths.remotes_directory(), mode=0o700)
+        synced = paths.synced_file("box")
+        known.record("box")
+        os.makedirs(os.path.dirname(synced), mode=0o700)
         os.makedirs(os.path.join(home.path, "dir"))
         home.write("dir/inner", "x")
-        paths_of = [
-            known.path_of(_KEY, ".json"),
-            *(known.path_of("box", each) for each in (".names", ".synced", ".failed")),
-        ]
 
         def check(case: bytes) -> None:
-            """A remote is known or named as damaged; what is not believed of its sessions counts as nothing."""
+            """A host is known or named as damaged; what is not believed of its sessions counts as nothing."""
             try:
                 contents = [json.dumps(each).encode() for each in json.loads(case)]
             except (ValueError, TypeError, RecursionError):
                 contents = []
-            for path, content in zip(paths_of, [*contents, case, case, case, case], strict=False):
+            for path, content in zip((paths.remotes_file(), synced), [*contents, case, case], strict=False):
                 home.write(os.path.relpath(path, home.path), content, mode=0o600)
-            found = known.all()
-            assert len(known.damage()) == 1 - len(found)
-            for remote in found:
-                json.dumps([remote.host, remote.version])
-                assert remote.host.isprintable()
-            json.dumps(known.last_told("box"))
+            found = known.hosts()
+            assert all(line.isprintable() for line in known.damage())
+            for host in found:
+                json.dumps(known.of(host))
+                assert host.isprintable()
+                assert known.of(host).get("version", "").isprintable()
+            json.dumps(known.sessions("box"))
             rows = lookup.once({"box": lookup.last_known("box", known.failure("box"))})["box"]
             assert all(line.isprintable() for line in Table(80).lines(rows, time.time()))
             json_line(rows)
             known.paused_until("box")
-            known.add("box", "third")
-            sealed = known.read(paths_of[2]).get("paths") or {}
+            assert known.record("box") == (not known.damage())
+            known.saw("box", "third", 5.0)
+            sealed = sync._read(synced).get("paths") or {}
             fingerprint.HomeDirectory(home.path).tree("dir").matches(sealed.get("dir"))
-            _outcome(layout.sessions, Caller())
+            _outcome(ops_views.overview, Caller())
 
         yield check
 
@@ -388,7 +386,7 @@ def _log(rng: random.Random) -> bytes:
 def _events() -> Iterator[Check]:
     with own_home():
         path = eventlog.path()
-        os.makedirs(paths.remotes_directory(), mode=0o700)
+        known.record("box")
 
         def check(case: bytes) -> None:
             """What is no event is passed over; what is logged next is found, whatever words it holds."""

@@ -66,7 +66,7 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
     assert far.run(f"{PROGRAM} --kill work").code == 0
     seen = [(event["event"], event["host"]) for event in events(here)]
     assert seen == [("deploy_start", "box"), ("deploy_done", "box")] * 2
-    assert [each.version for each in known.all()] == [__version__]
+    assert [known.of(host)["version"] for host in known.hosts()] == [__version__]
 
 
 @pytest.mark.parametrize(

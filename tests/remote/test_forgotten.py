@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -16,8 +18,8 @@ from tests.support import ROOT, Home, processes, wait_until
 
 def kept(home: Home) -> list[str]:
     """What is kept of remotes."""
-    folder = os.path.join(home.path, ".local/state/sesh/remotes")
-    return [entry for entry in os.listdir(folder) if entry[:1] != "."]
+    with open(os.path.join(home.path, ".local/state/sesh/remotes.json"), encoding="utf-8") as file:
+        return [*json.load(file)]
 
 
 def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
@@ -35,6 +37,22 @@ def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
     far.goes_on()
     listed.communicate(timeout=30)
     assert (listed.returncode, kept(home)) == (0, [])
+
+
+def test_two_words_for_one_machine_are_two_hosts_whose_sessions_are_listed_once(home: Home, beside: Beside) -> None:
+    """They were one by a hash of machine and account, and so were two clones of one image."""
+    far = beside("box")
+    way = json.dumps(shlex.join(far.way))
+    home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {way}\n[remotes.pi]\nvia = {way}\n")
+    far.sesh("--open", "work")
+    for host in ("@pi", "@box"):
+        assert home.sesh(host, "--list").code == 0
+    assert sorted(kept(home)) == ["box", "pi"]
+    assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["box"]
+    assert home.sesh("--forget", "@box").code == 0
+    assert kept(home) == ["pi"]
+    assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["pi"]
+    assert home.sesh("--forget", "@box").code == 1
 
 
 def test_uninstalling_ends_the_shared_connections_that_are_left(home: Home, farm: Farm) -> None:

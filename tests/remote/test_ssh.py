@@ -12,7 +12,6 @@ from glob import glob
 import pytest
 
 from sesh.errors import Unreachable
-from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.words import AuthenticationFailed
@@ -177,17 +176,6 @@ def test_a_shared_connection_of_the_user_s_own_is_used(here: Home, farm: Farm) -
         master.close(box)
         assert not master.is_alive(box)
         assert theirs.communicate(b"still here", timeout=10)[0] == b"still here"
-
-
-def test_ssh_compresses_unless_the_host_is_near(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    farm.host("box")
-    box = Destination("box", near=known.near)
-    known.record(box)
-    for round_trip, given in ((0.05, True), (0.01, False)):
-        assert known.note(box, round_trip=round_trip)
-        assert ("Compression=yes" in ssh.options(box, ask=True)) == given
-    monkeypatch.setenv("SESH_COMPRESSION", "yes")
-    assert "Compression=yes" in ssh.options(box, ask=True)
 
 
 @pytest.mark.needs("autossh")

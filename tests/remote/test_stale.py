@@ -7,7 +7,6 @@ import os
 import pytest
 
 from sesh.remote import known
-from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Far, Farm
 from tests.support import Home, wait_until
 
@@ -38,7 +37,7 @@ def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: Far)
 
 
 def test_a_dead_connection_is_kept_if_a_new_one_would_ask_somebody(here: Home, farm: Farm, box: Far) -> None:
-    known.record(Destination("box"), asks=True)
+    known.record("box", asks=True)
     sockets = os.listdir(os.path.join(here.directory, ".control"))
     dies(box)
     assert "no answer yet" in here.sesh("--list").stdout

@@ -115,8 +115,8 @@ def test_a_bad_result_and_a_bad_note_cost_themselves_alone(home: Home, sesh: Ses
 def test_a_bad_record_of_a_host_costs_that_host_alone(home: Home, sesh: Sesh) -> None:
     """Half of a surrogate pair in a key ended each of these with an internal error."""
     sesh("--open", "good", "--", "sleep", "1000")
-    os.makedirs(os.path.join(home.path, ".local/state/sesh/remotes"), mode=0o700)
-    bad = home.write(".local/state/sesh/remotes/0.json", '{"word": "box", "key": "\\ud800"}', mode=0o600)
+    os.makedirs(os.path.join(home.path, ".local/state/sesh"), mode=0o700)
+    bad = home.write(".local/state/sesh/remotes.json", '{"\\ud800": {}, "box": 3}', mode=0o600)
     for words in (["--list"], ["--sweep"], ["--export"], ["--grep", "x"], ["--doctor"], ["--kill", "good"]):
         done = sesh(*words)
         assert "internal error" not in done.stdout + done.stderr, (words, done)

@@ -132,7 +132,6 @@ def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: H
 
 def test_what_sesh_has_not_made_is_no_leftover(sesh: Sesh, home: Home) -> None:
     """`SESH_DIR` and `SESH_CTRL_DIR` may name directories with files of the user's own, with names much like ours."""
-    os.makedirs(os.path.join(home.path, ".local/state/sesh/remotes"), mode=0o700)
     os.makedirs(os.path.join(home.directory, ".control"), mode=0o700)
     others = {
         "notes.tmp": "x", ".notes.2024": "x", ".a.b.1.sesh.txt": "x", "deploy.cmd": "x", "deploy.run": "x",

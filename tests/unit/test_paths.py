@@ -255,10 +255,10 @@ def test_records_of_hosts_and_control_sockets_lie_where_nobody_exchanges_them(
     monkeypatch.setenv("XDG_STATE_HOME", str(parent / "state"))
     monkeypatch.setenv("SESH_CTRL_DIR", str(parent / "control"))
     monkeypatch.setattr(ssh, "_MAX_SOCKET_PATH", 1000)
-    known.write(known.path_of("key", ".json"), {})
+    known.record("box")
     ssh.control_directory()
     parent.chmod(0o777)
-    for act in (known.all, lambda: known.record_failure("box"), known.damage, ssh.control_directory):
+    for act in (known.hosts, lambda: known.record_failure("box"), known.damage, ssh.control_directory):
         with pytest.raises(Refused, match=f"{parent} is writable by other users"):
             act()
 

@@ -18,7 +18,6 @@ from sesh.ops import lookup
 from sesh.reach import workers
 from sesh.reach.caller import Caller
 from sesh.remote import known
-from sesh.remote.ssh.destination import Destination
 from sesh.schema import Summary
 from sesh.stop import Stop
 from tests.support import wait_until
@@ -44,7 +43,7 @@ class World:
     def hosts(self, hosts: dict[str, Any]) -> None:
         self._hosts = hosts
         for host in hosts:
-            known.record(Destination(host, via=["true"]))
+            known.record(host)
 
     def sessions_of(
         self, _caller: Caller, destination: str, _deadline: float, _stop: Stop, **_: object
@@ -62,7 +61,9 @@ class World:
 
 def told(host: str, *rows: Summary) -> None:
     """What a host had when it told its sessions five minutes ago."""
-    known.write(known.path_of(host, ".names"), {"word": host, "at": time.time() - 300, "sessions": list(rows)})
+    known.record(host)
+    known.keep(host, rows)
+    known.note(host, {"listed": time.time() - 300})
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_each_known_host_is_asked_or_skipped_while_the_minute_ends(
     world.hosts = {f"h{number}": [] for number in range(4)}
     for host in world.hosts:
         known.record_failure(host, "no", refused=True)
-    failed = os.stat(known.path_of("h0", ".failed")).st_mtime
+    failed = known.of("h0")["failure"]["at"]
     for start in range(8):
         seconds = itertools.count(failed + known.FAILURE_PAUSE - start)
         monkeypatch.setattr(time, "time", lambda seconds=seconds: next(seconds))
