@@ -6,7 +6,7 @@ the user gets prose on stderr (what failed in any case); that file is kept small
 Every line has `ts` (RFC 3339, UTC), `event` and the fields of that event:
 
     sync_start         host
-    sync_path_pushed   host, path, bytes; left_out where something in it holds credentials
+    sync_path_pushed   host, path, bytes; left_out where something in it is never copied
     sync_path_failed   host, path, exit_code (null where no program ran), stderr
     tool_missing       host, tool, path, where ("here" or "there")
     sync_done          host, ok

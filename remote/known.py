@@ -1,7 +1,7 @@
 """Known remotes: hosts that sesh was deployed to or used on before, which every lookup asks.
 
 The files lie in `sesh/remotes` of `XDG_STATE_HOME` (`~/.local/state`); the directory has mode 0700, the files 0600.
-Their names are hashes. HASH.json, of a destination's key, is the record; HASH.synced what sync has pushed there.
+Their names are hashes. HASH.json, of a destination's key, is the record; HOST.synced what sync has pushed there.
 HASH.failed, of a host as typed, shows by its age when that host last failed, and says why, and whether it `refused` a
 login. HASH.names, also of a host as typed, holds its sessions as it last told them, and when (`at`), with what was
 learnt of single ones since; its age shows when the host was last *asked*, which is later if it has not answered.
@@ -50,7 +50,7 @@ _LARGEST = 4 << 20
 """Bytes of one of these files."""
 _HEAD = 1 << 10
 """Bytes of a file of sessions beside its rows."""
-_RECORD, _FAILED, _TOLD, SYNCED = ".json", ".failed", ".names", ".synced"
+_RECORD, _FAILED, _TOLD = ".json", ".failed", ".names"
 _KEPT: Fields = {
     **keys("name id state cwd created last_activity home", system_text), **keys("pid exit_code", natural),
     **keys("clock seen", number), "command": items(system_text), "labels": mapping(system_text, system_text),
@@ -63,10 +63,6 @@ _FIELDS: dict[str, Fields] = {
     },
     _FAILED: {"reason": system_line, "refused": flag},
     _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
-    SYNCED: {
-        "paths": mapping(system_text, loose({"digest": system_text})),
-        "told": mapping(system_text, system_text),
-    },
 }  # fmt: skip
 """The shape of each file, by its suffix."""
 _entries: dict[str, str] = {}
@@ -252,8 +248,7 @@ def forget(host: str) -> bool:
     directory)."""
     remotes = named(host)
     for remote in remotes:
-        for suffix in (_RECORD, SYNCED):
-            _remove(path_of(remote.key, suffix))
+        _remove(path_of(remote.key, _RECORD))
     for name in {name_of(host), *(remote.host for remote in remotes)}:
         _forget_answers(name)
     return bool(remotes)
@@ -266,8 +261,8 @@ def forget_unless_known(host: str) -> None:
 
 
 def _forget_answers(host: str) -> None:
-    for suffix in (_FAILED, _TOLD):
-        _remove(path_of(host, suffix))
+    for path in (path_of(host, _FAILED), path_of(host, _TOLD), paths.synced_file(host)):
+        _remove(path)
 
 
 def record_failure(host: str, reason: str = "", at: float = 0.0, *, refused: bool = False) -> bool:

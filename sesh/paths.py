@@ -173,6 +173,10 @@ def remotes_directory() -> str:
     return os.path.join(state_directory(), "remotes")
 
 
+def synced_file(host: str) -> str:
+    return os.path.join(remotes_directory(), f"{host}.synced")
+
+
 def cache_directory() -> str:
     """The directory of what was fetched: `sesh` in `XDG_CACHE_HOME`, if that is absolute, else in `~/.cache`."""
     return _own_directory("XDG_CACHE_HOME", ".cache")

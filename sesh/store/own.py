@@ -27,7 +27,7 @@ SESSIONS = re.compile(
     rf"|\.results/{_ID}\.(?:json|out)|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
 )
 """The files below the directory of sessions, but for records and unfinished ones."""
-STATE = re.compile(rf"(?:remotes/)?\.lock|events\.jsonl(?:\.1)?|remotes/{_HASH}\.(?:json|failed|names|synced)")
+STATE = re.compile(rf"(?:remotes/)?\.lock|events\.jsonl(?:\.1)?|remotes/(?:{_HASH}\.(?:json|failed|names)|.+\.synced)")
 """The files below the directory of sesh's state, but for logs of work and unfinished ones."""
 CACHE = re.compile(r"wheels/(?:\.tmp-\w+/wheel|[^/]+)/[^/]+\.whl")
 """The files below the directory of what was fetched."""

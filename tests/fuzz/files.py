@@ -22,7 +22,9 @@ from sesh.ops import dormant, enter, events, jobs, layout, lookup, shell, sweep,
 from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
-from sesh.remote.sync import credentials, fingerprint, sync
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.sync import home as sync_home
+from sesh.remote.sync import sync
 from sesh.schema import Summary
 from sesh.store import checkpoints, listing, records, results
 from tests.fuzz import grammar, values
@@ -128,7 +130,7 @@ def _sync() -> Iterator[Check]:
         def check(case: bytes) -> None:
             """A line names something in HOME that is not sesh's own, or is refused with a reason."""
             home.write(".config/sesh/sync", case)
-            place = fingerprint.HomeDirectory(home.path)
+            place = sync_home.HomeDirectory(home.path)
             for line in sync.listed():
                 try:
                     tree = place.tree(line)
@@ -136,9 +138,9 @@ def _sync() -> Iterator[Check]:
                     told(error)
                     continue
                 assert os.path.realpath(tree.source).startswith(home.path + "/")
-                protected = (*fingerprint.OWN, *credentials.PATHS)
+                protected = (*sync_home.OWN, *sync_home.CREDENTIALS)
                 assert not any(tree.path == each or tree.path.startswith(f"{each}/") for each in protected)
-                assert tree.matches(tree.seal())
+                assert tree.digest == place.tree(line).digest
 
         yield check
 
@@ -292,9 +294,13 @@ def _remote(rng: random.Random) -> bytes:
         {**told, "id": "0f", "pid": 7, "exit_code": 1, "clock": -1.5, "command": ["make"], "labels": {"a": "b"}},
         {"name": "other", "state": "lost", "cwd": None},
     ]
-    seals = {"dir": {"digest": "0a", "young": ["inner"], "content": "0b"}}
     names = {"word": "box", "at": 1.5, "sessions": rows}
-    files = [record, names, {"key": _KEY, "paths": seals}, {"word": "box", "reason": "refused"}]
+    files = [
+        record,
+        names,
+        {"key": "via:box", "paths": {"dir": "0a", "absent": "does not exist"}},
+        {"word": "box", "reason": "refused"},
+    ]
     return json.dumps([changed(rng, each) for each in files]).encode("utf-8", "surrogatepass")
 
 
@@ -304,10 +310,8 @@ def _remotes() -> Iterator[Check]:
         os.makedirs(paths.remotes_directory(), mode=0o700)
         os.makedirs(os.path.join(home.path, "dir"))
         home.write("dir/inner", "x")
-        paths_of = [
-            known.path_of(_KEY, ".json"),
-            *(known.path_of("box", each) for each in (".names", ".synced", ".failed")),
-        ]
+        paths_of = [known.path_of(_KEY, ".json"), known.path_of("box", ".names"), paths.synced_file("box")]
+        paths_of.append(known.path_of("box", ".failed"))
 
         def check(case: bytes) -> None:
             """A remote is known or named as damaged; what is not believed of its sessions counts as nothing."""
@@ -328,8 +332,7 @@ def _remotes() -> Iterator[Check]:
             json_line(rows)
             known.paused_until("box")
             known.add("box", "third")
-            sealed = known.read(paths_of[2]).get("paths") or {}
-            fingerprint.HomeDirectory(home.path).tree("dir").matches(sealed.get("dir"))
+            sync.remembered(Destination("box", via=["true"])).get("dir")
             _outcome(layout.sessions, Caller())
 
         yield check
