@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from sesh import config, paths, reading, writing
 from sesh.errors import NotFound, ProtocolError, Refused
@@ -51,19 +52,18 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ma
     return result
 
 
+@dataclass
 class Sync:
     """One sync with a host.
 
     `pushed`, `skipped`: listed paths that are there, the latter unchanged; `failed`: those that are not, with the
-    reason. `before`, `now`: what is remembered of paths: a digest, or why a line was refused.
+    reason.
     """
 
-    def __init__(self, destination: Destination) -> None:
-        self.pushed: list[str] = []
-        self.skipped: list[str] = []
-        self.failed: dict[str, str] = {}
-        self._destination, self._host = destination, destination.host
-        self._before, self._now = dict[str, str](), dict[str, str]()
+    destination: Destination
+    pushed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def run(self, lines: list[str], connect: Callable[[Destination], object]) -> None:
         home, trees, refused = HomeDirectory(paths.home()), dict[str, Tree](), dict[str, str]()
@@ -73,30 +73,30 @@ class Sync:
                 trees[tree.path] = tree
             except (NotFound, Refused) as error:
                 refused[line] = str(error)
-        self._before = remembered(self._destination)
-        changed = [tree for path, tree in trees.items() if self._before.get(path) != tree.digest]
-        self._settle([tree for tree in trees.values() if tree not in changed], self.skipped)
+        before = remembered(self.destination)
+        changed = [tree for path, tree in trees.items() if before.get(path) != tree.digest]
+        self.skipped = [path for path, tree in trees.items() if before.get(path) == tree.digest]
+        if not changed and not refused:
+            return
         if changed:
-            connect(self._destination)
-        if changed or refused:
-            eventlog.log("sync_start", host=self._host)
+            connect(self.destination)
+        self._log("sync_start")
         try:
             for line, reason in refused.items():
-                self._fail(line, None, reason, said=self._before.get(line) == reason)
-                if not eventlog.wanted():
-                    self._now[line] = reason
+                self._fail(line, None, reason, said=before.get(line) == reason)
             if changed:
                 self._push(home, changed)
         finally:  # also after Ctrl-C, for what was pushed before
-            if changed or refused:
-                ok = not self.failed and len(self._now) == len(trees)
-                eventlog.log("sync_done", host=self._host, ok=ok)
-            if self._now != self._before:
-                _remember(self._destination, self._now)
+            there = [*self.skipped, *self.pushed]
+            self._log("sync_done", ok=len(there) == len(trees) and not refused)
+            now = {path: trees[path].digest for path in there} | ({} if eventlog.wanted() else refused)
+            if now != before:
+                _remember(self.destination, now)
 
     def _push(self, home: HomeDirectory, changed: list[Tree]) -> None:
-        eventlog.prose(f"syncing files to {self._host} …")
-        push = Push(self._destination, home)
+        host = self.destination.host
+        eventlog.prose(f"syncing files to {host} …")
+        push = Push(self.destination, home)
         try:
             way = push.probe()
         except (OSError, Refused, ProtocolError) as error:
@@ -104,32 +104,31 @@ class Sync:
                 self._fail(tree.path, None, str(error))
             return
         if way is Way.SAME_HOME:
-            self._settle(changed, self.skipped)
+            self.skipped += [tree.path for tree in changed]
             return
         if way is not Way.RSYNC:
             where = "here" if way is Way.NO_RSYNC_HERE else "there"
             for tree in changed:
-                eventlog.log("tool_missing", host=self._host, tool="rsync", path=tree.path, where=where)
-            eventlog.prose(f"{way.value}: files deleted here stay on {self._host}")
+                self._log("tool_missing", tool="rsync", path=tree.path, where=where)
+            eventlog.prose(f"{way.value}: files deleted here stay on {host}")
         time.sleep(TICK)
         for tree, (code, stderr) in push.send(way, changed):
             if code != 0:
                 self._fail(tree.path, code, stderr)
                 continue
-            self._settle([tree], self.pushed)
+            self.pushed.append(tree.path)
             left_out = {"left_out": [f"{tree.path}/{name}" for name in tree.left_out]} if tree.left_out else {}
-            eventlog.log("sync_path_pushed", host=self._host, path=tree.path, bytes=tree.bytes, **left_out)
-
-    def _settle(self, trees: list[Tree], found: list[str]) -> None:
-        found += [tree.path for tree in trees]
-        self._now |= {tree.path: tree.digest for tree in trees}
+            self._log("sync_path_pushed", path=tree.path, bytes=tree.bytes, **left_out)
 
     def _fail(self, path: str, code: int | None, stderr: str, *, said: bool = False) -> None:
         reason = (words.reasons(stderr) or [f"exit code {code}"])[0]
         self.failed[path] = reason
-        eventlog.log("sync_path_failed", host=self._host, path=path, exit_code=code, stderr=stderr)
+        self._log("sync_path_failed", path=path, exit_code=code, stderr=stderr)
         if not said:
-            eventlog.prose(f"{printable(path, 4096)} is not synced to {self._host}: {reason}")
+            eventlog.prose(f"{printable(path, 4096)} is not synced to {self.destination.host}: {reason}")
+
+    def _log(self, event: str, **fields: object) -> None:
+        eventlog.log(event, host=self.destination.host, **fields)
 
 
 def remembered(destination: Destination) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from sesh import programs
 from sesh.errors import NotFound, Refused
+from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import sync
 from sesh.remote.sync.home import CREDENTIALS, OWN, HomeDirectory
@@ -98,23 +100,12 @@ def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path, far:
         ("$HOME/.vimrc", "write it relative to HOME"),
         (".config/../../other", "outside HOME"),
         ("a\0b", "outside HOME"),
-        ("~/", "HOME itself"),
         ("./.", "HOME itself"),
         *((protected, "never copied") for protected in (*OWN, *CREDENTIALS)),
-        (".local/share/./sesh/versions", "never copied"),
-        ("~/./.ssh//.", "never copied"),
-        (".SSH/id_ed25519", "never copied"),
-        ("dots/.AWS/credentials", "never copied"),
-        ("dots/home/.config/gh/hosts.yml", "never copied"),
-        ("keys", "never copied"),
-        ("key", "never copied"),
-        ("settings/gh/hosts.yml", "never copied"),
-        ("sessions", "never copied"),
-        ("out", "points outside HOME"),
-        ("out/missing", "points outside HOME"),
-        ("dangling", "points outside HOME"),
-        ("all", "points outside HOME"),
-        ("beside", "points outside HOME"),
+        *((line, "never copied") for line in (".local/share/./sesh/versions", "~/./.ssh//.", ".SSH/id_ed25519")),
+        *((line, "never copied") for line in ("dots/.AWS/credentials", "dots/home/.config/gh/hosts.yml", "keys")),
+        *((line, "never copied") for line in ("key", "settings/gh/hosts.yml", "sessions")),
+        *((line, "points outside HOME") for line in ("out", "out/missing", "dangling", "all", "beside")),
         ("fifo", "not a file or directory"),
         ("missing", "does not exist"),
         ("file/below", "does not exist"),
@@ -125,17 +116,9 @@ def test_a_line_that_leaves_home_is_protected_or_not_there_is_refused(home: Path
     for name in ("../outside/file", "../home2/file", "file", ".ssh/id_ed25519", ".config/gh/hosts.yml", ".sesh/a"):
         write(home / name)
     os.mkfifo(home / "fifo")
-    for name, target in (
-        ("keys", ".ssh"),
-        ("key", "keys/id_ed25519"),
-        ("settings", ".config"),
-        ("sessions", ".sesh"),
-        ("out", "../outside"),
-        ("dangling", "/nowhere/at/all"),
-        ("all", "."),
-        ("beside", "../home2"),
-        ("loop", "loop"),
-    ):
+    links = {"keys": ".ssh", "key": "keys/id_ed25519", "settings": ".config", "sessions": ".sesh", "all": "."}
+    links |= {"out": "../outside", "dangling": "/nowhere/at/all", "beside": "../home2", "loop": "loop"}
+    for name, target in links.items():
         (home / name).symlink_to(target)
     with pytest.raises((Refused, NotFound), match=reason):
         HomeDirectory(str(home)).tree(line)
@@ -200,6 +183,15 @@ def test_a_change_of_the_same_size_at_the_same_time_arrives(home: Path, far: Pat
         assert synced(far).skipped == ["file"]
 
 
+def test_what_changes_within_the_tick_of_the_digest_is_sent(
+    home: Path, far: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_list(home, "file")
+    write(home / "file", "one")
+    monkeypatch.setattr(time, "sleep", lambda _: write(home / "file", "two"))
+    assert (synced(far).pushed, (far / "file").read_text()) == (["file"], "two")
+
+
 def test_a_name_that_leads_to_another_machine_gets_all_again(home: Path, far: Path, tmp_path: Path) -> None:
     write_list(home, "file")
     write(home / "file")
@@ -256,16 +248,19 @@ def test_what_is_protected_is_neither_sent_nor_deleted(
         write(home / ".config" / name, "mine")
     for name in (".AWS/a", "x/.ssh/id", "x/.ssh.pub", "[x]/ssh/id", "x/.config/gh/t", "vimrc"):
         write(home / "dots" / name, "mine")
-    for name, target in ((".ssh", "dots/[x]/ssh"), ("settings", ".config"), ("way", "dots")):
+    for name in ("x/.config/tool", "plain/config.json", "plain/tool"):
+        write(home / "deep" / name, "mine")
+    links = {".ssh": "dots/[x]/ssh", "settings": ".config", "way": "dots", "conf": "deep/x/.config"}
+    for name, target in {**links, "deep/.docker": "plain"}.items():
         (home / name).symlink_to(target)
     theirs = (
         *(f"{listed}/{name}" for listed in (".config", "settings") for name in ("gh/t", "op/t", "git/Credentials")),
         *(f"{listed}/{name}" for listed in ("dots", "way") for name in (".Netrc", "y/.ssh/id", "[x]/ssh/theirs")),
-        ".config/sesh/config.toml",
+        *(".config/sesh/config.toml", "deep/.docker/config.json", "conf/gh/t"),
     )
     for name in theirs:
         write(far / name, "theirs")
-    lines = [".config", "settings", "dots", "way"]
+    lines = [".config", "settings", "dots", "way", "conf", "deep/.docker"]
     write_list(home, *lines)
     result = synced(far)
     assert (result.pushed, result.failed) == (lines, {})
@@ -273,10 +268,13 @@ def test_what_is_protected_is_neither_sent_nor_deleted(
     assert arrived == {
         *(f"{listed}/{name}" for listed in (".config", "settings") for name in ("git/config", "tool")),
         *(f"{listed}/{name}" for listed in ("dots", "way") for name in ("x/.ssh.pub", "vimrc")),
+        *("conf/tool", "deep/.docker/tool"),
     }
     assert {(far / name).read_text() for name in theirs} == {"theirs"}
     events: list[dict[str, Any]] = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
-    left_out = {event["path"]: sorted(event["left_out"]) for event in events if event["event"] == "sync_path_pushed"}
+    left_out = {
+        event["path"]: sorted(event.get("left_out", [])) for event in events if event["event"] == "sync_path_pushed"
+    }
     assert left_out["way"] == ["way/.AWS", "way/[x]/ssh", "way/x/.config/gh", "way/x/.ssh"]
     assert ".config/sesh/config.toml" in left_out[".config"]
     for name in ("gh/hosts.yml", "sesh/config.toml"):
@@ -304,7 +302,7 @@ def test_a_path_that_fails_is_named_and_the_others_arrive(home: Path, far: Path,
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"key": "via:box", "paths": [1]}', '{"key": "via:box"}'])
-def test_a_damaged_record_costs_one_push(home: Path, far: Path, content: str) -> None:
+def test_a_damaged_record_costs_one_push_and_goes_with_the_host(home: Path, far: Path, content: str) -> None:
     write_list(home, "file")
     write(home / "file")
     record = home / ".local/state/sesh/remotes/box.synced"
@@ -312,3 +310,5 @@ def test_a_damaged_record_costs_one_push(home: Path, far: Path, content: str) ->
     assert record.stat().st_mode & 0o777 == 0o600
     record.write_text(content)
     assert [synced(far).pushed for _ in range(2)] == [["file"], []]
+    known.forget("box")
+    assert not record.exists()
