@@ -1,24 +1,17 @@
-"""Pushing files to HOME on a host: by rsync, which also deletes there, or as a tar archive.
+"""Sending trees to HOME on a host: by rsync, which also deletes there, or as a tar archive.
 
-The login shell there reads nothing but fixed text. Names travel in rsync's arguments, in the tar archive (which is
-made here without a tar), or quoted in a script that a POSIX shell reads from its stdin.
+The login shell there reads fixed text alone: names travel in rsync's protocol, or in the archive.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shlex
-import stat
-import sys
+import subprocess
 import tarfile
 import tempfile
-import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import IO
 
 from sesh import programs
@@ -26,271 +19,141 @@ from sesh.errors import ProtocolError, Refused, silent_host
 from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import Printed, exchange, piped
-from sesh.remote.sync import credentials, fingerprint, quiet
-from sesh.remote.sync.fingerprint import Tree
+from sesh.remote.sync.home import CREDENTIALS, HomeDirectory, Tree
 
-Method = Callable[[list[Tree]], "PushResult"]
-
-PREPARE_TIMEOUT = 15.0
-"""Seconds for the host to run the preparing script; a connection that takes longer has gone silent."""
-CHECKSUM_LIMIT = 256 << 20
-"""Bytes up to which rsync compares contents, not only sizes and times."""
-MAX_FAILURES = 8
-"""Paths found to blame for failures, before the rest of a failing group counts as failed too."""
-_RSYNC_UNUSABLE = (1, 2, 4)
-"""rsync's exit codes if either end is another program, or too old: usage, protocol, unsupported."""
-_RSYNC_NO_ANSWER = "(0 bytes received so far)"
-"""rsync's message if the other end exited before it answered."""
-_RSYNC_VANISHED = 24
+PROBE_TIMEOUT = 15.0
+"""Seconds for the host to answer the probe; a connection that takes longer has gone silent."""
+_IN_HOME = 'umask 077; cd && exec "$@"'
+"""Runs its arguments in HOME. Directories above a listed path, if they are missing, become their owner's alone."""
+_VANISHED = 24
 """rsync's exit code if files vanished meanwhile: the rest has arrived."""
 _MAX_STDERR = 2_000
 """Characters of a program's stderr that are passed on."""
-_PLAIN = re.compile(r"[A-Za-z0-9/._+@%,=-]+")
-"""Text that every shell reads as it is."""
-_NOISE = ("Warning: Permanently added", "rsync error:", "Connection to ")
-_UNPACK = "exec sh -c 'cd && exec tar -xpf -'"
 
 
-class PushResult:
-    """The result for one path: `code` of the program (None if none ran), its `stderr`, `ok`."""
+class Way(Enum):
+    """How trees get to a host; where it is an archive, why."""
 
-    def __init__(self, code: int | None, stderr: str = "", *, ok: bool | None = None) -> None:
-        self.code, self.stderr = code, stderr.strip()[:_MAX_STDERR]
-        self.ok = code == 0 if ok is None else ok
+    SAME_HOME = "HOME is the same"
+    RSYNC = ""
+    NO_RSYNC_HERE = "no rsync here"
+    NO_RSYNC_THERE = "no rsync on the host"
+    NOISE = "login files on the host print text, so rsync cannot run"
 
-    @property
-    def reason(self) -> str:
-        """The line of stderr that gives the reason."""
-        lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
-        reasons = [line for line in lines if not line.startswith(_NOISE)]
-        return (reasons or lines or [f"exit code {self.code}"])[0]
+
+Ended = tuple[int | None, str]
+"""The exit code of a program, 0 if what it was to send is there, None if it was not run to its end; its stderr."""
 
 
 class Push:
-    """Pushes from `top`, the real path of HOME, to one host; call `prepare` first.
+    """Sends trees of a home directory to one host. Raises Unreachable if ssh itself fails."""
 
-    `on_missing_tool` gets a tool that is missing, on which side (`here` or `there`), and a path that is pushed without
-    it. `same_home`: whether HOME on the host is this one, so that there is nothing to send.
-    """
-
-    def __init__(self, destination: Destination, top: str, on_missing_tool: Callable[[str, str, str], None]) -> None:
-        self.destination, self.top = destination, top
-        self.same_home = False
-        self._on_missing_tool = on_missing_tool
+    def __init__(self, destination: Destination, home: HomeDirectory) -> None:
+        self._destination, self._home = destination, home
         self._ask = ssh.can_prompt()
-        self._remote_home, self._remote_tools = "", set[str]()
-        self._clean_login = self._rsync_usable = True
-        self._failures = 0
 
-    def prepare(self, trees: Sequence[Tree]) -> None:
-        """Find out what the host has, and create the directories of the paths, with their modes here.
-
-        Raises Refused if nothing can be done there, ProtocolError if the host prints too much, Unreachable if
-        it does not answer; its control master is given up then.
-        """
-        argv = ssh.command(self.destination, "exec sh -s", ask=self._ask)
-        asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
+    def probe(self) -> Way:
+        """Find out how trees get there. Raises Refused or OSError if they cannot, ProtocolError."""
         token = f"sesh-{uuid.uuid4().hex}"
-        try:  # a new file in HOME, to see whether HOME there is the same
-            marker = tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self.top)
-        except OSError:
-            marker = None  # nothing can be created in HOME
-        seen = f"[ -e ./{os.path.basename(marker.name)} ] && echo {token} shared && exit" if marker else ":"
-        lines = ["cd || exit", f"printf '\\n{token} home %s\\n' \"$PWD\""]
-        lines += [f"command -v {tool} >/dev/null 2>&1 && echo {token} {tool}" for tool in ("rsync", "tar")]
-        script = "\n".join([*lines, seen, *self._folders(trees), f"echo {token} end", ""])
-        try:
-            with marker or nullcontext():
-                done = self._run(argv, script, None if asking else PREPARE_TIMEOUT)  # a password may take long to type
-        except TimeoutError as error:
-            master.close(self.destination)
-            raise silent_host(self.destination.host) from error
-        if done.code == ssh.FAILED and self.destination.via is None:
-            raise words.failure(self.destination, done.stderr)
-        noise, *answers = done.out.decode("utf-8", "surrogateescape").split(f"\n{token} ")
-        facts = [line.split("\n", 1)[0] for line in answers]
-        self._remote_home = next((fact[5:] for fact in facts if fact.startswith("home /")), "")
-        if not self._remote_home or facts[-1] not in ("end", "shared"):
-            raise Refused(PushResult(done.code, done.stderr).reason)
-        self.same_home = "shared" in facts
-        self._remote_tools = {"rsync", "tar"}.intersection(facts)
-        self._clean_login = not noise.strip()
+        answers_soon = not self._ask or self._destination.via is not None or master.is_shared(self._destination)
+        # Whether HOME there is the same shows by a new file in it.
+        with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
+            same = f"[ -e ./{os.path.basename(marker.name)} ] && echo same"
+            rsync = "command -v rsync >/dev/null 2>&1 && echo rsync"
+            script = "\n".join(["cd || exit", f"echo; echo {token}", same, rsync, "echo end", ""]).encode()
+            process = piped(ssh.command(self._destination, "exec sh -s", ask=self._ask), ask=self._ask)
+            try:  # a password may take long to type
+                timeout = PROBE_TIMEOUT if answers_soon else None
+                done = exchange(process, self._destination.host, script, timeout=timeout)
+            except TimeoutError as error:
+                master.close(self._destination)
+                raise silent_host(self._destination.host) from error
+        code, stderr = self._ended(done)
+        noise, _, answer = done.out.decode("utf-8", "replace").partition(f"\n{token}\n")
+        facts = answer.split()
+        if "end" not in facts:
+            raise Refused(stderr or f"exit code {code}")
+        if "same" in facts:
+            return Way.SAME_HOME
+        if programs.find("rsync") is None:
+            return Way.NO_RSYNC_HERE
+        if "rsync" not in facts:
+            return Way.NO_RSYNC_THERE
+        return Way.NOISE if noise.strip() else Way.RSYNC
 
-    def send(self, trees: Sequence[Tree]) -> Iterator[tuple[Tree, PushResult]]:
-        """Push each path, in as few runs of a program as possible; the result for each.
-
-        Files that are gone here are deleted there if rsync pushes.
-        """
-        groups: dict[tuple[Method, str], list[Tree]] = {}
-        for tree in trees:
-            groups.setdefault(self._method(tree), []).append(tree)
-        for (method, _), group in groups.items():
-            yield from self._send_group(method, group)
-
-    def _send_group(self, method: Method, group: list[Tree]) -> Iterator[tuple[Tree, PushResult]]:
-        """Push a group at once; if that fails, in halves, until it is clear which path is to blame."""
-        try:
-            result = method(group)
-        except (OSError, ProtocolError) as error:
-            result = PushResult(None, getattr(error, "strerror", None) or str(error))
-        by_rsync = method in (self._rsync, self._rsync_linked)
-        if by_rsync and (result.code in _RSYNC_UNUSABLE or _RSYNC_NO_ANSWER in result.stderr):
-            self._rsync_usable = False  # so `send` takes another method
-            yield from self.send(group)
-            return
-        if result.ok or len(group) == 1 or self._failures >= MAX_FAILURES:
-            self._failures += not result.ok
+    def send(self, way: Way, trees: list[Tree]) -> Iterator[tuple[Tree, Ended]]:
+        """Send trees in as few runs of a program as possible; if one fails, each of its trees by itself."""
+        method, groups = self._tar, [trees]
+        if way is Way.RSYNC:
+            method, groups = self._rsync, [[tree for tree in trees if tree.directory is kind] for kind in (True, False)]
+        for group in filter(None, groups):
+            together = self._tried(method, group)
             for tree in group:
-                yield tree, result
-            return
-        middle = len(group) // 2
-        yield from self._send_group(method, group[:middle])
-        yield from self._send_group(method, group[middle:])
+                alone = len(group) > 1 and together[0] != 0
+                yield tree, self._tried(method, [tree]) if alone else together
 
-    def _method(self, tree: Tree) -> tuple[Method, str]:
-        """Return the method for a path, and a key: paths for which both are equal may go together."""
-        if self.destination.via is not None:
-            return self._tar, ""
-        here = programs.find("rsync") is not None
-        there = "rsync" in self._remote_tools
-        if here and there and self._rsync_usable:
-            argument = os.path.join(self._remote_home, tree.path) if tree.linked else self._remote_home
-            if _PLAIN.fullmatch(argument) or self._protects_arguments:  # the shell there reads it
-                return (self._rsync_linked, tree.path) if tree.linked else (self._rsync, "")
-        for present, side in ((here, "here"), (there, "there")):
-            if not present:
-                self._on_missing_tool("rsync", side, tree.path)
-        return self._tar, ""
+    def _tried(self, method: Callable[[list[Tree], IO[bytes]], list[str]], trees: list[Tree]) -> Ended:
+        """Run the program that a method names, with the stdin that it writes."""
+        pipe, variables = subprocess.PIPE, ssh.environment(ask=self._ask)
+        try:
+            with tempfile.TemporaryFile() as stdin:
+                argv = method(trees, stdin)
+                stdin.seek(0)
+                process = programs.start(
+                    argv, stdin=stdin, stdout=pipe, stderr=pipe, env=variables, start_new_session=not self._ask
+                )
+                done = exchange(process, self._destination.host)
+        except ProtocolError as error:
+            return None, str(error)
+        except OSError as error:
+            return None, f"{error.filename or trees[0].path}: {error.strerror or error}"
+        return self._ended(done)
 
-    @cached_property
-    def _protects_arguments(self) -> bool:
-        """True if the rsync here can keep its arguments from the shell there (-s)."""
-        return self._run(["rsync", "-s", "--version"]).code == 0
+    def _rsync(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
+        """Send trees of one kind. As a slash follows the name of a directory, a link to one is followed, but no link
+        in it; where -L follows each link, nothing but listed files is sent."""
+        directories = trees[0].directory
+        stdin.write(os.fsencode("\0".join(f"./{tree.path}{'/' * directories}" for tree in trees)))
+        options = ["-rlpt", "--delete"] if directories else ["-dLpt", "--delete"]
+        # Size and whole seconds alone would not show a file that was written twice within one.
+        options += ["--checksum", "--relative", "--no-implied-dirs", "--files-from=-", "--from0", "-q"]
+        excluded = [*CREDENTIALS, *(f"/{tree.path}/{name}" for tree in trees for name in sorted(tree.protected))]
+        # Words of -e are quoted so, and rsync appends `HOST rsync --server …` to them.
+        shell = " ".join("'" + word.replace("'", "''") + "'" for word in self._there())
+        return ["rsync", *options, "-e", shell, *map(_exclude, excluded), "--", f"{self._home.top}/", "sesh:./"]
 
-    def _rsync(self, trees: list[Tree]) -> PushResult:
-        argv = ["--relative", "--no-implied-dirs", "--files-from=-", "--from0"]
-        argv += [_exclude(f"/{tree.path}/{name}") for tree in trees for name in tree.excluded]
-        return self._run_rsync(
-            trees, [*argv, "--", f"{self.top}/"], f"{self._remote_home}/", "\0".join(tree.path for tree in trees)
-        )
+    def _tar(self, trees: list[Tree], stdin: IO[bytes]) -> list[str]:
+        pack(self._home, trees, stdin)
+        return [*self._there(), "sesh", "tar", "-xpf", "-"]
 
-    def _rsync_linked(self, trees: list[Tree]) -> PushResult:
-        """Push one path that is a link to something in HOME: under its own name, as what the link leads to."""
-        tree = trees[0]
-        target = os.path.join(self._remote_home, tree.path)
-        if tree.directory:
-            argv = [_exclude(f"/{name}") for name in tree.excluded]
-            return self._run_rsync(trees, [*argv, "--", f"{tree.source}/"], f"{target}/")
-        argv = ["--copy-links", "--", os.path.join(self.top, tree.path)]
-        return self._run_rsync(trees, argv, f"{os.path.dirname(target)}/")
+    def _there(self) -> list[str]:
+        """Return the words that run a program in HOME there, before one that counts for nothing and the program's."""
+        script = _IN_HOME if self._destination.via is not None else f"exec sh -c '{_IN_HOME}'"
+        return ssh.command(self._destination, script, ask=self._ask)
 
-    def _run_rsync(self, trees: list[Tree], argv: list[str], target: str, names: str = "") -> PushResult:
-        # rsync appends `HOST rsync --server …` to the words of -e. With the real host among these, and `env` in place
-        # of HOST, it reaches any host that ssh accepts, also those that rsync would misread.
-        *shell, host = ssh.command(self.destination, "env", ask=self._ask)
-        if not self._clean_login:  # rsync would take what login files print for its protocol
-            mark = f"sesh-{uuid.uuid4().hex}"
-            shell, host = [sys.executable, "-IS", quiet.__file__, mark, *shell], f"echo {mark}; {host}"
-        options = ["-rlpt", "--delete", "--force", "-q", "-e", " ".join(map(_quoted, shell))]
-        options += map(_exclude, credentials.PATHS)
-        if sum(tree.bytes for tree in trees) <= CHECKSUM_LIMIT:
-            options.append("--checksum")
-        if not _PLAIN.fullmatch(target):
-            options.append("-s")
-        done = self._run(["rsync", *options, *argv, f"{host}:{target}"], names)
-        return PushResult(done.code, done.stderr, ok=done.code in (0, _RSYNC_VANISHED))
+    def _ended(self, done: Printed) -> Ended:
+        if done.code == ssh.FAILED and self._destination.via is None:
+            raise words.failure(self._destination, done.stderr)
+        return 0 if done.code == _VANISHED else done.code, done.stderr.strip()[:_MAX_STDERR]
 
-    def _tar(self, trees: list[Tree]) -> PushResult:
-        if "tar" not in self._remote_tools:
-            self._on_missing_tool("tar", "there", trees[0].path)
-            return PushResult(None, "the host has no tar")
-        process = piped(ssh.command(self.destination, _UNPACK, ask=self._ask), ask=self._ask)
-        pipe, process.stdin = process.stdin, None  # written here, not by `exchange`
-        assert pipe is not None  # noqa: S101 (it is one)
-        stop, failed = threading.Event(), ""
-        with ThreadPoolExecutor(1) as pool:
-            reading = pool.submit(exchange, process, self.destination.host, closed=stop)
-            try:
-                with pipe:
-                    pack(trees, pipe)
-            except BrokenPipeError:
-                failed = "the archive was not read to its end"
-            except OSError as error:
-                failed = f"{error.filename or trees[0].path}: {error.strerror or error}"
-                process.kill()
-            except BaseException:
-                stop.set()
-                raise
-            done = reading.result()
-        return PushResult(done.code, "\n".join(filter(None, (done.stderr, failed))), ok=not done.code and not failed)
 
-    def _folders(self, trees: Sequence[Tree]) -> list[str]:
-        """Lines of sh that create the missing directories above the paths."""
-        above: set[str] = set()
+def pack(home: HomeDirectory, trees: list[Tree], file: IO[bytes]) -> None:
+    """Write an archive of files, directories and links, without their owners. Raises OSError."""
+    # GNU's format has no limit for names, and every tar today reads it.
+    with tarfile.open(mode="w", fileobj=file, format=tarfile.GNU_FORMAT, errors="surrogateescape") as archive:
         for tree in trees:
-            parts = tree.path.split("/")
-            above.update("/".join(parts[:count]) for count in range(1, len(parts)))
-        lines = []
-        for folder in sorted(above):  # each after those that it lies in
-            try:
-                mode = stat.S_IMODE(os.stat(os.path.join(self.top, folder)).st_mode)
-            except OSError:
-                continue  # it vanished, as pushing its content will report
-            name = shlex.quote(f"./{folder}")
-            lines.append(f"[ -d {name} ] || mkdir -m {mode | 0o700:o} {name}")
-        return lines
+            for name, path, _ in home.entries(tree):
+                archive.add(path, f"{tree.path}/{name}".rstrip("/"), recursive=False, filter=_member)
 
-    def _run(self, argv: list[str], script: str = "", timeout: float | None = None) -> Printed:
-        """Run a program with `script` as its stdin. Raises TimeoutError, OSError, ProtocolError."""
-        process = piped(argv, ask=self._ask)
-        return exchange(process, self.destination.host, os.fsencode(script), timeout=timeout)
+
+def _member(found: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    found.uid = found.gid = 0
+    found.uname = found.gname = ""
+    return found if found.isreg() or found.isdir() or found.issym() or found.islnk() else None
 
 
 def _exclude(path: str) -> str:
-    """rsync's option that neither sends nor deletes a path, in whatever case its letters are.
-
-    One that begins with a slash is at the top of what is sent, others are at any depth.
-    """
-    return "--exclude=" + "".join(
-        f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in path
-    )
-
-
-def _quoted(word: str) -> str:
-    """A word as rsync's -e parses it: in single quotes, with those in it doubled."""
-    return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
-
-
-BLOCK = 1 << 16
-"""Bytes that are written at once."""
-
-
-def pack(trees: Iterable[Tree], pipe: IO[bytes]) -> None:
-    """Write an archive with members relative to HOME, links as links.
-
-    Raises BrokenPipeError if nobody reads it, OSError with the name of a file that cannot be read.
-    """
-    # GNU's format has no limit for names, and every tar today reads it.
-    with tarfile.open(
-        mode="w|", fileobj=pipe, format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape", bufsize=BLOCK
-    ) as archive:
-        for tree in trees:
-            _add(archive, tree.path, tree.source, os.stat(tree.source))
-            for name, path, status in fingerprint.entries(tree):
-                _add(archive, f"{tree.path}/{name}", path, status)
-
-
-def _add(archive: tarfile.TarFile, name: str, path: str, status: os.stat_result) -> None:
-    """Add a file, directory or link, without an owner; other kinds are left out."""
-    member = tarfile.TarInfo(name)
-    member.mode, member.mtime = stat.S_IMODE(status.st_mode), int(status.st_mtime)
-    if stat.S_ISDIR(status.st_mode):
-        member.type = tarfile.DIRTYPE
-        archive.addfile(member)
-    elif stat.S_ISLNK(status.st_mode):
-        member.type, member.linkname = tarfile.SYMTYPE, os.readlink(path)
-        archive.addfile(member)
-    elif stat.S_ISREG(status.st_mode):
-        with open(path, "rb") as file:
-            member.size = os.fstat(file.fileno()).st_size
-            archive.addfile(member, file)
+    """Return rsync's option that neither sends nor deletes a path, in upper or lower case; one that begins with a
+    slash at the top of what is sent, others at any depth."""
+    escaped = (f"\\{each}" if each in "*?[\\" else each for each in path)
+    return "--exclude=" + "".join(f"[{e.lower()}{e.upper()}]" if e.isascii() and e.isalpha() else e for e in escaped)

@@ -258,10 +258,9 @@ class HostTarget(Target):
 
     def sync(self) -> None:
         """Pushes the user's files there; an error is noted, and stops nothing."""
-        if sync.wanted():
-            try:
-                sync.sync(self.destination, self._connect)
-            except Unreachable:
-                return  # the link that comes next meets the same, and says it
-            except SeshError as error:
-                self.caller.note(str(error))
+        try:
+            sync.sync(self.destination, self._connect)
+        except Unreachable:
+            return  # the link that comes next meets the same, and says it
+        except SeshError as error:
+            self.caller.note(str(error))

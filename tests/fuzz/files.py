@@ -22,7 +22,9 @@ from sesh.ops import dormant, enter, events, jobs, layout, lookup, shell, sweep,
 from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
-from sesh.remote.sync import credentials, fingerprint, sync
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.sync import home as sync_home
+from sesh.remote.sync import sync
 from sesh.schema import Summary
 from sesh.store import checkpoints, listing, records, results
 from tests.fuzz import grammar, values
@@ -127,7 +129,7 @@ def _sync() -> Iterator[Check]:
         def check(case: bytes) -> None:
             """A line names something in HOME that is not sesh's own, or is refused with a reason."""
             home.write(".config/sesh/sync", case)
-            place = fingerprint.HomeDirectory(home.path)
+            place = sync_home.HomeDirectory(home.path)
             for line in sync.listed():
                 try:
                     tree = place.tree(line)
@@ -135,9 +137,9 @@ def _sync() -> Iterator[Check]:
                     told(error)
                     continue
                 assert os.path.realpath(tree.source).startswith(home.path + "/")
-                protected = (*fingerprint.OWN, *credentials.PATHS)
+                protected = (*sync_home.OWN, *sync_home.CREDENTIALS)
                 assert not any(tree.path == each or tree.path.startswith(f"{each}/") for each in protected)
-                assert tree.matches(tree.seal())
+                assert tree.digest == place.tree(line).digest
 
         yield check
 
@@ -291,7 +293,7 @@ def _remote(rng: random.Random) -> bytes:
         "sessions": [row, {"name": "other", "state": "lost"}],
         "failure": {"at": time.time(), "reason": "refused", "refused": True},
     }  # fmt: skip
-    pushed = {"paths": {"dir": {"digest": "0a", "young": ["inner"], "content": "0b"}}}
+    pushed = {"key": "via:box", "paths": {"dir": "0a", "absent": "does not exist"}}
     files = [{"box": changed(rng, facts), "good": {}}, changed(rng, pushed)]
     return json.dumps(files).encode("utf-8", "surrogatepass")
 
@@ -326,8 +328,7 @@ def _remotes() -> Iterator[Check]:
             known.paused_until("box")
             assert known.record("box") == (not known.damage())
             known.saw("box", "third", 5.0)
-            sealed = sync._read(synced).get("paths") or {}
-            fingerprint.HomeDirectory(home.path).tree("dir").matches(sealed.get("dir"))
+            sync.remembered(Destination("box", via=["true"])).get("dir")
             _outcome(ops_views.overview, Caller())
 
         yield check

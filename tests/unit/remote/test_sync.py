@@ -1,21 +1,29 @@
-"""The list of files and their fingerprints, without any host: what is taken, what is refused, what has changed."""
+"""Files that are pushed to a host: what is taken, refused and left out, what has changed, and what arrives.
+
+The host is another directory that `via` leads to.
+"""
 
 from __future__ import annotations
 
-import io
+import json
 import os
-import tarfile
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sesh import programs
 from sesh.errors import NotFound, Refused
+from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.sync import credentials, push, sync
-from sesh.remote.sync.fingerprint import OWN, HomeDirectory, Tree
-from tests.support import wait_until
+from sesh.remote.sync import sync
+from sesh.remote.sync.home import CREDENTIALS, OWN, HomeDirectory
+
+ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
+WAYS = [pytest.param(True, id="rsync", marks=pytest.mark.needs("rsync")), pytest.param(False, id="tar")]
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +37,45 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def write(path: Path, content: str = "content") -> Path:
+@pytest.fixture
+def far(tmp_path: Path) -> Path:
+    """HOME of the host `box`."""
+    path = tmp_path / "far"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture(params=WAYS)
+def rsync(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether there is an rsync here."""
+    if not request.param:
+        monkeypatch.setattr(programs, "find", lambda name: None if name == "rsync" else shutil.which(name))
+    return bool(request.param)
+
+
+def write(path: Path, content: str = "content", mode: int = 0o644) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
+    path.chmod(mode)
     return path
+
+
+def write_list(home: Path, *lines: str) -> None:
+    write(home / ".config/sesh/sync", "".join(f"{line}\n" for line in lines))
+
+
+def synced(far: Path) -> sync.Sync:
+    return sync.sync(Destination("box", via=["env", f"HOME={far}"]))
+
+
+def files(folder: Path) -> dict[str, tuple[int, str]]:
+    """Mode and content, or link target, of all that lies in a folder."""
+    found = {}
+    for path in folder.rglob("*"):
+        status = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_text() if path.is_file() else ""
+        found[str(path.relative_to(folder))] = (status.st_mode, content)
+    return found
 
 
 # -- the list
@@ -43,13 +86,10 @@ def test_blank_lines_and_comments_do_not_count_and_no_line_counts_twice(home: Pa
     assert sync.listed() == ["a b", "c#d", "last"]
 
 
-def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> None:
+def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path, far: Path) -> None:
     (home / ".config/sesh/sync").mkdir(parents=True)
     with pytest.raises(Refused, match="SESH_NO_SYNC=1"):
-        sync.sync(Destination("box", via=["true"]))
-
-
-# -- where a line leads
+        synced(far)
 
 
 @pytest.mark.parametrize(
@@ -58,84 +98,45 @@ def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> N
         ("/etc/passwd", "absolute"),
         ("~//etc", "absolute"),
         ("$HOME/.vimrc", "write it relative to HOME"),
-        ("..", "outside HOME"),
-        ("a/../b", "outside HOME"),
         (".config/../../other", "outside HOME"),
         ("a\0b", "outside HOME"),
-        (".", "HOME itself"),
-        ("~/", "HOME itself"),
         ("./.", "HOME itself"),
-        *((own, "belongs to sesh") for own in OWN),
-        (".local/share/./sesh/versions", "belongs to sesh"),
-        *((place, "holds credentials") for place in credentials.PATHS),
-        (".ssh/", "holds credentials"),
-        ("~/./.ssh//.", "holds credentials"),
-        (".ssh/config", "holds credentials"),
-        (".SSH/id_ed25519", "holds credentials"),
-        ("dots/.ssh", "holds credentials"),
-        ("dots/.AWS/credentials", "holds credentials"),
-        ("dots/home/.config/gh/hosts.yml", "holds credentials"),
-        ("dots/.netrc", "holds credentials"),
-        (".Config/GH/hosts.yml", "holds credentials"),
-        (".ssh/../.ssh", "outside HOME"),
-        ("keys", "holds credentials"),
-        ("keys/id_ed25519", "holds credentials"),
-        ("key", "holds credentials"),
-        ("settings/gh", "holds credentials"),
-        ("settings/gh/hosts.yml", "holds credentials"),
-        ("sessions", "belongs to sesh"),
-        ("out", "points outside HOME"),
-        ("out/file", "points outside HOME"),
-        ("out/missing", "points outside HOME"),
-        ("dangling", "points outside HOME"),
-        ("all", "points outside HOME"),
-        ("beside", "points outside HOME"),
+        *((protected, "never copied") for protected in (*OWN, *CREDENTIALS)),
+        *((line, "never copied") for line in (".local/share/./sesh/versions", "~/./.ssh//.", ".SSH/id_ed25519")),
+        *((line, "never copied") for line in ("dots/.AWS/credentials", "dots/home/.config/gh/hosts.yml", "keys")),
+        *((line, "never copied") for line in ("key", "settings/gh/hosts.yml", "sessions")),
+        *((line, "points outside HOME") for line in ("out", "out/missing", "dangling", "all", "beside")),
         ("fifo", "not a file or directory"),
         ("missing", "does not exist"),
         ("file/below", "does not exist"),
         ("loop", "cannot be read: Too many levels"),
     ],
 )
-def test_a_path_that_leaves_home_or_is_not_there_is_refused_with_the_reason(home: Path, line: str, reason: str) -> None:
-    write(home.parent / "outside/file")
-    write(home.parent / "home2/file")
-    write(home / "file")
-    os.mkfifo(home / "fifo")
-    for name in (".ssh/id_ed25519", ".config/gh/hosts.yml", ".sesh/work.json"):
+def test_a_line_that_leaves_home_is_protected_or_not_there_is_refused(home: Path, line: str, reason: str) -> None:
+    for name in ("../outside/file", "../home2/file", "file", ".ssh/id_ed25519", ".config/gh/hosts.yml", ".sesh/a"):
         write(home / name)
-    for name, target in (
-        ("keys", ".ssh"),
-        ("key", "keys/id_ed25519"),
-        ("settings", ".config"),
-        ("sessions", ".sesh"),
-        ("out", "../outside"),
-        ("dangling", "/nowhere/at/all"),
-        ("all", "."),
-        ("beside", "../home2"),
-        ("loop", "loop"),
-    ):
+    os.mkfifo(home / "fifo")
+    links = {"keys": ".ssh", "key": "keys/id_ed25519", "settings": ".config", "sessions": ".sesh", "all": "."}
+    links |= {"out": "../outside", "dangling": "/nowhere/at/all", "beside": "../home2", "loop": "loop"}
+    for name, target in links.items():
         (home / name).symlink_to(target)
     with pytest.raises((Refused, NotFound), match=reason):
         HomeDirectory(str(home)).tree(line)
 
 
-def test_links_within_home_are_followed_and_home_may_be_one(home: Path, tmp_path: Path) -> None:
-    write(home / "dotfiles/vim/rc")
-    (home / ".vim").symlink_to("dotfiles/vim")
-    (home / ".vimrc").symlink_to(home / ".vim/rc")
-    (tmp_path / "link").symlink_to(home)
-    place = HomeDirectory(str(tmp_path / "link"))
-    directory, file, within = place.tree(".vim/"), place.tree("~/.vimrc"), place.tree(".vim//rc")
-    assert (directory.path, directory.source, directory.directory) == (".vim", str(home / "dotfiles/vim"), True)
-    assert (file.path, file.source, file.directory) == (".vimrc", str(home / "dotfiles/vim/rc"), False)
-    assert [tree.linked for tree in (directory, file, within, place.tree("dotfiles"))] == [True, True, True, False]
+def test_a_refused_line_is_said_once_for_a_host_and_again_for_another_reason(
+    home: Path, far: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_list(home, "absent", ".ssh")
+    for lines in (2, 0):
+        assert synced(far).failed.keys() == {"absent", ".ssh"}
+        assert len(capfd.readouterr().err.splitlines()) == lines
+    (home / "absent").symlink_to("/etc")
+    assert "HOME" in synced(far).failed["absent"]
+    assert len(capfd.readouterr().err.splitlines()) == 1
 
 
 # -- what counts as changed
-
-
-def tree(home: Path, line: str = "d") -> Tree:
-    return HomeDirectory(str(home)).tree(line)
 
 
 def linked(path: Path) -> None:
@@ -164,144 +165,150 @@ def test_every_change_shows(home: Path, change: str) -> None:
     write(d / "sub/file")
     (d / "link").symlink_to("file")
     (d / "sub").chmod(0o755)
-    seal = tree(home).seal()
-    assert tree(home).matches(seal)
+    before = HomeDirectory(str(home)).tree("d").digest
+    assert HomeDirectory(str(home)).tree("d").digest == before
     CHANGES[change](d)
-    assert not tree(home).matches(seal)
+    assert HomeDirectory(str(home)).tree("d").digest != before
 
 
-def test_a_change_of_the_same_size_at_the_same_time_shows(home: Path, tmp_path: Path) -> None:
-    """Two writes within one tick of the clock leave the same size and times: nothing is sent before that is over."""
-    (tmp_path / "far").mkdir()
-    write(home / ".config/sesh/sync", "file")
-    destination = Destination("box", via=["env", f"HOME={tmp_path / 'far'}"])
+def test_a_change_of_the_same_size_at_the_same_time_arrives(home: Path, far: Path, rsync: bool) -> None:
+    write_list(home, "file")
     for content in ("one", "two", "six"):
         status = write(home / "file", content).stat()
-        assert sync.sync(destination).pushed == ["file"]
+        assert synced(far).pushed == ["file"]
         write(home / "file", content.upper())
         os.utime(home / "file", ns=(status.st_atime_ns, status.st_mtime_ns))
-        assert sync.sync(destination).pushed == ["file"]
-        assert (tmp_path / "far/file").read_text() == content.upper()
-        assert sync.sync(destination).skipped == ["file"]
+        assert synced(far).pushed == ["file"]
+        assert (far / "file").read_text() == content.upper()
+        assert synced(far).skipped == ["file"]
 
 
-def test_a_change_that_keeps_size_and_mtime_shows(home: Path) -> None:
-    file = write(home / "d/file", "one")
-    wait_until(lambda: tree(home).settles <= time.monotonic())
-    found = tree(home)
-    status = file.stat()
-    write(file, "two")
-    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert (file.stat().st_size, file.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
-    assert not tree(home).matches(found.seal())
-
-
-def test_what_is_seshs_own_does_not_count(home: Path) -> None:
-    write(home / ".local/bin/tool")
-    found = tree(home, ".local/bin")
-    assert (found.excluded["sesh"], found.left_out) == (".local/bin/sesh", {})
-    write(home / ".local/bin/sesh")
-    again = tree(home, ".local/bin")
-    assert (again.digest, again.bytes) == (found.digest, found.bytes)
-    assert not tree(home, ".local").matches(found.seal())
-
-
-# -- pushing
-
-
-def test_an_archive_holds_the_paths_as_they_are_in_home_and_nobodys_names(home: Path) -> None:
-    write(home / "dotfiles/rc", "rc").chmod(0o640)
-    (home / "rc").symlink_to("dotfiles/rc")
-    write(home / "d/file")
-    (home / "d/link").symlink_to("/etc/passwd")
-    os.mkfifo(home / "d/fifo")
-    (home / "d" / os.fsdecode(b"caf\xe9")).write_text("")
-    pipe = io.BytesIO()
-    push.pack([tree(home, "rc"), tree(home)], pipe)
-    with tarfile.open(fileobj=io.BytesIO(pipe.getvalue())) as found:
-        members = found.getmembers()
-    assert [(member.name, member.type) for member in members] == [
-        ("rc", tarfile.REGTYPE),
-        ("d", tarfile.DIRTYPE),
-        (os.fsdecode(b"d/caf\xe9"), tarfile.REGTYPE),
-        ("d/file", tarfile.REGTYPE),
-        ("d/link", tarfile.SYMTYPE),
-    ]
-    assert {(member.uid, member.gid, member.uname, member.gname) for member in members} == {(0, 0, "", "")}
-    assert (members[0].mode, members[0].size) == (0o640, 2)
-
-
-# -- what holds credentials
-
-
-@pytest.mark.parametrize("line", [".config", ".CONFIG/", "settings", ".docker"])
-def test_credentials_within_a_listed_path_are_left_out_in_whatever_case(home: Path, line: str) -> None:
-    folder = home / (".docker" if line == ".docker" else line.strip("/"))
-    if line == "settings":
-        folder = home / ".config"
-        (home / "settings").symlink_to(".config")
-    for name in ("gh/hosts.yml", "GCloud/token", "git/credentials", "git/config", "tool/a", "config.json"):
-        write(folder / name)
-    found = HomeDirectory(str(home)).tree(line)
-    left_out = ["config.json"] if line == ".docker" else ["GCloud", "gh", "git/credentials"]
-    assert sorted(found.left_out) == left_out
-    archive = io.BytesIO()
-    push.pack([found], archive)
-    archive.seek(0)
-    names = tarfile.open(fileobj=archive).getnames()
-    path = line.strip("/")
-    assert not [name for name in names if name.removeprefix(f"{path}/") in left_out]
-    assert {f"{path}/tool/a", f"{path}/git/config"} <= {*names}
-
-
-def test_credentials_are_left_out_where_links_lead_from_their_usual_place(home: Path) -> None:
-    for name in ("dotfiles/ssh/id_ed25519", "dotfiles/config/gh/hosts.yml", "dotfiles/netrc", "dotfiles/vimrc"):
-        write(home / name)
-    for name, target in ((".ssh", "dotfiles/ssh"), (".config", "dotfiles/config"), (".netrc", "dotfiles/netrc")):
-        (home / name).symlink_to(target)
-    found = HomeDirectory(str(home)).tree("dotfiles")
-    assert found.left_out == {"config/gh": ".config/gh", "netrc": ".netrc", "ssh": ".ssh"}
-    for line in ("dotfiles/ssh", "dotfiles/config/gh/hosts.yml", "dotfiles/netrc"):
-        with pytest.raises(Refused, match="holds credentials"):
-            HomeDirectory(str(home)).tree(line)
-
-
-@pytest.mark.parametrize("line", ["dots", "way"])
-def test_credentials_are_left_out_at_any_depth_and_do_not_count_as_a_change(home: Path, line: str) -> None:
-    (home / "way").symlink_to("dots")
-    others = [".vimrc", "a.ssh", "home/.config/gh.txt", "home/credentials"]
-    secret = [".AWS/credentials", ".ssh/id_ed25519", "home/.Netrc", "home/.config/gh/hosts.yml"]
-    for name in others + secret:
-        write(home / "dots" / name)
-    found = tree(home, line)
-    assert sorted(found.left_out) == [".AWS", ".ssh", "home/.Netrc", "home/.config/gh"]
-    for name in secret:
-        write(home / "dots" / name, "another content")
-    assert tree(home, line).matches(found.seal())
-    archive = io.BytesIO()
-    push.pack([found], archive)
-    archive.seek(0)
-    with tarfile.open(fileobj=archive) as packed:
-        files = [member.name for member in packed.getmembers() if member.isreg()]
-    assert sorted(files) == sorted(f"{line}/{name}" for name in others)
-
-
-def test_another_command_than_ssh_gets_no_credentials_and_keeps_its_own(
-    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def test_what_changes_within_the_tick_of_the_digest_is_sent(
+    home: Path, far: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    far = tmp_path / "far"
-    write(far / ".config/gh/hosts.yml", "theirs")
-    write(home / ".config/sesh/sync", ".config\n.ssh\n")
-    write(home / ".config/gh/hosts.yml", "mine")
-    write(home / ".ssh/id_ed25519", "mine")
-    write(home / ".config/tool", "tool")
-    result = sync.sync(Destination("box", via=["env", f"HOME={far}"]))
-    assert (result.pushed, result.failed) == ([".config"], {".ssh": ".ssh holds credentials, which are never copied"})
-    assert (far / ".config/gh/hosts.yml").read_text() == "theirs"
-    assert (far / ".config/tool").read_text() == "tool"
-    assert not (far / ".ssh").exists()
-    assert capfd.readouterr().err.splitlines() == [
-        "sesh: .ssh is not synced to box: .ssh holds credentials, which are never copied",
-        "sesh: syncing files to box …",
-        "sesh: .config/gh is not synced to box: it holds credentials",
-    ]
+    write_list(home, "file")
+    write(home / "file", "one")
+    monkeypatch.setattr(time, "sleep", lambda _: write(home / "file", "two"))
+    assert (synced(far).pushed, (far / "file").read_text()) == (["file"], "two")
+
+
+def test_a_name_that_leads_to_another_machine_gets_all_again(home: Path, far: Path, tmp_path: Path) -> None:
+    write_list(home, "file")
+    write(home / "file")
+    for key in ("a", "b"):
+        destination = Destination("box", via=["env", f"HOME={far}"])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Destination, "key", key)
+            assert [sync.sync(destination).pushed for _ in range(2)] == [["file"], []]
+
+
+# -- what arrives
+
+
+def test_paths_arrive_as_they_are_here_and_links_stay_links_but_the_listed_one(
+    home: Path, far: Path, rsync: bool
+) -> None:
+    write(home / "dots/rc", "rc", 0o640)
+    for name, target in (("out", "/etc/passwd"), ("key", "../.ssh/id"), ("round", ".."), ("dir", "../dots")):
+        write(home / "dots/vim/colors/blue").parent.with_name(name).symlink_to(target)
+    os.mkfifo(home / "dots/vim/fifo")
+    write(home / "dots/vim" / os.fsdecode(b"caf\xe9"))
+    write(home / f"{ODD}/{ODD}/{ODD}", "odd", 0o755)
+    write(home / ";private/deep/file")
+    (home / ";private").chmod(0o700)
+    for name, target in ((".vim", "dots/vim"), (".rc", "dots/rc"), ("way", "dots")):
+        (home / name).symlink_to(target)
+    write(far / ".vim/old")
+    write(far / "way/old")
+    write(far / ".rc/old" if rsync else far / ".rc")
+    write_list(home, ".vim/", ".rc", "~/way/rc", f"{ODD}/{ODD}", ";private/deep")
+    result = synced(far)
+    assert (sorted(result.pushed), result.failed) == (
+        sorted([".vim", ".rc", "way/rc", f"{ODD}/{ODD}", ";private/deep"]),
+        {},
+    )
+    expected = files(home / "dots/vim")
+    del expected["fifo"]
+    assert files(far / ".vim") == expected | ({} if rsync else {"old": (0o100644, "content")})
+    assert files(far)[".rc"] == (0o100640, "rc")
+    assert files(far / "way").keys() == {"rc", "old"}
+    assert files(far / ODD) == files(home / ODD)
+    assert files(far)[";private"][0] & 0o077 == 0
+    assert int((far / ".rc").stat().st_mtime) == int((home / "dots/rc").stat().st_mtime)
+    assert not list(home.glob(".sesh-*"))
+    assert synced(far).pushed == []
+
+
+def test_what_is_protected_is_neither_sent_nor_deleted(
+    home: Path, far: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rsync: bool
+) -> None:
+    """Whatever its case and depth, and whatever link leads to it or from it."""
+    monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "events"))
+    for name in ("gh/hosts.yml", "GCloud/token", "git/credentials", "git/config", "sesh/config.toml", "tool"):
+        write(home / ".config" / name, "mine")
+    for name in (".AWS/a", "x/.ssh/id", "x/.ssh.pub", "[x]/ssh/id", "x/.config/gh/t", "vimrc"):
+        write(home / "dots" / name, "mine")
+    for name in ("x/.config/tool", "plain/config.json", "plain/tool"):
+        write(home / "deep" / name, "mine")
+    links = {".ssh": "dots/[x]/ssh", "settings": ".config", "way": "dots", "conf": "deep/x/.config"}
+    for name, target in {**links, "deep/.docker": "plain"}.items():
+        (home / name).symlink_to(target)
+    theirs = (
+        *(f"{listed}/{name}" for listed in (".config", "settings") for name in ("gh/t", "op/t", "git/Credentials")),
+        *(f"{listed}/{name}" for listed in ("dots", "way") for name in (".Netrc", "y/.ssh/id", "[x]/ssh/theirs")),
+        *(".config/sesh/config.toml", "deep/.docker/config.json", "conf/gh/t"),
+    )
+    for name in theirs:
+        write(far / name, "theirs")
+    lines = [".config", "settings", "dots", "way", "conf", "deep/.docker"]
+    write_list(home, *lines)
+    result = synced(far)
+    assert (result.pushed, result.failed) == (lines, {})
+    arrived = {name for name, (_, content) in files(far).items() if content == "mine"}
+    assert arrived == {
+        *(f"{listed}/{name}" for listed in (".config", "settings") for name in ("git/config", "tool")),
+        *(f"{listed}/{name}" for listed in ("dots", "way") for name in ("x/.ssh.pub", "vimrc")),
+        *("conf/tool", "deep/.docker/tool"),
+    }
+    assert {(far / name).read_text() for name in theirs} == {"theirs"}
+    events: list[dict[str, Any]] = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    left_out = {
+        event["path"]: sorted(event.get("left_out", [])) for event in events if event["event"] == "sync_path_pushed"
+    }
+    assert left_out["way"] == ["way/.AWS", "way/[x]/ssh", "way/x/.config/gh", "way/x/.ssh"]
+    assert ".config/sesh/config.toml" in left_out[".config"]
+    for name in ("gh/hosts.yml", "sesh/config.toml"):
+        write(home / ".config" / name, "another content")
+    assert synced(far).pushed == []
+
+
+def test_a_home_that_is_the_same_over_there_is_left_alone(home: Path, rsync: bool) -> None:
+    """The listed link would become a copy."""
+    write(home / "dots/rc")
+    (home / "rc").symlink_to("dots/rc")
+    write_list(home, "rc")
+    result = synced(home)
+    assert (result.pushed, result.skipped, os.readlink(home / "rc")) == ([], ["rc"], "dots/rc")
+
+
+def test_a_path_that_fails_is_named_and_the_others_arrive(home: Path, far: Path, rsync: bool) -> None:
+    for name in ("a", "b", "dir/file"):
+        write(home / name)
+    key = write(far / "b/.ssh/id", "theirs")
+    write_list(home, "a", "b", "dir")
+    result = synced(far)
+    assert (sorted(result.pushed), list(result.failed), key.read_text()) == (["a", "dir"], ["b"], "theirs")
+    assert synced(far).skipped == ["a", "dir"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"key": "via:box", "paths": [1]}', '{"key": "via:box"}'])
+def test_a_damaged_record_costs_one_push_and_goes_with_the_host(home: Path, far: Path, content: str) -> None:
+    write_list(home, "file")
+    write(home / "file")
+    record = home / ".local/state/sesh/remotes/box.synced"
+    assert synced(far).pushed == ["file"]
+    assert record.stat().st_mode & 0o777 == 0o600
+    record.write_text(content)
+    assert [synced(far).pushed for _ in range(2)] == [["file"], []]
+    known.forget("box")
+    assert not record.exists()
