@@ -53,7 +53,7 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
             steps.append(step)
 
     first = deploy(Destination("box"), progress=progress)
-    assert steps == list(STEPS)
+    assert steps == list(STEPS[:5])
     assert (first.version, first.changed, first.bytes > 1_000_000) == (__version__, True, True)
     assert (versions(far), litter(far)) == ([os.path.basename(first.path)], [])
     assert far.run(f"{PROGRAM} --attach --help").stdout.startswith("Usage: sesh ")
@@ -89,7 +89,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
         return
     way = connect(Destination("box"))
     assert way.name == "ssh"
-    assert way.run("exec sh -c 'cat; exit 3'", b"fed").out == "fed"
+    assert way.run("exec sh -c 'echo it; exit 3'") == (3, "it\n", "")
 
 
 def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> None:

@@ -12,8 +12,8 @@ import threading
 
 import pytest
 
-from sesh.errors import Unreachable
-from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, fleet, survey
+from sesh.errors import Refused, Unreachable
+from sesh.remote.deploy import carrier, deploy, fabric_carrier, fleet, survey
 from sesh.remote.deploy.survey import Python
 from sesh.remote.ssh.destination import Destination
 from tests.support import wait_until
@@ -22,15 +22,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-    from sesh.remote.ssh.exchange import OnOutput, OnSent
-
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 LOCAL = ["env"]
 """A command that runs its words on this machine."""
 
 
-def answer(*found: str, system: str = "Linux", libc: str = "glibc 2.36") -> str:
-    rows = [f"system {system}", "machine x86_64", f"libc {libc}", *(f"found {each}" for each in found), "end"]
+def answer(*found: str, system: str = "Linux") -> str:
+    rows = [f"system {system}", "machine x86_64", *(f"python {each}" for each in found), "end"]
     return "".join(f"{TOKEN} {row}\n" for row in rows)
 
 
@@ -41,20 +39,17 @@ class Scripted(carrier.Carrier):
 
     def __init__(self, out: str, code: int = 0, err: str = "") -> None:
         super().__init__(Destination("box", via=["true"]))
-        self.given = carrier.CommandResult(code, out.encode(), err.encode())
+        self.given = carrier.CommandResult(code, out, err)
         self.lines: list[str] = []
 
-    def run(
-        self,
-        line: str,
-        stdin: bytes = b"",
-        on_sent: OnSent | None = None,
-        on_output: OnOutput | None = None,
-    ) -> carrier.CommandResult:
+    def run(self, line: str) -> carrier.CommandResult:
         self.lines.append(line)
         if len(self.lines) > 1:
             raise Unreachable("the line is cut")
         return self.given
+
+    def put(self, data: bytes, path: str, on_sent: carrier.OnSent) -> None:
+        raise AssertionError("nothing is sent")
 
     def close(self) -> None:
         raise AssertionError("who lends a connection gets it back open")
@@ -85,8 +80,9 @@ def test_every_login_shell_reads_the_question_alike(shell: str) -> None:
     )
     found = survey.parse(f"a banner\n{run.stdout}", TOKEN)
     assert found is not None, run.stderr
-    assert (found.platform.system, found.platform.machine) == (os.uname().sysname, os.uname().machine)
-    assert all(os.path.isabs(python.path) and python.minor >= (3, 10) for python in found.pythons)
+    assert (found.system, found.machine) == (os.uname().sysname, os.uname().machine)
+    assert found.python is not None
+    assert os.path.isabs(found.python.path)
     assert run.returncode == 0
 
 
@@ -114,23 +110,21 @@ def test_an_answer_that_was_cut_short_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "libc", "release"),
+    ("found", "python", "unsuitable"),
     [
-        ("glibc 2.36", "glibc", (2, 36)),
-        ("ldd (GNU libc) 2.39 Copyright (C) 2024", "glibc", (2, 39)),
-        ("ldd (Ubuntu GLIBC 2.35-0ubuntu3.8) 2.35", "glibc", (2, 35)),
-        ("musl libc (x86_64) Version 1.2.4 Dynamic Program Loader", "musl", (1, 2, 4)),
-        ("sh: ldd: not found", "", ()),
-        ("musl libc (x86_64) Version 1.99999999999", "musl", (1, 999)),
-        (f"glibc {'9' * 5_000}.{'9' * 5_000}", "glibc", (999,)),
-        ("musl" * 200_000, "", ()),
+        ("Python 3.12.1|fit 3.12.1 /opt/a b/python3|/usr/bin/python3", "/opt/a b/python3", []),
+        ("Python 3.8.10||/usr/bin/python3", None, ["/usr/bin/python3 (3.8.10)"]),
+        ("||/usr/bin/python3", None, ["/usr/bin/python3 (does not run)"]),
+        ("Python 3.12.1|No module named 'termios'|/p", None, ["/p (3.12.1), without its module termios"]),
+        ("Python 3.12.1|fit 3.12.1 relative|/p", None, ["/p (3.12.1)"]),
+        (r"Python 3.12.1|fit 3.12.1 /a\b|/p", None, ["/p (3.12.1)"]),
+        ("Python 3.12.1|fit 3.9999.1 /p|/p", None, ["/p (3.12.1)"]),
     ],
 )
-def test_the_c_library_is_known_by_what_tools_say(text: str, libc: str, release: tuple[int, ...]) -> None:
-    found = survey.parse(answer(libc=text), TOKEN)
-    assert found is not None
-    assert (found.platform.libc, found.platform.release) == (libc, release)
-    assert len(bundle.platform_tags(found.platform)) < 100
+def test_a_python_fits_or_is_named_with_the_reason(found: str, python: str | None, unsuitable: list[str]) -> None:
+    parsed = survey.parse(answer(found), TOKEN)
+    assert parsed is not None
+    assert (parsed.python.path if parsed.python else None, parsed.unsuitable) == (python, unsuitable)
 
 
 @pytest.mark.parametrize(
@@ -150,16 +144,17 @@ def test_each_step_that_fails_has_its_own_message(
     assert (found, seen in message) == (step, True)
 
 
-def test_a_line_is_run_and_fed_and_both_its_outputs_are_read() -> None:
+def test_a_line_is_run_and_a_file_is_put(tmp_path: os.PathLike[str]) -> None:
     way = carrier.SshCarrier(Destination("box", via=LOCAL))
+    assert way.run("echo it; echo told >&2; exit 3") == (3, "it\n", "told\n")
     gone: list[int] = []
-    heard: list[bytes] = []
-    feed = os.urandom(1_000_000)
-    found = way.run("wc -c; echo told >&2; exit 3", feed, gone.append, heard.append)
-    assert (found.code, int(found.out), found.err) == (3, len(feed), "told\n")
-    assert gone == sorted(gone)
-    assert gone[-1] == len(feed)
-    assert b"".join(heard).decode() == found.out
+    data, path = os.urandom(1_000_000), os.path.join(tmp_path, "it's $HOME")
+    way.put(data, path, gone.append)
+    assert (gone == sorted(gone), gone[-1]) == (True, len(data))
+    with open(path, "rb") as file:
+        assert file.read() == data
+    with pytest.raises(Refused, match="irectory"):
+        way.put(data, os.fspath(tmp_path), gone.append)
 
 
 def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
