@@ -91,19 +91,13 @@ class Failure(TypedDict):
     stderr: Annotated[str, "text"]
 
 
-class Looked(TypedDict):
-    """The answer to `look`: see `Installer`."""
+class Done(TypedDict):
+    """The state of the host after an order; see `Installer.run`."""
 
     path: str
     whole: bool
     program: str
     scratch: str
-
-
-class Placed(TypedDict):
-    """The answer to `install`."""
-
-    path: str
 
 
 def deploy(
@@ -179,7 +173,7 @@ class _Deploy:
 
     def run(self) -> Deployment:
         self.begin("detect_platform")
-        answer = self.look_round()
+        answer = self.find_python()
         self.begin("python")
         python = answer.python
         if python is None:
@@ -196,7 +190,7 @@ class _Deploy:
         self.report(1, 1)
         return deployment
 
-    def look_round(self) -> survey.Survey:
+    def find_python(self) -> survey.Survey:
         token = secrets.token_hex(8)
         with self.lost("connect", "{}"):
             result = self.carrier.run(survey.command(token))
@@ -223,7 +217,7 @@ class _Deploy:
             "force": self.force,
             "room": 3 * package.size,  # the archive, its files, and these compiled
         }
-        looked: Looked = self.execute(python, {**order, "action": "look"}, Looked)
+        looked = self.execute(python, {**order, "action": "look"})
         deployment.path = looked["path"]
         if looked["program"] == "foreign" and not self.force:
             message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
@@ -238,7 +232,7 @@ class _Deploy:
             digest = hashlib.sha256(package.archive).hexdigest()
         self.begin("unpack")
         order |= {"action": "install", "scratch": looked["scratch"], "sha256": digest, "trials": TRIALS}
-        self.execute(python, order, Placed)
+        self.execute(python, order)
         deployment.changed, deployment.replaced = True, looked["program"] != "missing"
 
     def upload(self, archive: bytes, path: str) -> None:
@@ -250,8 +244,8 @@ class _Deploy:
             except Refused as error:
                 raise self.failure(f"{self.host}: {survey.shown(str(error))}") from error
 
-    def execute(self, python: survey.Python, order: Order, answer: type) -> Any:
-        """Have install.py carry out an order on the host; return its answer, of this type."""
+    def execute(self, python: survey.Python, order: Order) -> Done:
+        """Have install.py carry out an order on the host."""
         token = secrets.token_hex(8)
         text = base64.b64encode(json.dumps({**order, "token": token}).encode()).decode()
         with self.lost(self.step, "the connection was lost: {}"):
@@ -268,7 +262,8 @@ class _Deploy:
                     raise gate.malformed("the answer", "names no step of a deploy")
                 reason = f"{self.host}: {survey.shown(failed['reason'])}"
                 raise self.failure(reason, failed["stderr"] or result.err, step=failed["step"])
-            return _checked(answer, given.get("done") if isinstance(given, dict) else None)
+            done: Done = _checked(Done, given.get("done") if isinstance(given, dict) else None)
+            return done
 
     @contextmanager
     def lost(self, step: str, message: str) -> Iterator[None]:

@@ -44,6 +44,8 @@ _ONLY_SSH = (
     "rekeylimit", "revokedhostkeys", "verifyhostkeydns",
 )  # fmt: skip
 """Settings that paramiko does not know: if the user, or this machine's administrator, has changed one, ssh connects."""
+_KNOWN_HOSTS = ("userknownhostsfile", "globalknownhostsfile")
+_PATHS = ("identityfile", *_KNOWN_HOSTS)
 
 
 class FabricCarrier(Carrier):
@@ -152,7 +154,7 @@ def connect(destination: Destination) -> FabricCarrier | None:
             connection.transport.sock.setsockopt(socket.IPPROTO_TCP, timeout, UNACKNOWLEDGED * 1000)
         connection.transport.set_keepalive(KEEPALIVE)
         connection.sftp()
-    except (*_LOST, ValueError, NotPlain):
+    except (*_LOST, ValueError):
         transport = connection and connection.client.get_transport()
         silent = time.monotonic() >= began + seconds and not (transport and transport.remote_version)
         if connection is not None:
@@ -164,10 +166,11 @@ def connect(destination: Destination) -> FabricCarrier | None:
 
 
 def is_plain(destination: Destination) -> bool:
-    """Return whether fabric would do all that the user's configuration says."""
+    """Return whether fabric would do all that the user's configuration says, and can parse it."""
+    paths = [path for keyword in _PATHS for path in destination.settings.get(keyword, [])]
     return (
         destination.setting("identityagent") in ("", "none", "SSH_AUTH_SOCK", "$SSH_AUTH_SOCK")
-        and not any("%" in path for path in destination.settings.get("identityfile", []))
+        and not any(set(path) & set('%"\\') for path in paths)
         and all(destination.settings.get(keyword) == ssh_defaults().get(keyword) for keyword in _ONLY_SSH)
     )
 
@@ -209,30 +212,19 @@ def _expanded(path: str) -> str:
     return os.path.join(pwd.getpwuid(os.getuid()).pw_dir, path[2:]) if path[:2] == "~/" else path
 
 
-class NotPlain(Exception):
-    """A setting that only ssh understands."""
-
-
-def known_hosts(destination: Destination) -> list[str]:
-    """The files of known hosts, the user's own and the system's. Raises NotPlain for what only ssh can parse."""
-    files: list[str] = []
-    for keyword in ("userknownhostsfile", "globalknownhostsfile"):
-        value = destination.setting(keyword)
-        if "%" in value or '"' in value or "\\" in value:
-            raise NotPlain(keyword)
-        files += [_expanded(path) for path in value.split() if path.lower() != "none"]
-    return files
-
-
 def load_known_hosts(client: paramiko.SSHClient, destination: Destination) -> None:
-    """Load the known hosts; others are refused, so that ssh takes or refuses them. Raises NotPlain."""
-    for path in known_hosts(destination):
+    """Load the user's known hosts and the system's; others are refused, so that ssh takes or refuses them.
+
+    Raises ValueError for what only ssh can parse.
+    """
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    files = " ".join(map(destination.setting, _KNOWN_HOSTS)).split()
+    for path in (_expanded(file) for file in files if file.lower() != "none"):
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
-                text = file.read()
+                lines = file.read().splitlines()
         except OSError:
             continue  # to ssh too an unreadable file is a missing one
-        if any(line.lstrip().startswith("@") for line in text.splitlines()):
-            raise NotPlain(path)  # certificate authorities and revoked keys
+        if any(line.lstrip().startswith("@") for line in lines):
+            raise ValueError(f"{path} has certificate authorities, or revoked keys")
         client.load_system_host_keys(path)
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())

@@ -84,23 +84,27 @@ class Installer:
         self.step = "upload"
 
     def run(self) -> dict[str, object]:
-        """Carry out the order; return the answer. Raises Failed, OSError, and leaves nothing of its own then."""
+        """Carry out the order. Raises Failed, OSError, and leaves nothing of its own then.
+
+        Return the `path` of the version, whether it is `whole`, the kind of the `program` in ~/.local/bin, and the
+        `scratch` directory for the archive; empty if there is nothing to do.
+        """
         try:
-            return self._look() if self.order["action"] == "look" else self._install()
+            install = self.order["action"] == "install"
+            if install:
+                self._install()
+            whole, program, scratch = self.is_whole(self.final), self.program_kind(), ""
+            is_done = install or (whole and program == "current")
+            if not is_done and (program != "foreign" or self.order["force"]):
+                scratch = self._new_scratch()
+            return {"path": self.final, "whole": whole, "program": program, "scratch": scratch}
         except BaseException:
             for folder in (self.versions, self.data):
                 with contextlib.suppress(OSError):  # not empty
                     os.rmdir(folder)
             raise
 
-    def _look(self) -> dict[str, object]:
-        whole, program, scratch = self.is_whole(self.final), self.program_kind(), ""
-        is_done = whole and program == "current"
-        if not is_done and (program != "foreign" or self.order["force"]):
-            scratch = self._new_scratch()
-        return {"path": self.final, "whole": whole, "program": program, "scratch": scratch}
-
-    def _install(self) -> dict[str, object]:
+    def _install(self) -> None:
         scratch = self.order["scratch"]
         with _locked(scratch, wait=False):
             try:
@@ -112,7 +116,6 @@ class Installer:
                     self._switch(version, scratch)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-        return {"path": self.final}
 
     # -- a version
 

@@ -99,9 +99,10 @@ def test_a_version_is_unpacked_tried_and_put_into_service(host: Host, bundle: Bu
         f"{host.home}/{VERSIONS}/{bundle.name}",
     )
     os.rmdir(looked["scratch"])
-    assert host.install(bundle) == {"done": {"path": looked["path"]}}
+    done = {"path": looked["path"], "whole": True, "program": "current", "scratch": ""}
+    assert host.install(bundle) == {"done": done}
     assert host.versions() == [bundle.name]
-    assert host.look(bundle) == {"path": looked["path"], "whole": True, "program": "current", "scratch": ""}
+    assert host.look(bundle) == done
     ran = subprocess.run([host.home / PROGRAM, "a b", "$c"], capture_output=True, text=True, check=True)
     assert ran.stdout == "ran ['a b', '$c'] 1\n"
     host.install(other())
