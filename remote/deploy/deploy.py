@@ -11,7 +11,7 @@ import secrets
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, TypedDict
 
@@ -20,7 +20,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install, survey
-from sesh.remote.deploy.carrier import Carrier, connect_by_master, connect_by_ssh
+from sesh.remote.deploy.carrier import Carrier, CommandResult, connect_by_master, connect_by_ssh
 from sesh.remote.deploy.install import Order, Trial
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
@@ -29,6 +29,7 @@ from sesh.stop import Stop
 
 Progress = Callable[[str, int, int], None]
 """Called with a step, and how much of it is done: bytes of the upload, else 0 or 1 of 1."""
+SYSTEMS = ("Linux", "Darwin")
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 TRIALS: list[Trial] = [
     (0, f"{PROGRAM} {__version__}\n", ["--version"]),
@@ -38,7 +39,6 @@ TRIALS: list[Trial] = [
     (0, "", ["--local", "--kill", "smoke"]),
 ]
 """The smoke test: each part of sesh that could fail on the host is used once."""
-_BOOTSTRAP = "import sys,zlib,base64;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
 _MAX_STDERR = 4096
 
 
@@ -91,9 +91,13 @@ class Failure(TypedDict):
     stderr: Annotated[str, "text"]
 
 
-class Done(TypedDict):
+class State(TypedDict):
     """The state of the host after an order; see `Installer.run`."""
 
+    python: str
+    release: str
+    system: str
+    machine: str
     path: str
     whole: bool
     program: str
@@ -101,24 +105,26 @@ class Done(TypedDict):
 
 
 def deploy(
-    destination: Destination, *, force: bool = False, progress: Progress | None = None, carrier: Carrier | None = None
+    destination: Destination,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    connect: Callable[[], Carrier] | None = None,
 ) -> Deployment:
-    """Install this sesh on a host. If it is there already, complete and in use, nothing is sent. Raises DeployError.
+    """Install this sesh on a host. If it is there already, complete and in use, nothing is sent.
 
-    `force`: replace a ~/.local/bin/sesh that is not ours. `carrier`: a connection to use, which stays open.
+    `force`: replace a ~/.local/bin/sesh that is not ours. `connect`: opens the connection, which is closed in the end.
+    Raises DeployError, InvalidHost, Interrupted.
     """
     began = time.monotonic()
     eventlog.log("deploy_start", host=destination.host)
-    used = carrier
     try:
-        used = used or connect(destination)
-        deployment = _Deploy(used, force, progress).run()
-    except DeployError as error:
-        eventlog.log("deploy_failed", host=destination.host, step=error.step, stderr=error.stderr or str(error))
+        with closing(connect() if connect else open_carrier(destination)) as carrier:
+            deployment = _Deploy(carrier, force, progress).run()
+    except SeshError as error:
+        step, stderr = (error.step, error.stderr) if isinstance(error, DeployError) else (STEPS[0], "")
+        eventlog.log("deploy_failed", host=destination.host, step=step, stderr=stderr or str(error))
         raise
-    finally:
-        if used is not None and carrier is None:
-            used.close()
     deployment.seconds = time.monotonic() - began
     facts = asdict(deployment)
     del facts["python_version"], facts["replaced"]
@@ -127,7 +133,7 @@ def deploy(
     return deployment
 
 
-def connect(destination: Destination, *, ask: bool = False, stop: Stop | None = None) -> Carrier:
+def open_carrier(destination: Destination, *, ask: bool = False, stop: Stop | None = None) -> Carrier:
     """Take the first step: connect over a control master that runs, else by fabric, else by ssh (if fabric must not
     or cannot log in) or by the host's own command. Raises DeployError, InvalidHost.
 
@@ -172,102 +178,95 @@ class _Deploy:
             self.progress(self.step, done, total)
 
     def run(self) -> Deployment:
-        self.begin("detect_platform")
-        answer = self.find_python()
-        self.begin("python")
-        python = answer.python
-        if python is None:
-            names = "; ".join(answer.unsuitable[:4])
-            oldest, others = ".".join(map(str, survey.OLDEST)), f"only {names}" if names else "it has no Python"
-            raise self.failure(f"{self.host} has no Python {oldest} or newer ({others}); install python3 there")
         try:
             package = bundle.build()
         except (Refused, OSError) as error:
             raise self.failure(f"cannot build the package for {self.host}: {error}", step="upload") from error
-        platform = f"{answer.system} {answer.machine}".strip()
-        deployment = Deployment(__version__, python.path, python.version, platform)
-        self.install(package, python, deployment)
-        self.report(1, 1)
-        return deployment
-
-    def find_python(self) -> survey.Survey:
-        token = secrets.token_hex(8)
-        with self.lost("connect", "{}"):
-            result = self.carrier.run(survey.command(token))
-        answer = survey.parse(result.out, token)
-        if answer is None:
-            last = _last_line(result.err) or _last_line(result.out) or "it printed nothing"
-            if self.carrier.name == "via" and token not in result.out:
-                raise self.failure(f"cannot reach {self.host}: {last}", result.err, step="connect")
-            message = f"{self.host} does not answer as a POSIX system (exit {result.code}): {last}"
-            if token not in result.out:
-                message += f"; {login_files_hint(self.host)}"
-            raise self.failure(message, result.err)
-        if answer.system not in survey.SYSTEMS:
-            system = answer.system or "an unknown system"
-            raise self.failure(f"{self.host} runs {system}; sesh runs on Linux and macOS")
-        return answer
-
-    def install(self, package: bundle.Bundle, python: survey.Python, deployment: Deployment) -> None:
-        """Look what is missing on the host, and send it."""
         order: Order = {
+            "action": "look",
             "name": package.name,
-            "python": python.path,
             "program": PROGRAM,
             "force": self.force,
             "room": 3 * package.size,  # the archive, its files, and these compiled
         }
-        looked = self.execute(python, {**order, "action": "look"})
-        deployment.path = looked["path"]
-        if looked["program"] == "foreign" and not self.force:
+        there = self.look(order)
+        deployment = Deployment(__version__, there["python"], there["release"], "", there["path"])
+        deployment.platform = f"{there['system']} {there['machine']}"
+        if there["program"] == "foreign" and not self.force:
             message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
             raise self.failure(message, step="switch", foreign=True)
-        if looked["whole"] and looked["program"] == "current":
-            return
-        digest = ""
-        if not looked["whole"]:
-            self.begin("upload")
-            self.upload(package.archive, os.path.join(looked["scratch"], install.ARCHIVE))
-            deployment.bytes = len(package.archive)
-            digest = hashlib.sha256(package.archive).hexdigest()
-        self.begin("unpack")
-        order |= {"action": "install", "scratch": looked["scratch"], "sha256": digest, "trials": TRIALS}
-        self.execute(python, order)
-        deployment.changed, deployment.replaced = True, looked["program"] != "missing"
+        if not (there["whole"] and there["program"] == "current"):
+            digest = ""
+            if not there["whole"]:
+                self.upload(package.archive, os.path.join(there["scratch"], install.ARCHIVE))
+                deployment.bytes = len(package.archive)
+                digest = hashlib.sha256(package.archive).hexdigest()
+            self.begin("unpack")
+            order |= {"action": "install", "scratch": there["scratch"], "sha256": digest, "trials": TRIALS}
+            token, text = _encoded(order)
+            with self.lost("the connection was lost: {}"):
+                result = self.carrier.run(survey.python_command(there["python"], _script(), text))
+            self.answer(result, token)
+            deployment.changed, deployment.replaced = True, there["program"] != "missing"
+        self.report(1, 1)
+        return deployment
+
+    def look(self, order: Order) -> State:
+        """Find a Python on the host, and have it look what is missing there."""
+        token, text = _encoded(order)
+        self.begin("detect_platform")
+        with self.lost("{}", step="connect"):
+            result = self.carrier.run(survey.command(token, _script(), text))
+        rows = _rows(result, token)
+        if not rows:
+            last = survey.last_line(result.err) or survey.last_line(result.out) or "it printed nothing"
+            if self.carrier.name == "via":
+                raise self.failure(f"cannot reach {self.host}: {last}", result.err, step="connect")
+            hint = login_files_hint(self.host)
+            message = f"{self.host} does not answer as a POSIX system (exit {result.code}): {last}; {hint}"
+            raise self.failure(message, result.err)
+        self.begin("python")
+        if rows[-1] == "end":
+            names = survey.unsuitable(rows)
+            others = f"only {names}" if names else "it has no Python"
+            message = f"{self.host} has no Python {survey.OLDEST} or newer ({others}); install python3 there"
+            raise self.failure(message)
+        state = self.answer(result, token)
+        if state["system"] not in SYSTEMS:
+            message = f"{self.host} runs {survey.shown(state['system'])}; sesh runs on Linux and macOS"
+            raise self.failure(message, step="detect_platform")
+        if set(state["python"] + state["scratch"]) & survey.UNQUOTABLE:
+            raise self.failure(f"{self.host} has a path that no shell passes on: {survey.shown(state['path'])}")
+        return state
 
     def upload(self, archive: bytes, path: str) -> None:
-        if set(path) & survey.UNQUOTABLE:
-            raise self.failure(f"{self.host} has a HOME whose name no shell passes on: {survey.shown(path)}")
-        with self.lost(self.step, "the connection was lost: {}"):
+        self.begin("upload")
+        with self.lost("the connection was lost: {}"):
             try:
                 self.carrier.put(archive, path, lambda sent: self.report(sent, len(archive)))
             except Refused as error:
                 raise self.failure(f"{self.host}: {survey.shown(str(error))}") from error
 
-    def execute(self, python: survey.Python, order: Order) -> Done:
-        """Have install.py carry out an order on the host."""
-        token = secrets.token_hex(8)
-        text = base64.b64encode(json.dumps({**order, "token": token}).encode()).decode()
-        with self.lost(self.step, "the connection was lost: {}"):
-            result = self.carrier.run(survey.python_command(python, _BOOTSTRAP, _script(), text))
-            line = next((line for line in result.out.splitlines() if f"{token} " in line), None)
-            if line is None:
-                last = _last_line(result.err) or "it printed nothing"
-                message = f"{python.path} on {self.host} ended with {result.code}: {last}"
-                raise self.failure(message, result.err)
-            given = gate.value(line.partition(f"{token} ")[2].encode("utf-8", "surrogateescape"))
-            if isinstance(given, dict) and "failed" in given:
-                failed: Failure = _checked(Failure, given["failed"])
-                if failed["step"] not in STEPS:
-                    raise gate.malformed("the answer", "names no step of a deploy")
-                reason = f"{self.host}: {survey.shown(failed['reason'])}"
-                raise self.failure(reason, failed["stderr"] or result.err, step=failed["step"])
-            done: Done = _checked(Done, given.get("done") if isinstance(given, dict) else None)
-            return done
+    def answer(self, result: CommandResult, token: str) -> State:
+        """The answer of install.py on the host. Raises DeployError."""
+        rows = _rows(result, token)
+        if not rows:
+            last = survey.last_line(result.err) or "it printed nothing"
+            raise self.failure(f"Python on {self.host} ended with {result.code}: {last}", result.err)
+        with self.lost(""):
+            given = gate.value(rows[-1].encode("utf-8", "surrogateescape"))
+            if not (isinstance(given, dict) and "failed" in given):
+                state: State = _checked(State, given.get("done") if isinstance(given, dict) else None)
+                return state
+            failed: Failure = _checked(Failure, given["failed"])
+            if failed["step"] not in STEPS:
+                raise gate.malformed("the answer", "names no step of a deploy")
+            reason = f"{self.host}: {survey.shown(failed['reason'])}"
+            raise self.failure(reason, failed["stderr"] or result.err, step=failed["step"])
 
     @contextmanager
-    def lost(self, step: str, message: str) -> Iterator[None]:
-        """Make the errors of a connection those of a step."""
+    def lost(self, message: str, step: str = "") -> Iterator[None]:
+        """Make the errors of a connection those of this step; `step`: the one of a connection that is gone."""
         try:
             yield
         except ProtocolError as error:
@@ -283,13 +282,19 @@ def _checked(hint: type, value: object) -> Any:
     return gate.checked(check.of(hint), value, "the answer", shapes.Check(far=True))
 
 
+def _rows(result: CommandResult, token: str) -> list[str]:
+    """The rest of each line with the token."""
+    return [row.strip() for _, found, row in (line.partition(f"{token} ") for line in result.out.splitlines()) if found]
+
+
+def _encoded(order: Order) -> tuple[str, str]:
+    """A new token, and the order with it as a word of a command line."""
+    token = secrets.token_hex(8)
+    return token, base64.b64encode(json.dumps({**order, "token": token}).encode()).decode()
+
+
 @functools.cache
 def _script() -> str:
     """install.py, as a word of a command line."""
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "install.py"), "rb") as file:
         return base64.b64encode(zlib.compress(file.read(), 9)).decode()
-
-
-def _last_line(text: str) -> str:
-    """The last line that is not blank, as it may be shown."""
-    return next(filter(None, map(survey.shown, reversed(text.splitlines()))), "")

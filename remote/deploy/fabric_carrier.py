@@ -15,6 +15,7 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from sesh.errors import ProtocolError, Refused, Unreachable, silent_host
@@ -77,12 +78,13 @@ class FabricCarrier(Carrier):
         try:
             self._connection.put(_Counted(data, on_sent), path)
         except _LOST as error:
-            if isinstance(error, TimeoutError) or not self._connection.is_connected:
-                raise self._lost(error) from error
-            raise Refused(f"cannot write {path}: {error}") from error
+            if isinstance(error, OSError) and not isinstance(error, TimeoutError) and self._connection.is_connected:
+                raise Refused(f"cannot write {path}: {error}") from error
+            raise self._lost(error) from error
 
     def close(self) -> None:
-        self._connection.close()
+        with suppress(*_LOST):  # of a connection that is gone
+            self._connection.close()
 
     def _lost(self, error: Exception) -> Unreachable:
         known = isinstance(error, _LOST) and str(error)

@@ -15,14 +15,19 @@ import fcntl
 import hashlib
 import json
 import os
+import pwd  # noqa: F401 (what sesh needs, and some distributions leave out)
 import py_compile
 import re
+import select  # noqa: F401 (the same)
 import shutil
 import signal
+import socket  # noqa: F401 (the same)
 import stat
 import subprocess
 import sys
+import sysconfig  # noqa: F401 (the same)
 import tempfile
+import termios  # noqa: F401 (the same)
 import time
 import zipfile
 from collections.abc import Iterator
@@ -42,7 +47,6 @@ class Order(TypedDict, total=False):
     token: str
     action: str
     name: str
-    python: str
     program: str
     force: bool
     room: int
@@ -81,13 +85,14 @@ class Installer:
         self.versions = os.path.join(self.data, "versions")
         self.program = os.path.join(self.home, ".local", "bin", order["program"])
         self.final = os.path.join(self.versions, order["name"])
+        self.python = _interpreter()
         self.step = "upload"
 
     def run(self) -> dict[str, object]:
         """Carry out the order. Raises Failed, OSError, and leaves nothing of its own then.
 
-        Return the `path` of the version, whether it is `whole`, the kind of the `program` in ~/.local/bin, and the
-        `scratch` directory for the archive; empty if there is nothing to do.
+        Return the facts of the host, the `path` of the version, whether it is `whole`, the kind of the `program` in
+        ~/.local/bin, and the `scratch` directory for the archive; empty if there is nothing to do.
         """
         try:
             install = self.order["action"] == "install"
@@ -97,7 +102,9 @@ class Installer:
             is_done = install or (whole and program == "current")
             if not is_done and (program != "foreign" or self.order["force"]):
                 scratch = self._new_scratch()
-            return {"path": self.final, "whole": whole, "program": program, "scratch": scratch}
+            here = {"python": self.python, "release": ".".join(map(str, sys.version_info[:3]))}
+            here |= {"system": os.uname().sysname, "machine": os.uname().machine}
+            return {**here, "path": self.final, "whole": whole, "program": program, "scratch": scratch}
         except BaseException:
             for folder in (self.versions, self.data):
                 with contextlib.suppress(OSError):  # not empty
@@ -232,7 +239,7 @@ class Installer:
 
     def launcher(self, version: str) -> str:
         """The script that runs a version by the interpreter of this deploy, isolated from all other packages."""
-        argv = [self.order["python"], "-I", "-S", "-B", os.path.join(version, START)]
+        argv = [self.python, "-I", "-S", "-B", os.path.join(version, START)]
         quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in argv)
         return f'#!/bin/sh\n{SIGNATURE}\nexec {quoted} "$@"\n'
 
@@ -247,6 +254,13 @@ class Installer:
         if text == os.fsencode(self.launcher(self.final)) and os.access(self.program, os.X_OK):
             return "current"
         return "ours" if text.split(b"\n")[1:2] == [SIGNATURE.encode()] else "foreign"
+
+
+def _interpreter() -> str:
+    """Return `python3.N` beside this interpreter, outside a virtual environment and if that exists; else its path."""
+    path = sys.executable
+    named = os.path.join(os.path.dirname(path), "python{}.{}".format(*sys.version_info))
+    return named if sys.prefix == sys.base_prefix and os.path.exists(named) else os.path.realpath(path)
 
 
 def _ran(argv: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:

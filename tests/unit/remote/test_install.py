@@ -34,7 +34,7 @@ class Host:
         self.home = home
 
     def order(self, bundle: Bundle, action: str, **facts: Any) -> Any:
-        order = {"token": "T", "action": action, "name": bundle.name, "python": sys.executable, "program": "sesh"}
+        order = {"token": "T", "action": action, "name": bundle.name, "program": "sesh"}
         return {**order, "force": False, "room": 1000, "trials": [[0, "ran", ["--version"]]], **facts}
 
     def do(self, bundle: Bundle, action: str, **facts: Any) -> Any:
@@ -65,7 +65,7 @@ class Host:
     def start(self, order: Any) -> subprocess.Popen[str]:
         """Start it by the line by which it is started on a host."""
         text = base64.b64encode(json.dumps(order).encode()).decode()
-        line = survey.python_command(survey.Python(sys.executable, "3"), deploy._BOOTSTRAP, deploy._script(), text)
+        line = survey.python_command(sys.executable, deploy._script(), text)
         return subprocess.Popen(["sh", "-c", line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def versions(self) -> list[str]:
@@ -99,7 +99,7 @@ def test_a_version_is_unpacked_tried_and_put_into_service(host: Host, bundle: Bu
         f"{host.home}/{VERSIONS}/{bundle.name}",
     )
     os.rmdir(looked["scratch"])
-    done = {"path": looked["path"], "whole": True, "program": "current", "scratch": ""}
+    done = {**looked, "whole": True, "program": "current", "scratch": ""}
     assert host.install(bundle) == {"done": done}
     assert host.versions() == [bundle.name]
     assert host.look(bundle) == done

@@ -18,7 +18,7 @@ def test_it_unpacks_itself_once_and_runs_from_there(tmp_path: Path) -> None:
 
     def ran(*words: str) -> subprocess.CompletedProcess[str]:
         variables = {"PATH": "/usr/bin:/bin", "HOME": os.fspath(home)}
-        argv = [sys.executable, "-ISB", file, *words]
+        argv = [sys.executable, "-ISB", os.fspath(file), *words]
         return subprocess.run(argv, env=variables, capture_output=True, text=True, check=False)
 
     assert ran("--version").stdout == f"sesh {__version__}\n"
