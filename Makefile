@@ -21,7 +21,7 @@ PROGRAM := $(HOME)/.local/bin/sesh
 # Its second name, for whoever has another program called sesh.
 SECOND := $(PROGRAM)-mux
 
-.PHONY: help run test test-on test-packages fidelity fuzz soak check bench bench-quick man install uninstall clean
+.PHONY: help run test test-on test-packages fidelity fuzz soak check bench bench-quick man pyz install uninstall clean
 
 help:
 	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
@@ -33,6 +33,7 @@ help:
 	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
 	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md (bench-quick: what became slower since)'
 	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
+	@echo 'make pyz        write sesh.pyz: one file that any Python from 3.10 on runs, with nothing installed'
 	@echo 'make install    install sesh in its own environment, linked as ~/.local/bin/sesh'
 	@echo 'make uninstall  remove that again, once no session runs from it; says what else stays'
 	@echo 'make clean      remove everything that make created in this directory'
@@ -115,6 +116,9 @@ bench-quick: $(STAMP)
 
 man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py
+
+pyz: $(RUNS)
+	@$(BIN)/python -m sesh.remote.deploy.pyz sesh.pyz
 
 install:
 	@if { [ -e '$(PROGRAM)' ] || [ -L '$(PROGRAM)' ]; } && [ -z '$(FORCE)' ] && \

@@ -94,7 +94,6 @@ def main(venv: str, force: str = "") -> None:
         paths.directory(): "sessions and how they ended",
         os.path.dirname(paths.settings_file()): "settings",
         paths.state_directory(): "known remotes, logs of events and of agents",
-        paths.cache_directory(): "packages",
         versions: "what --deploy has installed here",
     }
     left = {place: content for place, content in places.items() if os.path.lexists(place)}

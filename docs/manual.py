@@ -65,8 +65,8 @@ _VARIABLES = (
     ("SESH_NO_SYNC", "1: push no files before a session starts on another host."),
     ("NO_COLOR", "No colours in sesh's own output."),
     (
-        "XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME",
-        "Base directories of the files below. Defaults: ~/.config, ~/.local/state, ~/.cache.",
+        "XDG_CONFIG_HOME, XDG_STATE_HOME",
+        "Base directories of the files below. Defaults: ~/.config, ~/.local/state.",
     ),
 )
 _TABLES = ("groups", "remotes", "hooks")
@@ -83,7 +83,6 @@ _FILES = (
     ("~/.local/state/sesh/remotes.json", "Known remotes, and what was last known of their sessions."),
     ("~/.local/state/sesh/events.jsonl", "The log of connections, deployments and files pushed."),
     ("~/.local/state/sesh/work", "The work logs of the MCP server."),
-    ("~/.cache/sesh/wheels/", "Binary parts that --deploy fetched for other platforms."),
     ("~/.local/share/sesh/versions", "Versions installed on this machine by --deploy."),
     (
         "~/.claude/settings.json, ~/.codex/hooks.json, ~/.gemini/settings.json",

@@ -182,11 +182,6 @@ def synced_file(host: str) -> str:
     return os.path.join(remotes_directory(), f"{host}.synced")
 
 
-def cache_directory() -> str:
-    """The directory of what was fetched: `sesh` in `XDG_CACHE_HOME`, if that is absolute, else in `~/.cache`."""
-    return _own_directory("XDG_CACHE_HOME", ".cache")
-
-
 def _own_directory(variable: str, below_home: str) -> str:
     named = os.environ.get(variable, "")
     return os.path.join(named if os.path.isabs(named) else os.path.join(home(), below_home), "sesh")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from sesh import wording
 from sesh.about import CALLED
 from sesh.errors import Interrupted, SeshError
 from sesh.remote import eventlog
 from sesh.remote.deploy.carrier import Carrier
-from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, Progress, connect, deploy
+from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, deploy, open_carrier
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.stop import Stop
@@ -59,11 +60,20 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     carriers: list[Carrier] = []
     stop = Stop()
 
-    def ask(destination: Destination) -> Carrier:
-        with screen, drawn.hidden() if drawn else nullcontext():
-            stop.check()
-            eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
-            return connect(destination, ask=True, stop=stop)
+    def connected(destination: Destination) -> Carrier:
+        """The connection to a host, without prompts, else with those of ssh if they may help."""
+        stop.check()
+        try:
+            carrier = open_carrier(destination, stop=stop)
+        except DeployError as error:
+            if not (error.prompt_may_help and ssh.can_prompt()):
+                raise
+            with screen, drawn.hidden() if drawn else nullcontext():
+                stop.check()
+                eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
+                carrier = open_carrier(destination, ask=True, stop=stop)
+        carriers.append(carrier)
+        return carrier
 
     def deploy_one(index: int) -> HostResult:
         def progress(step: str, done: int, total: int) -> None:
@@ -71,13 +81,14 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
             if drawn:
                 drawn.update(index, step, done, total)
 
-        destination = destinations[index]
-        carrier = _connected(destination, ask, stop)
-        if not isinstance(carrier, SeshError):
-            carriers.append(carrier)
-        result = _deploy_one(destination, carrier, force, progress)
-        if stop.stopped and result.error is not None:  # its connection was closed, which ends nothing over there
-            result.error = Interrupted("interrupted; the step that had begun may still be carried out there")
+        result = HostResult(destinations[index])
+        try:
+            connect = partial(connected, result.destination)
+            result.deployment = deploy(result.destination, force=force, progress=progress, connect=connect)
+        except SeshError as error:
+            result.error = error
+            if stop.stopped:  # its connection was closed, which ends nothing over there
+                result.error = Interrupted("interrupted; the step that had begun may still be carried out there")
         with screen:
             if drawn:
                 drawn.finish(index, result)
@@ -92,36 +103,10 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
         except BaseException:
             if screen.acquire(timeout=_GRACE):
                 screen.release()
-            stop.stop()  # and closing the connections ends what waits for a host
-            raise
-        finally:
+            stop.stop()
             for carrier in carriers:
-                carrier.close()
-
-
-def _connected(destination: Destination, ask: Callable[[Destination], Carrier], stop: Stop) -> Carrier | SeshError:
-    """The connection to a host, without prompts, else with those of ssh if they may help; or why there is none."""
-    try:
-        stop.check()
-        try:
-            return connect(destination, stop=stop)
-        except DeployError as error:
-            if not (error.prompt_may_help and ssh.can_prompt()):
-                raise
-        return ask(destination)
-    except SeshError as error:
-        return error
-
-
-def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: bool, progress: Progress) -> HostResult:
-    if isinstance(carrier, SeshError):
-        eventlog.log("deploy_start", host=destination.host)
-        eventlog.log("deploy_failed", host=destination.host, step=STEPS[0], stderr=str(carrier))
-        return HostResult(destination, error=carrier)
-    try:
-        return HostResult(destination, deploy(destination, force=force, progress=progress, carrier=carrier))
-    except SeshError as error:
-        return HostResult(destination, error=error)
+                carrier.close()  # this ends what waits for a host
+            raise
 
 
 class _Bars:

@@ -13,7 +13,7 @@ from sesh.about import PROGRAM, SESH
 from sesh.errors import Refused
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.remote.deploy.unpack import SIGNATURE, TEMPORARY
+from sesh.remote.deploy.install import SIGNATURE, TEMPORARY
 from sesh.store import listing, own
 
 _GRACE = 2.0
@@ -41,14 +41,13 @@ def remove(caller: Caller) -> list[str]:
     folders = {
         os.path.join(paths.home(), ".sesh"): own.SESSIONS,  # another SESH_DIR may hold other files
         paths.state_directory(): own.STATE,
-        paths.cache_directory(): own.CACHE,
     }
     launcher = os.path.join(paths.home(), ".local", "bin", PROGRAM)
     there = [path for path in (*folders, launcher, versions) if os.path.lexists(path)]
     try:
         for folder, made in folders.items():
             _clear(folder, made)
-        if _is_ours(launcher, versions):
+        if _is_ours(launcher):
             os.unlink(launcher)
         for entry in os.listdir(versions):  # the last: this runs from one of them
             path = os.path.join(versions, entry)
@@ -81,9 +80,7 @@ def _remove_empty(folder: str) -> None:
         os.rmdir(folder)
 
 
-def _is_ours(launcher: str, versions: str) -> bool:
-    if os.path.islink(launcher):
-        return os.path.realpath(launcher).startswith(os.path.realpath(versions) + os.sep)
+def _is_ours(launcher: str) -> bool:
     try:
         return os.fsdecode(reading.read_regular(launcher, 1 << 20)).splitlines()[1:2] == [SIGNATURE]
     except OSError:

@@ -115,7 +115,7 @@ def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> N
     question = f"@{destination.host} has no sesh; deploy it there?"
     if caller.ask(question, YES_NO, "y") != "y":
         raise missing
-    from sesh.remote.deploy import fleet  # loads rich, fabric and packaging
+    from sesh.remote.deploy import fleet  # loads rich and fabric
 
     for result in fleet.deploy_all([destination]):
         if result.error is not None:

@@ -29,8 +29,6 @@ SESSIONS = re.compile(
 """The files below the directory of sessions, but for records and unfinished ones."""
 STATE = re.compile(r"\.lock|events\.jsonl(?:\.1)?|remotes\.json|remotes/[^/]+\.synced")
 """The files below the directory of sesh's state, but for logs of work and unfinished ones."""
-CACHE = re.compile(r"wheels/(?:\.tmp-\w+/wheel|[^/]+)/[^/]+\.whl")
-"""The files below the directory of what was fetched."""
 _VERSION = re.compile(r".+-[0-9a-f]{12}")
 _WORK_LOG = re.compile(rf"\d{{4}}-\d\d-\d\d-({_NAME})\.md")
 _HEAD = 1 << 10

@@ -13,7 +13,7 @@ import pytest
 from tests.house.source import ROOMS, Module, modules
 from tests.support import ROOT
 
-HEAVY = {"typer", "rich", "fabric", "paramiko", "pyte", "mcp", "pydantic", "packaging"}
+HEAVY = {"typer", "rich", "fabric", "paramiko", "pyte", "mcp", "pydantic"}
 """Packages that a session can be attached without: they would take longer to load than all of the rest."""
 
 LATE = {
@@ -28,7 +28,7 @@ LATE = {
     ("sesh/cli/agents.py", "sesh.mcp.serve"): "mcp",
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
-    ("sesh/reach/links.py", "sesh.remote.deploy"): "packaging",
+    ("sesh/reach/links.py", "sesh.remote.deploy"): "rich",
     ("sesh/store/checkpoints.py", "sesh.vt.emulator"): "pyte",
 }
 """The imports within functions: the file, the module, and what is not to be loaded by all that load the file."""

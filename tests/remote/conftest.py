@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -46,13 +45,14 @@ def beside(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
 
 
 @pytest.fixture
-def light(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deploys cost little: by this very process, and by the sesh that it forks."""
     from tests.remote import light
 
-    own = tmp_path_factory.getbasetemp()
-    folder = str(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)  # all workers of a run have it
-    monkeypatch.setattr("sesh.remote.deploy.bundle.build", light.building(folder))
+    made = light.build()
+    assert made.archive
+    monkeypatch.setattr("sesh.remote.deploy.bundle.build", lambda: made)
+    monkeypatch.setattr("sesh.remote.deploy.deploy.TRIALS", light.TRIALS)
 
 
 @pytest.fixture

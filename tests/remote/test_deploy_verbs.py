@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-
 import pytest
 
 from docs.printed import PrintedForgotten, PrintedHosts
 from sesh.about import __version__
 from sesh.remote.deploy import bundle
-from sesh.remote.deploy.survey import Platform, Python
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.test_deploy import versions
@@ -42,13 +39,8 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
         assert home.sesh(word, "--open", "work").code == 0
     assert home.sesh("@theirs", "--list").code == 0
     before = foreign.read(".local/bin/sesh")
-    build = bundle.build
-
-    @functools.cache
-    def newer(platform: Platform, python: Python) -> bundle.Bundle:
-        return bundle.Bundle({**build(platform, python).files, "lib/sesh/newer.py": b""})
-
-    monkeypatch.setattr(bundle, "build", newer)
+    newer = bundle.Bundle({**bundle.build().files, "lib/sesh/newer.py": b""})
+    monkeypatch.setattr(bundle, "build", lambda: newer)
     upgraded = home.sesh("--upgrade", timeout=60)
     assert upgraded.code == 0
     *_, hint, last = upgraded.stderr.split("\n")

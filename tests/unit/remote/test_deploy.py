@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import secrets
 import shutil
@@ -9,12 +11,12 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from sesh.errors import Unreachable
-from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, fleet, survey
-from sesh.remote.deploy.survey import Python
+from sesh.errors import Refused, Unreachable
+from sesh.remote.deploy import carrier, deploy, fabric_carrier, fleet, survey
 from sesh.remote.ssh.destination import Destination
 from tests.support import wait_until
 
@@ -22,16 +24,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-    from sesh.remote.ssh.exchange import OnOutput, OnSent
-
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 LOCAL = ["env"]
 """A command that runs its words on this machine."""
 
 
-def answer(*found: str, system: str = "Linux", libc: str = "glibc 2.36") -> str:
-    rows = [f"system {system}", "machine x86_64", f"libc {libc}", *(f"found {each}" for each in found), "end"]
-    return "".join(f"{TOKEN} {row}\n" for row in rows)
+def answer(*found: str, system: str = "") -> str:
+    """What a host prints that has these Pythons, of which none fits unless it says its system."""
+    state = {"python": "/p", "release": "3.12.1", "system": system, "machine": "x86_64", "path": "/x", "whole": True}
+    last = json.dumps({"done": {**state, "program": "current", "scratch": ""}}) if system else "end"
+    return "".join(f"{TOKEN} {row}\n" for row in (*(f"found {each}" for each in found), last))
 
 
 class Scripted(carrier.Carrier):
@@ -41,23 +43,20 @@ class Scripted(carrier.Carrier):
 
     def __init__(self, out: str, code: int = 0, err: str = "") -> None:
         super().__init__(Destination("box", via=["true"]))
-        self.given = carrier.CommandResult(code, out.encode(), err.encode())
+        self.given = carrier.CommandResult(code, out, err)
         self.lines: list[str] = []
 
-    def run(
-        self,
-        line: str,
-        stdin: bytes = b"",
-        on_sent: OnSent | None = None,
-        on_output: OnOutput | None = None,
-    ) -> carrier.CommandResult:
+    def run(self, line: str) -> carrier.CommandResult:
         self.lines.append(line)
         if len(self.lines) > 1:
             raise Unreachable("the line is cut")
         return self.given
 
+    def put(self, data: bytes, path: str, on_sent: carrier.OnSent) -> None:
+        raise AssertionError("nothing is sent")
+
     def close(self) -> None:
-        raise AssertionError("who lends a connection gets it back open")
+        return
 
 
 def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = "") -> tuple[str, str]:
@@ -65,72 +64,55 @@ def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = 
     monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
     way = Scripted(out, code, err)
     with pytest.raises(deploy.DeployError) as caught:
-        deploy.deploy(way.destination, carrier=way)
+        deploy.deploy(way.destination, connect=lambda: way)
     return caught.value.step, str(caught.value)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh", "dash", "busybox sh"])
-def test_every_login_shell_reads_the_question_alike(shell: str) -> None:
+def test_every_login_shell_finds_a_python_and_reads_its_answer_alike(shell: str, tmp_path: Path) -> None:
     words = shell.split()
     if shutil.which(words[0]) is None:
         pytest.skip(f"{words[0]} is not installed")
-    path = f"{os.path.dirname(os.path.realpath(sys.executable))}:/usr/bin:/bin"  # without wrappers, which start slowly
+    home = tmp_path / 'it\'s `a` "b"'
+    home.mkdir()
+    folder = os.path.dirname(os.path.realpath(sys.executable))  # without wrappers, which start slowly
+    order = {"action": "look", "name": "x", "program": "sesh", "force": False, "room": 1, "token": TOKEN}
+    text = base64.b64encode(json.dumps(order).encode()).decode()
     run = subprocess.run(
-        [shutil.which(words[0]) or "", *words[1:], "-c", survey.command(TOKEN)],
-        env={**os.environ, "PATH": path},
+        [shutil.which(words[0]) or "", *words[1:], "-c", survey.command(TOKEN, deploy._script(), text)],
+        env={**os.environ, "PATH": f"{folder}:/usr/bin:/bin", "HOME": os.fspath(home)},
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
         stdin=subprocess.DEVNULL,
     )
-    found = survey.parse(f"a banner\n{run.stdout}", TOKEN)
-    assert found is not None, run.stderr
-    assert (found.platform.system, found.platform.machine) == (os.uname().sysname, os.uname().machine)
-    assert all(os.path.isabs(python.path) and python.minor >= (3, 10) for python in found.pythons)
-    assert run.returncode == 0
+    state = json.loads(run.stdout.splitlines()[-1].removeprefix(f"{TOKEN} "))["done"]
+    assert os.path.isabs(state["python"])
+    assert (state["system"], state["path"]) == (os.uname().sysname, f"{home}/.local/share/sesh/versions/x")
+    assert os.path.isdir(state["scratch"])
 
 
-def test_a_line_that_shells_would_read_in_different_ways_is_never_made() -> None:
-    for script in ("echo \\n", "echo hi!", "echo 1\necho 2"):
-        with pytest.raises(ValueError, match="read this differently"):
-            survey.shell_line(script)
-
-
-def test_a_path_of_an_interpreter_arrives_whatever_it_holds(tmp_path: os.PathLike[str]) -> None:
-    folder = os.path.join(tmp_path, 'it\'s $HOME `a` "b"')
-    os.mkdir(folder)
-    os.symlink(sys.executable, os.path.join(folder, "python3"))
-    line = survey.python_command(Python(os.path.join(folder, "python3"), "3.11.0"), "print(42)")
-    for shell in ("sh", "fish", "tcsh"):
-        if shutil.which(shell):
-            assert subprocess.run([shell, "-c", line], capture_output=True, text=True, check=True).stdout == "42\n"
-
-
-def test_an_answer_that_was_cut_short_is_none() -> None:
-    whole = answer()
-    assert survey.parse(whole, TOKEN) is not None
-    assert survey.parse(whole.replace("end", ""), TOKEN) is None
-    assert survey.parse(whole, "other") is None
-
-
-@pytest.mark.parametrize(
-    ("text", "libc", "release"),
-    [
-        ("glibc 2.36", "glibc", (2, 36)),
-        ("ldd (GNU libc) 2.39 Copyright (C) 2024", "glibc", (2, 39)),
-        ("ldd (Ubuntu GLIBC 2.35-0ubuntu3.8) 2.35", "glibc", (2, 35)),
-        ("musl libc (x86_64) Version 1.2.4 Dynamic Program Loader", "musl", (1, 2, 4)),
-        ("sh: ldd: not found", "", ()),
-        ("musl libc (x86_64) Version 1.99999999999", "musl", (1, 999)),
-        (f"glibc {'9' * 5_000}.{'9' * 5_000}", "glibc", (999,)),
-        ("musl" * 200_000, "", ()),
-    ],
-)
-def test_the_c_library_is_known_by_what_tools_say(text: str, libc: str, release: tuple[int, ...]) -> None:
-    found = survey.parse(answer(libc=text), TOKEN)
-    assert found is not None
-    assert (found.platform.libc, found.platform.release) == (libc, release)
-    assert len(bundle.platform_tags(found.platform)) < 100
+def test_pythons_that_cannot_run_sesh_are_named_with_the_reason(tmp_path: Path) -> None:
+    for name, text in (
+        ("python3", "echo Python 3.8.10"),
+        ("python", "echo Python 2.7.18 >&2"),
+        ("python3.11", """[ $1 = -V ] && echo Python 3.11.1 || echo "No module named 'termios'" >&2"""),
+        ("python3.12", "exit 9"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    line = survey.command(TOKEN, "x", "y").replace(survey._FOLDERS, str(tmp_path)).replace(survey._LAST_FOLDERS, "")
+    for name in ("sh", "tail"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "")
+    run = subprocess.run(
+        ["/bin/sh", "-c", line], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    rows = [row.removeprefix(f"{TOKEN} ") for row in run.stdout.splitlines()]
+    assert rows[-1] == "end"
+    assert survey.unsuitable(rows) == (
+        f"{tmp_path}/python3.12 (does not run); {tmp_path}/python3.11 (3.11.1), without its module termios; "
+        f"{tmp_path}/python3 (3.8.10); {tmp_path}/python (2.7.18)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +122,8 @@ def test_the_c_library_is_known_by_what_tools_say(text: str, libc: str, release:
         ("This account is not available.\n", 1, "", "detect_platform", "This account is not available."),
         ("", 1, "", "detect_platform", "it printed nothing"),
         (answer(system="FreeBSD"), 0, "", "detect_platform", "box runs FreeBSD"),
-        (answer(), 0, "", "python", "it has no Python"),
+        (answer(), 0, "", "python", "box has no Python 3.10 or newer (it has no Python)"),
+        (answer("Python 3.8.10|/bin/python3|"), 0, "", "python", "(only /bin/python3 (3.8.10))"),
     ],
 )
 def test_each_step_that_fails_has_its_own_message(
@@ -150,16 +133,17 @@ def test_each_step_that_fails_has_its_own_message(
     assert (found, seen in message) == (step, True)
 
 
-def test_a_line_is_run_and_fed_and_both_its_outputs_are_read() -> None:
+def test_a_line_is_run_and_a_file_is_put(tmp_path: os.PathLike[str]) -> None:
     way = carrier.SshCarrier(Destination("box", via=LOCAL))
+    assert way.run("echo it; echo told >&2; exit 3") == (3, "it\n", "told\n")
     gone: list[int] = []
-    heard: list[bytes] = []
-    feed = os.urandom(1_000_000)
-    found = way.run("wc -c; echo told >&2; exit 3", feed, gone.append, heard.append)
-    assert (found.code, int(found.out), found.err) == (3, len(feed), "told\n")
-    assert gone == sorted(gone)
-    assert gone[-1] == len(feed)
-    assert b"".join(heard).decode() == found.out
+    data, path = os.urandom(1_000_000), os.path.join(tmp_path, "it's $HOME")
+    way.put(data, path, gone.append)
+    assert (gone == sorted(gone), gone[-1]) == (True, len(data))
+    with open(path, "rb") as file:
+        assert file.read() == data
+    with pytest.raises(Refused, match="irectory"):
+        way.put(data, os.fspath(tmp_path), gone.append)
 
 
 def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +175,7 @@ def test_who_stops_a_deploy_is_not_told_that_the_host_stopped_answering(
     """The connection is closed from here, and what had begun there may go on."""
     closed = threading.Event()
 
-    class Connected:
+    class Connected(Scripted):
         def close(self) -> None:
             closed.set()
 
@@ -202,15 +186,15 @@ def test_who_stops_a_deploy_is_not_told_that_the_host_stopped_answering(
             frame = frame.f_back
         return frame is not None
 
-    def stopped(destination: Destination, **_: object) -> None:
+    def stopped(_: object) -> None:
         wait_until(waits)
         os.kill(os.getpid(), signal.SIGINT)
         assert closed.wait(30)
-        raise carrier.HostSilent(f"{destination.host} stopped answering")
+        raise carrier.HostSilent("box stopped answering")
 
     monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
-    monkeypatch.setattr(fleet, "connect", lambda *_, **__: Connected())
-    monkeypatch.setattr(fleet, "deploy", stopped)
+    monkeypatch.setattr(fleet, "open_carrier", lambda *_, **__: Connected(""))
+    monkeypatch.setattr(deploy._Deploy, "run", stopped)
     with pytest.raises(KeyboardInterrupt):
         fleet.deploy_all([Destination("box")])
     assert "box failed: interrupted; the step that had begun may still be carried out there" in capfd.readouterr().err
