@@ -16,10 +16,10 @@ from tests.support import ROOT
 BUDGETS = {
     "sesh/*.py": 6_490, "sesh/api": 490, "sesh/cli": 5_030, "sesh/loop": 140, "sesh/mcp": 730, "sesh/ops": 4_880,
     "sesh/reach": 1_900, "sesh/link": 630, "sesh/store": 1_050, "sesh/tui": 1_040, "sesh/vt": 4_120, "daemon": 8_980,
-    "client": 3_150, "remote": 4_400, "completions": 10, "docs": 500, ".ci": 170,
-    "bench": 8_270, "tests": 41_980, "tests/contract": 530, "tests/faults": 2_230, "tests/fidelity": 1_760,
-    "tests/fuzz": 2_510, "tests/house": 560, "tests/remote": 7_240, "tests/support": 2_490,
-    "tests/terminal": 9_840, "tests/unit": 14_730,
+    "client": 3_150, "remote": 3_970, "completions": 10, "docs": 490, ".ci": 170,
+    "bench": 8_270, "tests": 41_750, "tests/contract": 530, "tests/faults": 2_230, "tests/fidelity": 1_760,
+    "tests/fuzz": 2_510, "tests/house": 560, "tests/remote": 7_110, "tests/support": 2_490,
+    "tests/terminal": 9_840, "tests/unit": 14_630,
 }  # fmt: skip
 """Lines of each room, at most. Who makes a room smaller lowers its budget, so that it does not grow back unseen."""
 SECONDS = 240
