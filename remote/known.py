@@ -22,9 +22,9 @@ from sesh.errors import Refused, SeshError
 from sesh.names import check_host, is_name
 from sesh.remote.ssh import aliases
 from sesh.remote.ssh.destination import Destination
-from sesh.shapes import Fields, flag, items, keys, loose, mapping, natural, number, system_line, system_text
 from sesh.store import files
-from sesh.stored import KeptSession, RemoteRecord
+from sesh.stored import Failed, KeptSession, RemoteRecord, Synced
+from sesh.stored import Told as ToldFile
 from sesh.wording import plain
 
 Told = tuple[float, list[KeptSession]]
@@ -51,24 +51,8 @@ _LARGEST = 4 << 20
 _HEAD = 1 << 10
 """Bytes of a file of sessions beside its rows."""
 _RECORD, _FAILED, _TOLD, SYNCED = ".json", ".failed", ".names", ".synced"
-_KEPT: Fields = {
-    **keys("name id state cwd created last_activity home", system_text), **keys("pid exit_code", natural),
-    **keys("clock seen", number), "command": items(system_text), "labels": mapping(system_text, system_text),
-}  # fmt: skip
-"""What is kept of a session."""
-_FIELDS: dict[str, Fields] = {
-    _RECORD: {
-        **keys("word user hostname port first_used last_used version account", system_line), "key": system_text,
-        "asks": flag, **keys("round_trip", number), "aliases": items(system_line),
-    },
-    _FAILED: {"reason": system_line, "refused": flag},
-    _TOLD: {"at": number, "sessions": items(loose(_KEPT))},
-    SYNCED: {
-        "paths": mapping(system_text, loose({"digest": system_text})),
-        "told": mapping(system_text, system_text),
-    },
-}  # fmt: skip
-"""The shape of each file, by its suffix."""
+_TYPES = {_RECORD: RemoteRecord, _FAILED: Failed, _TOLD: ToldFile, SYNCED: Synced}
+"""The type of each file, by its suffix."""
 _entries: dict[str, str] = {}
 """The name of each host's record when it was read last: as many hosts answer, not each reads the records of all."""
 _told: dict[str, tuple[tuple[int, int], Told]] = {}
@@ -524,7 +508,7 @@ def _scanned() -> Iterator[tuple[str, KnownRemote | Refused]]:
 
 def _content(path: str) -> Any:
     """Return the content of one of these files. Raises Refused if it cannot be believed."""
-    return files.read(path, _FIELDS.get(os.path.splitext(path)[1], {}), _LARGEST)
+    return files.read(path, _TYPES.get(os.path.splitext(path)[1], dict[str, object]), _LARGEST)
 
 
 def _is_record(path: str, remote: KnownRemote) -> bool:
@@ -580,7 +564,7 @@ def _remove(path: str) -> None:
 
 def _kept(session: Mapping[str, object]) -> KeptSession:
     """What is kept of a session, its texts as `_plain` makes them."""
-    return {key: _cleaned(session[key]) for key in _KEPT if session.get(key) is not None}  # type: ignore[return-value]
+    return {key: _cleaned(session[key]) for key in KeptSession.__annotations__ if session.get(key) is not None}  # type: ignore[return-value]
 
 
 def _cleaned(value: object) -> object:

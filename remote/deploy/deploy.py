@@ -9,9 +9,9 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
-from sesh import gate, shapes
+from sesh import check, protocol
 from sesh.about import PROGRAM
 from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
@@ -21,18 +21,26 @@ from sesh.remote.deploy.unpack import Order
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.starting import login_files_hint
 from sesh.remote.ssh.words import AuthenticationFailed
-from sesh.shapes import Shape
+from sesh.schema import Text
 from sesh.stop import Stop
 
 Progress = Callable[[str, int, int], None]
 """Called with a step, and how much of it is done: bytes of the upload, else 0 or 1 of 1."""
 
 
-class Installed(TypedDict, total=False):
-    """An answer of unpack.py: the `path` of the version; to `look` also whether it is `whole`, and the kind of the
-    `program` in ~/.local/bin (see `Installer.program_kind`)."""
+Step = Literal["connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch"]
+
+
+class Installed(TypedDict):
+    """An answer of unpack.py: the `path` of the version."""
 
     path: str
+
+
+class Found(Installed):
+    """Its answer to `look`: also whether it is `whole`, and the kind of the `program` in ~/.local/bin (see
+    `Installer.program_kind`)."""
+
     whole: bool
     program: str
 
@@ -40,12 +48,20 @@ class Installed(TypedDict, total=False):
 class Failure(TypedDict):
     """A step that failed, the reason, and what a program printed about it."""
 
-    step: str
+    step: Step
     reason: str
-    stderr: str
+    stderr: Text
 
 
-STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
+class _Line(TypedDict, total=False):
+    """A line of unpack.py."""
+
+    step: Step
+    failed: Failure
+    done: object
+
+
+STEPS: tuple[str, ...] = get_args(Step)
 _BOOTSTRAP = "import sys;f=sys.stdin.buffer;exec(compile(f.read(int(f.readline())),'sesh-unpack','exec'))"
 """Runs the program that stdin holds after a line with its length; what follows is the program's own input."""
 _MAX_STDERR = 4096
@@ -226,7 +242,7 @@ class _Deploy:
             "program": PROGRAM,
             "force": self.force,
         }
-        present = self._execute(carrier, python, {**order, "action": "look"}, _LOOK)
+        present: Found = self._execute(carrier, python, {**order, "action": "look"}, Found)
         deployment.path = present["path"]
         if present["whole"] and present["program"] == "current":
             return
@@ -234,18 +250,16 @@ class _Deploy:
             message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
             raise DeployError("switch", message, foreign=True)
         if present["whole"]:
-            self._execute(carrier, python, {**order, "action": "switch"}, _INSTALLED)
+            self._execute(carrier, python, {**order, "action": "switch"}, Installed)
         else:
             archive = package.packed()
             deployment.bytes = len(archive)
             self.begin("upload")
             order |= {"size": len(archive), "unpacked": package.size, "sha256": hashlib.sha256(archive).hexdigest()}
-            self._execute(carrier, python, {**order, "action": "install"}, _INSTALLED, archive)
+            self._execute(carrier, python, {**order, "action": "install"}, Installed, archive)
         deployment.changed, deployment.replaced = True, present["program"] != "missing"
 
-    def _execute(
-        self, carrier: Carrier, python: survey.Python, order: Order, shape: Shape, archive: bytes = b""
-    ) -> Installed:
+    def _execute(self, carrier: Carrier, python: survey.Python, order: Order, hint: type, archive: bytes = b"") -> Any:
         """Have unpack.py carry out an order there; return its answer, of this shape. Raises DeployError."""
         token = secrets.token_hex(8)
         text = json.dumps({**order, "token": token}).encode()
@@ -256,7 +270,7 @@ class _Deploy:
             if archive and self.step == "upload":
                 self.report(max(0, count - len(head)), len(archive))
 
-        parser = _AnswerParser(token, shape, self.begin)
+        parser = _AnswerParser(token, hint, self.begin)
         try:
             result = carrier.run(survey.python_command(python, _BOOTSTRAP), head + archive, on_sent, parser.feed)
         except ProtocolError as error:
@@ -274,25 +288,17 @@ class _Deploy:
         return parser.done
 
 
-_STEP = shapes.choice(*STEPS)
-_FAILED = shapes.table({"step": _STEP, "reason": shapes.line, "stderr": shapes.text}, ("step", "reason", "stderr"))
-_INSTALLED = shapes.table({"path": shapes.line}, ("path",))
-_LOOK = shapes.table({"path": shapes.line, "whole": shapes.flag, "program": shapes.line}, ("path", "whole", "program"))
-"""Answers of unpack.py: the reason of a failure; the path of the version; to `look` also what is there already."""
-
-
 class _AnswerParser:
     """Picks the lines of unpack.py, which begin with a token, out of what a host prints, as they come.
 
-    `shape`: of the answer to an order that was carried out. `feed` raises ProtocolError for a line that is malformed.
+    `hint`: the type of the answer to an order that was carried out. `feed` raises ProtocolError for a malformed line.
     """
 
-    def __init__(self, token: str, shape: Shape, begin: Callable[[str], None]) -> None:
-        self._token, self._begin = f"{token} ".encode(), begin
-        self._shape = shapes.table({"step": _STEP, "failed": _FAILED, "done": shape})
+    def __init__(self, token: str, hint: type, begin: Callable[[str], None]) -> None:
+        self._token, self._begin, self._hint = f"{token} ".encode(), begin, hint
         self._rest = b""
         self.failed: Failure | None = None
-        self.done: Installed | None = None
+        self.done: Any = None
 
     def feed(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
@@ -300,10 +306,12 @@ class _AnswerParser:
             _, token, text = line.partition(self._token)
             if not token:
                 continue
-            answer = gate.checked(self._shape, gate.value(text), "the answer", shapes.Check(far=True))
+            answer: _Line = check.far(_Line, protocol.value(text), "the answer")
             if "step" in answer:
                 self._begin(answer["step"])
-            self.failed, self.done = answer.get("failed", self.failed), answer.get("done", self.done)
+            self.failed = answer.get("failed", self.failed)
+            if "done" in answer:
+                self.done = check.far(self._hint, answer["done"], "the answer")
 
 
 def _unpack_source() -> bytes:

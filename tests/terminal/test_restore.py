@@ -15,7 +15,7 @@ from sesh import identity, proc, wire
 from sesh.daemon import files
 from sesh.daemon.screen import checkpoint
 from sesh.errors import Refused
-from sesh.store.files import MAX_RESUME
+from sesh.names import MAX_RESUME
 from tests.support import Home, need, wait_until
 
 AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*"\nexec cat\n'

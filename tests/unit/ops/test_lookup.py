@@ -62,7 +62,10 @@ class World:
 
 def told(host: str, *rows: Summary) -> None:
     """What a host had when it told its sessions five minutes ago."""
-    known.write(known.path_of(host, ".names"), {"word": host, "at": time.time() - 300, "sessions": list(rows)})
+    known.write(
+        known.path_of(host, ".names"),
+        {"word": host, "at": time.time() - 300, "sessions": [known._kept(row) for row in rows]},
+    )
 
 
 @pytest.fixture
