@@ -64,6 +64,13 @@ def is_resume(command: object) -> TypeGuard[list[str]]:
     return 0 < size <= MAX_RESUME and command[0] != ""
 
 
+def check_resume(command: list[str]) -> list[str]:
+    """`command` itself, the one that starts a session again, or without words none. Raises Refused."""
+    if command and not is_resume(command):
+        raise errors.Refused(f"a resume command has words of at most {MAX_RESUME:,} bytes; nothing was changed")
+    return command
+
+
 def is_decimal(text: str) -> bool:
     """Returns whether a text is an integer, 0 or more, of at most 18 digits."""
     return text.isdecimal() and text.isascii() and len(text) <= 18

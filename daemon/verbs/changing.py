@@ -77,11 +77,7 @@ class Changing:
 
     def resume(self, request: Request) -> None:
         """Keeps the command by which the session is started again; without words it is forgotten."""
-        command = request.words.get("command")
-        if command is None or (command and not names.is_resume(command)):
-            raise Refused(
-                f"a resume command is a list of words of at most {names.MAX_RESUME:,} bytes; nothing was changed"
-            )
+        command = names.check_resume(request.words.get("command", []))
         if command != (self._session.facts["resume"] or []):
             description.change(self._session, {**self._session.facts, "resume": command or None})
         request.respond()

@@ -284,11 +284,8 @@ def rename(old: str, new: str) -> None:
 
 def resume_with(name: str, command: Sequence[str]) -> None:
     """Keep or forget the resume command of a dormant session. Raises NotFound, OSError, Refused."""
-    words = list(command)
-    if words and not names.is_resume(words):
-        raise Refused(f"a resume command is a list of words of at most {names.MAX_RESUME:,} bytes; nothing was changed")
     with _locked(name) as record:
-        records.write({**record, "resume": words or None}, durable=True)
+        records.write({**record, "resume": names.check_resume(list(command)) or None}, durable=True)
 
 
 def _about(summary: Summary) -> str:

@@ -211,9 +211,7 @@ class _HostReports:
                 self._rows[row["name"]] = lookup.placed(row, self._host, self._home, self._clock)
                 self._sizes[row["name"]] = len(repr(row))
         if len(self._rows) > MOST_ROWS or sum(self._sizes.values()) > _LARGEST:
-            raise errors.malformed(
-                local_index.follow.wire_name, f"is over {MOST_ROWS} sessions, or {_LARGEST >> 20} MiB"
-            )
+            raise errors.malformed("the list", f"is over {MOST_ROWS} sessions, or {_LARGEST >> 20} MiB")
 
     def _report(self) -> Report:
         self._remark = "; ".join(self._caller.notes) or self._remark

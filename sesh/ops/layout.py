@@ -11,7 +11,6 @@ import os
 from collections.abc import Sequence
 
 from sesh import check, programs, wording
-from sesh.check import Malformed
 from sesh.errors import Exists, SeshError, UsageError, placed
 from sesh.names import check_host, check_label, is_resume
 from sesh.ops import create, dormant, lookup
@@ -72,12 +71,12 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
     try:
         if isinstance(whole, dict):
             if whole.get("version", VERSION) != VERSION:
-                raise Malformed(f"version is not {VERSION}, which this sesh reads")
+                raise check.Malformed(f"version is not {VERSION}, which this sesh reads")
             whole = whole.get("sessions")
         if not isinstance(whole, list):
-            raise Malformed("sessions is not a list")
+            raise check.Malformed("sessions is not a list")
         return [_checked(value, f"sessions[{index}]") for index, value in enumerate(whole)]
-    except Malformed as error:
+    except check.Malformed as error:
         raise UsageError(f"{source}: {error}; nothing was created") from error
 
 
@@ -91,11 +90,11 @@ def _checked(value: object, place: str) -> LayoutEntry:
         if entry["host"] is not None:
             check_host(entry["host"])
         if entry["resume"] is not None and not is_resume(entry["resume"]):
-            raise Malformed(".resume is no command of this length")
+            raise check.Malformed(".resume is no command of this length")
         for key, label in entry["labels"].items():
             check_label(f"{key}={label}")
-    except (Malformed, UsageError) as error:
-        raise Malformed(placed(place, str(error))) from error
+    except (check.Malformed, UsageError) as error:
+        raise check.Malformed(placed(place, str(error))) from error
     return entry
 
 

@@ -105,32 +105,27 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
 
 def cells(target: Target, name: str) -> Screen:
     """Returns the visible rows as runs of cells. Raises NotFound."""
-    return _drawable(target.call(screen, name=name, form="json"))
+    answer: Screen = _screen(target, name, "json", "cells")
+    for runs in answer["cells"]:
+        edges = [edge for run in runs for edge in (run["column"], run["column"] + run["width"])]
+        if edges != sorted(edges) or max(edges, default=0) > answer["columns"]:
+            raise errors.malformed("screen", ".cells overlap, or are wider than the screen")
+    if len(answer["cells"]) > answer["rows"]:
+        raise errors.malformed("screen", ".cells are more than the rows")
+    return answer
 
 
 def drawn(target: Target, name: str, form: str) -> ScreenText:
     """Returns the visible rows as text, plain or with colours."""
-    answer: Any = target.call(screen, name=name, form=form)
-    if "text" not in answer:
-        raise errors.malformed("screen", ".text is missing")
-    text: ScreenText = answer
+    text: ScreenText = _screen(target, name, form, "text")
     return text
 
 
-def _drawable(screen: Any) -> Screen:
-    """A screen itself, if its cells fit into its columns and rows. Raises ProtocolError."""
-    if "cells" not in screen:
-        raise errors.malformed("screen", ".cells is missing")
-    if len(screen["cells"]) > screen["rows"]:
-        raise errors.malformed("screen", ".cells are more than the rows")
-    for runs in screen["cells"]:
-        end = 0
-        for run in runs:
-            if not end <= run["column"] <= screen["columns"] - run["width"]:
-                raise errors.malformed("screen", ".cells overlap, or are wider than the screen")
-            end = run["column"] + run["width"]
-    drawable: Screen = screen
-    return drawable
+def _screen(target: Target, name: str, form: str, part: str) -> Any:
+    answer = target.call(screen, name=name, form=form)
+    if part not in answer:
+        raise errors.malformed("screen", f".{part} is missing")
+    return answer
 
 
 @op(reads=True)

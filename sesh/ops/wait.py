@@ -258,8 +258,7 @@ class LiveLog:
     def _begin(self, answer: Answer) -> None:
         """Writes the existing lines, and those that have come meanwhile; the line with the cursor is unfinished."""
         text = self._carried.decode("utf-8", "replace")
-        if self._stream.connection.far:
-            text = wording.without_controls(text)
+        text = wording.without_controls(text) if self._stream.connection.far else text
         lines = text.removesuffix("\n").split("\n") if answer.get("lines") else []
         if answer.get("older") and len(lines) < self._count:
             more = f"more of them: {SESH} --logs {self._stream.name} N"

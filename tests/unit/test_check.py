@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ from sesh.errors import ProtocolError
 from sesh.messages import Answer
 from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
 from sesh.reach import calls
-from sesh.reach.target import Target
 from tests.support import data
 
 KINDS = (
@@ -136,16 +136,6 @@ def test_styled_lines_hold_text_and_sgr_alone(text: str) -> None:
     assert "]52" not in re.findall("\x1b[^m]*", found)
 
 
-class _Answers(Target):
-    """A target whose ops all have one answer."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def call(self, *_words: object, **_more: object) -> Any:
-        return self._value
-
-
 def _screen(*rows: list[dict[str, Any]], **words: Any) -> dict[str, Any]:
     cursor = {"row": 0, "column": 0, "visible": True, "style": 0}
     plain = {"columns": 80, "rows": 24, "title": "", "alternate": False, "colours": {}, "continued": []}
@@ -163,11 +153,12 @@ def _screen(*rows: list[dict[str, Any]], **words: Any) -> dict[str, Any]:
     ],
 )
 def test_a_screen_fits_into_its_columns_and_rows(value: Any, reason: str) -> None:
+    target: Any = SimpleNamespace(call=lambda *_words, **_more: value)
     if reason:
         with pytest.raises(ProtocolError, match=re.escape(reason)):
-            views.cells(_Answers(value), "work")
+            views.cells(target, "work")
     else:
-        assert views.cells(_Answers(value), "work") is value
+        assert views.cells(target, "work") is value
 
 
 @pytest.mark.parametrize(

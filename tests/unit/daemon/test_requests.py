@@ -72,14 +72,12 @@ def test_a_request_whose_number_is_none_is_refused_as_number_0(server: Server, l
     assert (found["id"], found["error"]["code"]) == (0, "usage")
 
 
-@pytest.mark.parametrize("odd", [None, -1, 1.5, "\ud800", [], {"a": 1}, 10**30])
+@pytest.mark.parametrize("odd", [None, -1, 1.5, "\ud800", [], {"a": -1}, 10**30])
 @pytest.mark.parametrize("key", ["pid", "tty", "columns", "read_only", "seen"])
 def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
     server: Server, link: Link, key: str, odd: object
 ) -> None:
-    hello = {"protocol": protocol.PROTOCOL, "role": "attach", "columns": 80, "rows": 24, key: odd}
-    if key == "seen" and odd == {"a": 1}:
-        return
+    hello = {"protocol": protocol.PROTOCOL, "role": "attach", key: odd}
     with pytest.raises(ProtocolError, match=f"HELLO: .{key}"):
         server.handler.hello(link.connection, hello)
     assert not server.session.clients.all
