@@ -58,7 +58,7 @@ class _Line(TypedDict, total=False):
 
     step: Step
     failed: Failure
-    done: object
+    done: dict[str, str | bool]
 
 
 STEPS: tuple[str, ...] = get_args(Step)
