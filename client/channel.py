@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import gate, protocol
+from sesh import errors, protocol
 from sesh.client.round_trip import RoundTrip
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.messages import Welcome
@@ -130,7 +130,7 @@ class Channel:
     def pinged(self, payload: bytes) -> None:
         """Answer a PING. Raises ProtocolError if it is too long."""
         if len(payload) > _LONGEST_PING:
-            raise gate.malformed("PING", f"has {len(payload)} bytes")
+            raise errors.malformed("PING", f"has {len(payload)} bytes")
         self._answer(protocol.frame(protocol.PONG, payload))
 
     def answered(self, payload: bytes) -> bool:

@@ -10,9 +10,10 @@ import os
 import time
 
 from sesh import identity, moments, paths, reading, writing
+from sesh.check import fits
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.shapes import exact_natural, fits, moment
+from sesh.schema import Time
 
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
@@ -66,7 +67,7 @@ class Shown:
             first, *rest = content.decode().splitlines() or [""]
             for line in rest if first == self._terminal else ():
                 session, position, seconds, host = line.split()
-                if not (is_id(session) and fits(exact_natural, int(position)) and fits(moment, int(seconds))):
+                if not (is_id(session) and fits(int, int(position)) and fits(Time, int(seconds))):
                     return {}
                 sessions[host, session] = (int(position), int(seconds))
             return sessions

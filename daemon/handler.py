@@ -6,15 +6,17 @@ import signal
 import time
 from collections.abc import Mapping
 
-from sesh import bounds, protocol, renewed
+from sesh import check, protocol, renewed
 from sesh.about import __version__
-from sesh.bounds import Size, clamp_size
+from sesh.check import Malformed
 from sesh.daemon.clients.client import LAG, Client, Due, Live
 from sesh.daemon.clients.connection import FOREIGN, Connection
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
-from sesh.messages import Message, Welcome
+from sesh.errors import ProtocolError
+from sesh.measures import Size, clamp_size
+from sesh.messages import Introduction, Message, Welcome
 from sesh.moments import STEADY
 from sesh.vt.render.clean_screen import clean_screen
 
@@ -52,14 +54,17 @@ class ClientHandler:
             "last_input": 0,
         }
         if connection.role == "attach":
-            self._attach(connection, hello, welcome)
+            try:
+                self._attach(connection, check.near(Introduction, hello), welcome)
+            except Malformed as error:
+                raise ProtocolError(f"a malformed HELLO: {error}") from None
         else:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
-    def _new_client(self, connection: Connection, hello: Mapping[str, object]) -> Client:
+    def _new_client(self, connection: Connection, hello: Introduction) -> Client:
         return Client(connection, self._clients.last_number + 1, hello, self._model.mark)
 
-    def _attach(self, connection: Connection, hello: Mapping[str, object], welcome: Welcome) -> None:
+    def _attach(self, connection: Connection, hello: Introduction, welcome: Welcome) -> None:
         client, created = self._new_client(connection, hello), connection.creator
         for other in list(self._clients.all):
             if client.terminal.token and other.terminal.token == client.terminal.token:
@@ -67,21 +72,20 @@ class ClientHandler:
                 other.connection.fail()
         client.last_input, exact = self._clients.departed.pop(client.terminal.token, (0, True))
         position = hello.get("since") if hello.get("id") == welcome["id"] else None
-        since = position if isinstance(position, int) and bounds.is_integer(position, 0, self._log.head) else None
+        since = position if position is not None and position <= self._log.head else None
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if since is None and not created:
             welcome["missed"] = self._missed()
         connection.queue(protocol.message(protocol.WELCOME, welcome))
-        if hello.get("replace") is True:
+        if hello.get("replace"):
             for other in list(self._clients.all):
                 self.detach(other, "replaced")
         self.creator_served(connection)
         connection.reader = client
         if since is None:
             self._clients.add(client)
-            seen = hello.get("seen")
-            seen_to = seen.get(welcome["id"]) if isinstance(seen, dict) else None
-            if isinstance(seen_to, int) and bounds.is_integer(seen_to, 0, self._log.head):
+            seen_to = hello.get("seen", {}).get(welcome["id"])
+            if seen_to is not None and seen_to <= self._log.head:
                 client.position = seen_to
             elif created and self._log.base == 0 and self._log.head <= LAG and self._fits(client):
                 client.send_screen(0, clean_screen(*client.size[:2]))

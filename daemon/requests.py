@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sesh import bounds, names
+from sesh import check, measures, names
 from sesh.about import __version__
+from sesh.check import Malformed
 from sesh.daemon.clients.connection import FOREIGN, Connection
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
@@ -20,6 +21,7 @@ from sesh.daemon.verbs.following import Following
 from sesh.daemon.verbs.reading import Reading
 from sesh.daemon.waits import Waits
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
+from sesh.messages import Ask
 from sesh.moments import uptime
 
 MAX_DATA = 4 << 20
@@ -67,10 +69,15 @@ class Requests:
             connection.close_when_sent()  # WELCOME has said why
             return
         data, connection.data = bytes(connection.data), bytearray()
-        number = words.get("id", 0)
         connection.unanswered += 1
-        request = Request(connection, number if bounds.is_integer(number) else 0, words, data)
-        self._guard(self._begin, request)
+        try:
+            asked: Ask = check.near(Ask, words)
+        except Malformed as error:
+            number = words.get("id")
+            refusal = UsageError(f"a malformed request: {error}")
+            connection.refuse(number if isinstance(number, int) and check.fits(int, number) else 0, refusal)
+            return
+        self._guard(self._begin, Request(connection, asked.get("id", 0), asked, data))
 
     def _begin(self, request: Request) -> None:
         """Carry a request out, or defer it until a text is typed or the emulator has caught up."""
@@ -84,7 +91,7 @@ class Requests:
 
     def _check_timely(self, request: Request) -> None:
         """Raise TimedOut past the deadline of a request."""
-        begin_by = request.seconds("begin_by")
+        begin_by = request.words.get("begin_by")
         if begin_by is not None and uptime() > begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")
 
@@ -117,7 +124,7 @@ class Requests:
 
     def _defer(self, request: Request) -> None:
         request.data = b""  # none of these takes any
-        patience = bounds.clamped(request.words.get("patience"), 0, MOST_PATIENCE, CATCH_UP)
+        patience = measures.clamped(request.words.get("patience"), 0, MOST_PATIENCE, CATCH_UP)
         self._deferred.append(_Deferred(self.session.log.head, time.monotonic() + patience, request))
         self.session.timers.ensure("deferred", _LOOK, self._resume)
 

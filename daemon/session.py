@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sesh.bounds import Size
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.hook import Hook
 from sesh.daemon.activity.notifications import Notifications
@@ -25,6 +24,7 @@ from sesh.daemon.topics import Topics
 from sesh.log import FaultLog
 from sesh.loop.loop import Loop
 from sesh.loop.timers import Timers
+from sesh.measures import Size
 from sesh.moments import STEADY
 from sesh.schema import Event
 from sesh.stored import Facts

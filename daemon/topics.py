@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, ParamSpec
 
 if TYPE_CHECKING:
-    from sesh.bounds import Size
+    from sesh.measures import Size
     from sesh.queries import Finding
     from sesh.schema import Event
 

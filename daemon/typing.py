@@ -71,7 +71,7 @@ class Typing:
         """Tell whether a request has to wait for the active text; `begin` is called then. Raises Busy."""
         if self._active is None:
             return False
-        if request.flag("keys"):
+        if request.words.get("keys", False):
             self._active.disturbed = True
             return False
         if len(self._later) == KEPT:
@@ -92,10 +92,10 @@ class Typing:
         """
         if self._repeats(request):
             return
-        enter, answers = request.flag("enter"), "since" in request.words
+        enter, answers = request.words.get("enter", False), "since" in request.words
         if answers:
             self._check_asks(request)
-        if (enter or answers) and not request.flag("force"):
+        if (enter or answers) and not request.words.get("force", False):
             self._check_free(request)
         pty, text = self._session.pty, unmarked(request.data) if enter else request.data
         if enter and pty is not None and pty.raw() and not self._session.activity.shell_reads:
@@ -119,7 +119,7 @@ class Typing:
         request.respond()
 
     def _type(self, request: Request, data: bytes) -> None:
-        self._admit(data, more=request.flag("more"))
+        self._admit(data, more=request.words.get("more", False))
         self._keep(request, "")
         pump, position = self._pump, self._pump.sent_at
 
@@ -138,14 +138,14 @@ class Typing:
 
     def _repeats(self, request: Request) -> bool:
         """Tell whether this was done before, asked for over another link; that outcome is the answer."""
-        reason = self.outcomes.get(request.text("key"))
+        reason = self.outcomes.get(request.words.get("key", ""))
         if reason is not None:
             request.respond(position=self._pump.sent_at, reason=reason)
         return reason is not None
 
     def _keep(self, request: Request, reason: str) -> None:
         """Keep an outcome for an asker whose link was lost."""
-        if key := request.text("key"):
+        if key := request.words.get("key", ""):
             self.outcomes[key] = reason
         if len(self.outcomes) > KEPT:
             self.outcomes.popitem(last=False)
@@ -282,9 +282,10 @@ class Typing:
         if standing.why == Why.XOFF:  # that is no question of the program's
             raise Refused(f"the output of {name} is stopped (Ctrl-S): what it asks is not seen; nothing was typed")
         since, question = standing.as_json()["since"], standing.question
-        if "since" in request.words and (request.text("since"), request.text("question")) != (since, question):
-            words = f'"{question}"' if question else "something without words"
-            raise Refused(f"{name} is waiting, but asks {words} now; nothing was typed")
+        words = request.words
+        if "since" in words and (words["since"], words.get("question", "")) != (since, question):
+            other = f'"{question}"' if question else "something without words"
+            raise Refused(f"{name} is waiting, but asks {other} now; nothing was typed")
         if request.verb == "send" and session.activity.line_begun:  # the answer would enter it with itself
             raise Refused(
                 f"{name} is waiting, but somebody has begun to type a line there; nothing was typed",

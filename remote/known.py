@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from sesh import check, errors, moments, paths, reading, writing
+from sesh.check import Check, Malformed
 from sesh.errors import Refused
 from sesh.names import check_host, printable
-from sesh.shapes import Check, Malformed
 from sesh.store import files
 from sesh.stored import HostFailure, KeptSession, KnownHost
 

@@ -34,17 +34,17 @@ from math import inf
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import attached_last, bounds, check, config, gate, log, paths, protocol, renewed, wire, writing
+from sesh import attached_last, check, config, log, paths, protocol, renewed, wire, writing
 from sesh.about import __version__
+from sesh.check import Malformed
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, Unreachable, UsageError
-from sesh.messages import Answer, Hello, Welcome
+from sesh.messages import Answer, Ask, Hello, Welcome
 from sesh.moments import uptime
 from sesh.names import LONGEST_ID, is_id, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
 from sesh.reach.origin import Origin
-from sesh.shapes import Check, Malformed
 from sesh.store import records, results
 
 Answered = tuple[Answer, bytes, wire.Connection | None]
@@ -117,7 +117,7 @@ class Bridge:
         while True:
             kind, payload = self._near.receive()
             if kind == protocol.DATA:
-                gate.carry(carried, payload)
+                protocol.carry(carried, payload)
             elif kind == protocol.PING:
                 self._send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
@@ -135,14 +135,14 @@ class Bridge:
 
     def _answer(self, request: Mapping[str, object], data: bytes) -> wire.Connection | None:
         """Carries out one request and answers it; returns the connection to a daemon if it led to one."""
-        number = request.get("id") if bounds.is_integer(request.get("id")) else 0
-        letters = request.get("answers")
-        answers = [str(letter)[:1] for letter in letters] if isinstance(letters, list) else []
-        caller = LinkCaller(self._origin, asks=request.get("asks") is True, answers=answers)
+        number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
         daemon: wire.Connection | None = None
         try:
+            words = _checked_request(request)
+            answers = [letter[:1] for letter in words.get("answers", [])]
+            caller = LinkCaller(self._origin, asks=words.get("asks", False), answers=answers)
             with self._pings_answered() as caller.audience:
-                answer, output, daemon = self._carried_out(caller, request, data)
+                answer, output, daemon = self._carried_out(caller, words, data)
         except Question as asked:
             question: Answer = {"question": asked.text, "answers": list(asked.answers), "default": asked.default}
             answer, output = {**question, "above": asked.above}, b""
@@ -151,20 +151,20 @@ class Bridge:
         except Exception as error:
             self._send(_refusal(number, error))
             return None
-        if daemon is not None and isinstance(greeting := request.get("greeting"), dict):
-            _greet(daemon, greeting)
+        if daemon is not None and "greeting" in words:
+            _greet(daemon, words["greeting"])
         said = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
         self._send(protocol.data_frames(output) + said)
         return daemon
 
-    def _carried_out(self, caller: LinkCaller, request: Mapping[str, object], data: bytes) -> Answered:
+    def _carried_out(self, caller: LinkCaller, request: Ask, data: bytes) -> Answered:
         verb, name = request.get("verb"), request.get("op")
         if verb == "connect":
-            passing, session_id = request.get("passing") is True, _checked_id(request.get("session_id"))
-            return _connected(caller, str(request.get("name") or ""), session_id, passing=passing)
+            passing, session_id = request.get("passing", False), _checked_id(request.get("session_id"))
+            return _connected(caller, request.get("name", ""), session_id, passing=passing)
         if verb not in ("op", "enter"):
             raise UsageError(f"a bridge does not know {printable(str(verb))}")
-        op = op_named(str(name))
+        op = op_named(name or "")
         if (get_type_hints(op)["return"] == Entered) != (verb == "enter"):
             raise UsageError(
                 f"{op.wire_name} {'is not asked for by enter' if verb == 'enter' else 'leads to a session'}"
@@ -172,7 +172,7 @@ class Bridge:
         if verb == "enter":
             arguments = checked_arguments(op, request.get("arguments", {}))
             return _entered(caller, op, arguments, _checked_id(request.get("session_id")))
-        result = op(caller, **checked_arguments(op, gate.value(data) if data else {}))
+        result = op(caller, **checked_arguments(op, protocol.value(data) if data else {}))
         if not inspect.isgenerator(result):
             return {}, calls.encoded(result), None
         for item in result:
@@ -219,7 +219,6 @@ def _welcome(near: wire.Connection) -> Origin | None:
     while kind != protocol.HELLO:
         kind, payload = near.receive()
     hello = protocol.parse(payload)
-    described = hello.get("near")
     facts: Welcome = {
         "protocol": protocol.PROTOCOL,
         "version": __version__,
@@ -230,7 +229,7 @@ def _welcome(near: wire.Connection) -> Origin | None:
     near.send(protocol.message(protocol.WELCOME, {**facts, **_forwarded()}))
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
-    return Origin(described if isinstance(described, dict) else {})
+    return Origin(hello.get("near"))
 
 
 def _forwarded() -> Hello:
@@ -267,12 +266,18 @@ def checked_arguments(op: Op[..., Any], data: object) -> dict[str, Any]:
     except TypeError:
         raise UsageError(f"{op.wire_name} takes other arguments") from None
     hints = get_type_hints(op, include_extras=True)
-    for key, value in data.items():
-        try:
-            check.of(hints[key])(Check(far=False), value)
-        except Malformed:
-            raise UsageError(f"{op.wire_name} takes no such {key}") from None
-    return data
+    try:
+        return {key: check.near(hints[key], value, exact=True) for key, value in data.items()}
+    except Malformed as error:
+        raise UsageError(f"{op.wire_name} takes other arguments: {error}") from None
+
+
+def _checked_request(request: Mapping[str, object]) -> Ask:
+    try:
+        words: Ask = check.near(Ask, request)
+    except Malformed as error:
+        raise UsageError(f"a malformed request: {error}") from None
+    return words
 
 
 def _refusal(number: object, error: Exception) -> bytes:

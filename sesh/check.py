@@ -1,63 +1,203 @@
-"""Checks data from outside against the types that describe it.
+"""Checks data from outside against the types that describe it: a host's answers, files, requests at a socket.
 
-`of` derives the shape of a type once. A host's answer and its frames are checked so (`sesh.gate`), and the arguments of
-an op that is asked for over a link (`sesh.bridge`).
+`of` derives the test of a type once. It returns a value of that type, and raises Malformed for any other. A `str` is
+text that the system takes, an `int` is not negative; an annotation in `sesh.schema` says it where it is otherwise. Text
+from a host is cut, and loses what a terminal could act upon; a host's list of objects loses those that are malformed.
+Of keys that a type does not have, as of a newer sesh, a host's are left out.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from sesh import shapes
-from sesh.shapes import Shape, either, items, mapping, optional, rows, several, table, whole
+from sesh import wording
+from sesh.errors import malformed, placed
+from sesh.names import is_colour, is_id, is_latin, is_name, is_resume, is_system_text
+from sesh.protocol import MOST
 
-_ANNOTATED: dict[str, Shape] = {
-    "date-time": shapes.line,
-    "name": shapes.session_name,
-    "text": shapes.text,
-    "sentence": shapes.sentence,
-    "styled": shapes.styled,
-    "latin": shapes.latin,
-    "rgb": shapes.rgb,
-}
-"""By the word in an annotation of `sesh.schema`; a whole number has its range there."""
-_PLAIN: dict[Any, Shape] = {
-    str: shapes.line,
-    bool: shapes.flag,
-    int: shapes.natural,
-    float: shapes.number,
-    bytes: shapes.octets,
-    object: shapes.anything,
-}
+MOST_ROWS = 10_000
+"""Rows of a host's list; those beyond it are left out."""
+Test = Callable[["Check", Any], Any]
+
+
+@dataclass
+class Check:
+    """One pass over a value, from a host (`far`) or not; `exact` refuses unknown keys. Counts the rows `left_out`."""
+
+    far: bool
+    exact: bool = False
+    left_out: int = 0
+
+
+class Malformed(Exception):
+    """A value is not of its type; the text is the path of the part, and the reason."""
+
+
+def near(hint: Any, value: object, *, exact: bool = False) -> Any:
+    """A value of a type from this machine. Raises Malformed."""
+    return of(hint)(Check(far=False, exact=exact), value)
+
+
+def fits(hint: Any, value: object) -> bool:
+    """Returns whether a value from this machine is of a type."""
+    try:
+        near(hint, value)
+    except Malformed:
+        return False
+    return True
+
+
+def far(hint: Any, value: object, name: str, check: Check | None = None) -> Any:
+    """A host's value of a type. Raises ProtocolError, which calls the value `name`."""
+    try:
+        return of(hint)(check or Check(far=True), value)
+    except Malformed as error:
+        raise malformed(name, str(error)) from None
 
 
 @cache
-def of(hint: Any) -> Shape:
-    """The shape of a type: TypedDict, list, mapping, tuple, union, or one of the tables above."""
+def of(hint: Any) -> Test:
+    """The test of a type: plain, annotated, Literal, union, list, mapping, tuple or TypedDict."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        bounds = inner[1]
-        return whole(bounds[0], bounds[-1]) if isinstance(bounds, range) else _ANNOTATED[bounds]
+        return partial(_number, *inner) if isinstance(inner[1], range) else _WORDS[inner[1]]
+    if origin is Literal:
+        return partial(_plain, inner.__contains__, f"is none of {', '.join(inner)}")
     if origin in (Union, types.UnionType):
-        parts = [of(each) for each in inner if each is not type(None)]
-        shape = parts[0] if len(parts) == 1 else either(*parts)
-        return optional(shape) if type(None) in inner else shape
+        return partial(_either, [of(each) for each in inner if each is not type(None)], type(None) in inner)
     if origin in (list, Sequence):
-        return rows(of(inner[0])) if is_typeddict(inner[0]) else items(of(inner[0]))
+        return partial(_list, of(inner[0]), is_typeddict(inner[0]) or get_origin(inner[0]) is dict)
     if origin in (dict, Mapping):
-        return mapping(of(inner[0]), of(inner[1]))
+        return partial(_mapping, of(inner[0]), of(inner[1]))
     if origin is tuple:
-        return several(*map(of, inner))
+        return partial(_tuple, [of(each) for each in inner])
     if is_typeddict(hint):
         fields = {key: of(each) for key, each in get_type_hints(hint, include_extras=True).items()}
-        return table(fields, [key for key in fields if key in hint.__required_keys__])
-    return _PLAIN[hint]
+        return partial(_object, fields, [key for key in fields if key in hint.__required_keys__])
+    return _TYPES[hint]
 
 
-def returned(function: Any) -> Shape:
-    """The shape of a function's result, or of each item that it yields."""
-    hint = get_type_hints(function, include_extras=True)["return"]
-    return of(get_args(hint)[0] if get_origin(hint) is Iterator else hint)
+def _plain(test: Callable[[Any], bool], reason: str, _check: Check, value: Any) -> Any:
+    if test(value):
+        return value
+    raise Malformed(reason)
+
+
+def _number(kind: type, bounds: range, _check: Check, value: Any) -> Any:
+    is_number = isinstance(value, (int, kind)) and not isinstance(value, bool)
+    if is_number and bounds.start <= value < bounds.stop:  # a NaN is not
+        return value
+    raise Malformed(f"is not a {'whole ' * (kind is int)}number from {bounds.start} to {bounds.stop - 1}")
+
+
+def _text(harmless: Callable[[str], str], check: Check, value: Any) -> str:
+    """Text that a person may see: a host's as `harmless` leaves it, this machine's if the system takes it."""
+    if not isinstance(value, str):
+        raise Malformed("is not text")
+    if not (check.far or is_system_text(value)):
+        raise Malformed("is not text that the system takes")
+    return harmless(value) if check.far else value
+
+
+def _octets(_check: Check, value: Any) -> bytes:
+    """Bytes, as `{"$bytes": base64}`."""
+    with suppress(AttributeError, KeyError, TypeError, ValueError):
+        return b64decode(value["$bytes"])
+    raise Malformed("is not bytes")
+
+
+def _either(tests: Sequence[Test], nullable: bool, check: Check, value: Any) -> Any:
+    """The first test that a value passes is taken; the last one gives the reason."""
+    if value is None and nullable:
+        return None
+    for test in tests[:-1]:
+        with suppress(Malformed):
+            return test(check, value)
+    return tests[-1](check, value)
+
+
+def _part(key: str | int, test: Test, check: Check, value: Any) -> Any:
+    """The checked part of a value; its key is put before the reason of a Malformed."""
+    try:
+        return test(check, value)
+    except Malformed as error:
+        place = f"[{key}]" if isinstance(key, int) else f".{wording.plain(key[:40])}"
+        raise Malformed(placed(place, str(error))) from None
+
+
+def _list(test: Test, rows: bool, check: Check, value: Any) -> list[Any]:
+    """A list; of a host's `rows` those that are malformed, or beyond `MOST_ROWS`, are left out and counted."""
+    drops, passed = rows and check.far, []
+    for index, item in enumerate(_array(check, value)[: MOST_ROWS if drops else None]):
+        try:
+            passed.append(_part(index, test, check, item))
+        except Malformed:
+            if not drops:
+                raise
+    check.left_out += len(value) - len(passed)
+    return passed
+
+
+def _tuple(tests: Sequence[Test], check: Check, value: Any) -> tuple[Any, ...]:
+    if len(_array(check, value)) != len(tests):
+        raise Malformed(f"is not a list of {len(tests)}")
+    return tuple(_part(index, tests[index], check, item) for index, item in enumerate(value))
+
+
+def _mapping(key: Test, test: Test, check: Check, value: Any) -> dict[str, Any]:
+    items = _table(check, value).items()
+    return {key(check, name): _part(name, test, check, item) for name, item in items}
+
+
+def _object(fields: Mapping[str, Test], required: Sequence[str], check: Check, value: Any) -> dict[str, Any]:
+    passed = {}
+    for name, item in _table(check, value).items():
+        if name in fields:
+            passed[name] = _part(name, fields[name], check, item)
+        elif check.exact:
+            raise Malformed(f".{name} is not known")
+        elif not check.far:
+            passed[name] = item
+    if missing := next((name for name in required if name not in passed), ""):
+        raise Malformed(f".{missing} is missing")
+    return passed
+
+
+def _untyped(check: Check, value: Any) -> Any:
+    if check.far:
+        raise Malformed("has no type")
+    return value
+
+
+def _of(kind: type, reason: str) -> Test:
+    return partial(_plain, lambda value: isinstance(value, kind), reason)
+
+
+_array, _table = _of(list, "is not a list"), _of(dict, "is not an object")
+_line = partial(_text, wording.line)
+_TYPES: dict[Any, Test] = {
+    str: _line,
+    bool: _of(bool, "is not true or false"),
+    int: partial(_number, int, range(MOST + 1)),
+    float: partial(_number, float, range(-(10**15), 10**15)),
+    bytes: _octets,
+    object: _untyped,
+}
+_WORDS: dict[str, Test] = {
+    "date-time": _line,
+    "text": partial(_text, wording.paragraphs),
+    "sentence": partial(_text, wording.sentence),
+    "styled": partial(_text, wording.without_controls),
+    "name": partial(_plain, is_name, "is not a session name"),
+    "id": partial(_plain, is_id, "is not the id of a session"),
+    "latin": partial(_plain, is_latin, "is not latin-1"),
+    "rgb": partial(_plain, is_colour, "is no colour"),
+    "resume": partial(_plain, is_resume, "is no command of this length"),
+}
+"""By the word in an annotation of `sesh.schema`; a number has its range there."""

@@ -10,17 +10,16 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from sesh import paths, reading, wording
-from sesh.bounds import MOST_SCROLLBACK, SCROLLBACK
 from sesh.errors import InvalidHost, Refused, UsageError
 from sesh.keynames import DetachKey
-from sesh.names import check_host, printable, printable_path
+from sesh.measures import MOST_SCROLLBACK, SCROLLBACK
+from sesh.names import check_host, is_system_text, printable, printable_path
 from sesh.renewed import is_name
-from sesh.shapes import Shape, choice, fits, flag, items, line, simple, system_text, whole
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -46,26 +45,39 @@ def _detach_key_error(keys: str) -> str:
     return ""
 
 
-def _is_quiet(hours: str) -> bool:
-    return not hours or quiet_span(hours) is not None
+def _is_quiet(value: object) -> bool:
+    return isinstance(value, str) and (not value or quiet_span(value) is not None)
 
 
-_SINGLE: dict[str, tuple[Shape, str]] = {
-    "detach_key": (line, 'one or two keys in quotes, such as "C-b d", or "none"'),
-    "replay_lines": (whole(0, MOST_REPLAY_LINES), f"a number from 0 to {MOST_REPLAY_LINES}"),
-    "scrollback": (whole(0, MOST_SCROLLBACK), f"a number from 0 to {MOST_SCROLLBACK}"),
-    "persist": (flag, "true or false"),
-    "keep": (choice(*KEEP), f"one of {', '.join(KEEP)}, in quotes"),
-    "pick": (flag, "true or false"),
-    "predict": (choice(*PREDICT), f"one of {', '.join(PREDICT)}, in quotes"),
-    "renew": (
-        items(simple(str, "is not the name of a variable", is_name)),
-        "a list of names of variables, each in quotes",
-    ),
-    "hook": (system_text, "a shell command in quotes"),
-    "quiet": (simple(str, "is not a span of time", _is_quiet), 'two times of day in quotes, such as "22:00-07:00"'),
+def _are_variables(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) and is_name(each) for each in value)
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and is_system_text(value)
+
+
+def _is_up_to(most: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+
+
+_SINGLE: dict[str, tuple[Callable[[object], bool], str]] = {
+    "detach_key": (_is_text, 'one or two keys in quotes, such as "C-b d", or "none"'),
+    "replay_lines": (_is_up_to(MOST_REPLAY_LINES), f"a number from 0 to {MOST_REPLAY_LINES}"),
+    "scrollback": (_is_up_to(MOST_SCROLLBACK), f"a number from 0 to {MOST_SCROLLBACK}"),
+    "persist": (_is_flag, "true or false"),
+    "keep": (KEEP.__contains__, f"one of {', '.join(KEEP)}, in quotes"),
+    "pick": (_is_flag, "true or false"),
+    "predict": (PREDICT.__contains__, f"one of {', '.join(PREDICT)}, in quotes"),
+    "renew": (_are_variables, "a list of names of variables, each in quotes"),
+    "hook": (_is_text, "a shell command in quotes"),
+    "quiet": (_is_quiet, 'two times of day in quotes, such as "22:00-07:00"'),
 }
-"""Settings of one value: the shape, and its description for a warning."""
+"""Settings of one value: its test, and its description for a warning."""
 KEYS = (*_SINGLE, "groups", "remotes")
 
 
@@ -146,8 +158,8 @@ class Config:
         """Takes all that is right, and warns of the rest."""
         for key, value in tables.items():
             if key in _SINGLE:
-                shape, expected = _SINGLE[key]
-                if not fits(shape, value):
+                test, expected = _SINGLE[key]
+                if not test(value):
                     self.warn(f"{key} must be {expected}")
                 elif key == "detach_key" and (error := _detach_key_error(str(value))):
                     self.warn(f"detach_key: {error}")

@@ -261,6 +261,18 @@ def silent_host(host: str) -> Late:
     return Late(f"{host} does not answer")
 
 
+def malformed(name: str, reason: str) -> ProtocolError:
+    """The error for data from a host that is not of its type."""
+    return ProtocolError(
+        f"the other side sent a malformed message: {placed(name, reason)}", hint=f"check with: {SESH} --doctor"
+    )
+
+
+def placed(place: str, reason: str) -> str:
+    """The place of data that is not of its type, and the reason, which may begin with a path within that place."""
+    return f"{place}{'' if reason[:1] in '.[' else ' '}{reason}"
+
+
 def daemon_failed() -> InternalError:
     """The answer of a daemon to a request in which it has met a fault."""
     return InternalError("the session's daemon failed", hint=f"see `{SESH} --status`")

@@ -1,10 +1,8 @@
 """Types of the JSON in frames.
 
-They describe the frames that this sesh sends. Those that come may be of another sesh, or of none: a daemon checks each
-value that it takes, and the gate checks those of a host against these types.
+They describe the frames that this sesh sends. Those that come may be of another sesh, or of none: a daemon checks HELLO
+and REQUEST against these types, and `sesh.wire` a host's frames.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -17,7 +15,9 @@ from sesh.schema import (
     Latin,
     Moment,
     Name,
+    Pid,
     RunFacts,
+    Seconds,
     Sentence,
     Size,
     Status,
@@ -31,7 +31,7 @@ class Near(TypedDict, total=False):
 
     host: str
     home: str
-    size: list[int]
+    size: list[Size]
     term: str | None
     colorterm: str | None
     locale: dict[str, str]
@@ -75,11 +75,68 @@ class Introduction(Hello, total=False):
     protocol: int
     version: str
     role: str
-    pid: int
+    pid: Pid
 
 
 Words = dict[str, Any]
-"""What a REQUEST says beside its id and verb: the function of that verb checks each, here or in `sesh.bridge`."""
+"""What a REQUEST says beside its id and verb, as its sender gives it: see `Ask`."""
+
+_Ask = TypedDict("_Ask", {"from": int | str | None, "else": int | None}, total=False)
+
+
+class Ask(_Ask, total=False):
+    """A REQUEST: its `id` and `verb`, and the keys of all requests to a daemon, or to a bridge (`sesh.bridge`).
+
+    `begin_by`: until when it may begin. `from`, `since`: a position or a word for one; of a question, its moment.
+    """
+
+    id: int
+    verb: str
+    begin_by: float | None
+    patience: int | None
+    which: str | None
+    session_id: str | None
+    to: str
+    set: dict[str, str]
+    command: list[str]
+    state: str
+    hook: bool
+    question: str
+    host: str | None
+    probe: bool
+    name: str
+    at: int
+    mends: bool
+    ends: bool
+    python: str
+    path: list[str]
+    output: bool
+    follow: bool
+    since: int | str | None
+    wait: bool
+    key: str
+    timeout: Seconds | None
+    anew: bool
+    idle: Seconds | None
+    prompt: bool
+    waiting: bool
+    format: str | None
+    lines: int | None
+    until: int | None
+    ansi: bool
+    end: bool
+    n: int | None
+    keys: bool
+    enter: bool
+    force: bool
+    more: bool
+    op: str | None
+    asks: bool
+    answers: list[str]
+    arguments: object
+    passing: bool
+    pings: bool
+    greeting: dict[str, object]
 
 
 class Message(TypedDict, total=False):

@@ -41,6 +41,7 @@ to the requests `op`, `enter` and `connect` (see `sesh.bridge`); OUTPUT then car
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -53,6 +54,11 @@ BRIDGE = b"\0sesh-bridge-1\0\n"
 """The bytes that the far end of a link sends first; what login files print comes before them."""
 
 LARGEST_PAYLOAD = 1 << 20
+LARGEST_ANSWER = 40 << 20
+"""Bytes of DATA with one answer: the output of a run (32 MiB) and a whole scrollback as JSON are below it."""
+MOST_VALUES = 500_000
+"""Values in one answer: each costs some hundred bytes of memory, however short it is."""
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 MOST = 1 << 62
 """The largest position, count or number that is accepted."""
 HEADER = 5
@@ -153,6 +159,28 @@ def parse(payload: bytes) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise errors.ProtocolError("the other side sent a message that is not a JSON object")
     return values
+
+
+def carry(held: bytearray, payload: bytes) -> None:
+    """Adds DATA to the bytes of an answer that have come. Raises ProtocolError beyond `LARGEST_ANSWER`."""
+    if len(held) + len(payload) > LARGEST_ANSWER:
+        raise errors.ProtocolError(f"the other side sent more than {LARGEST_ANSWER >> 20} MiB in one answer")
+    held += payload
+
+
+def value(data: bytes | bytearray) -> Any:
+    """The value of some JSON. Raises ProtocolError if it is no JSON, or has more than `MOST_VALUES` values."""
+    if _marks(data) > MOST_VALUES and _marks(_STRINGS.sub(b"", data)) > MOST_VALUES:
+        raise errors.ProtocolError(f"the other side sent more than {MOST_VALUES} values in one answer")
+    try:
+        return json.loads(data.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError) as error:
+        raise errors.ProtocolError("the other side sent an answer that is not JSON") from error
+
+
+def _marks(data: bytes | bytearray) -> int:
+    """An upper bound for the number of values of some JSON; marks in texts count too."""
+    return sum(data.count(mark) for mark in b",[{")
 
 
 def size_payload(columns: int, rows: int, width: int = 0, height: int = 0) -> bytes:

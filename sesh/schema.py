@@ -1,15 +1,14 @@
 """Types of the data that crosses rooms and links: output of `--json`, arguments and answers of ops.
 
-Loading this module takes longer than attaching may: modules that start fast import it under `TYPE_CHECKING` only. A
-class named `_X` holds the keys that are always there, `X` adds those that may be missing.
+A class named `_X` holds the keys that are always there, `X` adds those that may be missing. Annotations are evaluated
+when this module is loaded: as text, each would be compiled for its TypedDict, which takes half as long again.
 
 `Moment`: RFC 3339 in UTC, `date-time` in JSON Schema. `ErrorFacts`: an error as `SeshError.facts` gives it.
 
-`sesh.check` derives from these types the check of data from outside. A `str` is a line, an `int` is not negative, a
-list of objects from a host loses those that are malformed; the annotations below say it where it is otherwise.
+`sesh.check` derives from these types, and those of `sesh.messages` and `sesh.stored`, the checks of data from outside.
+A `str` is a line, an `int` is not negative, a list of objects from a host loses those that are malformed; the
+annotations below say it where it is otherwise.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, TypedDict
@@ -17,6 +16,10 @@ from typing import Annotated, TypedDict
 Moment = Annotated[str, "date-time"]
 Name = Annotated[str, "name"]
 """The name of a session."""
+Id = Annotated[str, "id"]
+"""The id of a session, which is part of file names."""
+Resume = Annotated[list[str], "resume"]
+"""The command by which a session is started again."""
 Text = Annotated[str, "text"]
 """Text that may have several lines, such as a word of a command, a path."""
 Sentence = Annotated[str, "sentence"]
@@ -33,6 +36,12 @@ ShellCode = Annotated[int, range(-(1 << 31), 1 << 31)]
 """The exit code that a shell reported with OSC 133: any number."""
 Size = Annotated[int, range(1 << 16)]
 """Columns or rows of a terminal, 0 if there is none."""
+Pid = Annotated[int, range(1 << 31)]
+"""A process id, as far as the system takes it for one."""
+Seconds = Annotated[float, range(10**9)]
+"""A length of time: every one is shorter than thirty years."""
+Time = Annotated[float, range(253402300800)]
+"""Seconds from 1970, before the year 10000, which no calendar of the C library has."""
 
 
 class ErrorFacts(TypedDict):
@@ -84,6 +93,32 @@ class DeployedHost(_DeployedHost, total=False):
 
 
 # -- sessions
+
+
+From = TypedDict("From", {"from": int}, total=False)
+
+
+class _RunFacts(TypedDict):
+    exit_code: ShellCode | None
+
+
+class RunFacts(_RunFacts, From, total=False):
+    """A daemon's account of a run. `n`: its number; `key`: by which a client finds it after a lost link; `from`: how
+    much of its output went before the answer; `reason`: of the session's end, if that ended with it."""
+
+    n: int
+    command: list[Text]
+    cwd: Text | None
+    started: Time
+    duration: float | None
+    timed_out: bool
+    truncated: bool
+    output_bytes: int
+    position: int
+    key: str
+    output_lost: bool
+    session_ended: bool
+    reason: str | None
 
 
 class ActivityFacts(TypedDict):
@@ -413,42 +448,16 @@ class Outcome(TypedDict):
     reason: str | None
 
 
-From = TypedDict("From", {"from": int}, total=False)
-
-
-class _RunFacts(TypedDict):
-    exit_code: ShellCode | None
-
-
-class RunFacts(_RunFacts, From, total=False):
-    """A daemon's account of a run. `n`: its number; `key`: by which a client finds it after a lost link; `from`: how
-    much of its output went before the answer; `reason`: of the session's end, if that ended with it."""
-
-    n: int
-    command: list[Text]
-    cwd: Text | None
-    started: float
-    duration: float | None
-    timed_out: bool
-    truncated: bool
-    output_bytes: int
-    position: int
-    key: str
-    output_lost: bool
-    session_ended: bool
-    reason: str | None
-
-
 class JobResult(Outcome, total=False):
     """The result of a session, kept for a week. `columns`, `rows`: of its terminal; `state`: done or failed; `run`: the
     command of `--run` that ended with it; `shell`: whether its program was the person's shell."""
 
     name: Name
-    id: str
+    id: Id
     command: list[Text]
     directory: Text
     labels: dict[str, str]
-    ended: float
+    ended: Time
     position: int
     columns: Size
     rows: Size
@@ -558,11 +567,14 @@ class Event(TypedDict, total=False):
     read_only: bool
 
 
+Plain = str | int | float | bool | None
+
+
 class RemoteLog(TypedDict):
     """The log of remotes: its file, and its events."""
 
     path: Text
-    events: list[dict[str, object]]
+    events: list[dict[str, Plain | list[Plain] | dict[str, Plain]]]
 
 
 # -- what a session shows

@@ -1,43 +1,45 @@
 """Types of what is kept of a session: its record, the facts of its daemon, its checkpoint; and of a known remote.
 
-See `sesh.schema`, which says what `_X` and `Moment` mean.
+See `sesh.schema`, which says what `_X` and `Moment` mean. A file is checked when it is read (`sesh.store.files`).
 """
 
-from __future__ import annotations
+from typing import Annotated, Any, TypedDict
 
-from typing import Any, TypedDict
+from sesh.measures import LARGEST_SIDE, MOST_SCROLLBACK
+from sesh.schema import Code, Id, Moment, Name, Pid, Resume, RunFacts, Text
 
-from sesh.schema import Moment, Name, RunFacts, Text
+Side = Annotated[int, range(1, LARGEST_SIDE + 1)]
+"""Columns or rows of a screen."""
 
 
 class Record(TypedDict, total=False):
     """The file NAME.json of a session: facts that need no daemon. `state`: done or failed, once it has ended."""
 
     name: str
-    id: str
+    id: Id
     machine: str
     machine_name: str
     boot: str
-    daemon_pid: int
+    daemon_pid: Pid
     daemon_start: str
-    pid: int
+    pid: Pid
     created: Moment
     last_activity: Moment
     cwd: str
     command: list[str]
-    resume: list[str] | None
+    resume: Resume | None
     env: list[str]
     labels: dict[str, str]
     columns: int
     rows: int
     tty: str | None
-    tty_number: int
+    tty_number: Annotated[int, range(-(1 << 63), 1 << 63)]
     terminals: int
     keep: bool
     shell: bool
     job: bool
-    exit_code: int | None
-    signal: int | None
+    exit_code: Code | None
+    signal: Code | None
     ended: Moment | None
     reason: str | None
     state: str | None
@@ -96,9 +98,9 @@ class ScrolledOff(TypedDict):
     """What scrolled off before a checkpoint: in which `file`, how many `bytes` of it; `lines`: the scrollback's
     bound."""
 
-    file: int
+    file: Annotated[int, range(2)]
     bytes: int
-    lines: int
+    lines: Annotated[int, range(MOST_SCROLLBACK + 1)]
 
 
 class CheckpointHeader(TypedDict, total=False):
@@ -113,8 +115,8 @@ class CheckpointHeader(TypedDict, total=False):
     cwd: str
     title: str
     history: list[RunFacts]
-    drawn: list[int]
-    size: list[int]
+    drawn: list[Side]
+    size: list[Side]
     scrollback: ScrolledOff
     screen: int
 

@@ -14,17 +14,29 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sesh import errors, gate, paths, platform, protocol
+from sesh import check, errors, paths, platform, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
-from sesh.messages import Answer, Hello, Introduction, Welcome
+from sesh.messages import Answer, Hello, Introduction, Message, Switch, Welcome
 from sesh.moments import uptime
 from sesh.names import check_name
+from sesh.schema import Event
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
+_MESSAGES: dict[int, tuple[str, Any]] = {
+    protocol.WELCOME: ("WELCOME", Welcome),
+    protocol.RESPONSE: ("RESPONSE", Answer),
+    protocol.NOTICE: ("NOTICE", Message),
+    protocol.TELL: ("TELL", Message),
+    protocol.EXIT: ("EXIT", Message),
+    protocol.DETACH: ("DETACH", Message),
+    protocol.SWITCH: ("SWITCH", Switch),
+    protocol.DATA: ("event", Event),
+}
+"""The name and the type of each frame that holds JSON."""
 _READ = 1 << 18
 """Bytes of one read."""
 LONGEST_POLL = 86_400_000.0
@@ -37,6 +49,18 @@ _MOST_FOLLOWED = 4096
 """Connections that a list which is looked at keeps."""
 GRACE = 1.0
 """Seconds beyond a request's deadline in which a daemon that comes to it too late may say so."""
+
+
+def message(kind: int, payload: bytes, *, far: bool) -> Any:
+    """The JSON object of a frame; DATA is an event. Raises ProtocolError, also if a host's is not of its type.
+
+    A daemon of this machine is the user's own, behind a socket that nobody else may open: its frames are only parsed.
+    """
+    values = protocol.parse(payload)
+    if not far:
+        return values
+    name, hint = _MESSAGES[kind]
+    return check.far(hint, values, name)
 
 
 @dataclass
@@ -188,7 +212,7 @@ class Connection:
 
     def message(self, kind: int, payload: bytes) -> Any:
         """Return the JSON of a frame, of the type that its kind has in `schema`. Raises ProtocolError."""
-        return gate.message(kind, payload, far=self.far)
+        return message(kind, payload, far=self.far)
 
     # -- the daemon's WELCOME
 
@@ -308,7 +332,7 @@ class Connection:
             if kind == protocol.WELCOME:
                 self.accept(kind, payload)
             elif kind == protocol.DATA:
-                gate.carry(carried, payload)
+                protocol.carry(carried, payload)
             elif kind == protocol.RESPONSE:
                 response: Answer = self.message(kind, payload)
                 if response.get("id") == number:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from wcwidth import wcswidth, wcwidth
 
 from sesh import moments
+from sesh.about import SESH, THERE
 from sesh.errors import TIMED_OUT
 from sesh.schema import ReportFacts, Summary
 
@@ -21,6 +23,16 @@ _LONGEST_NOTIFICATION = 30
 _LONGEST_TEXT = 4096
 """Characters beyond the limit that are looked at to cut a text: some take no column."""
 
+LONGEST_LINE, _LONGEST_PARAGRAPHS = 4096, 1 << 20
+"""Characters of text from a host."""
+_ACTED_UPON = dict.fromkeys(
+    [*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+)
+"""Controls, but for tabs and line feeds, and marks that set the direction of text, as `str.translate` drops them."""
+STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"
+"""SGR and links (OSC 8)."""
+_CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+
 
 def plain(chosen: object, keep: str = "") -> str:
     """Text that a program chose, without characters that a terminal could act upon, except the controls in `keep`."""
@@ -28,6 +40,27 @@ def plain(chosen: object, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(character for character in text if character.isprintable() or character in keep)
+
+
+def line(text: str) -> str:
+    """A host's text on one line."""
+    return plain(text[:LONGEST_LINE])
+
+
+def sentence(text: str) -> str:
+    """A line of a host's sesh, in which a command of sesh may stand: see `errors.for_host`."""
+    return plain(text[:LONGEST_LINE], SESH + THERE)
+
+
+def paragraphs(text: str) -> str:
+    """A host's text of one line or several, such as a word of a command; bytes that are no UTF-8 stay."""
+    text = text[:_LONGEST_PARAGRAPHS]
+    return text if text.isprintable() else text.translate(_ACTED_UPON)
+
+
+def without_controls(text: str) -> str:
+    """A host's text with nothing but characters, SGR and links."""
+    return text if text.isprintable() else re.sub(f"{STYLES}|{_CONTROLS}", r"\1", text)
 
 
 def blanked(text: str) -> str:

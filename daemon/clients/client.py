@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sesh import bounds, moments, protocol
-from sesh.bounds import clamp_size
+from sesh import measures, moments, protocol
 from sesh.daemon.clients.connection import Connection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.screen.model import Shown
+from sesh.measures import clamp_size
+from sesh.messages import Introduction
 from sesh.schema import AttachedClient
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
@@ -75,29 +76,27 @@ class Terminal:
     lines: int
 
     @classmethod
-    def of(cls, hello: Mapping[str, object]) -> Terminal:
-        """Return the terminal of a HELLO, which may hold anything."""
+    def of(cls, hello: Introduction) -> Terminal:
+        """Return the terminal of a HELLO."""
         return cls(
-            pid=bounds.clamped(hello.get("pid"), 0, 1 << 31, 0),
-            tty=plain(str(hello.get("tty") or "")[:256]),
-            machine=plain(str(hello.get("machine") or "")[:256]),
-            auth_sock=str(hello.get("auth_sock") or "")[:1024],
-            token=str(hello.get("client") or "")[:64],
-            tells=hello.get("tells") is True,
-            read_only=hello.get("read_only") is True,
-            remote=hello.get("remote") is True,
-            confirms=hello.get("remote") is True and hello.get("got") is True,
-            replays=hello.get("replay") is not False,
-            lines=bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
+            pid=hello.get("pid", 0),
+            tty=plain(hello.get("tty", "")[:256]),
+            machine=plain(hello.get("machine", "")[:256]),
+            auth_sock=hello.get("auth_sock", "")[:1024],
+            token=hello.get("client", "")[:64],
+            tells=hello.get("tells", False),
+            read_only=hello.get("read_only", False),
+            remote=hello.get("remote", False),
+            confirms=hello.get("remote", False) and hello.get("got", False),
+            replays=hello.get("replay", True),
+            lines=measures.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
         )
 
 
 class Client(Reader):
     """An attached client: its terminal, what that is fed, and its input."""
 
-    def __init__(
-        self, connection: Connection, number: int, hello: Mapping[str, object], mark: Callable[[int], object]
-    ) -> None:
+    def __init__(self, connection: Connection, number: int, hello: Introduction, mark: Callable[[int], object]) -> None:
         super().__init__(connection, -1)
         self._mark = mark
         """Has the state be remembered at a position up to which the terminal may show output when the link breaks."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from sesh.bounds import Size
 from sesh.daemon.clients.client import Client
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.measures import Size
 from sesh.moments import STEADY
 
 MAX_DEPARTED = 64

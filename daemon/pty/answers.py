@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from sesh.about import __version__
-from sesh.bounds import Size
+from sesh.measures import Size
 from sesh.query_forms import reply_form
 from sesh.vt.emulator import Emulator
 

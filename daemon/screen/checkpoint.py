@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple
 
-from sesh.bounds import scrollback_bytes
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
+from sesh.measures import scrollback_bytes
 from sesh.store import checkpoints
 from sesh.stored import CheckpointHeader, ScrolledOff
 from sesh.vt.render.replay import replay, scrolled

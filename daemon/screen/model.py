@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sesh.bounds import SCROLLBACK, scrollback_bytes
 from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import LARGEST, OutputLog
+from sesh.measures import SCROLLBACK, scrollback_bytes
 from sesh.stored import ModelState
 from sesh.vt.emulator import Emulator
 from sesh.vt.images import CELL_HEIGHT

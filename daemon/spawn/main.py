@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from errno import EACCES, ENOENT
 
-from sesh import bounds, log, paths, proc, programs, protocol, wire, writing
+from sesh import log, measures, paths, proc, programs, protocol, wire, writing
 from sesh.about import PROGRAM
 from sesh.daemon import reload
 from sesh.daemon.clients.listener import Listener
@@ -147,7 +147,7 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
     path, argv, command = _program(spec, variables)
-    size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
+    size = measures.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     session = Session(_facts(spec, session_id, command), size, None)
     if spec.get("before"):
         session.pump.show(spec["before"].encode("utf-8", "replace"))
@@ -177,7 +177,7 @@ def _facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
         "resumed": own_shell and spec.get("resumes") is True,
         "persist": spec.get("persist") is True,
         "outlive": spec.get("outlive"),
-        "scrollback": bounds.clamped(spec.get("scrollback"), 0, bounds.MOST_SCROLLBACK, bounds.SCROLLBACK),
+        "scrollback": measures.clamped(spec.get("scrollback"), 0, measures.MOST_SCROLLBACK, measures.SCROLLBACK),
         "deadline": created + limit if limit is not None else None,
         "pid": 0,
     }

@@ -17,8 +17,6 @@ from sesh.daemon.session import Session
 from sesh.daemon.verbs.reading import teller
 from sesh.errors import Refused, UsageError
 from sesh.messages import Message
-from sesh.shapes import fits
-from sesh.store import files
 
 MAX_LABELS = 64
 """Labels of a session."""
@@ -62,16 +60,15 @@ class Changing:
 
     def rename(self, request: Request) -> None:
         """Gives the session another name."""
-        new = names.check_name(request.text("to"))
+        new = names.check_name(request.words.get("to", ""))
         if new != self._session.name:
             self._files.rename(new)
         request.respond(name=new)
 
     def label(self, request: Request) -> None:
         """Sets and removes labels."""
-        session, given = self._session, request.words.get("set")
-        pairs = given.items() if isinstance(given, dict) else ()
-        if changes := [names.check_label(f"{key}={value}") for key, value in pairs]:
+        session, given = self._session, request.words.get("set", {})
+        if changes := [names.check_label(f"{key}={value}") for key, value in given.items()]:
             labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
             if len(labels) > MAX_LABELS:
                 raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
@@ -80,11 +77,7 @@ class Changing:
 
     def resume(self, request: Request) -> None:
         """Keeps the command by which the session is started again; without words it is forgotten."""
-        command = request.words.get("command")
-        if not isinstance(command, list) or (command and not fits(files.resume, command)):
-            raise Refused(
-                f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed"
-            )
+        command = names.check_resume(request.words.get("command", []))
         if command != (self._session.facts["resume"] or []):
             description.change(self._session, {**self._session.facts, "resume": command or None})
         request.respond()
@@ -94,25 +87,25 @@ class Changing:
 
         `hook`: an agent's hook says it, and what the program reports itself (OSC 7501) stands above that.
         """
-        session, state = self._session, request.text("state")
+        session, state = self._session, request.words.get("state", "")
         if state not in protocol.STATES:
             raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
         if not session.running:
             raise Refused(f"the program of {session.name} has ended")
-        by = By.HOOK if request.flag("hook") else By.TYPED
-        session.activity.say(state, request.text("question"), by=by)
+        by = By.HOOK if request.words.get("hook", False) else By.TYPED
+        session.activity.say(state, request.words.get("question", ""), by=by)
         request.respond()
 
     def switch(self, request: Request) -> None:
         """Sends the client that typed last to another session; with `probe` it only says whether that is possible."""
         client = self._session.clients.leader
         host = request.words.get("host")
-        name = names.check_name(request.text("to"))
-        target = names.check_host(host) if isinstance(host, str) else None
+        name = names.check_name(request.words.get("to", ""))
+        target = names.check_host(host) if host is not None else None
         if client is not None and client.terminal.remote and target is not None:
             line = f"{CALLED} @{target} {name}"
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
-        if client is not None and not request.flag("probe"):
+        if client is not None and not request.words.get("probe", False):
             message: Message = {"name": name, "host": target, "rows_below": self._handler.rows_below(client)}
             client.connection.queue(protocol.message(protocol.SWITCH, message))
         request.respond(switched=client is not None)
@@ -120,28 +113,31 @@ class Changing:
     def tell(self, request: Request) -> None:
         """Has the client that typed last tell the person how a session stands; of this one if nobody looks at it."""
         session = self._session
-        client = teller(session) if request.text("name") != session.name or not session.clients.watched else None
+        of_another = request.words.get("name", "") != session.name
+        client = teller(session) if of_another or not session.clients.watched else None
         if client is not None:
-            news = {key: request.text(key)[:MAX_TOLD] for key in ("name", "state", "question")}
+            news: Message = {
+                "name": request.words.get("name", "")[:MAX_TOLD],
+                "state": request.words.get("state", "")[:MAX_TOLD],
+                "question": request.words.get("question", "")[:MAX_TOLD],
+            }
             client.connection.queue(protocol.message(protocol.TELL, news))
         request.respond(told=client is not None)
 
     def feed(self, request: Request) -> None:
         """Feeds a job's standard input, from offset `at` on; answers when the job has it. `ends`: there is no more."""
-        session, offset = self._session, request.integer("at")
+        session, offset = self._session, request.words.get("at")
         stdin = session.pump.stdin
         if stdin is None or offset is None or offset > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
-        stdin.linger = RELINK_TIME if request.flag("mends") else 0.0
+        stdin.linger = RELINK_TIME if request.words.get("mends", False) else 0.0
         session.timers.clear("stdin")
         if not stdin.open:
             request.respond(received=stdin.received, open=False)
             return
-        stdin.take(request.connection, request.number, offset, request.data, ends=request.flag("ends"))
+        stdin.take(request.connection, request.number, offset, request.data, ends=request.words.get("ends", False))
 
     def reload(self, request: Request) -> None:
         """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
-        python, path = request.text("python"), request.words.get("path")
-        if not isinstance(path, list) or not all(isinstance(folder, str) for folder in path):
-            raise UsageError("path must be a list of strings")
+        python, path = request.words.get("python", ""), request.words.get("path", [])
         self._reload(request.connection, request.number, python, path)

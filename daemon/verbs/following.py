@@ -30,8 +30,8 @@ class Following:
         first, wanted = _first_position(session, request), wait_of(session, request)
         if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
             raise UsageError("a connection can wait for the end only once per request number")
-        connection.waits[request.number] = request.flag("output")
-        if request.flag("follow") and connection.reader is None:
+        connection.waits[request.number] = request.words.get("output", False)
+        if request.words.get("follow", False) and connection.reader is None:
             connection.reader = Reader(connection, first)
             session.relay.followers.append(connection.reader)
             connection.feed(session.log)
@@ -40,11 +40,11 @@ class Following:
 
     def events(self, request: Request) -> None:
         """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
-        since = request.integer("since")
+        since = request.position("since")
         if request.connection.waits:
             raise UsageError("a connection can follow events only once, and cannot wait as well")
         request.connection.waits[request.number] = False
-        self._session.events.follow(request.connection, since)
+        self._session.events.follow(request.connection, since if isinstance(since, int) else None)
 
     def run(self, request: Request) -> None:
         """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
@@ -52,9 +52,10 @@ class Following:
         if not session.running:
             raise Refused(f"the program of {session.name} has ended; it cannot run commands")
         command = request.data.decode("utf-8", "surrogateescape").split("\0")
-        wait, key = request.words.get("wait") is not False, request.text("key")
-        timeout, since = request.seconds("timeout"), request.integer("since")
-        asked = Run(command, request.connection, request.number, wait=wait, key=key, sent=since if wait else None)
+        wait, key = request.words.get("wait", True), request.words.get("key", "")
+        timeout, since = request.words.get("timeout"), request.position("since")
+        sent = since if wait and isinstance(since, int) else None
+        asked = Run(command, request.connection, request.number, wait=wait, key=key, sent=sent)
         session.runs.add(asked, timeout)
 
     def run_interrupt(self, request: Request) -> None:
@@ -70,15 +71,16 @@ def wait_of(session: Session, request: Request) -> Wait:
     if since == "sent":
         since = session.pump.sent_at
     run, stale = session.runs.active, None
-    if request.flag("anew") and (run is None or run.connection is request.connection) and session.activity.waits:
+    own = run is None or run.connection is request.connection
+    if own and request.words.get("anew", False) and session.activity.waits:
         stale = session.activity.standing().since
-    idle, timeout = request.seconds("idle"), request.seconds("timeout")
+    idle, timeout = request.words.get("idle"), request.words.get("timeout")
     return Wait(
         request.connection,
         request.number,
-        prompt=request.flag("prompt"),
+        prompt=request.words.get("prompt", False),
         since=since if isinstance(since, int) else None,
-        waiting=request.flag("waiting"),
+        waiting=request.words.get("waiting", False),
         stale=stale,
         idle=math.inf if idle is None else idle,
         until=math.inf if timeout is None else time.monotonic() + timeout,
@@ -87,7 +89,7 @@ def wait_of(session: Session, request: Request) -> Wait:
 
 def _first_position(session: Session, request: Request) -> int:
     """The position from which a client follows the output; output may not have come so far yet."""
-    log, since, began = session.log, request.position("from"), request.integer("else")
+    log, since, began = session.log, request.position("from"), request.words.get("else")
     if since == "screen":  # an answer to `logs` stands for this position, or a later one
         return session.model.position
     if since == "sent":

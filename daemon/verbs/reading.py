@@ -39,7 +39,7 @@ class Reading:
         """Answers with the screen's content."""
         form = request.words.get("format") or "text"
         if form not in ("text", "ansi", "json"):
-            raise UsageError(f"unknown format {printable(str(form))}; use text, ansi or json")
+            raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
         model = self._session.model
         model.catch_up(0)
         emulator = model.emulator
@@ -73,7 +73,7 @@ class Reading:
 
     def logs(self, request: Request) -> None:
         """Answers with the last lines of scrollback and screen; with `until` a page of those before that line."""
-        count, until, ansi = request.integer("lines"), request.integer("until"), request.flag("ansi")
+        count, until, ansi = request.words.get("lines"), request.words.get("until"), request.words.get("ansi", False)
         count = 300 if count is None else min(count, MAX_LINES)
         model = self._session.model
         model.catch_up(0)
@@ -84,13 +84,13 @@ class Reading:
         state: Answer = {"lines": len(lines), "position": model.position, "alternate": model.emulator.alternate}
         if first is not None:
             state["first"], state["older"] = first, first > model.emulator.scrollback.first
-        if request.flag("end"):
+        if request.words.get("end", False):
             state = {**state, **follow_state(model.emulator)}
         request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
 
     def history(self, request: Request) -> None:
         """Answers with the commands that were run, or with `n` one command's output."""
-        commands, number = self._session.runs.history, request.integer("n")
+        commands, number = self._session.runs.history, request.words.get("n")
         if number is None:
             request.respond(protocol.encode({"commands": [entry for entry, _ in commands]}))
             return

@@ -15,9 +15,9 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, TypedDict
 
-from sesh import check, gate, shapes
+from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
-from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable
+from sesh.errors import InvalidHost, ProtocolError, Refused, SeshError, Unreachable, malformed
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install, survey
 from sesh.remote.deploy.carrier import Carrier, CommandResult, connect_by_master, connect_by_ssh
@@ -254,13 +254,13 @@ class _Deploy:
             last = survey.last_line(result.err) or "it printed nothing"
             raise self.failure(f"Python on {self.host} ended with {result.code}: {last}", result.err)
         with self.lost(""):
-            given = gate.value(rows[-1].encode("utf-8", "surrogateescape"))
+            given = protocol.value(rows[-1].encode("utf-8", "surrogateescape"))
             if not (isinstance(given, dict) and "failed" in given):
                 state: State = _checked(State, given.get("done") if isinstance(given, dict) else None)
                 return state
             failed: Failure = _checked(Failure, given["failed"])
             if failed["step"] not in STEPS:
-                raise gate.malformed("the answer", "names no step of a deploy")
+                raise malformed("the answer", "names no step of a deploy")
             reason = f"{self.host}: {survey.shown(failed['reason'])}"
             raise self.failure(reason, failed["stderr"] or result.err, step=failed["step"])
 
@@ -279,7 +279,7 @@ class _Deploy:
 
 
 def _checked(hint: type, value: object) -> Any:
-    return gate.checked(check.of(hint), value, "the answer", shapes.Check(far=True))
+    return check.far(hint, value, "the answer")
 
 
 def _rows(result: CommandResult, token: str) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import IO
 
-from sesh import gate, protocol, wire
+from sesh import errors, protocol, wire
 from sesh.about import CALLED, __version__
 from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable
 from sesh.link.health import Health, LinkHealth
@@ -149,7 +149,7 @@ class Link(wire.Connection):
             raise Lost(f"lost the link to @{host}", hint=f"check what was done: {CALLED} @{host}") from error
         self._led = "question" not in answer
         if self._led and answer.get("name") is None:
-            raise gate.malformed("RESPONSE", ".name is missing")
+            raise errors.malformed("RESPONSE", ".name is missing")
         self.welcome = {}
         greeted: Introduction | None = arguments.get("greeting") if self._led else None
         name, session_id = str(answer.get("name") or ""), str(answer.get("session_id") or "")

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal, overload
 
-from sesh import bounds
+from sesh import check
 from sesh.api.results import Met, Result, Sent, result_of
 from sesh.errors import Busy, NotFound, Silent, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
@@ -20,7 +20,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema import Command, Event, JobSpec, Spec, Status, Summary
+from sesh.schema import Command, Event, JobSpec, Seconds, Spec, Status, Summary
 from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
 
@@ -236,7 +236,7 @@ class Session:
         """
         if isinstance(since, Sent):
             since = since.position
-        if since is not None and since != "start" and not bounds.is_integer(since):
+        if since is not None and since != "start" and not check.fits(int, since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
         pattern = search.checked(pattern) if pattern is not None else None
         stop = stop or Stop()
@@ -258,7 +258,8 @@ class Session:
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """Returns the last lines of scrollback and screen; `ansi`: with their colours."""
-        lines = bounds.integer(lines, "lines")
+        if not check.fits(int, lines):
+            raise UsageError("lines must be an integer, 0 or more")
         return self._target.call(views.logs, name=self.name, lines=lines, ansi=ansi)
 
     @overload
@@ -385,6 +386,6 @@ def _job(spec: Spec, name: str | None, timeout: float | None, keep: bool) -> Job
 
 def _seconds(value: float | None, name: str) -> float | None:
     """Returns the value. Raises UsageError if it is no positive number."""
-    if value is not None and not (value and bounds.is_seconds(value)):
+    if value is not None and not (value and check.fits(Seconds, value)):
         raise UsageError(f"{name} must be a positive number of seconds")
     return value

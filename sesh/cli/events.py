@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from sesh import bounds, moments, paths, wording
+from sesh import moments, names, paths, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -49,7 +49,7 @@ def events(
     cli = ctx.obj
     if log:
         return _log(cli, name)
-    if since is not None and not bounds.is_decimal(since):
+    if since is not None and not names.is_decimal(since):
         raise UsageError(f"{printable(since)} is not an event number", hint=f"write: {SESH} --events NAME --since 0")
     if name is None and since is not None:
         raise UsageError("each session numbers its own events", hint=f"write: {SESH} --events NAME --since N")

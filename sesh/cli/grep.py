@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from sesh import bounds, errors, moments, paths, wording
+from sesh import errors, moments, paths, wording
 from sesh.about import SESH
 from sesh.cli import fanout, printing
 from sesh.cli.words import Context, Names
 from sesh.errors import SeshError, UsageError
-from sesh.names import printable
+from sesh.names import is_decimal, printable
 from sesh.ops import search
 from sesh.reach.target import Target
 from sesh.schema import ErrorFacts, Hit
@@ -43,7 +43,7 @@ def grep(
       sesh @web1 @web2 grep error
     """
     cli = ctx.obj
-    if not bounds.is_decimal(context):
+    if not is_decimal(context):
         raise UsageError(f"{printable(context)} is not a number of lines", hint=f"write: {SESH} --grep REGEX -C 2")
     names = names or []
     if not names and not cli.hosts and (here := listing.current()) is not None:

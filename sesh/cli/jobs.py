@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh import bounds, errors
+from sesh import errors, measures
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -79,7 +79,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         "name": name,
         "spec": cli.spec(directory, env or (), label or (), size),
         "keep": keep,
-        "timeout": bounds.parse_seconds(timeout),
+        "timeout": measures.parse_seconds(timeout),
     }
     if detached:
         return _detached(cli, data)
@@ -129,7 +129,7 @@ def check(cli: Invocation, name: str | None, timeout: str | None, **options: obj
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     if name is not None:
         find.checked(name, "--exec")
-    bounds.parse_seconds(timeout)
+    measures.parse_seconds(timeout)
 
 
 def _cut_short(result: JobResult) -> bool:

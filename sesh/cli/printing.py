@@ -10,7 +10,7 @@ import stat
 import traceback
 from collections.abc import Sequence
 
-from sesh import bounds, errors, log, wording
+from sesh import errors, log, names, wording
 from sesh.about import CALLED
 from sesh.cli.line import Line
 from sesh.errors import ExitCode, Refused, SeshError, for_host
@@ -201,7 +201,7 @@ def coloured() -> bool:
 def width(terminal: int) -> int:
     """Return the columns of a terminal, COLUMNS first."""
     wanted = os.environ.get("COLUMNS", "")
-    if bounds.is_decimal(wanted) and int(wanted) > 0:
+    if names.is_decimal(wanted) and int(wanted) > 0:
         return min(int(wanted), 10_000)
     try:
         return os.get_terminal_size(terminal).columns or 80

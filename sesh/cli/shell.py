@@ -9,7 +9,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import bounds, moments, paths
+from sesh import measures, moments, names, paths
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -47,7 +47,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         raise UsageError("a command may not hold a NUL")
     seconds = None
     if timeout is not None:
-        seconds = bounds.parse_seconds(timeout)
+        seconds = measures.parse_seconds(timeout)
     live = None if cli.json or no_wait else shell.OutputWriter(printing.write, ansi=ansi)
 
     def tell(question: str) -> None:
@@ -118,7 +118,7 @@ def history(ctx: Context, name: AnyName = None, number: Number = None, *, ansi: 
     target = cli.find(name)
     if number is None:
         return _print_history(cli, name, target.call(shell.history, name=name))
-    if not bounds.is_decimal(number):
+    if not names.is_decimal(number):
         raise UsageError(f"{printable(number)} is not the number of a command", hint=f"see: {SESH} --history {name}")
     facts = target.call(shell.history_output, name=name, number=int(number))
     output = facts["output"] if ansi else shell.plain(facts["output"])

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from typer import Option
 
-from sesh import bounds, moments, wording
+from sesh import measures, moments, wording
 from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, Context
@@ -47,7 +47,7 @@ def sweep(
     """
     cli = ctx.obj
     asks, ends = cli.can_ask and not cli.json, all_ or yes
-    seconds = bounds.parse_seconds(older, "--older", least=0)
+    seconds = measures.parse_seconds(older, "--older", least=0)
     if seconds is None:
         seconds = 0.0 if asks else _UNASKED
     found = _on_each(cli, cli.hosts or [None], lambda target: target.call(leftovers, older=seconds))

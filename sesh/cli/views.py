@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import bounds
+from sesh import names
 from sesh.about import SESH
 from sesh.cli import choose, offers, printing
 from sesh.cli import list as listed
@@ -109,8 +109,8 @@ def logs(
     name = cli.session(name)
     target, limit = cli.find(name), _LINES
     if count is not None:
-        if not bounds.is_decimal(count) or not (int(count) or follow):
-            order = f"{count} {name}" if bounds.is_decimal(name) and is_name(count) else f"{name} 100"
+        if not names.is_decimal(count) or not (int(count) or follow):
+            order = f"{count} {name}" if names.is_decimal(name) and is_name(count) else f"{name} 100"
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: {SESH} --logs {order}")
         limit = int(count)
     if follow:

@@ -8,13 +8,13 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh import bounds, paths, wording
+from sesh import measures, paths, wording
 from sesh.about import SESH
 from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, Context, Names, Timeout
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
-from sesh.names import check_label, printable, subject
+from sesh.names import check_label, is_decimal, printable, subject
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
@@ -71,7 +71,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
     if not given and not label:
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
     several = any_ or bool(label) or len(given) > 1 or len(cli.hosts) > 1
-    if start is not None and not bounds.is_decimal(start):
+    if start is not None and not is_decimal(start):
         raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
     if start is not None and several:
         raise UsageError("--from is a position in the output of one session; name that one alone")
@@ -81,10 +81,10 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "exit_": exit_,
         "prompt": prompt,
         "waiting": waiting,
-        "idle": bounds.parse_seconds(idle, "--idle"),
+        "idle": measures.parse_seconds(idle, "--idle"),
         "pattern": search.checked(pattern) if pattern is not None else None,
         "begin": int(start) if start is not None else "start" if since_start else "sent",
-        "limit": bounds.parse_seconds(timeout),
+        "limit": measures.parse_seconds(timeout),
     }
     if several:
         return _wait_for_several(cli, given, label or (), conditions, first=any_)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from threading import Lock
 
-from sesh import bounds, paths, platform
+from sesh import measures, paths, platform
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, UsageError
@@ -51,7 +51,7 @@ def launch_spec(
         if terminal is None:
             environment.pop("TERM", None)
     if size is not None:
-        (columns, rows), width, height = bounds.parse_size(size), 0, 0
+        (columns, rows), width, height = measures.parse_size(size), 0, 0
     return {
         "directory": checked_directory(caller, directory) if directory is not None else home,
         "command": command,

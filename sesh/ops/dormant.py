@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sesh import errors, moments, paths, shapes, wording, writing
+from sesh import errors, moments, names, paths, wording, writing
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.ops import create, end
@@ -20,7 +20,7 @@ from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
 from sesh.reach.op import op
 from sesh.schema import LaunchSpec, Made, RunFacts, Summary
-from sesh.store import checkpoints, files, listing, records, results
+from sesh.store import checkpoints, listing, records, results
 from sesh.stored import CheckpointHeader, Record
 from sesh.wire import Connection
 
@@ -284,11 +284,8 @@ def rename(old: str, new: str) -> None:
 
 def resume_with(name: str, command: Sequence[str]) -> None:
     """Keep or forget the resume command of a dormant session. Raises NotFound, OSError, Refused."""
-    words = list(command)
-    if words and not shapes.fits(files.resume, words):
-        raise Refused(f"a resume command is a list of words of at most {files.MAX_RESUME:,} bytes; nothing was changed")
     with _locked(name) as record:
-        records.write({**record, "resume": words or None}, durable=True)
+        records.write({**record, "resume": names.check_resume(list(command)) or None}, durable=True)
 
 
 def _about(summary: Summary) -> str:

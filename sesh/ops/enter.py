@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import attached_last, bounds, moments, paths, wording
+from sesh import attached_last, measures, moments, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.names import is_name, printable_path, subject
@@ -15,7 +15,7 @@ from sesh.ops import create, dormant, end
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Entered, op
-from sesh.schema import LaunchSpec, Spec, Summary
+from sesh.schema import LaunchSpec, Seconds, Spec, Summary
 from sesh.store import records, results
 from sesh.wire import Connection
 
@@ -166,7 +166,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     """
     _, labels = create.check_words(spec)
     if (size := spec.get("size")) is not None:
-        bounds.parse_size(size)
+        measures.parse_size(size)
     directory = spec.get("directory")
     ignored = [f"the directory {printable_path(directory)}"] if directory is not None else []
     ignored += ["the command"] if spec.get("command") is not None else []
@@ -185,7 +185,7 @@ def job(
     name: str | None = None,
     spec: Spec | None = None,
     keep: bool = False,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     stdin: bool = False,
 ) -> Entered:
     """Begin a job: the command of `spec` is its session's program, under the lowest free number if unnamed.
@@ -193,8 +193,6 @@ def job(
     Errors exit with 125, unless they have a code of their own.
     """
     name = find.checked(name, "--exec") if name is not None else None
-    if timeout is not None:
-        timeout = bounds.seconds(timeout, "timeout")
     try:
         launch_spec = create.launch_spec(caller, **(spec or {}))
         launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}

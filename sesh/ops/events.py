@@ -222,4 +222,4 @@ def follow_all(target: Target, stop: Stop | None = None) -> Iterator[Event]:
 @op()
 def log(_caller: Caller, name: str | None = None) -> RemoteLog:
     """Returns the `events` in this machine's log of remotes, of session `name` if given; and the `path` of the log."""
-    return {"path": eventlog.path(), "events": eventlog.read(name)}
+    return {"path": eventlog.path(), "events": eventlog.read(name)}  # type: ignore[typeddict-item]  # JSON

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from sesh import gate
+from sesh import errors
+from sesh.check import MOST_ROWS
 from sesh.errors import Late, TimedOut, Unreachable
 from sesh.link.health import Health
 from sesh.names import natural
@@ -25,7 +26,6 @@ from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema import Summary
-from sesh.shapes import MOST_ROWS
 from sesh.stop import Stop
 
 Key = tuple[str | None, str]
@@ -211,7 +211,7 @@ class _HostReports:
                 self._rows[row["name"]] = lookup.placed(row, self._host, self._home, self._clock)
                 self._sizes[row["name"]] = len(repr(row))
         if len(self._rows) > MOST_ROWS or sum(self._sizes.values()) > _LARGEST:
-            raise gate.malformed(local_index.follow.wire_name, f"is over {MOST_ROWS} sessions, or {_LARGEST >> 20} MiB")
+            raise errors.malformed("the list", f"is over {MOST_ROWS} sessions, or {_LARGEST >> 20} MiB")
 
     def _report(self) -> Report:
         self._remark = "; ".join(self._caller.notes) or self._remark

@@ -12,7 +12,7 @@ import signal
 import time
 from typing import Protocol
 
-from sesh import errors, gate, paths, protocol, reading, wire
+from sesh import errors, paths, protocol, reading, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused, SeshError
 from sesh.messages import Answer, Words
@@ -197,8 +197,8 @@ class Waiter:
                 self._tell_of_question(str(response.get("question") or ""))
         elif response.get("id") == _WAIT:
             if wire.checked(response).get("exit_code") is None:
-                raise gate.malformed("RESPONSE", ".exit_code is missing")
-            return response  # type: ignore[return-value]  # which the gate has checked
+                raise errors.malformed("RESPONSE", ".exit_code is missing")
+            return response  # type: ignore[return-value]  # which `wire` has checked
         return None
 
     def _tell_of_question(self, question: str) -> None:

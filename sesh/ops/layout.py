@@ -10,16 +10,15 @@ import json
 import os
 from collections.abc import Sequence
 
-from sesh import check, programs, shapes, wording
-from sesh.errors import Exists, SeshError, UsageError
-from sesh.names import check_host, check_label
+from sesh import check, programs, wording
+from sesh.errors import Exists, SeshError, UsageError, placed
+from sesh.names import check_host, check_label, is_resume
 from sesh.ops import create, dormant, lookup
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.schema import LayoutEntry, Made, Summary
-from sesh.shapes import Malformed
-from sesh.store import files, listing
+from sesh.store import listing
 
 VERSION = 1
 
@@ -72,12 +71,12 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
     try:
         if isinstance(whole, dict):
             if whole.get("version", VERSION) != VERSION:
-                raise Malformed(f"version is not {VERSION}, which this sesh reads")
+                raise check.Malformed(f"version is not {VERSION}, which this sesh reads")
             whole = whole.get("sessions")
         if not isinstance(whole, list):
-            raise Malformed("sessions is not a list")
+            raise check.Malformed("sessions is not a list")
         return [_checked(value, f"sessions[{index}]") for index, value in enumerate(whole)]
-    except Malformed as error:
+    except check.Malformed as error:
         raise UsageError(f"{source}: {error}; nothing was created") from error
 
 
@@ -87,15 +86,15 @@ def _checked(value: object, place: str) -> LayoutEntry:
         labels = value.get("labels") or {}
         value = {**{key: value.get(key) or None for key in LayoutEntry.__annotations__}, "labels": labels}
     try:
-        entry: LayoutEntry = check.of(LayoutEntry)(shapes.Check(far=False), value)
+        entry: LayoutEntry = check.near(LayoutEntry, value)
         if entry["host"] is not None:
             check_host(entry["host"])
-        if entry["resume"] is not None:
-            files.resume(shapes.Check(far=False), entry["resume"])
+        if entry["resume"] is not None and not is_resume(entry["resume"]):
+            raise check.Malformed(".resume is no command of this length")
         for key, label in entry["labels"].items():
             check_label(f"{key}={label}")
-    except (Malformed, UsageError) as error:
-        raise Malformed(f"{place}{shapes.gap(str(error))}{error}") from error
+    except (check.Malformed, UsageError) as error:
+        raise check.Malformed(placed(place, str(error))) from error
     return entry
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from sesh import errors, gate, moments, protocol, wire
+from sesh import errors, moments, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import Answer, Words
@@ -151,7 +151,7 @@ class _Run:
             if kind == protocol.OUTPUT and self._live is not None:
                 self._live.take(data)
             elif kind == protocol.DATA:
-                gate.carry(self._carried, data)
+                protocol.carry(self._carried, data)
             elif kind == protocol.RESPONSE:
                 answer: Answer = self._stream.connection.message(kind, data)
                 if answer.get("id") == _RUN:

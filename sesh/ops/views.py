@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from sesh import errors, gate, identity, paths, protocol
+from sesh import errors, identity, paths, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.messages import Answer
 from sesh.names import printable
 from sesh.ops import dormant
-from sesh.protocol import parse
+from sesh.protocol import MOST_VALUES, parse
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import Overview, Status, Styled, Summary
-from sesh.shapes import MOST_VALUES
 from sesh.store import listing, records
 from sesh.vt.render.screen_data import Screen, ScreenText
 
@@ -105,14 +105,27 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
 
 def cells(target: Target, name: str) -> Screen:
     """Returns the visible rows as runs of cells. Raises NotFound."""
-    answer: Screen = gate.screen(target.call(screen, name=name, form="json"), "json")
+    answer: Screen = _screen(target, name, "json", "cells")
+    for runs in answer["cells"]:
+        edges = [edge for run in runs for edge in (run["column"], run["column"] + run["width"])]
+        if edges != sorted(edges) or max(edges, default=0) > answer["columns"]:
+            raise errors.malformed("screen", ".cells overlap, or are wider than the screen")
+    if len(answer["cells"]) > answer["rows"]:
+        raise errors.malformed("screen", ".cells are more than the rows")
     return answer
 
 
 def drawn(target: Target, name: str, form: str) -> ScreenText:
     """Returns the visible rows as text, plain or with colours."""
-    text: ScreenText = gate.screen(target.call(screen, name=name, form=form), form)
+    text: ScreenText = _screen(target, name, form, "text")
     return text
+
+
+def _screen(target: Target, name: str, form: str, part: str) -> Any:
+    answer = target.call(screen, name=name, form=form)
+    if part not in answer:
+        raise errors.malformed("screen", f".{part} is missing")
+    return answer
 
 
 @op(reads=True)
@@ -159,7 +172,7 @@ def in_turns(ask: Callable[[int, int], tuple[Answer, bytes]], lines: int) -> tup
 
 def _last_that_fit(texts: list[str]) -> int:
     """Returns the number of last lines that fit into one answer over a link."""
-    left = gate.LARGEST
+    left = protocol.LARGEST_ANSWER
     for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
         left -= 4 * len(text) + 3  # in JSON: up to four bytes for a character, quotes and a comma
         if left < 0:

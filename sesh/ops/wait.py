@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypedDict
 
-from sesh import gate, protocol, wire
+from sesh import errors, protocol, wire, wording
 from sesh.about import SESH
 from sesh.errors import DaemonDied, Ended, NotFound, Refused, TimedOut
 from sesh.messages import Answer, Words
@@ -228,7 +228,7 @@ class LiveLog:
                 if kind == protocol.OUTPUT:
                     self._take(position, data)
                 elif kind == protocol.DATA:
-                    gate.carry(self._carried, data)
+                    protocol.carry(self._carried, data)
                 elif kind == protocol.RESPONSE:
                     answer: Answer = wire.checked(self._stream.connection.message(kind, data))
                     if answer.get("id") == _LOGS:
@@ -257,7 +257,8 @@ class LiveLog:
 
     def _begin(self, answer: Answer) -> None:
         """Writes the existing lines, and those that have come meanwhile; the line with the cursor is unfinished."""
-        text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
+        text = self._carried.decode("utf-8", "replace")
+        text = wording.without_controls(text) if self._stream.connection.far else text
         lines = text.removesuffix("\n").split("\n") if answer.get("lines") else []
         if answer.get("older") and len(lines) < self._count:
             more = f"more of them: {SESH} --logs {self._stream.name} N"
@@ -276,8 +277,8 @@ class LiveLog:
         lines = self._lines
         if lines is None:
             self._early.append((position, data))
-            if sum(len(block) for _, block in self._early) > gate.LARGEST:
-                raise gate.malformed("OUTPUT", "came instead of the last lines")
+            if sum(len(block) for _, block in self._early) > protocol.LARGEST_ANSWER:
+                raise errors.malformed("OUTPUT", "came instead of the last lines")
             return
         if position > lines.position:
             skipped = position - lines.position

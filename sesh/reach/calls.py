@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 import time
 from binascii import b2a_base64
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_args, get_origin, get_type_hints
 
-from sesh import check, gate, wire
+from sesh import check, errors, protocol, wire
 from sesh.about import CALLED
+from sesh.check import Check
 from sesh.errors import ExitCode, ProtocolError, TimedOut, Unknown, Unreachable, silent_host
 from sesh.link.health import LinkHealth
 from sesh.messages import Answer
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op, Result
 from sesh.remote.ssh.link import Link
-from sesh.shapes import Check
 
 MOST_NOTES, MOST_QUESTIONS = 100, 20
 """Notes with one answer, and questions before it."""
@@ -59,7 +59,13 @@ def request(
 
 def checked(op: Op[..., object], answer: bytes, passed: Check) -> Any:
     """A host's result of an op, or an item that it yields. Raises ProtocolError if it is not of the op's type."""
-    return gate.checked(check.returned(op), gate.value(answer), op.wire_name, passed)
+    return check.far(answer_type(op), protocol.value(answer), op.wire_name, passed)
+
+
+def answer_type(op: Op[..., object]) -> Any:
+    """The type of an op's result, or of each item that it yields."""
+    hint = get_type_hints(op, include_extras=True)["return"]
+    return get_args(hint)[0] if get_origin(hint) is Iterator else hint
 
 
 def left_out(passed: Check, host: str) -> str:
@@ -98,11 +104,11 @@ def answered(caller: Caller, ask: Callable[[list[str]], tuple[Answer, bytes]]) -
 def _reply(caller: Caller, question: Answer) -> str:
     """The person's reply to a question of the other side. Raises ProtocolError if it cannot be asked."""
     if not caller.can_ask:
-        raise gate.malformed("RESPONSE", "asks a question, though nobody can be asked")
+        raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
     answers, default = question.get("answers", []), question.get("default", "")
     letters = {letter for letter, _ in answers}
     if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
-        raise gate.malformed("RESPONSE", ".answers cannot be chosen from")
+        raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
     return caller.ask(question["question"], answers, default, question.get("above", ""))
 
 

@@ -7,7 +7,7 @@ import time
 from difflib import get_close_matches
 from typing import Any
 
-from sesh import errors, gate, moments, paths, wire, wording
+from sesh import errors, moments, paths, wire, wording
 from sesh.about import CALLED, SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable
 from sesh.messages import Answer, Welcome
@@ -153,7 +153,7 @@ def described(answer: Answer) -> Summary:
     session = answer.get("session")
     if isinstance(session, dict):
         return session
-    raise gate.malformed("RESPONSE", ".session is missing")
+    raise errors.malformed("RESPONSE", ".session is missing")
 
 
 def summary(connection: wire.Connection, timeout: float) -> Summary:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TypeVar
 
-from sesh import shapes, wire
+from sesh import wire
+from sesh.check import Check
 from sesh.errors import DaemonDied, Unreachable
 from sesh.link.health import Health
 from sesh.link.race import Attempt
@@ -75,7 +76,7 @@ def items(
                 if kind != DATA:
                     wire.checked(stream.connection.message(kind, payload))
                     return
-                check = shapes.Check(far=True)
+                check = Check(far=True)
                 item: Item = calls.checked(op, payload, check)
                 if check.left_out:
                     target.caller.note(calls.left_out(check, host))

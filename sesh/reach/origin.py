@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import locale as library
 import os
-from typing import Any
 
-from sesh import bounds, paths, shapes
+from sesh import check, paths, wording
+from sesh.messages import Near
 
 _LONGEST = 64
 """Characters of a variable, and of its value."""
 _LOCALE = ("LANG", "LC_ALL", "LC_CTYPE")
 
 
-def _value(value: object, longest: int = _LONGEST) -> str:
-    """Text for the value of a variable; empty for anything else."""
-    return value[:longest] if isinstance(value, str) and value.isprintable() else ""
+def _value(value: str | None, longest: int = _LONGEST) -> str:
+    """Text for the value of a variable; empty for what is not printable."""
+    return value[:longest] if value and value.isprintable() else ""
 
 
 def _names_locale(key: str) -> bool:
@@ -30,15 +30,15 @@ class Origin:
     LANG, LC_*.
     """
 
-    def __init__(self, facts: dict[str, Any]) -> None:
-        home, size, locale = facts.get("home"), facts.get("size"), facts.get("locale")
-        self.host = _value(facts.get("host"), shapes.LONGEST_LINE) or None
-        self.home = home if isinstance(home, str) and shapes.fits(shapes.system_line, home) else ""
-        sides = [side for side in size if bounds.is_integer(side, 0, 0xFFFF)] if isinstance(size, list) else []
-        self.size = (sides[0], sides[1], sides[2], sides[3]) if len(sides) == 4 else (0, 0, 0, 0)
-        self.term, self.colorterm = _value(facts.get("term")) or None, _value(facts.get("colorterm")) or None
-        pairs = locale.items() if isinstance(locale, dict) else ()
-        self.locale = {key: _value(value) for key, value in pairs if _names_locale(key)}
+    def __init__(self, facts: object) -> None:
+        """Takes what the HELLO says, which may be anything; what is malformed says nothing."""
+        near: Near = facts if check.fits(Near, facts) else {}  # type: ignore[assignment]  # it fits
+        self.host = _value(near.get("host"), wording.LONGEST_LINE) or None
+        self.home = near.get("home", "")
+        size = near.get("size", [])
+        self.size = (size[0], size[1], size[2], size[3]) if len(size) == 4 else (0, 0, 0, 0)
+        self.term, self.colorterm = _value(near.get("term")) or None, _value(near.get("colorterm")) or None
+        self.locale = {key: _value(value) for key, value in near.get("locale", {}).items() if _names_locale(key)}
 
     def directory(self, path: str) -> str:
         """Maps a path under the person's home, which their shell writes for `~`, to this machine's home.

@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sesh import bounds, protocol, reading, writing
+from sesh import measures, protocol, reading, writing
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.shapes import exact_natural, items, keys, loose, system_line, whole
 from sesh.store import files, records
 from sesh.stored import CheckpointHeader, ScrolledOff
 
@@ -30,14 +29,6 @@ LEAST_READ = 4 << 20
 """Bytes of what scrolled off that are read in any case, however few lines a session keeps."""
 _MISSING = b"\x18\x1b[m\x1b[2m-- %d bytes that came here are missing: they were not on the disk yet --\x1b[m\r\n"
 """What stands at the end of a torn file, behind its last whole line. CAN ends a sequence that is not finished."""
-_SCROLLED_OFF = {"file": whole(0, 1), "bytes": exact_natural, "lines": whole(0, bounds.MOST_SCROLLBACK)}
-_FIELDS = {
-    **keys("written last_activity cwd title", system_line),
-    **keys("drawn size", items(whole(1, bounds.LARGEST_SIDE))),
-    "scrollback": loose(_SCROLLED_OFF, complete=True),
-    "screen": exact_natural,
-    "history": items(loose(files.RUN)),
-}
 
 
 def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
@@ -49,7 +40,7 @@ def write(session_id: str, header: CheckpointHeader, screen: bytes) -> None:
 def scrolled_off(header: CheckpointHeader) -> ScrolledOff:
     """What a checkpoint says of what scrolled off: nothing if it says none."""
     off = header.get("scrollback")
-    return {"file": 0, "bytes": 0, "lines": bounds.SCROLLBACK} if not off or None in off.values() else off
+    return {"file": 0, "bytes": 0, "lines": measures.SCROLLBACK} if not off or None in off.values() else off
 
 
 def extend(session_id: str, off: ScrolledOff, data: bytes) -> ScrolledOff:
@@ -91,7 +82,7 @@ def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     if not off["bytes"]:
         return header, screen
     path = records.scrollback_paths(str(session_id))[off["file"]]
-    start = max(0, off["bytes"] - max(LEAST_READ, bounds.scrollback_bytes(off["lines"])))
+    start = max(0, off["bytes"] - max(LEAST_READ, measures.scrollback_bytes(off["lines"])))
     size = off["bytes"] - start
     lines = reading.read_own(path, size, whole=False, start=start) or b""
     torn = lines.find(b"\n") + 1 if start else 0  # bytes of a line whose beginning is not read
@@ -116,7 +107,7 @@ def _read(session_id: object, most: int) -> tuple[CheckpointHeader, bytes] | Non
     if content is None:
         return None
     first, _, screen = content.partition(b"\n")
-    header: CheckpointHeader = files.parse(path, first, _FIELDS)
+    header: CheckpointHeader = files.parse(path, first, CheckpointHeader)
     if (number := header.get("format")) != FORMAT:
         raise reading.damaged(path, f"format {number!a}, not {FORMAT}")
     return header, screen
@@ -129,11 +120,11 @@ def _told(data: bytes, size: int) -> bytes:
     return data if missing <= 0 else data[: data.rfind(b"\n") + 1] + _MISSING % missing
 
 
-def new_terminal(columns: int, rows: int, lines: int = bounds.SCROLLBACK) -> Emulator:
+def new_terminal(columns: int, rows: int, lines: int = measures.SCROLLBACK) -> Emulator:
     """A blank terminal with a scrollback of so many lines. Outside of daemons, only who needs one loads pyte: here."""
     from sesh.vt.emulator import Emulator
 
-    return Emulator(columns, rows, max_lines=lines, max_bytes=bounds.scrollback_bytes(lines))
+    return Emulator(columns, rows, max_lines=lines, max_bytes=measures.scrollback_bytes(lines))
 
 
 def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
@@ -151,6 +142,6 @@ def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
 
 def _sides(columns: int, rows: int) -> tuple[int, int]:
     """These columns and rows. Raises ValueError if no screen has them."""
-    if not all(bounds.is_integer(side, 1, bounds.LARGEST_SIDE) for side in (columns, rows)):
+    if not all(1 <= side <= measures.LARGEST_SIDE for side in (columns, rows)):
         raise ValueError("a size that no terminal has")
     return columns, rows

@@ -10,9 +10,8 @@ import signal
 import stat
 import time
 
-from sesh import identity, moments, paths, protocol, reading, shapes, writing
+from sesh import identity, moments, paths, protocol, reading, writing
 from sesh.errors import Refused
-from sesh.shapes import code, exact, exact_natural, flag, keys, process, system_line
 from sesh.store import files
 from sesh.stored import Record
 
@@ -22,19 +21,12 @@ _SAME = 5
 """Seconds between the moment in a record and its file's date that count as the same moment."""
 _LARGEST = 4 << 20
 """Bytes: a command may be long."""
-_FIELDS = {
-    **keys("machine machine_name boot daemon_start created last_activity ended", system_line),
-    **keys("cwd tty version reason state marked", system_line),
-    **keys("daemon_pid pid", process), **keys("columns rows terminals", exact_natural), "tty_number": exact,
-    **keys("keep shell job", flag), **keys("exit_code signal", code),
-    "id": shapes.session_id, "command": files.words, "resume": files.resume, "env": files.words, "labels": files.labels,
-}  # fmt: skip
 
 
 def read(name: str) -> Record | None:
     """The record of a session, None if there is none. Raises Refused for a foreign file, and for a damaged one."""
     path = paths.record_path(name)
-    record: Record | None = files.read(path, _FIELDS, _LARGEST)
+    record: Record | None = files.read(path, Record, _LARGEST)
     if record is None:
         return None
     if not record.get("machine"):

@@ -15,7 +15,6 @@ from sesh import paths, protocol, reading, writing
 from sesh.errors import Refused
 from sesh.names import is_id, is_name
 from sesh.schema import JobResult, RunFacts, RunResult
-from sesh.shapes import code, exact_natural, flag, keys, loose, moment, number, session_id, system_line
 from sesh.store import files
 
 NEWEST = 100
@@ -24,13 +23,6 @@ OLDEST = 7 * 24 * 3600.0
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
 _RESULT, _OUTPUT = ".json", ".out"
-_FIELDS = {
-    **keys("exit_code signal", code), **keys("memory position events columns rows", exact_natural),
-    **keys("duration cpu", number), **keys("timed_out truncated job shell", flag),
-    **keys("name directory reason state", system_line),
-    "id": session_id, "command": files.words, "ended": moment, "run": loose(files.RUN),
-    "labels": files.labels,
-}  # fmt: skip
 
 
 def directory() -> str:
@@ -165,7 +157,7 @@ def output(result: JobResult) -> bytes:
 
 
 def _read(path: str) -> JobResult | None:
-    result: JobResult | None = files.read(path, _FIELDS, _LARGEST)
+    result: JobResult | None = files.read(path, JobResult, _LARGEST)
     if result is None:
         return None
     return {**result, "id": os.path.basename(path)[: -len(_RESULT)]}  # the name of the file, which leads to the output

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from sesh import gate
+from sesh import protocol
 from sesh.reach import calls
 from tests.faults.bridges import ODD_ROWS
 from tests.support import ROOT, Home, Result, Terminal
@@ -82,7 +82,7 @@ def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
     )
     assert "40 MiB" in done.stderr
     peak = int(done.stdout.split()[-1]) << (0 if sys.platform == "darwin" else 10)
-    assert peak < 3 * gate.LARGEST, peak
+    assert peak < 3 * protocol.LARGEST_ANSWER, peak
 
 
 def test_a_malformed_row_is_left_out_and_said(evil: Evil) -> None:

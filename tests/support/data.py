@@ -47,7 +47,7 @@ def job_result(**facts: object) -> JobResult:
     """How a job has ended: well, and at once."""
     plain: dict[str, object] = {
         "exit_code": 0, "signal": None, "duration": 0.0, "timed_out": False, "truncated": False, "cpu": None,
-        "memory": None,
+        "memory": None, "reason": "exited",
     }  # fmt: skip
     return cast("JobResult", plain | facts)
 

@@ -14,8 +14,8 @@ import pytest
 from sesh import identity, proc, wire
 from sesh.daemon import files
 from sesh.daemon.screen import checkpoint
-from sesh.errors import Refused
-from sesh.store.files import MAX_RESUME
+from sesh.errors import UsageError
+from sesh.names import MAX_RESUME
 from tests.support import Home, need, wait_until
 
 AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*"\nexec cat\n'
@@ -394,7 +394,7 @@ def test_a_resume_command_is_bounded_and_a_list_of_words(home: Home, monkeypatch
     assert home.sesh("--resume-with", "a", "--", "").code == 1
     monkeypatch.setenv("SESH_DIR", home.directory)
     for command in ("agent", ["agent", 1], [["agent"]], {"agent": 1}, None, ["a\0b"], 5):
-        with pytest.raises(Refused, match="is a list of words"):
+        with pytest.raises(UsageError, match=r"\.command"):
             wire.ask("a", "resume", command=command)
     assert record(home, "a")["resume"] == ["agent"]
 

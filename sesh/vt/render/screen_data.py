@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 Colour = Annotated[int, range(256)] | Annotated[str, "rgb"]
+Side = Annotated[int, range(1, 1001)]
+"""Columns or rows of a screen."""
 _Styled = Annotated[str, "styled"]
 
 
@@ -60,8 +62,8 @@ class Screen(TypedDict):
     """The visible rows as runs of cells. `colours`: those that the program has changed, as it wrote them. `continued`:
     the rows, from 0, that go on with the line of the row above."""
 
-    columns: int
-    rows: int
+    columns: Side
+    rows: Side
     cursor: Cursor
     title: str
     alternate: bool

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from sesh import protocol
+from sesh import check, protocol
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import Connection
+from sesh.messages import Introduction
 
 
 class Link:
@@ -42,7 +43,8 @@ class Link:
 
     def attached(self, number: int = 1, **hello: Any) -> Client:
         """The connection's attachment; it hangs on the connection as its reader."""
-        client = Client(self.connection, number, {"columns": 80, "rows": 24, **hello}, lambda _: None)
+        words = check.near(Introduction, {"columns": 80, "rows": 24, **hello})
+        client = Client(self.connection, number, words, lambda _: None)
         self.connection.reader = client
         return client
 

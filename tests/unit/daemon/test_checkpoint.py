@@ -310,7 +310,7 @@ def test_what_is_read_of_too_large_a_file_begins_with_a_line(folder: Path, monke
     own = prepared(anew=False)
     attempt(own)
     monkeypatch.setattr(checkpoints, "LEAST_READ", 1003)
-    monkeypatch.setattr("sesh.bounds.scrollback_bytes", lambda _: 1003)
+    monkeypatch.setattr("sesh.measures.scrollback_bytes", lambda _: 1003)
     found, whole = checkpoints.read("00ff"), own.model.emulator.last_lines(2000)
     assert found is not None
     monkeypatch.undo()

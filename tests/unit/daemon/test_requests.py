@@ -1,4 +1,4 @@
-"""What comes in a REQUEST is checked against its shape before anything is done with it."""
+"""What comes in a REQUEST or a HELLO is checked against its type before anything is done with it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.reload import begin
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
+from sesh.errors import ProtocolError
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
@@ -66,9 +67,20 @@ def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
 
 
 @pytest.mark.parametrize("number", [float("nan"), "1", None, [], True, 10**40, -1])
-def test_a_request_whose_number_is_none_is_answered_as_number_0(server: Server, link: Link, number: object) -> None:
+def test_a_request_whose_number_is_none_is_refused_as_number_0(server: Server, link: Link, number: object) -> None:
     found = answer(server, link, verb="summary", id=number)
-    assert (found["id"], found["session"]["name"]) == (0, "work")
+    assert (found["id"], found["error"]["code"]) == (0, "usage")
+
+
+@pytest.mark.parametrize("odd", [None, -1, 1.5, "\ud800", [], {"a": -1}, 10**30])
+@pytest.mark.parametrize("key", ["pid", "tty", "columns", "read_only", "seen"])
+def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
+    server: Server, link: Link, key: str, odd: object
+) -> None:
+    hello = {"protocol": protocol.PROTOCOL, "role": "attach", key: odd}
+    with pytest.raises(ProtocolError, match=f"HELLO: .{key}"):
+        server.handler.hello(link.connection, hello)
+    assert not server.session.clients.all
 
 
 def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_once(

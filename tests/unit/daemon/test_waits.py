@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh import protocol
+from sesh import check, protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.verbs.following import wait_of
 from sesh.daemon.waits import Waits
+from sesh.messages import Ask
 from tests.support import wait_until
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
@@ -49,7 +50,7 @@ def waits_of(session: Session) -> Waits:
 
 def wait(session: Session, link: Link, **words: object) -> None:
     link.connection.waits[7] = False
-    request = Request(link.connection, 7, words, b"")
+    request = Request(link.connection, 7, check.near(Ask, words), b"")
     waits_of(session).add(wait_of(session, request))
 
 

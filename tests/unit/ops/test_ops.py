@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import bridge, check, gate, ops
+from sesh import bridge, check, ops, protocol
 from sesh.errors import UsageError
 from sesh.ops import jobs, sessions, shell
 from sesh.reach import calls
@@ -37,7 +37,7 @@ def test_every_op_is_found_by_its_module_and_function_and_its_types_can_be_check
         assert bridge.op_named(op.wire_name) is op
         hints = get_type_hints(op, include_extras=True)
         leads = hints.pop("return") == Entered
-        assert leads or callable(check.returned(op))
+        assert leads or callable(check.of(calls.answer_type(op)))
         assert leads >= op.creates
         for hint in list(hints.values())[1:]:  # the first one is the caller
             check.of(hint)
@@ -78,4 +78,4 @@ def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> Non
 def test_words_of_any_bytes_survive_the_link(argv: list[str]) -> None:
     """Bytes that are no UTF-8, controls, quotes, empty words: no shell of a host ever reads them."""
     data = {"name": "work", "command": argv}
-    assert bridge.checked_arguments(sessions.resume_with, gate.value(calls.encoded(data))) == data
+    assert bridge.checked_arguments(sessions.resume_with, protocol.value(calls.encoded(data))) == data

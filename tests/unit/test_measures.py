@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sesh import moments
-from sesh.bounds import parse_seconds
 from sesh.errors import UsageError
+from sesh.measures import parse_seconds
 
 _DAY = 86400.0
 

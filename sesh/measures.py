@@ -1,27 +1,20 @@
-"""Checks of numbers that come from outside, over a socket, by a call or on a command line: within bounds, or refused.
-
-JSON as Python reads it has NaN, infinity, integers of any length, and True, which counts as 1.
-"""
+"""Sizes and lengths of time: their bounds, and how they are written on a command line."""
 
 from __future__ import annotations
 
-from typing import TypeGuard
-
 from sesh.errors import UsageError
-from sesh.names import printable
-from sesh.protocol import MOST
-from sesh.shapes import is_number
+from sesh.names import is_decimal, printable
 
 Size = tuple[int, int, int, int]
 """Columns, rows, and width and height in pixels (0 if unknown)."""
 
-LONGEST = 1e9
-"""Seconds, some thirty years: every time is shorter."""
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 LARGEST_SIDE = 1000
 """Columns or rows of a screen."""
 SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000
 """Lines of a session's scrollback."""
+_LONGEST = 1e9
+"""Seconds, some thirty years: every time is shorter."""
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def scrollback_bytes(lines: int) -> int:
@@ -29,17 +22,12 @@ def scrollback_bytes(lines: int) -> int:
     return max(1 << 20, lines * (8 << 20) // SCROLLBACK)
 
 
-def is_integer(value: object, low: int = 0, high: int = MOST) -> TypeGuard[int]:
-    """Returns whether `value` is an integer within these bounds, both included."""
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+def clamped(value: int | None, low: int, high: int, default: int) -> int:
+    """`value` moved within these bounds; `default` if there is none."""
+    return default if value is None else min(max(value, low), high)
 
 
-def clamped(value: object, low: int, high: int, default: int) -> int:
-    """`value` moved within these bounds; `default` if it is no integer."""
-    return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else default
-
-
-def clamp_size(columns: object, rows: object, width: object = 0, height: object = 0) -> Size:
+def clamp_size(columns: int | None, rows: int | None, width: int | None = 0, height: int | None = 0) -> Size:
     """The size of a terminal, clamped to what a screen can have (1 to 1,000 columns and rows); 80x24 if unknown (0)."""
     return (
         clamped(columns or 80, 1, LARGEST_SIDE, 80),
@@ -57,16 +45,6 @@ def parse_size(word: str) -> tuple[int, int]:
     return int(columns), int(rows)
 
 
-def is_seconds(value: object) -> TypeGuard[float]:
-    """Returns whether `value` is a time in seconds: 0 or more, and less than `LONGEST`."""
-    return is_number(value) and 0 <= value < LONGEST
-
-
-def is_decimal(text: str) -> bool:
-    """Returns whether a text is an integer, 0 or more, of at most 18 digits."""
-    return text.isdecimal() and text.isascii() and len(text) <= 18
-
-
 def parse_seconds(word: str | None, option: str = "--timeout", *, least: float = 1e-9) -> float | None:
     """The seconds of `90`, `0.5`, `90s`, `5m`, `2h`, `7d` or `1w`, given for an option; None if it is not given.
 
@@ -78,22 +56,8 @@ def parse_seconds(word: str | None, option: str = "--timeout", *, least: float =
     whole, _, part = number.partition(".")
     if is_decimal(f"{whole}{part}"):
         time = float(number) * _UNITS[unit]
-        if is_seconds(time) and time >= least:
+        if least <= time < _LONGEST:
             return time
         if time < least:
             raise UsageError(f"{option} takes a time above 0")
     raise UsageError(f"{printable(word)} is not a time: {option} takes seconds, or a time like 90s, 5m, 2h, 7d")
-
-
-def integer(value: object, name: str) -> int:
-    """`value` itself. Raises UsageError, which names it `name`, if it is no integer within bounds."""
-    if not is_integer(value):
-        raise UsageError(f"{name} must be an integer, 0 or more")
-    return value
-
-
-def seconds(value: object, name: str) -> float:
-    """`value` as seconds. Raises UsageError, which names it `name`, if it is no time."""
-    if not is_seconds(value):
-        raise UsageError(f"{name} must be a number of seconds")
-    return float(value)
