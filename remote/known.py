@@ -231,7 +231,7 @@ def _parsed() -> tuple[Hosts, list[str]]:
     if data != _read[0]:
         known: Hosts = {}
         faults: list[str] = []
-        for host, facts in files.parse(path, data, {}).items() if data else ():
+        for host, facts in files.parse(path, data, dict[str, object]).items() if data else ():
             try:
                 known[check_host(host)] = check.of(KnownHost)(Check(far=True), facts)
             except (Malformed, errors.InvalidHost) as error:
