@@ -11,7 +11,7 @@ import secrets
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, TypedDict
 
@@ -195,18 +195,19 @@ class _Deploy:
         if there["program"] == "foreign" and not self.force:
             message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
             raise self.failure(message, step="switch", foreign=True)
-        if not (there["whole"] and there["program"] == "current"):
-            digest = ""
+        if there["scratch"]:
+            order |= {"action": "install", "scratch": there["scratch"], "sha256": "", "trials": TRIALS}
             if not there["whole"]:
-                self.upload(package.archive, os.path.join(there["scratch"], install.ARCHIVE))
                 deployment.bytes = len(package.archive)
-                digest = hashlib.sha256(package.archive).hexdigest()
+                order["sha256"] = hashlib.sha256(package.archive).hexdigest()
+                try:
+                    self.upload(package.archive, os.path.join(there["scratch"], install.ARCHIVE))
+                except DeployError:
+                    with suppress(SeshError):
+                        self.install(there["python"], order)  # it finds no whole archive, and removes what is there
+                    raise
             self.begin("unpack")
-            order |= {"action": "install", "scratch": there["scratch"], "sha256": digest, "trials": TRIALS}
-            token, text = _encoded(order)
-            with self.lost("the connection was lost: {}"):
-                result = self.carrier.run(survey.python_command(there["python"], _script(), text))
-            self.answer(result, token)
+            self.install(there["python"], order)
             deployment.changed, deployment.replaced = True, there["program"] != "missing"
         self.report(1, 1)
         return deployment
@@ -246,6 +247,12 @@ class _Deploy:
                 self.carrier.put(archive, path, lambda sent: self.report(sent, len(archive)))
             except Refused as error:
                 raise self.failure(f"{self.host}: {survey.shown(str(error))}") from error
+
+    def install(self, python: str, order: Order) -> None:
+        token, text = _encoded(order)
+        with self.lost("the connection was lost: {}"):
+            result = self.carrier.run(survey.python_command(python, _script(), text))
+        self.answer(result, token)
 
     def answer(self, result: CommandResult, token: str) -> State:
         """The answer of install.py on the host. Raises DeployError."""

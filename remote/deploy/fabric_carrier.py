@@ -56,9 +56,11 @@ class FabricCarrier(Carrier):
 
     def __init__(self, destination: Destination, connection: fabric.Connection) -> None:
         super().__init__(destination)
-        self._connection = connection
+        self._connection, self._closed = connection, False
 
     def run(self, line: str) -> CommandResult:
+        if self._closed:
+            raise self._lost(EOFError())  # fabric would log in once more
         watcher = _Bound(self.destination.host)
         try:
             done = self._connection.run(
@@ -83,6 +85,7 @@ class FabricCarrier(Carrier):
             raise self._lost(error) from error
 
     def close(self) -> None:
+        self._closed = True
         with suppress(*_LOST):  # of a connection that is gone
             self._connection.close()
 
