@@ -19,10 +19,10 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from sesh.errors import ProtocolError, Refused, Unreachable, silent_host
-from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult, OnSent
+from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
-from sesh.remote.ssh.exchange import MOST_STDOUT
+from sesh.remote.ssh.exchange import MOST_STDOUT, OnSent
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about old ciphers that paramiko still offers

@@ -23,6 +23,7 @@ from sesh.stop import Stop
 MAX_AT_ONCE = 16
 _STDERR = 2
 _CONNECTING = "connecting …"
+_SHOWN = {STEPS[0]: _CONNECTING, "unpack": "unpack, try and switch"}  # the host carries these out in one go
 _GRACE = 0.25
 """Seconds for an ssh that asks to give the terminal back after Ctrl-C."""
 
@@ -132,8 +133,8 @@ class _Bars:
 
     def update(self, index: int, step: str, done: int, total: int) -> None:
         share = done / total if total else 1.0
-        text = f"{step} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else step.replace("_", " ")
-        text = _CONNECTING if step == STEPS[0] else text
+        text = _SHOWN.get(step, step.replace("_", " "))
+        text = f"{text} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else text
         self.bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
 
     @contextmanager
