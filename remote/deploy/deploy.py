@@ -1,4 +1,4 @@
-"""Deploying to one host: install this version of sesh there, in steps of which none breaks what was there."""
+"""Deploying to one host: install this version of sesh, in steps that each leave in service what was in service."""
 
 from __future__ import annotations
 
@@ -68,9 +68,11 @@ class DeployError(SeshError):
 
 @dataclass
 class Deployment:
-    """The state of the host after a deploy. `python`, `path`: the interpreter that runs it, and its directory; `bytes`:
-    uploaded; `changed`: whether anything was missing before; `replaced`: whether another sesh was there, from which
-    sessions may still run."""
+    """The result of a deploy.
+
+    `python`, `path`: the interpreter that runs it, and its directory; `bytes`: uploaded; `changed`: whether anything
+    was missing before; `replaced`: whether another sesh was in service, from which sessions may still run.
+    """
 
     version: str
     python: str
@@ -111,7 +113,7 @@ def deploy(
     progress: Progress | None = None,
     connect: Callable[[], Carrier] | None = None,
 ) -> Deployment:
-    """Install this sesh on a host. If it is there already, complete and in use, nothing is sent.
+    """Install this sesh on a host. If it is complete and in use already, nothing is sent.
 
     `force`: replace a ~/.local/bin/sesh that is not ours. `connect`: opens the connection, which is closed in the end.
     Raises DeployError, InvalidHost, Interrupted.
@@ -189,31 +191,31 @@ class _Deploy:
             "force": self.force,
             "room": 3 * package.size,  # the archive, its files, and these compiled
         }
-        there = self.look(order)
-        deployment = Deployment(__version__, there["python"], there["release"], "", there["path"])
-        deployment.platform = f"{there['system']} {there['machine']}"
-        if there["program"] == "foreign" and not self.force:
+        state = self.look(order)
+        deployment = Deployment(__version__, state["python"], state["release"], "", state["path"])
+        deployment.platform = f"{state['system']} {state['machine']}"
+        if state["program"] == "foreign" and not self.force:
             message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
             raise self.failure(message, step="switch", foreign=True)
-        if there["scratch"]:
-            order |= {"action": "install", "scratch": there["scratch"], "sha256": "", "trials": TRIALS}
-            if not there["whole"]:
+        if state["scratch"]:
+            order |= {"action": "install", "scratch": state["scratch"], "sha256": "", "trials": TRIALS}
+            if not state["whole"]:
                 deployment.bytes = len(package.archive)
                 order["sha256"] = hashlib.sha256(package.archive).hexdigest()
                 try:
-                    self.upload(package.archive, os.path.join(there["scratch"], install.ARCHIVE))
+                    self.upload(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
                 except DeployError:
                     with suppress(SeshError):
-                        self.install(there["python"], order)  # it finds no whole archive, and removes what is there
+                        self.install(state["python"], order)  # it finds no whole archive, and removes what is there
                     raise
             self.begin("unpack")
-            self.install(there["python"], order)
-            deployment.changed, deployment.replaced = True, there["program"] != "missing"
+            self.install(state["python"], order)
+            deployment.changed, deployment.replaced = True, state["program"] != "missing"
         self.report(1, 1)
         return deployment
 
     def look(self, order: Order) -> State:
-        """Find a Python on the host, and have it look what is missing there."""
+        """Find a Python on the host, and have it look what is missing."""
         token, text = _encoded(order)
         self.begin("detect_platform")
         with self.lost("{}", step="connect"):

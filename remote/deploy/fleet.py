@@ -92,7 +92,7 @@ class _Fleet:
             result.deployment = deploy(result.destination, force=self._force, progress=progress, connect=connect)
         except SeshError as error:
             result.error = error
-            if self._stop.stopped:  # its connection was closed, which ends nothing over there
+            if self._stop.stopped:  # its connection was closed, which ends nothing on the host
                 result.error = Interrupted("interrupted; the step that had begun may still be carried out there")
         with self._screen:
             if self._drawn:
