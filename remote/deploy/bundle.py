@@ -48,7 +48,7 @@ class Bundle:
     """The files of a version by their paths.
 
     `manifest`: a line `sha256 path` for each file, sorted, by which a host verifies its copy. `name`: of its directory
-    there, VERSION-HASH, where the hash is the manifest's. `size`: bytes of the files.
+    on a host, VERSION-HASH, where the hash is the manifest's. `size`: bytes of the files.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:

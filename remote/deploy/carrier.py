@@ -5,22 +5,19 @@ from __future__ import annotations
 import shlex
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import NamedTuple
 
 from sesh.errors import Refused, SeshError, Unreachable
 from sesh.remote.deploy.survey import shell_line, shown
 from sesh.remote.ssh import master, ssh, words
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.exchange import exchange, piped
+from sesh.remote.ssh.exchange import OnSent, exchange, piped
 from sesh.stop import Stop
 
 TIMEOUT = 180.0
 """Seconds without a byte either way after which a host counts as gone."""
 LOGIN_TIMEOUT = 15.0
 """Seconds for a login shell over a shared connection; one that takes longer is silent."""
-OnSent = Callable[[int], None]
-"""Called with the number of bytes sent so far."""
 
 
 class HostSilent(Unreachable):

@@ -1,4 +1,4 @@
-"""Deploying to one host: install this version of sesh there, in steps of which none breaks what was there."""
+"""Deploying to one host: install this version of sesh, in steps that each leave in service what was in service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import secrets
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, TypedDict
 
@@ -68,9 +68,11 @@ class DeployError(SeshError):
 
 @dataclass
 class Deployment:
-    """The state of the host after a deploy. `python`, `path`: the interpreter that runs it, and its directory; `bytes`:
-    uploaded; `changed`: whether anything was missing before; `replaced`: whether another sesh was there, from which
-    sessions may still run."""
+    """The result of a deploy.
+
+    `python`, `path`: the interpreter that runs it, and its directory; `bytes`: uploaded; `changed`: whether anything
+    was missing before; `replaced`: whether another sesh was in service, from which sessions may still run.
+    """
 
     version: str
     python: str
@@ -111,7 +113,7 @@ def deploy(
     progress: Progress | None = None,
     connect: Callable[[], Carrier] | None = None,
 ) -> Deployment:
-    """Install this sesh on a host. If it is there already, complete and in use, nothing is sent.
+    """Install this sesh on a host. If it is complete and in use already, nothing is sent.
 
     `force`: replace a ~/.local/bin/sesh that is not ours. `connect`: opens the connection, which is closed in the end.
     Raises DeployError, InvalidHost, Interrupted.
@@ -189,30 +191,31 @@ class _Deploy:
             "force": self.force,
             "room": 3 * package.size,  # the archive, its files, and these compiled
         }
-        there = self.look(order)
-        deployment = Deployment(__version__, there["python"], there["release"], "", there["path"])
-        deployment.platform = f"{there['system']} {there['machine']}"
-        if there["program"] == "foreign" and not self.force:
+        state = self.look(order)
+        deployment = Deployment(__version__, state["python"], state["release"], "", state["path"])
+        deployment.platform = f"{state['system']} {state['machine']}"
+        if state["program"] == "foreign" and not self.force:
             message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
             raise self.failure(message, step="switch", foreign=True)
-        if not (there["whole"] and there["program"] == "current"):
-            digest = ""
-            if not there["whole"]:
-                self.upload(package.archive, os.path.join(there["scratch"], install.ARCHIVE))
+        if state["scratch"]:
+            order |= {"action": "install", "scratch": state["scratch"], "sha256": "", "trials": TRIALS}
+            if not state["whole"]:
                 deployment.bytes = len(package.archive)
-                digest = hashlib.sha256(package.archive).hexdigest()
+                order["sha256"] = hashlib.sha256(package.archive).hexdigest()
+                try:
+                    self.upload(package.archive, os.path.join(state["scratch"], install.ARCHIVE))
+                except DeployError:
+                    with suppress(SeshError):
+                        self.install(state["python"], order)  # it finds no whole archive, and removes what is there
+                    raise
             self.begin("unpack")
-            order |= {"action": "install", "scratch": there["scratch"], "sha256": digest, "trials": TRIALS}
-            token, text = _encoded(order)
-            with self.lost("the connection was lost: {}"):
-                result = self.carrier.run(survey.python_command(there["python"], _script(), text))
-            self.answer(result, token)
-            deployment.changed, deployment.replaced = True, there["program"] != "missing"
+            self.install(state["python"], order)
+            deployment.changed, deployment.replaced = True, state["program"] != "missing"
         self.report(1, 1)
         return deployment
 
     def look(self, order: Order) -> State:
-        """Find a Python on the host, and have it look what is missing there."""
+        """Find a Python on the host, and have it look what is missing."""
         token, text = _encoded(order)
         self.begin("detect_platform")
         with self.lost("{}", step="connect"):
@@ -246,6 +249,12 @@ class _Deploy:
                 self.carrier.put(archive, path, lambda sent: self.report(sent, len(archive)))
             except Refused as error:
                 raise self.failure(f"{self.host}: {survey.shown(str(error))}") from error
+
+    def install(self, python: str, order: Order) -> None:
+        token, text = _encoded(order)
+        with self.lost("the connection was lost: {}"):
+            result = self.carrier.run(survey.python_command(python, _script(), text))
+        self.answer(result, token)
 
     def answer(self, result: CommandResult, token: str) -> State:
         """The answer of install.py on the host. Raises DeployError."""

@@ -19,10 +19,10 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from sesh.errors import ProtocolError, Refused, Unreachable, silent_host
-from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult, OnSent
+from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, resolve
-from sesh.remote.ssh.exchange import MOST_STDOUT
+from sesh.remote.ssh.exchange import MOST_STDOUT, OnSent
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about old ciphers that paramiko still offers
@@ -56,9 +56,11 @@ class FabricCarrier(Carrier):
 
     def __init__(self, destination: Destination, connection: fabric.Connection) -> None:
         super().__init__(destination)
-        self._connection = connection
+        self._connection, self._closed = connection, False
 
     def run(self, line: str) -> CommandResult:
+        if self._closed:
+            raise self._lost(EOFError())  # fabric would log in once more
         watcher = _Bound(self.destination.host)
         try:
             done = self._connection.run(
@@ -83,6 +85,7 @@ class FabricCarrier(Carrier):
             raise self._lost(error) from error
 
     def close(self) -> None:
+        self._closed = True
         with suppress(*_LOST):  # of a connection that is gone
             self._connection.close()
 

@@ -23,6 +23,7 @@ from sesh.stop import Stop
 MAX_AT_ONCE = 16
 _STDERR = 2
 _CONNECTING = "connecting …"
+_SHOWN = {STEPS[0]: _CONNECTING, "unpack": "unpack, try and switch"}  # the host carries these out in one go
 _GRACE = 0.25
 """Seconds for an ssh that asks to give the terminal back after Ctrl-C."""
 
@@ -55,58 +56,65 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False) -> l
     Each host has a line on stderr when it is done or has failed, and until then a progress bar if that is a terminal
     and no program reads the events. Hosts for which ssh must ask are connected one after the other, without the bars.
     """
-    drawn = _Bars(destinations) if os.isatty(_STDERR) and not eventlog.wanted() else None
-    screen = threading.Lock()  # held while ssh asks, or a result is printed
-    carriers: list[Carrier] = []
-    stop = Stop()
+    return _Fleet(destinations, force).run()
 
-    def connected(destination: Destination) -> Carrier:
-        """The connection to a host, without prompts, else with those of ssh if they may help."""
-        stop.check()
-        try:
-            carrier = open_carrier(destination, stop=stop)
-        except DeployError as error:
-            if not (error.prompt_may_help and ssh.can_prompt()):
+
+class _Fleet:
+    def __init__(self, destinations: Sequence[Destination], force: bool) -> None:
+        self._destinations, self._force = destinations, force
+        self._drawn = _Bars(destinations) if os.isatty(_STDERR) and not eventlog.wanted() else None
+        self._screen = threading.Lock()  # held while ssh asks, or a result is printed
+        self._carriers: list[Carrier] = []
+        self._stop = Stop()
+
+    def run(self) -> list[HostResult]:
+        with self._drawn.bars if self._drawn else nullcontext(), ThreadPoolExecutor(MAX_AT_ONCE) as pool:
+            try:
+                futures = [pool.submit(self._deploy, index) for index in range(len(self._destinations))]
+                return [future.result() for future in futures]
+            except BaseException:
+                if self._screen.acquire(timeout=_GRACE):
+                    self._screen.release()
+                self._stop.stop()
+                for carrier in self._carriers:
+                    carrier.close()  # this ends what waits for a host
                 raise
-            with screen, drawn.hidden() if drawn else nullcontext():
-                stop.check()
-                eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
-                carrier = open_carrier(destination, ask=True, stop=stop)
-        carriers.append(carrier)
-        return carrier
 
-    def deploy_one(index: int) -> HostResult:
+    def _deploy(self, index: int) -> HostResult:
         def progress(step: str, done: int, total: int) -> None:
-            stop.check()
-            if drawn:
-                drawn.update(index, step, done, total)
+            self._stop.check()
+            if self._drawn:
+                self._drawn.update(index, step, done, total)
 
-        result = HostResult(destinations[index])
+        result = HostResult(self._destinations[index])
         try:
-            connect = partial(connected, result.destination)
-            result.deployment = deploy(result.destination, force=force, progress=progress, connect=connect)
+            connect = partial(self._connect, result.destination)
+            result.deployment = deploy(result.destination, force=self._force, progress=progress, connect=connect)
         except SeshError as error:
             result.error = error
-            if stop.stopped:  # its connection was closed, which ends nothing over there
+            if self._stop.stopped:  # its connection was closed, which ends nothing on the host
                 result.error = Interrupted("interrupted; the step that had begun may still be carried out there")
-        with screen:
-            if drawn:
-                drawn.finish(index, result)
+        with self._screen:
+            if self._drawn:
+                self._drawn.finish(index, result)
             else:
                 eventlog.prose(str(result), failed=result.error is not None)
         return result
 
-    with drawn.bars if drawn else nullcontext(), ThreadPoolExecutor(MAX_AT_ONCE) as pool:
+    def _connect(self, destination: Destination) -> Carrier:
+        """Connect to a host without prompts, else with those of ssh if they may help."""
+        self._stop.check()
         try:
-            futures = [pool.submit(deploy_one, index) for index in range(len(destinations))]
-            return [future.result() for future in futures]
-        except BaseException:
-            if screen.acquire(timeout=_GRACE):
-                screen.release()
-            stop.stop()
-            for carrier in carriers:
-                carrier.close()  # this ends what waits for a host
-            raise
+            carrier = open_carrier(destination, stop=self._stop)
+        except DeployError as error:
+            if not (error.prompt_may_help and ssh.can_prompt()):
+                raise
+            with self._screen, self._drawn.hidden() if self._drawn else nullcontext():
+                self._stop.check()
+                eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
+                carrier = open_carrier(destination, ask=True, stop=self._stop)
+        self._carriers.append(carrier)
+        return carrier
 
 
 class _Bars:
@@ -125,8 +133,8 @@ class _Bars:
 
     def update(self, index: int, step: str, done: int, total: int) -> None:
         share = done / total if total else 1.0
-        text = f"{step} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else step.replace("_", " ")
-        text = _CONNECTING if step == STEPS[0] else text
+        text = _SHOWN.get(step, step.replace("_", " "))
+        text = f"{text} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else text
         self.bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
 
     @contextmanager

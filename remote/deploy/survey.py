@@ -1,4 +1,4 @@
-"""The first line of a deploy: it finds a Python on the host that can run sesh, and has it look what is there."""
+"""The first line of a deploy: it finds a Python on the host that can run sesh, and has it look what is missing."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ from sesh.errors import ProtocolError
 from sesh.remote.ssh import ssh
 
 OnSent = Callable[[int], None]
-OnOutput = Callable[[bytes], None]
 
 MOST_STDOUT, MOST_STDERR = 1 << 20, 16 << 20
 """Bytes that a command may print."""
@@ -68,14 +67,13 @@ def exchange(
     timeout: float | None = None,
     closed: threading.Event | None = None,
     on_sent: OnSent | None = None,
-    on_output: OnOutput | None = None,
 ) -> Printed:
     """Write a process's stdin, read its stdout and stderr (each if it is a pipe), and wait for its end.
 
-    `on_sent` gets the number of bytes of `data` sent so far, `on_output` each piece of stdout as it comes. A process
-    that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in which
-    nothing moved, after `timeout` seconds in all, and once `closed` is set: a shared connection may hold the pipes of
-    an ssh that was killed. ProtocolError if it prints too much. The process has ended afterwards in any case.
+    `on_sent` gets the number of bytes of `data` sent so far. A process that ends without reading all of `data` is not
+    an error. Raises TimeoutError after `silence` seconds in which nothing moved, after `timeout` seconds in all, and
+    once `closed` is set: a shared connection may hold the pipes of an ssh that was killed. ProtocolError if it prints
+    too much. The process has ended afterwards in any case.
     """
     printed, rest = Printed(host), memoryview(data)
     begun = moved = time.monotonic()
@@ -100,8 +98,6 @@ def exchange(
                             on_sent(len(data) - len(rest))
                     elif block := os.read(key.fd, BLOCK):
                         printed.add(block, stderr=key.fileobj is process.stderr)
-                        if on_output and key.fileobj is process.stdout:
-                            on_output(block)
                     else:
                         selector.unregister(key.fileobj)
                 if process.stdin is not None and not process.stdin.closed and not rest:

@@ -18,6 +18,7 @@ import pytest
 from sesh.errors import Refused, Unreachable
 from sesh.remote.deploy import carrier, deploy, fabric_carrier, fleet, survey
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.exchange import OnSent
 from tests.support import wait_until
 
 TYPE_CHECKING = False
@@ -52,7 +53,7 @@ class Scripted(carrier.Carrier):
             raise Unreachable("the line is cut")
         return self.given
 
-    def put(self, data: bytes, path: str, on_sent: carrier.OnSent) -> None:
+    def put(self, data: bytes, path: str, on_sent: OnSent) -> None:
         raise AssertionError("nothing is sent")
 
     def close(self) -> None:
