@@ -77,7 +77,7 @@ class _Client:
             outcome = self._run_attachments()
             self._complete(outcome)
             attachment = self._loop.attachment
-            lines, farewell = [*attachment.notices.closing, outcome.line()], attachment.farewell
+            lines, farewell = [outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, farewell)
             for loop in (self._previous, self._loop):
@@ -125,7 +125,7 @@ class _Client:
             if outcome.kind is Ending.SWITCH:
                 self._switch(outcome)
             elif outcome.kind is Ending.LOST and outcome.reason == "reloaded" and self._previous is None:
-                attachment.connect(self._connect_to(attachment.name, None))
+                attachment.connect(self._connect_to(attachment.name, attachment.host))
             else:
                 return outcome
 
@@ -164,7 +164,8 @@ class _Client:
         attachment = self._loop.attachment
         since = self._shown.since(attachment.host, attachment.session_id)
         if since and self.options.replay:
-            self.display.rule(f"── {attachment.label}, since {since} ──")
+            label = f"{attachment.name}@{attachment.host}" if attachment.host else attachment.name
+            self.display.rule(f"── {label}, since {since} ──")
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Loop:
         said = connection.peer.greeted

@@ -12,8 +12,9 @@ from sesh.messages import Welcome
 from sesh.wire import Connection
 
 _READ_SIZE = 32 << 10
-_TELL_GOT, _TELL_GOT_AT_ONCE, TELL_GOT_AFTER = 4 << 10, 32 << 10, 0.05
-"""Bytes that have come over a link of which the daemon learns after some seconds, and at once."""
+_TELL_GOT = 4 << 10
+"""Bytes that have come over a link from which on the daemon learns of them."""
+_SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _LONGEST_PING = 64
 """Bytes of the payload."""
 _GOODBYE, _LONGEST_GOODBYE = 0.2, 2.0
@@ -91,16 +92,12 @@ class Channel:
         """Send input."""
         for frame in self.input.add(data):
             self.send(frame)
-        self.round_trip.sent(self.input.number, time.monotonic())
+        if self._on_link and self.round_trip.wants_ping(time.monotonic()):
+            self.ping()
 
     def ping(self) -> None:
         """Ask the daemon for a sign of life, and measure the round trip."""
         self.send(protocol.frame(protocol.PING, self.round_trip.ping(time.monotonic())))
-
-    def measure(self) -> None:
-        """Measure the round trip by a PING, if that is in doubt."""
-        if self.round_trip.wants_ping(time.monotonic()):
-            self.ping()
 
     def _answer(self, data: bytes) -> None:
         """Send an answer, unless much waits: the other side can call for as many as it likes."""
@@ -123,7 +120,6 @@ class Channel:
     def acknowledged(self, payload: bytes) -> None:
         """Take in an ACK."""
         number, _ = protocol.split_number(payload)
-        self.round_trip.acknowledged(number, time.monotonic())
         for frame in self.input.acknowledge(number):
             self.send(frame)
 
@@ -135,23 +131,14 @@ class Channel:
 
     def answered(self, payload: bytes) -> bool:
         """Take in a PONG; return whether it answers the newest PING."""
-        answers = self.round_trip.answered(payload, time.monotonic())
-        if answers and self.round_trip.rises:  # it may be an outage that took so long: the next answer tells
-            self.ping()
-        return answers
+        return self.round_trip.answered(payload, time.monotonic())
 
     # -- how much has come over a link
 
-    def got(self, size: int) -> bool:
-        """Count bytes of the screen; return whether the daemon is to learn of them within TELL_GOT_AFTER seconds."""
-        self._got += size
-        untold = self._got - self._got_sent
-        if self._on_link and untold >= _TELL_GOT_AT_ONCE:
-            self.tell_got()
-            return False
-        return self._on_link and untold >= (_TELL_GOT if self._got_sent else 1)
-
-    def tell_got(self) -> None:
-        """Tell the daemon how much has come."""
-        self._got_sent = self._got
-        self._answer(protocol.numbered(protocol.GOT, self._got, b""))
+    def got(self, kind: int, payload: bytes) -> None:
+        """Count the bytes of the screen in a frame that has come over a link, and tell the daemon how many came."""
+        if kind in _SCREEN:
+            self._got += max(0, len(payload) - 8)
+        if self._on_link and self._got - self._got_sent >= _TELL_GOT:
+            self._got_sent = self._got
+            self._answer(protocol.numbered(protocol.GOT, self._got, b""))

@@ -8,7 +8,7 @@ from math import inf
 
 from sesh.client.attachment import Attachment, Phase
 from sesh.client.keys import FLUSH_DELAY, KeyParser, Pace
-from sesh.client.outcome import Outcome
+from sesh.client.outcome import Ending, Outcome
 from sesh.client.poller import Poller
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.paths import lacks_descriptors
@@ -44,7 +44,7 @@ class Loop:
             except OSError as error:
                 if lacks_descriptors(error):
                     raise
-                attachment.hang_up()  # the terminal is gone
+                attachment.leave(reason="hangup")  # the terminal is gone
         return outcome
 
     def _turn(self) -> None:
@@ -81,7 +81,7 @@ class Loop:
         if data is None:
             return  # another process read it first
         if not data:
-            attachment.hang_up()
+            attachment.leave(reason="hangup")
             return
         if attachment.timers.is_set("resize"):
             attachment.resize()
@@ -103,7 +103,7 @@ class Loop:
             terminal.suspend()
             signals = terminal.take_signals()
         for number in signals.intersection(EXIT_SIGNALS):
-            attachment.killed(number)
+            attachment.leave(Ending.SIGNAL, number=number)
             return
         if stopped:
             attachment.redisplay()

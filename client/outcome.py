@@ -107,7 +107,8 @@ class Outcome:
             return self.said
         if self.kind is Ending.LOST:
             if self.host:
-                return f"lost the link to @{self.host}; {self.name} may still run there"
+                why = f" ({self.reason})" if self.reason else ""
+                return f"lost the link to @{self.host}{why}; {self.name} may still run there"
             return f"{self.name} was lost: its daemon died; {CALLED} {self.typed or self.name} restarts it"
         if self.kind is not Ending.ENDED:
             return self._left()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from sesh import protocol
+from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.notification import BELL, LONGEST, notification
+from sesh.client.outcome import AttachOptions
+from sesh.client.own_line import LONGEST as LONGEST_LINE
 from sesh.client.own_line import OwnLine
 from sesh.client.predict import Predictor
 from sesh.client.terminal import RawTerminal
@@ -18,13 +20,15 @@ FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.
 
 
 class View:
-    """The frames of the screen go in, bytes for the display come out. `send` sends to the daemon."""
+    """The frames of the screen go in, bytes for the display come out. `remote`: the options on a link, else None."""
 
-    def __init__(
-        self, display: Display, send: Callable[[bytes], object], timers: Timers, predictor: Predictor | None
-    ) -> None:
-        self._display, self._predictor = display, predictor
-        self.line = OwnLine(display, send, timers, self._show)
+    def __init__(self, display: Display, channel: Channel, timers: Timers, remote: AttachOptions | None) -> None:
+        self._display = display
+        self._predictor: Predictor | None = None
+        if remote is not None and remote.predict != "never" and not remote.read_only:
+            always = remote.predict == "always"
+            self._predictor = Predictor(channel.send, display.terminal.grid, channel.round_trip, always=always)
+        self.line = OwnLine(display, channel.send, timers, self._show)
         self.position = 0
         """Position of the first byte of the program's output that was not shown yet."""
         self.greeting = ""
@@ -40,11 +44,6 @@ class View:
     def columns(self) -> int:
         """Columns of the terminal."""
         return self._display.terminal.grid()[0]
-
-    @property
-    def predicts(self) -> bool:
-        """True if keys are guessed where the round trip is long."""
-        return self._predictor is not None
 
     @property
     def covered(self) -> bool:
@@ -102,6 +101,13 @@ class View:
         self.line.end()
         if self._predictor is not None:
             self._display.draw(self._predictor.typed(number, data))
+
+    def say(self, text: str) -> None:
+        """Show a line over the screen, or over the first one that comes."""
+        if text and self._display.started:
+            self.line.show(text)
+        else:
+            self.greeting = "; ".join(filter(None, (self.greeting, text)))[:LONGEST_LINE]
 
     def say_once(self, text: str) -> None:
         """Show a line at the first call; at each later one remove the line that stands."""
