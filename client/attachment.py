@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
 from enum import Enum
 
 from sesh import protocol, wording
@@ -35,6 +35,10 @@ _FLUSH_TIMEOUT = 0.2
 """Seconds for the terminal to take pending output."""
 _CTRL_C = Key.parse("C-c")
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
+
+
+_MAY_TRY_AGAIN = LoginRefused, Unreachable, TimedOut, OSError
+"""Errors of a login that a person was asked for, after which the person may try another one."""
 
 
 class Phase(Enum):
@@ -88,8 +92,7 @@ class Attachment:
         if self.phase is Phase.LOGIN:
             self.display.resume()
         hello: Hello = self._claim() if resuming else {"client": self._client, **(wishes or {})}
-        terminal = self.display.terminal
-        self.channel.open(connection, greeting(terminal, self.options, self.host, connection, hello))
+        self.channel.open(connection, greeting(self.display.terminal, self.options, self.host, connection, hello))
         self.phase, self.outcome = Phase.GREETING, None
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if resuming and self.link is not None:
@@ -109,14 +112,13 @@ class Attachment:
     def _unanswered(self) -> None:
         if not self.session_id:
             raise silent_daemon(self.name)
-        self._go_offline()
+        self._disconnected()
 
     def _go_offline(self) -> None:
         """Hold what is typed until another link takes the place of the lost one."""
         self.view.take_back()
         self.channel.close()
         self.timers.clear("welcome")
-        self.timers.clear("resize")
         self.phase = Phase.OFFLINE
         if self.link is not None:
             self.link.closed()
@@ -137,10 +139,10 @@ class Attachment:
         if isinstance(result, Connection):
             self.connect(result)
             self.take_leftovers()
-        elif isinstance(result, LoginRefused):
+        elif isinstance(result, LoginRefused if self.phase is not Phase.LOGIN else _MAY_TRY_AGAIN):
             self._await_login(result)
         elif isinstance(result, Ended):
-            self._end_with(result.result.get("exit_code"), result.result)
+            self._end(Outcome.ended(self.name, self.host, result.result))
         elif isinstance(result, SeshError):
             said = result.line(self.host) if isinstance(result, NotFound) else ""
             self._end(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
@@ -162,27 +164,17 @@ class Attachment:
     def _log_in(self) -> None:
         assert self.link is not None  # noqa: S101 (without one there is no such phase)
         try:
-            self._replace(self.link.log_in())
+            result: Result = self.link.log_in()
         except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
             number = interrupt.args[0]
             kind = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}.get(number, Ending.SIGNAL)
             self.leave(kind, number=number)
-        except (Unreachable, TimedOut, OSError) as error:
-            self._await_login(error)
-        except SeshError as error:
-            self._replace(error)
+            return
+        except (SeshError, OSError) as error:
+            result = error
+        self._replace(result)
 
     # -- for the loop
-
-    @property
-    def draining(self) -> bool:
-        """True while output waits for the terminal that is to be seen before the end."""
-        return self.phase is Phase.ENDING and self.display.pending > 0
-
-    @property
-    def reads_keys(self) -> bool:
-        """False while what is typed has to wait."""
-        return self.phase is not Phase.LEAVING and not (self.channel.connection and self.channel.input.full)
 
     def take_leftovers(self) -> None:
         """Handle the frames that came before the connection was this attachment's."""
@@ -215,10 +207,6 @@ class Attachment:
             with contextlib.suppress(OSError):  # what lies over the output is taken back, if there is a terminal
                 self.view.take_back()
         self.phase = Phase.LEAVING if at_once else Phase.ENDING
-
-    def _end_with(self, code: object, end: Mapping[str, object]) -> None:
-        """End as the program has ended, from untrusted values."""
-        self._end(Outcome.ended(self.name, self.host, code, end.get("signal"), end.get("reason")))
 
     def leave(self, kind: Ending = Ending.DETACHED, *, reason: str = "", number: int | None = None) -> None:
         """End without waiting for the daemon, or for the terminal to take output. `number`: of a signal."""
@@ -273,32 +261,17 @@ class Attachment:
             if not self.options.read_only:
                 self.channel.input.hold(data)
 
-    def suspend(self) -> None:
-        """Give the terminal back for a while."""
-        self.view.take_back()
-        self.display.suspend()
-
     def redisplay(self) -> None:
-        """Show the session again on a terminal that showed something else meanwhile (after `suspend`)."""
+        """Show the session again: the terminal showed something else (`View.suspend`), or this process was stopped."""
         if self.phase is Phase.LOGIN:
             self._await_login(Unreachable(f"no link to {self.host}"))
             return
-        self.display.resume()
-        self.resize()
-        self.view.redraw()
-
-    def continued(self) -> None:
-        """Show the session again: this process was stopped unseen."""
+        if not self.display.started:
+            self.display.resume()
         if self.link is not None:
             self.link.sign()
-        self.resize()
+        self.view.resize()
         self.view.redraw()
-
-    def resize(self) -> None:
-        """Tell the daemon of the terminal's size."""
-        self.timers.clear("resize")
-        self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.display.terminal.size())))
-        self.view.resized()
 
     # -- from the daemon
 
@@ -320,13 +293,10 @@ class Attachment:
             if not self.channel.welcome and kind not in FRAMES:
                 if connection.accept(kind, payload):
                     self._handle_welcome()
-            elif kind in FRAMES:
-                self.channel.got(kind, payload)
+                continue
+            self.channel.take(kind, payload)
+            if kind in FRAMES:
                 self.view.handle(kind, payload)
-            elif kind == protocol.ACK:
-                self.channel.acknowledged(payload)
-            elif kind == protocol.PING:
-                self.channel.pinged(payload)
             elif kind == protocol.RELOADED:
                 self._disconnected("reloaded")
             elif kind == protocol.PONG:
@@ -352,9 +322,7 @@ class Attachment:
             self.channel.ping()
         self._on_welcome()
         if welcome.get("new") is True and not self.options.read_only:
-            said, leaves = self.view.greeting or f"new session {self.name}", self.options.detaches
-            whole = f"{said} · {leaves}"
-            self.view.greeting = whole if len(whole) < self.view.columns - 2 else f"{leaves} · {said}"
+            self.view.introduce(f"new session {self.name}", self.options.detaches)
         else:
             self.view.say(str(welcome.get("missed") or ""))
 
@@ -367,7 +335,7 @@ class Attachment:
             self.view.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
-            self._end_with(message.get("code"), message)
+            self._end(Outcome.ended(self.name, self.host, message))
         elif kind == protocol.DETACH:
             self.farewell = message
             self.timers.ensure("leave", _FLUSH_TIMEOUT, self.leave)

@@ -117,28 +117,24 @@ class Channel:
             data = b""
         return self.connection.decoder.feed(data) if data else None
 
-    def acknowledged(self, payload: bytes) -> None:
-        """Take in an ACK."""
-        number, _ = protocol.split_number(payload)
-        for frame in self.input.acknowledge(number):
-            self.send(frame)
+    def take(self, kind: int, payload: bytes) -> None:
+        """Take in a frame: count the screen's bytes, forget input that has arrived, answer a PING.
 
-    def pinged(self, payload: bytes) -> None:
-        """Answer a PING. Raises ProtocolError if it is too long."""
-        if len(payload) > _LONGEST_PING:
-            raise gate.malformed("PING", f"has {len(payload)} bytes")
-        self._answer(protocol.frame(protocol.PONG, payload))
+        Raises ProtocolError if a PING is too long.
+        """
+        if kind in _SCREEN and self._on_link:
+            self._got += max(0, len(payload) - 8)
+            if self._got - self._got_sent >= _TELL_GOT:
+                self._got_sent = self._got
+                self._answer(protocol.numbered(protocol.GOT, self._got, b""))
+        elif kind == protocol.ACK:
+            for frame in self.input.acknowledge(protocol.split_number(payload)[0]):
+                self.send(frame)
+        elif kind == protocol.PING:
+            if len(payload) > _LONGEST_PING:
+                raise gate.malformed("PING", f"has {len(payload)} bytes")
+            self._answer(protocol.frame(protocol.PONG, payload))
 
     def answered(self, payload: bytes) -> bool:
         """Take in a PONG; return whether it answers the newest PING."""
         return self.round_trip.answered(payload, time.monotonic())
-
-    # -- how much has come over a link
-
-    def got(self, kind: int, payload: bytes) -> None:
-        """Count the bytes of the screen in a frame that has come over a link, and tell the daemon how many came."""
-        if kind in _SCREEN:
-            self._got += max(0, len(payload) - 8)
-        if self._on_link and self._got - self._got_sent >= _TELL_GOT:
-            self._got_sent = self._got
-            self._answer(protocol.numbered(protocol.GOT, self._got, b""))

@@ -13,9 +13,6 @@ from sesh.client.poller import Poller
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.paths import lacks_descriptors
 
-_RESIZED_AFTER = 0.1
-"""Seconds that a window keeps its size until a session behind a link is told of it."""
-
 
 class Loop:
     """Carries bytes for one attachment, with or without a link."""
@@ -38,7 +35,9 @@ class Loop:
         """
         attachment = self.attachment
         attachment.take_leftovers()
-        while (outcome := attachment.outcome) is None or attachment.draining:
+        while (outcome := attachment.outcome) is None or (
+            attachment.phase is Phase.ENDING and attachment.display.pending  # what is to be seen before the end
+        ):
             try:
                 self._turn()
             except OSError as error:
@@ -66,11 +65,11 @@ class Loop:
         attachment.look_after_link(ready)
 
     def _wait(self) -> dict[int, int]:
-        attachment = self.attachment
+        attachment, channel = self.attachment, self.attachment.channel
         left, link = attachment.timers.wait_time(), attachment.watched
         until = min(time.monotonic() + left if left is not None else inf, link.due if link is not None else inf)
         return self._poller.wait(
-            read_keys=attachment.reads_keys,
+            read_keys=attachment.phase is not Phase.LEAVING and not (channel.connection and channel.input.full),
             receive=attachment.phase is not Phase.ENDING,
             others=link.descriptors if link is not None else (),
             until=until if until < inf else None,
@@ -84,7 +83,7 @@ class Loop:
             attachment.leave(reason="hangup")
             return
         if attachment.timers.is_set("resize"):
-            attachment.resize()
+            attachment.view.resize()
         now = time.monotonic()
         if self._pace.pauses(now):
             self._keys.end_paste()
@@ -99,19 +98,16 @@ class Loop:
         signals = terminal.take_signals()
         stopped = signal.SIGTSTP in signals and signals.isdisjoint(EXIT_SIGNALS)
         if stopped:
-            attachment.suspend()
+            attachment.view.suspend()
             terminal.suspend()
             signals = terminal.take_signals()
         for number in signals.intersection(EXIT_SIGNALS):
             attachment.leave(Ending.SIGNAL, number=number)
             return
-        if stopped:
-            attachment.redisplay()
-        elif signal.SIGCONT in signals:
+        if stopped or signal.SIGCONT in signals:
             terminal.raw()
-            attachment.continued()
+            attachment.redisplay()
         elif signal.SIGWINCH in signals and attachment.host is None:
-            attachment.resize()
+            attachment.view.resize()
         elif signal.SIGWINCH in signals:
-            attachment.view.take_back()
-            attachment.timers.set("resize", _RESIZED_AFTER, attachment.resize)
+            attachment.view.resize_soon()

@@ -19,11 +19,15 @@ FRAMES = frozenset((protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW, protocol.
 """The kinds of frame that a view shows."""
 
 
+_RESIZED_AFTER = 0.1
+"""Seconds that a window keeps its size until a session behind a link is told of it."""
+
+
 class View:
     """The frames of the screen go in, bytes for the display come out. `remote`: the options on a link, else None."""
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, remote: AttachOptions | None) -> None:
-        self._display = display
+        self._display, self._timers, self._send = display, timers, channel.send
         self._predictor: Predictor | None = None
         if remote is not None and remote.predict != "never" and not remote.read_only:
             always = remote.predict == "always"
@@ -109,6 +113,12 @@ class View:
         else:
             self.greeting = "; ".join(filter(None, (self.greeting, text)))[:LONGEST_LINE]
 
+    def introduce(self, new: str, leaves: str) -> None:
+        """Say with the first screen how to leave a session that is new; in front where the row is narrow."""
+        said = self.greeting or new
+        whole = f"{said} · {leaves}"
+        self.greeting = whole if len(whole) < self.columns - 2 else f"{leaves} · {said}"
+
     def say_once(self, text: str) -> None:
         """Show a line at the first call; at each later one remove the line that stands."""
         said, self._said = self._said, True
@@ -127,10 +137,22 @@ class View:
         self.take_back()
         self.line.ask(self.position)
 
-    def resized(self) -> None:
-        """Take guesses and line back: the terminal has another size."""
+    def resize(self) -> None:
+        """Tell the daemon of the terminal's size, and take guesses and line back, which are for another one."""
+        self._timers.clear("resize")
+        self._send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
         self._display.draw(self._withdrawn())
         self.line.resized()
+
+    def resize_soon(self) -> None:
+        """Do that once the window rests: a session behind a link draws its screen for each size."""
+        self.take_back()
+        self._timers.set("resize", _RESIZED_AFTER, self.resize)
+
+    def suspend(self) -> None:
+        """Give the terminal back for a while."""
+        self.take_back()
+        self._display.suspend()
 
     def take_back(self) -> None:
         """Remove guesses and line: something else than output will change the screen, or nothing will."""
