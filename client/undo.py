@@ -1,8 +1,8 @@
 """Follows the terminal settings that output changes, and returns the bytes that put them to rest.
 
-Pure. One rule: whatever was set goes to its rest, also what the program has put to rest itself: twice is as good as
-once. Only changes are looked for, never text: one regular expression over each block. Sources: ECMA-48, XTerm ctlseqs,
-kitty's keyboard and pointer protocols.
+Pure. One rule: whatever was set goes to its rest; modes alone not if the program has put them to rest itself, for with
+all else twice is as good as once. Only changes are looked for, never text: one regular expression over each block.
+Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """
 
 from __future__ import annotations
@@ -139,7 +139,10 @@ class Undo:
                 if final != b"r":
                     self._alternate = (self._alternate or mode) if final == b"h" else b""
                 continue
-            self._rest[mode] = b"\x1b[%s%s" % (mode, b"h" if mode in _REST_ON else b"l")
+            rest = b"h" if mode in _REST_ON else b"l"
+            self._rest.pop(mode, None)  # some modes move the cursor or clear the screen whenever they are put to rest
+            if final != rest:
+                self._rest[mode] = b"\x1b[%s%s" % (mode, rest)
 
     def _set_resource(self, text: bytes) -> None:
         """Follow XTMODKEYS (`>4;2m`, `>4n`), XTFMTKEYS (`f`), XTSMPOINTER (`p`) and XTSHIFTESCAPE (`s`)."""

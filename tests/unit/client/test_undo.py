@@ -44,7 +44,6 @@ CHANGES = [
     (b"\x1b[22;0;0t\x1b]2;vim\x07", b"\x1b[23;0t"),
     (b"\x1b]2;shell\x07\x1b[22t\x1b]2;vim\x07", b"\x1b[23;0t\x1b]0;\x1b\\"),
     (b"\x1b]2;vim\x07\x1bc", b"\x1b]0;\x1b\\"),
-    (b"\x1b[?2004h\x1b[?2004l", b"\x1b[?2004l"),
     (b"\x1b]8;;x\x07l\x1b]8;;\x07", b"\x1b]8;;\x1b\\"),
     (b"\x1b]7501;state=working\x07", b"\x1b]7501;state=clear\x1b\\"),
     (b"\x1b]7501;app=a:state=done:id=a/b\x1b\\\x1b]7501;?\x07", b"\x1b]7501;state=clear\x1b\\"),
@@ -52,6 +51,8 @@ CHANGES = [
 """A change, and the bytes that end its undo."""
 NOTHING = [
     b"plain text\r\n",
+    b"\x1b[?2004h\x1b[?2004l",
+    b"\x1b[?1000l\x1b[?7h\x1b[4l\x1b[12h\x1b[?6l",
     b"\x1b[?1049h\x1b[?1049l",
     b"\x1b[31mred\x1b[2;5r\x1b(0\x0e\x1b=",
     b"\x1b[>1u\x1b[<u",
