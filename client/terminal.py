@@ -22,8 +22,6 @@ EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals that end the client: it restores the terminal and exits with 128 plus the signal's number."""
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
-_RESTORES = 3
-"""Attempts to restore the line discipline: a raw terminal is of no use to anybody."""
 
 
 class RawTerminal:
@@ -100,12 +98,8 @@ class RawTerminal:
         """Restore the line discipline, if the terminal is still there."""
         if self._attributes is None:
             return
-        for _ in range(_RESTORES):
-            try:
-                self._set(self._attributes)
-                break
-            except OSError:
-                continue
+        with suppress(OSError):
+            self._set(self._attributes)
 
     def _set(self, attributes: list[Any], *, flush: bool = False) -> None:
         while True:
