@@ -105,7 +105,7 @@ class _Client:
     def _close(self, attachment: Attachment) -> None:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
         if attachment.link is not None:
-            attachment.link.close()
+            attachment.link.reopen.close()
         attachment.channel.close(detach=True)
         ended = attachment.outcome is not None and attachment.outcome.kind is Ending.ENDED
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)

@@ -106,7 +106,7 @@ class Attachment:
 
     def _describe(self) -> LostSession:
         hello = introduction(self.display.terminal, self.options, self.host, self._claim())
-        heard_at = self.link.silent_since if self.link is not None else 0.0
+        heard_at = self.link.reopen.health.heard_at if self.link is not None else 0.0
         return LostSession(self.name, self.host or "", self.session_id, self.view.position, heard_at, hello)
 
     def _unanswered(self) -> None:
@@ -121,7 +121,7 @@ class Attachment:
         self.timers.clear("welcome")
         self.phase = Phase.OFFLINE
         if self.link is not None:
-            self.link.closed()
+            self.link.reopen.closed()
 
     def _disconnected(self, reason: str = "") -> None:
         """The daemon has closed the connection, or is about to (`reason`)."""
@@ -269,7 +269,7 @@ class Attachment:
         if not self.display.started:
             self.display.resume()
         if self.link is not None:
-            self.link.sign()
+            self.link.reopen.sign()
         self.view.resize()
         self.view.redraw()
 

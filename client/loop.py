@@ -71,7 +71,7 @@ class Loop:
         return self._poller.wait(
             read_keys=attachment.phase is not Phase.LEAVING and not (channel.connection and channel.input.full),
             receive=attachment.phase is not Phase.ENDING,
-            others=link.descriptors if link is not None else (),
+            others=link.reopen.descriptors if link is not None else (),
             until=until if until < inf else None,
         )
 
