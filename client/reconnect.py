@@ -136,7 +136,8 @@ class AttachedLink:
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            terminal.raw(flush=True)
+            terminal.raw()
+            terminal.drop_input()
             terminal.take_signals()
 
 

@@ -79,8 +79,8 @@ class RawTerminal:
 
     # -- the line discipline
 
-    def raw(self, *, flush: bool = False) -> None:
-        """Pass every byte unchanged, both ways; `flush`: drop pending input. Raises OSError if it is gone."""
+    def raw(self) -> None:
+        """Pass every byte unchanged, both ways. Raises OSError if the terminal is gone."""
         if self._attributes is None:
             return
         iflag, oflag, cflag, lflag, ispeed, ospeed, characters = self._attributes
@@ -92,7 +92,7 @@ class RawTerminal:
         lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
         characters = list(characters)
         characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-        self._set([iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters], flush=flush)
+        self._set([iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters])
 
     def cooked(self) -> None:
         """Restore the line discipline, if the terminal is still there."""
@@ -101,12 +101,10 @@ class RawTerminal:
         with suppress(OSError):
             self._set(self._attributes)
 
-    def _set(self, attributes: list[Any], *, flush: bool = False) -> None:
+    def _set(self, attributes: list[Any]) -> None:
         while True:
             try:
                 termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
-                if flush:
-                    termios.tcflush(self.inbound, termios.TCIFLUSH)
                 return
             except termios.error as error:  # a background process stops here until it is in the foreground
                 if error.args[0] != errno.EINTR:
