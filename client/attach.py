@@ -77,7 +77,7 @@ class _Client:
             outcome = self._run_attachments()
             self._complete(outcome)
             attachment = self._loop.attachment
-            lines, farewell = [*attachment.notices.closing, outcome.line()], attachment.farewell
+            lines, farewell = [outcome.line()], attachment.farewell
         finally:
             self.display.leave(lines, farewell)
             for loop in (self._previous, self._loop):
@@ -105,7 +105,7 @@ class _Client:
     def _close(self, attachment: Attachment) -> None:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
         if attachment.link is not None:
-            attachment.link.close()
+            attachment.link.reopen.close()
         attachment.channel.close(detach=True)
         ended = attachment.outcome is not None and attachment.outcome.kind is Ending.ENDED
         self._shown.leave(attachment.host, attachment.session_id, None if ended else attachment.view.position)
@@ -125,7 +125,7 @@ class _Client:
             if outcome.kind is Ending.SWITCH:
                 self._switch(outcome)
             elif outcome.kind is Ending.LOST and outcome.reason == "reloaded" and self._previous is None:
-                attachment.connect(self._connect_to(attachment.name, None))
+                attachment.connect(self._connect_to(attachment.name, attachment.host))
             else:
                 return outcome
 
@@ -164,7 +164,8 @@ class _Client:
         attachment = self._loop.attachment
         since = self._shown.since(attachment.host, attachment.session_id)
         if since and self.options.replay:
-            self.display.rule(f"── {attachment.label}, since {since} ──")
+            label = f"{attachment.name}@{attachment.host}" if attachment.host else attachment.name
+            self.display.rule(f"── {label}, since {since} ──")
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Loop:
         said = connection.peer.greeted

@@ -13,13 +13,11 @@ from collections.abc import Callable, Container
 from enum import Enum
 
 from sesh import protocol, wording
-from sesh.client.channel import TELL_GOT_AFTER, Channel
+from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.hello import greeting, introduction
 from sesh.client.keys import Event
-from sesh.client.notices import Notices
 from sesh.client.outcome import AttachOptions, Ending, Outcome
-from sesh.client.predict import Predictor
 from sesh.client.reconnect import ENTER, AttachedLink, Reconnect
 from sesh.client.view import FRAMES, View
 from sesh.errors import Ended, LoginRefused, NotFound, SeshError, TimedOut, Unreachable, silent_daemon
@@ -37,6 +35,10 @@ _FLUSH_TIMEOUT = 0.2
 """Seconds for the terminal to take pending output."""
 _CTRL_C = Key.parse("C-c")
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
+
+
+_MAY_TRY_AGAIN = LoginRefused, Unreachable, TimedOut, OSError
+"""Errors of a login that a person was asked for, after which the person may try another one."""
 
 
 class Phase(Enum):
@@ -73,24 +75,14 @@ class Attachment:
         self.outcome: Outcome | None = None
         self.farewell: Message = {}
         """The daemon's EXIT, DETACH or SWITCH, as soon as one has come."""
-        self.notices = Notices()
         self.phase = Phase.GREETING
         self.timers = Timers()
         self.channel = Channel(on_link=host is not None)
-        predictor: Predictor | None = None
-        if host is not None and options.predict != "never" and not options.read_only:
-            always = options.predict == "always"
-            predictor = Predictor(self.channel.send, display.terminal.grid, self.channel.round_trip, always=always)
-        self.view = View(display, self.channel.send, self.timers, predictor)
+        self.view = View(display, self.channel, self.timers, options if host is not None else None)
         self.link: AttachedLink | None = None
         if host is not None and reconnect is not None:
             reopen = reconnect(host, self.channel.ping, self._describe)
             self.link = AttachedLink(reopen, self.view, host, options)
-
-    @property
-    def label(self) -> str:
-        """The session, and its host if that is another."""
-        return f"{self.name}@{self.host}" if self.host else self.name
 
     # -- its connections
 
@@ -100,8 +92,7 @@ class Attachment:
         if self.phase is Phase.LOGIN:
             self.display.resume()
         hello: Hello = self._claim() if resuming else {"client": self._client, **(wishes or {})}
-        terminal = self.display.terminal
-        self.channel.open(connection, greeting(terminal, self.options, self.host, connection, hello))
+        self.channel.open(connection, greeting(self.display.terminal, self.options, self.host, connection, hello))
         self.phase, self.outcome = Phase.GREETING, None
         self.timers.set("welcome", HELLO_TIMEOUT if self.host is None else _OVER_LINK, self._unanswered)
         if resuming and self.link is not None:
@@ -115,92 +106,75 @@ class Attachment:
 
     def _describe(self) -> LostSession:
         hello = introduction(self.display.terminal, self.options, self.host, self._claim())
-        heard_at = self.link.silent_since if self.link is not None else 0.0
+        heard_at = self.link.reopen.health.heard_at if self.link is not None else 0.0
         return LostSession(self.name, self.host or "", self.session_id, self.view.position, heard_at, hello)
 
     def _unanswered(self) -> None:
         if not self.session_id:
             raise silent_daemon(self.name)
-        self._go_offline()
+        self._disconnected()
 
     def _go_offline(self) -> None:
         """Hold what is typed until another link takes the place of the lost one."""
         self.view.take_back()
         self.channel.close()
-        for name in ("welcome", "got", "resize"):
-            self.timers.clear(name)
+        self.timers.clear("welcome")
         self.phase = Phase.OFFLINE
         if self.link is not None:
-            self.link.closed()
+            self.link.reopen.closed()
 
-    def _disconnected(self) -> None:
-        """The daemon has closed the connection."""
+    def _disconnected(self, reason: str = "") -> None:
+        """The daemon has closed the connection, or is about to (`reason`)."""
         if self.phase is Phase.LEAVING:
-            self._end(self._left(Ending.DETACHED))
-        elif not self.session_id:
+            self.leave()
+        elif not (self.session_id or reason):
             raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
-        elif self.link is not None:
+        elif self.session_id and self.link is not None:
             self._go_offline()
         else:
-            self._end(self._left(Ending.LOST))
+            self._end(Outcome(Ending.LOST, self.name, self.host, reason=reason))
 
     def _replace(self, result: Result) -> None:
         """Go on over another link, or end with the error after which there is none."""
         if isinstance(result, Connection):
             self.connect(result)
             self.take_leftovers()
-        elif isinstance(result, LoginRefused):
+        elif isinstance(result, LoginRefused if self.phase is not Phase.LOGIN else _MAY_TRY_AGAIN):
             self._await_login(result)
         elif isinstance(result, Ended):
-            end = result.result
-            code, number, reason = end.get("exit_code"), end.get("signal"), end.get("reason")
-            self._end(Outcome.ended(self.name, self.host, code, number, reason))
+            self._end(Outcome.ended(self.name, self.host, result.result))
         elif isinstance(result, SeshError):
-            lost = self._left(Ending.LOST)
-            if isinstance(result, NotFound):
-                lost.said = result.line(self.host)
-            else:
-                self.notices.keep(str(result))
-            self._end(lost)
+            said = result.line(self.host) if isinstance(result, NotFound) else ""
+            self._end(Outcome(Ending.LOST, self.name, self.host, reason=str(result), said=said))
         else:
             raise result  # a fault of our own, which is not to be lost in a thread
 
     def _await_login(self, reason: Exception) -> None:
         """Show why a person has to log in, in place of the session; no input is kept."""
+        assert self.link is not None  # noqa: S101 (without one there is no such phase)
+        lines = self.link.login_lines(reason)
         if self.phase is not Phase.LOGIN:
             self.phase = Phase.LOGIN
             self.display.suspend()
-            since = self.link.since if self.link is not None else ""
-            self.display.line(f"no link to {self.host} since {since}; {self.name} keeps running")
-            if self.channel.input.drop():
-                self.display.line("what was typed since then was dropped")
-        for line in self.link.login_lines(reason) if self.link is not None else ():
+            dropped = "; what was typed since then was dropped" if self.channel.input.drop() else ""
+            lines.insert(0, f"no link to {self.host} since {self.link.since}; {self.name} keeps running{dropped}")
+        for line in lines:
             self.display.line(line)
 
     def _log_in(self) -> None:
         assert self.link is not None  # noqa: S101 (without one there is no such phase)
         try:
-            self._replace(self.link.log_in())
+            result: Result = self.link.log_in()
         except KeyboardInterrupt as interrupt:  # the keys that leave and give up make signals here
             number = interrupt.args[0]
             kind = {signal.SIGQUIT: Ending.DETACHED, signal.SIGINT: Ending.LOST}.get(number, Ending.SIGNAL)
-            self._end(self._left(kind, number=number))
-        except (Unreachable, TimedOut, OSError) as error:
-            self._await_login(error)
-        except SeshError as error:
-            self._replace(error)
+            self.leave(kind, number=number)
+            return
+        except (SeshError, OSError) as error:
+            result = error
+        self._replace(result)
 
     # -- for the loop
-
-    @property
-    def draining(self) -> bool:
-        """True while output waits for the terminal that is to be seen before the end."""
-        return self.phase is Phase.ENDING and self.display.pending > 0
-
-    @property
-    def reads_keys(self) -> bool:
-        """False while what is typed has to wait."""
-        return self.phase is not Phase.LEAVING and not (self.channel.connection and self.channel.input.full)
 
     def take_leftovers(self) -> None:
         """Handle the frames that came before the connection was this attachment's."""
@@ -225,10 +199,6 @@ class Attachment:
 
     # -- the end
 
-    def _left(self, kind: Ending, *, reason: str = "", number: int | None = None) -> Outcome:
-        """Return the outcome if this attachment ends now. `number`: of the signal that ended the client."""
-        return Outcome(kind, self.name, self.host, reason=reason, signal=number)
-
     def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
         """End the attachment when all output is shown, or `at_once` if nobody can see it or waits for it."""
         if self.outcome is None:
@@ -238,26 +208,18 @@ class Attachment:
                 self.view.take_back()
         self.phase = Phase.LEAVING if at_once else Phase.ENDING
 
-    def hang_up(self) -> None:
-        """End: the terminal is gone."""
-        self._end(self._left(Ending.DETACHED, reason="hangup"), at_once=True)
-
-    def killed(self, number: int) -> None:
-        """End: a signal ends this process."""
-        self._end(self._left(Ending.SIGNAL, number=number), at_once=True)
+    def leave(self, kind: Ending = Ending.DETACHED, *, reason: str = "", number: int | None = None) -> None:
+        """End without waiting for the daemon, or for the terminal to take output. `number`: of a signal."""
+        self._end(Outcome(kind, self.name, self.host, reason=reason, signal=number), at_once=True)
 
     def detach(self) -> None:
         """Leave, and give the daemon a moment to say how it left the screen."""
         if self.phase is not Phase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
-            self._leave()
+            self.leave()
             return
         self.view.take_back()
         self.phase = Phase.LEAVING
-        self.timers.set("leave", self.channel.goodbye_time, self._leave)
-
-    def _leave(self) -> None:
-        """Leave without waiting any longer for the daemon, or for the terminal to take pending output."""
-        self._end(self._left(Ending.DETACHED), at_once=True)
+        self.timers.set("leave", self.channel.goodbye_time, self.leave)
 
     # -- from the terminal
 
@@ -285,14 +247,12 @@ class Attachment:
             self.channel.input.hold(data)  # the daemon says in WELCOME which input it has
         else:
             self.channel.type(data)
-            if self.view.predicts:
-                self.channel.measure()
             self.view.typed(self.channel.input.number, data)
 
     def _hold_keys(self, data: bytes) -> None:
         """Keep what is typed without a link, but for the keys that try again, log in, and give up."""
         if pressed(data, _CTRL_C):
-            self._end(self._left(Ending.LOST), at_once=True)
+            self.leave(Ending.LOST)
         elif self.phase is Phase.LOGIN:
             if pressed(data, *ENTER):
                 self._log_in()
@@ -301,32 +261,17 @@ class Attachment:
             if not self.options.read_only:
                 self.channel.input.hold(data)
 
-    def suspend(self) -> None:
-        """Give the terminal back for a while."""
-        self.view.take_back()
-        self.display.suspend()
-
     def redisplay(self) -> None:
-        """Show the session again on a terminal that showed something else meanwhile (after `suspend`)."""
+        """Show the session again: the terminal showed something else (`View.suspend`), or this process was stopped."""
         if self.phase is Phase.LOGIN:
             self._await_login(Unreachable(f"no link to {self.host}"))
             return
-        self.display.resume()
-        self.resize()
-        self.view.redraw()
-
-    def continued(self) -> None:
-        """Show the session again: this process was stopped unseen."""
+        if not self.display.started:
+            self.display.resume()
         if self.link is not None:
-            self.link.sign()
-        self.resize()
+            self.link.reopen.sign()
+        self.view.resize()
         self.view.redraw()
-
-    def resize(self) -> None:
-        """Tell the daemon of the terminal's size."""
-        self.timers.clear("resize")
-        self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.display.terminal.size())))
-        self.view.resized()
 
     # -- from the daemon
 
@@ -348,36 +293,18 @@ class Attachment:
             if not self.channel.welcome and kind not in FRAMES:
                 if connection.accept(kind, payload):
                     self._handle_welcome()
-            elif kind in FRAMES:
-                self._show(kind, payload)
-            elif kind == protocol.ACK:
-                self.channel.acknowledged(payload)
-            elif kind == protocol.PING:
-                self.channel.pinged(payload)
+                continue
+            self.channel.take(kind, payload)
+            if kind in FRAMES:
+                self.view.handle(kind, payload)
             elif kind == protocol.RELOADED:
-                self._handle_reloaded()
+                self._disconnected("reloaded")
             elif kind == protocol.PONG:
                 if self.channel.answered(payload) and self.link is not None:
                     self.link.heard(pong=True)
                 self.view.judge(kind, payload)
             elif kind in _JSON_FRAMES:
                 self._handle_message(kind, connection.message(kind, payload))
-
-    def _show(self, kind: int, payload: bytes) -> None:
-        if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW) and self.channel.got(max(0, len(payload) - 8)):
-            self.timers.ensure("got", TELL_GOT_AFTER, self.channel.tell_got)
-        if kind == protocol.SCREEN and self.view.predicts:
-            self.channel.measure()
-        self.view.handle(kind, payload)
-
-    def _handle_reloaded(self) -> None:
-        """The daemon goes on as another sesh: come back."""
-        if self.phase is Phase.LEAVING:
-            self._leave()
-        elif self.link is not None:
-            self._go_offline()
-        else:
-            self._end(self._left(Ending.LOST, reason="reloaded"))
 
     def _handle_welcome(self) -> None:
         welcome, resuming = self.channel.welcome, self.session_id != ""
@@ -392,29 +319,27 @@ class Attachment:
             return
         if self.link is not None:
             self.link.begin()
+            self.channel.ping()
         self._on_welcome()
-        news = [self.view.greeting, str(welcome.get("missed") or "")]
         if welcome.get("new") is True and not self.options.read_only:
-            said, leaves = self.view.greeting or f"new session {self.name}", self.options.detaches
-            whole = f"{said} · {leaves}"
-            news = [whole if len(whole) < self.view.columns - 2 else f"{leaves} · {said}"]
-        self.view.greeting = "; ".join(filter(None, news))
+            self.view.introduce(f"new session {self.name}", self.options.detaches)
+        else:
+            self.view.say(str(welcome.get("missed") or ""))
 
     def _handle_message(self, kind: int, message: Message) -> None:
         if kind not in (protocol.SWITCH, protocol.TELL):
             self.name = str(message.get("name") or self.name)
         if kind == protocol.NOTICE:
-            self.notices.take(str(message.get("text") or ""), self.display)
+            self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             self.view.tell(_news(message, self.host), shown=(message.get("name") or "") == self.name)
         elif kind == protocol.EXIT:
             self.farewell = {"rows_below": 0, **message}
-            code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
-            self._end(Outcome.ended(self.name, self.host, code, number, reason))
+            self._end(Outcome.ended(self.name, self.host, message))
         elif kind == protocol.DETACH:
             self.farewell = message
-            self.timers.ensure("leave", _FLUSH_TIMEOUT, self._leave)
-            self._end(self._left(Ending.DETACHED, reason=str(message.get("reason") or "")))
+            self.timers.ensure("leave", _FLUSH_TIMEOUT, self.leave)
+            self._end(Outcome(Ending.DETACHED, self.name, self.host, reason=str(message.get("reason") or "")))
         elif self.phase is Phase.ATTACHED:
             self.view.take_back()
             self.farewell, host = message, message.get("host")
@@ -424,11 +349,9 @@ class Attachment:
     def stay(self, reason: str = "") -> None:
         """Go on after a SWITCH that led nowhere, and show why as soon as the session is on the screen."""
         self.outcome = None
+        self.view.say(reason)
         if not self.display.started:
-            self.view.greeting = reason
             self.redisplay()
-        elif reason:
-            self.view.line.show(reason)
 
 
 def _news(message: Message, host: str | None) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import errors, protocol
+from sesh import protocol
 from sesh.client.round_trip import RoundTrip
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.messages import Welcome
 from sesh.wire import Connection
 
 _READ_SIZE = 32 << 10
-_TELL_GOT, _TELL_GOT_AT_ONCE, TELL_GOT_AFTER = 4 << 10, 32 << 10, 0.05
-"""Bytes that have come over a link of which the daemon learns after some seconds, and at once."""
+_TELL_GOT = 4 << 10
+"""Bytes that have come over a link from which on the daemon learns of them."""
+_SCREEN = (protocol.OUTPUT, protocol.SCREEN, protocol.REDRAW)
 _LONGEST_PING = 64
 """Bytes of the payload."""
 _GOODBYE, _LONGEST_GOODBYE = 0.2, 2.0
@@ -91,16 +92,12 @@ class Channel:
         """Send input."""
         for frame in self.input.add(data):
             self.send(frame)
-        self.round_trip.sent(self.input.number, time.monotonic())
+        if self._on_link and self.round_trip.wants_ping(time.monotonic()):
+            self.ping()
 
     def ping(self) -> None:
         """Ask the daemon for a sign of life, and measure the round trip."""
         self.send(protocol.frame(protocol.PING, self.round_trip.ping(time.monotonic())))
-
-    def measure(self) -> None:
-        """Measure the round trip by a PING, if that is in doubt."""
-        if self.round_trip.wants_ping(time.monotonic()):
-            self.ping()
 
     def _answer(self, data: bytes) -> None:
         """Send an answer, unless much waits: the other side can call for as many as it likes."""
@@ -120,38 +117,24 @@ class Channel:
             data = b""
         return self.connection.decoder.feed(data) if data else None
 
-    def acknowledged(self, payload: bytes) -> None:
-        """Take in an ACK."""
-        number, _ = protocol.split_number(payload)
-        self.round_trip.acknowledged(number, time.monotonic())
-        for frame in self.input.acknowledge(number):
-            self.send(frame)
+    def take(self, kind: int, payload: bytes) -> None:
+        """Take in a frame: count the screen's bytes, forget input that has arrived, answer a PING.
 
-    def pinged(self, payload: bytes) -> None:
-        """Answer a PING. Raises ProtocolError if it is too long."""
-        if len(payload) > _LONGEST_PING:
-            raise errors.malformed("PING", f"has {len(payload)} bytes")
-        self._answer(protocol.frame(protocol.PONG, payload))
+        Raises ProtocolError if a PING is too long.
+        """
+        if kind in _SCREEN and self._on_link:
+            self._got += max(0, len(payload) - 8)
+            if self._got - self._got_sent >= _TELL_GOT:
+                self._got_sent = self._got
+                self._answer(protocol.numbered(protocol.GOT, self._got, b""))
+        elif kind == protocol.ACK:
+            for frame in self.input.acknowledge(protocol.split_number(payload)[0]):
+                self.send(frame)
+        elif kind == protocol.PING:
+            if len(payload) > _LONGEST_PING:
+                raise errors.malformed("PING", f"has {len(payload)} bytes")
+            self._answer(protocol.frame(protocol.PONG, payload))
 
     def answered(self, payload: bytes) -> bool:
         """Take in a PONG; return whether it answers the newest PING."""
-        answers = self.round_trip.answered(payload, time.monotonic())
-        if answers and self.round_trip.rises:  # it may be an outage that took so long: the next answer tells
-            self.ping()
-        return answers
-
-    # -- how much has come over a link
-
-    def got(self, size: int) -> bool:
-        """Count bytes of the screen; return whether the daemon is to learn of them within TELL_GOT_AFTER seconds."""
-        self._got += size
-        untold = self._got - self._got_sent
-        if self._on_link and untold >= _TELL_GOT_AT_ONCE:
-            self.tell_got()
-            return False
-        return self._on_link and untold >= (_TELL_GOT if self._got_sent else 1)
-
-    def tell_got(self) -> None:
-        """Tell the daemon how much has come."""
-        self._got_sent = self._got
-        self._answer(protocol.numbered(protocol.GOT, self._got, b""))
+        return self.round_trip.answered(payload, time.monotonic())

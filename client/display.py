@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 
 from sesh.client.own_row import CLEAR, overlay
 from sesh.client.terminal import RawTerminal
@@ -14,8 +13,6 @@ from sesh.wording import plain
 
 MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
-_JOINED = 4 << 10
-"""Bytes up to which small blocks that wait for the terminal are joined."""
 _MAX_NOTIFICATIONS = 8 << 10
 """Bytes of notifications that wait for the end of a sequence; beyond it the last one counts."""
 _WRITE_TIMEOUT = 1.0
@@ -45,16 +42,17 @@ class Display:
         """True if the terminal shows the session."""
         self.covered = False
         """True if a line of sesh's own lies over the last row."""
-        self.pending = 0
-        """Bytes waiting for the terminal."""
-        self._queue: deque[bytes] = deque()
-        self._begun = 0
-        """Bytes of the queue's first block that are written."""
+        self._queue = bytearray()
         self._undo = Undo()
         self._tail = b""
         """The newest output."""
         self._character = b""
         """The bytes of a character whose end has not come. Broken off, it would print, and wrap at the end of a row."""
+
+    @property
+    def pending(self) -> int:
+        """Bytes waiting for the terminal."""
+        return len(self._queue)
 
     @property
     def unfinished(self) -> int:
@@ -93,27 +91,11 @@ class Display:
 
     def draw(self, data: bytes) -> None:
         """Write bytes that change no setting. Raises OSError if the terminal has gone."""
-        written = 0 if self._queue or not data else self.terminal.write(data)
-        if written == len(data):
-            return
-        self.pending += len(data) - written
-        if self._queue and len(self._queue[-1]) + len(data) <= _JOINED:
-            self._queue[-1] += data  # what is small costs more as a block of its own
-            return
-        self._queue.append(data)
-        self._begun = written or self._begun
+        self._queue += data if self._queue or not data else data[self.terminal.write(data) :]
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now. Raises OSError if it has gone."""
-        while self._queue:
-            first = memoryview(self._queue[0])[self._begun :]
-            written = self.terminal.write(first)
-            self.pending -= written
-            if written < len(first):
-                self._begun += written
-                return
-            self._queue.popleft()
-            self._begun = 0
+        del self._queue[: self.terminal.write(self._queue)]
 
     def tell(self, notification: bytes) -> None:
         """Have the terminal show a notification to the person, between two sequences of the program."""

@@ -36,7 +36,7 @@ class Pace:
         """Take in a read; return whether it is part of a burst. One key alone is none, whatever came before."""
         if now >= self._began_at + _BURST_TIME:
             self._began_at, self._size = now, 0
-        self._size += typed.key_size(data)
+        self._size += len(data)
         self._read_at = now
         return self._size >= _BURST and typed.token(data, 0)[0] < len(data)
 

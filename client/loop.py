@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import time
 from math import inf
 
 from sesh.client.attachment import Attachment, Phase
+from sesh.client.display import MAX_PENDING
 from sesh.client.keys import FLUSH_DELAY, KeyParser, Pace
-from sesh.client.outcome import Outcome
-from sesh.client.poller import Poller
+from sesh.client.outcome import Ending, Outcome
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.paths import lacks_descriptors
-
-_RESIZED_AFTER = 0.1
-"""Seconds that a window keeps its size until a session behind a link is told of it."""
 
 
 class Loop:
@@ -24,7 +22,8 @@ class Loop:
         self.attachment, self._terminal = attachment, terminal
         self._keys = KeyParser(attachment.options.detach_key)
         self._pace = Pace()
-        self._poller = Poller(attachment.display, attachment.channel)
+        self._poll = select.poll()  # poll(2) itself: `loop.poller` would add to the cost of an echo
+        self._wanted: dict[int, int] = {}
 
     def typed_ahead(self, key: bytes) -> None:
         """Leave if `key`, typed before the terminal was raw, is the detach key; any other was lost."""
@@ -38,13 +37,15 @@ class Loop:
         """
         attachment = self.attachment
         attachment.take_leftovers()
-        while (outcome := attachment.outcome) is None or attachment.draining:
+        while (outcome := attachment.outcome) is None or (
+            attachment.phase is Phase.ENDING and attachment.display.pending  # what is to be seen before the end
+        ):
             try:
                 self._turn()
             except OSError as error:
                 if lacks_descriptors(error):
                     raise
-                attachment.hang_up()  # the terminal is gone
+                attachment.leave(reason="hangup")  # the terminal is gone
         return outcome
 
     def _turn(self) -> None:
@@ -66,25 +67,41 @@ class Loop:
         attachment.look_after_link(ready)
 
     def _wait(self) -> dict[int, int]:
-        attachment = self.attachment
-        left, link = attachment.timers.wait_time(), attachment.watched
-        until = min(time.monotonic() + left if left is not None else inf, link.due if link is not None else inf)
-        return self._poller.wait(
-            read_keys=attachment.reads_keys,
-            receive=attachment.phase is not Phase.ENDING,
-            others=link.descriptors if link is not None else (),
-            until=until if until < inf else None,
-        )
+        """Block until there is something to do; return the ready descriptors."""
+        wanted = self._interest()
+        if wanted != self._wanted:
+            self._poll, self._wanted = select.poll(), wanted
+            for descriptor, events in wanted.items():
+                self._poll.register(descriptor, events)
+        left, link = self.attachment.timers.wait_time(), self.attachment.watched
+        seconds = min(inf if left is None else left, inf if link is None else link.due - time.monotonic())
+        return dict(self._poll.poll(None if seconds == inf else max(0.0, seconds) * 1000))
+
+    def _interest(self) -> dict[int, int]:
+        """Return what to poll for: a descriptor that nothing is wanted of would always be ready once it hung up."""
+        attachment, terminal, channel = self.attachment, self._terminal, self.attachment.channel
+        connection, pending = channel.connection, attachment.display.pending
+        others = attachment.watched.reopen.descriptors if attachment.watched is not None else ()
+        wanted = dict.fromkeys((terminal.signals, *others), select.POLLIN)
+        if attachment.phase is not Phase.LEAVING and not (connection and channel.input.full):
+            wanted[terminal.inbound] = select.POLLIN
+        if pending:
+            wanted[terminal.outbound] = wanted.get(terminal.outbound, 0) | select.POLLOUT
+        if connection is not None and attachment.phase is not Phase.ENDING and pending < MAX_PENDING:
+            wanted[connection.inbound] = select.POLLIN
+        if connection is not None and channel.unsent:  # the same descriptor, if it is a socket
+            wanted[connection.outbound] = wanted.get(connection.outbound, 0) | select.POLLOUT
+        return wanted
 
     def _read_keys(self) -> None:
         attachment, data = self.attachment, self._terminal.read()
         if data is None:
             return  # another process read it first
         if not data:
-            attachment.hang_up()
+            attachment.leave(reason="hangup")
             return
         if attachment.timers.is_set("resize"):
-            attachment.resize()
+            attachment.view.resize()
         now = time.monotonic()
         if self._pace.pauses(now):
             self._keys.end_paste()
@@ -99,19 +116,16 @@ class Loop:
         signals = terminal.take_signals()
         stopped = signal.SIGTSTP in signals and signals.isdisjoint(EXIT_SIGNALS)
         if stopped:
-            attachment.suspend()
+            attachment.view.suspend()
             terminal.suspend()
             signals = terminal.take_signals()
         for number in signals.intersection(EXIT_SIGNALS):
-            attachment.killed(number)
+            attachment.leave(Ending.SIGNAL, number=number)
             return
-        if stopped:
-            attachment.redisplay()
-        elif signal.SIGCONT in signals:
+        if stopped or signal.SIGCONT in signals:
             terminal.raw()
-            attachment.continued()
+            attachment.redisplay()
         elif signal.SIGWINCH in signals and attachment.host is None:
-            attachment.resize()
+            attachment.view.resize()
         elif signal.SIGWINCH in signals:
-            attachment.view.take_back()
-            attachment.timers.set("resize", _RESIZED_AFTER, attachment.resize)
+            attachment.view.resize_soon()

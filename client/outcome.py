@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -87,15 +87,16 @@ class Outcome:
     undelivered: bool = False
 
     @classmethod
-    def ended(cls, name: str, host: str | None, code: object, signal: object, reason: object = "") -> Outcome:
-        """Return the outcome if the program ended, from untrusted values of the daemon's EXIT or of a stored result."""
+    def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> Outcome:
+        """Return the outcome if the program ended, by the daemon's EXIT or a stored result, of untrusted values."""
+        code, number = end.get("code", end.get("exit_code")), end.get("signal")
         return cls(
             Ending.ENDED,
             name,
             host,
             code=code if isinstance(code, int) else None,
-            signal=signal if isinstance(signal, int) else None,
-            reason=str(reason or ""),
+            signal=number if isinstance(number, int) else None,
+            reason=str(end.get("reason") or ""),
         )
 
     def line(self) -> str:
@@ -107,7 +108,8 @@ class Outcome:
             return self.said
         if self.kind is Ending.LOST:
             if self.host:
-                return f"lost the link to @{self.host}; {self.name} may still run there"
+                why = f" ({self.reason})" if self.reason else ""
+                return f"lost the link to @{self.host}{why}; {self.name} may still run there"
             return f"{self.name} was lost: its daemon died; {CALLED} {self.typed or self.name} restarts it"
         if self.kind is not Ending.ENDED:
             return self._left()

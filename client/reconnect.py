@@ -33,34 +33,24 @@ class AttachedLink:
     """The links of an attachment, one after the other. `reopen` watches and replaces them."""
 
     def __init__(self, reopen: Reopen, view: View, host: str, options: AttachOptions) -> None:
-        self._reopen, self._view, self._host, self._options = reopen, view, host, options
+        self.reopen, self._view, self._host, self._options = reopen, view, host, options
         self._doubted_at, self._told = inf, ""
         """When the link began to be doubted; the line that stands on the last row."""
 
     @property
-    def descriptors(self) -> tuple[int, ...]:
-        """What to poll."""
-        return self._reopen.descriptors
-
-    @property
     def due(self) -> float:
         """When to call `run` (monotonic)."""
-        return min(self._reopen.due, inf if self._told else self._doubted_at + TELL_AFTER)
+        return min(self.reopen.due, inf if self._told else self._doubted_at + TELL_AFTER)
 
     @property
     def health(self) -> Health:
         """What is known of the link."""
-        return self._reopen.health.state
+        return self.reopen.health.state
 
     @property
     def heard_at(self) -> float:
         """When anything came last over the link (seconds since the epoch)."""
-        return time.time() - time.monotonic() + self.silent_since
-
-    @property
-    def silent_since(self) -> float:
-        """The same, monotonic."""
-        return self._reopen.health.heard_at
+        return time.time() - time.monotonic() + self.reopen.health.heard_at
 
     @property
     def since(self) -> str:
@@ -72,11 +62,11 @@ class AttachedLink:
     def begin(self) -> None:
         """Watch a connection, the first or one that has taken the place of another."""
         self._doubted_at, self._told = inf, ""
-        self._reopen.restored()
+        self.reopen.restored()
 
     def heard(self, *, pong: bool = False) -> None:
         """Bytes came over the link; `pong`: the answer to a PING is among them."""
-        self._reopen.health.heard(time.monotonic(), pong=pong)
+        self.reopen.health.heard(time.monotonic(), pong=pong)
         self._doubted_at = inf
         if self._told:
             self._told = ""
@@ -84,28 +74,16 @@ class AttachedLink:
 
     def typed(self, keys: bytes, round_trip: float) -> None:
         """Keys were typed: Enter tries at once while the link does not answer."""
-        self._reopen.health.round_trip = round_trip
-        self._reopen.health.sent(time.monotonic())
+        self.reopen.health.round_trip = round_trip
+        self.reopen.health.sent(time.monotonic())
         if self.health is not Health.UP and pressed(keys, *ENTER):
-            self._reopen.attempts.wished(time.monotonic())
-
-    def sign(self) -> None:
-        """The link may have died, or another may be possible now."""
-        self._reopen.sign()
-
-    def closed(self) -> None:
-        """The link has ended."""
-        self._reopen.closed()
-
-    def close(self) -> None:
-        """End all that runs."""
-        self._reopen.close()
+            self.reopen.attempts.wished(time.monotonic())
 
     # -- what is to be done
 
     def run(self, ready: Container[int]) -> Result | None:
         """Do what is due. Return the next connection, or the error after which there is none."""
-        result, now = self._reopen.run(ready), time.monotonic()
+        result, now = self.reopen.run(ready), time.monotonic()
         if self.health is Health.UP:
             self._doubted_at = inf
         elif self._doubted_at == inf:
@@ -116,7 +94,7 @@ class AttachedLink:
 
     def _tell(self) -> None:
         """Lay a line over the last row: since when there is no link, why, and which keys work."""
-        reason, since, leaves = self._reopen.reason, self.since, self._options.leaves
+        reason, since, leaves = self.reopen.reason, self.since, self._options.leaves
         state, place, why = "no link", f" to {self._host}", f" ({reason})"
         if reason in ("", Late.reason):
             state, place, why = "no answer", f" from {self._host}", ""
@@ -127,9 +105,9 @@ class AttachedLink:
             f"{state} since {since}; Enter tries, {leaves}",
             f"{state}; {leaves}",
         )
-        room = self._view.columns - 2
+        room = self._view.display.terminal.grid()[0] - 2
         text = next((text for text in texts if 0 < len(text) <= room), texts[-1])
-        if text != self._told or not self._view.covered:
+        if text != self._told or not self._view.display.covered:
             self._view.cover(text)
             self._told = text
 
@@ -147,18 +125,19 @@ class AttachedLink:
 
         Raises the attempt's error, KeyboardInterrupt with its number at a signal that ends the client.
         """
-        terminal = self._view.terminal
+        terminal = self._view.display.terminal
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTSTP, *EXIT_SIGNALS)}
         try:
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             for number in EXIT_SIGNALS:
                 signal.signal(number, _interrupt)
             terminal.cooked()
-            return self._reopen.log_in()
+            return self.reopen.log_in()
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            terminal.raw(flush=True)
+            terminal.raw()
+            terminal.drop_input()
             terminal.take_signals()
 
 

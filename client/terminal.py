@@ -22,8 +22,6 @@ EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals that end the client: it restores the terminal and exits with 128 plus the signal's number."""
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
-_RESTORES = 3
-"""Attempts to restore the line discipline: a raw terminal is of no use to anybody."""
 
 
 class RawTerminal:
@@ -81,8 +79,8 @@ class RawTerminal:
 
     # -- the line discipline
 
-    def raw(self, *, flush: bool = False) -> None:
-        """Pass every byte unchanged, both ways; `flush`: drop pending input. Raises OSError if it is gone."""
+    def raw(self) -> None:
+        """Pass every byte unchanged, both ways. Raises OSError if the terminal is gone."""
         if self._attributes is None:
             return
         iflag, oflag, cflag, lflag, ispeed, ospeed, characters = self._attributes
@@ -94,25 +92,19 @@ class RawTerminal:
         lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
         characters = list(characters)
         characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-        self._set([iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters], flush=flush)
+        self._set([iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters])
 
     def cooked(self) -> None:
         """Restore the line discipline, if the terminal is still there."""
         if self._attributes is None:
             return
-        for _ in range(_RESTORES):
-            try:
-                self._set(self._attributes)
-                break
-            except OSError:
-                continue
+        with suppress(OSError):
+            self._set(self._attributes)
 
-    def _set(self, attributes: list[Any], *, flush: bool = False) -> None:
+    def _set(self, attributes: list[Any]) -> None:
         while True:
             try:
                 termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
-                if flush:
-                    termios.tcflush(self.inbound, termios.TCIFLUSH)
                 return
             except termios.error as error:  # a background process stops here until it is in the foreground
                 if error.args[0] != errno.EINTR:

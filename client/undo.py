@@ -1,7 +1,8 @@
 """Follows the terminal settings that output changes, and returns the bytes that put them to rest.
 
-Pure. One rule: whatever number was set goes to its rest. Only that is looked for, never text: one regular expression
-over each block. Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
+Pure. One rule: whatever was set goes to its rest; modes alone not if the program has put them to rest itself, for with
+all else twice is as good as once. Only changes are looked for, never text: one regular expression over each block.
+Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """
 
 from __future__ import annotations
@@ -18,18 +19,14 @@ _TERMINALS_DIFFER = frozenset((b"?1007", b"?1034", b"?1035", b"?1036", b"?1039",
 """Modes that some terminals have on at rest, some off: the program's choice stays."""
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
 _CURSOR_SAVED = b"?1048"
-_SYNCHRONIZED, _ORIGIN = b"?2026", b"?6"
-_PALETTES = frozenset((4, 5))
-_AT_REST = {
-    8: (re.compile(rb"[^;]*;(?P<link>.+)?"), b"\x1b]8;;\x1b\\"),
-    9: (re.compile(rb"4;(?:0.*|(?P<progress>.*))"), b"\x1b]9;4;0\x1b\\"),
-    22: (re.compile(rb"(?:default)?|(?P<pointer>.+)"), b"\x1b]22;\x1b\\"),
-    7501: (
-        re.compile(rb"(?:(?!id=)[^:]*:)*state=clear(?::(?!id=)[^:]*)*|(?P<state>[^?].*)"),
-        b"\x1b]7501;state=clear\x1b\\",
-    ),
-}
-"""By OSC: the form of its body, with a group where it leaves the setting changed; the bytes that put it to rest."""
+_ORIGIN = b"?6"
+_PALETTES = (4, 5)
+_COMMANDS = {
+    8: b"\x1b]8;;\x1b\\", 9: b"\x1b]9;4;0\x1b\\", 22: b"\x1b]22;\x1b\\", 7501: b"\x1b]7501;state=clear\x1b\\",
+}  # fmt: skip
+"""By OSC, the bytes that put it to rest: link, progress, pointer, state."""
+_FIXED = {"shape": b"\x1b[0 q", "coding": b"\x1b%G"}
+"""By kind of change, the bytes that put the cursor's shape and the character set of the terminal to rest."""
 _LAST_ROW = b"\x1b[9999;1H"
 _MARGINS = b"\x1b[?69l\x1b[r"
 _TAIL = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"
@@ -38,14 +35,15 @@ _TAIL = b"\x1b[m\x0f\x1b(B\x1b>\x1b[?25h"
 _CHANGE = re.compile(
     rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*[rs])|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
     rb"|(?P<title>2[23][0-9;]*t)|(?P<shape>[0-9]* q)|(?P<tabs>[0-9;]*g))"
-    rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]))"
-    rb"|(?P<charset>[)*+\-./][ -/]*[0-~])|%(?P<coding>[@G])|(?P<escape>[Hc]))"
+    rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]|\Z))"
+    rb"|(?P<charset>[)*+\-./])[ -/]*[0-~]|(?P<coding>%@)|(?P<escape>[Hc]))"
 )
 """A change of a setting. What is always put to rest (margins, pen, first charset, keypad) is not among them."""
 _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
-_OPENER = 2
+_HEAD = 16
+"""Bytes that are kept of a string that is too long: what it sets."""
 _MAX_COLUMNS = 512
 """Columns up to which tab stops are set again if the terminal's width is unknown."""
 _MAX_PUSHES = 10
@@ -59,10 +57,10 @@ class Undo:
         self._carry = b""
         self._dropped = 0
         """Bytes of the unfinished string that are not kept."""
-        self._title = b""
-        """The OSC that clears the title that was set; empty for none."""
-        self._titles: list[tuple[int, bytes]] = []
-        """The titles that were pushed (see `grammar.pop`), each with `_title` at that time."""
+        self._titled = False
+        """True if a title was set while none was pushed."""
+        self._titles: list[int] = []
+        """What was pushed of the titles (XTWINOPS 22)."""
         self._reset()
 
     def _reset(self) -> None:
@@ -88,22 +86,20 @@ class Undo:
     @property
     def in_string(self) -> bool:
         """True within a string: an image, as a rule."""
-        return self._carry[1:_OPENER] in (b"]", b"P", b"X", b"^", b"_")
+        return self._carry[1:2] in (b"]", b"P", b"X", b"^", b"_")
 
     def feed(self, block: bytes) -> None:
         """Follow a block of the stream; blocks may split a sequence or a character anywhere."""
         data = self._carry + block
         start = _unfinished_at(data)
-        for match in _CHANGE.finditer(data, 0, start + 1):  # the ESC that begins what is unfinished ends a string
-            # Too long a sequence is ignored, as by the emulator, also where its middle was not kept.
-            if match.end() - match.start() <= grammar.LIMIT and not (self._dropped and match.start() == 0):
-                self._change(match)
+        for match in _CHANGE.finditer(data, 0, start):
+            self._change(match)
         kept = data[start:]
         if start:
             self._dropped = 0
-        if len(kept) > grammar.LIMIT + 1:  # an ESC may be the end's first byte
-            self._dropped += len(kept) - _OPENER
-            kept = kept[:_OPENER]
+        if len(kept) > grammar.LIMIT:
+            self._dropped += len(kept) - _HEAD
+            kept = kept[:_HEAD]
         self._carry = kept
 
     # -- following the stream
@@ -122,22 +118,15 @@ class Undo:
             self._command(int(number), body)
         elif kind == "resource":
             self._set_resource(text)
-        elif kind == "shape":
-            self._note(b"q", b"\x1b[0 q", changed=text[:-2].strip(b"0") != b"")
         elif kind == "charset":  # 96-character sets go to the same G1 to G3
-            slot = {b"-": b")", b".": b"*", b"/": b"+"}.get(text[:1], text[:1])
-            self._note(slot, b"\x1b%sB" % slot, changed=text[1:] != b"B")
-        elif kind == "coding":
-            self._note(b"%", b"\x1b%G", changed=text == b"@")
+            slot = {b"-": b")", b".": b"*", b"/": b"+"}.get(text, text)
+            self._rest[slot] = b"\x1b%sB" % slot
+        elif kind in _FIXED:
+            self._rest[kind.encode()] = _FIXED[kind]
         elif text == b"c":
             self._reset()
         else:
             self._tabs = True
-
-    def _note(self, setting: bytes, rest: bytes, *, changed: bool) -> None:
-        self._rest.pop(setting, None)
-        if changed:
-            self._rest[setting] = rest
 
     def _set_modes(self, text: bytes) -> None:
         """Follow SM, RM, DECSET, DECRST, and XTRESTORE, which may change a mode in any way."""
@@ -151,17 +140,17 @@ class Undo:
                     self._alternate = (self._alternate or mode) if final == b"h" else b""
                 continue
             rest = b"h" if mode in _REST_ON else b"l"
-            self._note(mode, b"\x1b[%s%s" % (mode, rest), changed=final != rest)
+            self._rest.pop(mode, None)  # some modes move the cursor or clear the screen whenever they are put to rest
+            if final != rest:
+                self._rest[mode] = b"\x1b[%s%s" % (mode, rest)
 
     def _set_resource(self, text: bytes) -> None:
         """Follow XTMODKEYS (`>4;2m`, `>4n`), XTFMTKEYS (`f`), XTSMPOINTER (`p`) and XTSHIFTESCAPE (`s`)."""
         number, final = text[1:-1].partition(b";")[0], b"m" if text[-1:] == b"n" else text[-1:]
-        setting, rest = {b"s": (b">s", b"\x1b[>0s"), b"p": (b">p", b"\x1b[>p")}.get(
-            final, (b">" + final + number, b"\x1b[>%s%s" % (number, final))
-        )
-        self._note(setting, rest, changed=not rest.endswith(text))
+        own = {b"s": b"\x1b[>0s", b"p": b"\x1b[>p"}
+        self._rest[b">" + final + number] = own.get(final, b"\x1b[>%s%s" % (number, final))
 
-    def _set_flags(self, kind: bytes, first: int = 0, mode: int = 1, *_: int) -> None:
+    def _set_flags(self, kind: bytes, first: int = 0, *_: int) -> None:
         """Follow kitty's keyboard flags: pushed (`>`), popped (`<`), set (`=`)."""
         screen = int(self.alternate)
         if kind == b">":
@@ -169,48 +158,32 @@ class Undo:
         elif kind == b"<":
             self._pushes[screen] = max(0, self._pushes[screen] - (first or 1))
         elif not self._pushes[screen]:
-            self._flags_set[screen] = first != 0 or (mode != 1 and self._flags_set[screen])
+            self._flags_set[screen] = True
 
     def _command(self, number: int, body: bytes) -> None:
         """Follow an OSC."""
         if number <= 2:
-            both = number < 2 or self._title == b"\x1b]0;\x1b\\"
-            self._title = (b"\x1b]0;\x1b\\" if both else b"\x1b]2;\x1b\\") if body else b""
-        elif number % 100 in _PALETTES:
-            self._set_palette(number % 100, body, reset=number > 100)
+            self._titled = self._titled or not self._titles
+        elif number in _PALETTES:
+            fields = body.split(b";")
+            for index, value in zip(fields[::2], fields[1::2], strict=False):
+                if value != b"?" and index.isdigit() and len(index) < 4:
+                    self._rest[b"]%d;%s" % (number, index)] = b"\x1b]%d;%s\x1b\\" % (number + 100, index)
         elif 10 <= number < 20:
             for colour, value in enumerate(body.split(b";"), number):
                 if value not in (b"?", b"") and colour < 20:
                     self._rest[b"]%d" % colour] = b"\x1b]%d\x1b\\" % (colour + 100)
-        elif 110 <= number < 120:
-            self._rest.pop(b"]%d" % (number - 100), None)
-        elif (at_rest := _AT_REST.get(number)) is not None and (match := at_rest[0].fullmatch(body)):
-            self._note(b"]%d" % number, at_rest[1], changed=match.lastgroup is not None)
-
-    def _set_palette(self, number: int, body: bytes, *, reset: bool) -> None:
-        """Follow the numbered colours of OSC 4 and 5, and of 104 and 105, which reset those named, or all."""
-        prefix, fields = b"]%d;" % number, body.split(b";")
-        if reset:
-            named = {prefix + index for index in fields}
-            self._rest = {
-                setting: rest
-                for setting, rest in self._rest.items()
-                if not setting.startswith(prefix) or (body and setting not in named)
-            }
-            return
-        for index, value in zip(fields[::2], fields[1::2], strict=False):
-            if value != b"?" and index.isdigit() and len(index) < 4:
-                self._rest[prefix + index] = b"\x1b]%d;%s\x1b\\" % (number + 100, index)
+        elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
+            self._rest[b"]%d" % number] = _COMMANDS[number]
 
     def _push_or_pop_title(self, operation: int, which: int = 0, *_: int) -> None:
         """Follow XTWINOPS 22 and 23 (CSI `operation` ; `which` t)."""
         if operation == 22 and which <= 2:
-            self._titles.append((which, self._title))
-            del self._titles[:-_MAX_PUSHES]
-        elif operation == 23 and which <= 2:
-            for part in (grammar.ICON, grammar.WINDOW) if which == grammar.BOTH else (which,):
-                saved = grammar.pop(self._titles, part)
-                self._title = self._title if saved is None else saved
+            self._titles = [*self._titles, which][-_MAX_PUSHES:]
+        elif operation == 23 and which in self._titles:
+            self._titles.reverse()
+            self._titles.remove(which)  # the newest
+            self._titles.reverse()
 
     # -- undoing the changes
 
@@ -222,7 +195,7 @@ class Undo:
         """
         rest = dict(self._rest)
         screen = int(self.alternate)
-        out = [CANCEL, rest.pop(_SYNCHRONIZED, b""), rest.pop(b"]8", b""), self._undo_flags(screen)]
+        out = [CANCEL, self._undo_flags(screen)]
         if self.alternate:
             out.append(b"\x1b[%sl" % self._alternate)
             out.append(b"" if self._alternate == b"?1049" else _LAST_ROW)
@@ -234,8 +207,8 @@ class Undo:
         out.append(b"\x1b7" + _MARGINS + tabs + b"\x1b8")
         if origin := rest.pop(_ORIGIN, b""):
             out += [origin, _LAST_ROW]
-        out += [_TAIL, *rest.values(), *(b"\x1b[23;%dt" % which for which, _ in reversed(self._titles))]
-        return b"".join(out) + (self._titles[0][1] if self._titles else self._title)
+        out += [_TAIL, *rest.values(), *(b"\x1b[23;%dt" % which for which in reversed(self._titles))]
+        return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
 
     def _undo_flags(self, screen: int) -> bytes:
         """Return the bytes that undo the changes of kitty's keyboard flags while a screen shows."""

@@ -15,10 +15,6 @@ Chord = tuple[str, int, int]
 
 SHIFT, ALT, CTRL = 1, 2, 4
 _MODIFIERS = {"C-": CTRL, "M-": ALT, "S-": SHIFT}
-_OTHERWISE = {
-    "c": "C-", "ctrl": "C-", "control": "C-", "m": "M-", "alt": "M-", "meta": "M-", "s": "S-", "shift": "S-",
-}  # fmt: skip
-"""Tmux's modifiers by the words that other programs have for them."""
 
 CURSOR = {"Up": "A", "Down": "B", "Left": "D", "Right": "C", "Home": "H", "End": "F"}
 """Keys whose bytes depend on what the program has set (DECCKM), by their final letters."""
@@ -170,21 +166,4 @@ def _split(name: str) -> tuple[int, str]:
 
 
 def _no_key(name: str) -> UsageError:
-    what = f"{printable(name)} is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character"
-    return UsageError(what, hint=_meant(name))
-
-
-def _meant(name: str) -> str:
-    """Return the hint for a key that is spelled in another way (`ctrl+q`): tmux's spelling, if that is a key."""
-    *modifiers, key = name.lower().replace("^", "ctrl-", 1).replace("+", "-").split("-")
-    if not modifiers or not all(modifier in _OTHERWISE for modifier in modifiers):
-        return ""
-    key = {spelling.lower(): spelling for spelling in CHORDS}.get(key, key)
-    meant = "".join(_OTHERWISE[modifier] for modifier in modifiers) + key
-    if meant == name:
-        return ""
-    try:
-        Key.parse(meant)
-    except UsageError:
-        return ""
-    return f"did you mean {meant}?"
+    return UsageError(f"{printable(name)} is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character")

@@ -129,16 +129,6 @@ def is_report(sequence: bytes) -> bool:
 
 def has_keys(data: bytes) -> bool:
     """Return whether any of it was typed or pasted: what a terminal reports, or answers a program, is no key."""
-    return any(_keys(data))
-
-
-def key_size(data: bytes) -> int:
-    """Return the number of bytes that were typed or pasted."""
-    return sum(map(len, _keys(data)))
-
-
-def _keys(data: bytes) -> Iterator[bytes]:
-    """Yield what was typed or pasted, piece by piece."""
     start = 0
     while start < len(data):
         end = _string_end(data, start)
@@ -146,8 +136,9 @@ def _keys(data: bytes) -> Iterator[bytes]:
             end, _ = token(data, start)
             sequence = data[start:end]
             if not is_report(sequence) and not _is_position(sequence):
-                yield sequence
+                return True
         start = end
+    return False
 
 
 def _string_end(data: bytes, start: int) -> int:

@@ -270,7 +270,7 @@ def _show_ended(cli: Invocation, target: Target, name: str, connection: Connecti
     """Print the last screen of a session that has ended and is kept, and its end; return its exit code."""
     end, _ = connection.only("wait", exit=True)
     text = views.drawn(target, name, "text")["text"].rstrip("\n")
-    outcome = Outcome.ended(name, cli.host, end.get("exit_code"), end.get("signal"), end.get("reason"))
+    outcome = Outcome.ended(name, cli.host, end)
     printing.text(f"{text}\n[{outcome.line()}]" if text else f"[{outcome.line()}]")
     return code(outcome)
 

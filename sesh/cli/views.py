@@ -82,7 +82,7 @@ def ended(cli: Invocation, name: str, connection: Connection) -> Outcome:
     """Print the last screen of a job that has ended and is kept, and its end, which is returned."""
     end, _ = connection.only("wait", exit=True)
     print_screen(cli, name)
-    outcome = Outcome.ended(name, cli.host, end.get("exit_code"), end.get("signal"), end.get("reason"))
+    outcome = Outcome.ended(name, cli.host, end)
     printing.text(f"[{outcome.line()}]")
     return outcome
 
