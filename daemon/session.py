@@ -52,7 +52,7 @@ class Session:
         self.events = Events(self.topics.happened, self.loop.soon)
         self.hook = Hook(facts, self.faults)
         self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self.topics.looked)
-        self.runs = RunQueue(facts, self.pump, self.timers, self.emit, lambda: self.activity.was_interrupted)
+        self.runs = RunQueue(facts, self.pump, self.timers, self.emit, lambda: self.activity.ends_by_interrupt)
         answering = Answering(self.pump, self.model, self.clients, self.timers, self.runs.no_answers)
         marks = CommandMarks(facts, self.pump, self.runs.history, self.emit, self.runs.owns_mark)
         self.findings = Findings(answering, self.activity, marks, self.pump, self.emit)
