@@ -137,7 +137,7 @@ class Changing:
         if not stdin.open:
             request.respond(received=stdin.received, open=False)
             return
-        stdin.take(request.connection, request.number, offset, request.data, ends=request.flag("ends"))
+        stdin.take(request.connection, request.respond, offset, request.data, ends=request.flag("ends"))
 
     def reload(self, request: Request) -> None:
         """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
