@@ -75,8 +75,7 @@ class Session:
         topics.resized.subscribe(self._resize, lambda _: answering.resized())
         topics.stepped.subscribe(self._stepped)
         topics.happened.subscribe(self._happened, tell)
-        self.life.on_end(emulation.stir)
-        self.life.on_end(self._serve_soon)  # those who wait for a screen behind an image
+        self.life.ended.subscribe(emulation.stir, self._serve_soon)  # for those who wait for a screen behind an image
         relay.paced = self.pace
         relay.reports = lambda since, until, every: self.activity.reports.sequences(since, until, every=every)
 
