@@ -100,15 +100,14 @@ class Requests:
         try:
             call(request)
         except Exception as error:
-            self.fail(request.connection, request.number, request.verb, error)
+            self.fail(request, error)
 
-    def fail(self, connection: Connection, number: int, verb: str, error: Exception) -> None:
+    def fail(self, request: Request, error: Exception) -> None:
         """Answer a request with the error that it has raised; note one that is no refusal."""
-        if isinstance(error, SeshError):
-            connection.refuse(number, error)
-            return
-        self.session.faults.note(f"a fault in the request {verb}", error)
-        connection.refuse(number, daemon_failed())
+        if not isinstance(error, SeshError):
+            self.session.faults.note(f"a fault in the request {request.verb}", error)
+            error = daemon_failed()
+        request.connection.refuse(request.number, error)
 
     @property
     def pending(self) -> bool:
