@@ -164,8 +164,6 @@ class ClientHandler:
         """Tells a client that the program has its INPUT: with the next output, or at once if it is much."""
         self._relay.echoes.taken(client, number)
         client.unacknowledged += size
-        if client.connection.closed:
-            return
         client.connection.due_ack = number
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
