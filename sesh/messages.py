@@ -145,13 +145,12 @@ class Answer(From, total=False):
     """A RESPONSE: the `id` of its request, an `error`, or the answer: the keys of all requests.
 
     `notes`: lines for the person, and whether each is shown again on the first screen. `question`: a decision for the
-    person, with `answers` (letter, meaning), a `default` and text `above` it. `record`: see `records.believed`.
+    person, with `answers` (letter, meaning), a `default` and text `above` it.
     """
 
     id: int | None
     ok: bool
     error: ErrorFacts
-    record: str
     notes: list[tuple[Sentence, bool]]
     question: Sentence
     answers: list[tuple[str, Sentence]]

@@ -165,8 +165,8 @@ class masked:  # noqa: N801
 
 def write_whole(
     path: str, data: bytes, *, durable: bool = False, mode: int = OWN, check: Callable[[], None] = lambda: None
-) -> os.stat_result:
-    """Puts a file in place in one step: readers see the old content or the new, never a part. Returns its status.
+) -> None:
+    """Puts a file in place in one step: readers see the old content or the new, never a part.
 
     `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk. `check` is called
     at the last moment; what it raises leaves the old content there.
@@ -180,7 +180,6 @@ def write_whole(
             write_all(descriptor, data)
             if durable:
                 os.fsync(descriptor)
-            status = os.fstat(descriptor)
         finally:
             os.close(descriptor)  # a file system on a network may find only now that it has no room
         check()
@@ -190,7 +189,6 @@ def write_whole(
         raise
     if durable:
         sync(os.path.dirname(path))
-    return status
 
 
 def unfinished(path: str) -> str:

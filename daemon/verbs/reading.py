@@ -29,7 +29,7 @@ class Reading:
 
     def summary(self, request: Request) -> None:
         """Answers with the session as lists show it."""
-        request.respond(session=description.summary(self._session), record=description.mark(self._session))
+        request.respond(session=description.summary(self._session))
 
     def status(self, request: Request) -> None:
         """Answers with all that is known of the session."""

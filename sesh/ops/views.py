@@ -38,7 +38,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 @op(reads=True)
 def overview(caller: Caller) -> Overview:
     """Returns the `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
-    sessions, refusals = listing.overview()
+    sessions, refusals = listing.summaries(), listing.refusals()
     if caller.origin is None and not caller.local and paths.knows_remotes():
         refusals += known.damage()
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}

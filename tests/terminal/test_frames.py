@@ -24,7 +24,7 @@ LINES = {"lines", "position", "alternate"}
 SHOWN = {"columns", "rows", "cursor", "position", "title", "alternate", "continued"}
 HERE = [each for each in sys.path if each]
 ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
-    ("summary", {}, b"", {"session", "record"}),
+    ("summary", {}, b"", {"session"}),
     ("status", {}, b"", {"session"}),
     ("screen", {"format": "text"}, b"", SHOWN),
     ("modes", {}, b"", {"cursor", "line", "hides", "waits", "position"}),
