@@ -178,7 +178,6 @@ class Answer(From, total=False):
     cursor: bool | CursorPlace
     continued: list[int]
     line: bool
-    waits: bool
     labels: dict[str, str]
     clients: int
     detached: int
