@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sesh import proc, protocol, system, writing
+from sesh import proc, protocol, writing
 from sesh.about import PROGRAM, __version__
 from sesh.daemon import handover
 from sesh.daemon.clients.connection import Connection
@@ -197,7 +197,6 @@ def take_over(memory: int, asker: Asker) -> None:
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     _answer(server, *asker)
     server.begin()
-    system.give_back()
     server.run()
     os._exit(0)
 
