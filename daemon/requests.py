@@ -24,8 +24,8 @@ from sesh.moments import uptime
 
 MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
-CATCH_UP, MOST_PATIENCE = 5, 60
-"""Seconds that a request for the screen waits for the emulator at most; if its asker says how long (`patience`)."""
+PATIENCE = 25.0
+"""Seconds that a request for the screen waits for the emulator at most: fewer than the asker waits."""
 _LOOK = 0.01
 """Seconds between two looks at the requests that wait for the emulator."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
@@ -116,8 +116,7 @@ class Requests:
 
     def _defer(self, request: Request) -> None:
         request.data = b""  # none of these takes any
-        patience = bounds.clamped(request.words.get("patience"), 0, MOST_PATIENCE, CATCH_UP)
-        self._deferred.append(_Deferred(self.session.log.head, time.monotonic() + patience, request))
+        self._deferred.append(_Deferred(self.session.log.head, time.monotonic() + PATIENCE, request))
         self.session.timers.ensure("deferred", _LOOK, self._resume)
 
     def _resume(self) -> None:
