@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -148,14 +149,11 @@ def _state(server: Server) -> Record:
 @contextmanager
 def _in_memory(data: bytes) -> Iterator[int]:
     """Yield the descriptor of a file without a name that holds `data`. Raises OSError."""
-    memory = os.memfd_create("sesh") if hasattr(os, "memfd_create") else writing.unnamed_file()
-    try:
-        with open(memory, "wb", closefd=False) as file:
-            file.write(data)
-        os.lseek(memory, 0, os.SEEK_SET)
-        yield memory
-    finally:
-        os.close(memory)
+    in_memory = hasattr(os, "memfd_create")
+    with open(os.memfd_create("sesh"), "w+b") if in_memory else tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file.fileno()
 
 
 @contextmanager

@@ -196,21 +196,6 @@ def unfinished(path: str) -> str:
     return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.sesh")
 
 
-def unnamed_file() -> int:
-    """The descriptor of a new file in the directory of sessions that has no name any more: it goes with the process, or
-    with `close`. Raises OSError."""
-    path = unfinished(os.path.join(directory(), "unnamed"))
-    if os.path.lexists(path):
-        os.unlink(path)  # left by a process of this number that was killed right here
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
-    try:
-        os.unlink(path)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
 def write_all(descriptor: int, data: bytes) -> None:
     """Writes all of `data` to a descriptor that blocks, or takes it whole. Raises OSError."""
     view = memoryview(data)
