@@ -184,7 +184,8 @@ def take_over(memory: int, asker: Asker) -> None:
     state = _read(memory)
     for descriptor in handover.descriptors(state):
         os.set_inheritable(descriptor, False)
-    session, listener = handover.session_of(state), Listener.adopt(state["listener"])
+    session = handover.session_of(state)
+    listener = Listener.adopt(session.name, *state["listener"])
     server = Server(session, listener, None, begin)
     server.requests.typing.outcomes.update(state["texts"])
     if session.pump.stdin is not None:

@@ -7,21 +7,10 @@ import os
 import socket
 import stat
 from collections.abc import Callable
-from typing import TypedDict
 
 from sesh import paths, platform, wire, writing
 from sesh.errors import Refused
 from sesh.store import records
-
-
-class ListenerState(TypedDict):
-    """The listener, for a process that has its descriptor."""
-
-    name: str
-    folder: str
-    descriptor: int
-    identity: tuple[int, int]
-
 
 BACKLOG = 128
 
@@ -48,20 +37,14 @@ class Listener:
             return cls(name, folder, *_bind(folder, name))
 
     @classmethod
-    def adopt(cls, state: ListenerState) -> Listener:
-        """Return the listener that `dump` described, whose descriptor this process has."""
-        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
-        device, inode = state["identity"]
-        return cls(state["name"], state["folder"], opened, (device, inode))
+    def adopt(cls, name: str, descriptor: int, device: int, inode: int) -> Listener:
+        """Return the listener of a name that `dump` described, whose descriptor this process has."""
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+        return cls(name, paths.directory(), opened, (device, inode))
 
-    def dump(self) -> ListenerState:
-        """Return the listener, for a process that has its descriptor."""
-        return {
-            "name": self.name,
-            "folder": self.folder,
-            "descriptor": self.socket.fileno(),
-            "identity": self._identity,
-        }
+    def dump(self) -> tuple[int, int, int]:
+        """Return its descriptor, and the device and inode of its file, for a process that has the descriptor."""
+        return (self.socket.fileno(), *self._identity)
 
     def accept(self) -> socket.socket | None:
         """Return a new connection of the same user; None if there is none. Raises Refused if it is another user's."""
