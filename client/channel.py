@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import protocol
+from sesh import errors, protocol
 from sesh.client.round_trip import RoundTrip
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.messages import Welcome

@@ -15,8 +15,6 @@ from sesh.query_forms import form, reply_form
 
 ANSWER_TIME = 0.01
 """Seconds of a turn in which the emulator is fed so that a query can be answered."""
-MAX_STATUS_ANSWERS = 16
-"""Answers to queries for OSC 7501 in one block of output."""
 MAX_UNANSWERED = 1000
 """Queries that wait for the emulator; those beyond are not answered."""
 _SIZE_REPORTS = 2048
@@ -31,12 +29,6 @@ class Answering:
         self._refuses = refuses
         self._waiting: deque[tuple[bytes, int]] = deque()
         """Queries that wait for the emulator, each with the position behind it; an empty one asks for the size."""
-        self._asked_status = 0
-        """How often this block has asked for OSC 7501."""
-
-    def begin_block(self) -> None:
-        """Note that what comes now stands in another block."""
-        self._asked_status = 0
 
     def found(self, kind: str, body: bytes, position: int) -> None:
         """Handle a finding of one of `queries.ASKING`, whose last byte stands before `position`.
@@ -73,11 +65,8 @@ class Answering:
         for client in self._clients.all:
             if client.fed():
                 client.replies.queries.ask(b"]7501", time.monotonic(), seconds=0)
-        pump = self._pump
-        self._asked_status += 1
-        full = self._asked_status > MAX_STATUS_ANSWERS or pump.input.waiting("answers") >= MAX_ANSWERS
-        if not (full or self._refuses()):
-            pump.type("answers", b"\x1b]7501;?" + terminator)
+        if not self._refuses():
+            self._reply(b"\x1b]7501;?" + terminator)
 
     def answer(self) -> None:
         """Answer queries in their order. One that the emulator has not come to yet waits, and all after it."""
@@ -88,12 +77,16 @@ class Answering:
                 break
             self._waiting.popleft()
             reply = answer(query, self._model.emulator) if query else self._size()
-            if reply and self._pump.input.waiting("answers") < MAX_ANSWERS:
-                self._pump.type("answers", reply)
+            self._reply(reply)
             if time.monotonic() >= until:
                 break
         if self._waiting:
             self._timers.ensure("answers", 0, self.answer)
+
+    def _reply(self, reply: bytes) -> None:
+        """Type an answer, unless it is empty or the program leaves too many unread."""
+        if reply and self._pump.input.waiting("answers") < MAX_ANSWERS:
+            self._pump.type("answers", reply)
 
     def _size(self) -> bytes:
         """Return the report of the size that the pty has now; empty if the program does not want it."""

@@ -18,9 +18,6 @@ from sesh.store import records
 from sesh.stored import Facts, Record
 from sesh.vt.modes import BRACKETED_PASTE
 
-_marks: dict[str, str] = {}
-"""The mark of the record that this process has written of a session, by the session's id."""
-
 
 def summary(session: Session) -> Status:
     """The session as every list shows it."""
@@ -164,12 +161,7 @@ def _identity(pid: int) -> Record:
 def write_record(session: Session, *, durable: bool = False) -> None:
     """Writes NAME.json. Raises OSError."""
     with writing.masked(0o077):
-        _marks[session.facts["id"]] = records.write(record(session), durable=durable)
-
-
-def mark(session: Session) -> str:
-    """The mark of the session's record, empty if another process image has written it; see `records.believed`."""
-    return _marks.get(session.facts["id"], "")
+        records.write(record(session), durable=durable)
 
 
 def change(session: Session, facts: Facts) -> None:

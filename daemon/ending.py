@@ -15,6 +15,7 @@ from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase, ProgramEnd
 from sesh.daemon.pty.output_log import OF_JOB
+from sesh.daemon.request import Request
 from sesh.daemon.screen.model import MOMENT
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, TERMINATED, TIMED_OUT
@@ -44,7 +45,7 @@ class Ending:
     ) -> None:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
         self._life, self._drop = session.life, drop
-        self.requests: list[tuple[Connection, int]] = []
+        self.requests: list[Request] = []
         """Those that are answered when nothing of the session is left."""
         self._hung_up_at = 0.0
         """Time (monotonic) at which the session's processes were sent SIGHUP; 0 before."""
@@ -195,8 +196,8 @@ class Ending:
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
         elif self._outcome == Phase.REMOVED:
             session.faults.guard(lambda: self._files.release(remove=True), "the release")
-        for connection, request in self.requests:
-            connection.respond(request)
+        for request in self.requests:
+            request.respond()
         self.requests.clear()
 
     @property

@@ -102,9 +102,7 @@ class Events:
     def feed(self) -> None:
         """Sends the followers new events, each as many as it reads: one DATA frame an event."""
         for connection, seen in list(self._followers.items()):
-            if connection.closed:
-                del self._followers[connection]
-            elif seen < self.last and connection.unsent < MAX_UNREAD:
+            if seen < self.last and connection.unsent < MAX_UNREAD:
                 self._followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: Connection, seen: int) -> int:

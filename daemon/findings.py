@@ -32,7 +32,6 @@ class Findings:
 
     def handle(self, findings: list[Finding], start: int) -> None:
         """Handle the findings in a block that begins at `start` in the log."""
-        self._answering.begin_block()
         for kind, body, end in bounded(findings):
             self._handle(kind, body, start + end)
         self._answering.answer()

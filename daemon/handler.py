@@ -61,11 +61,9 @@ class ClientHandler:
         else:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
-    def _new_client(self, connection: Connection, hello: Introduction) -> Client:
-        return Client(connection, self._clients.last_number + 1, hello, self._model.mark)
-
     def _attach(self, connection: Connection, hello: Introduction, welcome: Welcome) -> None:
-        client, created = self._new_client(connection, hello), connection.creator
+        client = Client(connection, self._clients.last_number + 1, hello, self._model.mark)
+        created = connection.creator
         for other in list(self._clients.all):
             if client.terminal.token and other.terminal.token == client.terminal.token:
                 self.forget(other)  # the same client over a new link, before the old one was found dead
@@ -141,9 +139,8 @@ class ClientHandler:
             return
         keys = client.replies.filter(data, time.monotonic())
         if client.replies.typed:  # by a person
-            client.typed_at = self._pump.last_activity = STEADY.now()
-            # First: the program is to find the size of this terminal.
-            self._clients.typed(client)
+            self._pump.last_activity = STEADY.now()
+            self._clients.typed(client)  # first: the program is to find the size of this terminal
             self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
         if keys is not data and client.replies.held:  # what passes as it came holds nothing back
             self.release_later(client)
@@ -169,11 +166,8 @@ class ClientHandler:
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
         """Tells a client that the program has its INPUT: with the next output, or at once if it is much."""
-        if self._relay.echoes is not None:
-            self._relay.echoes.taken(client, number)
+        self._relay.echoes.taken(client, number)
         client.unacknowledged += size
-        if client.connection.closed:
-            return
         client.connection.due_ack = number
         if at_once or client.unacknowledged >= ACK_FROM:
             client.unacknowledged = 0
@@ -190,7 +184,7 @@ class ClientHandler:
                 client.connection.progress_at = time.monotonic()  # a link that stays full slows no program for long
             self._relay.writable(client)
         elif kind == protocol.MODEL:
-            self._relay.get_echoes().model(client)
+            self._relay.echoes.model(client)
         elif kind == protocol.REDRAW:
             client.asks = True
             if payload:  # it shows the output up to this position, and passes over all before the answer
@@ -239,8 +233,7 @@ class ClientHandler:
             return
         client.connection.reader = None
         self._timers.clear(("held", client.number))
-        if self._relay.echoes is not None:
-            self._relay.echoes.forget(client)
+        self._relay.echoes.forget(client)
         self._model.mark(client.position)
         self._clients.remove(client)
         if not self._clients:

@@ -20,7 +20,7 @@ from sesh.daemon.session import Session
 from sesh.moments import STEADY
 from sesh.stored import Facts
 
-FORMAT = 4
+FORMAT = 5
 """The number of the record's form; a sesh refuses any other."""
 Record = dict[str, Any]
 
@@ -53,7 +53,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Record
         "faults": session.faults.lines(),
         "hooks": list(session.hook.running),
         "listener": listener.dump(),
-        "pty": pump.pty.state if pump.pty is not None and pump.pty.descriptor >= 0 else None,
+        "pty": (pump.pty.descriptor, pump.pty.slave) if pump.pty is not None and pump.pty.descriptor >= 0 else None,
         # Bytes that the pipe has not taken are not answered, so their peer sends them again.
         "stdin": (pump.stdin.descriptor, pump.stdin.received - len(pump.stdin.waiting)) if pump.stdin else None,
     }
@@ -71,7 +71,7 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
     if facts["deadline"] is not None:
         facts["deadline"] += STEADY.now() - time.time()
     columns, rows, width, height = state["size"]
-    pty = Pty(state["pty"]) if state["pty"] is not None and with_descriptors else None
+    pty = Pty(state["pty"][0], state["pty"][1], facts["pid"]) if state["pty"] is not None and with_descriptors else None
     session = Session(facts, (columns, rows, width, height), pty)
     pump, clients, findings = session.pump, session.clients, session.findings
     session.log.restore(state["log"][0], a2b_base64(state["log"][1]))
@@ -101,8 +101,7 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
 
 def descriptors(state: Record) -> list[int]:
     """Return the descriptors in a record."""
-    pty, stdin = state["pty"] or {"descriptor": -1, "slave": -1}, state["stdin"] or (-1,)
-    numbers = [state["listener"]["descriptor"], stdin[0], pty["descriptor"], pty["slave"]]
+    numbers = [state["listener"][0], *(state["stdin"] or ())[:1], *(state["pty"] or ())]
     return [number for number in numbers if number >= 0]
 
 

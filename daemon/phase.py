@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from resource import struct_rusage
 
 from sesh import platform
+from sesh.daemon.topics import Topic
 from sesh.errors import SIGNAL_BASE
 from sesh.moments import STEADY
 
@@ -60,14 +60,15 @@ class ProgramEnd:
 
 
 class Life:
-    """The phase of one session, why its end was asked for, how it came, and those who want to know of it."""
+    """The phase of one session, why its end was asked for, and how it came."""
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
         self.asked_by = ""
         """The reason of an end that was asked for, in a word; empty if nobody asked."""
         self.end = ProgramEnd()
-        self._listeners: list[Callable[[], object]] = []
+        self.ended: Topic[[]] = Topic()
+        """The program has ended."""
 
     @property
     def running(self) -> bool:
@@ -79,14 +80,8 @@ class Life:
         """True while the session has its name: it runs, or is readable."""
         return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
 
-    def on_end(self, call: Callable[[], object]) -> None:
-        """Call `call` when the program has ended."""
-        self._listeners.append(call)
-
     def become(self, phase: Phase) -> None:
-        """Set the phase; call all listeners if the program has ended with it."""
-        ended = self.running
-        self.phase = phase
-        if ended and not self.running:
-            for call in self._listeners:
-                call()
+        """Set the phase."""
+        ran, self.phase = self.running, phase
+        if ran and not self.running:
+            self.ended()

@@ -13,12 +13,13 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sesh import proc, protocol, system, writing
+from sesh import proc, protocol, writing
 from sesh.about import PROGRAM, __version__
 from sesh.daemon import handover
 from sesh.daemon.clients.connection import Connection
@@ -26,6 +27,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
 from sesh.daemon.handover import Record
 from sesh.daemon.phase import Phase
+from sesh.daemon.request import Request
 from sesh.daemon.server import Server
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.names import printable
@@ -42,9 +44,9 @@ Asker = tuple[int, int]
 """The descriptor of the connection that requested the reload, and the number of its request."""
 
 
-def begin(server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
+def begin(server: Server, request: Request, python: str, path: list[str]) -> None:
     """Reload a daemon; the sesh that takes it over answers the request. Raises Busy, Refused."""
-    timers, steps = server.session.timers, _Reload(server, connection, number, python, path).steps()
+    timers, steps = server.session.timers, _Reload(server, request, python, path).steps()
     if timers.is_set("reload"):
         raise _busy(server, "is being reloaded")
 
@@ -53,7 +55,7 @@ def begin(server: Server, connection: Connection, number: int, python: str, path
             next(steps)
             timers.set("reload", POLL, go_on)
         except Exception as error:
-            server.requests.fail(connection, number, "reload", error)
+            server.requests.fail(request, error)
 
     next(steps)
     timers.set("reload", POLL, go_on)
@@ -69,8 +71,7 @@ class _Reload:
     """`python`, `path`: the other sesh's interpreter, and the module search path on which it finds that sesh."""
 
     server: Server
-    asker: Connection
-    number: int
+    request: Request
     python: str
     path: list[str]
 
@@ -126,14 +127,15 @@ class _Reload:
 
     def _execute(self) -> None:
         """Tell all peers to come back, and execute the other sesh. Raises Refused if that is impossible."""
-        server, asker = self.server, -1 if self.asker.closed else self.asker.descriptor
+        server, asker = self.server, self.request.connection
+        answering = -1 if asker.closed else asker.descriptor
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            server.send_back(self.asker)  # first: a text that a peer is sent now must not be sent again
+            server.send_back(asker)  # first: a text that a peer is sent now must not be sent again
             state = _state(server)
-            heirs = [*handover.descriptors(state), *([asker] if asker >= 0 else [])]
+            heirs = [*handover.descriptors(state), *([answering] if answering >= 0 else [])]
             with _in_memory(protocol.encode(state)) as memory, _inheritable([memory, *heirs]):
-                os.execv(self.python, self._words("take_over", memory, (asker, self.number)))
+                os.execv(self.python, self._words("take_over", memory, (answering, self.request.number)))
         except OSError as error:
             raise Refused(f"cannot execute {self.python}: {error.strerror}; {self._unchanged}") from error
         finally:
@@ -147,14 +149,11 @@ def _state(server: Server) -> Record:
 @contextmanager
 def _in_memory(data: bytes) -> Iterator[int]:
     """Yield the descriptor of a file without a name that holds `data`. Raises OSError."""
-    memory = os.memfd_create("sesh") if hasattr(os, "memfd_create") else writing.unnamed_file()
-    try:
-        with open(memory, "wb", closefd=False) as file:
-            file.write(data)
-        os.lseek(memory, 0, os.SEEK_SET)
-        yield memory
-    finally:
-        os.close(memory)
+    in_memory = hasattr(os, "memfd_create")
+    with open(os.memfd_create("sesh"), "w+b") if in_memory else tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file.fileno()
 
 
 @contextmanager
@@ -185,7 +184,8 @@ def take_over(memory: int, asker: Asker) -> None:
     state = _read(memory)
     for descriptor in handover.descriptors(state):
         os.set_inheritable(descriptor, False)
-    session, listener = handover.session_of(state), Listener.adopt(state["listener"])
+    session = handover.session_of(state)
+    listener = Listener.adopt(session.name, *state["listener"])
     server = Server(session, listener, None, begin)
     server.requests.typing.outcomes.update(state["texts"])
     if session.pump.stdin is not None:
@@ -196,7 +196,6 @@ def take_over(memory: int, asker: Asker) -> None:
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     _answer(server, *asker)
     server.begin()
-    system.give_back()
     server.run()
     os._exit(0)
 

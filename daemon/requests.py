@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sesh import check, measures, names
+from sesh import check, names
 from sesh.about import __version__
 from sesh.check import Malformed
 from sesh.daemon.clients.connection import FOREIGN, Connection
@@ -26,8 +26,8 @@ from sesh.moments import uptime
 
 MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
-CATCH_UP, MOST_PATIENCE = 5, 60
-"""Seconds that a request for the screen waits for the emulator at most; if its asker says how long (`patience`)."""
+PATIENCE = 25.0
+"""Seconds that a request for the screen waits for the emulator at most: fewer than the asker waits."""
 _LOOK = 0.01
 """Seconds between two looks at the requests that wait for the emulator."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
@@ -107,15 +107,14 @@ class Requests:
         try:
             call(request)
         except Exception as error:
-            self.fail(request.connection, request.number, request.verb, error)
+            self.fail(request, error)
 
-    def fail(self, connection: Connection, number: int, verb: str, error: Exception) -> None:
+    def fail(self, request: Request, error: Exception) -> None:
         """Answer a request with the error that it has raised; note one that is no refusal."""
-        if isinstance(error, SeshError):
-            connection.refuse(number, error)
-            return
-        self.session.faults.note(f"a fault in the request {verb}", error)
-        connection.refuse(number, daemon_failed())
+        if not isinstance(error, SeshError):
+            self.session.faults.note(f"a fault in the request {request.verb}", error)
+            error = daemon_failed()
+        request.connection.refuse(request.number, error)
 
     @property
     def pending(self) -> bool:
@@ -124,8 +123,7 @@ class Requests:
 
     def _defer(self, request: Request) -> None:
         request.data = b""  # none of these takes any
-        patience = measures.clamped(request.words.get("patience"), 0, MOST_PATIENCE, CATCH_UP)
-        self._deferred.append(_Deferred(self.session.log.head, time.monotonic() + patience, request))
+        self._deferred.append(_Deferred(self.session.log.head, time.monotonic() + PATIENCE, request))
         self.session.timers.ensure("deferred", _LOOK, self._resume)
 
     def _resume(self) -> None:

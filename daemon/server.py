@@ -18,6 +18,7 @@ from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
 from sesh.daemon.pty.pump import WINDOW
+from sesh.daemon.request import Request
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
@@ -25,7 +26,7 @@ from sesh.loop.loop import READ, WRITE
 from sesh.moments import STEADY
 from sesh.store import results
 
-Reload = Callable[["Server", Connection, int, str, list[str]], None]
+Reload = Callable[["Server", Request, str, list[str]], None]
 
 HELLO_TIMEOUT = 10.0
 """Seconds in which a connection has to say HELLO."""

@@ -52,7 +52,7 @@ class Session:
         self.events = Events(self.topics.happened, self.loop.soon)
         self.hook = Hook(facts, self.faults)
         self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self.topics.looked)
-        self.runs = RunQueue(facts, self.pump, self.timers, self.emit, lambda: self.activity.was_interrupted)
+        self.runs = RunQueue(facts, self.pump, self.timers, self.emit, lambda: self.activity.ends_by_interrupt)
         answering = Answering(self.pump, self.model, self.clients, self.timers, self.runs.no_answers)
         marks = CommandMarks(facts, self.pump, self.runs.history, self.emit, self.runs.owns_mark)
         self.findings = Findings(answering, self.activity, marks, self.pump, self.emit)
@@ -75,8 +75,7 @@ class Session:
         topics.resized.subscribe(self._resize, lambda _: answering.resized())
         topics.stepped.subscribe(self._stepped)
         topics.happened.subscribe(self._happened, tell)
-        self.life.on_end(emulation.stir)
-        self.life.on_end(self._serve_soon)  # those who wait for a screen behind an image
+        self.life.ended.subscribe(emulation.stir, self._serve_soon)  # for those who wait for a screen behind an image
         relay.paced = self.pace
         relay.reports = lambda since, until, every: self.activity.reports.sequences(since, until, every=every)
 

@@ -202,8 +202,7 @@ class Typing:
     def _finish(self, text: Text, reason: str) -> None:
         self._active = None
         self._keep(text.request, reason)
-        if not text.request.connection.closed:
-            text.request.respond(position=self._pump.sent_at, reason=reason)
+        text.request.respond(position=self._pump.sent_at, reason=reason)
         while self._later and self._active is None:
             self._later.popleft()()
 

@@ -93,7 +93,6 @@ class Ask(_Ask, total=False):
     id: int
     verb: str
     begin_by: float | None
-    patience: int | None
     which: str | None
     session_id: str | None
     to: str
@@ -200,13 +199,12 @@ class Answer(From, total=False):
     """A RESPONSE: the `id` of its request, an `error`, or the answer: the keys of all requests.
 
     `notes`: lines for the person, and whether each is shown again on the first screen. `question`: a decision for the
-    person, with `answers` (letter, meaning), a `default` and text `above` it. `record`: see `records.believed`.
+    person, with `answers` (letter, meaning), a `default` and text `above` it.
     """
 
     id: int | None
     ok: bool
     error: ErrorFacts
-    record: str
     notes: list[tuple[Sentence, bool]]
     question: Sentence
     answers: list[tuple[str, Sentence]]
@@ -234,7 +232,6 @@ class Answer(From, total=False):
     cursor: bool | CursorPlace
     continued: list[int]
     line: bool
-    waits: bool
     labels: dict[str, str]
     clients: int
     detached: int

@@ -31,7 +31,7 @@ GIVEN_UP = b"\xff"
 _LONGEST_CONTROL = 256
 _MOST = {
     "title": 1, "progress": 1, "ris": 1, "bell": 8, "notification": 8, "notification_part": 8, "mark": 100,
-    "status": 256,
+    "status": 256, "status query": 16,
 }  # fmt: skip
 _MOST_OTHERS = 1000
 """Findings of each kind in one block that count, the last ones; only the last of those that replace each other."""

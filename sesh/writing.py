@@ -165,8 +165,8 @@ class masked:  # noqa: N801
 
 def write_whole(
     path: str, data: bytes, *, durable: bool = False, mode: int = OWN, check: Callable[[], None] = lambda: None
-) -> os.stat_result:
-    """Puts a file in place in one step: readers see the old content or the new, never a part. Returns its status.
+) -> None:
+    """Puts a file in place in one step: readers see the old content or the new, never a part.
 
     `durable`: that holds after a loss of power too, and the new content stays; it waits for the disk. `check` is called
     at the last moment; what it raises leaves the old content there.
@@ -180,7 +180,6 @@ def write_whole(
             write_all(descriptor, data)
             if durable:
                 os.fsync(descriptor)
-            status = os.fstat(descriptor)
         finally:
             os.close(descriptor)  # a file system on a network may find only now that it has no room
         check()
@@ -190,27 +189,11 @@ def write_whole(
         raise
     if durable:
         sync(os.path.dirname(path))
-    return status
 
 
 def unfinished(path: str) -> str:
     """The path under which this process makes a file before it is put in its place."""
     return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.sesh")
-
-
-def unnamed_file() -> int:
-    """The descriptor of a new file in the directory of sessions that has no name any more: it goes with the process, or
-    with `close`. Raises OSError."""
-    path = unfinished(os.path.join(directory(), "unnamed"))
-    if os.path.lexists(path):
-        os.unlink(path)  # left by a process of this number that was killed right here
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
-    try:
-        os.unlink(path)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -184,11 +184,6 @@ class Activity:
         return self._kept.active_at
 
     @property
-    def was_interrupted(self) -> bool:
-        """True if Ctrl-C was the last key, or sesh has sent SIGINT, and no command has begun since."""
-        return self._interrupted_at >= 0
-
-    @property
     def ends_by_interrupt(self) -> bool:
         """True if an end that comes now is a person's wish."""
         return time.monotonic() - self._interrupted_at < _INTERRUPTED

@@ -110,8 +110,6 @@ class Client(Reader):
         self.state: Live | Due | Drawn = Due(time.monotonic(), attach=True)
         self.asks = False
         """True if it has sent REDRAW, which its next screen answers."""
-        self.last_typed = 0
-        """The turn (`Clients.turn`) in which it last typed; 0 for never."""
         self.replies = ReplyFilter()
         self.last_input = 0
         """The number of its newest INPUT."""

@@ -23,7 +23,7 @@ ECHO_TIME, ALONE = 0.05, 0.2
 
 
 class Echoes:
-    """The echoes of one session, made for the first client that predicts. `flags` returns those of the terminal."""
+    """The echoes of one session; they cost nothing until a client predicts. `flags` returns those of the terminal."""
 
     def __init__(self, log: OutputLog, model: Model, timers: Timers, flags: Callable[[], int]) -> None:
         self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
@@ -71,7 +71,8 @@ class Echoes:
 
     def tell(self) -> None:
         """Tell the clients that predict of flags and echoes; called before output is passed on, which flushes."""
-        self._tell_flags()
+        if self._taken:
+            self._tell_flags()
         for client in self._taken:
             self._tell_echoed(client)
 

@@ -7,21 +7,10 @@ import os
 import socket
 import stat
 from collections.abc import Callable
-from typing import TypedDict
 
 from sesh import paths, platform, wire, writing
 from sesh.errors import Refused
 from sesh.store import records
-
-
-class ListenerState(TypedDict):
-    """The listener, for a process that has its descriptor."""
-
-    name: str
-    folder: str
-    descriptor: int
-    identity: tuple[int, int]
-
 
 BACKLOG = 128
 
@@ -29,9 +18,9 @@ BACKLOG = 128
 class Listener:
     """A listening, non-blocking Unix socket of mode 0600 in the directory of sessions."""
 
-    def __init__(self, name: str, folder: str, opened: socket.socket, identity: tuple[int, int]) -> None:
-        self.name, self.folder, self.socket, self._identity = name, folder, opened, identity
-        self._directory = _hold(folder)
+    def __init__(self, name: str, opened: socket.socket, identity: tuple[int, int]) -> None:
+        self.name, self.socket, self._identity = name, opened, identity
+        self._directory = _hold(paths.directory())
 
     @classmethod
     def claim(cls, name: str, check: Callable[[], None] | None = None) -> Listener:
@@ -40,28 +29,21 @@ class Listener:
         `check` is called before anything changes, when the lock is there. Raises what it raises, Exists if a session
         of that name runs, Refused for files that are not ours to remove.
         """
-        folder = paths.directory()
-        with writing.locked(folder):
+        with writing.locked(paths.directory()):
             if check is not None:
                 check()
             clear(name)
-            return cls(name, folder, *_bind(folder, name))
+            return cls(name, *_bind(name))
 
     @classmethod
-    def adopt(cls, state: ListenerState) -> Listener:
-        """Return the listener that `dump` described, whose descriptor this process has."""
-        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
-        device, inode = state["identity"]
-        return cls(state["name"], state["folder"], opened, (device, inode))
+    def adopt(cls, name: str, descriptor: int, device: int, inode: int) -> Listener:
+        """Return the listener of a name that `dump` described, whose descriptor this process has."""
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+        return cls(name, opened, (device, inode))
 
-    def dump(self) -> ListenerState:
-        """Return the listener, for a process that has its descriptor."""
-        return {
-            "name": self.name,
-            "folder": self.folder,
-            "descriptor": self.socket.fileno(),
-            "identity": self._identity,
-        }
+    def dump(self) -> tuple[int, int, int]:
+        """Return its descriptor, and the device and inode of its file, for a process that has the descriptor."""
+        return (self.socket.fileno(), *self._identity)
 
     def accept(self) -> socket.socket | None:
         """Return a new connection of the same user; None if there is none. Raises Refused if it is another user's."""
@@ -81,13 +63,13 @@ class Listener:
         Return the error that kept the old record. Raises Exists if that name is a session's, a lost one's too, and
         what `record` raises; then nothing has changed.
         """
-        with writing.locked(self.folder):
+        with writing.locked(paths.directory()):
             if os.path.lexists(paths.record_path(name)):
                 raise paths.taken(name)
             clear(name)
             try:
                 record()
-                os.rename(_path(self.folder, self.name), _path(self.folder, name))
+                os.rename(paths.socket_path(self.name), paths.socket_path(name))
             except BaseException:
                 _remove_record(name)  # it may be there, although to write it failed
                 raise
@@ -96,12 +78,12 @@ class Listener:
 
     def restore(self) -> bool:
         """Make the socket again if something removed it; return whether it did: then `socket` is a new one."""
-        with writing.locked(self.folder):
+        with writing.locked(paths.directory()):
             if self._ours():
                 return False
             clear(self.name)
             before = self.socket
-            self.socket, self._identity = _bind(self.folder, self.name)
+            self.socket, self._identity = _bind(self.name)
             before.close()  # only now: it stays if no new one can be made
             return True
 
@@ -114,10 +96,10 @@ class Listener:
         if self.socket.fileno() < 0:
             return
         try:
-            with writing.locked(self.folder):
+            with writing.locked(paths.directory()):
                 self._remove(session_id, files=files)
         except (OSError, Refused):
-            if os.path.isdir(self.folder):
+            if os.path.isdir(paths.directory()):
                 self._remove(session_id, files=files)
         self.socket.close()
         if self._directory >= 0:
@@ -128,29 +110,25 @@ class Listener:
             if files:
                 records.remove(self.name, session_id)
             else:
-                os.unlink(_path(self.folder, self.name))
+                os.unlink(paths.socket_path(self.name))
 
     def _ours(self) -> bool:
         try:
-            status = os.lstat(_path(self.folder, self.name))
+            status = os.lstat(paths.socket_path(self.name))
         except FileNotFoundError:
             return False
         return (status.st_dev, status.st_ino) == self._identity
 
 
-def _path(folder: str, name: str) -> str:
-    return os.path.join(folder, name + paths.SOCKET)
-
-
-def _bind(folder: str, name: str) -> tuple[socket.socket, tuple[int, int]]:
+def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:
     """Return a listening socket, and its identity. It is bound under its own name: cleaners read /proc/net/unix."""
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
-        with writing.masked(0o177), paths.reachable(folder, name + paths.SOCKET) as address:
+        with writing.masked(0o177), paths.reachable(paths.directory(), name + paths.SOCKET) as address:
             opened.bind(address)
         opened.listen(BACKLOG)
-        status = os.lstat(_path(folder, name))
+        status = os.lstat(paths.socket_path(name))
     except OSError:
         opened.close()
         raise

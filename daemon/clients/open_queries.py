@@ -18,8 +18,6 @@ class OpenQueries:
     All times are monotonic.
     """
 
-    __slots__ = ("_answered", "_asked", "_late", "_talks", "_waiting")
-
     def __init__(self) -> None:
         self._waiting: dict[bytes, deque[tuple[int, float]]] = {}
         """Number and closing time of each query without a reply, the oldest first."""

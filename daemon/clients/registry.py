@@ -23,8 +23,6 @@ class Clients:
         self.all: list[Client] = []
         self.size = size
         self._resize = resize
-        self.turn = 0
-        """Number of times that another client has begun to type."""
         self.last_number = 0
         """The number of the newest client."""
         self.departed: OrderedDict[str, tuple[int, bool]] = OrderedDict()
@@ -68,10 +66,8 @@ class Clients:
 
     def typed(self, client: Client) -> None:
         """Note that a client typed, and so leads."""
-        if client.last_typed < self.turn or not self.turn:
-            self.turn += 1
-            client.last_typed = self.turn
-            self.fit()
+        client.typed_at = STEADY.now()
+        self.fit()
 
     def fit(self) -> None:
         """Give the session the leader's size."""
@@ -87,7 +83,7 @@ class Clients:
 
 
 def _newest(clients: list[Client]) -> Client | None:
-    return max(clients, key=lambda client: client.last_typed, default=None)
+    return max(clients, key=lambda client: client.typed_at, default=None)
 
 
 def _place(client: Client) -> tuple[int, bool]:

@@ -34,11 +34,10 @@ class Relay:
     """
 
     def __init__(self, log: OutputLog, model: Model, clients: Clients, loop: Loop, flags: Callable[[], int]) -> None:
-        self.log, self.model, self.clients, self.timers, self._flags = log, model, clients, loop.timers, flags
+        self.log, self.model, self.clients, self.timers = log, model, clients, loop.timers
         self._soon = loop.soon
         self.followers: list[Reader] = []
-        self.echoes: Echoes | None = None
-        """Made for the first client that predicts."""
+        self.echoes = Echoes(log, model, loop.timers, flags)
         self.served = True
         """False until the creator has said what it wants: it may want the output from the beginning."""
         self.paced: Callable[[], object] = lambda: None
@@ -55,8 +54,7 @@ class Relay:
         """Pass on what was appended to the log."""
         log = self.log
         late = False
-        if self.echoes is not None:
-            self.echoes.tell()
+        self.echoes.tell()
         for reader in (*self.clients.all, *self.followers):
             if reader.fed():
                 if not reader.connection.blocked:
@@ -68,12 +66,6 @@ class Relay:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         if self.waited_for:
             self._soon(self.serve)
-
-    def get_echoes(self) -> Echoes:
-        """Return the echoes of what clients that predict type."""
-        if self.echoes is None:
-            self.echoes = Echoes(self.log, self.model, self.timers, self._flags)
-        return self.echoes
 
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, a client that needs a screen, or a reader."""

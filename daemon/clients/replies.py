@@ -58,8 +58,6 @@ class _State(Enum):
 class ReplyFilter:
     """The filter of one client. `typed`: whether a person typed or pasted in the last call of `filter`."""
 
-    __slots__ = ("_at", "_begun", "_given", "_state", "queries", "typed")
-
     def __init__(self) -> None:
         self.queries = OpenQueries()
         self.typed = False

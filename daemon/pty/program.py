@@ -7,7 +7,7 @@ import shlex
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from errno import EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOSPC, ENOTDIR, ENXIO
+from errno import EACCES, EIO, ENOENT, ENOEXEC, ENOTDIR
 from fcntl import ioctl
 from mmap import mmap
 from sys import byteorder
@@ -15,21 +15,12 @@ from termios import TCSANOW, TIOCSWINSZ, tcgetattr, tcsetattr
 
 from ptyprocess import PtyProcess
 
-from sesh import platform, system
-from sesh.errors import CannotStart, ExitCode, Refused, limit_hint, no_process
+from sesh import system
+from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.names import printable
 
 GATE = 'IFS= read -r _ && exec "$@"'
 """What a shell does in the place of a command that begins only after Enter."""
-_SHELL = frozenset(" \t\n|&;<>()$`\\\"'*?[]{}!=")
-"""Characters that a shell reads as its own, and names of programs hardly have."""
-_BUILTINS = frozenset((
-    "alias", "bg", "cd", "command", "eval", "exec", "exit", "export", "fg", "getopts", "hash", "jobs", "read",
-    "readonly", "set", "shift", "source", "trap", "type", "ulimit", "umask", "unalias", "unset", "wait",
-))  # fmt: skip
-"""Commands of a shell itself."""
-_SHOWN = 80
-"""Characters of a line of shell that a hint repeats."""
 _ENTER, _EXECUTE = 1, 2
 """Steps of the child that may fail: to enter its directory, to become the program."""
 _IUTF8 = 0x4000
@@ -70,7 +61,7 @@ class Program:
         except FileNotFoundError as error:
             raise cannot_start(self.words, self.path, EACCES if os.path.exists(self.path) else ENOENT) from error
         except OSError as error:
-            raise _no_terminal(error) from error
+            raise no_process(error) from error
         process.closed = True  # it would end the program when it is collected
         with process.fileobj:
             step, number = report[:]
@@ -128,39 +119,15 @@ def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) 
             raise
 
 
-def _no_terminal(error: OSError) -> Refused:
-    """The error for a pty or a process that could not be created: ptyprocess hides which, but another pty tells."""
-    try:
-        for descriptor in os.openpty():
-            os.close(descriptor)
-    except OSError as again:
-        if again.errno in (ENOSPC, EAGAIN, ENXIO):
-            limit = "kernel.pty.max" if platform.LINUX else "kern.tty.ptmx_max"
-            return Refused("no pty is left", hint=f"end some sessions or close terminals, or raise {limit} with sysctl")
-        return Refused(
-            f"cannot open a pty: {again.strerror or again}", hint=limit_hint(again) or "check /dev/ptmx and /dev/pts"
-        )
-    return no_process(error)
-
-
 def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart:
     """The error for a program that does not start: 127 if there is no such file, 126 if it cannot be executed."""
     word = words[0]
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
-        hint = "check the spelling" if "/" in word else "check the spelling and PATH"
-        if len(words) == 1 and not _SHELL.isdisjoint(word):
-            hint = f"for a line of shell: sh -c {_quoted(word)}"
-        elif word in _BUILTINS:
-            line = shlex.join(["." if word == "source" else word, *words[1:]])
-            hint = f"it is the shell's own; write: sh -c {_quoted(line)}"
+        is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word
+        hint = f"for a line of shell: sh -c {shlex.quote(word)}" if is_line else "check the spelling and PATH"
         return CannotStart(f"{printable(word)}: command not found", hint=hint)
     if os.path.isdir(program):
         why = "it is a directory"
     else:
         why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
     return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
-
-
-def _quoted(line: str) -> str:
-    """A line of shell as one word for a shell; `'…'` for one that is long or cannot be shown."""
-    return "'" + line.replace("'", "'\\''") + "'" if line.isprintable() and len(line) <= _SHOWN else "'…'"

@@ -9,19 +9,9 @@ from errno import EAGAIN
 from fcntl import ioctl
 from resource import struct_rusage
 from sys import byteorder
-from typing import TypedDict
 
 from sesh import identity, platform, proc, protocol
 from sesh.daemon.pty.program import Program, set_size
-
-
-class PtyState(TypedDict):
-    """The pty of a daemon for the next process that has its descriptors."""
-
-    descriptor: int
-    slave: int
-    pid: int
-
 
 _READ = 1 << 14
 _FULL = 2048
@@ -39,13 +29,11 @@ _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
 class Pty:
     """The master side of a pty, non-blocking, and the session leader on its slave side."""
 
-    def __init__(self, state: PtyState) -> None:
+    def __init__(self, descriptor: int, slave: int, pid: int) -> None:
         self.status: int | None = None
         self.usage: struct_rusage | None = None
         """The wait status and the resource usage of the program, once it has ended."""
-        self.state = state
-        """The pty as plain data for a process that has its descriptors; of no use after `close`."""
-        self.descriptor, self._slave, self.pid = state["descriptor"], state["slave"], state["pid"]
+        self.descriptor, self.slave, self.pid = descriptor, slave, pid
         self.path = _path_of(self.descriptor)
         self.device = identity.device_number(os.stat(self.path).st_rdev)
 
@@ -56,7 +44,7 @@ class Pty:
         os.set_blocking(descriptor, False)
         # Without it, a program that closes its terminal to open it again later would look like one that has ended.
         slave = os.open(_path_of(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-        return cls({"descriptor": descriptor, "slave": slave, "pid": pid})
+        return cls(descriptor, slave, pid)
 
     def read(self) -> tuple[bytes, bool]:
         """Read about TURN bytes of output, or some more, and whether the terminal is open on the program's side."""
@@ -122,14 +110,14 @@ class Pty:
         if self.descriptor < 0:
             return False
         ready = select.poll()
-        ready.register(self._slave, select.POLLOUT)
+        ready.register(self.slave, select.POLLOUT)
         ready.register(self.descriptor, select.POLLIN)
         return not ready.poll(_WRITE_TIME)
 
     def unread(self) -> int:
         """Bytes that were typed and that the program has not read: at most 4,095, and 0 for a moment after a write."""
         try:
-            return int.from_bytes(ioctl(self._slave, termios.FIONREAD, bytes(4)), byteorder)
+            return int.from_bytes(ioctl(self.slave, termios.FIONREAD, bytes(4)), byteorder)
         except (OSError, ValueError):
             return 0
 
@@ -182,8 +170,8 @@ class Pty:
 
     def close(self) -> None:
         """Closes the pty; processes that still hold the slave side get the kernel's SIGHUP."""
-        descriptors = (self.descriptor, self._slave) if self.descriptor >= 0 else ()
-        self.descriptor = self._slave = -1  # the kernel closes them even if it reports an error
+        descriptors = (self.descriptor, self.slave) if self.descriptor >= 0 else ()
+        self.descriptor = self.slave = -1  # the kernel closes them even if it reports an error
         for descriptor in descriptors:
             os.close(descriptor)
 

@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
 
 from sesh.loop.loop import WRITE, Loop
-from sesh.messages import Answer
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-
-class Feeder(Protocol):
-    """The connection that a job's standard input comes from."""
-
-    closed: bool
-
-    def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None: ...
 
 
 class StdinPipe:
@@ -29,13 +17,14 @@ class StdinPipe:
             os.set_blocking(descriptor, False)
         self.descriptor, self._loop = descriptor, loop
         self.received = 0
-        self.feeder: Feeder | None = None
+        self.feeder: object = None
+        """The connection that the bytes come from."""
         self.linger = 0.0
         """Seconds for which the pipe stays open when its feeder is gone."""
         self.waiting = memoryview(b"")
         """The bytes to be written."""
-        self.request = 0
-        """The number of the request that sent them."""
+        self._respond: Callable[..., None] | None = None
+        """Answers the request that sent them."""
         self.ends = False
         """True if they are the last."""
 
@@ -44,9 +33,9 @@ class StdinPipe:
         """True if the job may still be fed."""
         return self.descriptor >= 0
 
-    def take(self, feeder: Feeder, request: int, offset: int, data: bytes, *, ends: bool) -> None:
-        """Take bytes that begin at an offset of the input; the request is answered when the job has them."""
-        self.feeder, self.request, self.ends = feeder, request, ends
+    def take(self, feeder: object, respond: Callable[..., None], offset: int, data: bytes, *, ends: bool) -> None:
+        """Take bytes that begin at an offset of the input; `respond` is called when the job has them."""
+        self.feeder, self._respond, self.ends = feeder, respond, ends
         fresh = data[max(0, self.received - offset) :]
         self.received += len(fresh)
         self.waiting = memoryview(bytes(self.waiting) + fresh)
@@ -84,6 +73,6 @@ class StdinPipe:
             os.close(descriptor)
 
     def _answer(self) -> None:
-        feeder, request, self.request = self.feeder, self.request, 0
-        if feeder is not None and request and not feeder.closed:
-            feeder.respond(request, received=self.received, open=self.open)
+        respond, self._respond = self._respond, None
+        if respond is not None:
+            respond(received=self.received, open=self.open)

@@ -45,7 +45,7 @@ JUST_NOW = 1.0
 class RunQueue:
     """The runs that wait, and the one under way.
 
-    `emit` reports an event. `interrupted` returns whether a person has sent Ctrl-C since the command began.
+    `emit` reports an event. `interrupted` returns whether an end that comes now is a person's wish, by Ctrl-C.
     """
 
     def __init__(

@@ -111,8 +111,7 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
     """Returns whether the shell reads a command line.
 
     All shells but dash edit the line themselves, on a raw terminal. On a canonical one dash reads a block, and its
-    `read` builtin a single byte. Bash selects before it reads a key, which its `read` builtin does not; but it may
-    hang in the read if Ctrl-C has flushed the input in between. Only at its prompt it takes Enter as it is typed.
+    `read` builtin a single byte. Bash takes Enter as it is typed, which its `read` builtin does not.
     """
     edits = pty.raw()
     if not edits and kind != DASH:
@@ -124,7 +123,7 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
         return False
     if kind == DASH and not edits:
         return call == Call.READ and descriptor == 0 and size > _READ_OF_ONE
-    return kind != BASH or call == Call.SELECT or not pty.maps_enter()
+    return kind != BASH or not pty.maps_enter()
 
 
 def at_prompt(pty: Pty) -> bool:

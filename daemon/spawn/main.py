@@ -91,16 +91,10 @@ def _receive_spec(connection: wire.Connection) -> LaunchSpec:
 
 
 def _take_over(environment: Mapping[str, str]) -> None:
-    """Take over the creator's environment, which hooks see, but the zygote's directory of sessions.
-
-    Only variables that differ are set: each one copies memory that is shared with the zygote.
-    """
+    """Take over the creator's environment, which hooks see, but the zygote's directory of sessions."""
     wanted = {**environment, "SESH_DIR": paths.directory()}
-    for name in set(os.environ) - set(wanted):
-        del os.environ[name]
-    for name, value in wanted.items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
+    os.environ.clear()
+    os.environ.update(wanted)
 
 
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:

@@ -8,7 +8,6 @@ from sesh import names, paths, protocol
 from sesh.about import CALLED
 from sesh.daemon import description
 from sesh.daemon.activity.own_word import By
-from sesh.daemon.clients.connection import Connection
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
@@ -26,8 +25,8 @@ RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
 
 
-Reload = Callable[[Connection, int, str, list[str]], None]
-"""Goes on as another sesh, by a request's connection and number, Python's path and its module search path."""
+Reload = Callable[[Request, str, list[str]], None]
+"""Goes on as another sesh, by Python's path and its module search path."""
 
 
 class Changing:
@@ -55,7 +54,7 @@ class Changing:
         """Ends the session, unless another one is meant by its id; the answer comes when nothing is left."""
         if (request.words.get("session_id") or self._session.facts["id"]) != self._session.facts["id"]:
             raise paths.absent(self._session.name)
-        self._ending.requests.append((request.connection, request.number))
+        self._ending.requests.append(request)
         self._ending.begin()
 
     def rename(self, request: Request) -> None:
@@ -135,9 +134,9 @@ class Changing:
         if not stdin.open:
             request.respond(received=stdin.received, open=False)
             return
-        stdin.take(request.connection, request.number, offset, request.data, ends=request.words.get("ends", False))
+        stdin.take(request.connection, request.respond, offset, request.data, ends=request.words.get("ends", False))
 
     def reload(self, request: Request) -> None:
         """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
         python, path = request.words.get("python", ""), request.words.get("path", [])
-        self._reload(request.connection, request.number, python, path)
+        self._reload(request, python, path)

@@ -13,10 +13,8 @@ from sesh.moments import STEADY
 from sesh.names import printable
 from sesh.vt.render.export import continued, export, follow_state
 
-MAX_LINES = 1_000_000
-"""Lines of one answer to `logs`."""
 PAGE, MOST_OF_PAGE = 50_000, 512 << 10
-"""Lines, and characters, of one answer to `logs` where more are asked for in turn."""
+"""Lines, and characters, of one answer to `logs`; more are asked for in turn."""
 
 
 class Reading:
@@ -29,7 +27,7 @@ class Reading:
 
     def summary(self, request: Request) -> None:
         """Answers with the session as lists show it."""
-        request.respond(session=description.summary(self._session), record=description.mark(self._session))
+        request.respond(session=description.summary(self._session))
 
     def status(self, request: Request) -> None:
         """Answers with all that is known of the session."""
@@ -56,36 +54,22 @@ class Reading:
         )
 
     def modes(self, request: Request) -> None:
-        """Answers with the modes that decide what keys send, as booleans.
-
-        `cursor`: cursor keys are the application's (DECCKM). `line`: the terminal reads lines (ICANON). `hides`: it
-        shows nothing of them (no ECHO). `waits`: the program waits for a person, and nobody has answered.
-        """
-        session, model, pty = self._session, self._session.model, self._session.pty
-        model.catch_up(0)
-        request.respond(
-            cursor=model.emulator.mode(1) is True,
-            line=pty is None or not pty.raw(),
-            hides=session.hides,
-            waits=session.activity.waits,
-            position=model.position,
-        )
+        """Answers with the mode that decides what keys send. `cursor`: cursor keys are the application's (DECCKM)."""
+        self._session.model.catch_up(0)
+        request.respond(cursor=self._session.model.emulator.mode(1) is True)
 
     def logs(self, request: Request) -> None:
-        """Answers with the last lines of scrollback and screen; with `until` a page of those before that line."""
-        count, until, ansi = request.words.get("lines"), request.words.get("until"), request.words.get("ansi", False)
-        count = 300 if count is None else min(count, MAX_LINES)
-        model = self._session.model
+        """Answers with a page of the lines of scrollback and screen, the last ones before the line `until`."""
+        count, until = request.words.get("lines"), request.words.get("until")
+        count, until = PAGE if count is None else min(count, PAGE), protocol.MOST if until is None else until
+        model, emulator = self._session.model, self._session.model.emulator
         model.catch_up(0)
-        if until is None:
-            lines, first = model.emulator.last_lines(count, ansi=ansi), None
-        else:
-            lines, first = model.emulator.lines_before(until, min(count, PAGE), MOST_OF_PAGE, ansi=ansi)
-        state: Answer = {"lines": len(lines), "position": model.position, "alternate": model.emulator.alternate}
-        if first is not None:
-            state["first"], state["older"] = first, first > model.emulator.scrollback.first
+        ansi = request.words.get("ansi", False)
+        lines, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi)
+        state: Answer = {"lines": len(lines), "position": model.position, "alternate": emulator.alternate}
+        state["first"], state["older"] = first, first > emulator.scrollback.first
         if request.words.get("end", False):
-            state = {**state, **follow_state(model.emulator)}
+            state = {**state, **follow_state(emulator)}
         request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
 
     def history(self, request: Request) -> None:

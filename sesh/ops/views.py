@@ -26,8 +26,6 @@ _FORMATS = ("text", "ansi", "json")
 _MOST_FAR = MOST_VALUES // 2
 """Lines that come over a link: commas in them may count as values too."""
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
-_PATIENCE = 25
-"""Seconds that a daemon may wait for its emulator before it answers: fewer than the asker waits."""
 
 
 def bears(session: Summary, labels: dict[str, str]) -> bool:
@@ -38,7 +36,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 @op(reads=True)
 def overview(caller: Caller) -> Overview:
     """Returns the `sessions` of this machine, the lines on untrusted files (`refusals`), and the user's `home`."""
-    sessions, refusals = listing.overview()
+    sessions, refusals = listing.summaries(), listing.refusals()
     if caller.origin is None and not caller.local and paths.knows_remotes():
         refusals += known.damage()
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
@@ -92,7 +90,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenTex
     """
     check_format(form)
     try:
-        answer, data = find.read(name, "screen", timeout=_SCREEN_TIMEOUT, format=form, patience=_PATIENCE)
+        answer, data = find.read(name, "screen", timeout=_SCREEN_TIMEOUT, format=form)
         continued = answer["continued"]
     except NotFound:
         data, continued = dormant.screen(name, form)
@@ -144,7 +142,7 @@ def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str],
     """Returns the last lines, and whether a full-screen program shows, whose rows are no lines. Raises NotFound."""
 
     def ask(left: int, until: int) -> tuple[Answer, bytes]:
-        return find.read(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until, patience=_PATIENCE)
+        return find.read(name, "logs", timeout=_SCREEN_TIMEOUT, lines=left, ansi=ansi, until=until)
 
     try:
         texts, answer = in_turns(ask, lines)

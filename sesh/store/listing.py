@@ -9,7 +9,7 @@ import os
 import select
 import stat
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sesh import identity, paths, wire
 from sesh.about import SESH
@@ -39,23 +39,11 @@ def summaries(patience: float | None = None, known: Collection[Summary] = ()) ->
     `patience`: seconds for all daemons together, None for `PATIENCE`; if not all can be asked at once, for each.
     `known`: the summaries of sessions that are not asked if they are still there.
     """
-    return _overview(patience, known)[0]
-
-
-def overview() -> tuple[list[Summary], list[str]]:
-    """The results of `summaries` and `refusals`, with nothing looked at twice."""
-    sessions, marks = _overview(None)
-    return sessions, refusals(marks)
-
-
-def _overview(patience: float | None, known: Collection[Summary] = ()) -> tuple[list[Summary], dict[str, str]]:
-    """The sessions, and the names that their daemons listen at, with the marks of their records."""
     names = paths.names()
     resting = {session["name"]: session for session in known}
     answers: dict[str, Summary | None] = {name: resting[name] for name in names if name in resting}
-    marks: dict[str, str] = {}
     asked = [name for name in names if name not in answers]
-    answers |= _asked(asked, PATIENCE if patience is None else patience, marks)
+    answers |= _asked(asked, PATIENCE if patience is None else patience)
     leader, front = os.getsid(0), _front()  # 0: not seen from here, in a namespace of pids
     others = {
         name
@@ -76,8 +64,7 @@ def _overview(patience: float | None, known: Collection[Summary] = ()) -> tuple[
             by_name.setdefault(name, summary)
     for name, summary in by_name.items():
         summary["current"] = inside is not None and name == inside["name"]
-    sessions = [by_name[name] for name in sorted(by_name, key=natural)]
-    return sessions, marks
+    return [by_name[name] for name in sorted(by_name, key=natural)]
 
 
 def _serves(record: Record) -> bool:
@@ -85,13 +72,8 @@ def _serves(record: Record) -> bool:
     return (record.get("exit_code") is None or record.get("keep") is True) and records.alive(record)
 
 
-def _asked(
-    names: Sequence[str], patience: float, marks: dict[str, str] | None = None
-) -> Iterator[tuple[str, Summary | None]]:
-    """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can.
-
-    `marks` gets the mark of the record of each that has answered.
-    """
+def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
+    """Yields each name and its daemon's answer as it comes, None if there is none; asks as many at once as it can."""
     unasked = list(reversed(names))
     asked: dict[int, tuple[str, wire.Connection, float]] = {}
     folder, asking = paths.directory(), wire.greeting("request") + wire.asking("summary", 1)
@@ -121,28 +103,22 @@ def _asked(
             name, connection, deadline = asked.pop(descriptor)
             poll.unregister(descriptor)
             if ready:
-                answer, mark = _answer(connection, deadline, ready=True)
-                if marks is not None and answer is not None:
-                    marks[name] = mark
-                yield name, answer
+                yield name, _answer(connection, deadline, ready=True)
             else:
                 connection.close()
                 yield name, None
 
 
-def refusals(heard: Mapping[str, str] | None = None) -> list[str]:
-    """The errors of files that bear names of sessions and are not believed, with the fix. `heard`: the names whose
-    sockets were checked a moment ago, with the marks of their records."""
-    errors, heard, folder = [], heard or {}, paths.directory()
+def refusals() -> list[str]:
+    """The errors of files that bear names of sessions and are not believed, with the fix."""
+    errors = []
     for name in paths.names():
         try:
-            if name not in heard:
-                paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
+            paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
         except Refused as error:
             errors.append(str(error))
         try:
-            if not records.believed(f"{folder}/{name}{paths.RECORD}", heard.get(name, "")):
-                records.read(name)
+            records.read(name)
         except Refused as error:
             errors.append(str(error))
     return errors
@@ -163,14 +139,13 @@ def _ask(name: str, asking: bytes, folder: str = "") -> wire.Connection | None:
     return connection
 
 
-def _answer(connection: wire.Connection | None, deadline: float, *, ready: bool = False) -> tuple[Summary | None, str]:
-    """The summary that a daemon answers, with its record's mark; None if there is none, it closes, or speaks another
-    version.
+def _answer(connection: wire.Connection | None, deadline: float, *, ready: bool = False) -> Summary | None:
+    """The summary that a daemon answers; None if there is none, it closes, or speaks another version.
 
     `ready`: True if something has come, so that there is nothing to wait for.
     """
     if connection is None:
-        return None, ""
+        return None
     with connection:
         try:
             if ready:
@@ -178,11 +153,9 @@ def _answer(connection: wire.Connection | None, deadline: float, *, ready: bool 
             connection.expect_welcome(deadline)
             response, _ = connection.answer(1, deadline)
         except (SeshError, OSError):
-            return None, ""
+            return None
     session = response.get("session")
-    if not isinstance(session, dict) or not isinstance(session.get("name"), str):
-        return None, ""
-    return session, response.get("record", "")
+    return session if isinstance(session, dict) and isinstance(session.get("name"), str) else None
 
 
 def unanswered(name: str) -> Summary | None:
@@ -200,7 +173,7 @@ def unanswered(name: str) -> Summary | None:
         return _dormant(name, record)
     if _recovered(name, record):
         asking = wire.greeting("request") + wire.asking("summary", 1)
-        answer, _ = _answer(_ask(name, asking), time.monotonic() + PATIENCE)
+        answer = _answer(_ask(name, asking), time.monotonic() + PATIENCE)
         if answer is not None:
             return answer
     elif records.read(name) is None:

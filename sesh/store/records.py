@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 import time
 
 from sesh import identity, moments, paths, protocol, reading, writing
@@ -34,20 +33,9 @@ def read(name: str) -> Record | None:
     return {**record, "name": name}  # what leads to it is its file's name
 
 
-def write(record: Record, *, durable: bool = False) -> str:
-    """Puts a session's record in place, 0600, in one step; returns its mark. See `writing.write_whole`, `believed`."""
-    return _mark(writing.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable))
-
-
-def believed(path: str, mark: str) -> bool:
-    """Returns whether the record at a path is the very file that its daemon has written, which need not be read to be
-    believed. `mark`: the daemon's, empty if it knows none. Raises Refused for a foreign file."""
-    status = paths.check_file(path, stat.S_IFREG) if mark else None
-    return status is not None and _mark(status) == mark
-
-
-def _mark(status: os.stat_result) -> str:
-    return f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+def write(record: Record, *, durable: bool = False) -> None:
+    """Puts a session's record in place, 0600, in one step. See `writing.write_whole`."""
+    writing.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
 
 
 def moment_of_writing(boot: str) -> str:

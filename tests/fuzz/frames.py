@@ -37,7 +37,7 @@ _WORDS_OF_HELLO = (
 _WORDS_OF_REQUEST = (
     "which", "format", "lines", "ansi", "text", "set", "output", "follow", "exit", "host", "from", "since",
     "timeout", "n", "at", "ends", "probe", "prompt", "idle", "for", "waiting", "keys", "id", "verb", "to", "enter",
-    "path", "python", "begin_by", "patience",
+    "path", "python", "begin_by",
 )  # fmt: skip
 #: Requests that would end, rename or replace what the other cases go on with.
 _ENDING = {"kill", "rename", "reload"}

@@ -20,17 +20,17 @@ Sesh = Callable[..., Result]
 pytestmark = pytest.mark.usefixtures("inside")
 
 RUN = {"exit_code", "duration", "timed_out", "truncated", "n"}
-LINES = {"lines", "position", "alternate"}
+LINES = {"lines", "position", "alternate", "first", "older"}
 SHOWN = {"columns", "rows", "cursor", "position", "title", "alternate", "continued"}
 HERE = [each for each in sys.path if each]
 ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
-    ("summary", {}, b"", {"session", "record"}),
+    ("summary", {}, b"", {"session"}),
     ("status", {}, b"", {"session"}),
     ("screen", {"format": "text"}, b"", SHOWN),
-    ("modes", {}, b"", {"cursor", "line", "hides", "waits", "position"}),
+    ("modes", {}, b"", {"cursor"}),
     ("logs", {"lines": 3}, b"", LINES),
     ("logs", {"end": True}, b"", LINES | {"open", "blank", "columns", "start"}),
-    ("logs", {"lines": 3, "until": 1 << 62}, b"", LINES | {"first", "older"}),
+    ("logs", {"lines": 3, "until": 1 << 62}, b"", LINES),
     ("label", {"set": {"team": "web"}}, b"", {"labels"}),
     ("resume", {"command": ["agent", "--resume", "1"]}, b"", set()),
     ("state", {"state": "working", "hook": True}, b"", set()),

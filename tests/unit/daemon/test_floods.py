@@ -33,7 +33,7 @@ class Printer(Pty):
 def printer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Printer]:
     monkeypatch.setattr(Hook, "start", lambda *_: None)
     master, slave = os.openpty()
-    yield Printer({"descriptor": master, "slave": slave, "pid": os.getpid()})
+    yield Printer(master, slave, os.getpid())
     os.close(master)
     os.close(slave)
 

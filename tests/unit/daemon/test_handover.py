@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon import description, handover
-from sesh.daemon.clients.listener import Listener, ListenerState
+from sesh.daemon.clients.listener import Listener
 from sesh.daemon.session import Session
 from sesh.moments import STEADY
 from tests.support.data import daemon_facts
@@ -35,8 +35,8 @@ def printed(own: Session, output: list[bytes]) -> None:
 
 
 class Socket:
-    def dump(self) -> ListenerState:
-        return {"name": "work", "folder": "", "descriptor": -1, "identity": (0, 0)}
+    def dump(self) -> tuple[int, int, int]:
+        return -1, 0, 0
 
 
 def record(own: Session) -> handover.Record:

@@ -80,7 +80,7 @@ def test_one_that_predicts_is_told_that_nothing_echoes_before_it_gets_the_next_o
     client = stage.link.attached(1, remote=True)
     stage.clients.add(client)
     stage.relay.serve()
-    stage.relay.get_echoes().model(client)
+    stage.relay.echoes.model(client)
     stage.link.take()
     stage.flags = 0
     stage.print(b"Password: ")
@@ -94,7 +94,7 @@ def test_what_was_echoed_is_told_in_front_of_the_next_output(stage: Stage, monke
     client = stage.link.attached(1, remote=True)
     stage.clients.add(client)
     stage.relay.serve()
-    echoes = stage.relay.get_echoes()
+    echoes = stage.relay.echoes
     echoes.model(client)
     stage.link.take()
     echoes.taken(client, 7)

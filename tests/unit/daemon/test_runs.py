@@ -112,7 +112,7 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
 ) -> None:
     """Whatever was no refusal left it active, without an answer, and all behind it."""
     master, slave = os.openpty()
-    pty = Pty({"descriptor": master, "slave": slave, "pid": os.getpid()})
+    pty = Pty(master, slave, os.getpid())
     os.set_blocking(master, False)
     own, link = Session(daemon_facts(), (80, 24, 0, 0), pty), Link()
 

@@ -65,10 +65,10 @@ def test_a_disk_that_fills_behind_the_output_keeps_neither(tmp_path: Path, monke
     """Up to 4 MiB stayed there for good, of a result that nobody could find."""
     write_whole = writing.write_whole
 
-    def full(path: str, data: bytes) -> os.stat_result:
+    def full(path: str, data: bytes) -> None:
         if path.endswith(".json"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write_whole(path, data)
+        write_whole(path, data)
 
     monkeypatch.setattr(writing, "write_whole", full)
     results.keep(result(1), b"output")
