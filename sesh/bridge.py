@@ -3,19 +3,19 @@
 It answers HELLO with WELCOME (`version`, `home`, the time `now` and since the start, `uptime`), then one request at a
 time:
 
-- `op` {op, asks, answers} and its arguments as DATA: the result comes as DATA, notes as `notes`; an op that yields
-  sends a DATA frame for each item. `asks`: there is a person who can be asked. A `question` is then the answer, and the
-  request comes again with one answer more.
-- `enter` {op, arguments, asks, answers, session_id}: an op that leads to a session (attach, create, a job). The answer
-  has its name and `session_id`; from then on the bytes of the session's daemon pass through untouched. A session that
-  is created gets the `session_id` of the request. If one has or had that id already, the answer leads to it, or is its
-  `result`: a request that comes again does nothing twice.
-- `connect` {name, session_id, passing}: the same for a session that is there, by its id if one is given, as it may have
-  another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
+`op` {op, asks, answers} and the op's arguments as DATA: the result comes as DATA, notes as `notes`; an op that yields
+sends a DATA frame for each item. `asks`: there is a person who can be asked. A `question` is then the answer, and the
+request comes again with one answer more.
 
-`enter` and `connect` may bring a `greeting`, the words of a HELLO: if they lead to a daemon, that is told it at once,
-with the agent and the display that the link forwards. With `pings` the other side asks for a sign of life at least once
-a minute: it is gone if nothing comes from it for two, and the link ends.
+An op may lead to a session (attach, create, a job): the answer has its name and `session_id`, and from then on the
+bytes of the session's daemon pass through untouched. Its request has more words:
+
+- `session_id`: of the session, whatever its name is now, or for the one that is created. If one has or had that id, the
+  answer leads to it, or is its `result`: a request that comes again does nothing twice.
+- `greeting`: the words of a HELLO, which the daemon is told at once, with the agent and the display that the link
+  forwards.
+- `pings`: a terminal is going to be attached, and asks for a sign of life at least once a minute: it is gone if nothing
+  comes from it for two, and the link ends.
 
 PING is answered with PONG at any time, by a thread while a request is carried out.
 """
@@ -40,7 +40,7 @@ from sesh.about import __version__
 from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, Unreachable, UsageError
 from sesh.messages import Answer, Hello, Welcome
 from sesh.moments import uptime
-from sesh.names import LONGEST_ID, is_id, printable
+from sesh.names import LONGEST_ID, is_id, is_name, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
@@ -159,21 +159,13 @@ class Bridge:
         return daemon
 
     def _carried_out(self, caller: LinkCaller, request: Mapping[str, object], data: bytes) -> Answered:
-        verb, name = request.get("verb"), request.get("op")
-        if verb == "connect":
-            passing, session_id = request.get("passing") is True, _checked_id(request.get("session_id"))
-            return _connected(caller, str(request.get("name") or ""), session_id, passing=passing)
-        if verb not in ("op", "enter"):
-            raise UsageError(f"a bridge does not know {printable(str(verb))}")
-        op = op_named(str(name))
-        if (get_type_hints(op)["return"] == Entered) != (verb == "enter"):
-            raise UsageError(
-                f"{op.wire_name} {'is not asked for by enter' if verb == 'enter' else 'leads to a session'}"
-            )
-        if verb == "enter":
-            arguments = checked_arguments(op, request.get("arguments", {}))
-            return _entered(caller, op, arguments, _checked_id(request.get("session_id")))
-        result = op(caller, **checked_arguments(op, gate.value(data) if data else {}))
+        if request.get("verb") != "op":
+            raise UsageError(f"a bridge does not know {printable(str(request.get('verb')))}")
+        op = op_named(str(request.get("op")))
+        arguments = checked_arguments(op, gate.value(data) if data else {})
+        if get_type_hints(op)["return"] == Entered:
+            return _entered(caller, op, arguments, request)
+        result = op(caller, **arguments)
         if not inspect.isgenerator(result):
             return {}, calls.encoded(result), None
         for item in result:
@@ -296,16 +288,21 @@ def _refusal(number: object, error: Exception) -> bytes:
 # -- sessions that a link leads to
 
 
-def _entered(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], session_id: str) -> Answered:
-    """Carries out an op that leads to a session: once, however often the request comes with this `session_id`."""
-    with _one_at_a_time(session_id):
-        if session_id and (begun := _by_id(session_id)) is not None:
-            if agent := os.environ.get("SSH_AUTH_SOCK"):  # that of the link over which it began may be gone
-                records.link_agent(session_id, agent)
-            return begun
+def _entered(
+    caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: Mapping[str, object]
+) -> Answered:
+    """Carries out an op that leads to a session: once, however often the request comes with its `session_id`."""
+    session_id = _checked_id(request.get("session_id"))
+    with _one_at_a_time(session_id if op.creates else ""):
+        if session_id and (there := _by_id(session_id, arguments, caller.origin)) is not None:
+            if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
+                records.link_agent(session_id, agent)  # that of the link over which it began may be gone
+            return there
+        if session_id and not op.creates:
+            raise NotFound(f"{arguments['name']} has ended; its result is unknown")
         caller.session_id = session_id or None
         name, connection = op(caller, **arguments)
-    if op.wire_name != "enter.job":
+    if request.get("pings") is True:
         attached_last.remember(name)
     return _described(name, session_id), b"", connection
 
@@ -325,44 +322,28 @@ def _one_at_a_time(session_id: str) -> Iterator[None]:
                 os.unlink(os.path.join(folder, _ENTERING + session_id))
 
 
-def _connected(caller: LinkCaller, name: str, session_id: str, *, passing: bool) -> Answered:
-    """A connection to a session by its name, or by its id, whatever its name is now; else its result.
-
-    Raises NotFound, for a session that was lost with the reason.
-    """
-    name = find.checked(name)
-    if not session_id:
-        connection = find.required(name)
-        if not passing:
-            attached_last.remember(name)
-        return _described(name), b"", connection
-    if (session := _by_id(session_id, name)) is not None:
-        return session
-    for current in paths.names():
-        if _session_id(current) == session_id and (dormant := find.dormant(current)) is not None:
-            raise find.lost(dormant, caller.origin.host if caller.origin is not None else None)
-    raise NotFound(f"{name} has ended; its result is unknown")
-
-
-def _by_id(session_id: str, name: str = "") -> Answered | None:
+def _by_id(session_id: str, arguments: Mapping[str, Any], origin: Origin | None) -> Answered | None:
     """The session with this id, or its result and output; None if this machine knows neither.
 
-    `name`: the one that the other side knows, which is tried first.
+    The name that the other side knows is tried first. Raises NotFound with the reason for a session that was lost.
     """
+    known = str(arguments.get("name") or "")
     for _ in range(_ATTEMPTS):
-        current = next((each for each in [name, *paths.names()] if each and _session_id(each) == session_id), "")
+        current = next((each for each in [known, *paths.names()] if _has_id(each, session_id)), "")
         connection = find.running(current) if current else None
         if connection is None:
             break
-        if _session_id(current) == session_id:
+        if _has_id(current, session_id):
             return _described(current), b"", connection
         connection.close()  # another session has taken that name meanwhile
-    if not (result := results.by_id(session_id)):
-        return None
-    answer: Answer = {"result": result}
-    if "name" in result:
-        answer["name"] = result["name"]
-    return answer, results.output(result), None
+    if result := results.by_id(session_id):
+        answer: Answer = {"result": result}
+        if "name" in result:
+            answer["name"] = result["name"]
+        return answer, results.output(result), None
+    if current and (dormant := find.dormant(current)) is not None:
+        raise find.lost(dormant, origin.host if origin is not None else None)
+    return None
 
 
 def _checked_id(value: object) -> str:
@@ -373,9 +354,9 @@ def _checked_id(value: object) -> str:
     return session_id
 
 
-def _session_id(name: str) -> str:
-    """The id in a session's record; empty if the session has just ended."""
-    return str((records.readable(name) or {}).get("id") or "")
+def _has_id(name: str, session_id: str) -> bool:
+    """Tells whether a session's record has this id; a session that has just ended has no record."""
+    return is_name(name) and (records.readable(name) or {}).get("id") == session_id
 
 
 def _described(name: str, session_id: str = "") -> Answer:

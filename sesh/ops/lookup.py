@@ -162,7 +162,7 @@ def asked(
     if named:
         known.end_pause(destination.host)
     stop = stop or Stop()
-    early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask, answers=[]))
+    early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask))
     with (
         opening.open_link(
             destination,

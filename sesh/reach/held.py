@@ -58,7 +58,7 @@ def items(
         nonlocal asked
         assert isinstance(stream.connection, Link)  # noqa: S101 (which `target` and `beside` give)
         asked = words(stream.connection)
-        stream.connection.send(calls.frames(op.wire_name, asked, asks=False, answers=[]))
+        stream.connection.send(calls.frames(op.wire_name, asked))
 
     with _opening:
         stop.check()

@@ -68,7 +68,7 @@ def deadline() -> float:
 
 def op(op: str, number: int = 1, /, **data: Any) -> bytes:
     """The frames that ask for an op."""
-    return wire.asking("op", number, calls.encoded(data), op=op, asks=False, answers=[])
+    return wire.asking("op", number, calls.encoded(data), op=op)
 
 
 def result(connection: wire.Connection, number: int = 1) -> Any:
@@ -111,23 +111,18 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(
 ) -> None:
     """Each was an internal error."""
     connection = far_end.greeted()
-    connection.send(wire.asking("op", 1, calls.encoded(words), op=name, asks=False, answers=[]))
+    connection.send(wire.asking("op", 1, calls.encoded(words), op=name))
     with pytest.raises(UsageError):
         result(connection)
     assert home.names() == []
 
 
-@pytest.mark.parametrize("word", ["sessions.summaries", "views.status", "enter.no", "enter", "", ["x"], None])
-@pytest.mark.parametrize("arguments", [{"name": "work"}, ["name"], None])
-def test_what_leads_to_no_session_is_refused_and_the_link_goes_on(
-    home: Home, far_end: Bridge, word: object, arguments: object
-) -> None:
+@pytest.mark.parametrize("word", ["enter.no", "enter", "", ["x"], None])
+def test_what_is_no_op_is_refused_and_the_link_goes_on(home: Home, far_end: Bridge, word: object) -> None:
     """The bridge ended with an internal error."""
     connection = far_end.greeted()
+    connection.send(wire.asking("op", 2, calls.encoded({"name": "work"}), op=word))
     with pytest.raises(UsageError):
-        connection.request("enter", deadline=deadline(), op=word, arguments=arguments)
-    connection.send(op("enter.attach", 2, name="work"))
-    with pytest.raises(UsageError, match="leads to a session"):
         result(connection, 2)
     connection.send(op("sessions.summaries", 3))
     assert result(connection, 3) == []
@@ -148,7 +143,7 @@ def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothin
 
 def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> None:
     connection = far_end.greeted()
-    for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "x.y"}, {"verb": None}):
+    for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "enter.go"}, {"verb": None}):
         connection.send(protocol.message(protocol.REQUEST, {"id": 7, **words}))
         with pytest.raises(UsageError):
             connection.answer(7, deadline())
@@ -229,6 +224,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
         os.close(each)
 
 
+JOB = wire.asking("op", 1, calls.encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
 GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
@@ -243,8 +239,8 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
             wire.greeting("bridge", near={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("sessions.summaries", 1),
-            wire.asking("connect", 2, name="gone", greeting=greeting),
-            wire.asking("connect", 3, name="work", greeting=greeting),
+            wire.asking("op", 2, calls.encoded({"name": "gone"}), op="enter.attach", greeting=greeting),
+            wire.asking("op", 3, calls.encoded({"name": "work"}), op="enter.attach", greeting=greeting),
             protocol.numbered(protocol.INPUT, 1, b"typed\n"),
         ]
     )
@@ -278,12 +274,11 @@ def test_a_ping_is_answered_while_items_are_yielded_and_the_link_s_end_ends_them
 @pytest.mark.parametrize("_", range(rounds(3, 50)))
 def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: Home, _: int) -> None:
     """The second one began another job, or was told that the name is taken."""
-    words: dict[str, Any] = {"op": "enter.job", "arguments": {"spec": {"command": ["cat"]}}, "session_id": "c0ffee"}
     both = [Bridge(home), Bridge(home)]
     try:
         links_ = [each.greeted() for each in both]
         for each in links_:
-            each.send(wire.asking("enter", 1, **words))
+            each.send(JOB)
         assert [each.answer(1, deadline())[0]["name"] for each in links_] == ["1", "1"]
         assert home.names() == ["1"]
     finally:
@@ -293,11 +288,12 @@ def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: H
 
 def test_what_began_over_a_link_that_was_replaced_has_the_agent_of_the_next_one(home: Home) -> None:
     """A job kept the agent's socket of the connection that had ended."""
-    words: dict[str, Any] = {"op": "enter.job", "arguments": {"spec": {"command": ["cat"]}}, "session_id": "c0ffee"}
     for agent in ("/first", "/second"):
         own = Bridge(home, env={"SSH_AUTH_SOCK": agent})
         try:
-            own.greeted().request("enter", deadline=deadline(), **words)
+            connection = own.greeted()
+            connection.send(JOB)
+            connection.answer(1, deadline())
         finally:
             own.close()
         assert os.readlink(os.path.join(home.directory, ".agent.c0ffee")) == agent
