@@ -164,7 +164,7 @@ class HostTarget(Target):
                 break
             except Lost:
                 lost, state = True, "before the job was known to have started; reconnecting"
-                self.caller.tell_link(f"lost the link to @{self.host} {state}")
+                self.caller.note(f"lost the link to @{self.host} {state}")
             except SeshError as error:
                 if early.reached and not error.answered:
                     unknown = "the job may or may not have started"
@@ -173,7 +173,7 @@ class HostTarget(Target):
                     error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
                 raise
         if lost:
-            self.caller.tell_link(f"reconnected to @{self.host}")
+            self.caller.note(f"reconnected to @{self.host}")
         if "result" in answer:
             link.close()
             raise Ended(answer["name"], answer["result"], output)
