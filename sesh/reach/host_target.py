@@ -18,6 +18,7 @@ from sesh.errors import (
     Interrupted,
     Lost,
     NamingHost,
+    ProtocolError,
     SeshError,
     TimedOut,
     Unreachable,
@@ -154,19 +155,20 @@ class HostTarget(Target):
     ) -> Entered:
         """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
         entry = self._entry(op, data)
-        early, lost = Early(entry.frames(self.caller)), False
+        early, asked, lost = Early(entry.frames(self.caller)), False, False
         while True:
             try:
                 with interrupts.at_first():
                     link = self._reopened(interrupts, deadline) if lost else self._opened(early, deadline)
-                early.reached = True
+                asked = True
                 answer, output = links.led(self.caller, link, entry, deadline)
                 break
             except Lost:
                 lost, state = True, "before the job was known to have started; reconnecting"
                 self.caller.note(f"lost the link to @{self.host} {state}")
             except SeshError as error:
-                if early.reached and not error.answered:
+                asked = asked or (early.reached and isinstance(error, (Interrupted, ProtocolError)))
+                if asked and not error.answered:
                     unknown = "the job may or may not have started"
                     is_own = isinstance(error, Interrupted)
                     error.message = interrupts.message if is_own else f"{error.message}; {unknown}"

@@ -54,7 +54,6 @@ def opened(
     caller: Caller,
     destination: Destination,
     *,
-    ask: bool | None = None,
     offer: bool = False,
     deadline: float | None = None,
     passing: bool = False,
@@ -63,7 +62,7 @@ def opened(
 ) -> Link:
     """A link to sesh on a host.
 
-    `ask`: whether ssh may prompt, None as the caller says. `offer`: whether the person may be asked to install sesh
+    `offer`: whether the person may be asked to install sesh
     there if it is missing. `deadline`: for all of it (monotonic). `passing`: nobody has named the host, so it is not
     recorded as used. `early`: goes with HELLO. `stop`: ends the attempt. Raises Unreachable, NotDeployed, TimedOut,
     Interrupted.
@@ -74,7 +73,7 @@ def opened(
             link = opening.open_link(
                 destination,
                 origin(destination),
-                ask=caller.ssh_prompts if ask is None else ask,
+                ask=caller.ssh_prompts,
                 deadline=deadline,
                 early=early,
                 stop=stop,
@@ -85,7 +84,7 @@ def opened(
         if not (offer and caller.can_ask):
             raise
         _deploy(caller, destination, error)
-        return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, early=early, stop=stop)
+        return opened(caller, destination, deadline=deadline, passing=passing, early=early, stop=stop)
     if passing:
         known.end_pause(destination.host)
     else:
