@@ -66,8 +66,8 @@ _ATTEMPTS = 5
 class LinkCaller(Caller):
     """The person at the other end of a link: notes are gathered, answers have come with the request."""
 
-    def __init__(self, origin: Origin, *, asks: bool, answers: list[str], session_id: str | None = None) -> None:
-        self.origin, self.can_ask, self.session_id = origin, asks, session_id
+    def __init__(self, origin: Origin, *, asks: bool, answers: list[str]) -> None:
+        self.origin, self.can_ask = origin, asks
         self.notes: list[tuple[str, bool]] = []
         self._answers = list(answers)
 
@@ -153,7 +153,8 @@ class Bridge:
             self._send(_refusal(number, error))
             return None
         if daemon is not None and isinstance(greeting := request.get("greeting"), dict):
-            _greet(daemon, greeting)
+            with suppress(Unreachable):  # the other side meets the daemon's end
+                daemon.send(protocol.message(protocol.HELLO, {**greeting, **_forwarded()}))
         said = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
         self._send(protocol.data_frames(output) + said)
         return daemon
@@ -244,12 +245,6 @@ def _forwarded() -> Hello:
     return forwarded
 
 
-def _greet(daemon: wire.Connection, greeting: Mapping[str, object]) -> None:
-    """Sends the HELLO that has come with a request."""
-    with suppress(Unreachable):  # the other side meets the daemon's end
-        daemon.send(protocol.message(protocol.HELLO, {**greeting, **_forwarded()}))
-
-
 def op_named(wire_name: str) -> Op[..., Any]:
     """The op of this name. Raises UsageError if this sesh has none."""
     module, _, function = wire_name.partition(".")
@@ -334,7 +329,7 @@ def _by_id(session_id: str, arguments: Mapping[str, Any], origin: Origin | None)
         if connection is None:
             break
         if _has_id(current, session_id):
-            return _described(current), b"", connection
+            return _described(current, session_id), b"", connection
         connection.close()  # another session has taken that name meanwhile
     if result := results.by_id(session_id):
         answer: Answer = {"result": result}
@@ -359,7 +354,7 @@ def _has_id(name: str, session_id: str) -> bool:
     return is_name(name) and (records.readable(name) or {}).get("id") == session_id
 
 
-def _described(name: str, session_id: str = "") -> Answer:
+def _described(name: str, session_id: str) -> Answer:
     """What the other side keeps of a session that it goes to: its name and id, and where and with what it began."""
     record = records.readable(name) or {}
     command = record.get("command") or []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
@@ -43,17 +44,10 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
     runs and does not accept.
     """
     patience = PATIENCE if deadline is None else min(PATIENCE, max(0.0, deadline - time.monotonic()))
-    until = 0.0
+    until = time.monotonic() + min(patience, _DYING)
     while True:
-        try:
+        with suppress(NotFound):
             return wire.connect(name, patience)
-        except NotFound:
-            if until and time.monotonic() >= until:
-                hint = f"`{SESH} --status {name}` shows its daemon's pid"
-                raise errors.Silent(f"{subject(name)} runs but does not answer", hint=hint) from None
-        if until:
-            time.sleep(0.005)
-        until = until or time.monotonic() + min(patience, _DYING)
         if not os.path.lexists(paths.record_path(name)):
             return None
         summary = listing.unanswered(name)  # has a daemon that lives make its socket again
@@ -61,6 +55,10 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
             return None
         if "machine" in summary:
             raise elsewhere(name, summary)
+        if time.monotonic() >= until:
+            hint = f"`{SESH} --status {name}` shows its daemon's pid"
+            raise errors.Silent(f"{subject(name)} runs but does not answer", hint=hint)
+        time.sleep(0.005)
 
 
 def required(name: str, deadline: float | None = None) -> wire.Connection:

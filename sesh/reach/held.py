@@ -33,7 +33,7 @@ _opening = threading.Semaphore(8)
 _COUNTS_FOR = 0.3
 """Seconds to wait for others that open one: hosts that hang hold up the rest no longer."""
 _ATTEMPT = 20.0
-"""Seconds for the first link if nobody has named the host."""
+"""Seconds for the first link of a list."""
 _WATCHED_TIME = 1.5
 """Seconds, beside 1.5 round trips, for a PING to be answered: after them the rows of a list are said to be old."""
 
@@ -45,31 +45,27 @@ def items(
     stop: Stop | None = None,
     *,
     changed: Callable[[Health], object] | None = None,
-    passing: bool = False,
 ) -> Iterator[Item]:
     """The items of an op that a host yields, without end, over as many links as it takes.
 
     `words`: the op's arguments, asked for with each link. `stop`: ends it from another thread, by Interrupted.
-    `changed`: called when a link is doubted or lost, and once it answers again, or another one does. `passing`: nobody
-    has named the host, so it is not recorded as used, nor the links logged. Raises Unreachable if no link can be opened
-    at first, LoginRefused if one cannot come back without a person, the op's errors.
+    `changed`: of a list, called when a link is doubted or lost, and once it answers again, or another one does. The
+    host of a list is not recorded as used, nor are its links logged. Raises Unreachable if no link can be opened at
+    first, LoginRefused if one cannot come back without a person, the op's errors.
     """
-    host, stop = str(target.host), stop or Stop()
-    asked: Mapping[str, object] = {}
+    host, stop, lists = str(target.host), stop or Stop(), changed is not None
 
     def ask() -> None:
-        nonlocal asked
         assert isinstance(stream.connection, Link)  # noqa: S101 (which `target` and `beside` give)
-        asked = words(stream.connection)
-        stream.connection.send(calls.frames(op.wire_name, asked))
+        stream.connection.send(calls.frames(op.wire_name, words(stream.connection)))
 
     with _turn():
         stop.check()
-        deadline = time.monotonic() + _ATTEMPT if passing else None
+        deadline = time.monotonic() + _ATTEMPT if lists else None
         caller, destination, offer = target.caller, target.destination, target.offer
-        link = links.opened(caller, destination, offer=offer, deadline=deadline, passing=passing, stop=stop)
-    watches = partial(_reopening, target, stop, _WATCHED_TIME if changed is not None else None)
-    with Stream(link, "", host=host, reopening=watches, sleep=stop.sleep, logged=not passing) as stream:
+        link = links.opened(caller, destination, offer=offer, deadline=deadline, passing=lists, stop=stop)
+    watches = partial(_reopening, target, stop, _WATCHED_TIME if lists else None)
+    with Stream(link, "", host=host, reopening=watches, sleep=stop.sleep, logged=not lists) as stream:
         stream.audience, stream.tell = target.caller.audience, target.caller.note
         stream.changed = changed or stream.changed
         stop.add(stream.cut)

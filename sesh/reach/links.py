@@ -249,7 +249,6 @@ def back(destination: Destination, attempt: Attempt) -> Link:
     if "result" in answer:
         link.close()
         raise Ended(f"{lost.name} has ended", answer["result"], output)
-    link.peer.session_id = lost.session_id  # the host does not say the id again
     return link
 
 
