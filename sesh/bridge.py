@@ -17,7 +17,7 @@ bytes of the session's daemon pass through untouched. Its request has more words
 - `pings`: a terminal is going to be attached, and asks for a sign of life at least once a minute: it is gone if nothing
   comes from it for two, and the link ends.
 
-PING is answered with PONG at any time, by a thread while a request is carried out.
+PING is answered with PONG at any time.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
-import select
 import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from math import inf
+from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
 from sesh import attached_last, bounds, check, config, gate, identity, log, paths, protocol, renewed, wire, writing
 from sesh.about import __version__
-from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, Unreachable, UsageError
+from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.messages import Answer, Hello, Welcome
 from sesh.moments import uptime
 from sesh.names import LONGEST_ID, is_id, is_name, printable
@@ -106,21 +105,31 @@ def serve() -> int:
 
 
 class Bridge:
-    """One link, once its other side is greeted."""
+    """One link, once its other side is greeted: a thread reads it, while the main thread carries out requests.
+
+    The thread answers PING and keeps all else for the main thread; once a request has led to a session's daemon, it
+    passes all on to that, and the main thread passes back what the daemon says.
+    """
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
         self._near, self._origin = near, origin
-        self._sending = Lock()
+        self._sending, self._leading = Lock(), Lock()
+        self._come: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
+        """Frames that have come, and at last why no more do."""
+        self._daemon: wire.Connection | None = None
+        self._pings = False
+        """True if the other side is gone once nothing comes from it for a while."""
+        self._ended, self._audience = os.pipe()
+        """The second is ready, polled for no events, once the other side has gone: then the first is closed."""
 
     def run(self) -> int:
         """Carries out requests in turn; returns the exit code. Raises Unreachable once the other side has gone."""
+        Thread(target=self._read, daemon=True).start()
         carried = bytearray()
         while True:
-            kind, payload = self._near.receive()
+            kind, payload = self._next()
             if kind == protocol.DATA:
                 gate.carry(carried, payload)
-            elif kind == protocol.PING:
-                self._send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
                 if self._near.gone():
                     return 0  # nobody waits for it any more: it is not begun
@@ -128,7 +137,54 @@ class Bridge:
                 daemon = self._answer(request, bytes(carried))
                 carried.clear()
                 if daemon is not None:
-                    return splice(self._near, daemon, _SILENT if request.get("pings") is True else inf)
+                    with daemon:
+                        return self._lead(daemon, pings=request.get("pings") is True)
+
+    def _next(self) -> tuple[int, bytes]:
+        come = self._come.get()
+        if isinstance(come, SeshError):
+            raise come
+        return come
+
+    def _lead(self, daemon: wire.Connection, *, pings: bool) -> int:
+        """Passes bytes both ways until either side closes; returns the exit code.
+
+        All that the daemon said before it closed still passes.
+        """
+        with self._leading:
+            while not self._come.empty():
+                _pass_on(daemon, *self._next())
+            self._daemon, self._pings = daemon, pings
+        with suppress(ConnectionResetError):
+            while block := os.read(daemon.inbound, _LARGEST_BLOCK):
+                self._send(block)
+        return 0
+
+    def _read(self) -> None:
+        """Reads the link to its end, in a thread of its own."""
+        try:
+            while True:
+                try:
+                    self._take(*self._near.receive(time.monotonic() + _SILENT))
+                except TimedOut:
+                    if self._pings:
+                        os._exit(1)  # the main thread may hang in a write to it
+        except (Unreachable, ProtocolError) as error:
+            os.close(self._ended)
+            with self._leading:
+                self._come.put(error)
+                if self._daemon is not None:
+                    self._daemon.abort()
+
+    def _take(self, kind: int, payload: bytes) -> None:
+        with self._leading:
+            daemon = self._daemon
+            if daemon is None and kind != protocol.PING:
+                self._come.put((kind, payload))
+        if daemon is not None:
+            _pass_on(daemon, kind, payload)
+        elif kind == protocol.PING:
+            self._send(protocol.frame(protocol.PONG, payload))
 
     def _send(self, data: bytes) -> None:
         with self._sending:
@@ -140,10 +196,10 @@ class Bridge:
         letters = request.get("answers")
         answers = [str(letter)[:1] for letter in letters] if isinstance(letters, list) else []
         caller = LinkCaller(self._origin, asks=request.get("asks") is True, answers=answers)
+        caller.audience = self._audience
         daemon: wire.Connection | None = None
         try:
-            with self._pings_answered() as caller.audience:
-                answer, output, daemon = self._carried_out(caller, request, data)
+            answer, output, daemon = self._carried_out(caller, request, data)
         except Question as asked:
             question: Answer = {"question": asked.text, "answers": list(asked.answers), "default": asked.default}
             answer, output = {**question, "above": asked.above}, b""
@@ -173,38 +229,13 @@ class Bridge:
             self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
         return {}, b"", None
 
-    @contextmanager
-    def _pings_answered(self) -> Iterator[int]:
-        """Answers PING within a block; other frames wait for its end.
 
-        Yields a descriptor that becomes ready, polled for no events, once the other side has gone.
-        """
-        ended, audience = os.pipe()
-        later: list[tuple[int, bytes]] = []
-
-        def answer() -> None:
-            try:
-                while ended not in wire.polled([(self._near.inbound, select.POLLIN), (ended, select.POLLIN)], None):
-                    self._near.read()
-                    for kind, payload in self._near.leftovers():
-                        if kind == protocol.PING:
-                            self._send(protocol.frame(protocol.PONG, payload))
-                        else:
-                            later.append((kind, payload))
-            except (Unreachable, ProtocolError):
-                return  # the next read meets it too
-            finally:
-                os.close(ended)
-
-        later += self._near.leftovers()
-        thread = Thread(target=answer)
-        thread.start()
-        try:
-            yield audience
-        finally:
-            os.close(audience)
-            thread.join()
-            self._near.put_back(later)
+def _pass_on(daemon: wire.Connection, kind: int, payload: bytes) -> None:
+    """Passes a frame to a session's daemon; what that has said before it closed is still read if it takes no more."""
+    view = memoryview(protocol.frame(kind, payload))
+    with suppress(OSError):
+        while view:
+            view = view[os.write(daemon.outbound, view) :]
 
 
 def _welcome(near: wire.Connection) -> Origin | None:
@@ -365,54 +396,3 @@ def _described(name: str, session_id: str) -> Answer:
         "cwd": record.get("cwd"),
         "command": command if sum(map(len, command)) <= _LONGEST_COMMAND else command[:1],
     }
-
-
-def splice(near: wire.Connection, daemon: wire.Connection, patience: float = inf) -> int:
-    """Passes bytes both ways until either side closes, or nothing has come from the other side for `patience` seconds;
-    returns the exit code, 0 if all has passed.
-
-    All that the daemon said before it closed still passes.
-    """
-    heard_at = time.monotonic()
-    with daemon:
-        back, forth = (daemon.inbound, near.outbound), (near.inbound, daemon.outbound)
-        held = {back: b"", forth: near.unread()}
-        for descriptor in {*back, *forth}:
-            os.set_blocking(descriptor, False)
-        while True:
-            wanted: dict[int, int] = {}  # by descriptor: a daemon's socket is an end of both directions
-            for direction, block in held.items():
-                end, event = (direction[1], select.POLLOUT) if block else (direction[0], select.POLLIN)
-                wanted[end] = wanted.get(end, 0) | event
-            ready = wire.polled(wanted.items(), None if patience == inf else heard_at + patience)
-            if near.inbound in ready or near.inbound not in wanted:
-                heard_at = time.monotonic()
-            elif time.monotonic() >= heard_at + patience:
-                return 1
-            for direction in list(held):
-                try:
-                    held[direction] = _pass_on(direction, held[direction])
-                except BlockingIOError:
-                    continue
-                except BrokenPipeError:
-                    if direction == back:
-                        return 0
-                    del held[forth]  # the daemon hears nothing any more; what it has said before is still read
-                except (EOFError, OSError):
-                    return 0
-
-
-def _pass_on(direction: tuple[int, int], held: bytes) -> bytes:
-    """Writes the held bytes, or else those that can be read; returns the bytes that are not written yet.
-
-    Raises EOFError at the end, BrokenPipeError if nobody takes them, OSError if they cannot be read.
-    """
-    block = held or os.read(direction[0], _LARGEST_BLOCK)
-    if not block:
-        raise EOFError
-    try:
-        return block[os.write(direction[1], block) :]
-    except BlockingIOError:
-        return block
-    except ConnectionResetError as error:
-        raise BrokenPipeError from error

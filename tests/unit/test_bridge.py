@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -151,77 +152,87 @@ def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> 
     assert result(connection) == []
 
 
-def test_what_a_daemon_said_last_passes_though_it_listens_no_more() -> None:
-    """A PING that met a closed socket used to cost the answer that was on its way: a job's code."""
-    for _ in range(20):
-        near_in, near = os.pipe()
-        back, near_out = os.pipe()
-        daemon, ours = socket.socketpair()
-        daemon.sendall(b"the answer" * 1000)
-        daemon.close()
-        os.write(near, b"PING" * 10)
-        descriptor = ours.detach()
-        assert bridge.splice(wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)) == 0
-        assert os.read(back, 1 << 16) == b"the answer" * 1000
-        for each in (near_in, near, back, near_out):
+class Led:
+    """A bridge in this process that has led to a session, whose daemon is played by the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, said: bytes = b"", closes: bool = False) -> None:
+        near_in, self.near = os.pipe()
+        self.back, near_out = os.pipe()
+        self.daemon, ours = socket.socketpair()
+        self.daemon.sendall(said)
+        if closes:
+            self.daemon.close()
+        led = {"name": "work"}, b"", wire.adopt(ours)
+        monkeypatch.setattr(bridge, "_entered", lambda *_: led)
+        self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
+        self.thread = threading.Thread(target=self._run)
+        self.codes: list[int] = []
+
+    def begin(self, *frames: bytes, **words: Any) -> None:
+        """Ask for the session, and send frames right behind."""
+        asked = wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", **words)
+        os.write(self.near, b"".join([asked, *frames]))
+        self.thread.start()
+
+    def _run(self) -> None:
+        with suppress(Unreachable):
+            self.codes.append(self.link.run())
+
+    def got(self, end: bytes) -> bytes:
+        """All that has come back up to these bytes."""
+        seen = bytearray()
+        while not seen.endswith(end):
+            seen += os.read(self.back, 1 << 16)
+        return bytes(seen)
+
+    def close(self) -> None:
+        self.thread.join(30)
+        self.daemon.close()
+        for each in {self.near, self.back} - {-1}:
             os.close(each)
 
 
-def test_bytes_pass_both_ways_until_the_other_side_has_gone() -> None:
-    near_in, near = os.pipe()
-    back, near_out = os.pipe()
-    daemon, ours = socket.socketpair()
-    descriptor = ours.detach()
-    ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
-    thread = threading.Thread(target=bridge.splice, args=ends)
-    thread.start()
-    data = os.urandom(1 << 22)
+def test_what_a_daemon_said_last_passes_though_it_listens_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PING that met a closed socket used to cost the answer that was on its way: a job's code."""
+    for _ in range(20):
+        led = Led(monkeypatch, said=b"the answer" * 1000, closes=True)
+        led.begin(*[protocol.frame(protocol.PING)] * 10)
+        led.got(b"the answer" * 1000)
+        led.close()
+        assert led.codes == [0]
 
-    def sent() -> None:
-        daemon.sendall(data)
 
-    writer = threading.Thread(target=sent)
+def test_bytes_pass_both_ways_until_the_other_side_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    led, data, typed = Led(monkeypatch), os.urandom(1 << 22), protocol.numbered(protocol.INPUT, 1, b"typed")
+    led.begin(typed)
+    writer = threading.Thread(target=led.daemon.sendall, args=(data,))
     writer.start()
-    got = bytearray()
-    while len(got) < len(data):
-        got += os.read(back, 1 << 16)
-    assert got == data
-    os.write(near, b"typed")
-    assert daemon.recv(100) == b"typed"
-    os.close(near)
-    thread.join(30)
+    assert led.got(data[-64:]).endswith(data)
+    os.write(led.near, typed)
     writer.join(30)
-    assert daemon.recv(100) == b""
-    daemon.close()
-    for each in (near_in, back, near_out):
-        os.close(each)
+    seen = b""
+    while len(seen) < 2 * len(typed):
+        seen += led.daemon.recv(100)
+    assert seen == typed * 2
+    os.close(led.near)
+    led.near = -1
+    assert led.daemon.recv(100) == b""
+    led.close()
+    assert not led.thread.is_alive()
 
 
-def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_meanwhile() -> None:
+def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_meanwhile(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client whose window was closed while the network was down stayed attached."""
-    near_in, near = os.pipe()
-    back, near_out = os.pipe()
-    daemon, ours = socket.socketpair()
-    descriptor = ours.detach()
-
-    def output() -> None:
-        try:
-            while True:
-                daemon.sendall(b"output")
-                os.read(back, 1 << 16)
-        except OSError:
-            os.close(back)
-
-    writer = threading.Thread(target=output)
-    writer.start()
-    ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
-    assert bridge.splice(*ends, patience=0.5) == 1
-    os.close(near_out)  # as the bridge does when it ends
-    writer.join(30)
-    assert not writer.is_alive()
-    daemon.close()
-    for each in (near_in, near):
-        os.close(each)
+    monkeypatch.setattr(bridge, "_SILENT", 0.5)
+    home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
+    own = Bridge(home)
+    try:
+        own.greeted().send(wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", greeting=GREETING, pings=True))
+        assert own.process.wait(30) == 1
+    finally:
+        own.close()
 
 
 JOB = wire.asking("op", 1, calls.encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
