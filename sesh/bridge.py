@@ -3,44 +3,43 @@
 It answers HELLO with WELCOME (`version`, `home`, the time `now` and since the start, `uptime`), then one request at a
 time:
 
-- `op` {op, asks, answers} and its arguments as DATA: the result comes as DATA, notes as `notes`; an op that yields
-  sends a DATA frame for each item. `asks`: there is a person who can be asked. A `question` is then the answer, and the
-  request comes again with one answer more.
-- `enter` {op, arguments, asks, answers, session_id}: an op that leads to a session (attach, create, a job). The answer
-  has its name and `session_id`; from then on the bytes of the session's daemon pass through untouched. A session that
-  is created gets the `session_id` of the request. If one has or had that id already, the answer leads to it, or is its
-  `result`: a request that comes again does nothing twice.
-- `connect` {name, session_id, passing}: the same for a session that is there, by its id if one is given, as it may have
-  another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
+`op` {op, asks, answers} and the op's arguments as DATA: the result comes as DATA, notes as `notes`; an op that yields
+sends a DATA frame for each item. `asks`: there is a person who can be asked. A `question` is then the answer, and the
+request comes again with one answer more.
 
-`enter` and `connect` may bring a `greeting`, the words of a HELLO: if they lead to a daemon, that is told it at once,
-with the agent and the display that the link forwards. With `pings` the other side asks for a sign of life at least once
-a minute: it is gone if nothing comes from it for two, and the link ends.
+An op may lead to a session (attach, create, a job): the answer has its name and `session_id`, and from then on the
+bytes of the session's daemon pass through untouched. Its request has more words:
 
-PING is answered with PONG at any time, by a thread while a request is carried out.
+- `session_id`: of the session, whatever its name is now, or for the one that is created. If one has or had that id, the
+  answer leads to it, or is its `result`: a request that comes again does nothing twice.
+- `greeting`: the words of a HELLO, which the daemon is told at once, with the agent and the display that the link
+  forwards.
+- `pings`: a terminal is going to be attached, and asks for a sign of life at least once a minute: it is gone if nothing
+  comes from it for two, and the link ends.
+
+PING is answered with PONG at any time.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
-import select
 import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from math import inf
+from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
 from sesh import attached_last, check, config, log, paths, protocol, renewed, wire, writing
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, Unreachable, UsageError
+from sesh.errors import InternalError, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.messages import Answer, Ask, Hello, Welcome
 from sesh.moments import uptime
-from sesh.names import LONGEST_ID, is_id, printable
+from sesh.names import LONGEST_ID, is_id, is_name, printable
 from sesh.reach import calls, find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Entered, Op
@@ -65,8 +64,8 @@ _ATTEMPTS = 5
 class LinkCaller(Caller):
     """The person at the other end of a link: notes are gathered, answers have come with the request."""
 
-    def __init__(self, origin: Origin, *, asks: bool, answers: list[str], session_id: str | None = None) -> None:
-        self.origin, self.can_ask, self.session_id = origin, asks, session_id
+    def __init__(self, origin: Origin, *, asks: bool, answers: list[str]) -> None:
+        self.origin, self.can_ask = origin, asks
         self.notes: list[tuple[str, bool]] = []
         self._answers = list(answers)
 
@@ -105,21 +104,31 @@ def serve() -> int:
 
 
 class Bridge:
-    """One link, once its other side is greeted."""
+    """One link, once its other side is greeted: a thread reads it, while the main thread carries out requests.
+
+    The thread answers PING and keeps all else for the main thread; once a request has led to a session's daemon, it
+    passes all on to that, and the main thread passes back what the daemon says.
+    """
 
     def __init__(self, near: wire.Connection, origin: Origin) -> None:
         self._near, self._origin = near, origin
-        self._sending = Lock()
+        self._sending, self._leading = Lock(), Lock()
+        self._come: SimpleQueue[tuple[int, bytes] | SeshError] = SimpleQueue()
+        """Frames that have come, and at last why no more do."""
+        self._daemon: wire.Connection | None = None
+        self._pings = False
+        """True if the other side is gone once nothing comes from it for a while."""
+        self._ended, self._audience = os.pipe()
+        """The second is ready, polled for no events, once the other side has gone: then the first is closed."""
 
     def run(self) -> int:
         """Carries out requests in turn; returns the exit code. Raises Unreachable once the other side has gone."""
+        Thread(target=self._read, daemon=True).start()
         carried = bytearray()
         while True:
-            kind, payload = self._near.receive()
+            kind, payload = self._next()
             if kind == protocol.DATA:
                 protocol.carry(carried, payload)
-            elif kind == protocol.PING:
-                self._send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
                 if self._near.gone():
                     return 0  # nobody waits for it any more: it is not begun
@@ -127,7 +136,54 @@ class Bridge:
                 daemon = self._answer(request, bytes(carried))
                 carried.clear()
                 if daemon is not None:
-                    return splice(self._near, daemon, _SILENT if request.get("pings") is True else inf)
+                    with daemon:
+                        return self._lead(daemon, pings=request.get("pings") is True)
+
+    def _next(self) -> tuple[int, bytes]:
+        come = self._come.get()
+        if isinstance(come, SeshError):
+            raise come
+        return come
+
+    def _lead(self, daemon: wire.Connection, *, pings: bool) -> int:
+        """Passes bytes both ways until either side closes; returns the exit code.
+
+        All that the daemon said before it closed still passes.
+        """
+        with self._leading:
+            while not self._come.empty():
+                _pass_on(daemon, *self._next())
+            self._daemon, self._pings = daemon, pings
+        with suppress(ConnectionResetError):
+            while block := os.read(daemon.inbound, _LARGEST_BLOCK):
+                self._send(block)
+        return 0
+
+    def _read(self) -> None:
+        """Reads the link to its end, in a thread of its own."""
+        try:
+            while True:
+                try:
+                    self._take(*self._near.receive(time.monotonic() + _SILENT))
+                except TimedOut:
+                    if self._pings:
+                        os._exit(1)  # the main thread may hang in a write to it
+        except (Unreachable, ProtocolError) as error:
+            os.close(self._ended)
+            with self._leading:
+                self._come.put(error)
+                if self._daemon is not None:
+                    self._daemon.abort()
+
+    def _take(self, kind: int, payload: bytes) -> None:
+        with self._leading:
+            daemon = self._daemon
+            if daemon is None and kind != protocol.PING:
+                self._come.put((kind, payload))
+        if daemon is not None:
+            _pass_on(daemon, kind, payload)
+        elif kind == protocol.PING:
+            self._send(protocol.frame(protocol.PONG, payload))
 
     def _send(self, data: bytes) -> None:
         with self._sending:
@@ -141,8 +197,8 @@ class Bridge:
             words = _checked_request(request)
             answers = [letter[:1] for letter in words.get("answers", [])]
             caller = LinkCaller(self._origin, asks=words.get("asks", False), answers=answers)
-            with self._pings_answered() as caller.audience:
-                answer, output, daemon = self._carried_out(caller, words, data)
+            caller.audience = self._audience
+            answer, output, daemon = self._carried_out(caller, words, data)
         except Question as asked:
             question: Answer = {"question": asked.text, "answers": list(asked.answers), "default": asked.default}
             answer, output = {**question, "above": asked.above}, b""
@@ -152,65 +208,33 @@ class Bridge:
             self._send(_refusal(number, error))
             return None
         if daemon is not None and "greeting" in words:
-            _greet(daemon, words["greeting"])
+            with suppress(Unreachable):  # the other side meets the daemon's end
+                daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
         said = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
         self._send(protocol.data_frames(output) + said)
         return daemon
 
     def _carried_out(self, caller: LinkCaller, request: Ask, data: bytes) -> Answered:
-        verb, name = request.get("verb"), request.get("op")
-        if verb == "connect":
-            passing, session_id = request.get("passing", False), _checked_id(request.get("session_id"))
-            return _connected(caller, request.get("name", ""), session_id, passing=passing)
-        if verb not in ("op", "enter"):
-            raise UsageError(f"a bridge does not know {printable(str(verb))}")
-        op = op_named(name or "")
-        if (get_type_hints(op)["return"] == Entered) != (verb == "enter"):
-            raise UsageError(
-                f"{op.wire_name} {'is not asked for by enter' if verb == 'enter' else 'leads to a session'}"
-            )
-        if verb == "enter":
-            arguments = checked_arguments(op, request.get("arguments", {}))
-            return _entered(caller, op, arguments, _checked_id(request.get("session_id")))
-        result = op(caller, **checked_arguments(op, protocol.value(data) if data else {}))
+        if request.get("verb") != "op":
+            raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
+        op = op_named(request.get("op") or "")
+        arguments = checked_arguments(op, protocol.value(data) if data else {})
+        if get_type_hints(op)["return"] == Entered:
+            return _entered(caller, op, arguments, request)
+        result = op(caller, **arguments)
         if not inspect.isgenerator(result):
             return {}, calls.encoded(result), None
         for item in result:
             self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
         return {}, b"", None
 
-    @contextmanager
-    def _pings_answered(self) -> Iterator[int]:
-        """Answers PING within a block; other frames wait for its end.
 
-        Yields a descriptor that becomes ready, polled for no events, once the other side has gone.
-        """
-        ended, audience = os.pipe()
-        later: list[tuple[int, bytes]] = []
-
-        def answer() -> None:
-            try:
-                while ended not in wire.polled([(self._near.inbound, select.POLLIN), (ended, select.POLLIN)], None):
-                    self._near.read()
-                    for kind, payload in self._near.leftovers():
-                        if kind == protocol.PING:
-                            self._send(protocol.frame(protocol.PONG, payload))
-                        else:
-                            later.append((kind, payload))
-            except (Unreachable, ProtocolError):
-                return  # the next read meets it too
-            finally:
-                os.close(ended)
-
-        later += self._near.leftovers()
-        thread = Thread(target=answer)
-        thread.start()
-        try:
-            yield audience
-        finally:
-            os.close(audience)
-            thread.join()
-            self._near.put_back(later)
+def _pass_on(daemon: wire.Connection, kind: int, payload: bytes) -> None:
+    """Passes a frame to a session's daemon; what that has said before it closed is still read if it takes no more."""
+    view = memoryview(protocol.frame(kind, payload))
+    with suppress(OSError):
+        while view:
+            view = view[os.write(daemon.outbound, view) :]
 
 
 def _welcome(near: wire.Connection) -> Origin | None:
@@ -238,12 +262,6 @@ def _forwarded() -> Hello:
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         forwarded["auth_sock"] = agent
     return forwarded
-
-
-def _greet(daemon: wire.Connection, greeting: Mapping[str, object]) -> None:
-    """Sends the HELLO that has come with a request."""
-    with suppress(Unreachable):  # the other side meets the daemon's end
-        daemon.send(protocol.message(protocol.HELLO, {**greeting, **_forwarded()}))
 
 
 def op_named(wire_name: str) -> Op[..., Any]:
@@ -290,16 +308,21 @@ def _refusal(number: object, error: Exception) -> bytes:
 # -- sessions that a link leads to
 
 
-def _entered(caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], session_id: str) -> Answered:
-    """Carries out an op that leads to a session: once, however often the request comes with this `session_id`."""
-    with _one_at_a_time(session_id):
-        if session_id and (begun := _by_id(session_id)) is not None:
-            if agent := os.environ.get("SSH_AUTH_SOCK"):  # that of the link over which it began may be gone
-                records.link_agent(session_id, agent)
-            return begun
+def _entered(
+    caller: LinkCaller, op: Op[..., Entered], arguments: dict[str, Any], request: Mapping[str, object]
+) -> Answered:
+    """Carries out an op that leads to a session: once, however often the request comes with its `session_id`."""
+    session_id = _checked_id(request.get("session_id"))
+    with _one_at_a_time(session_id if op.creates else ""):
+        if session_id and (there := _by_id(session_id, arguments, caller.origin)) is not None:
+            if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
+                records.link_agent(session_id, agent)  # that of the link over which it began may be gone
+            return there
+        if session_id and not op.creates:
+            raise NotFound(f"{arguments['name']} has ended; its result is unknown")
         caller.session_id = session_id or None
         name, connection = op(caller, **arguments)
-    if op.wire_name != "enter.job":
+    if request.get("pings") is True:
         attached_last.remember(name)
     return _described(name, session_id), b"", connection
 
@@ -319,44 +342,28 @@ def _one_at_a_time(session_id: str) -> Iterator[None]:
                 os.unlink(os.path.join(folder, _ENTERING + session_id))
 
 
-def _connected(caller: LinkCaller, name: str, session_id: str, *, passing: bool) -> Answered:
-    """A connection to a session by its name, or by its id, whatever its name is now; else its result.
-
-    Raises NotFound, for a session that was lost with the reason.
-    """
-    name = find.checked(name)
-    if not session_id:
-        connection = find.required(name)
-        if not passing:
-            attached_last.remember(name)
-        return _described(name), b"", connection
-    if (session := _by_id(session_id, name)) is not None:
-        return session
-    for current in paths.names():
-        if _session_id(current) == session_id and (dormant := find.dormant(current)) is not None:
-            raise find.lost(dormant, caller.origin.host if caller.origin is not None else None)
-    raise NotFound(f"{name} has ended; its result is unknown")
-
-
-def _by_id(session_id: str, name: str = "") -> Answered | None:
+def _by_id(session_id: str, arguments: Mapping[str, Any], origin: Origin | None) -> Answered | None:
     """The session with this id, or its result and output; None if this machine knows neither.
 
-    `name`: the one that the other side knows, which is tried first.
+    The name that the other side knows is tried first. Raises NotFound with the reason for a session that was lost.
     """
+    known = str(arguments.get("name") or "")
     for _ in range(_ATTEMPTS):
-        current = next((each for each in [name, *paths.names()] if each and _session_id(each) == session_id), "")
+        current = next((each for each in [known, *paths.names()] if _has_id(each, session_id)), "")
         connection = find.running(current) if current else None
         if connection is None:
             break
-        if _session_id(current) == session_id:
-            return _described(current), b"", connection
+        if _has_id(current, session_id):
+            return _described(current, session_id), b"", connection
         connection.close()  # another session has taken that name meanwhile
-    if not (result := results.by_id(session_id)):
-        return None
-    answer: Answer = {"result": result}
-    if "name" in result:
-        answer["name"] = result["name"]
-    return answer, results.output(result), None
+    if result := results.by_id(session_id):
+        answer: Answer = {"result": result}
+        if "name" in result:
+            answer["name"] = result["name"]
+        return answer, results.output(result), None
+    if current and (dormant := find.dormant(current)) is not None:
+        raise find.lost(dormant, origin.host if origin is not None else None)
+    return None
 
 
 def _checked_id(value: object) -> str:
@@ -367,12 +374,12 @@ def _checked_id(value: object) -> str:
     return session_id
 
 
-def _session_id(name: str) -> str:
-    """The id in a session's record; empty if the session has just ended."""
-    return str((records.readable(name) or {}).get("id") or "")
+def _has_id(name: str, session_id: str) -> bool:
+    """Tells whether a session's record has this id; a session that has just ended has no record."""
+    return is_name(name) and (records.readable(name) or {}).get("id") == session_id
 
 
-def _described(name: str, session_id: str = "") -> Answer:
+def _described(name: str, session_id: str) -> Answer:
     """What the other side keeps of a session that it goes to: its name and id, and where and with what it began."""
     record = records.readable(name) or {}
     command = record.get("command") or []
@@ -383,54 +390,3 @@ def _described(name: str, session_id: str = "") -> Answer:
         "cwd": record.get("cwd"),
         "command": command if sum(map(len, command)) <= _LONGEST_COMMAND else command[:1],
     }
-
-
-def splice(near: wire.Connection, daemon: wire.Connection, patience: float = inf) -> int:
-    """Passes bytes both ways until either side closes, or nothing has come from the other side for `patience` seconds;
-    returns the exit code, 0 if all has passed.
-
-    All that the daemon said before it closed still passes.
-    """
-    heard_at = time.monotonic()
-    with daemon:
-        back, forth = (daemon.inbound, near.outbound), (near.inbound, daemon.outbound)
-        held = {back: b"", forth: near.unread()}
-        for descriptor in {*back, *forth}:
-            os.set_blocking(descriptor, False)
-        while True:
-            wanted: dict[int, int] = {}  # by descriptor: a daemon's socket is an end of both directions
-            for direction, block in held.items():
-                end, event = (direction[1], select.POLLOUT) if block else (direction[0], select.POLLIN)
-                wanted[end] = wanted.get(end, 0) | event
-            ready = wire.polled(wanted.items(), None if patience == inf else heard_at + patience)
-            if near.inbound in ready or near.inbound not in wanted:
-                heard_at = time.monotonic()
-            elif time.monotonic() >= heard_at + patience:
-                return 1
-            for direction in list(held):
-                try:
-                    held[direction] = _pass_on(direction, held[direction])
-                except BlockingIOError:
-                    continue
-                except BrokenPipeError:
-                    if direction == back:
-                        return 0
-                    del held[forth]  # the daemon hears nothing any more; what it has said before is still read
-                except (EOFError, OSError):
-                    return 0
-
-
-def _pass_on(direction: tuple[int, int], held: bytes) -> bytes:
-    """Writes the held bytes, or else those that can be read; returns the bytes that are not written yet.
-
-    Raises EOFError at the end, BrokenPipeError if nobody takes them, OSError if they cannot be read.
-    """
-    block = held or os.read(direction[0], _LARGEST_BLOCK)
-    if not block:
-        raise EOFError
-    try:
-        return block[os.write(direction[1], block) :]
-    except BlockingIOError:
-        return block
-    except ConnectionResetError as error:
-        raise BrokenPipeError from error

@@ -132,8 +132,6 @@ class Ask(_Ask, total=False):
     op: str | None
     asks: bool
     answers: list[str]
-    arguments: object
-    passing: bool
     pings: bool
     greeting: dict[str, object]
 

@@ -210,12 +210,6 @@ class Decoder:
         """The number of bytes of an unfinished frame."""
         return len(self._buffer)
 
-    def rest(self) -> bytes:
-        """Take the bytes of an unfinished frame."""
-        rest = bytes(self._buffer)
-        self._buffer.clear()
-        return rest
-
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The frames that `data` completes, as (type, payload).
 

@@ -202,10 +202,6 @@ class Connection:
         self._frames.clear()
         return frames
 
-    def unread(self) -> bytes:
-        """Take the bytes that have come and that nobody has read, whole frames or not."""
-        return b"".join([*(protocol.frame(*frame) for frame in self.leftovers()), self.decoder.rest()])
-
     def put_back(self, frames: list[tuple[int, bytes]]) -> None:
         """Have `receive` give these frames first: they were taken before their time."""
         self._frames.extendleft(reversed(frames))

@@ -13,14 +13,13 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf
 from typing import IO
 
 from sesh import errors, protocol, wire
 from sesh.about import CALLED, __version__
 from sesh.errors import Lost, ProtocolError, TimedOut, Unreachable
 from sesh.link.health import Health, LinkHealth
-from sesh.messages import Answer, Introduction, Near, Welcome, Words
+from sesh.messages import Answer, Introduction, Near, Welcome
 from sesh.moments import uptime
 from sesh.remote.ssh import ssh, starting
 from sesh.remote.ssh.destination import Destination
@@ -124,20 +123,20 @@ class Link(wire.Connection):
         return sent
 
     def open_session(
-        self, verb: str, arguments: Words, timeout: float = SESSION_TIMEOUT, silence: float = inf
+        self, asked: bytes, greeting: Introduction | None, timeout: float, silence: float
     ) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
-        It may answer with a `question` for the user instead. `greeting` among the arguments: HELLO for that daemon,
-        which goes along (see `Peer`). `silence`: seconds in which the answer must begin. Raises Lost if the bridge does
-        not answer in time, or the link breaks.
+        `asked`: the request, number 1. The answer may be a `question` for the user instead. `greeting`: HELLO for that
+        daemon, which goes along (see `Peer`). `silence`: seconds in which the answer must begin. Raises Lost if the
+        bridge does not answer in time, or the link breaks.
         """
         host, began = self.destination.host, time.monotonic()
         deadline = began + timeout
-        self._requests += 1
+        self._requests = 1
         try:
             if not self.take_sent():
-                self.send(wire.asking(verb, self._requests, **arguments), deadline)
+                self.send(asked, deadline)
             if not self._frames and not wire.polled([(self.inbound, select.POLLIN)], min(deadline, began + silence)):
                 raise TimedOut(f"{host} does not answer")
             answer, output = self.answer(self._requests, deadline)
@@ -151,7 +150,7 @@ class Link(wire.Connection):
         if self._led and answer.get("name") is None:
             raise errors.malformed("RESPONSE", ".name is missing")
         self.welcome = {}
-        greeted: Introduction | None = arguments.get("greeting") if self._led else None
+        greeted = greeting if self._led else None
         name, session_id = str(answer.get("name") or ""), str(answer.get("session_id") or "")
         self.peer = wire.Peer(name, session_id, greeted, self.peer.ahead)
         return answer, output

@@ -19,7 +19,7 @@ from sesh.errors import SIGNAL_BASE, ExitCode, NotFound, Refused, SeshError, Usa
 from sesh.keynames import DetachKey
 from sesh.link.race import LostSession
 from sesh.link.reopen import Reopen
-from sesh.names import is_name
+from sesh.names import check_name, is_name
 from sesh.ops import enter, sessions, views
 from sesh.quitkey import quit_key
 from sesh.reach import find, links
@@ -57,7 +57,7 @@ def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
     """`--attach NAME`: attach to a session that must be there. Raises NotFound."""
     if name == "-":
         return back(cli, view)
-    find.checked(name, "--attach")
+    check_name(name)
     return _attach_to(cli, cli.find(name), name, view)
 
 
@@ -114,7 +114,7 @@ def new(  # noqa: PLR0913 (a session has that many options)
     if sum(chosen.values()) > 1:
         raise UsageError("--join, --replace and --new-name cannot be combined")
     if name is not None:
-        find.checked(name, "--new")
+        check_name(name)
     choice = next((word for word, wanted in chosen.items() if wanted), "")
     spec, target = cli.spec(directory, env, label, size), cli.target
     if detached or cli.json:

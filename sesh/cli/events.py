@@ -13,10 +13,9 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import AnyName, Context
 from sesh.errors import DaemonDied, UsageError
-from sesh.names import printable, printable_path
+from sesh.names import check_name, printable, printable_path
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
-from sesh.reach import find
 from sesh.remote import known
 from sesh.schema import Event
 
@@ -59,7 +58,7 @@ def events(
                 cli.note(f"these are the events of this machine; of another one: {SESH} @HOST --events")
             _print(cli, follow_all(cli.target))
             return 0
-        find.checked(name, "--events")
+        check_name(name)
         with cli.find(name).open_stream(name) as stream:
             stream.audience = cli.audience
             _print(cli, follow(stream, int(since) if since is not None else None))

@@ -12,6 +12,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.list import show
 from sesh.cli.verbs import load, named, near_verb, typed
 from sesh.errors import NotFound, Unreachable
+from sesh.names import check_name
 from sesh.ops import enter, places
 from sesh.ops.create import checked_directory
 from sesh.reach import find
@@ -38,7 +39,7 @@ def go(
     """
     if name == "-":
         return attach.back(cli, view, directory)
-    find.checked(name)
+    check_name(name)
     spec = cli.spec(directory, env, label)
     if view.get("read_only") and directory is None and cli.tail is None:
         return attach.attach(cli, name, **view)  # a new shell has nothing to watch

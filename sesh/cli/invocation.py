@@ -13,7 +13,7 @@ from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.line import Line
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host
-from sesh.names import check_host
+from sesh.names import check_host, check_name
 from sesh.ops import lookup
 from sesh.reach import find
 from sesh.reach.caller import Answers, Caller
@@ -242,7 +242,7 @@ class Invocation(Caller):
     def session(self, name: str | None) -> str:
         """Return the session that the line means: NAME, else the one it is typed in. Raises UsageError, InvalidName."""
         if name is not None:
-            return find.checked(name, self.verb)
+            return check_name(name)
         if self.host is not None:
             raise UsageError(f"no session given; write: {CALLED} @{self.host} {self.verb} NAME")
         return listing.required(self.verb)

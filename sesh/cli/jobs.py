@@ -13,10 +13,9 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, AnyName, Context, Detached, Env, Follow, Label, Size
 from sesh.errors import ENDS, TIMED_OUT, ExitCode, Refused, SeshError, UsageError
-from sesh.names import printable, subject
+from sesh.names import check_name, printable, subject
 from sesh.ops import jobs, sessions
 from sesh.query_remover import QueryRemover
-from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult, JobSpec
 from sesh.store.results import command_json
@@ -128,7 +127,7 @@ def check(cli: Invocation, name: str | None, timeout: str | None, **options: obj
     if "detached" in given and given & {"printed", "follow", "tie", "stdin"}:
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     if name is not None:
-        find.checked(name, "--exec")
+        check_name(name)
     measures.parse_seconds(timeout)
 
 

@@ -14,9 +14,9 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.words import Context, Name, offering
 from sesh.errors import UsageError
 from sesh.keynames import Key, bytes_of
+from sesh.names import check_name
 from sesh.ops.send import type_into
 from sesh.protocol import CHUNK
-from sesh.reach import find
 
 _STDIN = "-"
 
@@ -65,7 +65,7 @@ def send(
     """
     cli = ctx.obj
     key = key or []
-    find.checked(name, "--send")
+    check_name(name)
     words = text or []
     if not (words or enter or key):
         raise UsageError("nothing to send", hint=f"write: {SESH} --send NAME TEXT --enter")

@@ -17,7 +17,6 @@ from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions
 from sesh.ops.views import bears
-from sesh.reach import find
 from sesh.schema import ErrorFacts
 
 Yes = Annotated[bool, Option("-y", help="Do not ask.")]
@@ -39,7 +38,7 @@ def open_(
       sesh open web ~/site --label team=web -- make serve
     """
     cli = ctx.obj
-    find.checked(name, "--open")
+    check_name(name)
     target = cli.target
     target.sync()
     created = target.call(sessions.open_, name=name, spec=cli.spec(directory, env or (), label or (), size))
@@ -140,7 +139,7 @@ def label(ctx: Context, name: Name, labels: Annotated[list[str], Argument(metava
       sesh label work team=
     """
     cli = ctx.obj
-    find.checked(name, "--label")
+    check_name(name)
     changes = dict(map(check_label, labels))
     return cli.done(name=name, labels=cli.find(name).call(sessions.label, name=name, labels=changes))
 

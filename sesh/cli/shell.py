@@ -15,9 +15,8 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import Ansi, AnyName, Context, Name, Timeout
 from sesh.errors import ENDS, NotFound, UsageError
-from sesh.names import printable, subject
+from sesh.names import check_name, printable, subject
 from sesh.ops import shell
-from sesh.reach import find
 from sesh.reach.cancelling import Interrupts
 from sesh.schema import Command, RunFacts
 from sesh.store.results import command_json
@@ -40,7 +39,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
       sesh @web1 @web2 run work -- git pull
     """
     cli = ctx.obj
-    find.checked(name, "--run")
+    check_name(name)
     if not cli.tail:
         raise UsageError(f"write the command after --: {SESH} --run {printable(name)} -- CMD")
     if any("\0" in word for word in cli.tail):

@@ -14,7 +14,7 @@ from sesh.cli import fanout, printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.words import TIME, Context, Names, Timeout
 from sesh.errors import BY_KERNEL, TIMED_OUT, NotFound, SeshError, UsageError
-from sesh.names import check_label, is_decimal, printable, subject
+from sesh.names import check_label, check_name, is_decimal, printable, subject
 from sesh.ops import jobs, lookup, search, views
 from sesh.ops import sessions as session_ops
 from sesh.ops.wait import Conditions, after_end, for_end, met
@@ -67,7 +67,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
       sesh wait --label team=web --waiting --any
     """
     cli = ctx.obj
-    given = [find.checked(name, "--wait") for name in names or []]
+    given = [check_name(name) for name in names or []]
     if not given and not label:
         raise UsageError(f"no session given; write: {SESH} --wait NAME, or {SESH} --wait --label KEY=VALUE")
     several = any_ or bool(label) or len(given) > 1 or len(cli.hosts) > 1

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sesh import errors, moments, names, paths, wording, writing
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
+from sesh.names import check_name
 from sesh.ops import create, end
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
@@ -127,7 +128,7 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
     The rows come in the order of lists. Only their own commands wait for Enter, unless `yes`. The session that was used
     last is started last, so that lists by last use keep their order. Raises the error of a single name.
     """
-    chosen = [find.checked(name, "--restore") for name in dict.fromkeys(names)]
+    chosen = [check_name(name) for name in dict.fromkeys(names)]
     sessions = {session["name"]: session for session in listing.summaries()}
     if not chosen:
         find.note_damage(caller)

@@ -10,7 +10,7 @@ import time
 from sesh import attached_last, measures, moments, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
-from sesh.names import is_name, printable_path, subject
+from sesh.names import check_name, is_name, printable_path, subject
 from sesh.ops import create, dormant, end
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
@@ -29,7 +29,7 @@ def go(caller: Caller, name: str, spec: Spec | None = None, near: str = "") -> E
 
     `near`: the verb that NAME may be a slip of: then nothing is created. Raises Refused, also if the person declines.
     """
-    spec, name = spec or {}, find.checked(name)
+    spec, name = spec or {}, check_name(name)
     plain = spec.get("directory") is None and spec.get("command") is None
     while True:
         if (connection := find.running(name)) is not None:
@@ -64,7 +64,7 @@ def _remember_end(caller: Caller, name: str) -> None:
 def attach(_caller: Caller, name: str) -> Entered:
     """Enter a session that must be there; `-` is the one attached last. Raises NotFound."""
     if name != "-":
-        return name, find.required(find.checked(name, "--attach"))
+        return name, find.required(check_name(name))
     for _, last in recent():
         connection = find.running(last)
         if connection is not None:
@@ -97,7 +97,7 @@ def made(caller: Caller, name: str | None, spec: Spec, choice: str, *, asks: boo
     launch_spec = create.launch_spec(caller, **spec)
     if name is None:
         return *create.start_numbered(launch_spec), True
-    find.checked(name, "--new")
+    check_name(name)
     while True:
         connection = find.running(name)
         summary = find.dormant(name) if connection is None else None
@@ -192,7 +192,7 @@ def job(
 
     Errors exit with 125, unless they have a code of their own.
     """
-    name = find.checked(name, "--exec") if name is not None else None
+    name = check_name(name) if name is not None else None
     try:
         launch_spec = create.launch_spec(caller, **(spec or {}))
         launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}

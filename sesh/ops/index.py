@@ -180,7 +180,7 @@ class _HostReports:
         target = HostTarget(self._caller, self._host)
         changed = partial(self._judged, stop)
         try:
-            for rows in held.items(target, local_index.follow, self._begin, stop, changed=changed, passing=True):
+            for rows in held.items(target, local_index.follow, self._begin, stop, changed=changed):
                 if rows:
                     self._change(rows)
                 else:

@@ -229,7 +229,7 @@ class Waiter:
             raise errors.Interrupted(self._interrupts.message)
         self._ending = True
         name, host = self._stream.name, self._stream.host
-        self._caller.tell_link(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
+        self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
 
     def _send(self, asked: bytes) -> None:
         """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""

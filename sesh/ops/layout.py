@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from sesh import check, programs, wording
 from sesh.errors import Exists, SeshError, UsageError, placed
-from sesh.names import check_host, check_label, is_resume
+from sesh.names import check_host, check_label, check_name, is_resume
 from sesh.ops import create, dormant, lookup
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -112,7 +112,7 @@ def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
 
 
 def _make(caller: Caller, entry: LayoutEntry) -> Made:
-    name = find.checked(str(entry["name"]))
+    name = check_name(str(entry["name"]))
     row: Made = {"name": name, "created": False}
     try:
         if (connection := find.running(name)) is not None:

@@ -6,6 +6,7 @@ import select
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -30,7 +31,7 @@ from sesh.ops import sessions as session_ops
 from sesh.reach import calls, links
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Op, Result
-from sesh.reach.workers import Turns, Workers
+from sesh.reach.workers import Workers
 from sesh.remote import known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
@@ -162,7 +163,7 @@ def asked(
     if named:
         known.end_pause(destination.host)
     stop = stop or Stop()
-    early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask, answers=[]))
+    early = Early(calls.frames(op.wire_name, {}, asks=caller.can_ask))
     with (
         opening.open_link(
             destination,
@@ -211,51 +212,27 @@ def note_failure(host: str, error: Unreachable | TimedOut) -> None:
 class Asking:
     """Questions to several hosts, each in a thread of its own; answers are taken as they come.
 
-    `turns`: limits how many are asked at once, None for no limit. `named`: a person has named them, so they are known
-    then. `anew`: a person wants them asked, whatever they refused a moment ago.
+    `deadline`: when they are late (monotonic). `named`: a person has named them, so they are known then.
     """
 
-    def __init__(
-        self,
-        hosts: list[str],
-        turns: Turns | None = None,
-        *,
-        named: bool = False,
-        anew: bool = False,
-    ) -> None:
-        self.waiting = set(hosts)
-        self._until = {} if turns else dict.fromkeys(hosts, time.monotonic() + PATIENCE)
-        """By host whose turn has come: the moment at which it is late (monotonic)."""
-        self._turns = turns or Turns(len(hosts))
+    def __init__(self, hosts: list[str], *, named: bool = False) -> None:
+        self.waiting, self.deadline = set(hosts), time.monotonic() + PATIENCE
         self._named = named
-        for host in hosts if anew else ():
-            known.end_pause(host)
         self._workers: Workers[str, Told] = Workers()
         self.inbound, self.close = self._workers.inbound, self._workers.close
         for host in hosts:
-            self._begin(host)
-
-    def _begin(self, host: str) -> None:
-        self._workers.begin(host, lambda stop: self._answer(host, stop))
+            self._workers.begin(host, partial(self._answer, host))
 
     def _answer(self, host: str, stop: Stop) -> Iterator[Told]:
         """Yield a host's answer, which is kept even if nobody waits for it any more; run in a thread of its own."""
         caller = Gathering()
         try:
-            with self._turns:
-                stop.check()
-                until = self._until.setdefault(host, time.monotonic() + PATIENCE)
-                rows = sessions_of(caller, host, until, stop, named=self._named)
+            rows = sessions_of(caller, host, self.deadline, stop, named=self._named)
         except (Unreachable, TimedOut) as error:
             note_failure(host, error)
             raise
         known.keep(host, rows)
         yield rows, "; ".join(caller.notes)
-
-    @property
-    def finished(self) -> bool:
-        """True if all hosts have answered, the late ones included."""
-        return not self._workers.running
 
     def take(self) -> list[tuple[str, Told | SeshError]]:
         """Take the answers that have come since the last time; to be called when `inbound` is readable."""
@@ -265,16 +242,10 @@ class Asking:
 
     def give_up(self) -> list[str]:
         """Wait no more for the hosts that are late; return these."""
-        now = time.monotonic()
-        late = sorted((host for host in self.waiting if self._until.get(host, inf) <= now), key=natural)
-        self.waiting.difference_update(late)
+        if time.monotonic() < self.deadline:
+            return []
+        late, self.waiting = sorted(self.waiting, key=natural), set()
         return late
-
-    @property
-    def deadline(self) -> float:
-        """The moment at which `give_up` is to be called (monotonic)."""
-        until = [self._until[host] for host in self.waiting if host in self._until]
-        return min(until, default=time.monotonic() + PATIENCE)
 
 
 def summaries(

@@ -23,7 +23,7 @@ from typing import NoReturn
 
 from sesh import wire, wording
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, UsageError
-from sesh.names import printable
+from sesh.names import check_name, printable
 from sesh.ops import sessions, shell, views
 from sesh.ops.searching import Found, found
 from sesh.reach import find
@@ -157,7 +157,7 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     `text`, `before` and `after` (as many lines as `context` says), and the `command` that printed it with the moment it
     `started`, if that is known. Raises UsageError, Refused if the pattern takes too long.
     """
-    chosen = [find.checked(name, "--grep") for name in dict.fromkeys(names)]
+    chosen = [check_name(name) for name in dict.fromkeys(names)]
     if not chosen:
         find.note_damage(caller)
         chosen = sessions.of_this_machine()

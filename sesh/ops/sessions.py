@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from sesh import attached_last, errors, wire
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
+from sesh.names import check_name
 from sesh.ops import agents, create, dormant, end, enter
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -34,7 +35,7 @@ def summaries(_caller: Caller) -> list[Summary]:
 @op(reads=True)
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
     """Returns whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
-    name = find.checked(name)
+    name = check_name(name)
     connection = find.required(name) if required else find.running(name)
     if connection is not None:
         connection.close()
@@ -115,7 +116,7 @@ def job(
 def detach(_caller: Caller, name: str | None = None) -> Detached:
     """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`."""
     which = "all" if name is not None else "last"
-    name = listing.required("--detach") if name is None else find.checked(name, "--detach")
+    name = listing.required("--detach") if name is None else check_name(name)
     answer, _ = find.ask(name, "detach", which=which)
     return {"name": name, "detached": answer.get("detached")}
 
@@ -127,7 +128,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         if (here := listing.current()) is None:
             raise UsageError(f"no session given; write: {SESH} --rename OLD NEW")
         name = str(here["name"])
-    old, new = find.checked(name, "--rename"), find.checked(new, "--rename")
+    old, new = check_name(name), check_name(new)
     if old == new:
         find.required(old).close()
         return {"name": new, "renamed_from": old}
@@ -146,7 +147,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
 @op()
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
     """Sets labels, an empty value removes one; returns all labels of the session."""
-    answer, _ = find.ask(find.checked(name, "--label"), "label", set=labels)
+    answer, _ = find.ask(check_name(name), "label", set=labels)
     return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
 
 
@@ -156,7 +157,7 @@ def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Na
     session that the caller runs in. A dormant one's is kept in its record. Raises NotFound, Refused."""
     if name is None:
         name = agents.session("--resume-with", " -- CMD…")
-    find.checked(name, "--resume-with")
+    check_name(name)
     if find.dormant(name) is not None:
         dormant.resume_with(name, command)
         return {"name": name}
@@ -172,7 +173,7 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
     """
     if not names:
         find.note_damage(caller)
-    chosen = [find.checked(name, "--reload") for name in dict.fromkeys(names)]
+    chosen = [check_name(name) for name in dict.fromkeys(names)]
     chosen = chosen or [name for name in of_this_machine() if find.dormant(name) is None]
     failed: dict[str, SeshError] = {}
     for name in chosen:
@@ -207,7 +208,7 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
 
     Raises the error of a single session; Refused if the person does not want to end the one they are in.
     """
-    chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)]
+    chosen = [check_name(name) for name in dict.fromkeys(names)]
     if not chosen:
         chosen = [listing.required("--kill")]
         if caller.can_ask and not caller.agrees(f"end {chosen[0]}, this session, and all that runs in it?"):

@@ -50,10 +50,6 @@ class Caller:
     def heard(self, line: str) -> None:
         """Shows a person what ssh says while it connects."""
 
-    def tell_link(self, line: str) -> None:
-        """Tells the person at once that a link was lost, or is back."""
-        self.note(line)
-
     def tell_question(self, name: str, question: str, feeding: str, *, passing: bool = False) -> None:
         """Tells at once what a command asks that is waited for. `feeding`: how it would get our stdin, if that is
         `piped`; `passing`: the line stands no longer than the command runs."""
@@ -97,16 +93,12 @@ class Caller:
     def settings(self) -> Config:
         """The user's settings. Faults of their file are noted once; the other settings hold."""
         settings = config.load()
-        self.warn(settings)
-        return settings
-
-    def warn(self, settings: Config) -> None:
-        """Notes the faults of the settings, once."""
         for warning in settings.warnings:
             if warning not in self._warned:
                 Caller._warned |= {warning}  # of this process, and of the children that it forks for several hosts
                 self.note(warning)
                 self.remember(f"config.toml has errors; `{SESH} --doctor` shows them")
+        return settings
 
 
 class Question(SeshError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from binascii import b2a_base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin, get_type_hints
 
 from sesh import check, errors, protocol, wire
@@ -24,7 +24,8 @@ from sesh.remote.ssh.link import Link
 
 MOST_NOTES, MOST_QUESTIONS = 100, 20
 """Notes with one answer, and questions before it."""
-_REQUEST = 1
+REQUEST = 1
+"""The number of each request: a link carries out one at a time."""
 
 
 def request(
@@ -41,7 +42,7 @@ def request(
             link.send(frames(op.wire_name, data, asks=caller.can_ask, answers=answers), deadline)
         link.keepalive = LinkHealth(time.monotonic())
         try:
-            return link.answer(_REQUEST, deadline)
+            return link.answer(REQUEST, deadline)
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
@@ -123,6 +124,8 @@ def _packed(value: object) -> dict[str, str]:
     return {"$bytes": b2a_base64(value, newline=False).decode()}
 
 
-def frames(name: str, data: Mapping[str, object], *, asks: bool, answers: list[str]) -> bytes:
-    """The request that an op is carried out."""
-    return wire.asking("op", _REQUEST, encoded(data), op=name, asks=asks, answers=answers)
+def frames(
+    name: str, data: Mapping[str, object], *, asks: bool = False, answers: Sequence[str] = (), **more: Any
+) -> bytes:
+    """The request that an op is carried out. `more`: words of one that leads to a session."""
+    return wire.asking("op", REQUEST, encoded(data), op=name, asks=asks, answers=answers, **more)

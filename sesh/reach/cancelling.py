@@ -9,9 +9,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from sesh import errors
 from sesh.stop import Stop, Way
@@ -39,31 +39,32 @@ class Interrupts(Stop):
         self.handler: Callable[[int], None] | None = self._count
         self._presses: list[float] = []
         """Moments of the last Ctrl-C in a row (monotonic)."""
-        self._replaced: list[tuple[int, Any]] = []
-        """The signals whose effect was another one, and that effect."""
-        self._wakes = False
         self.typed = False
         """True once a Ctrl-C has been taken: a terminal has printed `^C` then."""
         self.terminal = -1
         """With `--tie`: the terminal, to see that its window closes: SIGHUP may reach another process alone (su)."""
         self.inbound, self._wakeup = os.pipe()
+        self._undone = ExitStack()
+        """What gives back the signals and descriptors."""
         for descriptor in (self.inbound, self._wakeup):
             os.set_blocking(descriptor, False)
+            self._undone.callback(os.close, descriptor)
 
     def __enter__(self) -> Interrupts:
         try:
             signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         except ValueError:
             return self  # not the main thread
-        self._wakes = True
+        self._undone.callback(signal.set_wakeup_fd, -1)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if self.tie else (signal.SIGINT,):
             if signal.getsignal(number) != signal.SIG_IGN:
-                self._replaced.append((number, signal.signal(number, self._handle)))
+                self._undone.callback(signal.signal, number, signal.signal(number, self._handle))
         if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
-            self._replaced.append((signal.SIGQUIT, signal.signal(signal.SIGQUIT, self._leave)))
+            self._undone.callback(signal.signal, signal.SIGQUIT, signal.signal(signal.SIGQUIT, self._leave))
         if self.tie and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             with suppress(OSError):  # there is none
                 self.terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+                self._undone.callback(os.close, self.terminal)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,26 +72,13 @@ class Interrupts(Stop):
 
     def close(self) -> None:
         """Gives the signals back; a second call does nothing."""
-        if self.inbound < 0:
-            return
-        for number, handler in self._replaced:
-            signal.signal(number, handler)
-        if self._wakes:
-            signal.set_wakeup_fd(-1)
-        os.close(self.inbound)
-        os.close(self._wakeup)
         self.inbound = self._wakeup = -1
-        self._leave_terminal()
+        self._undone.close()
 
     def hung_up(self) -> bytes:
-        """Returns the signal that a closed window stands for, once."""
-        self._leave_terminal()
-        return bytes((signal.SIGHUP,))
-
-    def _leave_terminal(self) -> None:
-        if self.terminal >= 0:
-            os.close(self.terminal)
+        """Returns the signal that a closed window stands for; the terminal is watched no more."""
         self.terminal = -1
+        return bytes((signal.SIGHUP,))
 
     def taken(self) -> bytes:
         """Reads the numbers of the signals that have come."""

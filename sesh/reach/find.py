@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
 from sesh import errors, moments, paths, wire, wording
-from sesh.about import CALLED, SESH
-from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable
+from sesh.about import SESH
+from sesh.errors import Exists, NotFound, Refused, Unreachable
 from sesh.messages import Answer, Welcome
-from sesh.names import check_name, is_name, printable, subject
+from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
-from sesh.wording import shell_word
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, whatever else it does."""
@@ -29,35 +29,12 @@ def note_damage(caller: Caller) -> None:
         caller.note(reason)
 
 
-def checked(name: str, verb: str = "") -> str:
-    """`name` itself if it may name a session. Raises InvalidName, for a host or a directory with the line for that."""
-    if is_name(name):
-        return name
-    if "@" in name.strip("@"):
-        hint = f"for the host: {CALLED} @{printable(name)}"
-        raise errors.InvalidName(f"{printable(name)} is not a session name", hint=hint)
-    if not verb and os.path.isdir(name):
-        line = f"{SESH} --here {shell_word(name.rstrip('/') or name)}"
-        raise errors.InvalidName(f"{printable(name)} is a directory, not a session name", hint=f"to enter it: {line}")
-    return check_name(name)
-
-
 def is_here(name: str) -> bool:
     """Returns whether this machine has a session of this name, also a lost one.
 
     True for an invalid name: no other machine has it either.
     """
-    if not is_name(name) or os.path.lexists(paths.record_path(name)):
-        return True
-    if os.path.lexists(paths.socket_path(name)):  # it has just been made, or nobody listens there any more
-        try:
-            wire.connect(name, PATIENCE).close()
-            return True
-        except NotFound:
-            pass
-        except SeshError:
-            return True
-    return False
+    return not is_name(name) or any(map(os.path.lexists, (paths.record_path(name), paths.socket_path(name))))
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:
@@ -67,17 +44,10 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
     runs and does not accept.
     """
     patience = PATIENCE if deadline is None else min(PATIENCE, max(0.0, deadline - time.monotonic()))
-    until = 0.0
+    until = time.monotonic() + min(patience, _DYING)
     while True:
-        try:
+        with suppress(NotFound):
             return wire.connect(name, patience)
-        except NotFound:
-            if until and time.monotonic() >= until:
-                hint = f"`{SESH} --status {name}` shows its daemon's pid"
-                raise errors.Silent(f"{subject(name)} runs but does not answer", hint=hint) from None
-        if until:
-            time.sleep(0.005)
-        until = until or time.monotonic() + min(patience, _DYING)
         if not os.path.lexists(paths.record_path(name)):
             return None
         summary = listing.unanswered(name)  # has a daemon that lives make its socket again
@@ -85,6 +55,10 @@ def running(name: str, deadline: float | None = None) -> wire.Connection | None:
             return None
         if "machine" in summary:
             raise elsewhere(name, summary)
+        if time.monotonic() >= until:
+            hint = f"`{SESH} --status {name}` shows its daemon's pid"
+            raise errors.Silent(f"{subject(name)} runs but does not answer", hint=hint)
+        time.sleep(0.005)
 
 
 def required(name: str, deadline: float | None = None) -> wire.Connection:

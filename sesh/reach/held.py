@@ -5,8 +5,10 @@ No more than a few links are opened at once.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -21,17 +23,18 @@ from sesh.reach import calls, links
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import Op
 from sesh.reach.stream import Stream
-from sesh.reach.workers import Turns
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 from sesh.stop import Stop
 
 Item = TypeVar("Item")
 
-_opening = Turns(8)
+_opening = threading.Semaphore(8)
 """Links of this kind that are opened at once: a hundred hosts are no hundred logins in one breath."""
+_COUNTS_FOR = 0.3
+"""Seconds to wait for others that open one: hosts that hang hold up the rest no longer."""
 _ATTEMPT = 20.0
-"""Seconds for the first link if nobody has named the host."""
+"""Seconds for the first link of a list."""
 _WATCHED_TIME = 1.5
 """Seconds, beside 1.5 round trips, for a PING to be answered: after them the rows of a list are said to be old."""
 
@@ -43,32 +46,28 @@ def items(
     stop: Stop | None = None,
     *,
     changed: Callable[[Health], object] | None = None,
-    passing: bool = False,
 ) -> Iterator[Item]:
     """The items of an op that a host yields, without end, over as many links as it takes.
 
     `words`: the op's arguments, asked for with each link. `stop`: ends it from another thread, by Interrupted.
-    `changed`: called when a link is doubted or lost, and once it answers again, or another one does. `passing`: nobody
-    has named the host, so it is not recorded as used, nor the links logged. Raises Unreachable if no link can be opened
-    at first, LoginRefused if one cannot come back without a person, the op's errors.
+    `changed`: of a list, called when a link is doubted or lost, and once it answers again, or another one does. The
+    host of a list is not recorded as used, nor are its links logged. Raises Unreachable if no link can be opened at
+    first, LoginRefused if one cannot come back without a person, the op's errors.
     """
-    host, stop = str(target.host), stop or Stop()
-    asked: Mapping[str, object] = {}
+    host, stop, lists = str(target.host), stop or Stop(), changed is not None
 
     def ask() -> None:
-        nonlocal asked
         assert isinstance(stream.connection, Link)  # noqa: S101 (which `target` and `beside` give)
-        asked = words(stream.connection)
-        stream.connection.send(calls.frames(op.wire_name, asked, asks=False, answers=[]))
+        stream.connection.send(calls.frames(op.wire_name, words(stream.connection)))
 
-    with _opening:
+    with _turn():
         stop.check()
-        deadline = time.monotonic() + _ATTEMPT if passing else None
+        deadline = time.monotonic() + _ATTEMPT if lists else None
         caller, destination, offer = target.caller, target.destination, target.offer
-        link = links.opened(caller, destination, offer=offer, deadline=deadline, passing=passing, stop=stop)
-    watches = partial(_reopening, target, stop, _WATCHED_TIME if changed is not None else None)
-    with Stream(link, "", host=host, reopening=watches, sleep=stop.sleep, logged=not passing) as stream:
-        stream.audience, stream.tell = target.caller.audience, target.caller.tell_link
+        link = links.opened(caller, destination, offer=offer, deadline=deadline, passing=lists, stop=stop)
+    watches = partial(_reopening, target, stop, _WATCHED_TIME if lists else None)
+    with Stream(link, "", host=host, reopening=watches, sleep=stop.sleep, logged=not lists) as stream:
+        stream.audience, stream.tell = target.caller.audience, target.caller.note
         stream.changed = changed or stream.changed
         stop.add(stream.cut)
         try:
@@ -92,7 +91,18 @@ def _reopening(target: HostTarget, stop: Stop, patience: float | None, stream: S
     """What watches and replaces the link of a stream; no more than a few are opened at once."""
 
     def way(destination: Destination, attempt: Attempt) -> Link:
-        with _opening, stop.calling(attempt.stop.stop):  # this process may end before the thread that waits
+        with _turn(), stop.calling(attempt.stop.stop):  # this process may end before the thread that waits
             return links.beside(destination, attempt)
 
     return links.reopening(target.destination, way, stream.ping, patience=patience)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """A block that a few threads are in at once."""
+    counts = _opening.acquire(timeout=_COUNTS_FOR)
+    try:
+        yield
+    finally:
+        if counts:
+            _opening.release()

@@ -8,15 +8,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
-from sesh import wire
 from sesh.about import CALLED
 from sesh.errors import (
     Ended,
     ExitCode,
     Interrupted,
-    LoginRefused,
     Lost,
     NamingHost,
     ProtocolError,
@@ -26,18 +25,18 @@ from sesh.errors import (
 )
 from sesh.link.race import LostSession
 from sesh.link.reopen import Reopen
-from sesh.messages import Answer, Words
+from sesh.messages import Answer
 from sesh.reach import calls, links
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts
-from sesh.reach.op import Arguments, Entered, Op, Result, named
+from sesh.reach.links import Entry
+from sesh.reach.op import ATTACH, Arguments, Entered, Op, Result, named
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import SESSION_TIMEOUT, Early, Link
-from sesh.remote.ssh.ssh import seconds_left
+from sesh.remote.ssh.link import Early, Link
 from sesh.remote.sync import sync
 from sesh.wire import Connection
 
@@ -57,9 +56,9 @@ class HostTarget(Target):
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Has the host carry out an op; returns its result. Raises the op's errors there, Unreachable, NotDeployed."""
         data = named(op, args, kwargs)
-        early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask, answers=[])) if op.reads else None
+        early = Early(calls.frames(op.wire_name, data, asks=self.caller.can_ask)) if op.reads else None
         with NamingHost(self.host):
-            with links.opened(self.caller, self.destination, offer=self.offer, early=early) as link:
+            with self._opened(early) as link:
                 self.clock = link.clock
                 result = calls.request(self.caller, link, op, data)
             self._note_changes(op.wire_name, data, result)
@@ -85,22 +84,27 @@ class HostTarget(Target):
 
         Raises KeyboardInterrupt with a line that says that the session may be there.
         """
-        data = named(op, args, kwargs)
-        session_id = os.urandom(8).hex() if op.creates else ""
-        words = self._entering(op, data, session_id)
-        early, asked = Early(wire.asking("enter", 1, **words)), False
+        entry = self._entry(op, named(op, args, kwargs))
+        early = Early(entry.frames(self.caller))
         with NamingHost(self.host):
             try:
-                link = links.opened(self.caller, self.destination, offer=self.offer, early=early)
-                asked = True
-                answer, _ = self._led(link, words)
+                link = self._opened(early)
+                early.reached = True
+                answer, _ = links.led(self.caller, link, entry)
                 self._keep(link, answer)
             except KeyboardInterrupt:
-                if not (session_id and (asked or early.reached)):
+                if not (op.creates and early.reached):
                     raise
-                name = str(data.get("name") or "NAME")
-                raise KeyboardInterrupt(links.left_behind(self.destination.host, name)) from None
+                what = f"{entry.arguments.get('name') or 'NAME'} may have been created"
+                raise KeyboardInterrupt(f"interrupted; {what}; check with: {CALLED} @{self.host}") from None
         return answer["name"], link
+
+    def _entry(self, op: Op[..., Entered], data: dict[str, object]) -> Entry:
+        session_id = os.urandom(8).hex() if op.creates else ""
+        return Entry(op.wire_name, data, session_id, self.greeting, pings=self.greeting is not None)
+
+    def _opened(self, early: Early | None = None, deadline: float | None = None) -> Link:
+        return links.opened(self.caller, self.destination, offer=self.offer, deadline=deadline, early=early)
 
     def _keep(self, link: Link, answer: Answer) -> None:
         """Keeps what a list shows of the session that a link was led to, for times when the host does not answer."""
@@ -114,46 +118,17 @@ class HostTarget(Target):
             home=link.home or None,
         )
 
-    def _entering(self, op: Op[..., Entered], data: dict[str, object], session_id: str) -> Words:
-        """The words of a request that leads to a session."""
-        asks = self.caller.can_ask
-        words = {"op": op.wire_name, "arguments": data, "asks": asks, "answers": [], "session_id": session_id}
-        return self._greeted(words)
-
-    def _greeted(self, words: Words) -> Words:
-        """The words of a request, with the greeting, if there is one."""
-        return {**words, "greeting": self.greeting, "pings": True} if self.greeting is not None else words
-
-    def _led(self, link: Link, words: Words, deadline: float | None = None) -> tuple[Answer, bytes]:
-        """Has an op lead a link to a session's daemon; returns the host's answer, and the output that comes with it.
-
-        The answer names the session, or holds the `result` of one that began with the `session_id` and has ended.
-        Raises Lost; the link is closed if it fails.
-        """
-
-        def ask(answers: list[str]) -> tuple[Answer, bytes]:
-            return link.open_session("enter", {**words, "answers": answers}, seconds_left(deadline, SESSION_TIMEOUT))
-
-        try:
-            return calls.answered(self.caller, ask)
-        except BaseException:
-            link.close()
-            raise
-
     def connect(self, name: str, deadline: float | None = None, *, attaches: bool = False) -> Connection:
         """A link that was led to a session there; see `Target`. Raises NotFound."""
-        words = self._greeted({"name": name, "passing": not attaches, "pings": attaches})
-        early = Early(wire.asking("connect", 1, **words))
+        entry = Entry(ATTACH, {"name": name}, pings=attaches)
         with NamingHost(self.host):
-            link = links.opened(self.caller, self.destination, offer=self.offer, deadline=deadline, early=early)
-            left = seconds_left(deadline, SESSION_TIMEOUT)
+            link = self._opened(Early(entry.frames(self.caller)), deadline)
             try:
-                link.open_session("connect", words, left)
-            except BaseException as error:
-                link.close()
-                if isinstance(error, Lost) and deadline is not None and time.monotonic() >= deadline:
-                    raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
-                raise
+                links.led(self.caller, link, entry, deadline)
+            except Lost:
+                if deadline is None or time.monotonic() < deadline:
+                    raise
+                raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
         return link
 
     def _reopening(self, stream: Stream) -> Reopen:
@@ -170,9 +145,8 @@ class HostTarget(Target):
         """The end of a stream's session, asked over another link; None if the host does not know."""
         try:
             with links.opened(self.caller, self.destination, deadline=stream.deadline) as link:
-                answer, output = links.connected(
-                    link, {"name": stream.name, "session_id": stream.session_id}, stream.deadline
-                )
+                entry = Entry(ATTACH, {"name": stream.name}, stream.session_id)
+                answer, output = links.led(self.caller, link, entry, stream.deadline)
         except SeshError:
             return None
         return Ended(stream.name, answer["result"], output) if "result" in answer else None
@@ -181,60 +155,38 @@ class HostTarget(Target):
         self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
         """Begins a job exactly once: if the link is lost before the answer, another one asks for the id chosen here."""
-        words = self._entering(op, data, os.urandom(8).hex())
-        early = Early(wire.asking("enter", 1, **words))
-        link: Link | None = None
-        lost = False
+        entry = self._entry(op, data)
+        early, asked, lost = Early(entry.frames(self.caller)), False, False
         while True:
             try:
-                if lost:
-                    link = self._reopened(interrupts, deadline)
-                else:
-                    with interrupts.at_first():
-                        link = links.opened(
-                            self.caller, self.destination, offer=self.offer, deadline=deadline, early=early
-                        )
-                answer, output = self._led(link, words, deadline)
+                with interrupts.at_first():
+                    link = self._reopened(interrupts, deadline) if lost else self._opened(early, deadline)
+                asked = True
+                answer, output = links.led(self.caller, link, entry, deadline)
+                break
             except Lost:
-                lost = True
-                self.caller.tell_link(
-                    f"lost the link to @{self.host} before the job was known to have started; reconnecting"
-                )
-                continue
-            except Interrupted:
-                if link is None and early.reached:
-                    raise self._unknown_start() from None
+                lost, state = True, "before the job was known to have started; reconnecting"
+                self.caller.note(f"lost the link to @{self.host} {state}")
+            except SeshError as error:
+                asked = asked or (early.reached and isinstance(error, (Interrupted, ProtocolError)))
+                if asked and not error.answered:
+                    unknown = "the job may or may not have started"
+                    is_own = isinstance(error, Interrupted)
+                    error.message = interrupts.message if is_own else f"{error.message}; {unknown}"
+                    error.exit_code = ExitCode.UNKNOWN if error.exit_code == ExitCode.FAILED else error.exit_code
                 raise
-            except ProtocolError as error:
-                if not error.answered and (link is not None or early.reached):
-                    error.exit_code = ExitCode.UNKNOWN  # it has been asked for
-                raise
-            if lost:
-                self.caller.tell_link(f"reconnected to @{self.host}")
-            if "result" in answer:
-                link.close()
-                raise Ended(answer["name"], answer["result"], output)
-            self._keep(link, answer)
-            return answer["name"], link
-
-    def _unknown_start(self) -> Interrupted:
-        return Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{self.host}")
+        if lost:
+            self.caller.note(f"reconnected to @{self.host}")
+        if "result" in answer:
+            link.close()
+            raise Ended(answer["name"], answer["result"], output)
+        self._keep(link, answer)
+        return answer["name"], link
 
     def _reopened(self, interrupts: Interrupts, deadline: float | None) -> Link:
         """Opens a new link for a lost one; Ctrl-C stops the attempts."""
-        host = self.destination.host
-        reopen = links.reopening(self.destination, links.beside)
-        try:
-            with interrupts.at_first():
-                link = reopen.wait(host, interrupts.sleep, deadline)
-        except Interrupted:
-            raise self._unknown_start() from None
-        except LoginRefused as refusal:
-            refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
-            refusal.exit_code = ExitCode.UNKNOWN
-            raise
-        finally:
-            reopen.close()
+        with closing(links.reopening(self.destination, links.beside)) as reopen:
+            link = reopen.wait(self.destination.host, interrupts.sleep, deadline)
         assert isinstance(link, Link)  # noqa: S101 (which `beside` gives)
         return link
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
+from math import inf
 
-from sesh import paths, platform, wire
-from sesh.about import CALLED, SESH
+from sesh import paths, platform
+from sesh.about import SESH
 from sesh.errors import Ended, LocalFault, NotDeployed, TimedOut, Unreachable
 from sesh.link.race import Attempt, LostSession
 from sesh.link.reopen import Reopen
-from sesh.messages import Answer, Near, Words
+from sesh.messages import Answer, Introduction, Near, Words
+from sesh.reach import calls
 from sesh.reach.caller import YES_NO, Caller
+from sesh.reach.op import ATTACH
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
@@ -50,7 +54,6 @@ def opened(
     caller: Caller,
     destination: Destination,
     *,
-    ask: bool | None = None,
     offer: bool = False,
     deadline: float | None = None,
     passing: bool = False,
@@ -59,7 +62,7 @@ def opened(
 ) -> Link:
     """A link to sesh on a host.
 
-    `ask`: whether ssh may prompt, None as the caller says. `offer`: whether the person may be asked to install sesh
+    `offer`: whether the person may be asked to install sesh
     there if it is missing. `deadline`: for all of it (monotonic). `passing`: nobody has named the host, so it is not
     recorded as used. `early`: goes with HELLO. `stop`: ends the attempt. Raises Unreachable, NotDeployed, TimedOut,
     Interrupted.
@@ -70,7 +73,7 @@ def opened(
             link = opening.open_link(
                 destination,
                 origin(destination),
-                ask=caller.ssh_prompts if ask is None else ask,
+                ask=caller.ssh_prompts,
                 deadline=deadline,
                 early=early,
                 stop=stop,
@@ -81,7 +84,7 @@ def opened(
         if not (offer and caller.can_ask):
             raise
         _deploy(caller, destination, error)
-        return opened(caller, destination, ask=ask, deadline=deadline, passing=passing, early=early, stop=stop)
+        return opened(caller, destination, deadline=deadline, passing=passing, early=early, stop=stop)
     if passing:
         known.end_pause(destination.host)
     else:
@@ -120,6 +123,58 @@ def _deploy(caller: Caller, destination: Destination, missing: NotDeployed) -> N
     for result in fleet.deploy_all([destination]):
         if result.error is not None:
             raise result.error
+
+
+# -- leading a link to a session
+
+
+@dataclass
+class Entry:
+    """The request that leads a link to a session: an op, and what the bridge needs beside its arguments.
+
+    `session_id`: of the session, or for the one that is created. `greeting`: HELLO for its daemon, which goes along.
+    `pings`: a terminal is attached, and sends PINGs.
+    """
+
+    op: str
+    arguments: Mapping[str, object]
+    session_id: str = ""
+    greeting: Introduction | None = None
+    pings: bool = False
+
+    @classmethod
+    def again(cls, lost: LostSession) -> Entry:
+        """To a session whose link is lost."""
+        return cls(ATTACH, {"name": lost.name}, lost.session_id, lost.hello, pings=lost.hello is not None)
+
+    def frames(self, caller: Caller, answers: Sequence[str] = ()) -> bytes:
+        """The request; `answers`: to the questions that came in its answers before."""
+        words: Words = {"session_id": self.session_id, "pings": self.pings}
+        if self.greeting is not None:
+            words["greeting"] = self.greeting
+        return calls.frames(self.op, self.arguments, asks=caller.can_ask, answers=answers, **words)
+
+
+def led(
+    caller: Caller, link: Link, entry: Entry, deadline: float | None = None, stop: Stop | None = None
+) -> tuple[Answer, bytes]:
+    """Leads a link to a session's daemon; returns the host's answer, and the output that comes with it.
+
+    The answer names the session, or holds the `result` of one with the `session_id` that has ended. `stop`: ends the
+    link. Raises NotFound, Lost, Interrupted; the link is closed if it fails.
+    """
+    silence = START_TIMEOUT if entry.op == ATTACH else inf  # of a session that is created nothing is heard for long
+
+    def ask(answers: list[str]) -> tuple[Answer, bytes]:
+        timeout = seconds_left(deadline, SESSION_TIMEOUT)
+        return link.open_session(entry.frames(caller, answers), entry.greeting, timeout, silence)
+
+    try:
+        with (stop or Stop()).calling(link.abort):
+            return calls.answered(caller, ask)
+    except BaseException:
+        link.close()
+        raise
 
 
 # -- the next link in the place of a lost one
@@ -178,15 +233,11 @@ def back(destination: Destination, attempt: Attempt) -> Link:
     `beside`."""
     lost = attempt.session
     assert lost is not None  # noqa: S101 (which a `Reopen` gives that uses this way)
-    early = Early(wire.asking("connect", 1, **_wanted(lost))) if attempt.has_turn else None
+    nobody = Caller()
+    early = Early(Entry.again(lost).frames(nobody)) if attempt.has_turn else None
     link = beside(destination, attempt, early)
     lost = attempt.session or lost
-    try:
-        with attempt.stop.calling(link.abort):
-            answer, output = connected(link, _wanted(lost))
-    except BaseException:
-        link.close()
-        raise
+    answer, output = led(nobody, link, Entry.again(lost), stop=attempt.stop)
     _note_loss(lost)
     if not (attempt.asks or known.asks(destination.host)):
         threading.Thread(target=opening.renew_shared, args=(destination,), daemon=True).start()
@@ -196,7 +247,6 @@ def back(destination: Destination, attempt: Attempt) -> Link:
     if "result" in answer:
         link.close()
         raise Ended(f"{lost.name} has ended", answer["result"], output)
-    link.peer.session_id = lost.session_id  # the host does not say the id again
     return link
 
 
@@ -212,21 +262,3 @@ def _refused(host: str) -> AuthenticationFailed:
     error = AuthenticationFailed(f"{host} refused the login: {reason}", hint=f"try: ssh {host}")
     error.reason = reason
     return error
-
-
-def _wanted(lost: LostSession) -> Words:
-    wanted: Words = {"name": lost.name, "session_id": lost.session_id, "pings": lost.hello is not None}
-    return {**wanted, "greeting": lost.hello} if lost.hello is not None else wanted
-
-
-def connected(link: Link, wanted: Words, deadline: float | None = None) -> tuple[Answer, bytes]:
-    """Leads a link to a session; returns the host's answer, and the output that comes with a `result`.
-
-    Raises NotFound, Lost if the answer does not begin soon.
-    """
-    return link.open_session("connect", wanted, seconds_left(deadline, SESSION_TIMEOUT), silence=START_TIMEOUT)
-
-
-def left_behind(host: str, name: str) -> str:
-    """The line for a person who interrupts a host that was asked to create a session."""
-    return f"interrupted; {name} may have been created; check with: {CALLED} @{host}"

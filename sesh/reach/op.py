@@ -18,6 +18,8 @@ Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 Entered = tuple[str, Connection]
 """The answer of an op that leads to a session: its name, and a connection to its daemon."""
+ATTACH = "enter.attach"
+"""The wire name of the op that leads to a session which must be there."""
 
 
 class Op(Protocol[Arguments, Result_co]):

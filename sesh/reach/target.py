@@ -66,7 +66,7 @@ class Target:
     ) -> Stream:
         again, ended = self._reopening, self._ended
         stream = Stream(connection, name, host=self.host, reopening=again, ended=ended, deadline=deadline, sleep=sleep)
-        stream.tell = self.caller.tell_link
+        stream.tell = self.caller.note
         return stream
 
     _reopening: Callable[[Stream], Reopen] | None = None

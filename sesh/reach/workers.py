@@ -24,22 +24,6 @@ _MOST_UNREAD = 1000
 """Items that are not taken yet; a thread that has more waits until some are."""
 _LEAVING = 3.0
 """Seconds for threads to end what they have begun, such as an ssh, once they were stopped."""
-_COUNTS_FOR = 0.3
-"""Seconds to wait for a turn: hosts that hang hold up the others no longer."""
-
-
-class Turns:
-    """Turns of threads that do the same, a few at a time. Each is taken for the length of a `with` block."""
-
-    def __init__(self, most: int) -> None:
-        self._slots, self._own = threading.Semaphore(most), threading.local()
-
-    def __enter__(self) -> None:
-        self._own.slot = self._slots.acquire(timeout=_COUNTS_FOR)
-
-    def __exit__(self, *_: object) -> None:
-        if self._own.slot:
-            self._slots.release()
 
 
 class Workers(Generic[Key, Item]):

@@ -78,16 +78,12 @@ def _request(rng: random.Random) -> bytes:
         "asks": rng.random() < 0.3,
         "answers": rng.choice(([], ["y"], ["n", "c"], "y", [None], [["y"]])),
     }
-    if rng.random() < (0.5 if op.startswith(("enter.", "new.")) else 0.1):
-        words: dict[str, Any] = {"id": 1, "verb": "enter", "op": op, "arguments": data, "session_id": "", **asks}
-    elif rng.random() < 0.15:
-        words = {"id": 1, "verb": "connect", "name": "work", "session_id": "00ff00ff00ff00ff", "passing": True}
-    else:
-        words = {"id": 1, "verb": "op", "op": op, **asks}
+    words: dict[str, Any] = {"id": 1, "verb": "op", "op": op, **asks}
+    if op.startswith("enter."):
+        words["session_id"] = rng.choice(("", "00ff00ff00ff00ff"))
     if rng.random() < 0.2:
         words = changed(rng, words, 2)
-    carried = protocol.frame(protocol.DATA, _json(data)) if words.get("verb") == "op" else b""
-    return carried + protocol.frame(protocol.REQUEST, _json(words))
+    return protocol.frame(protocol.DATA, _json(data)) + protocol.frame(protocol.REQUEST, _json(words))
 
 
 def _json(value: Any) -> bytes:

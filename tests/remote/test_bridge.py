@@ -58,7 +58,7 @@ def test_a_bridge_that_is_killed_is_a_lost_link_and_none_stays_when_its_link_has
 
 def test_what_was_asked_by_a_side_that_has_gone_is_not_begun(home: Home) -> None:
     """A session was made for nobody once a silent link let its bytes through."""
-    asked = wire.greeting("bridge") + wire.asking("enter", 1, op="enter.go", arguments={"name": "work"})
+    asked = wire.greeting("bridge") + wire.asking("op", 1, b'{"name": "work"}', op="enter.go")
     inbound, outbound = os.pipe()
     os.write(outbound, asked)
     os.close(outbound)  # its end comes with it

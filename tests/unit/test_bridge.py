@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ def deadline() -> float:
 
 def op(op: str, number: int = 1, /, **data: Any) -> bytes:
     """The frames that ask for an op."""
-    return wire.asking("op", number, calls.encoded(data), op=op, asks=False, answers=[])
+    return wire.asking("op", number, calls.encoded(data), op=op)
 
 
 def result(connection: wire.Connection, number: int = 1) -> Any:
@@ -111,23 +112,18 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(
 ) -> None:
     """Each was an internal error."""
     connection = far_end.greeted()
-    connection.send(wire.asking("op", 1, calls.encoded(words), op=name, asks=False, answers=[]))
+    connection.send(wire.asking("op", 1, calls.encoded(words), op=name))
     with pytest.raises(UsageError):
         result(connection)
     assert home.names() == []
 
 
-@pytest.mark.parametrize("word", ["sessions.summaries", "views.status", "enter.no", "enter", "", ["x"], None])
-@pytest.mark.parametrize("arguments", [{"name": "work"}, ["name"], None])
-def test_what_leads_to_no_session_is_refused_and_the_link_goes_on(
-    home: Home, far_end: Bridge, word: object, arguments: object
-) -> None:
+@pytest.mark.parametrize("word", ["enter.no", "enter", "", ["x"], None])
+def test_what_is_no_op_is_refused_and_the_link_goes_on(home: Home, far_end: Bridge, word: object) -> None:
     """The bridge ended with an internal error."""
     connection = far_end.greeted()
+    connection.send(wire.asking("op", 2, calls.encoded({"name": "work"}), op=word))
     with pytest.raises(UsageError):
-        connection.request("enter", deadline=deadline(), op=word, arguments=arguments)
-    connection.send(op("enter.attach", 2, name="work"))
-    with pytest.raises(UsageError, match="leads to a session"):
         result(connection, 2)
     connection.send(op("sessions.summaries", 3))
     assert result(connection, 3) == []
@@ -148,7 +144,7 @@ def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothin
 
 def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> None:
     connection = far_end.greeted()
-    for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "x.y"}, {"verb": None}):
+    for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "enter.go"}, {"verb": None}):
         connection.send(protocol.message(protocol.REQUEST, {"id": 7, **words}))
         with pytest.raises(UsageError):
             connection.answer(7, deadline())
@@ -156,79 +152,90 @@ def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> 
     assert result(connection) == []
 
 
-def test_what_a_daemon_said_last_passes_though_it_listens_no_more() -> None:
-    """A PING that met a closed socket used to cost the answer that was on its way: a job's code."""
-    for _ in range(20):
-        near_in, near = os.pipe()
-        back, near_out = os.pipe()
-        daemon, ours = socket.socketpair()
-        daemon.sendall(b"the answer" * 1000)
-        daemon.close()
-        os.write(near, b"PING" * 10)
-        descriptor = ours.detach()
-        assert bridge.splice(wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)) == 0
-        assert os.read(back, 1 << 16) == b"the answer" * 1000
-        for each in (near_in, near, back, near_out):
+class Led:
+    """A bridge in this process that has led to a session, whose daemon is played by the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, said: bytes = b"", closes: bool = False) -> None:
+        near_in, self.near = os.pipe()
+        self.back, near_out = os.pipe()
+        self.daemon, ours = socket.socketpair()
+        self.daemon.sendall(said)
+        if closes:
+            self.daemon.close()
+        led = {"name": "work"}, b"", wire.adopt(ours)
+        monkeypatch.setattr(bridge, "_entered", lambda *_: led)
+        self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
+        self.thread = threading.Thread(target=self._run)
+        self.codes: list[int] = []
+
+    def begin(self, *frames: bytes, **words: Any) -> None:
+        """Ask for the session, and send frames right behind."""
+        asked = wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", **words)
+        os.write(self.near, b"".join([asked, *frames]))
+        self.thread.start()
+
+    def _run(self) -> None:
+        with suppress(Unreachable):
+            self.codes.append(self.link.run())
+
+    def got(self, end: bytes) -> bytes:
+        """All that has come back up to these bytes."""
+        seen = bytearray()
+        while not seen.endswith(end):
+            seen += os.read(self.back, 1 << 16)
+        return bytes(seen)
+
+    def close(self) -> None:
+        self.thread.join(30)
+        self.daemon.close()
+        for each in {self.near, self.back} - {-1}:
             os.close(each)
 
 
-def test_bytes_pass_both_ways_until_the_other_side_has_gone() -> None:
-    near_in, near = os.pipe()
-    back, near_out = os.pipe()
-    daemon, ours = socket.socketpair()
-    descriptor = ours.detach()
-    ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
-    thread = threading.Thread(target=bridge.splice, args=ends)
-    thread.start()
-    data = os.urandom(1 << 22)
+def test_what_a_daemon_said_last_passes_though_it_listens_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PING that met a closed socket used to cost the answer that was on its way: a job's code."""
+    for _ in range(20):
+        led = Led(monkeypatch, said=b"the answer" * 1000, closes=True)
+        led.begin(*[protocol.frame(protocol.PING)] * 10)
+        led.got(b"the answer" * 1000)
+        led.close()
+        assert led.codes == [0]
 
-    def sent() -> None:
-        daemon.sendall(data)
 
-    writer = threading.Thread(target=sent)
+def test_bytes_pass_both_ways_until_the_other_side_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    led, data, typed = Led(monkeypatch), os.urandom(1 << 22), protocol.numbered(protocol.INPUT, 1, b"typed")
+    led.begin(typed)
+    writer = threading.Thread(target=led.daemon.sendall, args=(data,))
     writer.start()
-    got = bytearray()
-    while len(got) < len(data):
-        got += os.read(back, 1 << 16)
-    assert got == data
-    os.write(near, b"typed")
-    assert daemon.recv(100) == b"typed"
-    os.close(near)
-    thread.join(30)
+    assert led.got(data[-64:]).endswith(data)
+    os.write(led.near, typed)
     writer.join(30)
-    assert daemon.recv(100) == b""
-    daemon.close()
-    for each in (near_in, back, near_out):
-        os.close(each)
+    seen = b""
+    while len(seen) < 2 * len(typed):
+        seen += led.daemon.recv(100)
+    assert seen == typed * 2
+    os.close(led.near)
+    led.near = -1
+    assert led.daemon.recv(100) == b""
+    led.close()
+    assert not led.thread.is_alive()
 
 
-def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_meanwhile() -> None:
+def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_meanwhile(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client whose window was closed while the network was down stayed attached."""
-    near_in, near = os.pipe()
-    back, near_out = os.pipe()
-    daemon, ours = socket.socketpair()
-    descriptor = ours.detach()
-
-    def output() -> None:
-        try:
-            while True:
-                daemon.sendall(b"output")
-                os.read(back, 1 << 16)
-        except OSError:
-            os.close(back)
-
-    writer = threading.Thread(target=output)
-    writer.start()
-    ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
-    assert bridge.splice(*ends, patience=0.5) == 1
-    os.close(near_out)  # as the bridge does when it ends
-    writer.join(30)
-    assert not writer.is_alive()
-    daemon.close()
-    for each in (near_in, near):
-        os.close(each)
+    monkeypatch.setattr(bridge, "_SILENT", 0.5)
+    home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
+    own = Bridge(home)
+    try:
+        own.greeted().send(wire.asking("op", 1, b'{"name": "work"}', op="enter.attach", greeting=GREETING, pings=True))
+        assert own.process.wait(30) == 1
+    finally:
+        own.close()
 
 
+JOB = wire.asking("op", 1, calls.encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
 GREETING = wire.introduction("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
@@ -243,8 +250,8 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
             wire.greeting("bridge", near={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("sessions.summaries", 1),
-            wire.asking("connect", 2, name="gone", greeting=greeting),
-            wire.asking("connect", 3, name="work", greeting=greeting),
+            wire.asking("op", 2, calls.encoded({"name": "gone"}), op="enter.attach", greeting=greeting),
+            wire.asking("op", 3, calls.encoded({"name": "work"}), op="enter.attach", greeting=greeting),
             protocol.numbered(protocol.INPUT, 1, b"typed\n"),
         ]
     )
@@ -278,12 +285,11 @@ def test_a_ping_is_answered_while_items_are_yielded_and_the_link_s_end_ends_them
 @pytest.mark.parametrize("_", range(rounds(3, 50)))
 def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: Home, _: int) -> None:
     """The second one began another job, or was told that the name is taken."""
-    words: dict[str, Any] = {"op": "enter.job", "arguments": {"spec": {"command": ["cat"]}}, "session_id": "c0ffee"}
     both = [Bridge(home), Bridge(home)]
     try:
         links_ = [each.greeted() for each in both]
         for each in links_:
-            each.send(wire.asking("enter", 1, **words))
+            each.send(JOB)
         assert [each.answer(1, deadline())[0]["name"] for each in links_] == ["1", "1"]
         assert home.names() == ["1"]
     finally:
@@ -293,11 +299,12 @@ def test_a_request_that_comes_over_two_links_at_once_is_carried_out_once(home: H
 
 def test_what_began_over_a_link_that_was_replaced_has_the_agent_of_the_next_one(home: Home) -> None:
     """A job kept the agent's socket of the connection that had ended."""
-    words: dict[str, Any] = {"op": "enter.job", "arguments": {"spec": {"command": ["cat"]}}, "session_id": "c0ffee"}
     for agent in ("/first", "/second"):
         own = Bridge(home, env={"SSH_AUTH_SOCK": agent})
         try:
-            own.greeted().request("enter", deadline=deadline(), **words)
+            connection = own.greeted()
+            connection.send(JOB)
+            connection.answer(1, deadline())
         finally:
             own.close()
         assert os.readlink(os.path.join(home.directory, ".agent.c0ffee")) == agent

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sesh.errors import Interrupted, NotDeployed, SeshError
-from sesh.reach import workers
-from sesh.reach.workers import Turns, Workers
+from sesh.reach.workers import Workers
 from sesh.stop import Stop
 from tests.support import wait_until
 
@@ -141,25 +140,3 @@ def test_what_was_left_says_nothing_under_the_name_that_was_begun_anew() -> None
             workers.put("box", left[0], "lost")
         workers.put("box", left[1], "lost")
         assert taken(workers, 1) == [("box", "lost")]
-
-
-def test_no_more_have_a_turn_at_once_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_COUNTS_FOR", 60.0)
-    turns, most, at_once = Turns(3), [0], [0]
-    changing = threading.Lock()
-
-    def turn() -> None:
-        with turns:
-            with changing:
-                at_once[0] += 1
-                most[0] = max(most[0], at_once[0])
-            with changing:
-                at_once[0] -= 1
-
-    threads = [threading.Thread(target=turn) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert not any(thread.is_alive() for thread in threads)
-    assert 1 <= most[0] <= 3
