@@ -137,7 +137,7 @@ class Bridge:
                 carried.clear()
                 if daemon is not None:
                     with daemon:
-                        return self._lead(daemon, pings=request.get("pings") is True)
+                        return self._pass_back(daemon)
 
     def _next(self) -> tuple[int, bytes]:
         come = self._come.get()
@@ -145,15 +145,18 @@ class Bridge:
             raise come
         return come
 
-    def _lead(self, daemon: wire.Connection, *, pings: bool) -> int:
-        """Passes bytes both ways until either side closes; returns the exit code.
+    def _lead(self, daemon: wire.Connection, *, pings: bool) -> None:
+        """Passes all that has come and that comes from now on to a daemon.
 
-        All that the daemon said before it closed still passes.
+        The other side hears of the daemon later: so the daemon, not this bridge, answers a PING sent after that.
         """
         with self._leading:
             while not self._come.empty():
                 _pass_on(daemon, *self._next())
             self._daemon, self._pings = daemon, pings
+
+    def _pass_back(self, daemon: wire.Connection) -> int:
+        """Passes back what the daemon says, all that it said before it closed too; returns the exit code."""
         with suppress(ConnectionResetError):
             while block := os.read(daemon.inbound, _LARGEST_BLOCK):
                 self._send(block)
@@ -210,6 +213,8 @@ class Bridge:
         if daemon is not None and "greeting" in words:
             with suppress(Unreachable):  # the other side meets the daemon's end
                 daemon.send(protocol.message(protocol.HELLO, {**words["greeting"], **_forwarded()}))
+        if daemon is not None:
+            self._lead(daemon, pings=words.get("pings", False))
         said = protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer, "notes": caller.notes})
         self._send(protocol.data_frames(output) + said)
         return daemon

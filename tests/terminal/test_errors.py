@@ -105,7 +105,7 @@ ERRORS = {
         ("--exec -- nosuch", "nosuch, not found, PATH"),
         ("--open new -- nosuch", "nosuch, not found, PATH"),
         ("--new new -d -- 'a|b'", "a|b, not found, sh -c"),
-        ("--exec -- exit 3", "exit, the shell's own, sh -c"),
+        ("--exec -- exit 3", "exit, command not found"),
     ],
     (126, "refused"): [
         ("--exec -- /etc/passwd", "/etc/passwd, execute"),

@@ -165,7 +165,7 @@ class Led:
         led = {"name": "work"}, b"", wire.adopt(ours)
         monkeypatch.setattr(bridge, "_entered", lambda *_: led)
         self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.codes: list[int] = []
 
     def begin(self, *frames: bytes, **words: Any) -> None:
@@ -219,6 +219,27 @@ def test_bytes_pass_both_ways_until_the_other_side_has_gone(monkeypatch: pytest.
     assert led.daemon.recv(100) == b""
     led.close()
     assert not led.thread.is_alive()
+
+
+def test_a_ping_behind_the_answer_is_the_daemon_s_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its PONG a client tells the screen that it asked for from an earlier one; it showed nothing more without."""
+    led, ping, goes_on = Led(monkeypatch), protocol.frame(protocol.PING, b"redraw"), threading.Event()
+    send = led.link._send
+
+    def halt_behind(data: bytes) -> None:
+        send(data)
+        if threading.current_thread() is led.thread:
+            goes_on.wait(30)
+
+    monkeypatch.setattr(led.link, "_send", halt_behind)
+    led.daemon.settimeout(10)
+    led.begin()
+    os.read(led.back, 1 << 16)
+    os.write(led.near, ping)
+    assert led.daemon.recv(100) == ping
+    goes_on.set()
+    led.daemon.shutdown(socket.SHUT_RDWR)
+    led.close()
 
 
 def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_meanwhile(
