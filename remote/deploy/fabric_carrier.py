@@ -90,6 +90,8 @@ class FabricCarrier(Carrier):
             self._connection.close()
 
     def _lost(self, error: Exception) -> Unreachable:
+        # Paramiko may take it for alive still; what removes the rest of a deploy has to log in again.
+        self._connection.client.close()
         known = isinstance(error, _LOST) and str(error)
         return Unreachable(f"{self.destination.host} stopped answering: {known or 'the connection was lost'}")
 
