@@ -55,12 +55,10 @@ class Emulator(Parser):
 
     @property
     def columns(self) -> int:
-        """Width in cells."""
         return self.screen.columns
 
     @property
     def rows(self) -> int:
-        """Height in cells."""
         return self.screen.lines
 
     @property
@@ -70,7 +68,6 @@ class Emulator(Parser):
 
     @property
     def alternate(self) -> bool:
-        """True if the alternate screen shows."""
         return self.screen.alternate
 
     @property

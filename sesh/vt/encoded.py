@@ -53,7 +53,6 @@ class Encoder:
         self.last = ""
 
     def row(self, row: Row) -> None:
-        """Write a row or a part of one."""
         text, pens = row.text, row.pens
         if not text:
             return

@@ -33,7 +33,6 @@ class Grid(PyteScreen):
         self.saved = SavedCursor()
         self.kitty_stack = [0]
         self.alternate = False
-        """True if the alternate screen shows."""
         self.other = Page([], SavedCursor(), [0])
         self.cursor = Cursor(0, 0)
         self.pen: Pen = DEFAULT
@@ -64,7 +63,6 @@ class Grid(PyteScreen):
 
     @property
     def erased(self) -> Pen:
-        """The pen of erased cells (BCE)."""
         return self.pen.erased
 
     @property

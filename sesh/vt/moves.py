@@ -6,7 +6,6 @@ from sesh.vt.grid import Grid
 
 
 def default_tab_stops(columns: int) -> set[int]:
-    """Return the tab stops of a new screen."""
     return set(range(8, columns, 8))
 
 

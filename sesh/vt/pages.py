@@ -24,7 +24,6 @@ class SavedCursor(NamedTuple):
 
     @property
     def place(self) -> tuple[int, int]:
-        """Row and column."""
         return self.row, self.column
 
     def moved(self, place: tuple[int, int]) -> SavedCursor:

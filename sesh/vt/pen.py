@@ -64,7 +64,6 @@ class Pen:
 
 _PLAIN = Style()
 FLAGS = Style._fields[2:10]
-"""Attributes that are on or off."""
 _CODES = {
     "bold": "1", "dim": "2", "italic": "3", "underline": "4", "blink": "5", "reverse": "7", "conceal": "8",
     "strike": "9", "overline": "53",
@@ -98,7 +97,6 @@ def _cached(style: Style) -> Pen:
 
 
 def pen_of(style: Style) -> Pen:
-    """Return the pen of a style."""
     return DEFAULT if style == _PLAIN else _cached(style)
 
 

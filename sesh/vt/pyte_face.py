@@ -68,7 +68,6 @@ class _Cursor(Cursor):
 
     @property
     def attrs(self) -> Char:
-        """The attributes of the next character."""
         return _char(" ", self._screen.pen)
 
     @attrs.setter
@@ -90,7 +89,6 @@ class PyteFace(Modes):
 
     @property
     def display(self) -> list[str]:
-        """The rows as text."""
         return [row.drawn() for row in self.rows]
 
     @property
@@ -106,7 +104,6 @@ class PyteFace(Modes):
 
     @property
     def charset(self) -> int:  # type: ignore[override]
-        """The number of the set in use."""
         return self.charsets.gl
 
     @property
@@ -128,5 +125,4 @@ class PyteFace(Modes):
             self.switch_modes((shifted or mode,), on, private or bool(shifted))
 
     def select_graphic_rendition(self, *attrs: int) -> None:
-        """SGR, by numbers."""
         self.set_pen(";".join(map(str, attrs)))

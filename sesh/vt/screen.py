@@ -36,7 +36,6 @@ class Screen(PyteFace):
         self.titles: list[tuple[int, tuple[str, str]]] = []
         """Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title))."""
         self.cell_height = CELL_HEIGHT
-        """In pixels."""
         super().__init__(columns, lines, scrollback)
 
     def reset(self) -> None:

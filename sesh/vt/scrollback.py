@@ -33,7 +33,6 @@ class Block:
 
     @property
     def data(self) -> bytes:
-        """The bytes that hold them."""
         return zlib.decompress(self._data) if self._packed else self._data
 
     def pack(self) -> bool:
