@@ -94,15 +94,12 @@ def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It cost the emulator minutes."""
-    monkeypatch.setattr("sesh.daemon.clients.relay.TOO_LONG", 1.0)
+    monkeypatch.setattr("sesh.daemon.clients.relay.TOO_LONG", 0.3)
     monkeypatch.setattr("sesh.daemon.screen.model.MOMENT", 1 << 10)
     program = home.write("program.py", PROGRAM.format(unit=b"a\x1b[1000000000000000000b\x1b[31m"))
-    first = home.terminal("work", "--", sys.executable, program, columns=300, rows=100)
-    first.wait_for("ready")
-    first.type("g")
-    first.wait_for_raw(b"end of it", timeout=60)
-    first.type(b"\x1c")
-    assert first.exit_code(timeout=60) == 0
+    assert home.sesh("--open", "work", "--size", "300x100", "--", sys.executable, program).code == 0
+    wait_until(lambda: "ready" in home.sesh("--screen", "work").stdout)
+    assert home.sesh("--send", "work", "g").code == 0
     again = home.terminal("work", "--no-replay", columns=300, rows=100)
     again.wait_for("end of it", timeout=60)
     again.type("k")

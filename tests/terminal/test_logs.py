@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sesh.daemon.verbs import reading
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -110,19 +111,22 @@ def test_who_follows_ends_as_soon_as_nobody_reads_it(home: Home, words: list[str
     assert following.wait(30) == 141
 
 
-def test_more_lines_than_one_answer_holds_are_said_to_be_cut_before_new_ones_come(sesh: Sesh, home: Home) -> None:
+def test_more_lines_than_one_answer_holds_are_said_to_be_cut_before_new_ones_come(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also while the emulator is far behind, for whose position the existing lines stand, none is missing."""
-    sesh("--open", "work", "--", "sh", "-c", "seq -f %01000g 9000; read line; echo $line")
-    sesh("--wait", "work", "--for", "0009000$")
-    process = followed(home, "9000")
+    monkeypatch.setattr(reading, "MOST_OF_PAGE", 64 << 10)
+    sesh("--open", "work", "--", "sh", "-c", "seq -f %01000g 1500; read line; echo $line")
+    sesh("--wait", "work", "--for", "0001500$", "--since-start")
+    process = followed(home, "1500")
     sesh("--send", "work", "new", "--enter")
     assert process.stdout is not None
     assert process.stderr is not None
     *numbers, typed_line, printed = process.stdout.read().decode().splitlines()
     assert (typed_line, printed) == ("new", "new")
     first = int(numbers[0])
-    assert 1 < first < 8750
-    assert [int(number) for number in numbers] == list(range(first, 9001))
+    assert 1 < first < 1450
+    assert [int(number) for number in numbers] == list(range(first, 1501))
     (note,) = process.stderr.read().decode().splitlines()
     assert "lines come before the new ones" in note
     assert process.wait(30) == 0
