@@ -112,7 +112,7 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	@sh tests/packages.sh tmux screen dtach
-	$(BIN)/python -m bench --quick --compare docs/BENCHMARKS-TABLES.md $(ARGS)
+	$(BIN)/python -m bench --quick --compare bench/TABLES.md $(ARGS)
 
 man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py

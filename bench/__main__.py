@@ -75,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the main rows in fewer rounds, under a minute")
     parser.add_argument("--only", metavar="PART", action="append", choices=PARTS, help="one part, may be repeated")
     parser.add_argument("--json", metavar="FILE", help="all samples")
-    parser.add_argument("--markdown", metavar="FILE", help="document for the lines and the chart, beside FILE-TABLES")
+    parser.add_argument("--markdown", metavar="FILE", help="document for the lines, with the chart beside it")
     parser.add_argument("--compare", metavar="FILE", help="say what is slower than the table of a document has it")
     parser.add_argument("--sesh", nargs=2, metavar=("PROGRAM", "PYTHON"), help="an installed sesh, its interpreter")
     return parser.parse_args()

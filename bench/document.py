@@ -12,30 +12,24 @@ from bench.tables import as_table
 
 BEGIN, END, TABLE = "<!-- lines -->\n", "<!-- end of lines -->\n", "<!-- figures -->\n"
 PICTURE = "speed.svg"
-
-
-def tables_beside(path: str) -> str:
-    """The document with the table that belongs to a document with the lines."""
-    root, extension = os.path.splitext(path)
-    return f"{root}-TABLES{extension}"
+TABLES = os.path.join(os.path.dirname(__file__), "TABLES.md")
 
 
 def write(path: str, run: Run) -> None:
     """Puts the figures of a run into two documents, and the chart beside them; other text stays. Raises ValueError."""
-    tables = tables_beside(path)
     with open(path, encoding="utf-8") as file:
         before, begun, rest = file.read().partition(BEGIN)
     _, ended, after = rest.partition(END)
-    with open(tables, encoding="utf-8") as file:
+    with open(TABLES, encoding="utf-8") as file:
         head, table, _ = file.read().partition(TABLE)
     if not (begun and ended and table):
-        raise ValueError(f"{path} needs the lines {BEGIN.strip()} and {END.strip()}, {tables} the line {TABLE.strip()}")
+        raise ValueError(f"{path} needs the lines {BEGIN.strip()} and {END.strip()}, {TABLES} the line {TABLE.strip()}")
     lines = "".join(f"{line}\n" for line in headlines(run.rows))
     full = "".join(f"{line}\n" for line in six_lines(run.rows))
     picture = f"![How far sesh is ahead of its peers, and behind them, figure by figure]({PICTURE})\n"
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{before}{BEGIN}\n{lines}\n{picture}\n{END}{after}")
-    with open(tables, "w", encoding="utf-8") as file:
+    with open(TABLES, "w", encoding="utf-8") as file:
         file.write(f"{head}{TABLE}\n{run.conditions}\n\n{full}\n{as_table(run.rows, markdown=True)}")
     with open(os.path.join(os.path.dirname(path), PICTURE), "w", encoding="utf-8") as file:
         file.write(chart(run.rows))

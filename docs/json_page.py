@@ -38,7 +38,7 @@ In the tables a *time* is RFC 3339 in UTC. An *optional* key may be missing. A k
 means that nothing is known.
 """
 _FOOT = """\
-See also: [AUTOMATION.md](AUTOMATION.md) · [API.md](API.md) · [MCP.md](MCP.md) · [all pages](README.md)
+See also: [AUTOMATION.md](AUTOMATION.md) · [API.md](API.md) · [the MCP server](ACTIVITY.md#the-mcp-server)
 """
 _MANY = 5
 """Keys of one type that another refers to instead of repeating them."""

@@ -1,7 +1,7 @@
 """Known remotes: the hosts that sesh was used on or deployed to, which every lookup asks.
 
 One file, `remotes.json`, holds what is known of each host (`stored.KnownHost`) by the word that the user types;
-docs/FILES.md describes it. It only saves questions: if it is damaged nothing is known, and what cannot be written
+docs/SECURITY.md describes it. It only saves questions: if it is damaged nothing is known, and what cannot be written
 returns False. Only an unsafe directory is an error: all that reads or writes raises Refused then.
 """
 

@@ -15,9 +15,9 @@ from tests.support import ROOT
 
 BUDGETS = {
     "sesh/*.py": 6_220, "sesh/api": 490, "sesh/cli": 5_020, "sesh/loop": 140, "sesh/mcp": 730, "sesh/ops": 4_860,
-    "sesh/reach": 1_840, "sesh/link": 630, "sesh/store": 950, "sesh/tui": 1_040, "sesh/vt": 4_120, "daemon": 8_810,
+    "sesh/reach": 1_840, "sesh/link": 630, "sesh/store": 950, "sesh/tui": 1_040, "sesh/vt": 4_100, "daemon": 8_810,
     "client": 2_900, "remote": 3_980, "completions": 10, "docs": 490, ".ci": 170,
-    "bench": 8_270, "tests": 41_590, "tests/contract": 530, "tests/faults": 2_230, "tests/fidelity": 1_760,
+    "bench": 8_260, "tests": 41_590, "tests/contract": 530, "tests/faults": 2_230, "tests/fidelity": 1_760,
     "tests/fuzz": 2_510, "tests/house": 560, "tests/remote": 7_100, "tests/support": 2_490,
     "tests/terminal": 9_840, "tests/unit": 14_480,
 }  # fmt: skip

@@ -6,7 +6,7 @@ import re
 
 from tests.house.source import python_files, read
 
-SECURITY, RUN = "docs/SECURITY.md", "tests/contract/RUN.md"
+SECURITY, FAULTS, RUN = "docs/SECURITY.md", "tests/contract/FAULTS.md", "tests/contract/RUN.md"
 TESTS = {
     path.removeprefix("tests/"): set(re.findall(r"^ *(?:async )?def (test_\w+)", read(path), re.MULTILINE))
     for path in python_files("tests")
@@ -23,7 +23,7 @@ def test_every_promise_has_tests_that_exist() -> None:
 
 
 def test_every_fault_has_a_test_of_its_number() -> None:
-    numbers = [int(number) for number in re.findall(r"^\| R(\d+) ", read(SECURITY), re.MULTILINE)]
+    numbers = [int(number) for number in re.findall(r"^\| R(\d+) ", read(FAULTS), re.MULTILINE)]
     assert numbers == list(range(1, 36))
     assert [number for number in numbers if not any(name.startswith(f"test_r{number:02}_") for name in NAMES)] == []
 
