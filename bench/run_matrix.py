@@ -1,4 +1,4 @@
-"""`python -m bench.run_matrix [SHELL…]` prints which features of `sesh --run` work in which shell, as docs/AUTOMATION.md sums up.
+"""`python -m bench.run_matrix [SHELL…]` prints which features of `sesh --run` work in which shell.
 
 A case gets a session with a live shell, in its own home directory, and raises AssertionError if it does not work.
 """

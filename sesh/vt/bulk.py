@@ -2,9 +2,9 @@
 
 Output is split into head, lines and tail. The head has as many lines as the screen has rows, and brings the cursor to
 the last row. The tail has so many too, and pushes off the screen whatever stood on it. Nothing of the lines between
-them is on the screen in the end, so they only have to be right in the scrollback: whoever reads them there has the
-screen's own code draw them, on a screen of one row. That comes out the same while they hold nothing but printable text,
-SGR, tabs, CR and CR LF, because the pen is all that one line leaves to the next.
+them is on the screen in the end, so they only have to be right in the scrollback: when they are read, the
+screen's own code draws them, on a screen of one row. The result is the same while they hold only printable text, SGR,
+tabs, CR and CR LF, because the pen is all that one line passes on to the next.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _is_plain(data: bytes) -> bool:
 
 
 def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
-    """Send `lines` to the scrollback and draw `tail` behind them. Return False if the screen does not simply scroll.
+    """Send `lines` to the scrollback and draw `tail` after them. Return False if the screen does not simply scroll.
 
     The head must have been fed, which brings the cursor to an empty last row.
     """

@@ -1,6 +1,6 @@
 """Widths of characters, and the rule by which they join into one grapheme.
 
-Widths are those of wcwidth. Joining follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ emoji,
+Widths are those of wcwidth. Joining follows UAX 29 where terminals do: marks, variation selectors, ZWJ emoji,
 flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where wcwidth's tables say so;
 a spacing mark (Mc) and a conjunct take two columns. Terminals disagree on both selectors (kitty, ghostty and foot give
 the column back after U+FE0E; xterm, VTE and xterm.js do not), so the tables decide.

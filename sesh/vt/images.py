@@ -1,4 +1,4 @@
-"""Cells that an image takes, as far as its sequence says them: they move the cursor. Nothing of an image is kept.
+"""The size of an image in cells, if its sequence gives it: images move the cursor. Nothing of an image is kept.
 
 Sixel (DEC STD 070): the cursor ends in the last row of the image and in the column in which it began, as in xterm with
 DECSDM off. Graphics of kitty: it ends right of the last row, unless the command says otherwise.

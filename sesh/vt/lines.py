@@ -23,7 +23,7 @@ _PIECE = re.compile(rb"[^\n\v\f\r]*(\r\n|[\n\v\f\r])?")
 class Line(NamedTuple):
     """A finished line; or, if not `final`, a row as it was when the cursor returned to its start.
 
-    `encoded`: see `encoded`. `untrimmed`: its characters, with the blanks at its end as far as the cursor came.
+    `encoded`: see `encoded`. `untrimmed`: its characters, with the blanks up to the cursor's last column.
     `end`: the position of the output just behind it.
     """
 

@@ -245,7 +245,7 @@ class Parser:
         self._act(text)
 
     def _keep(self, text: str) -> None:
-        """Keep more of an unfinished sequence, as far as its limit."""
+        """Keep more of an unfinished sequence, up to its limit."""
         self.pending += text[: LIMIT - len(self.pending)]
 
     def _act(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The face of pyte: what `pyte.Screen` documents and a screen keeps in other forms, for whoever knows that one.
+"""The interface of `pyte.Screen`, for callers that know pyte: its attributes, made from the screen's own forms.
 
 Cells are shown as `Char` in `buffer`, colours by name, modes in one set. The emulator itself uses nothing of this.
 """
@@ -76,7 +76,7 @@ class _Cursor(Cursor):
 
 
 class PyteFace(Modes):
-    """What pyte keeps in other forms."""
+    """A screen with the attributes and methods that pyte documents."""
 
     def reset(self) -> None:
         super().reset()

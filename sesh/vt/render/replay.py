@@ -51,8 +51,7 @@ def whole(emulator: Emulator) -> Iterator[bytes]:
 
 
 def scrolled(lines: list[str], columns: int) -> bytes:
-    """Return the bytes that bring finished lines into another scrollback, on a terminal so wide. A `replay` without
-    lines goes behind them."""
+    """Return the bytes that push finished lines into another scrollback. A `replay` without lines follows them."""
     out = Encoder()
     for line in lines:
         _line(out, line, columns)
@@ -70,10 +69,10 @@ def repaint(
 ) -> bytes:
     """Return the bytes for a terminal that shows the session already: the visible rows, drawn over what it shows.
 
-    `lines`: as many of the last logical lines of scrollback come before them and scroll off; `begun`: and the rest of
-    the line before those, of which so many rows have scrolled off. `was_alternate`: if the
-    terminal missed output, whether it is on the alternate screen; both screens are drawn then, and the stacks rebuilt
-    from `pushed`, what they hold there. None: it missed nothing and is on the right screen.
+    `lines`: the number of logical lines of scrollback that come before them and scroll off. `begun`: rows of the line
+    before those that the terminal has shown; the rest of that line comes first. `was_alternate`: whether a terminal
+    that missed output is on the alternate screen: both screens are drawn then, and the stacks rebuilt from `pushed`,
+    their sizes in the terminal. None: it missed nothing and is on the right screen.
     """
     screen = emulator.screen
     missed = was_alternate is not None or lines + begun > 0
@@ -104,7 +103,7 @@ def _restore(
     out = Encoder()
     if not screen.alternate:
         _scrollback(out, screen, lines, begun, over)
-        # It saves and restores a cursor of the main screen. A terminal that missed output may hold what is no more.
+        # It saves and restores a cursor of the main screen. A terminal that missed output may hold an old one.
         _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.used)
         _save_cursor(out, screen, screen.saved, screen.rows)
     else:

@@ -1,8 +1,8 @@
 """The bytes for a terminal of another size: a clipped part of the screen, drawn row by row.
 
 Only rows that have changed since the last time are sent. The part contains the cursor and moves only when it must; it
-returns to the first column, where prompts and output begin, as soon as the cursor fits there, and up to the first row
-as far as it would show blank rows at its end.
+returns to the first column, where prompts and output begin, as soon as the cursor fits there, and moves up where it
+would show blank rows at its end.
 """
 
 from __future__ import annotations
