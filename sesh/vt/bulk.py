@@ -23,8 +23,8 @@ SMALLEST = 4096
 """Bytes below which output is not looked at."""
 _LONGEST_TAIL = 32 << 10
 """Bytes of a tail, which is drawn without a look at the clock."""
-_TOGETHER, _ROWS = 32 << 10, 512
-"""Bytes of lines, and rows that they may fill, that are kept and later drawn together."""
+_TOGETHER, _LINES = 32 << 10, 256
+"""Bytes, and lines, that are kept and later drawn together: drawing them takes some milliseconds."""
 _LONGEST_LINE = LINE_LIMIT // 8
 """A line below this is no longer than the scrollback keeps one, even if it is all tabs."""
 
@@ -139,10 +139,12 @@ def _scroll_through(parser: Parser, lines: bytes, tail: bytes) -> bool:
 
 
 def _blocks(lines: bytes, pen: Pen, columns: int) -> Iterator[RawLines]:
-    start, size = 0, min(_TOGETHER, columns * _ROWS)
+    start = 0
     while start < len(lines):
-        end = lines.find(_END, start + size)
+        end = lines.find(_END, start + _TOGETHER)
         part = lines[start : end + len(_END)] if end >= 0 else lines[start:]
+        rest = part.split(_END, _LINES)[_LINES:]
+        part = part[: len(part) - sum(map(len, rest))]
         yield RawLines(part, pen, columns)
         pen = _pen_after(pen, part)
         start += len(part)

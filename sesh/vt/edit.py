@@ -12,10 +12,7 @@ from sesh.vt.row import Row, blank
 
 
 class Editing(Moves):
-    """Line feeds, scrolling, erasing, inserting and deleting.
-
-    Erased cells keep the background of the pen and nothing else (BCE).
-    """
+    """Line feeds, scrolling, erasing, inserting and deleting."""
 
     def reset(self) -> None:
         super().reset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from math import inf
 from time import perf_counter
 
 from sesh.vt import bulk
@@ -16,7 +17,7 @@ from sesh.vt.scrollback import Scrollback
 
 SMALLEST, LARGEST = 1, 1000
 """Bounds of a screen, in columns and in rows."""
-_ALL = 1 << 62
+_ALL, _EVER = 1 << 62, inf
 _SLICE = 256 << 10
 """Bytes that are looked at together for lines in bulk."""
 
@@ -96,7 +97,6 @@ class Emulator(Parser):
         return self.screen.get_mode(number, private)
 
     def text(self) -> list[str]:
-        """Return the visible rows as plain text, without blanks at their ends."""
         return [row.plain() for row in self.screen.rows]
 
     def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
@@ -106,11 +106,14 @@ class Emulator(Parser):
         """
         return self.lines_before(_ALL, count, _ALL, ansi=ansi)[0]
 
-    def lines_before(self, until: int, count: int, most: int, *, ansi: bool = False) -> tuple[list[str], int]:
+    def lines_before(
+        self, until: int, count: int, most: int, *, ansi: bool = False, seconds: float = _EVER
+    ) -> tuple[list[str], int]:
         """Return up to `count` of these lines before number `until`, and the number of the first; `most` characters.
 
-        Lines are numbered as they scroll off; those of the screen come behind them.
+        Fewer come if that takes `seconds`. Lines are numbered as they scroll off; those of the screen come behind them.
         """
+        late = perf_counter() + seconds
         self.screen.settle_scrollback()
         on_screen = [encode(line) for line in unwrap(self.scrollback.open_rows + self.screen.main_rows)[0]]
         while on_screen and not on_screen[-1].removeprefix(PROMPT):
@@ -125,6 +128,8 @@ class Emulator(Parser):
                 if len(lines) > count or (most < 0 and len(lines) > 1):
                     lines.pop()
                     return lines[::-1], until - len(lines)
+            if lines and perf_counter() >= late:
+                break
         return lines[::-1], until - len(lines)
 
     def rows_below(self) -> int:

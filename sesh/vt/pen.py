@@ -58,9 +58,6 @@ class Pen:
             self._erased = self if self.style == blank else pen_of(blank)
         return self._erased
 
-    def __repr__(self) -> str:
-        return f"Pen({self.sgr!r}, {self.link!r})"
-
 
 _PLAIN = Style()
 FLAGS = Style._fields[2:10]

@@ -113,6 +113,19 @@ def test_lines_that_are_read_in_turns_come_once_though_the_screen_is_resized(fir
     assert emulator.lines_before(100, 3, 1 << 20) == (whole[-3:], 97)
 
 
+def test_a_page_that_has_no_time_holds_no_more_than_is_drawn_at_once() -> None:
+    """Ten thousand short lines of a flood were drawn for one answer, while the daemon did nothing else."""
+    emulator = fed(numbered(10_000))
+    whole = emulator.last_lines(20_000)
+    page, number = emulator.lines_before(1 << 62, 20_000, 1 << 20, seconds=0)
+    read = page
+    while page:
+        assert len(page) <= 512
+        page, number = emulator.lines_before(number, 20_000, 1 << 20, seconds=0)
+        read = page + read
+    assert read == whole
+
+
 def test_no_line_is_left_out_between_pages_where_one_was_cut_off_its_rest() -> None:
     """The first row of a line whose beginning has scrolled off was written anew: then that line is two."""
     emulator = fed("l1\r\nl2\r\nl3\r\nl4,wwwwwwwwwwwwwwwww\r\na\r\nb\x1b[1;1HX", columns=10, rows=4)
