@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 
-from sesh import platform, proc, protocol
+from sesh import proc, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.screen.checkpoint import Checkpointer
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
 from sesh.errors import Refused
-from sesh.moments import STEADY, stamp
 from sesh.store import records, results
-from sesh.stored import CheckpointHeader
-
-CHECKPOINT_AFTER = 1.0
-"""Seconds after output came until a checkpoint is written, if one is due."""
-MAX_HISTORY = 32 << 10
-"""Characters of the commands that a checkpoint keeps."""
 
 
 class SessionFiles:
@@ -29,26 +20,11 @@ class SessionFiles:
 
     def __init__(self, session: Session, listener: Listener, listen: Callable[[], object]) -> None:
         self._session, self._listener, self._listen = session, listener, listen
-        self.checkpoints = Checkpointer(
-            session.facts["id"], session.log, session.model, session.timers, lambda: checkpoint_header(session)
-        )
-        session.topics.added.subscribe(lambda: self.checkpoint_soon(CHECKPOINT_AFTER))
-
-    def checkpoint_soon(self, seconds: float) -> None:
-        """Write a checkpoint some time from now, if one is due then; later, if that fails."""
-        timers = self._session.timers
-
-        def write() -> None:
-            timers.set("checkpoint", CHECKPOINT_AFTER, write)  # if looking whether one is due fails
-            self.checkpoints.write_if_due()
-
-        if self._session.facts["persist"] and self._session.running:
-            timers.ensure("checkpoint", seconds, write)
 
     def write_last_checkpoint(self) -> None:
         """Write the last checkpoint, of a session that is to be read or started again."""
         if self._session.facts["persist"]:
-            self._session.faults.guard(self.checkpoints.write_last, "the checkpoint")
+            self._session.faults.guard(self._session.checkpoints.write_last, "the checkpoint")
 
     def rename(self, name: str) -> None:
         """Give the session another name. Raises Exists, Refused."""
@@ -97,15 +73,3 @@ class SessionFiles:
         for path in own:
             if os.path.lexists(path):
                 os.unlink(path)
-
-
-def checkpoint_header(session: Session) -> CheckpointHeader:
-    """Return what a checkpoint says of the session beside its screen."""
-    running_here = platform.LINUX and session.running
-    return {
-        "written": stamp(time.time()),
-        "last_activity": stamp(STEADY.told(session.pump.last_activity)),
-        "cwd": proc.directory_of(session.facts["pid"]) if running_here else "",
-        "title": session.findings.title,
-        "history": session.runs.history.newest(MAX_HISTORY),
-    }

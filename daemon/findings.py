@@ -23,7 +23,7 @@ class Findings:
     def __init__(
         self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, emit: Callable[..., None]
     ) -> None:
-        self._answering, self._activity, self.marks, self._pump, self._emit = answering, activity, marks, pump, emit
+        self.answering, self._activity, self.marks, self._pump, self._emit = answering, activity, marks, pump, emit
         self._parts: list[bytes] = []
         """Parts of a notification that is not complete yet."""
         self.title = ""
@@ -34,11 +34,11 @@ class Findings:
         """Handle the findings in a block that begins at `start` in the log."""
         for kind, body, end in bounded(findings):
             self._handle(kind, body, start + end)
-        self._answering.answer()
+        self.answering.answer()
 
     def _handle(self, kind: str, body: bytes, position: int) -> None:
         if kind in ASKING:
-            self._answering.found(kind, body, position)
+            self.answering.found(kind, body, position)
         elif kind == "title":
             self._take_title(_printable(body))
         elif kind == "bell":

@@ -237,6 +237,7 @@ class ClientHandler:
         self._model.mark(client.position)
         self._clients.remove(client)
         if not self._clients:
+            self._model.mark(self._log.head)
             self._session.events.missed.begin(self._log.head)
         self._changed("detached", client)
 

@@ -38,7 +38,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Record
         "size": clients.size,
         "log": (session.log.base, _text(session.log.bytes(session.log.base))),
         "model": session.model.dump(),
-        "input": _text(b"".join(bytes(data) for data, _ in pump.input.units())),
+        "input": _text(pump.input.content()),
         "pump": (_text(pump.scanner.carry), pump.last_activity, pump.sent_at, pump.open),
         "title": (findings.title, findings.titled_by),
         "end": asdict(session.life.end),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from resource import struct_rusage
 
 from sesh import platform
-from sesh.daemon.topics import Topic
 from sesh.errors import SIGNAL_BASE
 from sesh.moments import STEADY
 
@@ -60,15 +60,13 @@ class ProgramEnd:
 
 
 class Life:
-    """The phase of one session, why its end was asked for, and how it came."""
+    """The phase of one session, why its end was asked for, and how it came. `ended` is called when that has come."""
 
-    def __init__(self) -> None:
-        self.phase = Phase.RUNNING
+    def __init__(self, ended: Callable[[], object] = lambda: None) -> None:
+        self.phase, self._ended = Phase.RUNNING, ended
         self.asked_by = ""
         """The reason of an end that was asked for, in a word; empty if nobody asked."""
         self.end = ProgramEnd()
-        self.ended: Topic[[]] = Topic()
-        """The program has ended."""
 
     @property
     def running(self) -> bool:
@@ -84,4 +82,4 @@ class Life:
         """Set the phase."""
         ran, self.phase = self.running, phase
         if ran and not self.running:
-            self.ended()
+            self._ended()

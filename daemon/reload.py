@@ -190,7 +190,7 @@ def take_over(memory: int, asker: Asker) -> None:
     server.requests.typing.outcomes.update(state["texts"])
     if session.pump.stdin is not None:
         session.timers.set("stdin", FEEDER_RETURNS, session.pump.stdin.close)
-    server.files.checkpoint_soon(0)
+    session.checkpoint_soon(0)
     proc.set_process_title(f"{PROGRAM}: {session.name}")
     writing.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")

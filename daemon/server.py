@@ -301,8 +301,7 @@ class Server:
         self._loop.soon(session.pace)
 
     def send_back(self, asker: Connection) -> None:
-        """Answer what waits for the emulator, and tell all peers but the `asker` to come back."""
-        self.requests.flush()
+        """Tell all peers but the `asker` to come back."""
         for connection in self.connections.values():
             if connection is not asker:
                 connection.queue(protocol.frame(protocol.RELOADED))

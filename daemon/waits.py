@@ -115,7 +115,7 @@ class Waits:
         silent = self._silent()
         if silent < QUIET:
             return QUIET - silent
-        if not pump.input and shells.at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
+        if not pump.input.size and shells.at_prompt(pump.pty) and (pump.line_begun or not self._runs()):
             return 0
         return min(silent, MAX_PAUSE)  # twice as long each time
 

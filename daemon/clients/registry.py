@@ -22,7 +22,7 @@ class Clients:
     def __init__(self, size: Size, resize: Callable[[Size], None]) -> None:
         self.all: list[Client] = []
         self.size = size
-        self._resize = resize
+        self.resize = resize
         self.last_number = 0
         """The number of the newest client."""
         self.departed: OrderedDict[str, tuple[int, bool]] = OrderedDict()
@@ -74,7 +74,7 @@ class Clients:
         leader = self.leader
         if leader is not None and leader.size != self.size:
             self.size = leader.size
-            self._resize(leader.size)
+            self.resize(leader.size)
 
     def answering(self, log: OutputLog) -> Client | None:
         """Return the client whose terminal answers the program's queries: raw, writable, reading; the last active."""

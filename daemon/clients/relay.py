@@ -10,6 +10,7 @@ from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.pty.output_log import LARGEST, OutputLog
+from sesh.daemon.screen.emulation import Emulation
 from sesh.daemon.screen.model import MOMENT, STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
@@ -20,11 +21,11 @@ FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
 TRIM_FROM = 64 << 10
 """Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
+TOO_LONG = 4.0
+"""Seconds that clients wait for the emulator until it leaves output out."""
 BEHIND_TIME = 0.25
 """Seconds that a client waits for an emulator that is behind, before it gets its present screen. One that attaches
 waits for a single step, and for none if there is more to read than that takes."""
-TOO_LONG = 4.0
-"""Seconds that clients wait for the emulator until it leaves output out."""
 
 
 class Relay:
@@ -36,6 +37,7 @@ class Relay:
     def __init__(self, log: OutputLog, model: Model, clients: Clients, loop: Loop, flags: Callable[[], int]) -> None:
         self.log, self.model, self.clients, self.timers = log, model, clients, loop.timers
         self._soon = loop.soon
+        self._emulation = Emulation(model, loop.timers, self._stepped)
         self.followers: list[Reader] = []
         self.echoes = Echoes(log, model, loop.timers, flags)
         self.served = True
@@ -64,6 +66,18 @@ class Relay:
             self._set_late_aside()
         if any(isinstance(client.state, Drawn) for client in self.clients.all):
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
+        if self.waited_for:
+            self._soon(self.serve)
+        self._emulation.follow()
+
+    def program_ended(self) -> None:
+        """Have the emulator come to the end, and serve those who wait for a screen behind an image."""
+        self._emulation.follow()
+        self._soon(self.serve)
+
+    def _stepped(self) -> None:
+        """Go on with those who wait for the emulator, which has come further."""
+        self._soon(self.paced)
         if self.waited_for:
             self._soon(self.serve)
 
@@ -147,19 +161,18 @@ class Relay:
             model.skip_ahead()
         if model.lag <= MOMENT or not all(due.attach for _, due in takers):
             model.catch_up(STEP_TIME)
-        now = time.monotonic()
-        self._behind_since = (self._behind_since or now) if model.lag else 0.0
+        self._behind_since = (self._behind_since or time.monotonic()) if model.lag else 0.0
         for client, due in takers:
-            if self._is_ready(due, now):
+            if self._is_ready(due):
                 self._send_screen(client, due)
         if model.lag:
             self.timers.set("screens", 0.0, self.serve)
 
-    def _is_ready(self, due: Due, now: float) -> bool:
+    def _is_ready(self, due: Due) -> bool:
         """Return whether a client gets its screen now: at once if it attaches, else if it is whole, or after a wait."""
         if due.attach:
             return True
-        return now - due.since >= BEHIND_TIME if self.model.lag else not self.model.in_image
+        return time.monotonic() - due.since >= BEHIND_TIME if self.model.lag else not self.model.in_image
 
     def _send_screen(self, client: Client, due: Due) -> None:
         """Send the screen that a client needs, and feed it from there on: bytes if it has the session's size."""

@@ -20,6 +20,8 @@ from sesh.store import checkpoints
 from sesh.stored import CheckpointHeader, ScrolledOff
 from sesh.vt.render.replay import replay, scrolled
 
+CHECKPOINT_AFTER = 1.0
+"""Seconds after output came until a checkpoint is written, if one is due."""
 PAUSE = 4.0
 """Seconds from the beginning of a checkpoint to that of the next while output comes in: with the time that it takes, a
 crash costs five seconds of output."""

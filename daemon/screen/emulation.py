@@ -19,7 +19,7 @@ class Emulation:
     def __init__(self, model: Model, timers: Timers, stepped: Callable[[], object]) -> None:
         self._model, self._timers, self._stepped = model, timers, stepped
 
-    def stir(self) -> None:
+    def follow(self) -> None:
         """Have the model follow output that has come, unless it is so little that it may wait for more."""
         seconds = self._model.wait_time()
         if seconds is None:
@@ -34,7 +34,7 @@ class Emulation:
                 self._model.step()
                 self._stepped()
         finally:
-            self.stir()
+            self.follow()
 
     def _pack(self) -> None:
         until = time.monotonic() + STEP_TIME

@@ -70,8 +70,6 @@ class Model:
         """The emulator at `position`."""
         self._resizes: deque[tuple[int, int, int]] = deque()
         """Positions, with the columns and rows from there on."""
-        self._passed: deque[tuple[int, Shown]] = deque(maxlen=2048)
-        """Positions that the emulator came to, and its state there."""
         self._marks: dict[int, Shown | None] = {}
         """Positions that `mark` was given, with the state there; None until the emulator comes to them."""
         self._ahead: list[int] = []
@@ -127,9 +125,8 @@ class Model:
         self.position = end
         taken = emulator.feed(self._log.bytes(start, end), STEP_TIME)
         self.position = start + taken
-        self._passed.append((self.position, _shown_by(emulator)))
         if self.position in self._marks:
-            self._marks[self.position] = self._passed[-1][1]
+            self._marks[self.position] = _shown_by(emulator)
         if emulator.last_error is not None and not self._error_noted:
             self._error_noted = True
             self._fault("a fault in the emulator, in one sequence", emulator.last_error)
@@ -215,9 +212,8 @@ class Model:
         return max(0, self.scrolled_since(position) - own)
 
     def shown_at(self, position: int) -> Shown:
-        """Return what a terminal shows at the last remembered position up to this one."""
-        passed = (shown for passed, shown in reversed(self._passed) if passed <= position)
-        return self._marks.get(position) or next(passed, Shown())
+        """Return what a terminal shows at a position that was marked; of any other nothing is known."""
+        return self._marks.get(position) or Shown()
 
     def _apply_resizes(self) -> None:
         """Resize the emulator if it has come to a position of a resize."""

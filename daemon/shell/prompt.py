@@ -33,7 +33,7 @@ def ready_shell(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     shell = shells.foreground(pty)
     if shell is not None:
         shells.check_runs(shell, name)
-    if shell is None or not shell.ready or not drained or pump.input:
+    if shell is None or not shell.ready or not drained or pump.input.size:
         if waited > _patience(pump, facts, shell):
             program = shells.foreground_name(pty)
             raise Busy(f"{program} is running in {name}; wait for it to end, or use --send")

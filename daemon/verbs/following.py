@@ -9,7 +9,7 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
-from sesh.daemon.waits import Wait, Waits
+from sesh.daemon.waits import Wait
 from sesh.errors import Refused, UsageError
 
 MAX_WAITS = 16
@@ -21,8 +21,8 @@ class Following:
 
     VERBS = ("wait", "events", "run", "run_interrupt")
 
-    def __init__(self, session: Session, waits: Waits) -> None:
-        self._session, self._waits = session, waits
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def wait(self, request: Request) -> None:
         """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
@@ -36,7 +36,7 @@ class Following:
             session.relay.followers.append(connection.reader)
             connection.feed(session.log)
         if wanted.prompt or wanted.waiting or min(wanted.idle, wanted.until) < math.inf:
-            self._waits.add(wanted)
+            session.waits.add(wanted)
 
     def events(self, request: Request) -> None:
         """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,6 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.verbs.following import wait_of
-from sesh.daemon.waits import Waits
 from sesh.messages import Ask
 from tests.support import wait_until
 from tests.support.data import daemon_facts
@@ -41,17 +39,10 @@ def answer(session: Session, link: Link) -> dict[str, object]:
     return wait_until(answer)
 
 
-@functools.cache
-def waits_of(session: Session) -> Waits:
-    waits = Waits(session.pump, session.timers, session.activity, lambda: session.runs.active is not None)
-    session.topics.looked.subscribe(waits.looked)
-    return waits
-
-
 def wait(session: Session, link: Link, **words: object) -> None:
     link.connection.waits[7] = False
     request = Request(link.connection, 7, check.near(Ask, words), b"")
-    waits_of(session).add(wait_of(session, request))
+    session.waits.add(wait_of(session, request))
 
 
 def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session, link: Link) -> None:
@@ -59,7 +50,7 @@ def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session
     error = answer(session, link)["error"]
     assert isinstance(error, dict)
     assert (error["code"], error["exit"]) == ("timeout", 124)
-    assert waits_of(session).all == []
+    assert session.waits.all == []
     assert session.timers.wait_time() is None
 
 
