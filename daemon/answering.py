@@ -1,4 +1,4 @@
-"""Who answers a program's queries: the terminal of the client that typed last, or the daemon where there is none."""
+"""Answers a program's queries: by the terminal of the client that typed last, or without one by the daemon."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from sesh.query_forms import form, reply_form
 ANSWER_TIME = 0.01
 """Seconds of a turn in which the emulator is fed so that a query can be answered."""
 MAX_UNANSWERED = 1000
-"""Queries that wait for the emulator; those beyond are not answered."""
 _SIZE_REPORTS = 2048
 """The mode in which a terminal reports its size when that changes, and when the mode is set."""
 
@@ -31,9 +30,9 @@ class Answering:
         """Queries that wait for the emulator, each with the position behind it; an empty one asks for the size."""
 
     def found(self, kind: str, body: bytes, position: int) -> None:
-        """Handle a finding of one of `queries.ASKING`, whose last byte stands before `position`.
+        """Handle a finding of one of `queries.ASKING`, which ends before `position`.
 
-        A query is left to a client's terminal, if one can answer, or to `answer`. Only a terminal can answer a `talk`.
+        A query is for a client's terminal, if one can answer, or for `answer`. Only a terminal can answer a `talk`.
         """
         client = self._clients.answering(self._pump.log)
         if kind == "status query":
@@ -84,7 +83,6 @@ class Answering:
             self._timers.ensure("answers", 0, self.answer)
 
     def _reply(self, reply: bytes) -> None:
-        """Type an answer, unless it is empty or the program leaves too many unread."""
         if reply and self._pump.input.waiting("answers") < MAX_ANSWERS:
             self._pump.type("answers", reply)
 

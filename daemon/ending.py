@@ -27,7 +27,7 @@ from sesh.store import records, results
 KILL_AFTER = 2.0
 """Seconds between SIGHUP and SIGKILL."""
 POLL = 0.02
-"""Seconds between two looks at the session's processes: most are not our children, and so do not report their end."""
+"""Seconds between two looks at the session's processes: most are not our children, whose end would be reported."""
 _FINAL_READS = 64
 """Reads of the terminal for the output that the program left in it."""
 
@@ -46,19 +46,17 @@ class Ending:
         self.session, self._files, self._handler, self._connections = session, files, handler, connections
         self._life, self._drop = session.life, drop
         self.requests: list[Request] = []
-        """Those that are answered when nothing of the session is left."""
+        """The requests for the end, which are answered when nothing of the session is left."""
         self._hung_up_at = 0.0
-        """Time (monotonic) at which the session's processes were sent SIGHUP; 0 before."""
         self._outcome = Phase.REMOVED
-        """The phase that comes once the last output is drawn, or that has come."""
+        """The phase after ENDED, once the last output is drawn."""
 
     # -- the program's end
 
     def begin(self, *, keep: bool = False, reason: str = "killed") -> None:
-        """End every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
+        """End every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds. After the end only finish.
 
-        `keep`: a session that was to be kept stays readable. `reason`: as people are told it. A session that has ended
-        already is only finished.
+        `keep`: a session that was to be kept stays readable. `reason`: for people.
         """
         session = self.session
         session.facts["keep"] = keep and session.facts["keep"]
@@ -126,17 +124,13 @@ class Ending:
         self._finish(Phase.KEPT if session.facts["keep"] else Phase.LEFT if outlives else Phase.REMOVED)
 
     def _end(self, end: ProgramEnd) -> ProgramEnd:
-        """Return the end with its reason, in a word or two that people are shown.
-
-        A SIGKILL that sesh has not sent comes from the kernel, from a daemon that watches memory, or from a person.
-        """
         asked_by = self._life.asked_by
         by_request = self.session.activity.ends_by_interrupt or asked_by not in ("", TIMED_OUT)
         by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
         return replace(end, reason=asked_by or by_itself, by_request=by_request)
 
     def _outlives(self, *, timed_out: bool) -> bool:
-        """Return whether the session stays listed: nobody was attached or asked for its end (see `Config.keep`).
+        """Return whether the session stays listed (`Config.keep`): nobody was attached or asked for its end.
 
         A signal to its daemon is nobody's wish: a machine that goes down sends it.
         """
@@ -151,7 +145,7 @@ class Ending:
         return bool(code) or timed_out or (outlive == "always" and not facts["shell"])
 
     def _keep_result(self) -> None:
-        """Keep the result for those who ask when the session is gone; a job's with its output."""
+        """Keep the result for later requests; a job's with its output."""
         session, facts, log = self.session, self.session.facts, self.session.log
         first = max(log.base, log.head - OF_JOB)
         result: JobResult = {
@@ -202,13 +196,13 @@ class Ending:
 
     @property
     def _is_behind(self) -> bool:
-        """True if the emulator has more to read than takes a moment, in which the daemon would answer nobody."""
+        """True if the emulator has more to draw than takes a moment, in which the daemon would answer nobody."""
         return self.session.model.lag > MOMENT
 
     # -- those who wait for the end
 
     def tell(self) -> None:
-        """Answer those who wait for the end, and send EXIT to the clients; each once it has all of the output."""
+        """Answer those who wait for the end, and send clients EXIT; each once it has all of the output."""
         session = self.session
         if self._life.phase == Phase.ENDED and not self._is_behind:
             self.settle()

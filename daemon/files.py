@@ -52,7 +52,6 @@ class SessionFiles:
         description.write_record(self._session)
 
     def _bind_again(self) -> None:
-        """Make the socket again if something removed it."""
         self._session.loop.forget(self._listener.socket.fileno())
         try:
             self._listener.restore()
@@ -60,8 +59,7 @@ class SessionFiles:
             self._listen()
 
     def release(self, *, remove: bool) -> None:
-        """Stop listening. `remove`: give the session's name back, and remove its files; else they stay for those who
-        want to know how it ended."""
+        """Stop listening. `remove`: give the name back, and remove the files; else they tell how the session ended."""
         session_id = self._session.facts["id"]
         self._session.loop.forget(self._listener.socket.fileno())
         self._listener.release(session_id, files=remove)

@@ -12,26 +12,21 @@ from sesh.daemon.shell.history import CommandMarks
 from sesh.queries import ASKING, Finding, bounded
 
 MAX_TITLE = 1024
-"""Characters of a title or a notification."""
 _MOST_PARTS = 8
-"""Parts of a notification (OSC 99)."""
 
 
 class Findings:
-    """The findings of one session, and the title that its program has set. `emit` reports an event."""
+    """The findings of one session, and the title that its program, of the process group `titled_by`, has set."""
 
     def __init__(
         self, answering: Answering, activity: Activity, marks: CommandMarks, pump: Pump, emit: Callable[..., None]
     ) -> None:
         self.answering, self._activity, self.marks, self._pump, self._emit = answering, activity, marks, pump, emit
         self._parts: list[bytes] = []
-        """Parts of a notification that is not complete yet."""
         self.title = ""
         self.titled_by = 0
-        """The foreground process group when the program set its title."""
 
     def handle(self, findings: list[Finding], start: int) -> None:
-        """Handle the findings in a block that begins at `start` in the log."""
         for kind, body, end in bounded(findings):
             self._handle(kind, body, start + end)
         self.answering.answer()

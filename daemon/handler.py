@@ -21,9 +21,9 @@ from sesh.moments import STEADY
 from sesh.vt.render.clean_screen import clean_screen
 
 HOLD = 0.1
-"""Seconds for which what may be a key, or begin a terminal's reply, is held back."""
+"""Seconds for which the beginning of a key, or of a terminal's reply, is held back."""
 ACK_FROM = WINDOW >> 3
-"""Unacknowledged bytes of input from which on an ACK goes out at once; for fewer, it goes with the next output."""
+"""Unacknowledged bytes of input that get an ACK at once; fewer get it with the next output."""
 
 
 class ClientHandler:
@@ -35,7 +35,7 @@ class ClientHandler:
         self._clients, self._timers = session.clients, session.timers
 
     def hello(self, connection: Connection, hello: Mapping[str, object]) -> None:
-        """Answers a connection's first HELLO; one with the role `attach` attaches a client."""
+        """Answer a connection's first HELLO; one with the role `attach` attaches a client."""
         if connection.role:
             return
         if hello.get("protocol") != protocol.PROTOCOL:
@@ -99,13 +99,13 @@ class ClientHandler:
         return client.size[:2] == self._clients.size[:2]
 
     def creator_served(self, connection: Connection) -> None:
-        """Notes that the creator has said what it wants: a session that is over no longer has to wait for it."""
+        """Note that the creator has made its request: the session need not wait, nor keep all output, any more."""
         if connection.creator:
-            connection.creator, self._session.relay.served = False, True
+            connection.creator, self._log.retained = False, self._session.retained
         self._timers.clear(("hello", connection.descriptor))
 
     def _missed(self) -> str:
-        """Return a line about what happened while nobody was attached; empty if that is nothing."""
+        """Return a line about the events while nobody was attached; empty if there are none."""
         missed = self._session.events.missed
         if self._clients or not (missed.any and self._pump.running):
             return ""
@@ -125,7 +125,7 @@ class ClientHandler:
         client.state = Live() if bytes_fit else Due(time.monotonic())
 
     def input(self, client: Client, payload: bytes) -> None:
-        """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
+        """Handle an INPUT: type its keys, without replies that the program has not asked this terminal for.
 
         A frame that came before, over an earlier connection, is ignored.
         """
@@ -156,7 +156,7 @@ class ClientHandler:
             self.acknowledge(client, number, len(data), at_once=False)
 
     def release_later(self, client: Client) -> None:
-        """Types what is held of the client's input after `HOLD`, unless its rest comes: it is a key."""
+        """Type the held part of the client's input after `HOLD`, unless its rest comes: it is a key."""
         self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
 
     def _release(self, client: Client) -> None:
@@ -165,7 +165,7 @@ class ClientHandler:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        """Tells a client that the program has its INPUT: with the next output, or at once if it is much."""
+        """Acknowledge an INPUT: with the next output, or at once if it is much."""
         self._relay.echoes.taken(client, number)
         client.unacknowledged += size
         client.connection.due_ack = number
@@ -174,7 +174,6 @@ class ClientHandler:
             client.connection.send_ack()
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
-        """Handles any other frame of an attached client."""
         if kind == protocol.RESIZE:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
@@ -202,7 +201,7 @@ class ClientHandler:
             self._relay.set_aside(client)
 
     def detach(self, client: Client, reason: str) -> None:
-        """Detaches a client: tells it the reason, and the facts by which it leaves its terminal tidy."""
+        """Detach a client: send it the reason, and the facts by which it leaves its terminal tidy."""
         message: Message = {
             "reason": reason,
             "rows_below": self.rows_below(client),
@@ -213,7 +212,7 @@ class ClientHandler:
         self.dismiss(client)
 
     def rows_below(self, client: Client) -> int | None:
-        """Sends a client the output so far; returns how many rows are in use below its cursor then, None if unknown."""
+        """Send a client the output so far; return the number of used rows below its cursor then, None if unknown."""
         if not client.fed() or client.connection.blocked:
             return None
         client.connection.feed(self._log)
@@ -222,13 +221,13 @@ class ClientHandler:
         return 0 if emulator.alternate else emulator.rows_below()
 
     def dismiss(self, client: Client) -> None:
-        """Forgets a client, and closes its connection once it has what is on its way."""
+        """Forget a client, and close its connection once all is sent."""
         client.connection.flush()
         client.connection.close_when_sent()
         self.forget(client)
 
     def forget(self, client: Client) -> None:
-        """Forgets a client now, save for the facts by which it returns to its place."""
+        """Forget a client, save for the facts by which it returns to its place."""
         if client not in self._clients.all:
             return
         client.connection.reader = None
@@ -242,7 +241,7 @@ class ClientHandler:
         self._changed("detached", client)
 
     def _changed(self, event: str, client: Client) -> None:
-        """Reports that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
+        """Report that a client has come or gone; the shells' ssh agent is that of the newest client that has any."""
         session = self._session
         session.emit(
             event,

@@ -46,7 +46,7 @@ def of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Record
         "clients": (clients.last_number, list(clients.places().items())),
         "missed": vars(events.missed),
         "events": (events.last, events.after(0)),
-        "history": (history.count, [(entry, _text(output)) for entry, output in history], history.answers()),
+        "history": (history.count, [(entry, _text(output)) for entry, output in history.entries], history.answers),
         "marks": (marks.begun, marks.number),
         "activity": session.activity.dump(),
         "texts": list(texts.items()),
@@ -91,7 +91,8 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
     vars(session.events.missed).update(state["missed"])
     session.events.restore(*state["events"])
     count, entries, answers = state["history"]
-    session.runs.history.restore(count, [(entry, a2b_base64(output)) for entry, output in entries], answers)
+    session.runs.history.restore(count, [(entry, a2b_base64(output)) for entry, output in entries])
+    session.runs.history.answers.update(answers)
     session.findings.marks.begun, session.findings.marks.number = state["marks"]
     session.activity.restore(state["activity"])
     session.faults.restore(state["faults"])

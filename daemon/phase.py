@@ -14,12 +14,9 @@ from sesh.moments import STEADY
 
 
 class Phase(Enum):
-    """The phases of a session, in their order."""
-
     RUNNING = "running"
-    """The program runs."""
     ENDING = "ending"
-    """Each process of the session is being ended, as somebody asked for that."""
+    """Somebody asked for the end: each process of the session is being ended."""
     ENDED = "ended"
     """The program has ended; its last output is still being drawn for those who read it later."""
     KEPT = "kept"
@@ -65,12 +62,10 @@ class Life:
     def __init__(self, ended: Callable[[], object] = lambda: None) -> None:
         self.phase, self._ended = Phase.RUNNING, ended
         self.asked_by = ""
-        """The reason of an end that was asked for, in a word; empty if nobody asked."""
         self.end = ProgramEnd()
 
     @property
     def running(self) -> bool:
-        """True until the program has ended."""
         return self.phase in (Phase.RUNNING, Phase.ENDING)
 
     @property
@@ -79,7 +74,6 @@ class Life:
         return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
 
     def become(self, phase: Phase) -> None:
-        """Set the phase."""
         ran, self.phase = self.running, phase
         if ran and not self.running:
             self._ended()

@@ -20,11 +20,10 @@ class Request:
         self.verb = words.get("verb", "")
 
     def respond(self, data: bytes = b"", **values: Unpack[Answer]) -> None:
-        """Answers it."""
         self.connection.respond(self.number, data, **values)
 
     def position(self, key: Literal["since", "from"]) -> int | str | None:
-        """A position in the output, or a word for one. Raises UsageError for another text."""
+        """Return a position in the output, or a word for one. Raises UsageError for another text."""
         value = self.words.get(key)
         if isinstance(value, str) and value not in ("screen", "sent", "start"):
             raise UsageError(f"{key} must be a position in the output")

@@ -25,13 +25,12 @@ from sesh.messages import Ask
 from sesh.moments import uptime
 
 MAX_DATA = 4 << 20
-"""Bytes of DATA before one REQUEST."""
 PATIENCE = 25.0
-"""Seconds that a request for the screen waits for the emulator at most: fewer than the asker waits."""
+"""The most seconds that a request waits for the emulator: fewer than the asker waits."""
 _LOOK = 0.01
 """Seconds between two looks at the requests that wait for the emulator."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
-"""Requests for the emulator's state: it may catch up before they are carried out."""
+"""Requests for the emulator's state, which may catch up first."""
 REQUESTS = (*Reading.VERBS, *Changing.VERBS, *Typing.VERBS, *Following.VERBS)
 
 
@@ -52,7 +51,6 @@ class Requests:
         """Those that wait for the emulator."""
 
     def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
-        """Handle a REQUEST; an error is its answer."""
         self._handler.creator_served(connection)
         if connection.role == FOREIGN and words.get("verb") != "reload":
             connection.close_when_sent()  # WELCOME has said why
@@ -92,7 +90,6 @@ class Requests:
         session.timers.set(request, _LOOK, lambda: self._guard(again, request))
 
     def _check_timely(self, request: Request) -> None:
-        """Raise TimedOut past the deadline of a request."""
         begin_by = request.words.get("begin_by")
         if begin_by is not None and uptime() > begin_by:
             raise TimedOut(f"{self.session.name} was asked too late; nothing was done")

@@ -17,6 +17,7 @@ from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
+from sesh.daemon.pty.output_log import LARGEST
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.request import Request
 from sesh.daemon.requests import MAX_DATA, Requests
@@ -29,28 +30,22 @@ from sesh.store import results
 Reload = Callable[["Server", Request, str, list[str]], None]
 
 HELLO_TIMEOUT = 10.0
-"""Seconds in which a connection has to say HELLO."""
 MAX_CONNECTIONS = 400
-"""Connections at once. Beyond it the oldest idle one is closed for a new one, which else waits in the backlog."""
+"""Connections at once; beyond it the oldest idle one makes room for a new one, which else waits."""
 MAX_UNSENT = 32 << 20
-"""Bytes of answers that a connection may leave unread and still make requests."""
 HELD_EACH, MAX_HELD = 32 << 10, 16 << 20
-"""Bytes of unfinished frames and requests: those of one connection that do not count, and of all others together."""
+"""Bytes of unfinished frames and requests of one connection that do not count, and of all others together."""
 _ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
-"""Frames that are answered."""
 TURN = 0.01
-"""Seconds for which one connection's frames are handled before it is the others' turn."""
+"""Seconds for one connection's frames before it is the others' turn."""
 CROWDED = 0.2
-"""Seconds for which no connection is accepted after the process ran out of descriptors."""
+"""Seconds without accepting after the process ran out of descriptors."""
 STRANGER = 60.0
-"""Seconds after which the log of faults names another user's attempt to connect again."""
+"""Seconds between two lines about other users' attempts to connect."""
 
 
 class Server:
-    """Serves one session until it has ended and everybody knows.
-
-    `creator` is the creator's connection. `reload` carries out `reload` requests.
-    """
+    """Serves one session to its end. `creator`: its connection. `reload` carries out that request."""
 
     def __init__(self, session: Session, listener: Listener, creator: socket.socket | None, reload: Reload) -> None:
         self._wakeup, self._waker = os.pipe()
@@ -62,17 +57,15 @@ class Server:
         self.handler = ClientHandler(session)
         self.ending = Ending(session, self.files, self.handler, self.connections, self.drop)
         self.requests = Requests(session, self.handler, self.ending, self.files, partial(reload, self))
-        self._stirred: dict[Connection, None] = {}
-        """Connections with bytes to send, or to be closed, at the end of the turn."""
         if creator is not None:
             connection = Connection(creator, creator=True)
             self.admit(connection)
-            session.relay.served = False
+            session.log.retained = LARGEST  # it may want the output from the beginning
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
     def run(self) -> None:
-        """Run until nothing is left to do. `begin` comes before."""
+        """Run until nothing is left to do, after `begin`."""
         session = self.session
         while session.life.phase != Phase.ABANDONED:
             self._loop.turn()
@@ -84,7 +77,7 @@ class Server:
                 return
 
     def begin(self) -> None:
-        """Sets signals and a job's deadline up; called before the first turn."""
+        """Set up signals and a job's deadline, before the first turn."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -126,7 +119,7 @@ class Server:
     # -- connections
 
     def _listen(self) -> None:
-        """Accept connections, or none while descriptors ran out, or while all of too many are in use."""
+        """Accept connections, but not while descriptors ran out, or while all of too many are in use."""
         crowded = self.session.timers.is_set("crowded") or (
             len(self.connections) >= MAX_CONNECTIONS and self._idlest() is None
         )
@@ -140,7 +133,7 @@ class Server:
         return min(idle, key=lambda connection: bool(connection.role), default=None)
 
     def _accept(self, _events: int) -> None:
-        """Accepts a connection. Out of descriptors, ignores the listening socket for a while, as it stays ready."""
+        """Accept a connection. Out of descriptors, ignore the listening socket for a while, as it stays ready."""
         try:
             opened = self.listener.accept()
         except Refused as error:
@@ -160,9 +153,10 @@ class Server:
         self.admit(Connection(opened))
 
     def admit(self, connection: Connection) -> None:
-        """Serves a connection from now on. One without a role yet has a while to say HELLO."""
+        """Serve a connection. One without a role has some time for its HELLO."""
         self.connections[connection.descriptor] = connection
-        connection.stirred = self._stir
+        serve = partial(self._serve, connection)
+        connection.stirred = lambda: self._loop.soon(serve)
         self._settle(connection)
         self._listen()
         if connection.role and not connection.creator:
@@ -170,28 +164,21 @@ class Server:
         self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, lambda: self._no_hello(connection))
 
     def _no_hello(self, connection: Connection) -> None:
-        connection.creator = False
-        self.session.relay.served = True
+        self.handler.creator_served(connection)
         if not connection.role:
             self.drop(connection)
 
-    def _stir(self, connection: Connection) -> None:
-        """Have a connection sent what waits for it, or closed, at the end of the turn."""
-        self._stirred[connection] = None
-        self._loop.soon(self._serve_stirred)
-
-    def _serve_stirred(self) -> None:
-        stirred, self._stirred = self._stirred, {}
-        for connection in stirred:
-            if self.connections.get(connection.descriptor) is connection:
-                if not connection.blocked:
-                    connection.feed(self.session.log)
-                self._settle(connection)
+    def _serve(self, connection: Connection) -> None:
+        """Send the bytes that wait for a connection, or close it, at the end of a turn."""
+        if self.connections.get(connection.descriptor) is connection:
+            if not connection.blocked:
+                connection.feed(self.session.log)
+            self._settle(connection)
 
     def _settle(self, connection: Connection) -> None:
         """Watch a connection for what it may do now; close one that is done.
 
-        One whose input waits for the program, too much of it, is not read.
+        A client is not read while too much of its input waits for the program.
         """
         if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
@@ -208,7 +195,6 @@ class Server:
         self._loop.watch(connection.descriptor, events, partial(self._ready, connection))
 
     def _ready(self, connection: Connection, events: int) -> None:
-        """Handles a connection's events. Faults end it alone."""
         try:
             if events & WRITE:
                 client = client_of(connection)
@@ -234,7 +220,7 @@ class Server:
                 self._settle(connection)
 
     def _bound_held(self) -> None:
-        """Closes connections with unfinished requests, the longest silent first, until they hold few enough bytes."""
+        """Close connections with unfinished requests, the longest silent first, until the rest is small enough."""
         holders = [connection for connection in self.connections.values() if connection.held > HELD_EACH]
         held = sum(connection.held for connection in holders)
         for connection in sorted(holders, key=lambda holder: holder.heard_at):
@@ -245,7 +231,7 @@ class Server:
             self.drop(connection)
 
     def _handle_frames(self, connection: Connection) -> None:
-        """Handles a connection's frames, for `TURN` at most; the rest waits for the next turn."""
+        """Handle a connection's frames, for `TURN` at most; the rest waits for the next turn."""
         backlog, until = connection.backlog, time.monotonic() + TURN
         while backlog and connection.listening:
             kind, payload = backlog.popleft()
@@ -278,13 +264,12 @@ class Server:
             self.handler.frame(client, kind, payload)
 
     def drop(self, connection: Connection) -> None:
-        """Closes a connection and forgets what belongs to it. The session goes on."""
         session, stdin = self.session, self.session.pump.stdin
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
-        for timer in ("hello", "backlog"):
-            session.timers.clear((timer, connection.descriptor))
+        session.timers.clear(("backlog", connection.descriptor))
+        self.handler.creator_served(connection)
         session.events.forget(connection)
         if stdin is not None and stdin.feeder is connection:
             session.timers.set("stdin", stdin.linger, stdin.close)
@@ -293,15 +278,11 @@ class Server:
             self.handler.forget(client)
         if connection.reader is not None and connection.reader in session.relay.followers:
             session.relay.followers.remove(connection.reader)
-        if connection.creator:
-            session.relay.served = True
         connection.drop()
-        self._stirred.pop(connection, None)
         self._listen()
         self._loop.soon(session.pace)
 
     def send_back(self, asker: Connection) -> None:
-        """Tell all peers but the `asker` to come back."""
         for connection in self.connections.values():
             if connection is not asker:
                 connection.queue(protocol.frame(protocol.RELOADED))

@@ -47,7 +47,7 @@ class Session:
         self.facts, self.life, self.faults = facts, Life(self._ended), FaultLog()
         self.loop = Loop(self.faults.note)
         self.log = OutputLog()
-        self.log.retained = OF_JOB if facts["job"] else RETAINED
+        self.log.retained = self.retained
         self.model = Model(self.log, size[0], size[1], self.faults.note, facts["scrollback"], self.life)
         self.model.resize(*size)
         self.clients = Clients(size, self._resize)
@@ -74,6 +74,11 @@ class Session:
         self.facts["pid"] = pty.pid
         self.pump.attach(pty)
         self.activity.wake()
+
+    @property
+    def retained(self) -> int:
+        """Bytes of output that stay for those who come back."""
+        return OF_JOB if self.facts["job"] else RETAINED
 
     @property
     def timers(self) -> Timers:

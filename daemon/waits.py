@@ -28,7 +28,7 @@ _UNREPORTED = 10.0
 """Seconds between two looks at a program that may have begun to read in silence: up to so long after output stopped,
 `Activity` looks by itself."""
 FED = 0.05
-"""Seconds until the next look for a client that has not been sent all output: it may find its text in it."""
+"""Seconds until the next look for a client that has unsent output: it may find its text in it."""
 
 
 @dataclass(eq=False)
@@ -51,40 +51,37 @@ class Wait:
 
     @property
     def pending(self) -> bool:
-        """True if it has not been answered, and its client is still there."""
         return not self.connection.closed and self.request in self.connection.waits
 
 
 class Waits:
-    """The pending waits of one session. `runs` tells whether a `--run` has not ended: its end comes before a prompt."""
+    """The pending waits of one session. `runs` returns whether a `--run` has not ended: its end comes before a prompt."""
 
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: Callable[[], bool]) -> None:
         self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
         self.all: list[Wait] = []
 
     def add(self, wait: Wait) -> None:
-        """Add a request that is in `connection.waits` already."""
         self.all.append(wait)
         self._look_in(0)
 
     def stirred(self) -> None:
-        """Note that the program has printed, or was sent something."""
+        """Note output or typing."""
         if self.all:
             self._look_in(QUIET)
 
     def looked(self) -> None:
-        """Answer those who wait until a person is needed, if one is; called after each look at the session."""
+        """Answer those who wait for a question; called after each look at the session."""
         if self._activity.waits and any(wait.waiting for wait in self.all):
             self._look_in(0)
 
     def _look_in(self, seconds: float) -> None:
-        """Look at the waits so many seconds from now, or earlier if that is due."""
+        """Look at the waits in so many seconds, or earlier if that is due."""
         due = self._timers.remaining("waits")
         if seconds < (math.inf if due is None else due):
             self._timers.set("waits", seconds, self._look)
 
     def _look(self) -> None:
-        """Answer each wait of which a condition holds."""
         for wait in self.all:
             if wait.pending:
                 self._look_in(self._check(wait))
@@ -120,7 +117,7 @@ class Waits:
         return min(silent, MAX_PAUSE)  # twice as long each time
 
     def _waiting(self, wait: Wait) -> float:
-        """Return 0 if a person is needed, for another question than the stale one; else the time of the next look."""
+        """Return 0 if a person is needed, for another question than the stale one; else the seconds to the next look."""
         if not wait.waiting:
             return math.inf
         since = self._activity.standing().since
@@ -130,7 +127,6 @@ class Waits:
         return wait.idle - self._silent()
 
     def _silent(self) -> float:
-        """Return the seconds since the program printed, or was sent something."""
         return time.monotonic() - self._activity.active_at
 
     def _answer(self, wait: Wait, condition: str) -> None:

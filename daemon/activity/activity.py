@@ -38,7 +38,7 @@ _UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)
 _PASSED_ON = 0.02
 """Seconds within which the kernel passes on all that a program printed before it began to read."""
 _SOON = 0.01
-"""Seconds until the next look at the least: a timer may be early by a rounding."""
+"""The least seconds until the next look: a timer may be early by a rounding."""
 _INTERRUPTED = 10.0
 """Seconds after a Ctrl-C within which an end comes of it, if nothing else was typed."""
 _CTRL_C = b"\x03"
@@ -48,7 +48,7 @@ _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 
 @dataclass
 class Kept:
-    """The part of an `Activity` that a reload keeps.
+    """The part of an `Activity` that survives a reload.
 
     `active_at`: time (monotonic) of the last output or typing. `answered_at`: of the last answer, by `STEADY`.
     `prompted`, `begun`: the process group of a shell that has said (OSC 133) that it is at its prompt, until a line is
@@ -65,7 +65,7 @@ class Kept:
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Kept:
-        """Return the record that `asdict` has made plain data of."""
+        """Return the record from the plain data that `asdict` made."""
         return cls(**{**state, "standing": Standing(**state["standing"]), "word": OwnWord.of(state["word"])})
 
 
@@ -88,16 +88,15 @@ class Activity:
         self._turn = Turn(model)
         self._looked_at, self._typed_at = now, 0.0
         self._settled = True
-        """True once it was looked at after the last output or typing had settled."""
+        """True once the session was looked at after the last output or typing had settled."""
         self._interrupted_at = -_INTERRUPTED
-        """Time (monotonic) of an interrupt that nothing was typed after."""
         if pump.pty is not None:
             self.wake()
 
     # -- inputs
 
     def wake(self) -> None:
-        """Note that the program has printed, or that something was typed: a look is due once that has settled."""
+        """Note output or typing: a look is due once that has settled."""
         self._kept.active_at = time.monotonic()
         if self._settled:
             self._settled = False
@@ -128,7 +127,6 @@ class Activity:
         self.wake()
 
     def interrupted(self) -> None:
-        """Note that a person has sent SIGINT by sesh."""
         self._interrupted_at = time.monotonic()
 
     def say(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
@@ -175,12 +173,10 @@ class Activity:
 
     @property
     def reports(self) -> Reports:
-        """The program's reports (OSC 7501)."""
         return self._kept.word.reports
 
     @property
     def active_at(self) -> float:
-        """Time (monotonic) of the last output or typing."""
         return self._kept.active_at
 
     @property
@@ -221,7 +217,7 @@ class Activity:
 
     @property
     def line_begun(self) -> bool:
-        """True if a line that nobody has entered stands at the shell's prompt, or before a program that reads lines."""
+        """True if a line that is not entered stands at the shell's prompt, or before a program that reads lines."""
         pty = self._pump.pty
         if pty is None or not self._pump.line_begun:
             return False
@@ -246,11 +242,9 @@ class Activity:
         return self._kept.standing
 
     def dump(self) -> dict[str, Any]:
-        """Return what a reload keeps, as plain data."""
         return asdict(self._kept)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `dump` returned."""
         self._kept = Kept.of(state)
         if self._kept.standing.why == Why.STOPPED:
             self._turn.restore(self._kept.standing.question)
@@ -296,7 +290,6 @@ class Activity:
         self._take(rules.decide(kept.standing, kept.word.said, seen, kept.answered_at))
 
     def _take(self, standing: Standing) -> None:
-        """Keep a standing; report one that differs from the last."""
         before, self._kept.standing = self._kept.standing, standing
         asked_again = standing.state == State.WAITING and before.since != standing.since
         if asked_again or (before.state, before.question) != (standing.state, standing.question):

@@ -18,24 +18,18 @@ from sesh.messages import Words
 from sesh.stored import Facts
 
 MAX_RUNNING = 8
-"""Hooks that run at once."""
 MOST_ASKED = 8
 """Sessions that are asked for the time of the last key: those attached last."""
 _PATIENCE = 0.5
-"""Seconds for a daemon to answer."""
 _NOT_STARTED = 120
-"""Exit code of a child that could not start its hook."""
 
 
 class Hook:
-    """The children of one session that notify."""
-
     def __init__(self, facts: Facts, faults: FaultLog) -> None:
         self._facts, self._faults = facts, faults
         self.running: set[int] = set()
 
     def start(self, news: News) -> None:
-        """Start a child that notifies the person."""
         if len(self.running) >= MAX_RUNNING:
             self._faults.note(f"no notification of {news.event}: {MAX_RUNNING} hooks still run")
             return

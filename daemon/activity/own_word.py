@@ -26,7 +26,7 @@ class By(str, Enum):
 
 @dataclass
 class OwnWord:
-    """The words of one program. `last`: the last that is no report, and that none has overtaken; `by`: its source."""
+    """The words of one program. `last`: the newest that is no report, and still holds; `by`: its source."""
 
     last: Standing | None = None
     by: By = By.NOTICE
@@ -34,13 +34,13 @@ class OwnWord:
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> OwnWord:
-        """Return the words that `asdict` has made plain data of."""
+        """Return the words from the plain data that `asdict` made."""
         last = Standing(**state["last"]) if state["last"] is not None else None
         return cls(last, By(state["by"]), Reports(**state["reports"]))
 
     @property
     def said(self) -> Standing | None:
-        """The standing by the word that counts; None without any."""
+        """The standing by the word that counts, None without any."""
         return self.last or self.reports.said()
 
     @property

@@ -22,9 +22,7 @@ Report = dict[str, str]
 STATES = {
     "blocked": State.WAITING, "error": State.FAILED, "working": State.WORKING, "done": State.DONE, "idle": State.IDLE,
 }  # fmt: skip
-"""What each state of a report means here, the most urgent first."""
 KINDS = {"permission": "asks for permission", "question": "asks a question", "auth": "asks for a login"}
-"""What a blocked program needs, as a question says it."""
 MOST_RECORDS = 256
 _RESULTS = ("done", "error")
 _KEYS = ("state", "id", "kind", "progress", "app", "title", "msg")
@@ -76,13 +74,9 @@ def _bytes(value: str) -> bytes:
 
 @dataclass
 class Reports:
-    """The records of one session by id, the least recently updated first."""
-
     records: dict[str, Report] = field(default_factory=dict)
     group: int = 0
-    """The process group that reported last."""
     changed_at: int = -1
-    """The log's position when a record changed last."""
     speaks: bool = False
     """True while nothing else that the program says counts."""
 
@@ -146,7 +140,6 @@ class Reports:
         return " · ".join(filter(None, (of_report(row) for row in self.as_json() if row["state"] == State.WORKING)))
 
     def as_json(self) -> list[ReportFacts]:
-        """Return the records as `--status` shows them."""
         return [
             {
                 "id": part or None,
@@ -172,11 +165,10 @@ class Reports:
         return "".join(f"\x1b]7501;{body}\x1b\\" for body in bodies)
 
     def _app(self, part: str) -> str:
-        """Return the app of a record, or of the nearest above it that has one; the root is above all."""
+        """Return the app of a record, or of the nearest one above it."""
         own = self.records[part].get("app", "") if part in self.records else ""
         return own if own or not part else self._app(part.rpartition("/")[0])
 
 
 def _shown(report: Report, key: str) -> str:
-    """Return a text of a report as people may be shown it."""
     return one_line(_bytes(report.get(key, "")).decode())[:MAX_QUESTION]

@@ -52,12 +52,10 @@ def last_line(emulator: Emulator, *, begun: bool) -> str:
 
 
 def words_on(emulator: Emulator) -> list[str]:
-    """Return the words of each row of the screen."""
     return [words_of(row.plain()) for row in emulator.screen.rows]
 
 
 def _lines(emulator: Emulator) -> list[str]:
-    """Return the words of each line on the screen, down to the cursor's."""
     return [words_of(line.plain()) for line in unwrap(emulator.screen.rows[: emulator.cursor[0] + 1])[0]]
 
 
@@ -96,5 +94,4 @@ def words_of(row: str) -> str:
 
 
 def _says(words: str) -> bool:
-    """Return whether these are more than a mark, such as `>`."""
     return any(map(str.isalnum, words))

@@ -17,7 +17,6 @@ SETTLED = 0.2
 QUIET_AFTER = 10.0
 """Seconds without output after which a program that says nothing is quiet."""
 MAX_QUESTION = 200
-"""Characters of a question."""
 OUTPUT_STOPPED = "output is stopped (Ctrl-S); Ctrl-Q lets it go on"
 """The question of a session whose terminal takes no output."""
 
@@ -29,8 +28,6 @@ class Word(str, Enum):
 
 
 class State(Word):
-    """How a program stands."""
-
     WORKING = "working"
     WAITING = "waiting"
     IDLE = "idle"
@@ -77,7 +74,6 @@ class Standing:
         self.state, self.why = State(self.state), Why(self.why)  # a record that a reload keeps has plain words
 
     def as_json(self) -> ActivityFacts:
-        """Return the standing as lists and `--status` show it."""
         since = moments.exact_stamp(moments.STEADY.told(self.since))
         question, kind = self.question or None, self.kind or None
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}

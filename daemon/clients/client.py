@@ -1,4 +1,4 @@
-"""An attached client: its terminal, what that is fed and waits for, and its input."""
+"""An attached client: its terminal, what that is fed, and its input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sesh.wording import plain
 LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
 """Bytes that a client may be behind; over a link beside those on their way, behind which each key's echo comes."""
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
-"""Lines of scrollback that a client gets by default, and the most that it may request."""
+"""Lines of scrollback that a client gets by default, and at most."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,6 @@ class Terminal:
 
     @classmethod
     def of(cls, hello: Introduction) -> Terminal:
-        """Return the terminal of a HELLO."""
         return cls(
             pid=hello.get("pid", 0),
             tty=plain(hello.get("tty", "")[:256]),
@@ -94,12 +93,10 @@ class Terminal:
 
 
 class Client(Reader):
-    """An attached client: its terminal, what that is fed, and its input."""
-
     def __init__(self, connection: Connection, number: int, hello: Introduction, mark: Callable[[int], object]) -> None:
         super().__init__(connection, -1)
         self._mark = mark
-        """Has the state be remembered at a position up to which the terminal may show output when the link breaks."""
+        """Has the model remember its state at a position: the terminal may show it when the link breaks."""
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.since = self.typed_at = moments.STEADY.now()
@@ -109,12 +106,11 @@ class Client(Reader):
             self.window, self.limit = Window(), LAG_OVER_LINK
         self.state: Live | Due | Drawn = Due(time.monotonic(), attach=True)
         self.asks = False
-        """True if it has sent REDRAW, which its next screen answers."""
+        """True if it has sent REDRAW, which the next screen answers."""
         self.replies = ReplyFilter()
         self.last_input = 0
-        """The number of its newest INPUT."""
         self.unacknowledged = 0
-        """Bytes of its INPUT that the program has taken and no ACK has been sent for."""
+        """Bytes of its INPUT without an ACK."""
 
     def fed(self) -> bool:
         return isinstance(self.state, Live)
@@ -124,7 +120,7 @@ class Client(Reader):
         self._mark(self.position)
 
     def reads(self) -> bool:
-        """Send what waits; return whether so little is on its way then that a screen would come soon."""
+        """Send waiting bytes; return whether so little is on its way that a screen would come soon."""
         return self.connection.flush() and (self.window is None or self.window.drained)
 
     def send_screen(self, position: int, screen: bytes) -> None:
@@ -136,7 +132,6 @@ class Client(Reader):
         self.connection.flush()  # in a flood, the end of the turn is far away
 
     def as_status(self) -> AttachedClient:
-        """Return the client as `--status` shows it."""
         return {
             "id": self.number,
             "pid": self.terminal.pid,
@@ -151,5 +146,4 @@ class Client(Reader):
 
 
 def client_of(connection: Connection) -> Client | None:
-    """Return the client that is attached over a connection."""
     return connection.reader if isinstance(connection.reader, Client) else None

@@ -1,8 +1,8 @@
-"""Echoes for clients that predict them: a model of the screen, and the output that holds the echo of an input.
+"""Echoes for clients that predict: a model of the screen, and the output that contains the echo of an input.
 
 A program echoes a key some time after it got it, so ECHOED names an INPUT some time after the pty took it: in front of
 the next output, in whose packet it goes over a link, or alone if none comes soon. The flags of the terminal go before
-the output that they hold for: text that is typed without echo must not be shown.
+the output that they apply to: text that is typed without echo must not be shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Echoes:
         self._log, self._model, self._timers, self._read_flags = log, model, timers, flags
         self._flags = 0
         self._taken: dict[Client, deque[tuple[float, int]]] = {}
-        """Each INPUT of a client that predicts, which it was not told of: when it was taken, and its number."""
+        """The INPUT of clients that predict without an ECHOED: when the program took it, and its number."""
 
     def model(self, client: Client) -> None:
         """Send a model of the screen to a client that predicts from now on; an empty one if none can be had now."""
@@ -47,7 +47,6 @@ class Echoes:
         client.connection.flush()
 
     def taken(self, client: Client, number: int) -> None:
-        """Note that the program has this INPUT of a client."""
         taken = self._taken.get(client)
         if taken is not None:
             taken.append((time.monotonic(), number))
@@ -70,7 +69,7 @@ class Echoes:
             self._tell(client, number)
 
     def tell(self) -> None:
-        """Tell the clients that predict of flags and echoes; called before output is passed on, which flushes."""
+        """Report flags and echoes to clients that predict; called before output is passed on, which flushes."""
         if self._taken:
             self._tell_flags()
         for client in self._taken:
@@ -87,6 +86,5 @@ class Echoes:
         client.connection.queue(protocol.echoed(number, self._log.head, self._flags))
 
     def forget(self, client: Client) -> None:
-        """Forget a client that has left."""
         self._taken.pop(client, None)
         self._timers.clear(("echo", client.number))

@@ -20,23 +20,21 @@ class OpenQueries:
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, deque[tuple[int, float]]] = {}
-        """Number and closing time of each query without a reply, the oldest first."""
+        """Number and closing time of each unanswered query, the oldest first."""
         self._talks: dict[bytes, float] = {}
-        """Closing time of each conversation."""
         self._asked = self._answered = 0
-        """Numbers of the newest query, and of the newest one that has a reply."""
+        """Numbers of the newest query, and of the newest answered one."""
         self._late = 0.0
         """Time from which on no late reply is expected."""
 
     def ask(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
-        """Open a query for so many seconds."""
         if now >= self._late or (form not in self._waiting and len(self._waiting) >= _MOST_FORMS):
             self._waiting.clear()
         self._asked, self._late = self._asked + 1, now + _LATE
         self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._asked, now + seconds))
 
     def converse(self, form: bytes, now: float) -> None:
-        """Begin a conversation, or go on with it."""
+        """Begin or continue a conversation."""
         if form not in self._talks and len(self._talks) >= _MOST_FORMS:
             self._talks.clear()
         self._talks[form] = now + OPEN_FOR

@@ -1,4 +1,4 @@
-"""Sends the program's output on: raw bytes first, the emulator behind, and screens for the clients that need them."""
+"""Passes the program's output on: raw bytes first, the emulator behind, and screens for clients that need them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sesh.vt.render.viewport import Viewport
 FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
 TRIM_FROM = 64 << 10
-"""Bytes in the log from which on it is trimmed, so that many are dropped at a time."""
+"""Bytes in the log from which on it is trimmed."""
 TOO_LONG = 4.0
 """Seconds that clients wait for the emulator until it leaves output out."""
 BEHIND_TIME = 0.25
@@ -40,20 +40,17 @@ class Relay:
         self._emulation = Emulation(model, loop.timers, self._stepped)
         self.followers: list[Reader] = []
         self.echoes = Echoes(log, model, loop.timers, flags)
-        self.served = True
-        """False until the creator has said what it wants: it may want the output from the beginning."""
         self.paced: Callable[[], object] = lambda: None
-        """Called when readers have come further, or the program is to wait for one."""
+        """Called when the program may go on, or is to wait."""
         self.reports: Callable[[int, int, bool], str] = lambda *_: ""
         """The sequences that a screen needs for what the program has reported (see `Reports.sequences`)."""
         self._drawn_at = 0.0
         self._behind_since = 0.0
-        """The time (monotonic) since which clients wait for the emulator; 0 while none does."""
+        """The time (monotonic) since which clients wait for the emulator; 0 for none."""
 
     # -- output
 
     def deliver(self) -> None:
-        """Pass on what was appended to the log."""
         log = self.log
         late = False
         self.echoes.tell()
@@ -71,12 +68,12 @@ class Relay:
         self._emulation.follow()
 
     def program_ended(self) -> None:
-        """Have the emulator come to the end, and serve those who wait for a screen behind an image."""
+        """Draw the rest, and serve those who wait for a screen behind an image."""
         self._emulation.follow()
         self._soon(self.serve)
 
     def _stepped(self) -> None:
-        """Go on with those who wait for the emulator, which has come further."""
+        """Serve those who wait for the emulator."""
         self._soon(self.paced)
         if self.waited_for:
             self._soon(self.serve)
@@ -112,12 +109,12 @@ class Relay:
         self._soon(self.serve)
 
     def resized(self) -> None:
-        """Give all clients another screen; called when the model has another size."""
+        """Give all clients another screen."""
         for client in self.clients.all:
             self.set_aside(client)
 
     def writable(self, client: Client) -> None:
-        """Go on with a client whose socket, or whose link, takes bytes again."""
+        """Continue with a client whose socket, or link, takes bytes again."""
         self._soon(self.paced)
         client.connection.feed(self.log)
         if isinstance(client.state, Due):
@@ -126,22 +123,19 @@ class Relay:
             self.timers.ensure("draw", 0, self.draw)
 
     def trim(self) -> None:
-        """Drop the bytes that every reader has passed; none while the creator may want them, if they are few."""
-        held = self.log.head - self.log.base
-        if held <= self.log.retained + TRIM_FROM or (held < LARGEST and not self.served):
-            return
-        readers = [reader for reader in (*self.followers, *self.clients.all) if reader.fed()]
-        self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
+        """Drop the bytes that every reader has passed."""
+        if self.log.head - self.log.base > self.log.retained + TRIM_FROM:
+            readers = [reader for reader in (*self.followers, *self.clients.all) if reader.fed()]
+            self.log.trim(min([self.model.position, *(reader.position for reader in readers)]))
 
     # -- screens
 
     @property
     def waited_for(self) -> bool:
-        """True if a client waits for a screen."""
         return any(isinstance(client.state, Due) for client in self.clients.all)
 
     def _takers(self) -> list[tuple[Client, Due]]:
-        """Return the clients that wait for a screen, and would take it now."""
+        """Return the clients that wait for a screen, and can take it now."""
         due = [(client, client.state) for client in self.clients.all if isinstance(client.state, Due)]
         return [(client, state) for client, state in due if client.reads()]
 
@@ -175,7 +169,7 @@ class Relay:
         return time.monotonic() - due.since >= BEHIND_TIME if self.model.lag else not self.model.in_image
 
     def _send_screen(self, client: Client, due: Due) -> None:
-        """Send the screen that a client needs, and feed it from there on: bytes if it has the session's size."""
+        """Send the screen that a client needs; then feed it bytes if it has the session's size."""
         model = self.model
         model.apply_size()
         if client.size[:2] == self.clients.size[:2]:
@@ -219,7 +213,6 @@ class Relay:
             client.connection.feed(self.log)
 
     def draw(self) -> None:
-        """Bring the screens of all drawn clients up to date."""
         self.timers.clear("draw")
         self.model.catch_up(FRAME_TIME / 2)
         for client in self.clients.all:
@@ -229,7 +222,7 @@ class Relay:
             self.timers.ensure("draw", FRAME_TIME, self.draw)
 
     def _draw(self, client: Client) -> None:
-        """Send a drawn client one screen; one that has not taken the last yet gets the next once it has."""
+        """Send a drawn client one screen, unless it has not taken the last."""
         state, position = client.state, self.model.position
         if isinstance(state, Drawn) and client.connection.flush() and client.room():
             screen = state.viewport.draw(self.model.emulator) + self.reports(client.position, position, False).encode()

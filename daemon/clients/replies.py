@@ -42,7 +42,7 @@ _PIECE = re.compile(
 _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x00-\x1f\x7f]*(?:\x07|\x1b\\)))")
 """What may be a reply or typed: F3 with Shift, Alt, Ctrl or Meta; Alt and two keys, where no string's end follows."""
 _MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$)?\Z")
-"""The start of a sequence that may be a key: Escape, or with Alt; Shift and another key in rxvt."""
+"""The start of a sequence that may be a key: Escape, Alt with a key, Shift with a key in rxvt."""
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
@@ -63,19 +63,17 @@ class ReplyFilter:
         self.typed = False
         self._state = _State.KEYS
         self._begun = b""
-        """A sequence that has not come whole yet."""
+        """A sequence that is not complete, of which `_given` bytes have been passed on as a key."""
         self._given = 0
-        """Bytes of `_begun` that have been passed on, as a key."""
         self._at = 0.0
-        """Time (monotonic) of the last call of `filter`."""
 
     @property
     def held(self) -> bool:
-        """True if a beginning is held back that may be a key: see `release`. All others wait for their end."""
+        """True if the beginning of a sequence is held back that may be a key: see `release`."""
         return self._state is _State.KEYS and self._given < len(self._begun) and bool(_MAYBE_KEY.match(self._begun))
 
     def release(self) -> bytes:
-        """Take the beginning that is held back: nothing came behind it, so it is a key."""
+        """Return the held beginning: nothing came behind it, so it is a key."""
         held = self._begun[self._given :] if self.held else b""
         if held:
             self.typed, self._given = True, len(self._begun)
@@ -107,7 +105,7 @@ class ReplyFilter:
         return b"".join(pieces)
 
     def _next(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
-        """The index behind the piece that begins at `start`, -1 if more has to come; and whether it passes."""
+        """Return the end of the piece that begins at `start`, -1 if it is not complete; and whether it passes."""
         if self._state is _State.PASTE:
             self.typed = True
             end, begun = paste_end(data, start)
@@ -136,7 +134,7 @@ class ReplyFilter:
         return piece.end(), True
 
     def _in_string(self, data: bytes, start: int, *, passes: bool) -> tuple[int, bool]:
-        """The next piece of a string's content: a clipboard may be too long to hold. Any control ends it."""
+        """Return the same for a piece of a string's content, which may be too long to hold. Any control ends it."""
         control = _CONTROL.search(data, start)
         if control is None:
             return len(data), passes

@@ -35,7 +35,6 @@ _ANSI = (
     "000000", "cd0000", "00cd00", "cdcd00", "0000ee", "cd00cd", "00cdcd", "e5e5e5",
     "7f7f7f", "ff0000", "00ff00", "ffff00", "5c5cff", "ff00ff", "00ffff", "ffffff",
 )  # fmt: skip
-"""xterm's sixteen colours, as red, green and blue in hexadecimal."""
 
 
 def answer(query: bytes, terminal: Emulator) -> bytes:
@@ -57,7 +56,7 @@ def size_report(size: Size) -> bytes:
 
 
 def _number(query: bytes) -> int:
-    """The first number of a query; -1 if it has none, or an absurd one."""
+    """Return the first number of a query; -1 if it has none, or an absurd one."""
     digits = re.search(rb"[0-9]+", query)
     return int(digits[0]) if digits is not None and len(digits[0]) < 6 else -1
 
@@ -127,7 +126,6 @@ def _colour(query: bytes) -> bytes:
 
 
 def _indexed(index: int) -> str:
-    """xterm's palette: 16 colours, a cube of 6 by 6 by 6, 24 greys."""
     if index < 16:
         return _ANSI[index]
     if index >= 232:

@@ -1,5 +1,3 @@
-"""Starts a program on a pty of its own, as the leader of a session whose terminal that is."""
-
 from __future__ import annotations
 
 import os
@@ -20,7 +18,7 @@ from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.names import printable
 
 GATE = 'IFS= read -r _ && exec "$@"'
-"""What a shell does in the place of a command that begins only after Enter."""
+"""The shell source that waits for Enter and then becomes the command."""
 _ENTER, _EXECUTE = 1, 2
 """Steps of the child that may fail: to enter its directory, to become the program."""
 _IUTF8 = 0x4000
@@ -73,7 +71,7 @@ class Program:
             return os.dup(process.fd), process.pid
 
     def _become(self, report: mmap) -> None:
-        """Become the program in the child, with its directory and umask, and argv[0] as it was given."""
+        """Become the program in the child; of `words` argv[0] need not be the path."""
         step = _ENTER
         try:
             os.chdir(self.directory)
@@ -96,19 +94,18 @@ class Program:
             os._exit(1)
 
     def _failed(self, step: int, number: int) -> Refused | CannotStart:
-        """Return the error for what the child has reported."""
         if step == _EXECUTE:
             return cannot_start(self.words, self.path, number)
         return Refused(f"cannot enter {printable(self.directory)}: {os.strerror(number)}")
 
 
 def is_gate(command: list[str]) -> bool:
-    """Tell whether this is what runs in the place of a command that begins only after Enter."""
+    """Return whether this is the shell that waits for Enter to become a command."""
     return command[1:3] == ["-c", GATE]
 
 
 def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) -> None:
-    """Sets the size of a terminal; the kernel sends SIGWINCH only if it changes."""
+    """Set the size of a terminal; the kernel sends SIGWINCH only if it changes."""
     packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
     try:
         ioctl(descriptor, TIOCSWINSZ, packed)
@@ -120,7 +117,7 @@ def set_size(descriptor: int, columns: int, rows: int, width: int, height: int) 
 
 
 def cannot_start(words: Sequence[str], program: str, number: int) -> CannotStart:
-    """The error for a program that does not start: 127 if there is no such file, 126 if it cannot be executed."""
+    """Return the error: 127 if there is no such file, 126 if it cannot be executed."""
     word = words[0]
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
         is_line = len(words) == 1 and word.isprintable() and shlex.quote(word) != word

@@ -15,15 +15,12 @@ from sesh.daemon.pty.program import Program, set_size
 
 _READ = 1 << 14
 _FULL = 2048
-"""Bytes of a read below which nothing is left: the kernel hands a pty's output over in pieces of some 4 KB."""
+"""A read of fewer bytes was the last: the kernel hands output over in pieces of some 4 KB."""
 TURN = 1 << 16
-"""Bytes read from the pty in one turn of the loop."""
 _WRITE_TIME = 10
-"""Milliseconds within which output of a write that has begun can be read."""
+"""Milliseconds in which a write that has begun shows output."""
 _INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
-"""Indexes into the list that `tcgetattr` returns."""
 _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
-"""The modes of a terminal that is closed, here or on the program's side."""
 
 
 class Pty:
@@ -64,37 +61,33 @@ class Pty:
         return b"".join(blocks), is_open
 
     def write(self, data: bytes | memoryview) -> int:
-        """Writes what the program takes now; returns the number of bytes. Raises OSError if its terminal is gone."""
+        """Write what the program takes now; return the number of bytes. Raise OSError if its terminal is gone."""
         try:
             return os.write(self.descriptor, data)
         except BlockingIOError:
             return 0
 
     def resize(self, columns: int, rows: int, width: int, height: int) -> None:
-        """Sets the size of the terminal; the kernel sends SIGWINCH only if it changes."""
         set_size(self.descriptor, columns, rows, width, height)
 
     def foreground(self) -> int:
-        """The foreground process group of the terminal, 0 if it has none."""
         try:
             return max(0, os.tcgetpgrp(self.descriptor))
         except OSError:
             return 0
 
     def raw(self) -> bool:
-        """Returns whether the terminal passes every key on at once, as for an editor of lines or files."""
+        """Return whether the program gets each key at once, as an editor does."""
         return not self._modes()[_LOCAL_FLAGS] & termios.ICANON
 
     def reader(self) -> tuple[int, bool]:
-        """The reader of the keys typed now: the foreground process group, and whether it gets each at once (`raw`)."""
+        """Return the reader of typed keys: the foreground process group, and whether it gets each at once (`raw`)."""
         return self.foreground(), self.raw()
 
     def echoes(self) -> bool:
-        """Returns whether the terminal shows what is typed."""
         return bool(self._modes()[_LOCAL_FLAGS] & termios.ECHO)
 
     def maps_enter(self) -> bool:
-        """Returns whether Enter reaches the program as LF."""
         return bool(self._modes()[_INPUT_FLAGS] & termios.ICRNL)
 
     def flags(self) -> int:
@@ -103,7 +96,7 @@ class Pty:
         return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def output_stopped(self) -> bool:
-        """Tell whether output is stopped, as by Ctrl-S: the terminal takes none, and there is none to read.
+        """Return whether output is stopped, as by Ctrl-S: the terminal takes none, and there is none to read.
 
         A program that is in the middle of a write keeps the terminal from taking more, too; but then output comes.
         """
@@ -115,35 +108,32 @@ class Pty:
         return not ready.poll(_WRITE_TIME)
 
     def unread(self) -> int:
-        """Bytes that were typed and that the program has not read: at most 4,095, and 0 for a moment after a write."""
+        """Return the typed bytes that are not read yet: at most 4,095, and 0 for a moment after a write."""
         try:
             return int.from_bytes(ioctl(self.slave, termios.FIONREAD, bytes(4)), byteorder)
         except (OSError, ValueError):
             return 0
 
     def translates(self) -> bool:
-        """Returns whether the terminal writes `\\r\\n` for each `\\n` of a program."""
+        """Return whether the terminal writes CR LF for each LF of a program."""
         needed = termios.OPOST | termios.ONLCR
         return self._modes()[_OUTPUT_FLAGS] & needed == needed
 
     def _modes(self) -> list[int]:
-        """Return the flags, as `tcgetattr` does."""
         try:
             return termios.tcgetattr(self.descriptor)[:4]
         except (OSError, ValueError, termios.error):
             return _CLOSED
 
     def signal_foreground(self, number: int) -> None:
-        """Sends a signal to the foreground process group."""
         group = self.foreground()
         if group > 1:
             _signal_group(group, number)
 
     def signal_session(self, *numbers: int) -> list[int]:
-        """Sends signals, one after the other, to every process group of the program's session; returns those groups.
+        """Send signals, one after the other, to every process group of the program's session; return those groups.
 
-        Only groups whose session id is the program's are signalled, so a reused pid is never hit: while one of the
-        session's processes lives, the kernel gives its number to no other process.
+        A reused pid is never hit: while one of the session's processes lives, the kernel gives its number to no other.
         """
         groups = proc.groups_of_session(self.pid)
         for number in numbers:
@@ -152,13 +142,13 @@ class Pty:
         return groups
 
     def living_groups(self) -> list[int]:
-        """The process groups of the program's session that have not ended; the program's alone while it lives."""
+        """Return the process groups of the session that have not ended; the program's alone while that lives."""
         if self.status is None and _lives(self.pid):
             return [self.pid]  # to look at every process of the system takes long
         return proc.groups_of_session(self.pid)
 
     def reap(self) -> bool:
-        """Reaps the program if it has ended, and returns whether it has; `status` and `usage` are set from then on."""
+        """Reap the program if it has ended, and return whether it has."""
         if self.status is None:
             try:
                 pid, status, usage = os.wait4(self.pid, os.WNOHANG)
@@ -169,7 +159,7 @@ class Pty:
         return self.status is not None
 
     def close(self) -> None:
-        """Closes the pty; processes that still hold the slave side get the kernel's SIGHUP."""
+        """Close the pty; processes that still have the slave side open get SIGHUP from the kernel."""
         descriptors = (self.descriptor, self.slave) if self.descriptor >= 0 else ()
         self.descriptor = self.slave = -1  # the kernel closes them even if it reports an error
         for descriptor in descriptors:
@@ -184,7 +174,7 @@ def _path_of(descriptor: int) -> str:
 
 
 def _lives(child: int) -> bool:
-    """Returns whether a child process has not ended, False if that is not known; it is not reaped."""
+    """Return whether a child process lives, False if that is not known; it is not reaped."""
     try:
         return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except (OSError, AttributeError):

@@ -22,24 +22,20 @@ for _machine in ("riscv64", "loongarch64"):
 _MACHINE = os.uname().machine if platform.LINUX else ""
 
 MOST_PROCESSES, MOST_THREADS = 64, 64
-"""Bounds of one look: processes of the foreground, and threads of each."""
+"""The most processes of the foreground, and threads of each, that are examined."""
 _CONTROLLING = 5 << 8
-"""The device number of /dev/tty."""
 
 
 class Call(Enum):
-    """What a thread sleeps in."""
-
     READ = "read"
     SELECT = "select"
     OTHER = "other"
     """Another call; or it runs."""
     UNKNOWN = "unknown"
-    """The kernel does not say."""
 
 
 def call_of(thread: str) -> tuple[Call, int, int]:
-    """The call that a thread (`/proc/PID` or `/proc/PID/task/TID`) sleeps in; of a read its descriptor and its size."""
+    """Return the call that a thread (`/proc/PID[/task/TID]`) sleeps in; of a read its descriptor and size."""
     if _MACHINE not in _READS:
         return Call.UNKNOWN, -1, 0
     try:
@@ -84,7 +80,7 @@ def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
 
 
 def _members(group: int, leader: int) -> Iterator[int]:
-    """The living processes of a group.
+    """Yield the living processes of a group.
 
     Goes from parent to child, from the group's leader on and then from the session's: the group's may have ended before
     the others, as the first command of a pipe does.

@@ -28,9 +28,9 @@ crash costs five seconds of output."""
 CATCH_UP, LAST_CATCH_UP = 0.8, 5.0
 """Seconds for the emulator before a checkpoint, and before the last one: as much as it may be behind takes less."""
 LONGEST_PAUSE = 60.0
-"""Seconds to which the pause grows, twice as long each time, while checkpoints fail."""
+"""The longest pause: it doubles while checkpoints fail."""
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
-"""Errors that say nothing against the file that is written."""
+"""Errors that do not mean that the file is damaged."""
 
 
 class _File(NamedTuple):
@@ -58,13 +58,11 @@ class Checkpointer:
     ) -> None:
         self._id, self._log, self._model, self._timers, self._header = session_id, log, model, timers, header
         self._next_at, self._pause = 0.0, PAUSE
-        """Time (monotonic) from which on the next checkpoint may begin, and the seconds to the one after it."""
+        """Time (monotonic) of the next checkpoint, and the seconds to the one after it."""
         self._steps: Generator[None, None, None] | None = None
-        """The rest of the one that is being written."""
+        """The rest of the checkpoint that is being written."""
         self._file = _File(checkpoints.scrolled_off(checkpoints.header(session_id)))
-        """That of the last checkpoint."""
         self._position = 0
-        """That of the output up to which the last checkpoint shows it."""
 
     def write_if_due(self) -> None:
         """Write a part of a checkpoint if one is due, and set the timer for the next part, or for when the next is

@@ -1,4 +1,4 @@
-"""The emulator's moments: it follows the output when nothing else is to be done, a few milliseconds at a time."""
+"""Lets the emulator follow the output when nothing else is to be done, a few milliseconds at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sesh.daemon.screen.model import STEP_TIME, Model
 from sesh.loop.timers import Timers
 
 PACK_AFTER = 2.0
-"""Seconds after the last step until what has scrolled off is packed."""
+"""Seconds after the last step until the scrollback is packed."""
 
 
 class Emulation:
@@ -20,7 +20,7 @@ class Emulation:
         self._model, self._timers, self._stepped = model, timers, stepped
 
     def follow(self) -> None:
-        """Have the model follow output that has come, unless it is so little that it may wait for more."""
+        """Follow output that has come, unless it is so little that it may wait for more."""
         seconds = self._model.wait_time()
         if seconds is None:
             self._timers.clear("emulator")

@@ -67,25 +67,20 @@ class Model:
         self.position = log.base
         self.columns, self.rows = columns, rows
         self.emulator = self._new(columns, rows)
-        """The emulator at `position`."""
         self._resizes: deque[tuple[int, int, int]] = deque()
-        """Positions, with the columns and rows from there on."""
         self._marks: dict[int, Shown | None] = {}
-        """Positions that `mark` was given, with the state there; None until the emulator comes to them."""
+        """The state at positions that `mark` was given; None for those that the emulator has not come to."""
         self._ahead: list[int] = []
-        """Those that it has not come to, in order."""
 
     def _new(self, columns: int, rows: int) -> Emulator:
         return Emulator(columns, rows, max_lines=self.max_lines, max_bytes=scrollback_bytes(self.max_lines))
 
     @property
     def in_image(self) -> bool:
-        """True if the emulator is amid an image that will go on."""
         return self.emulator.in_image and self._life.running
 
     @property
     def lag(self) -> int:
-        """Bytes of the log that the emulator has not seen."""
         return self._log.head - self.position
 
     def wait_time(self) -> float | None:
@@ -160,7 +155,7 @@ class Model:
         self.emulator.resize(self.columns, self.rows)
 
     def dump(self) -> ModelState:
-        """Return the model as plain data. `marks`: the positions of `mark`, with None for a position still ahead."""
+        """Return the model as plain data. `marks`: None for a position that the emulator has not come to."""
         emulator = self.emulator
         return {
             "position": self.position,
@@ -174,7 +169,7 @@ class Model:
         }
 
     def restore(self, state: ModelState) -> None:
-        """Go on from what `dump` returned; the log must hold the bytes from its position on."""
+        """Continue from the result of `dump`; the log must have the bytes from its position on."""
         self.position = state["position"]
         self.columns, self.rows = state["size"]
         self._resizes = deque((start, columns, rows) for start, columns, rows in state["resizes"])
@@ -198,7 +193,7 @@ class Model:
             del self._marks[next(iter(self._marks))]
 
     def scrolled_since(self, position: int) -> int:
-        """Return the number of lines that have scrolled off from `position` to the emulator's, or a few more."""
+        """Return how many lines have scrolled off since `position`, or a few more."""
         return max(0, self.emulator.scrolled - self.shown_at(position).scrolled)
 
     def missed_since(self, position: int) -> int:
@@ -216,7 +211,6 @@ class Model:
         return self._marks.get(position) or Shown()
 
     def _apply_resizes(self) -> None:
-        """Resize the emulator if it has come to a position of a resize."""
         while self._resizes and self._resizes[0][0] <= self.position:
             _, columns, rows = self._resizes.popleft()
             self.emulator.resize(columns, rows)

@@ -1,4 +1,4 @@
-"""Takes the marks of `--run` out of the program's output, and holds back the echo of the line that is typed for one.
+"""Takes the marks of `--run` out of the program's output, and holds back the echo of the typed line.
 
 The echo comes from the shell's line editor, which nothing keeps from printing it. So clients and the screen get the
 command instead, as if somebody had typed it, and of the echo only sequences that set modes and move no cursor.
@@ -12,9 +12,7 @@ from collections.abc import Callable
 _BEGIN = b"\x1b]7373;"
 _MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([BCE])(?:;([0-9]+))?\x07")
 _LONGEST = 96
-"""Bytes of a mark, at most."""
 _MOST_HELD = 64 << 10
-"""Bytes that are held back; an echo is shorter."""
 _MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]")
 """The private modes, keyboard modes, strings and queries in an echo (ECMA-48 5.4, XTerm ctlseqs)."""
 _NAMED = re.compile(rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*")
@@ -36,7 +34,7 @@ class MarkFilter:
         self._marked, self._passed = marked, passed
         self._held: bytearray | None = None
         self._part = b""
-        """The end of the last block, if it may be the beginning of a mark; no terminal shows anything of it."""
+        """The end of the last block, if it may be the beginning of a mark."""
 
     def hold(self) -> None:
         """Hold output back until `drop` or `release`."""
@@ -44,11 +42,11 @@ class MarkFilter:
             self._held = bytearray()
 
     def drop(self) -> bytes:
-        """End the holding; return the sequences that set the terminal's modes, without the text."""
+        """Return the held sequences that set the terminal's modes, without the text; hold nothing any more."""
         return _NAMED.sub(b"", b"".join(_MODES.findall(self.release())))
 
     def release(self) -> bytes:
-        """End the holding; return all held output."""
+        """Return all held output; hold nothing any more."""
         held, self._held = bytes(self._held or b""), None
         return held
 
@@ -75,7 +73,6 @@ class MarkFilter:
         return b"".join(out)
 
     def _may_begin(self, end: bytes) -> bool:
-        """Return whether the end of a block may be the beginning of a mark."""
         return self._start.startswith(end) or (end.startswith(self._start) and b"\x07" not in end)
 
     def _pass(self, piece: bytes) -> bytes:

@@ -17,7 +17,7 @@ from sesh import proc
 from sesh.about import SESH
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell import prompt, shells
+from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import History
 from sesh.daemon.shell.marks import MarkFilter
 from sesh.daemon.shell.run import Begin, Run, State
@@ -29,8 +29,7 @@ from sesh.schema import RunFacts
 from sesh.stored import Facts
 
 MAX_RUNS = 100
-"""Runs that may wait."""
-BEGIN_TIMEOUT = 3.0
+BEGIN_TIMEOUT = 6.0
 """Seconds for a shell to begin with the typed line."""
 NEXT_LOOK = 0.005
 """Seconds until the next look for a shell at its prompt."""
@@ -70,11 +69,9 @@ class RunQueue:
 
     @property
     def name(self) -> str:
-        """The session's name."""
-        return str(self._facts["name"])
+        return self._facts["name"]
 
     def every(self) -> list[Run]:
-        """Return the active run, then those that wait."""
         return [*([self.active] if self.active is not None else []), *self._waiting]
 
     # -- requests
@@ -231,7 +228,7 @@ class RunQueue:
                 raise
         elif run.state == State.TYPED:
             not_read = Busy(f"what reads in {self.name} is not a shell at its prompt; use --send")
-            self._withdraw(run, prompt.output_stopped(self._pump.pty, self.name) or not_read)
+            self._withdraw(run, shells.output_stopped(self._pump.pty, self.name) or not_read)
         elif run.state == State.WITHDRAWN:
             self._not_begun(run)
         else:
@@ -239,7 +236,7 @@ class RunQueue:
 
     def _type_when_ready(self, run: Run) -> None:
         """Type the run's line if a shell waits for one. Raise Busy if there will be none soon."""
-        shell = prompt.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
+        shell = shells.ready_shell(self._pump, self._facts, time.monotonic() - run.since)
         if run.connection is None or run.connection.closed:
             self._leave(run)  # unanswered: a client with a key that comes back asks again
         elif shell is None:
@@ -249,9 +246,7 @@ class RunQueue:
 
     def _type(self, run: Run, shell: Shell) -> None:
         """Type the line that has the shell read the run's files. Raise Refused."""
-        run.attempts += 1
-        run.shell = shell
-        run.wrapper = Wrapper(self.name, self._secret, shell.kind)
+        run.shell, run.wrapper = shell, Wrapper(self.name, self._secret, shell.kind)
         try:
             run.wrapper.write(source(run.words, shell.kind))
         except OSError as error:
@@ -274,20 +269,19 @@ class RunQueue:
         self._timers.set("run", SETTLED, self.step)
 
     def _not_begun(self, run: Run) -> None:
-        """Clear the line that the shell has not read; try once more if that was busy, else answer with the error."""
-        error, run.error = run.error or daemon_failed(), None
+        """Answer with the error, and clear the line that the shell has not read."""
+        error = run.error or daemon_failed()
         self._pump.show(self._marks.release())
-        stopped = prompt.output_stopped(self._pump.pty, self.name) is not None
+        stopped = shells.output_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would let stopped output go on
             self._pump.type("run", b"\x03")
-        if stopped or not isinstance(error, Busy) or run.attempts > 1:
-            self._refuse(run, error)
-        else:
-            run.become(State.DUE)
-            self._timers.set("run", QUIET, self.step)
+        self._refuse(run, error)
 
     def _look_for_end(self, run: Run) -> None:
-        """Look whether a shell is back at its prompt and silent; the longer the command runs, the less often."""
+        """Look whether a shell is back at its prompt and silent, without mark E; the longer it runs, the less often.
+
+        zsh and fish always print that mark: what reads there is a builtin of the command.
+        """
         pump, now = self._pump, time.monotonic()
         self._timers.set("run", min(0.5, max(QUIET, (now - run.since) / 10)), self.step)
         if pump.pty is None or run.shell is None or now - max(run.since, run.output.appended_at) < QUIET:
@@ -295,10 +289,15 @@ class RunQueue:
         shell = shells.foreground(pump.pty)
         if shell is None or not shell.ready or pump.take() or run is not self.active:
             return
-        ended, code = prompt.end_without_mark(run.shell, shell, interrupted=self._interrupted())
-        if ended:
-            run.output.end_line()  # the last one is the prompt
-            self._finish(run, code)
+        code: int | None = None
+        if (shell.pid, shell.kind) == (run.shell.pid, run.shell.kind):
+            if shell.kind in (shells.ZSH, shells.FISH):
+                return
+            code = ExitCode.INTERRUPTED if self._interrupted() else None
+        elif shells.alive(run.shell.pid):
+            code = 0  # the command has started this shell
+        run.output.end_line()  # the last one is the prompt
+        self._finish(run, code)
 
     # -- the end of a run
 

@@ -17,11 +17,10 @@ from sesh.schema import RunFacts
 MAX_OUTPUT = 32 << 20
 """Bytes of a command's output that are kept, the last ones."""
 MAX_UNREAD = 4 << 20
-"""Bytes that a client may leave unread before it is sent no more."""
 
 
 class State(IntEnum):
-    """The states of a run, in their order; WITHDRAWN may become DUE once more."""
+    """The states of a run, in their order."""
 
     QUEUED = 0  # others come first
     DUE = 1  # its turn has come; there is to be a shell at its prompt
@@ -42,7 +41,7 @@ class Begin:
 
 
 class Run:
-    """A command, its state, and the connection that waits for it (None if none does)."""
+    """A command, its state, and the connection that waits for it, if one does."""
 
     def __init__(
         self,
@@ -69,16 +68,13 @@ class Run:
         self.output = RunOutput()
 
     def become(self, state: State) -> None:
-        """Set the state, and the time since when it is that (monotonic)."""
         self.state, self.since = state, time.monotonic()
 
     def remove_files(self) -> None:
-        """Remove the files that the shell sources, if there are any."""
         if self.wrapper is not None:
             self.wrapper.remove()
 
     def text(self, since: int = 0) -> bytes:
-        """Return the output from a position on."""
         return self._without_trace(self.output.rest(since))
 
     def send_lines(self) -> None:
@@ -98,7 +94,7 @@ class Run:
         return data if token < 0 else data[: data.rfind(b"\n", 0, token) + 1]
 
     def answer(self, facts: RunFacts) -> None:
-        """Send its client, if one waits, the result, with the output that it does not have yet."""
+        """Send the result to its client, if one waits, with the output that it does not have yet."""
         connection, self.connection = self.connection, None
         if connection is None:
             return
@@ -138,11 +134,9 @@ class RunOutput(OutputLog):
             self.trim(self.head - MAX_OUTPUT)
 
     def rest(self, since: int) -> bytes:
-        """Return all from a position on."""
         return self.bytes(since) + self._return
 
     def clear(self) -> None:
-        """Drop all output so far."""
         self._return = b""
         self.restore(0, b"")
 

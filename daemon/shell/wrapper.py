@@ -26,7 +26,6 @@ _KEEP_OUT_OF_HISTORY = (
 
 
 def quoted(word: str, kind: str) -> str:
-    """Quote a word for a shell."""
     text = shlex.quote(word)
     if kind == FISH and text != word:
         return "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -67,7 +66,6 @@ class Wrapper:
         return f" {line}\r".encode("utf-8", "surrogateescape")
 
     def write(self, command: str) -> None:
-        """Write the files. Raise OSError."""
         # fish shows the line of an error: the mark is not to be in it.
         separator = "\n" if self.kind == FISH else "; "
         inner = f"{self._mark('C')}{separator}{command}"
@@ -76,7 +74,6 @@ class Wrapper:
                 writing.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
 
     def remove(self) -> None:
-        """Remove the files that exist."""
         for path in (self._outer, self._inner):
             try:
                 os.unlink(path)

@@ -76,7 +76,7 @@ class Reading:
         """Answers with the commands that were run, or with `n` one command's output."""
         commands, number = self._session.runs.history, request.words.get("n")
         if number is None:
-            request.respond(protocol.encode({"commands": [entry for entry, _ in commands]}))
+            request.respond(protocol.encode({"commands": [entry for entry, _ in commands.entries]}))
             return
         entry, output = commands.find(number, self._session.name)
         request.respond(output, **entry)
