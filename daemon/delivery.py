@@ -1,4 +1,4 @@
-"""When a typed text gets its Enter: decided from looks at the program, one every `POLL` seconds. Pure.
+"""Decides when a typed text gets its Enter, from looks at the program, one every `POLL` seconds. Pure.
 
 Composers take a text that comes with its Enter in one read for a paste, and make a new line of the Enter. So Enter
 follows alone, once the program has read the text, and its screen has changed and come to rest.
@@ -23,17 +23,13 @@ _PIECE = 1000
 
 
 class Step(Enum):
-    """What is to be done after a look."""
-
     LOOK = auto()
-    """Look again."""
     TYPE = auto()
-    """Type the next piece."""
     ENTER = auto()
     STUCK = auto()
-    """The program does not read: no Enter."""
+    """No Enter: the program does not read."""
     UNSHOWN = auto()
-    """Its screen has not changed: no Enter."""
+    """No Enter: its screen has not changed."""
 
 
 class Delivery:
@@ -43,18 +39,17 @@ class Delivery:
         self.pieces = deque(_pieces(text, pasted=pasted))
         self._screen, self._changed = screen, False
         self._zeros = 2
-        """Looks in turn at which nothing was unread; two of them say that a piece was read."""
+        """Looks in turn that found nothing unread; after two the piece was read."""
         self._typed_at = self._read_at = self._shown_at = self._changed_at = 0.0
-        """When the last piece was typed, was read, changed the screen first; and when the screen changed last."""
+        """Times at which the last piece was typed, was read and changed the screen first, and of the last change."""
 
     def take(self, now: float) -> bytes:
-        """Return the next piece, which is typed now."""
         self._typed_at, self._zeros = now, 0
         return self.pieces.popleft()
 
     def look(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
-        """Take a look: how many bytes are unread, what the screen shows, and whether the program runs just now, so that
-        on a busy machine it may not have handled what it has read. Return what is to be done."""
+        """Take a look, and return the next step; `unread`: in bytes. A program that `runs` just now may not have handled
+        all that it has read, on a busy machine."""
         shown = self._changed_at > self._typed_at
         if shown and runs:
             self._changed_at = now
@@ -86,7 +81,7 @@ def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:
 
 
 def unmarked(text: bytes) -> bytes:
-    """Return the text without the marks of a paste, nor those that the bytes around one make up."""
+    """Return the text without the marks of a paste, also where the bytes around one make up another."""
     while PASTE in text or PASTE_END in text:
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
     return text

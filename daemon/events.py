@@ -162,7 +162,7 @@ class Missed:
 
     @property
     def any(self) -> bool:
-        """True if a person wants to know. Output does not count: it is on the screen; nor does a recent good command."""
+        """True if a person wants to know. Output is on the screen, and a command that just succeeded is no news."""
         return bool(self.bells or self.notifications or self.failed or (self.commands and self._away >= _LONG))
 
     @property
@@ -170,7 +170,7 @@ class Missed:
         return moments.STEADY.now() - self.since
 
     def line(self, lines: int) -> str:
-        """Return the missed events in a line that fits most terminals; `lines`: the count of lines that scrolled off."""
+        """Return the missed events in one line; `lines`: the count of lines that have scrolled off."""
         counts = [_counted(count, noun) for count, noun in ((lines, "line"), (self.commands, "command")) if count]
         if self.failed:
             counts[-1] += f" ({self.failed:,} failed)"

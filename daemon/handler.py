@@ -55,9 +55,10 @@ class ClientHandler:
         }
         if connection.role == "attach":
             try:
-                self._attach(connection, check.near(Introduction, hello), welcome)
+                introduction = check.near(Introduction, hello)
             except Malformed as error:
                 raise ProtocolError(f"a malformed HELLO: {error}") from None
+            self._attach(connection, introduction, welcome)
         else:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
 
@@ -117,11 +118,10 @@ class ClientHandler:
 
         It gets the bytes from there on if its terminal shows those before (`exact`), else missed lines and a screen.
         """
-        same_size = self._fits(client)
+        bytes_fit = self._fits(client) and exact and since >= self._log.base
         self._clients.add(client)
         self._model.catch_up()
         client.position = since
-        bytes_fit = same_size and exact and since >= self._log.base
         client.state = Live() if bytes_fit else Due(time.monotonic())
 
     def input(self, client: Client, payload: bytes) -> None:
@@ -143,7 +143,7 @@ class ClientHandler:
             self._clients.typed(client)  # first: the program is to find the size of this terminal
             self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
         if keys is not data and client.replies.held:  # what passes as it came holds nothing back
-            self.release_later(client)
+            self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
         taken = pump.enter(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error the frame may be handled again
         if client.replies.typed:  # after the write: the key does not wait for it
@@ -155,11 +155,8 @@ class ClientHandler:
         else:
             self.acknowledge(client, number, len(data), at_once=False)
 
-    def release_later(self, client: Client) -> None:
-        """Type the held part of the client's input after `HOLD`, unless its rest comes: it is a key."""
-        self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
-
     def _release(self, client: Client) -> None:
+        """Type the held part of the client's input, whose rest has not come: it is a key."""
         data = client.replies.release()
         if data and client in self._clients.all:
             self._pump.type(client.number, data)

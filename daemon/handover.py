@@ -21,7 +21,7 @@ from sesh.moments import STEADY
 from sesh.stored import Facts
 
 FORMAT = 5
-"""The number of the record's form; a sesh refuses any other."""
+"""The number of the record's format; a sesh refuses any other."""
 Record = dict[str, Any]
 
 
@@ -101,7 +101,6 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
 
 
 def descriptors(state: Record) -> list[int]:
-    """Return the descriptors in a record."""
     numbers = [state["listener"][0], *(state["stdin"] or ())[:1], *(state["pty"] or ())]
     return [number for number in numbers if number >= 0]
 

@@ -22,26 +22,24 @@ from dataclasses import dataclass
 from sesh import proc, protocol, writing
 from sesh.about import PROGRAM, __version__
 from sesh.daemon import handover
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
 from sesh.daemon.handover import Record
 from sesh.daemon.phase import Phase
-from sesh.daemon.request import Request
 from sesh.daemon.server import Server
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.names import printable
 
 POLL = 0.01
-"""Seconds between two looks at the trial, and at what must end before the session can be handed over."""
+"""Seconds between two looks at the trial, and at requests that must end first."""
 TRIAL_TIMEOUT = 20.0
 """Seconds for the trial, and for requests that are being carried out."""
 FEEDER_RETURNS = 10.0
 """Seconds for the peer that feeds a job to come back; then the job sees the end of its input."""
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import {entry} as go; go({memory}, {asker!r})"
-"""For `python -c`: it chooses the sesh that it imports."""
 Asker = tuple[int, int]
-"""The descriptor of the connection that requested the reload, and the number of its request."""
+"""The descriptor of the asker's connection, and the number of the request."""
 
 
 def begin(server: Server, request: Request, python: str, path: list[str]) -> None:
@@ -62,13 +60,13 @@ def begin(server: Server, request: Request, python: str, path: list[str]) -> Non
 
 
 def _busy(server: Server, reason: str) -> Busy:
-    """Return the error for a session that cannot be handed over now."""
+    """Return the error for a session that cannot be handed over."""
     return Busy(f"{server.session.name} {reason}; try again later", exit_code=ExitCode.FAILED)
 
 
 @dataclass
 class _Reload:
-    """`python`, `path`: the other sesh's interpreter, and the module search path on which it finds that sesh."""
+    """`python`, `path`: the other sesh's interpreter and module search path."""
 
     server: Server
     request: Request
@@ -95,7 +93,6 @@ class _Reload:
             raise _busy(self.server, "runs a command of --run")
 
     def _try_out(self, deadline: float) -> Iterator[None]:
-        """Have the other sesh load the record in a process of its own."""
         with _in_memory(b"") as report, _in_memory(protocol.encode(_state(self.server))) as memory:
             try:
                 trial = subprocess.Popen(
@@ -158,7 +155,7 @@ def _in_memory(data: bytes) -> Iterator[int]:
 
 @contextmanager
 def _inheritable(descriptors: list[int]) -> Iterator[None]:
-    """Leave descriptors open in the program that is executed within."""
+    """Leave descriptors open in a program that is executed within."""
     try:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, True)

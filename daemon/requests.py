@@ -9,11 +9,10 @@ from functools import partial
 from sesh import check, names
 from sesh.about import __version__
 from sesh.check import Malformed
-from sesh.daemon.clients.connection import FOREIGN, Connection
+from sesh.daemon.clients.connection import FOREIGN, Connection, Request
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.request import Request
 from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.typing import Typing

@@ -11,7 +11,7 @@ from functools import partial
 
 from sesh import protocol, system
 from sesh.daemon.clients.client import client_of
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
@@ -19,7 +19,6 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.phase import Phase
 from sesh.daemon.pty.output_log import LARGEST
 from sesh.daemon.pty.pump import WINDOW
-from sesh.daemon.request import Request
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, TIMED_OUT, ProtocolError, Refused, SeshError
@@ -33,6 +32,7 @@ HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400
 """Connections at once; beyond it the oldest idle one makes room for a new one, which else waits."""
 MAX_UNSENT = 32 << 20
+"""Unread bytes of answers with which a connection may still make requests."""
 HELD_EACH, MAX_HELD = 32 << 10, 16 << 20
 """Bytes of unfinished frames and requests of one connection that do not count, and of all others together."""
 _ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
@@ -64,18 +64,6 @@ class Server:
             if session.pump.stdin is not None:
                 session.pump.stdin.feeder = connection
 
-    def run(self) -> None:
-        """Run until nothing is left to do, after `begin`."""
-        session = self.session
-        while session.life.phase != Phase.ABANDONED:
-            self._loop.turn()
-            if session.running:
-                continue
-            session.faults.guard(self.ending.tell, "the ending")
-            if not self.requests.pending and self.ending.close_finished():
-                results.sync(session.facts["id"])
-                return
-
     def begin(self) -> None:
         """Set up signals and a job's deadline, before the first turn."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
@@ -93,7 +81,17 @@ class Server:
         self.session.pace()
         self.ending.child_ended()  # it may have ended before there was a handler
 
-    # -- signals
+    def run(self) -> None:
+        """Run until nothing is left to do, after `begin`."""
+        session = self.session
+        while session.life.phase != Phase.ABANDONED:
+            self._loop.turn()
+            if session.running:
+                continue
+            session.faults.guard(self.ending.tell, "the ending")
+            if not self.requests.pending and self.ending.close_finished():
+                results.sync(session.facts["id"])
+                return
 
     def _signalled(self, numbers: bytes) -> None:
         session = self.session
@@ -109,7 +107,7 @@ class Server:
         """Leave the session behind, to be read, or started again, if the machine goes down; else end it."""
         session, life = self.session, self.session.life
         if life.phase == Phase.ENDED:
-            self.ending.settle()  # what its emulator has drawn so far
+            self.ending.settle()
         if session.facts["persist"] and (life.phase == Phase.KEPT or (life.running and system.shutting_down())):
             self.files.write_last_checkpoint()
             life.become(Phase.ABANDONED)
@@ -128,7 +126,7 @@ class Server:
             self._loop.watch(descriptor, READ if self.session.life.named and not crowded else 0, self._accept)
 
     def _idlest(self) -> Connection | None:
-        """The oldest connection without a HELLO, else the oldest idle one."""
+        """Return the oldest connection without a HELLO, else the oldest idle one."""
         idle = [connection for connection in self.connections.values() if connection.idle]
         return min(idle, key=lambda connection: bool(connection.role), default=None)
 
@@ -145,12 +143,11 @@ class Server:
             self.session.timers.set("crowded", CROWDED, self._listen)
             self._listen()
             raise
-        if opened is None:
-            return
-        idle = self._idlest() if len(self.connections) >= MAX_CONNECTIONS else None
-        if idle is not None:
-            self.drop(idle)
-        self.admit(Connection(opened))
+        if opened is not None:
+            idle = self._idlest() if len(self.connections) >= MAX_CONNECTIONS else None
+            if idle is not None:
+                self.drop(idle)
+            self.admit(Connection(opened))
 
     def admit(self, connection: Connection) -> None:
         """Serve a connection. One without a role has some time for its HELLO."""
@@ -159,9 +156,9 @@ class Server:
         connection.stirred = lambda: self._loop.soon(serve)
         self._settle(connection)
         self._listen()
-        if connection.role and not connection.creator:
-            return
-        self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, lambda: self._no_hello(connection))
+        if not connection.role or connection.creator:
+            end = partial(self._no_hello, connection)
+            self.session.timers.set(("hello", connection.descriptor), HELLO_TIMEOUT, end)
 
     def _no_hello(self, connection: Connection) -> None:
         self.handler.creator_served(connection)
@@ -183,16 +180,15 @@ class Server:
         if connection.closed or (connection.closing and not connection.unsent):
             self.drop(connection)
             return
-        client = client_of(connection)
-        reads = connection.listening and not connection.backlog
-        if client is not None and self.session.pump.input.waiting(client.number) > 2 * WINDOW:
-            reads = False
+        client, pump = client_of(connection), self.session.pump
+        full = client is not None and pump.input.waiting(client.number) > 2 * WINDOW
         if self.session.events.pending(connection):
             self._loop.soon(self.session.events.feed)
         if len(self.connections) >= MAX_CONNECTIONS:
             self._listen()  # it may be idle now
-        events = (READ if reads else 0) | (WRITE if connection.blocked else 0)
-        self._loop.watch(connection.descriptor, events, partial(self._ready, connection))
+        reads = READ if connection.listening and not connection.backlog and not full else 0
+        writes = WRITE if connection.blocked else 0
+        self._loop.watch(connection.descriptor, reads | writes, partial(self._ready, connection))
 
     def _ready(self, connection: Connection, events: int) -> None:
         try:
@@ -234,19 +230,16 @@ class Server:
         """Handle a connection's frames, for `TURN` at most; the rest waits for the next turn."""
         backlog, until = connection.backlog, time.monotonic() + TURN
         while backlog and connection.listening:
-            kind, payload = backlog.popleft()
-            client = client_of(connection)
-            if kind == protocol.INPUT and client is not None:
-                self.handler.input(client, payload)
-            else:
-                self._handle_frame(connection, kind, payload)
+            self._handle_frame(connection, *backlog.popleft())
             if backlog and time.monotonic() >= until:
                 self.session.timers.set(("backlog", connection.descriptor), 0.0, partial(self._ready, connection, 0))
                 return
         backlog.clear()
 
     def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
-        if kind == protocol.HELLO:
+        if (client := client_of(connection)) is not None and kind == protocol.INPUT:
+            self.handler.input(client, payload)
+        elif kind == protocol.HELLO:
             self.handler.hello(connection, protocol.parse(payload))
         elif not connection.role:
             raise ProtocolError("a connection did not begin with HELLO")
@@ -260,11 +253,12 @@ class Server:
                 raise ProtocolError("a connection sent more DATA than a request may carry")
         elif kind == protocol.REQUEST:
             self.requests.handle(connection, protocol.parse(payload))
-        elif (client := client_of(connection)) is not None:
+        elif client is not None:
             self.handler.frame(client, kind, payload)
 
     def drop(self, connection: Connection) -> None:
-        session, stdin = self.session, self.session.pump.stdin
+        """Close a connection; the session goes on."""
+        session, stdin, client = self.session, self.session.pump.stdin, client_of(connection)
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
             self._loop.forget(connection.descriptor)
@@ -273,7 +267,6 @@ class Server:
         session.events.forget(connection)
         if stdin is not None and stdin.feeder is connection:
             session.timers.set("stdin", stdin.linger, stdin.close)
-        client = client_of(connection)
         if client is not None:
             self.handler.forget(client)
         if connection.reader is not None and connection.reader in session.relay.followers:
@@ -283,6 +276,7 @@ class Server:
         self._loop.soon(session.pace)
 
     def send_back(self, asker: Connection) -> None:
+        """Tell all peers but the `asker` to come back."""
         for connection in self.connections.values():
             if connection is not asker:
                 connection.queue(protocol.frame(protocol.RELOADED))

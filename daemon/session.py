@@ -9,11 +9,10 @@ from sesh import platform, proc
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.hook import Hook
 from sesh.daemon.activity.notifications import Notifications
-from sesh.daemon.answering import Answering
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, shorten
-from sesh.daemon.findings import Findings
+from sesh.daemon.findings import Answering, Findings
 from sesh.daemon.phase import Life
 from sesh.daemon.pty.output_log import OF_JOB, RETAINED, OutputLog
 from sesh.daemon.pty.pty import Pty

@@ -55,7 +55,7 @@ class Wait:
 
 
 class Waits:
-    """The pending waits of one session. `runs` returns whether a `--run` has not ended: its end comes before a prompt."""
+    """The pending waits of one session. `runs` returns whether a `--run` is active: its end comes before a prompt."""
 
     def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: Callable[[], bool]) -> None:
         self._pump, self._timers, self._activity, self._runs = pump, timers, activity, runs
@@ -117,7 +117,7 @@ class Waits:
         return min(silent, MAX_PAUSE)  # twice as long each time
 
     def _waiting(self, wait: Wait) -> float:
-        """Return 0 if a person is needed, for another question than the stale one; else the seconds to the next look."""
+        """Return 0 if it asks something else than the stale question; else the seconds to the next look."""
         if not wait.waiting:
             return math.inf
         since = self._activity.standing().since

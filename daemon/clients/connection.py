@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sesh import protocol
 from sesh.daemon.clients.frames import FrameSocket
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.errors import SeshError
-from sesh.messages import Answer
+from sesh.errors import SeshError, UsageError
+from sesh.messages import Answer, Ask
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -146,3 +146,21 @@ class Connection(FrameSocket):
     def refuse(self, request: int, error: SeshError) -> None:
         self.queue(protocol.message(protocol.RESPONSE, {"id": request, "error": error.facts()}))
         self.unanswered -= 1
+
+
+class Request:
+    """One REQUEST: its connection, its number, its JSON, and the DATA that came before it."""
+
+    def __init__(self, connection: Connection, number: int, words: Ask, data: bytes) -> None:
+        self.connection, self.number, self.words, self.data = connection, number, words, data
+        self.verb = words.get("verb", "")
+
+    def respond(self, data: bytes = b"", **values: Unpack[Answer]) -> None:
+        self.connection.respond(self.number, data, **values)
+
+    def position(self, key: Literal["since", "from"]) -> int | str | None:
+        """Return a position in the output, or a word for one. Raises UsageError for another text."""
+        value = self.words.get(key)
+        if isinstance(value, str) and value not in ("screen", "sent", "start"):
+            raise UsageError(f"{key} must be a position in the output")
+        return value

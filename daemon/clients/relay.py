@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from sesh import system
 from sesh.daemon.clients.client import Client, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.pty.output_log import LARGEST, OutputLog
-from sesh.daemon.screen.emulation import Emulation
 from sesh.daemon.screen.model import MOMENT, STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
 from sesh.vt.render.viewport import Viewport
 
+PACK_AFTER = 2.0
+"""Seconds after the emulator's last step until its scrollback is packed."""
 FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
 TRIM_FROM = 64 << 10
@@ -37,7 +39,6 @@ class Relay:
     def __init__(self, log: OutputLog, model: Model, clients: Clients, loop: Loop, flags: Callable[[], int]) -> None:
         self.log, self.model, self.clients, self.timers = log, model, clients, loop.timers
         self._soon = loop.soon
-        self._emulation = Emulation(model, loop.timers, self._stepped)
         self.followers: list[Reader] = []
         self.echoes = Echoes(log, model, loop.timers, flags)
         self.paced: Callable[[], object] = lambda: None
@@ -65,18 +66,45 @@ class Relay:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
         if self.waited_for:
             self._soon(self.serve)
-        self._emulation.follow()
+        self._follow()
 
     def program_ended(self) -> None:
         """Draw the rest, and serve those who wait for a screen behind an image."""
-        self._emulation.follow()
+        self._follow()
         self._soon(self.serve)
 
-    def _stepped(self) -> None:
-        """Serve those who wait for the emulator."""
-        self._soon(self.paced)
-        if self.waited_for:
-            self._soon(self.serve)
+    # -- the emulator
+
+    def _follow(self) -> None:
+        """Have the emulator follow output that has come, unless it is so little that it may wait for more."""
+        seconds = self.model.wait_time()
+        if seconds is None:
+            self.timers.clear("emulator")
+        else:
+            self.timers.set("emulator", seconds, self._step)
+
+    def _step(self) -> None:
+        """Draw for a few milliseconds, unless more output has come, and serve those who wait for that."""
+        try:
+            if not self.model.wait_time():
+                self.timers.set("pack", PACK_AFTER, self._pack)
+                self.model.step()
+                self._soon(self.paced)
+                if self.waited_for:
+                    self._soon(self.serve)
+        finally:
+            self._follow()
+
+    def _pack(self) -> None:
+        """Pack the scrollback, some milliseconds at a time."""
+        until = time.monotonic() + STEP_TIME
+        for _ in self.model.emulator.scrollback.pack():
+            if time.monotonic() >= until:
+                self.timers.set("pack", 0, self._pack)
+                return
+        system.give_back()
+
+    # -- how fast the program may write
 
     def paused(self) -> bool:
         """Return whether the program has to wait: for the emulator, a client that needs a screen, or a reader."""

@@ -14,7 +14,7 @@ _STATUS = (
 )  # fmt: skip
 _FILES = ("loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns")
 _PRIORITIES = slice(37, 39)
-"""The real-time priority and the policy among the fields of `identity.stat_of`."""
+"""The fields of `identity.stat_of` with the real-time priority and the policy."""
 
 
 def zygote_path(*, scoped: bool) -> str:
@@ -43,11 +43,10 @@ def zygote_path(*, scoped: bool) -> str:
 
 
 def own_scope() -> list[str]:
-    """Return the words to put before a command so that it gets a scope of its own; none if it does not need one.
+    """Return the words before a command that give it a scope of its own; none if it does not need one.
 
     A process in a `.scope` needs one: systemd stops that scope when the terminal closes. In a login's `session-N.scope`
     it needs one only if logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
-
     In a delegated scope the kernel's end of one process for memory ends no other (`OOMPolicy=`, systemd.scope(5)).
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"

@@ -10,7 +10,7 @@ from sesh.schema import LaunchSpec
 from sesh.store import records
 
 FALLBACK_TERM = "xterm-256color"
-"""A type that all terminals in use understand, and whose terminfo every system has."""
+"""A type that all terminals understand, and whose terminfo every system has."""
 
 _FOREIGN = frozenset((
     "ALACRITTY_LOG", "ALACRITTY_SOCKET", "ALACRITTY_WINDOW_ID", "COLORFGBG", "COLUMNS", "GHOSTTY_BIN_DIR",
@@ -20,13 +20,13 @@ _FOREIGN = frozenset((
     "TILIX_ID", "VIM_TERMINAL", "VTE_VERSION", "WINDOW", "WINDOWID", "WT_PROFILE_ID", "WT_SESSION", "XTERM_LOCALE",
     "XTERM_SHELL", "XTERM_VERSION", "ZMX_SESSION", "_",
 ))  # fmt: skip
-"""Variables that describe the terminal, the multiplexer or the directory that the session is created from."""
+"""Variables of the terminal, the multiplexer or the directory of the creator."""
 
 _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
 
 
 def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
-    """The program's variables: the creator's without those of its terminal, and those that the session sets.
+    """Return the program's variables: the creator's without those of its terminal, and the session's.
 
     A login shell starts to count SHLVL again. Where the creator has no ssh agent the variable is unset, so that login
     files which start one do; a client's comes with the integration.
@@ -53,13 +53,13 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
 
 
 def shell_words(path: str, *, login: bool) -> list[str]:
-    """The argv of an interactive shell; a dash before its name makes it a login shell, as all are on macOS."""
+    """Return the argv of an interactive shell; a dash before its name makes it a login shell, as all are on macOS."""
     name = os.path.basename(path)
     return [f"-{name}" if login or sys.platform == "darwin" else name]
 
 
 def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
-    """The absolute path of a command and 0, or None and a shell's exit code: 127 not found, 126 not executable.
+    """Return the absolute path of a command and 0, or None and a shell's exit code: 127 not found, 126 not executable.
 
     `path` is PATH; an empty directory in it means `cwd`. A word with a slash is relative to `cwd`.
     """

@@ -18,15 +18,14 @@ from sesh.quitkey import quit_key
 from sesh.schema import LaunchSpec
 
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
-"""The program of a zygote's interpreter: it finds sesh where its creator does."""
+"""The program of a zygote's interpreter, which finds sesh where its creator does."""
 ANSWER_TIMEOUT = 0.12
-"""Seconds in which a zygote has to answer. One that does not, twice, counts as stopped: another one takes its place."""
+"""Seconds in which a zygote has to answer, twice; else another one takes its place."""
 _START_TIMEOUT, _LEAST_TIMEOUT = 30.0, 2.0
-"""Seconds for a daemon, and for a zygote, to start; the least for a job, whose own timeout bounds it."""
+"""Seconds for a daemon and a zygote to start; the least for a job with a timeout of its own."""
 _LOOK_TIMEOUT = 0.5
-"""Seconds in which a creator that goes without an answer looks whether the session has begun."""
+"""Seconds in which a creator without an answer looks whether the session has begun."""
 _BACKLOG = 1024
-"""Creators that may wait for a zygote."""
 
 
 def start_daemon(spec: LaunchSpec) -> wire.Connection:
@@ -139,7 +138,7 @@ def _connect(path: str) -> wire.Connection:
 
 
 def _answers(connection: wire.Connection, deadline: float) -> bool:
-    """Return whether the zygote says that it forks; else the connection is closed, and a late answer forks nothing."""
+    """Return whether the zygote says that it forks; else close the connection: a late answer forks nothing."""
     try:
         connection.receive(deadline)
     except BaseException as error:

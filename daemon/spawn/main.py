@@ -33,9 +33,8 @@ from sesh.store import records
 from sesh.stored import Facts
 
 HELD = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Signals that a daemon's loop handles or ignores; blocked from before its birth until the loop does."""
+"""Signals that are blocked from before a daemon's birth until its loop handles them."""
 _SPEC_TIMEOUT = 10.0
-"""Seconds that a new daemon waits for its spec."""
 
 
 def run_daemon(creator: socket.socket) -> None:
@@ -79,7 +78,6 @@ def _start(creator: socket.socket) -> Server:
 
 
 def _receive_spec(connection: wire.Connection) -> LaunchSpec:
-    """Receive the spec. Raises what `Connection.receive` raises."""
     deadline, data = time.monotonic() + _SPEC_TIMEOUT, bytearray()
     while True:
         kind, payload = connection.receive(deadline)
@@ -154,7 +152,6 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
 
 
 def _facts(spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
-    """Return the facts of a session that begins now."""
     created, limit, own_shell = STEADY.now(), spec.get("timeout"), not spec.get("command")
     return {
         "name": spec["name"],

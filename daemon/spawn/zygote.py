@@ -17,7 +17,6 @@ from sesh import about, errors, log, paths, platform, proc, protocol, system, wr
 from sesh.daemon.spawn.main import HELD, run_daemon
 
 IDLE = 60.0
-"""Seconds without work after which a zygote ends."""
 
 
 def run(listening: int, path: str) -> None:
@@ -87,7 +86,7 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
 
 
 def _remove(path: str, mark: int) -> None:
-    """Remove the zygote's socket, unless another one's has taken its place."""
+    """Remove the zygote's socket, unless another one's is there."""
     with suppress(OSError, errors.Refused), writing.locked(paths.directory(), writing.STARTING):
         if os.lstat(path).st_ino == mark:
             os.unlink(path)

@@ -8,30 +8,27 @@ from sesh import names, paths, protocol
 from sesh.about import CALLED
 from sesh.daemon import description
 from sesh.daemon.activity.own_word import By
+from sesh.daemon.clients.connection import Request
 from sesh.daemon.ending import Ending
 from sesh.daemon.files import SessionFiles
 from sesh.daemon.handler import ClientHandler
-from sesh.daemon.request import Request
 from sesh.daemon.session import Session
 from sesh.daemon.verbs.reading import teller
 from sesh.errors import Refused, UsageError
 from sesh.messages import Message
 
 MAX_LABELS = 64
-"""Labels of a session."""
 MAX_TOLD = 1024
 """Characters of each text that a person is told."""
 RELINK_TIME = 600.0
-"""Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
+"""Seconds in which a lost link may be restored before a job that is fed over it gets the end of its input."""
 
 
 Reload = Callable[[Request, str, list[str]], None]
-"""Goes on as another sesh, by Python's path and its module search path."""
+"""Continues as another sesh, by Python's path and its module search path."""
 
 
 class Changing:
-    """Changes a session."""
-
     VERBS = ("detach", "kill", "rename", "label", "resume", "state", "switch", "tell", "feed", "reload")
 
     def __init__(
@@ -41,7 +38,7 @@ class Changing:
         self._reload = reload
 
     def detach(self, request: Request) -> None:
-        """Detaches the client that typed last (`which`: last), all others (others), or all of them."""
+        """Detach the client that typed last (`which`: last), all others (others), or all of them."""
         clients, which = self._session.clients, request.words.get("which")
         chosen = list(clients.all)
         if which in ("last", "others"):
@@ -51,21 +48,19 @@ class Changing:
         request.respond(detached=len(chosen))
 
     def kill(self, request: Request) -> None:
-        """Ends the session, unless another one is meant by its id; the answer comes when nothing is left."""
+        """End the session, unless the id is another one's; the answer comes when nothing is left."""
         if (request.words.get("session_id") or self._session.facts["id"]) != self._session.facts["id"]:
             raise paths.absent(self._session.name)
         self._ending.requests.append(request)
         self._ending.begin()
 
     def rename(self, request: Request) -> None:
-        """Gives the session another name."""
         new = names.check_name(request.words.get("to", ""))
         if new != self._session.name:
             self._files.rename(new)
         request.respond(name=new)
 
     def label(self, request: Request) -> None:
-        """Sets and removes labels."""
         session, given = self._session, request.words.get("set", {})
         if changes := [names.check_label(f"{key}={value}") for key, value in given.items()]:
             labels = {key: value for key, value in {**session.facts["labels"], **dict(changes)}.items() if value}
@@ -75,17 +70,14 @@ class Changing:
         request.respond(labels=session.facts["labels"])
 
     def resume(self, request: Request) -> None:
-        """Keeps the command by which the session is started again; without words it is forgotten."""
+        """Keep the command by which the session is started again; no words remove it."""
         command = names.check_resume(request.words.get("command", []))
         if command != (self._session.facts["resume"] or []):
             description.change(self._session, {**self._session.facts, "resume": command or None})
         request.respond()
 
     def state(self, request: Request) -> None:
-        """Takes the program's own word for its state.
-
-        `hook`: an agent's hook says it, and what the program reports itself (OSC 7501) stands above that.
-        """
+        """Take the program's own word for its state. `hook`: by an agent's hook; OSC 7501 stands above that."""
         session, state = self._session, request.words.get("state", "")
         if state not in protocol.STATES:
             raise UsageError(f"unknown state {names.printable(state)}; use {', '.join(protocol.STATES)}")
@@ -96,7 +88,7 @@ class Changing:
         request.respond()
 
     def switch(self, request: Request) -> None:
-        """Sends the client that typed last to another session; with `probe` it only says whether that is possible."""
+        """Send the client that typed last to another session; with `probe` only answer whether that is possible."""
         client = self._session.clients.leader
         host = request.words.get("host")
         name = names.check_name(request.words.get("to", ""))
@@ -110,7 +102,7 @@ class Changing:
         request.respond(switched=client is not None)
 
     def tell(self, request: Request) -> None:
-        """Has the client that typed last tell the person how a session stands; of this one if nobody looks at it."""
+        """Have the client that typed last tell the person of a session; of this one only if nobody looks at it."""
         session = self._session
         of_another = request.words.get("name", "") != session.name
         client = teller(session) if of_another or not session.clients.watched else None
@@ -124,7 +116,7 @@ class Changing:
         request.respond(told=client is not None)
 
     def feed(self, request: Request) -> None:
-        """Feeds a job's standard input, from offset `at` on; answers when the job has it. `ends`: there is no more."""
+        """Feed a job's standard input, from offset `at` on; answer when the job has it. `ends`: nothing follows."""
         session, offset = self._session, request.words.get("at")
         stdin = session.pump.stdin
         if stdin is None or offset is None or offset > stdin.received:
@@ -137,6 +129,6 @@ class Changing:
         stdin.take(request.connection, request.respond, offset, request.data, ends=request.words.get("ends", False))
 
     def reload(self, request: Request) -> None:
-        """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
+        """Have the daemon continue as another sesh: `python` (its path) with `path` (its module search path)."""
         python, path = request.words.get("python", ""), request.words.get("path", [])
         self._reload(request, python, path)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from sesh.daemon.clients.connection import Reader
-from sesh.daemon.request import Request
+from sesh.daemon.clients.connection import Reader, Request
 from sesh.daemon.session import Session
 from sesh.daemon.shell.run import Run
 from sesh.daemon.waits import Wait
@@ -17,15 +16,13 @@ MAX_WAITS = 16
 
 
 class Following:
-    """Answers once a session has come so far."""
-
     VERBS = ("wait", "events", "run", "run_interrupt")
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def wait(self, request: Request) -> None:
-        """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
+        """Answer when the program has ended; with `follow` its output comes before, from position `from` on."""
         session, connection = self._session, request.connection
         first, wanted = _first_position(session, request), wait_of(session, request)
         if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
@@ -39,7 +36,7 @@ class Following:
             session.waits.add(wanted)
 
     def events(self, request: Request) -> None:
-        """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
+        """Send each event as a DATA frame, first those after number `since`; answer at the session's end."""
         since = request.position("since")
         if request.connection.waits:
             raise UsageError("a connection can follow events only once, and cannot wait as well")
@@ -47,7 +44,7 @@ class Following:
         self._session.events.follow(request.connection, since if isinstance(since, int) else None)
 
     def run(self, request: Request) -> None:
-        """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
+        """Run a command in the live shell (its words, separated by NUL); the answer comes when it has ended."""
         session = self._session
         if not session.running:
             raise Refused(f"the program of {session.name} has ended; it cannot run commands")
@@ -59,7 +56,6 @@ class Following:
         session.runs.add(asked, timeout)
 
     def run_interrupt(self, request: Request) -> None:
-        """Interrupts the commands that this connection waits for."""
         if self._session.runs.interrupt(request.connection):
             self._session.activity.interrupted()
         request.respond()
@@ -88,7 +84,7 @@ def wait_of(session: Session, request: Request) -> Wait:
 
 
 def _first_position(session: Session, request: Request) -> int:
-    """The position from which a client follows the output; output may not have come so far yet."""
+    """Return the position from which a client follows the output; the output may not have come so far yet."""
     log, since, began = session.log, request.position("from"), request.words.get("else")
     if since == "screen":  # an answer to `logs` stands for this position, or a later one
         return session.model.position

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.clients.client import Client
-from sesh.daemon.request import Request
+from sesh.daemon.clients.connection import Request
 from sesh.daemon.session import Session
 from sesh.errors import UsageError
 from sesh.messages import Answer
@@ -14,27 +14,22 @@ from sesh.names import printable
 from sesh.vt.render.export import continued, export, follow_state
 
 PAGE, MOST_OF_PAGE = 50_000, 512 << 10
-"""Lines, and characters, of one answer to `logs`; more are asked for in turn."""
+"""Lines, and characters, of one answer to `logs`."""
 
 
 class Reading:
-    """Answers what is asked about a session."""
-
     VERBS = ("summary", "status", "screen", "modes", "logs", "history", "typed")
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def summary(self, request: Request) -> None:
-        """Answers with the session as lists show it."""
         request.respond(session=description.summary(self._session))
 
     def status(self, request: Request) -> None:
-        """Answers with all that is known of the session."""
         request.respond(session=description.status(self._session))
 
     def screen(self, request: Request) -> None:
-        """Answers with the screen's content."""
         form = request.words.get("format") or "text"
         if form not in ("text", "ansi", "json"):
             raise UsageError(f"unknown format {printable(form)}; use text, ansi or json")
@@ -54,12 +49,12 @@ class Reading:
         )
 
     def modes(self, request: Request) -> None:
-        """Answers with the mode that decides what keys send. `cursor`: cursor keys are the application's (DECCKM)."""
+        """Answer with the mode that decides what keys send. `cursor`: cursor keys are the application's (DECCKM)."""
         self._session.model.catch_up(0)
         request.respond(cursor=self._session.model.emulator.mode(1) is True)
 
     def logs(self, request: Request) -> None:
-        """Answers with a page of the lines of scrollback and screen, the last ones before the line `until`."""
+        """Answer with a page of the lines of scrollback and screen, the last ones before the line `until`."""
         count, until = request.words.get("lines"), request.words.get("until")
         count, until = PAGE if count is None else min(count, PAGE), protocol.MOST if until is None else until
         model, emulator = self._session.model, self._session.model.emulator
@@ -73,7 +68,7 @@ class Reading:
         request.respond("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"), **state)
 
     def history(self, request: Request) -> None:
-        """Answers with the commands that were run, or with `n` one command's output."""
+        """Answer with the commands that were run, or with `n` one command's output."""
         commands, number = self._session.runs.history, request.words.get("n")
         if number is None:
             request.respond(protocol.encode({"commands": [entry for entry, _ in commands.entries]}))
@@ -82,7 +77,7 @@ class Reading:
         request.respond(output, **entry)
 
     def typed(self, request: Request) -> None:
-        """Answers when somebody last typed on a terminal that can tell a person something; None for never.
+        """Answer when somebody last typed on a terminal that can tell a person something; None for never.
 
         `watched`: somebody looks at this session.
         """

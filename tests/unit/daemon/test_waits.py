@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import check, protocol
-from sesh.daemon.clients.connection import Reader
-from sesh.daemon.request import Request
+from sesh.daemon.clients.connection import Reader, Request
 from sesh.daemon.session import Session
 from sesh.daemon.verbs.following import wait_of
 from sesh.messages import Ask
