@@ -48,8 +48,8 @@ class Delivery:
         return self.pieces.popleft()
 
     def look(self, now: float, unread: int, screen: object, *, runs: bool = False) -> Step:
-        """Take a look, and return the next step; `unread`: in bytes. A program that `runs` just now may not have handled
-        all that it has read, on a busy machine."""
+        """Take a look, and return the next step; `unread`: in bytes. A program that `runs` just now may not have
+        handled all that it has read, on a busy machine."""
         shown = self._changed_at > self._typed_at
         if shown and runs:
             self._changed_at = now

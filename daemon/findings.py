@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sesh import wording
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.clients.registry import Clients
+from sesh.daemon.clients.client import Clients
 from sesh.daemon.pty.answers import answer, size_report
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.screen.model import Model

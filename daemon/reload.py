@@ -1,8 +1,11 @@
-"""`--reload`: the process of a daemon executes another sesh, which goes on with the session.
+"""`--reload`: the process of a daemon executes another sesh, which continues with the session.
 
 A trial comes first: the other sesh, in a process of its own, loads the session's record. Then all peers are told to
 come back, and the process executes the other sesh with the record in memory that outlives `exec`, as the descriptors of
 the pty, of the listening socket and of a job's stdin do. What comes meanwhile waits in the kernel.
+
+Connections are not in the record: their peers come back, and say how far they have come. Bytes are base64. All moments
+count by `SteadyClock`, whose origin and step are in `clock`; but `facts.deadline` is by the wall clock.
 
 The sesh that is executed may be of another version: `try_out` and `take_over`, and their arguments, must not change.
 """
@@ -15,21 +18,115 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sesh import proc, protocol, writing
 from sesh.about import PROGRAM, __version__
-from sesh.daemon import handover
 from sesh.daemon.clients.connection import Connection, Request
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.description import write_record
-from sesh.daemon.handover import Record
-from sesh.daemon.phase import Phase
+from sesh.daemon.phase import Phase, ProgramEnd
+from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
+from sesh.daemon.session import Session
 from sesh.errors import Busy, ExitCode, Refused
+from sesh.moments import STEADY
 from sesh.names import printable
+from sesh.stored import Facts
+
+FORMAT = 5
+"""The number of the record's format; a sesh refuses any other."""
+Record = dict[str, Any]
+
+
+def record_of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Record:
+    """Return the record of a session that has no `--run` under way; `texts`: see `Typing.outcomes`."""
+    pump, clients, findings, events = session.pump, session.clients, session.findings, session.events
+    for client in clients.all:
+        session.model.mark(client.position)  # its terminal goes on from there
+    left, history, marks = session.timers.remaining("timeout"), session.runs.history, findings.marks
+    return {
+        "format": FORMAT,
+        "facts": {**session.facts, "deadline": time.time() + left if left is not None else None},
+        "clock": (STEADY.origin, STEADY.step),
+        "size": clients.size,
+        "log": (session.log.base, _text(session.log.bytes(session.log.base))),
+        "model": session.model.dump(),
+        "input": _text(pump.input.content()),
+        "pump": (_text(pump.scanner.carry), pump.last_activity, pump.sent_at, pump.open),
+        "title": (findings.title, findings.titled_by),
+        "end": asdict(session.life.end),
+        "phase": session.life.phase.value,
+        "clients": (clients.last_number, list(clients.places().items())),
+        "missed": vars(events.missed),
+        "events": (events.last, events.after(0)),
+        "history": (history.count, [(entry, _text(output)) for entry, output in history.entries], history.answers),
+        "marks": (marks.begun, marks.number),
+        "activity": session.activity.dump(),
+        "texts": list(texts.items()),
+        "faults": session.faults.lines(),
+        "hooks": list(session.hook.running),
+        "listener": listener.dump(),
+        "pty": (pump.pty.descriptor, pump.pty.slave) if pump.pty is not None and pump.pty.descriptor >= 0 else None,
+        # Bytes that the pipe has not taken are not answered, so their peer sends them again.
+        "stdin": (pump.stdin.descriptor, pump.stdin.received - len(pump.stdin.waiting)) if pump.stdin else None,
+    }
+
+
+def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
+    """Return the session of a record, on the descriptors in it.
+
+    Raises ValueError for another format, KeyError and TypeError for a record that is not of this form.
+    """
+    if state.get("format") != FORMAT:
+        raise ValueError(f"a session of format {state.get('format')}, not {FORMAT}")
+    STEADY.origin, STEADY.step = state["clock"]
+    facts: Facts = state["facts"]
+    if facts["deadline"] is not None:
+        facts["deadline"] += STEADY.now() - time.time()
+    columns, rows, width, height = state["size"]
+    pty = Pty(state["pty"][0], state["pty"][1], facts["pid"]) if state["pty"] is not None and with_descriptors else None
+    session = Session(facts, (columns, rows, width, height), pty)
+    pump, clients, findings = session.pump, session.clients, session.findings
+    session.log.restore(state["log"][0], a2b_base64(state["log"][1]))
+    session.model.restore(state["model"])
+    session.life.end = ProgramEnd(**state["end"])
+    session.life.become(Phase(state["phase"]))
+    findings.title, findings.titled_by = state["title"]
+    carry, pump.last_activity, pump.sent_at, pump.open = state["pump"]
+    pump.scanner.carry = a2b_base64(carry)
+    if state["input"]:
+        pump.input.add("handover", a2b_base64(state["input"]))
+    if state["stdin"] is not None and with_descriptors:
+        pump.stdin = StdinPipe(state["stdin"][0], session.loop)
+        pump.stdin.received = state["stdin"][1]
+    clients.last_number = state["clients"][0]
+    clients.departed.update((token, (number, raw)) for token, (number, raw) in state["clients"][1])
+    vars(session.events.missed).update(state["missed"])
+    session.events.restore(*state["events"])
+    count, entries, answers = state["history"]
+    session.runs.history.restore(count, [(entry, a2b_base64(output)) for entry, output in entries])
+    session.runs.history.answers.update(answers)
+    session.findings.marks.begun, session.findings.marks.number = state["marks"]
+    session.activity.restore(state["activity"])
+    session.faults.restore(state["faults"])
+    session.hook.running.update(state["hooks"])
+    return session
+
+
+def descriptors_of(state: Record) -> list[int]:
+    numbers = [state["listener"][0], *(state["stdin"] or ())[:1], *(state["pty"] or ())]
+    return [number for number in numbers if number >= 0]
+
+
+def _text(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode("ascii")
+
 
 POLL = 0.01
 """Seconds between two looks at the trial, and at requests that must end first."""
@@ -130,7 +227,7 @@ class _Reload:
         try:
             server.send_back(asker)  # first: a text that a peer is sent now must not be sent again
             state = _state(server)
-            heirs = [*handover.descriptors(state), *([answering] if answering >= 0 else [])]
+            heirs = [*descriptors_of(state), *([answering] if answering >= 0 else [])]
             with _in_memory(protocol.encode(state)) as memory, _inheritable([memory, *heirs]):
                 os.execv(self.python, self._words("take_over", memory, (answering, self.request.number)))
         except OSError as error:
@@ -140,7 +237,7 @@ class _Reload:
 
 
 def _state(server: Server) -> Record:
-    return handover.of(server.session, server.listener, server.requests.typing.outcomes)
+    return record_of(server.session, server.listener, server.requests.typing.outcomes)
 
 
 @contextmanager
@@ -172,16 +269,16 @@ def _read(memory: int) -> Record:
 
 def try_out(memory: int, _asker: Asker) -> None:
     """Load a record without its descriptors, in the process of a trial. Raises whatever is wrong."""
-    session = handover.session_of(_read(memory), with_descriptors=False)
+    session = session_of(_read(memory), with_descriptors=False)
     session.model.catch_up()
 
 
 def take_over(memory: int, asker: Asker) -> None:
     """Serve the session of a record to its end, after the answer to the `asker`; never return."""
     state = _read(memory)
-    for descriptor in handover.descriptors(state):
+    for descriptor in descriptors_of(state):
         os.set_inheritable(descriptor, False)
-    session = handover.session_of(state)
+    session = session_of(state)
     listener = Listener.adopt(session.name, *state["listener"])
     server = Server(session, listener, None, begin)
     server.requests.typing.outcomes.update(state["texts"])

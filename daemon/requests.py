@@ -16,9 +16,7 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.typing import Typing
-from sesh.daemon.verbs.changing import Changing, Reload
-from sesh.daemon.verbs.following import Following
-from sesh.daemon.verbs.reading import Reading
+from sesh.daemon.verbs import Reload, Verbs
 from sesh.errors import SeshError, TimedOut, UsageError, daemon_failed
 from sesh.messages import Ask
 from sesh.moments import uptime
@@ -30,7 +28,7 @@ _LOOK = 0.01
 """Seconds between two looks at the requests that wait for the emulator."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests for the emulator's state, which may catch up first."""
-REQUESTS = (*Reading.VERBS, *Changing.VERBS, *Typing.VERBS, *Following.VERBS)
+REQUESTS = (*Verbs.NAMES, *Typing.NAMES)
 
 
 class Requests:
@@ -40,11 +38,9 @@ class Requests:
         self, session: Session, handler: ClientHandler, ending: Ending, files: SessionFiles, reload: Reload
     ) -> None:
         self.session, self._handler, self.typing = session, handler, Typing(session)
-        changing = Changing(session, handler, ending, files, reload)
+        parts = Verbs(session, handler, ending, files, reload), self.typing
         self._functions: dict[str, Callable[[Request], None]] = {
-            verb: getattr(part, verb)
-            for part in (Reading(session), changing, self.typing, Following(session))
-            for verb in part.VERBS
+            name: getattr(part, name) for part in parts for name in part.NAMES
         }
         self._deferred: set[Request] = set()
         """Those that wait for the emulator."""

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from sesh import platform, proc
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.activity.hook import Hook
-from sesh.daemon.activity.notifications import Notifications
-from sesh.daemon.clients.registry import Clients
+from sesh.daemon.activity.notifications import Hook, Notifications
+from sesh.daemon.clients.client import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, shorten
 from sesh.daemon.findings import Answering, Findings

@@ -48,7 +48,7 @@ class Text:
 class Typing:
     """The requests of one session that type. While a text waits for its Enter, other texts wait, and no keys."""
 
-    VERBS = ("send", "asked", "interrupt")
+    NAMES = ("send", "asked", "interrupt")
 
     def __init__(self, session: Session) -> None:
         self._session, self._pump = session, session.pump

@@ -17,8 +17,7 @@ from typing import Any
 
 from sesh import platform
 from sesh.daemon.activity import question, rules
-from sesh.daemon.activity.own_word import By, OwnWord
-from sesh.daemon.activity.program_status import Reports
+from sesh.daemon.activity.own_word import By, OwnWord, Reports
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.turn import LOOK_TIME, Turn, Work
 from sesh.daemon.pty import reads

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 
 from sesh import system
-from sesh.daemon.clients.client import Client, Drawn, Due, Live
+from sesh.daemon.clients.client import Client, Clients, Drawn, Due, Live
 from sesh.daemon.clients.connection import STALLED, Reader
 from sesh.daemon.clients.echoes import Echoes
-from sesh.daemon.clients.registry import Clients
 from sesh.daemon.pty.output_log import LARGEST, OutputLog
 from sesh.daemon.screen.model import MOMENT, STEP_TIME, Model, Shown
 from sesh.loop.loop import Loop

@@ -1,3 +1,5 @@
+"""Starts a program on a pty of its own, as the leader of a session whose terminal that is."""
+
 from __future__ import annotations
 
 import os

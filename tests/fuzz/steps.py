@@ -16,7 +16,7 @@ from functools import partial
 from unittest import mock
 
 from sesh.daemon import description
-from sesh.daemon.activity import hook
+from sesh.daemon.activity import notifications
 from sesh.daemon.session import Session
 from sesh.loop.timers import Timers
 from sesh.vt.render.export import export
@@ -99,7 +99,7 @@ def _play(script: grammar.Script, clock: Clock) -> None:
 
 @contextmanager
 def _opened() -> Iterator[Check]:
-    with own_home(), mock.patch.object(hook, "_detach", partial(os._exit, 0)):
+    with own_home(), mock.patch.object(notifications, "_detach", partial(os._exit, 0)):
         yield check
 
 

@@ -8,7 +8,7 @@ from itertools import cycle, islice
 
 import pytest
 
-from sesh.daemon.activity.hook import Hook
+from sesh.daemon.activity.notifications import Hook
 from sesh.daemon.pty.pty import TURN, Pty
 from sesh.daemon.pty.pump import MAX_ANSWERS
 from sesh.daemon.session import Session

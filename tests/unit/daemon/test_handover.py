@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon import description, handover
+from sesh.daemon import description, reload
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.session import Session
 from sesh.moments import STEADY
@@ -39,12 +39,12 @@ class Socket:
         return -1, 0, 0
 
 
-def record(own: Session) -> handover.Record:
-    return handover.of(own, cast(Listener, Socket()), {})
+def record(own: Session) -> reload.Record:
+    return reload.record_of(own, cast(Listener, Socket()), {})
 
 
 def through_json(own: Session) -> Session:
-    return handover.session_of(json.loads(json.dumps(record(own))))
+    return reload.session_of(json.loads(json.dumps(record(own))))
 
 
 @settings(max_examples=15)

@@ -9,7 +9,7 @@ import pytest
 from sesh import check, protocol
 from sesh.daemon.clients.connection import Reader, Request
 from sesh.daemon.session import Session
-from sesh.daemon.verbs.following import wait_of
+from sesh.daemon.verbs import wait_of
 from sesh.messages import Ask
 from tests.support import wait_until
 from tests.support.data import daemon_facts
