@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import time
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -44,8 +44,9 @@ FORMAT = 5
 Record = dict[str, Any]
 
 
-def record_of(session: Session, listener: Listener, texts: Mapping[str, str]) -> Record:
-    """Return the record of a session that has no `--run` under way; `texts`: see `Typing.outcomes`."""
+def record_of(server: Server) -> Record:
+    """Return the record of a session that has no `--run` under way."""
+    session = server.session
     pump, clients, findings, events = session.pump, session.clients, session.findings, session.events
     for client in clients.all:
         session.model.mark(client.position)  # its terminal goes on from there
@@ -68,10 +69,10 @@ def record_of(session: Session, listener: Listener, texts: Mapping[str, str]) ->
         "history": (history.count, [(entry, _text(output)) for entry, output in history.entries], history.answers),
         "marks": (marks.begun, marks.number),
         "activity": session.activity.dump(),
-        "texts": list(texts.items()),
+        "texts": list(server.requests.typing.outcomes.items()),
         "faults": session.faults.lines(),
         "hooks": list(session.hook.running),
-        "listener": listener.dump(),
+        "listener": server.listener.dump(),
         "pty": (pump.pty.descriptor, pump.pty.slave) if pump.pty is not None and pump.pty.descriptor >= 0 else None,
         # Bytes that the pipe has not taken are not answered, so their peer sends them again.
         "stdin": (pump.stdin.descriptor, pump.stdin.received - len(pump.stdin.waiting)) if pump.stdin else None,
@@ -119,7 +120,7 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
     return session
 
 
-def descriptors_of(state: Record) -> list[int]:
+def _descriptors(state: Record) -> list[int]:
     numbers = [state["listener"][0], *(state["stdin"] or ())[:1], *(state["pty"] or ())]
     return [number for number in numbers if number >= 0]
 
@@ -140,7 +141,10 @@ Asker = tuple[int, int]
 
 
 def begin(server: Server, request: Request, python: str, path: list[str]) -> None:
-    """Reload a daemon; the sesh that takes it over answers the request. Raises Busy, Refused."""
+    """Reload a daemon; the sesh that takes it over answers the request. Raises Busy, Refused.
+
+    `python`, `path`: the other sesh's interpreter and module search path.
+    """
     timers, steps = server.session.timers, _Reload(server, request, python, path).steps()
     if timers.is_set("reload"):
         raise _busy(server, "is being reloaded")
@@ -157,14 +161,11 @@ def begin(server: Server, request: Request, python: str, path: list[str]) -> Non
 
 
 def _busy(server: Server, reason: str) -> Busy:
-    """Return the error for a session that cannot be handed over."""
     return Busy(f"{server.session.name} {reason}; try again later", exit_code=ExitCode.FAILED)
 
 
 @dataclass
 class _Reload:
-    """`python`, `path`: the other sesh's interpreter and module search path."""
-
     server: Server
     request: Request
     python: str
@@ -190,14 +191,15 @@ class _Reload:
             raise _busy(self.server, "runs a command of --run")
 
     def _try_out(self, deadline: float) -> Iterator[None]:
-        with _in_memory(b"") as report, _in_memory(protocol.encode(_state(self.server))) as memory:
+        """Have the other sesh load the record in a process of its own."""
+        with _in_memory(b"") as report, _in_memory(protocol.encode(record_of(self.server))) as memory:
             try:
                 trial = subprocess.Popen(
                     self._words("try_out", 0, (-1, 0)), stdin=memory, stdout=subprocess.DEVNULL, stderr=report
                 )
             except (OSError, ValueError) as error:
                 why = error.strerror if isinstance(error, OSError) else error
-                raise Refused(f"cannot execute {printable(self.python)}: {why}; {self._unchanged}") from error
+                raise self._refusal(f"cannot execute {printable(self.python)}: {why}") from error
             with trial:
                 try:
                     while trial.poll() is None and time.monotonic() < deadline:
@@ -209,11 +211,10 @@ class _Reload:
             if trial.returncode:
                 lines = os.pread(report, 1 << 20, 0).decode("utf-8", "replace").strip().split("\n")
                 why = "it took too long" if late else printable(lines[-1][:1000]) or "it died"
-                raise Refused(f"the new version cannot take over ({why}); {self._unchanged}")
+                raise self._refusal(f"the new version cannot take over ({why})")
 
-    @property
-    def _unchanged(self) -> str:
-        return f"{self.server.session.name} goes on unchanged"
+    def _refusal(self, why: str) -> Refused:
+        return Refused(f"{why}; {self.server.session.name} goes on unchanged")
 
     def _words(self, entry: str, memory: int, asker: Asker) -> list[str]:
         program = _PROGRAM.format(path=self.path, entry=entry, memory=memory, asker=asker)
@@ -223,21 +224,24 @@ class _Reload:
         """Tell all peers to come back, and execute the other sesh. Raises Refused if that is impossible."""
         server, asker = self.server, self.request.connection
         answering = -1 if asker.closed else asker.descriptor
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        before, heirs = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()), list[int]()
         try:
-            server.send_back(asker)  # first: a text that a peer is sent now must not be sent again
-            state = _state(server)
-            heirs = [*descriptors_of(state), *([answering] if answering >= 0 else [])]
-            with _in_memory(protocol.encode(state)) as memory, _inheritable([memory, *heirs]):
+            for connection in server.connections.values():  # first: a text that a peer gets now must not be sent again
+                if connection is not asker:
+                    connection.queue(protocol.frame(protocol.RELOADED))
+                connection.flush()
+            record = record_of(server)
+            with _in_memory(protocol.encode(record)) as memory:
+                heirs = [memory, *_descriptors(record), *([answering] if answering >= 0 else [])]
+                for descriptor in heirs:
+                    os.set_inheritable(descriptor, True)
                 os.execv(self.python, self._words("take_over", memory, (answering, self.request.number)))
         except OSError as error:
-            raise Refused(f"cannot execute {self.python}: {error.strerror}; {self._unchanged}") from error
+            for descriptor in heirs[1:]:
+                os.set_inheritable(descriptor, False)
+            raise self._refusal(f"cannot execute {self.python}: {error.strerror}") from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _state(server: Server) -> Record:
-    return record_of(server.session, server.listener, server.requests.typing.outcomes)
 
 
 @contextmanager
@@ -250,16 +254,7 @@ def _in_memory(data: bytes) -> Iterator[int]:
         yield file.fileno()
 
 
-@contextmanager
-def _inheritable(descriptors: list[int]) -> Iterator[None]:
-    """Leave descriptors open in a program that is executed within."""
-    try:
-        for descriptor in descriptors:
-            os.set_inheritable(descriptor, True)
-        yield
-    finally:
-        for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)
+# -- in the other sesh
 
 
 def _read(memory: int) -> Record:
@@ -276,7 +271,7 @@ def try_out(memory: int, _asker: Asker) -> None:
 def take_over(memory: int, asker: Asker) -> None:
     """Serve the session of a record to its end, after the answer to the `asker`; never return."""
     state = _read(memory)
-    for descriptor in descriptors_of(state):
+    for descriptor in _descriptors(state):
         os.set_inheritable(descriptor, False)
     session = session_of(state)
     listener = Listener.adopt(session.name, *state["listener"])
@@ -288,16 +283,13 @@ def take_over(memory: int, asker: Asker) -> None:
     proc.set_process_title(f"{PROGRAM}: {session.name}")
     writing.hold_package()
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
-    _answer(server, *asker)
-    server.begin()
-    server.run()
-    os._exit(0)
-
-
-def _answer(server: Server, descriptor: int, number: int) -> None:
+    descriptor, number = asker
     if descriptor >= 0:
         connection = Connection(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor))
         os.set_inheritable(descriptor, False)
         connection.role = "request"
         server.admit(connection)
-        connection.respond(number, name=server.session.name, version=__version__)
+        connection.respond(number, name=session.name, version=__version__)
+    server.begin()
+    server.run()
+    os._exit(0)

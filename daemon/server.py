@@ -274,10 +274,3 @@ class Server:
         connection.drop()
         self._listen()
         self._loop.soon(session.pace)
-
-    def send_back(self, asker: Connection) -> None:
-        """Tell all peers but the `asker` to come back."""
-        for connection in self.connections.values():
-            if connection is not asker:
-                connection.queue(protocol.frame(protocol.RELOADED))
-            connection.flush()

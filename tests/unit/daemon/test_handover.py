@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon import description, reload
-from sesh.daemon.clients.listener import Listener
+from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.moments import STEADY
 from tests.support.data import daemon_facts
@@ -40,7 +41,8 @@ class Socket:
 
 
 def record(own: Session) -> reload.Record:
-    return reload.record_of(own, cast(Listener, Socket()), {})
+    requests = SimpleNamespace(typing=SimpleNamespace(outcomes={}))
+    return reload.record_of(cast(Server, SimpleNamespace(session=own, listener=Socket(), requests=requests)))
 
 
 def through_json(own: Session) -> Session:
