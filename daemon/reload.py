@@ -50,6 +50,7 @@ def record_of(server: Server) -> Record:
     pump, clients, findings, events = session.pump, session.clients, session.findings, session.events
     for client in clients.all:
         session.model.mark(client.position)  # its terminal goes on from there
+        clients.remember(client)
     left, history, marks = session.timers.remaining("timeout"), session.runs.history, findings.marks
     return {
         "format": FORMAT,
@@ -63,7 +64,7 @@ def record_of(server: Server) -> Record:
         "title": (findings.title, findings.titled_by),
         "end": asdict(session.life.end),
         "phase": session.life.phase.value,
-        "clients": (clients.last_number, list(clients.places().items())),
+        "clients": (clients.last_number, list(clients.departed.items())),
         "missed": vars(events.missed),
         "events": (events.last, events.after(0)),
         "history": (history.count, [(entry, _text(output)) for entry, output in history.entries], history.answers),
@@ -71,7 +72,7 @@ def record_of(server: Server) -> Record:
         "activity": session.activity.dump(),
         "texts": list(server.requests.typing.outcomes.items()),
         "faults": session.faults.lines(),
-        "hooks": list(session.hook.running),
+        "hooks": list(session.notifications.running),
         "listener": server.listener.dump(),
         "pty": (pump.pty.descriptor, pump.pty.slave) if pump.pty is not None and pump.pty.descriptor >= 0 else None,
         # Bytes that the pipe has not taken are not answered, so their peer sends them again.
@@ -116,7 +117,7 @@ def session_of(state: Record, *, with_descriptors: bool = True) -> Session:
     session.findings.marks.begun, session.findings.marks.number = state["marks"]
     session.activity.restore(state["activity"])
     session.faults.restore(state["faults"])
-    session.hook.running.update(state["hooks"])
+    session.notifications.running.update(state["hooks"])
     return session
 
 

@@ -99,7 +99,7 @@ class Server:
             self._terminate()
         if signal.SIGCHLD in numbers:
             self.ending.child_ended()
-            session.hook.reap()
+            session.notifications.reap()
         if signal.SIGUSR1 in numbers and session.life.named:
             self.files.restore()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sesh import platform, proc
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.activity.notifications import Hook, Notifications
+from sesh.daemon.activity.notifications import Notifications
 from sesh.daemon.clients.client import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, shorten
@@ -56,8 +56,7 @@ class Session:
         if pty is not None:
             self.pump.attach(pty)
         self.events = Events(self._happened, self.loop.soon)
-        self.hook = Hook(facts, self.faults)
-        self._notifications = Notifications(facts, self.clients, self.timers, self.hook.start)
+        self.notifications = Notifications(facts, self.clients, self.timers, self.faults)
         self.activity = Activity(facts, self.pump, self.timers, self.model, self.emit, self._looked)
         self.runs = RunQueue(facts, self.pump, self.timers, self.emit, lambda: self.activity.ends_by_interrupt)
         self.waits = Waits(self.pump, self.timers, self.activity, lambda: self.runs.active is not None)
@@ -155,7 +154,7 @@ class Session:
         if event["event"] == "command_started":
             self.activity.began()
         if event["event"] != "exited" or not self.life.end.by_request:
-            self.faults.guard(self._notifications.event, "notifications", event)
+            self.faults.guard(self.notifications.event, "notifications", event)
 
     def _looked(self) -> None:
         self.waits.looked()

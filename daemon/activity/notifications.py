@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sesh import attached_last, config, moments, wire
 from sesh.daemon.activity.rules import State, Why
@@ -20,7 +20,7 @@ from sesh.daemon.clients.client import Clients
 from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
-from sesh.messages import Words
+from sesh.messages import Answer, Words
 from sesh.schema import Event
 from sesh.stored import Facts
 from sesh.wording import BETWEEN_TELLINGS, failure, muted
@@ -28,6 +28,11 @@ from sesh.wording import BETWEEN_TELLINGS, failure, muted
 RINGS_AFTER = 0.5
 """Seconds that a bell waits for a question, which then is sent instead."""
 BELL = "bell"
+MAX_RUNNING = 8
+MOST_ASKED = 8
+"""Sessions that are asked for the time of the last key: those attached last."""
+_PATIENCE = 0.5
+_NOT_STARTED = 120
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,11 @@ class News:
 
 
 class Notifications:
-    """The notifications of one session. `send` shows one to the person, or runs their hook."""
+    """The notifications of one session; `running` are the children that notify."""
 
-    def __init__(self, facts: Facts, clients: Clients, timers: Timers, send: Callable[[News], object]) -> None:
-        self._facts, self._clients, self._timers, self._send = facts, clients, timers, send
+    def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
+        self._facts, self._clients, self._timers, self._faults = facts, clients, timers, faults
+        self.running: set[int] = set()
         self._sent_at = self._rang_at = -BETWEEN_TELLINGS
         """Times (monotonic) of the last notification of a state, and of a bell."""
         self._due: News | None = None
@@ -80,26 +86,16 @@ class Notifications:
             self._rang_at = time.monotonic()
         else:
             self._sent_at = time.monotonic()
-        self._send(news)
+        self.start(news)
 
     @property
     def _silent(self) -> bool:
         return self._clients.watched or muted(self._facts["labels"])
 
-
-MAX_RUNNING = 8
-MOST_ASKED = 8
-"""Sessions that are asked for the time of the last key: those attached last."""
-_PATIENCE = 0.5
-_NOT_STARTED = 120
-
-
-class Hook:
-    def __init__(self, facts: Facts, faults: FaultLog) -> None:
-        self._facts, self._faults = facts, faults
-        self.running: set[int] = set()
+    # -- the children that notify
 
     def start(self, news: News) -> None:
+        """Notify the person from a child."""
         if len(self.running) >= MAX_RUNNING:
             self._faults.note(f"no notification of {news.event}: {MAX_RUNNING} hooks still run")
             return
@@ -165,23 +161,21 @@ def _notify_terminal(name: str, news: News) -> bool:
     typed: list[tuple[float, str]] = []
     sessions = [each for each in attached_last.recent() if each[:1] != "@"]
     for session in sessions[:MOST_ASKED]:
-        try:
-            answer = wire.connect(session, _PATIENCE).only("typed", timeout=_PATIENCE)[0]
-        except (SeshError, OSError):
-            continue
+        answer = _ask(session, "typed")
         if session == name and answer.get("watched") is True:
             return True
         at = answer.get("at")
         if isinstance(at, (int, float)):
             typed.append((at, session))
     words: Words = {"name": name, "state": news.event, "question": news.question}
-    for _, session in sorted(typed, reverse=True):
-        try:
-            if wire.connect(session, _PATIENCE).only("tell", timeout=_PATIENCE, **words)[0].get("told") is True:
-                return True
-        except (SeshError, OSError):
-            continue
-    return False
+    return any(_ask(session, "tell", **words).get("told") is True for _, session in sorted(typed, reverse=True))
+
+
+def _ask(session: str, verb: str, **words: Any) -> Answer:
+    """Return a daemon's answer; an empty one without any."""
+    with suppress(SeshError, OSError):
+        return wire.connect(session, _PATIENCE).only(verb, timeout=_PATIENCE, **words)[0]
+    return {}
 
 
 def _detach() -> None:

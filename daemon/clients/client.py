@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sesh import measures, moments, protocol
+from sesh import measures, protocol
 from sesh.daemon.clients.connection import Connection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Shown
 from sesh.measures import Size, clamp_size
 from sesh.messages import Introduction
-from sesh.moments import STEADY
+from sesh.moments import STEADY, stamp
 from sesh.schema import AttachedClient
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain
@@ -24,6 +24,10 @@ LAG, LAG_OVER_LINK = 1 << 20, 64 << 10
 """Bytes that a client may be behind; over a link beside those on their way, behind which each key's echo comes."""
 REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and at most."""
+MAX_DEPARTED = 64
+"""Clients that are remembered, so that they can return to their place."""
+WATCHED_FOR = 30.0
+"""Seconds since the last key in which a person counts as looking."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class Client(Reader):
         """Has the model remember its state at a position: the terminal may show it when the link breaks."""
         self.number, self.terminal = number, Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.since = self.typed_at = moments.STEADY.now()
+        self.since = self.typed_at = STEADY.now()
         """Times at which it came, and at which its person last typed; attaching counts."""
         self.limit = LAG
         if self.terminal.confirms:
@@ -142,7 +146,7 @@ class Client(Reader):
             "machine": self.terminal.machine or None,
             "columns": self.size[0],
             "rows": self.size[1],
-            "since": moments.stamp(moments.STEADY.told(self.since)),
+            "since": stamp(STEADY.told(self.since)),
             "read_only": self.terminal.read_only,
             "mode": self.state.mode,
         }
@@ -152,22 +156,15 @@ def client_of(connection: Connection) -> Client | None:
     return connection.reader if isinstance(connection.reader, Client) else None
 
 
-MAX_DEPARTED = 64
-"""Clients that are remembered, so that they can return to their place."""
-WATCHED_FOR = 30.0
-"""Seconds since the last key in which a person counts as looking."""
-
-
 class Clients:
     """The attached clients of one session. `resize` gives the session another size."""
 
     def __init__(self, size: Size, resize: Callable[[Size], None]) -> None:
         self.all: list[Client] = []
-        self.size = size
-        self.resize = resize
+        self.size, self.resize = size, resize
         self.last_number = 0
         self.departed: OrderedDict[str, tuple[int, bool]] = OrderedDict()
-        """Clients that have left, by token, with their places (`_place`)."""
+        """Clients that have left, by token: the newest INPUT's number; True if the terminal shows raw output."""
 
     def __len__(self) -> int:
         return len(self.all)
@@ -175,7 +172,7 @@ class Clients:
     @property
     def leader(self) -> Client | None:
         """The client that typed last (attaching counts); read-only ones are left out."""
-        return _newest([client for client in self.all if not client.terminal.read_only])
+        return _newest(self.all)
 
     @property
     def watched(self) -> bool:
@@ -188,18 +185,15 @@ class Clients:
         if not client.terminal.read_only:
             self.typed(client)
 
-    def places(self) -> dict[str, tuple[int, bool]]:
-        """Return `departed` with the attached clients added: they may come back to another process."""
-        return {
-            **self.departed,
-            **{client.terminal.token: _place(client) for client in self.all if client.terminal.token},
-        }
-
-    def remove(self, client: Client) -> None:
+    def remember(self, client: Client) -> None:
+        """Remember the place of a client that may come back."""
         if client.terminal.token:
-            self.departed[client.terminal.token] = _place(client)
+            self.departed[client.terminal.token] = client.last_input, client.state.beneath is None
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
+
+    def remove(self, client: Client) -> None:
+        self.remember(client)
         self.all.remove(client)
         self.fit()
 
@@ -215,14 +209,9 @@ class Clients:
 
     def answering(self, log: OutputLog) -> Client | None:
         """Return the client whose terminal answers the program's queries: raw, writable, reading; the last active."""
-        reading = [client for client in self.all if client.fed() and not client.late(log)]
-        return _newest([client for client in reading if not client.terminal.read_only])
+        return _newest([client for client in self.all if client.fed() and not client.late(log)])
 
 
 def _newest(clients: list[Client]) -> Client | None:
-    return max(clients, key=lambda client: client.typed_at, default=None)
-
-
-def _place(client: Client) -> tuple[int, bool]:
-    """Return the number of a client's newest INPUT, and whether its terminal shows the program's own bytes."""
-    return client.last_input, client.state.beneath is None
+    writable = [client for client in clients if not client.terminal.read_only]
+    return max(writable, key=lambda client: client.typed_at, default=None)

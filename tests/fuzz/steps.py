@@ -91,8 +91,8 @@ def _play(script: grammar.Script, clock: Clock) -> None:
     clock.call(description.summary, session)
     clock.call(session.checkpoints.write_if_due)
     clock.pass_time(timers, _MINUTE)
-    while session.hook.running:
-        session.hook.reap()
+    while session.notifications.running:
+        session.notifications.reap()
     faults = [line for line in session.faults.lines() if "a fault" in line]
     assert not faults, faults[-1].partition(" ")[2]
 
