@@ -59,7 +59,6 @@ class Typing:
 
     @property
     def pending(self) -> bool:
-        """True while a text waits for its Enter."""
         return self._active is not None
 
     def defer(self, request: Request, begin: Callable[[], None]) -> bool:
@@ -121,15 +120,14 @@ class Typing:
         def taken(whole: bool) -> None:
             if whole:
                 request.respond(position=position)
-                return
-            message = f"the program of {self._session.name} ended before it read all its input"
-            request.connection.refuse(request.number, Refused(message))
+            else:
+                message = f"the program of {self._session.name} ended before it read all its input"
+                request.connection.refuse(request.number, Refused(message))
 
-        if pump.input.size + len(data) <= protocol.CHUNK:
-            pump.type(request, data)
+        waits = pump.input.size + len(data) > protocol.CHUNK
+        pump.type(request, data, taken if waits else None)
+        if not waits:
             taken(True)
-        else:
-            pump.type(request, data, taken)
 
     def _repeats(self, request: Request) -> bool:
         """Return whether this was done before, asked for over another link; that outcome is the answer."""
