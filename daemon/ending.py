@@ -195,7 +195,7 @@ class Ending:
 
     # -- those who wait for the end
 
-    def tell(self) -> None:
+    def answer_waiters(self) -> None:
         """Answer those who wait for the end, and send clients EXIT; each once it has all of the output."""
         session, asked_by = self.session, self._life.asked_by
         if self._life.phase == Phase.ENDED and not self._is_behind:

@@ -142,7 +142,7 @@ class ClientHandler:
             self._pump.last_activity = STEADY.now()
             self._clients.typed(client)  # first: the program is to find the size of this terminal
             self._session.runs.key_pressed()  # a command that the shell has not begun with is taken back
-        if keys is not data and client.replies.held:  # what passes as it came holds nothing back
+        if keys is not data and client.replies.holds_key:  # what passes as it came holds nothing back
             self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
         taken = pump.enter(keys, attended=client.replies.typed)
         client.last_input = number  # only now: after an error the frame may be handled again

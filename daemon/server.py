@@ -33,7 +33,7 @@ MAX_CONNECTIONS = 400
 """Connections at once; beyond it the oldest idle one makes room for a new one, which else waits."""
 MAX_UNSENT = 32 << 20
 """Unread bytes of answers with which a connection may still make requests."""
-HELD_EACH, MAX_HELD = 32 << 10, 16 << 20
+UNFINISHED_EACH, MAX_UNFINISHED = 32 << 10, 16 << 20
 """Bytes of unfinished frames and requests of one connection that do not count, and of all others together."""
 _ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 TURN = 0.01
@@ -88,7 +88,7 @@ class Server:
             self._loop.turn()
             if session.running:
                 continue
-            session.faults.guard(self.ending.tell, "the ending")
+            session.faults.guard(self.ending.answer_waiters, "the ending")
             if not self.requests.pending and self.ending.close_finished():
                 results.sync(session.facts["id"])
                 return
@@ -153,7 +153,7 @@ class Server:
         """Serve a connection. One without a role has some time for its HELLO."""
         self.connections[connection.descriptor] = connection
         serve = partial(self._serve, connection)
-        connection.stirred = lambda: self._loop.soon(serve)
+        connection.changed = lambda: self._loop.soon(serve)
         self._settle(connection)
         self._listen()
         if not connection.role or connection.creator:
@@ -203,8 +203,8 @@ class Server:
                 self.drop(connection)
                 return
             self._handle_frames(connection)
-            if connection.held > HELD_EACH:
-                self._bound_held()
+            if connection.unfinished > UNFINISHED_EACH:
+                self._bound_unfinished()
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
             connection.fail()
@@ -215,14 +215,14 @@ class Server:
             if self.connections.get(connection.descriptor) is connection:
                 self._settle(connection)
 
-    def _bound_held(self) -> None:
+    def _bound_unfinished(self) -> None:
         """Close connections with unfinished requests, the longest silent first, until the rest is small enough."""
-        holders = [connection for connection in self.connections.values() if connection.held > HELD_EACH]
-        held = sum(connection.held for connection in holders)
+        holders = [connection for connection in self.connections.values() if connection.unfinished > UNFINISHED_EACH]
+        held = sum(connection.unfinished for connection in holders)
         for connection in sorted(holders, key=lambda holder: holder.heard_at):
-            if held <= MAX_HELD:
+            if held <= MAX_UNFINISHED:
                 return
-            held -= connection.held
+            held -= connection.unfinished
             self.session.faults.note("a connection was closed: too many requests are unfinished")
             self.drop(connection)
 

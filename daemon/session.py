@@ -52,7 +52,7 @@ class Session:
         self.relay = Relay(self.log, self.model, self.clients, self.loop, self._terminal_flags)
         self.relay.paced = self.pace
         self.relay.reports = lambda since, until, every: self.activity.reports.sequences(since, until, every=every)
-        self.pump = Pump(self.log, self.loop, self.life, self._printed, self._shown, self._stirred)
+        self.pump = Pump(self.log, self.loop, self.life, self._printed, self._shown, self._wake)
         if pty is not None:
             self.pump.attach(pty)
         self.events = Events(self._happened, self.loop.soon)
@@ -122,7 +122,7 @@ class Session:
 
     def _printed(self, findings: list[Finding], start: int) -> None:
         """Pass on a block of output. Readers get a query only once it is noted which of them answers it."""
-        self._stirred()
+        self._wake()
         if findings:
             self.findings.handle(findings, start)
         self._shown()
@@ -133,10 +133,10 @@ class Session:
         self.loop.soon(self.pace)
         self.checkpoint_soon(CHECKPOINT_AFTER)
 
-    def _stirred(self) -> None:
+    def _wake(self) -> None:
         """Note that the program has printed, or that something is typed."""
         self.activity.wake()
-        self.waits.stirred()
+        self.waits.wake()
 
     def _resize(self, size: Size) -> None:
         if self.pty is not None and self.pty.descriptor >= 0:

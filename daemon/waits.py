@@ -65,7 +65,7 @@ class Waits:
         self.all.append(wait)
         self._look_in(0)
 
-    def stirred(self) -> None:
+    def wake(self) -> None:
         """Note output or typing."""
         if self.all:
             self._look_in(QUIET)

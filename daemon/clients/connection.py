@@ -35,7 +35,7 @@ class FrameSocket:
         self.closing = False
         self.closed = False
         self.blocked = False
-        self.stirred: Callable[[], object] = lambda: None
+        self.changed: Callable[[], object] = lambda: None
         """Called when bytes are to be sent, or the connection is to be closed."""
         self.progress_at = self.heard_at = time.monotonic()
         """Times (monotonic) when the peer last took bytes, and last sent any."""
@@ -66,12 +66,12 @@ class FrameSocket:
     def queue(self, *parts: bytes | memoryview) -> None:
         """Append bytes to send at the end of the turn, if no `flush` sends them before."""
         self.append(*parts)
-        self.stirred()
+        self.changed()
 
     def close_when_sent(self) -> None:
         """Close the connection once all is sent; handle none of its frames any more."""
         self.closing = True
-        self.stirred()
+        self.changed()
 
     def flush(self) -> bool:
         """Send as much as the socket takes; return whether nothing is left. A connection that fails is closed."""
@@ -81,7 +81,7 @@ class FrameSocket:
             except OSError as error:
                 if error.errno == EAGAIN:
                     self.blocked = True
-                    self.stirred()
+                    self.changed()
                     return False
                 self.fail()
                 break
@@ -106,13 +106,13 @@ class FrameSocket:
         self.backlog.clear()
         self._out.clear()
         self.unsent = 0
-        self.stirred()
+        self.changed()
 
     def drop(self) -> None:
         """Close the connection now; unsent bytes are lost."""
         self.fail()
         self.socket.close()
-        self.stirred = lambda: None  # it refers to the connection, whose buffers are freed now
+        self.changed = lambda: None  # it refers to the connection, whose buffers are freed now
 
 
 FOREIGN = "foreign"
@@ -199,7 +199,7 @@ class Connection(FrameSocket):
         """The number of the newest INPUT whose ACK is due, 0 for none."""
 
     @property
-    def held(self) -> int:
+    def unfinished(self) -> int:
         """Bytes of an unfinished frame or request."""
         return len(self.data) + self.decoder.held
 

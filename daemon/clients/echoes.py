@@ -41,8 +41,8 @@ class Echoes:
             client.connection.feed(self._log)
         if len(screen) > protocol.CHUNK:
             screen = b""
-        self._tell_flags()
-        self._tell(client, taken[0][1] - 1 if taken else client.last_input)
+        self._report_flags()
+        self._send(client, taken[0][1] - 1 if taken else client.last_input)
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
 
@@ -50,39 +50,39 @@ class Echoes:
         taken = self._taken.get(client)
         if taken is not None:
             taken.append((time.monotonic(), number))
-            self._timers.ensure(("echo", client.number), ALONE, lambda: self._tell_alone(client))
+            self._timers.ensure(("echo", client.number), ALONE, lambda: self._report_alone(client))
 
-    def _tell_alone(self, client: Client) -> None:
+    def _report_alone(self, client: Client) -> None:
         taken, now = self._taken.get(client), time.monotonic()
         if taken and taken[0][0] + ALONE <= now:
-            self._tell_flags()
-            self._tell_echoed(client)
+            self._report_flags()
+            self._report_echoed(client)
             client.connection.flush()
         if taken:
-            self._timers.set(("echo", client.number), taken[0][0] + ALONE - now, lambda: self._tell_alone(client))
+            self._timers.set(("echo", client.number), taken[0][0] + ALONE - now, lambda: self._report_alone(client))
 
-    def _tell_echoed(self, client: Client) -> None:
+    def _report_echoed(self, client: Client) -> None:
         taken, now, number = self._taken.get(client, deque()), time.monotonic(), 0
         while taken and taken[0][0] + ECHO_TIME <= now:
             _, number = taken.popleft()
         if number:
-            self._tell(client, number)
+            self._send(client, number)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Report flags and echoes to clients that predict; called before output is passed on, which flushes."""
         if self._taken:
-            self._tell_flags()
+            self._report_flags()
         for client in self._taken:
-            self._tell_echoed(client)
+            self._report_echoed(client)
 
-    def _tell_flags(self) -> None:
+    def _report_flags(self) -> None:
         flags = self._read_flags()
         if flags != self._flags:
             self._flags = flags
             for client in self._taken:
-                self._tell(client, 0)
+                self._send(client, 0)
 
-    def _tell(self, client: Client, number: int) -> None:
+    def _send(self, client: Client, number: int) -> None:
         client.connection.queue(protocol.echoed(number, self._log.head, self._flags))
 
     def forget(self, client: Client) -> None:

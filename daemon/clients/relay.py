@@ -53,7 +53,7 @@ class Relay:
     def deliver(self) -> None:
         log = self.log
         late = False
-        self.echoes.tell()
+        self.echoes.report()
         for reader in (*self.clients.all, *self.followers):
             if reader.fed():
                 if not reader.connection.blocked:

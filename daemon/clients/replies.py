@@ -128,13 +128,13 @@ class ReplyFilter:
         self._at = 0.0
 
     @property
-    def held(self) -> bool:
+    def holds_key(self) -> bool:
         """True if the beginning of a sequence is held back that may be a key: see `release`."""
         return self._state is _State.KEYS and self._given < len(self._begun) and bool(_MAYBE_KEY.match(self._begun))
 
     def release(self) -> bytes:
         """Return the held beginning: nothing came behind it, so it is a key."""
-        held = self._begun[self._given :] if self.held else b""
+        held = self._begun[self._given :] if self.holds_key else b""
         if held:
             self.typed, self._given = True, len(self._begun)
         return held

@@ -56,14 +56,14 @@ def reads_terminal(group: int, leader: int, device: int) -> bool | None:
     None if none is seen to be, and the kernel does not say what all of them sleep in. `leader`: of the session;
     `device`: the terminal's, as in `tty_nr`.
     """
-    told = _MACHINE in _READS
+    known = _MACHINE in _READS
     for pid in _members(group, leader):
         for thread in _threads(pid):
             call, descriptor, _ = call_of(f"/proc/{pid}/task/{thread}")
             if call == Call.READ and _is_terminal(pid, descriptor, device):
                 return True
-            told = told and call != Call.UNKNOWN
-    return False if told else None
+            known = known and call != Call.UNKNOWN
+    return False if known else None
 
 
 def runs(group: int, leader: int) -> bool:

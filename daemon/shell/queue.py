@@ -29,7 +29,7 @@ from sesh.schema import RunFacts
 from sesh.stored import Facts
 
 MAX_RUNS = 100
-BEGIN_TIMEOUT = 6.0
+BEGIN_TIMEOUT = 3.0
 """Seconds for a shell to begin with the typed line."""
 NEXT_LOOK = 0.005
 """Seconds until the next look for a shell at its prompt."""
@@ -246,6 +246,7 @@ class RunQueue:
 
     def _type(self, run: Run, shell: Shell) -> None:
         """Type the line that has the shell read the run's files. Raise Refused."""
+        run.attempts += 1
         run.shell, run.wrapper = shell, Wrapper(self.name, self._secret, shell.kind)
         try:
             run.wrapper.write(source(run.words, shell.kind))
@@ -269,13 +270,18 @@ class RunQueue:
         self._timers.set("run", SETTLED, self.step)
 
     def _not_begun(self, run: Run) -> None:
-        """Answer with the error, and clear the line that the shell has not read."""
-        error = run.error or daemon_failed()
+        """Clear the line that the shell has not read. Type it once more behind a secondary prompt, or one that takes
+        commands of vi, which Ctrl-C has left; else answer with the error."""
+        error, run.error = run.error or daemon_failed(), None
         self._pump.show(self._marks.release())
         stopped = shells.output_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would let stopped output go on
             self._pump.type("run", b"\x03")
-        self._refuse(run, error)
+        if stopped or not isinstance(error, Busy) or run.attempts > 1:
+            self._refuse(run, error)
+        else:
+            run.become(State.DUE)
+            self._timers.set("run", QUIET, self.step)
 
     def _look_for_end(self, run: Run) -> None:
         """Look whether a shell is back at its prompt and silent, without mark E; the longer it runs, the less often.

@@ -32,7 +32,7 @@ from sesh.schema import LaunchSpec
 from sesh.store import records
 from sesh.stored import Facts
 
-HELD = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Signals that are blocked from before a daemon's birth until its loop handles them."""
 _SPEC_TIMEOUT = 10.0
 

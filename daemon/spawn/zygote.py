@@ -14,7 +14,7 @@ import socket
 from contextlib import suppress
 
 from sesh import about, errors, log, paths, platform, proc, protocol, system, writing
-from sesh.daemon.spawn.main import HELD, run_daemon
+from sesh.daemon.spawn.main import BLOCKED, run_daemon
 
 IDLE = 60.0
 
@@ -69,7 +69,7 @@ def _serve(listening: socket.socket, idle: float) -> None:
 
 def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
     """Fork a daemon for a creator, which hears at once that it is served, and of an error."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)  # until the daemon's loop handles them
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # until the daemon's loop handles them
     try:
         creator.send(protocol.frame(protocol.PONG))
         if os.fork() == 0:
@@ -82,7 +82,7 @@ def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
         with suppress(OSError):
             creator.send(failed)
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
 
 
 def _remove(path: str, mark: int) -> None:
