@@ -141,7 +141,6 @@ class Ending:
         return bool(self._life.end.code) or timed_out or (outlive == "always" and not facts["shell"])
 
     def _keep_result(self) -> None:
-        """Keep the result for later requests; a job's with its output."""
         session, facts, log = self.session, self.session.facts, self.session.log
         first = max(log.base, log.head - OF_JOB)
         result: JobResult = {

@@ -27,7 +27,6 @@ class SessionFiles:
             self._session.faults.guard(self._session.checkpoints.write_last, "the checkpoint")
 
     def rename(self, name: str) -> None:
-        """Give the session another name. Raises Exists, Refused."""
         session, old = self._session, self._session.name
         self._bind_again()  # something may have removed the socket that is to be moved
         try:

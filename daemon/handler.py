@@ -162,7 +162,6 @@ class ClientHandler:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        """Acknowledge an INPUT: with the next output, or at once if it is much."""
         self._relay.echoes.taken(client, number)
         client.unacknowledged += size
         client.connection.due_ack = number

@@ -57,8 +57,6 @@ class ProgramEnd:
 
 
 class Life:
-    """The phase of one session, why its end was asked for, and how it came. `ended` is called when that has come."""
-
     def __init__(self, ended: Callable[[], object] = lambda: None) -> None:
         self.phase, self._ended = Phase.RUNNING, ended
         self.asked_by = ""

@@ -192,7 +192,6 @@ class _Reload:
             raise _busy(self.server, "runs a command of --run")
 
     def _try_out(self, deadline: float) -> Iterator[None]:
-        """Have the other sesh load the record in a process of its own."""
         with _in_memory(b"") as report, _in_memory(protocol.encode(record_of(self.server))) as memory:
             try:
                 trial = subprocess.Popen(

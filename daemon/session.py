@@ -100,7 +100,6 @@ class Session:
         return self.pty is not None and not self.pty.raw() and not self.pty.echoes()
 
     def emit(self, event: str, /, **facts: Unpack[Event]) -> None:
-        """Report an event."""
         self.events.add(event, self.name, **facts)
 
     def pace(self) -> None:

@@ -102,7 +102,6 @@ class Typing:
         request.respond(**self._check_asks(request))
 
     def interrupt(self, request: Request) -> None:
-        """Send SIGINT to the foreground process group; `key` as of `send`."""
         session = self._session
         if self._repeats(request):
             return

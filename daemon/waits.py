@@ -66,7 +66,6 @@ class Waits:
         self._look_in(0)
 
     def wake(self) -> None:
-        """Note output or typing."""
         if self.all:
             self._look_in(QUIET)
 

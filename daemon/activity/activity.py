@@ -129,7 +129,6 @@ class Activity:
         self._interrupted_at = time.monotonic()
 
     def say(self, state: str, words: str = "", *, by: By = By.NOTICE) -> None:
-        """Take the program's own word for its state."""
         said = Standing(State(state), Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
         self._kept.word.say(said, by)
         self._decide()

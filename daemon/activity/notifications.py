@@ -95,7 +95,6 @@ class Notifications:
     # -- the children that notify
 
     def start(self, news: News) -> None:
-        """Notify the person from a child."""
         if len(self.running) >= MAX_RUNNING:
             self._faults.note(f"no notification of {news.event}: {MAX_RUNNING} hooks still run")
             return

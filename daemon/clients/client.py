@@ -186,7 +186,6 @@ class Clients:
             self.typed(client)
 
     def remember(self, client: Client) -> None:
-        """Remember the place of a client that may come back."""
         if client.terminal.token:
             self.departed[client.terminal.token] = client.last_input, client.state.beneath is None
             while len(self.departed) > MAX_DEPARTED:

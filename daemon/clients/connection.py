@@ -57,7 +57,6 @@ class FrameSocket:
         return bool(data)
 
     def append(self, *parts: bytes | memoryview) -> None:
-        """Append bytes for `flush` to send."""
         for part in parts:
             if part and not self.closed:
                 self._out.append(memoryview(part))
@@ -200,7 +199,6 @@ class Connection(FrameSocket):
 
     @property
     def unfinished(self) -> int:
-        """Bytes of an unfinished frame or request."""
         return len(self.data) + self.decoder.held
 
     @property

@@ -146,7 +146,6 @@ def _hold(folder: str) -> int:
 
 
 def _remove_record(name: str) -> OSError | None:
-    """Remove a record; return the error if that fails."""
     try:
         os.unlink(paths.record_path(name))
     except FileNotFoundError:

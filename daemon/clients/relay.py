@@ -136,7 +136,6 @@ class Relay:
         self._soon(self.serve)
 
     def resized(self) -> None:
-        """Give all clients another screen."""
         for client in self.clients.all:
             self.set_aside(client)
 

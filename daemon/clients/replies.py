@@ -44,7 +44,6 @@ class OpenQueries:
         self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append((self._asked, now + seconds))
 
     def converse(self, form: bytes, now: float) -> None:
-        """Begin or continue a conversation."""
         if form not in self._talks and len(self._talks) >= _MOST_FORMS:
             self._talks.clear()
         self._talks[form] = now + OPEN_FOR

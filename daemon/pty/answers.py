@@ -78,20 +78,6 @@ def _mode(query: bytes, terminal: Emulator) -> bytes:
     return b"\x1b[%s%d;%d$y" % (b"?" if private else b"", number, 0 if state is None else 1 if state else 2)
 
 
-def _setting(query: bytes, terminal: Emulator) -> bytes:
-    """DECRPSS: 1 with the setting, 0 for an unknown one."""
-    setting, screen = query[4 : -len(_ST)], terminal.screen
-    values = {
-        b"m": "".join(char for char in screen.pen.sgr if char in "0123456789;:").encode() or b"0",
-        b"r": b"%d;%d" % (screen.top + 1, screen.bottom + 1),
-        b"s": b"%d;%d" % (screen.left + 1, screen.right + 1),
-        b" q": b"%d" % screen.cursor_style,
-    }
-    if setting not in values:
-        return b"\x1bP0$r" + _ST
-    return b"\x1bP1$r" + values[setting] + setting + _ST
-
-
 def _window(query: bytes, terminal: Emulator) -> bytes:
     """XTWINOPS: the size in characters; no pixels, no titles."""
     form = {18: b"\x1b[8;%d;%dt", 19: b"\x1b[9;%d;%dt"}.get(_number(query))
@@ -135,6 +121,6 @@ def _indexed(index: int) -> str:
 
 
 _FROM_TERMINAL: dict[bytes, Callable[[bytes, Emulator], bytes]] = {
-    b"R": _position, b"?R": _position, b"$y": _mode, b"?$y": _mode, b"P$r": _setting, b"t": _window,
+    b"R": _position, b"?R": _position, b"$y": _mode, b"?$y": _mode, b"t": _window,
     b"?u": lambda _, terminal: b"\x1b[?%du" % terminal.screen.kitty_flags,
 }  # fmt: skip

@@ -36,7 +36,6 @@ class Pty:
 
     @classmethod
     def spawn(cls, program: Program) -> Pty:
-        """Start a program on a new pty. Raise CannotStart, Refused."""
         descriptor, pid = program.start()
         os.set_blocking(descriptor, False)
         # Without it, a program that closes its terminal to open it again later would look like one that has ended.
@@ -148,7 +147,6 @@ class Pty:
         return proc.groups_of_session(self.pid)
 
     def reap(self) -> bool:
-        """Reap the program if it has ended, and return whether it has."""
         if self.status is None:
             try:
                 pid, status, usage = os.wait4(self.pid, os.WNOHANG)

@@ -64,7 +64,6 @@ class InputQueue:
         return b"".join(view for _, view, _ in self._units)
 
     def clear(self) -> None:
-        """Drop all units: the program's terminal is gone."""
         dropped, self._units, self.size = self._units, deque(), 0
         self._sizes.clear()
         for _, _, done in dropped:
@@ -108,7 +107,6 @@ class Pump:
         return self._life.running
 
     def attach(self, pty: Pty) -> None:
-        """Take the program's terminal."""
         self.pty, self.open = pty, True
 
     def pace(self, *, paused: bool) -> None:
@@ -151,7 +149,6 @@ class Pump:
         self._printed(findings, start)
 
     def reopen(self) -> None:
-        """Read from the terminal again after that failed."""
         self.open = self.running
         self.pace(paused=self._paused)
 
@@ -179,7 +176,6 @@ class Pump:
             return 0  # its terminal is gone: `drain` finds that too
 
     def drain(self) -> None:
-        """Write waiting input as far as the program takes it."""
         if self.pty is None or self.pty.descriptor < 0:
             self.input.clear()
             return
@@ -205,7 +201,6 @@ class Pump:
         return self.input.size + (self.pty.unread() if self.pty is not None else 0)
 
     def close(self) -> None:
-        """Close the pty, and a job's standard input, after the program's end."""
         self.open = False
         self.input.clear()
         if self.stdin is not None:

@@ -35,7 +35,6 @@ class TypedLine:
         """The reader of the last keys. What the kernel held for lines is for whoever reads next."""
 
     def add(self, keys: bytes, pty: Pty | None, *, attended: bool = False) -> None:
-        """Note typed keys; `attended`: by an attached person."""
         self.typed_at = time.monotonic()
         self.person_at = self.typed_at if attended else self.person_at
         if pty is not None:

@@ -35,8 +35,6 @@ _FACTS_SIZE = 150
 
 
 class History:
-    """The last commands and answers."""
-
     def __init__(self) -> None:
         self.count = 0
         self.last: RunFacts | None = None
@@ -67,7 +65,6 @@ class History:
         return newest[::-1]
 
     def restore(self, count: int, entries: list[tuple[RunFacts, bytes]]) -> None:
-        """Continue the history of another process."""
         self.count = count
         self.entries.extend(entries)
 

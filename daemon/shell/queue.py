@@ -166,7 +166,6 @@ class RunQueue:
         return self._marks.filter(block)
 
     def _passed(self, piece: bytes) -> None:
-        """Take output that is no mark."""
         run, pty = self.active, self._pump.pty
         if run is None or run.state < State.BEGUN:
             return
@@ -245,7 +244,6 @@ class RunQueue:
             self._type(run, shell)
 
     def _type(self, run: Run, shell: Shell) -> None:
-        """Type the line that has the shell read the run's files. Raise Refused."""
         run.attempts += 1
         run.shell, run.wrapper = shell, Wrapper(self.name, self._secret, shell.kind)
         try:

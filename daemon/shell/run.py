@@ -20,8 +20,6 @@ MAX_UNREAD = 4 << 20
 
 
 class State(IntEnum):
-    """The states of a run, in their order."""
-
     QUEUED = 0  # others come first
     DUE = 1  # its turn has come; there is to be a shell at its prompt
     TYPED = 2  # the line that has a shell read its files is typed

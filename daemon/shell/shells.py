@@ -43,7 +43,6 @@ class Shell:
 
 
 def foreground(pty: Pty) -> Shell | None:
-    """Return the shell in the foreground, None for another program."""
     pid = pty.foreground()
     kind = kind_of(pid) if pid > 1 else ""
     if not kind:
